@@ -1,0 +1,1 @@
+//! Benches of fullduplex; see `README.md` beside this file.

@@ -1,0 +1,308 @@
+//! The sending half of [`Connection`]'s interface: checks with the machines, then frames into the
+//! caller's buffer.
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::close_code::CloseCode;
+use crate::connection::Connection;
+use crate::entropy::Entropy;
+use crate::event::MessageKind;
+use crate::frame::encoder::FrameKind;
+use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
+use crate::message::outbound::{ClosePayload, HeaderBytes, SendError};
+use crate::utf8;
+
+/// Sending. Each method writes one whole frame to the start of `out` and returns its length; what is
+/// refused leaves no trace.
+impl Connection {
+    /// Writes a whole text message as one frame: payload and at most 14 bytes of header.
+    ///
+    /// # Errors
+    /// [`SendError`]: closed, a message in fragments unfinished, no room, no entropy.
+    #[inline]
+    pub fn send_text(
+        &mut self,
+        text: &str,
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.send_whole(MessageKind::Text, text.as_bytes(), out, entropy)
+    }
+
+    /// Writes a whole binary message as one frame: payload and at most 14 bytes of header.
+    ///
+    /// # Errors
+    /// [`SendError`]: closed, a message in fragments unfinished, no room, no entropy.
+    #[inline]
+    pub fn send_binary(
+        &mut self,
+        payload: &[u8],
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.send_whole(MessageKind::Binary, payload, out, entropy)
+    }
+
+    #[inline]
+    fn send_whole(
+        &self,
+        kind: MessageKind,
+        payload: &[u8],
+        out: &mut [u8],
+        mut entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        let frame = self.whole(kind)?;
+        self.outbound.frame(frame, payload, out, &mut entropy)
+    }
+
+    #[inline]
+    fn whole(&self, kind: MessageKind) -> Result<FrameKind, SendError> {
+        self.sendable()?;
+        self.outbound.whole(kind)
+    }
+
+    #[inline]
+    fn sendable(&self) -> Result<(), SendError> {
+        if self.closing.may_send() { Ok(()) } else { Err(SendError::Closed) }
+    }
+
+    /// Writes the next fragment of a message (§5.4): the first call begins it, `last` ends it.
+    ///
+    /// Text may be cut anywhere, also within a character, but must be UTF-8 when joined.
+    ///
+    /// # Errors
+    /// [`SendError`]: closed, another kind than the fragments before, not UTF-8, no room, no entropy.
+    pub fn send_fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+        out: &mut [u8],
+        mut entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.sendable()?;
+        let fragment = self.outbound.fragment(kind, payload, last)?;
+        let len = self.outbound.frame(fragment.frame, payload, out, &mut entropy)?;
+        self.outbound.commit(fragment);
+        Ok(len)
+    }
+
+    /// The header of a whole text message whose payload a server writes from where it lies.
+    ///
+    /// # Errors
+    /// [`SendError::MustMask`] for a client: see [`mask_binary`](Self::mask_binary). Else as
+    /// [`send_text`](Self::send_text).
+    pub fn text_header(&mut self, text: &str) -> Result<HeaderBytes, SendError> {
+        let frame = self.whole(MessageKind::Text)?;
+        self.outbound.header_alone(frame, text.len())
+    }
+
+    /// The header of a whole binary message whose payload, of `len` bytes, a server writes from where
+    /// it lies.
+    ///
+    /// # Errors
+    /// [`SendError::MustMask`] for a client: see [`mask_binary`](Self::mask_binary). Else as
+    /// [`send_binary`](Self::send_binary).
+    pub fn binary_header(&mut self, len: usize) -> Result<HeaderBytes, SendError> {
+        let frame = self.whole(MessageKind::Binary)?;
+        self.outbound.header_alone(frame, len)
+    }
+
+    /// The header of a whole text message whose payload stays in the caller's buffer and, if we are a
+    /// client, is masked there.
+    ///
+    /// # Errors
+    /// [`SendError::InvalidUtf8`]; else as [`send_text`](Self::send_text).
+    pub fn mask_text(
+        &mut self,
+        text: &mut [u8],
+        mut entropy: impl Entropy,
+    ) -> Result<HeaderBytes, SendError> {
+        let frame = self.whole(MessageKind::Text)?;
+        if !utf8::is_valid(text) {
+            return Err(SendError::InvalidUtf8);
+        }
+        self.outbound.header_in_place(frame, text, &mut entropy)
+    }
+
+    /// The header of a whole binary message whose payload stays in the caller's buffer and, if we are a
+    /// client, is masked there.
+    ///
+    /// # Errors
+    /// As [`send_binary`](Self::send_binary).
+    pub fn mask_binary(
+        &mut self,
+        payload: &mut [u8],
+        mut entropy: impl Entropy,
+    ) -> Result<HeaderBytes, SendError> {
+        let frame = self.whole(MessageKind::Binary)?;
+        self.outbound.header_in_place(frame, payload, &mut entropy)
+    }
+
+    /// Writes a Ping with at most 125 bytes of payload (§5.5.2).
+    ///
+    /// # Errors
+    /// [`SendError`]: closed, too long, no room, no entropy.
+    pub fn send_ping(
+        &mut self,
+        payload: &[u8],
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.send_control(OpCode::Ping, payload, out, entropy)
+    }
+
+    /// Writes an unsolicited Pong with at most 125 bytes of payload (§5.5.3). Pings are answered
+    /// without it.
+    ///
+    /// # Errors
+    /// [`SendError`]: closed, too long, no room, no entropy.
+    pub fn send_pong(
+        &mut self,
+        payload: &[u8],
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.send_control(OpCode::Pong, payload, out, entropy)
+    }
+
+    fn send_control(
+        &self,
+        opcode: OpCode,
+        payload: &[u8],
+        out: &mut [u8],
+        mut entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        let frame = self.control_frame(opcode, payload)?;
+        self.outbound.frame(frame, payload, out, &mut entropy)
+    }
+
+    fn control_frame(&self, opcode: OpCode, payload: &[u8]) -> Result<FrameKind, SendError> {
+        self.sendable()?;
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(SendError::ControlTooLong);
+        }
+        Ok(FrameKind::last(opcode))
+    }
+
+    /// Writes a Close (§5.5.1), after a Pong that was still queued, and starts the wait for the peer's.
+    /// Messages that the peer had under way are still delivered.
+    ///
+    /// # Errors
+    /// [`SendError`]: closed already, a code that must not be sent, a reason over 123 bytes, no room
+    /// (twice [`MAX_CONTROL_FRAME_LEN`] is always enough), no entropy.
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        now: Duration,
+        out: &mut [u8],
+        mut entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        let close = self.closing_frame(code, reason)?;
+        // A Pong that waits goes first; it is taken off the queue only if the Close fits as well.
+        let pong = if self.pong_queued {
+            let frame = FrameKind::last(OpCode::Pong);
+            self.outbound.frame(frame, self.pong.as_bytes(), out, &mut entropy)?
+        } else {
+            0
+        };
+        let rest = out.get_mut(pong..).unwrap_or_default();
+        let frame = FrameKind::last(OpCode::Close);
+        let len = self.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
+        self.close_written(now);
+        Ok(pong + len)
+    }
+
+    fn closing_frame(&self, code: CloseCode, reason: &str) -> Result<ClosePayload, SendError> {
+        self.sendable()?;
+        ClosePayload::new(code, reason)
+    }
+
+    fn close_written(&mut self, now: Duration) {
+        self.pong_queued = false;
+        self.ping_queued = false;
+        self.closing.send_close();
+        self.timers.closing(now);
+    }
+}
+
+/// The same into a buffer that grows: each appends one whole frame to `out`.
+#[cfg(feature = "alloc")]
+impl Connection {
+    /// Appends a whole message.
+    #[inline]
+    pub(crate) fn append_message(
+        &self,
+        kind: MessageKind,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let frame = self.whole(kind)?;
+        self.outbound.append(frame, payload, out, entropy)
+    }
+
+    /// Appends the next fragment of a message.
+    pub(crate) fn append_fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+        out: &mut Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        self.sendable()?;
+        let fragment = self.outbound.fragment(kind, payload, last)?;
+        self.outbound.append(fragment.frame, payload, out, entropy)?;
+        self.outbound.commit(fragment);
+        Ok(())
+    }
+
+    /// Appends a Ping or Pong of the application's.
+    pub(crate) fn append_control(
+        &self,
+        opcode: OpCode,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let frame = self.control_frame(opcode, payload)?;
+        self.outbound.append(frame, payload, out, entropy)
+    }
+
+    /// Appends a Close, after a Pong that was still queued.
+    pub(crate) fn append_close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        now: Duration,
+        out: &mut Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let close = self.closing_frame(code, reason)?;
+        if self.pong_queued {
+            self.append_transmit(out, entropy)?;
+        }
+        self.outbound.append(FrameKind::last(OpCode::Close), close.as_bytes(), out, entropy)?;
+        self.close_written(now);
+        Ok(())
+    }
+
+    /// Appends all answers of the connection's own that are queued.
+    #[inline]
+    pub(crate) fn append_transmit(
+        &mut self,
+        out: &mut Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        while self.has_transmit() {
+            self.transmit(|outbound, opcode, payload| {
+                outbound.append(FrameKind::last(opcode), payload, out, entropy)
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! Frames from any split of the input (RFC 6455 §5.2): gathers a header, applies the rules that role
+//! and negotiated extensions add, then hands out the payload as it arrives.
+//!
+//! Knows frames only: what a frame means for a message or for closing is decided above.
+
+use crate::frame::header::{
+    FIN, FrameError, FrameHeader, MASK, MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN, OPCODE, OpCode, RSV,
+};
+use crate::input::Input;
+use crate::mask;
+use crate::role::Role;
+
+/// The incremental decoder of one direction of a connection.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    /// Bytes of the current frame's payload that are still to come.
+    remaining: u64,
+    max_frame_size: u64,
+    /// The masking key, rotated to the next payload byte; 0 where frames are not masked.
+    key: u32,
+    header: [u8; MAX_HEADER_LEN],
+    header_len: u8,
+    /// The mask bit as the peer must set it: `0x80` from a client, 0 from a server.
+    mask_bit: u8,
+    in_payload: bool,
+}
+
+/// What the decoder found next.
+pub(crate) enum Decoded<'b> {
+    /// All input is consumed.
+    NeedMore,
+    /// A frame begins; its rules as a frame are checked.
+    Header(FrameHeader),
+    /// More of the current frame's payload.
+    Payload(Payload<'b>),
+}
+
+/// A piece of payload as it came from the wire: still masked.
+pub(crate) struct Payload<'b> {
+    bytes: &'b mut [u8],
+    key: u32,
+    /// Whether the frame ends with this piece.
+    pub(crate) ends_frame: bool,
+}
+
+impl<'b> Payload<'b> {
+    /// Unmasks the piece in place.
+    #[inline]
+    pub(crate) fn unmask(self) -> &'b [u8] {
+        mask::apply(self.bytes, self.key);
+        self.bytes
+    }
+
+    /// Unmasks the piece in place, block by block, and shows each block to `check` while it is still
+    /// in the cache. Returns the piece up to where `check` failed, and whether it did.
+    #[inline]
+    pub(crate) fn unmask_checked(
+        self,
+        mut check: impl FnMut(&[u8]) -> Result<(), usize>,
+    ) -> (&'b [u8], Result<(), ()>) {
+        let mut key = self.key;
+        let mut done = 0;
+        for block in self.bytes.chunks_mut(CHECK_BLOCK) {
+            mask::apply(block, key);
+            key = mask::advance(key, block.len());
+            if let Err(good) = check(block) {
+                let bytes: &'b [u8] = self.bytes;
+                return (bytes.get(..done + good).unwrap_or(bytes), Err(()));
+            }
+            done += block.len();
+        }
+        (self.bytes, Ok(()))
+    }
+}
+
+/// How much is unmasked before it is checked: small enough that the check finds it in the first-level
+/// cache, large enough that neither loop's start-up counts.
+pub(crate) const CHECK_BLOCK: usize = 8 << 10;
+
+impl Decoder {
+    pub(crate) fn new(role: Role, max_frame_size: u64) -> Self {
+        Self {
+            remaining: 0,
+            max_frame_size,
+            key: 0,
+            header: [0; MAX_HEADER_LEN],
+            header_len: 0,
+            // "a client MUST mask all frames ... A server MUST NOT mask any frames" (§5.1)
+            mask_bit: match role.peer() {
+                Role::Client => MASK,
+                Role::Server => 0,
+            },
+            in_payload: false,
+        }
+    }
+
+    /// Whether the next byte begins a frame.
+    #[inline]
+    pub(crate) fn at_boundary(&self) -> bool {
+        !self.in_payload && self.header_len == 0
+    }
+
+    /// Bytes of the current frame's payload that are still to come; 0 between frames.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// The next header or piece of payload.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the error is settled by the same byte however the input is split.
+    #[inline]
+    pub(crate) fn poll<'b>(&mut self, input: &mut Input<'b>) -> Result<Decoded<'b>, FrameError> {
+        if !self.in_payload {
+            return match self.gather_header(input)? {
+                None => Ok(Decoded::NeedMore),
+                Some(header) => {
+                    self.begin(&header);
+                    Ok(Decoded::Header(header))
+                }
+            };
+        }
+        if input.is_empty() && self.remaining > 0 {
+            return Ok(Decoded::NeedMore);
+        }
+        let wanted = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        let bytes = input.take(wanted);
+        let key = self.key;
+        self.key = mask::advance(key, bytes.len());
+        self.remaining -= bytes.len() as u64;
+        self.in_payload = self.remaining > 0;
+        Ok(Decoded::Payload(Payload { bytes, key, ends_frame: !self.in_payload }))
+    }
+
+    fn begin(&mut self, header: &FrameHeader) {
+        self.header_len = 0;
+        self.remaining = header.payload_len;
+        self.key = header.mask.map_or(0, u32::from_le_bytes);
+        self.in_payload = true;
+    }
+
+    /// Moves header bytes from `input` into the fixed buffer until the header is whole.
+    fn gather_header(&mut self, input: &mut Input<'_>) -> Result<Option<FrameHeader>, FrameError> {
+        let had = usize::from(self.header_len);
+        let room = self.header.get_mut(had..).unwrap_or_default();
+        let len = room.len().min(input.len());
+        for (slot, byte) in room.iter_mut().zip(input.remaining()) {
+            *slot = *byte;
+        }
+        let gathered = had + len;
+        match self.check(self.header.get(..gathered).unwrap_or_default())? {
+            Some((header, header_len)) => {
+                input.take(header_len.saturating_sub(had));
+                Ok(Some(header))
+            }
+            None => {
+                input.take(len);
+                self.header_len = gathered as u8;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The rules for a frame header, in the order of the bytes that settle them.
+    fn check(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, FrameError> {
+        let [first, rest @ ..] = bytes else { return Ok(None) };
+        // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values"
+        if first & RSV != 0 {
+            return Err(FrameError::ReservedBits);
+        }
+        let bits = first & OPCODE;
+        let opcode = OpCode::from_bits(bits).ok_or(FrameError::ReservedOpCode(bits))?;
+        // "All control frames ... MUST NOT be fragmented" (§5.5)
+        if opcode.is_control() && first & FIN == 0 {
+            return Err(FrameError::FragmentedControl);
+        }
+        if let [second, ..] = rest {
+            // "The server MUST close the connection upon receiving a frame that is not masked. ...
+            // A client MUST close a connection if it detects a masked frame." (§5.1)
+            if second & MASK != self.mask_bit {
+                return Err(match self.mask_bit {
+                    0 => FrameError::Masked,
+                    _ => FrameError::Unmasked,
+                });
+            }
+            // "All control frames MUST have a payload length of 125 bytes or less" (§5.5)
+            if opcode.is_control() && usize::from(second & !MASK) > MAX_CONTROL_PAYLOAD {
+                return Err(FrameError::ControlTooLong);
+            }
+        }
+        let decoded = FrameHeader::decode(bytes)?;
+        match decoded {
+            Some((header, _)) if header.payload_len > self.max_frame_size => {
+                Err(FrameError::TooLarge)
+            }
+            _ => Ok(decoded),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Frames into the caller's buffer (RFC 6455 §5.2): header and payload, masked where the role says so,
+//! or the header alone.
+
+use crate::entropy::{Entropy, EntropyError};
+use crate::frame::header::{FIN, FrameHeader, MAX_HEADER_LEN, OpCode};
+use crate::mask;
+use crate::output::BufferTooSmall;
+use crate::role::Role;
+
+/// Why a frame could not be encoded; nothing was written.
+pub(crate) enum EncodeError {
+    NoRoom(BufferTooSmall),
+    Entropy(EntropyError),
+}
+
+/// What a frame to be sent is, apart from its payload.
+#[derive(Clone, Copy)]
+pub(crate) struct FrameKind {
+    pub(crate) opcode: OpCode,
+    pub(crate) fin: bool,
+}
+
+impl FrameKind {
+    pub(crate) const fn last(opcode: OpCode) -> Self {
+        Self { opcode, fin: true }
+    }
+
+    #[inline(always)]
+    fn first_byte(self) -> u8 {
+        self.opcode as u8 | if self.fin { FIN } else { 0 }
+    }
+}
+
+/// Writes a whole frame to the start of `out` and returns its length.
+///
+/// Room is checked before a key is drawn, and a key before a byte is written. One fixed array per
+/// length class keeps the copy of the header a single store.
+#[inline]
+pub(crate) fn frame(
+    role: Role,
+    kind: FrameKind,
+    payload: &[u8],
+    out: &mut [u8],
+    entropy: &mut impl Entropy,
+) -> Result<usize, EncodeError> {
+    match (role, payload.len()) {
+        (Role::Server, len @ 0..=125) => {
+            put(out, [kind.first_byte(), len as u8], payload, None)
+        }
+        (Role::Server, len @ 126..=0xffff) => {
+            let [a, b] = (len as u16).to_be_bytes();
+            put(out, [kind.first_byte(), 126, a, b], payload, None)
+        }
+        (Role::Client, len @ 0..=125) => {
+            room(out, 6, payload)?;
+            let key = entropy.next_u32().map_err(EncodeError::Entropy)?;
+            let [k0, k1, k2, k3] = key.to_le_bytes();
+            let header = [kind.first_byte(), 0x80 | len as u8, k0, k1, k2, k3];
+            put(out, header, payload, Some(key))
+        }
+        (Role::Client, len @ 126..=0xffff) => {
+            room(out, 8, payload)?;
+            let key = entropy.next_u32().map_err(EncodeError::Entropy)?;
+            let [k0, k1, k2, k3] = key.to_le_bytes();
+            let [a, b] = (len as u16).to_be_bytes();
+            put(out, [kind.first_byte(), 0x80 | 126, a, b, k0, k1, k2, k3], payload, Some(key))
+        }
+        (_, _) => large_frame(role, kind, payload, out, entropy),
+    }
+}
+
+/// [`frame`] for payloads of 64 KiB and more.
+#[inline(never)]
+fn large_frame(
+    role: Role,
+    kind: FrameKind,
+    payload: &[u8],
+    out: &mut [u8],
+    entropy: &mut impl Entropy,
+) -> Result<usize, EncodeError> {
+    let header_len = match role {
+        Role::Server => 10,
+        Role::Client => MAX_HEADER_LEN,
+    };
+    room(out, header_len, payload)?;
+    let (header, _, key) = header(role, kind, payload.len(), entropy)?;
+    match (role, header.first_chunk::<10>()) {
+        (Role::Server, Some(header)) => put(out, *header, payload, None),
+        _ => put(out, header, payload, Some(key)),
+    }
+}
+
+/// Appends a whole frame to `out`, which grows as needed.
+///
+/// A client's payload is copied and masked block by block, while the block is in the cache.
+#[cfg(feature = "alloc")]
+#[inline]
+pub(crate) fn append(
+    role: Role,
+    kind: FrameKind,
+    payload: &[u8],
+    out: &mut alloc::vec::Vec<u8>,
+    entropy: &mut impl Entropy,
+) -> Result<(), EncodeError> {
+    const COPY_BLOCK: usize = 8 << 10;
+    let (header, header_len, key) = header(role, kind, payload.len(), entropy)?;
+    out.reserve(header_len + payload.len());
+    out.extend_from_slice(header.get(..header_len).unwrap_or_default());
+    match role {
+        Role::Server => out.extend_from_slice(payload),
+        Role::Client => {
+            // A block is a multiple of four bytes, so the key stands the same for each.
+            for block in payload.chunks(COPY_BLOCK) {
+                let start = out.len();
+                out.extend_from_slice(block);
+                mask::apply(out.get_mut(start..).unwrap_or_default(), key);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Encodes a header alone, drawing a key for a client. Returns the bytes, how many of them count, and
+/// the key with which the payload is to be masked.
+pub(crate) fn header(
+    role: Role,
+    kind: FrameKind,
+    payload_len: usize,
+    entropy: &mut impl Entropy,
+) -> Result<([u8; MAX_HEADER_LEN], usize, u32), EncodeError> {
+    let key = match role {
+        Role::Client => entropy.next_u32().map_err(EncodeError::Entropy)?,
+        Role::Server => 0,
+    };
+    let mut bytes = [0; MAX_HEADER_LEN];
+    let len = FrameHeader {
+        fin: kind.fin,
+        rsv: 0,
+        opcode: kind.opcode,
+        mask: (role == Role::Client).then(|| key.to_le_bytes()),
+        payload_len: payload_len as u64,
+    }
+    .encode(&mut bytes);
+    Ok((bytes, len, key))
+}
+
+#[inline(always)]
+fn room(out: &[u8], header_len: usize, payload: &[u8]) -> Result<(), EncodeError> {
+    // A slice is at most isize::MAX bytes long, so the sum does not wrap.
+    let needed = header_len + payload.len();
+    if out.len() < needed { Err(EncodeError::NoRoom(BufferTooSmall { needed })) } else { Ok(()) }
+}
+
+#[inline(always)]
+fn put<const N: usize>(
+    out: &mut [u8],
+    header: [u8; N],
+    payload: &[u8],
+    key: Option<u32>,
+) -> Result<usize, EncodeError> {
+    room(out, N, payload)?;
+    let end = N + payload.len();
+    if let Some((head, rest)) = out.split_first_chunk_mut::<N>()
+        && let Some(body) = rest.get_mut(..payload.len())
+    {
+        *head = header;
+        match key {
+            Some(key) => mask::copy(payload, body, key),
+            None => body.copy_from_slice(payload),
+        }
+    }
+    Ok(end)
+}

@@ -1,0 +1,7 @@
+//! Frames (RFC 6455 §5.2): the header as a value, the incremental decoder, the encoder.
+
+pub(crate) mod decoder;
+pub(crate) mod encoder;
+pub(crate) mod header;
+
+pub use header::{FrameError, FrameHeader, MAX_HEADER_LEN, OpCode};

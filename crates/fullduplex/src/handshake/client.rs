@@ -1,0 +1,200 @@
+//! The client's side of the opening handshake (RFC 6455 §4.1): a request goes out, and the response to
+//! it is checked. It knows neither transport nor clock.
+//!
+//! A response with status 101 is checked in this order, and the first check that fails names the
+//! error: HTTP/1.1, `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, extensions, subprotocol. Interim
+//! responses (other 1xx) are skipped; any other status is handed to the caller.
+
+mod error;
+#[cfg(feature = "alloc")]
+mod owned;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+
+pub use error::{EncodeRequestError, ResponseError};
+#[cfg(feature = "alloc")]
+pub use owned::{OwnedClientRequest, OwnedResponse};
+pub use request::ClientRequest;
+pub use response::Response;
+
+use core::mem::MaybeUninit;
+
+use super::head::{HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, parse_response};
+use super::key::Key;
+use crate::entropy::{Entropy, EntropyError};
+use crate::negotiated::Negotiated;
+
+/// How a handshake ended that was not cut short: the server's final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<'b> {
+    /// Status 101 and all that belongs to it: the WebSocket is open. What follows the heads in the
+    /// buffer ([`Response::head_len`]) is frames.
+    Open {
+        /// The response: its subprotocol and headers.
+        response: Response<'b>,
+        /// What [`Connection::new`](crate::Connection::new) needs.
+        negotiated: Negotiated,
+    },
+    /// Another final status: a redirect, a demand for credentials, a refusal. Whether and how to try again
+    /// is the caller's to decide (RFC 6455 §4.1, item 1); what follows the heads in the buffer is the
+    /// beginning of the response's body. Following a redirect to another origin, do not send
+    /// `Authorization` and `Cookie` along.
+    Refused(Response<'b>),
+}
+
+/// Writes the request of an opening handshake and checks the response (RFC 6455 §4.1).
+///
+/// ```
+/// use fullduplex::Uri;
+/// use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome};
+///
+/// let request = ClientRequest::new(Uri::parse("ws://server.example.com/chat")?).subprotocols(&["chat"]);
+/// # let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
+/// # let _ = |mut entropy: fullduplex::NoEntropy| {
+/// let mut handshake = ClientHandshake::new(&mut entropy)?;
+/// # Ok::<_, fullduplex::EntropyError>(handshake) };
+/// let mut out = [0; 512];
+/// let length = handshake.encode_request(&request, &mut out)?;
+/// assert!(out[..length].starts_with(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\n"));
+///
+/// let received = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+/// match handshake.poll(received, &request)? {
+///     None => { /* read more into the same buffer and poll again */ }
+///     Some(Outcome::Refused(response)) => panic!("status {}", response.status()),
+///     Some(Outcome::Open { response, negotiated: _ }) => {
+///         assert_eq!(response.subprotocol(), Some("chat"));
+///         assert!(received[response.head_len()..].is_empty());
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientHandshake {
+    key: Key,
+    scanner: HeadScanner,
+    max_headers: usize,
+    /// Where the head that is being received begins: behind the interim responses.
+    head_start: usize,
+    failed: Option<ResponseError>,
+}
+
+impl ClientHandshake {
+    /// Begins a handshake with a fresh nonce of 16 bytes from `entropy`: "the nonce MUST be selected
+    /// randomly for each connection" (RFC 6455 §4.1, item 7).
+    ///
+    /// # Errors
+    /// [`EntropyError`] when `entropy` has no bits to give.
+    pub fn new<E: Entropy + ?Sized>(entropy: &mut E) -> Result<Self, EntropyError> {
+        Ok(Self::with_key(Key::random(entropy)?))
+    }
+
+    /// Begins a handshake with a nonce that is **not random**, so that tests can compare bytes. A server
+    /// or proxy could have the answer ready; never use it on a network.
+    #[must_use]
+    pub fn with_fixed_key_for_tests(nonce: [u8; 16]) -> Self {
+        Self::with_key(Key::from_nonce(nonce))
+    }
+
+    /// Changes the limits on the response, [`HeadLimits::DEFAULT`] until then. To be called before the
+    /// first [`poll`](Self::poll).
+    #[must_use]
+    pub fn with_limits(mut self, limits: HeadLimits) -> Self {
+        self.scanner = HeadScanner::new(HeadKind::Response, limits.max_size);
+        self.max_headers = limits.max_headers;
+        self
+    }
+
+    /// The `Sec-WebSocket-Key` of this handshake.
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Writes the whole request into `out`. Returns its length in bytes. Calling it again writes the same.
+    ///
+    /// # Errors
+    /// [`EncodeRequestError`] when a subprotocol or header must not be sent, or when `out` is too small
+    /// (it says how much is needed). What `out` then holds must not be sent.
+    pub fn encode_request<S: AsRef<str>>(
+        &self,
+        request: &ClientRequest<'_, S>,
+        out: &mut [u8],
+    ) -> Result<usize, EncodeRequestError> {
+        request.encode(&self.key, out)
+    }
+
+    /// Looks for the final response in `received`: everything that has come from the server since the
+    /// connection began, in one piece. The caller reads on into the same buffer and calls again while
+    /// the answer is `None`; each byte is looked at once however often that is. `request` is the one
+    /// that was sent.
+    ///
+    /// Interim responses are skipped; they and the final head together must keep to
+    /// [`HeadLimits::max_size`].
+    ///
+    /// # Errors
+    /// [`ResponseError`] when the response does not open the WebSocket although it says so, or is not
+    /// HTTP. The connection is to be closed. The error stays: later calls return it again.
+    pub fn poll<'b, S: AsRef<str>>(
+        &mut self,
+        received: &'b [u8],
+        request: &ClientRequest<'_, S>,
+    ) -> Result<Option<Outcome<'b>>, ResponseError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.advance(received, request).inspect_err(|&error| self.failed = Some(error))
+    }
+
+    /// Takes note that the server will send no more. Call it when the transport ends while
+    /// [`poll`](Self::poll) still says `None`; the error it returns is the one `poll` returns from then
+    /// on.
+    pub fn handle_eof(&mut self) -> ResponseError {
+        *self.failed.get_or_insert(ResponseError::Head(HeadError::UnexpectedEnd))
+    }
+
+    const fn with_key(key: Key) -> Self {
+        let limits = HeadLimits::DEFAULT;
+        Self {
+            key,
+            scanner: HeadScanner::new(HeadKind::Response, limits.max_size),
+            max_headers: limits.max_headers,
+            head_start: 0,
+            failed: None,
+        }
+    }
+
+    fn advance<'b, S: AsRef<str>>(
+        &mut self,
+        received: &'b [u8],
+        request: &ClientRequest<'_, S>,
+    ) -> Result<Option<Outcome<'b>>, ResponseError> {
+        loop {
+            let end = self.scanner.poll(received).map_err(ResponseError::Head)?;
+            let Some(heads) = end.and_then(|end| received.get(..end)) else {
+                return Ok(None);
+            };
+            let head = heads.get(self.head_start..).unwrap_or_default();
+            let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+            let parsed =
+                parse_response(head, self.max_headers, &mut slots).map_err(ResponseError::Head)?;
+            match parsed.status {
+                101 => {
+                    let response = Response::new(heads, &parsed);
+                    response.check(&parsed, &self.key, request)?;
+                    let negotiated = Negotiated::without_extensions();
+                    return Ok(Some(Outcome::Open { response, negotiated }));
+                }
+                // "A client MUST be able to parse one or more 1xx responses received prior to a final
+                // response, even if the client does not expect one."
+                100..=199 => {
+                    self.head_start = heads.len();
+                    self.scanner.restart();
+                }
+                _ => return Ok(Some(Outcome::Refused(Response::new(heads, &parsed)))),
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What can go wrong in a client's handshake: on its own side, and on the server's.
+
+use core::fmt;
+
+use crate::handshake::head::HeadError;
+use crate::headers::InvalidHeader;
+use crate::output::BufferTooSmall;
+
+/// Why a request was not written: the client's own fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EncodeRequestError {
+    /// A subprotocol, an extra header or the origin must not be sent.
+    InvalidHeader(InvalidHeader),
+    /// The output buffer is too small.
+    BufferTooSmall(BufferTooSmall),
+}
+
+impl fmt::Display for EncodeRequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidHeader(error) => fmt::Display::fmt(error, f),
+            Self::BufferTooSmall(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl core::error::Error for EncodeRequestError {}
+
+/// Why a response does not open the WebSocket (RFC 6455 §4.1): always the server's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResponseError {
+    /// The head is not one of HTTP/1.1, or too large.
+    Head(HeadError),
+    /// Status 101 in another version than HTTP/1.1.
+    Version,
+    /// No `Upgrade` header lists `websocket`.
+    Upgrade,
+    /// No `Connection` header lists `Upgrade`.
+    Connection,
+    /// `Sec-WebSocket-Accept` is missing.
+    AcceptMissing,
+    /// `Sec-WebSocket-Accept` is repeated, or does not answer our key.
+    Accept,
+    /// An extension is in use that was not offered.
+    Extension,
+    /// `Sec-WebSocket-Protocol` is repeated, or not one of the subprotocols that were offered.
+    Subprotocol,
+    /// No subprotocol is in use, and the request has one required.
+    SubprotocolMissing,
+}
+
+impl From<HeadError> for ResponseError {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Head(error) => return fmt::Display::fmt(error, f),
+            Self::Version => "the server switches protocols in another version than HTTP/1.1",
+            Self::Upgrade => "no Upgrade header of the response lists websocket",
+            Self::Connection => "no Connection header of the response lists Upgrade",
+            Self::AcceptMissing => "the response has no Sec-WebSocket-Accept header",
+            Self::Accept => {
+                "the response has no single Sec-WebSocket-Accept header that answers our key"
+            }
+            Self::Extension => "the server uses an extension that was not offered",
+            Self::Subprotocol => "the server chose a subprotocol that was not offered, or several",
+            Self::SubprotocolMissing => {
+                "the server chose none of the subprotocols, and one is required"
+            }
+        })
+    }
+}
+
+impl core::error::Error for ResponseError {}

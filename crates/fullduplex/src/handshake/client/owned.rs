@@ -1,0 +1,150 @@
+//! A request that owns its text, and a response that owns its bytes.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::request::ClientRequest;
+use super::response::Response;
+use crate::headers::Headers;
+use crate::uri::{OwnedUri, UriError};
+
+/// A [`ClientRequest`] that owns its text, put together step by step.
+///
+/// ```
+/// use fullduplex::handshake::OwnedClientRequest;
+///
+/// let request = OwnedClientRequest::new("wss://example.com/chat")?
+///     .subprotocol("chat")
+///     .header("Authorization", "Bearer 0123");
+/// assert_eq!(request.as_request().uri.host(), "example.com");
+/// # Ok::<(), fullduplex::UriError>(())
+/// ```
+#[derive(Clone)]
+pub struct OwnedClientRequest {
+    uri: OwnedUri,
+    subprotocols: Vec<String>,
+    headers: Vec<(String, String)>,
+    origin: Option<String>,
+    require_subprotocol: bool,
+}
+
+impl OwnedClientRequest {
+    /// Asks for `uri` and nothing else.
+    ///
+    /// # Errors
+    /// [`UriError`] when `uri` is not a WebSocket URI, see [`Uri::parse`](crate::Uri::parse).
+    pub fn new(uri: impl Into<String>) -> Result<Self, UriError> {
+        Ok(Self::from_uri(OwnedUri::parse(uri)?))
+    }
+
+    /// Asks for `uri` and nothing else.
+    #[must_use]
+    pub const fn from_uri(uri: OwnedUri) -> Self {
+        Self {
+            uri,
+            subprotocols: Vec::new(),
+            headers: Vec::new(),
+            origin: None,
+            require_subprotocol: false,
+        }
+    }
+
+    /// Offers one more subprotocol, less preferred than those before it. It is checked when the request
+    /// is written, see [`ClientRequest::validate`].
+    #[must_use]
+    pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
+        self.subprotocols.push(subprotocol.into());
+        self
+    }
+
+    /// Adds one more header behind those before it. It is checked when the request is written, see
+    /// [`ClientRequest::validate`].
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the `Origin` header.
+    #[must_use]
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Refuses a server that chooses none of the subprotocols.
+    #[must_use]
+    pub const fn require_subprotocol(mut self) -> Self {
+        self.require_subprotocol = true;
+        self
+    }
+
+    /// The view.
+    #[must_use]
+    pub fn as_request(&self) -> ClientRequest<'_, String> {
+        ClientRequest {
+            uri: self.uri.as_uri(),
+            subprotocols: &self.subprotocols,
+            headers: &self.headers,
+            origin: self.origin.as_deref(),
+            require_subprotocol: self.require_subprotocol,
+        }
+    }
+}
+
+/// Prints what [`ClientRequest`] prints.
+impl fmt::Debug for OwnedClientRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_request(), f)
+    }
+}
+
+/// A [`Response`] that owns the bytes of its head, to be kept when the receive buffer moves on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnedResponse {
+    head_len: usize,
+    status: u16,
+    reason: Box<str>,
+    headers: Box<[u8]>,
+}
+
+impl OwnedResponse {
+    /// The view. Nothing is parsed or checked again.
+    #[must_use]
+    pub fn as_response(&self) -> Response<'_> {
+        Response {
+            head_len: self.head_len,
+            status: self.status,
+            reason: &self.reason,
+            headers: Headers::from_validated(&self.headers),
+        }
+    }
+}
+
+impl Response<'_> {
+    /// Copies reason and headers, so that the response outlives the receive buffer.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedResponse {
+        OwnedResponse {
+            head_len: self.head_len,
+            status: self.status,
+            reason: self.reason.into(),
+            headers: self.headers.block().into(),
+        }
+    }
+}
+
+impl From<Response<'_>> for OwnedResponse {
+    fn from(response: Response<'_>) -> Self {
+        response.into_owned()
+    }
+}
+
+/// Prints what [`Response`] prints.
+impl fmt::Debug for OwnedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_response(), f)
+    }
+}

@@ -1,0 +1,138 @@
+//! A server's final response, and the checks of one that opens a WebSocket (RFC 6455 §4.1).
+
+use super::error::ResponseError;
+use super::request::ClientRequest;
+use crate::handshake::head::ResponseHead;
+use crate::handshake::key::Key;
+use crate::handshake::negotiate::UpgradeTokens;
+use crate::headers::{Headers, extensions};
+
+/// The head of a server's final response (RFC 9112 §4). It borrows the received bytes; with `alloc`,
+/// [`into_owned`](Self::into_owned) keeps them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response<'b> {
+    pub(super) head_len: usize,
+    pub(super) status: u16,
+    pub(super) reason: &'b str,
+    pub(super) headers: Headers<'b>,
+}
+
+impl<'b> Response<'b> {
+    pub(super) const fn new(heads: &'b [u8], parsed: &ResponseHead<'_, 'b>) -> Self {
+        Self {
+            head_len: heads.len(),
+            status: parsed.status,
+            reason: parsed.reason,
+            headers: parsed.headers,
+        }
+    }
+
+    /// The number of bytes of all heads, those of interim responses included. What follows them in the
+    /// buffer that was polled are frames, or the body of a response that refuses.
+    #[must_use]
+    pub const fn head_len(&self) -> usize {
+        self.head_len
+    }
+
+    /// The status code, 101 or from 200 up.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The reason phrase; empty when the server left it out or wrote it in something else than ASCII.
+    #[must_use]
+    pub const fn reason(&self) -> &'b str {
+        self.reason
+    }
+
+    /// All header lines, in order. With status 426, `list("Sec-WebSocket-Version")` has the versions
+    /// that the server speaks (RFC 6455 §4.4).
+    #[must_use]
+    pub const fn headers(&self) -> Headers<'b> {
+        self.headers
+    }
+
+    /// The `Sec-WebSocket-Protocol` header: in an open WebSocket, the subprotocol in use.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&'b str> {
+        self.headers.get_str("sec-websocket-protocol")
+    }
+
+    /// The checks that RFC 6455 §4.1 has a client make of a response with status 101.
+    pub(super) fn check<S: AsRef<str>>(
+        &self,
+        parsed: &ResponseHead<'_, 'b>,
+        key: &Key,
+        request: &ClientRequest<'_, S>,
+    ) -> Result<(), ResponseError> {
+        let mut tokens = UpgradeTokens::default();
+        let mut accepts = Repeatable::default();
+        let mut subprotocols = Repeatable::default();
+        let mut names_extension = false;
+        for line in parsed.lines {
+            let is = |name: &str| line.name.eq_ignore_ascii_case(name);
+            match line.name.len() {
+                7 if is("upgrade") => tokens.add_upgrade(line.value),
+                10 if is("connection") => tokens.add_connection(line.value),
+                20 if is("sec-websocket-accept") => accepts.add(line.value),
+                22 if is("sec-websocket-protocol") => subprotocols.add(line.value),
+                24 if is("sec-websocket-extensions") => {
+                    names_extension |= extensions(line.value).next().is_some();
+                }
+                _ => {}
+            }
+        }
+        // A server of HTTP/1.0 cannot switch protocols: "a server MUST ignore an Upgrade header field
+        // that is received in an HTTP/1.0 request".
+        if parsed.minor_version != 1 {
+            return Err(ResponseError::Version);
+        }
+        // "If the response lacks an |Upgrade| header field […] the client MUST _Fail the WebSocket
+        // Connection_", and so with |Connection|.
+        if !tokens.upgrade {
+            return Err(ResponseError::Upgrade);
+        }
+        if !tokens.connection {
+            return Err(ResponseError::Connection);
+        }
+        // "If the response lacks a |Sec-WebSocket-Accept| header field or [it] contains a value other
+        // than the base64-encoded SHA-1 […], ignoring any leading and trailing whitespace".
+        if accepts.lines == 0 {
+            return Err(ResponseError::AcceptMissing);
+        }
+        if accepts.only() != Some(&key.accept()) {
+            return Err(ResponseError::Accept);
+        }
+        // "The use of an extension that was not present in the client's handshake": none is offered.
+        if names_extension {
+            return Err(ResponseError::Extension);
+        }
+        // "The use of a subprotocol that was not present in the client's handshake"; and the header
+        // "MUST NOT appear more than once in an HTTP response".
+        match subprotocols.only() {
+            Some(chosen) if request.offers(chosen) => Ok(()),
+            None if subprotocols.lines == 0 && !request.require_subprotocol => Ok(()),
+            None if subprotocols.lines == 0 => Err(ResponseError::SubprotocolMissing),
+            _ => Err(ResponseError::Subprotocol),
+        }
+    }
+}
+
+/// A header that should come once: how often it did, and its last value.
+#[derive(Default)]
+struct Repeatable<'b> {
+    lines: usize,
+    last: &'b [u8],
+}
+
+impl<'b> Repeatable<'b> {
+    fn add(&mut self, value: &'b [u8]) {
+        self.lines += 1;
+        self.last = value;
+    }
+
+    fn only(&self) -> Option<&'b [u8]> {
+        (self.lines == 1).then_some(self.last)
+    }
+}

@@ -1,0 +1,95 @@
+//! The rules that both ends of the opening handshake share: which header lines ask for the upgrade,
+//! which subprotocol is chosen, and which headers the caller may add (RFC 6455 §4).
+
+use crate::headers::{InvalidHeader, is_header_value, is_token, list_contains};
+use crate::output::Cursor;
+
+/// Whether a list of `Upgrade` and `Connection` lines asks for the WebSocket protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UpgradeTokens {
+    /// Some `Upgrade` line holds `websocket`.
+    pub(crate) upgrade: bool,
+    /// Some `Connection` line holds `Upgrade`.
+    pub(crate) connection: bool,
+}
+
+impl UpgradeTokens {
+    /// "An |Upgrade| header field containing the value "websocket", treated as an ASCII
+    /// case-insensitive value."
+    pub(crate) fn add_upgrade(&mut self, value: &[u8]) {
+        self.upgrade |= list_contains(value, "websocket");
+    }
+
+    /// "A |Connection| header field that includes the token "Upgrade", treated as an ASCII
+    /// case-insensitive value."
+    pub(crate) fn add_connection(&mut self, value: &[u8]) {
+        self.connection |= list_contains(value, "upgrade");
+    }
+}
+
+/// The first of `supported` that is among `offered`: the order of `supported` decides.
+pub(crate) fn choose_subprotocol<'s, 'o>(
+    supported: &[&'s str],
+    offered: impl Iterator<Item = &'o str> + Clone,
+) -> Option<&'s str> {
+    supported.iter().copied().find(|&candidate| offered.clone().any(|offer| offer == candidate))
+}
+
+/// "The elements that comprise this value MUST be non-empty strings with characters […] as defined in
+/// [RFC2616] and MUST all be unique strings" (RFC 6455 §4.1, item 10).
+pub(crate) fn check_subprotocols<S: AsRef<str>>(subprotocols: &[S]) -> Result<(), InvalidHeader> {
+    for (index, subprotocol) in subprotocols.iter().enumerate() {
+        let subprotocol = subprotocol.as_ref();
+        if !is_token(subprotocol.as_bytes()) {
+            return Err(InvalidHeader::Subprotocol { index });
+        }
+        if subprotocols.iter().take(index).any(|earlier| earlier.as_ref() == subprotocol) {
+            return Err(InvalidHeader::DuplicateSubprotocol { index });
+        }
+    }
+    Ok(())
+}
+
+/// Checks headers that the caller adds: they are well formed, and none is `reserved`.
+pub(crate) fn check_headers<S: AsRef<str>>(
+    headers: &[(S, S)],
+    reserved: impl Fn(&str) -> bool,
+) -> Result<(), InvalidHeader> {
+    for (index, (name, value)) in headers.iter().enumerate() {
+        if !is_token(name.as_ref().as_bytes()) {
+            return Err(InvalidHeader::Name { index });
+        }
+        if reserved(name.as_ref()) {
+            return Err(InvalidHeader::Reserved { index });
+        }
+        if !is_header_value(value.as_ref().as_bytes()) {
+            return Err(InvalidHeader::Value { index });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the handshake alone writes the header called `name`: those that ask for the upgrade or
+/// answer it, and those that would announce a body where frames follow.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    const PREFIX: &str = "sec-websocket-";
+    ["upgrade", "connection", "content-length", "transfer-encoding"]
+        .iter()
+        .any(|reserved| name.eq_ignore_ascii_case(reserved))
+        || name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
+
+/// Writes one header line.
+pub(crate) fn put_header(out: &mut Cursor<'_>, name: &str, value: &[u8]) {
+    out.put(name.as_bytes());
+    out.put(b": ");
+    out.put(value);
+    out.put(b"\r\n");
+}
+
+/// Writes checked headers in order.
+pub(crate) fn put_headers<S: AsRef<str>>(out: &mut Cursor<'_>, headers: &[(S, S)]) {
+    for (name, value) in headers {
+        put_header(out, name.as_ref(), value.as_ref().as_bytes());
+    }
+}

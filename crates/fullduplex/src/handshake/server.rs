@@ -1,0 +1,110 @@
+//! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked; an
+//! answer or a refusal goes out. It knows neither transport nor clock.
+//!
+//! The checks come in this order, and the first that fails names the error:
+//! 1. the head is HTTP/1.1 within the limits ([`HeadError`]; other versions 505),
+//! 2. the method is `GET` (405),
+//! 3. the request target is a path or an absolute `http`, `https`, `ws` or `wss` URI, without a
+//!    fragment (400),
+//! 4. there is exactly one valid `Host` (400),
+//! 5. no body is announced (400),
+//! 6. `Upgrade` holds `websocket` and `Connection` holds `Upgrade` (426),
+//! 7. `Sec-WebSocket-Version` is 13, once (426),
+//! 8. there is exactly one valid `Sec-WebSocket-Key` (400),
+//! 9. the lists of subprotocols and extensions are well formed (400).
+
+mod answer;
+mod error;
+#[cfg(feature = "alloc")]
+mod owned;
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{AcceptError, Answer, RejectError, Rejection};
+pub use error::RequestError;
+#[cfg(feature = "alloc")]
+pub use owned::OwnedRequest;
+pub use request::Request;
+
+use super::head::{HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, parse_request};
+use core::mem::MaybeUninit;
+
+/// Reads and checks the request of an opening handshake (RFC 6455 §4.2.1).
+///
+/// ```
+/// use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
+///
+/// let received = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+///     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+///     Sec-WebSocket-Version: 13\r\n\r\n";
+/// let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+/// let request = handshake.poll(received)?.expect("the whole head is there");
+/// assert_eq!(request.path(), "/chat");
+///
+/// let mut out = [0; 256];
+/// let (length, _negotiated) = request.accept(&Answer::new(), &mut out)?;
+/// assert!(out[..length].starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// let frames = &received[request.head_len()..];
+/// assert!(frames.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ServerHandshake {
+    scanner: HeadScanner,
+    max_headers: usize,
+    failed: Option<RequestError>,
+}
+
+impl ServerHandshake {
+    /// Expects a request of at most `limits`.
+    #[must_use]
+    pub const fn new(limits: HeadLimits) -> Self {
+        Self {
+            scanner: HeadScanner::new(HeadKind::Request, limits.max_size),
+            max_headers: limits.max_headers,
+            failed: None,
+        }
+    }
+
+    /// Looks for the request in `received`: everything that has come from the client since the
+    /// connection began, in one piece. The caller reads on into the same buffer and calls again while
+    /// the answer is `None`; each byte is looked at once however often that is.
+    ///
+    /// Once the head is complete, it is parsed and checked, and what follows it in the buffer
+    /// ([`Request::head_len`]) is frames.
+    ///
+    /// # Errors
+    /// [`RequestError`] when this is no request for a WebSocket; [`RequestError::encode_response`]
+    /// writes the answer that it calls for. The error stays: later calls return it again.
+    pub fn poll<'b>(&mut self, received: &'b [u8]) -> Result<Option<Request<'b>>, RequestError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.advance(received).inspect_err(|&error| self.failed = Some(error))
+    }
+
+    /// Takes note that the client will send no more. Call it when the transport ends while
+    /// [`poll`](Self::poll) still says `None`; the error it returns is the one `poll` returns from then
+    /// on. There is no one left to answer.
+    pub fn handle_eof(&mut self) -> RequestError {
+        *self.failed.get_or_insert(RequestError::Head(HeadError::UnexpectedEnd))
+    }
+
+    fn advance<'b>(&mut self, received: &'b [u8]) -> Result<Option<Request<'b>>, RequestError> {
+        let end = self.scanner.poll(received).map_err(RequestError::Head)?;
+        let Some(head) = end.and_then(|end| received.get(..end)) else {
+            return Ok(None);
+        };
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let parsed =
+            parse_request(head, self.max_headers, &mut slots).map_err(RequestError::Head)?;
+        Request::check(head, &parsed).map(Some)
+    }
+}
+
+impl Default for ServerHandshake {
+    fn default() -> Self {
+        Self::new(HeadLimits::DEFAULT)
+    }
+}

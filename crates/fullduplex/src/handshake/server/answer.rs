@@ -1,0 +1,259 @@
+//! What a server says to a request that it could accept: yes (RFC 6455 §4.2.2), or no.
+
+use core::fmt;
+
+use super::request::Request;
+use crate::handshake::negotiate::{check_headers, is_reserved, put_header, put_headers};
+use crate::headers::InvalidHeader;
+use crate::output::{BufferTooSmall, Cursor};
+
+/// What the answer that opens a WebSocket says beyond the mandatory (RFC 6455 §4.2.2).
+///
+/// ```
+/// use fullduplex::handshake::Answer;
+///
+/// let answer = Answer::new().subprotocol("chat").headers(&[("Server", "example")]);
+/// assert_eq!(answer.subprotocol, Some("chat"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a, S: AsRef<str> = &'a str> {
+    /// The subprotocol in use, one of those that the client offered; `None` for none. See
+    /// [`Request::choose_subprotocol`].
+    pub subprotocol: Option<&'a str>,
+    /// Headers to add, names and values, in order. The handshake's own (`Upgrade`, `Connection`,
+    /// `Sec-WebSocket-*`) and those of a body (`Content-Length`, `Transfer-Encoding`) are refused.
+    pub headers: &'a [(S, S)],
+}
+
+impl<'a> Answer<'a> {
+    /// An answer with nothing but the mandatory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { subprotocol: None, headers: &[] }
+    }
+}
+
+impl Default for Answer<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a, S: AsRef<str>> Answer<'a, S> {
+    /// Sets the subprotocol in use.
+    #[must_use]
+    pub fn subprotocol(mut self, subprotocol: impl Into<Option<&'a str>>) -> Self {
+        self.subprotocol = subprotocol.into();
+        self
+    }
+
+    /// Sets the headers to add.
+    #[must_use]
+    pub fn headers<T: AsRef<str>>(self, headers: &'a [(T, T)]) -> Answer<'a, T> {
+        Answer { subprotocol: self.subprotocol, headers }
+    }
+
+    /// Writes the answer to `request`.
+    pub(super) fn encode(
+        &self,
+        request: &Request<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, AcceptError> {
+        // "The value chosen MUST be derived from the client's handshake, specifically by selecting one
+        // of the values from the |Sec-WebSocket-Protocol| field." Those were found to be tokens.
+        if let Some(chosen) = self.subprotocol
+            && !request.subprotocols().any(|offered| offered == chosen)
+        {
+            return Err(AcceptError::SubprotocolNotOffered);
+        }
+        check_headers(self.headers, is_reserved).map_err(AcceptError::InvalidHeader)?;
+
+        let mut out = Cursor::new(out);
+        out.put(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Accept: ",
+        );
+        out.put(&request.key().accept());
+        out.put(b"\r\n");
+        if let Some(subprotocol) = self.subprotocol {
+            put_header(&mut out, "Sec-WebSocket-Protocol", subprotocol.as_bytes());
+        }
+        put_headers(&mut out, self.headers);
+        out.put(b"\r\n");
+        out.finish().map_err(AcceptError::BufferTooSmall)
+    }
+}
+
+/// Why an answer was not written: the server's own fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AcceptError {
+    /// The client did not offer the chosen subprotocol.
+    SubprotocolNotOffered,
+    /// An extra header must not be sent.
+    InvalidHeader(InvalidHeader),
+    /// The output buffer is too small.
+    BufferTooSmall(BufferTooSmall),
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SubprotocolNotOffered => {
+                f.write_str("the client did not offer the chosen subprotocol")
+            }
+            Self::InvalidHeader(error) => fmt::Display::fmt(error, f),
+            Self::BufferTooSmall(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl core::error::Error for AcceptError {}
+
+/// A refusal of a request that would have been in order: a status code, headers and a body.
+///
+/// For a request that is not in order, see [`RequestError`](super::RequestError).
+///
+/// ```
+/// use fullduplex::handshake::Rejection;
+///
+/// let mut out = [0; 256];
+/// let length = Rejection::new(403).body(b"Not from this origin.\n").encode(&mut out)?;
+/// assert!(out[..length].starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
+/// # Ok::<(), fullduplex::handshake::RejectError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Rejection<'a, S: AsRef<str> = &'a str> {
+    /// The status code, 300 to 599: a client must not take the refusal for success.
+    pub status: u16,
+    /// Headers to add, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order. `Connection`,
+    /// `Content-Length`, `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are refused.
+    pub headers: &'a [(S, S)],
+    /// The body, which may be empty.
+    pub body: &'a [u8],
+}
+
+impl Rejection<'_> {
+    /// A refusal with `status`, without extra headers and body.
+    #[must_use]
+    pub const fn new(status: u16) -> Self {
+        Self { status, headers: &[], body: &[] }
+    }
+}
+
+impl<'a, S: AsRef<str>> Rejection<'a, S> {
+    /// Sets the headers to add.
+    #[must_use]
+    pub fn headers<T: AsRef<str>>(self, headers: &'a [(T, T)]) -> Rejection<'a, T> {
+        Rejection { status: self.status, headers, body: self.body }
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: &'a [u8]) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`. Returns
+    /// its length in bytes. The connection is to be closed after it (RFC 9112 §9.6).
+    ///
+    /// # Errors
+    /// [`RejectError`] when the status is not 300 to 599, an extra header must not be sent, or `out` is
+    /// too small. What `out` then holds must not be sent.
+    pub fn encode(&self, out: &mut [u8]) -> Result<usize, RejectError> {
+        if !(300..=599).contains(&self.status) {
+            return Err(RejectError::Status(self.status));
+        }
+        check_headers(self.headers, is_reserved).map_err(RejectError::InvalidHeader)?;
+        let mut out = Cursor::new(out);
+        put_status_line(&mut out, self.status);
+        out.put(b"Connection: close\r\n");
+        put_headers(&mut out, self.headers);
+        put_content_length(&mut out, self.body.len());
+        out.put(self.body);
+        out.finish().map_err(RejectError::BufferTooSmall)
+    }
+}
+
+/// Why a refusal was not written: the server's own fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RejectError {
+    /// The status code is not 300 to 599.
+    Status(u16),
+    /// An extra header must not be sent.
+    InvalidHeader(InvalidHeader),
+    /// The output buffer is too small.
+    BufferTooSmall(BufferTooSmall),
+}
+
+impl fmt::Display for RejectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => {
+                write!(f, "a refusal cannot have status {status}, only 300 to 599")
+            }
+            Self::InvalidHeader(error) => fmt::Display::fmt(error, f),
+            Self::BufferTooSmall(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl core::error::Error for RejectError {}
+
+/// Writes "HTTP/1.1 SP status-code SP [ reason-phrase ] CRLF".
+pub(super) fn put_status_line(out: &mut Cursor<'_>, status: u16) {
+    // Writing to a cursor cannot fail: it counts on past its end.
+    let _ = fmt::Write::write_fmt(out, format_args!("HTTP/1.1 {status} {}\r\n", reason(status)));
+}
+
+/// Writes the length of `body`, the empty line and `body`.
+pub(super) fn put_final_lines(out: &mut Cursor<'_>, body: fmt::Arguments<'_>) {
+    let mut counter = Cursor::new(&mut []);
+    let _ = fmt::Write::write_fmt(&mut counter, body);
+    let length = counter.finish().unwrap_or_else(|short| short.needed);
+    put_content_length(out, length);
+    let _ = fmt::Write::write_fmt(out, body);
+}
+
+/// Writes the last header and the empty line.
+fn put_content_length(out: &mut Cursor<'_>, length: usize) {
+    let _ = fmt::Write::write_fmt(out, format_args!("Content-Length: {length}\r\n\r\n"));
+}
+
+/// The reason phrase that RFC 9110 §15 and RFC 6585 give a status code; others have none, as they may.
+const fn reason(status: u16) -> &'static str {
+    match status {
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        414 => "URI Too Long",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        511 => "Network Authentication Required",
+        _ => "",
+    }
+}

@@ -1,0 +1,124 @@
+//! What can be wrong with a request, and the response that says so (RFC 6455 §4.2.1 and §4.2.2).
+
+use core::fmt;
+
+use super::answer::{put_final_lines, put_status_line};
+use crate::handshake::head::HeadError;
+use crate::output::{BufferTooSmall, Cursor};
+
+/// Why a request does not open a WebSocket (RFC 6455 §4.2.1): always the client's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestError {
+    /// The head is not one of HTTP/1.1, or too large.
+    Head(HeadError),
+    /// The method is not `GET`.
+    Method,
+    /// The request target is neither a path nor an absolute URI with a host, or it has a fragment.
+    Target,
+    /// `Host` is missing, repeated or not a host and port.
+    Host,
+    /// A body is announced: `Content-Length` other than 0, or `Transfer-Encoding`.
+    Body,
+    /// No `Upgrade` header lists `websocket`.
+    Upgrade,
+    /// No `Connection` header lists `Upgrade`.
+    Connection,
+    /// `Sec-WebSocket-Version` is missing, repeated or not 13.
+    Version,
+    /// `Sec-WebSocket-Key` is missing.
+    KeyMissing,
+    /// `Sec-WebSocket-Key` is repeated, or not 16 bytes in base64.
+    Key,
+    /// A `Sec-WebSocket-Protocol` line is empty or names something that is not a token.
+    Subprotocols,
+    /// A `Sec-WebSocket-Extensions` line is malformed.
+    Extensions,
+}
+
+impl RequestError {
+    /// The status code of the response that this error calls for (RFC 9110 §15.5, RFC 6585 §5).
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Head(HeadError::Version) => 505,
+            Self::Head(HeadError::FirstLineTooLong) => 414,
+            Self::Head(HeadError::TooLarge | HeadError::TooManyHeaders) => 431,
+            Self::Method => 405,
+            // "A server that sends a 426 response MUST send an Upgrade header field."
+            Self::Upgrade | Self::Connection | Self::Version => 426,
+            Self::Head(_)
+            | Self::Target
+            | Self::Host
+            | Self::Body
+            | Self::KeyMissing
+            | Self::Key
+            | Self::Subprotocols
+            | Self::Extensions => 400,
+        }
+    }
+
+    /// Writes the complete response into `out`: the status, what the client needs to do better, and this
+    /// error's sentence as a plain text body. Returns its length in bytes; 400 are enough. The
+    /// connection is to be closed after it.
+    ///
+    /// There is no `Date`, for there is no clock here (RFC 9110 §6.6.1).
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`] says how much room is needed.
+    pub fn encode_response(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let mut out = Cursor::new(out);
+        let status = self.status();
+        put_status_line(&mut out, status);
+        match status {
+            // "The origin server MUST generate an Allow header field in a 405 response."
+            405 => out.put(b"Allow: GET\r\nConnection: close\r\n"),
+            // "If the server doesn't support the requested version, it MUST respond with a
+            // |Sec-WebSocket-Version| header field containing all versions it is willing to use."
+            // And "a sender of Upgrade MUST also send an "Upgrade" connection option".
+            426 => out.put(
+                b"Upgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n",
+            ),
+            _ => out.put(b"Connection: close\r\n"),
+        }
+        out.put(b"Content-Type: text/plain; charset=utf-8\r\n");
+        put_final_lines(&mut out, format_args!("{self}\n"));
+        out.finish()
+    }
+}
+
+impl From<HeadError> for RequestError {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Head(error) => return fmt::Display::fmt(error, f),
+            Self::Method => "the method is not GET",
+            Self::Target => {
+                "the request target is neither a path nor a URI with a host, or it has a fragment"
+            }
+            Self::Host => "there is not exactly one valid Host header",
+            Self::Body => "a WebSocket handshake must not announce a body",
+            Self::Upgrade => "this is a WebSocket endpoint: no Upgrade header lists websocket",
+            Self::Connection => "no Connection header lists Upgrade",
+            Self::Version => {
+                "there is not exactly one Sec-WebSocket-Version header with the value 13"
+            }
+            Self::KeyMissing => "the Sec-WebSocket-Key header is missing",
+            Self::Key => {
+                "there is not exactly one Sec-WebSocket-Key header with 16 bytes in base64"
+            }
+            Self::Subprotocols => {
+                "a Sec-WebSocket-Protocol header is not a list of at least one token"
+            }
+            Self::Extensions => {
+                "a Sec-WebSocket-Extensions header is not a list of names and parameters"
+            }
+        })
+    }
+}
+
+impl core::error::Error for RequestError {}

@@ -1,0 +1,320 @@
+//! A request that asks for a WebSocket, and the checks that say so (RFC 6455 §4.2.1).
+
+use core::fmt;
+
+use super::answer::{AcceptError, Answer};
+use super::error::RequestError;
+use crate::handshake::head::RequestHead;
+use crate::handshake::key::Key;
+use crate::handshake::negotiate::{UpgradeTokens, choose_subprotocol};
+use crate::headers::{Extension, Headers, extensions, is_token, list_elements};
+use crate::negotiated::Negotiated;
+use crate::uri::{Origin, is_host, split_absolute_target};
+
+/// A checked request for a WebSocket (RFC 6455 §4.2.1): what to decide on, and how to say yes.
+///
+/// It borrows the received bytes. With `alloc`, [`into_owned`](Self::into_owned) keeps them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Request<'b> {
+    pub(super) head: &'b [u8],
+    pub(super) target: &'b str,
+    /// The target without the authority of an absolute URI.
+    pub(super) path_and_query: &'b str,
+    pub(super) host: &'b str,
+    pub(super) headers: Headers<'b>,
+    pub(super) key: Key,
+}
+
+impl<'b> Request<'b> {
+    /// The number of bytes of the head. What follows them in the buffer that was polled are frames,
+    /// which belong to the connection: a client may send before it has the answer.
+    #[must_use]
+    pub const fn head_len(&self) -> usize {
+        self.head.len()
+    }
+
+    /// The request target as it was sent (RFC 9112 §3.2): `/chat?room=1`, or from a proxy's client the
+    /// absolute form, `http://example.com/chat?room=1`.
+    #[must_use]
+    pub const fn target(&self) -> &'b str {
+        self.target
+    }
+
+    /// The path of the target, percent-encoded as it was sent; it begins with `/`.
+    #[must_use]
+    pub fn path(&self) -> &'b str {
+        let path =
+            self.path_and_query.split_once('?').map_or(self.path_and_query, |(path, _)| path);
+        if path.is_empty() { "/" } else { path }
+    }
+
+    /// The query of the target, percent-encoded as it was sent and without its question mark.
+    #[must_use]
+    pub fn query(&self) -> Option<&'b str> {
+        self.path_and_query.split_once('?').map(|(_, query)| query)
+    }
+
+    /// The host, and the port where it was sent, that the client means to talk to: the authority of an
+    /// absolute target, which RFC 9112 §3.2.2 has win, or else the `Host` header.
+    #[must_use]
+    pub const fn host(&self) -> &'b str {
+        self.host
+    }
+
+    /// The `Origin` header: the site whose script opened the WebSocket (RFC 6455 §10.2). Browsers
+    /// always send it, and it is `null` for a page without one; other clients may leave it out or lie.
+    /// `None` also when it is not UTF-8, see [`Headers::get`].
+    #[must_use]
+    pub fn origin(&self) -> Option<&'b str> {
+        self.headers.get_str("origin")
+    }
+
+    /// Whether the script that opened the WebSocket came from this very host and port: the simplest
+    /// defence against other sites' scripts that would act with a visitor's cookies (RFC 6455 §10.2).
+    ///
+    /// `Origin` is compared with [`host`](Self::host), default ports filled in by the origin's scheme.
+    /// Behind a proxy that rewrites `Host`, use [`origin_allowed`](Self::origin_allowed). A request
+    /// without `Origin` comes from no browser, is no such attack, and counts as the same origin;
+    /// `null`, a malformed origin and two `Origin` lines do not.
+    #[must_use]
+    pub fn is_same_origin(&self) -> bool {
+        self.check_origin(|origin| {
+            Origin::parse(origin).is_some_and(|origin| origin.matches_host(self.host))
+        })
+    }
+
+    /// Whether the `Origin` is one of `allowed`, each as a browser sends it: `https://a.example`, with a
+    /// port where it is not the default, and no path. Scheme and host are compared without regard to
+    /// case. `null` is allowed if the list has it.
+    ///
+    /// A request without `Origin` comes from no browser and is allowed: an origin that a program
+    /// leaves out it could as well make up. To insist on one, ask [`origin`](Self::origin) too.
+    #[must_use]
+    pub fn origin_allowed(&self, allowed: &[&str]) -> bool {
+        self.check_origin(|origin| {
+            let parsed = Origin::parse(origin);
+            allowed.iter().any(|&candidate| {
+                candidate == origin
+                    || parsed.is_some_and(|origin| {
+                        Origin::parse(candidate).is_some_and(|candidate| candidate.is_same(&origin))
+                    })
+            })
+        })
+    }
+
+    /// The subprotocols that the client offers, in its order of preference, from all
+    /// `Sec-WebSocket-Protocol` lines (RFC 6455 §11.3.4). Each is a token.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &'b str> + Clone + use<'b> {
+        self.headers
+            .list("sec-websocket-protocol")
+            .filter_map(|subprotocol| core::str::from_utf8(subprotocol).ok())
+    }
+
+    /// The first of `supported` that the client offers: the server's order of preference decides, and
+    /// subprotocols are compared exactly. `None` means to answer without one (RFC 6455 §4.2.2, item 5.5).
+    #[must_use]
+    pub fn choose_subprotocol<'s>(&self, supported: &[&'s str]) -> Option<&'s str> {
+        choose_subprotocol(supported, self.subprotocols())
+    }
+
+    /// The extensions that the client offers, in its order of preference (RFC 6455 §9.1).
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'b>> + Clone + use<'b> {
+        // The check found every element well formed.
+        self.headers.extensions().filter_map(Result::ok)
+    }
+
+    /// All header lines, in order.
+    #[must_use]
+    pub const fn headers(&self) -> Headers<'b> {
+        self.headers
+    }
+
+    /// The client's `Sec-WebSocket-Key`.
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Writes the answer that opens the WebSocket, status 101, into `out` (RFC 6455 §4.2.2). Returns its
+    /// length in bytes and what [`Connection::new`](crate::Connection::new) needs. Two hundred bytes
+    /// are enough for an answer without extra headers.
+    ///
+    /// # Errors
+    /// [`AcceptError`] when the subprotocol was not offered, an extra header must not be sent, or `out`
+    /// is too small. What `out` then holds must not be sent.
+    pub fn accept<S: AsRef<str>>(
+        &self,
+        answer: &Answer<'_, S>,
+        out: &mut [u8],
+    ) -> Result<(usize, Negotiated), AcceptError> {
+        let length = answer.encode(self, out)?;
+        Ok((length, Negotiated::without_extensions()))
+    }
+
+    /// Runs `test` on the one `Origin`; without one the answer is yes, with two or with one that is not
+    /// text it is no.
+    fn check_origin(&self, test: impl FnOnce(&str) -> bool) -> bool {
+        let mut origins = self.headers.get_all("origin");
+        match (origins.next(), origins.next()) {
+            (None, _) => true,
+            (Some(origin), None) => core::str::from_utf8(origin).is_ok_and(test),
+            (Some(_), Some(_)) => false,
+        }
+    }
+
+    /// Checks 2 to 9 of the list at the head of the module.
+    pub(super) fn check(
+        head: &'b [u8],
+        parsed: &RequestHead<'_, 'b>,
+    ) -> Result<Self, RequestError> {
+        let fields = Fields::collect(parsed);
+        // "The method of the request MUST be GET"; methods are case-sensitive.
+        if parsed.method != "GET" {
+            return Err(RequestError::Method);
+        }
+        let (authority, path_and_query) = split_target(parsed.target)?;
+        // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
+        // that lacks a Host header field and to any request message that contains more than one Host
+        // header field line or a Host header field with an invalid field value."
+        let host = fields.host.only().ok_or(RequestError::Host)?;
+        let host = core::str::from_utf8(host).ok().filter(|host| is_host(host));
+        // "When an origin server receives a request with an absolute-form of request-target, the
+        // origin server MUST ignore the received Host header field."
+        let host = authority.or(host).ok_or(RequestError::Host)?;
+        // A body would be taken for frames by one side and not by the other.
+        if fields.announces_body {
+            return Err(RequestError::Body);
+        }
+        if !fields.tokens.upgrade {
+            return Err(RequestError::Upgrade);
+        }
+        if !fields.tokens.connection {
+            return Err(RequestError::Connection);
+        }
+        // "A |Sec-WebSocket-Version| header field, with a value of 13."
+        if fields.version.only() != Some(b"13") {
+            return Err(RequestError::Version);
+        }
+        // "A |Sec-WebSocket-Key| header field with a base64-encoded value that, when decoded, is 16
+        // bytes in length", and it "MUST NOT appear more than once".
+        let key = match fields.key {
+            Field::Absent => return Err(RequestError::KeyMissing),
+            field => field.only().and_then(Key::parse).ok_or(RequestError::Key)?,
+        };
+        if fields.subprotocols == List::Malformed {
+            return Err(RequestError::Subprotocols);
+        }
+        if fields.extensions == List::Malformed {
+            return Err(RequestError::Extensions);
+        }
+        Ok(Self { head, target: parsed.target, path_and_query, host, headers: parsed.headers, key })
+    }
+}
+
+/// Prints target, host and headers; the values of headers with credentials are left out.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("target", &self.target)
+            .field("host", &self.host)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The authority of an absolute target, and the path and query of any.
+fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
+    // "Fragment identifiers MUST NOT be used on these URIs."
+    if target.contains('#') {
+        return Err(RequestError::Target);
+    }
+    if target.starts_with('/') {
+        return Ok((None, target));
+    }
+    // "To allow for transition to the absolute-form for all requests, a server MUST accept the
+    // absolute-form in requests." The asterisk and a bare authority are not for GET.
+    let (authority, rest) = split_absolute_target(target).ok_or(RequestError::Target)?;
+    Ok((Some(authority), rest))
+}
+
+/// A header that may come once.
+#[derive(Clone, Copy, Default)]
+enum Field<'b> {
+    #[default]
+    Absent,
+    Once(&'b [u8]),
+    Repeated,
+}
+
+impl<'b> Field<'b> {
+    fn add(&mut self, value: &'b [u8]) {
+        *self = match self {
+            Self::Absent => Self::Once(value),
+            Self::Once(_) | Self::Repeated => Self::Repeated,
+        };
+    }
+
+    fn only(self) -> Option<&'b [u8]> {
+        match self {
+            Self::Once(value) => Some(value),
+            Self::Absent | Self::Repeated => None,
+        }
+    }
+}
+
+/// A list header that may come several times.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum List {
+    #[default]
+    WellFormed,
+    Malformed,
+}
+
+/// What the header lines say about the handshake, gathered in one pass.
+#[derive(Default)]
+struct Fields<'b> {
+    host: Field<'b>,
+    version: Field<'b>,
+    key: Field<'b>,
+    tokens: UpgradeTokens,
+    announces_body: bool,
+    subprotocols: List,
+    extensions: List,
+}
+
+impl<'b> Fields<'b> {
+    fn collect(parsed: &RequestHead<'_, 'b>) -> Self {
+        let mut fields = Self::default();
+        for line in parsed.lines {
+            fields.add(line.name, line.value);
+        }
+        fields
+    }
+
+    fn add(&mut self, name: &str, value: &'b [u8]) {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        // The length tells nearly all names apart before a character is compared.
+        match name.len() {
+            4 if is("host") => self.host.add(value),
+            7 if is("upgrade") => self.tokens.add_upgrade(value),
+            10 if is("connection") => self.tokens.add_connection(value),
+            14 if is("content-length") => self.announces_body |= value != b"0",
+            17 if is("transfer-encoding") => self.announces_body = true,
+            17 if is("sec-websocket-key") => self.key.add(value),
+            21 if is("sec-websocket-version") => self.version.add(value),
+            // "Sec-WebSocket-Protocol-Client = 1#token"
+            22 if is("sec-websocket-protocol") => {
+                let mut elements = list_elements(value);
+                if elements.clone().next().is_none() || !elements.all(is_token) {
+                    self.subprotocols = List::Malformed;
+                }
+            }
+            24 if is("sec-websocket-extensions")
+                && extensions(value).any(|element| element.is_err()) =>
+            {
+                self.extensions = List::Malformed;
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Header fields: a view over a block that was validated once, list values, and the checks that keep
+//! an outgoing header from smuggling a second one.
+//!
+//! Nothing here allocates. Everything is linear in the bytes it looks at.
+
+use core::fmt;
+
+mod extensions;
+#[cfg(test)]
+mod tests;
+
+pub use extensions::{
+    Extension, ExtensionList, ExtensionParam, ExtensionParams, MalformedExtension, ParamValue,
+    extensions,
+};
+
+/// One header line: a name and a value with the white space around it removed (RFC 9110 §5).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// The field name as it was sent. Names are compared without regard to case.
+    pub name: &'a str,
+    /// The field value: any bytes but control characters. Usually ASCII, but nothing obliges a peer.
+    pub value: &'a [u8],
+}
+
+impl<'a> Header<'a> {
+    /// The value as text, or `None` when it is not UTF-8.
+    #[must_use]
+    pub fn value_str(&self) -> Option<&'a str> {
+        core::str::from_utf8(self.value).ok()
+    }
+}
+
+/// Prints name and value; the value of a header that carries credentials is left out.
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_sensitive(self.name) {
+            return write!(f, "{}: (not shown)", self.name);
+        }
+        write!(f, "{}: {}", self.name, self.value.escape_ascii())
+    }
+}
+
+/// The header lines of a request or response, in the order in which they came (RFC 9110 §5).
+///
+/// A view into the received bytes: copying it copies a pointer. Only a parser that has validated the
+/// whole block makes one, so reading it cannot fail.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Headers<'a> {
+    /// Whole lines, each ended by CRLF, without the empty line that ends the head.
+    block: &'a [u8],
+}
+
+impl<'a> Headers<'a> {
+    /// Wraps a block whose lines have been checked: `token ":" value CRLF`, no folded lines.
+    pub(crate) const fn from_validated(block: &'a [u8]) -> Self {
+        Self { block }
+    }
+
+    /// The raw lines, each with its CRLF.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn block(self) -> &'a [u8] {
+        self.block
+    }
+
+    /// Every header line, in order.
+    #[must_use]
+    pub const fn iter(&self) -> HeadersIter<'a> {
+        HeadersIter { rest: self.block }
+    }
+
+    /// The value of the first header called `name` (compared without regard to case), or `None`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
+        self.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    }
+
+    /// The value of the first header called `name` as text; `None` when there is none or when it is
+    /// not UTF-8.
+    #[must_use]
+    pub fn get_str(&self, name: &str) -> Option<&'a str> {
+        self.get(name).and_then(|value| core::str::from_utf8(value).ok())
+    }
+
+    /// The values of all headers called `name` (compared without regard to case), in order.
+    pub fn get_all<'n>(
+        &self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a, 'n> {
+        self.iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
+    }
+
+    /// The elements of a comma-separated list that may be spread over several lines called `name`
+    /// (RFC 9110 §5.3 and §5.6.1): trimmed, in order, empty elements left out.
+    ///
+    /// For lists of tokens; a comma inside a quoted string would split it.
+    pub fn list<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a, 'n> {
+        self.get_all(name).flat_map(list_elements)
+    }
+
+    /// The elements of all `Sec-WebSocket-Extensions` lines, in order (RFC 6455 §9.1).
+    ///
+    /// A malformed line yields [`MalformedExtension`] once and ends there; the next line goes on.
+    pub fn extensions(
+        &self,
+    ) -> impl Iterator<Item = Result<Extension<'a>, MalformedExtension>> + Clone + use<'a> {
+        self.get_all("sec-websocket-extensions").flat_map(extensions)
+    }
+
+    /// Whether there is no header at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.block.is_empty()
+    }
+}
+
+impl fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a> IntoIterator for Headers<'a> {
+    type Item = Header<'a>;
+    type IntoIter = HeadersIter<'a>;
+
+    fn into_iter(self) -> HeadersIter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Headers<'a> {
+    type Item = Header<'a>;
+    type IntoIter = HeadersIter<'a>;
+
+    fn into_iter(self) -> HeadersIter<'a> {
+        self.iter()
+    }
+}
+
+/// The iterator that [`Headers::iter`] returns.
+#[derive(Clone, Debug)]
+pub struct HeadersIter<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for HeadersIter<'a> {
+    type Item = Header<'a>;
+
+    fn next(&mut self) -> Option<Header<'a>> {
+        let (line, rest) = self.rest.split_at_checked(line_length(self.rest))?;
+        // Past the CRLF that ended the line.
+        self.rest = rest.get(2..).unwrap_or_default();
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let (name, value) = line.split_at_checked(colon)?;
+        let name = core::str::from_utf8(name).ok()?;
+        Some(Header { name, value: value.get(1..)?.trim_ascii() })
+    }
+}
+
+impl core::iter::FusedIterator for HeadersIter<'_> {}
+
+/// The elements of one comma-separated header value: trimmed, empty ones left out
+/// (RFC 9110 §5.6.1.2: "a recipient MUST parse and ignore a reasonable number of empty list elements").
+pub fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+/// Whether the comma-separated `value` has `token` among its elements, compared without regard to case.
+#[must_use]
+pub fn list_contains(value: &[u8], token: &str) -> bool {
+    // Nearly every value is the one token and nothing else.
+    value.eq_ignore_ascii_case(token.as_bytes())
+        || list_elements(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Whether `text` is a token (RFC 9110 §5.6.2): at least one character, and only letters, digits and
+/// ``! # $ % & ' * + - . ^ _ ` | ~``. Header names, subprotocols and extension names are tokens.
+#[must_use]
+pub const fn is_token(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        if !is_token_byte(*first) {
+            return false;
+        }
+        rest = tail;
+    }
+    !text.is_empty()
+}
+
+/// Whether `byte` may stand in a token.
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    // One bit for each of the 128 ASCII characters.
+    const TOKEN: u128 = {
+        let mut bits = 0;
+        let mut byte = 0;
+        while byte < 128_u8 {
+            let allowed = byte.is_ascii_alphanumeric()
+                || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+')
+                || matches!(byte, b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~');
+            if allowed {
+                bits |= 1_u128 << byte;
+            }
+            byte += 1;
+        }
+        bits
+    };
+    byte < 128 && (TOKEN >> byte) & 1 == 1
+}
+
+/// Whether `value` may be sent as a header value: no control character but tabs (RFC 9110 §5.5), and
+/// so no CR, LF or NUL with which a second header could be smuggled in.
+#[must_use]
+pub fn is_header_value(value: &[u8]) -> bool {
+    value.iter().all(|&byte| byte == b'\t' || !byte.is_ascii_control())
+}
+
+/// How many bytes of `bytes` come before the first control character (below 0x20, or DEL).
+///
+/// A word at a time: all but a few bytes of a head are plain.
+#[inline]
+pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES * 0x80;
+    let mut length = 0;
+    let mut rest = bytes;
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        // With the top bit masked off no sum carries into the next byte, so each verdict is exact:
+        // +1 sets the top bit for 0x7F alone, +0x60 sets it from 0x20 on.
+        let low = word & !HIGH;
+        let control = ((low + ONES) | !(low + ONES * 0x60)) & !word & HIGH;
+        if control != 0 {
+            return length + (control.trailing_zeros() / 8) as usize;
+        }
+        length += 8;
+        rest = tail;
+    }
+    length + rest.iter().take_while(|byte| !byte.is_ascii_control()).count()
+}
+
+/// A header that must not be sent as it is. Counted from 0 in the order in which they were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InvalidHeader {
+    /// The name of the header at `index` is not a token (RFC 9110 §5.1).
+    Name {
+        /// Its place among the extra headers.
+        index: usize,
+    },
+    /// The value of the header at `index` has a control character: CR, LF and NUL would let it smuggle
+    /// in another header (RFC 9110 §5.5).
+    Value {
+        /// Its place among the extra headers.
+        index: usize,
+    },
+    /// The header at `index` is one that the handshake writes itself.
+    Reserved {
+        /// Its place among the extra headers.
+        index: usize,
+    },
+    /// The subprotocol at `index` is not a token (RFC 6455 §4.1, item 10).
+    Subprotocol {
+        /// Its place among the subprotocols.
+        index: usize,
+    },
+    /// The subprotocol at `index` is offered a second time (RFC 6455 §4.1, item 10).
+    DuplicateSubprotocol {
+        /// Its place among the subprotocols.
+        index: usize,
+    },
+    /// The value given for `Origin` has a control character or is empty.
+    Origin,
+}
+
+impl fmt::Display for InvalidHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { index } => {
+                write!(f, "the name of extra header {index} (counted from 0) is not a token")
+            }
+            Self::Value { index } => {
+                write!(
+                    f,
+                    "the value of extra header {index} (counted from 0) has a control character"
+                )
+            }
+            Self::Reserved { index } => {
+                write!(
+                    f,
+                    "extra header {index} (counted from 0) is written by the handshake itself"
+                )
+            }
+            Self::Subprotocol { index } => {
+                write!(f, "subprotocol {index} (counted from 0) is not a token")
+            }
+            Self::DuplicateSubprotocol { index } => {
+                write!(f, "subprotocol {index} (counted from 0) is offered a second time")
+            }
+            Self::Origin => f.write_str("the origin is empty or has a control character"),
+        }
+    }
+}
+
+impl core::error::Error for InvalidHeader {}
+
+/// The length of the first line without its CRLF; a checked value holds no CR.
+fn line_length(block: &[u8]) -> usize {
+    block.iter().position(|&byte| byte == b'\r').unwrap_or(block.len())
+}
+
+/// Whether the header carries credentials, which do not belong in a log.
+fn is_sensitive(name: &str) -> bool {
+    ["authorization", "proxy-authorization", "cookie", "set-cookie"]
+        .iter()
+        .any(|sensitive| name.eq_ignore_ascii_case(sensitive))
+}

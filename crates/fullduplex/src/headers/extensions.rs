@@ -1,0 +1,206 @@
+//! `Sec-WebSocket-Extensions` values, read in one pass without allocation (RFC 6455 §9.1).
+
+use core::fmt;
+
+use super::is_token_byte;
+
+/// One element of a `Sec-WebSocket-Extensions` list (RFC 6455 §9.1): a name and its parameters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Extension<'a> {
+    name: &'a str,
+    /// What follows the name, already checked.
+    params: &'a [u8],
+}
+
+impl<'a> Extension<'a> {
+    /// The extension's name, such as `permessage-deflate`.
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The parameters in order. A name may come twice: what that means is the extension's affair.
+    #[must_use]
+    pub const fn params(&self) -> ExtensionParams<'a> {
+        ExtensionParams { rest: self.params }
+    }
+}
+
+impl fmt::Debug for Extension<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.name, self.params.escape_ascii())
+    }
+}
+
+/// One parameter of an extension: a name and, where there is one, a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtensionParam<'a> {
+    /// The parameter's name, such as `client_max_window_bits`.
+    pub name: &'a str,
+    /// The value after the equals sign, unless the parameter is a name alone.
+    pub value: Option<ParamValue<'a>>,
+}
+
+/// The value of an extension parameter: a token, however it was quoted (RFC 6455 §9.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ParamValue<'a> {
+    /// Without the quotation marks, still with backslashes.
+    raw: &'a str,
+}
+
+impl<'a> ParamValue<'a> {
+    /// The characters of the value, escapes resolved. It has at least one.
+    pub fn chars(&self) -> impl Iterator<Item = char> + Clone + use<'a> {
+        // What an escape stands for must be a token character, and a backslash is none.
+        self.raw.chars().filter(|&character| character != '\\')
+    }
+}
+
+impl PartialEq<str> for ParamValue<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.chars().eq(other.chars())
+    }
+}
+
+impl fmt::Display for ParamValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chars().try_for_each(|character| fmt::Write::write_char(f, character))
+    }
+}
+
+impl fmt::Debug for ParamValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A `Sec-WebSocket-Extensions` value does not follow the grammar of RFC 6455 §9.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MalformedExtension;
+
+impl fmt::Display for MalformedExtension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Sec-WebSocket-Extensions value is not a list of names and parameters")
+    }
+}
+
+impl core::error::Error for MalformedExtension {}
+
+/// Reads one `Sec-WebSocket-Extensions` value, element by element, in one pass (RFC 6455 §9.1).
+///
+/// Empty elements are skipped. At the first fault the iterator yields [`MalformedExtension`] and ends.
+#[must_use]
+pub const fn extensions(value: &[u8]) -> ExtensionList<'_> {
+    ExtensionList { rest: value }
+}
+
+/// The iterator that [`extensions`] returns.
+#[derive(Clone, Debug)]
+pub struct ExtensionList<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for ExtensionList<'a> {
+    type Item = Result<Extension<'a>, MalformedExtension>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let [b',' | b' ' | b'\t', tail @ ..] = self.rest {
+            self.rest = tail;
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let element = take_extension(&mut self.rest);
+        if element.is_none() {
+            self.rest = &[];
+        }
+        Some(element.ok_or(MalformedExtension))
+    }
+}
+
+impl core::iter::FusedIterator for ExtensionList<'_> {}
+
+/// The iterator that [`Extension::params`] returns.
+#[derive(Clone, Debug)]
+pub struct ExtensionParams<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for ExtensionParams<'a> {
+    type Item = ExtensionParam<'a>;
+
+    fn next(&mut self) -> Option<ExtensionParam<'a>> {
+        take_param(&mut self.rest).unwrap_or_default()
+    }
+}
+
+impl core::iter::FusedIterator for ExtensionParams<'_> {}
+
+/// "extension = extension-token *( ";" extension-param )", up to the comma or the end.
+fn take_extension<'a>(rest: &mut &'a [u8]) -> Option<Extension<'a>> {
+    let name = take_token(rest)?;
+    let params = *rest;
+    while take_param(rest)?.is_some() {}
+    let params = params.get(..params.len().saturating_sub(rest.len()))?;
+    matches!(rest, [] | [b',', ..]).then_some(Extension { name, params })
+}
+
+/// "extension-param = token [ "=" (token | quoted-string) ]" with the semicolon before it.
+/// `None` is a fault; `Some(None)` means that no further parameter follows.
+fn take_param<'a>(rest: &mut &'a [u8]) -> Option<Option<ExtensionParam<'a>>> {
+    if !take_byte(rest, b';') {
+        return Some(None);
+    }
+    let name = take_token(rest)?;
+    if !take_byte(rest, b'=') {
+        return Some(Some(ExtensionParam { name, value: None }));
+    }
+    let raw = if take_byte(rest, b'"') { take_quoted(rest)? } else { take_token(rest)? };
+    Some(Some(ExtensionParam { name, value: Some(ParamValue { raw }) }))
+}
+
+/// Skips white space, then takes `byte` if it is next.
+fn take_byte(rest: &mut &[u8], byte: u8) -> bool {
+    skip_white_space(rest);
+    match rest {
+        [first, tail @ ..] if *first == byte => {
+            *rest = tail;
+            true
+        }
+        _ => false,
+    }
+}
+
+fn take_token<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    skip_white_space(rest);
+    let length = rest.iter().take_while(|&&byte| is_token_byte(byte)).count();
+    let (token, tail) = rest.split_at_checked(length)?;
+    *rest = tail;
+    skip_white_space(rest);
+    core::str::from_utf8(token).ok().filter(|token| !token.is_empty())
+}
+
+/// What stands between quotation marks, the first of which has been taken.
+fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let whole = *rest;
+    let mut tail = whole;
+    loop {
+        tail = match tail {
+            [b'"', after @ ..] => {
+                let raw = whole.get(..whole.len().saturating_sub(tail.len()))?;
+                *rest = after;
+                skip_white_space(rest);
+                return core::str::from_utf8(raw).ok().filter(|raw| !raw.is_empty());
+            }
+            // "The value after quoted-string unescaping MUST conform to the 'token' ABNF."
+            [b'\\', byte, after @ ..] | [byte, after @ ..] if is_token_byte(*byte) => after,
+            _ => return None,
+        };
+    }
+}
+
+fn skip_white_space(rest: &mut &[u8]) {
+    while let [b' ' | b'\t', tail @ ..] = rest {
+        *rest = tail;
+    }
+}

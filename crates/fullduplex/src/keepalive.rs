@@ -1,0 +1,265 @@
+//! Deadlines: ping, pong, idle and close (RFC 6455 §5.5.2, §7.1.1). Sees instants, not frames.
+//!
+//! Time enters as `now`, a duration since any origin that the caller likes, and leaves as the instant
+//! at which to call again. Any byte from the peer proves that it lives: it puts off the next Ping and
+//! answers the last one. A Pong whose payload belongs to no Ping of ours is therefore as good as any.
+
+use core::fmt;
+use core::time::Duration;
+
+/// How long to wait for the peer's Close, and for the transport to end after it: 5 s, within the
+/// range of what browsers and servers do.
+pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a handshake may take: 10 s, as most servers bound the time for a request head.
+pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The waiting times of a connection. All but the close timeout are off by default.
+///
+/// Waiting times are kept in milliseconds; a longer one than 49 days is as good as none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// Send a Ping when nothing was received for this long.
+    pub ping_interval: Option<Duration>,
+    /// Fail when nothing was received for this long after such a Ping. Close 1011.
+    pub pong_timeout: Option<Duration>,
+    /// Fail when nothing was received for this long. Close 1001.
+    pub idle_timeout: Option<Duration>,
+    /// Give up waiting for the peer's Close, or for the transport to end, this long after our Close.
+    pub close_timeout: Duration,
+}
+
+impl Timeouts {
+    /// The defaults: [`DEFAULT_CLOSE_TIMEOUT`], everything else off.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            ping_interval: None,
+            pong_timeout: None,
+            idle_timeout: None,
+            close_timeout: DEFAULT_CLOSE_TIMEOUT,
+        }
+    }
+
+    /// Turns keepalive on: a Ping after `interval` of silence, and failure when `wait` more brings
+    /// nothing.
+    #[must_use]
+    pub const fn keepalive(mut self, interval: Duration, wait: Duration) -> Self {
+        self.ping_interval = Some(interval);
+        self.pong_timeout = Some(wait);
+        self
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A waiting time that ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timeout {
+    /// The opening handshake took too long.
+    Handshake,
+    /// Nothing came after our Ping ([`Timeouts::pong_timeout`]).
+    Pong,
+    /// Nothing came for [`Timeouts::idle_timeout`].
+    Idle,
+    /// The closing handshake was not completed within [`Timeouts::close_timeout`].
+    Close,
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handshake => "the opening handshake took too long",
+            Self::Pong => "the peer did not answer a Ping in time",
+            Self::Idle => "the peer was silent for too long",
+            Self::Close => "the peer did not complete the closing handshake in time",
+        })
+    }
+}
+
+impl core::error::Error for Timeout {}
+
+/// An instant in nanoseconds since the caller's origin: good for 584 years.
+type Nanos = u64;
+
+/// The instant that has not come and never will.
+const NEVER: Nanos = Nanos::MAX;
+
+#[inline(always)]
+fn nanos(instant: Duration) -> Nanos {
+    instant.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(instant.subsec_nanos()))
+}
+
+/// A waiting time in milliseconds; `u32::MAX` is for ever. Kept small: every connection has four.
+#[derive(Clone, Copy, Debug)]
+struct Wait(u32);
+
+impl Wait {
+    fn new(wait: Option<Duration>) -> Self {
+        Self(wait.map_or(u32::MAX, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)))
+    }
+
+    fn after(self, instant: Nanos) -> Nanos {
+        match self.0 {
+            u32::MAX => NEVER,
+            millis => instant.saturating_add(u64::from(millis) * 1_000_000),
+        }
+    }
+}
+
+/// What has to be done, now that its time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Nothing,
+    Ping,
+    Expired(Timeout),
+}
+
+/// The timers of one open connection.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    /// When the last byte came; [`NEVER`] before the first call with a time.
+    received: Nanos,
+    /// When the last unanswered Ping went out.
+    pinged: Nanos,
+    /// When our Close went out, or the connection failed.
+    closing: Nanos,
+    ping_interval: Wait,
+    pong: Wait,
+    idle: Wait,
+    close: Wait,
+}
+
+impl Timers {
+    pub(crate) fn new(timeouts: &Timeouts) -> Self {
+        Self {
+            received: NEVER,
+            pinged: NEVER,
+            closing: NEVER,
+            ping_interval: Wait::new(timeouts.ping_interval),
+            pong: Wait::new(timeouts.pong_timeout),
+            idle: Wait::new(timeouts.idle_timeout),
+            close: Wait::new(Some(timeouts.close_timeout)),
+        }
+    }
+
+    /// Bytes came.
+    #[inline(always)]
+    pub(crate) fn received(&mut self, now: Duration) {
+        self.received = nanos(now);
+    }
+
+    /// The caller told the time without bringing bytes: silence is counted from the first such call.
+    #[inline]
+    pub(crate) fn started(&mut self, now: Duration) {
+        if self.received == NEVER {
+            self.received = nanos(now);
+        }
+    }
+
+    /// Our Close went out, or the connection failed: from here on only the close timeout counts.
+    pub(crate) fn closing(&mut self, now: Duration) {
+        if self.closing == NEVER {
+            self.closing = nanos(now);
+        }
+    }
+
+    /// The next instant at which something is due.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let (at, _) = self.next();
+        (at != NEVER).then(|| Duration::from_nanos(at))
+    }
+
+    /// What is due at `now`; a Ping counts as sent.
+    pub(crate) fn poll(&mut self, now: Duration) -> Due {
+        self.started(now);
+        let now = nanos(now);
+        match self.next() {
+            (at, due) if at <= now => {
+                if due == Due::Ping {
+                    self.pinged = now;
+                }
+                due
+            }
+            _ => Due::Nothing,
+        }
+    }
+
+    fn next(&self) -> (Nanos, Due) {
+        if self.closing != NEVER {
+            return (self.close.after(self.closing), Due::Expired(Timeout::Close));
+        }
+        if self.received == NEVER {
+            return (NEVER, Due::Nothing);
+        }
+        let idle = (self.idle.after(self.received), Due::Expired(Timeout::Idle));
+        let awaiting_pong = self.pinged != NEVER && self.received <= self.pinged;
+        let ping = if awaiting_pong {
+            (self.pong.after(self.pinged), Due::Expired(Timeout::Pong))
+        } else {
+            (self.ping_interval.after(self.received), Due::Ping)
+        };
+        if idle.0 <= ping.0 { idle } else { ping }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn without_configuration_nothing_is_ever_due() {
+        let mut timers = Timers::new(&Timeouts::new());
+        assert_eq!(timers.poll(s(1)), Due::Nothing);
+        assert_eq!(timers.deadline(), None);
+        assert_eq!(timers.poll(s(1 << 30)), Due::Nothing);
+    }
+
+    #[test]
+    fn a_ping_follows_silence_and_failure_follows_an_unanswered_ping() {
+        let mut timers = Timers::new(&Timeouts::new().keepalive(s(20), s(10)));
+        timers.started(s(100));
+        assert_eq!(timers.deadline(), Some(s(120)));
+        assert_eq!(timers.poll(s(119)), Due::Nothing);
+        assert_eq!(timers.poll(s(121)), Due::Ping);
+        assert_eq!(timers.deadline(), Some(s(131)));
+        assert_eq!(timers.poll(s(131)), Due::Expired(Timeout::Pong));
+    }
+
+    #[test]
+    fn any_byte_answers_a_ping() {
+        let mut timers = Timers::new(&Timeouts::new().keepalive(s(20), s(10)));
+        timers.started(s(0));
+        assert_eq!(timers.poll(s(20)), Due::Ping);
+        timers.received(s(25));
+        assert_eq!(timers.deadline(), Some(s(45)));
+    }
+
+    #[test]
+    fn an_idle_timeout_counts_from_the_last_byte() {
+        let mut timers = Timers::new(&Timeouts { idle_timeout: Some(s(5)), ..Timeouts::new() });
+        timers.started(s(0));
+        timers.received(s(3));
+        assert_eq!(timers.poll(s(7)), Due::Nothing);
+        assert_eq!(timers.poll(s(8)), Due::Expired(Timeout::Idle));
+    }
+
+    #[test]
+    fn once_closing_only_the_close_timeout_counts() {
+        let mut timers = Timers::new(&Timeouts::new().keepalive(s(1), s(1)));
+        timers.started(s(0));
+        timers.closing(s(2));
+        timers.closing(s(4));
+        assert_eq!(timers.deadline(), Some(s(7)));
+        assert_eq!(timers.poll(s(7)), Due::Expired(Timeout::Close));
+    }
+}

@@ -1,0 +1,180 @@
+//! Masking: XOR with a four-byte key (RFC 6455 §5.3). Pure kernels, no state.
+//!
+//! A key travels here as a little-endian `u32` whose lowest byte is for the next payload byte, so
+//! that going on in the middle of a payload is a rotation ([`advance`]).
+
+/// Below this size the simple word loop wins over the block kernel and its set-up.
+const SMALL: usize = 256;
+
+/// From this size on it pays to bring the block loop to an aligned address first.
+const ALIGN_FROM: usize = 2048;
+
+/// What the block kernel aligns to: one cache line.
+const CACHE_LINE: usize = 64;
+
+/// Masks or unmasks `payload` in place with `key`; `position` is the offset of its first byte within
+/// the frame's payload (RFC 6455 §5.3: octet i is XORed with octet i MOD 4 of the key).
+///
+/// Masking and unmasking are the same operation.
+///
+/// ```
+/// let mut payload = *b"Hello";
+/// fullduplex::apply_mask(&mut payload, [0x37, 0xfa, 0x21, 0x3d], 0);
+/// assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+/// ```
+pub fn apply_mask(payload: &mut [u8], key: [u8; 4], position: u64) {
+    apply(payload, u32::from_le_bytes(key).rotate_right(8 * (position % 4) as u32));
+}
+
+/// The key for the byte that follows `len` more bytes of payload.
+#[inline(always)]
+pub(crate) fn advance(key: u32, len: usize) -> u32 {
+    key.rotate_right(8 * (len & 3) as u32)
+}
+
+#[inline(always)]
+fn widen(key: u32) -> u64 {
+    u64::from(key) | u64::from(key) << 32
+}
+
+/// XORs `payload` in place.
+#[inline]
+pub(crate) fn apply(payload: &mut [u8], key: u32) {
+    if payload.len() < SMALL {
+        apply_small(payload, key);
+    } else {
+        apply_large(payload, key);
+    }
+}
+
+/// XORs a short `payload` in place and returns the OR of all resulting bytes, folded into words: no
+/// bit of 0x80 in it means that the payload is ASCII.
+///
+/// The tail is one word that overlaps the words of the loop: it is read before the loop and written
+/// after it, so that no byte is touched alone.
+#[inline(always)]
+pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> u64 {
+    let wide = widen(key);
+    let len = payload.len();
+    if let Some(tail) = payload.last_chunk::<8>() {
+        let tail = u64::from_le_bytes(*tail) ^ wide.rotate_right(8 * (len & 3) as u32);
+        let mut seen = tail;
+        for word in payload.as_chunks_mut::<8>().0 {
+            let plain = u64::from_le_bytes(*word) ^ wide;
+            seen |= plain;
+            *word = plain.to_le_bytes();
+        }
+        if let Some(end) = payload.last_chunk_mut::<8>() {
+            *end = tail.to_le_bytes();
+        }
+        seen
+    } else {
+        apply_tiny(payload, key)
+    }
+}
+
+/// [`apply_small`] below eight bytes.
+#[inline]
+fn apply_tiny(payload: &mut [u8], key: u32) -> u64 {
+    let mut seen = 0;
+    for (byte, key) in payload.iter_mut().zip(widen(key).to_le_bytes()) {
+        *byte ^= key;
+        seen |= *byte;
+    }
+    u64::from(seen)
+}
+
+/// [`apply`] for large payloads: blocks of sixteen words, which the compiler turns into vectors.
+#[inline(never)]
+fn apply_large(payload: &mut [u8], key: u32) {
+    let head = if payload.len() >= ALIGN_FROM {
+        payload.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
+    } else {
+        0
+    };
+    let Some((head, body)) = payload.split_at_mut_checked(head) else { return };
+    apply_small(head, key);
+    let key = advance(key, head.len());
+    let wide = widen(key);
+    let (blocks, rest) = body.as_chunks_mut::<128>();
+    for block in blocks {
+        let (words, _) = block.as_chunks_mut::<8>();
+        let masked: [u64; 16] = core::array::from_fn(|i| u64::from_le_bytes(words[i]) ^ wide);
+        for (word, masked) in words.iter_mut().zip(masked) {
+            *word = masked.to_le_bytes();
+        }
+    }
+    // A block is a multiple of four bytes, so the key has not moved.
+    apply_small(rest, key);
+}
+
+/// Copies `payload` to `out`, masked with `key`, in one pass. Both have the same length; what one of
+/// them has more is left alone.
+#[inline]
+pub(crate) fn copy(payload: &[u8], out: &mut [u8], key: u32) {
+    let wide = widen(key);
+    let len = payload.len().min(out.len());
+    let (Some(payload), Some(out)) = (payload.get(..len), out.get_mut(..len)) else { return };
+    let (blocks, rest) = payload.as_chunks::<128>();
+    let (out_blocks, out_rest) = out.as_chunks_mut::<128>();
+    for (block, out) in blocks.iter().zip(out_blocks) {
+        let (words, _) = block.as_chunks::<8>();
+        let masked: [u64; 16] = core::array::from_fn(|i| u64::from_le_bytes(words[i]) ^ wide);
+        for (out, masked) in out.as_chunks_mut::<8>().0.iter_mut().zip(masked) {
+            *out = masked.to_le_bytes();
+        }
+    }
+    let (words, tail) = rest.as_chunks::<8>();
+    let (out_words, out_tail) = out_rest.as_chunks_mut::<8>();
+    for (word, out) in words.iter().zip(out_words) {
+        *out = (u64::from_le_bytes(*word) ^ wide).to_le_bytes();
+    }
+    for ((byte, out), key) in tail.iter().zip(out_tail).zip(wide.to_le_bytes()) {
+        *out = byte ^ key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn bytewise(payload: &[u8], key: [u8; 4], position: usize) -> Vec<u8> {
+        payload.iter().enumerate().map(|(i, b)| b ^ key[(i + position) % 4]).collect()
+    }
+
+    #[test]
+    fn every_kernel_agrees_with_the_bytewise_definition() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let source: Vec<u8> = (0..6000u32).map(|i| (i * 7 + i / 251) as u8).collect();
+        for len in (0..700).chain([2047, 2048, 2049, 4096, 5000]) {
+            for start in [0, 1, 5] {
+                let plain = &source[start..start + len];
+                for position in 0..4 {
+                    let expected = bytewise(plain, key, position);
+                    let mut in_place = source.clone();
+                    apply_mask(&mut in_place[start..start + len], key, position as u64);
+                    assert_eq!(in_place[start..start + len], expected[..], "len {len}");
+                    let mut copied = std::vec![0; len];
+                    copy(plain, &mut copied, advance(u32::from_le_bytes(key), position));
+                    assert_eq!(copied, expected, "copy, len {len}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_or_of_a_small_payload_tells_ascii() {
+        for len in 0..130 {
+            let mut plain = std::vec![b'a'; len];
+            assert_eq!(apply_small(&mut plain, 0) & 0x8080_8080_8080_8080, 0);
+            for at in 0..len {
+                let mut plain = std::vec![b'a'; len];
+                plain[at] = 0xc3;
+                assert_ne!(apply_small(&mut plain, 0) & 0x8080_8080_8080_8080, 0, "{at} of {len}");
+            }
+        }
+    }
+}

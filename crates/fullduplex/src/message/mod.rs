@@ -1,0 +1,7 @@
+//! Messages (RFC 6455 §5.4 and §5.6): fragments in, fragments out.
+
+pub(crate) mod inbound;
+pub(crate) mod outbound;
+
+pub use inbound::MessageError;
+pub use outbound::{HeaderBytes, SendError};

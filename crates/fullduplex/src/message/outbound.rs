@@ -1,0 +1,237 @@
+//! Messages to frames (RFC 6455 §5.4): whole, in fragments, or as a header for a payload that stays
+//! where it is. Refuses what may not be sent before a byte is written.
+
+use core::fmt;
+use core::ops::Deref;
+
+use crate::close_code::CloseCode;
+use crate::entropy::{Entropy, EntropyError};
+use crate::event::MessageKind;
+use crate::frame::encoder::{self, EncodeError, FrameKind};
+use crate::frame::header::{MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN, OpCode};
+use crate::mask;
+use crate::output::BufferTooSmall;
+use crate::role::Role;
+use crate::utf8::Validator;
+
+/// Why something was not sent. Nothing of it was written, and the connection is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SendError {
+    /// The connection is closing, closed or failed (RFC 6455 §5.5.1).
+    Closed,
+    /// A Ping or Pong of more than 125 bytes (§5.5).
+    ControlTooLong,
+    /// A close code that must not be sent (§7.4); the field is the number.
+    CloseCode(u16),
+    /// A close reason of more than 123 bytes (§5.5).
+    ReasonTooLong,
+    /// Another message was begun in fragments and is not finished (§5.4).
+    MessageUnfinished,
+    /// The fragments of one message are of different kinds (§5.4).
+    KindChanged,
+    /// Fragments of text that are not UTF-8 (§5.6).
+    InvalidUtf8,
+    /// A client's payload has to be masked, so its header cannot be sent alone (§5.1).
+    MustMask,
+    /// The output buffer has no room for the frame.
+    NoRoom(BufferTooSmall),
+    /// No masking key could be drawn.
+    Entropy(EntropyError),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "nothing can be sent: the connection is closing or closed",
+            Self::ControlTooLong => "the payload of a Ping or Pong is over 125 bytes",
+            Self::CloseCode(code) => return write!(f, "close code {code} must not be sent"),
+            Self::ReasonTooLong => "a close reason is over 123 bytes",
+            Self::MessageUnfinished => "a message begun in fragments is not finished",
+            Self::KindChanged => "a fragment is of another kind than its message",
+            Self::InvalidUtf8 => "a fragment makes the text message invalid UTF-8",
+            Self::MustMask => "a client's payload has to be masked with its header",
+            Self::NoRoom(error) => return error.fmt(f),
+            Self::Entropy(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl core::error::Error for SendError {}
+
+impl From<EncodeError> for SendError {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::NoRoom(error) => Self::NoRoom(error),
+            EncodeError::Entropy(error) => Self::Entropy(error),
+        }
+    }
+}
+
+/// An encoded frame header, 2 to 14 bytes, to be written right before its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderBytes {
+    bytes: [u8; MAX_HEADER_LEN],
+    len: u8,
+}
+
+impl Deref for HeaderBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for HeaderBytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// The sending side: which message is being sent in fragments, if any.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    role: Role,
+    unfinished: Option<MessageKind>,
+    utf8: Validator,
+}
+
+impl Outbound {
+    pub(crate) fn new(role: Role) -> Self {
+        Self { role, unfinished: None, utf8: Validator::default() }
+    }
+
+    /// The frame of a whole message.
+    ///
+    /// "Control frames ... MAY be injected in the middle of a fragmented message"; data may not (§5.4).
+    #[inline]
+    pub(crate) fn whole(&self, kind: MessageKind) -> Result<FrameKind, SendError> {
+        match self.unfinished {
+            None => Ok(FrameKind::last(opcode(kind))),
+            Some(_) => Err(SendError::MessageUnfinished),
+        }
+    }
+
+    /// Writes a whole frame to `out`.
+    #[inline]
+    pub(crate) fn frame(
+        &self,
+        frame: FrameKind,
+        payload: &[u8],
+        out: &mut [u8],
+        entropy: &mut impl Entropy,
+    ) -> Result<usize, SendError> {
+        Ok(encoder::frame(self.role, frame, payload, out, entropy)?)
+    }
+
+    /// Appends a whole frame to `out`.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn append(
+        &self,
+        frame: FrameKind,
+        payload: &[u8],
+        out: &mut alloc::vec::Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        Ok(encoder::append(self.role, frame, payload, out, entropy)?)
+    }
+
+    /// Checks the next fragment; [`Fragment::commit`] makes it count, once it is written.
+    pub(crate) fn fragment(
+        &self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+    ) -> Result<Fragment, SendError> {
+        let opcode = match self.unfinished {
+            None => opcode(kind),
+            Some(unfinished) if unfinished == kind => OpCode::Continuation,
+            Some(_) => return Err(SendError::KindChanged),
+        };
+        let mut utf8 = self.utf8;
+        if kind == MessageKind::Text {
+            utf8.push(payload).map_err(|_| SendError::InvalidUtf8)?;
+            if last && !utf8.is_complete() {
+                return Err(SendError::InvalidUtf8);
+            }
+        }
+        let frame = FrameKind { opcode, fin: last };
+        Ok(Fragment { frame, utf8, unfinished: (!last).then_some(kind) })
+    }
+
+    /// The fragment was written.
+    pub(crate) fn commit(&mut self, fragment: Fragment) {
+        self.unfinished = fragment.unfinished;
+        self.utf8 = fragment.utf8;
+    }
+
+    /// The header of a frame whose payload stays in the caller's buffer, where it is masked if we are
+    /// a client.
+    pub(crate) fn header_in_place(
+        &self,
+        frame: FrameKind,
+        payload: &mut [u8],
+        entropy: &mut impl Entropy,
+    ) -> Result<HeaderBytes, SendError> {
+        let (bytes, len, key) = encoder::header(self.role, frame, payload.len(), entropy)?;
+        if self.role == Role::Client {
+            mask::apply(payload, key);
+        }
+        Ok(HeaderBytes { bytes, len: len as u8 })
+    }
+
+    /// The header of a server's frame, which leaves the payload as it is.
+    pub(crate) fn header_alone(
+        &self,
+        frame: FrameKind,
+        payload_len: usize,
+    ) -> Result<HeaderBytes, SendError> {
+        if self.role == Role::Client {
+            return Err(SendError::MustMask);
+        }
+        let mut none = crate::entropy::NoEntropy;
+        let (bytes, len, _) = encoder::header(self.role, frame, payload_len, &mut none)?;
+        Ok(HeaderBytes { bytes, len: len as u8 })
+    }
+}
+
+/// A fragment that may be sent, and the state that it leads to.
+pub(crate) struct Fragment {
+    pub(crate) frame: FrameKind,
+    utf8: Validator,
+    unfinished: Option<MessageKind>,
+}
+
+/// The payload of a Close frame (RFC 6455 §5.5.1).
+pub(crate) struct ClosePayload {
+    bytes: [u8; MAX_CONTROL_PAYLOAD],
+    len: usize,
+}
+
+impl ClosePayload {
+    /// # Errors
+    /// [`SendError::CloseCode`] and [`SendError::ReasonTooLong`].
+    pub(crate) fn new(code: CloseCode, reason: &str) -> Result<Self, SendError> {
+        if !code.is_allowed() {
+            return Err(SendError::CloseCode(code.to_u16()));
+        }
+        let mut bytes = [0; MAX_CONTROL_PAYLOAD];
+        let (number, rest) = bytes.split_at_mut(2);
+        number.copy_from_slice(&code.to_u16().to_be_bytes());
+        let room = rest.get_mut(..reason.len()).ok_or(SendError::ReasonTooLong)?;
+        room.copy_from_slice(reason.as_bytes());
+        Ok(Self { bytes, len: 2 + reason.len() })
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+const fn opcode(kind: MessageKind) -> OpCode {
+    match kind {
+        MessageKind::Text => OpCode::Text,
+        MessageKind::Binary => OpCode::Binary,
+    }
+}

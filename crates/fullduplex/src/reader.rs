@@ -1,0 +1,295 @@
+//! A receive buffer that turns a connection's chunks into whole messages: room to read into, messages
+//! lent from where they lie or given away.
+//!
+//! ```text
+//!  0          message      start          end           buf.len()
+//!  |  free    |  so far  |  |   unread    |    room      |
+//! ```
+//!
+//! A message that comes in several pieces is gathered where it lies: its first piece stays, the next ones
+//! move down over the headers between them, so a message of one frame is never moved at all.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::event::{Event, MessageKind, Part};
+use crate::input::Input;
+use crate::message::inbound::MessageError;
+use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
+use crate::utf8;
+
+/// The first size of the buffer: one page, as most messages are small.
+const FIRST_SIZE: usize = 4 << 10;
+
+/// The size up to which the buffer grows because a read has filled it: one system call then brings as
+/// much as a socket buffer usually holds.
+const READ_SIZE: usize = 64 << 10;
+
+/// What a read inside a large payload may bring beyond it: the next small messages, not so many that
+/// moving them would cost.
+const READ_BEYOND: usize = 4 << 10;
+
+/// From this size on an owned message takes the buffer along; below, a copy is cheaper and does not pin a
+/// large buffer for a small message.
+const GIVE_FROM: usize = 16 << 10;
+
+/// A receive buffer of its own, for one [`Connection`].
+///
+/// Memory grows with what has arrived, never with what was announced: a buffer at most doubles beyond
+/// what is in it.
+#[derive(Debug, Default)]
+pub struct Reader {
+    /// All of it initialised; grows only.
+    buf: Vec<u8>,
+    /// Unread input: `start..end`.
+    start: usize,
+    end: usize,
+    /// The message that is being gathered, below `start`.
+    gathering: Option<Range<usize>>,
+    /// The largest message so far: so much room is made at once when another large one comes.
+    largest: usize,
+    /// Whether the last read filled all the room it had.
+    filled: bool,
+}
+
+/// What was found: where it lies, not what it is, so that the buffer can be borrowed anew.
+enum Found {
+    Data(MessageKind, Range<usize>),
+    Ping,
+    Pong,
+    Close,
+}
+
+impl Reader {
+    /// An empty reader, which holds no memory until [`room`](Self::room) is called.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { buf: Vec::new(), start: 0, end: 0, gathering: None, largest: 0, filled: false }
+    }
+
+    /// Takes bytes that were read already: what followed the handshake in the same read.
+    pub fn push(&mut self, received: &[u8]) {
+        self.reserve(received.len());
+        if let Some(room) = self.buf.get_mut(self.end..self.end + received.len()) {
+            room.copy_from_slice(received);
+            self.end += received.len();
+        }
+    }
+
+    /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
+    ///
+    /// `conn` tells how much of a payload is still to come, so that a large one is read into place.
+    pub fn room(&mut self, conn: &Connection) -> &mut [u8] {
+        let wanted = match usize::try_from(conn.payload_remaining()).unwrap_or(usize::MAX) {
+            0 => None,
+            // Room for what is to come, but no more than what has come already or ever came.
+            remaining => {
+                let here = self.gathering.as_ref().map_or(0, ExactSizeIterator::len);
+                let trusted = here.max(self.largest.saturating_sub(here)).max(READ_SIZE);
+                Some(remaining.min(trusted).saturating_add(READ_BEYOND))
+            }
+        };
+        let least = if self.filled && self.buf.len() < READ_SIZE { READ_SIZE } else { FIRST_SIZE };
+        self.reserve(wanted.unwrap_or(least));
+        let end = match wanted {
+            Some(wanted) => self.buf.len().min(self.end.saturating_add(wanted)),
+            None => self.buf.len(),
+        };
+        self.buf.get_mut(self.end..end).unwrap_or_default()
+    }
+
+    /// The transport has read `len` bytes into the [`room`](Self::room).
+    ///
+    /// A `len` beyond the room is cut to it.
+    pub fn advance(&mut self, len: usize) {
+        self.end = self.end.saturating_add(len).min(self.buf.len());
+        self.filled = self.end == self.buf.len();
+    }
+
+    /// The next message or control frame, lent from the buffer; `None` when more input is needed.
+    ///
+    /// # Errors
+    /// As [`Connection::poll_event`].
+    #[inline]
+    pub fn poll<'a>(
+        &'a mut self,
+        conn: &'a mut Connection,
+        now: Duration,
+    ) -> Result<Option<MessageRef<'a>>, Error> {
+        Ok(match self.find(conn, now)? {
+            None => None,
+            Some(Found::Data(kind, range)) => {
+                let payload = self.buf.get(range).unwrap_or_default();
+                Some(match kind {
+                    MessageKind::Binary => MessageRef::Binary(payload),
+                    MessageKind::Text => {
+                        MessageRef::Text(utf8::as_str(payload).ok_or(MessageError::InvalidUtf8)?)
+                    }
+                })
+            }
+            Some(Found::Ping) => Some(MessageRef::Ping(conn.control_payload())),
+            Some(Found::Pong) => Some(MessageRef::Pong(conn.control_payload())),
+            Some(Found::Close) => Some(MessageRef::Close(conn.peer_close().flatten())),
+        })
+    }
+
+    /// The next message or control frame, owned; `None` when more input is needed.
+    ///
+    /// # Errors
+    /// As [`Connection::poll_event`].
+    #[inline]
+    pub fn poll_owned(
+        &mut self,
+        conn: &mut Connection,
+        now: Duration,
+    ) -> Result<Option<Message>, Error> {
+        let control = |conn: &Connection| Bytes::copy_from_slice(conn.control_payload());
+        Ok(match self.find(conn, now)? {
+            None => None,
+            Some(Found::Data(kind, range)) => {
+                let payload = self.give(range);
+                Some(match kind {
+                    MessageKind::Binary => Message::Binary(payload),
+                    MessageKind::Text => Message::Text(Utf8Bytes::from_validated(payload)),
+                })
+            }
+            Some(Found::Ping) => Some(Message::Ping(control(conn))),
+            Some(Found::Pong) => Some(Message::Pong(control(conn))),
+            Some(Found::Close) => {
+                Some(Message::Close(conn.peer_close().flatten().map(CloseFrame::from)))
+            }
+        })
+    }
+
+    #[inline]
+    fn find(&mut self, conn: &mut Connection, now: Duration) -> Result<Option<Found>, Error> {
+        loop {
+            let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
+            let mut input = Input::new(unread);
+            let event = conn.poll_event(&mut input, now);
+            // The chunk's place in the buffer, so that the buffer is free to be used again.
+            let place = |chunk: &[u8]| {
+                let range = input.range_of(chunk).unwrap_or_default();
+                self.start + range.start..self.start + range.end
+            };
+            let (kind, range, part) = match event {
+                Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, place(chunk), part),
+                Ok(Some(Event::Binary(chunk, part))) => (MessageKind::Binary, place(chunk), part),
+                other => {
+                    self.start += input.consumed();
+                    return Ok(match other? {
+                        Some(Event::Ping) => Some(Found::Ping),
+                        Some(Event::Pong) => Some(Found::Pong),
+                        Some(Event::Close) => Some(Found::Close),
+                        _ => None,
+                    });
+                }
+            };
+            self.start += input.consumed();
+            if part == Part::Whole {
+                return Ok(Some(Found::Data(kind, range)));
+            }
+            let gathered = self.gather(range);
+            if part.is_last() {
+                self.gathering = None;
+                return Ok(Some(Found::Data(kind, gathered)));
+            }
+        }
+    }
+
+    /// Adds a chunk to the message in progress and returns where that now lies.
+    fn gather(&mut self, chunk: Range<usize>) -> Range<usize> {
+        let message = match self.gathering.take() {
+            None => chunk,
+            Some(message) if message.end == chunk.start => message.start..chunk.end,
+            Some(message) => {
+                let end = message.end + chunk.len();
+                self.buf.copy_within(chunk, message.end);
+                message.start..end
+            }
+        };
+        self.gathering = Some(message.clone());
+        message
+    }
+
+    /// Makes an owned payload of `range`: with the buffer if it is most of it, else as a copy.
+    #[inline]
+    fn give(&mut self, range: Range<usize>) -> Bytes {
+        if range.len() >= GIVE_FROM && range.len() >= self.buf.len() / 2 {
+            return self.give_buffer(range);
+        }
+        Bytes::copy_from_slice(self.buf.get(range).unwrap_or_default())
+    }
+
+    #[inline(never)]
+    fn give_buffer(&mut self, range: Range<usize>) -> Bytes {
+        self.largest = self.largest.max(range.len());
+        let full = core::mem::take(&mut self.buf);
+        let unread = full.get(self.start..self.end).unwrap_or_default();
+        let mut fresh = vec![0; unread.len().max(FIRST_SIZE)];
+        if let Some(place) = fresh.get_mut(..unread.len()) {
+            place.copy_from_slice(unread);
+        }
+        self.end = unread.len();
+        self.start = 0;
+        self.buf = fresh;
+        Bytes::from(full).slice(range)
+    }
+
+    /// Makes sure that `room` bytes are free after `end`.
+    fn reserve(&mut self, room: usize) {
+        if self.start == self.end {
+            // Nothing is unread, so the gap that headers left below it can go.
+            self.start = self.gathering.as_ref().map_or(0, |message| message.end);
+            self.end = self.start;
+        }
+        if self.buf.len() - self.end >= room {
+            return;
+        }
+        let first = self.gathering.as_ref().map_or(self.start, |message| message.start);
+        let used = first..self.end;
+        let needed = used.len().saturating_add(room);
+        if needed <= self.buf.len() && used.len() <= self.buf.len() / 2 {
+            self.buf.copy_within(used, 0);
+        } else {
+            // At least double, so that growing costs each byte a constant number of moves.
+            let size = needed.max(used.len().saturating_mul(2)).max(FIRST_SIZE);
+            let mut larger = vec![0; size];
+            let old = self.buf.get(used).unwrap_or_default();
+            if let Some(place) = larger.get_mut(..old.len()) {
+                place.copy_from_slice(old);
+            }
+            self.buf = larger;
+        }
+        self.start -= first;
+        self.end -= first;
+        if let Some(message) = &mut self.gathering {
+            *message = message.start - first..message.end - first;
+        }
+    }
+
+    /// Gives the buffer up if nothing is in it: for a connection that is about to wait for long.
+    pub fn release(&mut self) {
+        if self.start == self.end && self.gathering.is_none() {
+            *self = Self { largest: self.largest, ..Self::new() };
+        }
+    }
+
+    /// The size of the buffer, in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// Bytes received that no message has been made of yet.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        self.buf.get(self.start..self.end).unwrap_or_default()
+    }
+}

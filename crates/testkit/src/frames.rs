@@ -1,0 +1,132 @@
+//! Building frames, also wrong ones, and taking frames apart, independently of the core's encoder.
+
+/// A frame as a value: what a test writes on the wire, or finds there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Whether this is the last frame of its message.
+    pub fin: bool,
+    /// The reserved bits, 0 to 7.
+    pub rsv: u8,
+    /// The opcode, 0 to 15.
+    pub opcode: u8,
+    /// The masking key; `None` leaves the frame unmasked.
+    pub mask: Option<[u8; 4]>,
+    /// The payload, unmasked.
+    pub payload: Vec<u8>,
+}
+
+impl Frame {
+    /// A final frame without reserved bits and mask.
+    #[must_use]
+    pub fn new(opcode: u8, payload: impl Into<Vec<u8>>) -> Self {
+        Self { fin: true, rsv: 0, opcode, mask: None, payload: payload.into() }
+    }
+
+    /// A text frame.
+    #[must_use]
+    pub fn text(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(1, payload)
+    }
+
+    /// A binary frame.
+    #[must_use]
+    pub fn binary(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(2, payload)
+    }
+
+    /// A continuation frame.
+    #[must_use]
+    pub fn continuation(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(0, payload)
+    }
+
+    /// A Ping.
+    #[must_use]
+    pub fn ping(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(9, payload)
+    }
+
+    /// A Pong.
+    #[must_use]
+    pub fn pong(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(10, payload)
+    }
+
+    /// A Close with code and reason.
+    #[must_use]
+    pub fn close(code: u16, reason: &str) -> Self {
+        Self::new(8, [&code.to_be_bytes(), reason.as_bytes()].concat())
+    }
+
+    /// The same frame, with more to follow.
+    #[must_use]
+    pub fn unfinished(mut self) -> Self {
+        self.fin = false;
+        self
+    }
+
+    /// The same frame, masked as a client's.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        self.mask = Some([0x37, 0xfa, 0x21, 0x3d]);
+        self
+    }
+
+    /// The frame on the wire, with the shortest form of its length.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mask_bit = if self.mask.is_some() { 0x80 } else { 0 };
+        let mut bytes = vec![u8::from(self.fin) << 7 | self.rsv << 4 | self.opcode];
+        match self.payload.len() {
+            len @ 0..=125 => bytes.push(mask_bit | len as u8),
+            len @ 126..=0xffff => {
+                bytes.push(mask_bit | 126);
+                bytes.extend((len as u16).to_be_bytes());
+            }
+            len => {
+                bytes.push(mask_bit | 127);
+                bytes.extend((len as u64).to_be_bytes());
+            }
+        }
+        let key = self.mask.unwrap_or_default();
+        bytes.extend(self.mask.iter().flatten());
+        bytes.extend(self.payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        bytes
+    }
+}
+
+/// Takes apart what one side has written: whole frames, unmasked.
+///
+/// # Panics
+/// When the bytes are not whole frames.
+#[must_use]
+pub fn frames(mut wire: &[u8]) -> Vec<Frame> {
+    let mut found = Vec::new();
+    while let [first, second, ..] = *wire {
+        wire = &wire[2..];
+        let mut take = |len: usize| {
+            let (taken, rest) = wire.split_at(len);
+            wire = rest;
+            taken.to_vec()
+        };
+        let len = match second & 0x7f {
+            126 => u64::from(u16::from_be_bytes(take(2).try_into().unwrap())),
+            127 => u64::from_be_bytes(take(8).try_into().unwrap()),
+            len => u64::from(len),
+        };
+        let mask: Option<[u8; 4]> =
+            (second & 0x80 != 0).then(|| take(4).try_into().unwrap());
+        let key = mask.unwrap_or_default();
+        let payload =
+            take(len as usize).iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect();
+        found.push(Frame {
+            fin: first & 0x80 != 0,
+            rsv: first >> 4 & 7,
+            opcode: first & 0x0f,
+            mask,
+            payload,
+        });
+    }
+    assert!(wire.is_empty(), "half a frame: {wire:02x?}");
+    found
+}

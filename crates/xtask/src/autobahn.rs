@@ -1,0 +1,122 @@
+//! `cargo xtask autobahn`: the real Autobahn test suite against our echo endpoints, and its verdicts
+//! against `autobahn/expected.json`.
+//!
+//! All that is said here about a case is what `wstest` wrote into `index.json`; which cases had to
+//! run is what it announced before the first one.
+
+mod build;
+mod case;
+mod expected;
+mod report;
+mod runner;
+mod running;
+mod spec;
+mod wstest;
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::shell::{Outcome, empty_folder, fail, read, root};
+use build::Testees;
+use expected::Expected;
+use runner::Run;
+use spec::{Role, Selection};
+use wstest::Wstest;
+
+/// The adapters that have echo endpoints.
+const ADAPTERS: [&str; 1] = ["std"];
+
+/// What one run may take. The 301 cases take about 15 seconds on two cores; one that hangs costs as
+/// long as `wstest` waits for it, which is seconds.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
+
+/// What to run; without options, everything.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only our server, or only our client
+    #[arg(long)]
+    role: Option<Role>,
+    /// Only these cases, such as 1.*,6.4.* (then only they are compared)
+    #[arg(long, value_delimiter = ',')]
+    cases: Vec<String>,
+    /// Only these adapters
+    #[arg(long, value_delimiter = ',', value_parser = ADAPTERS)]
+    adapter: Vec<String>,
+}
+
+/// Runs the suite for every role and adapter, and fails if one verdict is not the expected one.
+pub(crate) fn run(options: &Options) -> Outcome {
+    let expected = Expected::parse(&read(&root().join("autobahn/expected.json"))?)?;
+    let selection = Selection::new(&options.cases)?;
+    let wstest = Wstest::find()?;
+    let testees = build::testees()?;
+
+    let roles = options.role.map_or_else(|| vec![Role::Server, Role::Client], |role| vec![role]);
+    let adapters = match options.adapter.as_slice() {
+        [] => ADAPTERS.map(String::from).to_vec(),
+        chosen => chosen.to_vec(),
+    };
+    let mut failed = Vec::new();
+    for adapter in &adapters {
+        for role in &roles {
+            let name = format!("{role}-{adapter}");
+            let outcome = run_one(&wstest, &testees, *role, adapter, &selection, &expected);
+            if let Err(reason) = outcome {
+                println!("{name}: {reason}\n");
+                failed.push(name);
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        fail(format!("autobahn: failed for {}", failed.join(", ")))
+    }
+}
+
+/// One role of one adapter, from an empty report folder to the comparison.
+fn run_one(
+    wstest: &Wstest,
+    testees: &Testees,
+    role: Role,
+    adapter: &str,
+    selection: &Selection,
+    expected: &Expected,
+) -> Outcome {
+    let name = format!("{role}-{adapter}");
+    let folder = root().join("target/autobahn").join(&name);
+    empty_folder(&folder)?;
+
+    let run = Run {
+        wstest,
+        testees,
+        adapter,
+        agent: &format!("fullduplex-{adapter}"),
+        folder: &folder,
+        selection,
+    };
+    let asked = match role {
+        Role::Server => run.server(TIME_LIMIT)?,
+        Role::Client => run.client(TIME_LIMIT)?,
+    };
+    let found = report::parse(&read(&folder.join("index.json"))?, run.agent)?;
+
+    println!("\n{}", report::table(&format!("{role}, {adapter}"), &found));
+    println!("report: {}", shortened(&folder.join("index.html")));
+    selection.complain_of_patterns_without_case(&asked)?;
+    let differences = expected.compare(role, &asked, &found, selection.is_everything());
+    if differences.is_empty() {
+        println!("{name}: {} cases, every verdict as in autobahn/expected.json\n", found.len());
+        return Ok(());
+    }
+    for difference in &differences {
+        println!("  {difference}");
+    }
+    fail(format!("{} differences from autobahn/expected.json", differences.len()))
+}
+
+fn shortened(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}

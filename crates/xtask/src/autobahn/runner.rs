@@ -1,0 +1,225 @@
+//! One run of the suite: `wstest` on one side, an echo endpoint of ours on the other.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::build::Testees;
+use super::case::CaseId;
+use super::running::{Next, Running};
+use super::spec::{self, Selection};
+use super::wstest::Wstest;
+use crate::shell::{Failure, Outcome, command, fail};
+
+/// What a program may take to be ready: an interpreter starts slowly on a machine that is busy.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// What `wstest` may take to write its last report once the client has asked for it.
+const REPORT_LIMIT: Duration = Duration::from_secs(60);
+
+/// What `wstest -m fuzzingserver` says after that.
+const REPORT_IS_WHOLE: &str = "Report generation complete";
+
+/// How often two programs are looked at in turn.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What one run needs to know.
+pub(crate) struct Run<'a> {
+    /// The suite.
+    pub(crate) wstest: &'a Wstest,
+    /// Our endpoints.
+    pub(crate) testees: &'a Testees,
+    /// The adapter that they are to use.
+    pub(crate) adapter: &'a str,
+    /// The name that they have in the report.
+    pub(crate) agent: &'a str,
+    /// Where the report goes.
+    pub(crate) folder: &'a Path,
+    /// The cases to run.
+    pub(crate) selection: &'a Selection,
+}
+
+impl Run<'_> {
+    /// Our server, driven by `wstest -m fuzzingclient`. Returns the cases that `wstest` announced.
+    pub(crate) fn server(&self, limit: Duration) -> Outcome<BTreeSet<CaseId>> {
+        let deadline = Instant::now() + limit;
+        let mut listen = command(&self.testees.server);
+        listen.args(["--adapter", self.adapter, "--listen", "127.0.0.1:0"]);
+        let mut server = Running::start("echo-server", &mut listen, self.folder)?;
+        let address = server.wait_for("listening on ADDRESS", start_deadline(), |line| {
+            line.strip_prefix("listening on ").map(str::to_owned)
+        })?;
+
+        let spec =
+            spec::for_server(self.folder, self.selection, self.agent, &format!("ws://{address}"))?;
+        let mut wstest = self.wstest.start("fuzzingclient", &spec, self.folder)?;
+        let mut progress = Progress::new();
+        loop {
+            match wstest.next(TICK) {
+                Next::Line(line) => progress.line(&line)?,
+                Next::Nothing => {}
+                Next::End => break,
+            }
+            // Looked at after every line: a program that never stops writing must end as well.
+            if Instant::now() >= deadline {
+                return wstest
+                    .fail(&format!("did not get through within {} seconds", limit.as_secs()));
+            }
+            // There is no need to wait for the cases that the suite cannot run any more.
+            if let Some(status) = server.ended()? {
+                return server.fail(&format!("ended before the suite did ({status})"));
+            }
+        }
+        wstest.wait_for_success(deadline)?;
+        progress.finish(&mut wstest)
+    }
+
+    /// Our client, against `wstest -m fuzzingserver`. Returns the cases that `wstest` announced.
+    pub(crate) fn client(&self, limit: Duration) -> Outcome<BTreeSet<CaseId>> {
+        let deadline = Instant::now() + limit;
+        let port = free_port()?;
+        let url = format!("ws://127.0.0.1:{port}");
+        let spec = spec::for_client(self.folder, self.selection, &url)?;
+        let mut wstest = self.wstest.start("fuzzingserver", &spec, self.folder)?;
+        let mut progress = Progress::new();
+        wstest.wait_for("Cases = ", start_deadline(), |line| match progress.line(line) {
+            Ok(()) if progress.asked.is_none() => None,
+            outcome => Some(outcome),
+        })??;
+        wait_until_it_accepts(port, &mut wstest)?;
+
+        let mut run = command(&self.testees.client);
+        run.args(["--adapter", self.adapter, "--url", &url, "--agent", self.agent]);
+        let mut client = Running::start("echo-client", &mut run, self.folder)?;
+        while client.ended()?.is_none() {
+            if let Next::Line(line) = wstest.next(TICK) {
+                progress.line(&line)?;
+            }
+            if let Some(status) = wstest.ended()? {
+                return wstest.fail(&format!("ended before our client did ({status})"));
+            }
+            if Instant::now() >= deadline {
+                return client
+                    .fail(&format!("did not get through within {} seconds", limit.as_secs()));
+            }
+        }
+        client.wait_for_success(deadline)?;
+        // The server would go on for ever; what matters is that its report is whole.
+        while !progress.report_is_whole {
+            let deadline = Instant::now() + REPORT_LIMIT;
+            wstest.wait_for(REPORT_IS_WHOLE, deadline, |line| Some(progress.line(line)))??;
+        }
+        progress.finish(&mut wstest)
+    }
+}
+
+fn start_deadline() -> Instant {
+    Instant::now() + START_LIMIT
+}
+
+/// A port that nobody listens at, which may change until it is used; then `wstest` says so and ends.
+fn free_port() -> Outcome<u16> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    listener
+        .map(|address| address.port())
+        .map_err(|error| Failure::new(format!("no free port: {error}")))
+}
+
+fn wait_until_it_accepts(port: u16, wstest: &mut Running) -> Outcome {
+    let deadline = start_deadline();
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        if let Some(status) = wstest.ended()? {
+            return wstest.fail(&format!("ended before it listened ({status})"));
+        }
+        if Instant::now() >= deadline {
+            return wstest.fail(&format!("does not accept connections at port {port}"));
+        }
+        thread::sleep(TICK);
+    }
+    Ok(())
+}
+
+/// What `wstest` says about where it is.
+struct Progress {
+    asked: Option<BTreeSet<CaseId>>,
+    begun: usize,
+    report_is_whole: bool,
+    on_terminal: bool,
+}
+
+impl Progress {
+    /// Between two lines of progress where there is no terminal to overwrite one.
+    const STEP: usize = 50;
+
+    fn new() -> Self {
+        Self {
+            asked: None,
+            begun: 0,
+            report_is_whole: false,
+            on_terminal: io::stdout().is_terminal(),
+        }
+    }
+
+    fn line(&mut self, line: &str) -> Outcome {
+        if let Some(list) = line.strip_prefix("Cases = ") {
+            self.asked = Some(parse_cases(list)?);
+        }
+        self.report_is_whole |= line.starts_with(REPORT_IS_WHOLE);
+        let Some(rest) = line.strip_prefix("Running test case ID ") else {
+            return Ok(());
+        };
+        self.begun += 1;
+        let total = self.asked.as_ref().map_or(0, BTreeSet::len);
+        let case = rest.split(' ').next().unwrap_or_default();
+        if self.on_terminal {
+            print!("\r  case {case:<8} {:>3} of {total} ", self.begun);
+            // Nothing depends on the line being seen.
+            _ = io::stdout().flush();
+        } else if self.begun.is_multiple_of(Self::STEP) {
+            println!("  case {case}, {} of {total}", self.begun);
+        }
+        Ok(())
+    }
+
+    fn finish(self, wstest: &mut Running) -> Outcome<BTreeSet<CaseId>> {
+        if self.on_terminal {
+            println!();
+        }
+        self.asked.map_or_else(|| wstest.fail("did not say which cases it would run"), Ok)
+    }
+}
+
+/// Reads a list as Python prints it: `['1.1.1', '1.1.2']`.
+fn parse_cases(list: &str) -> Outcome<BTreeSet<CaseId>> {
+    let Some(inner) = list.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
+        return fail(format!("wstest announced its cases in an unknown way: {list}"));
+    };
+    let names = inner.split(',').map(|name| name.trim().trim_start_matches('u').trim_matches('\''));
+    let cases = names.filter(|name| !name.is_empty()).map(str::parse);
+    cases
+        .collect::<Result<_, String>>()
+        .map_err(|error| Failure::new(format!("wstest announced its cases: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_announced_cases_are_read() {
+        let cases = parse_cases("['1.1.1', u'1.1.10']").unwrap();
+        assert_eq!(cases, BTreeSet::from(["1.1.1".parse().unwrap(), "1.1.10".parse().unwrap()]));
+        assert!(parse_cases("[]").unwrap().is_empty());
+        assert!(parse_cases("['1.x']").is_err());
+        assert!(parse_cases("1.1.1").is_err());
+    }
+
+    #[test]
+    fn a_port_is_found() {
+        assert_ne!(free_port().unwrap(), 0);
+    }
+}

@@ -1,0 +1,179 @@
+//! What `wstest` is told to run.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::case::CaseId;
+use crate::shell::{Failure, Outcome, fail, read, root, write};
+
+/// The sections that are never run, each with the reason.
+pub(crate) const EXCLUDED: [(u32, &str); 2] = [
+    (12, "permessage-deflate is not implemented yet"),
+    (13, "permessage-deflate is not implemented yet"),
+];
+
+/// Which side of the connection is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Our server, and `wstest -m fuzzingclient`
+    Server,
+    /// Our client, and `wstest -m fuzzingserver`
+    Client,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        })
+    }
+}
+
+/// The cases to run, as patterns in the sense of `wstest`.
+pub(crate) struct Selection {
+    patterns: Vec<String>,
+}
+
+impl Selection {
+    /// The cases that match one of the patterns; without a pattern, all of them.
+    pub(crate) fn new(patterns: &[String]) -> Outcome<Self> {
+        for pattern in patterns {
+            if !pattern.starts_with(|c: char| c.is_ascii_digit() || c == '*')
+                || pattern.contains(|c: char| !c.is_ascii_digit() && c != '.' && c != '*')
+            {
+                return fail(format!(
+                    "`{pattern}` is not a pattern of cases, such as 6.4.1 or 6.4.* or *"
+                ));
+            }
+            if let Some((section, reason)) =
+                EXCLUDED.iter().find(|(section, _)| is_within(pattern, *section))
+            {
+                return fail(format!("the cases of section {section} are not run: {reason}"));
+            }
+        }
+        Ok(Self { patterns: patterns.to_vec() })
+    }
+
+    /// Whether nothing was picked out.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// Fails if there is a pattern that matches none of the cases: a slip of the hand must not pass
+    /// for a run without findings.
+    pub(crate) fn complain_of_patterns_without_case(&self, cases: &BTreeSet<CaseId>) -> Outcome {
+        let idle = self
+            .patterns
+            .iter()
+            .find(|pattern| !cases.iter().any(|case| matches(pattern, &case.to_string())));
+        idle.map_or(Ok(()), |pattern| fail(format!("no case matches `{pattern}`")))
+    }
+
+    fn cases(&self) -> Value {
+        if self.is_everything() { json!(["*"]) } else { json!(self.patterns) }
+    }
+}
+
+/// Whether all that the pattern can match lies in the section.
+fn is_within(pattern: &str, section: u32) -> bool {
+    pattern.split('.').next() == Some(section.to_string().as_str())
+}
+
+/// Whether the pattern matches the case as `wstest` sees it: `*` is anything, and where there is
+/// one, what follows the match does not matter.
+fn matches(pattern: &str, case: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == case,
+        Some((before, after)) => {
+            case.strip_prefix(before).is_some_and(|rest| occurs_in_order(after, rest))
+        }
+    }
+}
+
+fn occurs_in_order(pattern: &str, mut text: &str) -> bool {
+    pattern.split('*').all(|piece| match text.find(piece) {
+        Some(at) => {
+            text = &text[at + piece.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+/// Writes the specification for `wstest -m fuzzingclient`, which connects to the server at `url`.
+pub(crate) fn for_server(
+    folder: &Path,
+    selection: &Selection,
+    agent: &str,
+    url: &str,
+) -> Outcome<PathBuf> {
+    let mut spec = template("fuzzingclient.json")?;
+    spec["servers"] = json!([{ "agent": agent, "url": url }]);
+    finish(spec, folder, selection)
+}
+
+/// Writes the specification for `wstest -m fuzzingserver`, which listens at `url`.
+pub(crate) fn for_client(folder: &Path, selection: &Selection, url: &str) -> Outcome<PathBuf> {
+    let mut spec = template("fuzzingserver.json")?;
+    spec["url"] = json!(url);
+    finish(spec, folder, selection)
+}
+
+fn template(name: &str) -> Outcome<Value> {
+    let path = root().join("autobahn/config").join(name);
+    serde_json::from_str(&read(&path)?)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+fn finish(mut spec: Value, folder: &Path, selection: &Selection) -> Outcome<PathBuf> {
+    spec["outdir"] = json!(folder);
+    spec["cases"] = selection.cases();
+    spec["exclude-cases"] = EXCLUDED.iter().map(|(section, _)| format!("{section}.*")).collect();
+    let path = folder.join("spec.json");
+    write(&path, &format!("{spec:#}\n"))?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(patterns: &[&str]) -> Outcome<Selection> {
+        Selection::new(&patterns.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn patterns_match_as_in_wstest() {
+        assert!(matches("*", "6.4.1"));
+        assert!(matches("6.4.*", "6.4.1"));
+        assert!(matches("1.*.1", "1.2.1"));
+        assert!(matches("6.4.1", "6.4.1"));
+        assert!(!matches("1.*", "10.1.1"));
+        assert!(!matches("6.4", "6.4.1"));
+    }
+
+    #[test]
+    fn a_pattern_without_a_case_is_a_failure() {
+        let cases = BTreeSet::from(["6.4.1".parse().unwrap()]);
+        assert!(selection(&["6.4.*"]).unwrap().complain_of_patterns_without_case(&cases).is_ok());
+        assert!(
+            selection(&["6.4.*", "6.5.*"])
+                .unwrap()
+                .complain_of_patterns_without_case(&cases)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn an_excluded_section_cannot_be_asked_for() {
+        assert!(selection(&["12.1.1"]).is_err());
+        assert!(selection(&["13.*"]).is_err());
+        assert!(selection(&["1.*", "2.1"]).is_ok());
+        assert!(selection(&["framing"]).is_err());
+    }
+}

@@ -1,0 +1,64 @@
+//! `cargo xtask ci`: everything that must hold before a change is merged.
+
+use std::time::{Duration, Instant};
+
+use crate::shell::{Failure, Outcome, command, run as run_command};
+use crate::{fuzz, lint, no_std, readme};
+
+/// How long each fuzz target runs: long enough to see that it still builds and passes its seeds.
+const FUZZ_SECONDS: u32 = 5;
+
+/// Runs the steps in order, and stops at the first that fails.
+pub(crate) fn run() -> Outcome {
+    // What the README tells people to type is what runs here, so that it cannot rot.
+    let commands = readme::commands()?;
+    let chosen =
+        |start: &'static str| commands.iter().filter(move |command| command.starts_with(start));
+
+    let mut steps = Steps(Vec::new());
+    steps.step("lint", lint::run)?;
+    steps.step("no-std", no_std::run)?;
+    for line in chosen("cargo xtask test") {
+        steps.step(line, || typed(line))?;
+    }
+    steps.step("fuzz", || {
+        fuzz::run(&fuzz::Options { seconds: FUZZ_SECONDS, targets: Vec::new() })
+    })?;
+    for line in chosen("cargo xtask autobahn") {
+        steps.step(line, || typed(line))?;
+    }
+    steps.summary("passed");
+    Ok(())
+}
+
+/// Runs a line of the README as it stands there.
+fn typed(line: &str) -> Outcome {
+    let mut words = line.split_whitespace();
+    let program = words.next().ok_or_else(|| Failure::new("README.md has an empty command"))?;
+    run_command(command(program).args(words))
+}
+
+/// The steps that were taken, and how long each took.
+struct Steps(Vec<(String, Duration)>);
+
+impl Steps {
+    fn step(&mut self, name: &str, chore: impl FnOnce() -> Outcome) -> Outcome {
+        println!("\n=== {name}");
+        let begun = Instant::now();
+        let outcome = chore();
+        self.0.push((name.to_owned(), begun.elapsed()));
+        outcome.map_err(|reason| {
+            self.summary("FAILED");
+            Failure::new(format!("ci stopped at `{name}`: {reason}"))
+        })
+    }
+
+    /// Prints the steps; all but the last one have passed.
+    fn summary(&self, last: &str) {
+        println!("\n=== summary");
+        for (at, (name, duration)) in self.0.iter().enumerate() {
+            let verdict = if at + 1 == self.0.len() { last } else { "passed" };
+            println!("{verdict:<7} {:>7.1} s  {name}", duration.as_secs_f64());
+        }
+    }
+}

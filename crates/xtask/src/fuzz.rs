@@ -1,0 +1,101 @@
+//! `cargo xtask fuzz`: every fuzz target for a while.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::shell::{Failure, Outcome, cargo, fail, output, root, run as run_command, succeeds};
+
+/// How long, and which.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many seconds each target runs
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u32,
+    /// Only these targets
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+}
+
+/// Runs the targets one after the other, and stops at the first that finds something.
+pub(crate) fn run(options: &Options) -> Outcome {
+    let fuzz = root().join("fuzz");
+    let all = targets(&fuzz)?;
+    if let Some(unknown) = options.targets.iter().find(|name| !all.contains(name)) {
+        return fail(format!("there is no fuzz target `{unknown}`; there are {}", all.join(", ")));
+    }
+    if !succeeds(&mut cargo("+nightly --version")) {
+        return fail(
+            "fuzzing needs the nightly compiler: rustup toolchain install nightly --profile minimal",
+        );
+    }
+    let tools = cargo_fuzz()?;
+    let chosen = if options.targets.is_empty() { &all } else { &options.targets };
+    for target in chosen {
+        run_command(&mut fuzz_command(&fuzz, &tools, target, options.seconds)?)?;
+    }
+    println!("fuzz: {} targets, {} seconds each, nothing found", chosen.len(), options.seconds);
+    Ok(())
+}
+
+/// The names of the targets: the programs of the package `fuzz`.
+fn targets(fuzz: &Path) -> Outcome<Vec<String>> {
+    let manifest = fuzz.join("Cargo.toml");
+    if !manifest.exists() {
+        return fail("there is no fuzz/Cargo.toml, and so no fuzz target");
+    }
+    let mut metadata = cargo("metadata --no-deps --format-version 1 --manifest-path");
+    let metadata: Value = serde_json::from_str(&output(metadata.arg(&manifest))?)
+        .map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let programs = targets.filter(|target| target["kind"] == serde_json::json!(["bin"]));
+    let names: Vec<String> =
+        programs.filter_map(|target| target["name"].as_str()).map(str::to_owned).collect();
+    if names.is_empty() { fail("fuzz/Cargo.toml has no fuzz target") } else { Ok(names) }
+}
+
+/// The folder to look for cargo-fuzz in before the usual places, installed there when it is nowhere.
+fn cargo_fuzz() -> Outcome<PathBuf> {
+    let tools = root().join("target/tools");
+    let programs = tools.join("bin");
+    if !succeeds(with_path(cargo("fuzz --version"), &programs)?.env_remove("CARGO")) {
+        println!("cargo-fuzz is missing, and gets installed into target/tools");
+        run_command(cargo("install cargo-fuzz --locked --root").arg(&tools))
+            .map_err(|reason| Failure::new(format!("cargo-fuzz cannot be installed: {reason}")))?;
+    }
+    Ok(programs)
+}
+
+/// `cargo fuzz run` for one target, with its seeds and its dictionary where it has them.
+fn fuzz_command(fuzz: &Path, tools: &Path, target: &str, seconds: u32) -> Outcome<Command> {
+    let mut command = with_path(cargo("+nightly fuzz run --fuzz-dir fuzz"), tools)?;
+    command.arg(target);
+    let seeds = fuzz.join("seeds").join(target);
+    if seeds.is_dir() {
+        // The first folder takes what is found, the second is only read.
+        let corpus = fuzz.join("corpus").join(target);
+        std::fs::create_dir_all(&corpus).map_err(|error| {
+            Failure::new(format!("cannot create {}: {error}", corpus.display()))
+        })?;
+        command.args([corpus, seeds]);
+    }
+    command.arg("--").arg(format!("-max_total_time={seconds}"));
+    let dictionary = fuzz.join("dictionaries").join(format!("{target}.dict"));
+    if dictionary.is_file() {
+        command.arg(format!("-dict={}", dictionary.display()));
+    }
+    Ok(command)
+}
+
+/// The command, with a folder put first on its path: there cargo finds its subcommands.
+fn with_path(mut command: Command, folder: &Path) -> Outcome<Command> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = [folder.to_path_buf()].into_iter().chain(env::split_paths(&path));
+    let path = env::join_paths(folders).map_err(|error| Failure::new(format!("PATH: {error}")))?;
+    command.env("PATH", path);
+    Ok(command)
+}

@@ -1,0 +1,64 @@
+//! The project's chores: `cargo xtask NAME`. What CI runs is what a person runs.
+
+mod autobahn;
+mod ci;
+mod fuzz;
+mod layers;
+mod lint;
+mod no_std;
+mod peers;
+mod readme;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's chores, one command each.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Runs all tests, and the core's for every set of features
+    Test,
+    /// Checks that the files of the core import only from lower layers
+    Layers,
+    /// Runs the Autobahn test suite and compares its verdicts with the expected ones
+    Autobahn(autobahn::Options),
+    /// Runs every fuzz target for a while
+    Fuzz(fuzz::Options),
+    /// Builds the core for a machine without an operating system
+    NoStd,
+    /// Checks formatting, lints, documentation and layers
+    Lint,
+    /// Installs the WebSocket libraries that the tests talk to
+    Peers,
+    /// Runs everything that must hold before a change is merged
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Test => test::run(),
+        Chore::Layers => layers::run(),
+        Chore::Autobahn(options) => autobahn::run(&options),
+        Chore::Fuzz(options) => fuzz::run(&options),
+        Chore::NoStd => no_std::run(),
+        Chore::Lint => lint::run(),
+        Chore::Peers => peers::run(),
+        Chore::Ci => ci::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `cargo xtask no-std`: builds the core for a machine that has no operating system, where a use of
+//! `std`, by us or by a dependency, cannot compile.
+
+use crate::shell::{Outcome, cargo, command, output, run as run_command};
+
+/// Bare metal: there is no `std` for it.
+const TARGET: &str = "thumbv7em-none-eabi";
+
+/// Builds the core without `std`, for this machine always and for bare metal where that is possible.
+pub(crate) fn run() -> Outcome {
+    run_command(&mut cargo("build -p fullduplex --no-default-features"))?;
+    run_command(&mut cargo("build -p fullduplex --no-default-features --features alloc"))?;
+
+    if let Err(reason) = add_target() {
+        println!("no-std: {reason}");
+        println!(
+            "no-std: the target {TARGET} is not to be had, so NOTHING WAS BUILT FOR BARE METAL;"
+        );
+        println!("no-std: the builds for this machine do not notice a dependency that uses std");
+        return Ok(());
+    }
+    run_command(&mut cargo(&format!(
+        "build -p fullduplex --no-default-features --target {TARGET}"
+    )))?;
+    run_command(&mut cargo(&format!(
+        "build -p fullduplex --no-default-features --features alloc --target {TARGET}"
+    )))
+}
+
+fn add_target() -> Outcome {
+    let installed = output(command("rustup").args(["target", "list", "--installed"]))?;
+    if installed.lines().any(|line| line.trim() == TARGET) {
+        return Ok(());
+    }
+    run_command(command("rustup").args(["target", "add", TARGET]))
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask peers`: installs the WebSocket libraries that the tests talk to.
+//!
+//! They end up in `target/peers`: `venv/bin/python` imports `websockets`, and
+//! `npm/node_modules/ws` is `ws`.
+
+use crate::shell::{Failure, Installation, Outcome, command, output, root, run as run_command};
+
+/// The version of `websockets`, from the Python package index.
+const WEBSOCKETS: &str = "websockets==17.4";
+
+/// The version of `ws`, from the npm registry.
+const WS: &str = "ws@8.23.0";
+
+/// Installs what is not there yet.
+pub(crate) fn run() -> Outcome {
+    install_websockets()?;
+    install_ws()
+}
+
+fn install_websockets() -> Outcome {
+    let python = output(command("python3").arg("--version")).map_err(|reason| {
+        Failure::new(format!(
+            "the tests talk to {WEBSOCKETS} and need Python 3 to install and run it: {reason}"
+        ))
+    })?;
+    // A venv is tied to the Python that made it.
+    let wanted = format!("{WEBSOCKETS} with {python}");
+    Installation { folder: root().join("target/peers/venv"), wanted }.ensure(|folder| {
+        run_command(command("python3").args(["-m", "venv"]).arg(folder)).map_err(|reason| {
+            Failure::new(format!(
+                "{reason}; on Debian and Ubuntu the package python3-venv is needed"
+            ))
+        })?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", WEBSOCKETS];
+        run_command(command(folder.join("bin/python")).args(pip))
+    })
+}
+
+fn install_ws() -> Outcome {
+    let node = output(command("node").arg("--version")).map_err(|reason| {
+        Failure::new(format!("the tests talk to {WS} and need Node.js to run it: {reason}"))
+    })?;
+    output(command("npm").arg("--version")).map_err(|reason| {
+        Failure::new(format!("the tests talk to {WS} and need npm to install it: {reason}"))
+    })?;
+    let wanted = format!("{WS} with {node}");
+    Installation { folder: root().join("target/peers/npm"), wanted }.ensure(|folder| {
+        // `ws` is plain JavaScript: no script of a package has to run.
+        let install = [
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--loglevel=error",
+            "--prefix",
+        ];
+        run_command(command("npm").args(install).arg(folder).arg(WS))
+    })
+}
