@@ -1,2 +1,55 @@
-//! The project's chores, one command each.
+//! What the echo server and the echo client have in common: their options.
 
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use fullduplex_std::EndpointConfig;
+use fullduplex_std::rustls::pki_types::CertificateDer;
+use fullduplex_std::rustls::pki_types::pem::PemObject;
+
+/// The adapter under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Adapter {
+    /// fullduplex-std: blocking streams.
+    Std,
+}
+
+/// The limits of a testee.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct LimitOptions {
+    /// Largest message to receive, in bytes
+    #[arg(long, value_name = "BYTES")]
+    max_message: Option<u64>,
+    /// Largest frame to receive, in bytes
+    #[arg(long, value_name = "BYTES")]
+    max_frame: Option<u64>,
+}
+
+impl LimitOptions {
+    /// The defaults of the adapter, with these limits.
+    #[must_use]
+    pub fn config(&self) -> EndpointConfig {
+        let mut config = EndpointConfig::new();
+        let limits = &mut config.connection.limits;
+        limits.max_message_size = self.max_message.unwrap_or(limits.max_message_size);
+        limits.max_frame_size = self.max_frame.unwrap_or(limits.max_frame_size);
+        config
+    }
+}
+
+/// A result whose error is for a person to read.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Reads certificates from a PEM file.
+///
+/// # Errors
+/// When the file cannot be read or holds no certificate.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let found = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    if found.is_empty() {
+        return Err(format!("{}: there is no certificate in it", path.display()).into());
+    }
+    Ok(found)
+}

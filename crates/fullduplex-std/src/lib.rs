@@ -1,1 +1,69 @@
-//! (being written)
+//! WebSocket over blocking streams: the [`fullduplex`] protocol core on [`std::io`].
+//!
+//! A client and a server, each complete:
+//!
+//! ```no_run
+//! use fullduplex_std::Message;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (mut socket, _response) = fullduplex_std::connect("ws://127.0.0.1:9001/chat")?;
+//! socket.send("Hello")?;
+//! println!("{}", socket.read()?);
+//! socket.close(None)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```no_run
+//! use std::net::TcpListener;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! for stream in TcpListener::bind("127.0.0.1:9001")?.incoming() {
+//!     std::thread::spawn(move || -> Result<(), fullduplex_std::Error> {
+//!         let mut socket = fullduplex_std::accept(stream?)?;
+//!         loop {
+//!             let message = socket.read()?;
+//!             if message.is_text() || message.is_binary() {
+//!                 socket.feed(message)?; // written before `read` waits again
+//!             }
+//!         }
+//!     });
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `read` returns [`Error::ConnectionClosed`] at a clean end. Pings are answered and Closes completed by
+//! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]. Limits and
+//! deadlines: [`EndpointConfig`]. TLS: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots` or
+//! `native-roots`.
+
+#![forbid(unsafe_code)]
+
+mod connect;
+mod entropy;
+mod error;
+mod handshake;
+mod socket;
+#[cfg(feature = "tls")]
+pub mod tls;
+mod websocket;
+
+pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, MaybeTlsStream, connect, connect_with};
+pub use entropy::OsEntropy;
+pub use error::{Error, Refused, Result, TlsError};
+pub use fullduplex;
+pub use fullduplex::handshake::{
+    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request,
+};
+pub use fullduplex::{
+    Bytes, CloseCode, CloseFrame, Config, EndpointConfig, Limits, Message, MessageKind, Role,
+    Timeouts, Utf8Bytes,
+};
+pub use handshake::{
+    Decision, HandshakeError, IntoRequest, MidAccept, MidConnect, accept, accept_with, client,
+    client_with,
+};
+#[cfg(feature = "tls")]
+pub use rustls;
+pub use websocket::WebSocket;

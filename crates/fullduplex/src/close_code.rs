@@ -141,8 +141,7 @@ mod tests {
 
     #[test]
     fn only_defined_codes_are_allowed_on_the_wire() {
-        let allowed =
-            |code: &u16| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+        let allowed = |code: &u16| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         for number in 0..=u16::MAX {
             assert_eq!(CloseCode::from(number).is_allowed(), allowed(&number), "{number}");
         }

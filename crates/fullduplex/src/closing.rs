@@ -46,6 +46,8 @@ pub enum Ended {
     WithoutClose,
     /// End of input inside a frame, or inside a message whose last fragment never came.
     InsideMessage,
+    /// End of input before the opening handshake was complete.
+    InsideHandshake,
     /// The transport reported a reset.
     Reset,
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Ended {
         f.write_str(match self {
             Self::WithoutClose => "the peer ended the connection without a Close frame",
             Self::InsideMessage => "the peer ended the connection in the middle of a message",
+            Self::InsideHandshake => "the peer ended the connection during the opening handshake",
             Self::Reset => "the connection was reset without a Close frame",
         })
     }
@@ -102,19 +105,19 @@ pub(crate) enum State {
     Failed,
 }
 
-/// The state of closing, and the code of a Close that waits to be written.
+/// The state of closing, and what our Close says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Closing {
     state: State,
-    /// What the queued Close frame will say; `None` is an empty one.
-    queued: Option<CloseCode>,
-    /// Whether the peer's Close has come.
+    /// What our Close frame says, queued or sent; `None` is an empty one.
+    code: Option<CloseCode>,
+    sent: bool,
     received: bool,
 }
 
 impl Closing {
     pub(crate) const fn new() -> Self {
-        Self { state: State::Open, queued: None, received: false }
+        Self { state: State::Open, code: None, sent: false, received: false }
     }
 
     #[cfg(test)]
@@ -155,9 +158,16 @@ impl Closing {
         matches!(self.state, State::Closed | State::Failed)
     }
 
+    /// Our Close: `Some` once it was written; the code in it is `None` for an empty one.
+    pub(crate) const fn sent(&self) -> Option<Option<CloseCode>> {
+        if self.sent { Some(self.code) } else { None }
+    }
+
     /// Our Close was written.
-    pub(crate) fn send_close(&mut self) {
+    pub(crate) fn send_close(&mut self, code: CloseCode) {
         if self.state == State::Open {
+            self.code = Some(code);
+            self.sent = true;
             self.state = State::Closing;
         }
     }
@@ -170,7 +180,7 @@ impl Closing {
         self.received = true;
         self.state = match self.state {
             State::Open => {
-                self.queued = code;
+                self.code = code;
                 State::Answering
             }
             State::Closing => State::Closed,
@@ -182,7 +192,7 @@ impl Closing {
     pub(crate) fn fail(&mut self, code: Option<CloseCode>) {
         self.state = match (self.state, code) {
             (State::Open, Some(_)) => {
-                self.queued = code;
+                self.code = code;
                 State::Failing
             }
             (State::Open | State::Closing | State::Answering, _) => State::Failed,
@@ -193,16 +203,24 @@ impl Closing {
     /// The Close that waits to be written: its code, or `None` for an empty one.
     #[inline]
     pub(crate) const fn queued(&self) -> Option<Option<CloseCode>> {
-        if matches!(self.state, State::Answering | State::Failing) { Some(self.queued) } else { None }
+        if matches!(self.state, State::Answering | State::Failing) { Some(self.code) } else { None }
     }
 
     /// The queued Close was written.
     pub(crate) fn queued_sent(&mut self) {
+        self.sent = true;
         self.state = match self.state {
             State::Answering => State::Closed,
             State::Failing => State::Failed,
             other => other,
         };
+    }
+
+    /// The wait for the queued Close to be written is over.
+    pub(crate) fn give_up(&mut self) {
+        if !self.is_clean() {
+            self.state = State::Failed;
+        }
     }
 
     /// The transport ended. Tells a clean end from the others; the connection is over either way.
@@ -238,13 +256,13 @@ mod tests {
     }
 
     fn at(state: State) -> Closing {
-        Closing { state, queued: None, received: false }
+        Closing { state, code: None, sent: false, received: false }
     }
 
     fn after(state: State, on: On) -> State {
         let mut closing = at(state);
         match on {
-            On::SendClose => closing.send_close(),
+            On::SendClose => closing.send_close(CloseCode::Normal),
             On::RecvClose => closing.recv_close(CODE),
             On::QueuedSent => closing.queued_sent(),
             On::Fail => closing.fail(Some(CloseCode::Protocol)),

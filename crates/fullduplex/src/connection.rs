@@ -6,6 +6,7 @@ mod sending;
 
 use core::time::Duration;
 
+use crate::close_code::CloseCode;
 use crate::closing::{CloseReason, Closing, Ended};
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -227,9 +228,8 @@ impl Connection {
         if self.closing.queued().is_some() {
             self.timers.closing(now);
         }
-        self.at_message_boundary = self.decoder.at_boundary()
-            && self.inbound.is_idle()
-            && self.closing.may_receive();
+        self.at_message_boundary =
+            self.decoder.at_boundary() && self.inbound.is_idle() && self.closing.may_receive();
         result
     }
 
@@ -340,6 +340,12 @@ impl Connection {
             .then(|| CloseReason::parse(self.control.as_bytes()).ok().flatten())
     }
 
+    /// Our own Close: `None` while it has not been written, `Some(None)` when it had no code.
+    #[must_use]
+    pub fn sent_close(&self) -> Option<Option<CloseCode>> {
+        self.closing.sent()
+    }
+
     /// Why the connection failed, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
@@ -400,7 +406,10 @@ impl Connection {
         match self.timers.poll(now) {
             Due::Nothing => {}
             Due::Ping => self.ping_queued = self.closing.may_send(),
-            Due::Expired(_) if self.failure.is_some() || self.closing.is_clean() => {}
+            // The cause is known already; what is still queued will never be read.
+            Due::Expired(_) if self.failure.is_some() || self.closing.is_clean() => {
+                self.closing.give_up();
+            }
             Due::Expired(timeout) => {
                 self.fail(timeout.into(), now);
                 return Err(timeout.into());

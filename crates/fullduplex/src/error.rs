@@ -5,7 +5,9 @@ use core::fmt;
 
 use crate::close_code::CloseCode;
 use crate::closing::{CloseFrameError, Ended};
+use crate::entropy::EntropyError;
 use crate::frame::header::FrameError;
+use crate::handshake::{EncodeRequestError, RequestError, ResponseError};
 use crate::keepalive::Timeout;
 use crate::message::inbound::MessageError;
 
@@ -47,9 +49,8 @@ impl Error {
                 CloseCode::Size
             }
             Self::Message(MessageError::TooManyFragments) => CloseCode::Policy,
-            Self::Message(MessageError::InvalidUtf8) | Self::CloseFrame(CloseFrameError::Reason) => {
-                CloseCode::Invalid
-            }
+            Self::Message(MessageError::InvalidUtf8)
+            | Self::CloseFrame(CloseFrameError::Reason) => CloseCode::Invalid,
             Self::Frame(_) | Self::Message(_) | Self::CloseFrame(_) => CloseCode::Protocol,
             Self::Timeout(Timeout::Pong) => CloseCode::Error,
             Self::Timeout(Timeout::Idle) => CloseCode::Away,
@@ -108,5 +109,57 @@ impl From<Timeout> for Error {
 impl From<Ended> for Error {
     fn from(error: Ended) -> Self {
         Self::Ended(error)
+    }
+}
+
+/// Why an opening handshake failed (RFC 6455 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// Server: the client's request is not one for a WebSocket. It was answered with
+    /// [`RequestError::status`].
+    Request(RequestError),
+    /// Client: the server's response does not open a WebSocket.
+    Response(ResponseError),
+    /// Client: our own request must not be sent.
+    Encode(EncodeRequestError),
+    /// Client: no key could be drawn.
+    Entropy(EntropyError),
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::Response(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
+            Self::Entropy(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for HandshakeError {}
+
+impl From<RequestError> for HandshakeError {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<ResponseError> for HandshakeError {
+    fn from(error: ResponseError) -> Self {
+        Self::Response(error)
+    }
+}
+
+impl From<EncodeRequestError> for HandshakeError {
+    fn from(error: EncodeRequestError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<EntropyError> for HandshakeError {
+    fn from(error: EntropyError) -> Self {
+        Self::Entropy(error)
     }
 }

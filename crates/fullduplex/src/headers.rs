@@ -1,5 +1,5 @@
-//! Header fields: a view over a block that was validated once, list values, and the checks that keep
-//! an outgoing header from smuggling a second one.
+//! Header fields: a view over a block that was validated once, list values, and the checks that
+//! keep an outgoing header from smuggling a second one.
 //!
 //! Nothing here allocates. Everything is linear in the bytes it looks at.
 
@@ -19,7 +19,8 @@ pub use extensions::{
 pub struct Header<'a> {
     /// The field name as it was sent. Names are compared without regard to case.
     pub name: &'a str,
-    /// The field value: any bytes but control characters. Usually ASCII, but nothing obliges a peer.
+    /// The field value: any bytes but control characters. Usually ASCII, but nothing obliges a
+    /// peer.
     pub value: &'a [u8],
 }
 
@@ -43,8 +44,8 @@ impl fmt::Debug for Header<'_> {
 
 /// The header lines of a request or response, in the order in which they came (RFC 9110 §5).
 ///
-/// A view into the received bytes: copying it copies a pointer. Only a parser that has validated the
-/// whole block makes one, so reading it cannot fail.
+/// A view into the received bytes: copying it copies a pointer. Only a parser that has validated
+/// the whole block makes one, so reading it cannot fail.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Headers<'a> {
     /// Whole lines, each ended by CRLF, without the empty line that ends the head.
@@ -162,22 +163,22 @@ impl<'a> Iterator for HeadersIter<'a> {
 
 impl core::iter::FusedIterator for HeadersIter<'_> {}
 
-/// The elements of one comma-separated header value: trimmed, empty ones left out
-/// (RFC 9110 §5.6.1.2: "a recipient MUST parse and ignore a reasonable number of empty list elements").
+/// The elements of one comma-separated header value: trimmed, empty ones left out (RFC 9110
+/// §5.6.1.2: "a recipient MUST parse and ignore a reasonable number of empty list elements").
 pub fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// Whether the comma-separated `value` has `token` among its elements, compared without regard to case.
+/// Whether the comma-separated `value` has `token` among its elements, compared without regard to
+/// case.
 #[must_use]
 pub fn list_contains(value: &[u8], token: &str) -> bool {
-    // Nearly every value is the one token and nothing else.
-    value.eq_ignore_ascii_case(token.as_bytes())
-        || list_elements(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    list_elements(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Whether `text` is a token (RFC 9110 §5.6.2): at least one character, and only letters, digits and
-/// ``! # $ % & ' * + - . ^ _ ` | ~``. Header names, subprotocols and extension names are tokens.
+/// Whether `text` is a token (RFC 9110 §5.6.2): at least one character, and only letters, digits
+/// and ``! # $ % & ' * + - . ^ _ ` | ~``. Header names, subprotocols and extension names are
+/// tokens.
 #[must_use]
 pub const fn is_token(text: &[u8]) -> bool {
     let mut rest = text;
@@ -191,27 +192,25 @@ pub const fn is_token(text: &[u8]) -> bool {
 }
 
 /// Whether `byte` may stand in a token.
+#[inline]
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    // One bit for each of the 128 ASCII characters.
-    const TOKEN: u128 = {
-        let mut bits = 0;
+    const TOKEN: [bool; 256] = {
+        let mut table = [false; 256];
         let mut byte = 0;
         while byte < 128_u8 {
-            let allowed = byte.is_ascii_alphanumeric()
+            table[byte as usize] = byte.is_ascii_alphanumeric()
                 || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+')
                 || matches!(byte, b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~');
-            if allowed {
-                bits |= 1_u128 << byte;
-            }
             byte += 1;
         }
-        bits
+        table
     };
-    byte < 128 && (TOKEN >> byte) & 1 == 1
+    // A byte is always within a table of 256.
+    TOKEN[byte as usize]
 }
 
-/// Whether `value` may be sent as a header value: no control character but tabs (RFC 9110 §5.5), and
-/// so no CR, LF or NUL with which a second header could be smuggled in.
+/// Whether `value` may be sent as a header value: no control character but tabs (RFC 9110 §5.5),
+/// and so no CR, LF or NUL with which a second header could be smuggled in.
 #[must_use]
 pub fn is_header_value(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b'\t' || !byte.is_ascii_control())
@@ -249,8 +248,8 @@ pub enum InvalidHeader {
         /// Its place among the extra headers.
         index: usize,
     },
-    /// The value of the header at `index` has a control character: CR, LF and NUL would let it smuggle
-    /// in another header (RFC 9110 §5.5).
+    /// The value of the header at `index` has a control character: CR, LF and NUL would let it
+    /// smuggle in another header (RFC 9110 §5.5).
     Value {
         /// Its place among the extra headers.
         index: usize,

@@ -100,6 +100,8 @@ fn nanos(instant: Duration) -> Nanos {
 struct Wait(u32);
 
 impl Wait {
+    const FOR_EVER: Self = Self(u32::MAX);
+
     fn new(wait: Option<Duration>) -> Self {
         Self(wait.map_or(u32::MAX, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)))
     }
@@ -181,8 +183,11 @@ impl Timers {
         let now = nanos(now);
         match self.next() {
             (at, due) if at <= now => {
-                if due == Due::Ping {
-                    self.pinged = now;
+                match due {
+                    Due::Ping => self.pinged = now,
+                    // What has run out once does not run out again.
+                    Due::Expired(_) if self.closing != NEVER => self.close = Wait::FOR_EVER,
+                    _ => {}
                 }
                 due
             }
@@ -261,5 +266,6 @@ mod tests {
         timers.closing(s(4));
         assert_eq!(timers.deadline(), Some(s(7)));
         assert_eq!(timers.poll(s(7)), Due::Expired(Timeout::Close));
+        assert_eq!(timers.deadline(), None);
     }
 }

@@ -10,6 +10,8 @@ extern crate std;
 mod close_code;
 mod closing;
 mod connection;
+#[cfg(feature = "alloc")]
+mod endpoint;
 mod entropy;
 mod error;
 mod event;
@@ -31,26 +33,24 @@ mod role;
 mod uri;
 mod utf8;
 
+#[cfg(feature = "alloc")]
+pub use bytes::Bytes;
 pub use close_code::CloseCode;
 pub use closing::{CloseFrameError, CloseReason, Ended};
 pub use connection::{Config, Connection, MAX_CONTROL_FRAME_LEN};
+#[cfg(feature = "alloc")]
+pub use endpoint::{DEFAULT_MAX_WRITE_BUFFER, Endpoint, EndpointConfig, HandshakeEvent, Shutdown};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
-pub use error::{Error, Fault};
+pub use error::{Error, Fault, HandshakeError};
 pub use event::{Event, MessageKind, Part};
 pub use frame::{FrameError, FrameHeader, MAX_HEADER_LEN, OpCode};
 pub use input::Input;
-pub use keepalive::{
-    DEFAULT_CLOSE_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, Timeout, Timeouts,
-};
-pub use limits::{
-    DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_FRAME_SIZE, DEFAULT_MAX_MESSAGE_SIZE, Limits,
-};
+pub use keepalive::{DEFAULT_CLOSE_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, Timeout, Timeouts};
+pub use limits::{DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_FRAME_SIZE, DEFAULT_MAX_MESSAGE_SIZE, Limits};
 pub use mask::apply_mask;
 pub use message::{HeaderBytes, MessageError, SendError};
 pub use negotiated::Negotiated;
 pub use output::BufferTooSmall;
-#[cfg(feature = "alloc")]
-pub use bytes::Bytes;
 #[cfg(feature = "alloc")]
 pub use owned::{CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "alloc")]

@@ -393,7 +393,10 @@ mod tests {
     #[test]
     fn a_message_shows_its_text_or_its_length() {
         assert_eq!(alloc::format!("{}", Message::text("hi")), "hi");
-        assert_eq!(alloc::format!("{}", Message::binary(alloc::vec![0xff; 3])), "Binary Data<length=3>");
+        assert_eq!(
+            alloc::format!("{}", Message::binary(alloc::vec![0xff; 3])),
+            "Binary Data<length=3>"
+        );
         let close = CloseFrame { code: CloseCode::Away, reason: "bye".into() };
         assert_eq!(alloc::format!("{close}"), "1001 (bye)");
     }

@@ -86,7 +86,12 @@ impl Reader {
     ///
     /// `conn` tells how much of a payload is still to come, so that a large one is read into place.
     pub fn room(&mut self, conn: &Connection) -> &mut [u8] {
-        let wanted = match usize::try_from(conn.payload_remaining()).unwrap_or(usize::MAX) {
+        self.room_for(conn.payload_remaining())
+    }
+
+    /// [`room`](Self::room), with `remaining` bytes of the current payload still to come.
+    pub(crate) fn room_for(&mut self, remaining: u64) -> &mut [u8] {
+        let wanted = match usize::try_from(remaining).unwrap_or(usize::MAX) {
             0 => None,
             // Room for what is to come, but no more than what has come already or ever came.
             remaining => {
@@ -110,6 +115,11 @@ impl Reader {
     pub fn advance(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buf.len());
         self.filled = self.end == self.buf.len();
+    }
+
+    /// Drops the first `len` unread bytes, or all if there are fewer: they were no frames.
+    pub(crate) fn consume(&mut self, len: usize) {
+        self.start = self.start.saturating_add(len).min(self.end);
     }
 
     /// The next message or control frame, lent from the buffer; `None` when more input is needed.

@@ -48,10 +48,10 @@ impl<'a> Uri<'a> {
     /// Reads `text` as a WebSocket URI: "ws-URI = "ws:" "//" host [ ":" port ] path [ "?" query ]".
     ///
     /// The scheme is compared without regard to case. Beyond the grammar of RFC 3986, the host must
-    /// not be empty or percent-encoded (internationalised names go in as punycode, `xn--…`), and the
-    /// port, where there is one, must be 1 to 65535; `ws://host:/` means the default port, as RFC 3986
-    /// §3.2.3 has it. User information (`ws://user:password@host/`) becomes an `Authorization: Basic`
-    /// header of the handshake (RFC 7617), percent-decoded.
+    /// not be empty or percent-encoded (internationalised names go in as punycode, `xn--…`), and
+    /// the port, where there is one, must be 1 to 65535; `ws://host:/` means the default port, as
+    /// RFC 3986 §3.2.3 has it. User information (`ws://user:password@host/`) becomes an
+    /// `Authorization: Basic` header of the handshake (RFC 7617), percent-decoded.
     ///
     /// # Errors
     /// [`UriError`] says which part is at fault.
@@ -63,8 +63,8 @@ impl<'a> Uri<'a> {
             _ if scheme.eq_ignore_ascii_case("wss") => true,
             _ => return Err(UriError::Scheme),
         };
-        // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used
-        // on these URIs."
+        // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be
+        // used on these URIs."
         if uri.fragment_str().is_some() {
             return Err(UriError::Fragment);
         }
@@ -282,8 +282,8 @@ pub(crate) struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// Reads a serialised origin, "scheme "://" host [ ":" port ]" (RFC 6454 §6.2). `None` for `null`
-    /// and whatever else names no host.
+    /// Reads a serialised origin, "scheme "://" host [ ":" port ]" (RFC 6454 §6.2). `None` for
+    /// `null` and whatever else names no host.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let uri = UriStr::new(text).ok()?;
         let authority = uri.authority_components()?;
@@ -320,8 +320,8 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// The authority of an absolute `http`, `https`, `ws` or `wss` URI without user information, and what
-/// follows it; `None` for anything else.
+/// The authority of an absolute `http`, `https`, `ws` or `wss` URI without user information, and
+/// what follows it; `None` for anything else.
 pub(crate) fn split_absolute_target(target: &str) -> Option<(&str, &str)> {
     let uri = UriStr::new(target).ok()?;
     known_port(uri.scheme_str())?;
@@ -330,14 +330,14 @@ pub(crate) fn split_absolute_target(target: &str) -> Option<(&str, &str)> {
     is_host(authority).then_some((authority, rest))
 }
 
-/// Whether `text` is the value of a `Host` header: "uri-host [ ":" port ]" (RFC 9110 §7.2), the host
-/// not empty and the port at most 65535.
+/// Whether `text` is the value of a `Host` header: "uri-host [ ":" port ]" (RFC 9110 §7.2), the
+/// host not empty and the port at most 65535.
 pub(crate) fn is_host(text: &str) -> bool {
     split_host(text).is_some()
 }
 
-/// The host, brackets and all, and the port where there is one; `None` when it is no authority or has
-/// user information.
+/// The host, brackets and all, and the port where there is one; `None` when it is no authority or
+/// has user information.
 fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.rsplit_once(':') {
         // A colon within the brackets belongs to the address.

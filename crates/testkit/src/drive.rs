@@ -48,6 +48,15 @@ pub enum Seen {
     Close(Option<(u16, String)>),
 }
 
+impl Seen {
+    /// Whether this is all of a message or a control frame, not the beginning of a message whose end
+    /// has not come.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !matches!(self, Self::Text(_, false) | Self::Binary(_, false))
+    }
+}
+
 /// What came of driving a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -108,39 +117,48 @@ fn drain(conn: &mut Connection, output: &mut Vec<u8>, entropy: &mut TestEntropy)
     }
 }
 
-/// Adds an event to what was seen before, joining chunks.
+/// Adds an event to what was seen before, joining chunks. A message stands where it ended, after the
+/// control frames that came between its fragments; an unfinished one stands last.
 pub(crate) fn record(seen: &mut Vec<Seen>, conn: &Connection, event: Event<'_>) {
-    let unfinished = seen.iter_mut().rev().find_map(|seen| match seen {
-        Seen::Text(data, whole @ false) => Some((true, data, whole)),
-        Seen::Binary(data, whole @ false) => Some((false, data, whole)),
-        _ => None,
-    });
     match event {
         Event::Text(chunk, part) | Event::Binary(chunk, part) => {
             let text = matches!(event, Event::Text(..));
-            match unfinished {
-                None => {
+            let (was_text, data, whole) = match seen.last_mut() {
+                Some(Seen::Text(data, whole @ false)) => (true, data, whole),
+                Some(Seen::Binary(data, whole @ false)) => (false, data, whole),
+                _ => {
                     assert!(part.is_first(), "a message begins with its first chunk");
                     let (data, whole) = (chunk.to_vec(), part.is_last());
-                    seen.push(if text { Seen::Text(data, whole) } else { Seen::Binary(data, whole) });
+                    if text && whole {
+                        std::str::from_utf8(&data).expect("a text message is UTF-8");
+                    }
+                    seen.push(if text {
+                        Seen::Text(data, whole)
+                    } else {
+                        Seen::Binary(data, whole)
+                    });
+                    return;
                 }
-                Some((was_text, data, whole)) => {
-                    assert!(!part.is_first() && was_text == text, "chunks of one message");
-                    data.extend_from_slice(chunk);
-                    *whole = part.is_last();
-                }
-            }
-            if let (true, Some(Seen::Text(data, true))) = (part.is_last(), seen.last()) {
+            };
+            assert!(!part.is_first() && was_text == text, "chunks of one message");
+            data.extend_from_slice(chunk);
+            *whole = part.is_last();
+            if text && *whole {
                 std::str::from_utf8(data).expect("a text message is UTF-8");
             }
         }
-        Event::Ping => seen.push(Seen::Ping(conn.control_payload().to_vec())),
-        Event::Pong => seen.push(Seen::Pong(conn.control_payload().to_vec())),
+        Event::Ping => between(seen, Seen::Ping(conn.control_payload().to_vec())),
+        Event::Pong => between(seen, Seen::Pong(conn.control_payload().to_vec())),
         Event::Close => {
             let reason = conn.peer_close().expect("a Close came");
-            seen.push(Seen::Close(
-                reason.map(|close| (close.code.to_u16(), close.reason.to_owned())),
-            ));
+            let reason = reason.map(|close| (close.code.to_u16(), close.reason.to_owned()));
+            between(seen, Seen::Close(reason));
         }
     }
+}
+
+/// Adds a control frame, before the message that is unfinished, if one is.
+fn between(seen: &mut Vec<Seen>, control: Seen) {
+    let unfinished = seen.last().is_some_and(|last| !last.is_whole());
+    seen.insert(seen.len() - usize::from(unfinished), control);
 }

@@ -15,6 +15,17 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
+/// How a frame says its length: 7 bits, 16 or 64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LengthForm {
+    /// The shortest form that holds it, as RFC 6455 §5.2 demands.
+    Shortest,
+    /// In 16 bits; a longer length is cut.
+    Two,
+    /// In 64 bits.
+    Eight,
+}
+
 impl Frame {
     /// A final frame without reserved bits and mask.
     #[must_use]
@@ -75,15 +86,21 @@ impl Frame {
     /// The frame on the wire, with the shortest form of its length.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_as(LengthForm::Shortest)
+    }
+
+    /// The frame on the wire, with this form of its length.
+    #[must_use]
+    pub fn encode_as(&self, form: LengthForm) -> Vec<u8> {
         let mask_bit = if self.mask.is_some() { 0x80 } else { 0 };
         let mut bytes = vec![u8::from(self.fin) << 7 | self.rsv << 4 | self.opcode];
-        match self.payload.len() {
-            len @ 0..=125 => bytes.push(mask_bit | len as u8),
-            len @ 126..=0xffff => {
+        match (form, self.payload.len()) {
+            (LengthForm::Shortest, len @ 0..=125) => bytes.push(mask_bit | len as u8),
+            (LengthForm::Shortest, len @ 126..=0xffff) | (LengthForm::Two, len) => {
                 bytes.push(mask_bit | 126);
                 bytes.extend((len as u16).to_be_bytes());
             }
-            len => {
+            (_, len) => {
                 bytes.push(mask_bit | 127);
                 bytes.extend((len as u64).to_be_bytes());
             }
@@ -114,8 +131,7 @@ pub fn frames(mut wire: &[u8]) -> Vec<Frame> {
             127 => u64::from_be_bytes(take(8).try_into().unwrap()),
             len => u64::from(len),
         };
-        let mask: Option<[u8; 4]> =
-            (second & 0x80 != 0).then(|| take(4).try_into().unwrap());
+        let mask: Option<[u8; 4]> = (second & 0x80 != 0).then(|| take(4).try_into().unwrap());
         let key = mask.unwrap_or_default();
         let payload =
             take(len as usize).iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect();

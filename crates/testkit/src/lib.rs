@@ -10,7 +10,7 @@ mod pair;
 
 pub use drive::{Outcome, Seen, Split, drive};
 pub use entropy::{BrokenEntropy, TestEntropy};
-pub use frames::{Frame, frames};
+pub use frames::{Frame, LengthForm, frames};
 pub use pair::{Pair, Side};
 
 /// A pseudo-random number generator for tests: xorshift64*, from a seed.

@@ -105,7 +105,6 @@ fn run_one(
 
     println!("\n{}", report::table(&format!("{role}, {adapter}"), &found));
     println!("report: {}", shortened(&folder.join("index.html")));
-    selection.complain_of_patterns_without_case(&asked)?;
     let differences = expected.compare(role, &asked, &found, selection.is_everything());
     if differences.is_empty() {
         println!("{name}: {} cases, every verdict as in autobahn/expected.json\n", found.len());
@@ -114,7 +113,7 @@ fn run_one(
     for difference in &differences {
         println!("  {difference}");
     }
-    fail(format!("{} differences from autobahn/expected.json", differences.len()))
+    fail("not as autobahn/expected.json says")
 }
 
 fn shortened(path: &Path) -> String {

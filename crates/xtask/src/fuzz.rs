@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::shell::{Failure, Outcome, cargo, fail, output, root, run as run_command, succeeds};
 
+/// The version of cargo-fuzz that is installed where there is none.
+const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+
 /// How long, and which.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -63,8 +66,8 @@ fn cargo_fuzz() -> Outcome<PathBuf> {
     let tools = root().join("target/tools");
     let programs = tools.join("bin");
     if !succeeds(with_path(cargo("fuzz --version"), &programs)?.env_remove("CARGO")) {
-        println!("cargo-fuzz is missing, and gets installed into target/tools");
-        run_command(cargo("install cargo-fuzz --locked --root").arg(&tools))
+        println!("cargo-fuzz is missing, and gets installed into {}", tools.display());
+        run_command(cargo("install --locked").arg(CARGO_FUZZ).arg("--root").arg(&tools))
             .map_err(|reason| Failure::new(format!("cargo-fuzz cannot be installed: {reason}")))?;
     }
     Ok(programs)

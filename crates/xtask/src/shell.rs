@@ -91,11 +91,12 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     output(command).is_ok()
 }
 
-/// The command as one would type it, with the variables that were set for it.
+/// The command as one would type it, with the variables that were set for it. The path is left out:
+/// it is long, and where programs come from is said elsewhere.
 pub(crate) fn shown(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|_| name != "PATH") {
             words.push(format!("{}={}", name.to_string_lossy(), quoted(value)));
         }
     }

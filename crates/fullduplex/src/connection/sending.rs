@@ -212,7 +212,7 @@ impl Connection {
         let rest = out.get_mut(pong..).unwrap_or_default();
         let frame = FrameKind::last(OpCode::Close);
         let len = self.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
-        self.close_written(now);
+        self.close_written(code, now);
         Ok(pong + len)
     }
 
@@ -221,10 +221,10 @@ impl Connection {
         ClosePayload::new(code, reason)
     }
 
-    fn close_written(&mut self, now: Duration) {
+    fn close_written(&mut self, code: CloseCode, now: Duration) {
         self.pong_queued = false;
         self.ping_queued = false;
-        self.closing.send_close();
+        self.closing.send_close(code);
         self.timers.closing(now);
     }
 }
@@ -287,7 +287,7 @@ impl Connection {
             self.append_transmit(out, entropy)?;
         }
         self.outbound.append(FrameKind::last(OpCode::Close), close.as_bytes(), out, entropy)?;
-        self.close_written(now);
+        self.close_written(code, now);
         Ok(())
     }
 

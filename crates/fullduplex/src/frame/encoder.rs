@@ -44,9 +44,7 @@ pub(crate) fn frame(
     entropy: &mut impl Entropy,
 ) -> Result<usize, EncodeError> {
     match (role, payload.len()) {
-        (Role::Server, len @ 0..=125) => {
-            put(out, [kind.first_byte(), len as u8], payload, None)
-        }
+        (Role::Server, len @ 0..=125) => put(out, [kind.first_byte(), len as u8], payload, None),
         (Role::Server, len @ 126..=0xffff) => {
             let [a, b] = (len as u16).to_be_bytes();
             put(out, [kind.first_byte(), 126, a, b], payload, None)

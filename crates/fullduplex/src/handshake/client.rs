@@ -1,9 +1,9 @@
-//! The client's side of the opening handshake (RFC 6455 §4.1): a request goes out, and the response to
-//! it is checked. It knows neither transport nor clock.
+//! The client's side of the opening handshake (RFC 6455 §4.1): a request goes out, and the response
+//! to it is checked. It knows neither transport nor clock.
 //!
 //! A response with status 101 is checked in this order, and the first check that fails names the
-//! error: HTTP/1.1, `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, extensions, subprotocol. Interim
-//! responses (other 1xx) are skipped; any other status is handed to the caller.
+//! error: HTTP/1.1, `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, extensions, subprotocol.
+//! Interim responses (other 1xx) are skipped; any other status is handed to the caller.
 
 mod error;
 #[cfg(feature = "alloc")]
@@ -37,10 +37,10 @@ pub enum Outcome<'b> {
         /// What [`Connection::new`](crate::Connection::new) needs.
         negotiated: Negotiated,
     },
-    /// Another final status: a redirect, a demand for credentials, a refusal. Whether and how to try again
-    /// is the caller's to decide (RFC 6455 §4.1, item 1); what follows the heads in the buffer is the
-    /// beginning of the response's body. Following a redirect to another origin, do not send
-    /// `Authorization` and `Cookie` along.
+    /// Another final status: a redirect, a demand for credentials, a refusal. Whether and how to
+    /// try again is the caller's to decide (RFC 6455 §4.1, item 1); what follows the heads in the
+    /// buffer is the beginning of the response's body. Following a redirect to another origin, do
+    /// not send `Authorization` and `Cookie` along.
     Refused(Response<'b>),
 }
 
@@ -50,7 +50,8 @@ pub enum Outcome<'b> {
 /// use fullduplex::Uri;
 /// use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome};
 ///
-/// let request = ClientRequest::new(Uri::parse("ws://server.example.com/chat")?).subprotocols(&["chat"]);
+/// let uri = Uri::parse("ws://server.example.com/chat")?;
+/// let request = ClientRequest::new(uri).subprotocols(&["chat"]);
 /// # let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
 /// # let _ = |mut entropy: fullduplex::NoEntropy| {
 /// let mut handshake = ClientHandshake::new(&mut entropy)?;
@@ -59,8 +60,8 @@ pub enum Outcome<'b> {
 /// let length = handshake.encode_request(&request, &mut out)?;
 /// assert!(out[..length].starts_with(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\n"));
 ///
-/// let received = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+/// let received = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+///     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 /// match handshake.poll(received, &request)? {
 ///     None => { /* read more into the same buffer and poll again */ }
 ///     Some(Outcome::Refused(response)) => panic!("status {}", response.status()),
@@ -75,15 +76,15 @@ pub enum Outcome<'b> {
 pub struct ClientHandshake {
     key: Key,
     scanner: HeadScanner,
-    max_headers: usize,
+    limits: HeadLimits,
     /// Where the head that is being received begins: behind the interim responses.
     head_start: usize,
     failed: Option<ResponseError>,
 }
 
 impl ClientHandshake {
-    /// Begins a handshake with a fresh nonce of 16 bytes from `entropy`: "the nonce MUST be selected
-    /// randomly for each connection" (RFC 6455 §4.1, item 7).
+    /// Begins a handshake with a fresh nonce of 16 bytes from `entropy`: "the nonce MUST be
+    /// selected randomly for each connection" (RFC 6455 §4.1, item 7).
     ///
     /// # Errors
     /// [`EntropyError`] when `entropy` has no bits to give.
@@ -91,19 +92,19 @@ impl ClientHandshake {
         Ok(Self::with_key(Key::random(entropy)?))
     }
 
-    /// Begins a handshake with a nonce that is **not random**, so that tests can compare bytes. A server
-    /// or proxy could have the answer ready; never use it on a network.
+    /// Begins a handshake with a nonce that is **not random**, so that tests can compare bytes. A
+    /// server or proxy could have the answer ready; never use it on a network.
     #[must_use]
     pub fn with_fixed_key_for_tests(nonce: [u8; 16]) -> Self {
         Self::with_key(Key::from_nonce(nonce))
     }
 
-    /// Changes the limits on the response, [`HeadLimits::DEFAULT`] until then. To be called before the
-    /// first [`poll`](Self::poll).
+    /// Changes the limits on the response, [`HeadLimits::DEFAULT`] until then. To be called before
+    /// the first [`poll`](Self::poll).
     #[must_use]
     pub fn with_limits(mut self, limits: HeadLimits) -> Self {
         self.scanner = HeadScanner::new(HeadKind::Response, limits.max_size);
-        self.max_headers = limits.max_headers;
+        self.limits = limits;
         self
     }
 
@@ -113,11 +114,12 @@ impl ClientHandshake {
         self.key
     }
 
-    /// Writes the whole request into `out`. Returns its length in bytes. Calling it again writes the same.
+    /// Writes the whole request into `out`. Returns its length in bytes. Calling it again writes
+    /// the same.
     ///
     /// # Errors
-    /// [`EncodeRequestError`] when a subprotocol or header must not be sent, or when `out` is too small
-    /// (it says how much is needed). What `out` then holds must not be sent.
+    /// [`EncodeRequestError`] when a subprotocol or header must not be sent, or when `out` is too
+    /// small (it says how much is needed). What `out` then holds must not be sent.
     pub fn encode_request<S: AsRef<str>>(
         &self,
         request: &ClientRequest<'_, S>,
@@ -126,17 +128,17 @@ impl ClientHandshake {
         request.encode(&self.key, out)
     }
 
-    /// Looks for the final response in `received`: everything that has come from the server since the
-    /// connection began, in one piece. The caller reads on into the same buffer and calls again while
-    /// the answer is `None`; each byte is looked at once however often that is. `request` is the one
-    /// that was sent.
+    /// Looks for the final response in `received`: everything that has come from the server since
+    /// the connection began, in one piece. The caller reads on into the same buffer and calls again
+    /// while the answer is `None`; each byte is looked at once however often that is. `request` is
+    /// the one that was sent.
     ///
     /// Interim responses are skipped; they and the final head together must keep to
     /// [`HeadLimits::max_size`].
     ///
     /// # Errors
-    /// [`ResponseError`] when the response does not open the WebSocket although it says so, or is not
-    /// HTTP. The connection is to be closed. The error stays: later calls return it again.
+    /// [`ResponseError`] when the response does not open the WebSocket although it says so, or is
+    /// not HTTP. The connection is to be closed. The error stays: later calls return it again.
     pub fn poll<'b, S: AsRef<str>>(
         &mut self,
         received: &'b [u8],
@@ -149,8 +151,8 @@ impl ClientHandshake {
     }
 
     /// Takes note that the server will send no more. Call it when the transport ends while
-    /// [`poll`](Self::poll) still says `None`; the error it returns is the one `poll` returns from then
-    /// on.
+    /// [`poll`](Self::poll) still says `None`; the error it returns is the one `poll` returns from
+    /// then on.
     pub fn handle_eof(&mut self) -> ResponseError {
         *self.failed.get_or_insert(ResponseError::Head(HeadError::UnexpectedEnd))
     }
@@ -160,7 +162,7 @@ impl ClientHandshake {
         Self {
             key,
             scanner: HeadScanner::new(HeadKind::Response, limits.max_size),
-            max_headers: limits.max_headers,
+            limits,
             head_start: 0,
             failed: None,
         }
@@ -172,14 +174,13 @@ impl ClientHandshake {
         request: &ClientRequest<'_, S>,
     ) -> Result<Option<Outcome<'b>>, ResponseError> {
         loop {
-            let end = self.scanner.poll(received).map_err(ResponseError::Head)?;
+            let end = self.scanner.poll(received)?;
             let Some(heads) = end.and_then(|end| received.get(..end)) else {
                 return Ok(None);
             };
             let head = heads.get(self.head_start..).unwrap_or_default();
             let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
-            let parsed =
-                parse_response(head, self.max_headers, &mut slots).map_err(ResponseError::Head)?;
+            let parsed = parse_response(head, &self.limits, &mut slots)?;
             match parsed.status {
                 101 => {
                     let response = Response::new(heads, &parsed);
@@ -187,8 +188,8 @@ impl ClientHandshake {
                     let negotiated = Negotiated::without_extensions();
                     return Ok(Some(Outcome::Open { response, negotiated }));
                 }
-                // "A client MUST be able to parse one or more 1xx responses received prior to a final
-                // response, even if the client does not expect one."
+                // "A client MUST be able to parse one or more 1xx responses received prior to a
+                // final response, even if the client does not expect one."
                 100..=199 => {
                     self.head_start = heads.len();
                     self.scanner.restart();

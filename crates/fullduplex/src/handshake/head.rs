@@ -1,13 +1,13 @@
-//! Request and response heads within limits: an incremental scanner finds the end of a head, looking
-//! at each byte once; `httparse` then takes the whole head apart, once (RFC 9112 §2 to §5).
+//! Request and response heads within limits: an incremental scanner finds the end of a head,
+//! looking at each byte once; `httparse` then takes the whole head apart, once (RFC 9112 §2 to §5).
 //!
 //! ```text
-//!            CR            LF             first character
-//!   Start ───────► LeadCr ─────► Started ────────┐
-//!     │ first character                          ▼    CR         LF            CR           LF
-//!     └──────────────────────────────────────► Line ──────► Cr ──────► NewLine ────► EndCr ─────► Done
-//!                                                ▲                        │
-//!                                                └────── any character ───┘
+//!          CR           LF            first character
+//!   Start ─────► LeadCr ────► Started ───────┐
+//!     │ first character                      ▼    CR       LF           CR          LF
+//!     └───────────────────────────────────► Line ────► Cr ────► NewLine ────► EndCr ────► Done
+//!                                            ▲                     │
+//!                                            └──── any character ──┘
 //! ```
 //! What is refused on the way is refused at the byte that is at fault, so the verdict is the same
 //! however the input was split.
@@ -24,12 +24,12 @@ mod tests;
 /// takes 16 KiB for the whole head, which leaves room for large cookies.
 pub const DEFAULT_MAX_HEAD_SIZE: usize = 16 * 1024;
 
-/// The default of [`HeadLimits::max_headers`]: 100, as in Apache (`LimitRequestFields`) and hyper. A
-/// browser sends about 15.
+/// The default of [`HeadLimits::max_headers`]: 100, as in Apache (`LimitRequestFields`) and hyper.
+/// A browser sends about 15.
 pub const DEFAULT_MAX_HEADERS: usize = 100;
 
-/// The most that [`HeadLimits::max_headers`] can be; a larger value counts as this one. The table of
-/// header lines is on the stack while a head is parsed: 128 entries of 4 words.
+/// The most that [`HeadLimits::max_headers`] can be; a larger value counts as this one. The table
+/// of header lines is on the stack while a head is parsed: 128 entries of 4 words.
 pub const MAX_HEADERS_CAP: usize = 128;
 
 /// How much of a peer's head is taken before it is refused (RFC 6585 §5).
@@ -178,8 +178,13 @@ impl HeadScanner {
         self.in_first_line = true;
     }
 
-    /// Looks at what is new in `received`, which holds everything since the first call. Returns where
-    /// the head ends, or `None` while it does not.
+    /// Whether nothing has been looked at yet.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.scanned == 0
+    }
+
+    /// Looks at what is new in `received`, which holds everything since the first call. Returns
+    /// where the head ends, or `None` while it does not.
     pub(crate) fn poll(&mut self, received: &[u8]) -> Result<Option<usize>, HeadError> {
         let within = received.get(..self.max_size).unwrap_or(received);
         let mut rest = within.get(self.scanned..).unwrap_or_default();
@@ -212,15 +217,15 @@ impl HeadScanner {
             (State::EndCr, b'\n') => Ok(State::Done),
             (State::LeadCr, b'\n') => Ok(State::Started),
             (State::Cr | State::EndCr | State::LeadCr, _) => Err(HeadError::BareCarriageReturn),
-            // "A server that is expecting to receive and parse a request-line SHOULD ignore at least
-            // one empty line (CRLF) received prior to the request-line." One it is.
+            // "A server that is expecting to receive and parse a request-line SHOULD ignore at
+            // least one empty line (CRLF) received prior to the request-line." One it is.
             (State::Start, b'\r') if self.kind == HeadKind::Request => Ok(State::LeadCr),
             (State::Start | State::Started, _) if self.kind.may_begin_with(byte) => Ok(State::Line),
             (State::Start | State::Started, _) => Err(HeadError::NotHttp { byte }),
             (State::Line, b'\r') => Ok(State::Cr),
             (State::NewLine, b'\r') => Ok(State::EndCr),
-            // "A recipient MAY recognize a single LF as a line terminator": we do not, for those who
-            // disagree about where a line ends can be played off against each other.
+            // "A recipient MAY recognize a single LF as a line terminator": we do not, for those
+            // who disagree about where a line ends can be played off against each other.
             (_, b'\n') => Err(HeadError::BareLineFeed),
             (_, b'\t') => Ok(State::Line),
             _ if byte.is_ascii_control() => Err(HeadError::ControlCharacter { byte }),
@@ -235,6 +240,8 @@ pub(crate) type Slots<'b> = [MaybeUninit<httparse::Header<'b>>; MAX_HEADERS_CAP]
 /// A request head taken apart; the header lines stand in the slots and in `headers` alike.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHead<'s, 'b> {
+    /// All of the head, with the empty line before it and the one that ends it.
+    pub(crate) head: &'b [u8],
     pub(crate) method: &'b str,
     pub(crate) target: &'b str,
     pub(crate) lines: &'s [httparse::Header<'b>],
@@ -252,39 +259,69 @@ pub(crate) struct ResponseHead<'s, 'b> {
     pub(crate) headers: Headers<'b>,
 }
 
+/// Takes apart a request that came in one read, as nearly all do, without scanning it first. `None`
+/// means that the scanner must look: it finds the same head in it, or the fault.
+pub(crate) fn parse_request_at_once<'s, 'b>(
+    received: &'b [u8],
+    limits: &HeadLimits,
+    slots: &'s mut Slots<'b>,
+) -> Option<RequestHead<'s, 'b>> {
+    // A client waits for the answer before it sends more.
+    if !received.ends_with(b"\r\n\r\n") || received.len() > limits.max_size {
+        return None;
+    }
+    let mut request = httparse::Request::new(&mut []);
+    let parsed = request.parse_with_uninit_headers(received, slots_for(slots, limits.max_headers));
+    let Ok(httparse::Status::Complete(length)) = parsed else { return None };
+    let head = received.get(..length)?;
+    let parsed = RequestHead::new(head, request).ok()?;
+    // All that the parser takes and the scanner does not: several empty lines before the head, and
+    // lines that end in LF alone.
+    let lead = Span::of(head, parsed.method.as_bytes()).start;
+    let ended_well = |end: usize| head.get(..end).is_some_and(|lines| lines.ends_with(b"\r\n"));
+    let same = (lead == 0 || head.get(..lead) == Some(b"\r\n"))
+        && parsed.lines.iter().all(|line| ended_well(Span::of(head, line.name.as_bytes()).start))
+        && head.ends_with(b"\r\n\r\n");
+    same.then_some(parsed)
+}
+
 /// Takes apart a head that the scanner found whole.
 pub(crate) fn parse_request<'s, 'b>(
     head: &'b [u8],
-    max_headers: usize,
+    limits: &HeadLimits,
     slots: &'s mut Slots<'b>,
 ) -> Result<RequestHead<'s, 'b>, HeadError> {
     let mut request = httparse::Request::new(&mut []);
-    let outcome = request.parse_with_uninit_headers(head, slots_for(slots, max_headers));
-    whole(outcome, head, HeadKind::Request)?;
-    match request {
-        httparse::Request {
-            method: Some(method),
-            path: Some(target),
-            version: Some(1),
-            headers,
-        } => {
-            Ok(RequestHead { method, target, headers: header_block(head, headers), lines: headers })
+    let parsed = request.parse_with_uninit_headers(head, slots_for(slots, limits.max_headers));
+    whole(parsed, head, HeadKind::Request)?;
+    RequestHead::new(head, request)
+}
+
+impl<'s, 'b> RequestHead<'s, 'b> {
+    fn new(head: &'b [u8], request: httparse::Request<'s, 'b>) -> Result<Self, HeadError> {
+        match request {
+            httparse::Request {
+                method: Some(method),
+                path: Some(target),
+                version: Some(1),
+                headers: lines,
+            } => Ok(Self { head, method, target, lines, headers: header_block(head, lines) }),
+            _ => Err(HeadError::Version),
         }
-        _ => Err(HeadError::Version),
     }
 }
 
 /// Takes apart a head that the scanner found whole.
 pub(crate) fn parse_response<'s, 'b>(
     head: &'b [u8],
-    max_headers: usize,
+    limits: &HeadLimits,
     slots: &'s mut Slots<'b>,
 ) -> Result<ResponseHead<'s, 'b>, HeadError> {
     let mut response = httparse::Response::new(&mut []);
     let outcome = httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut response,
         head,
-        slots_for(slots, max_headers),
+        slots_for(slots, limits.max_headers),
     );
     whole(outcome, head, HeadKind::Response)?;
     match response {
@@ -323,7 +360,8 @@ fn whole(outcome: httparse::Result<usize>, head: &[u8], kind: HeadKind) -> Resul
     }
 }
 
-/// Whether some version of HTTP stands where the first line has it, so that only the number is wrong.
+/// Whether some version of HTTP stands where the first line has it, so that only the number is
+/// wrong.
 fn names_a_version(head: &[u8], kind: HeadKind) -> bool {
     let line = head.trim_ascii_start();
     let line = line.get(..plain_prefix(line)).unwrap_or_default();

@@ -66,7 +66,8 @@ impl Key {
         &self.0
     }
 
-    /// The `Sec-WebSocket-Accept` value that proves that this key was read (RFC 6455 §4.2.2, item 5.4).
+    /// The `Sec-WebSocket-Accept` value that proves that this key was read (RFC 6455 §4.2.2, item
+    /// 5.4).
     #[must_use]
     pub fn accept(&self) -> [u8; ACCEPT_LENGTH] {
         let mut input = [0; KEY_LENGTH + GUID.len()];

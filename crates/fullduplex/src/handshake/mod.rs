@@ -1,9 +1,10 @@
 //! The opening handshake (RFC 6455 §4), both ends of it, over bytes that the caller moves.
 //!
-//! [`ServerHandshake`] checks a request and [`Request::accept`] answers it; [`ClientHandshake`] writes
-//! a request and checks the answer. Both are given everything received so far, look at each byte once
-//! as it comes, and say how long the head was: what follows it in the caller's buffer is frames.
-//! Either ends in [`Negotiated`](crate::Negotiated), which [`Connection`](crate::Connection) takes.
+//! [`ServerHandshake`] checks a request and [`Request::accept`] answers it; [`ClientHandshake`]
+//! writes a request and checks the answer. Both are given everything received so far, look at each
+//! byte once as it comes, and say how long the head was: what follows it in the caller's buffer is
+//! frames. Either ends in [`Negotiated`](crate::Negotiated), which
+//! [`Connection`](crate::Connection) takes.
 //!
 //! Nothing here allocates but the types whose name begins with `Owned`.
 
@@ -22,8 +23,8 @@ pub use head::{
     DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS, HeadError, HeadLimits, MAX_HEADERS_CAP,
 };
 pub use key::{ACCEPT_LENGTH, KEY_LENGTH, Key};
-#[cfg(feature = "alloc")]
-pub use server::OwnedRequest;
 pub use server::{
     AcceptError, Answer, RejectError, Rejection, Request, RequestError, ServerHandshake,
 };
+#[cfg(feature = "alloc")]
+pub use server::{OwnedAnswer, OwnedRejection, OwnedRequest};

@@ -17,13 +17,14 @@ impl UpgradeTokens {
     /// "An |Upgrade| header field containing the value "websocket", treated as an ASCII
     /// case-insensitive value."
     pub(crate) fn add_upgrade(&mut self, value: &[u8]) {
-        self.upgrade |= list_contains(value, "websocket");
+        // Nearly every client writes it like this.
+        self.upgrade |= value == b"websocket" || list_contains(value, "websocket");
     }
 
     /// "A |Connection| header field that includes the token "Upgrade", treated as an ASCII
     /// case-insensitive value."
     pub(crate) fn add_connection(&mut self, value: &[u8]) {
-        self.connection |= list_contains(value, "upgrade");
+        self.connection |= value == b"Upgrade" || list_contains(value, "upgrade");
     }
 }
 
@@ -35,8 +36,8 @@ pub(crate) fn choose_subprotocol<'s, 'o>(
     supported.iter().copied().find(|&candidate| offered.clone().any(|offer| offer == candidate))
 }
 
-/// "The elements that comprise this value MUST be non-empty strings with characters […] as defined in
-/// [RFC2616] and MUST all be unique strings" (RFC 6455 §4.1, item 10).
+/// "The elements that comprise this value MUST be non-empty strings with characters […] as defined
+/// in [RFC2616] and MUST all be unique strings" (RFC 6455 §4.1, item 10).
 pub(crate) fn check_subprotocols<S: AsRef<str>>(subprotocols: &[S]) -> Result<(), InvalidHeader> {
     for (index, subprotocol) in subprotocols.iter().enumerate() {
         let subprotocol = subprotocol.as_ref();

@@ -1,5 +1,5 @@
-//! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked; an
-//! answer or a refusal goes out. It knows neither transport nor clock.
+//! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked;
+//! an answer or a refusal goes out. It knows neither transport nor clock.
 //!
 //! The checks come in this order, and the first that fails names the error:
 //! 1. the head is HTTP/1.1 within the limits ([`HeadError`]; other versions 505),
@@ -14,6 +14,8 @@
 //! 9. the lists of subprotocols and extensions are well formed (400).
 
 mod answer;
+#[cfg(feature = "alloc")]
+mod decision;
 mod error;
 #[cfg(feature = "alloc")]
 mod owned;
@@ -22,13 +24,19 @@ mod request;
 mod tests;
 
 pub use answer::{AcceptError, Answer, RejectError, Rejection};
+#[cfg(feature = "alloc")]
+pub use decision::{OwnedAnswer, OwnedRejection};
 pub use error::RequestError;
 #[cfg(feature = "alloc")]
 pub use owned::OwnedRequest;
 pub use request::Request;
 
-use super::head::{HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, parse_request};
 use core::mem::MaybeUninit;
+
+use super::head::{
+    HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, parse_request,
+    parse_request_at_once,
+};
 
 /// Reads and checks the request of an opening handshake (RFC 6455 §4.2.1).
 ///
@@ -52,7 +60,7 @@ use core::mem::MaybeUninit;
 #[derive(Clone, Debug)]
 pub struct ServerHandshake {
     scanner: HeadScanner,
-    max_headers: usize,
+    limits: HeadLimits,
     failed: Option<RequestError>,
 }
 
@@ -60,16 +68,12 @@ impl ServerHandshake {
     /// Expects a request of at most `limits`.
     #[must_use]
     pub const fn new(limits: HeadLimits) -> Self {
-        Self {
-            scanner: HeadScanner::new(HeadKind::Request, limits.max_size),
-            max_headers: limits.max_headers,
-            failed: None,
-        }
+        Self { scanner: HeadScanner::new(HeadKind::Request, limits.max_size), limits, failed: None }
     }
 
     /// Looks for the request in `received`: everything that has come from the client since the
-    /// connection began, in one piece. The caller reads on into the same buffer and calls again while
-    /// the answer is `None`; each byte is looked at once however often that is.
+    /// connection began, in one piece. The caller reads on into the same buffer and calls again
+    /// while the answer is `None`; each byte is looked at once however often that is.
     ///
     /// Once the head is complete, it is parsed and checked, and what follows it in the buffer
     /// ([`Request::head_len`]) is frames.
@@ -85,21 +89,25 @@ impl ServerHandshake {
     }
 
     /// Takes note that the client will send no more. Call it when the transport ends while
-    /// [`poll`](Self::poll) still says `None`; the error it returns is the one `poll` returns from then
-    /// on. There is no one left to answer.
+    /// [`poll`](Self::poll) still says `None`; the error it returns is the one `poll` returns from
+    /// then on. There is no one left to answer.
     pub fn handle_eof(&mut self) -> RequestError {
         *self.failed.get_or_insert(RequestError::Head(HeadError::UnexpectedEnd))
     }
 
     fn advance<'b>(&mut self, received: &'b [u8]) -> Result<Option<Request<'b>>, RequestError> {
-        let end = self.scanner.poll(received).map_err(RequestError::Head)?;
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        if self.scanner.is_fresh()
+            && let Some(parsed) = parse_request_at_once(received, &self.limits, &mut slots)
+        {
+            return Request::check(&parsed).map(Some);
+        }
+        let end = self.scanner.poll(received)?;
         let Some(head) = end.and_then(|end| received.get(..end)) else {
             return Ok(None);
         };
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
-        let parsed =
-            parse_request(head, self.max_headers, &mut slots).map_err(RequestError::Head)?;
-        Request::check(head, &parsed).map(Some)
+        let parsed = parse_request(head, &self.limits, &mut slots)?;
+        Request::check(&parsed).map(Some)
     }
 }
 

@@ -7,7 +7,8 @@ use super::is_token_byte;
 /// One element of a `Sec-WebSocket-Extensions` list (RFC 6455 §9.1): a name and its parameters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extension<'a> {
-    name: &'a str,
+    /// A token.
+    name: &'a [u8],
     /// What follows the name, already checked.
     params: &'a [u8],
 }
@@ -15,8 +16,8 @@ pub struct Extension<'a> {
 impl<'a> Extension<'a> {
     /// The extension's name, such as `permessage-deflate`.
     #[must_use]
-    pub const fn name(&self) -> &'a str {
-        self.name
+    pub fn name(&self) -> &'a str {
+        text(self.name)
     }
 
     /// The parameters in order. A name may come twice: what that means is the extension's affair.
@@ -28,7 +29,7 @@ impl<'a> Extension<'a> {
 
 impl fmt::Debug for Extension<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.name, self.params.escape_ascii())
+        write!(f, "{}{}", self.name(), self.params.escape_ascii())
     }
 }
 
@@ -88,7 +89,8 @@ impl core::error::Error for MalformedExtension {}
 
 /// Reads one `Sec-WebSocket-Extensions` value, element by element, in one pass (RFC 6455 §9.1).
 ///
-/// Empty elements are skipped. At the first fault the iterator yields [`MalformedExtension`] and ends.
+/// Empty elements are skipped. At the first fault the iterator yields [`MalformedExtension`] and
+/// ends.
 #[must_use]
 pub const fn extensions(value: &[u8]) -> ExtensionList<'_> {
     ExtensionList { rest: value }
@@ -130,7 +132,9 @@ impl<'a> Iterator for ExtensionParams<'a> {
     type Item = ExtensionParam<'a>;
 
     fn next(&mut self) -> Option<ExtensionParam<'a>> {
-        take_param(&mut self.rest).unwrap_or_default()
+        let (name, value) = take_param(&mut self.rest)??;
+        let value = value.map(|raw| ParamValue { raw: text(raw) });
+        Some(ExtensionParam { name: text(name), value })
     }
 }
 
@@ -145,18 +149,21 @@ fn take_extension<'a>(rest: &mut &'a [u8]) -> Option<Extension<'a>> {
     matches!(rest, [] | [b',', ..]).then_some(Extension { name, params })
 }
 
+/// A parameter's name, and its value with escapes but without quotation marks.
+type RawParam<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// "extension-param = token [ "=" (token | quoted-string) ]" with the semicolon before it.
 /// `None` is a fault; `Some(None)` means that no further parameter follows.
-fn take_param<'a>(rest: &mut &'a [u8]) -> Option<Option<ExtensionParam<'a>>> {
+fn take_param<'a>(rest: &mut &'a [u8]) -> Option<Option<RawParam<'a>>> {
     if !take_byte(rest, b';') {
         return Some(None);
     }
     let name = take_token(rest)?;
     if !take_byte(rest, b'=') {
-        return Some(Some(ExtensionParam { name, value: None }));
+        return Some(Some((name, None)));
     }
-    let raw = if take_byte(rest, b'"') { take_quoted(rest)? } else { take_token(rest)? };
-    Some(Some(ExtensionParam { name, value: Some(ParamValue { raw }) }))
+    let value = if take_byte(rest, b'"') { take_quoted(rest)? } else { take_token(rest)? };
+    Some(Some((name, Some(value))))
 }
 
 /// Skips white space, then takes `byte` if it is next.
@@ -171,17 +178,17 @@ fn take_byte(rest: &mut &[u8], byte: u8) -> bool {
     }
 }
 
-fn take_token<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+fn take_token<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     skip_white_space(rest);
-    let length = rest.iter().take_while(|&&byte| is_token_byte(byte)).count();
+    let length = rest.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(rest.len());
     let (token, tail) = rest.split_at_checked(length)?;
     *rest = tail;
     skip_white_space(rest);
-    core::str::from_utf8(token).ok().filter(|token| !token.is_empty())
+    (!token.is_empty()).then_some(token)
 }
 
 /// What stands between quotation marks, the first of which has been taken.
-fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let whole = *rest;
     let mut tail = whole;
     loop {
@@ -190,7 +197,7 @@ fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
                 let raw = whole.get(..whole.len().saturating_sub(tail.len()))?;
                 *rest = after;
                 skip_white_space(rest);
-                return core::str::from_utf8(raw).ok().filter(|raw| !raw.is_empty());
+                return (!raw.is_empty()).then_some(raw);
             }
             // "The value after quoted-string unescaping MUST conform to the 'token' ABNF."
             [b'\\', byte, after @ ..] | [byte, after @ ..] if is_token_byte(*byte) => after,
@@ -203,4 +210,9 @@ fn skip_white_space(rest: &mut &[u8]) {
     while let [b' ' | b'\t', tail @ ..] = rest {
         *rest = tail;
     }
+}
+
+/// What was found to consist of token characters and backslashes is text.
+fn text(checked: &[u8]) -> &str {
+    core::str::from_utf8(checked).unwrap_or_default()
 }

@@ -16,6 +16,7 @@ use crate::utf8::Validator;
 
 /// Why something was not sent. Nothing of it was written, and the connection is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SendError {
     /// The connection is closing, closed or failed (RFC 6455 §5.5.1).
     Closed,
@@ -33,6 +34,10 @@ pub enum SendError {
     InvalidUtf8,
     /// A client's payload has to be masked, so its header cannot be sent alone (§5.1).
     MustMask,
+    /// Too many bytes wait to be written: see
+    /// [`EndpointConfig::max_write_buffer`](crate::EndpointConfig::max_write_buffer).
+    #[cfg(feature = "alloc")]
+    WriteBufferFull,
     /// The output buffer has no room for the frame.
     NoRoom(BufferTooSmall),
     /// No masking key could be drawn.
@@ -50,6 +55,8 @@ impl fmt::Display for SendError {
             Self::KindChanged => "a fragment is of another kind than its message",
             Self::InvalidUtf8 => "a fragment makes the text message invalid UTF-8",
             Self::MustMask => "a client's payload has to be masked with its header",
+            #[cfg(feature = "alloc")]
+            Self::WriteBufferFull => "too many bytes wait to be written",
             Self::NoRoom(error) => return error.fmt(f),
             Self::Entropy(error) => return error.fmt(f),
         })

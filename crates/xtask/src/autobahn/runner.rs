@@ -56,7 +56,7 @@ impl Run<'_> {
         let spec =
             spec::for_server(self.folder, self.selection, self.agent, &format!("ws://{address}"))?;
         let mut wstest = self.wstest.start("fuzzingclient", &spec, self.folder)?;
-        let mut progress = Progress::new();
+        let mut progress = Progress::new(self.selection);
         loop {
             match wstest.next(TICK) {
                 Next::Line(line) => progress.line(&line)?,
@@ -84,7 +84,7 @@ impl Run<'_> {
         let url = format!("ws://127.0.0.1:{port}");
         let spec = spec::for_client(self.folder, self.selection, &url)?;
         let mut wstest = self.wstest.start("fuzzingserver", &spec, self.folder)?;
-        let mut progress = Progress::new();
+        let mut progress = Progress::new(self.selection);
         wstest.wait_for("Cases = ", start_deadline(), |line| match progress.line(line) {
             Ok(()) if progress.asked.is_none() => None,
             outcome => Some(outcome),
@@ -144,19 +144,21 @@ fn wait_until_it_accepts(port: u16, wstest: &mut Running) -> Outcome {
 }
 
 /// What `wstest` says about where it is.
-struct Progress {
+struct Progress<'a> {
+    selection: &'a Selection,
     asked: Option<BTreeSet<CaseId>>,
     begun: usize,
     report_is_whole: bool,
     on_terminal: bool,
 }
 
-impl Progress {
+impl<'a> Progress<'a> {
     /// Between two lines of progress where there is no terminal to overwrite one.
     const STEP: usize = 50;
 
-    fn new() -> Self {
+    fn new(selection: &'a Selection) -> Self {
         Self {
+            selection,
             asked: None,
             begun: 0,
             report_is_whole: false,
@@ -166,7 +168,10 @@ impl Progress {
 
     fn line(&mut self, line: &str) -> Outcome {
         if let Some(list) = line.strip_prefix("Cases = ") {
-            self.asked = Some(parse_cases(list)?);
+            let cases = parse_cases(list)?;
+            // With no case at all, the suite would wait for ever.
+            self.selection.check(&cases)?;
+            self.asked = Some(cases);
         }
         self.report_is_whole |= line.starts_with(REPORT_IS_WHOLE);
         let Some(rest) = line.strip_prefix("Running test case ID ") else {
@@ -185,11 +190,16 @@ impl Progress {
         Ok(())
     }
 
-    fn finish(self, wstest: &mut Running) -> Outcome<BTreeSet<CaseId>> {
+    fn finish(mut self, wstest: &mut Running) -> Outcome<BTreeSet<CaseId>> {
+        self.asked.take().map_or_else(|| wstest.fail("did not say which cases it would run"), Ok)
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
         if self.on_terminal {
             println!();
         }
-        self.asked.map_or_else(|| wstest.fail("did not say which cases it would run"), Ok)
     }
 }
 

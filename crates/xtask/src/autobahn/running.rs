@@ -116,8 +116,10 @@ impl Running {
         }
     }
 
-    /// Fails with what happened, and with the last lines that the program wrote.
+    /// Ends the program, and fails with what happened and with the last lines that it wrote.
     pub(crate) fn fail<T>(&mut self, what: &str) -> Outcome<T> {
+        // Otherwise one that never stops writing would be listened to for ever.
+        _ = self.child.kill();
         while let Next::Line(_) = self.next(Duration::from_millis(100)) {}
         let mut sentence = format!("{} {what}", self.name);
         if !self.last.is_empty() {

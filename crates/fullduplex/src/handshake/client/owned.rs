@@ -51,8 +51,8 @@ impl OwnedClientRequest {
         }
     }
 
-    /// Offers one more subprotocol, less preferred than those before it. It is checked when the request
-    /// is written, see [`ClientRequest::validate`].
+    /// Offers one more subprotocol, less preferred than those before it. It is checked when the
+    /// request is written, see [`ClientRequest::validate`].
     #[must_use]
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.subprotocols.push(subprotocol.into());

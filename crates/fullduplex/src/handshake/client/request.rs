@@ -21,14 +21,15 @@ pub struct ClientRequest<'a, S: AsRef<str> = &'a str> {
     pub uri: Uri<'a>,
     /// The subprotocols that are offered, the preferred one first: tokens, each once.
     pub subprotocols: &'a [S],
-    /// Headers to add, names and values, in order. `Host` (the URI has it), `Origin` (there is a field
-    /// for it), the handshake's own (`Upgrade`, `Connection`, `Sec-WebSocket-*`) and those of a body
-    /// (`Content-Length`, `Transfer-Encoding`) are refused.
+    /// Headers to add, names and values, in order. `Host` (the URI has it), `Origin` (there is a
+    /// field for it), the handshake's own (`Upgrade`, `Connection`, `Sec-WebSocket-*`) and those of
+    /// a body (`Content-Length`, `Transfer-Encoding`) are refused.
     pub headers: &'a [(S, S)],
-    /// The `Origin` header, which programs other than browsers may leave out (RFC 6455 §4.1, item 8).
+    /// The `Origin` header, which programs other than browsers may leave out (RFC 6455 §4.1, item
+    /// 8).
     pub origin: Option<&'a str>,
-    /// Whether a server that chooses none of the subprotocols is refused. The RFC lets it do so, and
-    /// so does the default.
+    /// Whether a server that chooses none of the subprotocols is refused. The RFC lets it do so,
+    /// and so does the default.
     pub require_subprotocol: bool,
 }
 
@@ -69,8 +70,8 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         self
     }
 
-    /// Checks what [`ClientHandshake::encode_request`](super::ClientHandshake::encode_request) checks
-    /// before it writes: the subprotocols, the headers and the origin.
+    /// Checks what [`ClientHandshake::encode_request`](super::ClientHandshake::encode_request)
+    /// checks before it writes: the subprotocols, the headers and the origin.
     ///
     /// # Errors
     /// [`InvalidHeader`] says which is at fault.

@@ -7,8 +7,8 @@ use crate::handshake::key::Key;
 use crate::handshake::negotiate::UpgradeTokens;
 use crate::headers::{Headers, extensions};
 
-/// The head of a server's final response (RFC 9112 §4). It borrows the received bytes; with `alloc`,
-/// [`into_owned`](Self::into_owned) keeps them.
+/// The head of a server's final response (RFC 9112 §4). It borrows the received bytes; with
+/// `alloc`, [`into_owned`](Self::into_owned) keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response<'b> {
     pub(super) head_len: usize,
@@ -27,8 +27,8 @@ impl<'b> Response<'b> {
         }
     }
 
-    /// The number of bytes of all heads, those of interim responses included. What follows them in the
-    /// buffer that was polled are frames, or the body of a response that refuses.
+    /// The number of bytes of all heads, those of interim responses included. What follows them in
+    /// the buffer that was polled are frames, or the body of a response that refuses.
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head_len
@@ -40,14 +40,15 @@ impl<'b> Response<'b> {
         self.status
     }
 
-    /// The reason phrase; empty when the server left it out or wrote it in something else than ASCII.
+    /// The reason phrase; empty when the server left it out or wrote it in something else than
+    /// ASCII.
     #[must_use]
     pub const fn reason(&self) -> &'b str {
         self.reason
     }
 
-    /// All header lines, in order. With status 426, `list("Sec-WebSocket-Version")` has the versions
-    /// that the server speaks (RFC 6455 §4.4).
+    /// All header lines, in order. With status 426, `list("Sec-WebSocket-Version")` has the
+    /// versions that the server speaks (RFC 6455 §4.4).
     #[must_use]
     pub const fn headers(&self) -> Headers<'b> {
         self.headers
@@ -83,8 +84,8 @@ impl<'b> Response<'b> {
                 _ => {}
             }
         }
-        // A server of HTTP/1.0 cannot switch protocols: "a server MUST ignore an Upgrade header field
-        // that is received in an HTTP/1.0 request".
+        // A server of HTTP/1.0 cannot switch protocols: "a server MUST ignore an Upgrade header
+        // field that is received in an HTTP/1.0 request".
         if parsed.minor_version != 1 {
             return Err(ResponseError::Version);
         }
@@ -96,15 +97,16 @@ impl<'b> Response<'b> {
         if !tokens.connection {
             return Err(ResponseError::Connection);
         }
-        // "If the response lacks a |Sec-WebSocket-Accept| header field or [it] contains a value other
-        // than the base64-encoded SHA-1 […], ignoring any leading and trailing whitespace".
+        // "If the response lacks a |Sec-WebSocket-Accept| header field or [it] contains a value
+        // other than the base64-encoded SHA-1 […], ignoring any leading and trailing whitespace".
         if accepts.lines == 0 {
             return Err(ResponseError::AcceptMissing);
         }
         if accepts.only() != Some(&key.accept()) {
             return Err(ResponseError::Accept);
         }
-        // "The use of an extension that was not present in the client's handshake": none is offered.
+        // "The use of an extension that was not present in the client's handshake": none is
+        // offered.
         if names_extension {
             return Err(ResponseError::Extension);
         }

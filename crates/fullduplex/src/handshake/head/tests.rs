@@ -1,1 +1,182 @@
+use super::*;
 
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nX:\tb \x80\xff\r\n\r\n";
+const RESPONSE: &[u8] = b"HTTP/1.1 101\r\nUpgrade: websocket\r\n\r\n";
+
+/// Scans `bytes` handed over in the sizes that `next` gives; the verdict, and after how many bytes.
+fn scan(
+    kind: HeadKind,
+    max_size: usize,
+    bytes: &[u8],
+    mut next: impl FnMut(usize) -> usize,
+) -> (Result<Option<usize>, HeadError>, usize) {
+    let mut scanner = HeadScanner::new(kind, max_size);
+    let mut received = 0;
+    loop {
+        let verdict = scanner.poll(&bytes[..received]);
+        if verdict != Ok(None) || received == bytes.len() {
+            return (verdict, received);
+        }
+        received = next(received).clamp(received + 1, bytes.len());
+    }
+}
+
+/// The verdict on `bytes`, made sure to be the same for every split, and to come as early as it
+/// can.
+fn verdict(kind: HeadKind, max_size: usize, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
+    let (whole, _) = scan(kind, max_size, bytes, |_| bytes.len());
+    let (one_by_one, earliest) = scan(kind, max_size, bytes, |received| received + 1);
+    assert_eq!(one_by_one, whole);
+    for split in 0..bytes.len() {
+        let (halves, _) =
+            scan(
+                kind,
+                max_size,
+                bytes,
+                |received| if received < split { split } else { bytes.len() },
+            );
+        assert_eq!(halves, whole, "split at {split}");
+        if split < earliest {
+            let (part, _) = scan(kind, max_size, &bytes[..split], |_| split);
+            assert_eq!(part, Ok(None), "cut off at {split}");
+        }
+    }
+    whole
+}
+
+fn request(bytes: &[u8]) -> Result<Option<usize>, HeadError> {
+    verdict(HeadKind::Request, DEFAULT_MAX_HEAD_SIZE, bytes)
+}
+
+#[test]
+fn a_head_is_found_with_and_without_bytes_behind_it() {
+    assert_eq!(request(REQUEST), Ok(Some(REQUEST.len())));
+    let mut longer = [0x81; 80];
+    longer[..REQUEST.len()].copy_from_slice(REQUEST);
+    assert_eq!(request(&longer), Ok(Some(REQUEST.len())));
+    assert_eq!(request(&REQUEST[..REQUEST.len() - 1]), Ok(None));
+    assert_eq!(request(b""), Ok(None));
+    assert_eq!(
+        verdict(HeadKind::Response, DEFAULT_MAX_HEAD_SIZE, RESPONSE),
+        Ok(Some(RESPONSE.len()))
+    );
+}
+
+#[test]
+fn one_empty_line_before_a_request_is_skipped_and_no_more() {
+    assert_eq!(request(b"\r\nGET / HTTP/1.1\r\n\r\n"), Ok(Some(20)));
+    assert_eq!(request(b"\r\n\r\nGET / HTTP/1.1\r\n\r\n"), Err(HeadError::NotHttp { byte: b'\r' }));
+    assert_eq!(
+        verdict(HeadKind::Response, DEFAULT_MAX_HEAD_SIZE, b"\r\nHTTP/1.1 101\r\n\r\n"),
+        Err(HeadError::NotHttp { byte: b'\r' })
+    );
+}
+
+#[test]
+fn a_peer_that_does_not_speak_http_is_refused_at_its_first_byte() {
+    assert_eq!(request(b"\x16\x03\x01\0\xc8\x01"), Err(HeadError::NotHttp { byte: 0x16 }));
+    for byte in [0, b' ', b'\n', b':', 0x80, 0xff] {
+        assert_eq!(request(&[byte]), Err(HeadError::NotHttp { byte }));
+    }
+    assert_eq!(
+        verdict(HeadKind::Response, DEFAULT_MAX_HEAD_SIZE, b"SSH-2.0-x\r\n"),
+        Err(HeadError::NotHttp { byte: b'S' })
+    );
+}
+
+#[test]
+fn faults_are_refused_at_the_byte_that_is_at_fault() {
+    assert_eq!(request(b"GET / HTTP/1.1\nHost: a"), Err(HeadError::BareLineFeed));
+    assert_eq!(request(b"GET / HTTP/1.1\r\n\n"), Err(HeadError::BareLineFeed));
+    assert_eq!(request(b"GET / HTTP/1.1\r\nX: a\rb"), Err(HeadError::BareCarriageReturn));
+    assert_eq!(request(b"GET / HTTP/1.1\r\r\n"), Err(HeadError::BareCarriageReturn));
+    assert_eq!(request(b"GET / HTTP/1.1\r\n\rX"), Err(HeadError::BareCarriageReturn));
+    assert_eq!(request(b"\rGET"), Err(HeadError::BareCarriageReturn));
+    for byte in (0..0x20).chain([0x7f]).filter(|byte| !matches!(byte, b'\t' | b'\r' | b'\n')) {
+        let error = Err(HeadError::ControlCharacter { byte });
+        assert_eq!(request(&[b'G', byte, b'G']), error);
+        assert_eq!(request(&[b'G', b'\r', b'\n', byte]), error);
+    }
+}
+
+#[test]
+fn a_head_of_exactly_the_limit_is_taken_and_a_longer_one_is_not() {
+    let size = REQUEST.len();
+    assert_eq!(verdict(HeadKind::Request, size, REQUEST), Ok(Some(size)));
+    assert_eq!(verdict(HeadKind::Request, size - 1, REQUEST), Err(HeadError::TooLarge));
+    assert_eq!(verdict(HeadKind::Request, 10, REQUEST), Err(HeadError::FirstLineTooLong));
+    assert_eq!(verdict(HeadKind::Request, 0, REQUEST), Err(HeadError::FirstLineTooLong));
+    // A fault within the limit comes first, one beyond it is not seen.
+    assert_eq!(verdict(HeadKind::Request, 4, b"GET\n /"), Err(HeadError::BareLineFeed));
+    assert_eq!(verdict(HeadKind::Request, 3, b"GET\n /"), Err(HeadError::FirstLineTooLong));
+}
+
+#[test]
+fn input_that_shrinks_harms_nobody() {
+    let mut scanner = HeadScanner::new(HeadKind::Request, 100);
+    assert_eq!(scanner.poll(&REQUEST[..20]), Ok(None));
+    assert_eq!(scanner.poll(&REQUEST[..10]), Ok(None));
+    assert_eq!(scanner.poll(REQUEST), Ok(Some(REQUEST.len())));
+    assert_eq!(scanner.poll(&REQUEST[..10]), Ok(None));
+    assert_eq!(scanner.poll(REQUEST), Ok(Some(REQUEST.len())));
+}
+
+#[test]
+fn first_lines_and_headers_are_refused_with_the_part_at_fault() {
+    let parse = |head: &[u8]| {
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        parse_request(head, &HeadLimits::DEFAULT, &mut slots).err()
+    };
+    for (head, error) in [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".as_slice(), None),
+        (b"GET / HTTP/1.0\r\n\r\n", Some(HeadError::Version)),
+        (b"GET / HTTP/2.0\r\n\r\n", Some(HeadError::Version)),
+        (b"PRI * HTTP/2.0\r\n\r\n", Some(HeadError::Version)),
+        (b"\r\nGET / HTTP/3\r\n\r\n", Some(HeadError::Version)),
+        (b"GET / HTTP\r\n\r\n", Some(HeadError::FirstLine)),
+        (b"GET / FTP/1.1\r\n\r\n", Some(HeadError::FirstLine)),
+        (b"GET / a HTTP/1.1\r\n\r\n", Some(HeadError::FirstLine)),
+        (b"GET  / HTTP/1.1\r\n\r\n", Some(HeadError::FirstLine)),
+        (b"GET / HTTP/1.1 \r\n\r\n", Some(HeadError::FirstLine)),
+        (b"GET\r\n\r\n", Some(HeadError::FirstLine)),
+        (b"GET /\r\n\r\n", Some(HeadError::FirstLine)),
+        (b"G(T / HTTP/1.1\r\n\r\n", Some(HeadError::FirstLine)),
+        (b"GET / HTTP/1.1\r\nX : a\r\n\r\n", Some(HeadError::HeaderName)),
+        (b"GET / HTTP/1.1\r\nX Y: a\r\n\r\n", Some(HeadError::HeaderName)),
+        (b"GET / HTTP/1.1\r\n: a\r\n\r\n", Some(HeadError::HeaderName)),
+        (b"GET / HTTP/1.1\r\nX\r\n\r\n", Some(HeadError::HeaderName)),
+        (b"GET / HTTP/1.1\r\n X: a\r\n\r\n", Some(HeadError::HeaderName)),
+        (b"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\r\n", Some(HeadError::HeaderName)),
+        (b"GET / HTTP/1.1\r\nX:\r\n\tfolded\r\n\r\n", Some(HeadError::HeaderName)),
+    ] {
+        assert_eq!(parse(head), error, "{}", head.escape_ascii());
+    }
+}
+
+#[test]
+fn header_lines_are_counted_against_the_limit_and_the_cap() {
+    let head = b"GET / HTTP/1.1\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n";
+    for (max_headers, good) in [(0, false), (2, false), (3, true), (usize::MAX, true)] {
+        let limits = HeadLimits { max_headers, ..HeadLimits::DEFAULT };
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let error = parse_request(head, &limits, &mut slots).err();
+        assert_eq!(error, (!good).then_some(HeadError::TooManyHeaders), "{max_headers}");
+    }
+}
+
+#[test]
+fn status_lines_are_taken_apart() {
+    let parse = |head: &[u8]| {
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        parse_response(head, &HeadLimits::DEFAULT, &mut slots)
+            .map(|response| (response.status, response.reason.len(), response.minor_version))
+    };
+    assert_eq!(parse(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), Ok((101, 19, 1)));
+    assert_eq!(parse(b"HTTP/1.1 101\r\n\r\n"), Ok((101, 0, 1)));
+    assert_eq!(parse(b"HTTP/1.0 404 \xff\r\n\r\n"), Ok((404, 0, 0)));
+    assert_eq!(parse(b"HTTP/2 200\r\n\r\n"), Err(HeadError::Version));
+    assert_eq!(parse(b"HTTP/1.1 099 x\r\n\r\n"), Err(HeadError::FirstLine));
+    assert_eq!(parse(b"HTTP/1.1 10\r\n\r\n"), Err(HeadError::FirstLine));
+    assert_eq!(parse(b"HTTP/1.1 1010\r\n\r\n"), Err(HeadError::FirstLine));
+    assert_eq!(parse(b"HALLO\r\n\r\n"), Err(HeadError::FirstLine));
+}

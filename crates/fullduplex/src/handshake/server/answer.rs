@@ -59,8 +59,9 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         request: &Request<'_>,
         out: &mut [u8],
     ) -> Result<usize, AcceptError> {
-        // "The value chosen MUST be derived from the client's handshake, specifically by selecting one
-        // of the values from the |Sec-WebSocket-Protocol| field." Those were found to be tokens.
+        // "The value chosen MUST be derived from the client's handshake, specifically by selecting
+        // one of the values from the |Sec-WebSocket-Protocol| field." Those were found to be
+        // tokens.
         if let Some(chosen) = self.subprotocol
             && !request.subprotocols().any(|offered| offered == chosen)
         {
@@ -125,8 +126,9 @@ impl core::error::Error for AcceptError {}
 pub struct Rejection<'a, S: AsRef<str> = &'a str> {
     /// The status code, 300 to 599: a client must not take the refusal for success.
     pub status: u16,
-    /// Headers to add, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order. `Connection`,
-    /// `Content-Length`, `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are refused.
+    /// Headers to add, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order.
+    /// `Connection`, `Content-Length`, `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are
+    /// refused.
     pub headers: &'a [(S, S)],
     /// The body, which may be empty.
     pub body: &'a [u8],
@@ -154,12 +156,12 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         self
     }
 
-    /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`. Returns
-    /// its length in bytes. The connection is to be closed after it (RFC 9112 §9.6).
+    /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`.
+    /// Returns its length in bytes. The connection is to be closed after it (RFC 9112 §9.6).
     ///
     /// # Errors
-    /// [`RejectError`] when the status is not 300 to 599, an extra header must not be sent, or `out` is
-    /// too small. What `out` then holds must not be sent.
+    /// [`RejectError`] when the status is not 300 to 599, an extra header must not be sent, or
+    /// `out` is too small. What `out` then holds must not be sent.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, RejectError> {
         if !(300..=599).contains(&self.status) {
             return Err(RejectError::Status(self.status));
@@ -220,7 +222,8 @@ fn put_content_length(out: &mut Cursor<'_>, length: usize) {
     let _ = fmt::Write::write_fmt(out, format_args!("Content-Length: {length}\r\n\r\n"));
 }
 
-/// The reason phrase that RFC 9110 §15 and RFC 6585 give a status code; others have none, as they may.
+/// The reason phrase that RFC 9110 §15 and RFC 6585 give a status code; others have none, as they
+/// may.
 const fn reason(status: u16) -> &'static str {
     match status {
         300 => "Multiple Choices",

@@ -57,8 +57,8 @@ impl RequestError {
         }
     }
 
-    /// Writes the complete response into `out`: the status, what the client needs to do better, and this
-    /// error's sentence as a plain text body. Returns its length in bytes; 400 are enough. The
+    /// Writes the complete response into `out`: the status, what the client needs to do better, and
+    /// this error's sentence as a plain text body. Returns its length in bytes; 400 are enough. The
     /// connection is to be closed after it.
     ///
     /// There is no `Date`, for there is no clock here (RFC 9110 §6.6.1).
@@ -76,7 +76,8 @@ impl RequestError {
             // |Sec-WebSocket-Version| header field containing all versions it is willing to use."
             // And "a sender of Upgrade MUST also send an "Upgrade" connection option".
             426 => out.put(
-                b"Upgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n",
+                b"Upgrade: websocket\r\nConnection: Upgrade, close\r\n\
+                  Sec-WebSocket-Version: 13\r\n",
             ),
             _ => out.put(b"Connection: close\r\n"),
         }

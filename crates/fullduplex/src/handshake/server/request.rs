@@ -33,8 +33,8 @@ impl<'b> Request<'b> {
         self.head.len()
     }
 
-    /// The request target as it was sent (RFC 9112 §3.2): `/chat?room=1`, or from a proxy's client the
-    /// absolute form, `http://example.com/chat?room=1`.
+    /// The request target as it was sent (RFC 9112 §3.2): `/chat?room=1`, or from a proxy's client
+    /// the absolute form, `http://example.com/chat?room=1`.
     #[must_use]
     pub const fn target(&self) -> &'b str {
         self.target
@@ -54,28 +54,29 @@ impl<'b> Request<'b> {
         self.path_and_query.split_once('?').map(|(_, query)| query)
     }
 
-    /// The host, and the port where it was sent, that the client means to talk to: the authority of an
-    /// absolute target, which RFC 9112 §3.2.2 has win, or else the `Host` header.
+    /// The host, and the port where it was sent, that the client means to talk to: the authority of
+    /// an absolute target, which RFC 9112 §3.2.2 has win, or else the `Host` header.
     #[must_use]
     pub const fn host(&self) -> &'b str {
         self.host
     }
 
     /// The `Origin` header: the site whose script opened the WebSocket (RFC 6455 §10.2). Browsers
-    /// always send it, and it is `null` for a page without one; other clients may leave it out or lie.
-    /// `None` also when it is not UTF-8, see [`Headers::get`].
+    /// always send it, and it is `null` for a page without one; other clients may leave it out or
+    /// lie. `None` also when it is not UTF-8, see [`Headers::get`].
     #[must_use]
     pub fn origin(&self) -> Option<&'b str> {
         self.headers.get_str("origin")
     }
 
     /// Whether the script that opened the WebSocket came from this very host and port: the simplest
-    /// defence against other sites' scripts that would act with a visitor's cookies (RFC 6455 §10.2).
+    /// defence against other sites' scripts that would act with a visitor's cookies (RFC 6455
+    /// §10.2).
     ///
-    /// `Origin` is compared with [`host`](Self::host), default ports filled in by the origin's scheme.
-    /// Behind a proxy that rewrites `Host`, use [`origin_allowed`](Self::origin_allowed). A request
-    /// without `Origin` comes from no browser, is no such attack, and counts as the same origin;
-    /// `null`, a malformed origin and two `Origin` lines do not.
+    /// `Origin` is compared with [`host`](Self::host), default ports filled in by the origin's
+    /// scheme. Behind a proxy that rewrites `Host`, use [`origin_allowed`](Self::origin_allowed). A
+    /// request without `Origin` comes from no browser, is no such attack, and counts as the same
+    /// origin; `null`, a malformed origin and two `Origin` lines do not.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
         self.check_origin(|origin| {
@@ -83,9 +84,9 @@ impl<'b> Request<'b> {
         })
     }
 
-    /// Whether the `Origin` is one of `allowed`, each as a browser sends it: `https://a.example`, with a
-    /// port where it is not the default, and no path. Scheme and host are compared without regard to
-    /// case. `null` is allowed if the list has it.
+    /// Whether the `Origin` is one of `allowed`, each as a browser sends it: `https://a.example`,
+    /// with a port where it is not the default, and no path. Scheme and host are compared without
+    /// regard to case. `null` is allowed if the list has it.
     ///
     /// A request without `Origin` comes from no browser and is allowed: an origin that a program
     /// leaves out it could as well make up. To insist on one, ask [`origin`](Self::origin) too.
@@ -110,8 +111,9 @@ impl<'b> Request<'b> {
             .filter_map(|subprotocol| core::str::from_utf8(subprotocol).ok())
     }
 
-    /// The first of `supported` that the client offers: the server's order of preference decides, and
-    /// subprotocols are compared exactly. `None` means to answer without one (RFC 6455 §4.2.2, item 5.5).
+    /// The first of `supported` that the client offers: the server's order of preference decides,
+    /// and subprotocols are compared exactly. `None` means to answer without one (RFC 6455 §4.2.2,
+    /// item 5.5).
     #[must_use]
     pub fn choose_subprotocol<'s>(&self, supported: &[&'s str]) -> Option<&'s str> {
         choose_subprotocol(supported, self.subprotocols())
@@ -135,13 +137,13 @@ impl<'b> Request<'b> {
         self.key
     }
 
-    /// Writes the answer that opens the WebSocket, status 101, into `out` (RFC 6455 §4.2.2). Returns its
-    /// length in bytes and what [`Connection::new`](crate::Connection::new) needs. Two hundred bytes
-    /// are enough for an answer without extra headers.
+    /// Writes the answer that opens the WebSocket, status 101, into `out` (RFC 6455 §4.2.2).
+    /// Returns its length in bytes and what [`Connection::new`](crate::Connection::new) needs. Two
+    /// hundred bytes are enough for an answer without extra headers.
     ///
     /// # Errors
-    /// [`AcceptError`] when the subprotocol was not offered, an extra header must not be sent, or `out`
-    /// is too small. What `out` then holds must not be sent.
+    /// [`AcceptError`] when the subprotocol was not offered, an extra header must not be sent, or
+    /// `out` is too small. What `out` then holds must not be sent.
     pub fn accept<S: AsRef<str>>(
         &self,
         answer: &Answer<'_, S>,
@@ -151,8 +153,8 @@ impl<'b> Request<'b> {
         Ok((length, Negotiated::without_extensions()))
     }
 
-    /// Runs `test` on the one `Origin`; without one the answer is yes, with two or with one that is not
-    /// text it is no.
+    /// Runs `test` on the one `Origin`; without one the answer is yes, with two or with one that is
+    /// not text it is no.
     fn check_origin(&self, test: impl FnOnce(&str) -> bool) -> bool {
         let mut origins = self.headers.get_all("origin");
         match (origins.next(), origins.next()) {
@@ -163,19 +165,16 @@ impl<'b> Request<'b> {
     }
 
     /// Checks 2 to 9 of the list at the head of the module.
-    pub(super) fn check(
-        head: &'b [u8],
-        parsed: &RequestHead<'_, 'b>,
-    ) -> Result<Self, RequestError> {
+    pub(super) fn check(parsed: &RequestHead<'_, 'b>) -> Result<Self, RequestError> {
         let fields = Fields::collect(parsed);
         // "The method of the request MUST be GET"; methods are case-sensitive.
         if parsed.method != "GET" {
             return Err(RequestError::Method);
         }
         let (authority, path_and_query) = split_target(parsed.target)?;
-        // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
-        // that lacks a Host header field and to any request message that contains more than one Host
-        // header field line or a Host header field with an invalid field value."
+        // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
+        // message that lacks a Host header field and to any request message that contains more than
+        // one Host header field line or a Host header field with an invalid field value."
         let host = fields.host.only().ok_or(RequestError::Host)?;
         let host = core::str::from_utf8(host).ok().filter(|host| is_host(host));
         // "When an origin server receives a request with an absolute-form of request-target, the
@@ -207,7 +206,14 @@ impl<'b> Request<'b> {
         if fields.extensions == List::Malformed {
             return Err(RequestError::Extensions);
         }
-        Ok(Self { head, target: parsed.target, path_and_query, host, headers: parsed.headers, key })
+        Ok(Self {
+            head: parsed.head,
+            target: parsed.target,
+            path_and_query,
+            host,
+            headers: parsed.headers,
+            key,
+        })
     }
 }
 
@@ -292,24 +298,25 @@ impl<'b> Fields<'b> {
     }
 
     fn add(&mut self, name: &str, value: &'b [u8]) {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        // Clients write these names as the RFC does; the comparison that minds the case is cheaper.
+        let is = |known: &str| name == known || name.eq_ignore_ascii_case(known);
         // The length tells nearly all names apart before a character is compared.
         match name.len() {
-            4 if is("host") => self.host.add(value),
-            7 if is("upgrade") => self.tokens.add_upgrade(value),
-            10 if is("connection") => self.tokens.add_connection(value),
-            14 if is("content-length") => self.announces_body |= value != b"0",
-            17 if is("transfer-encoding") => self.announces_body = true,
-            17 if is("sec-websocket-key") => self.key.add(value),
-            21 if is("sec-websocket-version") => self.version.add(value),
+            4 if is("Host") => self.host.add(value),
+            7 if is("Upgrade") => self.tokens.add_upgrade(value),
+            10 if is("Connection") => self.tokens.add_connection(value),
+            14 if is("Content-Length") => self.announces_body |= value != b"0",
+            17 if is("Sec-WebSocket-Key") => self.key.add(value),
+            17 if is("Transfer-Encoding") => self.announces_body = true,
+            21 if is("Sec-WebSocket-Version") => self.version.add(value),
             // "Sec-WebSocket-Protocol-Client = 1#token"
-            22 if is("sec-websocket-protocol") => {
+            22 if is("Sec-WebSocket-Protocol") => {
                 let mut elements = list_elements(value);
                 if elements.clone().next().is_none() || !elements.all(is_token) {
                     self.subprotocols = List::Malformed;
                 }
             }
-            24 if is("sec-websocket-extensions")
+            24 if is("Sec-WebSocket-Extensions")
                 && extensions(value).any(|element| element.is_err()) =>
             {
                 self.extensions = List::Malformed;

@@ -1,1 +1,493 @@
+use super::*;
+use crate::headers::InvalidHeader;
+use crate::output::BufferTooSmall;
 
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
+const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+/// A buffer to put requests together in.
+struct Text {
+    bytes: [u8; 20_000],
+    length: usize,
+}
+
+impl Text {
+    fn new() -> Self {
+        Self { bytes: [0; 20_000], length: 0 }
+    }
+
+    fn of(parts: &[&str]) -> Self {
+        parts.iter().fold(Self::new(), |text, part| text.add(part.as_bytes()))
+    }
+
+    fn add(mut self, part: &[u8]) -> Self {
+        self.bytes[self.length..self.length + part.len()].copy_from_slice(part);
+        self.length += part.len();
+        self
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// A good request but for what `change` does to its lines: request line, host, upgrade, connection,
+/// key, version, further lines.
+fn with<'t>(change: impl FnOnce(&mut [&'t str; 7])) -> Text {
+    let mut lines = [
+        "GET /chat HTTP/1.1\r\n",
+        "Host: server.example.com\r\n",
+        "Upgrade: websocket\r\n",
+        "Connection: Upgrade\r\n",
+        KEY,
+        VERSION,
+        "",
+    ];
+    change(&mut lines);
+    Text::of(&lines).add(b"\r\n")
+}
+
+/// The verdict on `bytes`, made sure to be the same whole, cut anywhere in two, and byte by byte.
+fn poll(bytes: &[u8]) -> Result<Option<Request<'_>>, RequestError> {
+    let whole = ServerHandshake::default().poll(bytes);
+    let mut one_by_one = ServerHandshake::default();
+    let mut verdict = Ok(None);
+    for length in 0..=bytes.len() {
+        let mut halves = ServerHandshake::default();
+        // What was cut off must not have been decided otherwise.
+        match halves.poll(&bytes[..length]) {
+            Ok(None) => assert_eq!(halves.poll(bytes), whole, "cut at {length}"),
+            early => assert_eq!(early, whole, "cut at {length}"),
+        }
+        if verdict == Ok(None) {
+            verdict = one_by_one.poll(&bytes[..length]);
+        }
+    }
+    assert_eq!(verdict, whole);
+    whole
+}
+
+/// What the check of `bytes` says is wrong.
+fn error(text: &Text) -> RequestError {
+    poll(text.bytes()).expect_err("the request is to be refused")
+}
+
+fn request(text: &Text) -> Request<'_> {
+    poll(text.bytes()).expect("the request is good").expect("the request is whole")
+}
+
+fn answer(request: &Request<'_>, answer: &Answer<'_>, contains: &[&str]) {
+    let mut out = [0; 512];
+    let (length, _) = request.accept(answer, &mut out).unwrap();
+    let text = core::str::from_utf8(&out[..length]).unwrap();
+    assert!(text.starts_with("HTTP/1.1 101 Switching Protocols\r\n") && text.ends_with("\r\n\r\n"));
+    for part in contains {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("Extensions"));
+}
+
+#[test]
+fn the_sample_request_of_the_rfc_is_accepted() {
+    let text = with(|_| {});
+    let request = request(&text);
+    assert_eq!(request.head_len(), text.length);
+    assert_eq!((request.target(), request.path(), request.query()), ("/chat", "/chat", None));
+    assert_eq!(request.host(), "server.example.com");
+    assert_eq!(request.headers().iter().count(), 5);
+    assert_eq!(request.origin(), None);
+    answer(
+        &request,
+        &Answer::new(),
+        &["\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", ACCEPT],
+    );
+}
+
+#[test]
+fn names_and_values_are_compared_without_regard_to_case_and_white_space() {
+    let text = Text::of(&[
+        "\r\nGET /chat?a=b?c HTTP/1.1\r\nhost:\tserver.example.com \r\nUPGRADE:\t WebSocket \t\r\n",
+        "connection: keep-alive\r\nConnection: ,\t ,UPGRADE\t,\r\n",
+        "sec-websocket-key:   dGhlIHNhbXBsZSBub25jZR==  \r\nSEC-WEBSOCKET-VERSION:13 \r\n\r\n",
+    ]);
+    let request = request(&text);
+    assert_eq!((request.path(), request.query()), ("/chat", Some("a=b?c")));
+    answer(&request, &Answer::new(), &["Zgw8jYXtqX5qJr7MJ1Q/MqzeSRI="]);
+}
+
+#[test]
+fn a_list_in_upgrade_is_fine_if_it_holds_websocket() {
+    request(&with(|lines| lines[2] = "Upgrade: h2c, websocket/13, WebSocket\r\n"));
+    request(&with(|lines| lines[2] = "Upgrade: h2c\r\nUpgrade: websocket\r\n"));
+}
+
+#[test]
+fn frames_behind_the_request_are_left_in_the_buffer() {
+    let frame = b"\x81\x857\xfa!=\x7f\x9fMQX";
+    let text = with(|_| {}).add(frame);
+    assert_eq!(&text.bytes()[request(&text).head_len()..], frame);
+    // Frames that look like the end of a head.
+    let text = with(|_| {}).add(b"\x82\x04\r\n\r\n");
+    assert_eq!(request(&text).head_len(), text.length - 6);
+}
+
+#[test]
+fn other_methods_and_versions_are_refused() {
+    assert_eq!(error(&with(|lines| lines[0] = "POST / HTTP/1.1\r\n")), RequestError::Method);
+    assert_eq!(error(&with(|lines| lines[0] = "get / HTTP/1.1\r\n")), RequestError::Method);
+    let version = RequestError::Head(HeadError::Version);
+    assert_eq!(error(&with(|lines| lines[0] = "GET / HTTP/1.0\r\n")), version);
+    assert_eq!(error(&with(|lines| lines[0] = "GET / HTTP/2.0\r\n")), version);
+    assert_eq!(error(&Text::of(&["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])), version);
+}
+
+#[test]
+fn a_target_is_a_path_or_an_absolute_uri_without_a_fragment() {
+    for target in
+        ["/chat#x", "*", "server.example.com:80", "chat", "ftp://h/", "http://u@h/", "http:///x"]
+    {
+        let text = Text::of(&["GET ", target, " HTTP/1.1\r\nHost: h\r\n\r\n"]);
+        assert_eq!(error(&text), RequestError::Target, "{target}");
+    }
+    let text = with(|lines| lines[0] = "GET http://other.example:81?q HTTP/1.1\r\n");
+    let request = request(&text);
+    assert_eq!(request.host(), "other.example:81");
+    assert_eq!((request.path(), request.query()), ("/", Some("q")));
+    assert_eq!(request.target(), "http://other.example:81?q");
+}
+
+#[test]
+fn exactly_one_valid_host_is_needed() {
+    for host in [
+        "",
+        "Host: a\r\nHost: a\r\n",
+        "Host:\r\n",
+        "Host: a, b\r\n",
+        "Host: u@a\r\n",
+        "Host: a:x\r\n",
+    ] {
+        assert_eq!(error(&with(|lines| lines[1] = host)), RequestError::Host, "{host}");
+    }
+}
+
+#[test]
+fn a_body_is_refused_for_it_would_be_read_as_frames() {
+    for body in [
+        "Content-Length: 3\r\n",
+        "Content-Length: 0, 0\r\n",
+        "content-length: 0\r\nContent-Length: 1\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Content-Length: 0\r\ntransfer-encoding:\r\n",
+    ] {
+        assert_eq!(error(&with(|lines| lines[6] = body)), RequestError::Body, "{body}");
+    }
+    request(&with(|lines| lines[6] = "Content-Length: 0\r\n"));
+}
+
+#[test]
+fn the_upgrade_must_be_asked_for_in_full() {
+    for upgrade in ["", "Upgrade: websockets\r\n", "Upgrade: web socket\r\n", "Upgrade:\r\n"] {
+        assert_eq!(error(&with(|lines| lines[2] = upgrade)), RequestError::Upgrade, "{upgrade}");
+    }
+    for connection in ["", "Connection: keep-alive\r\n", "Connection: Upgraded\r\n"] {
+        let text = with(|lines| lines[3] = connection);
+        assert_eq!(error(&text), RequestError::Connection, "{connection}");
+    }
+}
+
+#[test]
+fn the_key_must_be_sixteen_bytes_and_come_once() {
+    assert_eq!(error(&with(|lines| lines[4] = "")), RequestError::KeyMissing);
+    assert_eq!(error(&with(|lines| lines[6] = KEY)), RequestError::Key);
+    for key in ["", "eHh4eHh4eHh4eHh4eHh4", "eHh4eHh4eHh4eHh4eHh4eHg=", "dGhlIHNhbXBsZSBub25j!Q=="]
+    {
+        let line = Text::of(&["Sec-WebSocket-Key: ", key, "\r\n"]);
+        let line = core::str::from_utf8(line.bytes()).unwrap();
+        assert_eq!(error(&with(|lines| lines[4] = line)), RequestError::Key, "{key}");
+    }
+}
+
+#[test]
+fn the_version_must_be_thirteen_and_come_once() {
+    for version in ["", "8", "013", "13, 8", "13.0", "+13"] {
+        let line = Text::of(&["Sec-WebSocket-Version: ", version, "\r\n"]);
+        let line = core::str::from_utf8(line.bytes()).unwrap();
+        assert_eq!(error(&with(|lines| lines[5] = line)), RequestError::Version, "{version}");
+    }
+    assert_eq!(error(&with(|lines| lines[5] = "")), RequestError::Version);
+    assert_eq!(error(&with(|lines| lines[6] = VERSION)), RequestError::Version);
+}
+
+#[test]
+fn the_server_chooses_among_the_subprotocols_of_all_lines() {
+    let text = with(|lines| {
+        lines[6] =
+            "Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Protocol:  chat ,\tsuperchat \r\n";
+    });
+    let request = request(&text);
+    assert!(request.subprotocols().eq(["mqtt", "chat", "superchat"]));
+    assert_eq!(request.choose_subprotocol(&["superchat", "chat"]), Some("superchat"));
+    assert_eq!(request.choose_subprotocol(&["Chat", "soap"]), None);
+    assert_eq!(request.choose_subprotocol(&[]), None);
+    let chosen = request.choose_subprotocol(&["superchat"]);
+    answer(
+        &request,
+        &Answer::new().subprotocol(chosen),
+        &["Sec-WebSocket-Protocol: superchat\r\n"],
+    );
+}
+
+#[test]
+fn malformed_lists_are_refused() {
+    for value in ["", " ,", "a b", "chat, a/b", "chat, \"x\""] {
+        let line = Text::of(&["Sec-WebSocket-Protocol: ", value, "\r\n"]);
+        let line = core::str::from_utf8(line.bytes()).unwrap();
+        assert_eq!(error(&with(|lines| lines[6] = line)), RequestError::Subprotocols, "{value}");
+    }
+    let text = with(|lines| lines[6] = "Sec-WebSocket-Extensions: a; b=\"\\c\\c\\c\r\n");
+    assert_eq!(error(&text), RequestError::Extensions);
+    request(&with(|lines| lines[6] = "Sec-WebSocket-Protocol: chat, chat\r\n"));
+}
+
+#[test]
+fn extensions_are_shown_and_none_is_accepted() {
+    let text = with(|lines| {
+        lines[6] =
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, constructor\r\n";
+    });
+    let request = request(&text);
+    let names = request.extensions().map(|extension| extension.name());
+    assert!(names.eq(["permessage-deflate", "constructor"]));
+    answer(&request, &Answer::new(), &[ACCEPT]);
+}
+
+#[test]
+fn origins_are_compared_with_the_host_or_a_list() {
+    let check = |origin: &str, same: bool, listed: bool| {
+        let text = Text::of(&["GET / HTTP/1.1\r\nHost: a.example:8080\r\nUpgrade: websocket\r\n"])
+            .add(b"Connection: Upgrade\r\n")
+            .add(KEY.as_bytes())
+            .add(VERSION.as_bytes())
+            .add(origin.as_bytes())
+            .add(b"\r\n");
+        let request = request(&text);
+        assert_eq!(request.is_same_origin(), same, "{origin}");
+        let list = ["https://b.example", "null", "http://c.example:80"];
+        assert_eq!(request.origin_allowed(&list), listed, "{origin}");
+    };
+    check("", true, true);
+    check("Origin: http://a.example:8080\r\n", true, false);
+    check("Origin: http://a.example\r\n", false, false);
+    check("Origin: https://B.example:443\r\n", false, true);
+    check("Origin: https://b.example.evil\r\n", false, false);
+    check("Origin: http://b.example\r\n", false, false);
+    check("Origin: http://c.example\r\n", false, true);
+    check("Origin: null\r\n", false, true);
+    check("Origin: http://a.example:8080\r\nOrigin: https://b.example\r\n", false, false);
+}
+
+#[test]
+fn an_answer_that_would_break_the_protocol_is_not_written() {
+    let text = with(|lines| lines[6] = "Sec-WebSocket-Protocol: chat\r\n");
+    let request = request(&text);
+    let mut out = [0; 256];
+    let chosen = Answer::new().subprotocol("soap");
+    assert_eq!(request.accept(&chosen, &mut out), Err(AcceptError::SubprotocolNotOffered));
+    for (name, value, error) in [
+        ("X Y", "", InvalidHeader::Name { index: 1 }),
+        ("", "", InvalidHeader::Name { index: 1 }),
+        ("X\r\nY", "", InvalidHeader::Name { index: 1 }),
+        ("X", "a\r\nY: b", InvalidHeader::Value { index: 1 }),
+        ("X", "a\0", InvalidHeader::Value { index: 1 }),
+        ("upgrade", "h2c", InvalidHeader::Reserved { index: 1 }),
+        ("Connection", "close", InvalidHeader::Reserved { index: 1 }),
+        ("Content-Length", "0", InvalidHeader::Reserved { index: 1 }),
+        ("Transfer-Encoding", "chunked", InvalidHeader::Reserved { index: 1 }),
+        ("SEC-websocket-Extensions", "x", InvalidHeader::Reserved { index: 1 }),
+    ] {
+        let headers = [("Server", "x"), (name, value)];
+        let verdict = request.accept(&Answer::new().headers(&headers), &mut out);
+        assert_eq!(verdict, Err(AcceptError::InvalidHeader(error)), "{name:?}");
+        let rejection = Rejection::new(403).headers(&headers).encode(&mut out);
+        assert_eq!(rejection, Err(RejectError::InvalidHeader(error)), "{name:?}");
+    }
+    assert_eq!(out, [0; 256]);
+    answer(
+        &request,
+        &Answer::new().headers(&[("Set-Cookie", "a=b"), ("set-cookie", "c")]),
+        &["\r\nSet-Cookie: a=b\r\nset-cookie: c\r\n\r\n"],
+    );
+}
+
+#[test]
+fn a_small_buffer_is_told_the_size_that_is_needed() {
+    let text = with(|_| {});
+    let request = request(&text);
+    let Err(AcceptError::BufferTooSmall(BufferTooSmall { needed })) =
+        request.accept(&Answer::new(), &mut [])
+    else {
+        panic!("nothing fits into no buffer");
+    };
+    let mut out = [0; 256];
+    assert!(request.accept(&Answer::new(), &mut out[..needed - 1]).is_err());
+    assert_eq!(request.accept(&Answer::new(), &mut out[..needed]).unwrap().0, needed);
+    assert_eq!(
+        Rejection::new(404).encode(&mut []),
+        Err(RejectError::BufferTooSmall(BufferTooSmall { needed: 64 }))
+    );
+    let needed = RequestError::Method.encode_response(&mut []).unwrap_err().needed;
+    assert_eq!(RequestError::Method.encode_response(&mut out), Ok(needed));
+}
+
+#[test]
+fn a_rejection_is_a_whole_response() {
+    let mut out = [0; 256];
+    let rejection =
+        Rejection::new(401).headers(&[("WWW-Authenticate", "Basic")]).body(b"who are you?");
+    let length = rejection.encode(&mut out).unwrap();
+    assert_eq!(
+        core::str::from_utf8(&out[..length]).unwrap(),
+        "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nWWW-Authenticate: Basic\r\n\
+         Content-Length: 12\r\n\r\nwho are you?"
+    );
+    for status in [0, 101, 200, 299, 600, 1000] {
+        assert_eq!(Rejection::new(status).encode(&mut out), Err(RejectError::Status(status)));
+    }
+}
+
+#[test]
+fn every_error_has_the_response_that_it_calls_for() {
+    let check = |error: RequestError, start: &str, contains: &[&str]| {
+        let mut out = [0; 400];
+        let length = error.encode_response(&mut out).unwrap();
+        let text = core::str::from_utf8(&out[..length]).unwrap();
+        assert!(text.starts_with(start), "{text}");
+        for part in contains {
+            assert!(text.contains(part), "{text}");
+        }
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let announced = head.split_once("Content-Length: ").unwrap().1;
+        assert_eq!(announced.parse(), Ok(body.len()));
+        assert!(body.ends_with('\n') && head.contains("close"));
+        assert!(text.starts_with("HTTP/1.1 "));
+        assert_eq!(text[9..12].parse(), Ok(error.status()));
+    };
+    let upgrade = [
+        "\r\nUpgrade: websocket\r\n",
+        "\r\nConnection: Upgrade, close\r\n",
+        "\r\nSec-WebSocket-Version: 13\r\n",
+    ];
+    check(RequestError::Version, "HTTP/1.1 426 Upgrade Required\r\n", &upgrade);
+    check(RequestError::Upgrade, "HTTP/1.1 426 ", &upgrade);
+    check(RequestError::Connection, "HTTP/1.1 426 ", &upgrade);
+    check(RequestError::Method, "HTTP/1.1 405 Method Not Allowed\r\n", &["\r\nAllow: GET\r\n"]);
+    check(HeadError::Version.into(), "HTTP/1.1 505 HTTP Version Not Supported\r\n", &[]);
+    check(HeadError::FirstLineTooLong.into(), "HTTP/1.1 414 URI Too Long\r\n", &[]);
+    check(HeadError::TooLarge.into(), "HTTP/1.1 431 Request Header Fields Too Large\r\n", &[]);
+    check(HeadError::TooManyHeaders.into(), "HTTP/1.1 431 ", &[]);
+    check(HeadError::NotHttp { byte: 0x16 }.into(), "HTTP/1.1 400 Bad Request\r\n", &["TLS"]);
+    for error in [
+        HeadError::NotHttp { byte: 0 }.into(),
+        HeadError::ControlCharacter { byte: 1 }.into(),
+        HeadError::BareLineFeed.into(),
+        HeadError::BareCarriageReturn.into(),
+        HeadError::FirstLine.into(),
+        HeadError::HeaderName.into(),
+        HeadError::HeaderValue.into(),
+        HeadError::UnexpectedEnd.into(),
+        RequestError::Target,
+        RequestError::Host,
+        RequestError::Body,
+        RequestError::KeyMissing,
+        RequestError::Key,
+        RequestError::Subprotocols,
+        RequestError::Extensions,
+    ] {
+        check(error, "HTTP/1.1 400 ", &[]);
+    }
+}
+
+#[test]
+fn endless_heads_are_refused_at_the_limit() {
+    let text = Text::of(&["GET /"]).add(&[b'a'; 19_000]);
+    assert_eq!(
+        ServerHandshake::default().poll(text.bytes()),
+        Err(HeadError::FirstLineTooLong.into())
+    );
+    let text = Text::of(&["GET / HTTP/1.1\r\nX: "]).add(&[b'a'; 19_000]);
+    assert_eq!(ServerHandshake::default().poll(text.bytes()), Err(HeadError::TooLarge.into()));
+    let text =
+        Text::of(&["GET / HTTP/1.1\r\n"]).add([*b"a: b\r\n"; 101].as_flattened()).add(b"\r\n");
+    assert_eq!(
+        ServerHandshake::default().poll(text.bytes()),
+        Err(HeadError::TooManyHeaders.into())
+    );
+}
+
+#[test]
+fn an_error_and_the_end_of_input_stay() {
+    let mut handshake = ServerHandshake::default();
+    assert_eq!(handshake.poll(b"GET /chat HT"), Ok(None));
+    let end = RequestError::Head(HeadError::UnexpectedEnd);
+    assert_eq!(handshake.handle_eof(), end);
+    assert_eq!(handshake.poll(with(|_| {}).bytes()), Err(end));
+
+    let mut handshake = ServerHandshake::default();
+    let text = with(|lines| lines[4] = "");
+    assert_eq!(handshake.poll(text.bytes()), Err(RequestError::KeyMissing));
+    assert_eq!(handshake.poll(with(|_| {}).bytes()), Err(RequestError::KeyMissing));
+    assert_eq!(handshake.handle_eof(), RequestError::KeyMissing);
+}
+
+#[test]
+fn a_request_in_one_read_gets_the_verdict_of_one_in_many() {
+    // Every byte of a good request changed to every kind of byte: the path that takes a whole head
+    // without scanning it must agree with the scanner.
+    let text = with(|lines| lines[6] = "Sec-WebSocket-Extensions: a; b\r\nX:\r\n");
+    for position in 0..text.length {
+        for byte in [0, b'\t', b'\n', b'\r', b' ', b'"', b',', b':', b';', b'A', 0x7f, 0x80, 0xff] {
+            let mut changed = text.bytes;
+            changed[position] = byte;
+            let changed = &changed[..text.length];
+            let whole = ServerHandshake::default().poll(changed);
+            let mut split = ServerHandshake::default();
+            let verdict = match split.poll(&changed[..changed.len() / 2]) {
+                Ok(None) => split.poll(changed),
+                early => early,
+            };
+            assert_eq!(verdict, whole, "{byte:#x} at {position}");
+        }
+    }
+    for text in ["\n", "\r\n\r\n", "\r\n\n", "\n\r\n"] {
+        let text = Text::of(&[text]).add(with(|_| {}).bytes());
+        assert!(poll(text.bytes()).is_err());
+    }
+    for line in 0..6 {
+        let mut lines = [""; 7];
+        with(|good| lines = *good);
+        let ended_by_lf = Text::of(&[lines[line].strip_suffix("\r\n").unwrap(), "\n"]);
+        lines[line] = core::str::from_utf8(ended_by_lf.bytes()).unwrap();
+        assert_eq!(error(&with(|good| *good = lines)), HeadError::BareLineFeed.into());
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn an_owned_request_gives_the_same_view_back() {
+    for line in ["GET /chat?x HTTP/1.1\r\n", "\r\nGET http://other.example/a HTTP/1.1\r\n"] {
+        let text = with(|lines| lines[0] = line).add(b"\x81");
+        let request = request(&text);
+        let owned = request.into_owned();
+        assert_eq!(owned.as_request(), request);
+        assert_eq!(owned.as_request().headers().get("upgrade"), Some(b"websocket".as_slice()));
+        answer(&owned.as_request(), &Answer::new(), &[ACCEPT]);
+        assert_eq!(owned.clone(), OwnedRequest::from(request));
+    }
+}
+
+#[test]
+fn errors_are_small() {
+    assert!(size_of::<RequestError>() <= 16 && size_of::<AcceptError>() <= 16);
+    assert!(size_of::<RejectError>() <= 16 && size_of::<HeadError>() <= 16);
+}

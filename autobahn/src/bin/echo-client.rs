@@ -1,0 +1,198 @@
+//! A WebSocket client that sends every message back: it drives Autobahn's fuzzing server through all its
+//! cases, or reports on one connection.
+
+use std::net::Shutdown;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use fullduplex_autobahn::{Adapter, LimitOptions, Result, certificates};
+use fullduplex_std::rustls::RootCertStore;
+use fullduplex_std::{
+    ConnectOptions, Error, MaybeTlsStream, Message, OwnedClientRequest, WebSocket, connect_with,
+    tls,
+};
+use serde::Serialize;
+
+/// A WebSocket client that sends every message back: drives Autobahn's fuzzing server through all its
+/// cases, or with --once reports on one connection
+#[derive(Parser)]
+struct Options {
+    /// The adapter to connect with
+    #[arg(long, value_enum, default_value_t = Adapter::Std)]
+    adapter: Adapter,
+    /// The server; without --once, an Autobahn fuzzing server
+    #[arg(long, default_value = "ws://127.0.0.1:9001")]
+    url: String,
+    /// The name under which Autobahn reports on us
+    #[arg(long, default_value = "fullduplex-std")]
+    agent: String,
+    /// Connect once, send no message, and print one JSON line when the connection has ended
+    #[arg(long)]
+    once: bool,
+    /// With --once: offer this subprotocol; may be repeated
+    #[arg(long, value_name = "NAME", requires = "once")]
+    subprotocol: Vec<String>,
+    /// With --once: give up after this long
+    #[arg(long, value_name = "SECONDS", requires = "once")]
+    timeout: Option<u64>,
+    /// Trust the certificates in this PEM file
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let mut connect = ConnectOptions::new();
+    connect.endpoint = options.limits.config();
+    if let Some(path) = &options.ca {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates(path)?);
+        connect.tls = Some(tls::client_config(roots)?);
+    }
+    match (options.adapter, options.once) {
+        (Adapter::Std, true) => {
+            println!("{}", serde_json::to_string(&once(options, connect)?)?);
+            Ok(())
+        }
+        (Adapter::Std, false) => all_cases(options, &connect),
+    }
+}
+
+/// Runs all cases of the fuzzing server, then has it write its report.
+fn all_cases(options: &Options, connect: &ConnectOptions) -> Result<()> {
+    let (url, agent) = (options.url.trim_end_matches('/'), &options.agent);
+    let count: u32 = match open(&format!("{url}/getCaseCount"), connect)?.read()? {
+        Message::Text(count) => count.parse()?,
+        other => return Err(format!("the fuzzing server counts its cases as {other:?}").into()),
+    };
+    for case in 1..=count {
+        println!("case {case} of {count}");
+        let mut socket = open(&format!("{url}/runCase?case={case}&agent={agent}"), connect)?;
+        // Many cases end in a failure on purpose; it is Autobahn that judges.
+        if let Err(error) = echo(&mut socket) {
+            println!("case {case} ended with: {error}");
+        }
+    }
+    let mut socket = open(&format!("{url}/updateReports?agent={agent}"), connect)?;
+    Ok(echo(&mut socket)?)
+}
+
+fn open(url: &str, options: &ConnectOptions) -> Result<WebSocket<MaybeTlsStream>> {
+    Ok(connect_with(url, options.clone())?.0)
+}
+
+fn echo(socket: &mut WebSocket<MaybeTlsStream>) -> std::result::Result<(), Error> {
+    loop {
+        match socket.read() {
+            Ok(message) if message.is_text() || message.is_binary() => socket.feed(message)?,
+            Ok(_) => {}
+            Err(Error::ConnectionClosed) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What became of one connection.
+#[derive(Default, Serialize)]
+struct Report {
+    handshake: &'static str,
+    status: Option<u16>,
+    error: Option<String>,
+    messages: Vec<Received>,
+    close_sent: Option<u16>,
+    close_received: Option<u16>,
+    clean: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Received {
+    Text { data: String },
+    Binary { hex: String },
+}
+
+/// No code in a Close frame, as the API of browsers puts it (RFC 6455 §7.1.5).
+const NO_CODE: u16 = 1005;
+
+fn once(options: &Options, mut connect: ConnectOptions) -> Result<Report> {
+    let timeout = options.timeout.map(Duration::from_secs);
+    if timeout.is_some() {
+        connect.connect_timeout = timeout;
+        connect.endpoint.handshake_timeout = timeout;
+    }
+    let mut request = OwnedClientRequest::new(options.url.as_str())?;
+    for name in &options.subprotocol {
+        request = request.subprotocol(name);
+    }
+    let mut socket = match connect_with(request, connect) {
+        Ok((socket, _response)) => socket,
+        Err(error) => {
+            let status = match &error {
+                Error::Http(refused) => Some(refused.response.as_response().status()),
+                _ => None,
+            };
+            let error = Some(error.to_string());
+            return Ok(Report { handshake: "fail", status, error, ..Report::default() });
+        }
+    };
+    let late = watch(&socket, timeout)?;
+    let mut report = Report { handshake: "open", status: Some(101), ..Report::default() };
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => report.messages.push(Received::Text { data: text.into() }),
+            Ok(Message::Binary(data)) => {
+                let hex = data.iter().map(|byte| format!("{byte:02x}")).collect();
+                report.messages.push(Received::Binary { hex });
+            }
+            Ok(_) => {}
+            Err(Error::ConnectionClosed) => break,
+            Err(_) if late.load(Ordering::Relaxed) => {
+                report.error = Some("the connection had not ended in time".to_owned());
+                break;
+            }
+            Err(error) => {
+                report.error = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    if let Some(connection) = socket.connection() {
+        let code = |close: fullduplex_std::CloseCode| close.to_u16();
+        report.close_sent = connection.sent_close().map(|sent| sent.map_or(NO_CODE, code));
+        report.close_received =
+            connection.peer_close().map(|close| close.map_or(NO_CODE, |close| code(close.code)));
+        report.clean = connection.is_clean();
+    }
+    Ok(report)
+}
+
+/// Ends the connection from outside when its time is over; the flag tells that this was so.
+fn watch(socket: &WebSocket<MaybeTlsStream>, timeout: Option<Duration>) -> Result<Arc<AtomicBool>> {
+    let late = Arc::new(AtomicBool::new(false));
+    if let Some(timeout) = timeout {
+        let (tcp, late) = (socket.get_ref().tcp().try_clone()?, Arc::clone(&late));
+        thread::spawn(move || {
+            thread::sleep(timeout);
+            late.store(true, Ordering::Relaxed);
+            // If the connection has ended by itself, there is nothing left to end.
+            let _ = tcp.shutdown(Shutdown::Both);
+        });
+    }
+    Ok(late)
+}

@@ -1,0 +1,92 @@
+//! A WebSocket server that sends every message back.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use clap::Parser;
+use fullduplex_autobahn::{Adapter, LimitOptions, Result, certificates};
+use fullduplex_std::rustls::ServerConfig;
+use fullduplex_std::rustls::pki_types::PrivateKeyDer;
+use fullduplex_std::rustls::pki_types::pem::PemObject;
+use fullduplex_std::{EndpointConfig, Error, OwnedAnswer, accept_with, tls};
+
+/// A WebSocket server that sends every message back
+#[derive(Parser)]
+struct Options {
+    /// The adapter to serve with
+    #[arg(long, value_enum, default_value_t = Adapter::Std)]
+    adapter: Adapter,
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9001")]
+    listen: SocketAddr,
+    /// Serve with TLS: a certificate chain and its private key, PEM files
+    #[arg(long, num_args = 2, value_names = ["CERT", "KEY"])]
+    tls: Option<Vec<PathBuf>>,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let config = options.limits.config();
+    let tls = match options.tls.as_deref() {
+        Some([certificate, key]) => {
+            let key = PrivateKeyDer::from_pem_file(key)
+                .map_err(|error| format!("{}: {error}", key.display()))?;
+            Some(tls::server_config(certificates(certificate)?, key)?)
+        }
+        _ => None,
+    };
+    let listener = TcpListener::bind(options.listen)
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    println!("listening on {}", listener.local_addr()?);
+    match options.adapter {
+        Adapter::Std => serve_std(&listener, config, tls.as_ref()),
+    }
+}
+
+fn serve_std(
+    listener: &TcpListener,
+    config: EndpointConfig,
+    tls: Option<&Arc<ServerConfig>>,
+) -> Result<()> {
+    loop {
+        let (stream, peer) = listener.accept()?;
+        let tls = tls.cloned();
+        thread::spawn(move || {
+            if let Err(error) = serve_one(stream, config, tls) {
+                eprintln!("{peer}: {error}");
+            }
+        });
+    }
+}
+
+fn serve_one(
+    stream: TcpStream,
+    config: EndpointConfig,
+    tls: Option<Arc<ServerConfig>>,
+) -> std::result::Result<(), Error> {
+    stream.set_nodelay(true)?;
+    match tls {
+        None => echo(stream, config),
+        Some(tls) => echo(tls::accept(stream, tls)?, config),
+    }
+}
+
+fn echo<S: Read + Write + 'static>(
+    stream: S,
+    config: EndpointConfig,
+) -> std::result::Result<(), Error> {
+    let mut socket = accept_with(stream, config, |_| Ok(OwnedAnswer::new()))?;
+    loop {
+        match socket.read() {
+            Ok(message) if message.is_text() || message.is_binary() => socket.feed(message)?,
+            Ok(_) => {}
+            Err(Error::ConnectionClosed) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What can go wrong with a blocking WebSocket.
+
+use std::{fmt, io};
+
+use fullduplex::handshake::{AcceptError, OwnedResponse, RejectError};
+use fullduplex::{Ended, HandshakeError, Message, SendError, Timeout, UriError};
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A response with which a server refused to open a WebSocket.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Status, reason and headers.
+    pub response: OwnedResponse,
+    /// What had arrived of the body.
+    pub body: Vec<u8>,
+}
+
+/// Why an operation on a WebSocket failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection was closed in good order. Nothing is wrong; there is nothing more to read.
+    ConnectionClosed,
+    /// The connection ended earlier, and was used again.
+    AlreadyClosed,
+    /// The transport failed. [`WouldBlock`](io::ErrorKind::WouldBlock) means: try again later.
+    Io(io::Error),
+    /// The connection failed: the peer broke the protocol or a limit, was silent for too long, or ended
+    /// the transport without a Close.
+    Protocol(fullduplex::Error),
+    /// What was to be sent must not be sent.
+    Send(SendError),
+    /// Too much waits to be written to a stream that would block; here is the message back.
+    WriteBufferFull(Box<Message>),
+    /// The opening handshake failed.
+    Handshake(HandshakeError),
+    /// Client: the server answered with another status than 101.
+    Http(Box<Refused>),
+    /// Server: the callback rejected the request, with this status.
+    Rejected(u16),
+    /// Server: the callback's answer must not be sent.
+    Accept(AcceptError),
+    /// Server: the callback's rejection must not be sent.
+    Reject(RejectError),
+    /// The URL is not one of a WebSocket.
+    Url(UriError),
+    /// TLS could not be set up.
+    Tls(TlsError),
+}
+
+/// Why TLS could not be set up.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The URL begins with `wss:`, and this crate was built without its feature `tls`.
+    Disabled,
+    /// rustls has no cryptography provider: enable `tls-ring` or `tls-aws-lc-rs`, install one as the
+    /// process's default, or bring a configuration.
+    NoProvider,
+    /// There are no root certificates to trust: enable `webpki-roots` or `native-roots`, or bring a
+    /// configuration.
+    NoRoots,
+    /// The host is no name that a certificate could be for.
+    ServerName,
+    /// rustls refused the configuration.
+    #[cfg(feature = "tls")]
+    Rustls(rustls::Error),
+}
+
+impl Error {
+    /// Whether the operation would have blocked: nothing is lost, try again later.
+    #[must_use]
+    pub fn would_block(&self) -> bool {
+        match self {
+            Self::Io(error) => error.kind() == io::ErrorKind::WouldBlock,
+            Self::WriteBufferFull(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a waiting time ran out.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Protocol(fullduplex::Error::Timeout(_)))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectionClosed => f.write_str("the connection is closed"),
+            Self::AlreadyClosed => f.write_str("the connection was closed earlier"),
+            Self::Io(error) => write!(f, "the transport failed: {error}"),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Send(error) => error.fmt(f),
+            Self::WriteBufferFull(_) => SendError::WriteBufferFull.fmt(f),
+            Self::Handshake(error) => error.fmt(f),
+            Self::Http(refused) => {
+                let response = refused.response.as_response();
+                let (status, reason) = (response.status(), response.reason());
+                write!(f, "the server did not open a WebSocket: {status} {reason}")
+            }
+            Self::Rejected(status) => write!(f, "the request was rejected with status {status}"),
+            Self::Accept(error) => error.fmt(f),
+            Self::Reject(error) => error.fmt(f),
+            Self::Url(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "a wss URL needs the feature `tls` of fullduplex-std",
+            Self::NoProvider => {
+                "rustls has no cryptography provider: enable the feature `tls-ring` or `tls-aws-lc-rs` \
+                 of fullduplex-std, or install one as the process's default"
+            }
+            Self::NoRoots => {
+                "there are no root certificates to trust: enable the feature `webpki-roots` or \
+                 `native-roots` of fullduplex-std, or bring a rustls configuration"
+            }
+            Self::ServerName => "the URL's host is no name that a certificate could be for",
+            #[cfg(feature = "tls")]
+            Self::Rustls(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<fullduplex::Error> for Error {
+    fn from(error: fullduplex::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<Timeout> for Error {
+    fn from(error: Timeout) -> Self {
+        Self::Protocol(error.into())
+    }
+}
+
+impl From<Ended> for Error {
+    fn from(error: Ended) -> Self {
+        Self::Protocol(error.into())
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl From<HandshakeError> for Error {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}
+
+impl From<UriError> for Error {
+    fn from(error: UriError) -> Self {
+        Self::Url(error)
+    }
+}
+
+impl From<AcceptError> for Error {
+    fn from(error: AcceptError) -> Self {
+        Self::Accept(error)
+    }
+}
+
+impl From<RejectError> for Error {
+    fn from(error: RejectError) -> Self {
+        Self::Reject(error)
+    }
+}
+
+impl From<TlsError> for Error {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
+}

@@ -1,0 +1,253 @@
+//! The opening handshake over a stream: `accept` and `client`, in one go or step by step.
+
+use std::fmt;
+use std::io::{Read, Write};
+
+use fullduplex::handshake::{
+    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request,
+};
+use fullduplex::{Endpoint, EndpointConfig, HandshakeEvent, UriError};
+
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Refused, Result};
+use crate::websocket::WebSocket;
+
+/// An opening handshake that did not come to its end.
+pub enum HandshakeError<M> {
+    /// A non-blocking stream would block: call `handshake` on it again when it is ready.
+    Interrupted(M),
+    /// It failed.
+    Failure(Error),
+}
+
+impl<M> fmt::Debug for HandshakeError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted(_) => f.write_str("Interrupted"),
+            Self::Failure(error) => f.debug_tuple("Failure").field(error).finish(),
+        }
+    }
+}
+
+impl<M> fmt::Display for HandshakeError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted(_) => f.write_str("the opening handshake would block"),
+            Self::Failure(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<M> std::error::Error for HandshakeError<M> {}
+
+impl<M> From<Error> for HandshakeError<M> {
+    fn from(error: Error) -> Self {
+        Self::Failure(error)
+    }
+}
+
+impl<M> From<HandshakeError<M>> for Error {
+    /// An interrupted handshake becomes [`WouldBlock`](std::io::ErrorKind::WouldBlock), and is lost.
+    fn from(error: HandshakeError<M>) -> Self {
+        match error {
+            HandshakeError::Interrupted(_) => Self::Io(std::io::ErrorKind::WouldBlock.into()),
+            HandshakeError::Failure(error) => error,
+        }
+    }
+}
+
+/// What a server's callback decides about a request.
+pub type Decision = Result<OwnedAnswer, OwnedRejection>;
+
+/// A server's handshake under way on a non-blocking stream.
+#[derive(Debug)]
+pub struct MidAccept<S, C> {
+    socket: WebSocket<S>,
+    decide: Option<C>,
+}
+
+impl<S, C> MidAccept<S, C>
+where
+    S: Read + Write + 'static,
+    C: FnOnce(&Request<'_>) -> Decision,
+{
+    /// Goes on with the handshake.
+    ///
+    /// # Errors
+    /// As [`accept_with`].
+    pub fn handshake(mut self) -> Result<WebSocket<S>, HandshakeError<Self>> {
+        match self.drive() {
+            Ok(()) => Ok(self.socket),
+            Err(error) if error.would_block() => Err(HandshakeError::Interrupted(self)),
+            Err(error) => Err(HandshakeError::Failure(error)),
+        }
+    }
+
+    fn drive(&mut self) -> Result<()> {
+        while let Some(decide) = self.decide.take() {
+            match step(&mut self.socket) {
+                Ok(Some(HandshakeEvent::Request)) => self.decide(decide)?,
+                Ok(_) => self.decide = Some(decide),
+                Err(error) => {
+                    self.decide = Some(decide);
+                    return Err(error);
+                }
+            }
+        }
+        self.socket.flush()
+    }
+
+    fn decide(&mut self, decide: C) -> Result<()> {
+        let now = self.socket.now();
+        let endpoint = self.socket.endpoint();
+        let Some(request) = endpoint.request() else { return Ok(()) };
+        match decide(&request) {
+            Ok(answer) => {
+                endpoint.accept(&answer.as_answer())?;
+                Ok(())
+            }
+            Err(rejection) => {
+                endpoint.reject(&rejection.as_rejection(), now)?;
+                self.socket.finish_failed();
+                Err(Error::Rejected(rejection.status()))
+            }
+        }
+    }
+}
+
+/// A client's handshake under way on a non-blocking stream.
+#[derive(Debug)]
+pub struct MidConnect<S> {
+    socket: WebSocket<S>,
+}
+
+impl<S: Read + Write + 'static> MidConnect<S> {
+    /// Goes on with the handshake.
+    ///
+    /// # Errors
+    /// As [`client`].
+    pub fn handshake(mut self) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<Self>> {
+        loop {
+            match step(&mut self.socket) {
+                Ok(Some(HandshakeEvent::Open(response))) => return Ok((self.socket, response)),
+                Ok(Some(HandshakeEvent::Refused(response, body))) => {
+                    return Err(Error::Http(Box::new(Refused { response, body })).into());
+                }
+                Ok(_) => {}
+                Err(error) if error.would_block() => return Err(HandshakeError::Interrupted(self)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// One round: what the handshake has come to, or more input for it.
+fn step<S: Read + Write + 'static>(socket: &mut WebSocket<S>) -> Result<Option<HandshakeEvent>> {
+    let now = socket.now();
+    match socket.endpoint().poll_handshake(now) {
+        Ok(None) => {
+            socket.wait()?;
+            Ok(None)
+        }
+        Ok(event) => Ok(event),
+        Err(error) => {
+            socket.finish_failed();
+            Err(error.into())
+        }
+    }
+}
+
+/// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default
+/// configuration: any valid request, no subprotocol.
+///
+/// # Errors
+/// As [`accept_with`].
+#[allow(clippy::type_complexity)]
+pub fn accept<S: Read + Write + 'static>(
+    stream: S,
+) -> Result<WebSocket<S>, HandshakeError<MidAccept<S, fn(&Request<'_>) -> Decision>>> {
+    accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()))
+}
+
+/// Accepts a WebSocket, and lets `decide` see the request and choose: an answer with subprotocol and
+/// headers, or a rejection with any status, headers and body.
+///
+/// # Errors
+/// [`HandshakeError::Failure`] with [`Error::Handshake`] for an invalid request, which has been answered
+/// with its status; [`Error::Rejected`] when `decide` rejected it; [`Error::Protocol`] when the client was
+/// too slow or went away; [`Error::Io`]. [`HandshakeError::Interrupted`] on a stream that would block.
+pub fn accept_with<S, C>(
+    stream: S,
+    config: EndpointConfig,
+    decide: C,
+) -> Result<WebSocket<S>, HandshakeError<MidAccept<S, C>>>
+where
+    S: Read + Write + 'static,
+    C: FnOnce(&Request<'_>) -> Decision,
+{
+    let socket = WebSocket::new(stream, |now| Ok(Endpoint::server(config, OsEntropy, now)))?;
+    MidAccept { socket, decide: Some(decide) }.handshake()
+}
+
+/// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default
+/// configuration.
+///
+/// # Errors
+/// As [`client_with`].
+pub fn client<S: Read + Write + 'static>(
+    request: impl IntoRequest,
+    stream: S,
+) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<MidConnect<S>>> {
+    client_with(request, stream, EndpointConfig::new())
+}
+
+/// Opens a WebSocket over a stream that leads to the server. Returns it with the server's response.
+///
+/// # Errors
+/// [`HandshakeError::Failure`] with [`Error::Url`], [`Error::Http`] for another status than 101,
+/// [`Error::Handshake`] for a response or a request that is not in order, [`Error::Protocol`] when the
+/// server was too slow or went away, [`Error::Io`]. [`HandshakeError::Interrupted`] on a stream that would
+/// block.
+pub fn client_with<S: Read + Write + 'static>(
+    request: impl IntoRequest,
+    stream: S,
+    config: EndpointConfig,
+) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<MidConnect<S>>> {
+    let request = request.into_request().map_err(Error::Url)?;
+    let socket =
+        WebSocket::new(stream, |now| Ok(Endpoint::client(request, config, OsEntropy, now)?))?;
+    MidConnect { socket }.handshake()
+}
+
+/// What a client can be opened with: a URL, or a request that was put together.
+pub trait IntoRequest {
+    /// The request.
+    ///
+    /// # Errors
+    /// [`UriError`] when it is not the URL of a WebSocket.
+    fn into_request(self) -> Result<OwnedClientRequest, UriError>;
+}
+
+impl IntoRequest for OwnedClientRequest {
+    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
+        Ok(self)
+    }
+}
+
+impl IntoRequest for &str {
+    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
+        OwnedClientRequest::new(self)
+    }
+}
+
+impl IntoRequest for String {
+    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
+        OwnedClientRequest::new(self)
+    }
+}
+
+impl IntoRequest for &String {
+    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
+        OwnedClientRequest::new(self.as_str())
+    }
+}

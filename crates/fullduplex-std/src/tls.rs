@@ -1,0 +1,133 @@
+//! TLS by rustls: configurations with a choice of roots and provider, and what ends a TLS stream.
+
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+};
+
+use crate::error::{Error, Result, TlsError};
+use crate::socket::Operations;
+
+/// A client's TLS stream over TCP.
+pub type ClientTlsStream = StreamOwned<ClientConnection, TcpStream>;
+
+/// A server's TLS stream over TCP.
+pub type ServerTlsStream = StreamOwned<ServerConnection, TcpStream>;
+
+/// The provider to use: the process's default if one was installed, else the one that a feature of this
+/// crate brings.
+fn provider() -> Result<Arc<CryptoProvider>, TlsError> {
+    if let Some(provider) = CryptoProvider::get_default() {
+        return Ok(Arc::clone(provider));
+    }
+    #[cfg(feature = "tls-aws-lc-rs")]
+    return Ok(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    #[cfg(all(feature = "tls-ring", not(feature = "tls-aws-lc-rs")))]
+    return Ok(Arc::new(rustls::crypto::ring::default_provider()));
+    #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc-rs")))]
+    Err(TlsError::NoProvider)
+}
+
+/// The roots that the features of this crate bring.
+fn roots() -> Result<RootCertStore, TlsError> {
+    #[allow(unused_mut)]
+    let mut roots = RootCertStore::empty();
+    #[cfg(feature = "webpki-roots")]
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    #[cfg(feature = "native-roots")]
+    {
+        // A certificate that cannot be read is one root less, as every other TLS client has it.
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+    }
+    if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(roots) }
+}
+
+/// The configuration with which `wss` URLs are dialled unless the caller brings one: the provider and
+/// roots that the features of this crate name, TLS 1.2 and 1.3, ALPN `http/1.1`.
+///
+/// # Errors
+/// [`TlsError::NoProvider`] and [`TlsError::NoRoots`] when features are missing.
+pub fn default_client_config() -> Result<Arc<ClientConfig>, TlsError> {
+    client_config(roots()?)
+}
+
+/// As [`default_client_config`], but trusting `roots`: for servers with certificates of one's own.
+///
+/// # Errors
+/// [`TlsError::NoProvider`] when no provider is there.
+pub fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider()?)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Rustls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// A server's configuration for one certificate chain and its private key.
+///
+/// # Errors
+/// [`TlsError::NoProvider`] when no provider is there, [`TlsError::Rustls`] when key and certificate
+/// do not fit.
+pub fn server_config(
+    certificates: Vec<rustls::pki_types::CertificateDer<'static>>,
+    key: rustls::pki_types::PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let mut config = ServerConfig::builder_with_provider(provider()?)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Rustls)?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(TlsError::Rustls)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// A client's TLS stream to `host` over `socket`. The TLS handshake happens with the first write.
+pub(crate) fn connect(
+    host: &str,
+    socket: TcpStream,
+    config: Arc<ClientConfig>,
+) -> Result<ClientTlsStream> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::ServerName)?;
+    let session = ClientConnection::new(config, name).map_err(TlsError::Rustls)?;
+    Ok(StreamOwned::new(session, socket))
+}
+
+/// A server's TLS stream over `socket`. The TLS handshake happens with the first read.
+///
+/// # Errors
+/// [`TlsError::Rustls`] when rustls refuses the configuration.
+pub fn accept(socket: TcpStream, config: Arc<ServerConfig>) -> Result<ServerTlsStream, Error> {
+    let session = ServerConnection::new(config).map_err(TlsError::Rustls)?;
+    Ok(StreamOwned::new(session, socket))
+}
+
+macro_rules! tls_operations {
+    ($stream:ty) => {
+        impl Operations for $stream {
+            fn bound(&self, timeout: Option<Duration>) -> io::Result<()> {
+                self.sock.bound(timeout)
+            }
+
+            fn end(&mut self, how: Shutdown) -> io::Result<()> {
+                // Without close_notify the peer could not tell an end from a cut (RFC 8446 §6.1).
+                self.conn.send_close_notify();
+                let notified = self.flush();
+                self.sock.end(how)?;
+                notified
+            }
+        }
+    };
+}
+
+tls_operations!(ClientTlsStream);
+tls_operations!(ServerTlsStream);

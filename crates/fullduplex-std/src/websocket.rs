@@ -1,0 +1,400 @@
+//! The blocking WebSocket: runs [`Endpoint`]'s loop over a stream.
+
+use std::io::{self, Read, Write};
+use std::net;
+use std::time::{Duration, Instant};
+
+use fullduplex::{
+    CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role, SendError,
+    Shutdown,
+};
+
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+use crate::socket::Socket;
+
+/// How far the end of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    No,
+    /// The connection failed; the cause was told. The transport may still have to be ended.
+    Failed,
+    /// The end was told.
+    Told,
+}
+
+/// A WebSocket over a blocking stream `S`.
+///
+/// [`read`](Self::read) returns messages and control frames; Pings and Closes are answered by themselves.
+/// [`send`](Self::send) writes at once, [`feed`](Self::feed) waits for a [`flush`](Self::flush), and a
+/// `read` that is about to wait flushes first: a loop of `read` and `feed` needs one write for all the
+/// messages that one read brought.
+///
+/// Deadlines (handshake, close, keepalive, idle) are kept exactly over `TcpStream`, `UnixStream` and this
+/// crate's TLS streams: their read and write timeouts belong to the WebSocket then. Over any other
+/// stream they are looked at whenever the stream returns. Over a non-blocking stream every method may fail
+/// with [`WouldBlock`](io::ErrorKind::WouldBlock); nothing is lost by it.
+pub struct WebSocket<S> {
+    stream: S,
+    endpoint: Endpoint<OsEntropy>,
+    socket: Option<Socket<S>>,
+    /// The timeout that the socket has now.
+    armed: Option<Duration>,
+    origin: Instant,
+    end: End,
+}
+
+impl<S> std::fmt::Debug for WebSocket<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebSocket").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl<S: Read + Write + 'static> WebSocket<S> {
+    pub(crate) fn new(
+        stream: S,
+        endpoint: impl FnOnce(Duration) -> Result<Endpoint<OsEntropy>>,
+    ) -> Result<Self> {
+        Ok(Self {
+            socket: Socket::of(&stream),
+            stream,
+            endpoint: endpoint(Duration::ZERO)?,
+            armed: None,
+            origin: Instant::now(),
+            end: End::No,
+        })
+    }
+
+    /// A WebSocket over a stream on which something else has done the opening handshake.
+    #[must_use]
+    pub fn from_raw_socket(stream: S, role: Role, config: EndpointConfig) -> Self {
+        Self::from_partially_read(stream, Vec::new(), role, config)
+    }
+
+    /// As [`from_raw_socket`](Self::from_raw_socket), with bytes that were read after the handshake.
+    #[must_use]
+    pub fn from_partially_read(
+        stream: S,
+        part: Vec<u8>,
+        role: Role,
+        config: EndpointConfig,
+    ) -> Self {
+        let negotiated = Negotiated::without_extensions();
+        Self {
+            socket: Socket::of(&stream),
+            stream,
+            endpoint: Endpoint::open(role, negotiated, &part, config, OsEntropy),
+            armed: None,
+            origin: Instant::now(),
+            end: End::No,
+        }
+    }
+
+    /// The next message or control frame; waits for it, and writes what is pending first.
+    ///
+    /// After the peer's [`Message::Close`] the answer has been sent; the next call returns
+    /// [`Error::ConnectionClosed`]. After [`close`](Self::close), go on reading until then: the peer may
+    /// have messages under way.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] when the connection fails: the peer was told with a Close. [`Error::Io`] when the
+    /// transport does. [`Error::ConnectionClosed`] once at a clean end, [`Error::AlreadyClosed`] after any
+    /// end.
+    pub fn read(&mut self) -> Result<Message> {
+        loop {
+            match self.endpoint.poll_owned(self.origin.elapsed()) {
+                Ok(Some(message)) => {
+                    if message.is_close() {
+                        // Nothing follows, so an application may never read again. What cannot be
+                        // written now is written by the next call.
+                        let _ = self.flush();
+                    }
+                    return Ok(message);
+                }
+                Ok(None) => self.wait()?,
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
+    /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// As the two. When `flush` fails, the message is on its way nevertheless and must not be sent again.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<()> {
+        self.feed(message)?;
+        self.flush()
+    }
+
+    /// Puts a message into the write buffer; written by [`flush`](Self::flush), or before
+    /// [`read`](Self::read) waits.
+    ///
+    /// A [`Message::Close`] begins the closing handshake.
+    ///
+    /// # Errors
+    /// [`Error::Send`] when it must not be sent; nothing of it is then. [`Error::WriteBufferFull`] when the
+    /// buffer is full and the stream would block.
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
+        let message = message.into();
+        self.check_open()?;
+        match self.endpoint.send_message(&message, self.origin.elapsed()) {
+            Err(SendError::WriteBufferFull) => {}
+            other => return Ok(other?),
+        }
+        match self.flush() {
+            Err(error) if error.would_block() => {
+                return Err(Error::WriteBufferFull(Box::new(message)));
+            }
+            other => other?,
+        }
+        Ok(self.endpoint.send_message(&message, self.origin.elapsed())?)
+    }
+
+    /// Puts the next fragment of a message into the write buffer: the first call begins the message, `last`
+    /// ends it. Text may be cut anywhere, but must be UTF-8 when joined.
+    ///
+    /// # Errors
+    /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then.
+    pub fn feed_fragment(&mut self, kind: MessageKind, payload: &[u8], last: bool) -> Result<()> {
+        self.check_open()?;
+        match self.endpoint.send_fragment(kind, payload, last) {
+            Err(SendError::WriteBufferFull) => {}
+            other => return Ok(other?),
+        }
+        self.flush()?;
+        Ok(self.endpoint.send_fragment(kind, payload, last)?)
+    }
+
+    /// Writes everything that is pending, and flushes the stream.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; what was not written stays pending.
+    pub fn flush(&mut self) -> Result<()> {
+        loop {
+            self.arm()?;
+            let output = self.endpoint.output()?;
+            if output.is_empty() {
+                break;
+            }
+            match self.stream.write(output) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Ok(len) => self.endpoint.advance_output(len),
+                Err(error) => self.interrupted(error)?,
+            }
+        }
+        loop {
+            match self.stream.flush() {
+                Ok(()) => return Ok(()),
+                Err(error) => self.interrupted(error)?,
+            }
+        }
+    }
+
+    /// Begins the closing handshake with `frame`, or code 1000, and writes it. Does nothing when the
+    /// connection is closing already.
+    ///
+    /// Go on [reading](Self::read) until [`Error::ConnectionClosed`].
+    ///
+    /// # Errors
+    /// [`Error::Send`] for a code or reason that must not be sent; else as [`flush`](Self::flush).
+    pub fn close(&mut self, frame: Option<CloseFrame>) -> Result<()> {
+        match self.feed(Message::Close(frame)) {
+            Err(Error::Send(SendError::Closed) | Error::AlreadyClosed) => {}
+            other => other?,
+        }
+        self.flush()
+    }
+
+    /// Whether messages can be read: neither has the peer's Close come nor the connection failed.
+    #[must_use]
+    pub fn can_read(&self) -> bool {
+        self.end == End::No
+            && self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_none())
+    }
+
+    /// Whether messages can be sent.
+    #[must_use]
+    pub fn can_write(&self) -> bool {
+        self.end == End::No
+            && self.endpoint.connection().is_some_and(fullduplex::Connection::may_send)
+    }
+
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream, to be changed. Reading from it or writing to it breaks the connection.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &EndpointConfig {
+        self.endpoint.config()
+    }
+
+    /// The connection's state: whether it closed cleanly, with which code, why it failed.
+    pub fn connection(&self) -> Option<&fullduplex::Connection> {
+        self.endpoint.connection()
+    }
+
+    /// Gives the stream back. What was received and not read, and what was not flushed, is lost.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+/// The loop's parts.
+impl<S: Read + Write + 'static> WebSocket<S> {
+    pub(crate) fn endpoint(&mut self) -> &mut Endpoint<OsEntropy> {
+        &mut self.endpoint
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.end == End::No { Ok(()) } else { Err(Error::AlreadyClosed) }
+    }
+
+    /// Writes what is pending, ends the transport if its time has come, else waits for input.
+    pub(crate) fn wait(&mut self) -> Result<()> {
+        match self.flush() {
+            // The peer may have to be read before it reads.
+            Err(error) if error.would_block() => {}
+            other => other?,
+        }
+        match self.endpoint.shutdown() {
+            Shutdown::No if self.end == End::No => self.fill(),
+            Shutdown::No | Shutdown::Write => {
+                self.linger();
+                self.end = End::Told;
+                Err(Error::AlreadyClosed)
+            }
+            Shutdown::Both => {
+                self.shut(net::Shutdown::Both);
+                let told = std::mem::replace(&mut self.end, End::Told);
+                Err(if told == End::No { Error::ConnectionClosed } else { Error::AlreadyClosed })
+            }
+        }
+    }
+
+    /// One read from the stream.
+    fn fill(&mut self) -> Result<()> {
+        self.arm()?;
+        match self.stream.read(self.endpoint.room()) {
+            Ok(0) => self.endpoint.handle_end(false).map_err(|error| self.fail(error)),
+            Ok(len) => {
+                self.endpoint.advance(len);
+                Ok(())
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                // TLS: the transport ended without close_notify, which may be an attacker's cut.
+                | io::ErrorKind::UnexpectedEof => {
+                    self.endpoint.handle_end(true).map_err(|error| self.fail(error))
+                }
+                _ => self.interrupted(error),
+            },
+        }
+    }
+
+    /// Bounds the next read or write by the next deadline.
+    ///
+    /// A timeout that is set already is left alone when it ends in time: a wait that ends early costs
+    /// less than a system call for each one.
+    fn arm(&mut self) -> Result<()> {
+        let Some(socket) = self.socket else { return Ok(()) };
+        let left = self.endpoint.poll_timeout().map(|deadline| {
+            // A timeout of zero would be refused; the shortest wait brings us back at once.
+            deadline.saturating_sub(self.origin.elapsed()).max(Duration::from_millis(1))
+        });
+        let in_time = match (self.armed, left) {
+            (None, None) => true,
+            (Some(armed), Some(left)) => armed <= left,
+            _ => false,
+        };
+        if !in_time {
+            (socket.set_timeout)(&self.stream, left)?;
+            self.armed = left;
+        }
+        Ok(())
+    }
+
+    /// After an error from the stream: goes on if it was a wait that ended, fails else.
+    fn interrupted(&mut self, error: io::Error) -> Result<()> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Ok(()),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                let now = self.origin.elapsed();
+                let due = self.endpoint.poll_timeout().is_some_and(|deadline| deadline <= now);
+                if due {
+                    return self.endpoint.handle_timeout(now).map_err(|error| self.fail(error));
+                }
+                // A wait that we have bounded may end early; one that we have not was not to block.
+                if self.armed.is_some() {
+                    Ok(())
+                } else {
+                    Err(io::Error::from(io::ErrorKind::WouldBlock).into())
+                }
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Handshake or connection have failed: writes what there is to say and ends the sending direction.
+    pub(crate) fn finish_failed(&mut self) {
+        self.end = End::Failed;
+        // The failure is the error to tell; that its last words could not be written changes nothing.
+        let _ = self.flush();
+        self.linger();
+    }
+
+    fn fail(&mut self, error: fullduplex::Error) -> Error {
+        if self.end == End::No {
+            self.finish_failed();
+        }
+        error.into()
+    }
+
+    /// Ends the sending direction and reads on for a while, so that what was sent last is not thrown away
+    /// with input that nobody has read.
+    fn linger(&mut self) {
+        self.shut(net::Shutdown::Write);
+        while self.socket.is_some() && self.endpoint.shutdown() == Shutdown::Write {
+            let ended = match self.arm() {
+                Ok(()) => self.stream.read(self.endpoint.room()),
+                Err(_) => return,
+            };
+            match ended {
+                Ok(0) => {
+                    let _ = self.endpoint.handle_end(false);
+                }
+                // What comes after the end is not kept.
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                    ) && self.armed.is_some() =>
+                {
+                    let _ = self.endpoint.handle_timeout(self.origin.elapsed());
+                }
+                Err(_) => return,
+            }
+            let _ = self.endpoint.handle_timeout(self.origin.elapsed());
+        }
+    }
+
+    fn shut(&mut self, how: net::Shutdown) {
+        if let Some(socket) = self.socket {
+            // The transport may be gone already, which is what was wanted.
+            let _ = (socket.shutdown)(&mut self.stream, how);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What an application decides about a request, owned: for callbacks that put it together.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::answer::{Answer, Rejection};
+
+/// An [`Answer`] that owns its text, put together step by step.
+///
+/// ```
+/// use fullduplex::handshake::OwnedAnswer;
+///
+/// let answer = OwnedAnswer::new().subprotocol("chat").header("Server", "example");
+/// assert_eq!(answer.as_answer().subprotocol, Some("chat"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnedAnswer {
+    subprotocol: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+impl OwnedAnswer {
+    /// An answer with nothing but the mandatory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { subprotocol: None, headers: Vec::new() }
+    }
+
+    /// Sets the subprotocol in use, one of those that the client offered.
+    #[must_use]
+    pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
+        self.subprotocol = Some(subprotocol.into());
+        self
+    }
+
+    /// Adds one more header behind those before it.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The view. It is checked when it is written, see [`Request::accept`](super::Request::accept).
+    #[must_use]
+    pub fn as_answer(&self) -> Answer<'_, String> {
+        Answer { subprotocol: self.subprotocol.as_deref(), headers: &self.headers }
+    }
+}
+
+/// A [`Rejection`] that owns its text, put together step by step.
+///
+/// ```
+/// use fullduplex::handshake::OwnedRejection;
+///
+/// let rejection = OwnedRejection::new(401).header("WWW-Authenticate", "Bearer").body("Who are you?\n");
+/// assert_eq!(rejection.as_rejection().status, 401);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedRejection {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Cow<'static, [u8]>,
+}
+
+impl OwnedRejection {
+    /// A rejection with a status code from 300 to 599 and no body.
+    #[must_use]
+    pub const fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Cow::Borrowed(&[]) }
+    }
+
+    /// Adds one more header behind those before it.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Cow::Owned(body.into());
+        self
+    }
+
+    /// The status code.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The view. It is checked when it is written, see [`Rejection::encode`].
+    #[must_use]
+    pub fn as_rejection(&self) -> Rejection<'_, String> {
+        Rejection { status: self.status, headers: &self.headers, body: &self.body }
+    }
+}

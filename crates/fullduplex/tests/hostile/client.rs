@@ -1,0 +1,87 @@
+//! Rows of kind `client`: whether a client takes a response for the opening of a WebSocket.
+
+use fullduplex::Uri;
+use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome, ResponseError};
+
+use crate::{Row, cuts, rows};
+
+/// How many rows of this kind there are without deflate.
+pub(crate) const ROWS: usize = 13;
+
+/// The nonce behind the key of RFC 6455 §1.3.
+const NONCE: [u8; 16] = *b"the sample nonce";
+
+/// What a client makes of a response.
+#[derive(Debug, PartialEq, Eq)]
+enum Answered {
+    Open { head_len: usize },
+    Refused { status: u16, head_len: usize, versions: Vec<String> },
+    Failed(ResponseError),
+}
+
+/// Offers the first `reads[0]` bytes, then the first `reads[1]`, and so on.
+fn answer(bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Answered {
+    let uri = Uri::parse("ws://server.example.com/chat").expect("a URI");
+    let request = ClientRequest::new(uri);
+    let mut handshake = ClientHandshake::with_fixed_key_for_tests(NONCE);
+    let mut verdict = Ok(None);
+    for read in reads {
+        verdict = handshake.poll(&bytes[..read], &request);
+        if !matches!(verdict, Ok(None)) {
+            break;
+        }
+    }
+    match verdict {
+        Ok(None) => Answered::Failed(handshake.handle_eof()),
+        Ok(Some(Outcome::Open { response, .. })) => {
+            Answered::Open { head_len: response.head_len() }
+        }
+        Ok(Some(Outcome::Refused(response))) => Answered::Refused {
+            status: response.status(),
+            head_len: response.head_len(),
+            versions: response
+                .headers()
+                .list("sec-websocket-version")
+                .map(|version| String::from_utf8_lossy(version).into_owned())
+                .collect(),
+        },
+        Err(error) => {
+            assert_eq!(handshake.poll(bytes, &request), Err(error), "the error stays");
+            Answered::Failed(error)
+        }
+    }
+}
+
+fn judge(row: &Row, answered: &Answered) {
+    let verdict = if matches!(answered, Answered::Open { .. }) { "open" } else { "fail" };
+    // The first is the preferred one, and always ours.
+    assert_eq!(row.oracle("allow")[0], verdict, "{}: {answered:?}", row.id());
+}
+
+#[test]
+fn every_response_has_its_verdict_however_it_is_split() {
+    let rows = rows("client");
+    for row in &rows {
+        let bytes = row.bytes("").expect("a response");
+        let whole = answer(&bytes, [bytes.len()]);
+        judge(row, &whole);
+        assert_eq!(answer(&bytes, 1..=bytes.len()), whole, "{} byte by byte", row.id());
+        for cut in cuts(bytes.len()) {
+            assert_eq!(answer(&bytes, [cut, bytes.len()]), whole, "{} cut at {cut}", row.id());
+        }
+    }
+    assert_eq!(rows.len(), ROWS);
+}
+
+#[test]
+fn a_refusal_shows_the_versions_that_the_server_speaks() {
+    let rows = rows("client");
+    let row = rows.iter().find(|row| row.id() == "HR-38").expect("the row");
+    let bytes = row.bytes("").expect("a response");
+    match answer(&bytes, [bytes.len()]) {
+        Answered::Refused { status, versions, .. } => {
+            assert_eq!((status, versions), (426, vec!["13".to_owned(), "8".to_owned()]));
+        }
+        other => panic!("{other:?}"),
+    }
+}
