@@ -347,6 +347,9 @@ impl<E: Entropy> Endpoint<E> {
     /// [`Error`] when the connection fails, once; what is to be sent then is in the output.
     #[inline]
     pub fn poll(&mut self, now: Duration) -> Result<Option<MessageRef<'_>>, Error> {
+        // Each answer leaves before what the application makes of the next message; one that cannot be
+        // masked stays queued, and `output` tells.
+        let _ = self.queue_answers();
         match &mut self.phase {
             Phase::Open(conn) => self.reader.poll(conn, now),
             _ => Ok(None),
@@ -359,6 +362,9 @@ impl<E: Entropy> Endpoint<E> {
     /// As [`poll`](Self::poll).
     #[inline]
     pub fn poll_owned(&mut self, now: Duration) -> Result<Option<Message>, Error> {
+        // Each answer leaves before what the application makes of the next message; one that cannot be
+        // masked stays queued, and `output` tells.
+        let _ = self.queue_answers();
         match &mut self.phase {
             Phase::Open(conn) => self.reader.poll_owned(conn, now),
             _ => Ok(None),
@@ -559,14 +565,23 @@ impl<E: Entropy> Endpoint<E> {
     /// [`SendError::Entropy`] when an answer of the connection's own cannot be masked; it stays queued.
     #[inline]
     pub fn output(&mut self) -> Result<&[u8], SendError> {
-        if let Phase::Open(conn) = &mut self.phase
-            && conn.has_transmit()
-            // A peer that does not read gets no second answer: the latest Pong waits in its place.
-            && self.output.len() - self.taken <= self.config.max_write_buffer
-        {
-            conn.append_transmit(&mut self.output, &mut self.entropy)?;
-        }
+        self.queue_answers()?;
         Ok(self.output.get(self.taken..).unwrap_or_default())
+    }
+
+    /// Moves the connection's own answers to the output, unless the peer does not read: it gets no second
+    /// answer then, the latest Pong waits in place of the others.
+    #[inline]
+    fn queue_answers(&mut self) -> Result<(), SendError> {
+        match &mut self.phase {
+            Phase::Open(conn)
+                if conn.has_transmit()
+                    && self.output.len() - self.taken <= self.config.max_write_buffer =>
+            {
+                conn.append_transmit(&mut self.output, &mut self.entropy)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The transport has taken `len` bytes of the [`output`](Self::output). A `len` beyond it is cut.

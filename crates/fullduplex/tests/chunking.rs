@@ -15,7 +15,7 @@ use std::time::Duration;
 const CUT_EVERYWHERE: usize = 300;
 
 fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases: cases * 40, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// A connection to be made anew for each split.
@@ -69,7 +69,7 @@ fn limits() -> impl Strategy<Value = Limits> {
             1 => select(vec![0, 1, 5, 8, 124, 125, 126, 127, 300, 65_535, 65_536]),
         ]
     };
-    let fragments = prop_oneof![4 => Just(1000_u32), 1 => 1..4_u32];
+    let fragments = prop_oneof![4 => Just(1000_u32), 1 => 0..4_u32];
     (size(), size(), fragments).prop_map(|(frame, message, fragments)| {
         let mut limits = Limits::new();
         limits.max_frame_size = frame;
@@ -241,8 +241,6 @@ proptest! {
     ) {
         let masked = if setup.role == Role::Server { frame.masked() } else { frame };
         let bytes = masked.encode_as(form);
-        // Long ones are the same as a few of them.
-        prop_assume!(bytes.len() < 1000);
         setup.is_the_same_for_every_split(&bytes, seed)?;
     }
 
