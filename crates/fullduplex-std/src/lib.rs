@@ -67,3 +67,8 @@ pub use handshake::{
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use websocket::WebSocket;
+
+/// The examples of the project's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

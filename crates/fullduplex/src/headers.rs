@@ -8,11 +8,13 @@ use core::fmt;
 mod extensions;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use extensions::{
     Extension, ExtensionList, ExtensionParam, ExtensionParams, MalformedExtension, ParamValue,
     extensions,
 };
+pub(crate) use token::is_token_byte;
 
 /// One header line: a name and a value with the white space around it removed (RFC 9110 §5).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -189,24 +191,6 @@ pub const fn is_token(text: &[u8]) -> bool {
         rest = tail;
     }
     !text.is_empty()
-}
-
-/// Whether `byte` may stand in a token.
-#[inline]
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    const TOKEN: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 128_u8 {
-            table[byte as usize] = byte.is_ascii_alphanumeric()
-                || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+')
-                || matches!(byte, b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~');
-            byte += 1;
-        }
-        table
-    };
-    // A byte is always within a table of 256.
-    TOKEN[byte as usize]
 }
 
 /// Whether `value` may be sent as a header value: no control character but tabs (RFC 9110 §5.5),

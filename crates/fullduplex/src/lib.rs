@@ -1,4 +1,112 @@
-//! (being written)
+//! WebSocket (RFC 6455) as a state machine that does no I/O: bytes, time and entropy go in; bytes, events and
+//! deadlines come out. `no_std`, no unsafe code, no runtime, and no allocation unless asked for.
+//!
+//! ```text
+//!                handshake::{ServerHandshake, ClientHandshake}
+//!                              │ Negotiated
+//!                              ▼
+//!  received bytes ──Input──▶ Connection ──poll_event──▶ Event: chunks, Ping, Pong, Close
+//!  now ──handle_timeout───▶     │    ◀──send_*, close── application
+//!                               ▼
+//!            frames in the caller's buffer (send_*, poll_transmit)
+//! ```
+//!
+//! # Without a heap
+//!
+//! [`handshake`] checks and writes the opening handshake over the caller's buffers and ends in
+//! [`Negotiated`]; [`Connection`] is everything after it. Events borrow the caller's buffer: a message that lies
+//! in it as one frame is handed out where it lies, unmasked and checked, without a copy. A larger one comes in
+//! chunks, as it arrives. This is an echo server over any transport, complete:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::time::Instant;
+//!
+//! use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
+//! use fullduplex::{Config, Connection, Event, Input, MessageKind, NoEntropy, Role};
+//!
+//! fn echo(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
+//!     let (mut buf, mut out, mut len) = ([0; 4096], [0; 8192], 0);
+//!     let started = Instant::now();
+//!
+//!     // The opening handshake: read until the request is whole, then answer it.
+//!     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+//!     let request = loop {
+//!         match wire.read(&mut buf[len..])? {
+//!             0 => return Err(handshake.handle_eof().into()),
+//!             more => len += more,
+//!         }
+//!         if let Some(request) = handshake.poll(&buf[..len])? {
+//!             break request;
+//!         }
+//!     };
+//!     let (answer_len, negotiated) = request.accept(&Answer::new(), &mut out)?;
+//!     wire.write_all(&out[..answer_len])?;
+//!
+//!     // What followed the request in the same read is frames already.
+//!     let mut start = request.head_len();
+//!     let mut conn = Connection::new(Role::Server, negotiated, Config::new());
+//!     loop {
+//!         let mut input = Input::new(&mut buf[start..len]);
+//!         loop {
+//!             let event = conn.poll_event(&mut input, started.elapsed());
+//!             // Pongs and Closes are queued by themselves; write them before anything else.
+//!             while let Some(bytes) = conn.poll_transmit(&mut out, NoEntropy)? {
+//!                 wire.write_all(bytes)?;
+//!             }
+//!             let (kind, chunk, part) = match event? {
+//!                 Some(Event::Text(chunk, part)) => (MessageKind::Text, chunk, part),
+//!                 Some(Event::Binary(chunk, part)) => (MessageKind::Binary, chunk, part),
+//!                 Some(Event::Ping | Event::Pong | Event::Close) => continue,
+//!                 None => break, // all input is consumed
+//!             };
+//!             // The chunk lies in `buf`, unmasked and checked; it goes back as a fragment.
+//!             let frame = conn.send_fragment(kind, chunk, part.is_last(), &mut out, NoEntropy)?;
+//!             wire.write_all(&out[..frame])?;
+//!         }
+//!         if conn.is_closed() {
+//!             return Ok(());
+//!         }
+//!         (start, len) = (0, wire.read(&mut buf)?);
+//!         if len == 0 {
+//!             return Ok(conn.handle_end(false)?);
+//!         }
+//!     }
+//! }
+//! # // A client's request, "Hello" in a masked frame and a Close, all in one read.
+//! # struct Wire(std::io::Cursor<Vec<u8>>, Vec<u8>);
+//! # impl Read for Wire {
+//! #     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> { self.0.read(buf) }
+//! # }
+//! # impl Write for Wire {
+//! #     fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> { self.1.write(buf) }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//! # let mut bytes = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//! #     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".to_vec();
+//! # bytes.extend([0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+//! # bytes.extend([0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]);
+//! # let mut wire = Wire(std::io::Cursor::new(bytes), Vec::new());
+//! # echo(&mut wire).unwrap();
+//! # assert!(wire.1.ends_with(b"\r\n\r\n\x81\x05Hello\x88\x02\x03\xe8"));
+//! ```
+//!
+//! # With `alloc`
+//!
+//! [`Reader`] owns a receive buffer and makes whole messages of chunks, lent ([`MessageRef`]) or owned
+//! ([`Message`]). [`Endpoint`] is the whole thing for an adapter: handshake, connection, receive and send buffers
+//! behind one loop. `fullduplex-std` is that loop over `std::io`.
+//!
+//! # What it takes care of
+//!
+//! Frames in any split, masking, fragments, UTF-8 that fails at the first bad byte, limits on everything the peer
+//! controls ([`Limits`]), Pongs, the closing handshake, deadlines ([`Timeouts`]), and the one right Close for every
+//! failure ([`Error::close_code`]).
+//!
+//! # Features
+//!
+//! * `std` (default): implies `alloc`; UTF-8 validation that picks the CPU's best instructions when it runs.
+//! * `alloc`: whole messages, owned types, [`Endpoint`]. Needs a heap, no operating system.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -414,3 +414,22 @@ proptest! {
         }
     }
 }
+
+/// The smallest case of a limit that a whole message of one frame meets as well.
+#[test]
+fn a_limit_of_no_fragments_refuses_every_message_however_small() {
+    for role in [Role::Server, Role::Client] {
+        let mut limits = Limits::new();
+        limits.max_fragments = 0;
+        let setup = Setup { role, limits, closes_first: false };
+        for payload in [&b""[..], b"a"] {
+            let pair = [Frame::binary(payload), Frame::binary("b")];
+            let encode = |frame: Frame| {
+                if role == Role::Server { frame.masked().encode() } else { frame.encode() }
+            };
+            let bytes = pair.map(encode).concat();
+            setup.is_the_same_for_every_split(&bytes, 1).unwrap();
+            assert_eq!(setup.run(&bytes, Split::Whole).0.seen, []);
+        }
+    }
+}

@@ -19,6 +19,7 @@ mod decision;
 mod error;
 #[cfg(feature = "alloc")]
 mod owned;
+mod reply;
 mod request;
 #[cfg(test)]
 mod tests;

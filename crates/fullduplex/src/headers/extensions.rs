@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::is_token_byte;
+use super::token::is_token_byte;
 
 /// One element of a `Sec-WebSocket-Extensions` list (RFC 6455 §9.1): a name and its parameters.
 #[derive(Clone, Copy, PartialEq, Eq)]

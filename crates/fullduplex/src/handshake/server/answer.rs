@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use super::reply::{put_content_length, put_status_line};
 use super::request::Request;
 use crate::handshake::negotiate::{check_headers, is_reserved, put_header, put_headers};
 use crate::headers::InvalidHeader;
+use crate::negotiated::Negotiated;
 use crate::output::{BufferTooSmall, Cursor};
 
 /// What the answer that opens a WebSocket says beyond the mandatory (RFC 6455 §4.2.2).
@@ -33,6 +35,24 @@ impl<'a> Answer<'a> {
     }
 }
 
+impl Request<'_> {
+    /// Writes the answer that opens the WebSocket, status 101, into `out` (RFC 6455 §4.2.2).
+    /// Returns its length in bytes and what [`Connection::new`](crate::Connection::new) needs. Two
+    /// hundred bytes are enough for an answer without extra headers.
+    ///
+    /// # Errors
+    /// [`AcceptError`] when the subprotocol was not offered, an extra header must not be sent, or
+    /// `out` is too small. What `out` then holds must not be sent.
+    pub fn accept<S: AsRef<str>>(
+        &self,
+        answer: &Answer<'_, S>,
+        out: &mut [u8],
+    ) -> Result<(usize, Negotiated), AcceptError> {
+        let length = answer.encode(self, out)?;
+        Ok((length, Negotiated::without_extensions()))
+    }
+}
+
 impl Default for Answer<'_> {
     fn default() -> Self {
         Self::new()
@@ -54,11 +74,7 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
     }
 
     /// Writes the answer to `request`.
-    pub(super) fn encode(
-        &self,
-        request: &Request<'_>,
-        out: &mut [u8],
-    ) -> Result<usize, AcceptError> {
+    fn encode(&self, request: &Request<'_>, out: &mut [u8]) -> Result<usize, AcceptError> {
         // "The value chosen MUST be derived from the client's handshake, specifically by selecting
         // one of the values from the |Sec-WebSocket-Protocol| field." Those were found to be
         // tokens.
@@ -201,62 +217,3 @@ impl fmt::Display for RejectError {
 }
 
 impl core::error::Error for RejectError {}
-
-/// Writes "HTTP/1.1 SP status-code SP [ reason-phrase ] CRLF".
-pub(super) fn put_status_line(out: &mut Cursor<'_>, status: u16) {
-    // Writing to a cursor cannot fail: it counts on past its end.
-    let _ = fmt::Write::write_fmt(out, format_args!("HTTP/1.1 {status} {}\r\n", reason(status)));
-}
-
-/// Writes the length of `body`, the empty line and `body`.
-pub(super) fn put_final_lines(out: &mut Cursor<'_>, body: fmt::Arguments<'_>) {
-    let mut counter = Cursor::new(&mut []);
-    let _ = fmt::Write::write_fmt(&mut counter, body);
-    let length = counter.finish().unwrap_or_else(|short| short.needed);
-    put_content_length(out, length);
-    let _ = fmt::Write::write_fmt(out, body);
-}
-
-/// Writes the last header and the empty line.
-fn put_content_length(out: &mut Cursor<'_>, length: usize) {
-    let _ = fmt::Write::write_fmt(out, format_args!("Content-Length: {length}\r\n\r\n"));
-}
-
-/// The reason phrase that RFC 9110 §15 and RFC 6585 give a status code; others have none, as they
-/// may.
-const fn reason(status: u16) -> &'static str {
-    match status {
-        300 => "Multiple Choices",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
-        304 => "Not Modified",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        402 => "Payment Required",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        410 => "Gone",
-        414 => "URI Too Long",
-        421 => "Misdirected Request",
-        422 => "Unprocessable Content",
-        426 => "Upgrade Required",
-        428 => "Precondition Required",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        511 => "Network Authentication Required",
-        _ => "",
-    }
-}

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::answer::{put_final_lines, put_status_line};
+use super::reply::{put_final_lines, put_status_line};
 use crate::handshake::head::HeadError;
 use crate::output::{BufferTooSmall, Cursor};
 

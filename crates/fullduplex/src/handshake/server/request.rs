@@ -2,13 +2,11 @@
 
 use core::fmt;
 
-use super::answer::{AcceptError, Answer};
 use super::error::RequestError;
 use crate::handshake::head::RequestHead;
 use crate::handshake::key::Key;
 use crate::handshake::negotiate::{UpgradeTokens, choose_subprotocol};
 use crate::headers::{Extension, Headers, extensions, is_token, list_elements};
-use crate::negotiated::Negotiated;
 use crate::uri::{Origin, is_host, split_absolute_target};
 
 /// A checked request for a WebSocket (RFC 6455 §4.2.1): what to decide on, and how to say yes.
@@ -135,22 +133,6 @@ impl<'b> Request<'b> {
     #[must_use]
     pub const fn key(&self) -> Key {
         self.key
-    }
-
-    /// Writes the answer that opens the WebSocket, status 101, into `out` (RFC 6455 §4.2.2).
-    /// Returns its length in bytes and what [`Connection::new`](crate::Connection::new) needs. Two
-    /// hundred bytes are enough for an answer without extra headers.
-    ///
-    /// # Errors
-    /// [`AcceptError`] when the subprotocol was not offered, an extra header must not be sent, or
-    /// `out` is too small. What `out` then holds must not be sent.
-    pub fn accept<S: AsRef<str>>(
-        &self,
-        answer: &Answer<'_, S>,
-        out: &mut [u8],
-    ) -> Result<(usize, Negotiated), AcceptError> {
-        let length = answer.encode(self, out)?;
-        Ok((length, Negotiated::without_extensions()))
     }
 
     /// Runs `test` on the one `Origin`; without one the answer is yes, with two or with one that is
