@@ -1,1 +1,143 @@
-//! Benches of fullduplex; see `README.md` beside this file.
+//! What the bench and the instruction counter share: traffic to receive, reads that bring it, keys.
+
+use chacha20::ChaCha12Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+use fullduplex::{Entropy, EntropyError};
+use fullduplex_testkit::{Frame, Random};
+
+/// What one read brings at most: as much as a socket buffer usually holds.
+pub const READ_SIZE: usize = 64 << 10;
+
+/// What the payloads are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Random bytes, in binary messages.
+    Binary,
+    /// English, in text messages.
+    Ascii,
+    /// Text of one, two, three and four byte characters, in text messages.
+    Mixed,
+}
+
+impl Content {
+    /// The content's name in a bench's title.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::Ascii => "ascii",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    /// A payload of exactly `len` bytes.
+    #[must_use]
+    pub fn payload(self, len: usize) -> Vec<u8> {
+        let pattern = match self {
+            Self::Binary => {
+                let mut random = Random::new(7);
+                return (0..len).map(|_| random.next_u64() as u8).collect();
+            }
+            Self::Ascii => "The quick brown fox jumps over the lazy dog, and then once more. ",
+            Self::Mixed => {
+                "Schöne Grüße, Καλημέρα κόσμε, привет мир, 世界こんにちは, \u{1f600} ok. "
+            }
+        };
+        let mut text = String::with_capacity(len);
+        for character in pattern.chars().cycle() {
+            if text.len() + character.len_utf8() > len {
+                break;
+            }
+            text.push(character);
+        }
+        text.extend(std::iter::repeat_n('.', len - text.len()));
+        text.into_bytes()
+    }
+
+    fn frame(self, len: usize) -> Frame {
+        match self {
+            Self::Binary => Frame::binary(self.payload(len)),
+            Self::Ascii | Self::Mixed => Frame::text(self.payload(len)),
+        }
+    }
+}
+
+/// Messages of one frame each on the wire, again and again, and the reads that bring them.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    wire: Vec<u8>,
+    position: usize,
+    /// How many messages there are from the beginning of the wire to its end.
+    pub messages: usize,
+}
+
+impl Traffic {
+    /// Messages of `len` bytes each: as many as fill one read, at least sixteen.
+    #[must_use]
+    pub fn new(content: Content, len: usize, masked: bool) -> Self {
+        let frame = content.frame(len);
+        let frame = if masked { frame.masked() } else { frame };
+        let frame = frame.encode();
+        let messages = (READ_SIZE / frame.len()).max(16);
+        Self { wire: frame.repeat(messages), position: 0, messages }
+    }
+
+    /// The next read: copies what is next on the wire to `buffer`, up to the wire's end, and returns how
+    /// much that was. After the end it begins anew.
+    #[inline]
+    pub fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let rest = self.wire.get(self.position..).unwrap_or_default();
+        let len = rest.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&rest[..len]);
+        self.position = if len == rest.len() { 0 } else { self.position + len };
+        len
+    }
+
+    /// All of it, once.
+    #[must_use]
+    pub fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+}
+
+/// Masking keys from ChaCha12, as the adapters draw them, but with a seed that is always the same.
+#[derive(Debug)]
+pub struct ChaChaEntropy(ChaCha12Rng);
+
+impl ChaChaEntropy {
+    /// A generator at its beginning.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(ChaCha12Rng::from_seed([7; 32]))
+    }
+}
+
+impl Default for ChaChaEntropy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entropy for ChaChaEntropy {
+    #[inline]
+    fn next_u32(&mut self) -> Result<u32, EntropyError> {
+        Ok(self.0.next_u32())
+    }
+}
+
+/// The request that Chromium sends from a page on the same machine.
+pub const CHROMIUM_REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
+    Host: localhost:9001\r\n\
+    Connection: Upgrade\r\n\
+    Pragma: no-cache\r\n\
+    Cache-Control: no-cache\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+    Chrome/140.0.0.0 Safari/537.36\r\n\
+    Upgrade: websocket\r\n\
+    Origin: http://localhost:9001\r\n\
+    Sec-WebSocket-Version: 13\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+    Accept-Language: en-US,en;q=0.9\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
+    \r\n";

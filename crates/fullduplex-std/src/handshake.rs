@@ -62,7 +62,7 @@ pub type Decision = Result<OwnedAnswer, OwnedRejection>;
 /// A server's handshake under way on a non-blocking stream.
 #[derive(Debug)]
 pub struct MidAccept<S, C> {
-    socket: WebSocket<S>,
+    socket: Box<WebSocket<S>>,
     decide: Option<C>,
 }
 
@@ -77,7 +77,7 @@ where
     /// As [`accept_with`].
     pub fn handshake(mut self) -> Result<WebSocket<S>, HandshakeError<Self>> {
         match self.drive() {
-            Ok(()) => Ok(self.socket),
+            Ok(()) => Ok(*self.socket),
             Err(error) if error.would_block() => Err(HandshakeError::Interrupted(self)),
             Err(error) => Err(HandshakeError::Failure(error)),
         }
@@ -118,7 +118,7 @@ where
 /// A client's handshake under way on a non-blocking stream.
 #[derive(Debug)]
 pub struct MidConnect<S> {
-    socket: WebSocket<S>,
+    socket: Box<WebSocket<S>>,
 }
 
 impl<S: Read + Write + 'static> MidConnect<S> {
@@ -129,7 +129,7 @@ impl<S: Read + Write + 'static> MidConnect<S> {
     pub fn handshake(mut self) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<Self>> {
         loop {
             match step(&mut self.socket) {
-                Ok(Some(HandshakeEvent::Open(response))) => return Ok((self.socket, response)),
+                Ok(Some(HandshakeEvent::Open(response))) => return Ok((*self.socket, response)),
                 Ok(Some(HandshakeEvent::Refused(response, body))) => {
                     return Err(Error::Http(Box::new(Refused { response, body })).into());
                 }
@@ -186,7 +186,7 @@ where
     C: FnOnce(&Request<'_>) -> Decision,
 {
     let socket = WebSocket::new(stream, |now| Ok(Endpoint::server(config, OsEntropy, now)))?;
-    MidAccept { socket, decide: Some(decide) }.handshake()
+    MidAccept { socket: Box::new(socket), decide: Some(decide) }.handshake()
 }
 
 /// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default
@@ -216,7 +216,7 @@ pub fn client_with<S: Read + Write + 'static>(
     let request = request.into_request().map_err(Error::Url)?;
     let socket =
         WebSocket::new(stream, |now| Ok(Endpoint::client(request, config, OsEntropy, now)?))?;
-    MidConnect { socket }.handshake()
+    MidConnect { socket: Box::new(socket) }.handshake()
 }
 
 /// What a client can be opened with: a URL, or a request that was put together.

@@ -13,22 +13,19 @@
 //!    [`room`](Endpoint::room), then [`advance`](Endpoint::advance), or
 //!    [`handle_end`](Endpoint::handle_end), or [`handle_timeout`](Endpoint::handle_timeout).
 
+mod handshake;
+mod sending;
+
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::close_code::CloseCode;
-use crate::closing::CloseReason;
+use crate::closing::Ended;
 use crate::connection::{Config, Connection};
 use crate::entropy::Entropy;
-use crate::error::{Error, HandshakeError};
-use crate::event::MessageKind;
-use crate::frame::header::OpCode;
+use crate::error::Error;
 use crate::handshake::{
-    AcceptError, Answer, ClientHandshake, EncodeRequestError, HeadLimits, Outcome,
-    OwnedClientRequest, OwnedRequest, OwnedResponse, RejectError, Rejection, Request,
-    ServerHandshake,
+    ClientHandshake, HeadLimits, OwnedClientRequest, OwnedRequest, OwnedResponse, ServerHandshake,
 };
 use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Timeout};
 use crate::message::outbound::SendError;
@@ -40,9 +37,6 @@ use crate::role::Role;
 /// How much may wait to be written by default: 1 MiB. A single message may be larger when nothing else
 /// waits.
 pub const DEFAULT_MAX_WRITE_BUFFER: usize = 1 << 20;
-
-/// An output buffer that has grown beyond this is given back when it has been written.
-const KEEP_OUTPUT: usize = 64 << 10;
 
 /// How an endpoint behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +99,8 @@ pub enum Shutdown {
 }
 
 #[derive(Debug)]
+// A connection stays in place: it is used for every message, and the handshakes are short.
+#[expect(clippy::large_enum_variant)]
 enum Phase {
     ServerHandshake(Box<ServerHandshake>),
     /// A request waits for the application's decision.
@@ -148,34 +144,6 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
-    /// A server that waits for a request (RFC 6455 §4.2).
-    #[must_use]
-    pub fn server(config: EndpointConfig, entropy: E, now: Duration) -> Self {
-        let handshake = ServerHandshake::new(config.head_limits);
-        let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
-        Self::new(Phase::ServerHandshake(Box::new(handshake)), config, entropy, deadline)
-    }
-
-    /// A client whose request is ready to be written (RFC 6455 §4.1).
-    ///
-    /// # Errors
-    /// [`HandshakeError::Encode`] when the request must not be sent, [`HandshakeError::Entropy`].
-    pub fn client(
-        request: OwnedClientRequest,
-        config: EndpointConfig,
-        mut entropy: E,
-        now: Duration,
-    ) -> Result<Self, HandshakeError> {
-        let handshake = ClientHandshake::new(&mut entropy)?.with_limits(config.head_limits);
-        let output = encode(|out| match handshake.encode_request(&request.as_request(), out) {
-            Err(EncodeRequestError::BufferTooSmall(error)) => Err(Ok(error.needed)),
-            other => other.map_err(Err),
-        })?;
-        let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
-        let phase = Phase::ClientHandshake(Box::new((handshake, request)));
-        Ok(Self { output, ..Self::new(phase, config, entropy, deadline) })
-    }
-
     /// A connection whose handshake something else has done; `unread` is what has been read of its
     /// frames already.
     #[must_use]
@@ -205,136 +173,6 @@ impl<E: Entropy> Endpoint<E> {
             Phase::Open(conn) => Some(conn),
             _ => None,
         }
-    }
-}
-
-/// The opening handshake.
-impl<E: Entropy> Endpoint<E> {
-    /// What the handshake has come to; `None` while more input is needed, or once it is over.
-    ///
-    /// # Errors
-    /// [`HandshakeError::Request`] and [`HandshakeError::Response`] when the peer's head is not what it
-    /// must be. A server's answer is in the [output](Self::output) then.
-    pub fn poll_handshake(
-        &mut self,
-        now: Duration,
-    ) -> Result<Option<HandshakeEvent>, HandshakeError> {
-        let received = self.reader.unread();
-        match &mut self.phase {
-            Phase::ServerHandshake(handshake) => match handshake.poll(received) {
-                Ok(None) => Ok(None),
-                Ok(Some(request)) => {
-                    let request = Box::new(request.into_owned());
-                    self.reader.consume(request.as_request().head_len());
-                    self.phase = Phase::Deciding(request);
-                    Ok(Some(HandshakeEvent::Request))
-                }
-                Err(error) => {
-                    self.refuse(now);
-                    self.output = encode::<core::convert::Infallible>(|out| {
-                        error.encode_response(out).map_err(|error| Ok(error.needed))
-                    })
-                    .unwrap_or_default();
-                    Err(error.into())
-                }
-            },
-            Phase::ClientHandshake(state) => {
-                let (handshake, request) = &mut **state;
-                match handshake.poll(received, &request.as_request()) {
-                    Ok(None) => Ok(None),
-                    Ok(Some(Outcome::Open { response, negotiated })) => {
-                        let response = response.into_owned();
-                        self.reader.consume(response.as_response().head_len());
-                        self.opened(Role::Client, negotiated);
-                        Ok(Some(HandshakeEvent::Open(response)))
-                    }
-                    Ok(Some(Outcome::Refused(response))) => {
-                        let body = received.get(response.head_len()..).unwrap_or_default().to_vec();
-                        let response = response.into_owned();
-                        self.refuse(now);
-                        Ok(Some(HandshakeEvent::Refused(response, body)))
-                    }
-                    Err(error) => {
-                        self.refuse(now);
-                        Err(error.into())
-                    }
-                }
-            }
-            Phase::Deciding(_) => Ok(Some(HandshakeEvent::Request)),
-            Phase::Open(_) | Phase::Refused => Ok(None),
-        }
-    }
-
-    /// Whether the handshake is over: the connection is open, or was refused.
-    #[must_use]
-    pub fn is_handshake_over(&self) -> bool {
-        matches!(self.phase, Phase::Open(_) | Phase::Refused)
-    }
-
-    /// The request that waits for a decision.
-    #[must_use]
-    pub fn request(&self) -> Option<Request<'_>> {
-        match &self.phase {
-            Phase::Deciding(request) => Some(request.as_request()),
-            _ => None,
-        }
-    }
-
-    /// Accepts the [request](Self::request): the answer goes to the output, the connection is open.
-    /// Returns the request, or `None` when none was waiting.
-    ///
-    /// # Errors
-    /// [`AcceptError`] when the answer must not be sent; the request goes on waiting.
-    pub fn accept<S: AsRef<str>>(
-        &mut self,
-        answer: &Answer<'_, S>,
-    ) -> Result<Option<OwnedRequest>, AcceptError> {
-        let Phase::Deciding(request) = &self.phase else { return Ok(None) };
-        let mut negotiated = Negotiated::without_extensions();
-        self.output = encode(|out| match request.as_request().accept(answer, out) {
-            Ok((len, settled)) => {
-                negotiated = settled;
-                Ok(len)
-            }
-            Err(AcceptError::BufferTooSmall(error)) => Err(Ok(error.needed)),
-            Err(error) => Err(Err(error)),
-        })?;
-        Ok(match self.opened(Role::Server, negotiated) {
-            Phase::Deciding(request) => Some(*request),
-            _ => None,
-        })
-    }
-
-    /// Rejects the [request](Self::request): the answer goes to the output, then the transport is to
-    /// be ended. Does nothing when no request waits.
-    ///
-    /// # Errors
-    /// [`RejectError`] when the answer must not be sent; the request goes on waiting.
-    pub fn reject<S: AsRef<str>>(
-        &mut self,
-        rejection: &Rejection<'_, S>,
-        now: Duration,
-    ) -> Result<(), RejectError> {
-        if let Phase::Deciding(_) = &self.phase {
-            self.output = encode(|out| match rejection.encode(out) {
-                Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
-                other => other.map_err(Err),
-            })?;
-            self.refuse(now);
-        }
-        Ok(())
-    }
-
-    fn opened(&mut self, role: Role, negotiated: Negotiated) -> Phase {
-        self.deadline = None;
-        let conn = Connection::new(role, negotiated, self.config.connection);
-        core::mem::replace(&mut self.phase, Phase::Open(conn))
-    }
-
-    fn refuse(&mut self, now: Duration) {
-        self.phase = Phase::Refused;
-        let wait = self.config.connection.timeouts.close_timeout;
-        self.deadline = Some(now.saturating_add(wait));
     }
 }
 
@@ -371,6 +209,21 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
+    /// Moves the connection's own answers to the output, unless the peer does not read: it gets no second
+    /// answer then, the latest Pong waits in place of the others.
+    #[inline]
+    fn queue_answers(&mut self) -> Result<(), SendError> {
+        match &mut self.phase {
+            Phase::Open(conn)
+                if conn.has_transmit()
+                    && self.output.len() - self.taken <= self.config.max_write_buffer =>
+            {
+                conn.append_transmit(&mut self.output, &mut self.entropy)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
     pub fn room(&mut self) -> &mut [u8] {
         match &self.phase {
@@ -402,8 +255,8 @@ impl<E: Entropy> Endpoint<E> {
             Phase::ServerHandshake(_) | Phase::Deciding(_) | Phase::ClientHandshake(_) => {
                 self.phase = Phase::Refused;
                 Err(Error::Ended(match reset {
-                    true => crate::closing::Ended::Reset,
-                    false => crate::closing::Ended::InsideHandshake,
+                    true => Ended::Reset,
+                    false => Ended::InsideHandshake,
                 }))
             }
         }
@@ -472,150 +325,6 @@ impl<E: Entropy> Endpoint<E> {
         if self.pending_output() == 0 {
             self.output = Vec::new();
             self.taken = 0;
-        }
-    }
-}
-
-/// Sending: each method appends to the output. Nothing leaves before the adapter writes it.
-impl<E: Entropy> Endpoint<E> {
-    /// Sends a message or control frame. A Close begins the closing handshake; one without a code
-    /// is sent as 1000.
-    ///
-    /// # Errors
-    /// [`SendError`]; nothing of it was sent then.
-    pub fn send(&mut self, message: MessageRef<'_>, now: Duration) -> Result<(), SendError> {
-        match message {
-            MessageRef::Text(text) => self.send_data(MessageKind::Text, text.as_bytes()),
-            MessageRef::Binary(data) => self.send_data(MessageKind::Binary, data),
-            MessageRef::Ping(data) => self.send_control(OpCode::Ping, data),
-            MessageRef::Pong(data) => self.send_control(OpCode::Pong, data),
-            MessageRef::Close(reason) => {
-                let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-                self.close(reason.unwrap_or(normal), now)
-            }
-        }
-    }
-
-    /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again.
-    ///
-    /// # Errors
-    /// [`SendError`]; nothing of it was sent then.
-    pub fn send_message(&mut self, message: &Message, now: Duration) -> Result<(), SendError> {
-        match message {
-            Message::Text(text) => self.send_data(MessageKind::Text, text.as_bytes()),
-            Message::Binary(data) => self.send_data(MessageKind::Binary, data),
-            Message::Ping(data) => self.send(MessageRef::Ping(data), now),
-            Message::Pong(data) => self.send(MessageRef::Pong(data), now),
-            Message::Close(frame) => {
-                self.send(MessageRef::Close(frame.as_ref().map(|frame| frame.as_reason())), now)
-            }
-        }
-    }
-
-    /// Sends the next fragment of a message (RFC 6455 §5.4): the first call begins it, `last` ends it.
-    ///
-    /// # Errors
-    /// As [`Connection::send_fragment`], and [`SendError::WriteBufferFull`].
-    pub fn send_fragment(
-        &mut self,
-        kind: MessageKind,
-        payload: &[u8],
-        last: bool,
-    ) -> Result<(), SendError> {
-        self.check_room(payload.len())?;
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_fragment(kind, payload, last, &mut self.output, &mut self.entropy)
-    }
-
-    /// Begins the closing handshake (RFC 6455 §7.1.2). Messages that the peer had under way are still
-    /// delivered.
-    ///
-    /// # Errors
-    /// As [`Connection::close`].
-    pub fn close(&mut self, reason: CloseReason<'_>, now: Duration) -> Result<(), SendError> {
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        let CloseReason { code, reason } = reason;
-        conn.append_close(code, reason, now, &mut self.output, &mut self.entropy)
-    }
-
-    fn send_data(&mut self, kind: MessageKind, payload: &[u8]) -> Result<(), SendError> {
-        self.check_room(payload.len())?;
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_message(kind, payload, &mut self.output, &mut self.entropy)
-    }
-
-    fn send_control(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), SendError> {
-        self.check_room(payload.len())?;
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_control(opcode, payload, &mut self.output, &mut self.entropy)
-    }
-
-    fn check_room(&self, len: usize) -> Result<(), SendError> {
-        let pending = self.pending_output();
-        if pending > 0 && pending.saturating_add(len) > self.config.max_write_buffer {
-            return Err(SendError::WriteBufferFull);
-        }
-        Ok(())
-    }
-
-    /// The bytes to be written next, in order; empty when there are none. Follow with
-    /// [`advance_output`](Self::advance_output).
-    ///
-    /// # Errors
-    /// [`SendError::Entropy`] when an answer of the connection's own cannot be masked; it stays queued.
-    #[inline]
-    pub fn output(&mut self) -> Result<&[u8], SendError> {
-        self.queue_answers()?;
-        Ok(self.output.get(self.taken..).unwrap_or_default())
-    }
-
-    /// Moves the connection's own answers to the output, unless the peer does not read: it gets no second
-    /// answer then, the latest Pong waits in place of the others.
-    #[inline]
-    fn queue_answers(&mut self) -> Result<(), SendError> {
-        match &mut self.phase {
-            Phase::Open(conn)
-                if conn.has_transmit()
-                    && self.output.len() - self.taken <= self.config.max_write_buffer =>
-            {
-                conn.append_transmit(&mut self.output, &mut self.entropy)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The transport has taken `len` bytes of the [`output`](Self::output). A `len` beyond it is cut.
-    pub fn advance_output(&mut self, len: usize) {
-        self.taken = self.taken.saturating_add(len);
-        if self.taken >= self.output.len() {
-            self.taken = 0;
-            self.output.clear();
-            if self.output.capacity() > KEEP_OUTPUT {
-                self.output = Vec::new();
-            }
-        }
-    }
-
-    /// How many bytes wait to be written, answers of the connection's own apart.
-    #[must_use]
-    pub fn pending_output(&self) -> usize {
-        self.output.len() - self.taken
-    }
-}
-
-/// Runs `write` on a buffer that grows until it is large enough; `Err(Ok(needed))` asks for more.
-fn encode<T>(
-    mut write: impl FnMut(&mut [u8]) -> Result<usize, Result<usize, T>>,
-) -> Result<Vec<u8>, T> {
-    let mut out = vec![0; 512];
-    loop {
-        match write(&mut out) {
-            Ok(len) => {
-                out.truncate(len);
-                return Ok(out);
-            }
-            Err(Ok(needed)) => out.resize(needed.max(out.len() + 1), 0),
-            Err(Err(error)) => return Err(error),
         }
     }
 }

@@ -192,7 +192,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendError`]: closed already, a code that must not be sent, a reason over 123 bytes, no room
-    /// (twice [`MAX_CONTROL_FRAME_LEN`] is always enough), no entropy.
+    /// (twice [`MAX_CONTROL_FRAME_LEN`](crate::MAX_CONTROL_FRAME_LEN) is always enough), no entropy.
     pub fn close(
         &mut self,
         code: CloseCode,

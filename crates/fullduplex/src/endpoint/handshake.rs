@@ -1,0 +1,193 @@
+//! The opening handshake of an [`Endpoint`].
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::time::Duration;
+
+use crate::connection::Connection;
+use crate::endpoint::{Endpoint, EndpointConfig, HandshakeEvent, Phase};
+use crate::entropy::Entropy;
+use crate::error::HandshakeError;
+use crate::handshake::{
+    AcceptError, Answer, ClientHandshake, EncodeRequestError, Outcome, OwnedClientRequest,
+    OwnedRequest, RejectError, Rejection, Request, ServerHandshake,
+};
+use crate::negotiated::Negotiated;
+use crate::role::Role;
+
+/// The opening handshake.
+impl<E: Entropy> Endpoint<E> {
+    /// A server that waits for a request (RFC 6455 §4.2).
+    #[must_use]
+    pub fn server(config: EndpointConfig, entropy: E, now: Duration) -> Self {
+        let handshake = ServerHandshake::new(config.head_limits);
+        let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
+        Self::new(Phase::ServerHandshake(Box::new(handshake)), config, entropy, deadline)
+    }
+
+    /// A client whose request is ready to be written (RFC 6455 §4.1).
+    ///
+    /// # Errors
+    /// [`HandshakeError::Encode`] when the request must not be sent, [`HandshakeError::Entropy`].
+    pub fn client(
+        request: OwnedClientRequest,
+        config: EndpointConfig,
+        mut entropy: E,
+        now: Duration,
+    ) -> Result<Self, HandshakeError> {
+        let handshake = ClientHandshake::new(&mut entropy)?.with_limits(config.head_limits);
+        let output = encode(|out| match handshake.encode_request(&request.as_request(), out) {
+            Err(EncodeRequestError::BufferTooSmall(error)) => Err(Ok(error.needed)),
+            other => other.map_err(Err),
+        })?;
+        let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
+        let phase = Phase::ClientHandshake(Box::new((handshake, request)));
+        Ok(Self { output, ..Self::new(phase, config, entropy, deadline) })
+    }
+
+    /// What the handshake has come to; `None` while more input is needed, or once it is over.
+    ///
+    /// # Errors
+    /// [`HandshakeError::Request`] and [`HandshakeError::Response`] when the peer's head is not what it
+    /// must be. A server's answer is in the [output](Self::output) then.
+    pub fn poll_handshake(
+        &mut self,
+        now: Duration,
+    ) -> Result<Option<HandshakeEvent>, HandshakeError> {
+        let received = self.reader.unread();
+        match &mut self.phase {
+            Phase::ServerHandshake(handshake) => match handshake.poll(received) {
+                Ok(None) => Ok(None),
+                Ok(Some(request)) => {
+                    let request = Box::new(request.into_owned());
+                    self.reader.consume(request.as_request().head_len());
+                    self.phase = Phase::Deciding(request);
+                    Ok(Some(HandshakeEvent::Request))
+                }
+                Err(error) => {
+                    self.refuse(now);
+                    self.output = encode::<Infallible>(|out| {
+                        error.encode_response(out).map_err(|error| Ok(error.needed))
+                    })
+                    .unwrap_or_default();
+                    Err(error.into())
+                }
+            },
+            Phase::ClientHandshake(state) => {
+                let (handshake, request) = &mut **state;
+                match handshake.poll(received, &request.as_request()) {
+                    Ok(None) => Ok(None),
+                    Ok(Some(Outcome::Open { response, negotiated })) => {
+                        let response = response.into_owned();
+                        self.reader.consume(response.as_response().head_len());
+                        self.opened(Role::Client, negotiated);
+                        Ok(Some(HandshakeEvent::Open(response)))
+                    }
+                    Ok(Some(Outcome::Refused(response))) => {
+                        let body = received.get(response.head_len()..).unwrap_or_default().to_vec();
+                        let response = response.into_owned();
+                        self.refuse(now);
+                        Ok(Some(HandshakeEvent::Refused(response, body)))
+                    }
+                    Err(error) => {
+                        self.refuse(now);
+                        Err(error.into())
+                    }
+                }
+            }
+            Phase::Deciding(_) => Ok(Some(HandshakeEvent::Request)),
+            Phase::Open(_) | Phase::Refused => Ok(None),
+        }
+    }
+
+    /// Whether the handshake is over: the connection is open, or was refused.
+    #[must_use]
+    pub fn is_handshake_over(&self) -> bool {
+        matches!(self.phase, Phase::Open(_) | Phase::Refused)
+    }
+
+    /// The request that waits for a decision.
+    #[must_use]
+    pub fn request(&self) -> Option<Request<'_>> {
+        match &self.phase {
+            Phase::Deciding(request) => Some(request.as_request()),
+            _ => None,
+        }
+    }
+
+    /// Accepts the [request](Self::request): the answer goes to the output, the connection is open.
+    /// Returns the request, or `None` when none was waiting.
+    ///
+    /// # Errors
+    /// [`AcceptError`] when the answer must not be sent; the request goes on waiting.
+    pub fn accept<S: AsRef<str>>(
+        &mut self,
+        answer: &Answer<'_, S>,
+    ) -> Result<Option<OwnedRequest>, AcceptError> {
+        let Phase::Deciding(request) = &self.phase else { return Ok(None) };
+        let mut negotiated = Negotiated::without_extensions();
+        self.output = encode(|out| match request.as_request().accept(answer, out) {
+            Ok((len, settled)) => {
+                negotiated = settled;
+                Ok(len)
+            }
+            Err(AcceptError::BufferTooSmall(error)) => Err(Ok(error.needed)),
+            Err(error) => Err(Err(error)),
+        })?;
+        Ok(match self.opened(Role::Server, negotiated) {
+            Phase::Deciding(request) => Some(*request),
+            _ => None,
+        })
+    }
+
+    /// Rejects the [request](Self::request): the answer goes to the output, then the transport is to
+    /// be ended. Does nothing when no request waits.
+    ///
+    /// # Errors
+    /// [`RejectError`] when the answer must not be sent; the request goes on waiting.
+    pub fn reject<S: AsRef<str>>(
+        &mut self,
+        rejection: &Rejection<'_, S>,
+        now: Duration,
+    ) -> Result<(), RejectError> {
+        if let Phase::Deciding(_) = &self.phase {
+            self.output = encode(|out| match rejection.encode(out) {
+                Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
+                other => other.map_err(Err),
+            })?;
+            self.refuse(now);
+        }
+        Ok(())
+    }
+
+    fn opened(&mut self, role: Role, negotiated: Negotiated) -> Phase {
+        self.deadline = None;
+        let conn = Connection::new(role, negotiated, self.config.connection);
+        core::mem::replace(&mut self.phase, Phase::Open(conn))
+    }
+
+    fn refuse(&mut self, now: Duration) {
+        self.phase = Phase::Refused;
+        let wait = self.config.connection.timeouts.close_timeout;
+        self.deadline = Some(now.saturating_add(wait));
+    }
+}
+
+/// Runs `write` on a buffer that grows until it is large enough; `Err(Ok(needed))` asks for more.
+fn encode<T>(
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, Result<usize, T>>,
+) -> Result<Vec<u8>, T> {
+    let mut out = vec![0; 512];
+    loop {
+        match write(&mut out) {
+            Ok(len) => {
+                out.truncate(len);
+                return Ok(out);
+            }
+            Err(Ok(needed)) => out.resize(needed.max(out.len() + 1), 0),
+            Err(Err(error)) => return Err(error),
+        }
+    }
+}

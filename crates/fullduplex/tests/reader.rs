@@ -1,0 +1,509 @@
+//! A [`Reader`] over a [`Connection`] gives the messages that the connection's chunks make, lent or
+//! owned, whatever the reads; and it holds no more memory than it should.
+#![cfg(feature = "alloc")]
+
+use std::time::Duration;
+
+use allocation_counter::measure;
+use fullduplex::{
+    Config, Connection, Error, Limits, Message, MessageRef, Negotiated, Reader, Role,
+};
+use fullduplex_testkit::{Frame, Outcome, Random, Seen, Split, drive};
+
+const ROLES: [Role; 2] = [Role::Server, Role::Client];
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+fn open(role: Role) -> Connection {
+    Connection::new(role, Negotiated::without_extensions(), Config::new())
+}
+
+fn limited(role: Role, max_frame_size: u64, max_message_size: u64) -> Connection {
+    let mut limits = Limits::new();
+    limits.max_frame_size = max_frame_size;
+    limits.max_message_size = max_message_size;
+    let mut config = Config::new();
+    config.limits = limits;
+    Connection::new(role, Negotiated::without_extensions(), config)
+}
+
+/// The frame as this role receives it.
+fn to(role: Role, frame: Frame) -> Vec<u8> {
+    if role == Role::Server { frame.masked().encode() } else { frame.encode() }
+}
+
+fn bytes(len: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random::new(seed);
+    let mut bytes: Vec<u8> =
+        (0..len.div_ceil(8)).flat_map(|_| random.next_u64().to_le_bytes()).collect();
+    bytes.truncate(len);
+    bytes
+}
+
+/// How messages are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Lent,
+    Owned,
+    /// Either, as it comes.
+    Mixed,
+}
+
+fn lent(message: MessageRef<'_>) -> Seen {
+    match message {
+        MessageRef::Text(text) => Seen::Text(text.into(), true),
+        MessageRef::Binary(data) => Seen::Binary(data.into(), true),
+        MessageRef::Ping(data) => Seen::Ping(data.into()),
+        MessageRef::Pong(data) => Seen::Pong(data.into()),
+        MessageRef::Close(close) => {
+            Seen::Close(close.map(|close| (close.code.to_u16(), close.reason.to_owned())))
+        }
+    }
+}
+
+fn owned(message: &Message) -> Seen {
+    match message {
+        Message::Text(text) => Seen::Text(text.as_bytes().into(), true),
+        Message::Binary(data) => Seen::Binary(data.to_vec(), true),
+        Message::Ping(data) => Seen::Ping(data.to_vec()),
+        Message::Pong(data) => Seen::Pong(data.to_vec()),
+        Message::Close(close) => Seen::Close(
+            close.as_ref().map(|close| (close.code.to_u16(), close.reason.as_str().to_owned())),
+        ),
+    }
+}
+
+/// What was received: owned messages are kept as they are, to be looked at after everything was read.
+enum Kept {
+    Lent(Seen),
+    Owned(Message),
+}
+
+struct Session {
+    conn: Connection,
+    reader: Reader,
+    mode: Mode,
+    random: Random,
+    kept: Vec<Kept>,
+    error: Option<Error>,
+}
+
+impl Session {
+    fn new(conn: Connection, mode: Mode, seed: u64) -> Self {
+        let random = Random::new(seed);
+        Self { conn, reader: Reader::new(), mode, random, kept: Vec::new(), error: None }
+    }
+
+    fn poll(&mut self) {
+        loop {
+            let ask_owned = match self.mode {
+                Mode::Lent => false,
+                Mode::Owned => true,
+                Mode::Mixed => self.random.below(2) == 0,
+            };
+            let polled = if ask_owned {
+                let message = self.reader.poll_owned(&mut self.conn, Duration::ZERO);
+                message.map(|message| message.map(Kept::Owned))
+            } else {
+                let message = self.reader.poll(&mut self.conn, Duration::ZERO);
+                message.map(|message| message.map(|message| Kept::Lent(lent(message))))
+            };
+            match polled {
+                Ok(Some(kept)) => self.kept.push(kept),
+                Ok(None) => break,
+                Err(error) => {
+                    assert_eq!(self.error, None, "a failure is told once");
+                    self.error = Some(error);
+                }
+            }
+        }
+        assert!(self.reader.unread().is_empty(), "asked for more with input left");
+    }
+
+    /// Reads all of `wire`, at most `most` bytes at once, polling after each read.
+    fn read(&mut self, mut wire: &[u8], most: usize) {
+        while !wire.is_empty() {
+            let room = self.reader.room(&self.conn);
+            assert!(!room.is_empty(), "there is always room");
+            let len = room.len().min(wire.len()).min(1 + self.random.below(most));
+            room[..len].copy_from_slice(&wire[..len]);
+            self.reader.advance(len);
+            wire = &wire[len..];
+            self.poll();
+        }
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        let seen = |kept: &Kept| match kept {
+            Kept::Lent(seen) => seen.clone(),
+            Kept::Owned(message) => owned(message),
+        };
+        self.kept.iter().map(seen).collect()
+    }
+}
+
+/// What a reader should give: the whole messages of the connection alone.
+fn expected(conn: &mut Connection, wire: &[u8]) -> Outcome {
+    let mut outcome = drive(conn, wire, Split::Whole);
+    outcome.seen.retain(Seen::is_whole);
+    outcome
+}
+
+/// A message of one frame or of several, with control frames in between.
+fn message(random: &mut Random, len: usize) -> Vec<Frame> {
+    let text = random.below(2) == 0;
+    let payload = if text {
+        "aß€😀".chars().cycle().take(len / 3).collect::<String>().into_bytes()
+    } else {
+        bytes(len, random.next_u64())
+    };
+    let mut frames = Vec::new();
+    let mut rest = &payload[..];
+    let mut opcode = if text { 1 } else { 2 };
+    for _ in 0..[0, 0, 1, 5][random.below(4)] {
+        let (piece, more) = rest.split_at(random.below(rest.len() + 1));
+        frames.push(Frame::new(opcode, piece).unfinished());
+        if random.below(2) == 0 {
+            frames.push(Frame::ping(bytes(random.below(126), random.next_u64())));
+        }
+        (opcode, rest) = (0, more);
+    }
+    frames.push(Frame::new(opcode, rest));
+    frames
+}
+
+fn conversation(random: &mut Random, role: Role) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for _ in 0..1 + random.below(12) {
+        let len = match random.below(12) {
+            0..=5 => random.below(200),
+            6..=8 => random.below(5000),
+            9 => 16 * KIB - 20 + random.below(40),
+            10 => 64 * KIB - 20 + random.below(40),
+            _ => random.below(100_000),
+        };
+        wire.extend(message(random, len).into_iter().flat_map(|frame| to(role, frame)));
+    }
+    match random.below(4) {
+        0 => wire.extend(to(role, Frame::close(1000, "bye"))),
+        1 => {
+            let at = random.below(wire.len());
+            wire[at] ^= 1 << random.below(8);
+        }
+        _ => {}
+    }
+    wire
+}
+
+#[test]
+fn random_conversations_are_the_same_lent_and_owned_whatever_the_reads() {
+    for seed in 0..60 {
+        for role in ROLES {
+            let mut random = Random::new(seed);
+            let wire = conversation(&mut random, role);
+            let expected = expected(&mut open(role), &wire);
+            for mode in [Mode::Lent, Mode::Owned, Mode::Mixed] {
+                for most in [100, 3000, 64 * KIB, usize::MAX / 2] {
+                    let mut session = Session::new(open(role), mode, seed);
+                    session.read(&wire, most);
+                    let context = format!("seed {seed}, {role:?}, {mode:?}, {most}");
+                    assert!(session.seen() == expected.seen, "{context}");
+                    assert_eq!(session.error, expected.error, "{context}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn short_conversations_can_be_read_byte_by_byte() {
+    for role in ROLES {
+        let mut wire = Vec::new();
+        let mut random = Random::new(3);
+        for len in 0..200 {
+            wire.extend(message(&mut random, len).into_iter().flat_map(|frame| to(role, frame)));
+        }
+        let expected = expected(&mut open(role), &wire);
+        for mode in [Mode::Lent, Mode::Owned, Mode::Mixed] {
+            let mut session = Session::new(open(role), mode, 1);
+            session.read(&wire, 1);
+            assert!(session.seen() == expected.seen, "{role:?} {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn messages_around_the_sizes_where_the_buffer_changes() {
+    for role in ROLES {
+        for around in [4 * KIB, 16 * KIB, 64 * KIB, MIB] {
+            let offsets: &[isize] =
+                if around == MIB { &[-14, -4, 0, 1] } else { &[-15, -14, -8, -4, -1, 0, 1, 14] };
+            for offset in offsets {
+                let len = around.saturating_add_signed(*offset);
+                let payload = bytes(len, 1);
+                let (first, last) = payload.split_at(len / 3);
+                let frames = [
+                    Frame::binary("before"),
+                    Frame::binary(&payload[..]),
+                    Frame::ping("?"),
+                    Frame::binary(first).unfinished(),
+                    Frame::ping("!"),
+                    Frame::continuation(last),
+                    Frame::binary(&payload[..]),
+                    Frame::binary("after"),
+                ];
+                let wire: Vec<u8> = frames.into_iter().flat_map(|frame| to(role, frame)).collect();
+                let whole = || Seen::Binary(payload.clone(), true);
+                let expected = [
+                    Seen::Binary(b"before".into(), true),
+                    whole(),
+                    Seen::Ping(b"?".into()),
+                    Seen::Ping(b"!".into()),
+                    whole(),
+                    whole(),
+                    Seen::Binary(b"after".into(), true),
+                ];
+                for mode in [Mode::Lent, Mode::Owned] {
+                    for most in [10_000, usize::MAX / 2] {
+                        let mut session = Session::new(open(role), mode, 1);
+                        session.read(&wire, most);
+                        assert!(session.seen() == expected, "{len} {role:?} {mode:?} {most}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_that_were_handed_over_come_first() {
+    for role in ROLES {
+        let mut random = Random::new(11);
+        let wire = conversation(&mut random, role);
+        let expected = expected(&mut open(role), &wire);
+        for handed_over in [0, 1, 5, 100, 4096, 5000, wire.len()] {
+            let (pushed, read) = wire.split_at(handed_over.min(wire.len()));
+            for mode in [Mode::Lent, Mode::Owned] {
+                for poll_in_between in [false, true] {
+                    let mut session = Session::new(open(role), mode, 1);
+                    session.reader.push(pushed);
+                    assert_eq!(session.reader.unread(), pushed);
+                    if poll_in_between {
+                        session.poll();
+                    }
+                    session.read(read, 2000);
+                    session.poll();
+                    assert!(session.seen() == expected.seen, "{handed_over} {role:?} {mode:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_can_be_pushed_at_any_time() {
+    for seed in 0..20 {
+        let mut random = Random::new(seed);
+        let wire = conversation(&mut random, Role::Server);
+        let expected = expected(&mut open(Role::Server), &wire);
+        let mut session = Session::new(open(Role::Server), Mode::Mixed, seed);
+        let mut rest = &wire[..];
+        while !rest.is_empty() {
+            let (piece, more) = rest.split_at((1 + random.below(9000)).min(rest.len()));
+            if random.below(2) == 0 {
+                session.reader.push(piece);
+                if random.below(2) == 0 {
+                    session.poll();
+                }
+            } else {
+                session.read(piece, 5000);
+            }
+            rest = more;
+        }
+        session.poll();
+        assert!(session.seen() == expected.seen, "{seed}");
+        assert_eq!(session.error, expected.error, "{seed}");
+    }
+}
+
+#[test]
+fn several_reads_may_come_before_a_poll() {
+    for seed in 0..20 {
+        let mut random = Random::new(seed);
+        let wire = conversation(&mut random, Role::Client);
+        let expected = expected(&mut open(Role::Client), &wire);
+        let mut session = Session::new(open(Role::Client), Mode::Mixed, seed);
+        let mut rest = &wire[..];
+        while !rest.is_empty() {
+            let room = session.reader.room(&session.conn);
+            let len = room.len().min(rest.len()).min(1 + random.below(9000));
+            room[..len].copy_from_slice(&rest[..len]);
+            session.reader.advance(len);
+            rest = &rest[len..];
+            if random.below(5) == 0 {
+                session.poll();
+            }
+            session.reader.release();
+        }
+        session.poll();
+        assert!(session.seen() == expected.seen, "{seed}");
+    }
+}
+
+#[test]
+fn owned_messages_stay_as_they_are_while_the_reader_goes_on() {
+    let mut session = Session::new(open(Role::Server), Mode::Owned, 1);
+    let lens = [10, 5000, 20_000, 100_000, 3, 40_000, 40_000, 0, 300_000, 17_000];
+    for (nth, len) in lens.into_iter().enumerate() {
+        session.read(&to(Role::Server, Frame::binary(bytes(len, nth as u64))), 50_000);
+        session.reader.release();
+    }
+    for (nth, (kept, len)) in session.kept.iter().zip(lens).enumerate() {
+        match kept {
+            Kept::Owned(Message::Binary(data)) => assert!(data[..] == bytes(len, nth as u64)[..]),
+            _ => panic!("{nth} is not binary"),
+        }
+    }
+    assert_eq!(session.kept.len(), lens.len());
+}
+
+#[test]
+fn after_a_failure_nothing_comes_and_reading_on_is_harmless() {
+    for mode in [Mode::Lent, Mode::Owned] {
+        let mut session = Session::new(open(Role::Client), mode, 1);
+        let wire = [
+            Frame::binary("before").encode(),
+            Frame::text([b'a', 0xff]).encode(),
+            Frame::binary("after").encode(),
+        ]
+        .concat();
+        session.read(&wire, usize::MAX / 2);
+        assert_eq!(session.seen(), [Seen::Binary(b"before".into(), true)]);
+        assert!(session.error.is_some());
+        for _ in 0..100 {
+            session.read(&bytes(100_000, 1), usize::MAX / 2);
+        }
+        assert_eq!(session.kept.len(), 1);
+        assert!(session.reader.capacity() <= 128 * KIB);
+    }
+}
+
+/// Advances beyond the room that was given are cut, as documented.
+#[test]
+fn an_advance_beyond_the_room_is_harmless() {
+    let mut conn = open(Role::Client);
+    let mut reader = Reader::new();
+    reader.advance(usize::MAX);
+    assert!(reader.unread().is_empty());
+    let room = reader.room(&conn).len();
+    reader.advance(usize::MAX);
+    assert_eq!(reader.unread().len(), room);
+    // Zeros: a continuation of nothing.
+    assert!(reader.poll(&mut conn, Duration::ZERO).is_err());
+}
+
+#[test]
+fn a_length_that_is_only_announced_makes_no_room() {
+    const ANNOUNCED: usize = 64 * MIB;
+    for role in ROLES {
+        for mode in [Mode::Lent, Mode::Owned] {
+            for most in [100, usize::MAX / 2] {
+                let mut frame = to(role, Frame::binary(vec![0; 65_536]));
+                frame[2..10].copy_from_slice(&(ANNOUNCED as u64).to_be_bytes());
+                frame.truncate(KIB);
+                let limit = ANNOUNCED as u64;
+                let mut session = Session::new(limited(role, limit, limit), mode, 1);
+                let counted = measure(|| session.read(&frame, most));
+                // The room for the next read, too.
+                session.reader.room(&session.conn);
+                assert!(session.reader.capacity() <= 128 * KIB, "{}", session.reader.capacity());
+                assert!(counted.bytes_max <= 256 * KIB as u64, "{counted:?}");
+            }
+        }
+    }
+}
+
+/// Of a message of the largest allowed size, in reads of this size: the largest buffer on the way, and
+/// how large it is afterwards.
+fn largest_message(role: Role, mode: Mode, frames: usize, most: usize) -> (usize, usize) {
+    let limit = MIB;
+    let mut session = Session::new(limited(role, limit as u64, limit as u64), mode, 1);
+    let payload = bytes(limit, 1);
+    let mut wire = Vec::new();
+    for (nth, piece) in payload.chunks(limit / frames).enumerate() {
+        let frame = Frame::new(if nth == 0 { 2 } else { 0 }, piece);
+        let frame = if nth + 1 == frames { frame } else { frame.unfinished() };
+        wire.extend(to(role, frame));
+    }
+    let mut largest = 0;
+    for piece in wire.chunks(1000) {
+        session.read(piece, most);
+        largest = largest.max(session.reader.capacity());
+    }
+    assert!(session.seen() == [Seen::Binary(payload, true)]);
+    (largest, session.reader.capacity())
+}
+
+/// "never more than the limit plus a constant"
+#[test]
+fn a_message_of_the_largest_size_needs_the_limit_and_a_constant() {
+    for role in ROLES {
+        for mode in [Mode::Lent, Mode::Owned] {
+            for frames in [1, 2, 16, 256] {
+                for most in [500, usize::MAX / 2] {
+                    let (on_the_way, afterwards) = largest_message(role, mode, frames, most);
+                    let context =
+                        format!("{role:?} {mode:?}, {frames} frames: {on_the_way} {afterwards}");
+                    assert!(afterwards <= MIB + 128 * KIB, "{context}");
+                    assert!(on_the_way <= MIB + 128 * KIB, "{context}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_idle_reader_gives_its_buffer_up() {
+    for mode in [Mode::Lent, Mode::Owned] {
+        let mut session = Session::new(open(Role::Client), mode, 1);
+        assert_eq!(session.reader.capacity(), 0, "no memory before the first read");
+        let wire = Frame::binary(bytes(MIB, 1)).encode();
+        session.read(&wire, usize::MAX / 2);
+        let counted = measure(|| session.reader.release());
+        assert_eq!(session.reader.capacity(), 0);
+        assert!(counted.bytes_current < 0, "{counted:?}");
+        session.kept.clear();
+
+        // With something in it, it stays.
+        session.read(&wire[..100], usize::MAX / 2);
+        session.reader.release();
+        assert!(session.reader.capacity() > 0);
+        session.read(&wire[100..], usize::MAX / 2);
+        assert_eq!(session.kept.len(), 1);
+    }
+}
+
+#[test]
+fn lending_small_messages_allocates_nothing_once_there_is_a_buffer() {
+    let mut conn = open(Role::Server);
+    let mut reader = Reader::new();
+    let wire = to(Role::Server, Frame::text("hello")).repeat(50);
+    let mut round = |reader: &mut Reader| {
+        let room = reader.room(&conn);
+        room[..wire.len()].copy_from_slice(&wire);
+        reader.advance(wire.len());
+        let mut messages = 0;
+        while let Some(message) = reader.poll(&mut conn, Duration::ZERO).unwrap() {
+            assert_eq!(message, MessageRef::Text("hello"));
+            messages += 1;
+        }
+        assert_eq!(messages, 50);
+    };
+    round(&mut reader);
+    let counted = measure(|| {
+        for _ in 0..1000 {
+            round(&mut reader);
+        }
+    });
+    assert_eq!(counted.count_total, 0);
+}
