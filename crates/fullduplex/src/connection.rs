@@ -75,6 +75,16 @@ impl ControlPayload {
     }
 }
 
+/// How many bytes of payload are still to come.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Expected {
+    /// To end the current frame; 0 between frames.
+    pub(crate) frame: u64,
+    /// To end the current message, at most.
+    pub(crate) message: u64,
+}
+
 /// An open WebSocket connection (RFC 6455 §5 to §7) without its transport.
 ///
 /// Bytes from the peer go in by [`poll_event`](Self::poll_event), the instants that
@@ -118,10 +128,7 @@ impl Connection {
         let smallest = limits.max_frame_size.min(limits.max_message_size);
         Self {
             at_message_boundary: true,
-            small_frame_limit: match limits.max_fragments {
-                0 => 0,
-                _ => smallest.min(MAX_CONTROL_PAYLOAD as u64) as u8,
-            },
+            small_frame_limit: smallest.min(MAX_CONTROL_PAYLOAD as u64) as u8,
             mask_bit: if role == Role::Server { MASK } else { 0 },
             role,
             receiving_control: None,
@@ -318,10 +325,11 @@ impl Connection {
         self.at_message_boundary = false;
     }
 
-    /// Bytes of the current frame's payload that are still to come; 0 between frames.
+    /// What the current frame and its message may still bring.
     #[cfg(feature = "alloc")]
-    pub(crate) fn payload_remaining(&self) -> u64 {
-        self.decoder.remaining()
+    pub(crate) fn expected(&self) -> Expected {
+        let frame = self.decoder.remaining();
+        Expected { frame, message: frame.saturating_add(self.inbound.room()) }
     }
 
     /// The payload of the last Ping or Pong, at most 125 bytes; valid until the next
@@ -384,6 +392,7 @@ impl Connection {
             false => Ended::InsideMessage,
         };
         self.at_message_boundary = false;
+        self.timers.stop();
         self.closing.end(how).map_err(|ended| {
             self.failure = Some(ended.into());
             ended.into()

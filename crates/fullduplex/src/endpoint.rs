@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::closing::Ended;
-use crate::connection::{Config, Connection};
+use crate::connection::{Config, Connection, Expected};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::handshake::{
@@ -231,9 +231,9 @@ impl<E: Entropy> Endpoint<E> {
             Phase::Refused => {
                 // Nobody will look at it any more.
                 self.reader.consume(usize::MAX);
-                self.reader.room_for(0)
+                self.reader.room_for(Expected::default())
             }
-            _ => self.reader.room_for(0),
+            _ => self.reader.room_for(Expected::default()),
         }
     }
 

@@ -127,7 +127,7 @@ pub(crate) enum Due {
 pub(crate) struct Timers {
     /// When the last byte came; [`NEVER`] before the first call with a time.
     received: Nanos,
-    /// When the last unanswered Ping went out.
+    /// When a Ping went out after which nothing has come.
     pinged: Nanos,
     /// When our Close went out, or the connection failed.
     closing: Nanos,
@@ -150,10 +150,11 @@ impl Timers {
         }
     }
 
-    /// Bytes came.
+    /// Bytes came: the peer lives, and that is all a Ping asks.
     #[inline(always)]
     pub(crate) fn received(&mut self, now: Duration) {
         self.received = nanos(now);
+        self.pinged = NEVER;
     }
 
     /// The caller told the time without bringing bytes: silence is counted from the first such call.
@@ -171,6 +172,12 @@ impl Timers {
         }
     }
 
+    /// Nothing is waited for any more.
+    pub(crate) fn stop(&mut self) {
+        self.closing = 0;
+        self.close = Wait::FOR_EVER;
+    }
+
     /// The next instant at which something is due.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let (at, _) = self.next();
@@ -186,7 +193,7 @@ impl Timers {
                 match due {
                     Due::Ping => self.pinged = now,
                     // What has run out once does not run out again.
-                    Due::Expired(_) if self.closing != NEVER => self.close = Wait::FOR_EVER,
+                    Due::Expired(Timeout::Close) => self.stop(),
                     _ => {}
                 }
                 due
@@ -203,8 +210,7 @@ impl Timers {
             return (NEVER, Due::Nothing);
         }
         let idle = (self.idle.after(self.received), Due::Expired(Timeout::Idle));
-        let awaiting_pong = self.pinged != NEVER && self.received <= self.pinged;
-        let ping = if awaiting_pong {
+        let ping = if self.pinged != NEVER {
             (self.pong.after(self.pinged), Due::Expired(Timeout::Pong))
         } else {
             (self.ping_interval.after(self.received), Due::Ping)

@@ -22,7 +22,7 @@ pub struct Limits {
     pub max_frame_size: u64,
     /// Largest message, all its fragments together, in bytes. Exceeded: Close 1009.
     pub max_message_size: u64,
-    /// Most frames that one message may come in. Exceeded: Close 1008.
+    /// Most frames that one message may come in; 0 counts as 1. Exceeded: Close 1008.
     pub max_fragments: u32,
 }
 

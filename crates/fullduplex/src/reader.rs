@@ -16,7 +16,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Expected};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
@@ -75,7 +75,7 @@ impl Reader {
 
     /// Takes bytes that were read already: what followed the handshake in the same read.
     pub fn push(&mut self, received: &[u8]) {
-        self.reserve(received.len());
+        self.reserve(received.len(), 0);
         if let Some(room) = self.buf.get_mut(self.end..self.end + received.len()) {
             room.copy_from_slice(received);
             self.end += received.len();
@@ -86,12 +86,13 @@ impl Reader {
     ///
     /// `conn` tells how much of a payload is still to come, so that a large one is read into place.
     pub fn room(&mut self, conn: &Connection) -> &mut [u8] {
-        self.room_for(conn.payload_remaining())
+        self.room_for(conn.expected())
     }
 
-    /// [`room`](Self::room), with `remaining` bytes of the current payload still to come.
-    pub(crate) fn room_for(&mut self, remaining: u64) -> &mut [u8] {
-        let wanted = match usize::try_from(remaining).unwrap_or(usize::MAX) {
+    /// [`room`](Self::room), with what is `expected` of the current message.
+    pub(crate) fn room_for(&mut self, expected: Expected) -> &mut [u8] {
+        let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let wanted = match size(expected.frame) {
             0 => None,
             // Room for what is to come, but no more than what has come already or ever came.
             remaining => {
@@ -101,7 +102,7 @@ impl Reader {
             }
         };
         let least = if self.filled && self.buf.len() < READ_SIZE { READ_SIZE } else { FIRST_SIZE };
-        self.reserve(wanted.unwrap_or(least));
+        self.reserve(wanted.unwrap_or(least), size(expected.message));
         let end = match wanted {
             Some(wanted) => self.buf.len().min(self.end.saturating_add(wanted)),
             None => self.buf.len(),
@@ -252,8 +253,9 @@ impl Reader {
         Bytes::from(full).slice(range)
     }
 
-    /// Makes sure that `room` bytes are free after `end`.
-    fn reserve(&mut self, room: usize) {
+    /// Makes sure that `room` bytes are free after `end`, when the message in progress may bring
+    /// `expected` more.
+    fn reserve(&mut self, room: usize, expected: usize) {
         if self.start == self.end {
             // Nothing is unread, so the gap that headers left below it can go.
             self.start = self.gathering.as_ref().map_or(0, |message| message.end);
@@ -268,8 +270,11 @@ impl Reader {
         if needed <= self.buf.len() && used.len() <= self.buf.len() / 2 {
             self.buf.copy_within(used, 0);
         } else {
-            // At least double, so that growing costs each byte a constant number of moves.
-            let size = needed.max(used.len().saturating_mul(2)).max(FIRST_SIZE);
+            // At least double, so that growing costs each byte a constant number of moves; but not more
+            // than the message can need.
+            let double = used.len().saturating_mul(2);
+            let most = used.len().saturating_add(expected).saturating_add(READ_SIZE);
+            let size = needed.max(double.min(most)).max(FIRST_SIZE);
             let mut larger = vec![0; size];
             let old = self.buf.get(used).unwrap_or_default();
             if let Some(place) = larger.get_mut(..old.len()) {

@@ -4,8 +4,10 @@
 use fullduplex::handshake::{
     Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome as Handshaken, ServerHandshake,
 };
-use fullduplex::{CloseCode, Config, Connection, Error, Limits, Negotiated, Role, Timeouts, Uri};
-use fullduplex_testkit::{Frame, LengthForm, Outcome, Split, TestEntropy, drive};
+use fullduplex::{
+    CloseCode, Config, Connection, Error, Limits, MessageError, Negotiated, Role, Timeouts, Uri,
+};
+use fullduplex_testkit::{Frame, LengthForm, Outcome, Seen, Split, TestEntropy, drive};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -415,21 +417,26 @@ proptest! {
     }
 }
 
-/// The smallest case of a limit that a whole message of one frame meets as well.
+/// The smallest case of a limit that a whole message of one frame meets as well; at the beginning and
+/// after a control frame.
 #[test]
-fn a_limit_of_no_fragments_refuses_every_message_however_small() {
+fn a_limit_of_no_fragments_counts_as_one() {
     for role in [Role::Server, Role::Client] {
         let mut limits = Limits::new();
         limits.max_fragments = 0;
         let setup = Setup { role, limits, closes_first: false };
-        for payload in [&b""[..], b"a"] {
-            let pair = [Frame::binary(payload), Frame::binary("b")];
-            let encode = |frame: Frame| {
-                if role == Role::Server { frame.masked().encode() } else { frame.encode() }
-            };
-            let bytes = pair.map(encode).concat();
+        let encode = |frame: &Frame| {
+            if role == Role::Server { frame.clone().masked().encode() } else { frame.encode() }
+        };
+        for payload in ["", "a"] {
+            let whole = Frame::binary(payload);
+            let [begun, more] = [whole.clone().unfinished(), Frame::continuation("b")];
+            let bytes: Vec<u8> =
+                [Frame::pong("p"), whole, begun, more].iter().flat_map(encode).collect();
             setup.is_the_same_for_every_split(&bytes, 1).unwrap();
-            assert_eq!(setup.run(&bytes, Split::Whole).0.seen, []);
+            let outcome = setup.run(&bytes, Split::Whole).0;
+            assert_eq!(outcome.seen[1], Seen::Binary(payload.into(), true));
+            assert_eq!(outcome.error, Some(MessageError::TooManyFragments.into()));
         }
     }
 }

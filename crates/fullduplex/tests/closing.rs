@@ -205,6 +205,33 @@ fn a_close_without_a_code_is_answered_without_one() {
     }
 }
 
+#[test]
+fn our_own_close_is_told_once_it_is_written() {
+    for role in ROLES {
+        let mut conn = open(role);
+        assert_eq!(conn.sent_close(), None);
+        close(&mut conn, CloseCode::Away, "bye", s(0));
+        assert_eq!(conn.sent_close(), Some(Some(CloseCode::Away)));
+        drive(&mut conn, &to(role, Frame::close(1000, "")), Split::Whole);
+        assert_eq!(conn.sent_close(), Some(Some(CloseCode::Away)));
+
+        for (received, answer) in
+            [(Frame::new(8, []), None), (Frame::close(4000, "bye"), Some(CloseCode::Library(4000)))]
+        {
+            let mut conn = open(role);
+            let mut bytes = to(role, received);
+            let event = conn.poll_event(&mut Input::new(&mut bytes), s(0));
+            assert_eq!((event, conn.sent_close()), (Ok(Some(Event::Close)), None));
+            conn.poll_transmit(&mut [0; 64], TestEntropy::new(1)).unwrap();
+            assert_eq!(conn.sent_close(), Some(answer));
+        }
+
+        let mut conn = open(role);
+        assert!(conn.handle_end(false).is_err());
+        assert_eq!(conn.sent_close(), None);
+    }
+}
+
 /// Every way of sending, with what it says.
 fn try_every_send(conn: &mut Connection) -> Vec<Option<SendError>> {
     let mut out = [0; 512];
@@ -508,6 +535,7 @@ fn every_failure_queues_exactly_one_close_with_the_right_code_and_then_silence()
                 assert_eq!(close[0].payload, failure.code.to_be_bytes(), "{:?}", failure.error);
                 assert!(conn.is_closed() && !conn.is_clean() && !conn.may_send());
                 assert_eq!(conn.peer_close(), None, "{:?}", failure.error);
+                assert_eq!(conn.sent_close(), Some(failure.error.close_code()));
 
                 let later = drive(&mut conn, &all_kinds(role), split);
                 assert_eq!((later.seen, later.output, later.error), (vec![], vec![], None));

@@ -12,6 +12,8 @@ use crate::event::MessageKind;
 use crate::frame::encoder::FrameKind;
 use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
 use crate::message::outbound::{ClosePayload, HeaderBytes, SendError};
+use crate::output::BufferTooSmall;
+use crate::role::Role;
 use crate::utf8;
 
 /// Sending. Each method writes one whole frame to the start of `out` and returns its length; what is
@@ -202,18 +204,25 @@ impl Connection {
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
         let close = self.closing_frame(code, reason)?;
-        // A Pong that waits goes first; it is taken off the queue only if the Close fits as well.
-        let pong = if self.pong_queued {
-            let frame = FrameKind::last(OpCode::Pong);
-            self.outbound.frame(frame, self.pong.as_bytes(), out, &mut entropy)?
-        } else {
-            0
+        let pong = self.pong_queued.then(|| self.pong.as_bytes());
+        // Room for both is checked first: a Pong that waits goes out with the Close or stays queued.
+        let header_len = match self.role {
+            Role::Server => 2,
+            Role::Client => 6,
         };
-        let rest = out.get_mut(pong..).unwrap_or_default();
+        let pong_len = pong.map_or(0, |pong| header_len + pong.len());
+        let needed = pong_len + header_len + close.as_bytes().len();
+        if out.len() < needed {
+            return Err(SendError::NoRoom(BufferTooSmall { needed }));
+        }
+        if let Some(pong) = pong {
+            self.outbound.frame(FrameKind::last(OpCode::Pong), pong, out, &mut entropy)?;
+        }
+        let rest = out.get_mut(pong_len..).unwrap_or_default();
         let frame = FrameKind::last(OpCode::Close);
-        let len = self.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
+        self.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
         self.close_written(code, now);
-        Ok(pong + len)
+        Ok(needed)
     }
 
     fn closing_frame(&self, code: CloseCode, reason: &str) -> Result<ClosePayload, SendError> {

@@ -62,7 +62,7 @@ impl Inbound {
         Self {
             max_size: limits.max_message_size,
             size: 0,
-            max_fragments: limits.max_fragments,
+            max_fragments: limits.max_fragments.max(1),
             fragments: 0,
             utf8: Validator::default(),
             kind: None,
@@ -76,6 +76,12 @@ impl Inbound {
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
         self.kind.is_none()
+    }
+
+    /// How many bytes the message in progress may still announce.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn room(&self) -> u64 {
+        self.max_size.saturating_sub(self.size)
     }
 
     /// The failure that the last chunk left behind: it ended right before a byte that is not UTF-8.

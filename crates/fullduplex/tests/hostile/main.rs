@@ -48,7 +48,7 @@ impl Row {
             return Some(unhex(hex));
         }
         let runs = self.0[format!("bytes_rle{suffix}")].as_array()?;
-        Some(runs.iter().flat_map(|run| run_of(run)).collect())
+        Some(runs.iter().flat_map(run_of).collect())
     }
 
     fn subprotocols(&self) -> Vec<&str> {
