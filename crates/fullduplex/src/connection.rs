@@ -11,14 +11,16 @@ use crate::closing::{CloseReason, Closing, Ended};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
-use crate::frame::decoder::{Decoded, Decoder, Payload};
+use crate::frame::decoder::{CHECK_BLOCK, Decoded, Decoder, Payload};
 use crate::frame::encoder::FrameKind;
-use crate::frame::header::{FIN, FrameHeader, MASK, MAX_CONTROL_PAYLOAD, OpCode};
+use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_CONTROL_PAYLOAD, OpCode};
 use crate::input::Input;
 use crate::keepalive::{Due, Timeouts, Timers};
 use crate::limits::Limits;
 use crate::mask;
 use crate::message::inbound::Inbound;
+#[cfg(feature = "alloc")]
+use crate::message::inbound::MessageError;
 use crate::message::outbound::{Outbound, SendError};
 use crate::negotiated::Negotiated;
 use crate::role::Role;
@@ -75,6 +77,14 @@ impl ControlPayload {
     }
 }
 
+/// A whole message that the shortcut found.
+pub(crate) struct Whole<'b> {
+    pub(crate) kind: MessageKind,
+    pub(crate) payload: &'b [u8],
+    /// Whether the payload is known to be ASCII.
+    pub(crate) ascii: bool,
+}
+
 /// How many bytes of payload are still to come.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Default)]
@@ -99,8 +109,10 @@ pub struct Connection {
     /// Whether the next byte begins a frame that may be a whole message: derived from the machines
     /// below, so that the shortcut has one thing to test.
     at_message_boundary: bool,
-    /// The largest payload that the shortcut takes: at most 125.
+    /// The largest payload that the shortcut takes in a frame with a 7-bit length: at most 125.
     small_frame_limit: u8,
+    /// The same with a 16-bit length.
+    medium_frame_limit: u16,
     /// The mask bit as the peer must set it.
     mask_bit: u8,
     role: Role,
@@ -129,6 +141,7 @@ impl Connection {
         Self {
             at_message_boundary: true,
             small_frame_limit: smallest.min(MAX_CONTROL_PAYLOAD as u64) as u8,
+            medium_frame_limit: smallest.min(u64::from(u16::MAX)) as u16,
             mask_bit: if role == Role::Server { MASK } else { 0 },
             role,
             receiving_control: None,
@@ -165,32 +178,35 @@ impl Connection {
         input: &mut Input<'b>,
         now: Duration,
     ) -> Result<Option<Event<'b>>, Error> {
-        if self.at_message_boundary
-            && let Some((kind, payload, high_bits)) = self.small_message(input)
-        {
-            self.timers.received(now);
-            return match kind {
-                MessageKind::Binary => Ok(Some(Event::Binary(payload, Part::Whole))),
-                // ASCII costs nothing: unmasking has shown that no byte has its high bit set.
-                MessageKind::Text if high_bits == 0 || utf8::is_valid(payload) => {
-                    Ok(Some(Event::Text(payload, Part::Whole)))
-                }
-                MessageKind::Text => self.invalid_whole_text(payload, now),
-            };
+        let Some(Whole { kind, payload, ascii }) = self.whole_message(input, now) else {
+            return self.poll_any(input, now);
+        };
+        match kind {
+            MessageKind::Binary => Ok(Some(Event::Binary(payload, Part::Whole))),
+            MessageKind::Text if ascii || utf8::is_valid(payload) => {
+                Ok(Some(Event::Text(payload, Part::Whole)))
+            }
+            MessageKind::Text => self.invalid_whole_text(payload, now),
         }
-        self.poll_any(input, now)
     }
 
-    /// The shortcut: a whole message of at most 125 bytes in one frame, all of it in the buffer.
+    /// The shortcut: a whole message in one frame, all of it in the buffer. It is unmasked; text is not
+    /// checked yet, unless it turned out to be ASCII on the way.
     ///
     /// The first two bytes settle everything: FIN, no RSV, text or binary; the right mask bit and a
     /// length within the limits. Whatever is not exactly that is left to the machines below, which
     /// also know what is wrong with it.
     #[inline(always)]
-    fn small_message<'b>(&self, input: &mut Input<'b>) -> Option<(MessageKind, &'b [u8], u64)> {
+    pub(crate) fn whole_message<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+        now: Duration,
+    ) -> Option<Whole<'b>> {
         const TEXT: u8 = FIN | OpCode::Text as u8;
         const BINARY: u8 = FIN | OpCode::Binary as u8;
-        const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+        if !self.at_message_boundary {
+            return None;
+        }
         let word = u64::from_le_bytes(*input.first_chunk()?);
         let kind = match word as u8 {
             TEXT => MessageKind::Text,
@@ -200,7 +216,7 @@ impl Connection {
         // A wrong mask bit makes this larger than any limit.
         let len = (word >> 8) as u8 ^ self.mask_bit;
         if len > self.small_frame_limit {
-            return None;
+            return if len == LEN_16 { self.medium_message(kind, word, input, now) } else { None };
         }
         let header_len = 2 + usize::from(self.mask_bit >> 5);
         let frame_len = header_len + usize::from(len);
@@ -208,12 +224,41 @@ impl Connection {
             return None;
         }
         let payload = input.take(frame_len).get_mut(header_len..)?;
-        let seen = match self.mask_bit {
+        self.timers.received(now);
+        let high_bits = match self.mask_bit {
             0 if kind == MessageKind::Binary => 0,
-            0 => mask::apply_small(payload, 0),
+            0 => mask::high_bits(payload),
             _ => mask::apply_small(payload, (word >> 16) as u32),
         };
-        Some((kind, payload, seen & HIGH_BITS))
+        Some(Whole { kind, payload, ascii: high_bits == 0 })
+    }
+
+    /// [`whole_message`](Self::whole_message) with a 16-bit length.
+    #[inline(always)]
+    fn medium_message<'b>(
+        &mut self,
+        kind: MessageKind,
+        word: u64,
+        input: &mut Input<'b>,
+        now: Duration,
+    ) -> Option<Whole<'b>> {
+        let len = u16::from_be_bytes([(word >> 16) as u8, (word >> 24) as u8]);
+        let most = match kind {
+            MessageKind::Binary => self.medium_frame_limit,
+            // Larger text is checked block by block while it is unmasked.
+            MessageKind::Text => self.medium_frame_limit.min(CHECK_BLOCK as u16),
+        };
+        let header_len = 4 + usize::from(self.mask_bit >> 5);
+        let frame_len = header_len + usize::from(len);
+        if len <= MAX_CONTROL_PAYLOAD as u16 || len > most || input.len() < frame_len {
+            return None;
+        }
+        let payload = input.take(frame_len).get_mut(header_len..)?;
+        self.timers.received(now);
+        if self.mask_bit != 0 {
+            mask::apply_large(payload, (word >> 32) as u32);
+        }
+        Some(Whole { kind, payload, ascii: false })
     }
 
     /// [`poll_event`](Self::poll_event) for everything that is not a small whole message.
@@ -225,6 +270,9 @@ impl Connection {
     ) -> Result<Option<Event<'b>>, Error> {
         if input.is_empty() {
             self.timers.started(now);
+            if self.inbound.pending_error().is_ok() {
+                return Ok(None);
+            }
         } else {
             self.timers.received(now);
         }
@@ -315,6 +363,15 @@ impl Connection {
             self.fail(error, now);
         }
         result
+    }
+
+    /// A whole message that the shortcut found is not UTF-8.
+    #[cfg(feature = "alloc")]
+    #[cold]
+    pub(crate) fn fail_whole_text(&mut self, now: Duration) -> Error {
+        let error = MessageError::InvalidUtf8.into();
+        self.fail(error, now);
+        error
     }
 
     /// Fails the connection (§7.1.7).

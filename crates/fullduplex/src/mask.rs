@@ -9,6 +9,9 @@ const SMALL: usize = 256;
 /// From this size on it pays to bring the block loop to an aligned address first.
 const ALIGN_FROM: usize = 2048;
 
+/// The bit of each byte in a word that ASCII does not have.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
 /// What the block kernel aligns to: one cache line.
 const CACHE_LINE: usize = 64;
 
@@ -47,8 +50,8 @@ pub(crate) fn apply(payload: &mut [u8], key: u32) {
     }
 }
 
-/// XORs a short `payload` in place and returns the OR of all resulting bytes, folded into words: no
-/// bit of 0x80 in it means that the payload is ASCII.
+/// XORs a short `payload` in place and returns the high bits of all resulting bytes, ORed into a word:
+/// none of them set means that the payload is ASCII.
 ///
 /// The tail is one word that overlaps the words of the loop: it is read before the loop and written
 /// after it, so that no byte is touched alone.
@@ -67,10 +70,24 @@ pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> u64 {
         if let Some(end) = payload.last_chunk_mut::<8>() {
             *end = tail.to_le_bytes();
         }
-        seen
+        seen & HIGH_BITS
     } else {
         apply_tiny(payload, key)
     }
+}
+
+/// The high bits of all bytes of a short `payload`, ORed into a word.
+#[inline(always)]
+pub(crate) fn high_bits(payload: &[u8]) -> u64 {
+    let seen = match payload.last_chunk::<8>() {
+        Some(tail) => payload
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .fold(u64::from_le_bytes(*tail), |seen, word| seen | u64::from_le_bytes(*word)),
+        None => payload.iter().fold(0, |seen, byte| seen | u64::from(*byte)),
+    };
+    seen & HIGH_BITS
 }
 
 /// [`apply_small`] below eight bytes.
@@ -81,12 +98,12 @@ fn apply_tiny(payload: &mut [u8], key: u32) -> u64 {
         *byte ^= key;
         seen |= *byte;
     }
-    u64::from(seen)
+    u64::from(seen) & HIGH_BITS
 }
 
 /// [`apply`] for large payloads: blocks of sixteen words, which the compiler turns into vectors.
 #[inline(never)]
-fn apply_large(payload: &mut [u8], key: u32) {
+pub(crate) fn apply_large(payload: &mut [u8], key: u32) {
     let head = if payload.len() >= ALIGN_FROM {
         payload.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
     } else {
@@ -166,14 +183,16 @@ mod tests {
     }
 
     #[test]
-    fn the_or_of_a_small_payload_tells_ascii() {
+    fn the_high_bits_of_a_small_payload_tell_ascii() {
         for len in 0..130 {
             let mut plain = std::vec![b'a'; len];
-            assert_eq!(apply_small(&mut plain, 0) & 0x8080_8080_8080_8080, 0);
+            assert_eq!(high_bits(&plain), 0);
+            assert_eq!(apply_small(&mut plain, 0), 0);
             for at in 0..len {
                 let mut plain = std::vec![b'a'; len];
                 plain[at] = 0xc3;
-                assert_ne!(apply_small(&mut plain, 0) & 0x8080_8080_8080_8080, 0, "{at} of {len}");
+                assert_ne!(high_bits(&plain), 0, "{at} of {len}");
+                assert_ne!(apply_small(&mut plain, 0), 0, "{at} of {len}");
             }
         }
     }

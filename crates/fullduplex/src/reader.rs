@@ -9,18 +9,15 @@
 //! A message that comes in several pieces is gathered where it lies: its first piece stays, the next ones
 //! move down over the headers between them, so a message of one frame is never moved at all.
 
-use alloc::vec;
-use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::connection::{Connection, Expected};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
-use crate::message::inbound::MessageError;
 use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
 use crate::utf8;
 
@@ -35,18 +32,15 @@ const READ_SIZE: usize = 64 << 10;
 /// moving them would cost.
 const READ_BEYOND: usize = 4 << 10;
 
-/// From this size on an owned message takes the buffer along; below, a copy is cheaper and does not pin a
-/// large buffer for a small message.
-const GIVE_FROM: usize = 16 << 10;
-
 /// A receive buffer of its own, for one [`Connection`].
 ///
 /// Memory grows with what has arrived, never with what was announced: a buffer at most doubles beyond
-/// what is in it.
-#[derive(Debug, Default)]
+/// what is in it. An owned message shares the buffer that it was read into, 4 to 64 KiB for small ones: who
+/// keeps small messages for long should keep copies.
+#[derive(Debug)]
 pub struct Reader {
-    /// All of it initialised; grows only.
-    buf: Vec<u8>,
+    /// All of it initialised, beyond `end` with bytes that mean nothing.
+    buf: BytesMut,
     /// Unread input: `start..end`.
     start: usize,
     end: usize,
@@ -54,13 +48,26 @@ pub struct Reader {
     gathering: Option<Range<usize>>,
     /// The largest message so far: so much room is made at once when another large one comes.
     largest: usize,
-    /// Whether the last read filled all the room it had.
-    filled: bool,
+    /// How large a buffer is made where no large message asks for more.
+    size: usize,
+    /// How large the present buffer was made; owned messages have taken their parts of it.
+    made: usize,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// What was found: where it lies, not what it is, so that the buffer can be borrowed anew.
 enum Found {
-    Data(MessageKind, Range<usize>),
+    /// A message; `valid` unless it is text that has not been checked.
+    Data {
+        kind: MessageKind,
+        range: Range<usize>,
+        valid: bool,
+    },
     Ping,
     Pong,
     Close,
@@ -69,8 +76,16 @@ enum Found {
 impl Reader {
     /// An empty reader, which holds no memory until [`room`](Self::room) is called.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { buf: Vec::new(), start: 0, end: 0, gathering: None, largest: 0, filled: false }
+    pub fn new() -> Self {
+        Self {
+            buf: BytesMut::new(),
+            start: 0,
+            end: 0,
+            gathering: None,
+            largest: 0,
+            size: FIRST_SIZE,
+            made: 0,
+        }
     }
 
     /// Takes bytes that were read already: what followed the handshake in the same read.
@@ -101,7 +116,8 @@ impl Reader {
                 Some(remaining.min(trusted).saturating_add(READ_BEYOND))
             }
         };
-        let least = if self.filled && self.buf.len() < READ_SIZE { READ_SIZE } else { FIRST_SIZE };
+        // Less room than an eighth would cost a system call for too few bytes.
+        let least = if self.made < self.size { self.size } else { self.size / 8 };
         self.reserve(wanted.unwrap_or(least), size(expected.message));
         let end = match wanted {
             Some(wanted) => self.buf.len().min(self.end.saturating_add(wanted)),
@@ -115,7 +131,9 @@ impl Reader {
     /// A `len` beyond the room is cut to it.
     pub fn advance(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buf.len());
-        self.filled = self.end == self.buf.len();
+        if self.end == self.buf.len() {
+            self.size = READ_SIZE;
+        }
     }
 
     /// Drops the first `len` unread bytes, or all if there are fewer: they were no frames.
@@ -135,13 +153,14 @@ impl Reader {
     ) -> Result<Option<MessageRef<'a>>, Error> {
         Ok(match self.find(conn, now)? {
             None => None,
-            Some(Found::Data(kind, range)) => {
+            Some(Found::Data { kind, range, .. }) => {
                 let payload = self.buf.get(range).unwrap_or_default();
                 Some(match kind {
                     MessageKind::Binary => MessageRef::Binary(payload),
-                    MessageKind::Text => {
-                        MessageRef::Text(utf8::as_str(payload).ok_or(MessageError::InvalidUtf8)?)
-                    }
+                    MessageKind::Text => match utf8::as_str(payload) {
+                        Some(text) => MessageRef::Text(text),
+                        None => return Err(conn.fail_whole_text(now)),
+                    },
                 })
             }
             Some(Found::Ping) => Some(MessageRef::Ping(conn.control_payload())),
@@ -163,7 +182,10 @@ impl Reader {
         let control = |conn: &Connection| Bytes::copy_from_slice(conn.control_payload());
         Ok(match self.find(conn, now)? {
             None => None,
-            Some(Found::Data(kind, range)) => {
+            Some(Found::Data { kind, range, valid }) => {
+                if !valid && !self.buf.get(range.clone()).is_some_and(utf8::is_valid) {
+                    return Err(conn.fail_whole_text(now));
+                }
                 let payload = self.give(range);
                 Some(match kind {
                     MessageKind::Binary => Message::Binary(payload),
@@ -178,8 +200,22 @@ impl Reader {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, conn: &mut Connection, now: Duration) -> Result<Option<Found>, Error> {
+        let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
+        let mut input = Input::new(unread);
+        let Some(whole) = conn.whole_message(&mut input, now) else {
+            return self.find_any(conn, now);
+        };
+        let (kind, len) = (whole.kind, whole.payload.len());
+        let valid = whole.ascii || kind == MessageKind::Binary;
+        self.start += input.consumed();
+        // The payload is the end of what was consumed.
+        Ok(Some(Found::Data { kind, range: self.start - len..self.start, valid }))
+    }
+
+    #[inline(never)]
+    fn find_any(&mut self, conn: &mut Connection, now: Duration) -> Result<Option<Found>, Error> {
         loop {
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
@@ -203,13 +239,11 @@ impl Reader {
                 }
             };
             self.start += input.consumed();
-            if part == Part::Whole {
-                return Ok(Some(Found::Data(kind, range)));
-            }
-            let gathered = self.gather(range);
+            let range = if part == Part::Whole { range } else { self.gather(range) };
             if part.is_last() {
                 self.gathering = None;
-                return Ok(Some(Found::Data(kind, gathered)));
+                self.largest = self.largest.max(range.len());
+                return Ok(Some(Found::Data { kind, range, valid: true }));
             }
         }
     }
@@ -229,28 +263,14 @@ impl Reader {
         message
     }
 
-    /// Makes an owned payload of `range`: with the buffer if it is most of it, else as a copy.
+    /// Makes an owned payload of `range`, and lets go of what lies before it.
     #[inline]
     fn give(&mut self, range: Range<usize>) -> Bytes {
-        if range.len() >= GIVE_FROM && range.len() >= self.buf.len() / 2 {
-            return self.give_buffer(range);
-        }
-        Bytes::copy_from_slice(self.buf.get(range).unwrap_or_default())
-    }
-
-    #[inline(never)]
-    fn give_buffer(&mut self, range: Range<usize>) -> Bytes {
-        self.largest = self.largest.max(range.len());
-        let full = core::mem::take(&mut self.buf);
-        let unread = full.get(self.start..self.end).unwrap_or_default();
-        let mut fresh = vec![0; unread.len().max(FIRST_SIZE)];
-        if let Some(place) = fresh.get_mut(..unread.len()) {
-            place.copy_from_slice(unread);
-        }
-        self.end = unread.len();
-        self.start = 0;
-        self.buf = fresh;
-        Bytes::from(full).slice(range)
+        let mut payload = self.buf.split_to(range.end);
+        self.start -= range.end;
+        self.end -= range.end;
+        payload.advance(range.start);
+        payload.freeze()
     }
 
     /// Makes sure that `room` bytes are free after `end`, when the message in progress may bring
@@ -274,13 +294,14 @@ impl Reader {
             // than the message can need.
             let double = used.len().saturating_mul(2);
             let most = used.len().saturating_add(expected).saturating_add(READ_SIZE);
-            let size = needed.max(double.min(most)).max(FIRST_SIZE);
-            let mut larger = vec![0; size];
+            let size = needed.max(double.min(most)).max(self.size);
+            let mut larger = BytesMut::zeroed(size);
             let old = self.buf.get(used).unwrap_or_default();
             if let Some(place) = larger.get_mut(..old.len()) {
                 place.copy_from_slice(old);
             }
             self.buf = larger;
+            self.made = size;
         }
         self.start -= first;
         self.end -= first;

@@ -23,7 +23,7 @@ pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 
 /// The largest payload length that fits into the second header byte.
 const MAX_SHORT_LEN: u64 = 125;
-const LEN_16: u8 = 126;
+pub(crate) const LEN_16: u8 = 126;
 const LEN_64: u8 = 127;
 
 pub(crate) const FIN: u8 = 0x80;
