@@ -103,7 +103,7 @@ where
         let Some(request) = endpoint.request() else { return Ok(()) };
         match decide(&request) {
             Ok(answer) => {
-                endpoint.accept(&answer.as_answer())?;
+                endpoint.accept(&answer.as_answer(), now)?;
                 Ok(())
             }
             Err(rejection) => {
@@ -151,7 +151,10 @@ fn step<S: Read + Write + 'static>(socket: &mut WebSocket<S>) -> Result<Option<H
         }
         Ok(event) => Ok(event),
         Err(error) => {
-            socket.finish_failed();
+            // A client has nothing to say to a server that it does not understand, so nothing to wait for.
+            if socket.endpoint().pending_output() > 0 {
+                socket.finish_failed();
+            }
             Err(error.into())
         }
     }

@@ -1,6 +1,6 @@
 //! TLS by rustls: configurations with a choice of roots and provider, and what ends a TLS stream.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +121,14 @@ macro_rules! tls_operations {
             fn end(&mut self, how: Shutdown) -> io::Result<()> {
                 // Without close_notify the peer could not tell an end from a cut (RFC 8446 §6.1).
                 self.conn.send_close_notify();
-                let notified = self.flush();
+                // Not `flush`: that would go on with a TLS handshake that is not over.
+                let mut notified = Ok(());
+                while self.conn.wants_write() && notified.is_ok() {
+                    notified = match self.conn.write_tls(&mut self.sock) {
+                        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                        other => other.map(drop),
+                    };
+                }
                 self.sock.end(how)?;
                 notified
             }

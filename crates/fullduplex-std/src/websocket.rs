@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use fullduplex::{
     CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role, SendError,
-    Shutdown,
+    Shutdown, Timeout,
 };
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::socket::Socket;
+
+/// By how much a socket may end a wait too early: the coarsest clock tick of a system in use.
+const TICK: Duration = Duration::from_millis(20);
 
 /// How far the end of a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +36,23 @@ enum End {
 /// Deadlines (handshake, close, keepalive, idle) are kept exactly over `TcpStream`, `UnixStream` and this
 /// crate's TLS streams: their read and write timeouts belong to the WebSocket then. Over any other
 /// stream they are looked at whenever the stream returns. Over a non-blocking stream every method may fail
-/// with [`WouldBlock`](io::ErrorKind::WouldBlock); nothing is lost by it.
+/// with [`WouldBlock`](io::ErrorKind::WouldBlock); nothing is lost by it. After a failure the last words may
+/// still have to be written then: go on reading until [`Error::AlreadyClosed`].
 pub struct WebSocket<S> {
     stream: S,
     endpoint: Endpoint<OsEntropy>,
     socket: Option<Socket<S>>,
     /// The timeout that the socket has now.
     armed: Option<Duration>,
+    /// When the wait began that it bounds.
+    waiting_since: Duration,
     origin: Instant,
+    /// When the last read brought something: the time of all that came with it.
+    read_at: Duration,
+    /// Whether the deadlines have not been looked at since then.
+    unchecked: bool,
+    /// Whether a write has failed, so that nothing more can be written.
+    unwritable: bool,
     end: End,
 }
 
@@ -55,14 +67,22 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         stream: S,
         endpoint: impl FnOnce(Duration) -> Result<Endpoint<OsEntropy>>,
     ) -> Result<Self> {
-        Ok(Self {
+        Ok(Self::over(stream, endpoint(Duration::ZERO)?))
+    }
+
+    fn over(stream: S, endpoint: Endpoint<OsEntropy>) -> Self {
+        Self {
             socket: Socket::of(&stream),
             stream,
-            endpoint: endpoint(Duration::ZERO)?,
+            endpoint,
             armed: None,
+            waiting_since: Duration::ZERO,
             origin: Instant::now(),
+            read_at: Duration::ZERO,
+            unchecked: false,
+            unwritable: false,
             end: End::No,
-        })
+        }
     }
 
     /// A WebSocket over a stream on which something else has done the opening handshake.
@@ -80,14 +100,10 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         config: EndpointConfig,
     ) -> Self {
         let negotiated = Negotiated::without_extensions();
-        Self {
-            socket: Socket::of(&stream),
+        Self::over(
             stream,
-            endpoint: Endpoint::open(role, negotiated, &part, config, OsEntropy),
-            armed: None,
-            origin: Instant::now(),
-            end: End::No,
-        }
+            Endpoint::open(role, negotiated, &part, config, OsEntropy, Duration::ZERO),
+        )
     }
 
     /// The next message or control frame; waits for it, and writes what is pending first.
@@ -101,13 +117,16 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// transport does. [`Error::ConnectionClosed`] once at a clean end, [`Error::AlreadyClosed`] after any
     /// end.
     pub fn read(&mut self) -> Result<Message> {
+        if self.end == End::Told {
+            return Err(Error::AlreadyClosed);
+        }
         loop {
-            match self.endpoint.poll_owned(self.origin.elapsed()) {
+            match self.endpoint.poll_owned(self.read_at) {
                 Ok(Some(message)) => {
                     if message.is_close() {
                         // Nothing follows, so an application may never read again. What cannot be
                         // written now is written by the next call.
-                        let _ = self.flush();
+                        let _ = self.write_out();
                     }
                     return Ok(message);
                 }
@@ -133,7 +152,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     ///
     /// # Errors
     /// [`Error::Send`] when it must not be sent; nothing of it is then. [`Error::WriteBufferFull`] when the
-    /// buffer is full and the stream would block.
+    /// buffer is full and the stream would block; else as [`flush`](Self::flush).
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.check_open()?;
@@ -142,12 +161,14 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             other => return Ok(other?),
         }
         match self.flush() {
-            Err(error) if error.would_block() => {
-                return Err(Error::WriteBufferFull(Box::new(message)));
-            }
+            // What has been written may have made room enough.
+            Err(error) if error.would_block() => {}
             other => other?,
         }
-        Ok(self.endpoint.send_message(&message, self.origin.elapsed())?)
+        match self.endpoint.send_message(&message, self.origin.elapsed()) {
+            Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
+            other => Ok(other?),
+        }
     }
 
     /// Puts the next fragment of a message into the write buffer: the first call begins the message, `last`
@@ -168,26 +189,17 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// Writes everything that is pending, and flushes the stream.
     ///
     /// # Errors
-    /// [`Error::Io`]; what was not written stays pending.
+    /// [`Error::Io`]: after [`WouldBlock`](io::ErrorKind::WouldBlock) what was not written stays pending;
+    /// after any other nothing can be sent any more, but what the peer has sent can still be read.
+    /// [`Error::Protocol`] when the peer reads too slowly for a deadline.
     pub fn flush(&mut self) -> Result<()> {
-        loop {
-            self.arm()?;
-            let output = self.endpoint.output()?;
-            if output.is_empty() {
-                break;
-            }
-            match self.stream.write(output) {
-                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                Ok(len) => self.endpoint.advance_output(len),
-                Err(error) => self.interrupted(error)?,
-            }
+        if self.end == End::Told {
+            return Err(Error::AlreadyClosed);
         }
-        loop {
-            match self.stream.flush() {
-                Ok(()) => return Ok(()),
-                Err(error) => self.interrupted(error)?,
-            }
-        }
+        self.check_writable()?;
+        self.write_out()?;
+        // Given up: the wait for the end of the connection is over.
+        if self.endpoint.pending_output() > 0 { Err(Timeout::Close.into()) } else { Ok(()) }
     }
 
     /// Begins the closing handshake with `frame`, or code 1000, and writes it. Does nothing when the
@@ -199,7 +211,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// [`Error::Send`] for a code or reason that must not be sent; else as [`flush`](Self::flush).
     pub fn close(&mut self, frame: Option<CloseFrame>) -> Result<()> {
         match self.feed(Message::Close(frame)) {
-            Err(Error::Send(SendError::Closed) | Error::AlreadyClosed) => {}
+            Err(Error::AlreadyClosed) => return Ok(()),
+            Err(Error::Send(SendError::Closed)) => {}
             other => other?,
         }
         self.flush()
@@ -216,6 +229,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     #[must_use]
     pub fn can_write(&self) -> bool {
         self.end == End::No
+            && !self.unwritable
             && self.endpoint.connection().is_some_and(fullduplex::Connection::may_send)
     }
 
@@ -256,20 +270,32 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     }
 
     fn check_open(&self) -> Result<()> {
-        if self.end == End::No { Ok(()) } else { Err(Error::AlreadyClosed) }
+        if self.end == End::No { self.check_writable() } else { Err(Error::AlreadyClosed) }
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        let error = || io::Error::from(io::ErrorKind::BrokenPipe).into();
+        if self.unwritable { Err(error()) } else { Ok(()) }
     }
 
     /// Writes what is pending, ends the transport if its time has come, else waits for input.
     pub(crate) fn wait(&mut self) -> Result<()> {
-        match self.flush() {
+        // A peer that keeps us busy must not make us miss a deadline. What was read has been looked at by
+        // now and counts as a sign of life; how long that took us does not count.
+        if std::mem::take(&mut self.unchecked) {
+            self.endpoint.handle_timeout(self.read_at).map_err(|error| self.fail(error))?;
+        }
+        match self.write_out() {
             // The peer may have to be read before it reads.
-            Err(error) if error.would_block() => {}
-            other => other?,
+            Err(error) if error.would_block() && self.end == End::No => {}
+            // It reads no more; what it has sent is still to be delivered.
+            Err(Error::Io(error)) if is_gone(error.kind()) => {}
+            other => other.map_err(|error| self.give_up(error))?,
         }
         match self.endpoint.shutdown() {
             Shutdown::No if self.end == End::No => self.fill(),
             Shutdown::No | Shutdown::Write => {
-                self.linger();
+                self.linger()?;
                 self.end = End::Told;
                 Err(Error::AlreadyClosed)
             }
@@ -281,26 +307,50 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         }
     }
 
+    /// Writes what is pending and flushes the stream; gives up once nothing is waited for any more.
+    fn write_out(&mut self) -> Result<()> {
+        while !self.unwritable {
+            self.arm()?;
+            let output = self.endpoint.output()?;
+            let done = output.is_empty();
+            let written =
+                if done { self.stream.flush().map(|()| 0) } else { self.stream.write(output) };
+            let interrupted = match written {
+                Ok(0) if done => break,
+                Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Ok(len) => {
+                    self.endpoint.advance_output(len);
+                    continue;
+                }
+                Err(error) => self.interrupted(error),
+            };
+            if let Err(error) = interrupted {
+                self.unwritable |= matches!(error, Error::Io(_)) && !error.would_block();
+                return Err(error);
+            }
+            if self.endpoint.shutdown() == Shutdown::Both {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// One read from the stream.
     fn fill(&mut self) -> Result<()> {
         self.arm()?;
-        match self.stream.read(self.endpoint.room()) {
-            Ok(0) => self.endpoint.handle_end(false).map_err(|error| self.fail(error)),
+        let ended = match self.stream.read(self.endpoint.room()) {
+            // A reset that a write was told of comes as an end of input here.
+            Ok(0) => self.endpoint.handle_end(self.unwritable),
             Ok(len) => {
                 self.endpoint.advance(len);
-                Ok(())
+                self.read_at = self.origin.elapsed();
+                self.unchecked = true;
+                return Ok(());
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe
-                // TLS: the transport ended without close_notify, which may be an attacker's cut.
-                | io::ErrorKind::UnexpectedEof => {
-                    self.endpoint.handle_end(true).map_err(|error| self.fail(error))
-                }
-                _ => self.interrupted(error),
-            },
-        }
+            Err(error) if is_gone(error.kind()) => self.endpoint.handle_end(true),
+            Err(error) => return self.interrupted(error).map_err(|error| self.give_up(error)),
+        };
+        ended.map_err(|error| self.fail(error))
     }
 
     /// Bounds the next read or write by the next deadline.
@@ -309,9 +359,15 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// less than a system call for each one.
     fn arm(&mut self) -> Result<()> {
         let Some(socket) = self.socket else { return Ok(()) };
-        let left = self.endpoint.poll_timeout().map(|deadline| {
+        let deadline = match self.endpoint.poll_timeout() {
+            // Nothing is waited for any more, so nothing may take long.
+            None if self.endpoint.shutdown() == Shutdown::Both => Some(Duration::ZERO),
+            deadline => deadline,
+        };
+        let left = deadline.map(|deadline| {
+            self.waiting_since = self.origin.elapsed();
             // A timeout of zero would be refused; the shortest wait brings us back at once.
-            deadline.saturating_sub(self.origin.elapsed()).max(Duration::from_millis(1))
+            deadline.saturating_sub(self.waiting_since).max(Duration::from_millis(1))
         });
         let in_time = match (self.armed, left) {
             (None, None) => true,
@@ -331,14 +387,16 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             io::ErrorKind::Interrupted => Ok(()),
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 let now = self.origin.elapsed();
-                let due = self.endpoint.poll_timeout().is_some_and(|deadline| deadline <= now);
-                if due {
+                if self.endpoint.poll_timeout().is_some_and(|deadline| deadline <= now) {
                     return self.endpoint.handle_timeout(now).map_err(|error| self.fail(error));
                 }
-                // A wait that we have bounded may end early; one that we have not was not to block.
-                if self.armed.is_some() {
+                let waited = now.saturating_sub(self.waiting_since);
+                if self.armed.is_some_and(|armed| armed <= waited.saturating_add(TICK)) {
+                    // A wait that we have bounded too tightly; the next bound is set anew.
+                    self.armed = Some(Duration::MAX);
                     Ok(())
                 } else {
+                    // We have not bounded it, or it did not last: the stream was not to block.
                     Err(io::Error::from(io::ErrorKind::WouldBlock).into())
                 }
             }
@@ -349,9 +407,11 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// Handshake or connection have failed: writes what there is to say and ends the sending direction.
     pub(crate) fn finish_failed(&mut self) {
         self.end = End::Failed;
-        // The failure is the error to tell; that its last words could not be written changes nothing.
-        let _ = self.flush();
-        self.linger();
+        // The failure is the error to tell. Last words that cannot be written now are written by the
+        // next `read`, if ever.
+        if self.write_out().is_ok() {
+            let _ = self.linger();
+        }
     }
 
     fn fail(&mut self, error: fullduplex::Error) -> Error {
@@ -361,40 +421,63 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         error.into()
     }
 
+    /// Takes note of an error that leaves the stream of no use.
+    fn give_up(&mut self, error: Error) -> Error {
+        if matches!(error, Error::Io(_)) && !error.would_block() {
+            self.end = End::Told;
+        }
+        error
+    }
+
     /// Ends the sending direction and reads on for a while, so that what was sent last is not thrown away
     /// with input that nobody has read.
-    fn linger(&mut self) {
-        self.shut(net::Shutdown::Write);
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) alone: to be called again.
+    fn linger(&mut self) -> Result<()> {
+        let how = match self.endpoint.shutdown() {
+            Shutdown::Write => net::Shutdown::Write,
+            Shutdown::No | Shutdown::Both => net::Shutdown::Both,
+        };
+        self.shut(how);
         while self.socket.is_some() && self.endpoint.shutdown() == Shutdown::Write {
-            let ended = match self.arm() {
-                Ok(()) => self.stream.read(self.endpoint.room()),
-                Err(_) => return,
-            };
-            match ended {
+            if self.arm().is_err() {
+                break;
+            }
+            match self.stream.read(self.endpoint.room()) {
                 Ok(0) => {
                     let _ = self.endpoint.handle_end(false);
                 }
                 // What comes after the end is not kept.
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                    ) && self.armed.is_some() =>
-                {
-                    let _ = self.endpoint.handle_timeout(self.origin.elapsed());
-                }
-                Err(_) => return,
+                Err(error) => match self.interrupted(error) {
+                    Err(error) if error.would_block() => return Err(error),
+                    Err(_) => break,
+                    Ok(()) => {}
+                },
             }
             let _ = self.endpoint.handle_timeout(self.origin.elapsed());
         }
+        Ok(())
     }
 
     fn shut(&mut self, how: net::Shutdown) {
         if let Some(socket) = self.socket {
             // The transport may be gone already, which is what was wanted.
+            let _ = self.arm();
             let _ = (socket.shutdown)(&mut self.stream, how);
         }
     }
+}
+
+/// Whether an error says that the peer is gone.
+fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            // TLS: the transport ended without close_notify, which may be an attacker's cut.
+            | io::ErrorKind::UnexpectedEof
+    )
 }

@@ -158,6 +158,12 @@ impl Connection {
         }
     }
 
+    /// Begins to count the waiting times of [`Timeouts`] at `now`. Without it they count from the first
+    /// [`poll_event`](Self::poll_event), which an application that only sends may never call.
+    pub fn start(&mut self, now: Duration) {
+        self.timers.started(now);
+    }
+
     /// Which end of the connection this is.
     #[must_use]
     pub fn role(&self) -> Role {

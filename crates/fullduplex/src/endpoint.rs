@@ -108,7 +108,7 @@ enum Phase {
     ClientHandshake(Box<(ClientHandshake, OwnedClientRequest)>),
     Open(Connection),
     /// The handshake failed or was refused.
-    Refused,
+    Refused(Role),
 }
 
 /// A WebSocket endpoint without its transport: handshake, connection and buffers in one.
@@ -153,11 +153,24 @@ impl<E: Entropy> Endpoint<E> {
         unread: &[u8],
         config: EndpointConfig,
         entropy: E,
+        now: Duration,
     ) -> Self {
-        let conn = Connection::new(role, negotiated, config.connection);
+        let mut conn = Connection::new(role, negotiated, config.connection);
+        conn.start(now);
         let mut endpoint = Self::new(Phase::Open(conn), config, entropy, None);
         endpoint.reader.push(unread);
         endpoint
+    }
+
+    /// Which end of the connection this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match &self.phase {
+            Phase::ServerHandshake(_) | Phase::Deciding(_) => Role::Server,
+            Phase::ClientHandshake(_) => Role::Client,
+            Phase::Open(conn) => conn.role(),
+            Phase::Refused(role) => *role,
+        }
     }
 
     /// The configuration.
@@ -228,7 +241,7 @@ impl<E: Entropy> Endpoint<E> {
     pub fn room(&mut self) -> &mut [u8] {
         match &self.phase {
             Phase::Open(conn) => self.reader.room(conn),
-            Phase::Refused => {
+            Phase::Refused(_) => {
                 // Nobody will look at it any more.
                 self.reader.consume(usize::MAX);
                 self.reader.room_for(Expected::default())
@@ -251,9 +264,9 @@ impl<E: Entropy> Endpoint<E> {
         self.ended = true;
         match &mut self.phase {
             Phase::Open(conn) => conn.handle_end(reset),
-            Phase::Refused => Ok(()),
+            Phase::Refused(_) => Ok(()),
             Phase::ServerHandshake(_) | Phase::Deciding(_) | Phase::ClientHandshake(_) => {
-                self.phase = Phase::Refused;
+                self.phase = Phase::Refused(self.role());
                 Err(Error::Ended(match reset {
                     true => Ended::Reset,
                     false => Ended::InsideHandshake,
@@ -287,13 +300,13 @@ impl<E: Entropy> Endpoint<E> {
                 self.ended = conn.is_closed();
                 result
             }
-            Phase::Refused => {
+            Phase::Refused(_) => {
                 self.ended = true;
                 Ok(())
             }
             Phase::ServerHandshake(_) | Phase::Deciding(_) | Phase::ClientHandshake(_) => {
                 self.ended = true;
-                self.phase = Phase::Refused;
+                self.phase = Phase::Refused(self.role());
                 Err(Error::Timeout(Timeout::Handshake))
             }
         }
@@ -308,7 +321,9 @@ impl<E: Entropy> Endpoint<E> {
         match &self.phase {
             _ if self.ended => Shutdown::Both,
             _ if self.pending_output() > 0 => Shutdown::No,
-            Phase::Refused => Shutdown::Write,
+            // The request is all that a client has to say.
+            Phase::Refused(Role::Client) => Shutdown::Both,
+            Phase::Refused(Role::Server) => Shutdown::Write,
             Phase::Open(conn) if conn.is_closed() => match (conn.is_clean(), conn.role()) {
                 (false, _) => Shutdown::Write,
                 (true, Role::Server) => Shutdown::Both,

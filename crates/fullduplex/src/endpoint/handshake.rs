@@ -82,7 +82,7 @@ impl<E: Entropy> Endpoint<E> {
                     Ok(Some(Outcome::Open { response, negotiated })) => {
                         let response = response.into_owned();
                         self.reader.consume(response.as_response().head_len());
-                        self.opened(Role::Client, negotiated);
+                        self.opened(Role::Client, negotiated, now);
                         Ok(Some(HandshakeEvent::Open(response)))
                     }
                     Ok(Some(Outcome::Refused(response))) => {
@@ -98,14 +98,14 @@ impl<E: Entropy> Endpoint<E> {
                 }
             }
             Phase::Deciding(_) => Ok(Some(HandshakeEvent::Request)),
-            Phase::Open(_) | Phase::Refused => Ok(None),
+            Phase::Open(_) | Phase::Refused(_) => Ok(None),
         }
     }
 
     /// Whether the handshake is over: the connection is open, or was refused.
     #[must_use]
     pub fn is_handshake_over(&self) -> bool {
-        matches!(self.phase, Phase::Open(_) | Phase::Refused)
+        matches!(self.phase, Phase::Open(_) | Phase::Refused(_))
     }
 
     /// The request that waits for a decision.
@@ -125,6 +125,7 @@ impl<E: Entropy> Endpoint<E> {
     pub fn accept<S: AsRef<str>>(
         &mut self,
         answer: &Answer<'_, S>,
+        now: Duration,
     ) -> Result<Option<OwnedRequest>, AcceptError> {
         let Phase::Deciding(request) = &self.phase else { return Ok(None) };
         let mut negotiated = Negotiated::without_extensions();
@@ -136,7 +137,7 @@ impl<E: Entropy> Endpoint<E> {
             Err(AcceptError::BufferTooSmall(error)) => Err(Ok(error.needed)),
             Err(error) => Err(Err(error)),
         })?;
-        Ok(match self.opened(Role::Server, negotiated) {
+        Ok(match self.opened(Role::Server, negotiated, now) {
             Phase::Deciding(request) => Some(*request),
             _ => None,
         })
@@ -162,14 +163,15 @@ impl<E: Entropy> Endpoint<E> {
         Ok(())
     }
 
-    fn opened(&mut self, role: Role, negotiated: Negotiated) -> Phase {
+    fn opened(&mut self, role: Role, negotiated: Negotiated, now: Duration) -> Phase {
         self.deadline = None;
-        let conn = Connection::new(role, negotiated, self.config.connection);
+        let mut conn = Connection::new(role, negotiated, self.config.connection);
+        conn.start(now);
         core::mem::replace(&mut self.phase, Phase::Open(conn))
     }
 
     fn refuse(&mut self, now: Duration) {
-        self.phase = Phase::Refused;
+        self.phase = Phase::Refused(self.role());
         let wait = self.config.connection.timeouts.close_timeout;
         self.deadline = Some(now.saturating_add(wait));
     }

@@ -1,0 +1,18 @@
+//! The blocking adapter: over sockets, TLS and streams in memory, against peers of three other makes.
+//!
+//! Everything runs on loopback or in memory, and each test has a watchdog.
+
+mod buffering;
+mod connecting;
+mod deadlines;
+mod ends;
+mod errors;
+mod fail_loop;
+mod interop;
+mod nonblocking;
+mod peers;
+mod raw;
+mod support;
+mod tls;
+mod unread;
+mod wire;

@@ -1,0 +1,92 @@
+//! Peers of other makes as processes: the libraries that `cargo xtask peers` installs.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// A library of another make.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Library {
+    /// `websockets`, in Python.
+    Websockets,
+    /// `ws`, on Node.js.
+    Ws,
+}
+
+/// A running peer.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Peer {
+    /// Starts a server; returns it with its port.
+    pub(crate) fn server(library: Library, compression: &str) -> (Self, u16) {
+        let mut peer = Self::start(library, "server", &[compression]);
+        let line = peer.line();
+        let port = line.strip_prefix("port ").and_then(|port| port.parse().ok());
+        (peer, port.unwrap_or_else(|| panic!("no port: {line}")))
+    }
+
+    /// Starts a client that talks to `url`.
+    pub(crate) fn client(library: Library, url: &str, closer: &str, compression: &str) -> Self {
+        Self::start(library, "client", &[url, closer, compression])
+    }
+
+    fn start(library: Library, role: &str, arguments: &[&str]) -> Self {
+        let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+        let installed = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/peers");
+        let (needed, mut command) = match library {
+            Library::Websockets => {
+                let python = installed.join("venv/bin/python");
+                let mut command = Command::new(&python);
+                command.arg("-B").arg(tests.join(format!("websockets_{role}.py")));
+                (python, command)
+            }
+            Library::Ws => {
+                let modules = installed.join("npm/node_modules");
+                let mut command = Command::new("node");
+                command.arg(tests.join("ws.js")).arg(installed.join("npm")).arg(role);
+                (modules.join("ws"), command)
+            }
+        };
+        assert!(
+            needed.exists(),
+            "this test talks to {library:?}, which is not installed: run `cargo xtask peers` \
+             ({} is missing)",
+            needed.display()
+        );
+        let mut process = command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    fn line(&mut self) -> String {
+        match self.lines.next() {
+            Some(line) => line.unwrap(),
+            None => panic!("the peer ended: {:?}", self.process.wait()),
+        }
+    }
+
+    /// How the connection ended for the peer, which then ends itself.
+    pub(crate) fn report(mut self) -> String {
+        let report = self.line();
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "{report}: {status}");
+        report
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It has ended already if all went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,460 @@
+//! TLS over TCP, both roles of ours, and what can go wrong with it.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use fullduplex_std::fullduplex::{self, Ended, Timeout};
+use fullduplex_std::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use fullduplex_std::rustls::{
+    self, ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
+    StreamOwned,
+};
+use fullduplex_std::tls::{self, ServerTlsStream};
+use fullduplex_std::{
+    CloseCode, CloseFrame, ConnectOptions, EndpointConfig, Error, HandshakeError, MaybeTlsStream,
+    Message, OwnedAnswer, Role, TlsError, WebSocket, accept_with, client_with, connect,
+    connect_with,
+};
+use fullduplex_testkit::Frame;
+
+use crate::raw::{REQUEST, closes_with, read_frames, read_head, serve};
+use crate::support::{
+    bounded, drain, finish, handshake_timeout, is_over, listener, ms, sockets, takes, timeouts,
+};
+
+/// A server's configuration for `localhost`, and a client's that trusts it.
+fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    (tls::server_config(vec![certificate], key).unwrap(), tls::client_config(roots).unwrap())
+}
+
+fn options(tls: Arc<ClientConfig>) -> ConnectOptions {
+    let mut options = ConnectOptions::new();
+    options.tls = Some(tls);
+    options
+}
+
+fn accept_one(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    config: EndpointConfig,
+) -> JoinHandle<Result<WebSocket<ServerTlsStream>, Error>> {
+    thread::spawn(move || {
+        let stream = tls::accept(listener.accept().unwrap().0, tls)?;
+        Ok(accept_with(stream, config, |_| Ok(OwnedAnswer::new()))?)
+    })
+}
+
+/// A client and a server of ours, connected over TLS.
+fn pair(config: EndpointConfig) -> (WebSocket<MaybeTlsStream>, WebSocket<ServerTlsStream>) {
+    let (server_tls, client_tls) = configs();
+    let (listener, address) = listener();
+    let accepting = accept_one(listener, server_tls, config);
+    let mut options = options(client_tls);
+    options.endpoint = config;
+    let (client, _) = connect_with(url(address), options).unwrap();
+    (client, accepting.join().unwrap().unwrap())
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("wss://localhost:{}/", address.port())
+}
+
+#[test]
+fn an_echo_over_tls_and_a_clean_close_from_either_side() {
+    bounded(|| {
+        for closer in [Role::Client, Role::Server] {
+            let (mut client, mut server) = pair(EndpointConfig::new());
+            let close = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+            let serving = thread::spawn({
+                let close = close.clone();
+                move || {
+                    loop {
+                        match server.read() {
+                            Ok(Message::Text(text)) if text == "close" => {
+                                server.close(Some(close.clone())).unwrap();
+                            }
+                            Ok(message) if message.is_text() || message.is_binary() => {
+                                server.feed(message).unwrap();
+                            }
+                            Ok(_) => {}
+                            Err(error) => {
+                                assert!(server.connection().unwrap().is_clean());
+                                is_over(&mut server);
+                                return error;
+                            }
+                        }
+                    }
+                }
+            });
+            let sizes = [0, 1, 125, 126, 16_384, 65_535, 65_536, 1 << 20];
+            let messages = sizes.map(|size| Message::binary(vec![size as u8; size]));
+            for message in messages.into_iter().chain([Message::text("κόσμε")]) {
+                client.send(message.clone()).unwrap();
+                assert_eq!(client.read().unwrap(), message);
+            }
+            client.send(Message::Ping(b"are you there?"[..].to_vec().into())).unwrap();
+            assert_eq!(
+                client.read().unwrap(),
+                Message::Pong(b"are you there?"[..].to_vec().into())
+            );
+            match closer {
+                Role::Client => client.close(Some(close)).unwrap(),
+                Role::Server => client.send("close").unwrap(),
+            }
+            let (messages, error) = drain(&mut client);
+            let [Message::Close(Some(frame))] = &messages[..] else { panic!("{messages:?}") };
+            assert_eq!(frame.code, CloseCode::Library(4000));
+            assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
+            assert!(client.connection().unwrap().is_clean());
+            is_over(&mut client);
+            let error = serving.join().unwrap();
+            assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
+        }
+    });
+}
+
+#[test]
+fn alpn_names_http_1_1() {
+    bounded(|| {
+        let (client, server) = pair(EndpointConfig::new());
+        let MaybeTlsStream::Rustls(stream) = client.get_ref() else { panic!("not TLS") };
+        assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+        assert_eq!(server.get_ref().conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+    });
+}
+
+#[test]
+fn a_server_whose_certificate_is_not_trusted_is_an_error_on_both_sides() {
+    bounded(|| {
+        let (server_tls, _) = configs();
+        let (_, other_tls) = configs();
+        let (listener, address) = listener();
+        let accepting = accept_one(listener, server_tls, EndpointConfig::new());
+        let error = takes(ms(0), || connect_with(url(address), options(other_tls)).unwrap_err());
+        let Error::Io(error) = error else { panic!("{error:?}") };
+        assert!(error.to_string().contains("certificate"), "{error}");
+        let error = accepting.join().unwrap().unwrap_err();
+        assert!(matches!(error, Error::Io(_) | Error::Protocol(_)), "{error:?}");
+    });
+}
+
+#[test]
+fn a_certificate_for_another_name_is_an_error() {
+    bounded(|| {
+        let (server_tls, client_tls) = configs();
+        let (listener, address) = listener();
+        let accepting = accept_one(listener, server_tls, EndpointConfig::new());
+        let url = format!("wss://127.0.0.2:{}/", address.port());
+        // 127.0.0.2 is this host on Linux alone; elsewhere it cannot be reached.
+        let error = connect_with(url, options(client_tls)).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Io(_)), "{error:?}");
+        if let Error::Io(error) = &error
+            && error.kind() != std::io::ErrorKind::InvalidData
+        {
+            // Let the server go.
+            drop(TcpStream::connect(address));
+        }
+        assert!(accepting.join().unwrap().is_err());
+    });
+}
+
+#[test]
+fn without_roots_that_trust_the_server_wss_is_an_error() {
+    bounded(|| {
+        let (server_tls, _) = configs();
+        let (listener, address) = listener();
+        let accepting = accept_one(listener, server_tls, EndpointConfig::new());
+        let error = connect(url(address)).unwrap_err();
+        // Another package of the same build may have turned a feature with roots on.
+        assert!(matches!(error, Error::Tls(TlsError::NoRoots) | Error::Io(_)), "{error:?}");
+        drop(TcpStream::connect(address));
+        assert!(accepting.join().unwrap().is_err());
+    });
+}
+
+#[test]
+fn garbage_instead_of_tls_is_an_error_on_both_sides() {
+    bounded(|| {
+        let (server_tls, client_tls) = configs();
+        // A request without TLS, and a close_notify where a ClientHello should be.
+        for garbage in [REQUEST.as_bytes(), b"\x15\x03\x03\x00\x02\x01\x00"] {
+            let (mut near, far) = sockets();
+            near.write_all(garbage).unwrap();
+            near.shutdown(Shutdown::Write).unwrap();
+            let stream = tls::accept(far, Arc::clone(&server_tls)).unwrap();
+            let error = takes(ms(0), || {
+                accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new())).unwrap_err()
+            });
+            assert!(
+                matches!(error, HandshakeError::Failure(Error::Io(_) | Error::Protocol(_))),
+                "{error:?}"
+            );
+        }
+
+        let (listener, address) = listener();
+        let serving = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            finish(&socket);
+        });
+        let error = takes(ms(0), || connect_with(url(address), options(client_tls)).unwrap_err());
+        assert!(matches!(error, Error::Io(_)), "{error:?}");
+        serving.join().unwrap();
+    });
+}
+
+#[test]
+fn an_end_inside_the_tls_handshake_is_an_error_on_both_sides() {
+    bounded(|| {
+        let (server_tls, client_tls) = configs();
+        let (near, far) = sockets();
+        drop(near);
+        let stream = tls::accept(far, server_tls).unwrap();
+        let error = takes(ms(0), || {
+            accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new())).unwrap_err()
+        });
+        assert!(
+            matches!(error, HandshakeError::Failure(Error::Io(_) | Error::Protocol(_))),
+            "{error:?}"
+        );
+
+        let (listener, address) = listener();
+        let serving = thread::spawn(move || finish(&listener.accept().unwrap().0));
+        let error = takes(ms(0), || connect_with(url(address), options(client_tls)).unwrap_err());
+        assert!(matches!(error, Error::Io(_) | Error::Protocol(_)), "{error:?}");
+        serving.join().unwrap();
+    });
+}
+
+#[test]
+fn a_peer_that_is_silent_in_the_tls_handshake_is_cut_off() {
+    bounded(|| {
+        let (server_tls, client_tls) = configs();
+        let config = handshake_timeout(ms(200));
+        for hello in [&b""[..], b"\x16\x03\x01\x02\x00"] {
+            let (mut near, far) = sockets();
+            near.write_all(hello).unwrap();
+            let stream = tls::accept(far, Arc::clone(&server_tls)).unwrap();
+            let result = takes(ms(200), || accept_with(stream, config, |_| Ok(OwnedAnswer::new())));
+            let Err(HandshakeError::Failure(error)) = result else { panic!("{result:?}") };
+            assert!(error.is_timeout(), "{error:?}");
+        }
+
+        let (listener, address) = listener();
+        let mut options = options(client_tls);
+        options.endpoint = config;
+        let error = takes(ms(200), || connect_with(url(address), options).unwrap_err());
+        assert!(error.is_timeout(), "{error:?}");
+        drop(listener);
+    });
+}
+
+/// A TCP proxy that passes what `far` sends at once, and what `near` sends byte by byte.
+fn byte_by_byte(near: TcpStream, far: TcpStream) {
+    let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+    thread::spawn(move || {
+        let mut byte = [0];
+        while from.read(&mut byte).is_ok_and(|len| len == 1) && to.write_all(&byte).is_ok() {}
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    thread::spawn(move || {
+        let (mut from, mut to) = (far, near);
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}
+
+#[test]
+fn tls_in_segments_of_one_byte_works() {
+    bounded(|| {
+        let (server_tls, client_tls) = configs();
+        let ((near, middle), (proxied, far)) = (sockets(), sockets());
+        byte_by_byte(middle, proxied);
+        let serving = thread::spawn(move || {
+            let stream = tls::accept(far, server_tls).unwrap();
+            let mut socket =
+                accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new())).unwrap();
+            let message = socket.read().unwrap();
+            socket.feed(message).unwrap();
+            drain(&mut socket).1
+        });
+        let session = ClientConnection::new(client_tls, "localhost".try_into().unwrap()).unwrap();
+        let stream = StreamOwned::new(session, near);
+        let (mut client, _) =
+            client_with("wss://localhost/", stream, EndpointConfig::new()).unwrap();
+        client.send("κόσμε").unwrap();
+        assert_eq!(client.read().unwrap(), Message::text("κόσμε"));
+        client.close(None).unwrap();
+        assert!(matches!(drain(&mut client).1, Error::ConnectionClosed));
+        assert!(matches!(serving.join().unwrap(), Error::ConnectionClosed));
+    });
+}
+
+/// A server of ours whose client is played by hand over TLS.
+fn our_server(
+    config: EndpointConfig,
+) -> (WebSocket<ServerTlsStream>, StreamOwned<ClientConnection, TcpStream>) {
+    let (server_tls, client_tls) = configs();
+    let (near, far) = sockets();
+    let accepting = thread::spawn(move || {
+        let stream = tls::accept(far, server_tls).unwrap();
+        accept_with(stream, config, |_| Ok(OwnedAnswer::new())).unwrap()
+    });
+    let session = ClientConnection::new(client_tls, "localhost".try_into().unwrap()).unwrap();
+    let mut peer = StreamOwned::new(session, near);
+    peer.write_all(format!("{REQUEST}\r\n").as_bytes()).unwrap();
+    assert!(read_head(&mut peer).starts_with("HTTP/1.1 101 "));
+    (accepting.join().unwrap(), peer)
+}
+
+/// A client of ours whose server is played by hand over TLS.
+fn our_client(
+    config: EndpointConfig,
+) -> (WebSocket<MaybeTlsStream>, StreamOwned<ServerConnection, TcpStream>) {
+    let (server_tls, client_tls) = configs();
+    let (listener, address) = listener();
+    let serving = thread::spawn(move || {
+        let session = ServerConnection::new(server_tls).unwrap();
+        let mut peer = StreamOwned::new(session, listener.accept().unwrap().0);
+        serve(&mut peer, b"");
+        peer
+    });
+    let mut options = options(client_tls);
+    options.endpoint = config;
+    let (client, _) = connect_with(url(address), options).unwrap();
+    (client, serving.join().unwrap())
+}
+
+#[test]
+fn tcp_that_ends_without_close_notify_before_our_close_is_a_cut() {
+    bounded(|| {
+        let config = timeouts(|timeouts| timeouts.close_timeout = ms(500));
+        let (mut server, mut peer) = our_server(config);
+        peer.write_all(&Frame::text("before").masked().encode()).unwrap();
+        peer.sock.shutdown(Shutdown::Write).unwrap();
+        let (messages, error) = drain(&mut server);
+        assert_eq!(messages, [Message::text("before")]);
+        let reset =
+            |error| matches!(error, Error::Protocol(fullduplex::Error::Ended(Ended::Reset)));
+        assert!(reset(error));
+        is_over(&mut server);
+
+        let (mut client, mut peer) = our_client(config);
+        peer.write_all(&Frame::text("before").encode()).unwrap();
+        peer.sock.shutdown(Shutdown::Write).unwrap();
+        let (messages, error) = drain(&mut client);
+        assert_eq!(messages, [Message::text("before")]);
+        assert!(reset(error));
+        is_over(&mut client);
+    });
+}
+
+#[test]
+fn tcp_that_ends_without_close_notify_after_both_closes_is_clean() {
+    bounded(|| {
+        let (mut client, mut peer) = our_client(EndpointConfig::new());
+        peer.write_all(&Frame::close(1000, "").encode()).unwrap();
+        assert!(client.read().unwrap().is_close());
+        peer.sock.shutdown(Shutdown::Write).unwrap();
+        assert!(matches!(takes(ms(0), || drain(&mut client)).1, Error::ConnectionClosed));
+        is_over(&mut client);
+
+        let (mut server, mut peer) = our_server(EndpointConfig::new());
+        server.close(None).unwrap();
+        peer.write_all(&Frame::close(1000, "").masked().encode()).unwrap();
+        peer.sock.shutdown(Shutdown::Write).unwrap();
+        assert!(matches!(takes(ms(0), || drain(&mut server)).1, Error::ConnectionClosed));
+        is_over(&mut server);
+    });
+}
+
+#[test]
+fn close_notify_without_a_close_is_an_end_without_close() {
+    bounded(|| {
+        let (mut client, mut peer) = our_client(EndpointConfig::new());
+        peer.conn.send_close_notify();
+        peer.flush().unwrap();
+        let error = drain(&mut client).1;
+        assert!(
+            matches!(error, Error::Protocol(fullduplex::Error::Ended(Ended::WithoutClose))),
+            "{error:?}"
+        );
+    });
+}
+
+#[test]
+fn our_ends_come_with_close_notify() {
+    bounded(|| {
+        // `read_to_end` fails at an end of TCP without close_notify.
+        let (mut server, mut peer) = our_server(EndpointConfig::new());
+        let serving = thread::spawn(move || drain(&mut server).1);
+        peer.write_all(&Frame::close(1000, "").masked().encode()).unwrap();
+        closes_with(&read_frames(&mut peer), CloseCode::Normal);
+        assert!(matches!(serving.join().unwrap(), Error::ConnectionClosed));
+
+        let (mut server, mut peer) = our_server(EndpointConfig::new());
+        let serving = thread::spawn(move || drain(&mut server).1);
+        peer.write_all(&Frame::text(b"\xff").masked().encode()).unwrap();
+        closes_with(&read_frames(&mut peer), CloseCode::Invalid);
+        drop(peer);
+        assert!(matches!(serving.join().unwrap(), Error::Protocol(_)));
+    });
+}
+
+#[test]
+fn deadlines_hold_over_tls_when_the_peer_does_not_read() {
+    bounded(|| {
+        let config = timeouts(|timeouts| {
+            *timeouts = timeouts.keepalive(ms(100), ms(100));
+            timeouts.close_timeout = ms(100);
+        });
+        let too_late = |error: Error| {
+            assert!(
+                matches!(error, Error::Protocol(fullduplex::Error::Timeout(Timeout::Pong))),
+                "{error:?}"
+            );
+        };
+        let (mut server, mut peer) = our_server(config);
+        peer.write_all(&Frame::pong("").masked().encode()).unwrap();
+        assert!(server.read().unwrap().is_pong());
+        too_late(takes(ms(300), || server.send(vec![0; 32 << 20]).unwrap_err()));
+        is_over(&mut server);
+        let (mut client, mut peer) = our_client(config);
+        peer.write_all(&Frame::pong("").encode()).unwrap();
+        assert!(client.read().unwrap().is_pong());
+        too_late(takes(ms(300), || client.send(vec![0; 32 << 20]).unwrap_err()));
+        is_over(&mut client);
+        let (mut client, _peer) = our_client(config);
+        too_late(takes(ms(300), || client.read().unwrap_err()));
+        is_over(&mut client);
+    });
+}
+
+#[test]
+fn tls_over_nonblocking_tcp_would_block() {
+    bounded(|| {
+        let (server_tls, _) = configs();
+        let (_near, far) = sockets();
+        far.set_nonblocking(true).unwrap();
+        let stream = tls::accept(far, server_tls).unwrap();
+        let result = accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()));
+        assert!(matches!(result, Err(HandshakeError::Interrupted(_))), "{result:?}");
+    });
+}
+
+#[test]
+fn a_key_that_does_not_fit_the_certificate_is_an_error() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let other = rcgen::KeyPair::generate().unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(other.serialize_der()));
+    let error = tls::server_config(vec![made.cert.der().clone()], key).unwrap_err();
+    assert!(matches!(error, TlsError::Rustls(rustls::Error::InconsistentKeys(_))), "{error:?}");
+}

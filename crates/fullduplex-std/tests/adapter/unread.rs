@@ -1,0 +1,78 @@
+//! Bytes that arrive together with the end of a handshake belong to the first frames.
+
+use std::io::Write;
+use std::thread;
+
+use fullduplex_std::{EndpointConfig, Message, Role, WebSocket, accept, client};
+use fullduplex_testkit::Frame;
+
+use crate::raw::{REQUEST, serve};
+use crate::support::{bounded, sockets};
+
+#[test]
+fn frames_in_the_same_write_as_the_response_are_read() {
+    bounded(|| {
+        let (near, mut far) = sockets();
+        let serving = thread::spawn(move || {
+            let more = [Frame::text("1"), Frame::binary(vec![2; 9000])].map(|frame| frame.encode());
+            serve(&mut far, &more.concat());
+            far
+        });
+        let (mut socket, _) = client("ws://localhost/", near).unwrap();
+        assert_eq!(socket.read().unwrap(), Message::text("1"));
+        assert_eq!(socket.read().unwrap(), Message::binary(vec![2; 9000]));
+        drop(serving.join().unwrap());
+    });
+}
+
+#[test]
+fn half_a_frame_in_the_same_write_as_the_response_is_completed() {
+    bounded(|| {
+        let (near, mut far) = sockets();
+        let serving = thread::spawn(move || {
+            let frame = Frame::text("κόσμε".repeat(100)).encode();
+            let (half, rest) = frame.split_at(frame.len() / 2);
+            serve(&mut far, half);
+            far.write_all(rest).unwrap();
+            far
+        });
+        let (mut socket, _) = client("ws://localhost/", near).unwrap();
+        assert_eq!(socket.read().unwrap(), Message::text("κόσμε".repeat(100)));
+        drop(serving.join().unwrap());
+    });
+}
+
+#[test]
+fn frames_in_the_same_write_as_the_request_are_read() {
+    bounded(|| {
+        let (mut near, far) = sockets();
+        let frames =
+            [Frame::text("1"), Frame::binary(vec![2; 9000])].map(|frame| frame.masked().encode());
+        near.write_all(&[format!("{REQUEST}\r\n").as_bytes(), &frames.concat()].concat()).unwrap();
+        let mut socket = accept(far).unwrap();
+        assert_eq!(socket.read().unwrap(), Message::text("1"));
+        assert_eq!(socket.read().unwrap(), Message::binary(vec![2; 9000]));
+    });
+}
+
+#[test]
+fn bytes_read_by_somebody_else_come_first() {
+    bounded(|| {
+        for role in [Role::Client, Role::Server] {
+            let encode = |frame: Frame| match role {
+                Role::Client => frame.encode(),
+                Role::Server => frame.masked().encode(),
+            };
+            let wire = [Frame::text("first"), Frame::text("second")].map(encode).concat();
+            for cut in 0..=wire.len() {
+                let (near, mut far) = sockets();
+                let part = wire[..cut].to_vec();
+                let mut socket =
+                    WebSocket::from_partially_read(near, part, role, EndpointConfig::new());
+                far.write_all(&wire[cut..]).unwrap();
+                assert_eq!(socket.read().unwrap(), Message::text("first"));
+                assert_eq!(socket.read().unwrap(), Message::text("second"));
+            }
+        }
+    });
+}
