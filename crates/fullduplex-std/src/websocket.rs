@@ -340,14 +340,15 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.arm()?;
         let ended = match self.stream.read(self.endpoint.room()) {
             // A reset that a write was told of comes as an end of input here.
-            Ok(0) => self.endpoint.handle_end(self.unwritable),
+            Ok(0) if self.unwritable => self.endpoint.handle_reset(),
+            Ok(0) => self.endpoint.handle_eof(),
             Ok(len) => {
                 self.endpoint.advance(len);
                 self.read_at = self.origin.elapsed();
                 self.unchecked = true;
                 return Ok(());
             }
-            Err(error) if is_gone(error.kind()) => self.endpoint.handle_end(true),
+            Err(error) if is_gone(error.kind()) => self.endpoint.handle_reset(),
             Err(error) => return self.interrupted(error).map_err(|error| self.give_up(error)),
         };
         ended.map_err(|error| self.fail(error))
@@ -446,7 +447,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             }
             match self.stream.read(self.endpoint.room()) {
                 Ok(0) => {
-                    let _ = self.endpoint.handle_end(false);
+                    let _ = self.endpoint.handle_eof();
                 }
                 // What comes after the end is not kept.
                 Ok(_) => {}

@@ -99,7 +99,7 @@ pub(crate) struct Expected {
 ///
 /// Bytes from the peer go in by [`poll_event`](Self::poll_event), the instants that
 /// [`poll_timeout`](Self::poll_timeout) asks for by [`handle_timeout`](Self::handle_timeout), and the
-/// transport's end by [`handle_end`](Self::handle_end). Frames come out in the caller's buffer: data by
+/// transport's end by [`handle_eof`](Self::handle_eof) or [`handle_reset`](Self::handle_reset). Frames come out in the caller's buffer: data by
 /// the `send_*` methods, answers by [`poll_transmit`](Self::poll_transmit). Everything written to an
 /// output buffer must reach the peer whole and in the order in which it was written.
 ///
@@ -444,16 +444,25 @@ impl Connection {
         self.closing.is_over()
     }
 
-    /// The transport has ended: an end of input, or a reset if `reset`.
+    /// The transport has come to its end of input.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] when that was not after the peer's Close (§7.1.5: code 1006): between frames, or in
+    /// the middle of a message.
+    pub fn handle_eof(&mut self) -> Result<(), Error> {
+        let between = self.decoder.at_boundary() && self.inbound.is_idle();
+        self.end(if between { Ended::WithoutClose } else { Ended::InsideMessage })
+    }
+
+    /// The transport was reset, or cut in another way than by an end of input.
     ///
     /// # Errors
     /// [`Error::Ended`] when that was not after the peer's Close (§7.1.5: code 1006).
-    pub fn handle_end(&mut self, reset: bool) -> Result<(), Error> {
-        let how = match reset {
-            true => Ended::Reset,
-            false if self.decoder.at_boundary() && self.inbound.is_idle() => Ended::WithoutClose,
-            false => Ended::InsideMessage,
-        };
+    pub fn handle_reset(&mut self) -> Result<(), Error> {
+        self.end(Ended::Reset)
+    }
+
+    fn end(&mut self, how: Ended) -> Result<(), Error> {
         self.at_message_boundary = false;
         self.timers.stop();
         self.closing.end(how).map_err(|ended| {

@@ -11,7 +11,7 @@
 //! 3. [`shutdown`](Endpoint::shutdown): whether the transport is to be ended now;
 //! 4. wait for input until [`poll_timeout`](Endpoint::poll_timeout): read into
 //!    [`room`](Endpoint::room), then [`advance`](Endpoint::advance), or
-//!    [`handle_end`](Endpoint::handle_end), or [`handle_timeout`](Endpoint::handle_timeout).
+//!    [`handle_eof`](Endpoint::handle_eof), or [`handle_timeout`](Endpoint::handle_timeout).
 
 mod handshake;
 mod sending;
@@ -255,22 +255,34 @@ impl<E: Entropy> Endpoint<E> {
         self.reader.advance(len);
     }
 
-    /// The transport has ended: an end of input, or a reset if `reset`. Call it once everything received
-    /// before has been polled.
+    /// The transport has come to its end of input. Call it once everything received before has been polled.
     ///
     /// # Errors
     /// [`Error::Ended`] when the peer's Close, or the end of the handshake, had not come.
-    pub fn handle_end(&mut self, reset: bool) -> Result<(), Error> {
+    pub fn handle_eof(&mut self) -> Result<(), Error> {
+        self.end(Connection::handle_eof, Ended::InsideHandshake)
+    }
+
+    /// The transport was reset, or cut in another way than by an end of input.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] when the peer's Close, or the end of the handshake, had not come.
+    pub fn handle_reset(&mut self) -> Result<(), Error> {
+        self.end(Connection::handle_reset, Ended::Reset)
+    }
+
+    fn end(
+        &mut self,
+        open: impl FnOnce(&mut Connection) -> Result<(), Error>,
+        in_handshake: Ended,
+    ) -> Result<(), Error> {
         self.ended = true;
         match &mut self.phase {
-            Phase::Open(conn) => conn.handle_end(reset),
+            Phase::Open(conn) => open(conn),
             Phase::Refused(_) => Ok(()),
             Phase::ServerHandshake(_) | Phase::Deciding(_) | Phase::ClientHandshake(_) => {
                 self.phase = Phase::Refused(self.role());
-                Err(Error::Ended(match reset {
-                    true => Ended::Reset,
-                    false => Ended::InsideHandshake,
-                }))
+                Err(in_handshake.into())
             }
         }
     }

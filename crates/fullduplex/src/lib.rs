@@ -69,7 +69,7 @@
 //!         }
 //!         (start, len) = (0, wire.read(&mut buf)?);
 //!         if len == 0 {
-//!             return Ok(conn.handle_end(false)?);
+//!             return Ok(conn.handle_eof()?);
 //!         }
 //!     }
 //! }

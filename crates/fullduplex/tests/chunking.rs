@@ -43,7 +43,7 @@ impl Setup {
         let outcome = drive(&mut conn, bytes, split);
         assert_eq!(conn.failure(), outcome.error);
         let state = [conn.is_clean(), conn.is_closed(), conn.may_send()];
-        (outcome, conn.handle_end(false), state)
+        (outcome, conn.handle_eof(), state)
     }
 
     fn is_the_same_for_every_split(&self, bytes: &[u8], seed: u64) -> Result<(), TestCaseError> {

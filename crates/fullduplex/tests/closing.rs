@@ -227,7 +227,7 @@ fn our_own_close_is_told_once_it_is_written() {
         }
 
         let mut conn = open(role);
-        assert!(conn.handle_end(false).is_err());
+        assert!(conn.handle_eof().is_err());
         assert_eq!(conn.sent_close(), None);
     }
 }
@@ -272,7 +272,7 @@ fn nothing_can_be_sent_once_a_close_went_either_way_or_the_connection_failed() {
         assert_eq!(try_every_send(&mut conn), refused, "after a failure");
 
         let mut conn = open(role);
-        assert!(conn.handle_end(false).is_err());
+        assert!(conn.handle_eof().is_err());
         assert_eq!(try_every_send(&mut conn), refused, "after the end of input");
     }
 }
@@ -380,18 +380,18 @@ fn ends_of_input_are_told_apart() {
             prepare(role, &mut conn);
             let before = (conn.failure(), conn.is_clean());
             let expected = expected.map(Error::Ended);
-            assert_eq!(conn.handle_end(false).err(), expected, "{when}");
+            assert_eq!(conn.handle_eof().err(), expected, "{when}");
             assert_eq!(conn.failure(), expected.or(before.0), "{when}");
             assert_eq!(conn.is_clean(), before.1, "{when}");
-            assert_eq!(conn.handle_end(false), Ok(()), "told once: {when}");
-            assert_eq!(conn.handle_end(true), Ok(()), "told once: {when}");
+            assert_eq!(conn.handle_eof(), Ok(()), "told once: {when}");
+            assert_eq!(conn.handle_reset(), Ok(()), "told once: {when}");
             let after = drive(&mut conn, &to(role, Frame::text("after")), Split::Whole);
             assert_eq!((after.seen, after.error), (vec![], None), "{when}");
 
             let mut conn = open(role);
             prepare(role, &mut conn);
             let reset = expected.map(|_| Error::Ended(Ended::Reset));
-            assert_eq!(conn.handle_end(true).err(), reset, "{when}, reset");
+            assert_eq!(conn.handle_reset().err(), reset, "{when}, reset");
         }
     }
 }
@@ -539,7 +539,7 @@ fn every_failure_queues_exactly_one_close_with_the_right_code_and_then_silence()
 
                 let later = drive(&mut conn, &all_kinds(role), split);
                 assert_eq!((later.seen, later.output, later.error), (vec![], vec![], None));
-                assert_eq!(conn.handle_end(false), Ok(()));
+                assert_eq!(conn.handle_eof(), Ok(()));
                 assert_eq!(conn.failure(), Some(failure.error), "the cause is kept");
             }
         }
@@ -701,7 +701,7 @@ fn a_deadline_that_was_kept_does_not_come_again() {
             drive(conn, &[0xff], Split::Whole);
         }),
         ("the transport ended", |_, conn| {
-            assert!(conn.handle_end(false).is_err());
+            assert!(conn.handle_eof().is_err());
         }),
     ];
     for role in ROLES {

@@ -157,7 +157,7 @@ fn fr_25_an_end_of_input_is_told_apart_at_every_byte_of_every_length_form() {
                     _ if whole => Ended::WithoutClose,
                     _ => Ended::InsideMessage,
                 };
-                assert_eq!(conn.handle_end(false), Err(Error::Ended(how)), "{len} at {place}");
+                assert_eq!(conn.handle_eof(), Err(Error::Ended(how)), "{len} at {place}");
                 assert_eq!(conn.failure(), Some(Error::Ended(how)));
                 assert!(conn.is_closed() && !conn.is_clean() && !conn.has_transmit());
             }
@@ -165,7 +165,7 @@ fn fr_25_an_end_of_input_is_told_apart_at_every_byte_of_every_length_form() {
         // Between two fragments nothing of a frame is missing, but of the message.
         let mut conn = open(role);
         drive(&mut conn, &to(role, Frame::text("Hel").unfinished()), Split::Whole);
-        assert_eq!(conn.handle_end(false), Err(Error::Ended(Ended::InsideMessage)));
+        assert_eq!(conn.handle_eof(), Err(Error::Ended(Ended::InsideMessage)));
     }
 }
 
