@@ -72,24 +72,30 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Messages of `len` bytes each: as many as fill one read, at least sixteen.
+    /// Messages of `len` bytes each: as many as fill one read and one more, at least sixteen.
     #[must_use]
     pub fn new(content: Content, len: usize, masked: bool) -> Self {
         let frame = content.frame(len);
         let frame = if masked { frame.masked() } else { frame };
         let frame = frame.encode();
-        let messages = (READ_SIZE / frame.len()).max(16);
+        let messages = (READ_SIZE / frame.len() + 1).max(16);
         Self { wire: frame.repeat(messages), position: 0, messages }
     }
 
-    /// The next read: copies what is next on the wire to `buffer`, up to the wire's end, and returns how
-    /// much that was. After the end it begins anew.
+    /// The next read: fills `buffer` with what is next on the wire, which begins anew at its end. As on a
+    /// busy connection, a read may end within a frame. Returns how much was read: all of `buffer`, or once
+    /// the wire if that is less.
     #[inline]
     pub fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let rest = self.wire.get(self.position..).unwrap_or_default();
-        let len = rest.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&rest[..len]);
-        self.position = if len == rest.len() { 0 } else { self.position + len };
+        let len = buffer.len().min(self.wire.len());
+        let rest = &self.wire[self.position..];
+        let (first, second) = buffer[..len].split_at_mut(len.min(rest.len()));
+        first.copy_from_slice(&rest[..first.len()]);
+        second.copy_from_slice(&self.wire[..second.len()]);
+        self.position += len;
+        if self.position >= self.wire.len() {
+            self.position -= self.wire.len();
+        }
         len
     }
 

@@ -1,0 +1,91 @@
+//! What the fuzz targets share: traffic built from arbitrary values, with what a receiver has to make
+//! of it, and the promises that hold for every connection.
+
+mod frames;
+mod heads;
+mod traffic;
+
+pub use frames::frames;
+pub use heads::{Mutations, growing};
+pub use traffic::{Control, Data, Step, Traffic, scaled};
+
+use arbitrary::Arbitrary;
+use fullduplex::{Config, Connection, Negotiated, Role};
+use fullduplex_testkit::Split;
+
+/// Which end of the connection.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum End {
+    /// The server, which receives masked frames.
+    Server,
+    /// The client, which sends masked frames.
+    Client,
+}
+
+impl End {
+    /// The core's name for it.
+    #[must_use]
+    pub fn role(self) -> Role {
+        match self {
+            Self::Server => Role::Server,
+            Self::Client => Role::Client,
+        }
+    }
+}
+
+/// How the input is cut into reads.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Cut {
+    /// Byte by byte.
+    Bytes,
+    /// In reads of this size.
+    Every(u8),
+    /// In two reads.
+    At(u16),
+    /// In reads of random sizes.
+    Random(u16),
+}
+
+impl Cut {
+    /// The cut for `len` bytes: into at most some thousand reads, so that a run stays short.
+    #[must_use]
+    pub fn split(self, len: usize) -> Split {
+        let least = 1 + len / 4096;
+        match self {
+            Self::Bytes => Split::Every(least),
+            Self::Every(size) => Split::Every(usize::from(size).max(least)),
+            Self::At(at) => Split::At(usize::from(at)),
+            Self::Random(_) if least > 1 => Split::Every(20 * least),
+            Self::Random(seed) => Split::Random(u64::from(seed)),
+        }
+    }
+}
+
+/// Limits that a fuzzer reaches.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct SmallLimits {
+    /// Largest frame.
+    pub frame: u16,
+    /// Largest message.
+    pub message: u16,
+    /// Most fragments.
+    pub fragments: u8,
+}
+
+impl SmallLimits {
+    /// A configuration with these limits.
+    #[must_use]
+    pub fn config(self) -> Config {
+        let mut config = Config::new();
+        config.limits.max_frame_size = u64::from(self.frame);
+        config.limits.max_message_size = u64::from(self.message);
+        config.limits.max_fragments = u32::from(self.fragments);
+        config
+    }
+}
+
+/// An open connection.
+#[must_use]
+pub fn connection(role: Role, config: Config) -> Connection {
+    Connection::new(role, Negotiated::without_extensions(), config)
+}
