@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask NAME`. What CI runs is what a person runs.
 
 mod autobahn;
+mod bench_peers;
 mod ci;
 mod fuzz;
 mod layers;
@@ -31,6 +32,8 @@ enum Chore {
     Layers,
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
     Autobahn(autobahn::Options),
+    /// Measures fullduplex side by side with other WebSocket libraries
+    BenchPeers(bench_peers::Options),
     /// Runs every fuzz target for a while
     Fuzz(fuzz::Options),
     /// Builds the core for a machine without an operating system
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Layers => layers::run(),
         Chore::Autobahn(options) => autobahn::run(&options),
+        Chore::BenchPeers(options) => bench_peers::run(&options),
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::NoStd => no_std::run(),
         Chore::Lint => lint::run(),

@@ -6,7 +6,7 @@ use crate::shell::{Outcome, cargo, run as run_command};
 /// The commands, in the order in which they run.
 const COMMANDS: [&str; 4] = [
     // The benches pull in heavy packages and hold no test.
-    "test --workspace --exclude fullduplex-benches",
+    "test --workspace --exclude fullduplex-benches --exclude fullduplex-bench-peers",
     // Features of the core are unified within a workspace, so each set is a run of its own.
     "test -p fullduplex --no-default-features",
     "test -p fullduplex --no-default-features --features alloc",

@@ -1,0 +1,192 @@
+//! What is measured: the cases, and the payloads that each is about.
+
+use std::fmt;
+
+use fullduplex_testkit::{Frame, Random};
+
+/// The payload sizes, in bytes.
+pub(crate) const SIZES: [usize; 6] = [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20];
+
+/// How much there is on the wire before it begins anew: a few reads, so that their source stays in the
+/// cache as a socket's buffer does.
+const WIRE_LEN: usize = 256 << 10;
+
+/// How many different payloads are sent in turn, in bytes.
+const PAYLOADS_LEN: usize = 64 << 10;
+
+/// What one kind of case does; together with a size it is a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A server receives.
+    ReceiveMasked(Content),
+    /// A client receives binary messages.
+    ReceivePlain,
+    /// A server sends binary messages, and flushes after each.
+    SendPlain,
+    /// A client sends binary messages, and flushes after each.
+    SendMasked,
+}
+
+/// What payloads are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Random bytes, in binary messages.
+    Binary,
+    /// English, in text messages.
+    Ascii,
+    /// Text of one, two, three and four byte characters, in text messages.
+    Mixed,
+}
+
+impl Kind {
+    /// All kinds, in the order of the report.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::ReceiveMasked(Content::Binary),
+        Self::ReceiveMasked(Content::Ascii),
+        Self::ReceiveMasked(Content::Mixed),
+        Self::ReceivePlain,
+        Self::SendPlain,
+        Self::SendMasked,
+    ];
+
+    pub(crate) fn is_sending(self) -> bool {
+        matches!(self, Self::SendPlain | Self::SendMasked)
+    }
+
+    /// Whether the frames on the wire are masked.
+    pub(crate) fn is_masked(self) -> bool {
+        matches!(self, Self::ReceiveMasked(_) | Self::SendMasked)
+    }
+
+    /// Whether the contender is a server.
+    pub(crate) fn is_server(self) -> bool {
+        matches!(self, Self::ReceiveMasked(_) | Self::SendPlain)
+    }
+
+    pub(crate) fn content(self) -> Content {
+        match self {
+            Self::ReceiveMasked(content) => content,
+            Self::ReceivePlain | Self::SendPlain | Self::SendMasked => Content::Binary,
+        }
+    }
+
+    /// The kind as a title.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::ReceiveMasked(Content::Binary) => "receive masked binary (server)",
+            Self::ReceiveMasked(Content::Ascii) => "receive masked ASCII text (server)",
+            Self::ReceiveMasked(Content::Mixed) => "receive masked mixed UTF-8 text (server)",
+            Self::ReceivePlain => "receive plain binary (client)",
+            Self::SendPlain => "send plain binary, flush each (server)",
+            Self::SendMasked => "send masked binary, flush each (client)",
+        }
+    }
+
+    fn id(self) -> &'static str {
+        match self {
+            Self::ReceiveMasked(Content::Binary) => "receive-masked-binary",
+            Self::ReceiveMasked(Content::Ascii) => "receive-masked-ascii",
+            Self::ReceiveMasked(Content::Mixed) => "receive-masked-mixed",
+            Self::ReceivePlain => "receive-plain-binary",
+            Self::SendPlain => "send-plain-binary",
+            Self::SendMasked => "send-masked-binary",
+        }
+    }
+}
+
+/// One thing that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Case {
+    pub(crate) kind: Kind,
+    /// The payload's size.
+    pub(crate) len: usize,
+}
+
+impl Case {
+    /// Every case whose name contains one of `filters`, or every case when there are none.
+    pub(crate) fn chosen(filters: &[String]) -> Vec<Self> {
+        let all = Kind::ALL.iter().flat_map(|&kind| SIZES.map(|len| Self { kind, len }));
+        all.filter(|case| {
+            let name = case.to_string();
+            filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
+        })
+        .collect()
+    }
+
+    /// How long each frame is on the wire.
+    pub(crate) fn frame_len(self) -> usize {
+        self.header_len() + self.len
+    }
+
+    /// How long each frame's header is, with its masking key.
+    pub(crate) fn header_len(self) -> usize {
+        let length = match self.len {
+            0..=125 => 2,
+            126..=0xffff => 4,
+            _ => 10,
+        };
+        if self.kind.is_masked() { length + 4 } else { length }
+    }
+
+    /// The messages of the case, each with another payload.
+    pub(crate) fn payloads(self) -> Vec<Vec<u8>> {
+        let total = if self.kind.is_sending() { PAYLOADS_LEN } else { WIRE_LEN };
+        let count = (total / self.frame_len()).max(2);
+        let mut random = Random::new(self.len as u64);
+        (0..count)
+            .map(|number| payload(self.kind.content(), self.len, number, &mut random))
+            .collect()
+    }
+
+    /// The messages as frames on the wire, with keys of their own when they are masked.
+    pub(crate) fn wire(self, payloads: &[Vec<u8>]) -> Vec<u8> {
+        let mut random = Random::new(7);
+        let mut wire = Vec::with_capacity(payloads.len() * self.frame_len());
+        for payload in payloads {
+            let mut frame = match self.kind.content() {
+                Content::Binary => Frame::binary(payload.clone()),
+                Content::Ascii | Content::Mixed => Frame::text(payload.clone()),
+            };
+            if self.kind.is_masked() {
+                frame.mask = Some((random.next_u64() as u32).to_le_bytes());
+            }
+            wire.extend(frame.encode());
+        }
+        wire
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.kind.id(), self.len)
+    }
+}
+
+/// A size as a person writes it.
+pub(crate) fn size(len: usize) -> String {
+    match len {
+        0..1024 => format!("{len} B"),
+        1024..0x10_0000 => format!("{} KiB", len >> 10),
+        _ => format!("{} MiB", len >> 20),
+    }
+}
+
+/// The `number`th payload of exactly `len` bytes.
+fn payload(content: Content, len: usize, number: usize, random: &mut Random) -> Vec<u8> {
+    let pattern = match content {
+        Content::Binary => return (0..len).map(|_| random.next_u64() as u8).collect(),
+        Content::Ascii => "The quick brown fox jumps over the lazy dog, and then once more. ",
+        Content::Mixed => {
+            "Schöne Grüße, Καλημέρα κόσμε, привет мир, 世界こんにちは, \u{1f600} ok. "
+        }
+    };
+    let mut text = String::with_capacity(len);
+    for character in pattern.chars().cycle().skip(number % 64) {
+        if text.len() + character.len_utf8() > len {
+            break;
+        }
+        text.push(character);
+    }
+    text.extend(std::iter::repeat_n('.', len - text.len()));
+    text.into_bytes()
+}

@@ -1,0 +1,314 @@
+//! The core and the blocking adapter of this project.
+
+use std::io::{IoSlice, Read, Write};
+use std::time::{Duration, Instant};
+
+use fullduplex::{
+    Config, Connection, Endpoint, EndpointConfig, Event, Input, Message, MessageRef, Negotiated,
+    NoEntropy, Reader, Role,
+};
+use fullduplex_std::{OsEntropy, WebSocket};
+
+use crate::case::Kind;
+use crate::contenders::{Candidate, Contender, Parts, Payloads, Side};
+use crate::memory::{Memory, READ_SIZE};
+use crate::tally::Tally;
+
+pub(super) const EVENTS: Candidate = Candidate {
+    name: "fullduplex, events",
+    side: Side::Ours,
+    package: Some("fullduplex"),
+    usage: "Connection::poll_event over a buffer of 64 KiB, messages in chunks as they lie in it; \
+            Connection::send_binary into a buffer",
+    make: |parts| {
+        // Each kind has a call of its own, as an application has more than one.
+        Some(match parts.case.kind {
+            Kind::ReceivePlain => Box::new(Events::<0>::new(parts)),
+            Kind::ReceiveMasked(crate::case::Content::Binary) => Box::new(Events::<1>::new(parts)),
+            Kind::ReceiveMasked(_) => Box::new(Events::<2>::new(parts)),
+            Kind::SendPlain | Kind::SendMasked => Box::new(Encoded::new(parts)),
+        })
+    },
+};
+
+pub(super) const LENT: Candidate = Candidate {
+    name: "fullduplex, lent",
+    side: Side::Ours,
+    package: Some("fullduplex"),
+    usage: "Reader::poll, whole messages lent, text as &str; Connection::binary_header and a vectored write",
+    make: |parts| match parts.case.kind {
+        Kind::ReceivePlain | Kind::ReceiveMasked(_) => Some(Box::new(Lent::new(parts))),
+        Kind::SendPlain => Some(Box::new(HeaderAlone::new(parts))),
+        // A client has to mask a copy: that is what `send_binary` does.
+        Kind::SendMasked => None,
+    },
+};
+
+pub(super) const OWNED: Candidate = Candidate {
+    name: "fullduplex, owned",
+    side: Side::Ours,
+    package: Some("fullduplex"),
+    usage: "Reader::poll_owned; Endpoint::send_message",
+    make: |parts| match parts.case.kind {
+        Kind::ReceivePlain | Kind::ReceiveMasked(_) => Some(Box::new(Owned::new(parts))),
+        Kind::SendPlain | Kind::SendMasked => Some(Box::new(Queued::new(parts))),
+    },
+};
+
+pub(super) const ADAPTER: Candidate = Candidate {
+    name: "fullduplex-std",
+    side: Side::Ours,
+    package: Some("fullduplex-std"),
+    usage: "WebSocket::read and WebSocket::send",
+    make: |parts| {
+        let role = role(&parts);
+        let Parts { case, memory, payloads } = parts;
+        let socket = WebSocket::from_raw_socket(memory, role, EndpointConfig::new());
+        Some(match case.kind.is_sending() {
+            false => Box::new(AdapterReceive(socket)),
+            true => Box::new(AdapterSend(socket, payloads)),
+        })
+    },
+};
+
+fn role(parts: &Parts) -> Role {
+    if parts.case.kind.is_server() { Role::Server } else { Role::Client }
+}
+
+fn connection(parts: &Parts) -> Connection {
+    Connection::new(role(parts), Negotiated::without_extensions(), Config::new())
+}
+
+/// `SITE` only tells apart the copies of [`run`](Contender::run).
+struct Events<const SITE: u8> {
+    conn: Connection,
+    memory: Memory,
+    buffer: Vec<u8>,
+    /// Where unread input lies.
+    start: usize,
+    end: usize,
+    origin: Instant,
+}
+
+impl<const SITE: u8> Events<SITE> {
+    fn new(parts: Parts) -> Self {
+        let conn = connection(&parts);
+        let buffer = vec![0; READ_SIZE];
+        Self { conn, memory: parts.memory, buffer, start: 0, end: 0, origin: Instant::now() }
+    }
+}
+
+impl<const SITE: u8> Contender for Events<SITE> {
+    #[inline(never)]
+    fn run(&mut self, messages: usize, tally: &mut Tally) {
+        let goal = tally.messages + messages as u64;
+        loop {
+            // The clock is asked once for each read.
+            let now = self.origin.elapsed();
+            let mut input = Input::new(&mut self.buffer[self.start..self.end]);
+            while tally.messages < goal
+                && let Some(event) = self.conn.poll_event(&mut input, now).expect("valid frames")
+            {
+                match event {
+                    Event::Binary(chunk, part) => {
+                        tally.chunk(chunk);
+                        if part.is_last() {
+                            tally.end(false);
+                        }
+                    }
+                    Event::Text(chunk, part) => {
+                        tally.chunk(chunk);
+                        if part.is_last() {
+                            tally.end(true);
+                        }
+                    }
+                    Event::Ping | Event::Pong | Event::Close => panic!("nothing but messages"),
+                }
+            }
+            self.start += input.consumed();
+            if tally.messages == goal {
+                return;
+            }
+            self.start = 0;
+            self.end = self.memory.read(&mut self.buffer).expect("never fails");
+        }
+    }
+}
+
+struct Lent {
+    conn: Connection,
+    reader: Reader,
+    memory: Memory,
+    origin: Instant,
+}
+
+impl Lent {
+    fn new(parts: Parts) -> Self {
+        let conn = connection(&parts);
+        Self { conn, reader: Reader::new(), memory: parts.memory, origin: Instant::now() }
+    }
+}
+
+impl Contender for Lent {
+    fn run(&mut self, messages: usize, tally: &mut Tally) {
+        let goal = tally.messages + messages as u64;
+        let mut now = self.origin.elapsed();
+        while tally.messages < goal {
+            match self.reader.poll(&mut self.conn, now).expect("valid frames") {
+                Some(MessageRef::Binary(payload)) => tally.binary(payload),
+                Some(MessageRef::Text(text)) => tally.text(text.as_bytes()),
+                Some(_) => panic!("nothing but messages"),
+                None => {
+                    let room = self.reader.room(&self.conn);
+                    let len = self.memory.read(room).expect("never fails");
+                    self.reader.advance(len);
+                    now = self.origin.elapsed();
+                }
+            }
+        }
+    }
+}
+
+struct Owned(Lent);
+
+impl Owned {
+    fn new(parts: Parts) -> Self {
+        Self(Lent::new(parts))
+    }
+}
+
+impl Contender for Owned {
+    fn run(&mut self, messages: usize, tally: &mut Tally) {
+        let Lent { conn, reader, memory, origin } = &mut self.0;
+        let goal = tally.messages + messages as u64;
+        let mut now = origin.elapsed();
+        while tally.messages < goal {
+            match reader.poll_owned(conn, now).expect("valid frames") {
+                Some(Message::Binary(payload)) => tally.binary(&payload),
+                Some(Message::Text(text)) => tally.text(text.as_bytes()),
+                Some(_) => panic!("nothing but messages"),
+                None => {
+                    let len = memory.read(reader.room(conn)).expect("never fails");
+                    reader.advance(len);
+                    now = origin.elapsed();
+                }
+            }
+        }
+    }
+}
+
+struct AdapterReceive(WebSocket<Memory>);
+
+impl Contender for AdapterReceive {
+    fn run(&mut self, messages: usize, tally: &mut Tally) {
+        for _ in 0..messages {
+            match self.0.read().expect("valid frames") {
+                Message::Binary(payload) => tally.binary(&payload),
+                Message::Text(text) => tally.text(text.as_bytes()),
+                _ => panic!("nothing but messages"),
+            }
+        }
+    }
+}
+
+struct Encoded {
+    conn: Connection,
+    is_server: bool,
+    memory: Memory,
+    payloads: Payloads,
+    out: Vec<u8>,
+}
+
+impl Encoded {
+    fn new(parts: Parts) -> Self {
+        let conn = connection(&parts);
+        let Parts { case, memory, payloads } = parts;
+        let out = vec![0; case.frame_len()];
+        Self { conn, is_server: case.kind.is_server(), memory, payloads, out }
+    }
+}
+
+impl Contender for Encoded {
+    fn run(&mut self, messages: usize, _: &mut Tally) {
+        for _ in 0..messages {
+            let payload = self.payloads.next();
+            let len = if self.is_server {
+                self.conn.send_binary(payload, &mut self.out, NoEntropy)
+            } else {
+                self.conn.send_binary(payload, &mut self.out, OsEntropy)
+            };
+            let frame = &self.out[..len.expect("room for the frame")];
+            self.memory.write_all(frame).expect("never fails");
+            self.memory.flush().expect("never fails");
+        }
+    }
+}
+
+struct HeaderAlone {
+    conn: Connection,
+    memory: Memory,
+    payloads: Payloads,
+}
+
+impl HeaderAlone {
+    fn new(parts: Parts) -> Self {
+        let conn = connection(&parts);
+        Self { conn, memory: parts.memory, payloads: parts.payloads }
+    }
+}
+
+impl Contender for HeaderAlone {
+    fn run(&mut self, messages: usize, _: &mut Tally) {
+        for _ in 0..messages {
+            let payload = self.payloads.next();
+            let header = self.conn.binary_header(payload.len()).expect("a server may");
+            let frame = [IoSlice::new(&header), IoSlice::new(payload)];
+            let len = self.memory.write_vectored(&frame).expect("never fails");
+            assert_eq!(len, header.len() + payload.len(), "all is written");
+            self.memory.flush().expect("never fails");
+        }
+    }
+}
+
+struct Queued {
+    endpoint: Endpoint<OsEntropy>,
+    memory: Memory,
+    payloads: Payloads,
+    origin: Instant,
+}
+
+impl Queued {
+    fn new(parts: Parts) -> Self {
+        let negotiated = Negotiated::without_extensions();
+        let config = EndpointConfig::new();
+        let endpoint =
+            Endpoint::open(role(&parts), negotiated, &[], config, OsEntropy, Duration::ZERO);
+        let Parts { memory, payloads, .. } = parts;
+        Self { endpoint, memory, payloads, origin: Instant::now() }
+    }
+}
+
+impl Contender for Queued {
+    fn run(&mut self, messages: usize, _: &mut Tally) {
+        // Sending a message looks at no clock; only a Close needs the time.
+        let now = self.origin.elapsed();
+        for _ in 0..messages {
+            let message = Message::Binary(self.payloads.next().clone());
+            self.endpoint.send_message(&message, now).expect("room for the frame");
+            let output = self.endpoint.output().expect("no answers wait");
+            let len = self.memory.write(output).expect("never fails");
+            self.endpoint.advance_output(len);
+            self.memory.flush().expect("never fails");
+        }
+    }
+}
+
+struct AdapterSend(WebSocket<Memory>, Payloads);
+
+impl Contender for AdapterSend {
+    fn run(&mut self, messages: usize, _: &mut Tally) {
+        for _ in 0..messages {
+            self.0.send(self.1.next().clone()).expect("room for the frame");
+        }
+    }
+}

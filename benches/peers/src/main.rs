@@ -1,0 +1,81 @@
+//! fullduplex side by side with other WebSocket libraries: one program, one run, everybody over the same
+//! stream in memory, interleaved.
+//!
+//! `cargo xtask bench-peers` builds and runs it. The package pulls in nine libraries and what they need, so
+//! `cargo xtask lint` and `cargo xtask test` leave it out, save for its formatting: CI stays quick, and no
+//! peer's newer version can make it fail. `cargo clippy -p fullduplex-bench-peers` is for who changes it.
+//!
+//! What a ratio means: a contender's time by that of a limit in the same round. Limits do only what nobody
+//! can do without; see `contenders/limits.rs`. How each library is used is said at the head of its file, and
+//! in the report. Sent payloads belong to the application, which keeps them.
+
+mod case;
+mod chart;
+mod contenders;
+mod measure;
+mod memory;
+mod report;
+mod statistics;
+mod tally;
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use case::{Case, Kind};
+use measure::{Effort, measure};
+
+/// Measures fullduplex side by side with other WebSocket libraries.
+#[derive(Parser)]
+struct Arguments {
+    /// Fewer and shorter rounds
+    #[arg(long)]
+    quick: bool,
+    /// Only cases whose name contains this, such as receive-masked or plain-binary-125
+    #[arg(long, value_delimiter = ',')]
+    case: Vec<String>,
+    /// Only contenders whose name contains this, and the limits
+    #[arg(long, value_delimiter = ',')]
+    contender: Vec<String>,
+    /// The folder for results.txt, results.json and chart.svg
+    #[arg(long, default_value = "target/bench-peers")]
+    out: PathBuf,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let effort = match arguments.quick {
+        true => Effort { rounds: 3, limit: Duration::from_micros(500) },
+        false => Effort { rounds: 9, limit: Duration::from_millis(2) },
+    };
+    let cases = Case::chosen(&arguments.case);
+    if cases.is_empty() {
+        return Err("no case has such a name".into());
+    }
+    fs::create_dir_all(&arguments.out)?;
+
+    let mut text = report::preamble(effort);
+    println!("{text}");
+    let mut outcomes = Vec::new();
+    for kind in Kind::ALL {
+        let of_kind: Vec<&Case> = cases.iter().filter(|case| case.kind == kind).collect();
+        for case in &of_kind {
+            outcomes.push(measure(**case, effort, &arguments.contender)?);
+        }
+        if !of_kind.is_empty() {
+            let table = report::table(kind, &outcomes);
+            println!("{table}");
+            text = format!("{text}\n{table}");
+        }
+    }
+    let end = format!("{}\n{}", report::not_first(&outcomes), report::legend());
+    println!("{end}");
+    fs::write(arguments.out.join("results.txt"), format!("{text}\n{end}"))?;
+    fs::write(arguments.out.join("results.json"), report::json(effort, &outcomes)?)?;
+    chart::draw(&arguments.out.join("chart.svg"), &outcomes)?;
+    println!("written to {}: results.txt, results.json, chart.svg", arguments.out.display());
+    Ok(())
+}

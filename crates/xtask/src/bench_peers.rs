@@ -1,0 +1,38 @@
+//! `cargo xtask bench-peers`: fullduplex side by side with other WebSocket libraries.
+//!
+//! What is measured, and how, is in `benches/peers`. The program is built as benches are: for the default
+//! processor, as one unit, with link-time optimisation.
+
+use clap::Args;
+
+use crate::shell::{Outcome, cargo, root, run as run_command};
+
+/// What to measure; without options, everything.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Fewer and shorter rounds
+    #[arg(long)]
+    quick: bool,
+    /// Only cases whose name contains this, such as receive-masked or plain-binary-125
+    #[arg(long, value_delimiter = ',')]
+    case: Vec<String>,
+    /// Only contenders whose name contains this, and the limits
+    #[arg(long, value_delimiter = ',')]
+    contender: Vec<String>,
+}
+
+/// Builds and runs the comparison; its results go to `target/bench-peers`.
+pub(crate) fn run(options: &Options) -> Outcome {
+    let mut command = cargo("run --profile bench --package fullduplex-bench-peers --");
+    command.arg("--out").arg(root().join("target/bench-peers"));
+    if options.quick {
+        command.arg("--quick");
+    }
+    for case in &options.case {
+        command.args(["--case", case]);
+    }
+    for contender in &options.contender {
+        command.args(["--contender", contender]);
+    }
+    run_command(&mut command)
+}
