@@ -54,7 +54,7 @@ impl<E: Entropy> Endpoint<E> {
     /// Sends the next fragment of a message (RFC 6455 §5.4): the first call begins it, `last` ends it.
     ///
     /// # Errors
-    /// As [`Connection::send_fragment`], and [`SendError::WriteBufferFull`].
+    /// As [`Connection::send_fragment`](crate::Connection::send_fragment), and [`SendError::WriteBufferFull`].
     pub fn send_fragment(
         &mut self,
         kind: MessageKind,
@@ -70,7 +70,7 @@ impl<E: Entropy> Endpoint<E> {
     /// delivered.
     ///
     /// # Errors
-    /// As [`Connection::close`].
+    /// As [`Connection::close`](crate::Connection::close).
     pub fn close(&mut self, reason: CloseReason<'_>, now: Duration) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
         let CloseReason { code, reason } = reason;
