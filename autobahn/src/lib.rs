@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use fullduplex_std::EndpointConfig;
 use fullduplex_std::rustls::pki_types::CertificateDer;
 use fullduplex_std::rustls::pki_types::pem::PemObject;
+use fullduplex_std::{DeflateConfig, EndpointConfig};
 
 /// The adapter under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -14,18 +14,21 @@ pub enum Adapter {
     Std,
 }
 
-/// The limits of a testee.
+/// The limits and extensions of a testee.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct LimitOptions {
+pub struct ConnectionOptions {
     /// Largest message to receive, in bytes
     #[arg(long, value_name = "BYTES")]
     max_message: Option<u64>,
     /// Largest frame to receive, in bytes
     #[arg(long, value_name = "BYTES")]
     max_frame: Option<u64>,
+    /// Negotiate permessage-deflate
+    #[arg(long)]
+    deflate: bool,
 }
 
-impl LimitOptions {
+impl ConnectionOptions {
     /// The defaults of the adapter, with these limits.
     #[must_use]
     pub fn config(&self) -> EndpointConfig {
@@ -33,7 +36,7 @@ impl LimitOptions {
         let limits = &mut config.connection.limits;
         limits.max_message_size = self.max_message.unwrap_or(limits.max_message_size);
         limits.max_frame_size = self.max_frame.unwrap_or(limits.max_frame_size);
-        config
+        if self.deflate { config.deflate(DeflateConfig::new()) } else { config }
     }
 }
 

@@ -11,7 +11,7 @@ use fullduplex::{
     CloseCode, CloseReason, Endpoint, EndpointConfig, HandshakeEvent, Message, MessageKind,
     MessageRef, Shutdown,
 };
-use fullduplex_fuzz::Data;
+use fullduplex_fuzz::{Data, close_code};
 use fullduplex_testkit::{Seen, TestEntropy};
 use libfuzzer_sys::fuzz_target;
 
@@ -152,7 +152,7 @@ impl Side {
                 }
             }
             What::Close(code, reason) => {
-                let code = CloseCode::from_u16(*code);
+                let code = CloseCode::from_u16(close_code(*code));
                 if endpoint.close(CloseReason { code, reason }, now).is_ok() {
                     self.closed = Some((code.to_u16(), reason.clone()));
                 }

@@ -12,8 +12,8 @@ use crate::{SmallLimits, connection};
 pub fn frames(role: Role, input: &[u8]) {
     let Some((&[a, b, c, d, e, f, limited, cut], wire)) = input.split_first_chunk() else { return };
     let limits = SmallLimits {
-        frame: u16::from_le_bytes([a, b]),
-        message: u16::from_le_bytes([c, d]),
+        frame: u16::from_le_bytes([a, b]) % 1024,
+        message: u16::from_le_bytes([c, d]) % 1024,
         fragments: e ^ f,
     };
     let config = if limited & 1 == 1 { limits.config() } else { Config::new() };

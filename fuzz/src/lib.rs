@@ -7,7 +7,7 @@ mod traffic;
 
 pub use frames::frames;
 pub use heads::{Mutations, growing};
-pub use traffic::{Control, Data, Step, Traffic, scaled};
+pub use traffic::{Control, Data, Step, Traffic, close_code, scaled};
 
 use arbitrary::Arbitrary;
 use fullduplex::{Config, Connection, Negotiated, Role};

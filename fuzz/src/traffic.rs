@@ -189,7 +189,8 @@ impl Writer {
 }
 
 /// A code that may be sent, for any number.
-fn close_code(number: u16) -> u16 {
+#[must_use]
+pub fn close_code(number: u16) -> u16 {
     match number {
         1000..=1003 | 1007..=1014 | 3000..=4999 => number,
         other => 3000 + other % 2000,

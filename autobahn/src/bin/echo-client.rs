@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use fullduplex_autobahn::{Adapter, LimitOptions, Result, certificates};
+use fullduplex_autobahn::{Adapter, ConnectionOptions, Result, certificates};
 use fullduplex_std::rustls::RootCertStore;
 use fullduplex_std::{
     ConnectOptions, Error, MaybeTlsStream, Message, OwnedClientRequest, WebSocket, connect_with,
@@ -44,7 +44,7 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     #[command(flatten)]
-    limits: LimitOptions,
+    connection: ConnectionOptions,
 }
 
 fn main() -> ExitCode {
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     let mut connect = ConnectOptions::new();
-    connect.endpoint = options.limits.config();
+    connect.endpoint = options.connection.config();
     if let Some(path) = &options.ca {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates(path)?);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Parser;
-use fullduplex_autobahn::{Adapter, LimitOptions, Result, certificates};
+use fullduplex_autobahn::{Adapter, ConnectionOptions, Result, certificates};
 use fullduplex_std::rustls::ServerConfig;
 use fullduplex_std::rustls::pki_types::PrivateKeyDer;
 use fullduplex_std::rustls::pki_types::pem::PemObject;
@@ -26,12 +26,12 @@ struct Options {
     #[arg(long, num_args = 2, value_names = ["CERT", "KEY"])]
     tls: Option<Vec<PathBuf>>,
     #[command(flatten)]
-    limits: LimitOptions,
+    connection: ConnectionOptions,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let config = options.limits.config();
+    let config = options.connection.config();
     let tls = match options.tls.as_deref() {
         Some([certificate, key]) => {
             let key = PrivateKeyDer::from_pem_file(key)

@@ -103,12 +103,12 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Every case whose name contains one of `filters`, or every case when there are none.
+    /// Every case whose name contains one of `filters` as whole words, or every case when there are none.
     pub(crate) fn chosen(filters: &[String]) -> Vec<Self> {
         let all = Kind::ALL.iter().flat_map(|&kind| SIZES.map(|len| Self { kind, len }));
         all.filter(|case| {
-            let name = case.to_string();
-            filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
+            let name = format!("-{case}-");
+            filters.is_empty() || filters.iter().any(|filter| name.contains(&format!("-{filter}-")))
         })
         .collect()
     }

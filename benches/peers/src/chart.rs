@@ -16,15 +16,16 @@ const PICTURE: (u32, u32) = (1500, 1900);
 /// The legend's height.
 const LEGEND: u32 = 130;
 
-/// Ratios beyond this end at the picture's edge.
-const LARGEST: f64 = 40.0;
+/// Ratios beyond these end at the picture's edge.
+const SMALLEST: f64 = 0.3;
+const LARGEST: f64 = 50.0;
 
 /// Draws what there is of the outcomes.
 pub(crate) fn draw(path: &Path, outcomes: &[Outcome]) -> Result<(), Box<dyn Error>> {
     let root = SVGBackend::new(path, PICTURE).into_drawing_area();
     root.fill(&WHITE)?;
     let root = root.titled(
-        "Time per message, as a multiple of what nobody can do without",
+        "Time per message, as a multiple of the limit: only to copy, unmask and check",
         ("sans-serif", 30),
     )?;
     let (panels, legend) = root.split_vertically(root.dim_in_pixel().1 - LEGEND);
@@ -55,7 +56,7 @@ fn draw_kind(
         .caption(kind.title(), ("sans-serif", 22))
         .x_label_area_size(32)
         .y_label_area_size(44)
-        .build_cartesian_2d(-0.2..last + 0.2, (0.8..LARGEST).log_scale())?;
+        .build_cartesian_2d(-0.2..last + 0.2, (SMALLEST..LARGEST).log_scale())?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -66,8 +67,10 @@ fn draw_kind(
         })
         .y_label_formatter(&|y| if *y < 1.0 { format!("{y:.1}") } else { format!("{y:.0}") })
         .label_style(("sans-serif", 16))
-        .light_line_style(BLACK.mix(0.06))
-        .bold_line_style(BLACK.mix(0.2))
+        .y_labels(20)
+        .max_light_lines(1)
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.15))
         .draw()?;
     // Ours are drawn last, above the others.
     let mut drawn: Vec<&&Candidate> =
@@ -80,7 +83,7 @@ fn draw_kind(
             .filter_map(|outcome| {
                 let x = SIZES.iter().position(|len| *len == outcome.case.len)?;
                 let ratio = outcome.of(candidate.name)?.ratio_to(outcome.limit()?).median;
-                Some((x as f64, ratio.clamp(0.8, LARGEST)))
+                Some((x as f64, ratio.clamp(SMALLEST, LARGEST)))
             })
             .collect();
         let (color, width) = look(candidate);

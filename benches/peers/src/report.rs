@@ -59,22 +59,27 @@ pub(crate) fn table(kind: Kind, outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Where a peer was faster than the best of ours.
+/// Where a peer was faster: than all of ours, and than each of them.
 pub(crate) fn not_first(outcomes: &[Outcome]) -> String {
-    let mut text = String::new();
-    for outcome in outcomes {
-        if let (Some(ours), Some(peer)) = (outcome.best(Side::Ours), outcome.best(Side::Peer)) {
-            let ratio = ours.ratio_to(peer);
-            if ratio.median > 1.0 {
-                let (ours, peer) = (ours.candidate.name, peer.candidate.name);
-                let _ = writeln!(text, "  {}: {ours} takes {ratio} x {peer}", outcome.case);
+    let behind = |title: &str, ours: &dyn Fn(&Outcome) -> Option<Spread>| {
+        let mut text = String::new();
+        for outcome in outcomes {
+            if let Some(ratio) = ours(outcome).filter(|ratio| ratio.median > 1.0) {
+                let peer = outcome.best(Side::Peer).map_or("", |peer| peer.candidate.name);
+                let _ = writeln!(text, "  {:<32}{ratio:<20}x {peer}", outcome.case.to_string());
             }
         }
+        if text.is_empty() { format!("{title}: nowhere\n") } else { format!("{title}:\n{text}") }
+    };
+    let mut text = behind("Behind the best peer with the best of ours", &|outcome| {
+        Some(outcome.best(Side::Ours)?.ratio_to(outcome.best(Side::Peer)?))
+    });
+    for candidate in ALL.iter().filter(|candidate| candidate.side == Side::Ours) {
+        text += &behind(&format!("Behind the best peer with {}", candidate.name), &|outcome| {
+            Some(outcome.of(candidate.name)?.ratio_to(outcome.best(Side::Peer)?))
+        });
     }
-    if text.is_empty() {
-        return "One of ours is the fastest in every case.\n".into();
-    }
-    format!("A peer is faster than all of ours in:\n{text}")
+    text
 }
 
 /// Who they are, and how they were used.

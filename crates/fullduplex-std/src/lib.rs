@@ -53,6 +53,8 @@ pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, MaybeTlsStream, conne
 pub use entropy::OsEntropy;
 pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
+#[cfg(feature = "deflate")]
+pub use fullduplex::DeflateConfig;
 pub use fullduplex::handshake::{
     OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request,
 };

@@ -186,6 +186,13 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         Ok(self.endpoint.send_fragment(kind, payload, last)?)
     }
 
+    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
+    /// first.
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, on: bool) {
+        self.endpoint.set_compression(on);
+    }
+
     /// Writes everything that is pending, and flushes the stream.
     ///
     /// # Errors

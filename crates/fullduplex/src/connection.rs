@@ -2,17 +2,25 @@
 //! happen when is their business; this file holds no rule of its own but the shortcut for the most
 //! frequent frame.
 
+#[cfg(feature = "deflate")]
+mod inflating;
 mod sending;
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::close_code::CloseCode;
 use crate::closing::{CloseReason, Closing, Ended};
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateStream;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::frame::decoder::{CHECK_BLOCK, Decoded, Decoder, Payload};
 use crate::frame::encoder::FrameKind;
+#[cfg(feature = "deflate")]
+use crate::frame::header::RSV1;
 use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_CONTROL_PAYLOAD, OpCode};
 use crate::input::Input;
 use crate::keepalive::{Due, Timeouts, Timers};
@@ -25,6 +33,9 @@ use crate::message::outbound::{Outbound, SendError};
 use crate::negotiated::Negotiated;
 use crate::role::Role;
 use crate::utf8;
+
+#[cfg(feature = "deflate")]
+pub use inflating::Inflated;
 
 /// The longest control frame: a masked header of 6 bytes and 125 of payload. An output buffer of
 /// this size is large enough for [`Connection::poll_transmit`].
@@ -126,6 +137,8 @@ pub struct Connection {
     decoder: Decoder,
     inbound: Inbound,
     outbound: Outbound,
+    #[cfg(feature = "deflate")]
+    deflate: Option<Box<DeflateStream>>,
     /// The last control frame received.
     control: ControlPayload,
     /// The payload of the queued Pong.
@@ -135,8 +148,14 @@ pub struct Connection {
 impl Connection {
     /// A connection whose opening handshake is complete.
     #[must_use]
-    pub fn new(role: Role, _negotiated: Negotiated, config: Config) -> Self {
+    pub fn new(role: Role, negotiated: Negotiated, config: Config) -> Self {
         let limits = &config.limits;
+        #[cfg(feature = "deflate")]
+        let deflate = negotiated.deflate().map(|params| Box::new(DeflateStream::new(&params)));
+        #[cfg(feature = "deflate")]
+        let allowed_rsv = if deflate.is_some() { RSV1 } else { 0 };
+        #[cfg(not(feature = "deflate"))]
+        let (Negotiated { .. }, allowed_rsv) = (negotiated, 0);
         let smallest = limits.max_frame_size.min(limits.max_message_size);
         Self {
             at_message_boundary: true,
@@ -150,9 +169,11 @@ impl Connection {
             failure: None,
             closing: Closing::new(),
             timers: Timers::new(&config.timeouts),
-            decoder: Decoder::new(role, limits.max_frame_size),
+            decoder: Decoder::new(role, limits.max_frame_size, allowed_rsv),
             inbound: Inbound::new(limits),
             outbound: Outbound::new(role),
+            #[cfg(feature = "deflate")]
+            deflate,
             control: ControlPayload::EMPTY,
             pong: ControlPayload::EMPTY,
         }
@@ -289,9 +310,13 @@ impl Connection {
         if self.closing.queued().is_some() {
             self.timers.closing(now);
         }
+        self.update_boundary();
+        result
+    }
+
+    fn update_boundary(&mut self) {
         self.at_message_boundary =
             self.decoder.at_boundary() && self.inbound.is_idle() && self.closing.may_receive();
-        result
     }
 
     fn route<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {
@@ -386,6 +411,12 @@ impl Connection {
         self.closing.fail(error.close_code());
         self.timers.closing(now);
         self.at_message_boundary = false;
+    }
+
+    /// Whether the next frame begins a message.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.inbound.is_idle()
     }
 
     /// What the current frame and its message may still bring.

@@ -22,6 +22,8 @@ use core::time::Duration;
 
 use crate::closing::Ended;
 use crate::connection::{Config, Connection, Expected};
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateConfig;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::handshake::{
@@ -50,6 +52,10 @@ pub struct EndpointConfig {
     pub handshake_timeout: Option<Duration>,
     /// How many bytes may wait to be written before sending is refused.
     pub max_write_buffer: usize,
+    /// permessage-deflate (RFC 7692): a client offers it, a server accepts it where it is offered; `None`,
+    /// the default, does neither.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<DeflateConfig>,
 }
 
 impl EndpointConfig {
@@ -62,7 +68,17 @@ impl EndpointConfig {
             head_limits: HeadLimits::DEFAULT,
             handshake_timeout: Some(DEFAULT_HANDSHAKE_TIMEOUT),
             max_write_buffer: DEFAULT_MAX_WRITE_BUFFER,
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
+    }
+
+    /// Turns permessage-deflate on.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(mut self, deflate: DeflateConfig) -> Self {
+        self.deflate = Some(deflate);
+        self
     }
 }
 
@@ -349,6 +365,10 @@ impl<E: Entropy> Endpoint<E> {
     /// wait for long.
     pub fn release(&mut self) {
         self.reader.release();
+        #[cfg(feature = "deflate")]
+        if let Phase::Open(conn) = &mut self.phase {
+            conn.release();
+        }
         if self.pending_output() == 0 {
             self.output = Vec::new();
             self.taken = 0;

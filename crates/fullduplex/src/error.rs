@@ -5,6 +5,8 @@ use core::fmt;
 
 use crate::close_code::CloseCode;
 use crate::closing::{CloseFrameError, Ended};
+#[cfg(feature = "deflate")]
+use crate::deflate::InflateError;
 use crate::entropy::EntropyError;
 use crate::frame::header::FrameError;
 use crate::handshake::{EncodeRequestError, RequestError, ResponseError};
@@ -24,6 +26,9 @@ pub enum Error {
     Message(MessageError),
     /// The peer sent a Close frame that breaks §5.5.1 or §7.4.
     CloseFrame(CloseFrameError),
+    /// The peer sent a compressed message that is none (RFC 7692 §7.2.2).
+    #[cfg(feature = "deflate")]
+    Inflate(InflateError),
     /// The peer was silent for too long.
     Timeout(Timeout),
     /// The transport ended before the closing handshake was complete.
@@ -35,6 +40,8 @@ pub enum Error {
 pub enum Fault {
     /// The peer broke the protocol or a limit.
     Peer,
+    /// The caller used the connection in a way that it must not.
+    Local,
     /// The peer went silent or the transport between us broke.
     Transport,
 }
@@ -51,6 +58,10 @@ impl Error {
             Self::Message(MessageError::TooManyFragments) => CloseCode::Policy,
             Self::Message(MessageError::InvalidUtf8)
             | Self::CloseFrame(CloseFrameError::Reason) => CloseCode::Invalid,
+            #[cfg(feature = "deflate")]
+            Self::Message(MessageError::NotInflated) => CloseCode::Error,
+            #[cfg(feature = "deflate")]
+            Self::Inflate(_) => CloseCode::Invalid,
             Self::Frame(_) | Self::Message(_) | Self::CloseFrame(_) => CloseCode::Protocol,
             Self::Timeout(Timeout::Pong) => CloseCode::Error,
             Self::Timeout(Timeout::Idle) => CloseCode::Away,
@@ -62,6 +73,10 @@ impl Error {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
+            #[cfg(feature = "deflate")]
+            Self::Message(MessageError::NotInflated) => Fault::Local,
+            #[cfg(feature = "deflate")]
+            Self::Inflate(_) => Fault::Peer,
             Self::Frame(_) | Self::Message(_) | Self::CloseFrame(_) => Fault::Peer,
             Self::Timeout(_) | Self::Ended(_) => Fault::Transport,
         }
@@ -73,6 +88,8 @@ impl fmt::Display for Error {
         match self {
             Self::Frame(error) => error.fmt(f),
             Self::Message(error) => error.fmt(f),
+            #[cfg(feature = "deflate")]
+            Self::Inflate(error) => error.fmt(f),
             Self::CloseFrame(error) => error.fmt(f),
             Self::Timeout(error) => error.fmt(f),
             Self::Ended(error) => error.fmt(f),
@@ -97,6 +114,13 @@ impl From<MessageError> for Error {
 impl From<CloseFrameError> for Error {
     fn from(error: CloseFrameError) -> Self {
         Self::CloseFrame(error)
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl From<InflateError> for Error {
+    fn from(error: InflateError) -> Self {
+        Self::Inflate(error)
     }
 }
 

@@ -62,6 +62,10 @@ pub enum Event<'b> {
     Text(&'b [u8], Part),
     /// A chunk of a binary message.
     Binary(&'b [u8], Part),
+    /// A chunk of a message that the peer has compressed (RFC 7692), as it came. It is only sent where
+    /// permessage-deflate was negotiated, and must go through
+    /// [`Connection::inflate`](crate::Connection::inflate) before the next poll.
+    Compressed(&'b [u8], MessageKind, Part),
     /// The peer sent a Ping; the Pong is queued already. Its payload is
     /// [`Connection::control_payload`](crate::Connection::control_payload) until the next poll.
     Ping,

@@ -118,6 +118,8 @@ extern crate std;
 mod close_code;
 mod closing;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 #[cfg(feature = "alloc")]
 mod endpoint;
 mod entropy;
@@ -145,7 +147,11 @@ mod utf8;
 pub use bytes::Bytes;
 pub use close_code::CloseCode;
 pub use closing::{CloseFrameError, CloseReason, Ended};
+#[cfg(feature = "deflate")]
+pub use connection::Inflated;
 pub use connection::{Config, Connection, MAX_CONTROL_FRAME_LEN};
+#[cfg(feature = "deflate")]
+pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
 pub use endpoint::{DEFAULT_MAX_WRITE_BUFFER, Endpoint, EndpointConfig, HandshakeEvent, Shutdown};
 pub use entropy::{Entropy, EntropyError, NoEntropy};

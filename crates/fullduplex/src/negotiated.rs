@@ -1,12 +1,16 @@
 //! What an opening handshake settled: the one bridge from handshake to connection.
 
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateParams;
+
 /// The outcome of an opening handshake, as far as frames are concerned (RFC 6455 §9.1).
 ///
 /// A handshake machine returns it once offer and answer have been checked against each other;
-/// [`Connection::new`](crate::Connection::new) takes it. Today no extension is implemented, so it
-/// carries nothing; permessage-deflate will live here.
+/// [`Connection::new`](crate::Connection::new) takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiated {
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateParams>,
     _private: (),
 }
 
@@ -15,6 +19,23 @@ impl Negotiated {
     /// (an HTTP server's upgrade, a test) and agreed to no extension.
     #[must_use]
     pub const fn without_extensions() -> Self {
-        Self { _private: () }
+        Self {
+            #[cfg(feature = "deflate")]
+            deflate: None,
+            _private: (),
+        }
+    }
+
+    /// permessage-deflate was agreed on, or not.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn with_deflate(deflate: Option<DeflateParams>) -> Self {
+        Self { deflate, _private: () }
+    }
+
+    /// What was agreed on about permessage-deflate (RFC 7692); `None` when it is not in use.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(&self) -> Option<DeflateParams> {
+        self.deflate
     }
 }

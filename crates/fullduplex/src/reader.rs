@@ -32,6 +32,10 @@ const READ_SIZE: usize = 64 << 10;
 /// moving them would cost.
 const READ_BEYOND: usize = 4 << 10;
 
+/// The least room to inflate into: enough for a short message, and more than one step in any case.
+#[cfg(feature = "deflate")]
+const LEAST_INFLATED: usize = 256;
+
 /// A receive buffer of its own, for one [`Connection`].
 ///
 /// Memory grows with what has arrived, never with what was announced: a buffer at most doubles beyond
@@ -52,6 +56,8 @@ pub struct Reader {
     size: usize,
     /// How large the present buffer was made; owned messages have taken their parts of it.
     made: usize,
+    #[cfg(feature = "deflate")]
+    inflated: Inflation,
 }
 
 impl Default for Reader {
@@ -68,6 +74,9 @@ enum Found {
         range: Range<usize>,
         valid: bool,
     },
+    /// A message that was compressed: it is the inflated one.
+    #[cfg(feature = "deflate")]
+    Inflated(MessageKind),
     Ping,
     Pong,
     Close,
@@ -85,6 +94,8 @@ impl Reader {
             largest: 0,
             size: FIRST_SIZE,
             made: 0,
+            #[cfg(feature = "deflate")]
+            inflated: Inflation::default(),
         }
     }
 
@@ -163,6 +174,17 @@ impl Reader {
                     },
                 })
             }
+            #[cfg(feature = "deflate")]
+            Some(Found::Inflated(MessageKind::Binary)) => {
+                Some(MessageRef::Binary(self.inflated.message()))
+            }
+            #[cfg(feature = "deflate")]
+            Some(Found::Inflated(MessageKind::Text)) => {
+                match utf8::as_str(self.inflated.message()) {
+                    Some(text) => Some(MessageRef::Text(text)),
+                    None => return Err(conn.fail_whole_text(now)),
+                }
+            }
             Some(Found::Ping) => Some(MessageRef::Ping(conn.control_payload())),
             Some(Found::Pong) => Some(MessageRef::Pong(conn.control_payload())),
             Some(Found::Close) => Some(MessageRef::Close(conn.peer_close().flatten())),
@@ -191,6 +213,14 @@ impl Reader {
                     MessageKind::Binary => Message::Binary(payload),
                     MessageKind::Text => Message::Text(Utf8Bytes::from_validated(payload)),
                 })
+            }
+            #[cfg(feature = "deflate")]
+            Some(Found::Inflated(MessageKind::Binary)) => {
+                Some(Message::Binary(self.inflated.give()))
+            }
+            #[cfg(feature = "deflate")]
+            Some(Found::Inflated(MessageKind::Text)) => {
+                Some(Message::Text(Utf8Bytes::from_validated(self.inflated.give())))
             }
             Some(Found::Ping) => Some(Message::Ping(control(conn))),
             Some(Found::Pong) => Some(Message::Pong(control(conn))),
@@ -228,6 +258,18 @@ impl Reader {
             let (kind, range, part) = match event {
                 Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, place(chunk), part),
                 Ok(Some(Event::Binary(chunk, part))) => (MessageKind::Binary, place(chunk), part),
+                #[cfg(feature = "deflate")]
+                Ok(Some(Event::Compressed(chunk, kind, part))) => {
+                    let chunk = place(chunk);
+                    self.start += input.consumed();
+                    let chunk = self.buf.get(chunk).unwrap_or_default();
+                    self.inflated.inflate(chunk, part.is_first(), conn, now)?;
+                    // Otherwise the text was found not to be any, which the next poll tells.
+                    if part.is_last() && conn.is_between_messages() {
+                        return Ok(Some(Found::Inflated(kind)));
+                    }
+                    continue;
+                }
                 other => {
                     self.start += input.consumed();
                     return Ok(match other? {
@@ -327,5 +369,63 @@ impl Reader {
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.buf.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// What has come of the compressed message in progress, or of the last one.
+#[cfg(feature = "deflate")]
+#[derive(Debug, Default)]
+struct Inflation {
+    /// All of it initialised, beyond `len` with bytes that mean nothing.
+    buf: BytesMut,
+    len: usize,
+}
+
+#[cfg(feature = "deflate")]
+impl Inflation {
+    fn message(&self) -> &[u8] {
+        self.buf.get(..self.len).unwrap_or_default()
+    }
+
+    fn give(&mut self) -> Bytes {
+        let message = self.buf.split_to(self.len.min(self.buf.len()));
+        self.len = 0;
+        message.freeze()
+    }
+
+    /// Adds what comes of `chunk`; `first` begins a new message.
+    fn inflate(
+        &mut self,
+        mut chunk: &[u8],
+        first: bool,
+        conn: &mut Connection,
+        now: Duration,
+    ) -> Result<(), Error> {
+        if first {
+            self.len = 0;
+        }
+        loop {
+            if self.buf.len() - self.len < LEAST_INFLATED {
+                self.grow(conn);
+            }
+            let room = self.buf.get_mut(self.len..).unwrap_or_default();
+            let step = conn.inflate(chunk, room, now)?;
+            self.len += step.produced;
+            chunk = chunk.get(step.consumed..).unwrap_or_default();
+            if step.done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// At least doubles the room, but not beyond what the message may still bring.
+    fn grow(&mut self, conn: &Connection) {
+        let most = usize::try_from(conn.expected().message).unwrap_or(usize::MAX);
+        let more = self.len.max(FIRST_SIZE).min(most.saturating_add(LEAST_INFLATED));
+        let mut larger = BytesMut::zeroed(self.len + more);
+        if let Some(place) = larger.get_mut(..self.len) {
+            place.copy_from_slice(self.message());
+        }
+        self.buf = larger;
     }
 }

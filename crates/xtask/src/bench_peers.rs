@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Only cases whose name contains this, such as receive-masked or plain-binary-125
+    /// Only cases with this in their names, such as receive-masked, plain-binary-125 or 16384
     #[arg(long, value_delimiter = ',')]
     case: Vec<String>,
     /// Only contenders whose name contains this, and the limits

@@ -223,7 +223,7 @@ fn repeated(key: [u8; 4]) -> u64 {
 }
 
 /// Up to this size a frame is put together before it is written; above, that costs more than it saves.
-const JOINED: usize = 2 << 10;
+const JOINED: usize = 512;
 
 struct Send {
     case: Case,

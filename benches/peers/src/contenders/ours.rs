@@ -48,7 +48,7 @@ pub(super) const OWNED: Candidate = Candidate {
     name: "fullduplex, owned",
     side: Side::Ours,
     package: Some("fullduplex"),
-    usage: "Reader::poll_owned; Endpoint::send_message",
+    usage: "Reader::poll_owned; Endpoint::send",
     make: |parts| match parts.case.kind {
         Kind::ReceivePlain | Kind::ReceiveMasked(_) => Some(Box::new(Owned::new(parts))),
         Kind::SendPlain | Kind::SendMasked => Some(Box::new(Queued::new(parts))),
@@ -122,7 +122,7 @@ impl<const SITE: u8> Contender for Events<SITE> {
                             tally.end(true);
                         }
                     }
-                    Event::Ping | Event::Pong | Event::Close => panic!("nothing but messages"),
+                    _ => panic!("nothing but messages"),
                 }
             }
             self.start += input.consumed();
@@ -293,8 +293,8 @@ impl Contender for Queued {
         // Sending a message looks at no clock; only a Close needs the time.
         let now = self.origin.elapsed();
         for _ in 0..messages {
-            let message = Message::Binary(self.payloads.next().clone());
-            self.endpoint.send_message(&message, now).expect("room for the frame");
+            let message = MessageRef::Binary(self.payloads.next());
+            self.endpoint.send(message, now).expect("room for the frame");
             let output = self.endpoint.output().expect("no answers wait");
             let len = self.memory.write(output).expect("never fails");
             self.endpoint.advance_output(len);

@@ -7,9 +7,13 @@ use core::time::Duration;
 
 use crate::close_code::CloseCode;
 use crate::connection::Connection;
+#[cfg(feature = "deflate")]
+use crate::deflate::Flush;
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::frame::encoder::FrameKind;
+#[cfg(feature = "deflate")]
+use crate::frame::header::RSV1;
 use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
 use crate::message::outbound::{ClosePayload, HeaderBytes, SendError};
 use crate::output::BufferTooSmall;
@@ -244,13 +248,23 @@ impl Connection {
     /// Appends a whole message.
     #[inline]
     pub(crate) fn append_message(
-        &self,
+        &mut self,
         kind: MessageKind,
         payload: &[u8],
         out: &mut Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let frame = self.whole(kind)?;
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = self.deflate.as_deref_mut()
+            && deflate.enabled
+            && payload.len() >= deflate.threshold
+        {
+            let frame = FrameKind { rsv: RSV1, ..frame };
+            let compressed = deflate.compress(payload, Flush::Message)?;
+            let appended = self.outbound.append(frame, compressed, out, entropy);
+            return appended.inspect_err(|_| deflate.compressor.forget());
+        }
         self.outbound.append(frame, payload, out, entropy)
     }
 
@@ -265,9 +279,33 @@ impl Connection {
     ) -> Result<(), SendError> {
         self.sendable()?;
         let fragment = self.outbound.fragment(kind, payload, last)?;
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = self.deflate.as_deref_mut() {
+            // "Per-Message Compressed" is settled by the first fragment (RFC 7692 §6.1).
+            let first = fragment.frame.opcode != OpCode::Continuation;
+            let compress = if first { deflate.enabled } else { deflate.fragmented };
+            if compress {
+                let frame = FrameKind { rsv: if first { RSV1 } else { 0 }, ..fragment.frame };
+                let flush = if last { Flush::Message } else { Flush::Fragment };
+                let compressed = deflate.compress(payload, flush)?;
+                let appended = self.outbound.append(frame, compressed, out, entropy);
+                appended.inspect_err(|_| deflate.compressor.forget())?;
+                deflate.fragmented = !last;
+                self.outbound.commit(fragment);
+                return Ok(());
+            }
+        }
         self.outbound.append(fragment.frame, payload, out, entropy)?;
         self.outbound.commit(fragment);
         Ok(())
+    }
+
+    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn set_compression(&mut self, on: bool) {
+        if let Some(deflate) = &mut self.deflate {
+            deflate.enabled = on;
+        }
     }
 
     /// Appends a Ping or Pong of the application's.

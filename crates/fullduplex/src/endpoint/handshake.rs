@@ -37,6 +37,8 @@ impl<E: Entropy> Endpoint<E> {
         mut entropy: E,
         now: Duration,
     ) -> Result<Self, HandshakeError> {
+        #[cfg(feature = "deflate")]
+        let request = request.deflate(config.deflate);
         let handshake = ClientHandshake::new(&mut entropy)?.with_limits(config.head_limits);
         let output = encode(|out| match handshake.encode_request(&request.as_request(), out) {
             Err(EncodeRequestError::BufferTooSmall(error)) => Err(Ok(error.needed)),
@@ -128,8 +130,14 @@ impl<E: Entropy> Endpoint<E> {
         now: Duration,
     ) -> Result<Option<OwnedRequest>, AcceptError> {
         let Phase::Deciding(request) = &self.phase else { return Ok(None) };
+        let answer = Answer {
+            subprotocol: answer.subprotocol,
+            headers: answer.headers,
+            #[cfg(feature = "deflate")]
+            deflate: self.config.deflate,
+        };
         let mut negotiated = Negotiated::without_extensions();
-        self.output = encode(|out| match request.as_request().accept(answer, out) {
+        self.output = encode(|out| match request.as_request().accept(&answer, out) {
             Ok((len, settled)) => {
                 negotiated = settled;
                 Ok(len)

@@ -66,6 +66,15 @@ impl<E: Entropy> Endpoint<E> {
         conn.append_fragment(kind, payload, last, &mut self.output, &mut self.entropy)
     }
 
+    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
+    /// first. A message that begins in fragments keeps what held when it began.
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, on: bool) {
+        if let Phase::Open(conn) = &mut self.phase {
+            conn.set_compression(on);
+        }
+    }
+
     /// Begins the closing handshake (RFC 6455 §7.1.2). Messages that the peer had under way are still
     /// delivered.
     ///

@@ -22,6 +22,9 @@ pub(crate) struct Decoder {
     header_len: u8,
     /// The mask bit as the peer must set it: `0x80` from a client, 0 from a server.
     mask_bit: u8,
+    /// The reserved bits that the first frame of a message may have: RSV1 where permessage-deflate was
+    /// negotiated.
+    allowed_rsv: u8,
     in_payload: bool,
 }
 
@@ -78,7 +81,7 @@ impl<'b> Payload<'b> {
 pub(crate) const CHECK_BLOCK: usize = 8 << 10;
 
 impl Decoder {
-    pub(crate) fn new(role: Role, max_frame_size: u64) -> Self {
+    pub(crate) fn new(role: Role, max_frame_size: u64, allowed_rsv: u8) -> Self {
         Self {
             remaining: 0,
             max_frame_size,
@@ -90,6 +93,7 @@ impl Decoder {
                 Role::Client => MASK,
                 Role::Server => 0,
             },
+            allowed_rsv,
             in_payload: false,
         }
     }
@@ -166,11 +170,16 @@ impl Decoder {
     fn check(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, FrameError> {
         let [first, rest @ ..] = bytes else { return Ok(None) };
         // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values"
-        if first & RSV != 0 {
+        if first & RSV & !self.allowed_rsv != 0 {
             return Err(FrameError::ReservedBits);
         }
         let bits = first & OPCODE;
         let opcode = OpCode::from_bits(bits).ok_or(FrameError::ReservedOpCode(bits))?;
+        // "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first
+        // fragments of a data message." (RFC 7692 §6)
+        if first & RSV != 0 && !matches!(opcode, OpCode::Text | OpCode::Binary) {
+            return Err(FrameError::ReservedBits);
+        }
         // "All control frames ... MUST NOT be fragmented" (§5.5)
         if opcode.is_control() && first & FIN == 0 {
             return Err(FrameError::FragmentedControl);

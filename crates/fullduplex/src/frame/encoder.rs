@@ -18,16 +18,18 @@ pub(crate) enum EncodeError {
 pub(crate) struct FrameKind {
     pub(crate) opcode: OpCode,
     pub(crate) fin: bool,
+    /// The reserved bits where they stand in the first byte.
+    pub(crate) rsv: u8,
 }
 
 impl FrameKind {
     pub(crate) const fn last(opcode: OpCode) -> Self {
-        Self { opcode, fin: true }
+        Self { opcode, fin: true, rsv: 0 }
     }
 
     #[inline(always)]
     fn first_byte(self) -> u8 {
-        self.opcode as u8 | if self.fin { FIN } else { 0 }
+        self.opcode as u8 | self.rsv | if self.fin { FIN } else { 0 }
     }
 }
 
@@ -133,7 +135,7 @@ pub(crate) fn header(
     let mut bytes = [0; MAX_HEADER_LEN];
     let len = FrameHeader {
         fin: kind.fin,
-        rsv: 0,
+        rsv: kind.rsv,
         opcode: kind.opcode,
         mask: (role == Role::Client).then(|| key.to_le_bytes()),
         payload_len: payload_len as u64,

@@ -28,6 +28,9 @@ const LEN_64: u8 = 127;
 
 pub(crate) const FIN: u8 = 0x80;
 pub(crate) const RSV: u8 = 0x70;
+/// "Per-Message Compressed" (RFC 7692 §6).
+#[cfg(feature = "deflate")]
+pub(crate) const RSV1: u8 = 0x40;
 pub(crate) const MASK: u8 = 0x80;
 pub(crate) const OPCODE: u8 = 0x0f;
 const LEN: u8 = 0x7f;

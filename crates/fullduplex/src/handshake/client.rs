@@ -184,8 +184,7 @@ impl ClientHandshake {
             match parsed.status {
                 101 => {
                     let response = Response::new(heads, &parsed);
-                    response.check(&parsed, &self.key, request)?;
-                    let negotiated = Negotiated::without_extensions();
+                    let negotiated = response.check(&parsed, &self.key, request)?;
                     return Ok(Some(Outcome::Open { response, negotiated }));
                 }
                 // "A client MUST be able to parse one or more 1xx responses received prior to a

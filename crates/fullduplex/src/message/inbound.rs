@@ -12,6 +12,7 @@ use crate::utf8::{self, Validator};
 
 /// A message that breaks RFC 6455 §5.4 or §8.1, or goes over a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MessageError {
     /// A continuation frame with no message in progress (§5.4). Answered with Close 1002.
     UnexpectedContinuation,
@@ -23,6 +24,10 @@ pub enum MessageError {
     TooLarge,
     /// More frames than [`Limits::max_fragments`]. Answered with Close 1008.
     TooManyFragments,
+    /// A compressed chunk was not given to [`Connection::inflate`](crate::Connection::inflate) before the
+    /// next poll: our own fault. Answered with Close 1011.
+    #[cfg(feature = "deflate")]
+    NotInflated,
 }
 
 impl fmt::Display for MessageError {
@@ -32,6 +37,8 @@ impl fmt::Display for MessageError {
             Self::Interleaved => "a message begins inside an unfinished one",
             Self::InvalidUtf8 => "a text message is not UTF-8",
             Self::TooLarge => "a message is larger than the limit",
+            #[cfg(feature = "deflate")]
+            Self::NotInflated => "a compressed chunk was not decompressed before the next poll",
             Self::TooManyFragments => "a message has more fragments than the limit",
         })
     }
@@ -55,6 +62,22 @@ pub(crate) struct Inbound {
     fin: bool,
     /// Invalid text came; what was valid before it has been handed out.
     invalid: bool,
+    #[cfg(feature = "deflate")]
+    compressed: Compressed,
+}
+
+/// Where a compressed message stands (RFC 7692 §6).
+#[cfg(feature = "deflate")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compressed {
+    /// The message is not compressed, or there is none.
+    No,
+    /// All chunks so far are inflated.
+    Waiting,
+    /// A chunk was handed out and is not inflated yet.
+    Chunk,
+    /// The same, and it is the message's last.
+    LastChunk,
 }
 
 impl Inbound {
@@ -69,6 +92,8 @@ impl Inbound {
             started: false,
             fin: false,
             invalid: false,
+            #[cfg(feature = "deflate")]
+            compressed: Compressed::No,
         }
     }
 
@@ -87,6 +112,10 @@ impl Inbound {
     /// The failure that the last chunk left behind: it ended right before a byte that is not UTF-8.
     #[inline]
     pub(crate) fn pending_error(&self) -> Result<(), MessageError> {
+        #[cfg(feature = "deflate")]
+        if self.is_inflating() {
+            return Err(MessageError::NotInflated);
+        }
         if self.invalid { Err(MessageError::InvalidUtf8) } else { Ok(()) }
     }
 
@@ -108,7 +137,7 @@ impl Inbound {
         }
         // A payload length is below 2^63 and the size so far within a limit, so this cannot wrap
         // unless the limit itself is near 2^64.
-        let size = self.size.saturating_add(header.payload_len);
+        let size = self.size.saturating_add(self.announced(header));
         if size > self.max_size {
             return Err(MessageError::TooLarge);
         }
@@ -117,6 +146,21 @@ impl Inbound {
         self.size = size;
         self.fin = header.fin;
         Ok(())
+    }
+
+    /// How much a frame announces of its message. Of a compressed one nothing is known before it is
+    /// inflated.
+    fn announced(&mut self, header: &FrameHeader) -> u64 {
+        #[cfg(feature = "deflate")]
+        {
+            if header.rsv != 0 {
+                self.compressed = Compressed::Waiting;
+            }
+            if self.compressed != Compressed::No {
+                return 0;
+            }
+        }
+        header.payload_len
     }
 
     /// Payload of the current frame. Returns the event for it, if there is anything to tell.
@@ -129,6 +173,10 @@ impl Inbound {
     ) -> Result<Option<Event<'b>>, MessageError> {
         let ends_message = payload.ends_frame && self.fin;
         let kind = self.kind.unwrap_or(MessageKind::Binary);
+        #[cfg(feature = "deflate")]
+        if self.compressed != Compressed::No {
+            return Ok(self.compressed_piece(payload, kind, ends_message));
+        }
         let chunk = match kind {
             MessageKind::Binary => payload.unmask(),
             MessageKind::Text => {
@@ -173,9 +221,75 @@ impl Inbound {
     }
 
     fn reset(&mut self) {
+        #[cfg(feature = "deflate")]
+        {
+            self.compressed = Compressed::No;
+        }
         self.size = 0;
         self.fragments = 0;
         self.kind = None;
         self.started = false;
+    }
+}
+
+/// Compressed messages (RFC 7692 §6.2).
+#[cfg(feature = "deflate")]
+impl Inbound {
+    /// Whether a chunk was handed out that is not inflated yet.
+    pub(crate) fn is_inflating(&self) -> bool {
+        matches!(self.compressed, Compressed::Chunk | Compressed::LastChunk)
+    }
+
+    /// Whether the chunk that is being inflated is the last of its message.
+    pub(crate) fn is_last_chunk(&self) -> bool {
+        self.compressed == Compressed::LastChunk
+    }
+
+    fn compressed_piece<'b>(
+        &mut self,
+        payload: Payload<'b>,
+        kind: MessageKind,
+        ends_message: bool,
+    ) -> Option<Event<'b>> {
+        let chunk = payload.unmask();
+        if chunk.is_empty() && !ends_message {
+            return None;
+        }
+        let part = Part::new(!self.started, ends_message);
+        self.started = true;
+        self.compressed = if ends_message { Compressed::LastChunk } else { Compressed::Chunk };
+        Some(Event::Compressed(chunk, kind, part))
+    }
+
+    /// How many bytes of the message may still come out of the decompressor.
+    pub(crate) fn inflate_room(&self) -> usize {
+        usize::try_from(self.max_size - self.size).unwrap_or(usize::MAX)
+    }
+
+    /// The decompressor has brought `piece`: counts it, and checks it if it is text.
+    ///
+    /// # Errors
+    /// How many bytes of `piece` are good when it makes the text invalid; the failure is
+    /// [pending](Self::pending_error) then.
+    pub(crate) fn inflated(&mut self, piece: &[u8]) -> Result<(), usize> {
+        self.size = self.size.saturating_add(piece.len() as u64);
+        if self.kind != Some(MessageKind::Text) {
+            return Ok(());
+        }
+        self.utf8.push(piece).inspect_err(|_| self.fail_text())
+    }
+
+    /// The chunk is inflated whole.
+    pub(crate) fn chunk_inflated(&mut self) {
+        match self.compressed {
+            Compressed::LastChunk if self.utf8.is_complete() => self.reset(),
+            Compressed::LastChunk => self.fail_text(),
+            _ => self.compressed = Compressed::Waiting,
+        }
+    }
+
+    fn fail_text(&mut self) {
+        self.invalid = true;
+        self.compressed = Compressed::Waiting;
     }
 }

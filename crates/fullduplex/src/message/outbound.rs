@@ -5,6 +5,8 @@ use core::fmt;
 use core::ops::Deref;
 
 use crate::close_code::CloseCode;
+#[cfg(feature = "deflate")]
+use crate::deflate::CompressError;
 use crate::entropy::{Entropy, EntropyError};
 use crate::event::MessageKind;
 use crate::frame::encoder::{self, EncodeError, FrameKind};
@@ -42,6 +44,9 @@ pub enum SendError {
     NoRoom(BufferTooSmall),
     /// No masking key could be drawn.
     Entropy(EntropyError),
+    /// The compressor failed, which no payload can cause; nothing can be compressed any more.
+    #[cfg(feature = "deflate")]
+    Compress,
 }
 
 impl fmt::Display for SendError {
@@ -59,11 +64,20 @@ impl fmt::Display for SendError {
             Self::WriteBufferFull => "too many bytes wait to be written",
             Self::NoRoom(error) => return error.fmt(f),
             Self::Entropy(error) => return error.fmt(f),
+            #[cfg(feature = "deflate")]
+            Self::Compress => "the compressor failed",
         })
     }
 }
 
 impl core::error::Error for SendError {}
+
+#[cfg(feature = "deflate")]
+impl From<CompressError> for SendError {
+    fn from(_: CompressError) -> Self {
+        Self::Compress
+    }
+}
 
 impl From<EncodeError> for SendError {
     fn from(error: EncodeError) -> Self {
@@ -163,7 +177,7 @@ impl Outbound {
                 return Err(SendError::InvalidUtf8);
             }
         }
-        let frame = FrameKind { opcode, fin: last };
+        let frame = FrameKind { opcode, fin: last, rsv: 0 };
         Ok(Fragment { frame, utf8, unfinished: (!last).then_some(kind) })
     }
 

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+#[cfg(feature = "deflate")]
+use crate::deflate::NegotiationError;
 use crate::handshake::head::HeadError;
 use crate::headers::InvalidHeader;
 use crate::output::BufferTooSmall;
@@ -28,6 +30,7 @@ impl core::error::Error for EncodeRequestError {}
 
 /// Why a response does not open the WebSocket (RFC 6455 §4.1): always the server's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ResponseError {
     /// The head is not one of HTTP/1.1, or too large.
     Head(HeadError),
@@ -43,6 +46,9 @@ pub enum ResponseError {
     Accept,
     /// An extension is in use that was not offered.
     Extension,
+    /// What is said of extensions does not fit the offer of permessage-deflate (RFC 7692 §5.1).
+    #[cfg(feature = "deflate")]
+    Deflate(NegotiationError),
     /// `Sec-WebSocket-Protocol` is repeated, or not one of the subprotocols that were offered.
     Subprotocol,
     /// No subprotocol is in use, and the request has one required.
@@ -66,6 +72,8 @@ impl fmt::Display for ResponseError {
             Self::Accept => {
                 "the response has no single Sec-WebSocket-Accept header that answers our key"
             }
+            #[cfg(feature = "deflate")]
+            Self::Deflate(error) => return fmt::Display::fmt(error, f),
             Self::Extension => "the server uses an extension that was not offered",
             Self::Subprotocol => "the server chose a subprotocol that was not offered, or several",
             Self::SubprotocolMissing => {

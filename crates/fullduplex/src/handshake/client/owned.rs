@@ -7,6 +7,8 @@ use core::fmt;
 
 use super::request::ClientRequest;
 use super::response::Response;
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateConfig;
 use crate::headers::Headers;
 use crate::uri::{OwnedUri, UriError};
 
@@ -28,6 +30,8 @@ pub struct OwnedClientRequest {
     headers: Vec<(String, String)>,
     origin: Option<String>,
     require_subprotocol: bool,
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateConfig>,
 }
 
 impl OwnedClientRequest {
@@ -48,6 +52,8 @@ impl OwnedClientRequest {
             headers: Vec::new(),
             origin: None,
             require_subprotocol: false,
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
     }
 
@@ -81,6 +87,14 @@ impl OwnedClientRequest {
         self
     }
 
+    /// Offers permessage-deflate (RFC 7692).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
+        self.deflate = deflate.into();
+        self
+    }
+
     /// The view.
     #[must_use]
     pub fn as_request(&self) -> ClientRequest<'_, String> {
@@ -90,6 +104,8 @@ impl OwnedClientRequest {
             headers: &self.headers,
             origin: self.origin.as_deref(),
             require_subprotocol: self.require_subprotocol,
+            #[cfg(feature = "deflate")]
+            deflate: self.deflate,
         }
     }
 }

@@ -3,6 +3,8 @@
 use core::fmt;
 
 use super::error::EncodeRequestError;
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateConfig;
 use crate::handshake::key::Key;
 use crate::handshake::negotiate::{
     check_headers, check_subprotocols, is_reserved, put_header, put_headers,
@@ -31,13 +33,24 @@ pub struct ClientRequest<'a, S: AsRef<str> = &'a str> {
     /// Whether a server that chooses none of the subprotocols is refused. The RFC lets it do so,
     /// and so does the default.
     pub require_subprotocol: bool,
+    /// permessage-deflate, if it is to be offered (RFC 7692).
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<DeflateConfig>,
 }
 
 impl<'a> ClientRequest<'a> {
     /// Asks for `uri` and nothing else.
     #[must_use]
     pub const fn new(uri: Uri<'a>) -> Self {
-        Self { uri, subprotocols: &[], headers: &[], origin: None, require_subprotocol: false }
+        Self {
+            uri,
+            subprotocols: &[],
+            headers: &[],
+            origin: None,
+            require_subprotocol: false,
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
     }
 }
 
@@ -67,6 +80,14 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
     #[must_use]
     pub fn require_subprotocol(mut self) -> Self {
         self.require_subprotocol = true;
+        self
+    }
+
+    /// Offers permessage-deflate (RFC 7692).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
+        self.deflate = deflate.into();
         self
     }
 
@@ -114,6 +135,12 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
                 out.put(b", ");
                 out.put(other.as_ref().as_bytes());
             }
+            out.put(b"\r\n");
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = &self.deflate {
+            out.put(b"Sec-WebSocket-Extensions: ");
+            deflate.write_offer(&mut out);
             out.put(b"\r\n");
         }
         if let Some(origin) = self.origin {

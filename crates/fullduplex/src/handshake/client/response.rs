@@ -2,10 +2,13 @@
 
 use super::error::ResponseError;
 use super::request::ClientRequest;
+#[cfg(feature = "deflate")]
+use crate::deflate::{DeflateParams, NegotiationError};
 use crate::handshake::head::ResponseHead;
 use crate::handshake::key::Key;
 use crate::handshake::negotiate::UpgradeTokens;
-use crate::headers::{Headers, extensions};
+use crate::headers::Headers;
+use crate::negotiated::Negotiated;
 
 /// The head of a server's final response (RFC 9112 §4). It borrows the received bytes; with
 /// `alloc`, [`into_owned`](Self::into_owned) keeps them.
@@ -66,11 +69,10 @@ impl<'b> Response<'b> {
         parsed: &ResponseHead<'_, 'b>,
         key: &Key,
         request: &ClientRequest<'_, S>,
-    ) -> Result<(), ResponseError> {
+    ) -> Result<Negotiated, ResponseError> {
         let mut tokens = UpgradeTokens::default();
         let mut accepts = Repeatable::default();
         let mut subprotocols = Repeatable::default();
-        let mut names_extension = false;
         for line in parsed.lines {
             let is = |name: &str| line.name.eq_ignore_ascii_case(name);
             match line.name.len() {
@@ -78,9 +80,6 @@ impl<'b> Response<'b> {
                 10 if is("connection") => tokens.add_connection(line.value),
                 20 if is("sec-websocket-accept") => accepts.add(line.value),
                 22 if is("sec-websocket-protocol") => subprotocols.add(line.value),
-                24 if is("sec-websocket-extensions") => {
-                    names_extension |= extensions(line.value).next().is_some();
-                }
                 _ => {}
             }
         }
@@ -105,19 +104,41 @@ impl<'b> Response<'b> {
         if accepts.only() != Some(&key.accept()) {
             return Err(ResponseError::Accept);
         }
-        // "The use of an extension that was not present in the client's handshake": none is
-        // offered.
-        if names_extension {
-            return Err(ResponseError::Extension);
-        }
+        let negotiated = negotiated(self.headers, request)?;
         // "The use of a subprotocol that was not present in the client's handshake"; and the header
         // "MUST NOT appear more than once in an HTTP response".
         match subprotocols.only() {
-            Some(chosen) if request.offers(chosen) => Ok(()),
-            None if subprotocols.lines == 0 && !request.require_subprotocol => Ok(()),
+            Some(chosen) if request.offers(chosen) => Ok(negotiated),
+            None if subprotocols.lines == 0 && !request.require_subprotocol => Ok(negotiated),
             None if subprotocols.lines == 0 => Err(ResponseError::SubprotocolMissing),
             _ => Err(ResponseError::Subprotocol),
         }
+    }
+}
+
+/// The extensions in use: "the use of an extension that was not present in the client's handshake" fails
+/// the connection (RFC 6455 §4.1).
+#[cfg(feature = "deflate")]
+fn negotiated<S: AsRef<str>>(
+    headers: Headers<'_>,
+    request: &ClientRequest<'_, S>,
+) -> Result<Negotiated, ResponseError> {
+    match DeflateParams::of_answer(request.deflate.as_ref(), headers.extensions()) {
+        Ok(agreed) => Ok(Negotiated::with_deflate(agreed)),
+        Err(NegotiationError::NotOffered) => Err(ResponseError::Extension),
+        Err(error) => Err(ResponseError::Deflate(error)),
+    }
+}
+
+/// The extensions in use: without any that could be offered, none.
+#[cfg(not(feature = "deflate"))]
+fn negotiated<S: AsRef<str>>(
+    headers: Headers<'_>,
+    _request: &ClientRequest<'_, S>,
+) -> Result<Negotiated, ResponseError> {
+    match headers.extensions().next() {
+        None => Ok(Negotiated::without_extensions()),
+        Some(_) => Err(ResponseError::Extension),
     }
 }
 

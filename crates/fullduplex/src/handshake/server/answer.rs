@@ -4,6 +4,8 @@ use core::fmt;
 
 use super::reply::{put_content_length, put_status_line};
 use super::request::Request;
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateConfig;
 use crate::handshake::negotiate::{check_headers, is_reserved, put_header, put_headers};
 use crate::headers::InvalidHeader;
 use crate::negotiated::Negotiated;
@@ -25,13 +27,21 @@ pub struct Answer<'a, S: AsRef<str> = &'a str> {
     /// Headers to add, names and values, in order. The handshake's own (`Upgrade`, `Connection`,
     /// `Sec-WebSocket-*`) and those of a body (`Content-Length`, `Transfer-Encoding`) are refused.
     pub headers: &'a [(S, S)],
+    /// permessage-deflate, if it is to be accepted where the client offers it (RFC 7692).
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<DeflateConfig>,
 }
 
 impl<'a> Answer<'a> {
     /// An answer with nothing but the mandatory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { subprotocol: None, headers: &[] }
+        Self {
+            subprotocol: None,
+            headers: &[],
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
     }
 }
 
@@ -48,8 +58,7 @@ impl Request<'_> {
         answer: &Answer<'_, S>,
         out: &mut [u8],
     ) -> Result<(usize, Negotiated), AcceptError> {
-        let length = answer.encode(self, out)?;
-        Ok((length, Negotiated::without_extensions()))
+        answer.encode(self, out)
     }
 }
 
@@ -70,11 +79,28 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
     /// Sets the headers to add.
     #[must_use]
     pub fn headers<T: AsRef<str>>(self, headers: &'a [(T, T)]) -> Answer<'a, T> {
-        Answer { subprotocol: self.subprotocol, headers }
+        Answer {
+            subprotocol: self.subprotocol,
+            headers,
+            #[cfg(feature = "deflate")]
+            deflate: self.deflate,
+        }
+    }
+
+    /// Accepts permessage-deflate where the client offers it (RFC 7692).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
+        self.deflate = deflate.into();
+        self
     }
 
     /// Writes the answer to `request`.
-    fn encode(&self, request: &Request<'_>, out: &mut [u8]) -> Result<usize, AcceptError> {
+    fn encode(
+        &self,
+        request: &Request<'_>,
+        out: &mut [u8],
+    ) -> Result<(usize, Negotiated), AcceptError> {
         // "The value chosen MUST be derived from the client's handshake, specifically by selecting
         // one of the values from the |Sec-WebSocket-Protocol| field." Those were found to be
         // tokens.
@@ -95,9 +121,26 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         if let Some(subprotocol) = self.subprotocol {
             put_header(&mut out, "Sec-WebSocket-Protocol", subprotocol.as_bytes());
         }
+        #[cfg(feature = "deflate")]
+        let negotiated = self.put_extensions(request, &mut out);
+        #[cfg(not(feature = "deflate"))]
+        let negotiated = Negotiated::without_extensions();
         put_headers(&mut out, self.headers);
         out.put(b"\r\n");
-        out.finish().map_err(AcceptError::BufferTooSmall)
+        let length = out.finish().map_err(AcceptError::BufferTooSmall)?;
+        Ok((length, negotiated))
+    }
+
+    /// Writes which of the extensions that the client offers are in use; no line when there is none.
+    #[cfg(feature = "deflate")]
+    fn put_extensions(&self, request: &Request<'_>, out: &mut Cursor<'_>) -> Negotiated {
+        let chosen = self.deflate.and_then(|deflate| deflate.choose(request.extensions()));
+        if let Some((_, answer)) = &chosen {
+            out.put(b"Sec-WebSocket-Extensions: ");
+            answer.write(out);
+            out.put(b"\r\n");
+        }
+        Negotiated::with_deflate(chosen.map(|(params, _)| params))
     }
 }
 

@@ -44,7 +44,12 @@ impl OwnedAnswer {
     /// The view. It is checked when it is written, see [`Request::accept`](super::Request::accept).
     #[must_use]
     pub fn as_answer(&self) -> Answer<'_, String> {
-        Answer { subprotocol: self.subprotocol.as_deref(), headers: &self.headers }
+        Answer {
+            subprotocol: self.subprotocol.as_deref(),
+            headers: &self.headers,
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
     }
 }
 

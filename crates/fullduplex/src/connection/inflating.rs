@@ -1,0 +1,101 @@
+//! Compressed messages of a [`Connection`] (RFC 7692 §6.2): from the chunks that the peer sent to those that
+//! the application sees.
+
+use core::time::Duration;
+
+use crate::connection::Connection;
+use crate::deflate::InflateError;
+use crate::error::Error;
+use crate::message::inbound::MessageError;
+
+/// What one call of [`Connection::inflate`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inflated {
+    /// Bytes of the chunk that are done with; the rest is to be given again.
+    pub consumed: usize,
+    /// Bytes of the message that were written.
+    pub produced: usize,
+    /// Whether the chunk is done with: nothing more will come of it. If it is the last of its message, so is
+    /// the message.
+    pub done: bool,
+}
+
+impl Connection {
+    /// Decompresses `chunk`, from [`Event::Compressed`](crate::Event::Compressed), into `out`. Call it again
+    /// with the rest of the chunk, which may be empty, until it is done.
+    ///
+    /// The message is counted against [`Limits::max_message_size`](crate::Limits::max_message_size) as it
+    /// appears, and text is checked as it appears; what was good before a fault is handed out first. `out` must
+    /// not be empty; how large it is decides how much memory a message takes at a time.
+    ///
+    /// # Errors
+    /// [`Error::Inflate`], [`MessageError::TooLarge`] and [`MessageError::InvalidUtf8`]: the connection fails,
+    /// as in [`poll_event`](Self::poll_event).
+    pub fn inflate(
+        &mut self,
+        chunk: &[u8],
+        out: &mut [u8],
+        now: Duration,
+    ) -> Result<Inflated, Error> {
+        if self.failure.is_some() || !self.inbound.is_inflating() {
+            return Ok(Inflated { consumed: chunk.len(), produced: 0, done: true });
+        }
+        let result = self.inflate_some(chunk, out);
+        match result {
+            Err(error) => self.fail(error, now),
+            Ok(_) => self.update_boundary(),
+        }
+        result
+    }
+
+    fn inflate_some(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
+        let Some(deflate) = self.deflate.as_deref_mut() else {
+            return Err(InflateError::Invalid.into());
+        };
+        let decompressor = &mut deflate.decompressor;
+        // At the limit one more byte is let out, to see whether there is one.
+        let mut probe = [0];
+        let room = self.inbound.inflate_room();
+        let at_limit = room == 0;
+        let out = match out.get_mut(..room.min(out.len())) {
+            Some(out) if !at_limit => out,
+            _ => &mut probe[..],
+        };
+        let progress = decompressor.decompress(chunk, out)?;
+        let mut inflated =
+            Inflated { consumed: progress.consumed, produced: progress.produced, done: false };
+        let consumed = progress.consumed == chunk.len();
+        if consumed && self.inbound.is_last_chunk() {
+            let rest = out.get_mut(progress.produced..).unwrap_or_default();
+            let finished = decompressor.finish(rest)?;
+            inflated.produced += finished.produced;
+            inflated.done = finished.done;
+        } else {
+            // With room left there is nothing more to come of what was consumed.
+            inflated.done = consumed && progress.produced < out.len();
+        }
+        if at_limit && inflated.produced > 0 {
+            return Err(MessageError::TooLarge.into());
+        }
+        let piece = out.get(..inflated.produced).unwrap_or_default();
+        if let Err(good) = self.inbound.inflated(piece) {
+            // The text before the bad byte is handed out; the next poll tells of the failure.
+            return match good {
+                0 => Err(MessageError::InvalidUtf8.into()),
+                good => Ok(Inflated { consumed: chunk.len(), produced: good, done: true }),
+            };
+        }
+        if inflated.done {
+            self.inbound.chunk_inflated();
+        }
+        Ok(inflated)
+    }
+
+    /// Gives up the memory of compressor and decompressor as far as no later message could need it: all of it
+    /// where no context is taken over (RFC 7692 §7.1.1), for a connection that is about to wait for long.
+    pub fn release(&mut self) {
+        if let Some(deflate) = &mut self.deflate {
+            deflate.release();
+        }
+    }
+}

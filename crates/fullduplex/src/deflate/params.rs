@@ -1,0 +1,483 @@
+//! Offers and answers of permessage-deflate (RFC 7692 §5 and §7.1): what each end asks for, and what
+//! was agreed.
+
+use core::fmt;
+
+use super::backend::{Compression, Inflation};
+use crate::headers::{Extension, MalformedExtension, ParamValue};
+use crate::output::Cursor;
+
+#[cfg(test)]
+mod tests;
+
+/// The name under which the extension is registered (RFC 7692 §7).
+const NAME: &str = "permessage-deflate";
+
+const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
+const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
+const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";
+const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
+
+/// The smallest and the largest window that can be negotiated, as powers of two (§7.1.2).
+const MIN_WINDOW_BITS: u8 = 8;
+const MAX_WINDOW_BITS: u8 = 15;
+
+/// What to offer or accept of permessage-deflate (RFC 7692), and how to compress.
+///
+/// Values that are out of range are brought into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeflateConfig {
+    /// How hard to compress, 0 (not at all) to 9.
+    pub level: u8,
+    /// How much memory to compress with, 1 to 9; it has no meaning without `std`.
+    pub mem_level: u8,
+    /// Our own messages refer back at most two to this power bytes, 8 to 15; less when the peer
+    /// asks for less.
+    pub max_window_bits: u8,
+    /// The peer's messages may refer back at most two to this power bytes, 8 to 15. Below 15 a
+    /// server declines offers that do not let it ask for that (§7.1.2.2).
+    pub max_peer_window_bits: u8,
+    /// Whether each of our messages is compressed on its own.
+    pub no_context_takeover: bool,
+    /// Whether the peer must compress each message on its own.
+    pub peer_no_context_takeover: bool,
+    /// Messages of fewer bytes than this are sent uncompressed.
+    pub threshold: usize,
+    /// Whether a client lets the server limit the window that the client compresses with, by the
+    /// parameter `client_max_window_bits` of its offer (§7.1.2.2).
+    pub accept_window_limit: bool,
+}
+
+/// [`DeflateConfig::level`] unless set: see there.
+const DEFAULT_LEVEL: u8 = 6;
+const DEFAULT_MEM_LEVEL: u8 = 8;
+const DEFAULT_THRESHOLD: usize = 128;
+
+impl DeflateConfig {
+    /// Level 6 and memory level 8, as zlib has them; the largest windows and context takeover on
+    /// both sides, which any peer can do and which compress best; nothing below 128 bytes, which
+    /// fits into one packet either way.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            level: DEFAULT_LEVEL,
+            mem_level: DEFAULT_MEM_LEVEL,
+            max_window_bits: MAX_WINDOW_BITS,
+            max_peer_window_bits: MAX_WINDOW_BITS,
+            no_context_takeover: false,
+            peer_no_context_takeover: false,
+            threshold: DEFAULT_THRESHOLD,
+            accept_window_limit: true,
+        }
+    }
+
+    /// Sets how hard to compress: 1 is fastest, 9 is smallest, 0 does not compress.
+    #[must_use]
+    pub const fn level(mut self, level: u8) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets how much memory to compress with, 1 to 9. It has no meaning without `std`.
+    #[must_use]
+    pub const fn mem_level(mut self, mem_level: u8) -> Self {
+        self.mem_level = mem_level;
+        self
+    }
+
+    /// Sets the window for our own messages, as a power of two, 8 to 15.
+    #[must_use]
+    pub const fn max_window_bits(mut self, bits: u8) -> Self {
+        self.max_window_bits = bits;
+        self
+    }
+
+    /// Sets the largest window that the peer's messages may need, as a power of two, 8 to 15.
+    ///
+    /// It saves memory without `std` only: zlib-rs always has 32 KiB.
+    #[must_use]
+    pub const fn max_peer_window_bits(mut self, bits: u8) -> Self {
+        self.max_peer_window_bits = bits;
+        self
+    }
+
+    /// Sets whether each of our messages is compressed on its own: worse, but nothing is held in
+    /// memory between messages.
+    #[must_use]
+    pub const fn no_context_takeover(mut self, on: bool) -> Self {
+        self.no_context_takeover = on;
+        self
+    }
+
+    /// Sets whether the peer must compress each message on its own, so that nothing is held in
+    /// memory for it between messages.
+    #[must_use]
+    pub const fn peer_no_context_takeover(mut self, on: bool) -> Self {
+        self.peer_no_context_takeover = on;
+        self
+    }
+
+    /// Sets the size from which on messages are compressed; `usize::MAX` for never.
+    #[must_use]
+    pub const fn threshold(mut self, bytes: usize) -> Self {
+        self.threshold = bytes;
+        self
+    }
+
+    /// Sets whether a client's offer lets the server limit the client's window.
+    #[must_use]
+    pub const fn accept_window_limit(mut self, on: bool) -> Self {
+        self.accept_window_limit = on;
+        self
+    }
+
+    /// Writes a client's offer, as an element of `Sec-WebSocket-Extensions` (§7.1).
+    pub(crate) fn write_offer(&self, out: &mut Cursor<'_>) {
+        out.put(NAME.as_bytes());
+        if self.peer_no_context_takeover {
+            put_name(out, SERVER_NO_CONTEXT_TAKEOVER);
+        }
+        // "The client informs the peer server of a hint": it lets the server hold less.
+        if self.no_context_takeover {
+            put_name(out, CLIENT_NO_CONTEXT_TAKEOVER);
+        }
+        if self.peer_window() < MAX_WINDOW_BITS {
+            put_bits(out, SERVER_MAX_WINDOW_BITS, self.peer_window());
+        }
+        match (self.accept_window_limit, self.own_window()) {
+            (false, _) => {}
+            (true, MAX_WINDOW_BITS) => put_name(out, CLIENT_MAX_WINDOW_BITS),
+            (true, bits) => put_bits(out, CLIENT_MAX_WINDOW_BITS, bits),
+        }
+    }
+
+    /// A server's choice among the extensions that a client offers, in the client's order (§5.1):
+    /// the first offer of permessage-deflate that can be accepted, and the answer to it.
+    pub(crate) fn choose<'a>(
+        &self,
+        offers: impl IntoIterator<Item = Extension<'a>>,
+    ) -> Option<(DeflateParams, DeflateAnswer)> {
+        offers.into_iter().filter(|offer| offer.name() == NAME).find_map(|offer| {
+            // "A server MUST decline an extension negotiation offer for this extension if": a
+            // parameter is not defined for an offer, has an invalid value, or comes twice.
+            let offer = Parameters::of(&offer).ok()?;
+            self.accept(&offer)
+        })
+    }
+
+    fn accept(&self, offer: &Parameters) -> Option<(DeflateParams, DeflateAnswer)> {
+        let own_window = self.own_window().min(offer.server_window.unwrap_or(MAX_WINDOW_BITS));
+        let peer_window = self.peer_window().min(match offer.client_window {
+            Some(Window::Bits(bits)) => bits,
+            Some(Window::Any) | None => MAX_WINDOW_BITS,
+        });
+        if offer.client_window.is_none() && peer_window < MAX_WINDOW_BITS {
+            // "If a received extension negotiation offer doesn't have the client_max_window_bits
+            // parameter, the corresponding response MUST NOT include" it: the client cannot be
+            // limited.
+            return None;
+        }
+        let answer = DeflateAnswer {
+            // "A server accepts […] by including the server_no_context_takeover parameter".
+            server_no_context_takeover: offer.server_no_context_takeover
+                || self.no_context_takeover,
+            // Saying it makes the client's hint binding.
+            client_no_context_takeover: offer.client_no_context_takeover
+                || self.peer_no_context_takeover,
+            // Said only when asked for: a smaller window than the client counts on hurts nobody.
+            server_window: offer.server_window.map(|_| own_window),
+            client_window: (peer_window < MAX_WINDOW_BITS).then_some(peer_window),
+        };
+        let params = DeflateParams {
+            compression: self.compression(own_window, !answer.server_no_context_takeover),
+            inflation: Inflation {
+                window_bits: peer_window,
+                takeover: !answer.client_no_context_takeover,
+            },
+            threshold: self.threshold,
+        };
+        Some((params, answer))
+    }
+
+    fn own_window(&self) -> u8 {
+        self.max_window_bits.clamp(MIN_WINDOW_BITS, MAX_WINDOW_BITS)
+    }
+
+    fn peer_window(&self) -> u8 {
+        self.max_peer_window_bits.clamp(MIN_WINDOW_BITS, MAX_WINDOW_BITS)
+    }
+
+    fn compression(&self, window_bits: u8, takeover: bool) -> Compression {
+        let (level, mem_level) = (self.level.min(9), self.mem_level.clamp(1, 9));
+        Compression { level, mem_level, window_bits, takeover }
+    }
+}
+
+impl Default for DeflateConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What client and server have agreed on, seen from our end (RFC 7692 §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeflateParams {
+    compression: Compression,
+    inflation: Inflation,
+    threshold: usize,
+}
+
+impl DeflateParams {
+    /// Our messages refer back at most two to this power bytes.
+    #[must_use]
+    pub const fn window_bits(&self) -> u8 {
+        self.compression.window_bits
+    }
+
+    /// The peer's messages refer back at most two to this power bytes.
+    #[must_use]
+    pub const fn peer_window_bits(&self) -> u8 {
+        self.inflation.window_bits
+    }
+
+    /// Whether our messages may refer back into earlier ones.
+    #[must_use]
+    pub const fn context_takeover(&self) -> bool {
+        self.compression.takeover
+    }
+
+    /// Whether the peer's messages may refer back into earlier ones.
+    #[must_use]
+    pub const fn peer_context_takeover(&self) -> bool {
+        self.inflation.takeover
+    }
+
+    /// How to compress our messages.
+    pub(crate) const fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// How to decompress the peer's messages.
+    pub(crate) const fn inflation(&self) -> Inflation {
+        self.inflation
+    }
+
+    /// Messages of fewer bytes than this are not compressed.
+    pub(crate) const fn threshold(&self) -> usize {
+        self.threshold
+    }
+
+    /// A client's check of the extensions that a server has answered with, against what was offered
+    /// (§5.1 and §7.1): `None` when the server uses no extension.
+    ///
+    /// # Errors
+    /// [`NegotiationError`]: "the client MUST _Fail the WebSocket Connection_".
+    pub(crate) fn of_answer<'a>(
+        offered: Option<&DeflateConfig>,
+        answers: impl IntoIterator<Item = Result<Extension<'a>, MalformedExtension>>,
+    ) -> Result<Option<Self>, NegotiationError> {
+        let mut agreed = None;
+        for answer in answers {
+            let answer = answer.map_err(|MalformedExtension| NegotiationError::Malformed)?;
+            let offered = match offered {
+                Some(offered) if answer.name() == NAME => offered,
+                _ => return Err(NegotiationError::NotOffered),
+            };
+            if agreed.is_some() {
+                return Err(NegotiationError::Repeated);
+            }
+            agreed = Some(Self::of_parameters(offered, &Parameters::of(&answer)?)?);
+        }
+        Ok(agreed)
+    }
+
+    fn of_parameters(
+        offered: &DeflateConfig,
+        answer: &Parameters,
+    ) -> Result<Self, NegotiationError> {
+        // "A server accepts an extension negotiation offer that includes [it] by including" it.
+        if offered.peer_no_context_takeover && !answer.server_no_context_takeover {
+            return Err(NegotiationError::Ignored);
+        }
+        let peer_window = match answer.server_window {
+            Some(bits) if bits > offered.peer_window() => {
+                return Err(NegotiationError::WindowTooLarge);
+            }
+            Some(bits) => bits,
+            None if offered.peer_window() < MAX_WINDOW_BITS => {
+                return Err(NegotiationError::Ignored);
+            }
+            None => MAX_WINDOW_BITS,
+        };
+        let own_window = match answer.client_window {
+            None => offered.own_window(),
+            Some(_) if !offered.accept_window_limit => return Err(NegotiationError::NotAllowed),
+            // "The client_max_window_bits parameter in a response MUST have a value".
+            Some(Window::Any) => return Err(NegotiationError::InvalidValue),
+            Some(Window::Bits(bits)) if bits > offered.own_window() => {
+                return Err(NegotiationError::WindowTooLarge);
+            }
+            Some(Window::Bits(bits)) => bits,
+        };
+        let own_takeover = !offered.no_context_takeover && !answer.client_no_context_takeover;
+        Ok(Self {
+            compression: offered.compression(own_window, own_takeover),
+            inflation: Inflation {
+                window_bits: peer_window,
+                takeover: !answer.server_no_context_takeover,
+            },
+            threshold: offered.threshold,
+        })
+    }
+}
+
+/// A server's answer to the offer that it accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DeflateAnswer {
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_window: Option<u8>,
+    client_window: Option<u8>,
+}
+
+impl DeflateAnswer {
+    /// Writes it as an element of `Sec-WebSocket-Extensions`.
+    pub(crate) fn write(&self, out: &mut Cursor<'_>) {
+        out.put(NAME.as_bytes());
+        if self.server_no_context_takeover {
+            put_name(out, SERVER_NO_CONTEXT_TAKEOVER);
+        }
+        if self.client_no_context_takeover {
+            put_name(out, CLIENT_NO_CONTEXT_TAKEOVER);
+        }
+        if let Some(bits) = self.server_window {
+            put_bits(out, SERVER_MAX_WINDOW_BITS, bits);
+        }
+        if let Some(bits) = self.client_window {
+            put_bits(out, CLIENT_MAX_WINDOW_BITS, bits);
+        }
+    }
+}
+
+/// Why the extensions that a server answers with do not fit what was offered (RFC 6455 §9.1,
+/// RFC 7692 §7.1): always the server's fault, and the handshake fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NegotiationError {
+    /// A `Sec-WebSocket-Extensions` header is not a list of names and parameters.
+    Malformed,
+    /// An extension that was not offered.
+    NotOffered,
+    /// permessage-deflate twice.
+    Repeated,
+    /// A parameter that permessage-deflate does not have.
+    UnknownParameter,
+    /// A parameter twice.
+    RepeatedParameter,
+    /// A parameter whose value is missing, not allowed or out of range.
+    InvalidValue,
+    /// `client_max_window_bits`, though the offer does not have it.
+    NotAllowed,
+    /// A larger window than was offered.
+    WindowTooLarge,
+    /// A parameter of the offer that an acceptance must repeat is missing.
+    Ignored,
+}
+
+impl fmt::Display for NegotiationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => {
+                "a Sec-WebSocket-Extensions header is not a list of names and parameters"
+            }
+            Self::NotOffered => "the server uses an extension that was not offered",
+            Self::Repeated => "the server accepts permessage-deflate twice",
+            Self::UnknownParameter => "the server's permessage-deflate has an unknown parameter",
+            Self::RepeatedParameter => "the server's permessage-deflate has a parameter twice",
+            Self::InvalidValue => {
+                "a parameter of the server's permessage-deflate has no valid value"
+            }
+            Self::NotAllowed => "the server limits the client's window, which was not offered",
+            Self::WindowTooLarge => "the server agrees to a larger window than was offered",
+            Self::Ignored => "the server accepts permessage-deflate without what was asked for",
+        })
+    }
+}
+
+impl core::error::Error for NegotiationError {}
+
+/// The value of `client_max_window_bits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Window {
+    /// Without a value, as an offer may have it.
+    Any,
+    Bits(u8),
+}
+
+/// The parameters of an offer or an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Parameters {
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_window: Option<u8>,
+    client_window: Option<Window>,
+}
+
+impl Parameters {
+    fn of(extension: &Extension<'_>) -> Result<Self, NegotiationError> {
+        let mut all = Self::default();
+        for param in extension.params() {
+            let repeated = match (param.name, param.value) {
+                (SERVER_NO_CONTEXT_TAKEOVER, None) => {
+                    core::mem::replace(&mut all.server_no_context_takeover, true)
+                }
+                (CLIENT_NO_CONTEXT_TAKEOVER, None) => {
+                    core::mem::replace(&mut all.client_no_context_takeover, true)
+                }
+                (SERVER_MAX_WINDOW_BITS, Some(value)) => {
+                    all.server_window.replace(window_bits(value)?).is_some()
+                }
+                (CLIENT_MAX_WINDOW_BITS, Some(value)) => {
+                    all.client_window.replace(Window::Bits(window_bits(value)?)).is_some()
+                }
+                (CLIENT_MAX_WINDOW_BITS, None) => all.client_window.replace(Window::Any).is_some(),
+                (
+                    SERVER_NO_CONTEXT_TAKEOVER
+                    | CLIENT_NO_CONTEXT_TAKEOVER
+                    | SERVER_MAX_WINDOW_BITS,
+                    _,
+                ) => return Err(NegotiationError::InvalidValue),
+                _ => return Err(NegotiationError::UnknownParameter),
+            };
+            if repeated {
+                return Err(NegotiationError::RepeatedParameter);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// "A decimal integer value without leading zeroes between 8 to 15, inclusive".
+fn window_bits(value: ParamValue<'_>) -> Result<u8, NegotiationError> {
+    let mut digits = value.chars();
+    match (digits.next(), digits.next(), digits.next()) {
+        (Some('8'), None, None) => Ok(8),
+        (Some('9'), None, None) => Ok(9),
+        (Some('1'), Some(unit @ '0'..='5'), None) => Ok(10 + (unit as u8 - b'0')),
+        _ => Err(NegotiationError::InvalidValue),
+    }
+}
+
+fn put_name(out: &mut Cursor<'_>, name: &str) {
+    out.put(b"; ");
+    out.put(name.as_bytes());
+}
+
+fn put_bits(out: &mut Cursor<'_>, name: &str, bits: u8) {
+    put_name(out, name);
+    out.put(b"=");
+    if bits >= 10 {
+        out.put(b"1");
+    }
+    out.put(&[b'0' + bits % 10]);
+}

@@ -1,0 +1,93 @@
+//! DEFLATE by zlib-rs, the backend under `std`.
+
+use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush, Status};
+
+use super::backend::{Compression, Deflated, Deflater, Inflated, Inflater, Next, Refused};
+
+/// A compressor; it takes memory when it is made.
+pub(crate) struct Deflate(zlib_rs::Deflate);
+
+impl Deflater for Deflate {
+    fn new(settings: Compression) -> Self {
+        // zlib refuses a raw stream with a window of 256 bytes, but it never refers back further
+        // than the window less MIN_LOOKAHEAD (262): with a window of 512 bytes that is 250. So
+        // eight bits are kept to with nine.
+        let window_bits = settings.window_bits.clamp(9, 15);
+        Self(zlib_rs::Deflate::new_with_config(DeflateConfig {
+            level: i32::from(settings.level.min(9)),
+            // Below zero: without the header and checksum of RFC 1950.
+            window_bits: -i32::from(window_bits),
+            mem_level: i32::from(settings.mem_level.clamp(1, 9)),
+            ..DeflateConfig::default()
+        }))
+    }
+
+    fn deflate(&mut self, input: &[u8], out: &mut [u8], flush: bool) -> Result<Deflated, Refused> {
+        let (read, written) = (self.0.total_in(), self.0.total_out());
+        let flush = if flush { DeflateFlush::SyncFlush } else { DeflateFlush::NoFlush };
+        self.0.compress(input, out, flush).map_err(|_| Refused)?;
+        let consumed = difference(read, self.0.total_in());
+        let produced = difference(written, self.0.total_out());
+        // "If deflate returns with avail_out == 0, this function must be called again"
+        let done = consumed == input.len() && produced < out.len();
+        Ok(Deflated { consumed, produced, done })
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
+/// A decompressor; it takes memory when it is made, and always has a window of 32 KiB.
+///
+/// A distance that is larger than the window that was agreed, but not than what is there, is
+/// followed: it costs nothing, and reads nothing that is not the peer's own.
+pub(crate) struct Inflate(zlib_rs::Inflate);
+
+impl Inflate {
+    fn step(&mut self, input: &[u8], out: &mut [u8], flush: InflateFlush) -> Inflated {
+        let (read, written) = (self.0.total_in(), self.0.total_out());
+        let next = match self.0.decompress(input, out, flush) {
+            // A buffer error is a lack of input or room.
+            Ok(Status::Ok | Status::BufError) => Next::Continue,
+            Ok(Status::StreamEnd) => Next::Reset,
+            Err(_) => Next::Refuse,
+        };
+        let consumed = difference(read, self.0.total_in());
+        let produced = difference(written, self.0.total_out());
+        Inflated { consumed, produced, next }
+    }
+}
+
+impl Inflater for Inflate {
+    fn new(window_bits: u8) -> Self {
+        Self(zlib_rs::Inflate::new(false, window_bits.clamp(8, 15)))
+    }
+
+    fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Inflated {
+        self.step(input, out, InflateFlush::NoFlush)
+    }
+
+    fn inflate_block_end(&mut self, input: &[u8]) -> Result<(), Refused> {
+        // `Block` stops at the end of a block, and there alone: elsewhere, what follows the input
+        // is read as well.
+        let mut probe = [0; 8];
+        let (Some(head), length) = (probe.get_mut(..input.len()), input.len()) else {
+            return Err(Refused);
+        };
+        head.copy_from_slice(input);
+        let probe = probe.get(..=length).ok_or(Refused)?;
+        let step = self.step(probe, &mut [0], InflateFlush::Block);
+        let ends = step == Inflated { consumed: length, produced: 0, next: Next::Continue };
+        if ends { Ok(()) } else { Err(Refused) }
+    }
+
+    fn reset(&mut self) {
+        self.0.reset(false);
+    }
+}
+
+/// How far a counter went up; both values come from one call on a slice.
+fn difference(before: u64, after: u64) -> usize {
+    usize::try_from(after.wrapping_sub(before)).unwrap_or_default()
+}
