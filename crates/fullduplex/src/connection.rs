@@ -34,9 +34,6 @@ use crate::negotiated::Negotiated;
 use crate::role::Role;
 use crate::utf8;
 
-#[cfg(feature = "deflate")]
-pub use inflating::Inflated;
-
 /// The longest control frame: a masked header of 6 bytes and 125 of payload. An output buffer of
 /// this size is large enough for [`Connection::poll_transmit`].
 pub const MAX_CONTROL_FRAME_LEN: usize = 6 + MAX_CONTROL_PAYLOAD;
@@ -104,6 +101,19 @@ pub(crate) struct Expected {
     pub(crate) frame: u64,
     /// To end the current message, at most.
     pub(crate) message: u64,
+}
+
+/// What one call of [`Connection::inflate`] did.
+#[cfg(feature = "deflate")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inflated {
+    /// Bytes of the chunk that are done with; the rest is to be given again.
+    pub consumed: usize,
+    /// Bytes of the message that were written.
+    pub produced: usize,
+    /// Whether the chunk is done with: nothing more will come of it. If it is the last of its message, so is
+    /// the message.
+    pub done: bool,
 }
 
 /// An open WebSocket connection (RFC 6455 §5 to §7) without its transport.

@@ -1,4 +1,4 @@
-//! WebSocket (RFC 6455) as a state machine that does no I/O: bytes, time and entropy go in; bytes, events and
+//! WebSocket (RFC 6455, RFC 7692) as a state machine that does no I/O: bytes, time and entropy go in; bytes, events and
 //! deadlines come out. `no_std`, no unsafe code, no runtime, and no allocation unless asked for.
 //!
 //! ```text
@@ -57,7 +57,7 @@
 //!             let (kind, chunk, part) = match event? {
 //!                 Some(Event::Text(chunk, part)) => (MessageKind::Text, chunk, part),
 //!                 Some(Event::Binary(chunk, part)) => (MessageKind::Binary, chunk, part),
-//!                 Some(Event::Ping | Event::Pong | Event::Close) => continue,
+//!                 Some(_) => continue, // a Ping, a Pong or a Close
 //!                 None => break, // all input is consumed
 //!             };
 //!             // The chunk lies in `buf`, unmasked and checked; it goes back as a fragment.
@@ -106,6 +106,8 @@
 //! # Features
 //!
 //! * `std` (default): implies `alloc`; UTF-8 validation that picks the CPU's best instructions when it runs.
+//! * `deflate`: permessage-deflate (RFC 7692), off until `DeflateConfig` is given to a handshake. Over zlib-rs with
+//!   `std`, over miniz_oxide without.
 //! * `alloc`: whole messages, owned types, [`Endpoint`]. Needs a heap, no operating system.
 #![no_std]
 #![forbid(unsafe_code)]

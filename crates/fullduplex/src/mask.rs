@@ -40,9 +40,12 @@ fn widen(key: u32) -> u64 {
     u64::from(key) | u64::from(key) << 32
 }
 
-/// XORs `payload` in place.
+/// XORs `payload` in place; a key of 0, which frames without a mask have here, leaves it untouched.
 #[inline]
 pub(crate) fn apply(payload: &mut [u8], key: u32) {
+    if key == 0 {
+        return;
+    }
     if payload.len() < SMALL {
         apply_small(payload, key);
     } else {

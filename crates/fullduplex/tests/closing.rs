@@ -581,6 +581,7 @@ fn the_table_of_failures_has_every_error_that_the_peer_can_cause() {
                 MessageError::InvalidUtf8 => "text",
                 MessageError::TooLarge => "message too large",
                 MessageError::TooManyFragments => "fragments",
+                other => panic!("not by the peer's bytes: {other}"),
             },
             Error::CloseFrame(error) => match error {
                 CloseFrameError::HalfACode => "half a code",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fullduplex::{Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN};
+use fullduplex::{Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN, MessageKind};
 
 use crate::{Random, TestEntropy};
 
@@ -68,12 +68,36 @@ pub struct Outcome {
     pub error: Option<Error>,
 }
 
+impl Outcome {
+    fn fail(&mut self, error: Error, conn: &Connection) {
+        assert_eq!(self.error, None, "a failure is told once");
+        assert_eq!(conn.failure(), Some(error));
+        self.error = Some(error);
+    }
+}
+
 /// Feeds `bytes` to `conn`, cut as `split` says, and drains its answers after every event.
 ///
 /// # Panics
 /// When the connection breaks a promise of its interface: an event without input consumed, text that
-/// could not be UTF-8, a chunk outside of the buffer, a first chunk where one is in progress.
+/// could not be UTF-8, a chunk outside of the buffer, a first chunk where one is in progress. And when
+/// the peer may compress, for which there is [`drive_inflating`].
 pub fn drive(conn: &mut Connection, bytes: &[u8], split: Split) -> Outcome {
+    drive_inflating(conn, bytes, split, |_, _, _| panic!("compression was not negotiated"))
+}
+
+/// [`drive`] where permessage-deflate was negotiated: `inflate` gives a compressed chunk to
+/// `Connection::inflate` until it is done with, and adds what comes of it to a vector. (That method has a
+/// feature, which this crate should not depend on.)
+///
+/// # Panics
+/// As [`drive`].
+pub fn drive_inflating(
+    conn: &mut Connection,
+    bytes: &[u8],
+    split: Split,
+    mut inflate: impl FnMut(&mut Connection, &[u8], &mut Vec<u8>) -> Result<(), Error>,
+) -> Outcome {
     let mut outcome = Outcome { seen: Vec::new(), output: Vec::new(), error: None };
     let mut entropy = TestEntropy::new(1);
     let mut random = Random::new(if let Split::Random(seed) = split { seed } else { 0 });
@@ -87,26 +111,39 @@ pub fn drive(conn: &mut Connection, bytes: &[u8], split: Split) -> Outcome {
             let event = conn.poll_event(&mut input, Duration::ZERO);
             match event {
                 Ok(Some(event)) => {
-                    if let Event::Text(chunk, _) | Event::Binary(chunk, _) = event {
+                    if let Event::Text(chunk, _)
+                    | Event::Binary(chunk, _)
+                    | Event::Compressed(chunk, ..) = event
+                    {
                         let range = input.range_of(chunk).expect("a chunk lies in the buffer");
                         assert!(range.end <= input.consumed());
                     }
-                    record(&mut outcome.seen, conn, event);
+                    if let Event::Compressed(chunk, kind, part) = event {
+                        let mut data = Vec::new();
+                        let inflated = inflate(conn, chunk, &mut data);
+                        let last = part.is_last() && inflated.is_ok();
+                        record_chunk(&mut outcome.seen, kind, &data, part.is_first(), last);
+                        if let Err(error) = inflated {
+                            outcome.fail(error, conn);
+                        }
+                    } else {
+                        record(&mut outcome.seen, conn, event);
+                    }
                 }
                 Ok(None) => {
                     assert!(input.is_empty(), "asked for more with input left");
                     break;
                 }
-                Err(error) => {
-                    assert_eq!(outcome.error, None, "a failure is told once");
-                    assert_eq!(conn.failure(), Some(error));
-                    outcome.error = Some(error);
-                }
+                Err(error) => outcome.fail(error, conn),
             }
             drain(conn, &mut outcome.output, &mut entropy);
         }
     }
     drain(conn, &mut outcome.output, &mut entropy);
+    // Nothing has come of a compressed message yet: its chunks depend on the split, so they do not count.
+    outcome.seen.pop_if(|last| {
+        matches!(last, Seen::Text(data, false) | Seen::Binary(data, false) if data.is_empty())
+    });
     outcome
 }
 
@@ -121,32 +158,13 @@ fn drain(conn: &mut Connection, output: &mut Vec<u8>, entropy: &mut TestEntropy)
 /// control frames that came between its fragments; an unfinished one stands last.
 pub(crate) fn record(seen: &mut Vec<Seen>, conn: &Connection, event: Event<'_>) {
     match event {
-        Event::Text(chunk, part) | Event::Binary(chunk, part) => {
-            let text = matches!(event, Event::Text(..));
-            let (was_text, data, whole) = match seen.last_mut() {
-                Some(Seen::Text(data, whole @ false)) => (true, data, whole),
-                Some(Seen::Binary(data, whole @ false)) => (false, data, whole),
-                _ => {
-                    assert!(part.is_first(), "a message begins with its first chunk");
-                    let (data, whole) = (chunk.to_vec(), part.is_last());
-                    if text && whole {
-                        std::str::from_utf8(&data).expect("a text message is UTF-8");
-                    }
-                    seen.push(if text {
-                        Seen::Text(data, whole)
-                    } else {
-                        Seen::Binary(data, whole)
-                    });
-                    return;
-                }
-            };
-            assert!(!part.is_first() && was_text == text, "chunks of one message");
-            data.extend_from_slice(chunk);
-            *whole = part.is_last();
-            if text && *whole {
-                std::str::from_utf8(data).expect("a text message is UTF-8");
-            }
+        Event::Text(chunk, part) => {
+            record_chunk(seen, MessageKind::Text, chunk, part.is_first(), part.is_last());
         }
+        Event::Binary(chunk, part) => {
+            record_chunk(seen, MessageKind::Binary, chunk, part.is_first(), part.is_last());
+        }
+        Event::Compressed(..) => panic!("compression was not negotiated"),
         Event::Ping => between(seen, Seen::Ping(conn.control_payload().to_vec())),
         Event::Pong => between(seen, Seen::Pong(conn.control_payload().to_vec())),
         Event::Close => {
@@ -154,6 +172,27 @@ pub(crate) fn record(seen: &mut Vec<Seen>, conn: &Connection, event: Event<'_>) 
             let reason = reason.map(|close| (close.code.to_u16(), close.reason.to_owned()));
             between(seen, Seen::Close(reason));
         }
+    }
+}
+
+fn record_chunk(seen: &mut Vec<Seen>, kind: MessageKind, chunk: &[u8], first: bool, last: bool) {
+    let unfinished = seen.last().is_some_and(|last| !last.is_whole());
+    assert_eq!(first, !unfinished, "a message begins with its first chunk, and with no other");
+    if first {
+        seen.push(match kind {
+            MessageKind::Text => Seen::Text(Vec::new(), false),
+            MessageKind::Binary => Seen::Binary(Vec::new(), false),
+        });
+    }
+    let (data, whole) = match (kind, seen.last_mut()) {
+        (MessageKind::Text, Some(Seen::Text(data, whole)))
+        | (MessageKind::Binary, Some(Seen::Binary(data, whole))) => (data, whole),
+        _ => panic!("all chunks of a message are of its kind"),
+    };
+    data.extend_from_slice(chunk);
+    *whole = last;
+    if last && kind == MessageKind::Text {
+        std::str::from_utf8(data).expect("a text message is UTF-8");
     }
 }
 

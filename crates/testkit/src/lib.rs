@@ -8,7 +8,7 @@ mod entropy;
 mod frames;
 mod pair;
 
-pub use drive::{Outcome, Seen, Split, drive};
+pub use drive::{Outcome, Seen, Split, drive, drive_inflating};
 pub use entropy::{BrokenEntropy, TestEntropy};
 pub use frames::{Frame, LengthForm, frames};
 pub use pair::{Pair, Side};

@@ -12,9 +12,10 @@ pub(crate) fn run() -> Outcome {
         "clippy --workspace --exclude fullduplex-bench-peers --all-targets -- -D warnings",
     ))?;
     run_command(&mut cargo("clippy -p fullduplex --no-default-features -- -D warnings"))?;
-    run_command(&mut cargo(
-        "clippy -p fullduplex --no-default-features --features alloc -- -D warnings",
-    ))?;
+    for features in ["alloc", "deflate"] {
+        let clippy = format!("clippy -p fullduplex --no-default-features --features {features}");
+        run_command(&mut cargo(&format!("{clippy} -- -D warnings")))?;
+    }
     let doc = "doc --workspace --exclude fullduplex-bench-peers --no-deps";
     run_command(cargo(doc).env("RUSTDOCFLAGS", "-D warnings"))?;
     layers::run()

@@ -6,10 +6,14 @@ use crate::shell::{Outcome, cargo, command, output, run as run_command};
 /// Bare metal: there is no `std` for it.
 const TARGET: &str = "thumbv7em-none-eabi";
 
+/// What works without `std`.
+const FEATURES: [&str; 3] = ["", "--features alloc", "--features deflate"];
+
 /// Builds the core without `std`, for this machine always and for bare metal where that is possible.
 pub(crate) fn run() -> Outcome {
-    run_command(&mut cargo("build -p fullduplex --no-default-features"))?;
-    run_command(&mut cargo("build -p fullduplex --no-default-features --features alloc"))?;
+    for features in FEATURES {
+        build(features)?;
+    }
 
     if let Err(reason) = add_target() {
         println!("no-std: {reason}");
@@ -19,12 +23,14 @@ pub(crate) fn run() -> Outcome {
         println!("no-std: the builds for this machine do not notice a dependency that uses std");
         return Ok(());
     }
-    run_command(&mut cargo(&format!(
-        "build -p fullduplex --no-default-features --target {TARGET}"
-    )))?;
-    run_command(&mut cargo(&format!(
-        "build -p fullduplex --no-default-features --features alloc --target {TARGET}"
-    )))
+    for features in FEATURES {
+        build(&format!("{features} --target {TARGET}"))?;
+    }
+    Ok(())
+}
+
+fn build(options: &str) -> Outcome {
+    run_command(&mut cargo(&format!("build -p fullduplex --no-default-features {options}")))
 }
 
 fn add_target() -> Outcome {

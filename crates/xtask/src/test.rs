@@ -4,12 +4,13 @@ use crate::peers;
 use crate::shell::{Outcome, cargo, run as run_command};
 
 /// The commands, in the order in which they run.
-const COMMANDS: [&str; 4] = [
+const COMMANDS: [&str; 5] = [
     // The benches pull in heavy packages and hold no test.
     "test --workspace --exclude fullduplex-benches --exclude fullduplex-bench-peers",
     // Features of the core are unified within a workspace, so each set is a run of its own.
     "test -p fullduplex --no-default-features",
     "test -p fullduplex --no-default-features --features alloc",
+    "test -p fullduplex --no-default-features --features deflate",
     "test -p fullduplex",
 ];
 

@@ -3,22 +3,10 @@
 
 use core::time::Duration;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Inflated};
 use crate::deflate::InflateError;
 use crate::error::Error;
 use crate::message::inbound::MessageError;
-
-/// What one call of [`Connection::inflate`] did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Inflated {
-    /// Bytes of the chunk that are done with; the rest is to be given again.
-    pub consumed: usize,
-    /// Bytes of the message that were written.
-    pub produced: usize,
-    /// Whether the chunk is done with: nothing more will come of it. If it is the last of its message, so is
-    /// the message.
-    pub done: bool,
-}
 
 impl Connection {
     /// Decompresses `chunk`, from [`Event::Compressed`](crate::Event::Compressed), into `out`. Call it again

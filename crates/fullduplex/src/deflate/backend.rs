@@ -1,5 +1,7 @@
 //! What the codec asks of a DEFLATE implementation (RFC 1951): nothing about messages or tails.
 
+use alloc::vec::Vec;
+
 /// How one direction is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Compression {
@@ -20,17 +22,6 @@ pub(crate) struct Inflation {
     pub(crate) window_bits: u8,
     /// Whether a message may refer back into the ones before it.
     pub(crate) takeover: bool,
-}
-
-/// What one call of [`Deflater::deflate`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Deflated {
-    /// Bytes taken from the input.
-    pub(crate) consumed: usize,
-    /// Bytes written to the output.
-    pub(crate) produced: usize,
-    /// All input is taken, and nothing that was asked for waits for room in the output.
-    pub(crate) done: bool,
 }
 
 /// What one call of [`Inflater::inflate`] did.
@@ -63,10 +54,10 @@ pub(crate) trait Deflater: Sized {
     /// A fresh stream. Values out of range are brought into it.
     fn new(settings: Compression) -> Self;
 
-    /// Compresses `input` into `out`, which must not be empty. With `flush`, everything so far is
-    /// written, then an empty stored block, whose last four bytes are 00 00 FF FF. The marker may
-    /// come twice when the first ended where `out` did.
-    fn deflate(&mut self, input: &[u8], out: &mut [u8], flush: bool) -> Result<Deflated, Refused>;
+    /// Compresses all of `input` and appends what comes out to `out`. With `flush` that is
+    /// everything so far, and behind it an empty stored block, whose last four bytes are 00 00 FF
+    /// FF; it may come twice.
+    fn deflate(&mut self, input: &[u8], out: &mut Vec<u8>, flush: bool) -> Result<(), Refused>;
 
     /// Begins a fresh stream, which refers to nothing before it.
     fn reset(&mut self);

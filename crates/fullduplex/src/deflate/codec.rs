@@ -28,13 +28,6 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 /// An empty stored block that begins at a byte boundary.
 const EMPTY_BLOCK: [u8; 5] = [0x00, 0x00, 0x00, 0xFF, 0xFF];
 
-/// The smallest piece of output room to offer. zlib repeats its flush marker when it is left with
-/// six bytes or less.
-const MIN_ROOM: usize = 64;
-
-/// The largest piece of output room to offer at once: room is filled with zeros first.
-const MAX_ROOM: usize = 16 * 1024;
-
 /// The compressor for outgoing messages.
 pub(crate) type Compressor = CompressorOver<native::Deflate>;
 
@@ -142,7 +135,7 @@ impl<D: Deflater> CompressorOver<D> {
                     // (§7.2.3.6), of which the first byte remains.
                     out.push(0x00);
                 }
-                self.stale |= self.dirty && !self.settings.takeover;
+                self.stale = !self.settings.takeover;
                 self.open = false;
             }
         }
@@ -166,7 +159,7 @@ impl<D: Deflater> CompressorOver<D> {
 
     fn deflate(
         &mut self,
-        mut piece: &[u8],
+        piece: &[u8],
         flush: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
@@ -177,22 +170,7 @@ impl<D: Deflater> CompressorOver<D> {
         if core::mem::take(&mut self.stale) {
             deflater.reset();
         }
-        loop {
-            // Half of the input is enough for most text, and if not, there is another round.
-            let room = (piece.len() / 2).clamp(MIN_ROOM, MAX_ROOM);
-            let start = out.len();
-            out.resize(start.saturating_add(room), 0);
-            let space = out.get_mut(start..).unwrap_or_default();
-            let step = deflater.deflate(piece, space, flush).map_err(|_| CompressError)?;
-            out.truncate(start.saturating_add(step.produced));
-            if step.done {
-                return Ok(());
-            }
-            if step.consumed == 0 && step.produced == 0 {
-                return Err(CompressError);
-            }
-            piece = piece.get(step.consumed..).unwrap_or_default();
-        }
+        deflater.deflate(piece, out, flush).map_err(|_| CompressError)
     }
 }
 

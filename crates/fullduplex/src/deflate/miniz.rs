@@ -2,66 +2,77 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 
-use miniz_oxide::DataFormat;
+use miniz_oxide::MZ_DEFAULT_WINDOW_BITS;
 use miniz_oxide::deflate::core::{
-    CompressionStrategy, CompressorOxide, TDEFLFlush, TDEFLStatus, compress,
+    CompressionStrategy, CompressorOxide, TDEFLFlush, TDEFLStatus, compress_to_output,
+    create_comp_flags_from_zip_params,
 };
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress_with_limit, inflate_flags};
 
-use super::backend::{Compression, Deflated, Deflater, Inflated, Inflater, Next, Refused};
+use super::backend::{Compression, Deflater, Inflated, Inflater, Next, Refused};
 
-/// A compressor. It takes the same memory whatever its settings are, and knows three windows: one
-/// byte (for 8 to 11 bits), 4 KiB (12 to 14) and 32 KiB.
+/// A compressor. It takes the same memory whatever its settings are.
+///
+/// miniz_oxide takes window bits, but refers back up to 32 KiB all the same. A smaller window is
+/// therefore kept by forgetting everything each time that many bytes have gone in.
 pub(crate) struct Deflate {
     inner: Box<CompressorOxide>,
-    /// The last call ended because `out` was full: there may be more.
-    full: bool,
+    /// After how many bytes everything is forgotten.
+    segment: usize,
+    /// Bytes since then.
+    used: usize,
 }
 
 impl Deflater for Deflate {
     fn new(settings: Compression) -> Self {
-        let inner = Box::new(CompressorOxide::with_params(
-            DataFormat::Raw,
-            settings.level.min(9),
-            CompressionStrategy::Default,
-            settings.window_bits.clamp(8, 15),
-        ));
-        Self { inner, full: false }
+        // Below zero: without the header and checksum of RFC 1950.
+        let flags = create_comp_flags_from_zip_params(
+            i32::from(settings.level.min(9)),
+            -MZ_DEFAULT_WINDOW_BITS,
+            CompressionStrategy::Default as i32,
+        );
+        let segment = match settings.window_bits {
+            bits @ ..=14 => 1 << bits.max(8),
+            _ => usize::MAX,
+        };
+        Self { inner: Box::new(CompressorOxide::new(flags)), segment, used: 0 }
     }
 
-    fn deflate(&mut self, input: &[u8], out: &mut [u8], flush: bool) -> Result<Deflated, Refused> {
-        let flush = if flush { TDEFLFlush::Sync } else { TDEFLFlush::None };
-        let (mut consumed, mut produced) = (0, 0);
+    fn deflate(&mut self, mut input: &[u8], out: &mut Vec<u8>, flush: bool) -> Result<(), Refused> {
         loop {
-            let rest = input.get(consumed..).unwrap_or_default();
-            let room = out.get_mut(produced..).unwrap_or_default();
-            let room_len = room.len();
-            // A call that finds output waiting does no more than write it.
-            let waited = core::mem::take(&mut self.full);
-            let (status, taken, written) = compress(&mut self.inner, rest, room, flush);
-            if status != TDEFLStatus::Okay {
+            let left = self.segment.saturating_sub(self.used);
+            let (piece, rest) = input.split_at_checked(left).unwrap_or((input, &[]));
+            self.used = self.used.saturating_add(piece.len());
+            input = rest;
+            let how = if piece.len() == left {
+                self.used = 0;
+                TDEFLFlush::Full
+            } else if flush {
+                TDEFLFlush::Sync
+            } else {
+                TDEFLFlush::None
+            };
+            let append = |bytes: &[u8]| {
+                out.extend_from_slice(bytes);
+                true
+            };
+            let done = compress_to_output(&mut self.inner, piece, how, append);
+            if done != (TDEFLStatus::Okay, piece.len()) {
                 return Err(Refused);
             }
-            consumed = consumed.saturating_add(taken);
-            produced = produced.saturating_add(written);
-            self.full = written >= room_len;
-            if self.full {
-                return Ok(Deflated { consumed, produced, done: false });
-            }
-            if !waited && consumed >= input.len() {
-                return Ok(Deflated { consumed, produced, done: true });
-            }
-            if !waited && taken == 0 && written == 0 {
-                return Err(Refused);
+            // What ended a segment was flushed.
+            if input.is_empty() {
+                return Ok(());
             }
         }
     }
 
     fn reset(&mut self) {
         self.inner.reset();
-        self.full = false;
+        self.used = 0;
     }
 }
 

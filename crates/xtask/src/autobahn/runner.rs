@@ -32,6 +32,8 @@ pub(crate) struct Run<'a> {
     pub(crate) wstest: &'a Wstest,
     /// Our endpoints.
     pub(crate) testees: &'a Testees,
+    /// What the run is called.
+    pub(crate) name: &'a str,
     /// The adapter that they are to use.
     pub(crate) adapter: &'a str,
     /// The name that they have in the report.
@@ -47,7 +49,7 @@ impl Run<'_> {
     pub(crate) fn server(&self, limit: Duration) -> Outcome<BTreeSet<CaseId>> {
         let deadline = Instant::now() + limit;
         let mut listen = command(&self.testees.server);
-        listen.args(["--adapter", self.adapter, "--listen", "127.0.0.1:0"]);
+        listen.args(["--adapter", self.adapter, "--deflate", "--listen", "127.0.0.1:0"]);
         let mut server = Running::start("echo-server", &mut listen, self.folder)?;
         let address = server.wait_for("listening on ADDRESS", start_deadline(), |line| {
             line.strip_prefix("listening on ").map(str::to_owned)
@@ -56,7 +58,7 @@ impl Run<'_> {
         let spec =
             spec::for_server(self.folder, self.selection, self.agent, &format!("ws://{address}"))?;
         let mut wstest = self.wstest.start("fuzzingclient", &spec, self.folder)?;
-        let mut progress = Progress::new(self.selection);
+        let mut progress = Progress::new(self);
         loop {
             match wstest.next(TICK) {
                 Next::Line(line) => progress.line(&line)?,
@@ -84,7 +86,7 @@ impl Run<'_> {
         let url = format!("ws://127.0.0.1:{port}");
         let spec = spec::for_client(self.folder, self.selection, &url)?;
         let mut wstest = self.wstest.start("fuzzingserver", &spec, self.folder)?;
-        let mut progress = Progress::new(self.selection);
+        let mut progress = Progress::new(self);
         wstest.wait_for("Cases = ", start_deadline(), |line| match progress.line(line) {
             Ok(()) if progress.asked.is_none() => None,
             outcome => Some(outcome),
@@ -92,7 +94,7 @@ impl Run<'_> {
         wait_until_it_accepts(port, &mut wstest)?;
 
         let mut run = command(&self.testees.client);
-        run.args(["--adapter", self.adapter, "--url", &url, "--agent", self.agent]);
+        run.args(["--adapter", self.adapter, "--deflate", "--url", &url, "--agent", self.agent]);
         let mut client = Running::start("echo-client", &mut run, self.folder)?;
         while client.ended()?.is_none() {
             if let Next::Line(line) = wstest.next(TICK) {
@@ -145,6 +147,7 @@ fn wait_until_it_accepts(port: u16, wstest: &mut Running) -> Outcome {
 
 /// What `wstest` says about where it is.
 struct Progress<'a> {
+    name: &'a str,
     selection: &'a Selection,
     asked: Option<BTreeSet<CaseId>>,
     begun: usize,
@@ -156,9 +159,10 @@ impl<'a> Progress<'a> {
     /// Between two lines of progress where there is no terminal to overwrite one.
     const STEP: usize = 50;
 
-    fn new(selection: &'a Selection) -> Self {
+    fn new(run: &Run<'a>) -> Self {
         Self {
-            selection,
+            name: run.name,
+            selection: run.selection,
             asked: None,
             begun: 0,
             report_is_whole: false,
@@ -180,12 +184,13 @@ impl<'a> Progress<'a> {
         self.begun += 1;
         let total = self.asked.as_ref().map_or(0, BTreeSet::len);
         let case = rest.split(' ').next().unwrap_or_default();
+        let (name, begun) = (self.name, self.begun);
         if self.on_terminal {
-            print!("\r  case {case:<8} {:>3} of {total} ", self.begun);
+            print!("\r  {name}: case {case:<8} {begun:>3} of {total} ");
             // Nothing depends on the line being seen.
             _ = io::stdout().flush();
-        } else if self.begun.is_multiple_of(Self::STEP) {
-            println!("  case {case}, {} of {total}", self.begun);
+        } else if begun.is_multiple_of(Self::STEP) {
+            println!("  {name}: case {case}, {begun} of {total}");
         }
         Ok(())
     }

@@ -10,12 +10,6 @@ use serde_json::{Value, json};
 use super::case::CaseId;
 use crate::shell::{Failure, Outcome, fail, read, root, write};
 
-/// The sections that are never run, each with the reason.
-pub(crate) const EXCLUDED: [(u32, &str); 2] = [
-    (12, "permessage-deflate is not implemented yet"),
-    (13, "permessage-deflate is not implemented yet"),
-];
-
 /// Which side of the connection is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
@@ -50,11 +44,6 @@ impl Selection {
                     "`{pattern}` is not a pattern of cases, such as 6.4.1 or 6.4.* or *"
                 ));
             }
-            if let Some((section, reason)) =
-                EXCLUDED.iter().find(|(section, _)| is_within(pattern, *section))
-            {
-                return fail(format!("the cases of section {section} are not run: {reason}"));
-            }
         }
         Ok(Self { patterns: patterns.to_vec() })
     }
@@ -80,11 +69,6 @@ impl Selection {
     fn cases(&self) -> Value {
         if self.is_everything() { json!(["*"]) } else { json!(self.patterns) }
     }
-}
-
-/// Whether all that the pattern can match lies in the section.
-fn is_within(pattern: &str, section: u32) -> bool {
-    pattern.split('.').next() == Some(section.to_string().as_str())
 }
 
 /// Whether the pattern matches the case as `wstest` sees it: `*` is anything, and where there is
@@ -136,7 +120,6 @@ fn template(name: &str) -> Outcome<Value> {
 fn finish(mut spec: Value, folder: &Path, selection: &Selection) -> Outcome<PathBuf> {
     spec["outdir"] = json!(folder);
     spec["cases"] = selection.cases();
-    spec["exclude-cases"] = EXCLUDED.iter().map(|(section, _)| format!("{section}.*")).collect();
     let path = folder.join("spec.json");
     write(&path, &format!("{spec:#}\n"))?;
     Ok(path)
@@ -168,9 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excluded_section_cannot_be_asked_for() {
-        assert!(selection(&["12.1.1"]).is_err());
-        assert!(selection(&["13.*"]).is_err());
+    fn what_is_no_pattern_is_a_failure() {
         assert!(selection(&["1.*", "2.1"]).is_ok());
         assert!(selection(&["framing"]).is_err());
     }

@@ -125,8 +125,10 @@ fn negotiated<S: AsRef<str>>(
 ) -> Result<Negotiated, ResponseError> {
     match DeflateParams::of_answer(request.deflate.as_ref(), headers.extensions()) {
         Ok(agreed) => Ok(Negotiated::with_deflate(agreed)),
-        Err(NegotiationError::NotOffered) => Err(ResponseError::Extension),
-        Err(error) => Err(ResponseError::Deflate(error)),
+        Err(error) if request.deflate.is_some() && error != NegotiationError::NotOffered => {
+            Err(ResponseError::Deflate(error))
+        }
+        Err(_) => Err(ResponseError::Extension),
     }
 }
 
