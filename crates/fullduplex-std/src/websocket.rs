@@ -156,7 +156,9 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.check_open()?;
-        match self.endpoint.send_message(&message, self.origin.elapsed()) {
+        // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
+        let now = if message.is_close() { self.origin.elapsed() } else { self.read_at };
+        match self.endpoint.send_message(&message, now) {
             Err(SendError::WriteBufferFull) => {}
             other => return Ok(other?),
         }
@@ -165,7 +167,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Err(error) if error.would_block() => {}
             other => other?,
         }
-        match self.endpoint.send_message(&message, self.origin.elapsed()) {
+        match self.endpoint.send_message(&message, now) {
             Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
             other => Ok(other?),
         }

@@ -433,6 +433,11 @@ impl Connection {
     #[cfg(feature = "alloc")]
     pub(crate) fn expected(&self) -> Expected {
         let frame = self.decoder.remaining();
+        #[cfg(feature = "deflate")]
+        if self.inbound.is_compressed() {
+            // What is still to come of the frame says nothing about what becomes of it.
+            return Expected { frame, message: self.inbound.room() };
+        }
         Expected { frame, message: frame.saturating_add(self.inbound.room()) }
     }
 

@@ -6,11 +6,13 @@
 mod drive;
 mod entropy;
 mod frames;
+mod inflate;
 mod pair;
 
 pub use drive::{Outcome, Seen, Split, drive, drive_inflating};
 pub use entropy::{BrokenEntropy, TestEntropy};
 pub use frames::{Frame, LengthForm, frames};
+pub use inflate::StrictInflate;
 pub use pair::{Pair, Side};
 
 /// A pseudo-random number generator for tests: xorshift64*, from a seed.

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use crate::connection::{Connection, Inflated};
-use crate::deflate::InflateError;
+use crate::deflate::{Finished, InflateError};
 use crate::error::Error;
 use crate::message::inbound::MessageError;
 
@@ -37,6 +37,9 @@ impl Connection {
     }
 
     fn inflate_some(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
+        if self.inbound.is_invalid() {
+            return Err(MessageError::InvalidUtf8.into());
+        }
         let Some(deflate) = self.deflate.as_deref_mut() else {
             return Err(InflateError::Invalid.into());
         };
@@ -55,26 +58,32 @@ impl Connection {
         let consumed = progress.consumed == chunk.len();
         if consumed && self.inbound.is_last_chunk() {
             let rest = out.get_mut(progress.produced..).unwrap_or_default();
-            let finished = decompressor.finish(rest)?;
+            // What came before a fault goes out first; the next call tells of it.
+            let finished = match decompressor.finish(rest) {
+                Err(_) if progress.produced > 0 => Finished::default(),
+                finished => finished?,
+            };
             inflated.produced += finished.produced;
             inflated.done = finished.done;
         } else {
             // With room left there is nothing more to come of what was consumed.
-            inflated.done = consumed && progress.produced < out.len();
+            inflated.done =
+                consumed && progress.produced < out.len() && decompressor.pending_error().is_ok();
         }
         if at_limit && inflated.produced > 0 {
             return Err(MessageError::TooLarge.into());
         }
         let piece = out.get(..inflated.produced).unwrap_or_default();
-        if let Err(good) = self.inbound.inflated(piece) {
-            // The text before the bad byte is handed out; the next poll tells of the failure.
-            return match good {
-                0 => Err(MessageError::InvalidUtf8.into()),
-                good => Ok(Inflated { consumed: chunk.len(), produced: good, done: true }),
-            };
-        }
-        if inflated.done {
+        inflated.produced = self.inbound.inflated(piece);
+        if inflated.done && !self.inbound.is_invalid() {
             self.inbound.chunk_inflated();
+        }
+        // The text before a bad byte is handed out; the next call tells of the failure.
+        if self.inbound.is_invalid() {
+            inflated.done = false;
+            if inflated.produced == 0 {
+                return Err(MessageError::InvalidUtf8.into());
+            }
         }
         Ok(inflated)
     }

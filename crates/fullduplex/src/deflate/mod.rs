@@ -10,6 +10,6 @@ mod stream;
 mod zlib;
 
 pub use codec::InflateError;
-pub(crate) use codec::{CompressError, Flush};
+pub(crate) use codec::{CompressError, Finished, Flush};
 pub use params::{DeflateConfig, DeflateParams, NegotiationError};
 pub(crate) use stream::DeflateStream;

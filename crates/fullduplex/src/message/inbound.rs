@@ -112,11 +112,14 @@ impl Inbound {
     /// The failure that the last chunk left behind: it ended right before a byte that is not UTF-8.
     #[inline]
     pub(crate) fn pending_error(&self) -> Result<(), MessageError> {
+        if self.invalid {
+            return Err(MessageError::InvalidUtf8);
+        }
         #[cfg(feature = "deflate")]
         if self.is_inflating() {
             return Err(MessageError::NotInflated);
         }
-        if self.invalid { Err(MessageError::InvalidUtf8) } else { Ok(()) }
+        Ok(())
     }
 
     /// A data frame begins.
@@ -240,6 +243,11 @@ impl Inbound {
         matches!(self.compressed, Compressed::Chunk | Compressed::LastChunk)
     }
 
+    /// Whether the message in progress is a compressed one.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.compressed != Compressed::No
+    }
+
     /// Whether the chunk that is being inflated is the last of its message.
     pub(crate) fn is_last_chunk(&self) -> bool {
         self.compressed == Compressed::LastChunk
@@ -266,30 +274,34 @@ impl Inbound {
         usize::try_from(self.max_size - self.size).unwrap_or(usize::MAX)
     }
 
-    /// The decompressor has brought `piece`: counts it, and checks it if it is text.
-    ///
-    /// # Errors
-    /// How many bytes of `piece` are good when it makes the text invalid; the failure is
-    /// [pending](Self::pending_error) then.
-    pub(crate) fn inflated(&mut self, piece: &[u8]) -> Result<(), usize> {
+    /// The decompressor has brought `piece`: counts it, and checks it if it is text. Returns how many bytes
+    /// of it are good; the failure is [pending](Self::pending_error) if that is not all.
+    pub(crate) fn inflated(&mut self, piece: &[u8]) -> usize {
         self.size = self.size.saturating_add(piece.len() as u64);
         if self.kind != Some(MessageKind::Text) {
-            return Ok(());
+            return piece.len();
         }
-        self.utf8.push(piece).inspect_err(|_| self.fail_text())
+        match self.utf8.push(piece) {
+            Ok(()) => piece.len(),
+            Err(good) => {
+                self.invalid = true;
+                good
+            }
+        }
     }
 
-    /// The chunk is inflated whole.
+    /// The chunk is inflated whole. The failure is [pending](Self::pending_error) if the message may not end
+    /// here.
     pub(crate) fn chunk_inflated(&mut self) {
         match self.compressed {
             Compressed::LastChunk if self.utf8.is_complete() => self.reset(),
-            Compressed::LastChunk => self.fail_text(),
+            Compressed::LastChunk => self.invalid = true,
             _ => self.compressed = Compressed::Waiting,
         }
     }
 
-    fn fail_text(&mut self) {
-        self.invalid = true;
-        self.compressed = Compressed::Waiting;
+    /// Whether text came out of the decompressor that is none.
+    pub(crate) fn is_invalid(&self) -> bool {
+        self.invalid
     }
 }

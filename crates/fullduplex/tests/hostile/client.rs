@@ -1,29 +1,36 @@
 //! Rows of kind `client`: whether a client takes a response for the opening of a WebSocket.
 
-use fullduplex::Uri;
 use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome, ResponseError};
+use fullduplex::{Negotiated, Uri};
 
-use crate::{Row, cuts, rows};
+use crate::{DEFLATE, Row, cuts, rows};
 
-/// How many rows of this kind there are without deflate.
-pub(crate) const ROWS: usize = 13;
+/// How many rows of this kind there are.
+pub(crate) const ROWS: usize = if DEFLATE { 13 + 9 } else { 13 };
 
 /// The nonce behind the key of RFC 6455 §1.3.
 const NONCE: [u8; 16] = *b"the sample nonce";
 
 /// What a client makes of a response.
 #[derive(Debug, PartialEq, Eq)]
-enum Answered {
-    Open { head_len: usize },
+pub(crate) enum Answered {
+    Open { head_len: usize, negotiated: Negotiated },
     Refused { status: u16, head_len: usize, versions: Vec<String> },
     Failed(ResponseError),
 }
 
 /// Offers the first `reads[0]` bytes, then the first `reads[1]`, and so on.
-fn answer(bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Answered {
+pub(crate) fn answer(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Answered {
     let uri = Uri::parse("ws://server.example.com/chat").expect("a URI");
     let request = ClientRequest::new(uri);
+    #[cfg(feature = "deflate")]
+    let request = request.deflate(crate::deflate::offered(row));
     let mut handshake = ClientHandshake::with_fixed_key_for_tests(NONCE);
+    let mut asked = [0; 512];
+    let len = handshake.encode_request(&request, &mut asked).expect("room");
+    let asked = std::str::from_utf8(&asked[..len]).expect("a request is ASCII");
+    let offer = asked.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
+    assert_eq!(offer, row.setup("pmd_offer").as_str(), "{}", row.id());
     let mut verdict = Ok(None);
     for read in reads {
         verdict = handshake.poll(&bytes[..read], &request);
@@ -33,8 +40,8 @@ fn answer(bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Answered {
     }
     match verdict {
         Ok(None) => Answered::Failed(handshake.handle_eof()),
-        Ok(Some(Outcome::Open { response, .. })) => {
-            Answered::Open { head_len: response.head_len() }
+        Ok(Some(Outcome::Open { response, negotiated })) => {
+            Answered::Open { head_len: response.head_len(), negotiated }
         }
         Ok(Some(Outcome::Refused(response))) => Answered::Refused {
             status: response.status(),
@@ -63,11 +70,11 @@ fn every_response_has_its_verdict_however_it_is_split() {
     let rows = rows("client");
     for row in &rows {
         let bytes = row.bytes("").expect("a response");
-        let whole = answer(&bytes, [bytes.len()]);
+        let whole = answer(row, &bytes, [bytes.len()]);
         judge(row, &whole);
-        assert_eq!(answer(&bytes, 1..=bytes.len()), whole, "{} byte by byte", row.id());
+        assert_eq!(answer(row, &bytes, 1..=bytes.len()), whole, "{} byte by byte", row.id());
         for cut in cuts(bytes.len()) {
-            assert_eq!(answer(&bytes, [cut, bytes.len()]), whole, "{} cut at {cut}", row.id());
+            assert_eq!(answer(row, &bytes, [cut, bytes.len()]), whole, "{} cut at {cut}", row.id());
         }
     }
     assert_eq!(rows.len(), ROWS);
@@ -78,7 +85,7 @@ fn a_refusal_shows_the_versions_that_the_server_speaks() {
     let rows = rows("client");
     let row = rows.iter().find(|row| row.id() == "HR-38").expect("the row");
     let bytes = row.bytes("").expect("a response");
-    match answer(&bytes, [bytes.len()]) {
+    match answer(row, &bytes, [bytes.len()]) {
         Answered::Refused { status, versions, .. } => {
             assert_eq!((status, versions), (426, vec!["13".to_owned(), "8".to_owned()]));
         }

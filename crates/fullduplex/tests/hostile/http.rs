@@ -4,14 +4,17 @@ use fullduplex::handshake::{Answer, HeadError, HeadLimits, RequestError, ServerH
 use fullduplex::{Config, Connection, Negotiated, Role};
 use fullduplex_testkit::{Seen, Split, drive};
 
-use crate::{Row, cuts, rows};
+use crate::{DEFLATE, Row, cuts, rows};
 
-/// How many rows of this kind there are without deflate.
-pub(crate) const ROWS: usize = 41;
+/// How many rows of this kind there are.
+pub(crate) const ROWS: usize = if DEFLATE { 41 + 14 } else { 41 };
 
 /// Where our answer is not the first, the preferred one.
-const NOT_PREFERRED: &[(&str, Option<u16>, &str)] =
-    &[("HS-57", None, "the client has ended the connection: there is nobody to write a 400 to")];
+const NOT_PREFERRED: &[(&str, Option<u16>, &str)] = &[
+    ("HS-57", None, "the client has ended the connection: there is nobody to write a 400 to"),
+    #[cfg(feature = "deflate")]
+    ("DP-16", Some(400), "a malformed header is refused, whatever it is about"),
+];
 
 /// What a server makes of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ fn serve(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Ser
         Ok(Some(request)) => {
             let subprotocol = request.choose_subprotocol(&row.subprotocols());
             let answer = Answer::new().subprotocol(subprotocol);
+            #[cfg(feature = "deflate")]
+            let answer = answer.deflate(crate::deflate::enabled(row));
             let (len, _) = request.accept(&answer, &mut out).expect("a proper answer");
             (len, None, request.head_len())
         }
@@ -101,8 +106,12 @@ fn judge(row: &Row, served: &Served) {
         let body = response.split_once("\r\n\r\n").expect("the head ends").1;
         assert_eq!(values(response, "Content-Length"), [body.len().to_string()], "{context}");
     }
-    // No extension is implemented, so none is ever agreed to; an empty header broke Safari.
-    assert!(values(response, "Sec-WebSocket-Extensions").is_empty(), "{context}");
+    // Without one that is agreed to there is no header at all: an empty one broke Safari.
+    let extensions = values(response, "Sec-WebSocket-Extensions");
+    #[cfg(feature = "deflate")]
+    crate::deflate::judge_extensions(row, &extensions);
+    #[cfg(not(feature = "deflate"))]
+    assert!(extensions.is_empty(), "{context}");
     if let Some(accept) = row.oracle("accept").as_str() {
         assert_eq!(values(response, "Sec-WebSocket-Accept"), [accept], "{context}");
     }

@@ -1,5 +1,7 @@
 //! Every test runs over each backend; some cross them, or ask zlib itself.
 
+extern crate std;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -330,6 +332,13 @@ fn without_takeover_nothing_is_referred_to<D: Deflater, I: Inflater>() {
         assert_eq!(inflate(&mut other, &payload).unwrap(), text);
         assert_eq!(inflate(&mut decompressor::<I>(), &payload).unwrap(), text);
     }
+    // Nor when all of a message was flushed before it ended.
+    for _ in 0..2 {
+        let mut payload = Vec::new();
+        one.compress(b"Hello", Flush::Fragment, &mut payload).unwrap();
+        one.compress(b"", Flush::Message, &mut payload).unwrap();
+        assert_eq!(payload, [&HELLO[..], &TAIL, &[0x00]].concat());
+    }
     // Nor may the peer refer to an earlier message.
     assert_eq!(inflate(&mut other, &HELLO).unwrap(), b"Hello");
     assert_eq!(inflate(&mut other, &HELLO_AGAIN), Err(InflateError::Invalid));
@@ -585,7 +594,7 @@ fn cut() -> impl Strategy<Value = (usize, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_backend_reads_what_miniz_writes(
@@ -804,7 +813,32 @@ fn take_frame(bytes: &[u8]) -> Option<(&[u8], bool, bool, &[u8])> {
     Some((payload, compressed, first & 0x80 != 0, rest))
 }
 
-/// The bytes that one direction holds, as the table in this folder's documentation has them.
+/// What [`DeflateConfig`](crate::DeflateConfig) says about memory.
+#[test]
+fn a_codec_holds_no_more_than_is_documented() {
+    fn held<T>(work: impl FnOnce() -> T) -> i64 {
+        let mut result = None;
+        let bytes = allocation_counter::measure(|| result = Some(work())).bytes_current;
+        drop(result);
+        bytes
+    }
+    let least = Compression { level: 9, mem_level: 1, ..compression(9, true) };
+    let default = Compression { level: 4, mem_level: 5, ..compression(12, true) };
+    for settings in [least, default, compression(15, true)] {
+        assert!(held(|| miniz::Deflate::new(settings)) <= 319_326);
+    }
+    assert!(held(|| miniz::Inflate::new(15)) <= 43_272);
+    assert!(held(|| miniz::Inflate::new(9)) <= 11_016);
+    #[cfg(feature = "std")]
+    {
+        assert!(held(|| zlib::Deflate::new(least)) <= 137_216);
+        assert!(held(|| zlib::Deflate::new(default)) <= 164_992);
+        assert!(held(|| zlib::Deflate::new(compression(15, true))) <= 380_032);
+        assert!(held(|| zlib::Inflate::new(15)) <= 47_552);
+        assert!(held(|| zlib::Inflate::new(9)) <= 47_552);
+    }
+}
+
 #[test]
 fn a_codec_at_rest_holds_nothing_and_is_movable() {
     fn movable<T: Send + Sync + 'static>() {}

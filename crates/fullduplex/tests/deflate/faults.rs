@@ -1,0 +1,215 @@
+//! What must not be done with compressed messages, by the peer or by ourselves.
+
+use std::time::Duration;
+
+use fullduplex::{
+    Config, Connection, Error, Event, Fault, FrameError, InflateError, Input, MessageError,
+    Negotiated, Part,
+};
+use fullduplex_testkit::{Frame, Seen, Split, drive, frames};
+
+use crate::{ROLES, RSV1, compressed, deflated, noise, open, prose, receive, to};
+
+const NOW: Duration = Duration::ZERO;
+
+fn close_code(output: &[u8]) -> u16 {
+    match &frames(output)[..] {
+        [close] if close.opcode == 8 => u16::from_be_bytes([close.payload[0], close.payload[1]]),
+        other => panic!("one Close: {other:?}"),
+    }
+}
+
+#[test]
+fn rsv1_is_for_the_first_frame_of_a_message_and_where_it_was_negotiated() {
+    let payload = deflated(b"Hello");
+    let wrong: [(&str, Vec<Frame>); 6] = [
+        (
+            "a continuation of a compressed message",
+            vec![
+                compressed(1, &payload[..3]).unfinished(),
+                Frame { rsv: RSV1, ..Frame::continuation(&payload[3..]) },
+            ],
+        ),
+        (
+            "a continuation of another",
+            vec![Frame::text("Hel").unfinished(), Frame { rsv: RSV1, ..Frame::continuation("lo") }],
+        ),
+        ("a Ping", vec![Frame { rsv: RSV1, ..Frame::ping("") }]),
+        ("a Pong", vec![Frame { rsv: RSV1, ..Frame::pong("") }]),
+        ("a Close", vec![Frame { rsv: RSV1, ..Frame::close(1000, "") }]),
+        ("another bit as well", vec![Frame { rsv: RSV1 | 1, ..Frame::text(&payload[..]) }]),
+    ];
+    for role in ROLES {
+        for (what, frames) in &wrong {
+            for split in [Split::Whole, Split::Every(1)] {
+                let outcome = receive(&mut open(role, Config::new()), &to(role, frames), split, 64);
+                assert_eq!(outcome.error, Some(FrameError::ReservedBits.into()), "{what}");
+                assert_eq!(close_code(&outcome.output), 1002, "{what}");
+            }
+        }
+        let wire = to(role, &[compressed(1, &payload[..])]);
+        let mut plain = Connection::new(role, Negotiated::without_extensions(), Config::new());
+        let outcome = drive(&mut plain, &wire, Split::Whole);
+        assert_eq!(outcome.error, Some(FrameError::ReservedBits.into()));
+        assert_eq!(close_code(&outcome.output), 1002);
+    }
+}
+
+#[test]
+fn a_message_may_begin_with_an_empty_frame_and_be_compressed_all_the_same() {
+    let payload = deflated(b"Hello");
+    for role in ROLES {
+        let frames = [
+            compressed(1, []).unfinished(),
+            Frame::continuation([]).unfinished(),
+            Frame::ping(""),
+            Frame::continuation(&payload[..]).unfinished(),
+            Frame::continuation([]),
+        ];
+        for split in [Split::Whole, Split::Every(1)] {
+            let outcome = receive(&mut open(role, Config::new()), &to(role, &frames), split, 64);
+            assert_eq!(outcome.error, None);
+            assert_eq!(outcome.seen, [Seen::Ping(vec![]), Seen::Text(b"Hello".into(), true)]);
+        }
+    }
+}
+
+#[test]
+fn a_message_without_a_byte_is_empty_though_it_is_called_compressed() {
+    for role in ROLES {
+        let wire = to(role, &[compressed(1, []), compressed(2, deflated(b"x"))]);
+        let outcome = receive(&mut open(role, Config::new()), &wire, Split::Every(1), 64);
+        assert_eq!(outcome.error, None);
+        let seen = [Seen::Text(vec![], true), Seen::Binary(b"x".into(), true)];
+        assert_eq!(outcome.seen, seen);
+    }
+}
+
+#[test]
+fn garbage_is_answered_with_1007() {
+    for role in ROLES {
+        for seed in 0..100 {
+            // The first byte begins a block of the reserved type; behind it anything may stand.
+            let mut garbage = noise(200, seed);
+            garbage[0] |= 0b110;
+            let wire = to(role, &[compressed(2, garbage)]);
+            let outcome = receive(&mut open(role, Config::new()), &wire, Split::Whole, 64);
+            assert_eq!(outcome.error, Some(InflateError::Invalid.into()));
+            assert_eq!((outcome.seen, close_code(&outcome.output)), (vec![], 1007));
+        }
+    }
+    let error = Error::from(InflateError::Truncated);
+    assert_eq!((error.fault(), error.close_code().unwrap().to_u16()), (Fault::Peer, 1007));
+}
+
+#[test]
+fn random_bytes_never_panic_and_fail_with_1007_if_at_all() {
+    for role in ROLES {
+        for seed in 0..300 {
+            let frames = [compressed(2, noise(1 + seed as usize, seed)), Frame::ping("")];
+            let outcome =
+                receive(&mut open(role, Config::new()), &to(role, &frames), Split::Whole, 333);
+            if outcome.error.is_some() {
+                assert!(matches!(outcome.error, Some(Error::Inflate(_))));
+                assert_eq!(close_code(&outcome.output), 1007);
+            }
+        }
+    }
+}
+
+/// Polls until there is a compressed chunk, and returns it.
+fn poll_chunk<'b>(conn: &mut Connection, input: &mut Input<'b>) -> (&'b [u8], Part) {
+    match conn.poll_event(input, NOW) {
+        Ok(Some(Event::Compressed(chunk, _, part))) => (chunk, part),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_chunk_that_is_not_inflated_before_the_next_poll_is_our_own_fault() {
+    let payload = deflated(prose(500, 1).as_bytes());
+    let pieces = |at: usize| {
+        [compressed(1, &payload[..at]).unfinished(), Frame::continuation(&payload[at..])]
+    };
+    for role in ROLES {
+        // The last chunk, the first of two, and one that was begun only; with input left, and without.
+        for frames in
+            [&[compressed(1, &payload[..]), Frame::ping("")][..], &pieces(payload.len() - 10)]
+        {
+            for begun in [false, true] {
+                for rest in [false, true] {
+                    let mut wire = to(role, frames);
+                    let first = to(role, &frames[..1]).len();
+                    wire.truncate(if rest { wire.len() } else { first });
+                    let mut input = Input::new(&mut wire);
+                    let mut conn = open(role, Config::new());
+                    let (chunk, _) = poll_chunk(&mut conn, &mut input);
+                    if begun {
+                        let step = conn.inflate(chunk, &mut [0], NOW).unwrap();
+                        assert_eq!((step.produced, step.done), (1, false));
+                    }
+                    let error = MessageError::NotInflated.into();
+                    assert_eq!(conn.poll_event(&mut input, NOW), Err(error), "{begun} {rest}");
+                    assert_eq!(conn.failure(), Some(error));
+                    assert_eq!(error.fault(), Fault::Local);
+                    assert_eq!(conn.poll_event(&mut input, NOW), Ok(None));
+                    assert!(input.is_empty());
+                    let mut out = [0; 200];
+                    let entropy = fullduplex_testkit::TestEntropy::new(1);
+                    let close = conn.poll_transmit(&mut out, entropy).unwrap().expect("a Close");
+                    assert_eq!(close_code(close), 1011);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn inflating_where_there_is_nothing_to_inflate_does_nothing() {
+    for role in ROLES {
+        let mut out = [7; 100];
+        let mut plain = Connection::new(role, Negotiated::without_extensions(), Config::new());
+        let mut idle = open(role, Config::new());
+        let mut failed = open(role, Config::new());
+        drive(&mut failed, &[0xff], Split::Whole);
+        for conn in [&mut plain, &mut idle, &mut failed] {
+            let failure = conn.failure();
+            let step = conn.inflate(b"anything", &mut out, NOW).unwrap();
+            assert_eq!((step.consumed, step.produced, step.done), (8, 0, true));
+            assert_eq!((conn.failure(), out), (failure, [7; 100]));
+        }
+        // Nor does it disturb a message that goes on.
+        let wire = to(role, &[compressed(1, deflated(b"Hello"))]);
+        assert_eq!(idle.may_send(), true);
+        let outcome = receive(&mut idle, &wire, Split::Every(1), 64);
+        assert_eq!(outcome.seen, [Seen::Text(b"Hello".into(), true)]);
+    }
+}
+
+/// Whoever takes the last chunk, and is told that it is done with, has a whole message.
+#[test]
+fn text_that_is_not_utf8_is_never_told_to_be_done() {
+    for data in [&b"a\xff"[..], b"abc\xe2\x82", b"\xf0\x9f\x98"] {
+        for room in [1, 2, 100] {
+            for role in ROLES {
+                let mut wire = to(role, &[compressed(1, deflated(data))]);
+                let mut input = Input::new(&mut wire);
+                let mut conn = open(role, Config::new());
+                let (mut chunk, part) = poll_chunk(&mut conn, &mut input);
+                assert_eq!(part, Part::Whole);
+                let mut out = vec![0; room];
+                let error = loop {
+                    match conn.inflate(chunk, &mut out, NOW) {
+                        Ok(step) => {
+                            assert!(!step.done, "{data:02x?} by {room}: a whole message");
+                            chunk = &chunk[step.consumed..];
+                        }
+                        Err(error) => break error,
+                    }
+                };
+                assert_eq!(error, MessageError::InvalidUtf8.into());
+                assert_eq!(conn.failure(), Some(error));
+            }
+        }
+    }
+}
