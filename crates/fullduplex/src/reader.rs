@@ -32,6 +32,9 @@ const READ_SIZE: usize = 64 << 10;
 /// moving them would cost.
 const READ_BEYOND: usize = 4 << 10;
 
+/// From this size on, a payload gets room of its own to be read into.
+const LARGE_FROM: usize = 16 << 10;
+
 /// The least room to inflate into: enough for a short message, and more than one step in any case.
 #[cfg(feature = "deflate")]
 const LEAST_INFLATED: usize = 256;
@@ -119,7 +122,8 @@ impl Reader {
     pub(crate) fn room_for(&mut self, expected: Expected) -> &mut [u8] {
         let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         let wanted = match size(expected.frame) {
-            0 => None,
+            // What is left of a small payload comes with the messages behind it.
+            0..LARGE_FROM => None,
             // Room for what is to come, but no more than what has come already or ever came.
             remaining => {
                 let here = self.gathering.as_ref().map_or(0, ExactSizeIterator::len);

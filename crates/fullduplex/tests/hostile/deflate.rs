@@ -109,7 +109,8 @@ fn dd_32_our_output_keeps_to_every_window_and_takeover_that_was_agreed_on() {
     for bits in 8..=15 {
         for takeover in [true, false] {
             for level in [1, 6, 9] {
-                let config = DeflateConfig::new().max_window_bits(15)
+                let config = DeflateConfig::new()
+                    .max_window_bits(15)
                     .level(level)
                     .threshold(0)
                     .max_window_bits(bits)
