@@ -83,9 +83,9 @@ fn all_cases(options: &Options, connect: &ConnectOptions) -> Result<()> {
     };
     for case in 1..=count {
         println!("case {case} of {count}");
-        let mut socket = open(&format!("{url}/runCase?case={case}&agent={agent}"), connect)?;
+        let url = format!("{url}/runCase?case={case}&agent={agent}");
         // Many cases end in a failure on purpose; it is Autobahn that judges.
-        if let Err(error) = echo(&mut socket) {
+        if let Err(error) = open(&url, connect).and_then(|mut socket| Ok(echo(&mut socket)?)) {
             println!("case {case} ended with: {error}");
         }
     }

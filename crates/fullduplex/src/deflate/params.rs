@@ -337,10 +337,8 @@ impl DeflateParams {
             Some(_) if !offered.accept_window_limit => return Err(NegotiationError::NotAllowed),
             // "The client_max_window_bits parameter in a response MUST have a value".
             Some(Window::Any) => return Err(NegotiationError::InvalidValue),
-            Some(Window::Bits(bits)) if bits > offered.own_window() => {
-                return Err(NegotiationError::WindowTooLarge);
-            }
-            Some(Window::Bits(bits)) => bits,
+            // Our value was "a hint"; a server that allows more than we are going to use does no harm.
+            Some(Window::Bits(bits)) => bits.min(offered.own_window()),
         };
         let own_takeover = !offered.no_context_takeover && !answer.client_no_context_takeover;
         Ok(Self {

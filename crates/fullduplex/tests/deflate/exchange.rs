@@ -338,9 +338,8 @@ fn a_fragment_that_was_not_written_is_forgotten_and_can_be_sent_again() {
 #[test]
 fn releasing_memory_in_the_middle_of_a_message_loses_nothing() {
     for takeover in [true, false] {
-        let config = DeflateConfig::new()
-            .no_context_takeover(!takeover)
-            .peer_no_context_takeover(!takeover);
+        let config =
+            DeflateConfig::new().no_context_takeover(!takeover).peer_no_context_takeover(!takeover);
         for from_client in [true, false] {
             let mut joined = Joined::new(config, config);
             for nth in 0..3 {

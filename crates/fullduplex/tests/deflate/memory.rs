@@ -1,19 +1,12 @@
 //! What compression holds while nothing happens.
 
 use allocation_counter::measure;
-use fullduplex::{
-    Connection, DeflateConfig, Endpoint, EndpointConfig, MessageRef, Negotiated, Role,
-};
+use fullduplex::{DeflateConfig, Endpoint, EndpointConfig, MessageRef, Negotiated, Role};
 use fullduplex_testkit::{Frame, TestEntropy};
 
 use crate::endpoints::NOW;
 use crate::support::negotiate;
 use crate::{KIB, ROLES, Zlib, compressed, prose, to};
-
-#[test]
-fn a_connection_has_one_small_size() {
-    assert!(size_of::<Connection>() <= 408, "{}", size_of::<Connection>());
-}
 
 /// How many bytes an endpoint holds after a message of 1 KiB each way, and how many once it has released
 /// what it can.
