@@ -269,7 +269,8 @@ impl Reader {
                     let chunk = self.buf.get(chunk).unwrap_or_default();
                     self.inflated.inflate(chunk, part.is_first(), conn, now)?;
                     // Otherwise the text was found not to be any, which the next poll tells.
-                    if part.is_last() && conn.is_between_messages() {
+                    self.inflated.open = !conn.is_between_messages();
+                    if part.is_last() && !self.inflated.open {
                         return Ok(Some(Found::Inflated(kind)));
                     }
                     continue;
@@ -358,6 +359,10 @@ impl Reader {
 
     /// Gives the buffer up if nothing is in it: for a connection that is about to wait for long.
     pub fn release(&mut self) {
+        #[cfg(feature = "deflate")]
+        if self.inflated.open {
+            return;
+        }
         if self.start == self.end && self.gathering.is_none() {
             *self = Self { largest: self.largest, ..Self::new() };
         }
@@ -383,6 +388,8 @@ struct Inflation {
     /// All of it initialised, beyond `len` with bytes that mean nothing.
     buf: BytesMut,
     len: usize,
+    /// Whether more of the message is to come.
+    open: bool,
 }
 
 #[cfg(feature = "deflate")]

@@ -184,10 +184,12 @@ fn record_chunk(seen: &mut Vec<Seen>, kind: MessageKind, chunk: &[u8], first: bo
             MessageKind::Binary => Seen::Binary(Vec::new(), false),
         });
     }
-    let (data, whole) = match (kind, seen.last_mut()) {
+    let (
         (MessageKind::Text, Some(Seen::Text(data, whole)))
-        | (MessageKind::Binary, Some(Seen::Binary(data, whole))) => (data, whole),
-        _ => panic!("all chunks of a message are of its kind"),
+        | (MessageKind::Binary, Some(Seen::Binary(data, whole))),
+    ) = ((kind, seen.last_mut()),)
+    else {
+        panic!("all chunks of a message are of its kind")
     };
     data.extend_from_slice(chunk);
     *whole = last;

@@ -283,7 +283,8 @@ impl Connection {
         if let Some(deflate) = self.deflate.as_deref_mut() {
             // "Per-Message Compressed" is settled by the first fragment (RFC 7692 §6.1).
             let first = fragment.frame.opcode != OpCode::Continuation;
-            let compress = if first { deflate.enabled } else { deflate.fragmented };
+            let wanted = deflate.enabled && deflate.threshold < usize::MAX;
+            let compress = if first { wanted } else { deflate.fragmented };
             if compress {
                 let frame = FrameKind { rsv: if first { RSV1 } else { 0 }, ..fragment.frame };
                 let flush = if last { Flush::Message } else { Flush::Fragment };

@@ -180,7 +180,7 @@ fn inflating_where_there_is_nothing_to_inflate_does_nothing() {
         }
         // Nor does it disturb a message that goes on.
         let wire = to(role, &[compressed(1, deflated(b"Hello"))]);
-        assert_eq!(idle.may_send(), true);
+        assert!(idle.may_send());
         let outcome = receive(&mut idle, &wire, Split::Every(1), 64);
         assert_eq!(outcome.seen, [Seen::Text(b"Hello".into(), true)]);
     }
