@@ -27,8 +27,9 @@ const MAX_WINDOW_BITS: u8 = 15;
 /// Values that are out of range are brought into it.
 ///
 /// # Memory
-/// Nothing is held before the first compressed message in a direction, and nothing between messages
-/// where there is no context takeover. Otherwise a connection holds, in bytes:
+/// Nothing is held before the first compressed message in a direction. From then on a connection holds
+/// what stands below, in bytes; where there is no context takeover,
+/// [`Connection::release`](crate::Connection::release) gives it back between messages.
 ///
 /// | | with `std` | without |
 /// |---|---|---|

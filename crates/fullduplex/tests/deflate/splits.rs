@@ -1,13 +1,16 @@
 //! Promise P1 with compressed messages: however the input is split, and however little room there is to
 //! inflate into, the events (chunks joined), the output and the error are the same.
 
-use fullduplex::{CloseCode, Config, Error, InflateError, MessageError, Role};
+use fullduplex::{
+    CloseCode, Config, Connection, DeflateConfig, Error, InflateError, MessageError, Role,
+};
 use fullduplex_testkit::{Frame, Outcome, Seen, Split, frames};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::{ROLES, RSV1, Zlib, compressed, deflated, limited, open, receive, to};
+use crate::support::negotiate;
+use crate::{ROLES, RSV1, Zlib, compressed, deflated, limited, noise, open, receive, to};
 
 /// Receives `frames` in every way that is tried, and returns what comes of them.
 #[track_caller]
@@ -104,6 +107,37 @@ fn what_comes_before_a_distance_that_reaches_too_far_is_delivered() {
         let wire = [compressed(1, first.clone()), compressed(1, refers)];
         let outcome = same_for_every_split(role, Config::new(), &wire);
         assert_eq!(outcome.error, None);
+    }
+}
+
+/// What a peer says that breaks its promise is followed where it is there, or refused; it never means
+/// anything else.
+#[test]
+fn a_distance_beyond_the_window_that_was_agreed_on_brings_the_right_bytes_or_none() {
+    let config = DeflateConfig::new().max_window_bits(9).max_peer_window_bits(9);
+    let mut data = noise(1200, 1);
+    data.extend_from_within(..100);
+    let mut zlib = Zlib::new(9, 15);
+    let (first, second) = (zlib.piece(&data[..1200]), zlib.message(&data[1200..]));
+    assert!(second.len() < 20, "it refers back");
+    let payload = [first, second].concat();
+    for role in ROLES {
+        let wire = to(role, &[compressed(2, &payload[..])]);
+        for split in [Split::Whole, Split::Every(1), Split::Every(600)] {
+            for room in [1, 300, 4096] {
+                let negotiated = negotiate(config, config).by(role);
+                let mut conn = Connection::new(role, negotiated, Config::new());
+                let outcome = receive(&mut conn, &wire, split, room);
+                match outcome.error {
+                    None => assert!(outcome.seen == [Seen::Binary(data.clone(), true)], "{role:?}"),
+                    Some(error) => {
+                        assert_eq!(error, InflateError::Invalid.into());
+                        let [Seen::Binary(seen, false)] = &outcome.seen[..] else { panic!() };
+                        assert!(data.starts_with(seen), "{role:?}, {split:?} by {room}");
+                    }
+                }
+            }
+        }
     }
 }
 
