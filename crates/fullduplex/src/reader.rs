@@ -432,7 +432,10 @@ impl Inflation {
     /// At least doubles the room, but not beyond what the message may still bring.
     fn grow(&mut self, conn: &Connection) {
         let most = usize::try_from(conn.expected().message).unwrap_or(usize::MAX);
-        let more = self.len.max(FIRST_SIZE).min(most.saturating_add(LEAST_INFLATED));
+        let left = most.saturating_add(LEAST_INFLATED);
+        let double = self.len.max(FIRST_SIZE);
+        // What would be nearly the end is the end, so that a message at the limit is not moved once more.
+        let more = if double.saturating_add(LEAST_INFLATED) < left { double } else { left };
         let mut larger = BytesMut::zeroed(self.len + more);
         if let Some(place) = larger.get_mut(..self.len) {
             place.copy_from_slice(self.message());

@@ -184,17 +184,16 @@ fn record_chunk(seen: &mut Vec<Seen>, kind: MessageKind, chunk: &[u8], first: bo
             MessageKind::Binary => Seen::Binary(Vec::new(), false),
         });
     }
-    let (
+    match (kind, seen.last_mut()) {
         (MessageKind::Text, Some(Seen::Text(data, whole)))
-        | (MessageKind::Binary, Some(Seen::Binary(data, whole))),
-    ) = ((kind, seen.last_mut()),)
-    else {
-        panic!("all chunks of a message are of its kind")
-    };
-    data.extend_from_slice(chunk);
-    *whole = last;
-    if last && kind == MessageKind::Text {
-        std::str::from_utf8(data).expect("a text message is UTF-8");
+        | (MessageKind::Binary, Some(Seen::Binary(data, whole))) => {
+            data.extend_from_slice(chunk);
+            *whole = last;
+            if last && kind == MessageKind::Text {
+                std::str::from_utf8(data).expect("a text message is UTF-8");
+            }
+        }
+        _ => panic!("all chunks of a message are of its kind"),
     }
 }
 
