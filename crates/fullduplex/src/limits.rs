@@ -1,7 +1,7 @@
 //! The bounds within which a connection works.
 
-/// Largest message by default: 64 MiB, as tungstenite and the Python library `websockets` order of
-/// magnitude have it; large enough for any file upload that is not streamed on purpose.
+/// Largest message by default: 64 MiB, as tungstenite has it; large enough for any upload that is not
+/// streamed on purpose.
 pub const DEFAULT_MAX_MESSAGE_SIZE: u64 = 64 << 20;
 
 /// Largest frame by default: 16 MiB, as tungstenite has it, and what Autobahn's largest cases need.
