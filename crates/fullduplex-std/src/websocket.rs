@@ -1,12 +1,12 @@
 //! The blocking WebSocket: runs [`Endpoint`]'s loop over a stream.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net;
 use std::time::{Duration, Instant};
 
 use fullduplex::{
     CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role, SendError,
-    Shutdown, Timeout,
+    Shutdown, Timeout, Unsent,
 };
 
 use crate::entropy::OsEntropy;
@@ -15,6 +15,9 @@ use crate::socket::Socket;
 
 /// By how much a socket may end a wait too early: the coarsest clock tick of a system in use.
 const TICK: Duration = Duration::from_millis(20);
+
+/// How many pieces are given to the stream at once: large messages are two each.
+const MAX_PIECES: usize = 16;
 
 /// How far the end of a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,19 +161,20 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.check_open()?;
         // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
         let now = if message.is_close() { self.origin.elapsed() } else { self.read_at };
-        match self.endpoint.send_message(&message, now) {
-            Err(SendError::WriteBufferFull) => {}
-            other => return Ok(other?),
-        }
+        let message = match self.endpoint.send_message(message, now) {
+            Ok(()) => return Ok(()),
+            Err(Unsent { error: SendError::WriteBufferFull, message }) => message,
+            Err(unsent) => return Err(unsent.error.into()),
+        };
         match self.flush() {
             // What has been written may have made room enough.
             Err(error) if error.would_block() => {}
             other => other?,
         }
-        match self.endpoint.send_message(&message, now) {
-            Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
-            other => Ok(other?),
-        }
+        self.endpoint.send_message(message, now).map_err(|unsent| match unsent.error {
+            SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(unsent.message)),
+            error => error.into(),
+        })
     }
 
     /// Puts the next fragment of a message into the write buffer: the first call begins the message, `last`
@@ -320,10 +324,18 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     fn write_out(&mut self) -> Result<()> {
         while !self.unwritable {
             self.arm()?;
-            let output = self.endpoint.output()?;
-            let done = output.is_empty();
-            let written =
-                if done { self.stream.flush().map(|()| 0) } else { self.stream.write(output) };
+            let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
+            let mut count = 0;
+            for (piece, chunk) in pieces.iter_mut().zip(self.endpoint.output_chunks()?) {
+                *piece = IoSlice::new(chunk);
+                count += 1;
+            }
+            let done = count == 0;
+            let written = match &pieces[..count] {
+                [] => self.stream.flush().map(|()| 0),
+                [piece] => self.stream.write(piece),
+                pieces => self.stream.write_vectored(pieces),
+            };
             let interrupted = match written {
                 Ok(0) if done => break,
                 Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero).into()),

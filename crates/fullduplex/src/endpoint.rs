@@ -6,7 +6,8 @@
 //! 1. [`poll_handshake`](Endpoint::poll_handshake) until it is open, then [`poll`](Endpoint::poll) or
 //!    [`poll_owned`](Endpoint::poll_owned), until there is nothing more: what arrived is delivered before
 //!    anything else happens;
-//! 2. [`output`](Endpoint::output): write it, and tell how much went by
+//! 2. [`output`](Endpoint::output), or [`output_chunks`](Endpoint::output_chunks) for a transport that
+//!    writes several pieces at once: write it, and tell how much went by
 //!    [`advance_output`](Endpoint::advance_output): answers leave before the adapter waits;
 //! 3. [`shutdown`](Endpoint::shutdown): whether the transport is to be ended now;
 //! 4. wait for input until [`poll_timeout`](Endpoint::poll_timeout): read into
@@ -18,6 +19,7 @@ mod sending;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use crate::closing::Ended;
@@ -32,6 +34,7 @@ use crate::handshake::{
 use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Timeout};
 use crate::message::outbound::SendError;
 use crate::negotiated::Negotiated;
+use crate::outgoing::Outgoing;
 use crate::owned::{Message, MessageRef};
 use crate::reader::Reader;
 use crate::role::Role;
@@ -114,6 +117,23 @@ pub enum Shutdown {
     Both,
 }
 
+/// A message that was not sent, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// Why.
+    pub error: SendError,
+    /// The message, as it was given.
+    pub message: Message,
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl core::error::Error for Unsent {}
+
 #[derive(Debug)]
 // A connection stays in place: it is used for every message, and the handshakes are short.
 #[expect(clippy::large_enum_variant)]
@@ -135,9 +155,7 @@ enum Phase {
 pub struct Endpoint<E> {
     phase: Phase,
     reader: Reader,
-    output: Vec<u8>,
-    /// How much of `output` the transport has taken.
-    taken: usize,
+    output: Outgoing,
     entropy: E,
     /// When the handshake, or the wait for the peer after it was refused, ends.
     deadline: Option<Duration>,
@@ -151,8 +169,7 @@ impl<E: Entropy> Endpoint<E> {
         Self {
             phase,
             reader: Reader::new(),
-            output: Vec::new(),
-            taken: 0,
+            output: Outgoing::default(),
             entropy,
             deadline,
             ended: false,
@@ -244,10 +261,9 @@ impl<E: Entropy> Endpoint<E> {
     fn queue_answers(&mut self) -> Result<(), SendError> {
         match &mut self.phase {
             Phase::Open(conn)
-                if conn.has_transmit()
-                    && self.output.len() - self.taken <= self.config.max_write_buffer =>
+                if conn.has_transmit() && self.output.len() <= self.config.max_write_buffer =>
             {
-                conn.append_transmit(&mut self.output, &mut self.entropy)
+                conn.append_transmit(self.output.buffer(), &mut self.entropy)
             }
             _ => Ok(()),
         }
@@ -369,9 +385,6 @@ impl<E: Entropy> Endpoint<E> {
         if let Phase::Open(conn) = &mut self.phase {
             conn.release();
         }
-        if self.pending_output() == 0 {
-            self.output = Vec::new();
-            self.taken = 0;
-        }
+        self.output.release();
     }
 }

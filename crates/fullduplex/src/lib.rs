@@ -136,9 +136,13 @@ mod limits;
 mod mask;
 mod message;
 mod negotiated;
+#[cfg(feature = "alloc")]
+mod outgoing;
 mod output;
 #[cfg(feature = "alloc")]
 mod owned;
+#[cfg(feature = "alloc")]
+mod prepared;
 #[cfg(feature = "alloc")]
 mod reader;
 mod role;
@@ -155,7 +159,9 @@ pub use connection::{Config, Connection, MAX_CONTROL_FRAME_LEN};
 #[cfg(feature = "deflate")]
 pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
-pub use endpoint::{DEFAULT_MAX_WRITE_BUFFER, Endpoint, EndpointConfig, HandshakeEvent, Shutdown};
+pub use endpoint::{
+    DEFAULT_MAX_WRITE_BUFFER, Endpoint, EndpointConfig, HandshakeEvent, Shutdown, Unsent,
+};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
 pub use error::{Error, Fault, HandshakeError};
 pub use event::{Event, MessageKind, Part};
@@ -169,6 +175,8 @@ pub use negotiated::Negotiated;
 pub use output::BufferTooSmall;
 #[cfg(feature = "alloc")]
 pub use owned::{CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};
+#[cfg(feature = "alloc")]
+pub use prepared::PreparedMessage;
 #[cfg(feature = "alloc")]
 pub use reader::Reader;
 pub use role::Role;

@@ -55,6 +55,11 @@ impl Utf8Bytes {
         self.0.is_empty()
     }
 
+    /// The bytes; what replaces them must be UTF-8.
+    pub(crate) fn bytes_mut(&mut self) -> &mut Bytes {
+        &mut self.0
+    }
+
     /// Text that a connection has validated piece by piece.
     pub(crate) fn from_validated(bytes: Bytes) -> Self {
         Self(bytes)

@@ -5,6 +5,9 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+#[cfg(feature = "alloc")]
+use bytes::Bytes;
+
 use crate::close_code::CloseCode;
 use crate::connection::Connection;
 #[cfg(feature = "deflate")]
@@ -16,7 +19,11 @@ use crate::frame::encoder::FrameKind;
 use crate::frame::header::RSV1;
 use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
 use crate::message::outbound::{ClosePayload, HeaderBytes, SendError};
+#[cfg(feature = "alloc")]
+use crate::outgoing::Outgoing;
 use crate::output::BufferTooSmall;
+#[cfg(feature = "alloc")]
+use crate::prepared::PreparedMessage;
 use crate::role::Role;
 use crate::utf8;
 
@@ -257,8 +264,7 @@ impl Connection {
         let frame = self.whole(kind)?;
         #[cfg(feature = "deflate")]
         if let Some(deflate) = self.deflate.as_deref_mut()
-            && deflate.enabled
-            && payload.len() >= deflate.threshold
+            && deflate.compresses(payload.len())
         {
             let frame = FrameKind { rsv: RSV1, ..frame };
             let compressed = deflate.compress(payload, Flush::Message)?;
@@ -266,6 +272,60 @@ impl Connection {
             return appended.inspect_err(|_| deflate.compressor.forget());
         }
         self.outbound.append(frame, payload, out, entropy)
+    }
+
+    /// Appends a whole message whose payload stays where it is if it can, and takes it then.
+    pub(crate) fn append_shared(
+        &mut self,
+        kind: MessageKind,
+        payload: &mut Bytes,
+        out: &mut Outgoing,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let frame = self.whole(kind)?;
+        #[cfg(feature = "deflate")]
+        if self.deflate.as_deref().is_some_and(|deflate| deflate.compresses(payload.len())) {
+            return self.append_message(kind, payload, out.buffer(), entropy);
+        }
+        let header = match self.role {
+            Role::Server => self.outbound.header_alone(frame, payload.len())?,
+            Role::Client => match core::mem::take(payload).try_into_mut() {
+                Ok(mut own) => {
+                    let header = self.outbound.header_in_place(frame, &mut own, entropy);
+                    *payload = own.freeze();
+                    header?
+                }
+                Err(shared) => {
+                    *payload = shared;
+                    return self.outbound.append(frame, payload, out.buffer(), entropy);
+                }
+            },
+        };
+        out.buffer().extend_from_slice(&header);
+        out.share(core::mem::take(payload));
+        Ok(())
+    }
+
+    /// Appends a message that was encoded before; without a copy if its frame has `share_from` bytes or
+    /// more.
+    pub(crate) fn append_prepared(
+        &mut self,
+        message: &PreparedMessage,
+        share_from: usize,
+        out: &mut Outgoing,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let frame = self.whole(message.kind)?;
+        match self.role {
+            Role::Client => {
+                self.outbound.append(frame, message.payload(), out.buffer(), entropy)?;
+            }
+            Role::Server if message.frame.len() < share_from => {
+                out.buffer().extend_from_slice(&message.frame);
+            }
+            Role::Server => out.share(message.frame.clone()),
+        }
+        Ok(())
     }
 
     /// Appends the next fragment of a message.

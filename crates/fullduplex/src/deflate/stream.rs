@@ -32,6 +32,11 @@ impl DeflateStream {
         }
     }
 
+    /// Whether a message of `len` bytes is to be compressed.
+    pub(crate) fn compresses(&self, len: usize) -> bool {
+        self.enabled && len >= self.threshold
+    }
+
     /// Compresses the next piece of a message and returns the frame's payload.
     pub(crate) fn compress(&mut self, piece: &[u8], flush: Flush) -> Result<&[u8], CompressError> {
         self.payload.clear();

@@ -46,7 +46,7 @@ impl<E: Entropy> Endpoint<E> {
         })?;
         let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
         let phase = Phase::ClientHandshake(Box::new((handshake, request)));
-        Ok(Self { output, ..Self::new(phase, config, entropy, deadline) })
+        Ok(Self { output: output.into(), ..Self::new(phase, config, entropy, deadline) })
     }
 
     /// What the handshake has come to; `None` while more input is needed, or once it is over.
@@ -73,7 +73,8 @@ impl<E: Entropy> Endpoint<E> {
                     self.output = encode::<Infallible>(|out| {
                         error.encode_response(out).map_err(|error| Ok(error.needed))
                     })
-                    .unwrap_or_default();
+                    .unwrap_or_default()
+                    .into();
                     Err(error.into())
                 }
             },
@@ -144,7 +145,8 @@ impl<E: Entropy> Endpoint<E> {
             }
             Err(AcceptError::BufferTooSmall(error)) => Err(Ok(error.needed)),
             Err(error) => Err(Err(error)),
-        })?;
+        })?
+        .into();
         Ok(match self.opened(Role::Server, negotiated, now) {
             Phase::Deciding(request) => Some(*request),
             _ => None,
@@ -165,7 +167,8 @@ impl<E: Entropy> Endpoint<E> {
             self.output = encode(|out| match rejection.encode(out) {
                 Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
                 other => other.map_err(Err),
-            })?;
+            })?
+            .into();
             self.refuse(now);
         }
         Ok(())

@@ -1,19 +1,20 @@
 //! Sending through an [`Endpoint`]: frames into its output, and the output to the transport.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::close_code::CloseCode;
 use crate::closing::CloseReason;
-use crate::endpoint::{Endpoint, Phase};
+use crate::endpoint::{Endpoint, Phase, Unsent};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::frame::header::OpCode;
 use crate::message::outbound::SendError;
 use crate::owned::{Message, MessageRef};
+use crate::prepared::PreparedMessage;
 
-/// An output buffer that has grown beyond this is given back when it has been written.
-const KEEP_OUTPUT: usize = 64 << 10;
+/// From this size on, a payload stays where it is until it is written. Below it, a copy costs less than one
+/// more piece for the transport to write.
+const SHARE_FROM: usize = 8 << 10;
 
 /// Sending: each method appends to the output. Nothing leaves before the adapter writes it.
 impl<E: Entropy> Endpoint<E> {
@@ -35,12 +36,18 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
-    /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again.
+    /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again, and a
+    /// large payload is not copied: a server's is shared until it is written, a client's is masked where it
+    /// lies if nobody else has a handle to it.
     ///
     /// # Errors
-    /// [`SendError`]; nothing of it was sent then.
-    pub fn send_message(&mut self, message: &Message, now: Duration) -> Result<(), SendError> {
-        match message {
+    /// [`Unsent`], with the message; nothing of it was sent then.
+    #[inline]
+    pub fn send_message(&mut self, message: Message, now: Duration) -> Result<(), Unsent> {
+        let sent = match &message {
+            Message::Text(_) | Message::Binary(_) if message.len() >= SHARE_FROM => {
+                return self.send_large(message);
+            }
             Message::Text(text) => self.send_data(MessageKind::Text, text.as_bytes()),
             Message::Binary(data) => self.send_data(MessageKind::Binary, data),
             Message::Ping(data) => self.send(MessageRef::Ping(data), now),
@@ -48,7 +55,36 @@ impl<E: Entropy> Endpoint<E> {
             Message::Close(frame) => {
                 self.send(MessageRef::Close(frame.as_ref().map(|frame| frame.as_reason())), now)
             }
-        }
+        };
+        sent.map_err(|error| Unsent { error, message })
+    }
+
+    #[inline(never)]
+    fn send_large(&mut self, mut message: Message) -> Result<(), Unsent> {
+        let len = message.len();
+        let (kind, payload) = match &mut message {
+            Message::Text(text) => (MessageKind::Text, text.bytes_mut()),
+            Message::Binary(data) => (MessageKind::Binary, data),
+            // Not large.
+            _ => return Ok(()),
+        };
+        let sent = self.check_room(len).and_then(|()| match &mut self.phase {
+            Phase::Open(conn) => {
+                conn.append_shared(kind, payload, &mut self.output, &mut self.entropy)
+            }
+            _ => Err(SendError::Closed),
+        });
+        sent.map_err(|error| Unsent { error, message })
+    }
+
+    /// Sends a message that was encoded once for many connections. It is not compressed.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing of it was sent then.
+    pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
+        self.check_room(message.frame.len())?;
+        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
+        conn.append_prepared(message, SHARE_FROM, &mut self.output, &mut self.entropy)
     }
 
     /// Sends the next fragment of a message (RFC 6455 §5.4): the first call begins it, `last` ends it.
@@ -63,7 +99,7 @@ impl<E: Entropy> Endpoint<E> {
     ) -> Result<(), SendError> {
         self.check_room(payload.len())?;
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_fragment(kind, payload, last, &mut self.output, &mut self.entropy)
+        conn.append_fragment(kind, payload, last, self.output.buffer(), &mut self.entropy)
     }
 
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
@@ -83,19 +119,19 @@ impl<E: Entropy> Endpoint<E> {
     pub fn close(&mut self, reason: CloseReason<'_>, now: Duration) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
         let CloseReason { code, reason } = reason;
-        conn.append_close(code, reason, now, &mut self.output, &mut self.entropy)
+        conn.append_close(code, reason, now, self.output.buffer(), &mut self.entropy)
     }
 
     fn send_data(&mut self, kind: MessageKind, payload: &[u8]) -> Result<(), SendError> {
         self.check_room(payload.len())?;
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_message(kind, payload, &mut self.output, &mut self.entropy)
+        conn.append_message(kind, payload, self.output.buffer(), &mut self.entropy)
     }
 
     fn send_control(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), SendError> {
         self.check_room(payload.len())?;
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_control(opcode, payload, &mut self.output, &mut self.entropy)
+        conn.append_control(opcode, payload, self.output.buffer(), &mut self.entropy)
     }
 
     fn check_room(&self, len: usize) -> Result<(), SendError> {
@@ -109,29 +145,37 @@ impl<E: Entropy> Endpoint<E> {
     /// The bytes to be written next, in order; empty when there are none. Follow with
     /// [`advance_output`](Self::advance_output).
     ///
+    /// There may be more behind them: see [`output_chunks`](Self::output_chunks).
+    ///
     /// # Errors
     /// [`SendError::Entropy`] when an answer of the connection's own cannot be masked; it stays queued.
     #[inline]
     pub fn output(&mut self) -> Result<&[u8], SendError> {
         self.queue_answers()?;
-        Ok(self.output.get(self.taken..).unwrap_or_default())
+        Ok(self.output.first())
+    }
+
+    /// All bytes to be written, in order and in pieces, none of them empty: for a transport that writes
+    /// several at once. Follow with [`advance_output`](Self::advance_output).
+    ///
+    /// # Errors
+    /// As [`output`](Self::output).
+    #[inline]
+    pub fn output_chunks(&mut self) -> Result<impl Iterator<Item = &[u8]>, SendError> {
+        self.queue_answers()?;
+        Ok(self.output.chunks())
     }
 
     /// The transport has taken `len` bytes of the [`output`](Self::output). A `len` beyond it is cut.
+    #[inline]
     pub fn advance_output(&mut self, len: usize) {
-        self.taken = self.taken.saturating_add(len);
-        if self.taken >= self.output.len() {
-            self.taken = 0;
-            self.output.clear();
-            if self.output.capacity() > KEEP_OUTPUT {
-                self.output = Vec::new();
-            }
-        }
+        self.output.advance(len);
     }
 
     /// How many bytes wait to be written, answers of the connection's own apart.
+    #[inline]
     #[must_use]
     pub fn pending_output(&self) -> usize {
-        self.output.len() - self.taken
+        self.output.len()
     }
 }

@@ -1,0 +1,191 @@
+//! Bytes on their way out: a buffer to append frames to, and between its bytes the payloads that stay where
+//! the application has them.
+//!
+//! ```text
+//!  bytes:    | taken | header, frame, header |            | frame |
+//!  shared:                                   ^ payload    ^ payload
+//! ```
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::{Buf, Bytes};
+
+/// A buffer that has grown beyond this is given back when all of it has been written.
+const KEEP: usize = 64 << 10;
+
+/// As long as less than this was taken, it is not worth moving what is left.
+const COMPACT_FROM: usize = 4 << 10;
+
+/// What waits to be written, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    bytes: Vec<u8>,
+    /// How much of `bytes` the transport has taken.
+    taken: usize,
+    shared: VecDeque<Shared>,
+    /// How many bytes `shared` has.
+    shared_len: usize,
+}
+
+/// A payload that belongs between two of the buffer's bytes.
+#[derive(Debug)]
+struct Shared {
+    /// How many bytes of the buffer go before it.
+    at: usize,
+    payload: Bytes,
+}
+
+impl Outgoing {
+    /// The buffer, to append to.
+    #[inline]
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Appends a payload without copying it.
+    pub(crate) fn share(&mut self, payload: Bytes) {
+        self.shared_len = self.shared_len.saturating_add(payload.len());
+        self.shared.push_back(Shared { at: self.bytes.len(), payload });
+    }
+
+    /// How many bytes wait.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.taken + self.shared_len
+    }
+
+    /// What waits, piece by piece; no piece is empty.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = core::iter::once(self.taken).chain(self.shared.iter().map(|shared| shared.at));
+        let ends = self.shared.iter().map(|shared| shared.at).chain([self.bytes.len()]);
+        let between = starts.zip(ends).map(|(start, end)| self.bytes.get(start..end));
+        let payloads = self.shared.iter().map(|shared| &*shared.payload).chain([&[][..]]);
+        between
+            .zip(payloads)
+            .flat_map(|(bytes, payload)| [bytes.unwrap_or_default(), payload])
+            .filter(|chunk| !chunk.is_empty())
+    }
+
+    /// The first piece of what waits; empty when nothing does.
+    #[inline]
+    pub(crate) fn first(&self) -> &[u8] {
+        match self.shared.front() {
+            None => self.bytes.get(self.taken..).unwrap_or_default(),
+            Some(_) => self.chunks().next().unwrap_or_default(),
+        }
+    }
+
+    /// The first `len` bytes were taken; what is beyond the end does not count.
+    #[inline]
+    pub(crate) fn advance(&mut self, mut len: usize) {
+        while let Some(shared) = self.shared.front_mut() {
+            let before = shared.at - self.taken;
+            if len < before {
+                break;
+            }
+            self.taken = shared.at;
+            len -= before;
+            let part = len.min(shared.payload.len());
+            self.shared_len -= part;
+            if part < shared.payload.len() {
+                shared.payload.advance(part);
+                return;
+            }
+            len -= part;
+            self.shared.pop_front();
+        }
+        self.taken = self.taken.saturating_add(len).min(self.bytes.len());
+        if self.taken == self.bytes.len() && self.shared.is_empty() {
+            self.taken = 0;
+            self.bytes.clear();
+            if self.bytes.capacity() > KEEP {
+                self.bytes = Vec::new();
+            }
+        } else if self.taken >= COMPACT_FROM && self.taken >= self.bytes.len() / 2 {
+            self.compact();
+        }
+    }
+
+    /// Moves what is left to the start: a queue that never runs empty must not grow for ever. At least as
+    /// much was taken as is moved, so each byte is moved once on average.
+    #[inline(never)]
+    fn compact(&mut self) {
+        self.bytes.drain(..self.taken);
+        for shared in &mut self.shared {
+            shared.at -= self.taken;
+        }
+        self.taken = 0;
+    }
+
+    /// Gives the memory back if nothing waits.
+    pub(crate) fn release(&mut self) {
+        if self.len() == 0 {
+            *self = Self::default();
+        }
+    }
+}
+
+impl From<Vec<u8>> for Outgoing {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> (Outgoing, Vec<u8>) {
+        let mut out = Outgoing::default();
+        out.share(Bytes::from_static(b"first "));
+        out.buffer().extend(b"second ");
+        out.share(Bytes::from_static(b"third "));
+        out.share(Bytes::from_static(b"fourth "));
+        out.buffer().extend(b"last");
+        (out, b"first second third fourth last".to_vec())
+    }
+
+    #[test]
+    fn whatever_is_taken_at_a_time_all_leaves_in_order() {
+        for step in 1..40 {
+            let (mut out, expected) = sample();
+            let mut written = Vec::<u8>::new();
+            while out.len() > 0 {
+                let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
+                assert_eq!(waiting, expected[written.len()..]);
+                assert_eq!(waiting.len(), out.len());
+                let len = step.min(waiting.len());
+                written.extend(&waiting[..len]);
+                out.advance(len);
+            }
+            assert_eq!(written, expected, "step {step}");
+        }
+    }
+
+    #[test]
+    fn the_first_piece_is_that_of_the_pieces() {
+        let (mut out, expected) = sample();
+        for taken in 0..expected.len() {
+            assert_eq!(Some(out.first()), out.chunks().next(), "after {taken}");
+            out.advance(1);
+        }
+        assert_eq!(out.first(), b"");
+        out.advance(1000);
+        assert_eq!(out.len(), 0);
+    }
+
+    #[test]
+    fn a_queue_that_never_runs_empty_stays_small() {
+        let mut out = Outgoing::default();
+        out.buffer().extend([0; 1000]);
+        let payload = Bytes::from_static(b"x");
+        for _ in 0..10_000 {
+            out.buffer().extend([1; 100]);
+            out.share(payload.clone());
+            out.advance(101);
+        }
+        assert_eq!(out.len(), 1000);
+        assert!(out.buffer().capacity() < 32 << 10, "{}", out.buffer().capacity());
+    }
+}
