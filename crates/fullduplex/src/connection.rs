@@ -17,7 +17,7 @@ use crate::deflate::DeflateStream;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
-use crate::frame::decoder::{CHECK_BLOCK, Decoded, Decoder, Payload};
+use crate::frame::decoder::{Decoded, Decoder, Payload};
 use crate::frame::encoder::FrameKind;
 #[cfg(feature = "deflate")]
 use crate::frame::header::RSV1;
@@ -280,14 +280,12 @@ impl Connection {
         now: Duration,
     ) -> Option<Whole<'b>> {
         let len = u16::from_be_bytes([(word >> 16) as u8, (word >> 24) as u8]);
-        let most = match kind {
-            MessageKind::Binary => self.medium_frame_limit,
-            // Larger text is checked block by block while it is unmasked.
-            MessageKind::Text => self.medium_frame_limit.min(CHECK_BLOCK as u16),
-        };
         let header_len = 4 + usize::from(self.mask_bit >> 5);
         let frame_len = header_len + usize::from(len);
-        if len <= MAX_CONTROL_PAYLOAD as u16 || len > most || input.len() < frame_len {
+        if len <= MAX_CONTROL_PAYLOAD as u16
+            || len > self.medium_frame_limit
+            || input.len() < frame_len
+        {
             return None;
         }
         let payload = input.take(frame_len).get_mut(header_len..)?;

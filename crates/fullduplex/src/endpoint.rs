@@ -22,6 +22,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use bytes::BytesMut;
+use bytes::buf::Limit;
+
 use crate::closing::Ended;
 use crate::connection::{Config, Connection, Expected};
 #[cfg(feature = "deflate")]
@@ -271,15 +274,27 @@ impl<E: Entropy> Endpoint<E> {
 
     /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
     pub fn room(&mut self) -> &mut [u8] {
+        let expected = self.expected();
+        self.reader.room_for(expected)
+    }
+
+    /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
+    /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
+    /// put in.
+    pub fn room_buf(&mut self) -> Limit<&mut BytesMut> {
+        let expected = self.expected();
+        self.reader.room_buf_for(expected)
+    }
+
+    /// What the next read may bring of the current message.
+    fn expected(&mut self) -> Expected {
         match &self.phase {
-            Phase::Open(conn) => self.reader.room(conn),
-            Phase::Refused(_) => {
-                // Nobody will look at it any more.
-                self.reader.consume(usize::MAX);
-                self.reader.room_for(Expected::default())
-            }
-            _ => self.reader.room_for(Expected::default()),
+            Phase::Open(conn) => return conn.expected(),
+            // Nobody will look at it any more.
+            Phase::Refused(_) => self.reader.consume(usize::MAX),
+            _ => {}
         }
+        Expected::default()
     }
 
     /// The transport has read `len` bytes into the [`room`](Self::room).

@@ -142,6 +142,8 @@ mod output;
 #[cfg(feature = "alloc")]
 mod owned;
 #[cfg(feature = "alloc")]
+mod pool;
+#[cfg(feature = "alloc")]
 mod prepared;
 #[cfg(feature = "alloc")]
 mod reader;

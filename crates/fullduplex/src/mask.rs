@@ -12,6 +12,9 @@ const ALIGN_FROM: usize = 2048;
 /// The bit of each byte in a word that ASCII does not have.
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
+/// What the block kernel takes at a time: enough vectors that the loop around them does not count.
+const BLOCK: usize = 128;
+
 /// What the block kernel aligns to: one cache line.
 const CACHE_LINE: usize = 64;
 
@@ -104,7 +107,7 @@ fn apply_tiny(payload: &mut [u8], key: u32) -> u64 {
     u64::from(seen) & HIGH_BITS
 }
 
-/// [`apply`] for large payloads: blocks of sixteen words, which the compiler turns into vectors.
+/// [`apply`] for large payloads: whole blocks, which the compiler turns into vectors.
 #[inline(never)]
 pub(crate) fn apply_large(payload: &mut [u8], key: u32) {
     let head = if payload.len() >= ALIGN_FROM {
@@ -115,37 +118,78 @@ pub(crate) fn apply_large(payload: &mut [u8], key: u32) {
     let Some((head, body)) = payload.split_at_mut_checked(head) else { return };
     apply_small(head, key);
     let key = advance(key, head.len());
-    let wide = widen(key);
-    let (blocks, rest) = body.as_chunks_mut::<128>();
-    for block in blocks {
-        let (words, _) = block.as_chunks_mut::<8>();
-        let masked: [u64; 16] = core::array::from_fn(|i| u64::from_le_bytes(words[i]) ^ wide);
-        for (word, masked) in words.iter_mut().zip(masked) {
-            *word = masked.to_le_bytes();
-        }
-    }
+    let (blocks, rest) = body.as_chunks_mut::<BLOCK>();
+    apply_blocks(blocks, key);
     // A block is a multiple of four bytes, so the key has not moved.
     apply_small(rest, key);
+}
+
+/// With the instructions that every processor of the target has.
+#[cfg(not(feature = "simd"))]
+fn apply_blocks(blocks: &mut [[u8; BLOCK]], key: u32) {
+    xor_blocks(blocks, key);
+}
+
+/// With the best instructions of the processor that runs this.
+#[cfg(feature = "simd")]
+fn apply_blocks(blocks: &mut [[u8; BLOCK]], key: u32) {
+    use fearless_simd::{Level, Simd, dispatch};
+
+    #[inline(always)]
+    fn with<S: Simd>(_: S, blocks: &mut [[u8; BLOCK]], key: u32) {
+        xor_blocks(blocks, key);
+    }
+    dispatch!(Level::new(), simd => with(simd, blocks, key));
+}
+
+#[inline(always)]
+fn xor_blocks(blocks: &mut [[u8; BLOCK]], key: u32) {
+    let pattern = pattern(key);
+    for block in blocks {
+        for (byte, key) in block.iter_mut().zip(pattern.as_flattened()) {
+            *byte ^= key;
+        }
+    }
+}
+
+/// A block of nothing but the key. Bytes and not words, for a loop over words within one over blocks is
+/// turned inside out by some compilers for AVX-512, which takes four times as long.
+#[inline(always)]
+fn pattern(key: u32) -> [[u8; 8]; BLOCK / 8] {
+    [widen(key).to_le_bytes(); BLOCK / 8]
 }
 
 /// Copies `payload` to `out`, masked with `key`, in one pass. Both have the same length; what one of
 /// them has more is left alone.
 #[inline]
 pub(crate) fn copy(payload: &[u8], out: &mut [u8], key: u32) {
-    let wide = widen(key);
     let len = payload.len().min(out.len());
     let (Some(payload), Some(out)) = (payload.get(..len), out.get_mut(..len)) else { return };
-    let (blocks, rest) = payload.as_chunks::<128>();
-    let (out_blocks, out_rest) = out.as_chunks_mut::<128>();
-    for (block, out) in blocks.iter().zip(out_blocks) {
-        let (words, _) = block.as_chunks::<8>();
-        let masked: [u64; 16] = core::array::from_fn(|i| u64::from_le_bytes(words[i]) ^ wide);
-        for (out, masked) in out.as_chunks_mut::<8>().0.iter_mut().zip(masked) {
-            *out = masked.to_le_bytes();
+    let whole = len - len % BLOCK;
+    if whole > 0 {
+        copy_blocks(payload, out, key);
+    }
+    // A block is a multiple of four bytes, so the key has not moved.
+    if let (Some(payload), Some(out)) = (payload.get(whole..), out.get_mut(whole..)) {
+        copy_small(payload, out, key);
+    }
+}
+
+#[inline(never)]
+fn copy_blocks(payload: &[u8], out: &mut [u8], key: u32) {
+    let pattern = pattern(key);
+    for (block, out) in payload.as_chunks::<BLOCK>().0.iter().zip(out.as_chunks_mut::<BLOCK>().0) {
+        for ((byte, key), out) in block.iter().zip(pattern.as_flattened()).zip(out) {
+            *out = byte ^ key;
         }
     }
-    let (words, tail) = rest.as_chunks::<8>();
-    let (out_words, out_tail) = out_rest.as_chunks_mut::<8>();
+}
+
+#[inline(always)]
+fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
+    let wide = widen(key);
+    let (words, tail) = payload.as_chunks::<8>();
+    let (out_words, out_tail) = out.as_chunks_mut::<8>();
     for (word, out) in words.iter().zip(out_words) {
         *out = (u64::from_le_bytes(*word) ^ wide).to_le_bytes();
     }

@@ -11,6 +11,8 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
+use crate::pool;
+
 /// A buffer that has grown beyond this is given back when all of it has been written.
 const KEEP: usize = 64 << 10;
 
@@ -40,6 +42,9 @@ impl Outgoing {
     /// The buffer, to append to.
     #[inline]
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.bytes.capacity() == 0 {
+            self.bytes = pool::take_output();
+        }
         &mut self.bytes
     }
 
@@ -121,7 +126,7 @@ impl Outgoing {
     /// Gives the memory back if nothing waits.
     pub(crate) fn release(&mut self) {
         if self.len() == 0 {
-            *self = Self::default();
+            pool::give_output(core::mem::take(self).bytes);
         }
     }
 }

@@ -12,6 +12,7 @@
 use core::ops::Range;
 use core::time::Duration;
 
+use bytes::buf::{BufMut, Limit};
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::connection::{Connection, Expected};
@@ -19,14 +20,8 @@ use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
 use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
+use crate::pool::{self, FIRST_SIZE, READ_SIZE};
 use crate::utf8;
-
-/// The first size of the buffer: one page, as most messages are small.
-const FIRST_SIZE: usize = 4 << 10;
-
-/// The size up to which the buffer grows because a read has filled it: one system call then brings as
-/// much as a socket buffer usually holds.
-const READ_SIZE: usize = 64 << 10;
 
 /// What a read inside a large payload may bring beyond it: the next small messages, not so many that
 /// moving them would cost.
@@ -46,11 +41,13 @@ const LEAST_INFLATED: usize = 256;
 /// keeps small messages for long should keep copies.
 #[derive(Debug)]
 pub struct Reader {
-    /// All of it initialised, beyond `end` with bytes that mean nothing.
+    /// Up to its length initialised, beyond `end` with bytes that mean nothing.
     buf: BytesMut,
     /// Unread input: `start..end`.
     start: usize,
     end: usize,
+    /// Where the room ends that was offered last, if a read that fills it asks for a larger buffer.
+    offered: usize,
     /// The message that is being gathered, below `start`.
     gathering: Option<Range<usize>>,
     /// The largest message so far: so much room is made at once when another large one comes.
@@ -93,6 +90,7 @@ impl Reader {
             buf: BytesMut::new(),
             start: 0,
             end: 0,
+            offered: usize::MAX,
             gathering: None,
             largest: 0,
             size: FIRST_SIZE,
@@ -105,10 +103,9 @@ impl Reader {
     /// Takes bytes that were read already: what followed the handshake in the same read.
     pub fn push(&mut self, received: &[u8]) {
         self.reserve(received.len(), 0);
-        if let Some(room) = self.buf.get_mut(self.end..self.end + received.len()) {
-            room.copy_from_slice(received);
-            self.end += received.len();
-        }
+        self.buf.truncate(self.end);
+        self.buf.extend_from_slice(received);
+        self.end = self.buf.len();
     }
 
     /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
@@ -118,8 +115,32 @@ impl Reader {
         self.room_for(conn.expected())
     }
 
+    /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
+    /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
+    /// put in.
+    pub fn room_buf(&mut self, conn: &Connection) -> Limit<&mut BytesMut> {
+        self.room_buf_for(conn.expected())
+    }
+
     /// [`room`](Self::room), with what is `expected` of the current message.
     pub(crate) fn room_for(&mut self, expected: Expected) -> &mut [u8] {
+        let room = self.make_room(expected);
+        let end = self.end + room;
+        if self.buf.len() < end {
+            self.buf.resize(end, 0);
+        }
+        self.buf.get_mut(self.end..end).unwrap_or_default()
+    }
+
+    /// [`room_buf`](Self::room_buf), with what is `expected` of the current message.
+    pub(crate) fn room_buf_for(&mut self, expected: Expected) -> Limit<&mut BytesMut> {
+        let room = self.make_room(expected);
+        self.buf.truncate(self.end);
+        (&mut self.buf).limit(room)
+    }
+
+    /// Makes room for the next read and returns how much of it there is to offer.
+    fn make_room(&mut self, expected: Expected) -> usize {
         let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         let wanted = match size(expected.frame) {
             // What is left of a small payload comes with the messages behind it.
@@ -134,11 +155,9 @@ impl Reader {
         // Less room than an eighth would cost a system call for too few bytes.
         let least = if self.made < self.size { self.size } else { self.size / 8 };
         self.reserve(wanted.unwrap_or(least), size(expected.message));
-        let end = match wanted {
-            Some(wanted) => self.buf.len().min(self.end.saturating_add(wanted)),
-            None => self.buf.len(),
-        };
-        self.buf.get_mut(self.end..end).unwrap_or_default()
+        let free = self.buf.capacity() - self.end;
+        self.offered = if wanted.is_none() { self.end + free } else { usize::MAX };
+        wanted.map_or(free, |wanted| wanted.min(free))
     }
 
     /// The transport has read `len` bytes into the [`room`](Self::room).
@@ -146,7 +165,7 @@ impl Reader {
     /// A `len` beyond the room is cut to it.
     pub fn advance(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buf.len());
-        if self.end == self.buf.len() {
+        if self.end == self.offered {
             self.size = READ_SIZE;
         }
     }
@@ -328,27 +347,34 @@ impl Reader {
             self.start = self.gathering.as_ref().map_or(0, |message| message.end);
             self.end = self.start;
         }
-        if self.buf.len() - self.end >= room {
+        if self.buf.capacity() - self.end >= room {
             return;
         }
         let first = self.gathering.as_ref().map_or(self.start, |message| message.start);
         let used = first..self.end;
-        let needed = used.len().saturating_add(room);
-        if needed <= self.buf.len() && used.len() <= self.buf.len() / 2 {
+        let used_len = used.len();
+        let needed = used_len.saturating_add(room);
+        let capacity = self.buf.capacity();
+        if needed <= capacity && used_len <= capacity / 2 {
+            // Without touching the length, so that what is initialised stays so.
             self.buf.copy_within(used, 0);
         } else {
-            // At least double, so that growing costs each byte a constant number of moves; but not more
-            // than the message can need.
-            let double = used.len().saturating_mul(2);
-            let most = used.len().saturating_add(expected).saturating_add(READ_SIZE);
-            let size = needed.max(double.min(most)).max(self.size);
-            let mut larger = BytesMut::zeroed(size);
-            let old = self.buf.get(used).unwrap_or_default();
-            if let Some(place) = larger.get_mut(..old.len()) {
-                place.copy_from_slice(old);
+            self.buf.truncate(self.end);
+            self.buf.advance(first);
+            // All of it, if the messages that were given away are gone.
+            let reclaimed =
+                needed <= self.made && self.buf.try_reclaim(self.made.saturating_sub(used_len));
+            if !reclaimed {
+                // At least double, so that growing costs each byte a constant number of moves; but not
+                // more than the message can need.
+                let double = used_len.saturating_mul(2);
+                let most = used_len.saturating_add(expected).saturating_add(READ_SIZE);
+                let size = needed.max(double.min(most)).max(self.size);
+                let mut larger = pool::take(size);
+                larger.extend_from_slice(&self.buf);
+                self.made = larger.capacity();
+                self.buf = larger;
             }
-            self.buf = larger;
-            self.made = size;
         }
         self.start -= first;
         self.end -= first;
@@ -358,20 +384,28 @@ impl Reader {
     }
 
     /// Gives the buffer up if nothing is in it: for a connection that is about to wait for long.
+    ///
+    /// With `std` it goes to a pool of the thread's, for the next connection that reads.
     pub fn release(&mut self) {
         #[cfg(feature = "deflate")]
         if self.inflated.open {
             return;
         }
-        if self.start == self.end && self.gathering.is_none() {
-            *self = Self { largest: self.largest, ..Self::new() };
+        if self.made > 0 && self.start == self.end && self.gathering.is_none() {
+            let mut buf = core::mem::take(&mut self.buf);
+            // Whole again, or of no use to anyone.
+            buf.clear();
+            if buf.try_reclaim(self.made) {
+                pool::give(buf);
+            }
+            *self = Self { largest: self.largest, size: self.size, ..Self::new() };
         }
     }
 
     /// The size of the buffer, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.buf.len()
+        self.buf.capacity()
     }
 
     /// Bytes received that no message has been made of yet.

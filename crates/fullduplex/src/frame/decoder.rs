@@ -78,7 +78,7 @@ impl<'b> Payload<'b> {
 
 /// How much is unmasked before it is checked: small enough that the check finds it in the first-level
 /// cache, large enough that neither loop's start-up counts.
-pub(crate) const CHECK_BLOCK: usize = 8 << 10;
+const CHECK_BLOCK: usize = 8 << 10;
 
 impl Decoder {
     pub(crate) fn new(role: Role, max_frame_size: u64, allowed_rsv: u8) -> Self {
