@@ -20,6 +20,9 @@ pub enum Content {
 }
 
 impl Content {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Binary, Self::Ascii, Self::Mixed];
+
     /// The content's name in a bench's title.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -147,3 +150,21 @@ pub const CHROMIUM_REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
     \r\n";
+
+/// A request of exactly `len` bytes, at least 256: its headers are cookies of some 120 bytes each.
+#[must_use]
+pub fn request_of(len: usize) -> Vec<u8> {
+    const COOKIE: &[u8] = b"Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; \
+        tracking=0123456789abcdef0123456789abcdef0123456789abcdef\r\n";
+    let mut head = b"GET /chat HTTP/1.1\r\nHost: localhost:9001\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        .to_vec();
+    while head.len() + 2 * COOKIE.len() < len {
+        head.extend_from_slice(COOKIE);
+    }
+    head.extend_from_slice(b"Cookie: ");
+    head.resize(len - 4, b'x');
+    head.extend_from_slice(b"\r\n\r\n");
+    head
+}
