@@ -1,5 +1,10 @@
 //! What the bench and the instruction counter share: traffic to receive, reads that bring it, keys.
 
+#[cfg(feature = "deflate")]
+pub mod compression;
+#[cfg(feature = "measure")]
+pub mod measure;
+
 use chacha20::ChaCha12Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use fullduplex::{Entropy, EntropyError};
@@ -36,9 +41,15 @@ impl Content {
     /// A payload of exactly `len` bytes.
     #[must_use]
     pub fn payload(self, len: usize) -> Vec<u8> {
+        self.numbered(len, 0)
+    }
+
+    /// The `number`th payload of exactly `len` bytes: each is another.
+    #[must_use]
+    pub fn numbered(self, len: usize, number: usize) -> Vec<u8> {
         let pattern = match self {
             Self::Binary => {
-                let mut random = Random::new(7);
+                let mut random = Random::new(7 + number as u64);
                 return (0..len).map(|_| random.next_u64() as u8).collect();
             }
             Self::Ascii => "The quick brown fox jumps over the lazy dog, and then once more. ",
@@ -47,7 +58,7 @@ impl Content {
             }
         };
         let mut text = String::with_capacity(len);
-        for character in pattern.chars().cycle() {
+        for character in pattern.chars().cycle().skip(number % 64) {
             if text.len() + character.len_utf8() > len {
                 break;
             }
@@ -82,7 +93,13 @@ impl Traffic {
         let frame = if masked { frame.masked() } else { frame };
         let frame = frame.encode();
         let messages = (READ_SIZE / frame.len() + 1).max(16);
-        Self { wire: frame.repeat(messages), position: 0, messages }
+        Self::of(frame.repeat(messages), messages)
+    }
+
+    /// So many messages, which lie on the wire already.
+    #[must_use]
+    pub fn of(wire: Vec<u8>, messages: usize) -> Self {
+        Self { wire, position: 0, messages }
     }
 
     /// The next read: fills `buffer` with what is next on the wire, which begins anew at its end. As on a
@@ -150,6 +167,10 @@ pub const CHROMIUM_REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
     \r\n";
+
+/// The answer of a server to a request with the key `the sample nonce`.
+pub const SERVER_ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// A request of exactly `len` bytes, at least 256: its headers are cookies of some 120 bytes each.
 #[must_use]

@@ -6,7 +6,7 @@ use fullduplex::Uri;
 use fullduplex::handshake::{
     Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
 };
-use fullduplex_benches::{CHROMIUM_REQUEST, request_of};
+use fullduplex_benches::{CHROMIUM_REQUEST, SERVER_ANSWER, request_of};
 
 use crate::digest;
 
@@ -28,8 +28,6 @@ pub(crate) fn server(count: u64) -> u64 {
 /// A request, and the check of its answer.
 #[inline(never)]
 pub(crate) fn client(count: u64) -> u64 {
-    const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-        Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     let mut out = [0; 256];
     let mut sum = 0;
     for _ in 0..count {
@@ -38,7 +36,7 @@ pub(crate) fn client(count: u64) -> u64 {
         let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
         let len = handshake.encode_request(&request, &mut out).expect("room");
         sum += digest(black_box(&out[..len]));
-        match handshake.poll(black_box(ANSWER), &request) {
+        match handshake.poll(black_box(SERVER_ANSWER), &request) {
             Ok(Some(Outcome::Open { response, .. })) => sum += response.head_len() as u64,
             _ => return 0,
         }
