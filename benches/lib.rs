@@ -1,5 +1,10 @@
 //! What the bench and the instruction counter share: traffic to receive, reads that bring it, keys.
 
+#[cfg(feature = "deflate")]
+pub mod compression;
+#[cfg(feature = "measure")]
+pub mod measure;
+
 use chacha20::ChaCha12Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use fullduplex::{Entropy, EntropyError};
@@ -20,6 +25,9 @@ pub enum Content {
 }
 
 impl Content {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Binary, Self::Ascii, Self::Mixed];
+
     /// The content's name in a bench's title.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -33,9 +41,15 @@ impl Content {
     /// A payload of exactly `len` bytes.
     #[must_use]
     pub fn payload(self, len: usize) -> Vec<u8> {
+        self.numbered(len, 0)
+    }
+
+    /// The `number`th payload of exactly `len` bytes: each is another.
+    #[must_use]
+    pub fn numbered(self, len: usize, number: usize) -> Vec<u8> {
         let pattern = match self {
             Self::Binary => {
-                let mut random = Random::new(7);
+                let mut random = Random::new(7 + number as u64);
                 return (0..len).map(|_| random.next_u64() as u8).collect();
             }
             Self::Ascii => "The quick brown fox jumps over the lazy dog, and then once more. ",
@@ -44,7 +58,7 @@ impl Content {
             }
         };
         let mut text = String::with_capacity(len);
-        for character in pattern.chars().cycle() {
+        for character in pattern.chars().cycle().skip(number % 64) {
             if text.len() + character.len_utf8() > len {
                 break;
             }
@@ -79,7 +93,13 @@ impl Traffic {
         let frame = if masked { frame.masked() } else { frame };
         let frame = frame.encode();
         let messages = (READ_SIZE / frame.len() + 1).max(16);
-        Self { wire: frame.repeat(messages), position: 0, messages }
+        Self::of(frame.repeat(messages), messages)
+    }
+
+    /// So many messages, which lie on the wire already.
+    #[must_use]
+    pub fn of(wire: Vec<u8>, messages: usize) -> Self {
+        Self { wire, position: 0, messages }
     }
 
     /// The next read: fills `buffer` with what is next on the wire, which begins anew at its end. As on a
@@ -147,3 +167,25 @@ pub const CHROMIUM_REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
     \r\n";
+
+/// The answer of a server to a request with the key `the sample nonce`.
+pub const SERVER_ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+/// A request of exactly `len` bytes, at least 256: its headers are cookies of some 120 bytes each.
+#[must_use]
+pub fn request_of(len: usize) -> Vec<u8> {
+    const COOKIE: &[u8] = b"Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; \
+        tracking=0123456789abcdef0123456789abcdef0123456789abcdef\r\n";
+    let mut head = b"GET /chat HTTP/1.1\r\nHost: localhost:9001\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        .to_vec();
+    while head.len() + 2 * COOKIE.len() < len {
+        head.extend_from_slice(COOKIE);
+    }
+    head.extend_from_slice(b"Cookie: ");
+    head.resize(len - 4, b'x');
+    head.extend_from_slice(b"\r\n\r\n");
+    head
+}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::shell::{Failure, Outcome, command, run as run_command};
-use crate::{fuzz, lint, no_std, readme};
+use crate::{bench_instructions, fuzz, lint, no_std, readme};
 
 /// How long each fuzz target runs: long enough to see that it still builds and passes its seeds.
 const FUZZ_SECONDS: u32 = 5;
@@ -24,6 +24,8 @@ pub(crate) fn run() -> Outcome {
     steps.step("fuzz", || {
         fuzz::run(&fuzz::Options { seconds: FUZZ_SECONDS, targets: Vec::new() })
     })?;
+    // Counts depend on the compiler: elsewhere they would say nothing, and so nothing is claimed there.
+    steps.step_or_skip("bench-instructions", bench_instructions::run_where_comparable)?;
     for line in chosen("cargo xtask autobahn") {
         steps.step(line, || typed(line))?;
     }
@@ -38,27 +40,53 @@ fn typed(line: &str) -> Outcome {
     run_command(command(program).args(words))
 }
 
-/// The steps that were taken, and how long each took.
-struct Steps(Vec<(String, Duration)>);
+/// The steps that were taken.
+struct Steps(Vec<Step>);
+
+struct Step {
+    name: String,
+    duration: Duration,
+    /// Why it was not taken.
+    skipped: Option<String>,
+}
 
 impl Steps {
     fn step(&mut self, name: &str, chore: impl FnOnce() -> Outcome) -> Outcome {
+        self.step_or_skip(name, || chore().map(|()| None))
+    }
+
+    /// A step that may return a reason why it was not taken.
+    fn step_or_skip(
+        &mut self,
+        name: &str,
+        chore: impl FnOnce() -> Outcome<Option<String>>,
+    ) -> Outcome {
         println!("\n=== {name}");
         let begun = Instant::now();
         let outcome = chore();
-        self.0.push((name.to_owned(), begun.elapsed()));
-        outcome.map_err(|reason| {
+        let skipped = outcome.as_ref().ok().cloned().flatten();
+        if let Some(reason) = &skipped {
+            println!("SKIPPED: {reason}");
+        }
+        self.0.push(Step { name: name.to_owned(), duration: begun.elapsed(), skipped });
+        outcome.map(drop).map_err(|reason| {
             self.summary("FAILED");
             Failure::new(format!("ci stopped at `{name}`: {reason}"))
         })
     }
 
-    /// Prints the steps; all but the last one have passed.
+    /// Prints the steps; all but the last one have passed, or were skipped.
     fn summary(&self, last: &str) {
         println!("\n=== summary");
-        for (at, (name, duration)) in self.0.iter().enumerate() {
-            let verdict = if at + 1 == self.0.len() { last } else { "passed" };
-            println!("{verdict:<7} {:>7.1} s  {name}", duration.as_secs_f64());
+        for (at, Step { name, duration, skipped }) in self.0.iter().enumerate() {
+            let seconds = duration.as_secs_f64();
+            match skipped {
+                Some(reason) => println!("SKIPPED {seconds:>7.1} s  {name}: {reason}"),
+                None => {
+                    let verdict = if at + 1 == self.0.len() { last } else { "passed" };
+                    println!("{verdict:<7} {seconds:>7.1} s  {name}");
+                }
+            }
         }
     }
 }

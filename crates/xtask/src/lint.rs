@@ -11,6 +11,9 @@ pub(crate) fn run() -> Outcome {
     run_command(&mut cargo(
         "clippy --workspace --exclude fullduplex-bench-peers --all-targets -- -D warnings",
     ))?;
+    run_command(&mut cargo(
+        "clippy -p fullduplex-benches --features deflate --all-targets -- -D warnings",
+    ))?;
     run_command(&mut cargo("clippy -p fullduplex --no-default-features -- -D warnings"))?;
     for features in ["alloc", "deflate"] {
         let clippy = format!("clippy -p fullduplex --no-default-features --features {features}");

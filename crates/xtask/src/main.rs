@@ -1,6 +1,8 @@
 //! The project's chores: `cargo xtask NAME`. What CI runs is what a person runs.
 
 mod autobahn;
+mod bench_deflate;
+mod bench_instructions;
 mod bench_peers;
 mod ci;
 mod fuzz;
@@ -32,6 +34,10 @@ enum Chore {
     Layers,
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
     Autobahn(autobahn::Options),
+    /// Measures permessage-deflate side by side with zlib-rs alone
+    BenchDeflate(bench_deflate::Options),
+    /// Counts the instructions that each message costs, and compares them with those noted
+    BenchInstructions(bench_instructions::Options),
     /// Measures fullduplex side by side with other WebSocket libraries
     BenchPeers(bench_peers::Options),
     /// Runs every fuzz target for a while
@@ -51,6 +57,8 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Layers => layers::run(),
         Chore::Autobahn(options) => autobahn::run(&options),
+        Chore::BenchDeflate(options) => bench_deflate::run(&options),
+        Chore::BenchInstructions(options) => bench_instructions::run(&options),
         Chore::BenchPeers(options) => bench_peers::run(&options),
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::NoStd => no_std::run(),

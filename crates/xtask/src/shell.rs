@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 /// Why a chore failed: a sentence for the person who ran it.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
@@ -84,6 +86,32 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
         return fail(format!("`{line}` failed ({}): {}", output.status, complaint.trim()));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Builds with `cargo`, whose arguments are in `line`, and asks it where it put the programs `names`.
+pub(crate) fn executables<const N: usize>(line: &str, names: [&str; N]) -> Outcome<[PathBuf; N]> {
+    let mut build = cargo(line);
+    println!("$ {}", shown(&build));
+    let output = build
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| cannot_run(&build, &error))?;
+    if !output.status.success() {
+        return fail(format!("`cargo {line}` failed ({})", output.status));
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let messages: Vec<Value> =
+        messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let mut programs = std::array::from_fn(|_| PathBuf::new());
+    for (program, name) in programs.iter_mut().zip(names) {
+        let artifact = messages.iter().find(|message| message["target"]["name"] == name);
+        let executable = artifact.and_then(|message| message["executable"].as_str());
+        *program = executable
+            .map(PathBuf::from)
+            .ok_or_else(|| Failure::new(format!("`cargo {line}` makes no program `{name}`")))?;
+    }
+    Ok(programs)
 }
 
 /// Whether the command can be run and succeeds.

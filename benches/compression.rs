@@ -1,0 +1,115 @@
+//! What is shared about permessage-deflate: messages worth compressing, and two ends that have agreed on it.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use fullduplex::handshake::{Answer, OwnedClientRequest};
+use fullduplex::{DeflateConfig, Endpoint, EndpointConfig, NoEntropy};
+use fullduplex_testkit::Random;
+
+use crate::ChaChaEntropy;
+
+/// How is compressed.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// 1 is fastest, 9 is smallest.
+    pub level: u8,
+    /// How far back a match may lie, as a power of two.
+    pub window_bits: u8,
+    /// How much memory the compressor takes, 1 to 9.
+    pub mem_level: u8,
+}
+
+impl Setting {
+    /// zlib's own window and memory, with this level.
+    #[must_use]
+    pub const fn zlib(level: u8) -> Self {
+        Self { level, window_bits: 15, mem_level: 8 }
+    }
+
+    /// What [`DeflateConfig::new`] has.
+    #[must_use]
+    pub const fn default_of_fullduplex() -> Self {
+        let DeflateConfig { level, max_window_bits, mem_level, .. } = DeflateConfig::new();
+        Self { level, window_bits: max_window_bits, mem_level }
+    }
+
+    fn config(self) -> EndpointConfig {
+        let deflate = DeflateConfig::new().level(self.level).mem_level(self.mem_level);
+        EndpointConfig::new().deflate(deflate.max_window_bits(self.window_bits).threshold(0))
+    }
+}
+
+/// A server and a client behind a handshake that has settled on permessage-deflate, with context takeover.
+///
+/// # Panics
+/// When they do not agree.
+#[must_use]
+pub fn pair(setting: Setting) -> (Endpoint<NoEntropy>, Endpoint<ChaChaEntropy>) {
+    let (config, now) = (setting.config(), Duration::ZERO);
+    let request = OwnedClientRequest::new("ws://localhost/").expect("a URI");
+    let mut server = Endpoint::server(config, NoEntropy, now);
+    let mut client =
+        Endpoint::client(request, config, ChaChaEntropy::new(), now).expect("a request");
+    let request = client.output().expect("a request").to_vec();
+    client.advance_output(request.len());
+    server.room()[..request.len()].copy_from_slice(&request);
+    server.advance(request.len());
+    server.poll_handshake(now).expect("a valid request").expect("all of it");
+    server.accept(&Answer::new(), now).expect("an answer");
+    let answer = server.output().expect("an answer").to_vec();
+    server.advance_output(answer.len());
+    client.room()[..answer.len()].copy_from_slice(&answer);
+    client.advance(answer.len());
+    client.poll_handshake(now).expect("a valid answer").expect("all of it");
+    (server, client)
+}
+
+/// The `number`th message of exactly `len` bytes: JSON as an exchange or a chat sends it.
+#[must_use]
+pub fn json(len: usize, number: usize) -> Vec<u8> {
+    const WORDS: [&str; 16] = [
+        "order",
+        "filled",
+        "partially",
+        "cancelled",
+        "by",
+        "the",
+        "exchange",
+        "market",
+        "limit",
+        "hello",
+        "thanks",
+        "see",
+        "you",
+        "tomorrow",
+        "price",
+        "moved",
+    ];
+    let mut random = Random::new(number as u64 + 1);
+    let mut text = String::from("[");
+    while text.len() < len {
+        let (id, price) = (random.below(1 << 30), random.below(100_000));
+        let side = ["buy", "sell"][random.below(2)];
+        let _ = write!(
+            text,
+            "{{\"id\":{id},\"user\":\"user-{}\",\"side\":\"{side}\",\"price\":{}.{:02},\"amount\":{},\
+             \"time\":\"2026-03-{:02}T{:02}:{:02}:{:02}.{:03}Z\",\"note\":\"",
+            random.below(5000),
+            price / 100,
+            price % 100,
+            random.below(1000),
+            random.below(28) + 1,
+            random.below(24),
+            random.below(60),
+            random.below(60),
+            random.below(1000),
+        );
+        for word in 0..random.below(6) {
+            let _ = write!(text, "{}{}", if word > 0 { " " } else { "" }, WORDS[random.below(16)]);
+        }
+        text += "\"},";
+    }
+    text.truncate(len);
+    text.into_bytes()
+}

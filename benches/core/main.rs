@@ -1,0 +1,38 @@
+//! Time, in memory, layer by layer: header, mask, UTF-8, receiving, sending, the handshake.
+
+mod handshake;
+mod header;
+mod kernels;
+mod receive;
+mod send;
+
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use fullduplex::{Config, Connection, Negotiated, Role};
+
+/// The payload sizes.
+const SIZES: [usize; 6] = [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20];
+
+/// The instant that every call is told.
+const NOW: Duration = Duration::from_secs(1);
+
+fn connection(role: Role) -> Connection {
+    Connection::new(role, Negotiated::without_extensions(), Config::new())
+}
+
+/// So many messages of `len` bytes each.
+fn messages(count: usize, len: usize) -> Throughput {
+    Throughput::ElementsAndBytes { elements: count as u64, bytes: (count * len) as u64 }
+}
+
+criterion_group! {
+    name = layers;
+    // Short, for there are many: all of them take some two minutes.
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(500))
+        .sample_size(20);
+    targets = header::all, kernels::all, receive::all, send::all, handshake::all
+}
+criterion_main!(layers);

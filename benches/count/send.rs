@@ -1,0 +1,97 @@
+//! Sending: one frame for each message, which is then taken away.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use fullduplex::{
+    Config, Connection, Endpoint, EndpointConfig, Entropy, Message, Negotiated, NoEntropy, Role,
+};
+use fullduplex_benches::{ChaChaEntropy, Content};
+
+use crate::{at_site, digest};
+
+/// Sends `count` messages; `None` if there is no such way.
+pub(crate) fn run(
+    way: &str,
+    masked: bool,
+    content: Content,
+    len: usize,
+    count: u64,
+) -> Option<u64> {
+    let payload = content.payload(len);
+    let site = content as usize;
+    Some(match (way, masked) {
+        ("send", true) => at_site!(site, send_masked(content, &payload, count)),
+        ("send", false) => at_site!(site, send_plain(content, &payload, count)),
+        ("feed", true) => at_site!(site, feed_masked(content, payload, count)),
+        ("feed", false) => at_site!(site, feed_plain(content, payload, count)),
+        _ => return None,
+    })
+}
+
+#[inline(never)]
+fn send_plain<const SITE: u64>(content: Content, payload: &[u8], count: u64) -> u64 {
+    send(Role::Server, content, payload, count, NoEntropy) + black_box(SITE)
+}
+
+#[inline(never)]
+fn send_masked<const SITE: u64>(content: Content, payload: &[u8], count: u64) -> u64 {
+    send(Role::Client, content, payload, count, ChaChaEntropy::new()) + black_box(SITE)
+}
+
+/// `Connection::send_binary` and `send_text`, into the caller's buffer.
+#[inline(always)]
+fn send(
+    role: Role,
+    content: Content,
+    payload: &[u8],
+    count: u64,
+    mut entropy: impl Entropy,
+) -> u64 {
+    let mut conn = Connection::new(role, Negotiated::without_extensions(), Config::new());
+    let mut out = vec![0; payload.len() + 14];
+    let mut sum = 0;
+    let text = match content {
+        Content::Binary => None,
+        Content::Ascii | Content::Mixed => Some(str::from_utf8(payload).expect("text")),
+    };
+    for _ in 0..count {
+        let len = match text {
+            None => conn.send_binary(black_box(payload), &mut out, &mut entropy),
+            Some(text) => conn.send_text(black_box(text), &mut out, &mut entropy),
+        };
+        sum += digest(black_box(&out[..len.expect("room")]));
+    }
+    sum
+}
+
+#[inline(never)]
+fn feed_plain<const SITE: u64>(content: Content, payload: Vec<u8>, count: u64) -> u64 {
+    feed(Role::Server, content, payload, count, NoEntropy) + black_box(SITE)
+}
+
+#[inline(never)]
+fn feed_masked<const SITE: u64>(content: Content, payload: Vec<u8>, count: u64) -> u64 {
+    feed(Role::Client, content, payload, count, ChaChaEntropy::new()) + black_box(SITE)
+}
+
+/// `Endpoint::send_message`, and a write that takes all of it, as an adapter does.
+#[inline(always)]
+fn feed(role: Role, content: Content, payload: Vec<u8>, count: u64, entropy: impl Entropy) -> u64 {
+    let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
+    let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy, Duration::ZERO);
+    let message: Message = match content {
+        Content::Binary => payload.into(),
+        Content::Ascii | Content::Mixed => String::from_utf8(payload).expect("text").into(),
+    };
+    let now = Duration::from_secs(1);
+    let mut sum = 0;
+    for _ in 0..count {
+        endpoint.send_message(black_box(&message), now).expect("room");
+        let output = endpoint.output().expect("nothing to be masked");
+        let len = output.len();
+        sum += digest(black_box(output));
+        endpoint.advance_output(len);
+    }
+    sum
+}

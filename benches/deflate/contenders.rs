@@ -1,0 +1,190 @@
+//! Who compresses and who decompresses: zlib-rs alone, and an endpoint of ours. Each has proved on the way
+//! here that it does the work.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use fullduplex::{Message, MessageRef};
+use fullduplex_benches::Traffic;
+use fullduplex_benches::compression::{Setting, json, pair};
+use fullduplex_testkit::frames;
+use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush};
+
+/// Works on that many messages, in turn.
+pub(crate) type Contender = Box<dyn FnMut(usize)>;
+
+/// What every compressed message ends in, and is left out on the wire (RFC 7692 §7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// Together the messages are at least so long: many times a window.
+const TOTAL: usize = 1 << 20;
+
+/// So much more room than a message takes that zlib-rs need not be careful at its end.
+const SLACK: usize = 4 << 10;
+
+const NOW: Duration = Duration::from_secs(1);
+
+/// What is compressed, and what comes of it.
+pub(crate) struct Messages {
+    pub(crate) setting: Setting,
+    /// The length of each.
+    pub(crate) len: usize,
+    plain: Vec<Vec<u8>>,
+    /// Each as a payload, with the tail.
+    compressed: Vec<Vec<u8>>,
+    /// All of them as frames.
+    wire: Vec<u8>,
+}
+
+impl Messages {
+    pub(crate) fn new(setting: Setting, len: usize) -> Self {
+        let plain: Vec<Vec<u8>> = (0..TOTAL / len).map(|number| json(len, number)).collect();
+        let (mut server, _) = pair(setting);
+        let mut wire = Vec::new();
+        for message in &plain {
+            server.send(MessageRef::Binary(message), NOW).expect("room");
+            let output = server.output().expect("nothing is masked");
+            wire.extend_from_slice(output);
+            let len = output.len();
+            server.advance_output(len);
+        }
+        let with_tail = |payload: Vec<u8>| [payload, TAIL.to_vec()].concat();
+        let compressed: Vec<Vec<u8>> =
+            frames(&wire).into_iter().map(|frame| with_tail(frame.payload)).collect();
+        let messages = Self { setting, len, plain, compressed, wire };
+        messages.prove();
+        messages
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.plain.len()
+    }
+
+    /// zlib-rs alone makes as much of the messages as our server, and our client the messages again.
+    fn prove(&self) {
+        let (mut deflate, mut out) = (deflate(self.setting), vec![0; 2 * self.len + SLACK]);
+        let (mut by_us, mut direct) = (0, 0);
+        for (message, compressed) in self.plain.iter().zip(&self.compressed) {
+            direct += compress(&mut deflate, message, &mut out).len() + TAIL.len();
+            by_us += compressed.len();
+        }
+        // A flush that has just filled its output comes twice: some bytes in all.
+        assert!(by_us.abs_diff(direct) <= direct / 1000, "{by_us} bytes are not {direct}");
+
+        let (_, mut client) = pair(self.setting);
+        let mut traffic = Traffic::of(self.wire.clone(), self.count());
+        let mut expected = self.plain.iter();
+        while expected.len() > 0 {
+            let len = traffic.read(client.room());
+            client.advance(len);
+            while expected.len() > 0
+                && let Some(message) = client.poll(NOW).expect("valid frames")
+            {
+                let expected = expected.next().expect("it is not at its end");
+                assert!(message == MessageRef::Binary(expected), "another message");
+            }
+        }
+    }
+}
+
+fn deflate(setting: Setting) -> zlib_rs::Deflate {
+    zlib_rs::Deflate::new_with_config(DeflateConfig {
+        level: i32::from(setting.level),
+        // Below zero: without the header and checksum of RFC 1950.
+        window_bits: -i32::from(setting.window_bits),
+        mem_level: i32::from(setting.mem_level),
+        ..DeflateConfig::default()
+    })
+}
+
+#[inline(always)]
+fn compress<'o>(deflate: &mut zlib_rs::Deflate, message: &[u8], out: &'o mut [u8]) -> &'o [u8] {
+    let before = deflate.total_out();
+    deflate.compress(message, out, DeflateFlush::SyncFlush).expect("valid settings");
+    let len = (deflate.total_out() - before) as usize;
+    assert!(len < out.len() && out[..len].ends_with(&TAIL), "all of it, up to the flush");
+    &out[..len - TAIL.len()]
+}
+
+pub(crate) fn compressors(messages: &Messages) -> Vec<(&'static str, Contender)> {
+    let plain = messages.plain.clone();
+    let (mut deflate, mut out) = (deflate(messages.setting), vec![0; 2 * messages.len + SLACK]);
+    let mut next = 0;
+    let direct = move |count| {
+        for _ in 0..count {
+            black_box(compress(&mut deflate, &plain[next], &mut out));
+            next = (next + 1) % plain.len();
+        }
+    };
+
+    let plain = messages.plain.clone();
+    let (mut server, _) = pair(messages.setting);
+    let mut next = 0;
+    let ours = move |count| {
+        for _ in 0..count {
+            server.send(MessageRef::Binary(&plain[next]), NOW).expect("room");
+            let len = black_box(server.output().expect("nothing is masked")).len();
+            server.advance_output(len);
+            next = (next + 1) % plain.len();
+        }
+    };
+    vec![("zlib-rs alone", Box::new(direct)), ("Endpoint::send", Box::new(ours))]
+}
+
+pub(crate) fn decompressors(messages: &Messages) -> Vec<(&'static str, Contender)> {
+    let compressed = messages.compressed.clone();
+    let mut inflate = zlib_rs::Inflate::new(false, 15);
+    let (mut read, mut out) = (vec![0; 2 * messages.len + SLACK], vec![0; messages.len + SLACK]);
+    let (mut next, wanted) = (0, messages.len);
+    let direct = move |count| {
+        for _ in 0..count {
+            let read = &mut read[..compressed[next].len()];
+            read.copy_from_slice(&compressed[next]);
+            let before = inflate.total_out();
+            inflate.decompress(read, &mut out, InflateFlush::SyncFlush).expect("valid data");
+            let len = (inflate.total_out() - before) as usize;
+            assert_eq!(len, wanted, "all of it");
+            black_box(&out[..len]);
+            next = (next + 1) % compressed.len();
+        }
+    };
+
+    let (_, mut client) = pair(messages.setting);
+    let mut traffic = Traffic::of(messages.wire.clone(), messages.count());
+    let lent = move |count| {
+        let mut received = 0;
+        loop {
+            while let Some(message) = client.poll(NOW).expect("valid frames") {
+                black_box::<MessageRef<'_>>(message);
+                received += 1;
+                if received == count {
+                    return;
+                }
+            }
+            let len = traffic.read(client.room());
+            client.advance(len);
+        }
+    };
+
+    let (_, mut client) = pair(messages.setting);
+    let mut traffic = Traffic::of(messages.wire.clone(), messages.count());
+    let owned = move |count| {
+        let mut received = 0;
+        loop {
+            while let Some(message) = client.poll_owned(NOW).expect("valid frames") {
+                drop::<Message>(black_box(message));
+                received += 1;
+                if received == count {
+                    return;
+                }
+            }
+            let len = traffic.read(client.room());
+            client.advance(len);
+        }
+    };
+    vec![
+        ("zlib-rs alone", Box::new(direct)),
+        ("Endpoint::poll", Box::new(lent)),
+        ("Endpoint::poll_owned", Box::new(owned)),
+    ]
+}
