@@ -5,6 +5,7 @@ pub mod compression;
 #[cfg(feature = "measure")]
 pub mod measure;
 
+use bytes::BufMut;
 use chacha20::ChaCha12Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use fullduplex::{Entropy, EntropyError};
@@ -112,6 +113,21 @@ impl Traffic {
         let (first, second) = buffer[..len].split_at_mut(len.min(rest.len()));
         first.copy_from_slice(&rest[..first.len()]);
         second.copy_from_slice(&self.wire[..second.len()]);
+        self.position += len;
+        if self.position >= self.wire.len() {
+            self.position -= self.wire.len();
+        }
+        len
+    }
+
+    /// [`read`](Self::read) into memory that need not be initialised.
+    #[inline]
+    pub fn read_buf(&mut self, mut buffer: impl BufMut) -> usize {
+        let len = buffer.remaining_mut().min(self.wire.len());
+        let rest = &self.wire[self.position..];
+        let first = len.min(rest.len());
+        buffer.put_slice(&rest[..first]);
+        buffer.put_slice(&self.wire[..len - first]);
         self.position += len;
         if self.position >= self.wire.len() {
             self.position -= self.wire.len();

@@ -28,6 +28,7 @@ pub(crate) fn run(
         "event" => at_site!(site, events(conn, traffic, count)),
         "lent" => at_site!(site, lent(conn, traffic, count)),
         "owned" => at_site!(site, owned(conn, traffic, count)),
+        "owned_buf" => at_site!(site, owned_buf(conn, traffic, count)),
         "endpoint" => at_site!(site, endpoint(role, traffic, count)),
         "bytes" => at_site!(site, each_byte(conn, traffic, count)),
         _ => return None,
@@ -117,6 +118,25 @@ fn owned<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
         let len = traffic.read(reader.room(&conn));
+        reader.advance(len);
+        let now = now();
+        while let Some(message) = reader.poll_owned(&mut conn, now).expect("valid frames") {
+            sum += digest_of(&message);
+            messages += 1;
+            if messages == count {
+                return sum;
+            }
+        }
+    }
+}
+
+/// `Reader::poll_owned`, from a transport that reads into memory that was never written to.
+#[inline(never)]
+fn owned_buf<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
+    let mut reader = Reader::new();
+    let (mut sum, mut messages) = (start::<SITE>(), 0);
+    loop {
+        let len = traffic.read_buf(reader.room_buf(&conn));
         reader.advance(len);
         let now = now();
         while let Some(message) = reader.poll_owned(&mut conn, now).expect("valid frames") {

@@ -324,17 +324,21 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     fn write_out(&mut self) -> Result<()> {
         while !self.unwritable {
             self.arm()?;
-            let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
-            let mut count = 0;
-            for (piece, chunk) in pieces.iter_mut().zip(self.endpoint.output_chunks()?) {
-                *piece = IoSlice::new(chunk);
-                count += 1;
-            }
-            let done = count == 0;
-            let written = match &pieces[..count] {
-                [] => self.stream.flush().map(|()| 0),
-                [piece] => self.stream.write(piece),
-                pieces => self.stream.write_vectored(pieces),
+            let pending = self.endpoint.pending_output();
+            let first = self.endpoint.output()?;
+            let done = first.is_empty();
+            let written = if done {
+                self.stream.flush().map(|()| 0)
+            } else if first.len() < pending {
+                let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
+                let mut count = 0;
+                for (piece, chunk) in pieces.iter_mut().zip(self.endpoint.output_chunks()?) {
+                    *piece = IoSlice::new(chunk);
+                    count += 1;
+                }
+                self.stream.write_vectored(&pieces[..count])
+            } else {
+                self.stream.write(first)
             };
             let interrupted = match written {
                 Ok(0) if done => break,

@@ -121,12 +121,22 @@ pub enum Shutdown {
 }
 
 /// A message that was not sent, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Unsent {
     /// Why.
     pub error: SendError,
     /// The message, as it was given.
     pub message: Message,
+}
+
+impl fmt::Debug for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A large payload would bury the reason.
+        f.debug_struct("Unsent")
+            .field("error", &self.error)
+            .field("message_len", &self.message.len())
+            .finish()
+    }
 }
 
 impl fmt::Display for Unsent {

@@ -124,32 +124,35 @@ pub(crate) fn apply_large(payload: &mut [u8], key: u32) {
     apply_small(rest, key);
 }
 
-/// With the instructions that every processor of the target has.
-#[cfg(not(feature = "simd"))]
+#[inline]
 fn apply_blocks(blocks: &mut [[u8; BLOCK]], key: u32) {
-    xor_blocks(blocks, key);
+    vectorised(
+        #[inline(always)]
+        move || {
+            let pattern = pattern(key);
+            for block in blocks {
+                for (byte, key) in block.iter_mut().zip(pattern.as_flattened()) {
+                    *byte ^= key;
+                }
+            }
+        },
+    );
 }
 
-/// With the best instructions of the processor that runs this.
+/// Runs a loop as it was compiled for the instructions that every processor of the target has.
+#[cfg(not(feature = "simd"))]
+#[inline(always)]
+fn vectorised(kernel: impl FnOnce()) {
+    kernel();
+}
+
+/// Runs a loop as it was compiled for the best instructions that this processor has.
 #[cfg(feature = "simd")]
-fn apply_blocks(blocks: &mut [[u8; BLOCK]], key: u32) {
+#[inline(always)]
+fn vectorised(kernel: impl FnOnce()) {
     use fearless_simd::{Level, Simd, dispatch};
 
-    #[inline(always)]
-    fn with<S: Simd>(_: S, blocks: &mut [[u8; BLOCK]], key: u32) {
-        xor_blocks(blocks, key);
-    }
-    dispatch!(Level::new(), simd => with(simd, blocks, key));
-}
-
-#[inline(always)]
-fn xor_blocks(blocks: &mut [[u8; BLOCK]], key: u32) {
-    let pattern = pattern(key);
-    for block in blocks {
-        for (byte, key) in block.iter_mut().zip(pattern.as_flattened()) {
-            *byte ^= key;
-        }
-    }
+    dispatch!(Level::new(), simd => simd.vectorize(kernel));
 }
 
 /// A block of nothing but the key. Bytes and not words, for a loop over words within one over blocks is
@@ -177,12 +180,18 @@ pub(crate) fn copy(payload: &[u8], out: &mut [u8], key: u32) {
 
 #[inline(never)]
 fn copy_blocks(payload: &[u8], out: &mut [u8], key: u32) {
-    let pattern = pattern(key);
-    for (block, out) in payload.as_chunks::<BLOCK>().0.iter().zip(out.as_chunks_mut::<BLOCK>().0) {
-        for ((byte, key), out) in block.iter().zip(pattern.as_flattened()).zip(out) {
-            *out = byte ^ key;
-        }
-    }
+    let blocks = payload.as_chunks::<BLOCK>().0.iter().zip(out.as_chunks_mut::<BLOCK>().0);
+    vectorised(
+        #[inline(always)]
+        move || {
+            let pattern = pattern(key);
+            for (block, out) in blocks {
+                for ((byte, key), out) in block.iter().zip(pattern.as_flattened()).zip(out) {
+                    *out = byte ^ key;
+                }
+            }
+        },
+    );
 }
 
 #[inline(always)]
@@ -196,6 +205,34 @@ fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
     for ((byte, out), key) in tail.iter().zip(out_tail).zip(wide.to_le_bytes()) {
         *out = byte ^ key;
     }
+}
+
+/// Appends `payload` to `out`, masked with `key`, in one pass.
+#[cfg(feature = "alloc")]
+#[inline]
+pub(crate) fn append(payload: &[u8], out: &mut alloc::vec::Vec<u8>, key: u32) {
+    let (blocks, rest) = payload.as_chunks::<BLOCK>();
+    if !blocks.is_empty() {
+        append_blocks(blocks, out, key);
+    }
+    // A block is a multiple of four bytes, so the key has not moved.
+    let start = out.len();
+    out.extend_from_slice(rest);
+    apply_small(out.get_mut(start..).unwrap_or_default(), key);
+}
+
+#[cfg(feature = "alloc")]
+#[inline(never)]
+fn append_blocks(blocks: &[[u8; BLOCK]], out: &mut alloc::vec::Vec<u8>, key: u32) {
+    vectorised(
+        #[inline(always)]
+        move || {
+            let pattern = pattern(key);
+            for block in blocks {
+                out.extend(block.iter().zip(pattern.as_flattened()).map(|(byte, key)| byte ^ key));
+            }
+        },
+    );
 }
 
 #[cfg(test)]
@@ -224,6 +261,9 @@ mod tests {
                     let mut copied = std::vec![0; len];
                     copy(plain, &mut copied, advance(u32::from_le_bytes(key), position));
                     assert_eq!(copied, expected, "copy, len {len}");
+                    let mut appended = std::vec![1, 2, 3];
+                    append(plain, &mut appended, advance(u32::from_le_bytes(key), position));
+                    assert_eq!(appended[3..], expected, "append, len {len}");
                 }
             }
         }

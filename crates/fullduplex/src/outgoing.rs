@@ -61,15 +61,22 @@ impl Outgoing {
     }
 
     /// What waits, piece by piece; no piece is empty.
+    #[inline]
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = core::iter::once(self.taken).chain(self.shared.iter().map(|shared| shared.at));
-        let ends = self.shared.iter().map(|shared| shared.at).chain([self.bytes.len()]);
-        let between = starts.zip(ends).map(|(start, end)| self.bytes.get(start..end));
-        let payloads = self.shared.iter().map(|shared| &*shared.payload).chain([&[][..]]);
-        between
-            .zip(payloads)
-            .flat_map(|(bytes, payload)| [bytes.unwrap_or_default(), payload])
-            .filter(|chunk| !chunk.is_empty())
+        let mut shared = self.shared.iter();
+        let mut at = self.taken;
+        let mut payload = None;
+        core::iter::from_fn(move || {
+            if payload.is_some() {
+                return payload.take();
+            }
+            let next = shared.next();
+            let end = next.map_or(self.bytes.len(), |next| next.at);
+            let bytes = self.bytes.get(at..end).filter(|bytes| !bytes.is_empty());
+            at = end;
+            payload = next.map(|next| &*next.payload);
+            bytes.or_else(|| payload.take())
+        })
     }
 
     /// The first piece of what waits; empty when nothing does.

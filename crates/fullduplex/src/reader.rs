@@ -68,12 +68,8 @@ impl Default for Reader {
 
 /// What was found: where it lies, not what it is, so that the buffer can be borrowed anew.
 enum Found {
-    /// A message; `valid` unless it is text that has not been checked.
-    Data {
-        kind: MessageKind,
-        range: Range<usize>,
-        valid: bool,
-    },
+    /// A message; text has been checked.
+    Data(MessageKind, Range<usize>),
     /// A message that was compressed: it is the inflated one.
     #[cfg(feature = "deflate")]
     Inflated(MessageKind),
@@ -179,95 +175,117 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Connection::poll_event`].
-    #[inline]
+    // Only what most messages take: what comes of it stays in registers then, wherever it is called.
+    #[inline(always)]
     pub fn poll<'a>(
         &'a mut self,
         conn: &'a mut Connection,
         now: Duration,
     ) -> Result<Option<MessageRef<'a>>, Error> {
-        Ok(match self.find(conn, now)? {
-            None => None,
-            Some(Found::Data { kind, range, .. }) => {
-                let payload = self.buf.get(range).unwrap_or_default();
-                Some(match kind {
-                    MessageKind::Binary => MessageRef::Binary(payload),
-                    MessageKind::Text => match utf8::as_str(payload) {
-                        Some(text) => MessageRef::Text(text),
-                        None => return Err(conn.fail_whole_text(now)),
-                    },
-                })
-            }
-            #[cfg(feature = "deflate")]
-            Some(Found::Inflated(MessageKind::Binary)) => {
-                Some(MessageRef::Binary(self.inflated.message()))
-            }
-            #[cfg(feature = "deflate")]
-            Some(Found::Inflated(MessageKind::Text)) => {
-                match utf8::as_str(self.inflated.message()) {
-                    Some(text) => Some(MessageRef::Text(text)),
-                    None => return Err(conn.fail_whole_text(now)),
-                }
-            }
-            Some(Found::Ping) => Some(MessageRef::Ping(conn.control_payload())),
-            Some(Found::Pong) => Some(MessageRef::Pong(conn.control_payload())),
-            Some(Found::Close) => Some(MessageRef::Close(conn.peer_close().flatten())),
-        })
+        let Some((kind, range, _)) = self.find_whole(conn, now) else {
+            return self.poll_any(conn, now);
+        };
+        let payload = self.buf.get(range).unwrap_or_default();
+        match kind {
+            MessageKind::Binary => Ok(Some(MessageRef::Binary(payload))),
+            MessageKind::Text => match utf8::as_str(payload) {
+                Some(text) => Ok(Some(MessageRef::Text(text))),
+                None => Err(conn.fail_whole_text(now)),
+            },
+        }
     }
 
     /// The next message or control frame, owned; `None` when more input is needed.
     ///
     /// # Errors
     /// As [`Connection::poll_event`].
-    #[inline]
+    // As `poll`.
+    #[inline(always)]
     pub fn poll_owned(
         &mut self,
         conn: &mut Connection,
         now: Duration,
     ) -> Result<Option<Message>, Error> {
-        let control = |conn: &Connection| Bytes::copy_from_slice(conn.control_payload());
-        Ok(match self.find(conn, now)? {
-            None => None,
-            Some(Found::Data { kind, range, valid }) => {
-                if !valid && !self.buf.get(range.clone()).is_some_and(utf8::is_valid) {
-                    return Err(conn.fail_whole_text(now));
-                }
-                let payload = self.give(range);
-                Some(match kind {
-                    MessageKind::Binary => Message::Binary(payload),
-                    MessageKind::Text => Message::Text(Utf8Bytes::from_validated(payload)),
-                })
-            }
-            #[cfg(feature = "deflate")]
-            Some(Found::Inflated(MessageKind::Binary)) => {
-                Some(Message::Binary(self.inflated.give()))
-            }
-            #[cfg(feature = "deflate")]
-            Some(Found::Inflated(MessageKind::Text)) => {
-                Some(Message::Text(Utf8Bytes::from_validated(self.inflated.give())))
-            }
-            Some(Found::Ping) => Some(Message::Ping(control(conn))),
-            Some(Found::Pong) => Some(Message::Pong(control(conn))),
-            Some(Found::Close) => {
-                Some(Message::Close(conn.peer_close().flatten().map(CloseFrame::from)))
-            }
-        })
+        let Some((kind, range, ascii)) = self.find_whole(conn, now) else {
+            return self.poll_any_owned(conn, now);
+        };
+        if kind == MessageKind::Binary {
+            return Ok(Some(Message::Binary(self.give(range))));
+        }
+        if ascii || self.buf.get(range.clone()).is_some_and(utf8::is_valid) {
+            return Ok(Some(Message::Text(Utf8Bytes::from_validated(self.give(range)))));
+        }
+        Err(conn.fail_whole_text(now))
     }
 
+    /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
     #[inline(always)]
-    fn find(&mut self, conn: &mut Connection, now: Duration) -> Result<Option<Found>, Error> {
+    fn find_whole(
+        &mut self,
+        conn: &mut Connection,
+        now: Duration,
+    ) -> Option<(MessageKind, Range<usize>, bool)> {
         let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
         let mut input = Input::new(unread);
-        let Some(whole) = conn.whole_message(&mut input, now) else {
-            return self.find_any(conn, now);
-        };
-        let (kind, len) = (whole.kind, whole.payload.len());
-        let valid = whole.ascii || kind == MessageKind::Binary;
+        let whole = conn.whole_message(&mut input, now)?;
+        let (kind, len, ascii) = (whole.kind, whole.payload.len(), whole.ascii);
         self.start += input.consumed();
         // The payload is the end of what was consumed.
-        Ok(Some(Found::Data { kind, range: self.start - len..self.start, valid }))
+        Some((kind, self.start - len..self.start, ascii))
     }
 
+    /// [`poll`](Self::poll) for everything else.
     #[inline(never)]
+    fn poll_any<'a>(
+        &'a mut self,
+        conn: &'a mut Connection,
+        now: Duration,
+    ) -> Result<Option<MessageRef<'a>>, Error> {
+        let (kind, payload) = match self.find_any(conn, now)? {
+            None => return Ok(None),
+            Some(Found::Ping) => return Ok(Some(MessageRef::Ping(conn.control_payload()))),
+            Some(Found::Pong) => return Ok(Some(MessageRef::Pong(conn.control_payload()))),
+            Some(Found::Close) => return Ok(Some(MessageRef::Close(conn.peer_close().flatten()))),
+            Some(Found::Data(kind, range)) => (kind, self.buf.get(range).unwrap_or_default()),
+            #[cfg(feature = "deflate")]
+            Some(Found::Inflated(kind)) => (kind, self.inflated.message()),
+        };
+        match kind {
+            MessageKind::Binary => Ok(Some(MessageRef::Binary(payload))),
+            // It was found valid piece by piece, but only the whole can become a `&str` without unsafe code.
+            MessageKind::Text => match utf8::as_str(payload) {
+                Some(text) => Ok(Some(MessageRef::Text(text))),
+                None => Err(conn.fail_whole_text(now)),
+            },
+        }
+    }
+
+    /// [`poll_owned`](Self::poll_owned) for everything else.
+    #[inline(never)]
+    fn poll_any_owned(
+        &mut self,
+        conn: &mut Connection,
+        now: Duration,
+    ) -> Result<Option<Message>, Error> {
+        let control = |conn: &Connection| Bytes::copy_from_slice(conn.control_payload());
+        let (kind, payload) = match self.find_any(conn, now)? {
+            None => return Ok(None),
+            Some(Found::Ping) => return Ok(Some(Message::Ping(control(conn)))),
+            Some(Found::Pong) => return Ok(Some(Message::Pong(control(conn)))),
+            Some(Found::Close) => {
+                let reason = conn.peer_close().flatten();
+                return Ok(Some(Message::Close(reason.map(CloseFrame::from))));
+            }
+            Some(Found::Data(kind, range)) => (kind, self.give(range)),
+            #[cfg(feature = "deflate")]
+            Some(Found::Inflated(kind)) => (kind, self.inflated.give()),
+        };
+        Ok(Some(match kind {
+            MessageKind::Binary => Message::Binary(payload),
+            MessageKind::Text => Message::Text(Utf8Bytes::from_validated(payload)),
+        }))
+    }
+
     fn find_any(&mut self, conn: &mut Connection, now: Duration) -> Result<Option<Found>, Error> {
         loop {
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
@@ -309,7 +327,7 @@ impl Reader {
             if part.is_last() {
                 self.gathering = None;
                 self.largest = self.largest.max(range.len());
-                return Ok(Some(Found::Data { kind, range, valid: true }));
+                return Ok(Some(Found::Data(kind, range)));
             }
         }
     }
@@ -330,13 +348,13 @@ impl Reader {
     }
 
     /// Makes an owned payload of `range`, and lets go of what lies before it.
-    #[inline]
+    #[inline(always)]
     fn give(&mut self, range: Range<usize>) -> Bytes {
-        let mut payload = self.buf.split_to(range.end);
+        let mut payload = self.buf.split_to(range.end).freeze();
+        payload.advance(range.start);
         self.start -= range.end;
         self.end -= range.end;
-        payload.advance(range.start);
-        payload.freeze()
+        payload
     }
 
     /// Makes sure that `room` bytes are free after `end`, when the message in progress may bring

@@ -22,11 +22,12 @@ pub(crate) fn as_str(text: &[u8]) -> Option<&str> {
     }
 }
 
-/// Validates a text piece by piece. Carries the one character that a piece may have cut.
+/// Validates a text piece by piece. Remembers of a character that was cut how it began.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Validator {
-    carried: [u8; 3],
-    carried_len: u8,
+    lead: u8,
+    /// How many bytes of the character have come; 0 between characters.
+    seen: u8,
 }
 
 impl Validator {
@@ -37,37 +38,32 @@ impl Validator {
     /// may follow ("fail fast"). It is the same byte of the text, however the text was cut.
     #[inline]
     pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), usize> {
-        if self.carried_len == 0 {
+        if self.seen == 0 {
             return self.push_fresh(piece, 0);
         }
-        let taken = self.complete_carried(piece)?;
+        let taken = self.finish_character(piece)?;
         match piece.get(taken..) {
-            Some(rest) if self.carried_len == 0 => self.push_fresh(rest, taken),
-            _ => Ok(()),
+            Some([]) | None => Ok(()),
+            Some(rest) => self.push_fresh(rest, taken),
         }
     }
 
     /// Whether the text may end here: not in the middle of a character.
     #[inline]
     pub(crate) fn is_complete(&self) -> bool {
-        self.carried_len == 0
+        self.seen == 0
     }
 
-    /// Feeds single bytes to the cut character until it is whole; returns how many it took.
-    fn complete_carried(&mut self, piece: &[u8]) -> Result<usize, usize> {
+    /// Takes the rest of a character that was cut, or as much of it as there is; returns how many bytes.
+    fn finish_character(&mut self, piece: &[u8]) -> Result<usize, usize> {
         for (taken, &byte) in piece.iter().enumerate() {
-            let [a, b, c] = self.carried;
-            let len = usize::from(self.carried_len);
-            let mut character = [a, b, c, 0];
-            let Some(slot) = character.get_mut(len) else { return Err(taken) };
-            *slot = byte;
-            match core::str::from_utf8(character.get(..=len).unwrap_or_default()) {
-                Ok(_) => {
-                    self.carried_len = 0;
-                    return Ok(taken + 1);
-                }
-                Err(error) if error.error_len().is_none() => self.carry(&character, len + 1),
-                Err(_) => return Err(taken),
+            if !may_follow(self.lead, self.seen, byte) {
+                return Err(taken);
+            }
+            self.seen += 1;
+            if self.seen == character_len(self.lead) {
+                self.seen = 0;
+                return Ok(taken + 1);
             }
         }
         Ok(piece.len())
@@ -82,20 +78,36 @@ impl Validator {
         if !is_valid(body) {
             return Err(offset + first_bad_byte(body));
         }
-        if !end.is_empty() {
-            match core::str::from_utf8(end) {
-                Err(error) if error.error_len().is_none() => self.carry(end, end.len()),
-                _ => return Err(offset + body.len() + first_bad_byte(end)),
-            }
+        if let [lead, rest @ ..] = end {
+            (self.lead, self.seen) = (*lead, 1);
+            self.finish_character(rest).map_err(|bad| offset + body.len() + 1 + bad)?;
         }
         Ok(())
     }
+}
 
-    fn carry(&mut self, bytes: &[u8], len: usize) {
-        for (slot, byte) in self.carried.iter_mut().zip(bytes) {
-            *slot = *byte;
-        }
-        self.carried_len = len.min(3) as u8;
+/// How many bytes a character has that begins with `lead`; 0 where none does (RFC 3629 §4).
+#[inline]
+fn character_len(lead: u8) -> u8 {
+    match lead {
+        0x00..=0x7f => 1,
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 0,
+    }
+}
+
+/// Whether `byte` may come after `seen` bytes of a character that begins with `lead` (RFC 3629 §4).
+#[inline]
+fn may_follow(lead: u8, seen: u8, byte: u8) -> bool {
+    match (seen, lead) {
+        // No character has more bytes than it needs, none is a surrogate, none is above U+10FFFF.
+        (1, 0xe0) => matches!(byte, 0xa0..=0xbf),
+        (1, 0xed) => matches!(byte, 0x80..=0x9f),
+        (1, 0xf0) => matches!(byte, 0x90..=0xbf),
+        (1, 0xf4) => matches!(byte, 0x80..=0x8f),
+        _ => matches!(byte, 0x80..=0xbf),
     }
 }
 
@@ -103,14 +115,10 @@ impl Validator {
 #[inline]
 fn cut_character(piece: &[u8]) -> usize {
     for (before, &byte) in piece.iter().rev().take(3).enumerate() {
-        let needed = match byte {
-            0x80..=0xbf => continue,
-            0xc0..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xf7 => 4,
-            _ => 1,
-        };
-        return if needed > before + 1 { before + 1 } else { 0 };
+        if !matches!(byte, 0x80..=0xbf) {
+            let seen = before + 1;
+            return if usize::from(character_len(byte)) > seen { seen } else { 0 };
+        }
     }
     0
 }

@@ -91,8 +91,6 @@ fn large_frame(
 }
 
 /// Appends a whole frame to `out`, which grows as needed.
-///
-/// A client's payload is copied and masked block by block, while the block is in the cache.
 #[cfg(feature = "alloc")]
 #[inline]
 pub(crate) fn append(
@@ -102,18 +100,26 @@ pub(crate) fn append(
     out: &mut alloc::vec::Vec<u8>,
     entropy: &mut impl Entropy,
 ) -> Result<(), EncodeError> {
-    const COPY_BLOCK: usize = 8 << 10;
-    let (header, header_len, key) = header(role, kind, payload.len(), entropy)?;
-    out.reserve(header_len + payload.len());
-    out.extend_from_slice(header.get(..header_len).unwrap_or_default());
-    match role {
-        Role::Server => out.extend_from_slice(payload),
-        Role::Client => {
-            // A block is a multiple of four bytes, so the key stands the same for each.
-            for block in payload.chunks(COPY_BLOCK) {
-                let start = out.len();
-                out.extend_from_slice(block);
-                mask::apply(out.get_mut(start..).unwrap_or_default(), key);
+    match (role, payload.len()) {
+        (Role::Server, len @ 0..=125) => {
+            out.reserve(2 + len);
+            out.extend_from_slice(&[kind.first_byte(), len as u8]);
+            out.extend_from_slice(payload);
+        }
+        (Role::Client, len @ 0..=125) => {
+            let key = entropy.next_u32().map_err(EncodeError::Entropy)?;
+            let [k0, k1, k2, k3] = key.to_le_bytes();
+            out.reserve(6 + len);
+            out.extend_from_slice(&[kind.first_byte(), 0x80 | len as u8, k0, k1, k2, k3]);
+            mask::append(payload, out, key);
+        }
+        _ => {
+            let (header, header_len, key) = header(role, kind, payload.len(), entropy)?;
+            out.reserve(header_len + payload.len());
+            out.extend_from_slice(header.get(..header_len).unwrap_or_default());
+            match role {
+                Role::Server => out.extend_from_slice(payload),
+                Role::Client => mask::append(payload, out, key),
             }
         }
     }
