@@ -22,8 +22,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use bytes::BytesMut;
-use bytes::buf::Limit;
+use bytes::BufMut;
 
 use crate::closing::Ended;
 use crate::connection::{Config, Connection, Expected};
@@ -291,7 +290,7 @@ impl<E: Entropy> Endpoint<E> {
     /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
     /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
     /// put in.
-    pub fn room_buf(&mut self) -> Limit<&mut BytesMut> {
+    pub fn room_buf(&mut self) -> impl BufMut {
         let expected = self.expected();
         self.reader.room_buf_for(expected)
     }

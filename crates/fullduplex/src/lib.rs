@@ -152,7 +152,7 @@ mod uri;
 mod utf8;
 
 #[cfg(feature = "alloc")]
-pub use bytes::Bytes;
+pub use bytes::{BufMut, Bytes};
 pub use close_code::CloseCode;
 pub use closing::{CloseFrameError, CloseReason, Ended};
 #[cfg(feature = "deflate")]

@@ -12,8 +12,7 @@
 use core::ops::Range;
 use core::time::Duration;
 
-use bytes::buf::{BufMut, Limit};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::connection::{Connection, Expected};
 use crate::error::Error;
@@ -114,7 +113,7 @@ impl Reader {
     /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
     /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
     /// put in.
-    pub fn room_buf(&mut self, conn: &Connection) -> Limit<&mut BytesMut> {
+    pub fn room_buf(&mut self, conn: &Connection) -> impl BufMut {
         self.room_buf_for(conn.expected())
     }
 
@@ -129,7 +128,7 @@ impl Reader {
     }
 
     /// [`room_buf`](Self::room_buf), with what is `expected` of the current message.
-    pub(crate) fn room_buf_for(&mut self, expected: Expected) -> Limit<&mut BytesMut> {
+    pub(crate) fn room_buf_for(&mut self, expected: Expected) -> impl BufMut {
         let room = self.make_room(expected);
         self.buf.truncate(self.end);
         (&mut self.buf).limit(room)

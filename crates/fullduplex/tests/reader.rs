@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use fullduplex::{
-    Config, Connection, Error, Limits, Message, MessageRef, Negotiated, Reader, Role,
+    BufMut, Config, Connection, Error, Limits, Message, MessageRef, Negotiated, Reader, Role,
 };
 use fullduplex_testkit::{Frame, Outcome, Random, Seen, Split, drive};
 
@@ -123,10 +123,19 @@ impl Session {
     /// Reads all of `wire`, at most `most` bytes at once, polling after each read.
     fn read(&mut self, mut wire: &[u8], most: usize) {
         while !wire.is_empty() {
-            let room = self.reader.room(&self.conn);
-            assert!(!room.is_empty(), "there is always room");
-            let len = room.len().min(wire.len()).min(1 + self.random.below(most));
-            room[..len].copy_from_slice(&wire[..len]);
+            let most = wire.len().min(1 + self.random.below(most));
+            let len = if self.random.below(2) == 0 {
+                let room = self.reader.room(&self.conn);
+                let len = room.len().min(most);
+                room[..len].copy_from_slice(&wire[..len]);
+                len
+            } else {
+                let mut room = self.reader.room_buf(&self.conn);
+                let len = room.remaining_mut().min(most);
+                room.put_slice(&wire[..len]);
+                len
+            };
+            assert_ne!(len, 0, "there is always room");
             self.reader.advance(len);
             wire = &wire[len..];
             self.poll();
@@ -507,4 +516,37 @@ fn lending_small_messages_allocates_nothing_once_there_is_a_buffer() {
         }
     });
     assert_eq!(counted.count_total, 0);
+}
+
+#[test]
+fn owned_messages_that_are_dropped_leave_their_memory_to_the_next() {
+    for len in [5, 1000, 30 * KIB, 300 * KIB] {
+        let mut conn = open(Role::Server);
+        let mut reader = Reader::new();
+        let wire = to(Role::Server, Frame::binary(bytes(len, 1)));
+        let mut round = || {
+            let mut rest = &wire[..];
+            loop {
+                if let Some(message) = reader.poll_owned(&mut conn, Duration::ZERO).unwrap() {
+                    assert_eq!(message.len(), len);
+                    break;
+                }
+                let mut room = reader.room_buf(&conn);
+                let read = room.remaining_mut().min(rest.len());
+                room.put_slice(&rest[..read]);
+                drop(room);
+                reader.advance(read);
+                rest = &rest[read..];
+            }
+        };
+        for _ in 0..100 {
+            round();
+        }
+        let counted = measure(|| {
+            for _ in 0..1000 {
+                round();
+            }
+        });
+        assert_eq!(counted.count_total, 0, "{len}: {counted:?}");
+    }
 }

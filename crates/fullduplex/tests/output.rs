@@ -1,0 +1,179 @@
+//! What an endpoint has to write: the same bytes whether payloads are copied or stay where they are, however
+//! much the transport takes at a time; what is not copied, and what a refused message leaves behind.
+#![cfg(feature = "alloc")]
+
+use std::time::Duration;
+
+use allocation_counter::measure;
+use fullduplex::{
+    Bytes, Endpoint, EndpointConfig, Message, MessageKind, MessageRef, Negotiated, PreparedMessage,
+    Role, SendError,
+};
+use fullduplex_testkit::{BrokenEntropy, Frame, Random, TestEntropy, frames};
+
+const NOW: Duration = Duration::from_secs(1);
+const ROLES: [Role; 2] = [Role::Server, Role::Client];
+const LARGE: usize = 64 << 10;
+
+fn open(role: Role) -> Endpoint<TestEntropy> {
+    let negotiated = Negotiated::without_extensions();
+    Endpoint::open(role, negotiated, &[], EndpointConfig::new(), TestEntropy::new(1), NOW)
+}
+
+fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|nth| (nth % 251) as u8).collect()
+}
+
+/// Takes at most `most` bytes of the output, in pieces as a vectored write would, and returns them.
+fn write(endpoint: &mut Endpoint<TestEntropy>, most: usize) -> Vec<u8> {
+    let mut taken: Vec<u8> =
+        endpoint.output_chunks().unwrap().flat_map(|chunk| chunk.iter().copied()).collect();
+    assert_eq!(taken.len(), endpoint.pending_output());
+    taken.truncate(most);
+    let first = endpoint.output().unwrap();
+    assert!(first.starts_with(&taken[..first.len().min(taken.len())]));
+    endpoint.advance_output(taken.len());
+    taken
+}
+
+fn payloads(frames: &[Frame]) -> Vec<&[u8]> {
+    frames.iter().map(|frame| &frame.payload[..]).collect()
+}
+
+#[test]
+fn messages_leave_whole_and_in_order_however_they_are_sent_and_taken() {
+    let sizes = [0, 1, 125, 126, 4000, 8191, 8192, 8193, 65_535, 65_536, 200_000];
+    let news = PreparedMessage::new(MessageKind::Binary, &bytes(20_000)).unwrap();
+    let note = PreparedMessage::new(MessageKind::Text, b"short").unwrap();
+    for role in ROLES {
+        let mut random = Random::new(7);
+        for _ in 0..40 {
+            let mut endpoint = open(role);
+            let (mut sent, mut wire) = (Vec::new(), Vec::new());
+            for _ in 0..12 {
+                let payload = bytes(sizes[random.below(sizes.len())]);
+                match random.below(5) {
+                    0 => {
+                        endpoint.send_prepared(&news).unwrap();
+                        sent.push(news.payload().to_vec());
+                    }
+                    1 => {
+                        endpoint.send_prepared(&note).unwrap();
+                        sent.push(note.payload().to_vec());
+                    }
+                    2 => {
+                        endpoint.send(MessageRef::Binary(&payload), NOW).unwrap();
+                        sent.push(payload);
+                    }
+                    3 => {
+                        let shared = Bytes::from(payload.clone());
+                        endpoint.send_message(Message::Binary(shared.clone()), NOW).unwrap();
+                        assert_eq!(shared, payload, "what others have a handle to is not masked");
+                        sent.push(payload);
+                    }
+                    _ => {
+                        endpoint.send_message(Message::from(payload.clone()), NOW).unwrap();
+                        sent.push(payload);
+                    }
+                }
+                let most = random.below(100_000);
+                wire.extend(write(&mut endpoint, most));
+            }
+            wire.extend(write(&mut endpoint, usize::MAX));
+            assert_eq!(endpoint.pending_output(), 0);
+            let frames = frames(&wire);
+            assert!(frames.iter().all(|frame| frame.mask.is_some() == (role == Role::Client)));
+            assert_eq!(payloads(&frames), sent);
+        }
+    }
+}
+
+#[test]
+fn a_large_payload_is_not_copied() {
+    for role in ROLES {
+        let mut endpoint = open(role);
+        let payload = Bytes::from(bytes(LARGE));
+        let place = payload.as_ptr();
+        let mut message = Some(Message::Binary(payload));
+        let counted = measure(|| {
+            endpoint.send_message(message.take().unwrap(), NOW).unwrap();
+        });
+        assert!(counted.bytes_total < 1024, "{role:?}: {counted:?}");
+        let last = endpoint.output_chunks().unwrap().last().unwrap();
+        assert_eq!((last.as_ptr(), last.len()), (place, LARGE));
+    }
+}
+
+#[test]
+fn a_broadcast_is_encoded_once() {
+    let news = PreparedMessage::new(MessageKind::Binary, &bytes(LARGE)).unwrap();
+    let mut rooms: Vec<_> = (0..100).map(|_| open(Role::Server)).collect();
+    let counted = measure(|| {
+        for endpoint in &mut rooms {
+            endpoint.send_prepared(&news).unwrap();
+        }
+    });
+    assert!(counted.bytes_total < 100 * 512, "{counted:?}");
+    for endpoint in &mut rooms {
+        let place = endpoint.output().unwrap().as_ptr_range();
+        assert!(place.contains(&news.payload().as_ptr()));
+    }
+}
+
+#[test]
+fn a_text_that_is_none_is_not_prepared() {
+    let refused = PreparedMessage::new(MessageKind::Text, b"\xff").unwrap_err();
+    assert_eq!(refused, SendError::InvalidUtf8);
+    let news = PreparedMessage::new(MessageKind::Text, "κόσμε".as_bytes()).unwrap();
+    assert_eq!(news.kind(), MessageKind::Text);
+    assert_eq!(news.payload(), "κόσμε".as_bytes());
+}
+
+#[test]
+fn a_message_that_is_refused_comes_back_as_it_was() {
+    let text = "x".repeat(LARGE);
+    let message = Message::text(text.clone());
+    let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
+    let mut endpoint =
+        Endpoint::open(Role::Client, negotiated, &[], config, BrokenEntropy { draws: 0 }, NOW);
+    let unsent = endpoint.send_message(message, NOW).unwrap_err();
+    assert!(matches!(unsent.error, SendError::Entropy(_)));
+    assert_eq!(unsent.message, Message::text(text.clone()));
+    assert_eq!(endpoint.pending_output(), 0);
+    assert!(format!("{unsent:?}").len() < 200, "a large payload would bury the reason");
+
+    let mut config = EndpointConfig::new();
+    config.max_write_buffer = LARGE + 100;
+    for role in ROLES {
+        let negotiated = Negotiated::without_extensions();
+        let mut endpoint = Endpoint::open(role, negotiated, &[], config, TestEntropy::new(1), NOW);
+        endpoint.send_message(Message::text(text.clone()), NOW).unwrap();
+        let pending = endpoint.pending_output();
+        let unsent = endpoint.send_message(Message::text(text.clone()), NOW).unwrap_err();
+        assert_eq!(unsent.error, SendError::WriteBufferFull);
+        assert_eq!(unsent.message, Message::text(text.clone()));
+        assert_eq!(endpoint.pending_output(), pending);
+        assert_eq!(payloads(&frames(&write(&mut endpoint, usize::MAX))), [text.as_bytes()]);
+        endpoint.send_message(unsent.message, NOW).unwrap();
+    }
+}
+
+#[test]
+fn endpoints_at_rest_share_what_they_read_into_and_write_from() {
+    let frame = Frame::binary(bytes(1000));
+    let wires = [frame.clone().masked().encode(), frame.encode()];
+    let mut rest: Vec<_> = ROLES.into_iter().cycle().take(1000).map(open).collect();
+    let counted = measure(|| {
+        for endpoint in &mut rest {
+            let wire = &wires[usize::from(endpoint.role() == Role::Client)];
+            endpoint.room()[..wire.len()].copy_from_slice(wire);
+            endpoint.advance(wire.len());
+            let message = endpoint.poll_owned(NOW).unwrap().unwrap();
+            endpoint.send_message(message, NOW).unwrap();
+            write(endpoint, usize::MAX);
+            assert_eq!(endpoint.poll_owned(NOW), Ok(None));
+            endpoint.release();
+        }
+    });
+    assert!(counted.bytes_current < 16 << 10, "{counted:?}");
+}
