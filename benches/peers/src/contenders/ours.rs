@@ -7,6 +7,7 @@ use fullduplex::{
     Config, Connection, Endpoint, EndpointConfig, Event, Input, Message, MessageRef, Negotiated,
     NoEntropy, Reader, Role,
 };
+use fullduplex_benches::Content;
 use fullduplex_std::{OsEntropy, WebSocket};
 
 use crate::case::Kind;
@@ -24,7 +25,7 @@ pub(super) const EVENTS: Candidate = Candidate {
         // Each kind has a call of its own, as an application has more than one.
         Some(match parts.case.kind {
             Kind::ReceivePlain => Box::new(Events::<0>::new(parts)),
-            Kind::ReceiveMasked(crate::case::Content::Binary) => Box::new(Events::<1>::new(parts)),
+            Kind::ReceiveMasked(Content::Binary) => Box::new(Events::<1>::new(parts)),
             Kind::ReceiveMasked(_) => Box::new(Events::<2>::new(parts)),
             Kind::SendPlain | Kind::SendMasked => Box::new(Encoded::new(parts)),
         })
