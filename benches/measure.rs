@@ -35,7 +35,8 @@ impl fmt::Display for Spread {
 }
 
 /// A ratio with three digits, or a whole number when it is large.
-fn short(number: f64) -> String {
+#[must_use]
+pub fn short(number: f64) -> String {
     match number {
         0.0..9.995 => format!("{number:.2}"),
         9.995..99.95 => format!("{number:.1}"),

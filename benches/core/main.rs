@@ -28,11 +28,11 @@ fn messages(count: usize, len: usize) -> Throughput {
 
 criterion_group! {
     name = layers;
-    // Short, for there are many: all of them take some two minutes.
+    // Short, for there are many: all of them take some three minutes.
     config = Criterion::default()
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(500))
-        .sample_size(20);
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(400))
+        .sample_size(15);
     targets = header::all, kernels::all, receive::all, send::all, handshake::all
 }
 criterion_main!(layers);

@@ -27,6 +27,9 @@ struct Arguments {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
+    /// Only cases with this in their names, such as decompress, level-6 or 65536
+    #[arg(long, value_delimiter = ',')]
+    case: Vec<String>,
     /// The folder for results.txt and results.json
     #[arg(long, default_value = "target/bench-deflate")]
     out: PathBuf,
@@ -76,6 +79,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (direction, contenders) in
             [("compress", compressors(&messages)), ("decompress", decompressors(&messages))]
         {
+            let Setting { level, window_bits, mem_level } = setting;
+            let case = format!("{direction}-level-{level}-{window_bits}-{mem_level}-{len}");
+            let chosen = |filter: &String| format!("-{case}-").contains(&format!("-{filter}-"));
+            if !arguments.case.is_empty() && !arguments.case.iter().any(chosen) {
+                continue;
+            }
             for line in measure(direction, &messages, contenders, rounds, busy) {
                 let row = row(&line);
                 print!("{row}");

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fullduplex_benches::Content;
 use fullduplex_testkit::{Frame, Random};
 
 /// The payload sizes, in bytes.
@@ -25,17 +26,6 @@ pub(crate) enum Kind {
     SendPlain,
     /// A client sends binary messages, and flushes after each.
     SendMasked,
-}
-
-/// What payloads are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// Random bytes, in binary messages.
-    Binary,
-    /// English, in text messages.
-    Ascii,
-    /// Text of one, two, three and four byte characters, in text messages.
-    Mixed,
 }
 
 impl Kind {
@@ -132,10 +122,7 @@ impl Case {
     pub(crate) fn payloads(self) -> Vec<Vec<u8>> {
         let total = if self.kind.is_sending() { PAYLOADS_LEN } else { WIRE_LEN };
         let count = (total / self.frame_len()).max(2);
-        let mut random = Random::new(self.len as u64);
-        (0..count)
-            .map(|number| payload(self.kind.content(), self.len, number, &mut random))
-            .collect()
+        (0..count).map(|number| self.kind.content().numbered(self.len, number)).collect()
     }
 
     /// The messages as frames on the wire, with keys of their own when they are masked.
@@ -160,33 +147,4 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.kind.id(), self.len)
     }
-}
-
-/// A size as a person writes it.
-pub(crate) fn size(len: usize) -> String {
-    match len {
-        0..1024 => format!("{len} B"),
-        1024..0x10_0000 => format!("{} KiB", len >> 10),
-        _ => format!("{} MiB", len >> 20),
-    }
-}
-
-/// The `number`th payload of exactly `len` bytes.
-fn payload(content: Content, len: usize, number: usize, random: &mut Random) -> Vec<u8> {
-    let pattern = match content {
-        Content::Binary => return (0..len).map(|_| random.next_u64() as u8).collect(),
-        Content::Ascii => "The quick brown fox jumps over the lazy dog, and then once more. ",
-        Content::Mixed => {
-            "Schöne Grüße, Καλημέρα κόσμε, привет мир, 世界こんにちは, \u{1f600} ok. "
-        }
-    };
-    let mut text = String::with_capacity(len);
-    for character in pattern.chars().cycle().skip(number % 64) {
-        if text.len() + character.len_utf8() > len {
-            break;
-        }
-        text.push(character);
-    }
-    text.extend(std::iter::repeat_n('.', len - text.len()));
-    text.into_bytes()
 }

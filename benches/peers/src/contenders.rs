@@ -17,7 +17,9 @@ use std::rc::Rc;
 use ::bytes::Bytes;
 use serde::Serialize;
 
-use crate::case::{Case, Content, Kind};
+use fullduplex_benches::Content;
+
+use crate::case::{Case, Kind};
 use crate::memory::{Memory, Written};
 use crate::tally::Tally;
 

@@ -15,7 +15,6 @@ mod contenders;
 mod measure;
 mod memory;
 mod report;
-mod statistics;
 mod tally;
 
 use std::error::Error;
@@ -40,7 +39,7 @@ struct Arguments {
     /// Only contenders whose name contains this, and the limits
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
-    /// The folder for results.txt, results.json and chart.svg
+    /// The folder for results.txt, results.md, results.json and chart.svg
     #[arg(long, default_value = "target/bench-peers")]
     out: PathBuf,
 }
@@ -74,8 +73,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let end = format!("{}\n{}", report::not_first(&outcomes), report::legend());
     println!("{end}");
     fs::write(arguments.out.join("results.txt"), format!("{text}\n{end}"))?;
+    fs::write(arguments.out.join("results.md"), report::markdown(&outcomes))?;
     fs::write(arguments.out.join("results.json"), report::json(effort, &outcomes)?)?;
     chart::draw(&arguments.out.join("chart.svg"), &outcomes)?;
-    println!("written to {}: results.txt, results.json, chart.svg", arguments.out.display());
+    println!(
+        "written to {}: results.txt, results.md, results.json, chart.svg",
+        arguments.out.display()
+    );
     Ok(())
 }

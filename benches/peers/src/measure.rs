@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
+use fullduplex_benches::measure::{Spread, median, order};
 
 use crate::case::Case;
 use crate::contenders::{ALL, Candidate, Contender, Setting, Side, limit_of};
 use crate::memory::Written;
-use crate::statistics::{Spread, median};
 use crate::tally::{Tally, expected, of_written};
 
 /// How many rounds there are, and how long the limit runs in each: the contenders take as long, or some
@@ -19,6 +19,9 @@ pub(crate) struct Effort {
     pub(crate) rounds: usize,
     pub(crate) limit: Duration,
 }
+
+/// The fewest messages in a round: what happens once, such as a buffer that grows, should not decide.
+const LEAST: usize = 32;
 
 /// Somebody's times in one case.
 #[derive(Debug)]
@@ -117,16 +120,6 @@ pub(crate) fn measure(case: Case, effort: Effort, filters: &[String]) -> Result<
     Ok(Outcome { case, messages, times, absent })
 }
 
-/// Who follows whom in a round: another one begins, and every other round runs backwards.
-fn order(round: usize, count: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.rotate_left(round * 5 % count.max(1));
-    if round % 2 == 1 {
-        order.reverse();
-    }
-    order
-}
-
 /// The first, untimed round: the digest of every message has to be right.
 fn prove(
     case: Case,
@@ -166,14 +159,14 @@ fn messages(case: Case, effort: Effort, at_once: usize, running: &mut [Running])
         begun.elapsed().as_secs_f64() / at_once as f64
     });
     let each = median(samples.collect());
-    ((effort.limit.as_secs_f64() / each.max(1e-10)) as usize).max(2)
+    ((effort.limit.as_secs_f64() / each.max(1e-10)) as usize).max(LEAST)
 }
 
 impl Running {
     /// One run, in nanoseconds for each message.
     fn time(&mut self, case: Case, messages: usize) -> Result<f64, String> {
         // Caches and branch predictors still belong to whoever ran before.
-        self.contender.run((messages / 16).max(1), &mut Tally::default());
+        self.contender.run((messages / 16).max(LEAST / 4), &mut Tally::default());
         let mut tally = Tally::default();
         let before = self.written.bytes();
         // The thread's own time: what else runs on the machine is not counted.

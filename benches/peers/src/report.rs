@@ -1,14 +1,15 @@
 //! The outcome as text and as JSON.
 
+use std::env;
 use std::fmt::Write;
 use std::fs;
 
+use fullduplex_benches::measure::{Spread, short, size};
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Kind, size};
+use crate::case::Kind;
 use crate::contenders::{ALL, Candidate, Side, limit_of};
 use crate::measure::{Effort, Outcome};
-use crate::statistics::Spread;
 
 /// The text of one kind's cases: ratios to the limit, and to the best peer.
 pub(crate) fn table(kind: Kind, outcomes: &[Outcome]) -> String {
@@ -82,6 +83,41 @@ pub(crate) fn not_first(outcomes: &[Outcome]) -> String {
     text
 }
 
+/// The medians as a table to be pasted: ratios to the limit, ours in bold where no peer was faster.
+pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for kind in Kind::ALL {
+        let outcomes: Vec<&Outcome> =
+            outcomes.iter().filter(|outcome| outcome.case.kind == kind).collect();
+        if outcomes.is_empty() {
+            continue;
+        }
+        let mut row = |name: &str, cell: &dyn Fn(&Outcome) -> Option<String>| {
+            let cells = outcomes.iter().map(|outcome| cell(outcome).unwrap_or_default());
+            let _ = writeln!(text, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
+        };
+        row(kind.title(), &|outcome| Some(size(outcome.case.len)));
+        row("---", &|_| Some("---".into()));
+        let limit = limit_of(kind);
+        row(limit, &|outcome| Some(nanoseconds(outcome.limit()?.rounds.clone())));
+        for candidate in ALL.iter().filter(|candidate| candidate.side == Side::Ours) {
+            row(candidate.name, &|outcome| {
+                let times = outcome.of(candidate.name)?;
+                let ratio = short(times.ratio_to(outcome.limit()?).median);
+                let first = times.ratio_to(outcome.best(Side::Peer)?).median <= 1.0;
+                Some(if first { format!("**{ratio}**") } else { ratio })
+            });
+        }
+        row("best peer", &|outcome| {
+            let best = outcome.best(Side::Peer)?;
+            let ratio = short(best.ratio_to(outcome.limit()?).median);
+            Some(format!("{ratio} {}", best.candidate.name))
+        });
+        text.push('\n');
+    }
+    text
+}
+
 /// Who they are, and how they were used.
 pub(crate) fn legend() -> String {
     let mut text = String::new();
@@ -96,9 +132,11 @@ pub(crate) fn legend() -> String {
 pub(crate) fn preamble(effort: Effort) -> String {
     format!(
         "CPU time: medians (smallest-largest) of {} rounds, ratios taken round by round{}.\n\
-         Contenders interleaved, their order rotated; each has proved the work by a digest first.\n",
+         Contenders interleaved, their order rotated; each has proved the work by a digest first.\n\
+         Memory: {}.\n",
         effort.rounds,
         processor().map(|name| format!(", on {name}")).unwrap_or_default(),
+        memory(),
     )
 }
 
@@ -110,10 +148,17 @@ fn nanoseconds(rounds: Vec<f64>) -> String {
     }
 }
 
+/// Who gives memory, and what he was told.
+fn memory() -> String {
+    let tunables = env::var("GLIBC_TUNABLES").unwrap_or_else(|_| "none".into());
+    format!("the system's allocator, GLIBC_TUNABLES: {tunables}")
+}
+
 #[derive(Serialize)]
 struct Report {
     rounds: usize,
     processor: Option<String>,
+    memory: String,
     contenders: Vec<Description>,
     cases: Vec<CaseReport>,
 }
@@ -185,6 +230,7 @@ pub(crate) fn json(effort: Effort, outcomes: &[Outcome]) -> serde_json::Result<S
     let report = Report {
         rounds: effort.rounds,
         processor: processor(),
+        memory: memory(),
         contenders: contenders.collect(),
         cases: cases.collect(),
     };

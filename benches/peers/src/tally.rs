@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use fullduplex_testkit::frames;
 
-use crate::case::{Case, Content};
+use fullduplex_benches::Content;
+
+use crate::case::Case;
 
 /// Takes every message that a contender has received.
 ///

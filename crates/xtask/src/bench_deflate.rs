@@ -6,12 +6,15 @@ use clap::Args;
 
 use crate::shell::{Outcome, cargo, root, run as run_command};
 
-/// How long to measure.
+/// What to measure; without options, everything.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
+    /// Only cases with this in their names, such as decompress, level-6 or 65536
+    #[arg(long, value_delimiter = ',')]
+    case: Vec<String>,
 }
 
 /// Builds and runs the comparison; its results go to `target/bench-deflate`.
@@ -21,6 +24,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     command.arg("--out").arg(root().join("target/bench-deflate"));
     if options.quick {
         command.arg("--quick");
+    }
+    for case in &options.case {
+        command.args(["--case", case]);
     }
     run_command(&mut command)
 }

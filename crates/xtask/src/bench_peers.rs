@@ -5,7 +5,12 @@
 
 use clap::Args;
 
-use crate::shell::{Outcome, cargo, root, run as run_command};
+use crate::shell::{Outcome, command, executables, root, run as run_command};
+
+/// Lets the C library keep the memory that was given back to it. By itself it returns some to the system,
+/// depending on what was freed before: then a contender pays page faults for those that ran before him.
+const TUNABLES: &str =
+    "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=1073741824";
 
 /// What to measure; without options, everything.
 #[derive(Args)]
@@ -23,7 +28,10 @@ pub(crate) struct Options {
 
 /// Builds and runs the comparison; its results go to `target/bench-peers`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let mut command = cargo("run --profile bench --package fullduplex-bench-peers --");
+    let [program] =
+        executables("build --profile bench --package fullduplex-bench-peers", ["bench-peers"])?;
+    let mut command = command(program);
+    command.env("GLIBC_TUNABLES", TUNABLES);
     command.arg("--out").arg(root().join("target/bench-peers"));
     if options.quick {
         command.arg("--quick");

@@ -5,7 +5,9 @@
 use std::array;
 use std::io::{IoSlice, Read, Write};
 
-use crate::case::{Case, Content};
+use fullduplex_benches::Content;
+
+use crate::case::Case;
 use crate::contenders::{Candidate, Contender, Parts, Payloads, Side};
 use crate::memory::{Memory, READ_SIZE};
 use crate::tally::Tally;

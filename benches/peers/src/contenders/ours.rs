@@ -7,6 +7,7 @@ use fullduplex::{
     Config, Connection, Endpoint, EndpointConfig, Event, Input, Message, MessageRef, Negotiated,
     NoEntropy, Reader, Role,
 };
+use fullduplex_benches::Content;
 use fullduplex_std::{OsEntropy, WebSocket};
 
 use crate::case::Kind;
@@ -24,7 +25,7 @@ pub(super) const EVENTS: Candidate = Candidate {
         // Each kind has a call of its own, as an application has more than one.
         Some(match parts.case.kind {
             Kind::ReceivePlain => Box::new(Events::<0>::new(parts)),
-            Kind::ReceiveMasked(crate::case::Content::Binary) => Box::new(Events::<1>::new(parts)),
+            Kind::ReceiveMasked(Content::Binary) => Box::new(Events::<1>::new(parts)),
             Kind::ReceiveMasked(_) => Box::new(Events::<2>::new(parts)),
             Kind::SendPlain | Kind::SendMasked => Box::new(Encoded::new(parts)),
         })
@@ -48,7 +49,7 @@ pub(super) const OWNED: Candidate = Candidate {
     name: "fullduplex, owned",
     side: Side::Ours,
     package: Some("fullduplex"),
-    usage: "Reader::poll_owned; Endpoint::send",
+    usage: "Reader::poll_owned; Endpoint::send_message and a vectored write",
     make: |parts| match parts.case.kind {
         Kind::ReceivePlain | Kind::ReceiveMasked(_) => Some(Box::new(Owned::new(parts))),
         Kind::SendPlain | Kind::SendMasked => Some(Box::new(Queued::new(parts))),
@@ -293,11 +294,23 @@ impl Contender for Queued {
         // Sending a message looks at no clock; only a Close needs the time.
         let now = self.origin.elapsed();
         for _ in 0..messages {
-            let message = MessageRef::Binary(self.payloads.next());
-            self.endpoint.send(message, now).expect("room for the frame");
-            let output = self.endpoint.output().expect("no answers wait");
-            let len = self.memory.write(output).expect("never fails");
-            self.endpoint.advance_output(len);
+            let message = Message::Binary(self.payloads.next().clone());
+            self.endpoint.send_message(message, now).expect("room for the frame");
+            // As an adapter does: one piece is the rule.
+            let pending = self.endpoint.pending_output();
+            let first = self.endpoint.output().expect("no answers wait");
+            let len = if first.len() == pending {
+                self.memory.write(first)
+            } else {
+                let mut pieces = [IoSlice::new(&[]); 2];
+                let chunks = self.endpoint.output_chunks().expect("no answers wait");
+                for (piece, chunk) in pieces.iter_mut().zip(chunks) {
+                    *piece = IoSlice::new(chunk);
+                }
+                self.memory.write_vectored(&pieces)
+            };
+            assert_eq!(len.expect("never fails"), pending, "all is written");
+            self.endpoint.advance_output(pending);
             self.memory.flush().expect("never fails");
         }
     }
