@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use bytes::BufMut;
 use futures::FutureExt;
 use tokio::io::ReadBuf;
 
@@ -69,6 +70,14 @@ impl Memory {
     }
 
     #[inline]
+    /// A read into memory that need not be initialised.
+    #[inline]
+    pub(crate) fn read_buf(&mut self, mut buf: impl BufMut) -> usize {
+        let piece = self.next(buf.remaining_mut());
+        buf.put_slice(piece);
+        piece.len()
+    }
+
     fn put(&mut self, mut bytes: &[u8]) {
         self.written.bytes.update(|count| count + bytes.len() as u64);
         if self.written.recording.get() {
