@@ -72,8 +72,10 @@ fn count_and_compare(
 ) -> Outcome {
     let chosen: Vec<usize> = (0..table.cases.len())
         .filter(|&at| {
-            let name = &table.cases[at].case;
-            options.case.is_empty() || options.case.iter().any(|filter| name.contains(filter))
+            // As whole words, as the other benches do: 16 is not 16384.
+            let name = format!("-{}-", table.cases[at].case);
+            let chosen = |filter: &String| name.contains(&format!("-{filter}-"));
+            options.case.is_empty() || options.case.iter().any(chosen)
         })
         .collect();
     if chosen.is_empty() {
