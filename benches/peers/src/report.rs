@@ -133,10 +133,10 @@ pub(crate) fn preamble(effort: Effort) -> String {
     format!(
         "CPU time: medians (smallest-largest) of {} rounds, ratios taken round by round{}.\n\
          Contenders interleaved, their order rotated; each has proved the work by a digest first.\n\
-         Memory: {}.\n",
+         GLIBC_TUNABLES: {}.\n",
         effort.rounds,
         processor().map(|name| format!(", on {name}")).unwrap_or_default(),
-        memory(),
+        tunables(),
     )
 }
 
@@ -148,17 +148,16 @@ fn nanoseconds(rounds: Vec<f64>) -> String {
     }
 }
 
-/// Who gives memory, and what he was told.
-fn memory() -> String {
-    let tunables = env::var("GLIBC_TUNABLES").unwrap_or_else(|_| "none".into());
-    format!("the system's allocator, GLIBC_TUNABLES: {tunables}")
+/// What the C library was told.
+fn tunables() -> String {
+    env::var("GLIBC_TUNABLES").unwrap_or_else(|_| "none".into())
 }
 
 #[derive(Serialize)]
 struct Report {
     rounds: usize,
     processor: Option<String>,
-    memory: String,
+    glibc_tunables: String,
     contenders: Vec<Description>,
     cases: Vec<CaseReport>,
 }
@@ -230,7 +229,7 @@ pub(crate) fn json(effort: Effort, outcomes: &[Outcome]) -> serde_json::Result<S
     let report = Report {
         rounds: effort.rounds,
         processor: processor(),
-        memory: memory(),
+        glibc_tunables: tunables(),
         contenders: contenders.collect(),
         cases: cases.collect(),
     };

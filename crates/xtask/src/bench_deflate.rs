@@ -4,7 +4,7 @@
 
 use clap::Args;
 
-use crate::shell::{Outcome, cargo, root, run as run_command};
+use crate::shell::{Outcome, WITHOUT_REP_MOVSB, command, executables, root, run as run_command};
 
 /// What to measure; without options, everything.
 #[derive(Args)]
@@ -19,8 +19,11 @@ pub(crate) struct Options {
 
 /// Builds and runs the comparison; its results go to `target/bench-deflate`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let mut command = cargo("run --profile bench --package fullduplex-benches");
-    command.args(["--features", "deflate", "--bin", "bench-deflate", "--"]);
+    let build =
+        "build --profile bench --package fullduplex-benches --features deflate --bin bench-deflate";
+    let [program] = executables(build, ["bench-deflate"])?;
+    let mut command = command(program);
+    command.env("GLIBC_TUNABLES", WITHOUT_REP_MOVSB);
     command.arg("--out").arg(root().join("target/bench-deflate"));
     if options.quick {
         command.arg("--quick");

@@ -5,12 +5,7 @@
 
 use clap::Args;
 
-use crate::shell::{Outcome, command, executables, root, run as run_command};
-
-/// Lets the C library keep the memory that was given back to it. By itself it returns some to the system,
-/// depending on what was freed before: then a contender pays page faults for those that ran before him.
-const TUNABLES: &str =
-    "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=1073741824";
+use crate::shell::{Outcome, WITHOUT_REP_MOVSB, command, executables, root, run as run_command};
 
 /// What to measure; without options, everything.
 #[derive(Args)]
@@ -31,7 +26,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let [program] =
         executables("build --profile bench --package fullduplex-bench-peers", ["bench-peers"])?;
     let mut command = command(program);
-    command.env("GLIBC_TUNABLES", TUNABLES);
+    command.env("GLIBC_TUNABLES", WITHOUT_REP_MOVSB);
     command.arg("--out").arg(root().join("target/bench-peers"));
     if options.quick {
         command.arg("--quick");

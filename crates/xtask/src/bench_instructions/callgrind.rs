@@ -4,12 +4,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Failure, Outcome, command, fail, output, run as run_command, succeeds};
+use crate::shell::{
+    Failure, Outcome, WITHOUT_REP_MOVSB, command, fail, output, run as run_command, succeeds,
+};
 
 use super::table::Surroundings;
-
-/// Keeps the C library from copying with `rep movsb`, of which valgrind counts each byte.
-const TUNABLES: &str = "glibc.cpu.hwcaps=-ERMS";
 
 const INSTALL: &str = "apt-get install valgrind";
 
@@ -69,7 +68,7 @@ impl Callgrind {
     /// with their length the alignment of what lies there changes: both are always the same.
     fn command(&self, program: &Path) -> Command {
         let mut run = Command::new(&self.valgrind);
-        run.env_clear().env("GLIBC_TUNABLES", TUNABLES);
+        run.env_clear().env("GLIBC_TUNABLES", WITHOUT_REP_MOVSB);
         run.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
         if let (Some(folder), Some(name)) = (program.parent(), program.file_name()) {
             run.current_dir(folder).arg(Path::new(".").join(name));
