@@ -69,7 +69,6 @@ impl Memory {
         rest.get(..len).unwrap_or_default()
     }
 
-    #[inline]
     /// A read into memory that need not be initialised.
     #[inline]
     pub(crate) fn read_buf(&mut self, mut buf: impl BufMut) -> usize {
