@@ -4,13 +4,19 @@
 use alloc::vec::Vec;
 
 use crate::connection::Connection;
-use crate::deflate::Flush;
+use crate::deflate::{DeflateParams, Flush};
 use crate::entropy::Entropy;
 use crate::frame::encoder::FrameKind;
 use crate::frame::header::{MAX_HEADER_LEN, OpCode, RSV1};
 use crate::message::outbound::SendError;
 
 impl Connection {
+    /// What was agreed on about permessage-deflate; `None` where it is not in use.
+    #[must_use]
+    pub fn deflate(&self) -> Option<DeflateParams> {
+        self.deflate.as_ref().map(|deflate| deflate.params())
+    }
+
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
     /// first. A message that is being sent in fragments goes on as it began.
     ///

@@ -102,6 +102,10 @@ impl<D: Deflater> CompressorOver<D> {
         Self { settings, deflater, dirty: false, open: false, stale: false, failed: false }
     }
 
+    pub(crate) const fn settings(&self) -> Compression {
+        self.settings
+    }
+
     /// Compresses the next piece of a message and appends what comes out to `out`. The pieces of a
     /// message may be appended to different vectors; all of them must reach the peer, in order.
     ///
@@ -237,6 +241,10 @@ impl<I: Inflater> DecompressorOver<I> {
             stale: false,
             error: None,
         }
+    }
+
+    pub(crate) const fn settings(&self) -> Inflation {
+        self.settings
     }
 
     /// Decompresses the next bytes of a message into `out`.

@@ -263,6 +263,14 @@ pub struct DeflateParams {
 }
 
 impl DeflateParams {
+    pub(crate) const fn new(
+        compression: Compression,
+        inflation: Inflation,
+        threshold: usize,
+    ) -> Self {
+        Self { compression, inflation, threshold }
+    }
+
     /// Our messages refer back at most two to this power bytes.
     #[must_use]
     pub const fn window_bits(&self) -> u8 {

@@ -27,6 +27,12 @@ impl DeflateStream {
         }
     }
 
+    /// What was agreed on.
+    pub(crate) fn params(&self) -> DeflateParams {
+        let (compression, inflation) = (self.compressor.settings(), self.decompressor.settings());
+        DeflateParams::new(compression, inflation, self.threshold)
+    }
+
     /// Gives up all memory that the next message does not need.
     pub(crate) fn release(&mut self) {
         self.compressor.release();
