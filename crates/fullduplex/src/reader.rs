@@ -320,7 +320,7 @@ impl Reader {
                         Some(Event::Close) => Some(Found::Close),
                         _ => {
                             #[cfg(feature = "deflate")]
-                            self.inflated.rest();
+                            self.inflated.rest(conn);
                             None
                         }
                     });
