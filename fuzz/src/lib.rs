@@ -1,10 +1,12 @@
 //! What the fuzz targets share: traffic built from arbitrary values, with what a receiver has to make
 //! of it, and the promises that hold for every connection.
 
+mod deflate;
 mod frames;
 mod heads;
 mod traffic;
 
+pub use deflate::{Terms, fit, negotiate, read_strictly};
 pub use frames::frames;
 pub use heads::{Mutations, growing};
 pub use traffic::{Control, Data, Step, Traffic, close_code, scaled};

@@ -53,8 +53,6 @@ pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, MaybeTlsStream, conne
 pub use entropy::OsEntropy;
 pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
-#[cfg(feature = "deflate")]
-pub use fullduplex::DeflateConfig;
 pub use fullduplex::handshake::{
     OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request,
 };
@@ -62,6 +60,8 @@ pub use fullduplex::{
     Bytes, CloseCode, CloseFrame, Config, EndpointConfig, Limits, Message, MessageKind, Role,
     Timeouts, Utf8Bytes,
 };
+#[cfg(feature = "deflate")]
+pub use fullduplex::{DeflateConfig, DeflateParams};
 pub use handshake::{
     Decision, HandshakeError, IntoRequest, MidAccept, MidConnect, accept, accept_with, client,
     client_with,

@@ -199,6 +199,12 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.endpoint.set_compression(on);
     }
 
+    /// Gives up what memory the buffers hold beyond what is in them: for a connection that is about to wait for
+    /// long. It does not do so by itself: whether a wait is long shows only afterwards.
+    pub fn release(&mut self) {
+        self.endpoint.release();
+    }
+
     /// Writes everything that is pending, and flushes the stream.
     ///
     /// # Errors

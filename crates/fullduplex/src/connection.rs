@@ -3,6 +3,8 @@
 //! frequent frame.
 
 #[cfg(feature = "deflate")]
+mod compressing;
+#[cfg(feature = "deflate")]
 mod inflating;
 mod sending;
 

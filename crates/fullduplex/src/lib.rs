@@ -97,6 +97,9 @@
 //! ([`Message`]). [`Endpoint`] is the whole thing for an adapter: handshake, connection, receive and send buffers
 //! behind one loop. `fullduplex-std` is that loop over `std::io`.
 //!
+//! The `append_*` methods of [`Connection`] send into a `Vec<u8>` that grows, compressed where permessage-deflate
+//! was negotiated; its `send_*` methods, into a buffer of fixed size, do not compress.
+//!
 //! # What it takes care of
 //!
 //! Frames in any split, masking, fragments, UTF-8 that fails at the first bad byte, limits on everything the peer

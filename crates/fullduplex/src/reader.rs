@@ -9,6 +9,9 @@
 //! A message that comes in several pieces is gathered where it lies: its first piece stays, the next ones
 //! move down over the headers between them, so a message of one frame is never moved at all.
 
+#[cfg(feature = "deflate")]
+mod inflation;
+
 use core::ops::Range;
 use core::time::Duration;
 
@@ -20,6 +23,8 @@ use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
 use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
 use crate::pool::{self, FIRST_SIZE, READ_SIZE};
+#[cfg(feature = "deflate")]
+use crate::reader::inflation::Inflation;
 use crate::utf8;
 
 /// What a read inside a large payload may bring beyond it: the next small messages, not so many that
@@ -28,10 +33,6 @@ const READ_BEYOND: usize = 4 << 10;
 
 /// From this size on, a payload gets room of its own to be read into.
 const LARGE_FROM: usize = 16 << 10;
-
-/// The least room to inflate into: enough for a short message, and more than one step in any case.
-#[cfg(feature = "deflate")]
-const LEAST_INFLATED: usize = 256;
 
 /// A receive buffer of its own, for one [`Connection`].
 ///
@@ -317,7 +318,11 @@ impl Reader {
                         Some(Event::Ping) => Some(Found::Ping),
                         Some(Event::Pong) => Some(Found::Pong),
                         Some(Event::Close) => Some(Found::Close),
-                        _ => None,
+                        _ => {
+                            #[cfg(feature = "deflate")]
+                            self.inflated.rest(conn);
+                            None
+                        }
                     });
                 }
             };
@@ -429,68 +434,5 @@ impl Reader {
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.buf.get(self.start..self.end).unwrap_or_default()
-    }
-}
-
-/// What has come of the compressed message in progress, or of the last one.
-#[cfg(feature = "deflate")]
-#[derive(Debug, Default)]
-struct Inflation {
-    /// All of it initialised, beyond `len` with bytes that mean nothing.
-    buf: BytesMut,
-    len: usize,
-    /// Whether more of the message is to come.
-    open: bool,
-}
-
-#[cfg(feature = "deflate")]
-impl Inflation {
-    fn message(&self) -> &[u8] {
-        self.buf.get(..self.len).unwrap_or_default()
-    }
-
-    fn give(&mut self) -> Bytes {
-        let message = self.buf.split_to(self.len.min(self.buf.len()));
-        self.len = 0;
-        message.freeze()
-    }
-
-    /// Adds what comes of `chunk`; `first` begins a new message.
-    fn inflate(
-        &mut self,
-        mut chunk: &[u8],
-        first: bool,
-        conn: &mut Connection,
-        now: Duration,
-    ) -> Result<(), Error> {
-        if first {
-            self.len = 0;
-        }
-        loop {
-            if self.buf.len() - self.len < LEAST_INFLATED {
-                self.grow(conn);
-            }
-            let room = self.buf.get_mut(self.len..).unwrap_or_default();
-            let step = conn.inflate(chunk, room, now)?;
-            self.len += step.produced;
-            chunk = chunk.get(step.consumed..).unwrap_or_default();
-            if step.done {
-                return Ok(());
-            }
-        }
-    }
-
-    /// At least doubles the room, but not beyond what the message may still bring.
-    fn grow(&mut self, conn: &Connection) {
-        let most = usize::try_from(conn.expected().message).unwrap_or(usize::MAX);
-        let left = most.saturating_add(LEAST_INFLATED);
-        let double = self.len.max(FIRST_SIZE);
-        // What would be nearly the end is the end, so that a message at the limit is not moved once more.
-        let more = if double.saturating_add(LEAST_INFLATED) < left { double } else { left };
-        let mut larger = BytesMut::zeroed(self.len + more);
-        if let Some(place) = larger.get_mut(..self.len) {
-            place.copy_from_slice(self.message());
-        }
-        self.buf = larger;
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Everything runs on loopback or in memory, and each test has a watchdog.
 
+mod browsers;
 mod buffering;
+mod compressed;
 mod connecting;
 mod deadlines;
 mod ends;

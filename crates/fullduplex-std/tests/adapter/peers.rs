@@ -13,6 +13,9 @@ pub(crate) enum Library {
     Ws,
 }
 
+/// The scripts of the peers that compress.
+const COMPRESSED: [&str; 2] = ["compressed.py", "compressed.js"];
+
 /// A running peer.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -23,31 +26,48 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts a server; returns it with its port.
     pub(crate) fn server(library: Library, compression: &str) -> (Self, u16) {
-        let mut peer = Self::start(library, "server", &[compression]);
-        let line = peer.line();
-        let port = line.strip_prefix("port ").and_then(|port| port.parse().ok());
-        (peer, port.unwrap_or_else(|| panic!("no port: {line}")))
+        Self::start(library, ["websockets_server.py", "ws.js"], "server", &[compression]).at_port()
     }
 
     /// Starts a client that talks to `url`.
     pub(crate) fn client(library: Library, url: &str, closer: &str, compression: &str) -> Self {
-        Self::start(library, "client", &[url, closer, compression])
+        let scripts = ["websockets_client.py", "ws.js"];
+        Self::start(library, scripts, "client", &[url, closer, compression])
     }
 
-    fn start(library: Library, role: &str, arguments: &[&str]) -> Self {
+    /// Starts a server that accepts compression with these parameters; returns it with its port.
+    pub(crate) fn compressing_server(library: Library, parameters: &str) -> (Self, u16) {
+        Self::start(library, COMPRESSED, "server", &[parameters]).at_port()
+    }
+
+    /// Starts a client that talks to `url` and offers compression with these parameters.
+    pub(crate) fn compressing_client(library: Library, parameters: &str, url: &str) -> Self {
+        Self::start(library, COMPRESSED, "client", &[parameters, url])
+    }
+
+    fn at_port(mut self) -> (Self, u16) {
+        let line = self.line();
+        let port = line.strip_prefix("port ").and_then(|port| port.parse().ok());
+        (self, port.unwrap_or_else(|| panic!("no port: {line}")))
+    }
+
+    fn start(library: Library, scripts: [&str; 2], role: &str, arguments: &[&str]) -> Self {
         let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
         let installed = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/peers");
         let (needed, mut command) = match library {
             Library::Websockets => {
                 let python = installed.join("venv/bin/python");
                 let mut command = Command::new(&python);
-                command.arg("-B").arg(tests.join(format!("websockets_{role}.py")));
+                command.arg("-B").arg(tests.join(scripts[0]));
+                if scripts == COMPRESSED {
+                    command.arg(role);
+                }
                 (python, command)
             }
             Library::Ws => {
                 let modules = installed.join("npm/node_modules");
                 let mut command = Command::new("node");
-                command.arg(tests.join("ws.js")).arg(installed.join("npm")).arg(role);
+                command.arg(tests.join(scripts[1])).arg(installed.join("npm")).arg(role);
                 (modules.join("ws"), command)
             }
         };
@@ -67,7 +87,8 @@ impl Peer {
         Self { process, lines }
     }
 
-    fn line(&mut self) -> String {
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
         match self.lines.next() {
             Some(line) => line.unwrap(),
             None => panic!("the peer ended: {:?}", self.process.wait()),

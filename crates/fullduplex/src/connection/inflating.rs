@@ -88,8 +88,15 @@ impl Connection {
         Ok(inflated)
     }
 
+    /// Whether the decompressor is needed between messages.
+    #[cfg(feature = "std")]
+    pub(crate) fn peer_takes_over(&self) -> bool {
+        self.deflate.as_ref().is_some_and(|deflate| deflate.decompressor.settings().takeover)
+    }
+
     /// Gives up the memory of compressor and decompressor as far as no later message could need it: all of it
-    /// where no context is taken over (RFC 7692 §7.1.1), for a connection that is about to wait for long.
+    /// where no context is taken over (RFC 7692 §7.1.1), for a connection that is about to wait for long. With
+    /// `std` it has none then: see [`DeflateConfig`](crate::DeflateConfig).
     pub fn release(&mut self) {
         if let Some(deflate) = &mut self.deflate {
             deflate.release();

@@ -10,13 +10,9 @@ use bytes::Bytes;
 
 use crate::close_code::CloseCode;
 use crate::connection::Connection;
-#[cfg(feature = "deflate")]
-use crate::deflate::Flush;
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::frame::encoder::FrameKind;
-#[cfg(feature = "deflate")]
-use crate::frame::header::RSV1;
 use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
 use crate::message::outbound::{ClosePayload, HeaderBytes, SendError};
 #[cfg(feature = "alloc")]
@@ -86,7 +82,8 @@ impl Connection {
     /// Text may be cut anywhere, also within a character, but must be UTF-8 when joined.
     ///
     /// # Errors
-    /// [`SendError`]: closed, another kind than the fragments before, not UTF-8, no room, no entropy.
+    /// [`SendError`]: closed, another kind than the fragments before, begun compressed, not UTF-8, no room, no
+    /// entropy.
     pub fn send_fragment(
         &mut self,
         kind: MessageKind,
@@ -97,6 +94,10 @@ impl Connection {
     ) -> Result<usize, SendError> {
         self.sendable()?;
         let fragment = self.outbound.fragment(kind, payload, last)?;
+        #[cfg(feature = "deflate")]
+        if self.is_compressing() {
+            return Err(SendError::BegunCompressed);
+        }
         let len = self.outbound.frame(fragment.frame, payload, out, &mut entropy)?;
         self.outbound.commit(fragment);
         Ok(len)
@@ -249,9 +250,36 @@ impl Connection {
     }
 }
 
-/// The same into a buffer that grows: each appends one whole frame to `out`.
+/// The same into a buffer that grows: each appends one whole frame to `out`, and compresses messages where
+/// permessage-deflate (RFC 7692) was negotiated. What is refused leaves `out` as it was.
 #[cfg(feature = "alloc")]
 impl Connection {
+    /// Appends a whole text message, compressed where that was negotiated.
+    ///
+    /// # Errors
+    /// [`SendError`]: closed, a message in fragments unfinished, no entropy.
+    pub fn append_text(
+        &mut self,
+        text: &str,
+        out: &mut Vec<u8>,
+        mut entropy: impl Entropy,
+    ) -> Result<(), SendError> {
+        self.append_message(MessageKind::Text, text.as_bytes(), out, &mut entropy)
+    }
+
+    /// Appends a whole binary message, compressed where that was negotiated.
+    ///
+    /// # Errors
+    /// [`SendError`]: closed, a message in fragments unfinished, no entropy.
+    pub fn append_binary(
+        &mut self,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        mut entropy: impl Entropy,
+    ) -> Result<(), SendError> {
+        self.append_message(MessageKind::Binary, payload, out, &mut entropy)
+    }
+
     /// Appends a whole message.
     #[inline]
     pub(crate) fn append_message(
@@ -263,13 +291,8 @@ impl Connection {
     ) -> Result<(), SendError> {
         let frame = self.whole(kind)?;
         #[cfg(feature = "deflate")]
-        if let Some(deflate) = self.deflate.as_deref_mut()
-            && deflate.compresses(payload.len())
-        {
-            let frame = FrameKind { rsv: RSV1, ..frame };
-            let compressed = deflate.compress(payload, Flush::Message)?;
-            let appended = self.outbound.append(frame, compressed, out, entropy);
-            return appended.inspect_err(|_| deflate.compressor.forget());
+        if self.compresses(payload.len()) {
+            return self.append_compressed(frame, payload, out, entropy);
         }
         self.outbound.append(frame, payload, out, entropy)
     }
@@ -284,8 +307,8 @@ impl Connection {
     ) -> Result<(), SendError> {
         let frame = self.whole(kind)?;
         #[cfg(feature = "deflate")]
-        if self.deflate.as_deref().is_some_and(|deflate| deflate.compresses(payload.len())) {
-            return self.append_message(kind, payload, out.buffer(), entropy);
+        if self.compresses(payload.len()) {
+            return self.append_compressed(frame, payload, out.buffer(), entropy);
         }
         let header = match self.role {
             Role::Server => self.outbound.header_alone(frame, payload.len())?,
@@ -328,45 +351,30 @@ impl Connection {
         Ok(())
     }
 
-    /// Appends the next fragment of a message.
-    pub(crate) fn append_fragment(
+    /// Appends the next fragment of a message (§5.4), see [`send_fragment`](Self::send_fragment). Whether the
+    /// message is compressed is settled by the first one, and does not depend on its size.
+    ///
+    /// # Errors
+    /// [`SendError`]: closed, another kind than the fragments before, not UTF-8, no entropy.
+    pub fn append_fragment(
         &mut self,
         kind: MessageKind,
         payload: &[u8],
         last: bool,
         out: &mut Vec<u8>,
-        entropy: &mut impl Entropy,
+        mut entropy: impl Entropy,
     ) -> Result<(), SendError> {
         self.sendable()?;
         let fragment = self.outbound.fragment(kind, payload, last)?;
         #[cfg(feature = "deflate")]
-        if let Some(deflate) = self.deflate.as_deref_mut() {
-            // "Per-Message Compressed" is settled by the first fragment (RFC 7692 §6.1).
-            let first = fragment.frame.opcode != OpCode::Continuation;
-            let wanted = deflate.enabled && deflate.threshold < usize::MAX;
-            let compress = if first { wanted } else { deflate.fragmented };
-            if compress {
-                let frame = FrameKind { rsv: if first { RSV1 } else { 0 }, ..fragment.frame };
-                let flush = if last { Flush::Message } else { Flush::Fragment };
-                let compressed = deflate.compress(payload, flush)?;
-                let appended = self.outbound.append(frame, compressed, out, entropy);
-                appended.inspect_err(|_| deflate.compressor.forget())?;
-                deflate.fragmented = !last;
-                self.outbound.commit(fragment);
-                return Ok(());
-            }
+        if self.compresses_fragment(fragment.frame) {
+            self.append_compressed(fragment.frame, payload, out, &mut entropy)?;
+            self.outbound.commit(fragment);
+            return Ok(());
         }
-        self.outbound.append(fragment.frame, payload, out, entropy)?;
+        self.outbound.append(fragment.frame, payload, out, &mut entropy)?;
         self.outbound.commit(fragment);
         Ok(())
-    }
-
-    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated.
-    #[cfg(feature = "deflate")]
-    pub(crate) fn set_compression(&mut self, on: bool) {
-        if let Some(deflate) = &mut self.deflate {
-            deflate.enabled = on;
-        }
     }
 
     /// Appends a Ping or Pong of the application's.

@@ -54,6 +54,16 @@ pub(crate) trait Deflater: Sized {
     /// A fresh stream. Values out of range are brought into it.
     fn new(settings: Compression) -> Self;
 
+    /// One that some connection is done with, if there is one; [`reset`](Self::reset) it first.
+    fn from_pool(_settings: Compression) -> Option<Self> {
+        None
+    }
+
+    /// Puts it where [`from_pool`](Self::from_pool) finds it, or returns it if there is no such place.
+    fn into_pool(self, _settings: Compression) -> Option<Self> {
+        Some(self)
+    }
+
     /// Compresses all of `input` and appends what comes out to `out`. With `flush` that is
     /// everything so far, and behind it an empty stored block, whose last four bytes are 00 00 FF
     /// FF; it may come twice.
@@ -67,6 +77,16 @@ pub(crate) trait Deflater: Sized {
 pub(crate) trait Inflater: Sized {
     /// A fresh stream.
     fn new(window_bits: u8) -> Self;
+
+    /// One that some connection is done with, if there is one; [`reset`](Self::reset) it first.
+    fn from_pool(_window_bits: u8) -> Option<Self> {
+        None
+    }
+
+    /// Puts it where [`from_pool`](Self::from_pool) finds it, or returns it if there is no such place.
+    fn into_pool(self, _window_bits: u8) -> Option<Self> {
+        Some(self)
+    }
 
     /// Decompresses `input` into `out`. Without room in `out` it may do nothing.
     fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Inflated;

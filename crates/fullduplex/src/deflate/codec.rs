@@ -7,6 +7,11 @@
 //!                end of the message ──▶ 00 00 FF FF, at which a block must end
 //! ```
 //!
+//! Without context takeover nothing of a message is needed once it has ended. With `std` compressor and
+//! decompressor then go into the thread's pool, where the next message of any connection finds them. Without,
+//! they stay, to be used again, until `release`: an allocation of that size for each message is what a small
+//! heap bears least, and only the caller knows when one connection will wait and another one work.
+//!
 //! A message that is sent uncompressed passes by both: "the LZ77 sliding window" holds compressed
 //! messages only (§7.2), so both ends stay in step without being told.
 
@@ -85,7 +90,7 @@ pub(crate) struct CompressorOver<D> {
     dirty: bool,
     /// A message is in progress.
     open: bool,
-    /// The deflater holds a message that the next one must not refer to.
+    /// The deflater, if there is one, holds a message that the next one must not refer to.
     stale: bool,
     /// The deflater refused once.
     failed: bool,
@@ -95,6 +100,10 @@ impl<D: Deflater> CompressorOver<D> {
     pub(crate) const fn new(settings: Compression) -> Self {
         let deflater = None;
         Self { settings, deflater, dirty: false, open: false, stale: false, failed: false }
+    }
+
+    pub(crate) const fn settings(&self) -> Compression {
+        self.settings
     }
 
     /// Compresses the next piece of a message and appends what comes out to `out`. The pieces of a
@@ -135,7 +144,11 @@ impl<D: Deflater> CompressorOver<D> {
                     // (§7.2.3.6), of which the first byte remains.
                     out.push(0x00);
                 }
-                self.stale = !self.settings.takeover;
+                if !self.settings.takeover {
+                    let deflater = self.deflater.take();
+                    self.deflater = deflater.and_then(|done| done.into_pool(self.settings));
+                    self.stale = true;
+                }
                 self.open = false;
             }
         }
@@ -144,7 +157,7 @@ impl<D: Deflater> CompressorOver<D> {
     }
 
     /// Gives memory back where no later message could need it: between messages, without context
-    /// takeover. The next message then allocates again.
+    /// takeover, unless it went into the pool already. The next message then allocates again.
     pub(crate) fn release(&mut self) {
         if !self.open && !self.settings.takeover {
             self.deflater = None;
@@ -164,8 +177,9 @@ impl<D: Deflater> CompressorOver<D> {
         out: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
         let deflater = self.deflater.get_or_insert_with(|| {
-            self.stale = false;
-            D::new(self.settings)
+            let pooled = if self.settings.takeover { None } else { D::from_pool(self.settings) };
+            self.stale = pooled.is_some();
+            pooled.unwrap_or_else(|| D::new(self.settings))
         });
         if core::mem::take(&mut self.stale) {
             deflater.reset();
@@ -211,7 +225,7 @@ pub(crate) struct DecompressorOver<I> {
     last: u8,
     /// The last call filled its output, so more may be waiting.
     full: bool,
-    /// The inflater holds a message that the next one must not refer to.
+    /// The inflater, if there is one, holds a message that the next one must not refer to.
     stale: bool,
     error: Option<InflateError>,
 }
@@ -227,6 +241,10 @@ impl<I: Inflater> DecompressorOver<I> {
             stale: false,
             error: None,
         }
+    }
+
+    pub(crate) const fn settings(&self) -> Inflation {
+        self.settings
     }
 
     /// Decompresses the next bytes of a message into `out`.
@@ -248,9 +266,11 @@ impl<I: Inflater> DecompressorOver<I> {
         if input.is_empty() && !self.full || out.is_empty() {
             return Ok(progress);
         }
+        let Inflation { window_bits, takeover } = self.settings;
         let inflater = self.inflater.get_or_insert_with(|| {
-            self.stale = false;
-            I::new(self.settings.window_bits)
+            let pooled = if takeover { None } else { I::from_pool(window_bits) };
+            self.stale = pooled.is_some();
+            pooled.unwrap_or_else(|| I::new(window_bits))
         });
         if core::mem::take(&mut self.stale) {
             inflater.reset();
@@ -317,14 +337,18 @@ impl<I: Inflater> DecompressorOver<I> {
                 return Err(*self.error.insert(InflateError::Truncated));
             }
         }
-        self.stale |= !self.settings.takeover;
+        if !self.settings.takeover {
+            let inflater = self.inflater.take();
+            self.inflater = inflater.and_then(|done| done.into_pool(self.settings.window_bits));
+            self.stale = true;
+        }
         self.at_start = true;
         self.last = 0;
         Ok(Finished { produced, done: true })
     }
 
     /// Gives memory back where no later message could need it: between messages, without context
-    /// takeover. The next compressed message then allocates again.
+    /// takeover, unless it went into the pool already. The next compressed message then allocates again.
     pub(crate) fn release(&mut self) {
         if self.stale {
             self.inflater = None;

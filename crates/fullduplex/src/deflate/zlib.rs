@@ -1,10 +1,12 @@
 //! DEFLATE by zlib-rs, the backend under `std`.
 
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicUsize;
 
 use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush, Status};
 
 use super::backend::{Compression, Deflater, Inflated, Inflater, Next, Refused};
+use super::pool::{self, Pool};
 
 /// How much room for output to begin with; half of the input is enough for most text, and when it is
 /// not there is another round. It is filled with zeros first, which takes a hundredth of the time
@@ -13,6 +15,14 @@ const MAX_ROOM: usize = 16 * 1024;
 
 /// The least room: with six bytes or less, zlib repeats its flush marker.
 const MIN_ROOM: usize = 64;
+
+/// How many compressors and decompressors the pools of all threads hold.
+static POOLED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+
+std::thread_local! {
+    static DEFLATERS: Pool<Compression, Deflate> = const { Pool::new(&POOLED[0]) };
+    static INFLATERS: Pool<(), Inflate> = const { Pool::new(&POOLED[1]) };
+}
 
 /// A compressor; it takes memory when it is made.
 pub(crate) struct Deflate(zlib_rs::Deflate);
@@ -30,6 +40,15 @@ impl Deflater for Deflate {
             mem_level: i32::from(settings.mem_level.clamp(1, 9)),
             ..DeflateConfig::default()
         }))
+    }
+
+    fn from_pool(settings: Compression) -> Option<Self> {
+        pool::take(&DEFLATERS, &settings)
+    }
+
+    fn into_pool(self, settings: Compression) -> Option<Self> {
+        pool::put(&DEFLATERS, settings, self);
+        None
     }
 
     fn deflate(&mut self, mut input: &[u8], out: &mut Vec<u8>, flush: bool) -> Result<(), Refused> {
@@ -83,6 +102,16 @@ impl Inflate {
 impl Inflater for Inflate {
     fn new(window_bits: u8) -> Self {
         Self(zlib_rs::Inflate::new(false, window_bits.clamp(8, 15)))
+    }
+
+    fn from_pool(_window_bits: u8) -> Option<Self> {
+        // The window is of one size, and zlib looks at nothing else of it in a raw stream.
+        pool::take(&INFLATERS, &())
+    }
+
+    fn into_pool(self, _window_bits: u8) -> Option<Self> {
+        pool::put(&INFLATERS, (), self);
+        None
     }
 
     fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Inflated {

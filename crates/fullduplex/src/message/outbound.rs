@@ -32,6 +32,10 @@ pub enum SendError {
     MessageUnfinished,
     /// The fragments of one message are of different kinds (§5.4).
     KindChanged,
+    /// A message that began compressed has to go on so, by
+    /// [`Connection::append_fragment`](crate::Connection::append_fragment).
+    #[cfg(feature = "deflate")]
+    BegunCompressed,
     /// Fragments of text that are not UTF-8 (§5.6).
     InvalidUtf8,
     /// A client's payload has to be masked, so its header cannot be sent alone (§5.1).
@@ -58,6 +62,8 @@ impl fmt::Display for SendError {
             Self::ReasonTooLong => "a close reason is over 123 bytes",
             Self::MessageUnfinished => "a message begun in fragments is not finished",
             Self::KindChanged => "a fragment is of another kind than its message",
+            #[cfg(feature = "deflate")]
+            Self::BegunCompressed => "a fragment is not compressed, as those before it are",
             Self::InvalidUtf8 => "a fragment makes the text message invalid UTF-8",
             Self::MustMask => "a client's payload has to be masked with its header",
             #[cfg(feature = "alloc")]

@@ -1,14 +1,17 @@
 //! What one endpoint sends compressed, the other receives.
 
-use fullduplex::{DeflateConfig, EntropyError, MessageKind, MessageRef, Role, SendError};
-use fullduplex_testkit::{Frame, Seen, StrictInflate};
+use fullduplex::{
+    Config, Connection, DeflateConfig, EntropyError, MessageKind, MessageRef, NoEntropy, Role,
+    SendError,
+};
+use fullduplex_testkit::{Frame, Seen, Split, StrictInflate, TestEntropy, frames};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::endpoints::{End, Joined, NOW};
 use crate::support::negotiate;
-use crate::{KIB, MIB, RSV1, noise, prose};
+use crate::{KIB, MIB, RSV1, noise, prose, receive};
 
 /// A message, and how it is sent.
 #[derive(Clone, Debug)]
@@ -265,6 +268,58 @@ fn messages_below_the_threshold_are_not_compressed() {
         }
     }
     assert_eq!(DeflateConfig::new().threshold, 128);
+}
+
+#[test]
+fn a_connection_alone_compresses_what_is_appended_to_a_buffer() {
+    let config = DeflateConfig::new();
+    for role in [Role::Client, Role::Server] {
+        let agreed = negotiate(config, config);
+        let mut conn = Connection::new(role, agreed.by(role), Config::new());
+        let (mut keys, mut out) = (TestEntropy::new(1), b"before".to_vec());
+        let (long, short) = (prose(5000, 1), "short");
+        conn.append_text(&long, &mut out, &mut keys).unwrap();
+        conn.append_text(short, &mut out, &mut keys).unwrap();
+        conn.append_binary(long.as_bytes(), &mut out, &mut keys).unwrap();
+        conn.set_compression(false);
+        conn.append_text(&long, &mut out, &mut keys).unwrap();
+        conn.set_compression(true);
+        let (head, tail) = long.as_bytes().split_at(1001);
+        conn.append_fragment(MessageKind::Text, head, false, &mut out, &mut keys).unwrap();
+        // What began compressed cannot go on uncompressed, and nothing of an attempt is left.
+        let plain = conn.send_fragment(MessageKind::Text, b"x", true, &mut [0; 100], &mut keys);
+        assert_eq!(plain, Err(SendError::BegunCompressed));
+        let before = out.clone();
+        let wrong = conn.append_fragment(MessageKind::Binary, tail, true, &mut out, &mut keys);
+        assert_eq!(wrong, Err(SendError::KindChanged));
+        let broken = conn.append_fragment(MessageKind::Text, tail, true, &mut out, NoEntropy);
+        if role == Role::Client {
+            assert_eq!(broken, Err(SendError::Entropy(EntropyError)));
+            assert_eq!(out, before);
+            conn.append_fragment(MessageKind::Text, tail, true, &mut out, &mut keys).unwrap();
+        }
+        // The other way round a message stays uncompressed.
+        let mut plain = [0; 100];
+        let len = conn.send_fragment(MessageKind::Text, b"un", false, &mut plain, &mut keys);
+        out.extend(&plain[..len.unwrap()]);
+        conn.append_fragment(MessageKind::Text, b"compressed", true, &mut out, &mut keys).unwrap();
+
+        assert!(out.starts_with(b"before"));
+        let written = frames(&out[6..]);
+        let rsv: Vec<_> = written.iter().map(|frame| frame.rsv).collect();
+        assert_eq!(rsv, [RSV1, 0, RSV1, 0, RSV1, 0, 0, 0]);
+        assert!(written.iter().all(|frame| frame.mask.is_some() == (role == Role::Client)));
+
+        let peer = if role == Role::Client { Role::Server } else { Role::Client };
+        let mut peer = Connection::new(peer, agreed.by(peer), Config::new());
+        let outcome = receive(&mut peer, &out[6..], Split::Every(100), 300);
+        assert_eq!(outcome.error, None);
+        let text = |text: &str| Seen::Text(text.into(), true);
+        let binary = Seen::Binary(long.clone().into(), true);
+        let expected =
+            [text(&long), text(short), binary, text(&long), text(&long), text("uncompressed")];
+        assert!(outcome.seen == expected, "{}", outcome.seen.len());
+    }
 }
 
 /// "`usize::MAX` for never"

@@ -104,10 +104,8 @@ fn prose(len: usize, seed: u64) -> String {
         let word = ["frame ", "grüße ", "\"id\": ", "message ", "€ ", "the ", "10, "];
         text.push_str(word[random.below(word.len())]);
     }
-    while !text.is_char_boundary(len) {
-        text.pop();
-    }
-    text.truncate(len);
+    let end = (0..=len).rev().find(|at| text.is_char_boundary(*at));
+    text.truncate(end.expect("0 is one"));
     while text.len() < len {
         text.push('.');
     }

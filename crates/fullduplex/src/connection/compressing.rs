@@ -1,0 +1,123 @@
+//! Compressed messages of a [`Connection`] (RFC 7692 §6.1): which ones are, and their frames into a buffer that
+//! grows.
+
+use alloc::vec::Vec;
+
+use crate::connection::Connection;
+use crate::deflate::{DeflateParams, Flush};
+use crate::entropy::Entropy;
+use crate::frame::encoder::FrameKind;
+use crate::frame::header::{MAX_HEADER_LEN, OpCode, RSV1};
+use crate::message::outbound::SendError;
+
+impl Connection {
+    /// What was agreed on about permessage-deflate; `None` where it is not in use.
+    #[must_use]
+    pub fn deflate(&self) -> Option<DeflateParams> {
+        self.deflate.as_ref().map(|deflate| deflate.params())
+    }
+
+    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
+    /// first. A message that is being sent in fragments goes on as it began.
+    ///
+    /// ```
+    /// use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
+    /// use fullduplex::{Config, Connection, DeflateConfig, MessageKind, NoEntropy, Role};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let asked = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    ///     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+    ///     Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    /// let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    /// let request = handshake.poll(asked)?.ok_or("not all of it")?;
+    /// let answer = Answer::new().deflate(DeflateConfig::new());
+    /// let (_, negotiated) = request.accept(&answer, &mut [0; 512])?;
+    /// let mut conn = Connection::new(Role::Server, negotiated, Config::new());
+    ///
+    /// let mut out = Vec::new();
+    /// conn.append_text(&"many words ".repeat(50), &mut out, NoEntropy)?;
+    /// assert!(out.len() < 30 && out[0] == 0xc1, "RSV1 says that it is compressed");
+    /// out.clear();
+    ///
+    /// // A photograph is compressed already.
+    /// conn.set_compression(false);
+    /// conn.append_binary(&[7; 500], &mut out, NoEntropy)?;
+    /// assert_eq!((out.len(), out[0]), (504, 0x82));
+    /// out.clear();
+    ///
+    /// conn.set_compression(true);
+    /// conn.append_fragment(MessageKind::Text, b"in two ", false, &mut out, NoEntropy)?;
+    /// conn.append_fragment(MessageKind::Text, b"pieces", true, &mut out, NoEntropy)?;
+    /// assert_eq!(out[0], 0x41);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_compression(&mut self, on: bool) {
+        if let Some(deflate) = &mut self.deflate {
+            deflate.enabled = on;
+        }
+    }
+
+    /// Whether a whole message of this size is to be compressed.
+    #[inline]
+    pub(crate) fn compresses(&self, len: usize) -> bool {
+        self.deflate.as_ref().is_some_and(|deflate| deflate.enabled && len >= deflate.threshold)
+    }
+
+    /// Whether this fragment is to be compressed: "Per-Message Compressed" is settled by the first (§6.1).
+    pub(crate) fn compresses_fragment(&self, frame: FrameKind) -> bool {
+        self.deflate.as_ref().is_some_and(|deflate| match frame.opcode {
+            OpCode::Continuation => deflate.fragmented,
+            // How large the message will be is not known.
+            _ => deflate.enabled && deflate.threshold < usize::MAX,
+        })
+    }
+
+    /// Whether a compressed message has begun that is not at its end.
+    pub(crate) fn is_compressing(&self) -> bool {
+        self.deflate.as_ref().is_some_and(|deflate| deflate.fragmented)
+    }
+
+    /// Appends a frame with compressed payload, the first of its message with RSV1.
+    pub(crate) fn append_compressed(
+        &mut self,
+        frame: FrameKind,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let start = out.len();
+        let appended = self.compress(frame, payload, out, entropy);
+        if appended.is_err() {
+            out.truncate(start);
+        }
+        appended
+    }
+
+    fn compress(
+        &mut self,
+        frame: FrameKind,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let Some(deflate) = self.deflate.as_deref_mut() else { return Err(SendError::Compress) };
+        let flush = if frame.fin { Flush::Message } else { Flush::Fragment };
+        // Only what comes out tells how long the header is, so room is left for the longest.
+        let start = out.len();
+        let room = start.saturating_add(MAX_HEADER_LEN);
+        out.resize(room, 0);
+        deflate.compressor.compress(payload, flush, out)?;
+
+        let first = frame.opcode != OpCode::Continuation;
+        let frame = FrameKind { rsv: if first { RSV1 } else { 0 }, ..frame };
+        let compressed = out.get_mut(room..).unwrap_or_default();
+        let header = self.outbound.header_in_place(frame, compressed, entropy);
+        let header = header.inspect_err(|_| deflate.compressor.forget())?;
+        let begin = room.saturating_sub(header.len());
+        out.get_mut(begin..room).unwrap_or_default().copy_from_slice(&header);
+        out.drain(start..begin);
+        deflate.fragmented = !frame.fin;
+        Ok(())
+    }
+}

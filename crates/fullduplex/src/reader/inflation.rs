@@ -1,0 +1,135 @@
+//! The buffer of a [`Reader`](crate::Reader) in which compressed messages become what they were.
+
+use core::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::connection::Connection;
+#[cfg(feature = "std")]
+use crate::deflate;
+use crate::error::Error;
+use crate::pool::FIRST_SIZE;
+
+/// The least room to inflate into: enough for a short message, and more than one step in any case.
+const LEAST_ROOM: usize = 256;
+
+/// A larger buffer is given up as soon as its message has been read. Smaller ones stay for the next message, of
+/// whichever connection on the thread where there is a pool. Messages of 64 KiB grow to this size.
+const KEEP: usize = 128 << 10;
+
+#[cfg(feature = "std")]
+static POOLED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+
+#[cfg(feature = "std")]
+std::thread_local! {
+    static BUFFERS: deflate::Pool<(), BytesMut> = const { deflate::Pool::new(&POOLED) };
+}
+
+/// What has come of the compressed message in progress, or of the last one.
+#[derive(Debug, Default)]
+pub(super) struct Inflation {
+    /// All of it initialised, beyond `len` with bytes that mean nothing.
+    buf: BytesMut,
+    len: usize,
+    /// How large the present buffer was made; owned messages have taken their parts of it.
+    made: usize,
+    /// How large the last message was that took more than [`KEEP`]: so much room is made for another one.
+    last: usize,
+    /// Whether more of the message is to come.
+    pub(super) open: bool,
+}
+
+impl Inflation {
+    /// What has come of the message.
+    pub(super) fn message(&self) -> &[u8] {
+        self.buf.get(..self.len).unwrap_or_default()
+    }
+
+    /// Gives the message away.
+    pub(super) fn give(&mut self) -> Bytes {
+        self.note();
+        let message = self.buf.split_to(self.len.min(self.buf.len()));
+        self.len = 0;
+        message.freeze()
+    }
+
+    /// Adds what comes of `chunk`; `first` begins a new message.
+    pub(super) fn inflate(
+        &mut self,
+        mut chunk: &[u8],
+        first: bool,
+        conn: &mut Connection,
+        now: Duration,
+    ) -> Result<(), Error> {
+        if first {
+            self.len = 0;
+            #[cfg(feature = "std")]
+            if self.buf.is_empty() && !conn.peer_takes_over() {
+                self.buf = deflate::take(&BUFFERS, &()).unwrap_or_default();
+                self.made = self.buf.len();
+            }
+        }
+        loop {
+            if self.buf.len() - self.len < LEAST_ROOM {
+                self.grow(conn);
+            }
+            let room = self.buf.get_mut(self.len..).unwrap_or_default();
+            let step = conn.inflate(chunk, room, now)?;
+            self.len += step.produced;
+            chunk = chunk.get(step.consumed..).unwrap_or_default();
+            if step.done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Notes how large the message was.
+    fn note(&mut self) {
+        if self.len > KEEP {
+            self.last = self.len;
+        }
+    }
+
+    /// At least doubles the room, but not beyond what the message may still bring.
+    fn grow(&mut self, conn: &Connection) {
+        let most = usize::try_from(conn.expected().message).unwrap_or(usize::MAX);
+        let left = most.saturating_add(LEAST_ROOM);
+        let mut double = self.len.max(FIRST_SIZE);
+        if self.len >= KEEP / 2 {
+            double = double.max((self.last + LEAST_ROOM).saturating_sub(self.len));
+        }
+        // What would be nearly the end is the end, so that a message at the limit is not moved once more.
+        let more = if double.saturating_add(LEAST_ROOM) < left { double } else { left };
+        self.made = self.len + more;
+        let mut larger = BytesMut::zeroed(self.made);
+        if let Some(place) = larger.get_mut(..self.len) {
+            place.copy_from_slice(self.message());
+        }
+        self.buf = larger;
+    }
+
+    /// All messages have been read, and more input is needed: a large buffer is given up. A small one is lent
+    /// to others, but by a connection that takes over context: that holds more than this either way.
+    pub(super) fn rest(&mut self, conn: &Connection) {
+        if self.open || self.made == 0 {
+            return;
+        }
+        if self.made > KEEP {
+            self.note();
+            self.buf = BytesMut::new();
+            self.made = 0;
+            self.len = 0;
+        }
+        #[cfg(feature = "std")]
+        if !conn.peer_takes_over() {
+            let buf = core::mem::take(&mut self.buf);
+            if buf.len() >= LEAST_ROOM {
+                deflate::put(&BUFFERS, (), buf);
+            }
+            self.made = 0;
+            self.len = 0;
+        }
+        #[cfg(not(feature = "std"))]
+        let _ = conn;
+    }
+}

@@ -1,0 +1,198 @@
+//! Two endpoints that compress as arbitrary parameters say: whatever is sent, however it is cut and whatever is
+//! released in between, the other one gets exactly that, and no window is exceeded.
+#![no_main]
+
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use fullduplex::{DeflateParams, Endpoint, EndpointConfig, Message, MessageKind, MessageRef, Role};
+use fullduplex_fuzz::{Data, Terms, negotiate, read_strictly, scaled};
+use fullduplex_testkit::TestEntropy;
+use libfuzzer_sys::fuzz_target;
+
+const NOW: Duration = Duration::ZERO;
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    client: Terms,
+    server: Terms,
+    /// How much each read brings at most.
+    reads: Vec<u16>,
+    acts: Vec<(bool, Act)>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Act {
+    Send(Data),
+    /// The next fragment of a message: the unit, and how often it is repeated.
+    Fragment(Vec<u8>, u8, bool),
+    TextFragment(String, u8, bool),
+    Ping(Vec<u8>),
+    Compress(bool),
+    Release,
+    Deliver,
+    /// Whether messages are taken owned or lent.
+    Owned(bool),
+}
+
+fuzz_target!(|input: Input| {
+    let (by_client, by_server) = negotiate(input.client.config(), input.server.config());
+    let open = |role, negotiated| {
+        let mut config = EndpointConfig::new();
+        config.max_write_buffer = usize::MAX;
+        Endpoint::open(role, negotiated, &[], config, TestEntropy::new(role as u64 + 1), NOW)
+    };
+    let mut client = Side::new(open(Role::Client, by_client), by_client.deflate());
+    let mut server = Side::new(open(Role::Server, by_server), by_server.deflate());
+    let mut reads = Reads { sizes: &input.reads, nth: 0 };
+    for (by_client, act) in input.acts.iter().take(40) {
+        let (side, peer) =
+            if *by_client { (&mut client, &mut server) } else { (&mut server, &mut client) };
+        match act {
+            Act::Deliver => side.deliver(peer, &mut reads),
+            act => side.act(act),
+        }
+    }
+    for side in [&mut client, &mut server] {
+        side.finish();
+    }
+    client.deliver(&mut server, &mut reads);
+    server.deliver(&mut client, &mut reads);
+    client.check(&server);
+    server.check(&client);
+});
+
+/// How much the next read brings.
+struct Reads<'a> {
+    sizes: &'a [u16],
+    nth: usize,
+}
+
+impl Reads<'_> {
+    fn next(&mut self, pending: usize) -> usize {
+        self.nth += 1;
+        let size = self.sizes.get(self.nth % self.sizes.len().max(1)).copied();
+        // At most some hundred reads, so that a run stays short.
+        usize::from(size.unwrap_or(u16::MAX)).max(1 + pending / 300)
+    }
+}
+
+struct Side {
+    endpoint: Endpoint<TestEntropy>,
+    params: Option<DeflateParams>,
+    owned: bool,
+    sent: Vec<(bool, Vec<u8>)>,
+    unfinished: Option<(bool, Vec<u8>)>,
+    received: Vec<(bool, Vec<u8>)>,
+    /// Everything that it wrote.
+    written: Vec<u8>,
+}
+
+impl Side {
+    fn new(endpoint: Endpoint<TestEntropy>, params: Option<DeflateParams>) -> Self {
+        assert_eq!(endpoint.connection().expect("open").deflate(), params);
+        Self {
+            endpoint,
+            params,
+            owned: false,
+            sent: Vec::new(),
+            unfinished: None,
+            received: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
+    fn act(&mut self, act: &Act) {
+        match act {
+            Act::Send(data) => {
+                let (text, payload) = data.payload();
+                let sent = match std::str::from_utf8(&payload) {
+                    Ok(payload) if text => self.endpoint.send(MessageRef::Text(payload), NOW),
+                    _ => self.endpoint.send(MessageRef::Binary(&payload), NOW),
+                };
+                assert_eq!(sent.is_ok(), self.unfinished.is_none());
+                if sent.is_ok() {
+                    self.sent.push((text, payload));
+                }
+            }
+            Act::Fragment(unit, scale, last) => self.fragment(false, &scaled(unit, *scale), *last),
+            Act::TextFragment(unit, scale, last) => {
+                self.fragment(true, &scaled(unit.as_bytes(), *scale), *last);
+            }
+            Act::Ping(payload) => {
+                let _ = self.endpoint.send(MessageRef::Ping(payload), NOW);
+            }
+            Act::Compress(on) => self.endpoint.set_compression(*on),
+            Act::Release => self.endpoint.release(),
+            Act::Deliver => {}
+            Act::Owned(owned) => self.owned = *owned,
+        }
+    }
+
+    fn fragment(&mut self, text: bool, payload: &[u8], last: bool) {
+        let kind = if text { MessageKind::Text } else { MessageKind::Binary };
+        if self.endpoint.send_fragment(kind, payload, last).is_ok() {
+            let (_, data) = self.unfinished.get_or_insert((text, Vec::new()));
+            data.extend(payload);
+            if last && let Some(message) = self.unfinished.take() {
+                self.sent.push(message);
+            }
+        }
+    }
+
+    /// Ends a message that was begun in fragments.
+    fn finish(&mut self) {
+        if let Some((text, _)) = self.unfinished {
+            self.fragment(text, b"", true);
+        }
+        assert!(self.unfinished.is_none());
+    }
+
+    /// Everything that it has to write arrives at the peer.
+    fn deliver(&mut self, peer: &mut Self, reads: &mut Reads<'_>) {
+        let output = self.endpoint.output().expect("entropy never fails here").to_vec();
+        self.endpoint.advance_output(output.len());
+        self.written.extend(&output);
+        let mut rest = &output[..];
+        while !rest.is_empty() {
+            let room = peer.endpoint.room();
+            let len = room.len().min(rest.len()).min(reads.next(output.len()));
+            room[..len].copy_from_slice(&rest[..len]);
+            rest = &rest[len..];
+            peer.endpoint.advance(len);
+            peer.poll();
+        }
+    }
+
+    fn poll(&mut self) {
+        loop {
+            let message = if self.owned {
+                self.endpoint.poll_owned(NOW).expect("a peer without fault").map(|message| {
+                    match message {
+                        Message::Text(text) => Some((true, text.as_bytes().to_vec())),
+                        Message::Binary(data) => Some((false, data.to_vec())),
+                        _ => None,
+                    }
+                })
+            } else {
+                self.endpoint.poll(NOW).expect("a peer without fault").map(
+                    |message| match message {
+                        MessageRef::Text(text) => Some((true, text.as_bytes().to_vec())),
+                        MessageRef::Binary(data) => Some((false, data.to_vec())),
+                        _ => None,
+                    },
+                )
+            };
+            match message {
+                Some(message) => self.received.extend(message),
+                None => return,
+            }
+        }
+    }
+
+    /// What it sent is what the peer has, and what is on the wire by the book.
+    fn check(&self, peer: &Self) {
+        assert!(self.sent == peer.received, "messages are lost or changed");
+        assert!(self.sent == read_strictly(&self.written, self.params));
+    }
+}
