@@ -264,12 +264,18 @@ impl Connection {
         }
         let payload = input.take(frame_len).get_mut(header_len..)?;
         self.timers.received(now);
-        let high_bits = match self.mask_bit {
-            0 if kind == MessageKind::Binary => 0,
-            0 => mask::high_bits(payload),
-            _ => mask::apply_small(payload, (word >> 16) as u32),
+        let key = (word >> 16) as u32;
+        let ascii = match (kind, self.mask_bit) {
+            (MessageKind::Binary, 0) => false,
+            (MessageKind::Binary, _) => {
+                // Looking for ASCII is left out of this copy, for nobody asks.
+                mask::apply_small(payload, key);
+                false
+            }
+            (MessageKind::Text, 0) => mask::high_bits(payload) == 0,
+            (MessageKind::Text, _) => mask::apply_small(payload, key) == 0,
         };
-        Some(Whole { kind, payload, ascii: high_bits == 0 })
+        Some(Whole { kind, payload, ascii })
     }
 
     /// [`whole_message`](Self::whole_message) with a 16-bit length.
