@@ -441,8 +441,8 @@ impl Connection {
         let frame = self.decoder.remaining();
         #[cfg(feature = "deflate")]
         if self.inbound.is_compressed() {
-            // What is still to come of the frame says nothing about what becomes of it.
-            return Expected { frame, message: self.inbound.room() };
+            // What is still to come of the frame is not kept, and says nothing about what becomes of it.
+            return Expected { frame: 0, message: self.inbound.room() };
         }
         Expected { frame, message: frame.saturating_add(self.inbound.room()) }
     }

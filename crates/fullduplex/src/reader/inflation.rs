@@ -33,7 +33,7 @@ pub(super) struct Inflation {
     len: usize,
     /// How large the present buffer was made; owned messages have taken their parts of it.
     made: usize,
-    /// How large the last message was that took more than [`KEEP`]: so much room is made for another one.
+    /// How large the last message was: so much room is made for the next one.
     last: usize,
     /// Whether more of the message is to come.
     pub(super) open: bool,
@@ -68,6 +68,10 @@ impl Inflation {
                 self.buf = deflate::take(&BUFFERS, &()).unwrap_or_default();
                 self.made = self.buf.len();
             }
+            // What owned messages have left of the buffer is too little for one more like them.
+            if self.buf.len() < self.last + LEAST_ROOM {
+                self.grow(conn);
+            }
         }
         loop {
             if self.buf.len() - self.len < LEAST_ROOM {
@@ -85,19 +89,25 @@ impl Inflation {
 
     /// Notes how large the message was.
     fn note(&mut self) {
-        if self.len > KEEP {
+        if self.len > 0 {
             self.last = self.len;
         }
     }
 
     /// At least doubles the room, but not beyond what the message may still bring.
     fn grow(&mut self, conn: &Connection) {
+        if self.len == 0 && self.made >= self.last + LEAST_ROOM {
+            // All of it, if the messages that were given away are gone.
+            self.buf.clear();
+            if self.buf.try_reclaim(self.made) {
+                self.buf.resize(self.made, 0);
+                return;
+            }
+        }
         let most = usize::try_from(conn.expected().message).unwrap_or(usize::MAX);
         let left = most.saturating_add(LEAST_ROOM);
-        let mut double = self.len.max(FIRST_SIZE);
-        if self.len >= KEEP / 2 {
-            double = double.max((self.last + LEAST_ROOM).saturating_sub(self.len));
-        }
+        let like_the_last = (self.last + LEAST_ROOM).saturating_sub(self.len);
+        let double = self.len.max(FIRST_SIZE).max(like_the_last);
         // What would be nearly the end is the end, so that a message at the limit is not moved once more.
         let more = if double.saturating_add(LEAST_ROOM) < left { double } else { left };
         self.made = self.len + more;
@@ -114,8 +124,8 @@ impl Inflation {
         if self.open || self.made == 0 {
             return;
         }
+        self.note();
         if self.made > KEEP {
-            self.note();
             self.buf = BytesMut::new();
             self.made = 0;
             self.len = 0;
