@@ -122,6 +122,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "alloc")]
+mod buffers;
 mod close_code;
 mod closing;
 mod connection;
@@ -146,7 +148,7 @@ mod outgoing;
 mod output;
 #[cfg(feature = "alloc")]
 mod owned;
-#[cfg(feature = "alloc")]
+#[cfg(feature = "std")]
 mod pool;
 #[cfg(feature = "alloc")]
 mod prepared;

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
-use crate::pool;
+use crate::buffers;
 
 /// A buffer that has grown beyond this is given back when all of it has been written.
 const KEEP: usize = 64 << 10;
@@ -43,7 +43,7 @@ impl Outgoing {
     #[inline]
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {
-            self.bytes = pool::take_output();
+            self.bytes = buffers::take_output();
         }
         &mut self.bytes
     }
@@ -133,7 +133,7 @@ impl Outgoing {
     /// Gives the memory back if nothing waits.
     pub(crate) fn release(&mut self) {
         if self.len() == 0 {
-            pool::give_output(core::mem::take(self).bytes);
+            buffers::give_output(core::mem::take(self).bytes);
         }
     }
 }

@@ -1,90 +1,131 @@
-//! Buffers that connections have given back while they wait, for the next one on the same thread. Without `std`
-//! there are no threads to know of, and nothing is kept.
+//! What connections lend each other, thread by thread: what one message needs, and the next does not need to
+//! find as it was. Knows nothing of what it keeps; who takes something cleans it.
 
 use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::LocalKey;
 
-use bytes::BytesMut;
+/// How many a thread keeps. More are in use at once only where as many messages are under way, in pieces.
+const PER_THREAD: usize = 4;
 
-/// The first size of a receive buffer: one page, as most messages are small.
-pub(crate) const FIRST_SIZE: usize = 4 << 10;
+/// How many all threads together keep, one or more for each core of most machines. Where each connection has
+/// a thread of its own, most threads therefore keep nothing.
+const IN_ALL: usize = 64;
 
-/// The size up to which a receive buffer grows because a read has filled it: one system call then brings as
-/// much as a socket buffer usually holds.
-pub(crate) const READ_SIZE: usize = 64 << 10;
-
-/// How many buffers of a kind are kept: connections that are in the middle of something have their own.
-#[cfg(feature = "std")]
-const MOST: usize = 8;
-
-#[cfg(feature = "std")]
-std::thread_local! {
-    static POOL: core::cell::RefCell<Pool> = const { core::cell::RefCell::new(Pool::new()) };
+/// A thread's pool of things of one kind, which fit where their keys are equal.
+pub(crate) struct Pool<K, T> {
+    /// The one that was used last is the last.
+    kept: RefCell<Vec<(K, T)>>,
+    /// How many the pools of this kind keep, on all threads.
+    in_all: &'static AtomicUsize,
 }
 
-/// What a thread keeps: at most some 1.5 MiB.
-#[cfg(feature = "std")]
-struct Pool {
-    first: Vec<BytesMut>,
-    read: Vec<BytesMut>,
-    output: Vec<Vec<u8>>,
-}
-
-#[cfg(feature = "std")]
-impl Pool {
-    const fn new() -> Self {
-        Self { first: Vec::new(), read: Vec::new(), output: Vec::new() }
+impl<K: PartialEq, T> Pool<K, T> {
+    /// An empty pool, which takes no memory. `in_all` is the same for the pools of a kind on all threads.
+    pub(crate) const fn new(in_all: &'static AtomicUsize) -> Self {
+        Self { kept: RefCell::new(Vec::new()), in_all }
     }
 
-    fn receiving(&mut self, size: usize) -> Option<&mut Vec<BytesMut>> {
-        match size {
-            FIRST_SIZE => Some(&mut self.first),
-            READ_SIZE => Some(&mut self.read),
-            _ => None,
+    fn take(&self, key: &K) -> Option<T> {
+        let mut kept = self.kept.try_borrow_mut().ok()?;
+        let at = kept.iter().rposition(|(kept, _)| kept == key)?;
+        self.in_all.fetch_sub(1, Ordering::Relaxed);
+        Some(kept.remove(at).1)
+    }
+
+    fn put(&self, key: K, item: T) {
+        let Ok(mut kept) = self.kept.try_borrow_mut() else { return };
+        if kept.len() >= PER_THREAD {
+            // The first has been of no use for longest.
+            kept.remove(0);
+            self.in_all.fetch_sub(1, Ordering::Relaxed);
+        }
+        if self.in_all.fetch_add(1, Ordering::Relaxed) < IN_ALL {
+            kept.push((key, item));
+        } else {
+            self.in_all.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-/// Runs `with` on the thread's pool, if it is not gone already.
-#[cfg(feature = "std")]
-fn pool<T>(with: impl FnOnce(&mut Pool) -> Option<T>) -> Option<T> {
-    POOL.try_with(|pool| with(&mut pool.borrow_mut())).ok().flatten()
-}
-
-/// An empty receive buffer with a capacity of `size` bytes.
-pub(crate) fn take(size: usize) -> BytesMut {
-    #[cfg(feature = "std")]
-    if let Some(kept) = pool(|pool| pool.receiving(size)?.pop()) {
-        return kept;
+impl<K, T> Drop for Pool<K, T> {
+    fn drop(&mut self) {
+        self.in_all.fetch_sub(self.kept.get_mut().len(), Ordering::Relaxed);
     }
-    BytesMut::with_capacity(size)
 }
 
-/// Keeps an empty receive buffer that nobody else has a handle to, if it has one of the two usual sizes.
-pub(crate) fn give(buffer: BytesMut) {
-    #[cfg(feature = "std")]
-    pool(|pool| {
-        let kept = pool.receiving(buffer.capacity())?;
-        (kept.len() < MOST).then(|| kept.push(buffer))
-    });
-    #[cfg(not(feature = "std"))]
-    drop(buffer);
+/// Takes one from this thread's pool. While the thread ends there is none.
+pub(crate) fn take<K: PartialEq, T>(pool: &'static LocalKey<Pool<K, T>>, key: &K) -> Option<T> {
+    pool.try_with(|pool| pool.take(key)).ok().flatten()
 }
 
-/// An empty output buffer.
-pub(crate) fn take_output() -> Vec<u8> {
-    #[cfg(feature = "std")]
-    if let Some(kept) = pool(|pool| pool.output.pop()) {
-        return kept;
+/// Puts one into this thread's pool, or drops it if that is full or the thread ends.
+pub(crate) fn put<K: PartialEq, T>(pool: &'static LocalKey<Pool<K, T>>, key: K, item: T) {
+    // A closure that is not called is dropped with what it holds.
+    let _ = pool.try_with(|pool| pool.put(key, item));
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use alloc::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_was_put_away_last_under_a_key_is_taken_first() {
+        static IN_ALL: AtomicUsize = AtomicUsize::new(0);
+        let pool = Pool::new(&IN_ALL);
+        assert_eq!(pool.take(&1), None);
+        for (key, item) in [(1, 'a'), (2, 'b'), (1, 'c')] {
+            pool.put(key, item);
+        }
+        assert_eq!(IN_ALL.load(Ordering::Relaxed), 3);
+        assert_eq!([pool.take(&1), pool.take(&1), pool.take(&1)], [Some('c'), Some('a'), None]);
+        assert_eq!(IN_ALL.load(Ordering::Relaxed), 1);
+        drop(pool);
+        assert_eq!(IN_ALL.load(Ordering::Relaxed), 0);
     }
-    Vec::new()
-}
 
-/// Keeps an empty output buffer, unless it is large.
-pub(crate) fn give_output(buffer: Vec<u8>) {
-    #[cfg(feature = "std")]
-    if (1..=READ_SIZE).contains(&buffer.capacity()) {
-        pool(|pool| (pool.output.len() < MOST).then(|| pool.output.push(buffer)));
+    #[test]
+    fn a_full_pool_drops_what_was_of_no_use_for_longest() {
+        static IN_ALL: AtomicUsize = AtomicUsize::new(0);
+        let pool = Pool::new(&IN_ALL);
+        for key in 0..100 {
+            pool.put(key, key);
+        }
+        assert_eq!(IN_ALL.load(Ordering::Relaxed), PER_THREAD);
+        assert_eq!(pool.take(&(99 - PER_THREAD)), None);
+        assert_eq!(pool.take(&(100 - PER_THREAD)), Some(100 - PER_THREAD));
     }
-    #[cfg(not(feature = "std"))]
-    drop(buffer);
+
+    #[test]
+    fn all_threads_together_keep_a_bounded_number() {
+        static POOLED: AtomicUsize = AtomicUsize::new(0);
+        std::thread_local! {
+            static POOL: Pool<(), Arc<()>> = const { Pool::new(&POOLED) };
+        }
+        let item = Arc::new(());
+        let wait = std::sync::Barrier::new(101);
+        thread::scope(|scope| {
+            for _ in 0..100 {
+                scope.spawn(|| {
+                    put(&POOL, (), item.clone());
+                    wait.wait();
+                    wait.wait();
+                });
+            }
+            wait.wait();
+            assert_eq!(POOLED.load(Ordering::Relaxed), IN_ALL);
+            assert_eq!(Arc::strong_count(&item), 1 + IN_ALL);
+            wait.wait();
+        });
+        // A thread's pool goes with the thread, a moment after the scope has seen its end.
+        while POOLED.load(Ordering::Relaxed) > 0 || Arc::strong_count(&item) > 1 {
+            thread::yield_now();
+        }
+    }
 }

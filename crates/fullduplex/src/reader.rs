@@ -17,12 +17,12 @@ use core::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use crate::buffers::{self, FIRST_SIZE, READ_SIZE};
 use crate::connection::{Connection, Expected};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
 use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
-use crate::pool::{self, FIRST_SIZE, READ_SIZE};
 #[cfg(feature = "deflate")]
 use crate::reader::inflation::Inflation;
 use crate::utf8;
@@ -392,7 +392,7 @@ impl Reader {
                 let double = used_len.saturating_mul(2);
                 let most = used_len.saturating_add(expected).saturating_add(READ_SIZE);
                 let size = needed.max(double.min(most)).max(self.size);
-                let mut larger = pool::take(size);
+                let mut larger = buffers::take(size);
                 larger.extend_from_slice(&self.buf);
                 self.made = larger.capacity();
                 self.buf = larger;
@@ -418,7 +418,7 @@ impl Reader {
             // Whole again, or of no use to anyone.
             buf.clear();
             if buf.try_reclaim(self.made) {
-                pool::give(buf);
+                buffers::give(buf);
             }
             *self = Self { largest: self.largest, size: self.size, ..Self::new() };
         }

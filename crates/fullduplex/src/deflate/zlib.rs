@@ -6,7 +6,7 @@ use core::sync::atomic::AtomicUsize;
 use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush, Status};
 
 use super::backend::{Compression, Deflater, Inflated, Inflater, Next, Refused};
-use super::pool::{self, Pool};
+use crate::pool::{self, Pool};
 
 /// How much room for output to begin with; half of the input is enough for most text, and when it is
 /// not there is another round. It is filled with zeros first, which takes a hundredth of the time

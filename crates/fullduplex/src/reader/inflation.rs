@@ -4,11 +4,11 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::buffers::FIRST_SIZE;
 use crate::connection::Connection;
-#[cfg(feature = "std")]
-use crate::deflate;
 use crate::error::Error;
-use crate::pool::FIRST_SIZE;
+#[cfg(feature = "std")]
+use crate::pool::{self, Pool};
 
 /// The least room to inflate into: enough for a short message, and more than one step in any case.
 const LEAST_ROOM: usize = 256;
@@ -22,7 +22,7 @@ static POOLED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize
 
 #[cfg(feature = "std")]
 std::thread_local! {
-    static BUFFERS: deflate::Pool<(), BytesMut> = const { deflate::Pool::new(&POOLED) };
+    static BUFFERS: Pool<(), BytesMut> = const { Pool::new(&POOLED) };
 }
 
 /// What has come of the compressed message in progress, or of the last one.
@@ -65,7 +65,7 @@ impl Inflation {
             self.len = 0;
             #[cfg(feature = "std")]
             if self.buf.is_empty() && !conn.peer_takes_over() {
-                self.buf = deflate::take(&BUFFERS, &()).unwrap_or_default();
+                self.buf = pool::take(&BUFFERS, &()).unwrap_or_default();
                 self.made = self.buf.len();
             }
             // What owned messages have left of the buffer is too little for one more like them.
@@ -134,7 +134,7 @@ impl Inflation {
         if !conn.peer_takes_over() {
             let buf = core::mem::take(&mut self.buf);
             if buf.len() >= LEAST_ROOM {
-                deflate::put(&BUFFERS, (), buf);
+                pool::put(&BUFFERS, (), buf);
             }
             self.made = 0;
             self.len = 0;
