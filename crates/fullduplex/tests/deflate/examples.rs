@@ -11,9 +11,9 @@ use crate::{ROLES, RSV1, compressed, open, receive, to};
 const NOW: Duration = Duration::ZERO;
 
 /// §7.2.3.1, "A Message Compressed Using One Compressed DEFLATE Block".
-const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+pub(crate) const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 /// §7.2.3.2, "Sharing LZ77 Sliding Window".
-const HELLO_AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
+pub(crate) const HELLO_AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
 /// §7.2.3.3, "Using a DEFLATE Block with No Compression".
 const STORED: [u8; 11] = [0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00];
 /// §7.2.3.4, "Using a DEFLATE Block with "BFINAL" Set to 1".

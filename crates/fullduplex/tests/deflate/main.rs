@@ -8,6 +8,7 @@ mod examples;
 mod exchange;
 mod faults;
 mod memory;
+mod pooled;
 mod splits;
 mod support;
 

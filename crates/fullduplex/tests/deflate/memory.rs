@@ -3,17 +3,22 @@
 use allocation_counter::measure;
 use fullduplex::{
     Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Event, InflateError, Input,
-    Message, MessageKind, MessageRef, Negotiated, NoEntropy, Part, Role,
+    MessageKind, MessageRef, Negotiated, NoEntropy, Role,
 };
 use fullduplex_testkit::{Frame, Seen, Split, StrictInflate, TestEntropy};
 
 use crate::endpoints::NOW;
+use crate::examples::{HELLO, HELLO_AGAIN};
 use crate::support::{inflate_by, negotiate};
-use crate::{KIB, MIB, ROLES, Zlib, compressed, deflated, noise, prose, receive, to};
+use crate::{KIB, ROLES, Zlib, compressed, deflated, noise, prose, receive, to};
+
+pub(crate) fn without_takeover() -> DeflateConfig {
+    DeflateConfig::new().no_context_takeover(true).peer_no_context_takeover(true)
+}
 
 /// How many bytes an endpoint holds after a message of 1 KiB each way, and how many once it has released
 /// what it can.
-fn held(role: Role, deflate: Option<DeflateConfig>) -> (i64, i64) {
+pub(crate) fn held(role: Role, deflate: Option<DeflateConfig>) -> (i64, i64) {
     let text = prose(KIB, 1);
     let (negotiated, frame) = match deflate {
         None => (Negotiated::without_extensions(), Frame::text(text.as_bytes())),
@@ -76,164 +81,6 @@ fn an_endpoint_at_rest_holds_what_its_windows_need_and_without_takeover_nothing(
 }
 
 /// The figures in the documentation of [`DeflateConfig`], each for a connection that has sent and received.
-#[test]
-#[cfg(feature = "std")]
-fn a_connection_holds_what_is_documented() {
-    let without = |config: DeflateConfig| {
-        let fresh = config.no_context_takeover(true).peer_no_context_takeover(true);
-        // What is pooled is not the connection's.
-        held(Role::Server, Some(fresh));
-        held(Role::Server, Some(fresh)).1
-    };
-    let default = DeflateConfig::new();
-    let largest = default.max_window_bits(15).mem_level(8);
-    let least = default.max_window_bits(9).mem_level(1);
-    let all = [default, largest, least];
-    assert_eq!(all.map(without), [288; 3]);
-    let held = all.map(|config| held(Role::Server, Some(config)).1);
-    let documented = [212_832, 427_872, 185_056];
-    assert!(held.iter().zip(documented).all(|(held, most)| *held <= most), "{held:?}");
-}
-
-/// An open connection, with what a peer of it sends it each time.
-struct Served {
-    conn: Connection,
-    wire: Vec<u8>,
-}
-
-impl Served {
-    fn some(count: usize, role: Role, text: &str) -> Vec<Self> {
-        let negotiated = negotiate(without_takeover(), without_takeover()).by(role);
-        let wire = to(role, &[compressed(1, Zlib::new(6, 15).message(text.as_bytes()))]);
-        let conn = || Connection::new(role, negotiated, Config::new());
-        (0..count).map(|_| Self { conn: conn(), wire: wire.clone() }).collect()
-    }
-
-    /// Sends a message and receives one; the buffers are the caller's.
-    fn exchange(
-        &mut self,
-        text: &str,
-        (read, out, inflated): (&mut [u8], &mut Vec<u8>, &mut [u8]),
-    ) {
-        out.clear();
-        self.conn.append_text(text, out, TestEntropy::new(1)).unwrap();
-        assert!(out.len() < text.len() / 2);
-        let read = &mut read[..self.wire.len()];
-        read.copy_from_slice(&self.wire);
-        let mut input = Input::new(read);
-        let Some(Event::Compressed(chunk, MessageKind::Text, Part::Whole)) =
-            self.conn.poll_event(&mut input, NOW).unwrap()
-        else {
-            panic!("a compressed message");
-        };
-        let step = self.conn.inflate(chunk, inflated, NOW).unwrap();
-        assert!(step.done && inflated[..step.produced] == *text.as_bytes());
-    }
-}
-
-fn without_takeover() -> DeflateConfig {
-    DeflateConfig::new().no_context_takeover(true).peer_no_context_takeover(true)
-}
-
-/// One compressor and one decompressor of the default settings, and more than their places in a pool.
-const POOLED: i64 = (164_992 + 47_552 + 4096) as i64;
-
-#[test]
-#[cfg(feature = "std")]
-fn a_thousand_connections_without_takeover_hold_one_compressor_together() {
-    let text = prose(2 * KIB, 1);
-    for role in ROLES {
-        // On a thread of its own, whose pool is empty.
-        let text = &text;
-        let exchange_all = move || {
-            let mut all = Served::some(1000, role, text);
-            let (mut read, mut out, mut inflated) =
-                ([0; 4096], Vec::with_capacity(4096), [0; 4096]);
-            let counted = measure(|| {
-                for one in &mut all {
-                    one.exchange(text, (&mut read, &mut out, &mut inflated));
-                }
-            });
-            assert!(counted.bytes_max <= POOLED as u64, "{role:?}: {counted:?}");
-            assert!(counted.bytes_current > 0, "{counted:?}");
-            // From here on, nothing is allocated, whatever the connection.
-            let counted = measure(|| {
-                for one in &mut all {
-                    one.exchange(text, (&mut read, &mut out, &mut inflated));
-                }
-            });
-            assert_eq!(counted.count_total, 0, "{role:?}: {counted:?}");
-        };
-        std::thread::scope(|scope| scope.spawn(exchange_all).join()).unwrap();
-    }
-}
-
-#[test]
-#[cfg(feature = "std")]
-fn an_endpoint_without_takeover_allocates_nothing_for_a_message_once_it_is_warm() {
-    for (role, len) in [(Role::Server, KIB), (Role::Client, KIB), (Role::Server, 40 * KIB)] {
-        let text = prose(len, 1);
-        let agreed = negotiate(without_takeover(), without_takeover());
-        let wire = to(role, &[compressed(1, Zlib::new(6, 12).message(text.as_bytes()))]);
-        let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-        let mut endpoint = Endpoint::open(role, agreed.by(role), &[], config, entropy, NOW);
-        let mut exchange = || {
-            let mut seen = 0;
-            for piece in wire.chunks(1000) {
-                endpoint.room()[..piece.len()].copy_from_slice(piece);
-                endpoint.advance(piece.len());
-                while let Some(message) = endpoint.poll(NOW).unwrap() {
-                    assert_eq!(message, MessageRef::Text(&text));
-                    seen += 1;
-                }
-            }
-            endpoint.send(MessageRef::Text(&text), NOW).unwrap();
-            let written = endpoint.output().unwrap().len();
-            assert!(written < len && seen == 1);
-            endpoint.advance_output(written);
-        };
-        (0..3).for_each(|_| exchange());
-        let counted = measure(|| (0..100).for_each(|_| exchange()));
-        assert_eq!(counted.count_total, 0, "{role:?}, {len}: {counted:?}");
-    }
-}
-
-#[test]
-#[cfg(feature = "std")]
-fn a_large_message_is_not_held_beyond_its_reading() {
-    let text = prose(MIB, 1);
-    for owned in [false, true] {
-        let agreed = negotiate(without_takeover(), without_takeover());
-        let message = Zlib::new(6, 12).message(text.as_bytes());
-        let wire = to(Role::Server, &[compressed(1, message)]);
-        let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-        let mut endpoint =
-            Endpoint::open(Role::Server, agreed.by(Role::Server), &[], config, entropy, NOW);
-        let counted = measure(|| {
-            for piece in wire.chunks(4096) {
-                endpoint.room()[..piece.len()].copy_from_slice(piece);
-                endpoint.advance(piece.len());
-                if owned {
-                    while let Some(message) = endpoint.poll_owned(NOW).unwrap() {
-                        assert!(message == Message::text(&*text));
-                    }
-                } else {
-                    while let Some(message) = endpoint.poll(NOW).unwrap() {
-                        assert_eq!(message, MessageRef::Text(&text));
-                    }
-                }
-            }
-        });
-        assert!(counted.bytes_max > MIB as u64);
-        // The receive buffer and a decompressor.
-        assert!(counted.bytes_current < 256 * KIB as i64, "owned {owned}: {counted:?}");
-    }
-}
-
-/// "Hello", and the same again as a reference to it (RFC 7692 §7.2.3.2).
-const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-const HELLO_AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
-
 #[test]
 fn a_pooled_decompressor_refers_to_nothing_of_the_connection_before() {
     for role in ROLES {
