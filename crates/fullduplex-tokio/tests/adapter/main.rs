@@ -1,0 +1,8 @@
+//! The tokio adapter over pipes and sockets, against itself, against frames by hand, against other libraries.
+
+mod basics;
+mod cancel;
+mod deadlines;
+mod ends;
+mod handshake;
+mod support;
