@@ -56,7 +56,8 @@ async fn a_dropped_connection_says_goodbye() {
 
 #[tokio::test]
 async fn a_protocol_error_is_told_once_and_to_the_peer() {
-    let cases: [(Vec<u8>, u16, fn(&Error) -> bool); 5] = [
+    type IsIt = fn(&Error) -> bool;
+    let cases: [(Vec<u8>, u16, IsIt); 5] = [
         (Frame::text("unmasked").encode(), 1002, |error| {
             matches!(error, Error::Protocol(ProtocolError::UnmaskedFrameFromClient))
         }),

@@ -72,6 +72,7 @@ async fn a_rejection_arrives_with_status_headers_and_body() {
 }
 
 #[tokio::test]
+#[expect(clippy::result_large_err)]
 async fn a_callback_that_answers_nonsense_is_our_fault() {
     type Answer = fn(&Request, Response) -> Result<Response, ErrorResponse>;
     let answers: [(Answer, ProtocolError); 3] = [
