@@ -176,10 +176,14 @@ where
     R: IntoClientRequest,
     D: Dial,
 {
-    let request = to_core(&request.into_client_request()?)?;
-    let uri = request.as_request().uri;
-    let connector = Connector::of(uri, connector)?;
-    let stream = dial.dial(uri.host(), uri.port()).await?;
-    let stream = wrap(uri.host(), stream, connector, &config).await?;
-    client(request, stream, &config).await
+    // In a box of its own, which is given back before the connection is used.
+    let connecting = async move {
+        let request = to_core(&request.into_client_request()?)?;
+        let uri = request.as_request().uri;
+        let connector = Connector::of(uri, connector)?;
+        let stream = dial.dial(uri.host(), uri.port()).await?;
+        let stream = wrap(uri.host(), stream, connector, &config).await?;
+        client(request, stream, &config).await
+    };
+    Box::pin(connecting).await
 }

@@ -3,7 +3,6 @@
 
 mod writing;
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -14,6 +13,7 @@ use fullduplex::{Endpoint, Message, Shutdown, Unsent};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
+use crate::aside::Aside;
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
@@ -22,6 +22,9 @@ use crate::waiters::{Side, Waiters};
 
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
+
+/// No size was set for reading ahead.
+const NO_LIMIT: usize = usize::MAX;
 
 /// How far the end of a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +44,6 @@ pub(crate) enum Waited {
     End,
 }
 
-/// Messages that were received while a writer waited, for the reader.
-#[derive(Debug, Default)]
-struct Kept {
-    queue: VecDeque<Result<Message>>,
-    bytes: usize,
-}
-
 /// A stream, the endpoint over it, and what waits on both.
 pub(crate) struct Engine<S> {
     stream: S,
@@ -59,11 +55,10 @@ pub(crate) struct Engine<S> {
     read_at: Duration,
     timer: Timer,
     waiters: Waiters,
-    /// A message that was taken and has no room in the write buffer yet.
-    parked: Option<Box<Message>>,
-    kept: Option<Box<Kept>>,
+    aside: Aside,
     write_buffer_size: usize,
-    read_ahead_size: Option<usize>,
+    /// [`NO_LIMIT`] for that of a message.
+    read_ahead_size: usize,
     end: End,
     /// Whether the deadlines have not been looked at since the last read.
     unchecked: bool,
@@ -101,7 +96,7 @@ impl<S> Engine<S> {
     pub(crate) fn config(&self) -> WebSocketConfig {
         WebSocketConfig {
             write_buffer_size: self.write_buffer_size,
-            read_ahead_size: self.read_ahead_size,
+            read_ahead_size: Some(self.read_ahead_size).filter(|&size| size != NO_LIMIT),
             ..WebSocketConfig::from(*self.endpoint.config())
         }
     }
@@ -112,13 +107,13 @@ impl<S> Engine<S> {
 
     /// Bytes that were taken and have not been written.
     pub(crate) fn pending(&self) -> usize {
-        let parked = self.parked.as_ref().map_or(0, |message| message.len());
+        let parked = self.aside.parked().map_or(0, Message::len);
         self.endpoint.pending_output().saturating_add(parked)
     }
 
     /// Whether the end was told and everything before it.
     pub(crate) fn is_terminated(&self) -> bool {
-        self.end == End::Told && self.kept.is_none()
+        self.end == End::Told && !self.aside.has_kept()
     }
 
     pub(crate) fn may_send(&self) -> bool {
@@ -157,52 +152,35 @@ impl<S> Engine<S> {
     }
 
     fn keep(&mut self, item: Result<Message>) {
-        let kept = self.kept.get_or_insert_default();
-        // A message without payload takes memory too, and a peer can send many of them.
-        let len = item.as_ref().map_or(0, Message::len) + size_of::<Message>();
-        kept.bytes = kept.bytes.saturating_add(len);
-        kept.queue.push_back(item);
+        self.aside.keep(item);
         self.waiters.wake(Side::Reader);
     }
 
     /// The next message that was received while a writer waited.
     #[inline]
     fn take_kept(&mut self) -> Option<Result<Message>> {
-        self.kept.as_ref()?;
-        self.take_some_kept()
-    }
-
-    #[inline(never)]
-    fn take_some_kept(&mut self) -> Option<Result<Message>> {
-        let kept = self.kept.as_mut()?;
-        let item = kept.queue.pop_front();
-        match &item {
-            Some(Ok(message)) => kept.bytes -= message.len() + size_of::<Message>(),
-            Some(Err(_)) => kept.bytes -= size_of::<Message>(),
-            None => {}
-        }
-        if kept.queue.is_empty() {
-            self.kept = None;
+        if !self.aside.has_kept() {
+            return None;
         }
         // A writer may have stopped reading because too much was kept.
         self.waiters.wake(Side::Writer);
-        item
+        self.aside.take_kept()
     }
 
     fn may_read_ahead(&self) -> bool {
-        let limit = self.read_ahead_size.unwrap_or_else(|| {
-            let limit = self.endpoint.config().connection.limits.max_message_size;
-            usize::try_from(limit).unwrap_or(usize::MAX)
-        });
-        !self.is_read_to_the_end() && self.kept.as_ref().map_or(0, |kept| kept.bytes) < limit
+        let limit = match self.read_ahead_size {
+            NO_LIMIT => self.endpoint.config().connection.limits.max_message_size,
+            size => size as u64,
+        };
+        !self.is_read_to_the_end() && (self.aside.kept_bytes() as u64) < limit
     }
 
     /// Moves the parked message into the write buffer if there is room now.
     fn admit(&mut self) {
-        let Some(message) = self.parked.take() else { return };
-        if let Err(Unsent { message, .. }) = self.endpoint.send_message(*message, self.read_at) {
+        let Some(message) = self.aside.unpark() else { return };
+        if let Err(Unsent { message, .. }) = self.endpoint.send_message(message, self.read_at) {
             // What is refused for another reason than room is told to whoever sends next.
-            self.parked = Some(Box::new(message));
+            self.aside.park(message);
         }
     }
 }
@@ -221,10 +199,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             read_at: Duration::ZERO,
             timer: Timer::default(),
             waiters: Waiters::default(),
-            parked: None,
-            kept: None,
+            aside: Aside::default(),
             write_buffer_size: config.write_buffer_size,
-            read_ahead_size: config.read_ahead_size,
+            read_ahead_size: config.read_ahead_size.unwrap_or(NO_LIMIT),
             end: End::No,
             unchecked: false,
             unflushed: false,

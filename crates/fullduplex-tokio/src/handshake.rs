@@ -1,6 +1,7 @@
 //! The opening handshake over a stream: `accept_async`, `client_async` and their relatives.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -65,42 +66,58 @@ impl Callback for NoCallback {
     }
 }
 
+// None of these is `async`: the future of an `async fn` keeps room for its arguments as long as the task lives that
+// awaits it, and so for the stream.
+
 /// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default configuration:
 /// any valid request, no subprotocol.
 ///
 /// # Errors
 /// As [`accept_with`].
-pub async fn accept_async<S>(stream: S) -> Result<WebSocketStream<S>>
+pub fn accept_async<S>(stream: S) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    accept_async_with_config(stream, None).await
+    accept_any(stream, WebSocketConfig::new())
 }
 
 /// As [`accept_async`], with a configuration.
 ///
 /// # Errors
 /// As [`accept_with`].
-pub async fn accept_async_with_config<S>(
+pub fn accept_async_with_config<S>(
     stream: S,
     config: Option<WebSocketConfig>,
-) -> Result<WebSocketStream<S>>
+) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    accept_with(stream, config.unwrap_or_default(), |_| Ok(OwnedAnswer::new())).await
+    accept_any(stream, config.unwrap_or_default())
+}
+
+fn accept_any<S>(
+    stream: S,
+    config: WebSocketConfig,
+) -> Pin<Box<impl Future<Output = Result<WebSocketStream<S>>>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Box::pin(accept(stream, config, |_| Ok(OwnedAnswer::new())))
 }
 
 /// As [`accept_async`], with a callback that sees the request, adds headers to the response, or rejects it.
 ///
 /// # Errors
 /// As [`accept_hdr_async_with_config`].
-pub async fn accept_hdr_async<S, C>(stream: S, callback: C) -> Result<WebSocketStream<S>>
+pub fn accept_hdr_async<S, C>(
+    stream: S,
+    callback: C,
+) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     C: Callback + Unpin,
 {
-    accept_hdr_async_with_config(stream, callback, None).await
+    accept_hdr_async_with_config(stream, callback, None)
 }
 
 /// As [`accept_hdr_async`], with a configuration.
@@ -108,28 +125,28 @@ where
 /// # Errors
 /// [`Error::Http`] with the callback's response when it rejects the request; [`Error::Protocol`] when its
 /// response must not be sent: the client is told 500 then. Else as [`accept_with`].
-pub async fn accept_hdr_async_with_config<S, C>(
+pub fn accept_hdr_async_with_config<S, C>(
     stream: S,
     callback: C,
     config: Option<WebSocketConfig>,
-) -> Result<WebSocketStream<S>>
+) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     C: Callback + Unpin,
 {
-    let mut outcome = Ok(());
-    let decide = |request: &CoreRequest<'_>| {
-        decide(request, callback).map_err(|(error, rejection)| {
-            outcome = Err(error);
-            rejection
-        })
+    let accepting = async move {
+        let mut outcome = Ok(());
+        let decide = |request: &CoreRequest<'_>| {
+            decide(request, callback).map_err(|(error, rejection)| {
+                outcome = Err(error);
+                rejection
+            })
+        };
+        let accepted = accept(stream, config.unwrap_or_default(), decide).await;
+        // Why the callback rejected says more than that it did.
+        outcome.and(accepted)
     };
-    let accepted = accept_with(stream, config.unwrap_or_default(), decide).await;
-    // Why the callback rejected says more than that it did.
-    match outcome {
-        Ok(()) => accepted,
-        Err(error) => Err(error),
-    }
+    Box::pin(accepting)
 }
 
 /// Accepts a WebSocket, and lets `decide` see the core's request and choose: an answer with subprotocol and
@@ -140,7 +157,20 @@ where
 /// [`Error::Protocol`] and [`Error::Capacity`] for an invalid request, which has been answered with its status;
 /// [`Error::Http`] when `decide` rejected it; [`Error::Timeout`] when the client was too slow; [`Error::Io`].
 /// Before it returns the last words have arrived or the close timeout is over.
-pub async fn accept_with<S>(
+pub fn accept_with<S>(
+    stream: S,
+    config: WebSocketConfig,
+    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+) -> impl Future<Output = Result<WebSocketStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Box::pin(accept(stream, config, decide))
+}
+
+/// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
+/// the connection does not have room for it as long as it lives.
+async fn accept<S>(
     stream: S,
     config: WebSocketConfig,
     decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
@@ -284,15 +314,15 @@ fn text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Result<&'a str> {
 ///
 /// # Errors
 /// As [`client_async_with_config`].
-pub async fn client_async<R, S>(
+pub fn client_async<R, S>(
     request: R,
     stream: S,
-) -> Result<(WebSocketStream<S>, ClientResponse)>
+) -> impl Future<Output = Result<(WebSocketStream<S>, ClientResponse)>>
 where
     R: IntoClientRequest + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    client_async_with_config(request, stream, None).await
+    Box::pin(client_by(request, stream, WebSocketConfig::new()))
 }
 
 /// As [`client_async`], with a configuration.
@@ -301,17 +331,29 @@ where
 /// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 101, with what had arrived of
 /// the body; [`Error::Protocol`] and [`Error::Capacity`] for a response that is not in order, or a request that
 /// must not be sent; [`Error::Timeout`] when the server was too slow; [`Error::Io`].
-pub async fn client_async_with_config<R, S>(
+pub fn client_async_with_config<R, S>(
     request: R,
     stream: S,
     config: Option<WebSocketConfig>,
-) -> Result<(WebSocketStream<S>, ClientResponse)>
+) -> impl Future<Output = Result<(WebSocketStream<S>, ClientResponse)>>
 where
     R: IntoClientRequest + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    Box::pin(client_by(request, stream, config.unwrap_or_default()))
+}
+
+async fn client_by<R, S>(
+    request: R,
+    stream: S,
+    config: WebSocketConfig,
+) -> Result<(WebSocketStream<S>, ClientResponse)>
+where
+    R: IntoClientRequest,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let request = to_core(&request.into_client_request()?)?;
-    client(request, stream, &config.unwrap_or_default()).await
+    client(request, stream, &config).await
 }
 
 pub(crate) async fn client<S>(

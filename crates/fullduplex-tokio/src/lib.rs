@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aside;
 mod config;
 #[cfg(feature = "connect")]
 mod connect;

@@ -150,12 +150,16 @@ where
     R: IntoClientRequest + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let config = config.unwrap_or_default();
-    let request = to_core(&request.into_client_request()?)?;
-    let uri = request.as_request().uri;
-    let connector = Connector::of(uri, connector)?;
-    let stream = wrap(uri.host(), stream, connector, &config).await?;
-    client(request, stream, &config).await
+    // In a box of its own, which is given back before the connection is used.
+    let connecting = async move {
+        let config = config.unwrap_or_default();
+        let request = to_core(&request.into_client_request()?)?;
+        let uri = request.as_request().uri;
+        let connector = Connector::of(uri, connector)?;
+        let stream = wrap(uri.host(), stream, connector, &config).await?;
+        client(request, stream, &config).await
+    };
+    Box::pin(connecting).await
 }
 
 #[cfg(feature = "tls")]

@@ -16,21 +16,16 @@ pub(crate) enum Side {
     Writer,
 }
 
-/// The wakers of both sides.
+/// The wakers of both sides: of the last calls that waited, and whether they still wait, as far as is known; a
+/// future may have been dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    reader: Waiter,
-    writer: Waiter,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
     /// Wakes both; made when the two are different tasks.
     both: Option<Waker>,
-}
-
-#[derive(Debug, Default)]
-struct Waiter {
-    /// The waker of the last call that waited.
-    waker: Option<Waker>,
-    /// Whether a call still waits, as far as is known: it may have been dropped.
-    waiting: bool,
+    reader_waits: bool,
+    writer_waits: bool,
 }
 
 struct Both(Waker, Waker);
@@ -47,48 +42,41 @@ impl Wake for Both {
 }
 
 impl Waiters {
-    fn pair(&mut self, side: Side) -> (&mut Waiter, &mut Waiter) {
+    /// The waker of `side`, and whether it waits.
+    fn side(&mut self, side: Side) -> (&mut Option<Waker>, &mut bool) {
         match side {
-            Side::Reader => (&mut self.reader, &mut self.writer),
-            Side::Writer => (&mut self.writer, &mut self.reader),
+            Side::Reader => (&mut self.reader, &mut self.reader_waits),
+            Side::Writer => (&mut self.writer, &mut self.writer_waits),
         }
     }
 
     /// `side` is about to wait with `waker`. Returns what the transport is to be polled with instead, if the
     /// other side waits in another task.
     pub(crate) fn wait(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
-        let (this, other) = self.pair(side);
-        this.waiting = true;
-        let known = this.waker.as_ref().is_some_and(|known| known.will_wake(waker));
-        if !known {
-            this.waker = Some(waker.clone());
-        }
-        let other = match &other.waker {
-            Some(other_waker) if other.waiting && !other_waker.will_wake(waker) => {
-                Some(other_waker.clone())
-            }
-            _ => None,
-        };
-        if !known {
+        let (known, waits) = self.side(side);
+        *waits = true;
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
             self.both = None;
         }
-        let other = other?;
-        let both = || Waker::from(Arc::new(Both(waker.clone(), other)));
+        let other = match side {
+            Side::Reader => self.writer.as_ref().filter(|_| self.writer_waits),
+            Side::Writer => self.reader.as_ref().filter(|_| self.reader_waits),
+        };
+        let other = other.filter(|other| !other.will_wake(waker))?;
+        let both = || Waker::from(Arc::new(Both(waker.clone(), other.clone())));
         Some(self.both.get_or_insert_with(both).clone())
     }
 
     /// `side` no longer waits.
     #[inline]
     pub(crate) fn done(&mut self, side: Side) {
-        self.pair(side).0.waiting = false;
+        *self.side(side).1 = false;
     }
 
     /// Something has happened that `side` may wait for.
     pub(crate) fn wake(&mut self, side: Side) {
-        let (this, _) = self.pair(side);
-        if this.waiting
-            && let Some(waker) = &this.waker
-        {
+        if let (Some(waker), true) = self.side(side) {
             waker.wake_by_ref();
         }
     }

@@ -1,7 +1,7 @@
 //! The WebSocket as applications see it.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -184,8 +184,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// # Errors
     /// [`Error::Protocol`], [`Error::Utf8`] and [`Error::Capacity`] when the peer broke the protocol or a limit:
     /// it was told with a Close. [`Error::Timeout`]; [`Error::Io`] when the transport failed.
-    pub async fn recv(&mut self) -> Option<Result<Message>> {
-        poll_fn(|cx| self.guard.poll_message(cx)).await
+    // Not `async`: such futures are larger, and a task has room for the largest as long as it lives.
+    pub fn recv(&mut self) -> impl Future<Output = Option<Result<Message>>> {
+        poll_fn(move |cx| self.guard.poll_message(cx))
     }
 
     /// Takes a message into the write buffer, once there is room; it is written by
@@ -196,9 +197,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// # Errors
     /// [`Error::Protocol`] when the message must not be sent: nothing of it is then.
     /// [`Error::AlreadyClosed`] and [`Error::ConnectionClosed`] when the connection is over; [`Error::Io`].
-    pub async fn feed(&mut self, message: Message) -> Result<()> {
-        poll_fn(|cx| self.guard.poll_ready(cx)).await?;
-        self.guard.start_send(message)
+    pub fn feed(&mut self, message: Message) -> impl Future<Output = Result<()>> {
+        let mut message = Some(message);
+        poll_fn(move |cx| self.guard.poll_feed(&mut message, cx))
     }
 
     /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
@@ -207,9 +208,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     ///
     /// # Errors
     /// As the two. When `flush` fails, the message was taken and must not be sent again.
-    pub async fn send(&mut self, message: Message) -> Result<()> {
-        self.feed(message).await?;
-        self.flush().await
+    pub fn send(&mut self, message: Message) -> impl Future<Output = Result<()>> {
+        let mut message = Some(message);
+        poll_fn(move |cx| {
+            ready!(self.guard.poll_feed(&mut message, cx))?;
+            self.guard.poll_flush(cx)
+        })
     }
 
     /// Writes everything that is pending, and flushes the stream. Cancel-safe.
@@ -217,8 +221,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// # Errors
     /// [`Error::Io`]: nothing can be sent any more, but what the peer has sent can still be received.
     /// What a [`recv`](Self::recv) would return when the connection fails meanwhile: it will do so, too.
-    pub async fn flush(&mut self) -> Result<()> {
-        poll_fn(|cx| self.guard.poll_flush(cx)).await
+    pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.guard.poll_flush(cx))
     }
 
     /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither
@@ -226,8 +230,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     ///
     /// # Errors
     /// As [`feed`](Self::feed).
-    pub async fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
-        poll_fn(|cx| self.guard.poll_prepared(message, cx)).await
+    pub fn feed_prepared(&mut self, message: &PreparedMessage) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.guard.poll_prepared(message, cx))
     }
 
     /// As [`feed`](Self::feed), the next fragment of a message (RFC 6455 §5.4): the first call begins the
@@ -235,13 +239,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     ///
     /// # Errors
     /// As [`feed`](Self::feed); [`Error::Utf8`] for text that is none.
-    pub async fn feed_fragment(
+    pub fn feed_fragment(
         &mut self,
         kind: MessageKind,
         payload: &[u8],
         last: bool,
-    ) -> Result<()> {
-        poll_fn(|cx| self.guard.poll_fragment(kind, payload, last, cx)).await
+    ) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.guard.poll_fragment(kind, payload, last, cx))
     }
 
     /// Closes the connection: sends a Close with `frame`, or code 1000, and waits until the peer has answered.
@@ -254,9 +258,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// [`Error::Timeout`] when the peer has not answered within the
     /// [close timeout](WebSocketConfig::close_timeout); [`Error::Protocol`] for a code or reason that must not be
     /// sent; else as [`flush`](Self::flush).
-    pub async fn close(&mut self, frame: Option<CloseFrame>) -> Result<()> {
+    pub fn close(&mut self, frame: Option<CloseFrame>) -> impl Future<Output = Result<()>> {
         let mut frame = Some(frame);
-        poll_fn(|cx| self.guard.poll_close(&mut frame, cx)).await
+        poll_fn(move |cx| self.guard.poll_close(&mut frame, cx))
     }
 }
 

@@ -21,7 +21,7 @@ impl<S> Engine<S> {
     /// [`Error::WriteBufferFull`] when a message is parked already; why it must not be sent.
     pub(crate) fn start_send(&mut self, message: Message) -> Result<()> {
         self.check_sendable()?;
-        if self.parked.is_some() {
+        if self.aside.parked().is_some() {
             return Err(Error::WriteBufferFull(Box::new(message)));
         }
         // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
@@ -36,7 +36,7 @@ impl<S> Engine<S> {
                 Ok(())
             }
             Err(Unsent { error: SendError::WriteBufferFull, message }) => {
-                self.parked = Some(Box::new(message));
+                self.aside.park(message);
                 Ok(())
             }
             Err(unsent) => Err(Error::refused(unsent.error, unsent.message)),
@@ -53,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.check_sendable()?;
         let pending = self.endpoint.pending_output();
-        if self.parked.is_none() && (pending == 0 || pending < self.write_buffer_size) {
+        if self.aside.parked().is_none() && (pending == 0 || pending < self.write_buffer_size) {
             return Poll::Ready(Ok(()));
         }
         self.poll_room(cx)
@@ -63,8 +63,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let limit = self.endpoint.config().max_write_buffer;
         self.poll_writing(cx, |engine| {
-            engine.parked.is_none() && engine.endpoint.pending_output() < limit.max(1)
+            engine.aside.parked().is_none() && engine.endpoint.pending_output() < limit.max(1)
         })
+    }
+
+    /// Takes the message, once there is room; ready at once when it was taken before.
+    ///
+    /// # Errors
+    /// Why it must not be sent; why none can be taken any more.
+    #[inline]
+    pub(crate) fn poll_feed(
+        &mut self,
+        message: &mut Option<Message>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        if message.is_some() {
+            ready!(self.poll_ready(cx))?;
+            if let Some(message) = message.take() {
+                self.start_send(message)?;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Takes a message that was encoded for many connections, once there is room.
@@ -137,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Ready(Ok(())) if self.unwritable && self.pending() > 0 => {
                     break Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
                 }
-                Poll::Ready(Ok(())) if self.parked.is_none() => break Ok(()),
+                Poll::Ready(Ok(())) if self.aside.parked().is_none() => break Ok(()),
                 // Nothing is left to be written, and still it was not taken.
                 Poll::Ready(Ok(())) => break Err(self.refuse_parked()),
                 Poll::Ready(Err(error)) => break Err(error),
@@ -162,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     fn refuse_parked(&mut self) -> Error {
-        match self.parked.take().map(|message| self.endpoint.send_message(*message, self.read_at)) {
+        match self.aside.unpark().map(|message| self.endpoint.send_message(message, self.read_at)) {
             Some(Err(unsent)) => Error::refused(unsent.error, unsent.message),
             _ => Error::AlreadyClosed,
         }
@@ -239,7 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 // It is closing or over already.
                 *frame = None;
             } else {
-                if self.parked.is_some() {
+                if self.aside.parked().is_some() {
                     ready!(self.poll_room(cx))?;
                 }
                 let normal = CloseReason { code: CloseCode::Normal, reason: "" };

@@ -5,4 +5,5 @@ mod cancel;
 mod deadlines;
 mod ends;
 mod handshake;
+mod interop;
 mod support;

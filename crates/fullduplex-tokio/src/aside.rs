@@ -1,0 +1,82 @@
+//! Messages that are put aside: one that was taken and has no room in the write buffer yet, and those that were
+//! received while a writer waited. No memory while there are none.
+
+use std::collections::VecDeque;
+
+use fullduplex::Message;
+
+use crate::error::Result;
+
+/// What is put aside.
+#[derive(Debug, Default)]
+pub(crate) struct Aside(Option<Box<Messages>>);
+
+#[derive(Debug, Default)]
+struct Messages {
+    parked: Option<Message>,
+    kept: VecDeque<Result<Message>>,
+    kept_bytes: usize,
+}
+
+/// What a kept message counts for. One without payload takes memory too, and a peer can send many of them.
+fn weight(item: &Result<Message>) -> usize {
+    item.as_ref().map_or(0, Message::len) + size_of::<Message>()
+}
+
+impl Aside {
+    /// Puts the message aside that has no room in the write buffer; there is none yet.
+    pub(crate) fn park(&mut self, message: Message) {
+        self.0.get_or_insert_default().parked = Some(message);
+    }
+
+    /// The message that has no room in the write buffer.
+    #[inline]
+    pub(crate) fn parked(&self) -> Option<&Message> {
+        self.0.as_ref()?.parked.as_ref()
+    }
+
+    /// Takes that message.
+    #[inline]
+    pub(crate) fn unpark(&mut self) -> Option<Message> {
+        let message = self.0.as_mut()?.parked.take();
+        self.tidy();
+        message
+    }
+
+    /// Keeps what was received, for the reader.
+    pub(crate) fn keep(&mut self, item: Result<Message>) {
+        let messages = self.0.get_or_insert_default();
+        messages.kept_bytes = messages.kept_bytes.saturating_add(weight(&item));
+        messages.kept.push_back(item);
+    }
+
+    /// How much is kept, in bytes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |messages| messages.kept_bytes)
+    }
+
+    /// Whether anything is kept.
+    #[inline]
+    pub(crate) fn has_kept(&self) -> bool {
+        self.0.as_ref().is_some_and(|messages| !messages.kept.is_empty())
+    }
+
+    /// Takes what was kept first.
+    pub(crate) fn take_kept(&mut self) -> Option<Result<Message>> {
+        let messages = self.0.as_mut()?;
+        let item = messages.kept.pop_front()?;
+        messages.kept_bytes = messages.kept_bytes.saturating_sub(weight(&item));
+        self.tidy();
+        Some(item)
+    }
+
+    fn tidy(&mut self) {
+        if self
+            .0
+            .as_ref()
+            .is_some_and(|messages| messages.parked.is_none() && messages.kept.is_empty())
+        {
+            self.0 = None;
+        }
+    }
+}
