@@ -16,6 +16,7 @@ struct Messages {
     parked: Option<Message>,
     kept: VecDeque<Result<Message>>,
     kept_bytes: usize,
+    lent: Option<Message>,
 }
 
 /// What a kept message counts for. One without payload takes memory too, and a peer can send many of them.
@@ -70,12 +71,31 @@ impl Aside {
         Some(item)
     }
 
+    /// Puts aside a message that is to be lent until the next one is asked for.
+    pub(crate) fn lend(&mut self, message: Message) {
+        self.0.get_or_insert_default().lent = Some(message);
+    }
+
+    /// The message to lend.
+    #[inline]
+    pub(crate) fn lent(&self) -> Option<&Message> {
+        self.0.as_ref()?.lent.as_ref()
+    }
+
+    /// The message that was lent is not used any more.
+    #[inline]
+    pub(crate) fn unlend(&mut self) {
+        if let Some(messages) = &mut self.0 {
+            messages.lent = None;
+            self.tidy();
+        }
+    }
+
     fn tidy(&mut self) {
-        if self
-            .0
-            .as_ref()
-            .is_some_and(|messages| messages.parked.is_none() && messages.kept.is_empty())
-        {
+        let nothing = |messages: &Messages| {
+            messages.parked.is_none() && messages.kept.is_empty() && messages.lent.is_none()
+        };
+        if self.0.as_deref().is_some_and(nothing) {
             self.0 = None;
         }
     }

@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{Endpoint, Message, Shutdown, Unsent};
+use fullduplex::{CloseFrame, Endpoint, FoundMessage, Message, MessageRef, Shutdown, Unsent};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -42,6 +42,15 @@ pub(crate) enum Waited {
     Progress,
     /// The connection is over, and there is nothing more to deliver.
     End,
+}
+
+/// A message that was found and is to be lent.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// It lies in the receive buffer.
+    Here(FoundMessage),
+    /// It was received while a writer waited.
+    Aside,
 }
 
 /// A stream, the endpoint over it, and what waits on both.
@@ -237,6 +246,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     return Poll::Ready(Some(Err(error.into())));
                 }
             }
+        }
+    }
+
+    /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
+    #[inline]
+    pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
+        self.aside.unlend();
+        loop {
+            if let Some(item) = self.take_kept() {
+                let keep = |message| {
+                    self.aside.lend(message);
+                    Found::Aside
+                };
+                return Poll::Ready(Some(item.map(keep)));
+            }
+            match self.endpoint.poll_found(self.read_at) {
+                Ok(Some(found)) => {
+                    if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
+                        self.received_close(cx);
+                    }
+                    self.waiters.done(Side::Reader);
+                    return Poll::Ready(Some(Ok(Found::Here(found))));
+                }
+                Ok(None) => match ready!(self.poll_input(cx)) {
+                    Ok(Waited::Progress) => {}
+                    Ok(Waited::End) => return Poll::Ready(None),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+                Err(error) => {
+                    self.waiters.done(Side::Reader);
+                    self.fail(cx);
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+            }
+        }
+    }
+
+    /// Lends what was found.
+    ///
+    /// # Errors
+    /// For text that is not UTF-8. The next call that reads tells the peer.
+    #[inline]
+    pub(crate) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
+        match found {
+            Found::Here(found) => Ok(self.endpoint.lend(found, self.read_at)?),
+            Found::Aside => Ok(match self.aside.lent() {
+                Some(Message::Text(text)) => MessageRef::Text(text.as_str()),
+                Some(Message::Binary(data)) => MessageRef::Binary(data),
+                Some(Message::Ping(data)) => MessageRef::Ping(data),
+                Some(Message::Pong(data)) => MessageRef::Pong(data),
+                Some(Message::Close(frame)) => {
+                    MessageRef::Close(frame.as_ref().map(CloseFrame::as_reason))
+                }
+                None => MessageRef::Binary(&[]),
+            }),
         }
     }
 

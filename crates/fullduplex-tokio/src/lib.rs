@@ -34,8 +34,8 @@ pub use fullduplex;
 pub use fullduplex::DeflateConfig;
 pub use fullduplex::handshake::{OwnedAnswer, OwnedRejection};
 pub use fullduplex::{
-    Bytes, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, PreparedMessage, Role,
-    Timeouts, Utf8Bytes,
+    Bytes, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef,
+    PreparedMessage, Role, Timeouts, Utf8Bytes,
 };
 pub use handshake::{
     Callback, ClientResponse, ErrorResponse, NoCallback, Request, Response, accept_async,

@@ -6,7 +6,9 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use fullduplex::{CloseFrame, Endpoint, Message, MessageKind, Negotiated, PreparedMessage, Role};
+use fullduplex::{
+    CloseFrame, Endpoint, Message, MessageKind, MessageRef, Negotiated, PreparedMessage, Role,
+};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -187,6 +189,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     // Not `async`: such futures are larger, and a task has room for the largest as long as it lives.
     pub fn recv(&mut self) -> impl Future<Output = Option<Result<Message>>> {
         poll_fn(move |cx| self.guard.poll_message(cx))
+    }
+
+    /// As [`recv`](Self::recv), but lends the message from where it lies, until the next call: no reference is
+    /// counted, and the memory is free to be read into again.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn recv_ref(&mut self) -> Option<Result<MessageRef<'_>>> {
+        match poll_fn(|cx| self.guard.poll_found(cx)).await? {
+            Ok(found) => Some(self.guard.lend(found)),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// Takes a message into the write buffer, once there is room; it is written by

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use fullduplex_testkit::{Frame, frames};
 use fullduplex_tokio::{
-    Bytes, CloseCode, CloseFrame, Error, Message, PreparedMessage, ProtocolError, Role,
+    Bytes, CloseCode, CloseFrame, Error, Message, MessageRef, PreparedMessage, ProtocolError, Role,
     WebSocketConfig, WebSocketStream,
 };
 use futures_util::stream::FusedStream;
@@ -191,6 +191,64 @@ async fn a_payload_is_split_off_the_read_buffer() {
     let two = server.recv().await.unwrap().unwrap().into_data();
     // They lie in the same buffer, a header of 6 bytes between them.
     assert_eq!(two.as_ptr() as usize - one.as_ptr() as usize, 3 + 6);
+}
+
+#[tokio::test]
+async fn messages_can_be_lent() {
+    let (mut server, mut wire) = our_server(WebSocketConfig::new().read_ahead_size(None)).await;
+    let bytes = [
+        masked("one"),
+        Frame::binary(vec![2; 70_000]).masked().encode(),
+        Frame::ping("three").masked().encode(),
+        Frame::text("fo").unfinished().masked().encode(),
+        Frame::continuation("ur").masked().encode(),
+        Frame::close(4000, "bye").masked().encode(),
+    ];
+    write(&mut wire, bytes.concat()).await;
+    let mut seen = Vec::new();
+    while let Some(message) = server.recv_ref().await {
+        let message = message.unwrap();
+        if seen.len() == 2 {
+            assert!(matches!(message, MessageRef::Ping(b"three")));
+        }
+        seen.push(message.to_message());
+        if seen.len() == 5 {
+            assert_eq!(frames(&read_available(&mut wire).await).pop().unwrap().opcode, 8);
+        }
+    }
+    assert_eq!(seen[0], Message::text("one"));
+    assert_eq!(seen[3], Message::text("four"));
+    let bye = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+    assert_eq!(seen[4..], [Message::Close(Some(bye))]);
+}
+
+/// What can be read at once.
+async fn read_available(wire: &mut DuplexStream) -> Vec<u8> {
+    let mut bytes = vec![0; 1 << 16];
+    let len = wire.read(&mut bytes).await.unwrap();
+    bytes.truncate(len);
+    bytes
+}
+
+#[tokio::test]
+async fn what_was_kept_can_be_lent_and_bad_text_is_told() {
+    let (near, mut far) = duplex(100);
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+    {
+        let mut sending = Box::pin(server.send(Message::binary(vec![0; 150])));
+        assert!(poll_once(sending.as_mut()).is_pending());
+        write(&mut far, masked("kept")).await;
+        assert!(poll_once(sending.as_mut()).is_pending());
+    }
+    assert!(matches!(server.recv_ref().await, Some(Ok(MessageRef::Text("kept")))));
+    write(&mut far, Frame::text(b"\xff".as_slice()).masked().encode()).await;
+    assert!(matches!(server.recv_ref().await, Some(Err(Error::Utf8(_)))));
+    let closing = tokio::spawn(async move {
+        far.shutdown().await.unwrap();
+        frames(&read_to_end(&mut far).await).pop().unwrap()
+    });
+    assert!(server.recv_ref().await.is_none());
+    assert_eq!(closing.await.unwrap(), Frame::close(1007, ""));
 }
 
 #[tokio::test]
