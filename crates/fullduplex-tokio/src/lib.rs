@@ -1,5 +1,50 @@
 //! WebSocket for tokio: the [`fullduplex`] protocol core over [`tokio::io`], under the names that
-//! tokio-tungstenite has.
+//! tokio-tungstenite has. See [`migration`] for coming from there.
+//!
+//! A client and a server, each complete:
+//!
+//! ```no_run
+//! use fullduplex_tokio::connect_async;
+//!
+//! # async fn client() -> Result<(), fullduplex_tokio::Error> {
+//! let (mut socket, _response) = connect_async("ws://127.0.0.1:9001/chat").await?;
+//! socket.send("Hello".into()).await?;
+//! if let Some(message) = socket.recv().await {
+//!     println!("{}", message?);
+//! }
+//! socket.close(None).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```no_run
+//! use fullduplex_tokio::accept_async;
+//! use tokio::net::TcpListener;
+//!
+//! # async fn server() -> std::io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:9001").await?;
+//! loop {
+//!     let (stream, _) = listener.accept().await?;
+//!     tokio::spawn(async move {
+//!         let mut socket = accept_async(stream).await?;
+//!         while let Some(message) = socket.recv().await {
+//!             let message = message?; // Pings and Closes are answered already
+//!             if message.is_text() || message.is_binary() {
+//!                 socket.feed(message).await?; // written before `recv` waits again
+//!             }
+//!         }
+//!         Ok::<_, fullduplex_tokio::Error>(())
+//!     });
+//! }
+//! # }
+//! ```
+//!
+//! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
+//! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_hdr_async`], [`accept_with`] and
+//! [`ClientRequestBuilder`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
+//! `native-roots` or `platform-verifier`; or `native-tls`. A server puts `tokio_rustls::TlsAcceptor` under
+//! [`accept_async`]. An HTTP server that has done the handshake itself hands over its stream by
+//! [`WebSocketStream::from_raw_socket`].
 
 #![forbid(unsafe_code)]
 
@@ -53,3 +98,6 @@ pub use tls::{Connector, client_async_tls, client_async_tls_with_config};
 #[cfg(feature = "tls")]
 pub use tokio_rustls;
 pub use websocket::WebSocketStream;
+
+#[doc = include_str!("../MIGRATION.md")]
+pub mod migration {}

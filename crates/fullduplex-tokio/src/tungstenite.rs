@@ -2,7 +2,7 @@
 //! `use fullduplex_tokio as tokio_tungstenite;` their imports go on working.
 //!
 //! What is not here is not there: `Message::Frame` and the frame types (frames are the core's business), the
-//! blocking `WebSocket` and `connect` (see `fullduplex-std`).
+//! blocking `WebSocket` and `connect` (see `fullduplex-std`). [`crate::migration`] says what differs.
 
 pub use crate::error::{Error, Result};
 pub use crate::request::ClientRequestBuilder;
