@@ -5,5 +5,6 @@ mod cancel;
 mod deadlines;
 mod ends;
 mod handshake;
+mod heavy;
 mod interop;
 mod support;
