@@ -171,6 +171,7 @@ impl<S> Engine<S> {
         if !self.aside.has_kept() {
             return None;
         }
+        self.waiters.done(Side::Reader);
         // A writer may have stopped reading because too much was kept.
         self.waiters.wake(Side::Writer);
         self.aside.take_kept()

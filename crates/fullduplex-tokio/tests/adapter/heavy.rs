@@ -5,6 +5,7 @@ use std::time::Instant;
 use fullduplex_tokio::{
     Message, Role, WebSocketConfig, WebSocketStream, accept_async, client_async,
 };
+use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, duplex};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -37,6 +38,65 @@ async fn both_peers_write_64_mib_at_once_and_read_only_then() {
     let config = config.read_ahead_size(Some(TOTAL + (1 << 20)));
     let (a, b) = pair_with(64 << 10, config, config).await;
     tokio::join!(talk_then_listen(a, 1 << 20, TOTAL), talk_then_listen(b, 1 << 20, TOTAL));
+}
+
+/// Halves in tasks of their own, on threads of their own, through a pipe that is nearly always full.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_wake_up_is_lost_between_two_tasks() {
+    const COUNT: usize = 5_000;
+    for size in [30, 1000] {
+        let (a, b) = pair(size).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for socket in [a, b] {
+            let (mut sink, mut stream) = socket.split();
+            tasks.spawn(async move {
+                for i in 0..COUNT {
+                    let message = match i % 100 {
+                        0 => Message::Ping("ping".into()),
+                        _ => Message::binary(vec![i as u8; i % 90]),
+                    };
+                    if i % 3 == 0 {
+                        sink.feed(message).await.unwrap();
+                    } else {
+                        sink.send(message).await.unwrap();
+                    }
+                }
+                sink.flush().await.unwrap();
+            });
+            tasks.spawn(async move {
+                let mut count = 0;
+                while count < COUNT {
+                    let message = stream.next().await.unwrap().unwrap();
+                    // A Pong answers a Ping, and of many only the last may be answered.
+                    count += usize::from(!message.is_pong());
+                }
+                // What is still to be written is written before the next wait.
+                let _ = tokio::time::timeout(crate::support::ms(100), stream.next()).await;
+            });
+        }
+        let all = async { while tasks.join_next().await.transpose().unwrap().is_some() {} };
+        tokio::time::timeout(crate::support::secs(60), all).await.expect("it hangs");
+    }
+}
+
+#[tokio::test]
+async fn the_futures_are_send() {
+    fn is_send<T: Send>(future: T) -> T {
+        future
+    }
+    let _ = is_send(fullduplex_tokio::connect_async("ws://localhost/"));
+    let (near, far) = duplex(100);
+    let accepting = is_send(accept_async(far));
+    let dialling = is_send(client_async("ws://localhost/", near));
+    let (accepted, dialled) = tokio::join!(accepting, dialling);
+    let (mut server, (mut client, _)) = (accepted.unwrap(), dialled.unwrap());
+    is_send(client.send("hi".into())).await.unwrap();
+    assert!(is_send(server.recv_ref()).await.is_some());
+    let _ = is_send(server.recv());
+    let closing = is_send(client.close(None));
+    let (closed, ended) = tokio::join!(closing, server.recv());
+    closed.unwrap();
+    assert!(ended.is_some());
 }
 
 #[tokio::test]
