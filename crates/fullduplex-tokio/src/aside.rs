@@ -1,5 +1,4 @@
-//! Messages that are put aside: one that was taken and has no room in the write buffer yet, and those that were
-//! received while a writer waited. No memory while there are none.
+//! Messages that are put aside: those that were received while a writer waited. No memory while there are none.
 
 use std::collections::VecDeque;
 
@@ -13,7 +12,6 @@ pub(crate) struct Aside(Option<Box<Messages>>);
 
 #[derive(Debug, Default)]
 struct Messages {
-    parked: Option<Message>,
     kept: VecDeque<Result<Message>>,
     kept_bytes: usize,
     lent: Option<Message>,
@@ -25,25 +23,6 @@ fn weight(item: &Result<Message>) -> usize {
 }
 
 impl Aside {
-    /// Puts the message aside that has no room in the write buffer; there is none yet.
-    pub(crate) fn park(&mut self, message: Message) {
-        self.0.get_or_insert_default().parked = Some(message);
-    }
-
-    /// The message that has no room in the write buffer.
-    #[inline]
-    pub(crate) fn parked(&self) -> Option<&Message> {
-        self.0.as_ref()?.parked.as_ref()
-    }
-
-    /// Takes that message.
-    #[inline]
-    pub(crate) fn unpark(&mut self) -> Option<Message> {
-        let message = self.0.as_mut()?.parked.take();
-        self.tidy();
-        message
-    }
-
     /// Keeps what was received, for the reader.
     pub(crate) fn keep(&mut self, item: Result<Message>) {
         let messages = self.0.get_or_insert_default();
@@ -92,9 +71,7 @@ impl Aside {
     }
 
     fn tidy(&mut self) {
-        let nothing = |messages: &Messages| {
-            messages.parked.is_none() && messages.kept.is_empty() && messages.lent.is_none()
-        };
+        let nothing = |messages: &Messages| messages.kept.is_empty() && messages.lent.is_none();
         if self.0.as_deref().is_some_and(nothing) {
             self.0 = None;
         }

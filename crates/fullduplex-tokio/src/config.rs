@@ -36,8 +36,8 @@ pub struct WebSocketConfig {
     pub max_fragments: u32,
     /// From how many pending bytes on `feed` writes before it takes one more message. 128 KiB by default.
     pub write_buffer_size: usize,
-    /// How many bytes may wait to be written before sending waits. A single message may be larger when
-    /// nothing else waits. 1 MiB by default.
+    /// How many bytes may wait to be written before sending waits; the message that exceeds it is the last.
+    /// 1 MiB by default.
     pub max_write_buffer_size: usize,
     /// How many bytes of messages are received and kept while a call that writes waits for the peer, or one
     /// that closes for its Close; the message that exceeds it is the last. `None`, the default: as many as

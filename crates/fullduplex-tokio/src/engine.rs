@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{CloseFrame, Endpoint, FoundMessage, Message, MessageRef, Shutdown, Unsent};
+use fullduplex::{CloseFrame, Endpoint, FoundMessage, Message, MessageRef, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -116,8 +116,7 @@ impl<S> Engine<S> {
 
     /// Bytes that were taken and have not been written.
     pub(crate) fn pending(&self) -> usize {
-        let parked = self.aside.parked().map_or(0, Message::len);
-        self.endpoint.pending_output().saturating_add(parked)
+        self.endpoint.pending_output()
     }
 
     /// Whether the end was told and everything before it.
@@ -183,15 +182,6 @@ impl<S> Engine<S> {
             size => size as u64,
         };
         !self.is_read_to_the_end() && (self.aside.kept_bytes() as u64) < limit
-    }
-
-    /// Moves the parked message into the write buffer if there is room now.
-    fn admit(&mut self) {
-        let Some(message) = self.aside.unpark() else { return };
-        if let Err(Unsent { message, .. }) = self.endpoint.send_message(message, self.read_at) {
-            // What is refused for another reason than room is told to whoever sends next.
-            self.aside.park(message);
-        }
     }
 }
 
@@ -450,7 +440,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     self.endpoint.advance_output(len);
                     self.unflushed = true;
                     self.written = true;
-                    self.admit();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {

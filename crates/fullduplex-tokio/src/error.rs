@@ -179,14 +179,6 @@ impl Error {
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
     }
-
-    /// Why a message was refused; the message is given back where it only has to wait.
-    pub(crate) fn refused(error: SendError, message: Message) -> Self {
-        match error {
-            SendError::WriteBufferFull => Self::WriteBufferFull(Box::new(message)),
-            error => error.into(),
-        }
-    }
 }
 
 impl fmt::Display for Error {

@@ -29,8 +29,8 @@ use crate::error::{Error, Result};
 ///
 /// **Sending**: `feed` buffers, `send` flushes, and a receiver that is about to wait flushes first: a loop of
 /// `recv` and `feed` needs one write for all the messages that one read brought. At most
-/// [`max_write_buffer_size`](WebSocketConfig#structfield.max_write_buffer_size) bytes wait to be written, or
-/// one message if that is larger; beyond it, `feed` waits. A `feed` that is dropped before it is ready has taken
+/// [`max_write_buffer_size`](WebSocketConfig#structfield.max_write_buffer_size) bytes wait to be written, and
+/// the message that exceeds it; then `feed` waits. A `feed` that is dropped before it is ready has taken
 /// nothing; a `send` may have taken the message, and then it will be written, as a whole, by whatever writes
 /// next. `feed`, then `flush`, tells which.
 ///

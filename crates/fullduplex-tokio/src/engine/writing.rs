@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use fullduplex::{
     CloseCode, CloseFrame, CloseReason, Endpoint, Message, MessageKind, PreparedMessage, SendError,
-    Shutdown, Unsent,
+    Shutdown,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -15,32 +15,32 @@ use crate::error::{Error, Result};
 use crate::waiters::Side;
 
 impl<S> Engine<S> {
-    /// Takes a message; the caller has seen that there is room, or gets it back in an error.
+    /// Takes a message; the caller has seen that there is room. It may be larger than that: what waits to be
+    /// written is bounded by the limit and one message.
     ///
     /// # Errors
-    /// [`Error::WriteBufferFull`] when a message is parked already; why it must not be sent.
+    /// [`Error::WriteBufferFull`] when there is no room at all; why it must not be sent.
     pub(crate) fn start_send(&mut self, message: Message) -> Result<()> {
         self.check_sendable()?;
-        if self.aside.parked().is_some() {
+        if !self.has_room() {
             return Err(Error::WriteBufferFull(Box::new(message)));
         }
         // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
-        let now = if message.is_close() { self.origin.elapsed() } else { self.read_at };
         let is_close = message.is_close();
-        match self.endpoint.send_message(message, now) {
-            Ok(()) => {
-                if is_close {
-                    // Now there is a deadline, which whoever waits does not know.
-                    self.waiters.wake(Side::Reader);
-                }
-                Ok(())
-            }
-            Err(Unsent { error: SendError::WriteBufferFull, message }) => {
-                self.aside.park(message);
-                Ok(())
-            }
-            Err(unsent) => Err(Error::refused(unsent.error, unsent.message)),
+        let now = if is_close { self.origin.elapsed() } else { self.read_at };
+        if let Err(unsent) = self.endpoint.send_message_anyway(message, now) {
+            return Err(unsent.error.into());
         }
+        if is_close {
+            // Now there is a deadline, which whoever waits does not know.
+            self.waiters.wake(Side::Reader);
+        }
+        Ok(())
+    }
+
+    fn has_room(&self) -> bool {
+        let pending = self.endpoint.pending_output();
+        pending == 0 || pending < self.endpoint.config().max_write_buffer
     }
 }
 
@@ -53,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.check_sendable()?;
         let pending = self.endpoint.pending_output();
-        if self.aside.parked().is_none() && (pending == 0 || pending < self.write_buffer_size) {
+        if pending == 0 || (pending < self.write_buffer_size && self.has_room()) {
             return Poll::Ready(Ok(()));
         }
         self.poll_room(cx)
@@ -61,10 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     #[inline(never)]
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let limit = self.endpoint.config().max_write_buffer;
-        self.poll_writing(cx, |engine| {
-            engine.aside.parked().is_none() && engine.endpoint.pending_output() < limit.max(1)
-        })
+        self.poll_writing(cx, Self::has_room)
     }
 
     /// Takes the message, once there is room; ready at once when it was taken before.
@@ -156,10 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Ready(Ok(())) if self.unwritable && self.pending() > 0 => {
                     break Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
                 }
-                Poll::Ready(Ok(())) if self.aside.parked().is_none() => break Ok(()),
-                // Nothing is left to be written, and still it was not taken.
-                Poll::Ready(Ok(())) => break Err(self.refuse_parked()),
-                Poll::Ready(Err(error)) => break Err(error),
+                Poll::Ready(done) => break done,
                 Poll::Pending if enough(self) => break Ok(()),
                 Poll::Pending => {}
             }
@@ -178,13 +172,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             self.waiters.wake(Side::Reader);
         }
         Poll::Ready(done)
-    }
-
-    fn refuse_parked(&mut self) -> Error {
-        match self.aside.unpark().map(|message| self.endpoint.send_message(message, self.read_at)) {
-            Some(Err(unsent)) => Error::refused(unsent.error, unsent.message),
-            _ => Error::AlreadyClosed,
-        }
     }
 
     /// Receives messages and keeps them for the reader, as many as may be kept; then waits for the next
@@ -242,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         copy
     }
 
-    /// Begins the closing handshake with what `frame` holds, once there is room; then waits until both Closes
+    /// Begins the closing handshake with what `frame` holds; then waits until both Closes
     /// are through. Messages that come meanwhile are kept for the reader.
     ///
     /// # Errors
@@ -258,9 +245,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 // It is closing or over already.
                 *frame = None;
             } else {
-                if self.aside.parked().is_some() {
-                    ready!(self.poll_room(cx))?;
-                }
                 let normal = CloseReason { code: CloseCode::Normal, reason: "" };
                 let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
                 let begun = self.endpoint.close(reason, self.origin.elapsed());

@@ -1,8 +1,8 @@
 //! Futures that are dropped at every poll: what was received is not lost, what was sent is whole.
 
-use fullduplex_testkit::{Frame, frames};
+use fullduplex_testkit::{Frame, Random, frames};
 use fullduplex_tokio::{Message, Role, WebSocketConfig, WebSocketStream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use crate::support::{drain, pair, pair_with, poll_and_drop};
 
@@ -121,4 +121,104 @@ async fn a_dropped_handshake_says_nothing() {
     far.read_to_end(&mut rest).await.unwrap();
     assert_eq!(rest, b"");
     assert!(far.write_all(b"GET").await.is_err());
+}
+
+/// One of two peers, and what is known about its messages.
+struct Peer {
+    socket: WebSocketStream<DuplexStream>,
+    next: u32,
+    /// Taken for certain, and perhaps.
+    taken: Vec<u32>,
+    maybe: Vec<u32>,
+    received: Vec<u32>,
+}
+
+impl Peer {
+    fn new(socket: WebSocketStream<DuplexStream>) -> Self {
+        let (taken, maybe, received) = Default::default();
+        Self { socket, next: 0, taken, maybe, received }
+    }
+
+    fn take(&mut self, message: Option<Message>) {
+        if let Some(Message::Binary(data)) = message {
+            let number: [u8; 4] = data[..4].try_into().unwrap();
+            self.received.push(u32::from_be_bytes(number));
+            assert!(data[4..].iter().all(|&byte| byte == number[3]));
+        }
+    }
+
+    /// Does something for a few polls, then drops it.
+    async fn act(&mut self, random: &mut Random) {
+        let polls = 1 + random.below(4);
+        let number = self.next;
+        let mut payload = number.to_be_bytes().to_vec();
+        payload.resize(4 + random.below(300), number as u8);
+        match random.below(8) {
+            0 | 1 => {
+                self.next += 1;
+                let fed = self.socket.feed(Message::from(payload));
+                if poll_and_drop(fed, polls).await.is_some_and(|fed| fed.is_ok()) {
+                    self.taken.push(number);
+                }
+            }
+            2 | 3 => {
+                self.next += 1;
+                let sent = self.socket.send(Message::from(payload));
+                match poll_and_drop(sent, polls).await {
+                    Some(Ok(())) => self.taken.push(number),
+                    // Refused, or taken and not written.
+                    Some(Err(_)) | None => self.maybe.push(number),
+                }
+            }
+            4 => {
+                let _ = poll_and_drop(self.socket.send(Message::Ping("ping".into())), polls).await;
+            }
+            5 => {
+                let received = poll_and_drop(self.socket.recv_ref(), polls).await;
+                let message = received.map(|item| item.map(|item| item.unwrap().to_message()));
+                self.take(message.flatten());
+            }
+            _ => {
+                let message = poll_and_drop(self.socket.recv(), polls).await;
+                let message = message.map(|item| item.map(|item| item.unwrap()));
+                self.take(message.flatten());
+            }
+        }
+    }
+
+    async fn finish(&mut self) {
+        self.socket.close(None).await.unwrap();
+        while let Some(message) = self.socket.recv().await {
+            let message = message.unwrap();
+            self.take(Some(message));
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_dropped_whenever_all_that_was_taken_arrives_once_and_in_order() {
+    for seed in 0..150 {
+        let mut random = Random::new(seed);
+        let config = WebSocketConfig::new()
+            .write_buffer_size(random.below(200))
+            .max_write_buffer_size(1 + random.below(600));
+        let (a, b) = pair_with(1 + random.below(200), config, config).await;
+        let (mut a, mut b) = (Peer::new(a), Peer::new(b));
+        for _ in 0..200 {
+            let peer = if random.below(2) == 0 { &mut a } else { &mut b };
+            peer.act(&mut random).await;
+        }
+        tokio::join!(a.finish(), b.finish());
+        for (from, to) in [(&a, &b), (&b, &a)] {
+            let received = &to.received;
+            assert!(received.is_sorted_by(|one, two| one < two), "seed {seed}: {received:?}");
+            for number in received {
+                let known = from.taken.contains(number) || from.maybe.contains(number);
+                assert!(known, "seed {seed}: {number} was never taken");
+            }
+            for number in &from.taken {
+                assert!(received.contains(number), "seed {seed}: {number} was lost");
+            }
+        }
+    }
 }
