@@ -84,7 +84,7 @@ async fn the_futures_are_send() {
     fn is_send<T: Send>(future: T) -> T {
         future
     }
-    let _ = is_send(fullduplex_tokio::connect_async("ws://localhost/"));
+    drop(is_send(fullduplex_tokio::connect_async("ws://localhost/")));
     let (near, far) = duplex(100);
     let accepting = is_send(accept_async(far));
     let dialling = is_send(client_async("ws://localhost/", near));
@@ -92,7 +92,7 @@ async fn the_futures_are_send() {
     let (mut server, (mut client, _)) = (accepted.unwrap(), dialled.unwrap());
     is_send(client.send("hi".into())).await.unwrap();
     assert!(is_send(server.recv_ref()).await.is_some());
-    let _ = is_send(server.recv());
+    drop(is_send(server.recv()));
     let closing = is_send(client.close(None));
     let (closed, ended) = tokio::join!(closing, server.recv());
     closed.unwrap();

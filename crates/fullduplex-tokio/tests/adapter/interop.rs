@@ -142,6 +142,38 @@ async fn our_client_talks_to_their_server_over_tls() {
     serving.await.unwrap();
 }
 
+#[cfg(feature = "native-tls")]
+#[tokio::test]
+async fn our_client_talks_over_the_platform_s_tls() {
+    use fullduplex_tokio::native_tls::{Certificate, TlsConnector};
+
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let server_tls = tls::server_config(vec![made.cert.der().clone()], key).unwrap();
+    let trusted = Certificate::from_der(made.cert.der()).unwrap();
+    let trusting = TlsConnector::builder().add_root_certificate(trusted).build().unwrap();
+    for (connector, trusts) in [(trusting, true), (TlsConnector::new().unwrap(), false)] {
+        let (listener, port) = listen().await;
+        let server_tls = Arc::clone(&server_tls);
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(stream) = TlsAcceptor::from(server_tls).accept(stream).await {
+                their_server(stream).await;
+            }
+        });
+        let url = format!("wss://localhost:{port}/");
+        let connector = Some(Connector::NativeTls(connector));
+        match connect_async_tls_with_config(url, None, true, connector).await {
+            Ok((client, _)) => {
+                assert!(trusts && matches!(client.get_ref(), MaybeTlsStream::NativeTls(_)));
+                our_client(client).await;
+            }
+            Err(error) => assert!(!trusts && matches!(error, Error::Tls(TlsError::Native(_)))),
+        }
+        serving.await.unwrap();
+    }
+}
+
 /// Ours at both ends, over TLS, with more written at once than TLS takes.
 #[tokio::test]
 async fn two_of_ours_that_both_write_over_tls_come_to_an_end() {
