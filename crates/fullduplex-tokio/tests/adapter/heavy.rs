@@ -37,7 +37,7 @@ async fn both_peers_write_64_mib_at_once_and_read_only_then() {
     tokio::join!(talk_then_listen(a, TOTAL, TOTAL), talk_then_listen(b, TOTAL, TOTAL));
     let config = config.read_ahead_size(Some(TOTAL + (1 << 20)));
     let (a, b) = pair_with(64 << 10, config, config).await;
-    tokio::join!(talk_then_listen(a, 1 << 20, TOTAL), talk_then_listen(b, 1 << 20, TOTAL));
+    tokio::join!(talk_then_listen(a, 1 << 18, TOTAL / 4), talk_then_listen(b, 1 << 18, TOTAL / 4));
 }
 
 /// Halves in tasks of their own, on threads of their own, through a pipe that is nearly always full.
