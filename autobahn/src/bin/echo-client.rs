@@ -10,13 +10,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use fullduplex_autobahn::{Adapter, ConnectionOptions, Result, certificates};
+use fullduplex_autobahn::{Adapter, ConnectionOptions, Report, Result, certificates, over_tokio};
 use fullduplex_std::rustls::RootCertStore;
 use fullduplex_std::{
     ConnectOptions, Error, MaybeTlsStream, Message, OwnedClientRequest, WebSocket, connect_with,
     tls,
 };
-use serde::Serialize;
 
 /// A WebSocket client that sends every message back: drives Autobahn's fuzzing server through all its
 /// cases, or with --once reports on one connection
@@ -28,9 +27,9 @@ struct Options {
     /// The server; without --once, an Autobahn fuzzing server
     #[arg(long, default_value = "ws://127.0.0.1:9001")]
     url: String,
-    /// The name under which Autobahn reports on us
-    #[arg(long, default_value = "fullduplex-std")]
-    agent: String,
+    /// The name under which Autobahn reports on us; that of the adapter by default
+    #[arg(long)]
+    agent: Option<String>,
     /// Connect once, send no message, and print one JSON line when the connection has ended
     #[arg(long)]
     once: bool,
@@ -45,6 +44,16 @@ struct Options {
     ca: Option<PathBuf>,
     #[command(flatten)]
     connection: ConnectionOptions,
+}
+
+impl Options {
+    fn agent(&self) -> &str {
+        let by_default = match self.adapter {
+            Adapter::Std => "fullduplex-std",
+            Adapter::Tokio => "fullduplex-tokio",
+        };
+        self.agent.as_deref().unwrap_or(by_default)
+    }
 }
 
 fn main() -> ExitCode {
@@ -65,18 +74,26 @@ fn run(options: &Options) -> Result<()> {
         roots.add_parsable_certificates(certificates(path)?);
         connect.tls = Some(tls::client_config(roots)?);
     }
-    match (options.adapter, options.once) {
-        (Adapter::Std, true) => {
-            println!("{}", serde_json::to_string(&once(options, connect)?)?);
-            Ok(())
+    let report = match (options.adapter, options.once) {
+        (Adapter::Std, false) => return all_cases(options, &connect),
+        (Adapter::Std, true) => once(options, connect)?,
+        (Adapter::Tokio, false) => {
+            let client = over_tokio::Client { config: connect.endpoint, tls: connect.tls };
+            return client.all_cases(&options.url, options.agent());
         }
-        (Adapter::Std, false) => all_cases(options, &connect),
-    }
+        (Adapter::Tokio, true) => {
+            let client = over_tokio::Client { config: connect.endpoint, tls: connect.tls };
+            let timeout = options.timeout.map(Duration::from_secs);
+            client.once(&options.url, &options.subprotocol, timeout)?
+        }
+    };
+    println!("{}", serde_json::to_string(&report)?);
+    Ok(())
 }
 
 /// Runs all cases of the fuzzing server, then has it write its report.
 fn all_cases(options: &Options, connect: &ConnectOptions) -> Result<()> {
-    let (url, agent) = (options.url.trim_end_matches('/'), &options.agent);
+    let (url, agent) = (options.url.trim_end_matches('/'), options.agent());
     let count: u32 = match open(&format!("{url}/getCaseCount"), connect)?.read()? {
         Message::Text(count) => count.parse()?,
         other => return Err(format!("the fuzzing server counts its cases as {other:?}").into()),
@@ -108,28 +125,6 @@ fn echo(socket: &mut WebSocket<MaybeTlsStream>) -> std::result::Result<(), Error
     }
 }
 
-/// What became of one connection.
-#[derive(Default, Serialize)]
-struct Report {
-    handshake: &'static str,
-    status: Option<u16>,
-    error: Option<String>,
-    messages: Vec<Received>,
-    close_sent: Option<u16>,
-    close_received: Option<u16>,
-    clean: bool,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Received {
-    Text { data: String },
-    Binary { hex: String },
-}
-
-/// No code in a Close frame, as the API of browsers puts it (RFC 6455 §7.1.5).
-const NO_CODE: u16 = 1005;
-
 fn once(options: &Options, mut connect: ConnectOptions) -> Result<Report> {
     let timeout = options.timeout.map(Duration::from_secs);
     if timeout.is_some() {
@@ -147,20 +142,14 @@ fn once(options: &Options, mut connect: ConnectOptions) -> Result<Report> {
                 Error::Http(refused) => Some(refused.response.as_response().status()),
                 _ => None,
             };
-            let error = Some(error.to_string());
-            return Ok(Report { handshake: "fail", status, error, ..Report::default() });
+            return Ok(Report::failed(status, &error));
         }
     };
     let late = watch(&socket, timeout)?;
-    let mut report = Report { handshake: "open", status: Some(101), ..Report::default() };
+    let mut report = Report::open();
     loop {
         match socket.read() {
-            Ok(Message::Text(text)) => report.messages.push(Received::Text { data: text.into() }),
-            Ok(Message::Binary(data)) => {
-                let hex = data.iter().map(|byte| format!("{byte:02x}")).collect();
-                report.messages.push(Received::Binary { hex });
-            }
-            Ok(_) => {}
+            Ok(message) => report.add(message),
             Err(Error::ConnectionClosed) => break,
             Err(_) if late.load(Ordering::Relaxed) => {
                 report.error = Some("the connection had not ended in time".to_owned());
@@ -173,11 +162,7 @@ fn once(options: &Options, mut connect: ConnectOptions) -> Result<Report> {
         }
     }
     if let Some(connection) = socket.connection() {
-        let code = |close: fullduplex_std::CloseCode| close.to_u16();
-        report.close_sent = connection.sent_close().map(|sent| sent.map_or(NO_CODE, code));
-        report.close_received =
-            connection.peer_close().map(|close| close.map_or(NO_CODE, |close| code(close.code)));
-        report.clean = connection.is_clean();
+        report.end(connection);
     }
     Ok(report)
 }

@@ -38,7 +38,7 @@ use crate::message::outbound::SendError;
 use crate::negotiated::Negotiated;
 use crate::outgoing::Outgoing;
 use crate::owned::{Message, MessageRef};
-use crate::reader::Reader;
+use crate::reader::{FoundMessage, Reader};
 use crate::role::Role;
 
 /// How much may wait to be written by default: 1 MiB. A single message may be larger when nothing else
@@ -249,6 +249,32 @@ impl<E: Entropy> Endpoint<E> {
         match &mut self.phase {
             Phase::Open(conn) => self.reader.poll(conn, now),
             _ => Ok(None),
+        }
+    }
+
+    /// The next message or control frame, found and not yet lent: for a caller that cannot keep the borrow of
+    /// [`poll`](Self::poll) while it looks for one. [`lend`](Self::lend) it before anything else is done.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    #[inline]
+    pub fn poll_found(&mut self, now: Duration) -> Result<Option<FoundMessage>, Error> {
+        let _ = self.queue_answers();
+        match &mut self.phase {
+            Phase::Open(conn) => self.reader.poll_found(conn, now),
+            _ => Ok(None),
+        }
+    }
+
+    /// Lends what [`poll_found`](Self::poll_found) has found; an empty message once the connection is not open.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll), for text that is not UTF-8.
+    #[inline]
+    pub fn lend(&mut self, found: FoundMessage, now: Duration) -> Result<MessageRef<'_>, Error> {
+        match &mut self.phase {
+            Phase::Open(conn) => self.reader.lend(found, conn, now),
+            _ => Ok(MessageRef::Binary(&[])),
         }
     }
 

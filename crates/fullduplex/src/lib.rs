@@ -187,7 +187,7 @@ pub use owned::{CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "alloc")]
 pub use prepared::PreparedMessage;
 #[cfg(feature = "alloc")]
-pub use reader::Reader;
+pub use reader::{FoundMessage, Reader};
 pub use role::Role;
 #[cfg(feature = "alloc")]
 pub use uri::OwnedUri;

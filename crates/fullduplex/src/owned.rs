@@ -111,6 +111,18 @@ impl PartialEq<&str> for Utf8Bytes {
     }
 }
 
+impl PartialEq<String> for Utf8Bytes {
+    fn eq(&self, other: &String) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl AsRef<Bytes> for Utf8Bytes {
+    fn as_ref(&self) -> &Bytes {
+        &self.0
+    }
+}
+
 impl From<String> for Utf8Bytes {
     fn from(text: String) -> Self {
         Self(Bytes::from(text))
@@ -351,6 +363,13 @@ impl From<Bytes> for Message {
 impl From<Vec<u8>> for Message {
     fn from(payload: Vec<u8>) -> Self {
         Self::binary(payload)
+    }
+}
+
+impl From<Message> for Bytes {
+    /// As [`Message::into_data`].
+    fn from(message: Message) -> Self {
+        message.into_data()
     }
 }
 

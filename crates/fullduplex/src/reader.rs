@@ -66,7 +66,12 @@ impl Default for Reader {
     }
 }
 
+/// A message that [`Reader::poll_found`] has found: where it lies, to be lent by [`Reader::lend`].
+#[derive(Debug)]
+pub struct FoundMessage(Found);
+
 /// What was found: where it lies, not what it is, so that the buffer can be borrowed anew.
+#[derive(Debug)]
 enum Found {
     /// A message; text has been checked.
     Data(MessageKind, Range<usize>),
@@ -232,6 +237,52 @@ impl Reader {
         self.start += input.consumed();
         // The payload is the end of what was consumed.
         Some((kind, self.start - len..self.start, ascii))
+    }
+
+    /// The next message or control frame, found and not yet lent: for a caller that cannot keep the borrow of
+    /// [`poll`](Self::poll) while it looks for one. [`lend`](Self::lend) it before anything else is done.
+    ///
+    /// # Errors
+    /// As [`Connection::poll_event`].
+    #[inline]
+    pub fn poll_found(
+        &mut self,
+        conn: &mut Connection,
+        now: Duration,
+    ) -> Result<Option<FoundMessage>, Error> {
+        let found = match self.find_whole(conn, now) {
+            Some((kind, range, _)) => Some(Found::Data(kind, range)),
+            None => self.find_any(conn, now)?,
+        };
+        Ok(found.map(FoundMessage))
+    }
+
+    /// Lends what [`poll_found`](Self::poll_found) has found.
+    ///
+    /// # Errors
+    /// [`Error::Message`] when it is text that is not UTF-8: the connection fails then.
+    #[inline]
+    pub fn lend<'a>(
+        &'a mut self,
+        found: FoundMessage,
+        conn: &'a mut Connection,
+        now: Duration,
+    ) -> Result<MessageRef<'a>, Error> {
+        let (kind, payload) = match found.0 {
+            Found::Ping => return Ok(MessageRef::Ping(conn.control_payload())),
+            Found::Pong => return Ok(MessageRef::Pong(conn.control_payload())),
+            Found::Close => return Ok(MessageRef::Close(conn.peer_close().flatten())),
+            Found::Data(kind, range) => (kind, self.buf.get(range).unwrap_or_default()),
+            #[cfg(feature = "deflate")]
+            Found::Inflated(kind) => (kind, self.inflated.message()),
+        };
+        match kind {
+            MessageKind::Binary => Ok(MessageRef::Binary(payload)),
+            MessageKind::Text => match utf8::as_str(payload) {
+                Some(text) => Ok(MessageRef::Text(text)),
+                None => Err(conn.fail_whole_text(now)),
+            },
+        }
     }
 
     /// [`poll`](Self::poll) for everything else.

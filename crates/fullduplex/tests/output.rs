@@ -155,6 +155,10 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
         assert_eq!(endpoint.pending_output(), pending);
         assert_eq!(payloads(&frames(&write(&mut endpoint, usize::MAX))), [text.as_bytes()]);
         endpoint.send_message(unsent.message, NOW).unwrap();
+        // Whoever bounds by himself is not refused for room.
+        endpoint.send_message_anyway(Message::text(text.clone()), NOW).unwrap();
+        assert_eq!(endpoint.pending_output(), 2 * pending);
+        assert_eq!(endpoint.config().max_write_buffer, LARGE + 100);
     }
 }
 

@@ -104,9 +104,18 @@ impl Session {
             let polled = if ask_owned {
                 let message = self.reader.poll_owned(&mut self.conn, Duration::ZERO);
                 message.map(|message| message.map(Kept::Owned))
-            } else {
+            } else if self.random.below(2) == 0 {
                 let message = self.reader.poll(&mut self.conn, Duration::ZERO);
                 message.map(|message| message.map(|message| Kept::Lent(lent(message))))
+            } else {
+                match self.reader.poll_found(&mut self.conn, Duration::ZERO) {
+                    Ok(Some(found)) => {
+                        let message = self.reader.lend(found, &mut self.conn, Duration::ZERO);
+                        message.map(|message| Some(Kept::Lent(lent(message))))
+                    }
+                    Ok(None) => Ok(None),
+                    Err(error) => Err(error),
+                }
             };
             match polled {
                 Ok(Some(kept)) => self.kept.push(kept),

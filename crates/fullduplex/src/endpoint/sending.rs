@@ -59,6 +59,19 @@ impl<E: Entropy> Endpoint<E> {
         sent.map_err(|error| Unsent { error, message })
     }
 
+    /// As [`send_message`](Self::send_message), however much waits to be written: for a caller that has looked at
+    /// [`pending_output`](Self::pending_output) before it took the message.
+    ///
+    /// # Errors
+    /// [`Unsent`], with the message; nothing of it was sent then. Never [`SendError::WriteBufferFull`].
+    #[inline]
+    pub fn send_message_anyway(&mut self, message: Message, now: Duration) -> Result<(), Unsent> {
+        let limit = core::mem::replace(&mut self.config.max_write_buffer, usize::MAX);
+        let sent = self.send_message(message, now);
+        self.config.max_write_buffer = limit;
+        sent
+    }
+
     #[inline(never)]
     fn send_large(&mut self, mut message: Message) -> Result<(), Unsent> {
         let len = message.len();

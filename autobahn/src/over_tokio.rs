@@ -1,0 +1,175 @@
+//! The echo endpoints over tokio.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fullduplex_tokio::rustls::{ClientConfig, ServerConfig};
+use fullduplex_tokio::tokio_rustls::TlsAcceptor;
+use fullduplex_tokio::{
+    ClientRequestBuilder, Connector, EndpointConfig, Error, IntoClientRequest, MaybeTlsStream,
+    TcpDial, WebSocketConfig, WebSocketStream, accept_async_with_config, connect_with,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+
+use crate::{Report, Result};
+
+/// Accepts connections and sends back what comes, for ever.
+///
+/// # Errors
+/// When nothing can be accepted any more.
+pub fn serve(
+    listener: TcpListener,
+    config: EndpointConfig,
+    tls: Option<Arc<ServerConfig>>,
+) -> Result<()> {
+    let acceptor = tls.map(TlsAcceptor::from);
+    listener.set_nonblocking(true)?;
+    Runtime::new()?.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        loop {
+            let (stream, peer) = listener.accept().await?;
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                if let Err(error) = serve_one(stream, config.into(), acceptor).await {
+                    eprintln!("{peer}: {error}");
+                }
+            });
+        }
+    })
+}
+
+async fn serve_one(
+    stream: TcpStream,
+    config: WebSocketConfig,
+    acceptor: Option<TlsAcceptor>,
+) -> std::result::Result<(), Error> {
+    stream.set_nodelay(true)?;
+    match acceptor {
+        None => echo(accept_async_with_config(stream, Some(config)).await?).await,
+        Some(acceptor) => {
+            let stream = acceptor.accept(stream).await?;
+            echo(accept_async_with_config(stream, Some(config)).await?).await
+        }
+    }
+}
+
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
+    mut socket: WebSocketStream<S>,
+) -> std::result::Result<(), Error> {
+    let mut outcome = Ok(());
+    while let Some(received) = socket.recv().await {
+        match received {
+            Ok(message) if message.is_text() || message.is_binary() => socket.feed(message).await?,
+            Ok(_) => {}
+            // Going on to the end gives the peer the time to read why.
+            Err(error) => outcome = Err(error),
+        }
+    }
+    outcome
+}
+
+/// How to dial.
+pub struct Client {
+    /// Limits and extensions.
+    pub config: EndpointConfig,
+    /// For `wss` URLs; `None` for what the features name.
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+impl Client {
+    async fn open(
+        &self,
+        request: impl IntoClientRequest,
+        dial: &TcpDial,
+        config: WebSocketConfig,
+    ) -> std::result::Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
+        let tls = self.tls.clone().map(Connector::Rustls);
+        Ok(connect_with(request, dial, config, tls).await?.0)
+    }
+
+    /// Runs all cases of the fuzzing server, then has it write its report.
+    ///
+    /// # Errors
+    /// When the fuzzing server is not there, or is none.
+    pub fn all_cases(&self, url: &str, agent: &str) -> Result<()> {
+        let url = url.trim_end_matches('/');
+        let open = async |url: String| self.open(url, &TcpDial::new(), self.config.into()).await;
+        Runtime::new()?.block_on(async {
+            let count = open(format!("{url}/getCaseCount")).await?.recv().await;
+            let count: u32 =
+                count.ok_or("the fuzzing server counts no cases")??.to_text()?.parse()?;
+            for case in 1..=count {
+                println!("case {case} of {count}");
+                let url = format!("{url}/runCase?case={case}&agent={agent}");
+                // Many cases end in a failure on purpose; it is Autobahn that judges.
+                let ended = match open(url).await {
+                    Ok(socket) => echo(socket).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = ended {
+                    println!("case {case} ended with: {error}");
+                }
+            }
+            Ok(echo(open(format!("{url}/updateReports?agent={agent}")).await?).await?)
+        })
+    }
+
+    /// Connects once and reports what comes.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn once(
+        &self,
+        url: &str,
+        subprotocols: &[String],
+        timeout: Option<Duration>,
+    ) -> Result<Report> {
+        let mut request = ClientRequestBuilder::new(url.parse()?);
+        for subprotocol in subprotocols {
+            request = request.with_sub_protocol(subprotocol);
+        }
+        let (mut dial, mut config) = (TcpDial::new(), WebSocketConfig::from(self.config));
+        if timeout.is_some() {
+            dial.timeout = timeout;
+            config.handshake_timeout = timeout;
+        }
+        Runtime::new()?.block_on(async {
+            let mut socket = match self.open(request, &dial, config).await {
+                Ok(socket) => socket,
+                Err(error) => {
+                    let status = match &error {
+                        Error::Http(response) => Some(response.status().as_u16()),
+                        _ => None,
+                    };
+                    return Ok(Report::failed(status, &error));
+                }
+            };
+            let mut report = Report::open();
+            let receiving = async {
+                while let Some(received) = socket.recv().await {
+                    match received {
+                        Ok(message) => report.add(message),
+                        Err(error) => report.error = Some(error.to_string()),
+                    }
+                }
+            };
+            let late = match timeout {
+                None => {
+                    receiving.await;
+                    false
+                }
+                Some(timeout) => tokio::time::timeout(timeout, receiving).await.is_err(),
+            };
+            if late {
+                report.error = Some("the connection had not ended in time".to_owned());
+            }
+            if let Some(connection) = socket.connection() {
+                report.end(connection);
+            }
+            Ok(report)
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! Sends the lines that are typed and prints what comes: `cargo run --example client [URL]`.
+
+use fullduplex_tokio::{Error, Message, connect_async};
+use tokio::io::{AsyncBufReadExt, BufReader, stdin};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001/".to_owned());
+    let (mut socket, response) = connect_async(url).await?;
+    println!("{}", response.status());
+    let mut lines = BufReader::new(stdin()).lines();
+    loop {
+        tokio::select! {
+            // Both can be dropped without losing anything.
+            line = lines.next_line() => match line? {
+                Some(line) => socket.send(Message::text(line)).await?,
+                None => break,
+            },
+            message = socket.recv() => match message {
+                Some(message) => println!("{}", message?),
+                None => return Ok(()),
+            },
+        }
+    }
+    // What the server has sent before its Close is still there after ours.
+    socket.close(None).await?;
+    while let Some(message) = socket.recv().await {
+        println!("{}", message?);
+    }
+    Ok(())
+}

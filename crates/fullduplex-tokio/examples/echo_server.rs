@@ -1,0 +1,35 @@
+//! Sends back what comes: `cargo run --example echo_server [ADDRESS]`.
+
+use std::time::Duration;
+
+use fullduplex_tokio::{Error, WebSocketConfig, accept_async_with_config};
+use tokio::net::{TcpListener, TcpStream};
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let listener = TcpListener::bind(&address).await?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        tokio::spawn(async move {
+            match serve(stream).await {
+                Ok(()) => println!("{peer}: closed"),
+                Err(error) => println!("{peer}: {error}"),
+            }
+        });
+    }
+}
+
+async fn serve(stream: TcpStream) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    let config = WebSocketConfig::new().keepalive(Duration::from_secs(30), Duration::from_secs(10));
+    let mut socket = accept_async_with_config(stream, Some(config)).await?;
+    while let Some(message) = socket.recv().await {
+        let message = message?; // Pings and Closes are answered already
+        if message.is_text() || message.is_binary() {
+            socket.feed(message).await?; // written before `recv` waits again
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! A room in which everybody hears what anybody says: `cargo run --example room [ADDRESS]`.
+//!
+//! A message is encoded once, and every connection writes the same bytes: nothing is copied for each peer. Who does
+//! not read is bounded, and left: [`QUEUE`] messages wait for him, and what his write buffer holds.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fullduplex_tokio::{
+    CloseCode, CloseFrame, Error, Message, MessageKind, PreparedMessage, WebSocketConfig,
+    WebSocketStream, accept_async_with_config,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// How many messages may wait for one peer.
+const QUEUE: usize = 64;
+
+/// The peers in the room, by number.
+#[derive(Default)]
+struct Room(Mutex<Peers>);
+
+#[derive(Default)]
+struct Peers {
+    next: u64,
+    senders: HashMap<u64, Sender<PreparedMessage>>,
+}
+
+impl Room {
+    fn peers(&self) -> MutexGuard<'_, Peers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self) -> (u64, Receiver<PreparedMessage>) {
+        let (sender, receiver) = channel(QUEUE);
+        let mut peers = self.peers();
+        peers.next += 1;
+        let number = peers.next;
+        peers.senders.insert(number, sender);
+        (number, receiver)
+    }
+
+    fn leave(&self, number: u64) {
+        self.peers().senders.remove(&number);
+    }
+
+    /// Tells everybody. Whose queue is full loses his place: his receiver comes to its end.
+    fn say(&self, message: &PreparedMessage) {
+        self.peers().senders.retain(|_, sender| sender.try_send(message.clone()).is_ok());
+    }
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let listener = TcpListener::bind(&address).await?;
+    println!("listening on {}", listener.local_addr()?);
+    let room = Arc::new(Room::default());
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let room = Arc::clone(&room);
+        tokio::spawn(async move {
+            let (number, heard) = room.enter();
+            if let Err(error) = serve(stream, &room, heard).await {
+                println!("{peer}: {error}");
+            }
+            room.leave(number);
+        });
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    room: &Room,
+    mut heard: Receiver<PreparedMessage>,
+) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    let config = WebSocketConfig::new().max_message_size(Some(64 << 10)).read_ahead_size(Some(0));
+    let mut socket = accept_async_with_config(stream, Some(config)).await?;
+    loop {
+        tokio::select! {
+            message = socket.recv() => {
+                let Some(message) = message else { return Ok(()) };
+                let kind = match message? {
+                    Message::Text(text) => PreparedMessage::new(MessageKind::Text, text.as_bytes()),
+                    Message::Binary(data) => PreparedMessage::new(MessageKind::Binary, &data),
+                    _ => continue,
+                };
+                room.say(&kind?);
+            }
+            message = heard.recv() => match message {
+                Some(message) => tell(&mut socket, message, &mut heard).await?,
+                None => {
+                    let reason = "you read too slowly".into();
+                    return socket.close(Some(CloseFrame { code: CloseCode::Policy, reason })).await;
+                }
+            },
+        }
+    }
+}
+
+/// Writes a message, and with it those that wait already.
+async fn tell(
+    socket: &mut WebSocketStream<TcpStream>,
+    message: PreparedMessage,
+    heard: &mut Receiver<PreparedMessage>,
+) -> Result<(), Error> {
+    socket.feed_prepared(&message).await?;
+    while let Ok(message) = heard.try_recv() {
+        socket.feed_prepared(&message).await?;
+    }
+    socket.flush().await
+}

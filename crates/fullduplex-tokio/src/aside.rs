@@ -1,0 +1,79 @@
+//! Messages that are put aside: those that were received while a writer waited. No memory while there are none.
+
+use std::collections::VecDeque;
+
+use fullduplex::Message;
+
+use crate::error::Result;
+
+/// What is put aside.
+#[derive(Debug, Default)]
+pub(crate) struct Aside(Option<Box<Messages>>);
+
+#[derive(Debug, Default)]
+struct Messages {
+    kept: VecDeque<Result<Message>>,
+    kept_bytes: usize,
+    lent: Option<Message>,
+}
+
+/// What a kept message counts for. One without payload takes memory too, and a peer can send many of them.
+fn weight(item: &Result<Message>) -> usize {
+    item.as_ref().map_or(0, Message::len) + size_of::<Message>()
+}
+
+impl Aside {
+    /// Keeps what was received, for the reader.
+    pub(crate) fn keep(&mut self, item: Result<Message>) {
+        let messages = self.0.get_or_insert_default();
+        messages.kept_bytes = messages.kept_bytes.saturating_add(weight(&item));
+        messages.kept.push_back(item);
+    }
+
+    /// How much is kept, in bytes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |messages| messages.kept_bytes)
+    }
+
+    /// Whether anything is kept.
+    #[inline]
+    pub(crate) fn has_kept(&self) -> bool {
+        self.0.as_ref().is_some_and(|messages| !messages.kept.is_empty())
+    }
+
+    /// Takes what was kept first.
+    pub(crate) fn take_kept(&mut self) -> Option<Result<Message>> {
+        let messages = self.0.as_mut()?;
+        let item = messages.kept.pop_front()?;
+        messages.kept_bytes = messages.kept_bytes.saturating_sub(weight(&item));
+        self.tidy();
+        Some(item)
+    }
+
+    /// Puts aside a message that is to be lent until the next one is asked for.
+    pub(crate) fn lend(&mut self, message: Message) {
+        self.0.get_or_insert_default().lent = Some(message);
+    }
+
+    /// The message to lend.
+    #[inline]
+    pub(crate) fn lent(&self) -> Option<&Message> {
+        self.0.as_ref()?.lent.as_ref()
+    }
+
+    /// The message that was lent is not used any more.
+    #[inline]
+    pub(crate) fn unlend(&mut self) {
+        if let Some(messages) = &mut self.0 {
+            messages.lent = None;
+            self.tidy();
+        }
+    }
+
+    fn tidy(&mut self) {
+        let nothing = |messages: &Messages| messages.kept.is_empty() && messages.lent.is_none();
+        if self.0.as_deref().is_some_and(nothing) {
+            self.0 = None;
+        }
+    }
+}

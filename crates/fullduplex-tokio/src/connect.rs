@@ -1,0 +1,189 @@
+//! Dialling: a URL to an open WebSocket over TCP, with TLS where the URL says so.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::WebSocketConfig;
+use crate::error::Result;
+use crate::handshake::{ClientResponse, client};
+use crate::request::{IntoClientRequest, to_core};
+use crate::stream::MaybeTlsStream;
+use crate::tls::{Connector, wrap};
+use crate::websocket::WebSocketStream;
+
+/// How long dialling may take by default, name look-up and all addresses of the host together: 10 s.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What leads to a server: TCP by default, [`TcpDial`]. A proxy or a pool takes its place in [`connect_with`].
+///
+/// ```
+/// use fullduplex_tokio::Dial;
+/// use tokio::io::DuplexStream;
+///
+/// /// Leads to a server in this process, whatever the host.
+/// struct InProcess(tokio::sync::mpsc::Sender<DuplexStream>);
+///
+/// impl Dial for InProcess {
+///     type Stream = DuplexStream;
+///
+///     async fn dial(&self, _host: &str, _port: u16) -> std::io::Result<DuplexStream> {
+///         let (near, far) = tokio::io::duplex(64 << 10);
+///         self.0.send(far).await.map_err(std::io::Error::other)?;
+///         Ok(near)
+///     }
+/// }
+/// ```
+pub trait Dial {
+    /// What it leads to the server by. TLS is put over it where the URL says so.
+    type Stream: AsyncRead + AsyncWrite + Unpin;
+
+    /// Opens a stream to `port` of `host`: a name, or an address without brackets.
+    ///
+    /// # Errors
+    /// When the server cannot be reached in time.
+    fn dial(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// Dials by TCP: the host's addresses in turn, each with its share of the time that is left.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TcpDial {
+    /// How long it may take, name look-up and all addresses together; `None` for ever.
+    pub timeout: Option<Duration>,
+    /// Whether to set `TCP_NODELAY`. It should be: messages are written whole, so Nagle's algorithm has
+    /// nothing to gather and only delays.
+    pub nodelay: bool,
+}
+
+impl TcpDial {
+    /// Within [`DEFAULT_CONNECT_TIMEOUT`], with `TCP_NODELAY`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { timeout: Some(DEFAULT_CONNECT_TIMEOUT), nodelay: true }
+    }
+}
+
+impl Default for TcpDial {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dial for TcpDial {
+    type Stream = TcpStream;
+
+    async fn dial(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let addresses: Vec<_> = within(deadline, lookup_host((host, port))).await?.collect();
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        let count = addresses.len() as u32;
+        for (address, left) in addresses.into_iter().zip((1..=count).rev()) {
+            // One that does not answer must not take the time of those behind it.
+            let share = deadline.map(|deadline| {
+                let now = Instant::now();
+                now + deadline.saturating_duration_since(now) / left
+            });
+            match within(share, TcpStream::connect(address)).await {
+                Ok(socket) => {
+                    socket.set_nodelay(self.nodelay)?;
+                    return Ok(socket);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+async fn within<T>(
+    deadline: Option<Instant>,
+    action: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    match deadline {
+        None => action.await,
+        Some(deadline) => match timeout_at(deadline, action).await {
+            Ok(result) => result,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        },
+    }
+}
+
+/// Opens a WebSocket to a `ws` or `wss` URL: name look-up, TCP with `TCP_NODELAY`, TLS and the opening
+/// handshake, each within its default deadline. Returns it with the server's response.
+///
+/// # Errors
+/// As [`connect_with`].
+pub async fn connect_async<R>(
+    request: R,
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, ClientResponse)>
+where
+    R: IntoClientRequest + Unpin,
+{
+    connect_async_with_config(request, None, true).await
+}
+
+/// As [`connect_async`], with a configuration, and with `TCP_NODELAY` only if `disable_nagle` says so.
+///
+/// # Errors
+/// As [`connect_with`].
+pub async fn connect_async_with_config<R>(
+    request: R,
+    config: Option<WebSocketConfig>,
+    disable_nagle: bool,
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, ClientResponse)>
+where
+    R: IntoClientRequest + Unpin,
+{
+    connect_async_tls_with_config(request, config, disable_nagle, None).await
+}
+
+/// As [`connect_async_with_config`], with TLS of one's own; `None` for what the features of this crate name.
+///
+/// # Errors
+/// As [`connect_with`].
+pub async fn connect_async_tls_with_config<R>(
+    request: R,
+    config: Option<WebSocketConfig>,
+    disable_nagle: bool,
+    connector: Option<Connector>,
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, ClientResponse)>
+where
+    R: IntoClientRequest + Unpin,
+{
+    let dial = TcpDial { nodelay: disable_nagle, ..TcpDial::new() };
+    connect_with(request, &dial, config.unwrap_or_default(), connector).await
+}
+
+/// Opens a WebSocket to a `ws` or `wss` URL over what `dial` leads to.
+///
+/// Redirects are not followed: another status than 101 is [`Error::Http`](crate::Error::Http).
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io) when the server cannot be reached; else as
+/// [`client_async_tls_with_config`](crate::client_async_tls_with_config).
+pub async fn connect_with<R, D>(
+    request: R,
+    dial: &D,
+    config: WebSocketConfig,
+    connector: Option<Connector>,
+) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, ClientResponse)>
+where
+    R: IntoClientRequest,
+    D: Dial,
+{
+    // In a box of its own, which is given back before the connection is used.
+    let connecting = async move {
+        let request = to_core(&request.into_client_request()?)?;
+        let uri = request.as_request().uri;
+        let connector = Connector::of(uri, connector)?;
+        let stream = dial.dial(uri.host(), uri.port()).await?;
+        let stream = wrap(uri.host(), stream, connector, &config).await?;
+        client(request, stream, &config).await
+    };
+    Box::pin(connecting).await
+}

@@ -1,0 +1,510 @@
+//! Runs the core's loop over a tokio stream: deliver, write, end or wait. Everything else in this crate is
+//! thin over it.
+
+mod writing;
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use fullduplex::{CloseFrame, Endpoint, FoundMessage, Message, MessageRef, Shutdown};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::Instant;
+
+use crate::aside::Aside;
+use crate::config::WebSocketConfig;
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+use crate::timer::Timer;
+use crate::waiters::{Side, Waiters};
+
+/// How many pieces are given to the stream at once: large messages are two each.
+const MAX_PIECES: usize = 16;
+
+/// No size was set for reading ahead.
+const NO_LIMIT: usize = usize::MAX;
+
+/// How far the end of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    No,
+    /// The connection failed; the cause was told. The transport may still have to be ended.
+    Failed,
+    /// The end was told.
+    Told,
+}
+
+/// What a wait was worth.
+pub(crate) enum Waited {
+    /// There may be something to deliver.
+    Progress,
+    /// The connection is over, and there is nothing more to deliver.
+    End,
+}
+
+/// A message that was found and is to be lent.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// It lies in the receive buffer.
+    Here(FoundMessage),
+    /// It was received while a writer waited.
+    Aside,
+}
+
+/// A stream, the endpoint over it, and what waits on both.
+pub(crate) struct Engine<S> {
+    stream: S,
+    endpoint: Endpoint<OsEntropy>,
+    /// Says farewell to the peer when the connection is dropped; knows what `S` can do.
+    farewell: fn(&mut Self),
+    origin: Instant,
+    /// When the last read brought something: the time of all that came with it.
+    read_at: Duration,
+    timer: Timer,
+    waiters: Waiters,
+    aside: Aside,
+    write_buffer_size: usize,
+    /// [`NO_LIMIT`] for that of a message.
+    read_ahead_size: usize,
+    end: End,
+    /// Whether the deadlines have not been looked at since the last read.
+    unchecked: bool,
+    /// Whether something was written that was not flushed.
+    unflushed: bool,
+    /// Whether something was written since the writer was last told.
+    written: bool,
+    /// Whether a write has failed, so that nothing more can be written.
+    unwritable: bool,
+    /// Whether the sending direction of the transport was ended.
+    shut: bool,
+}
+
+impl<S> Engine<S> {
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint<OsEntropy> {
+        &self.endpoint
+    }
+
+    pub(crate) fn endpoint_mut(&mut self) -> &mut Endpoint<OsEntropy> {
+        &mut self.endpoint
+    }
+
+    pub(crate) fn config(&self) -> WebSocketConfig {
+        WebSocketConfig {
+            write_buffer_size: self.write_buffer_size,
+            read_ahead_size: Some(self.read_ahead_size).filter(|&size| size != NO_LIMIT),
+            ..WebSocketConfig::from(*self.endpoint.config())
+        }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// Bytes that were taken and have not been written.
+    pub(crate) fn pending(&self) -> usize {
+        self.endpoint.pending_output()
+    }
+
+    /// Whether the end was told and everything before it.
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.end == End::Told && !self.aside.has_kept()
+    }
+
+    pub(crate) fn may_send(&self) -> bool {
+        self.end == End::No
+            && !self.unwritable
+            && self.endpoint.connection().is_some_and(fullduplex::Connection::may_send)
+    }
+
+    pub(crate) fn say_farewell(&mut self) {
+        (self.farewell)(self);
+    }
+
+    fn check_sendable(&self) -> Result<()> {
+        if self.end != End::No {
+            return Err(self.ended());
+        }
+        if self.unwritable {
+            Err(io::Error::from(io::ErrorKind::BrokenPipe).into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What is told to who uses a connection that is over.
+    fn ended(&self) -> Error {
+        match self.endpoint.connection() {
+            Some(connection) if connection.is_clean() => Error::ConnectionClosed,
+            _ => Error::AlreadyClosed,
+        }
+    }
+
+    /// Whether the peer's Close has come, or nothing more will.
+    fn is_read_to_the_end(&self) -> bool {
+        self.end != End::No
+            || self.endpoint.connection().is_none_or(|conn| conn.peer_close().is_some())
+    }
+
+    fn keep(&mut self, item: Result<Message>) {
+        self.aside.keep(item);
+        self.waiters.wake(Side::Reader);
+    }
+
+    /// The next message that was received while a writer waited.
+    #[inline]
+    fn take_kept(&mut self) -> Option<Result<Message>> {
+        if !self.aside.has_kept() {
+            return None;
+        }
+        self.waiters.done(Side::Reader);
+        // A writer may have stopped reading because too much was kept.
+        self.waiters.wake(Side::Writer);
+        self.aside.take_kept()
+    }
+
+    fn may_read_ahead(&self) -> bool {
+        let limit = match self.read_ahead_size {
+            NO_LIMIT => self.endpoint.config().connection.limits.max_message_size,
+            size => size as u64,
+        };
+        !self.is_read_to_the_end() && (self.aside.kept_bytes() as u64) < limit
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
+    pub(crate) fn new(
+        stream: S,
+        config: &WebSocketConfig,
+        endpoint: Endpoint<OsEntropy>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            stream,
+            endpoint,
+            farewell: Self::farewell,
+            origin: Instant::now(),
+            read_at: Duration::ZERO,
+            timer: Timer::default(),
+            waiters: Waiters::default(),
+            aside: Aside::default(),
+            write_buffer_size: config.write_buffer_size,
+            read_ahead_size: config.read_ahead_size.unwrap_or(NO_LIMIT),
+            end: End::No,
+            unchecked: false,
+            unflushed: false,
+            written: false,
+            unwritable: false,
+            shut: false,
+        })
+    }
+
+    /// The next message or control frame; `None` at the end.
+    #[inline]
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
+        loop {
+            if let Some(item) = self.take_kept() {
+                return Poll::Ready(Some(item));
+            }
+            match self.endpoint.poll_owned(self.read_at) {
+                Ok(Some(message)) => {
+                    if message.is_close() {
+                        self.received_close(cx);
+                    }
+                    self.waiters.done(Side::Reader);
+                    return Poll::Ready(Some(Ok(message)));
+                }
+                Ok(None) => match ready!(self.poll_input(cx)) {
+                    Ok(Waited::Progress) => {}
+                    Ok(Waited::End) => return Poll::Ready(None),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+                Err(error) => {
+                    self.waiters.done(Side::Reader);
+                    self.fail(cx);
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+            }
+        }
+    }
+
+    /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
+    #[inline]
+    pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
+        self.aside.unlend();
+        loop {
+            if let Some(item) = self.take_kept() {
+                let keep = |message| {
+                    self.aside.lend(message);
+                    Found::Aside
+                };
+                return Poll::Ready(Some(item.map(keep)));
+            }
+            match self.endpoint.poll_found(self.read_at) {
+                Ok(Some(found)) => {
+                    if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
+                        self.received_close(cx);
+                    }
+                    self.waiters.done(Side::Reader);
+                    return Poll::Ready(Some(Ok(Found::Here(found))));
+                }
+                Ok(None) => match ready!(self.poll_input(cx)) {
+                    Ok(Waited::Progress) => {}
+                    Ok(Waited::End) => return Poll::Ready(None),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+                Err(error) => {
+                    self.waiters.done(Side::Reader);
+                    self.fail(cx);
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+            }
+        }
+    }
+
+    /// Lends what was found.
+    ///
+    /// # Errors
+    /// For text that is not UTF-8. The next call that reads tells the peer.
+    #[inline]
+    pub(crate) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
+        match found {
+            Found::Here(found) => Ok(self.endpoint.lend(found, self.read_at)?),
+            Found::Aside => Ok(match self.aside.lent() {
+                Some(Message::Text(text)) => MessageRef::Text(text.as_str()),
+                Some(Message::Binary(data)) => MessageRef::Binary(data),
+                Some(Message::Ping(data)) => MessageRef::Ping(data),
+                Some(Message::Pong(data)) => MessageRef::Pong(data),
+                Some(Message::Close(frame)) => {
+                    MessageRef::Close(frame.as_ref().map(CloseFrame::as_reason))
+                }
+                None => MessageRef::Binary(&[]),
+            }),
+        }
+    }
+
+    /// The reader's wait: writes what is pending, ends the transport if its time has come, else reads.
+    #[inline(never)]
+    pub(crate) fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
+        if self.end == End::Told {
+            return Poll::Ready(Ok(Waited::End));
+        }
+        let both = self.waiters.wait(Side::Reader, cx.waker());
+        let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
+        let waited = self.poll_wait(cx);
+        if std::mem::take(&mut self.written) || self.end != End::No {
+            self.waiters.wake(Side::Writer);
+        }
+        if waited.is_ready() {
+            self.waiters.done(Side::Reader);
+        }
+        waited
+    }
+
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
+        self.check_deadlines(cx)?;
+        loop {
+            match self.poll_write_out(cx) {
+                // The peer may have to be read before it reads.
+                Poll::Pending | Poll::Ready(Ok(())) => {}
+                // It reads no more; what it has sent is still to be delivered.
+                Poll::Ready(Err(Error::Io(error))) if is_gone(error.kind()) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(self.give_up(error)),
+            }
+            match self.endpoint.shutdown() {
+                Shutdown::No => {}
+                Shutdown::Write => self.shut(cx),
+                Shutdown::Both => {
+                    self.shut(cx);
+                    self.end = End::Told;
+                    self.timer.clear();
+                    return Poll::Ready(Ok(Waited::End));
+                }
+            }
+            if let Poll::Ready(read) = self.poll_fill(cx) {
+                return Poll::Ready(match read {
+                    Ok(()) => Ok(Waited::Progress),
+                    Err(error) => self.tell(error, cx),
+                });
+            }
+            self.endpoint.release();
+            match ready!(self.poll_timer(cx)) {
+                Ok(()) => {}
+                Err(error) => return Poll::Ready(self.tell(error, cx)),
+            }
+        }
+    }
+
+    /// What was read a while ago may have come after a deadline: a peer that keeps us busy must not make us
+    /// miss one. What was read has been looked at by now and counts as a sign of life; how long that took
+    /// us does not count.
+    fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        if std::mem::take(&mut self.unchecked)
+            && let Err(error) = self.endpoint.handle_timeout(self.read_at)
+            && self.end == End::No
+        {
+            self.fail(cx);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// A failure is told once; what comes of the last words is not.
+    fn tell(&mut self, error: Error, cx: &mut Context<'_>) -> Result<Waited> {
+        if self.end != End::No {
+            return Ok(Waited::Progress);
+        }
+        self.fail(cx);
+        Err(error)
+    }
+
+    /// The transport is of no use any more.
+    fn give_up(&mut self, error: Error) -> Result<Waited> {
+        let told = std::mem::replace(&mut self.end, End::Told);
+        self.timer.clear();
+        if told == End::No { Err(error) } else { Ok(Waited::End) }
+    }
+
+    /// The connection has failed: writes what there is to say, and ends the sending direction.
+    fn fail(&mut self, cx: &mut Context<'_>) {
+        if self.end != End::No {
+            return;
+        }
+        self.end = End::Failed;
+        // The failure is the error to tell. Last words that cannot be written now are written by the next
+        // call that reads, if ever.
+        if let Poll::Ready(Ok(())) = self.poll_write_out(cx)
+            && self.endpoint.shutdown() != Shutdown::No
+        {
+            self.shut(cx);
+        }
+        self.waiters.wake(Side::Writer);
+    }
+
+    /// Nothing follows the peer's Close, so an application may never read again: answers it as far as can be
+    /// done now.
+    #[inline(never)]
+    fn received_close(&mut self, cx: &mut Context<'_>) {
+        let both = self.waiters.wait(Side::Reader, cx.waker());
+        let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
+        // What cannot be written now is written by the next call.
+        let _ = self.poll_write_out(cx);
+        self.waiters.wake(Side::Writer);
+    }
+
+    /// Writes what is pending, and flushes the stream.
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        while !self.unwritable {
+            let total = self.endpoint.output()?.len();
+            let written = if total == 0 && self.endpoint.pending_output() == 0 {
+                if !self.unflushed {
+                    return Poll::Ready(Ok(()));
+                }
+                match ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
+                    Ok(()) => {
+                        self.unflushed = false;
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                }
+            } else if total < self.endpoint.pending_output() && self.stream.is_write_vectored() {
+                let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
+                let mut count = 0;
+                for (piece, chunk) in pieces.iter_mut().zip(self.endpoint.output_chunks()?) {
+                    *piece = IoSlice::new(chunk);
+                    count += 1;
+                }
+                let pieces = pieces.get(..count).unwrap_or_default();
+                ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, pieces))
+            } else {
+                ready!(Pin::new(&mut self.stream).poll_write(cx, self.endpoint.output()?))
+            };
+            match written {
+                Ok(0) => {
+                    self.unwritable = true;
+                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+                }
+                Ok(len) => {
+                    self.endpoint.advance_output(len);
+                    self.unflushed = true;
+                    self.written = true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.unwritable = true;
+                    return Poll::Ready(Err(error.into()));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once. The errors are those that are to be told; an end that was to be expected is none.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut room = self.endpoint.room_buf();
+        let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
+        drop(room);
+        let ended = match read {
+            Ok(len) if len > 0 => {
+                self.endpoint.advance(len);
+                self.read_at = self.origin.elapsed();
+                self.unchecked = true;
+                return Poll::Ready(Ok(()));
+            }
+            // A reset that a write was told of comes as an end of input here.
+            Ok(_) if self.unwritable => self.endpoint.handle_reset(),
+            Ok(_) => self.endpoint.handle_eof(),
+            Err(error) if is_gone(error.kind()) => self.endpoint.handle_reset(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => {
+                // Nothing is to be expected of such a stream: the next call finds the end.
+                let _ = self.endpoint.handle_reset();
+                return Poll::Ready(Err(error.into()));
+            }
+        };
+        Poll::Ready(ended.map_err(Error::from))
+    }
+
+    /// Waits for the next deadline, and does what is due then.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let deadline = self.endpoint.poll_timeout().and_then(|at| self.origin.checked_add(at));
+        let Some(deadline) = deadline else {
+            self.timer.clear();
+            return Poll::Pending;
+        };
+        ready!(self.timer.poll(deadline, cx));
+        Poll::Ready(Ok(self.endpoint.handle_timeout(self.origin.elapsed())?))
+    }
+
+    /// Ends the sending direction. One attempt has to do: nothing bounds how long it may take.
+    fn shut(&mut self, cx: &mut Context<'_>) {
+        if !self.shut {
+            // The transport may be gone already, which is what was wanted.
+            self.shut = Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+        }
+    }
+}
+
+/// Whether an error says that the peer is gone.
+fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            // TLS: the transport ended without close_notify, which may be an attacker's cut.
+            | io::ErrorKind::UnexpectedEof
+    )
+}

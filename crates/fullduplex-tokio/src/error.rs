@@ -1,0 +1,492 @@
+//! What can go wrong with a WebSocket, under tungstenite's names where the thing is the same.
+
+use std::{fmt, io};
+
+use fullduplex::handshake::{
+    AcceptError, EncodeRequestError, HeadError, RejectError, RequestError, ResponseError,
+};
+use fullduplex::{
+    CloseFrameError, Ended, FrameError, HandshakeError, InvalidUtf8, Message, MessageError,
+    SendError, Timeout, UriError,
+};
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation on a WebSocket failed.
+///
+/// Variants that tungstenite has as well mean what they mean there. What differs: limits and protocol errors
+/// have been answered with the right Close (RFC 6455 §7.1.7) when they are returned; a waiting time that ran
+/// out is [`Timeout`](Self::Timeout); there is no `AttackAttempt`, for there are limits instead of a heuristic.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection was closed in good order, and was used again by the call that noticed it.
+    ConnectionClosed,
+    /// The connection ended earlier, and was used again.
+    AlreadyClosed,
+    /// The transport failed.
+    Io(io::Error),
+    /// TLS could not be set up.
+    Tls(TlsError),
+    /// The peer sent more than a limit allows; it was told with Close 1008 or 1009.
+    Capacity(CapacityError),
+    /// The peer broke the protocol or ended the transport without a Close, or what was to be sent must not be.
+    Protocol(ProtocolError),
+    /// Too much waits to be written; here is the message back. Only from a `start_send` that no `poll_ready`
+    /// has gone before.
+    WriteBufferFull(Box<Message>),
+    /// Text that is not UTF-8 (RFC 6455 §8.1).
+    Utf8(String),
+    /// A waiting time ran out: handshake, keepalive, idle or close.
+    Timeout(Timeout),
+    /// The URL is not one of a WebSocket, or cannot be dialled.
+    Url(UrlError),
+    /// Client: the server answered with another status than 101. Server: the callback rejected the request.
+    /// The body is what had arrived of it.
+    Http(Box<http::Response<Option<Vec<u8>>>>),
+    /// A request or response that was put together is not one of HTTP.
+    HttpFormat(http::Error),
+}
+
+/// A limit that the peer exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CapacityError {
+    /// A handshake has more headers than `head_limits` allows.
+    TooManyHeaders,
+    /// A handshake is larger than `head_limits` allows.
+    HeadTooLong,
+    /// A message is larger than `max_message_size`.
+    #[non_exhaustive]
+    MessageTooLong {},
+    /// A frame is larger than `max_frame_size`.
+    FrameTooLong,
+    /// A message comes in more frames than `max_fragments` allows.
+    TooManyFragments,
+}
+
+/// What breaks the protocol: in what the peer sent, or in what was to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The request's method is not GET (RFC 6455 §4.2.1).
+    WrongHttpMethod,
+    /// The HTTP version is not 1.1.
+    WrongHttpVersion,
+    /// No `Connection` header lists `Upgrade`.
+    MissingConnectionUpgradeHeader,
+    /// No `Upgrade` header lists `websocket`.
+    MissingUpgradeWebSocketHeader,
+    /// There is not exactly one `Sec-WebSocket-Version: 13`.
+    MissingSecWebSocketVersionHeader,
+    /// There is no `Sec-WebSocket-Key`.
+    MissingSecWebSocketKey,
+    /// `Sec-WebSocket-Key` is not 16 bytes in base64, or repeated.
+    InvalidSecWebSocketKey,
+    /// `Sec-WebSocket-Accept` is missing or does not answer our key.
+    SecWebSocketAcceptKeyMismatch,
+    /// What is said of subprotocols does not fit the offer.
+    SecWebSocketSubProtocolError(SubProtocolError),
+    /// A callback rejected a request with a status that is no rejection: it must be 300 to 599.
+    CustomResponseSuccessful,
+    /// A header that must not be sent in a handshake, or not with this value.
+    InvalidHeader(Box<http::HeaderName>),
+    /// The peer ended the transport inside the opening handshake.
+    HandshakeIncomplete,
+    /// Another fault of the peer's, or of our own, in the opening handshake.
+    Handshake(HandshakeError),
+    /// Nothing may be sent any more: a Close was sent, or the peer's has come.
+    SendAfterClosing,
+    /// The message must not be sent: a control payload over 125 bytes, a close code that is none, a message
+    /// inside an unfinished one.
+    Send(SendError),
+    /// A reserved bit is set that no extension defines (RFC 6455 §5.2).
+    NonZeroReservedBits,
+    /// A client's frame without a mask (§5.1).
+    UnmaskedFrameFromClient,
+    /// A server's frame with a mask (§5.1).
+    MaskedFrameFromServer,
+    /// A control frame in fragments (§5.5).
+    FragmentedControlFrame,
+    /// A control frame with more than 125 bytes of payload (§5.5).
+    ControlFrameTooBig,
+    /// A reserved opcode (§5.2).
+    InvalidOpcode(u8),
+    /// A payload length that is not in its shortest form, or has its top bit set (§5.2).
+    InvalidLength,
+    /// A continuation frame that continues no message (§5.4).
+    UnexpectedContinueFrame,
+    /// A new message inside an unfinished one (§5.4).
+    ExpectedFragment,
+    /// A Close frame with half a code, or with a code that must not be sent (§5.5.1, §7.4).
+    InvalidCloseSequence,
+    /// A compressed message that is none (RFC 7692 §7.2.2).
+    InvalidCompression,
+    /// The peer ended or reset the transport between frames and without a Close (RFC 6455 §7.1.5: code 1006).
+    ResetWithoutClosingHandshake,
+    /// The peer ended the transport in the middle of a message.
+    ResetInsideMessage,
+}
+
+/// What is wrong with a subprotocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubProtocolError {
+    /// The subprotocol in use is not one of those that were offered, or there are several.
+    InvalidSubProtocol,
+    /// No subprotocol is in use, and one is required.
+    NoSubProtocol,
+}
+
+/// What is wrong with a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UrlError {
+    /// `wss`, and no feature for TLS is on.
+    TlsFeatureNotEnabled,
+    /// There is no host, or one that is percent-encoded.
+    NoHostName,
+    /// The scheme is not `ws` or `wss`.
+    UnsupportedUrlScheme,
+    /// It is no WebSocket URL for another reason (RFC 6455 §3).
+    Invalid(UriError),
+}
+
+/// Why TLS could not be set up.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// rustls has no cryptography provider: enable `tls-ring` or `tls-aws-lc-rs`, install one as the process's
+    /// default, or bring a configuration.
+    NoProvider,
+    /// There are no root certificates to trust: enable `webpki-roots`, `native-roots` or `platform-verifier`,
+    /// or bring a configuration.
+    NoRoots,
+    /// The host is no name that a certificate could be for.
+    InvalidDnsName,
+    /// rustls refused the configuration.
+    #[cfg(feature = "tls")]
+    Rustls(Box<rustls::Error>),
+    /// The platform's TLS refused the configuration, or the handshake failed.
+    #[cfg(feature = "native-tls")]
+    Native(Box<native_tls::Error>),
+}
+
+impl Error {
+    /// Whether a waiting time ran out.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectionClosed => f.write_str("the connection is closed"),
+            Self::AlreadyClosed => f.write_str("the connection was closed earlier"),
+            Self::Io(error) => write!(f, "the transport failed: {error}"),
+            Self::Tls(error) => error.fmt(f),
+            Self::Capacity(error) => error.fmt(f),
+            Self::Protocol(error) => error.fmt(f),
+            Self::WriteBufferFull(_) => SendError::WriteBufferFull.fmt(f),
+            Self::Utf8(error) => f.write_str(error),
+            Self::Timeout(error) => error.fmt(f),
+            Self::Url(error) => error.fmt(f),
+            Self::Http(response) => {
+                write!(f, "the handshake ended with status {}", response.status())
+            }
+            Self::HttpFormat(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for CapacityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyHeaders => HeadError::TooManyHeaders.fmt(f),
+            Self::HeadTooLong => HeadError::TooLarge.fmt(f),
+            Self::MessageTooLong {} => MessageError::TooLarge.fmt(f),
+            Self::FrameTooLong => FrameError::TooLarge.fmt(f),
+            Self::TooManyFragments => MessageError::TooManyFragments.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::WrongHttpMethod => return RequestError::Method.fmt(f),
+            Self::WrongHttpVersion => "the HTTP version is not 1.1",
+            Self::MissingConnectionUpgradeHeader => "no Connection header lists Upgrade",
+            Self::MissingUpgradeWebSocketHeader => "no Upgrade header lists websocket",
+            Self::MissingSecWebSocketVersionHeader => return RequestError::Version.fmt(f),
+            Self::MissingSecWebSocketKey => return RequestError::KeyMissing.fmt(f),
+            Self::InvalidSecWebSocketKey => return RequestError::Key.fmt(f),
+            Self::SecWebSocketAcceptKeyMismatch => return ResponseError::Accept.fmt(f),
+            Self::SecWebSocketSubProtocolError(error) => return error.fmt(f),
+            Self::CustomResponseSuccessful => "a rejection must have a status from 300 to 599",
+            Self::InvalidHeader(name) => {
+                return write!(f, "the header {name} must not be sent like this in a handshake");
+            }
+            Self::HandshakeIncomplete => return Ended::InsideHandshake.fmt(f),
+            Self::Handshake(error) => return error.fmt(f),
+            Self::SendAfterClosing => return SendError::Closed.fmt(f),
+            Self::Send(error) => return error.fmt(f),
+            Self::NonZeroReservedBits => return FrameError::ReservedBits.fmt(f),
+            Self::UnmaskedFrameFromClient => return FrameError::Unmasked.fmt(f),
+            Self::MaskedFrameFromServer => return FrameError::Masked.fmt(f),
+            Self::FragmentedControlFrame => return FrameError::FragmentedControl.fmt(f),
+            Self::ControlFrameTooBig => return FrameError::ControlTooLong.fmt(f),
+            Self::InvalidOpcode(code) => return FrameError::ReservedOpCode(*code).fmt(f),
+            Self::InvalidLength => return FrameError::LengthNotMinimal.fmt(f),
+            Self::UnexpectedContinueFrame => return MessageError::UnexpectedContinuation.fmt(f),
+            Self::ExpectedFragment => return MessageError::Interleaved.fmt(f),
+            Self::InvalidCloseSequence => "a Close frame's payload is not valid",
+            Self::InvalidCompression => "a compressed message cannot be decompressed",
+            Self::ResetWithoutClosingHandshake => return Ended::WithoutClose.fmt(f),
+            Self::ResetInsideMessage => return Ended::InsideMessage.fmt(f),
+        };
+        f.write_str(text)
+    }
+}
+
+impl fmt::Display for SubProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidSubProtocol => {
+                "the chosen subprotocol was not offered, or there are several"
+            }
+            Self::NoSubProtocol => "the server chose none of the subprotocols, and one is required",
+        })
+    }
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TlsFeatureNotEnabled => f.write_str(
+                "a wss URL needs one of the features `tls-ring`, `tls-aws-lc-rs`, `native-tls` of \
+                 fullduplex-tokio",
+            ),
+            Self::NoHostName => f.write_str("the URL has no host"),
+            Self::UnsupportedUrlScheme => f.write_str("the URL's scheme is not ws or wss"),
+            Self::Invalid(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoProvider => {
+                "rustls has no cryptography provider: enable the feature `tls-ring` or `tls-aws-lc-rs` \
+                 of fullduplex-tokio, or install one as the process's default"
+            }
+            Self::NoRoots => {
+                "there are no root certificates to trust: enable the feature `webpki-roots`, \
+                 `native-roots` or `platform-verifier` of fullduplex-tokio, or bring a configuration"
+            }
+            Self::InvalidDnsName => "the URL's host is no name that a certificate could be for",
+            #[cfg(feature = "tls")]
+            Self::Rustls(error) => return error.fmt(f),
+            #[cfg(feature = "native-tls")]
+            Self::Native(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Tls(error) => Some(error),
+            Self::HttpFormat(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for CapacityError {}
+impl std::error::Error for ProtocolError {}
+impl std::error::Error for SubProtocolError {}
+impl std::error::Error for UrlError {}
+impl std::error::Error for TlsError {}
+
+impl From<fullduplex::Error> for Error {
+    fn from(error: fullduplex::Error) -> Self {
+        use fullduplex::Error as Core;
+        Self::Protocol(match error {
+            Core::Timeout(timeout) => return Self::Timeout(timeout),
+            Core::Message(MessageError::InvalidUtf8)
+            | Core::CloseFrame(CloseFrameError::Reason) => return Self::Utf8(error.to_string()),
+            Core::Frame(FrameError::TooLarge) => return CapacityError::FrameTooLong.into(),
+            Core::Message(MessageError::TooLarge) => {
+                return CapacityError::MessageTooLong {}.into();
+            }
+            Core::Message(MessageError::TooManyFragments) => {
+                return CapacityError::TooManyFragments.into();
+            }
+            Core::Frame(FrameError::ReservedBits) => ProtocolError::NonZeroReservedBits,
+            Core::Frame(FrameError::ReservedOpCode(code)) => ProtocolError::InvalidOpcode(code),
+            Core::Frame(FrameError::FragmentedControl) => ProtocolError::FragmentedControlFrame,
+            Core::Frame(FrameError::ControlTooLong) => ProtocolError::ControlFrameTooBig,
+            Core::Frame(FrameError::Unmasked) => ProtocolError::UnmaskedFrameFromClient,
+            Core::Frame(FrameError::Masked) => ProtocolError::MaskedFrameFromServer,
+            Core::Frame(FrameError::LengthNotMinimal | FrameError::LengthOverflow) => {
+                ProtocolError::InvalidLength
+            }
+            Core::Message(MessageError::UnexpectedContinuation) => {
+                ProtocolError::UnexpectedContinueFrame
+            }
+            Core::Message(MessageError::Interleaved) => ProtocolError::ExpectedFragment,
+            Core::CloseFrame(CloseFrameError::HalfACode | CloseFrameError::Code(_)) => {
+                ProtocolError::InvalidCloseSequence
+            }
+            Core::Ended(Ended::WithoutClose | Ended::Reset) => {
+                ProtocolError::ResetWithoutClosingHandshake
+            }
+            Core::Ended(Ended::InsideMessage) => ProtocolError::ResetInsideMessage,
+            Core::Ended(Ended::InsideHandshake) => ProtocolError::HandshakeIncomplete,
+            // What is left are the errors of compression.
+            _ => ProtocolError::InvalidCompression,
+        })
+    }
+}
+
+impl From<HandshakeError> for Error {
+    fn from(error: HandshakeError) -> Self {
+        Self::Protocol(match error {
+            HandshakeError::Request(RequestError::Head(HeadError::TooManyHeaders))
+            | HandshakeError::Response(ResponseError::Head(HeadError::TooManyHeaders)) => {
+                return CapacityError::TooManyHeaders.into();
+            }
+            HandshakeError::Request(RequestError::Head(HeadError::TooLarge))
+            | HandshakeError::Response(ResponseError::Head(HeadError::TooLarge)) => {
+                return CapacityError::HeadTooLong.into();
+            }
+            HandshakeError::Request(RequestError::Method) => ProtocolError::WrongHttpMethod,
+            HandshakeError::Request(RequestError::Head(HeadError::Version))
+            | HandshakeError::Response(
+                ResponseError::Head(HeadError::Version) | ResponseError::Version,
+            ) => ProtocolError::WrongHttpVersion,
+            HandshakeError::Request(RequestError::Connection)
+            | HandshakeError::Response(ResponseError::Connection) => {
+                ProtocolError::MissingConnectionUpgradeHeader
+            }
+            HandshakeError::Request(RequestError::Upgrade)
+            | HandshakeError::Response(ResponseError::Upgrade) => {
+                ProtocolError::MissingUpgradeWebSocketHeader
+            }
+            HandshakeError::Request(RequestError::Version) => {
+                ProtocolError::MissingSecWebSocketVersionHeader
+            }
+            HandshakeError::Request(RequestError::KeyMissing) => {
+                ProtocolError::MissingSecWebSocketKey
+            }
+            HandshakeError::Request(RequestError::Key) => ProtocolError::InvalidSecWebSocketKey,
+            HandshakeError::Response(ResponseError::Accept | ResponseError::AcceptMissing) => {
+                ProtocolError::SecWebSocketAcceptKeyMismatch
+            }
+            HandshakeError::Response(ResponseError::Subprotocol) => {
+                SubProtocolError::InvalidSubProtocol.into()
+            }
+            HandshakeError::Response(ResponseError::SubprotocolMissing) => {
+                SubProtocolError::NoSubProtocol.into()
+            }
+            error => ProtocolError::Handshake(error),
+        })
+    }
+}
+
+impl From<SubProtocolError> for ProtocolError {
+    fn from(error: SubProtocolError) -> Self {
+        Self::SecWebSocketSubProtocolError(error)
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Protocol(match error {
+            SendError::Closed => ProtocolError::SendAfterClosing,
+            SendError::InvalidUtf8 => return Self::Utf8(error.to_string()),
+            error => ProtocolError::Send(error),
+        })
+    }
+}
+
+impl From<AcceptError> for Error {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::SubprotocolNotOffered => {
+                Self::Protocol(SubProtocolError::InvalidSubProtocol.into())
+            }
+            // The endpoint makes room by itself, so a header is left.
+            AcceptError::InvalidHeader(error) => {
+                HandshakeError::Encode(EncodeRequestError::InvalidHeader(error)).into()
+            }
+            AcceptError::BufferTooSmall(error) => {
+                HandshakeError::Encode(EncodeRequestError::BufferTooSmall(error)).into()
+            }
+        }
+    }
+}
+
+impl From<RejectError> for Error {
+    fn from(error: RejectError) -> Self {
+        match error {
+            RejectError::Status(_) => Self::Protocol(ProtocolError::CustomResponseSuccessful),
+            RejectError::InvalidHeader(error) => AcceptError::InvalidHeader(error).into(),
+            RejectError::BufferTooSmall(error) => AcceptError::BufferTooSmall(error).into(),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($source:ty => $variant:ident),* $(,)?) => {
+        $(impl From<$source> for Error {
+            fn from(error: $source) -> Self {
+                Self::$variant(error.into())
+            }
+        })*
+    };
+}
+
+from! {
+    io::Error => Io,
+    TlsError => Tls,
+    CapacityError => Capacity,
+    ProtocolError => Protocol,
+    UrlError => Url,
+    UriError => Url,
+    Timeout => Timeout,
+    http::Error => HttpFormat,
+    http::header::InvalidHeaderValue => HttpFormat,
+    http::header::InvalidHeaderName => HttpFormat,
+    http::uri::InvalidUri => HttpFormat,
+    http::uri::InvalidUriParts => HttpFormat,
+    http::status::InvalidStatusCode => HttpFormat,
+}
+
+impl From<UriError> for UrlError {
+    fn from(error: UriError) -> Self {
+        match error {
+            UriError::Scheme => Self::UnsupportedUrlScheme,
+            UriError::Host => Self::NoHostName,
+            error => Self::Invalid(error),
+        }
+    }
+}
+
+macro_rules! from_utf8 {
+    ($($source:ty),* $(,)?) => {
+        $(impl From<$source> for Error {
+            fn from(error: $source) -> Self {
+                Self::Utf8(error.to_string())
+            }
+        })*
+    };
+}
+
+from_utf8!(InvalidUtf8, std::str::Utf8Error, std::string::FromUtf8Error, http::header::ToStrError);

@@ -1,0 +1,402 @@
+//! The opening handshake over a stream: `accept_async`, `client_async` and their relatives.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use fullduplex::handshake::{
+    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request as CoreRequest,
+};
+use fullduplex::{Endpoint, HandshakeEvent};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{StatusCode, Version};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::config::WebSocketConfig;
+use crate::engine::{Engine, Waited};
+use crate::entropy::OsEntropy;
+use crate::error::{Error, ProtocolError, Result};
+use crate::request::{IntoClientRequest, to_core};
+use crate::websocket::WebSocketStream;
+
+/// A client's request, as a server's callback sees it.
+pub type Request = http::Request<()>;
+
+/// The response that opens the WebSocket, as a server's callback may add to it.
+pub type Response = http::Response<()>;
+
+/// The response with which a callback rejects a request: a status from 300 to 599, and a body.
+pub type ErrorResponse = http::Response<Option<String>>;
+
+/// The server's response, as a client sees it. One that opens the WebSocket has no body.
+pub type ClientResponse = http::Response<Option<Vec<u8>>>;
+
+/// What decides about a request: a function of the request, and of the response as it would be sent.
+pub trait Callback: Sized {
+    /// The response, with headers added, and with one of the client's subprotocols in
+    /// `Sec-WebSocket-Protocol` if there is to be one.
+    ///
+    /// # Errors
+    /// The response to send instead: the request is rejected.
+    // tungstenite's signature.
+    #[expect(clippy::result_large_err)]
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse>;
+}
+
+impl<F> Callback for F
+where
+    F: FnOnce(&Request, Response) -> Result<Response, ErrorResponse>,
+{
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        self(request, response)
+    }
+}
+
+/// Accepts every valid request.
+#[derive(Clone, Copy, Debug)]
+pub struct NoCallback;
+
+impl Callback for NoCallback {
+    fn on_request(self, _request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        Ok(response)
+    }
+}
+
+// None of these is `async`: the future of an `async fn` keeps room for its arguments as long as the task lives that
+// awaits it, and so for the stream.
+
+/// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default configuration:
+/// any valid request, no subprotocol.
+///
+/// # Errors
+/// As [`accept_with`].
+pub fn accept_async<S>(stream: S) -> impl Future<Output = Result<WebSocketStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    accept_any(stream, WebSocketConfig::new())
+}
+
+/// As [`accept_async`], with a configuration.
+///
+/// # Errors
+/// As [`accept_with`].
+pub fn accept_async_with_config<S>(
+    stream: S,
+    config: Option<WebSocketConfig>,
+) -> impl Future<Output = Result<WebSocketStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    accept_any(stream, config.unwrap_or_default())
+}
+
+fn accept_any<S>(
+    stream: S,
+    config: WebSocketConfig,
+) -> Pin<Box<impl Future<Output = Result<WebSocketStream<S>>>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Box::pin(accept(stream, config, |_| Ok(OwnedAnswer::new())))
+}
+
+/// As [`accept_async`], with a callback that sees the request, adds headers to the response, or rejects it.
+///
+/// # Errors
+/// As [`accept_hdr_async_with_config`].
+pub fn accept_hdr_async<S, C>(
+    stream: S,
+    callback: C,
+) -> impl Future<Output = Result<WebSocketStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    C: Callback + Unpin,
+{
+    accept_hdr_async_with_config(stream, callback, None)
+}
+
+/// As [`accept_hdr_async`], with a configuration.
+///
+/// # Errors
+/// [`Error::Http`] with the callback's response when it rejects the request; [`Error::Protocol`] when its
+/// response must not be sent: the client is told 500 then. Else as [`accept_with`].
+pub fn accept_hdr_async_with_config<S, C>(
+    stream: S,
+    callback: C,
+    config: Option<WebSocketConfig>,
+) -> impl Future<Output = Result<WebSocketStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    C: Callback + Unpin,
+{
+    let accepting = async move {
+        let mut outcome = Ok(());
+        let decide = |request: &CoreRequest<'_>| {
+            decide(request, callback).map_err(|(error, rejection)| {
+                outcome = Err(error);
+                rejection
+            })
+        };
+        let accepted = accept(stream, config.unwrap_or_default(), decide).await;
+        // Why the callback rejected says more than that it did.
+        outcome.and(accepted)
+    };
+    Box::pin(accepting)
+}
+
+/// Accepts a WebSocket, and lets `decide` see the core's request and choose: an answer with subprotocol and
+/// headers, or a rejection. It makes no request of the `http` crate, and so costs less than
+/// [`accept_hdr_async`].
+///
+/// # Errors
+/// [`Error::Protocol`] and [`Error::Capacity`] for an invalid request, which has been answered with its status;
+/// [`Error::Http`] when `decide` rejected it; [`Error::Timeout`] when the client was too slow; [`Error::Io`].
+/// Before it returns the last words have arrived or the close timeout is over.
+pub fn accept_with<S>(
+    stream: S,
+    config: WebSocketConfig,
+    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+) -> impl Future<Output = Result<WebSocketStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Box::pin(accept(stream, config, decide))
+}
+
+/// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
+/// the connection does not have room for it as long as it lives.
+async fn accept<S>(
+    stream: S,
+    config: WebSocketConfig,
+    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+) -> Result<WebSocketStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let endpoint = Endpoint::server(config.endpoint(), OsEntropy, Duration::ZERO);
+    let mut socket = WebSocketStream::new(Engine::new(stream, &config, endpoint));
+    let accepted = match poll_fn(|cx| poll_event(socket.engine(), cx)).await {
+        Ok(_) => answer(socket.engine(), decide),
+        Err(error) => Err(error),
+    };
+    let accepted = match accepted {
+        Ok(()) => poll_fn(|cx| socket.engine().poll_flush(cx)).await,
+        Err(error) => Err(error),
+    };
+    match accepted {
+        Ok(()) => Ok(socket),
+        Err(error) => {
+            poll_fn(|cx| socket.engine().poll_finish(cx)).await;
+            Err(error)
+        }
+    }
+}
+
+/// Writes the decision about the request that waits.
+fn answer<S>(
+    engine: &mut Engine<S>,
+    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+) -> Result<()> {
+    let now = engine.now();
+    let endpoint = engine.endpoint_mut();
+    let decision = endpoint.request().map(|request| decide(&request));
+    let refused = match decision {
+        None => return Ok(()),
+        Some(Ok(answer)) => match endpoint.accept(&answer.as_answer(), now) {
+            Ok(_) => return Ok(()),
+            Err(error) => error.into(),
+        },
+        Some(Err(rejection)) => match endpoint.reject(&rejection.as_rejection(), now) {
+            Ok(()) => return Err(rejected(&rejection)),
+            Err(error) => error.into(),
+        },
+    };
+    // The fault is ours, and the client is not to wait for an answer.
+    endpoint.reject(&OwnedRejection::new(500).as_rejection(), now)?;
+    Err(refused)
+}
+
+fn rejected(rejection: &OwnedRejection) -> Error {
+    let rejection = rejection.as_rejection();
+    let mut response = ClientResponse::new(Some(rejection.body.to_vec()));
+    // A rejection that was written has a status in order.
+    *response.status_mut() = StatusCode::from_u16(rejection.status).unwrap_or_default();
+    Error::Http(Box::new(response))
+}
+
+/// Asks the callback in the types of the `http` crate.
+fn decide(
+    request: &CoreRequest<'_>,
+    callback: impl Callback,
+) -> Result<OwnedAnswer, (Error, OwnedRejection)> {
+    let failed = |error| (error, OwnedRejection::new(500));
+    let (http_request, response) = to_http(request).map_err(failed)?;
+    match callback.on_request(&http_request, response) {
+        Ok(response) => to_answer(&response).map_err(failed),
+        Err(response) => {
+            let rejection = to_rejection(&response).map_err(failed)?;
+            let response = response.map(|body| body.map(String::into_bytes));
+            Err((Error::Http(Box::new(response)), rejection))
+        }
+    }
+}
+
+/// The request, and the response that would be sent.
+fn to_http(request: &CoreRequest<'_>) -> Result<(Request, Response)> {
+    let mut http_request = Request::new(());
+    *http_request.uri_mut() = request.target().parse()?;
+    *http_request.headers_mut() = header_map(request.headers())?;
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.version_mut() = Version::HTTP_11;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_bytes(&request.key().accept())?);
+    Ok((http_request, response))
+}
+
+fn header_map(headers: fullduplex::headers::Headers<'_>) -> Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for header in headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes())?;
+        map.append(name, HeaderValue::from_bytes(header.value)?);
+    }
+    Ok(map)
+}
+
+/// What the callback has made of the response. The handshake's own headers are the core's.
+fn to_answer(response: &Response) -> Result<OwnedAnswer> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ProtocolError::CustomResponseSuccessful.into());
+    }
+    let mut answer = OwnedAnswer::new();
+    for (name, value) in response.headers() {
+        match name {
+            &CONNECTION | &UPGRADE | &SEC_WEBSOCKET_ACCEPT => {}
+            &SEC_WEBSOCKET_PROTOCOL => answer = answer.subprotocol(text(name, value)?),
+            name => answer = answer.header(name.as_str(), text(name, value)?),
+        }
+    }
+    Ok(answer)
+}
+
+fn to_rejection(response: &ErrorResponse) -> Result<OwnedRejection> {
+    let status = response.status().as_u16();
+    if !(300..=599).contains(&status) {
+        return Err(ProtocolError::CustomResponseSuccessful.into());
+    }
+    let mut rejection = OwnedRejection::new(status);
+    for (name, value) in response.headers() {
+        // The core says how long the body is, and that the connection ends.
+        if ![CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name) {
+            rejection = rejection.header(name.as_str(), text(name, value)?);
+        }
+    }
+    Ok(match response.body() {
+        Some(body) => rejection.body(body.as_bytes()),
+        None => rejection,
+    })
+}
+
+fn text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Result<&'a str> {
+    let invalid = |_| ProtocolError::InvalidHeader(Box::new(name.clone()));
+    Ok(std::str::from_utf8(value.as_bytes()).map_err(invalid)?)
+}
+
+/// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default configuration.
+/// Returns it with the server's response.
+///
+/// # Errors
+/// As [`client_async_with_config`].
+pub fn client_async<R, S>(
+    request: R,
+    stream: S,
+) -> impl Future<Output = Result<(WebSocketStream<S>, ClientResponse)>>
+where
+    R: IntoClientRequest + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Box::pin(client_by(request, stream, WebSocketConfig::new()))
+}
+
+/// As [`client_async`], with a configuration.
+///
+/// # Errors
+/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 101, with what had arrived of
+/// the body; [`Error::Protocol`] and [`Error::Capacity`] for a response that is not in order, or a request that
+/// must not be sent; [`Error::Timeout`] when the server was too slow; [`Error::Io`].
+pub fn client_async_with_config<R, S>(
+    request: R,
+    stream: S,
+    config: Option<WebSocketConfig>,
+) -> impl Future<Output = Result<(WebSocketStream<S>, ClientResponse)>>
+where
+    R: IntoClientRequest + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Box::pin(client_by(request, stream, config.unwrap_or_default()))
+}
+
+async fn client_by<R, S>(
+    request: R,
+    stream: S,
+    config: WebSocketConfig,
+) -> Result<(WebSocketStream<S>, ClientResponse)>
+where
+    R: IntoClientRequest,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let request = to_core(&request.into_client_request()?)?;
+    client(request, stream, &config).await
+}
+
+pub(crate) async fn client<S>(
+    request: OwnedClientRequest,
+    stream: S,
+    config: &WebSocketConfig,
+) -> Result<(WebSocketStream<S>, ClientResponse)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let endpoint = Endpoint::client(request, config.endpoint(), OsEntropy, Duration::ZERO)?;
+    let mut socket = WebSocketStream::new(Engine::new(stream, config, endpoint));
+    match poll_fn(|cx| poll_event(socket.engine(), cx)).await? {
+        HandshakeEvent::Refused(response, body) => {
+            Err(Error::Http(Box::new(to_response(&response, Some(body))?)))
+        }
+        HandshakeEvent::Open(response) => Ok((socket, to_response(&response, None)?)),
+        HandshakeEvent::Request => Err(Error::AlreadyClosed),
+    }
+}
+
+fn to_response(response: &OwnedResponse, body: Option<Vec<u8>>) -> Result<ClientResponse> {
+    let response = response.as_response();
+    let mut http_response = ClientResponse::new(body);
+    *http_response.status_mut() = StatusCode::from_u16(response.status())?;
+    *http_response.headers_mut() = header_map(response.headers())?;
+    Ok(http_response)
+}
+
+/// What the handshake comes to; writes and reads until then.
+fn poll_event<S>(engine: &mut Engine<S>, cx: &mut Context<'_>) -> Poll<Result<HandshakeEvent>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        let now = engine.now();
+        match engine.endpoint_mut().poll_handshake(now) {
+            Ok(Some(event)) => return Poll::Ready(Ok(event)),
+            Ok(None) => match ready!(engine.poll_input(cx))? {
+                Waited::Progress => {}
+                Waited::End => return Poll::Ready(Err(Error::AlreadyClosed)),
+            },
+            Err(error) => return Poll::Ready(Err(error.into())),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! WebSocket for tokio: the [`fullduplex`] protocol core over [`tokio::io`], under the names that
+//! tokio-tungstenite has. See [`migration`] for coming from there.
+//!
+//! A client and a server, each complete:
+//!
+//! ```no_run
+//! use fullduplex_tokio::connect_async;
+//!
+//! # async fn client() -> Result<(), fullduplex_tokio::Error> {
+//! let (mut socket, _response) = connect_async("ws://127.0.0.1:9001/chat").await?;
+//! socket.send("Hello".into()).await?;
+//! if let Some(message) = socket.recv().await {
+//!     println!("{}", message?);
+//! }
+//! socket.close(None).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```no_run
+//! use fullduplex_tokio::accept_async;
+//! use tokio::net::TcpListener;
+//!
+//! # async fn server() -> std::io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:9001").await?;
+//! loop {
+//!     let (stream, _) = listener.accept().await?;
+//!     tokio::spawn(async move {
+//!         let mut socket = accept_async(stream).await?;
+//!         while let Some(message) = socket.recv().await {
+//!             let message = message?; // Pings and Closes are answered already
+//!             if message.is_text() || message.is_binary() {
+//!                 socket.feed(message).await?; // written before `recv` waits again
+//!             }
+//!         }
+//!         Ok::<_, fullduplex_tokio::Error>(())
+//!     });
+//! }
+//! # }
+//! ```
+//!
+//! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
+//! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_hdr_async`], [`accept_with`] and
+//! [`ClientRequestBuilder`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
+//! `native-roots` or `platform-verifier`; or `native-tls`. A server puts `tokio_rustls::TlsAcceptor` under
+//! [`accept_async`]. An HTTP server that has done the handshake itself hands over its stream by
+//! [`WebSocketStream::from_raw_socket`].
+
+#![forbid(unsafe_code)]
+
+mod aside;
+mod config;
+#[cfg(feature = "connect")]
+mod connect;
+mod engine;
+mod entropy;
+mod error;
+mod handshake;
+mod request;
+mod stream;
+mod timer;
+pub mod tls;
+pub mod tungstenite;
+mod waiters;
+mod websocket;
+
+pub use config::{DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
+#[cfg(feature = "connect")]
+pub use connect::{
+    DEFAULT_CONNECT_TIMEOUT, Dial, TcpDial, connect_async, connect_async_tls_with_config,
+    connect_async_with_config, connect_with,
+};
+pub use entropy::OsEntropy;
+pub use error::{
+    CapacityError, Error, ProtocolError, Result, SubProtocolError, TlsError, UrlError,
+};
+pub use fullduplex;
+#[cfg(feature = "deflate")]
+pub use fullduplex::DeflateConfig;
+pub use fullduplex::handshake::{OwnedAnswer, OwnedRejection};
+pub use fullduplex::{
+    Bytes, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef,
+    PreparedMessage, Role, Timeouts, Utf8Bytes,
+};
+pub use handshake::{
+    Callback, ClientResponse, ErrorResponse, NoCallback, Request, Response, accept_async,
+    accept_async_with_config, accept_hdr_async, accept_hdr_async_with_config, accept_with,
+    client_async, client_async_with_config,
+};
+pub use http;
+#[cfg(feature = "native-tls")]
+pub use native_tls;
+pub use request::{ClientRequest, ClientRequestBuilder, IntoClientRequest};
+#[cfg(feature = "tls")]
+pub use rustls;
+pub use stream::MaybeTlsStream;
+pub use tls::{Connector, client_async_tls, client_async_tls_with_config};
+#[cfg(feature = "tls")]
+pub use tokio_rustls;
+pub use websocket::WebSocketStream;
+
+#[doc = include_str!("../MIGRATION.md")]
+pub mod migration {}

@@ -1,0 +1,101 @@
+//! The paths under which applications know these types from `tungstenite`: with
+//! `use fullduplex_tokio as tokio_tungstenite;` their imports go on working.
+//!
+//! What is not here is not there: `Message::Frame` and the frame types (frames are the core's business), the
+//! blocking `WebSocket` and `connect` (see `fullduplex-std`). [`crate::migration`] says what differs.
+
+pub use crate::error::{Error, Result};
+pub use crate::request::ClientRequestBuilder;
+pub use fullduplex::{Bytes, Message, Utf8Bytes};
+pub use http;
+
+/// Requests of a client.
+pub mod client {
+    pub use crate::request::{ClientRequestBuilder, IntoClientRequest};
+
+    use crate::error::{Result, UrlError};
+    use crate::tungstenite::stream::Mode;
+
+    /// Whether a URI asks for TLS.
+    ///
+    /// # Errors
+    /// [`Error::Url`](crate::Error::Url) when its scheme is neither `ws` nor `wss`.
+    pub fn uri_mode(uri: &http::Uri) -> Result<Mode> {
+        match uri.scheme_str() {
+            Some("ws") => Ok(Mode::Plain),
+            Some("wss") => Ok(Mode::Tls),
+            _ => Err(UrlError::UnsupportedUrlScheme.into()),
+        }
+    }
+}
+
+/// What can go wrong.
+pub mod error {
+    pub use crate::error::{
+        CapacityError, Error, ProtocolError, Result, SubProtocolError, TlsError, UrlError,
+    };
+}
+
+/// The opening handshake.
+pub mod handshake {
+    /// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), for a handshake that something else
+    /// does. A key that is not 16 bytes in base64 gives an answer that no client takes.
+    #[must_use]
+    pub fn derive_accept_key(key: &[u8]) -> String {
+        let key = fullduplex::handshake::Key::parse(key);
+        let accept = key.map(|key| key.accept().map(char::from));
+        accept.map(String::from_iter).unwrap_or_default()
+    }
+
+    /// The client's side.
+    pub mod client {
+        pub use crate::handshake::ClientResponse as Response;
+        pub use crate::request::ClientRequest as Request;
+
+        /// A `Sec-WebSocket-Key`, for a handshake that something else does.
+        ///
+        /// # Panics
+        /// When the operating system has no randomness to give.
+        #[must_use]
+        pub fn generate_key() -> String {
+            let key = fullduplex::handshake::Key::random(&mut crate::OsEntropy);
+            let key = key.expect("the operating system gives randomness");
+            String::from_iter(key.as_bytes().map(char::from))
+        }
+    }
+
+    /// The server's side.
+    pub mod server {
+        pub use crate::handshake::{Callback, ErrorResponse, NoCallback, Request, Response};
+    }
+}
+
+/// Messages and settings.
+pub mod protocol {
+    pub use crate::config::WebSocketConfig;
+    pub use fullduplex::{CloseFrame, Message, Role};
+
+    /// Parts of messages.
+    pub mod frame {
+        pub use fullduplex::{CloseFrame, Utf8Bytes};
+
+        /// Close codes.
+        pub mod coding {
+            pub use fullduplex::CloseCode;
+        }
+    }
+}
+
+/// With TLS or without.
+pub mod stream {
+    pub use crate::stream::MaybeTlsStream;
+
+    /// Whether TLS is asked for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Mode {
+        /// `ws`.
+        Plain,
+        /// `wss`.
+        Tls,
+    }
+}

@@ -1,0 +1,83 @@
+//! Who waits on a connection: one task that reads and one that writes, which may be two.
+//!
+//! A transport remembers one waker for each direction, the last one that it was polled with. But who reads
+//! also writes (answers, what was fed), and who is blocked in writing also reads. So a side that polls the
+//! transport while the other side waits hands it a waker that wakes both.
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+/// A side of the connection that may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Whoever receives.
+    Reader,
+    /// Whoever sends, flushes or closes.
+    Writer,
+}
+
+/// The wakers of both sides: of the last calls that waited, and whether they still wait, as far as is known; a
+/// future may have been dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    /// Wakes both; made when the two are different tasks.
+    both: Option<Waker>,
+    reader_waits: bool,
+    writer_waits: bool,
+}
+
+struct Both(Waker, Waker);
+
+impl Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake_by_ref();
+        self.1.wake_by_ref();
+    }
+}
+
+impl Waiters {
+    /// The waker of `side`, and whether it waits.
+    fn side(&mut self, side: Side) -> (&mut Option<Waker>, &mut bool) {
+        match side {
+            Side::Reader => (&mut self.reader, &mut self.reader_waits),
+            Side::Writer => (&mut self.writer, &mut self.writer_waits),
+        }
+    }
+
+    /// `side` is about to wait with `waker`. Returns what the transport is to be polled with instead, if the
+    /// other side waits in another task.
+    pub(crate) fn wait(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
+        let (known, waits) = self.side(side);
+        *waits = true;
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+            self.both = None;
+        }
+        let other = match side {
+            Side::Reader => self.writer.as_ref().filter(|_| self.writer_waits),
+            Side::Writer => self.reader.as_ref().filter(|_| self.reader_waits),
+        };
+        let other = other.filter(|other| !other.will_wake(waker))?;
+        let both = || Waker::from(Arc::new(Both(waker.clone(), other.clone())));
+        Some(self.both.get_or_insert_with(both).clone())
+    }
+
+    /// `side` no longer waits.
+    #[inline]
+    pub(crate) fn done(&mut self, side: Side) {
+        *self.side(side).1 = false;
+    }
+
+    /// Something has happened that `side` may wait for.
+    pub(crate) fn wake(&mut self, side: Side) {
+        if let (Some(waker), true) = self.side(side) {
+            waker.wake_by_ref();
+        }
+    }
+}

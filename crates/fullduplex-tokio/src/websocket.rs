@@ -1,0 +1,318 @@
+//! The WebSocket as applications see it.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use fullduplex::{
+    CloseFrame, Endpoint, Message, MessageKind, MessageRef, Negotiated, PreparedMessage, Role,
+};
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::config::WebSocketConfig;
+use crate::engine::Engine;
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+
+/// A WebSocket over a stream `S`.
+///
+/// It is a [`Stream`] of messages and a [`Sink`] for them; [`recv`](Self::recv), [`feed`](Self::feed),
+/// [`send`](Self::send) and [`flush`](Self::flush) are the same without `futures-util`.
+///
+/// **Receiving** returns messages and control frames; Pings and Closes are answered by themselves. It ends
+/// (`None`) after the closing handshake, or after an error. It is cancel-safe: a future that is dropped before
+/// it is ready has taken nothing.
+///
+/// **Sending**: `feed` buffers, `send` flushes, and a receiver that is about to wait flushes first: a loop of
+/// `recv` and `feed` needs one write for all the messages that one read brought. At most
+/// [`max_write_buffer_size`](WebSocketConfig#structfield.max_write_buffer_size) bytes wait to be written, and
+/// the message that exceeds it; then `feed` waits. A `feed` that is dropped before it is ready has taken
+/// nothing; a `send` may have taken the message, and then it will be written, as a whole, by whatever writes
+/// next. `feed`, then `flush`, tells which.
+///
+/// **Reading goes on while a write is blocked**, so that two peers that both write come to an end. Messages that
+/// arrive meanwhile are kept for the next `recv`, up to
+/// [`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size).
+///
+/// **Deadlines** (handshake, close, keepalive, idle) are kept while something waits: a `recv`, `send`, `flush` or
+/// `close`. They need a tokio runtime with its time driver; outside of one they are looked at when something else
+/// wakes the task.
+///
+/// **Dropping** it writes what is pending and a Close with 1001, as far as the stream takes that at once.
+pub struct WebSocketStream<S> {
+    guard: Guard<S>,
+}
+
+/// The engine, and what is to be done when it is dropped.
+struct Guard<S>(Option<Box<Engine<S>>>);
+
+impl<S> Deref for Guard<S> {
+    type Target = Engine<S>;
+
+    #[inline]
+    fn deref(&self) -> &Engine<S> {
+        match &self.0 {
+            Some(engine) => engine,
+            None => unreachable!("only `into_inner` takes it, which consumes the guard"),
+        }
+    }
+}
+
+impl<S> DerefMut for Guard<S> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Engine<S> {
+        match &mut self.0 {
+            Some(engine) => engine,
+            None => unreachable!("only `into_inner` takes it, which consumes the guard"),
+        }
+    }
+}
+
+impl<S> Drop for Guard<S> {
+    fn drop(&mut self) {
+        if let Some(engine) = &mut self.0 {
+            engine.say_farewell();
+        }
+    }
+}
+
+impl<S> fmt::Debug for WebSocketStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketStream")
+            .field("endpoint", self.guard.endpoint())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where it stands.
+impl<S> WebSocketStream<S> {
+    /// Gives the stream back. What was received and not delivered, and what was not flushed, is lost; the peer
+    /// is told nothing.
+    #[must_use]
+    pub fn into_inner(mut self) -> S {
+        match self.guard.0.take() {
+            Some(engine) => engine.into_stream(),
+            None => unreachable!("only this takes it, once"),
+        }
+    }
+
+    /// The stream.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        self.guard.stream()
+    }
+
+    /// The stream, to be changed. Reading from it or writing to it breaks the connection.
+    pub fn get_mut(&mut self) -> &mut S {
+        self.guard.stream_mut()
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn get_config(&self) -> WebSocketConfig {
+        self.guard.config()
+    }
+
+    /// The connection's state: whether it closed cleanly, with which code, why it failed.
+    ///
+    /// `None` never: only after the handshake is there a `WebSocketStream`.
+    #[must_use]
+    pub fn connection(&self) -> Option<&fullduplex::Connection> {
+        self.guard.endpoint().connection()
+    }
+
+    /// How many bytes were taken by `feed` and `send` and have not been given to the stream.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.guard.pending()
+    }
+
+    /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
+    #[must_use]
+    pub fn can_send(&self) -> bool {
+        self.guard.may_send()
+    }
+
+    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
+    /// first.
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, on: bool) {
+        self.guard.endpoint_mut().set_compression(on);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
+    pub(crate) fn new(engine: Box<Engine<S>>) -> Self {
+        Self { guard: Guard(Some(engine)) }
+    }
+
+    pub(crate) fn engine(&mut self) -> &mut Engine<S> {
+        &mut self.guard
+    }
+
+    /// A WebSocket over a stream on which something else has done the opening handshake.
+    pub async fn from_raw_socket(stream: S, role: Role, config: Option<WebSocketConfig>) -> Self {
+        Self::open(stream, &[], role, config)
+    }
+
+    /// As [`from_raw_socket`](Self::from_raw_socket), with bytes that were read after the handshake.
+    pub async fn from_partially_read(
+        stream: S,
+        part: Vec<u8>,
+        role: Role,
+        config: Option<WebSocketConfig>,
+    ) -> Self {
+        Self::open(stream, &part, role, config)
+    }
+
+    fn open(stream: S, part: &[u8], role: Role, config: Option<WebSocketConfig>) -> Self {
+        let config = config.unwrap_or_default();
+        let negotiated = Negotiated::without_extensions();
+        let endpoint = config.endpoint();
+        let now = std::time::Duration::ZERO;
+        let endpoint = Endpoint::open(role, negotiated, part, endpoint, OsEntropy, now);
+        Self::new(Engine::new(stream, &config, endpoint))
+    }
+
+    /// The next message or control frame; `None` at the end. What is pending is written before it waits.
+    ///
+    /// Cancel-safe. After the peer's [`Message::Close`] the answer is on its way. After an error, go on until
+    /// `None` if the peer should have the time to read why.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`], [`Error::Utf8`] and [`Error::Capacity`] when the peer broke the protocol or a limit:
+    /// it was told with a Close. [`Error::Timeout`]; [`Error::Io`] when the transport failed.
+    // Not `async`: such futures are larger, and a task has room for the largest as long as it lives.
+    pub fn recv(&mut self) -> impl Future<Output = Option<Result<Message>>> {
+        poll_fn(move |cx| self.guard.poll_message(cx))
+    }
+
+    /// As [`recv`](Self::recv), but lends the message from where it lies, until the next call: no reference is
+    /// counted, and the memory is free to be read into again.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn recv_ref(&mut self) -> Option<Result<MessageRef<'_>>> {
+        match poll_fn(|cx| self.guard.poll_found(cx)).await? {
+            Ok(found) => Some(self.guard.lend(found)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Takes a message into the write buffer, once there is room; it is written by
+    /// [`flush`](Self::flush), or before [`recv`](Self::recv) waits.
+    ///
+    /// A [`Message::Close`] begins the closing handshake. Dropped before it is ready, it has taken nothing.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] when the message must not be sent: nothing of it is then.
+    /// [`Error::AlreadyClosed`] and [`Error::ConnectionClosed`] when the connection is over; [`Error::Io`].
+    pub fn feed(&mut self, message: Message) -> impl Future<Output = Result<()>> {
+        let mut message = Some(message);
+        poll_fn(move |cx| self.guard.poll_feed(&mut message, cx))
+    }
+
+    /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
+    ///
+    /// Dropped before it is ready, it may have taken the message, which is written by whatever writes next.
+    ///
+    /// # Errors
+    /// As the two. When `flush` fails, the message was taken and must not be sent again.
+    pub fn send(&mut self, message: Message) -> impl Future<Output = Result<()>> {
+        let mut message = Some(message);
+        poll_fn(move |cx| {
+            ready!(self.guard.poll_feed(&mut message, cx))?;
+            self.guard.poll_flush(cx)
+        })
+    }
+
+    /// Writes everything that is pending, and flushes the stream. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: nothing can be sent any more, but what the peer has sent can still be received.
+    /// What a [`recv`](Self::recv) would return when the connection fails meanwhile: it will do so, too.
+    pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.guard.poll_flush(cx))
+    }
+
+    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither
+    /// copied nor encoded again, and not compressed.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn feed_prepared(&mut self, message: &PreparedMessage) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.guard.poll_prepared(message, cx))
+    }
+
+    /// As [`feed`](Self::feed), the next fragment of a message (RFC 6455 §5.4): the first call begins the
+    /// message, `last` ends it. Text may be cut anywhere, but must be UTF-8 when joined.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed); [`Error::Utf8`] for text that is none.
+    pub fn feed_fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+    ) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.guard.poll_fragment(kind, payload, last, cx))
+    }
+
+    /// Closes the connection: sends a Close with `frame`, or code 1000, and waits until the peer has answered.
+    /// Messages that the peer had under way are kept for [`recv`](Self::recv). On a connection that is closing or
+    /// over, it waits for the end, and is no error.
+    ///
+    /// Cancel-safe: the Close is sent once.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the peer has not answered within the
+    /// [close timeout](WebSocketConfig::close_timeout); [`Error::Protocol`] for a code or reason that must not be
+    /// sent; else as [`flush`](Self::flush).
+    pub fn close(&mut self, frame: Option<CloseFrame>) -> impl Future<Output = Result<()>> {
+        let mut frame = Some(frame);
+        poll_fn(move |cx| self.guard.poll_close(&mut frame, cx))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocketStream<S> {
+    type Item = Result<Message>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().guard.poll_message(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocketStream<S> {
+    fn is_terminated(&self) -> bool {
+        self.guard.is_terminated()
+    }
+}
+
+/// `start_send` takes the message, `poll_flush` writes it, `poll_close` does what
+/// [`close`](WebSocketStream::close) does.
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().guard.poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, item: Message) -> Result<()> {
+        self.get_mut().guard.start_send(item)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().guard.poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let engine = &mut self.get_mut().guard;
+        ready!(engine.poll_close(&mut Some(None), cx))?;
+        Poll::Ready(Ok(()))
+    }
+}

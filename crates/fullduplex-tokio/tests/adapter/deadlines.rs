@@ -1,0 +1,160 @@
+//! Deadlines, under tokio's paused clock.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use fullduplex_testkit::{Frame, frames};
+use fullduplex_tokio::fullduplex::Timeout;
+use fullduplex_tokio::{
+    Error, Message, WebSocketConfig, accept_async_with_config, client_async_with_config,
+};
+use tokio::io::{AsyncReadExt, duplex};
+use tokio::time::{Instant, advance, sleep, timeout};
+
+use crate::support::{drain, ms, our_client, our_server, poll_once, read_to_end, secs, write};
+
+async fn takes<T>(expected: Duration, action: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let result = action.await;
+    let took = begun.elapsed();
+    assert!(took >= expected && took < expected + ms(10), "{took:?} instead of {expected:?}");
+    result
+}
+
+fn is(error: Option<Error>, timeout: Timeout) -> bool {
+    matches!(error, Some(Error::Timeout(found)) if found == timeout)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_handshake_is_cut_off_in_both_roles() {
+    let config = WebSocketConfig::new().handshake_timeout(Some(secs(3)));
+    let (near, mut far) = duplex(1 << 10);
+    let dripping = tokio::spawn(async move {
+        // One byte a second: each read brings something, and the request is never whole.
+        for byte in b"GET / HTTP/1.1\r\n".chunks(1) {
+            if tokio::io::AsyncWriteExt::write_all(&mut far, byte).await.is_err() {
+                break;
+            }
+            sleep(secs(1)).await;
+        }
+    });
+    let accepted = takes(secs(3), accept_async_with_config(near, Some(config))).await;
+    assert!(is(accepted.err(), Timeout::Handshake));
+    dripping.await.unwrap();
+
+    let (near, _far) = duplex(1 << 10);
+    let connecting = client_async_with_config("ws://localhost/", near, Some(config));
+    assert!(is(takes(secs(3), connecting).await.err(), Timeout::Handshake));
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_gives_up_on_a_peer_that_does_not_answer() {
+    for in_both in [false, true] {
+        let (mut client, mut wire) =
+            our_client(WebSocketConfig::new().close_timeout(secs(2))).await;
+        if in_both {
+            // A peer that goes on sending is given up as well.
+            tokio::spawn(async move {
+                loop {
+                    let frame = Frame::text("still here").encode();
+                    if tokio::io::AsyncWriteExt::write_all(&mut wire, &frame).await.is_err() {
+                        break;
+                    }
+                    sleep(ms(500)).await;
+                }
+            });
+            let closed = takes(secs(2), client.close(None)).await;
+            assert!(is(closed.err(), Timeout::Close));
+        } else {
+            let closed = takes(secs(2), client.close(None)).await;
+            assert!(is(closed.err(), Timeout::Close));
+        }
+        let (messages, error) = drain(&mut client).await;
+        assert!(is(error, Timeout::Close));
+        assert_eq!(!messages.is_empty(), in_both);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_server_does_not_end_the_transport_ends_it() {
+    let (mut client, mut wire) = our_client(WebSocketConfig::new().close_timeout(secs(2))).await;
+    write(&mut wire, Frame::close(1000, "").encode()).await;
+    let (messages, error) = takes(secs(2), drain(&mut client)).await;
+    assert!(error.is_none() && messages.len() == 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_open_peer_is_found_by_keepalive() {
+    let config = WebSocketConfig::new().keepalive(secs(20), secs(10)).close_timeout(ms(1));
+    let (mut server, mut wire) = our_server(config).await;
+    // A message in between puts it off.
+    sleep(secs(5)).await;
+    write(&mut wire, Frame::text("hello").masked().encode()).await;
+    assert!(server.recv().await.unwrap().unwrap().is_text());
+    let item = takes(secs(30), server.recv()).await.unwrap();
+    assert!(is(item.err(), Timeout::Pong));
+    assert!(server.recv().await.is_none());
+    drop(server);
+    let sent = frames(&read_to_end(&mut wire).await);
+    assert_eq!(sent, [Frame::ping(""), Frame::close(1011, "")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_byte_answers_a_ping() {
+    let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
+    let (mut server, mut wire) = our_server(config).await;
+    let sending = tokio::spawn(async move {
+        // A message that comes byte by byte, one each 25 seconds.
+        for byte in Frame::text("slow").masked().encode() {
+            sleep(secs(25)).await;
+            write(&mut wire, [byte]).await;
+        }
+        wire
+    });
+    assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("slow"));
+    sending.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_is_blocked_keeps_the_deadlines_too() {
+    let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
+    let (near, _far) = duplex(10);
+    let role = fullduplex_tokio::Role::Server;
+    let mut server =
+        fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, Some(config)).await;
+    let sent = takes(secs(30), server.send(Message::binary(vec![0; 1000]))).await;
+    assert!(is(sent.err(), Timeout::Pong));
+    // The reader learns of it, too.
+    assert!(is(server.recv().await.unwrap().err(), Timeout::Pong));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_peer_is_told_and_left() {
+    let config = WebSocketConfig::new().idle_timeout(Some(secs(60))).close_timeout(secs(1));
+    let (mut server, mut wire) = our_server(config).await;
+    let (messages, error) = takes(secs(61), drain(&mut server)).await;
+    assert!(messages.is_empty() && is(error, Timeout::Idle));
+    drop(server);
+    assert_eq!(frames(&read_to_end(&mut wire).await), [Frame::close(1001, "")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_is_only_sent_has_its_deadline_too() {
+    let (mut client, _wire) = our_client(WebSocketConfig::new().close_timeout(secs(2))).await;
+    client.send(Message::Close(None)).await.unwrap();
+    let (messages, error) = takes(secs(2), drain(&mut client)).await;
+    assert!(messages.is_empty() && is(error, Timeout::Close));
+}
+
+/// What comes late because nobody asked for it is not a peer's silence.
+#[tokio::test(start_paused = true)]
+async fn an_application_that_is_slow_itself_does_not_blame_the_peer() {
+    let config = WebSocketConfig::new().keepalive(secs(20), secs(10)).idle_timeout(Some(secs(60)));
+    let (mut server, mut wire) = our_server(config).await;
+    write(&mut wire, Frame::text("early").masked().encode()).await;
+    advance(secs(300)).await;
+    assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("early"));
+    assert!(poll_once(pin!(server.recv())).is_pending());
+    let mut buf = [0; 10];
+    assert!(timeout(secs(19), wire.read(&mut buf)).await.is_err());
+}

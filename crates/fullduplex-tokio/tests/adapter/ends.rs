@@ -1,0 +1,157 @@
+//! How connections end: by whom, where, and what the other side learns.
+
+use fullduplex_testkit::{Frame, frames};
+use fullduplex_tokio::fullduplex::Ended;
+use fullduplex_tokio::{
+    CapacityError, CloseCode, CloseFrame, Error, Message, ProtocolError, WebSocketConfig,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{drain, our_client, our_server, pair, read_to_end, write};
+
+#[tokio::test]
+async fn every_message_before_the_close_is_delivered() {
+    let (mut client, mut server) = pair(1 << 20).await;
+    for i in 0..1000 {
+        client.feed(Message::text(i.to_string())).await.unwrap();
+    }
+    let frame = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+    client.feed(Message::Close(Some(frame.clone()))).await.unwrap();
+    client.flush().await.unwrap();
+    // A write that fails because the peer is gone does not lose what it has sent.
+    drop(client);
+    server.feed(Message::binary(vec![0; 1 << 21])).await.unwrap();
+    let (messages, error) = drain(&mut server).await;
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(messages.len(), 1001);
+    assert_eq!(messages[1000], Message::Close(Some(frame)));
+}
+
+#[tokio::test]
+async fn messages_under_way_are_kept_while_close_waits() {
+    let (mut client, mut server) = pair(1 << 16).await;
+    for i in 0..10 {
+        server.send(Message::text(i.to_string())).await.unwrap();
+    }
+    let (closed, (seen, _)) = tokio::join!(client.close(None), drain(&mut server));
+    closed.unwrap();
+    assert_eq!(seen.len(), 1);
+    let (messages, error) = drain(&mut client).await;
+    assert!(error.is_none());
+    assert_eq!(messages.len(), 11);
+    assert_eq!(messages[9], Message::text("9"));
+}
+
+#[tokio::test]
+async fn a_dropped_connection_says_goodbye() {
+    let (mut client, mut server) = pair(1 << 16).await;
+    server.feed(Message::text("not flushed")).await.unwrap();
+    drop(server);
+    let (messages, error) = drain(&mut client).await;
+    assert!(error.is_none());
+    let away = CloseFrame::new(CloseCode::Away);
+    assert_eq!(messages, [Message::text("not flushed"), Message::Close(Some(away))]);
+}
+
+#[tokio::test]
+async fn a_protocol_error_is_told_once_and_to_the_peer() {
+    type IsIt = fn(&Error) -> bool;
+    let cases: [(Vec<u8>, u16, IsIt); 5] = [
+        (Frame::text("unmasked").encode(), 1002, |error| {
+            matches!(error, Error::Protocol(ProtocolError::UnmaskedFrameFromClient))
+        }),
+        (Frame::text(b"\xff".as_slice()).masked().encode(), 1007, |error| {
+            matches!(error, Error::Utf8(_))
+        }),
+        (Frame::binary(vec![0; 1001]).masked().encode(), 1009, |error| {
+            matches!(error, Error::Capacity(CapacityError::MessageTooLong { .. }))
+        }),
+        (Frame::continuation("x").masked().encode(), 1002, |error| {
+            matches!(error, Error::Protocol(ProtocolError::UnexpectedContinueFrame))
+        }),
+        (Frame::new(3, "x").masked().encode(), 1002, |error| {
+            matches!(error, Error::Protocol(ProtocolError::InvalidOpcode(3)))
+        }),
+    ];
+    for (bytes, code, expected) in cases {
+        let (mut server, mut wire) =
+            our_server(WebSocketConfig::new().max_message_size(Some(1000))).await;
+        write(&mut wire, Frame::text("fine").masked().encode()).await;
+        write(&mut wire, bytes).await;
+        assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("fine"));
+        let error = server.recv().await.unwrap().unwrap_err();
+        assert!(expected(&error), "{error:?}");
+        assert!(server.send("late".into()).await.is_err());
+        // The Close was written before the error was returned.
+        wire.shutdown().await.unwrap();
+        assert_eq!(frames(&read_to_end(&mut wire).await), [Frame::close(code, "")]);
+        assert!(server.recv().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn ends_without_a_close_are_told_apart() {
+    let cases = [
+        (Vec::new(), ProtocolError::ResetWithoutClosingHandshake, Ended::WithoutClose),
+        (vec![0x81, 0x05, b'H'], ProtocolError::ResetInsideMessage, Ended::InsideMessage),
+    ];
+    for (bytes, expected, cause) in cases {
+        let (mut client, mut wire) = our_client(WebSocketConfig::new()).await;
+        write(&mut wire, bytes).await;
+        drop(wire);
+        let (messages, error) = drain(&mut client).await;
+        assert!(messages.is_empty());
+        assert!(matches!(error, Some(Error::Protocol(found)) if found == expected));
+        assert_eq!(client.connection().unwrap().failure(), Some(cause.into()));
+    }
+}
+
+async fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dialled = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (dialled, listener.accept().await.unwrap().0)
+}
+
+#[tokio::test]
+async fn a_reset_in_the_middle_of_a_frame_is_told() {
+    let (near, mut far) = tcp().await;
+    let role = fullduplex_tokio::Role::Client;
+    let mut client = fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, None).await;
+    far.write_all(&[0x81, 0x05, b'H']).await.unwrap();
+    client.send(Message::text("unread")).await.unwrap();
+    // Dropped with input unread: a reset.
+    far.readable().await.unwrap();
+    drop(far);
+    let (messages, error) = drain(&mut client).await;
+    assert!(messages.is_empty());
+    let expected = ProtocolError::ResetWithoutClosingHandshake;
+    assert!(matches!(&error, Some(Error::Protocol(found)) if *found == expected), "{error:?}");
+    assert_eq!(client.connection().unwrap().failure(), Some(Ended::Reset.into()));
+}
+
+#[tokio::test]
+async fn a_server_ends_the_transport_first() {
+    let (near, mut far) = tcp().await;
+    let role = fullduplex_tokio::Role::Server;
+    let mut server = fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, None).await;
+    far.write_all(&Frame::close(1000, "").masked().encode()).await.unwrap();
+    let (messages, error) = drain(&mut server).await;
+    assert!(messages.len() == 1 && error.is_none());
+    // It is still there, but its transport is at the end.
+    let mut rest = Vec::new();
+    far.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(frames(&rest), [Frame::close(1000, "")]);
+    drop(server);
+}
+
+#[tokio::test]
+async fn both_may_close_at_once() {
+    let (mut client, mut server) = pair(1 << 10).await;
+    let (one, two) = tokio::join!(client.close(None), server.close(None));
+    one.unwrap();
+    two.unwrap();
+    let ((_, one), (_, two)) = tokio::join!(drain(&mut client), drain(&mut server));
+    assert!(one.is_none() && two.is_none());
+    assert!(client.connection().unwrap().is_clean() && server.connection().unwrap().is_clean());
+}

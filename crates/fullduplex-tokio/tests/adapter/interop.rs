@@ -1,0 +1,291 @@
+//! Conversations with tokio-tungstenite, both ways, over TCP and over TLS.
+
+use std::sync::Arc;
+
+use fullduplex_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
+use fullduplex_tokio::{
+    Connector, Dial, Error, MaybeTlsStream, TcpDial, TlsError, UrlError, WebSocketConfig,
+    accept_async, connect_async, connect_async_tls_with_config, connect_with, tls,
+};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::{self, Message as TheirMessage};
+
+use crate::support::{drain, echo, secs};
+
+/// A server's configuration for `localhost`, and a client's that trusts it.
+fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    (tls::server_config(vec![certificate], key).unwrap(), tls::client_config(roots).unwrap())
+}
+
+async fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+const SIZES: [usize; 8] = [0, 1, 125, 126, 4096, 65_535, 65_536, 1 << 20];
+
+/// Their client's half of a conversation with an echo server.
+async fn their_client<S>(stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut client, _) = tokio_tungstenite::client_async("ws://localhost/", stream).await.unwrap();
+    for size in SIZES {
+        let message = TheirMessage::binary(vec![size as u8; size]);
+        client.send(message.clone()).await.unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap(), message);
+    }
+    client.send(TheirMessage::text("κόσμε")).await.unwrap();
+    assert_eq!(client.next().await.unwrap().unwrap(), TheirMessage::text("κόσμε"));
+    client.send(TheirMessage::Ping("ping".into())).await.unwrap();
+    assert_eq!(client.next().await.unwrap().unwrap(), TheirMessage::Pong("ping".into()));
+    client.close(None).await.unwrap();
+    assert!(matches!(client.next().await, Some(Ok(TheirMessage::Close(_)))));
+    assert!(client.next().await.is_none());
+}
+
+/// Their echo server.
+async fn their_server<S>(stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut server = tokio_tungstenite::accept_async(stream).await.unwrap();
+    while let Some(message) = server.next().await {
+        let message = message.unwrap();
+        if message.is_text() || message.is_binary() {
+            server.send(message).await.unwrap();
+        }
+    }
+}
+
+async fn our_client<S>(mut client: fullduplex_tokio::WebSocketStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    use fullduplex_tokio::Message;
+    for size in SIZES {
+        let message = Message::binary(vec![size as u8; size]);
+        client.send(message.clone()).await.unwrap();
+        assert_eq!(client.recv().await.unwrap().unwrap(), message);
+    }
+    client.send("κόσμε".into()).await.unwrap();
+    assert_eq!(client.recv().await.unwrap().unwrap(), Message::text("κόσμε"));
+    client.send(Message::Ping("ping".into())).await.unwrap();
+    assert_eq!(client.recv().await.unwrap().unwrap(), Message::Pong("ping".into()));
+    client.close(None).await.unwrap();
+    let (messages, error) = drain(&mut client).await;
+    assert!(error.is_none() && messages.len() == 1);
+    assert!(client.connection().unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn their_client_talks_to_our_server() {
+    let (listener, port) = listen().await;
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        echo(accept_async(stream).await.unwrap()).await.unwrap()
+    });
+    their_client(TcpStream::connect(("127.0.0.1", port)).await.unwrap()).await;
+    assert!(serving.await.unwrap().connection().unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn their_client_talks_to_our_server_over_tls() {
+    let (server_tls, client_tls) = configs();
+    let (listener, port) = listen().await;
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let stream = TlsAcceptor::from(server_tls).accept(stream).await.unwrap();
+        echo(accept_async(stream).await.unwrap()).await.unwrap()
+    });
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    their_client(TlsConnector::from(client_tls).connect(name, stream).await.unwrap()).await;
+    assert!(serving.await.unwrap().connection().unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn our_client_talks_to_their_server() {
+    let (listener, port) = listen().await;
+    let serving =
+        tokio::spawn(async move { their_server(listener.accept().await.unwrap().0).await });
+    let (client, _) = connect_async(format!("ws://localhost:{port}/")).await.unwrap();
+    assert!(client.get_ref().get_ref().nodelay().unwrap());
+    assert!(matches!(client.get_ref(), MaybeTlsStream::Plain(_)));
+    our_client(client).await;
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn our_client_talks_to_their_server_over_tls() {
+    let (server_tls, client_tls) = configs();
+    let (listener, port) = listen().await;
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        their_server(TlsAcceptor::from(server_tls).accept(stream).await.unwrap()).await;
+    });
+    let url = format!("wss://localhost:{port}/");
+    let connector = Connector::Rustls(client_tls);
+    let (client, _) =
+        connect_async_tls_with_config(url, None, true, Some(connector)).await.unwrap();
+    our_client(client).await;
+    serving.await.unwrap();
+}
+
+#[cfg(feature = "native-tls")]
+#[tokio::test]
+async fn our_client_talks_over_the_platform_s_tls() {
+    use fullduplex_tokio::native_tls::{Certificate, TlsConnector};
+
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let server_tls = tls::server_config(vec![made.cert.der().clone()], key).unwrap();
+    let trusted = Certificate::from_der(made.cert.der()).unwrap();
+    let trusting = TlsConnector::builder().add_root_certificate(trusted).build().unwrap();
+    for (connector, trusts) in [(trusting, true), (TlsConnector::new().unwrap(), false)] {
+        let (listener, port) = listen().await;
+        let server_tls = Arc::clone(&server_tls);
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(stream) = TlsAcceptor::from(server_tls).accept(stream).await {
+                their_server(stream).await;
+            }
+        });
+        let url = format!("wss://localhost:{port}/");
+        let connector = Some(Connector::NativeTls(connector));
+        match connect_async_tls_with_config(url, None, true, connector).await {
+            Ok((client, _)) => {
+                assert!(trusts && matches!(client.get_ref(), MaybeTlsStream::NativeTls(_)));
+                our_client(client).await;
+            }
+            Err(error) => assert!(!trusts && matches!(error, Error::Tls(TlsError::Native(_)))),
+        }
+        serving.await.unwrap();
+    }
+}
+
+/// Ours at both ends, over TLS, with more written at once than TLS takes.
+#[tokio::test]
+async fn two_of_ours_that_both_write_over_tls_come_to_an_end() {
+    let (server_tls, client_tls) = configs();
+    let (near, far) = duplex(1000);
+    let talk = async |mut socket: fullduplex_tokio::WebSocketStream<_>| {
+        let message = fullduplex_tokio::Message::binary(vec![5; 300_000]);
+        for _ in 0..5 {
+            socket.send(message.clone()).await.unwrap();
+        }
+        for _ in 0..5 {
+            assert_eq!(socket.recv().await.unwrap().unwrap(), message);
+        }
+        let _ = socket.close(None).await;
+    };
+    let accepting = async {
+        let stream = TlsAcceptor::from(server_tls).accept(far).await.unwrap();
+        let stream = fullduplex_tokio::tokio_rustls::TlsStream::Server(stream);
+        talk(accept_async(stream).await.unwrap()).await;
+    };
+    let dialling = async {
+        let name = "localhost".try_into().unwrap();
+        let stream = TlsConnector::from(client_tls).connect(name, near).await.unwrap();
+        let stream = fullduplex_tokio::tokio_rustls::TlsStream::Client(stream);
+        let (client, _) = fullduplex_tokio::client_async("ws://localhost/", stream).await.unwrap();
+        talk(client).await;
+    };
+    tokio::join!(accepting, dialling);
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_trusts_is_refused() {
+    let (server_tls, _) = configs();
+    let (_, other_tls) = configs();
+    let (listener, port) = listen().await;
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        assert!(TlsAcceptor::from(server_tls).accept(stream).await.is_err());
+    });
+    let url = format!("wss://localhost:{port}/");
+    let refused =
+        connect_async_tls_with_config(url, None, true, Some(Connector::Rustls(other_tls)));
+    assert!(matches!(refused.await, Err(Error::Io(_))));
+}
+
+/// The tests have a provider and no roots.
+#[cfg(not(any(
+    feature = "webpki-roots",
+    feature = "native-roots",
+    feature = "platform-verifier",
+    feature = "native-tls"
+)))]
+#[tokio::test]
+async fn missing_roots_are_an_error_before_anything_is_dialled() {
+    let refused = connect_async("wss://localhost:1/").await;
+    assert!(matches!(refused, Err(Error::Tls(TlsError::NoRoots))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn plain_does_not_dial_wss() {
+    let _ = TlsError::NoRoots;
+    let refused =
+        connect_async_tls_with_config("wss://localhost:1/", None, true, Some(Connector::Plain));
+    assert!(matches!(refused.await, Err(Error::Url(UrlError::TlsFeatureNotEnabled))));
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_does_not_go_on_is_cut_off() {
+    let (_, client_tls) = configs();
+    let (listener, port) = listen().await;
+    let config = WebSocketConfig::new().handshake_timeout(Some(secs(1) / 10));
+    let url = format!("wss://localhost:{port}/");
+    let late =
+        connect_async_tls_with_config(url, Some(config), true, Some(Connector::Rustls(client_tls)));
+    assert!(late.await.unwrap_err().is_timeout());
+    drop(listener);
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_listens_is_an_error_and_the_next_one_is_tried() {
+    let (listener, port) = listen().await;
+    // Where `localhost` has two addresses, nobody listens at one of them.
+    let dialled = TcpDial::new().dial("localhost", port).await.unwrap();
+    assert!(dialled.peer_addr().unwrap().ip().is_loopback());
+    drop((listener, dialled));
+    assert!(matches!(connect_async(format!("ws://127.0.0.1:{port}")).await, Err(Error::Io(_))));
+}
+
+/// Leads to a server in this process.
+struct InProcess(tokio::sync::mpsc::Sender<DuplexStream>);
+
+impl Dial for InProcess {
+    type Stream = DuplexStream;
+
+    async fn dial(&self, host: &str, port: u16) -> std::io::Result<DuplexStream> {
+        assert_eq!((host, port), ("::1", 80));
+        let (near, far) = duplex(64 << 10);
+        self.0.send(far).await.map_err(std::io::Error::other)?;
+        Ok(near)
+    }
+}
+
+#[tokio::test]
+async fn a_dialler_of_one_s_own_takes_the_place_of_tcp() {
+    let (sender, mut dialled) = tokio::sync::mpsc::channel(1);
+    let serving = tokio::spawn(async move {
+        their_server(dialled.recv().await.unwrap()).await;
+    });
+    let dial = InProcess(sender);
+    let (client, _) =
+        connect_with("ws://[::1]/", &dial, WebSocketConfig::new(), None).await.unwrap();
+    our_client(client).await;
+    serving.await.unwrap();
+    let _: tungstenite::Error = tungstenite::Error::ConnectionClosed;
+}

@@ -1,0 +1,10 @@
+//! The tokio adapter over pipes and sockets, against itself, against frames by hand, against other libraries.
+
+mod basics;
+mod cancel;
+mod deadlines;
+mod ends;
+mod handshake;
+mod heavy;
+mod interop;
+mod support;

@@ -1,0 +1,139 @@
+//! Pairs of connected WebSockets, a peer by hand, futures that are polled by hand.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use fullduplex_tokio::{Message, Result, Role, WebSocketConfig, WebSocketStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A client and a server of ours over a pipe that holds `size` bytes in each direction.
+pub(crate) async fn pair_with(
+    size: usize,
+    client: WebSocketConfig,
+    server: WebSocketConfig,
+) -> (WebSocketStream<DuplexStream>, WebSocketStream<DuplexStream>) {
+    let (near, far) = duplex(size);
+    (
+        WebSocketStream::from_raw_socket(near, Role::Client, Some(client)).await,
+        WebSocketStream::from_raw_socket(far, Role::Server, Some(server)).await,
+    )
+}
+
+pub(crate) async fn pair(
+    size: usize,
+) -> (WebSocketStream<DuplexStream>, WebSocketStream<DuplexStream>) {
+    pair_with(size, WebSocketConfig::new(), WebSocketConfig::new()).await
+}
+
+/// A server of ours, and the client's end of its pipe, to be played by hand.
+pub(crate) async fn our_server(
+    config: WebSocketConfig,
+) -> (WebSocketStream<DuplexStream>, DuplexStream) {
+    let (near, far) = duplex(1 << 20);
+    (WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await, far)
+}
+
+/// A client of ours, and the server's end of its pipe.
+pub(crate) async fn our_client(
+    config: WebSocketConfig,
+) -> (WebSocketStream<DuplexStream>, DuplexStream) {
+    let (near, far) = duplex(1 << 20);
+    (WebSocketStream::from_raw_socket(near, Role::Client, Some(config)).await, far)
+}
+
+/// Receives until the end: the messages, and the error if there was one.
+pub(crate) async fn drain<S>(
+    socket: &mut WebSocketStream<S>,
+) -> (Vec<Message>, Option<fullduplex_tokio::Error>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let (mut messages, mut failure) = (Vec::new(), None);
+    while let Some(item) = socket.recv().await {
+        match item {
+            Ok(message) => messages.push(message),
+            Err(error) => {
+                assert!(failure.is_none(), "a second error: {error:?}");
+                failure = Some(error);
+            }
+        }
+    }
+    (messages, failure)
+}
+
+/// Sends back what comes, until the end.
+pub(crate) async fn echo<S>(mut socket: WebSocketStream<S>) -> Result<WebSocketStream<S>>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    while let Some(message) = socket.recv().await {
+        let message = message?;
+        if message.is_text() || message.is_binary() {
+            socket.feed(message).await?;
+        }
+    }
+    Ok(socket)
+}
+
+/// Reads everything until the end of input, or what has come when it is reset.
+pub(crate) async fn read_to_end(wire: &mut DuplexStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = wire.read_to_end(&mut bytes).await;
+    bytes
+}
+
+pub(crate) async fn write(wire: &mut DuplexStream, bytes: impl AsRef<[u8]>) {
+    wire.write_all(bytes.as_ref()).await.unwrap();
+}
+
+/// A waker that remembers whether it was called.
+#[derive(Default)]
+pub(crate) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(crate) fn new() -> (Arc<Self>, Waker) {
+        let flag = Arc::new(Self::default());
+        (Arc::clone(&flag), Waker::from(flag))
+    }
+
+    /// Whether it was called since the last time.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Polls once.
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Polls a future `times` times, between the polls lets others run, then drops it. `None` when it was dropped
+/// before it was ready.
+pub(crate) async fn poll_and_drop<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    for _ in 0..times {
+        if let Poll::Ready(output) = poll_once(future.as_mut()) {
+            return Some(output);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}

@@ -1,0 +1,70 @@
+//! What an idle connection holds, counted.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use fullduplex_tokio::accept_async;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::task::yield_now;
+
+const CONNECTIONS: usize = 200;
+
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// A masked "Hello" (RFC 6455 §5.7).
+const HELLO: &[u8] = &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+
+async fn serve(listener: TcpListener) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let mut socket = accept_async(stream).await?;
+            while let Some(message) = socket.recv().await {
+                socket.feed(message?).await?;
+            }
+            Ok::<_, fullduplex_tokio::Error>(())
+        });
+    }
+}
+
+/// Opens a connection, has a message echoed, and leaves it idle.
+async fn connect(address: SocketAddr) -> TcpStream {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(REQUEST).unwrap();
+    client.write_all(HELLO).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let (mut answer, mut len) = ([0; 4096], 0);
+    while !answer[..len].ends_with(b"\x81\x05Hello") {
+        yield_now().await;
+        match client.read(&mut answer[len..]) {
+            Ok(more) => len += more,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    client
+}
+
+/// Task, stream and WebSocket together, once the connection has talked and waits.
+#[test]
+fn an_idle_connection_holds_at_most_one_and_a_half_kibibytes() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let mut clients = Vec::with_capacity(2 * CONNECTIONS);
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(serve(listener));
+    // What the thread and the runtime keep for all connections together.
+    for _ in 0..CONNECTIONS {
+        clients.push(runtime.block_on(connect(address)));
+    }
+    let held = allocation_counter::measure(|| {
+        for _ in 0..CONNECTIONS {
+            clients.push(runtime.block_on(connect(address)));
+        }
+    });
+    let each = held.bytes_current as usize / CONNECTIONS;
+    println!("{each} bytes for each idle connection");
+    assert!(each <= 1536, "{each} bytes");
+}
