@@ -278,6 +278,7 @@ impl Reader {
         };
         match kind {
             MessageKind::Binary => Ok(MessageRef::Binary(payload)),
+            // Where it was found valid piece by piece, only the whole can become a `&str` without unsafe code.
             MessageKind::Text => match utf8::as_str(payload) {
                 Some(text) => Ok(MessageRef::Text(text)),
                 None => Err(conn.fail_whole_text(now)),
@@ -292,22 +293,9 @@ impl Reader {
         conn: &'a mut Connection,
         now: Duration,
     ) -> Result<Option<MessageRef<'a>>, Error> {
-        let (kind, payload) = match self.find_any(conn, now)? {
-            None => return Ok(None),
-            Some(Found::Ping) => return Ok(Some(MessageRef::Ping(conn.control_payload()))),
-            Some(Found::Pong) => return Ok(Some(MessageRef::Pong(conn.control_payload()))),
-            Some(Found::Close) => return Ok(Some(MessageRef::Close(conn.peer_close().flatten()))),
-            Some(Found::Data(kind, range)) => (kind, self.buf.get(range).unwrap_or_default()),
-            #[cfg(feature = "deflate")]
-            Some(Found::Inflated(kind)) => (kind, self.inflated.message()),
-        };
-        match kind {
-            MessageKind::Binary => Ok(Some(MessageRef::Binary(payload))),
-            // It was found valid piece by piece, but only the whole can become a `&str` without unsafe code.
-            MessageKind::Text => match utf8::as_str(payload) {
-                Some(text) => Ok(Some(MessageRef::Text(text))),
-                None => Err(conn.fail_whole_text(now)),
-            },
+        match self.find_any(conn, now)? {
+            None => Ok(None),
+            Some(found) => self.lend(FoundMessage(found), conn, now).map(Some),
         }
     }
 
