@@ -8,8 +8,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use fullduplex::handshake::{OwnedAnswer, OwnedClientRequest, OwnedRejection};
 use fullduplex::{
-    CloseCode, CloseReason, Endpoint, EndpointConfig, HandshakeEvent, Message, MessageKind,
-    MessageRef, Shutdown,
+    BufMut, CloseCode, CloseReason, Endpoint, EndpointConfig, HandshakeEvent, Message, MessageKind,
+    MessageRef, PreparedMessage, Shutdown,
 };
 use fullduplex_fuzz::{Data, close_code};
 use fullduplex_testkit::{Seen, TestEntropy};
@@ -40,9 +40,19 @@ struct Act {
     rounds: u8,
 }
 
+/// In which of the ways a message is sent.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum How {
+    Lent,
+    Owned,
+    /// Somebody else has a handle to it.
+    Shared,
+    Prepared,
+}
+
 #[derive(Arbitrary, Debug)]
 enum What {
-    Send(Data),
+    Send(Data, How),
     Fragment { text: bool, payload: Vec<u8>, last: bool },
     Ping(Vec<u8>),
     Close(u16, String),
@@ -126,11 +136,33 @@ impl Side {
     fn act(&mut self, what: &What, now: Duration) {
         let endpoint = &mut self.endpoint;
         match what {
-            What::Send(data) => {
+            What::Send(data, how) => {
                 let (text, payload) = data.payload();
-                let sent = match std::str::from_utf8(&payload) {
-                    Ok(payload) if text => endpoint.send(MessageRef::Text(payload), now),
-                    _ => endpoint.send(MessageRef::Binary(&payload), now),
+                let text = text && std::str::from_utf8(&payload).is_ok();
+                let kind = if text { MessageKind::Text } else { MessageKind::Binary };
+                let owned = || match std::str::from_utf8(&payload) {
+                    Ok(payload) if text => Message::text(payload),
+                    _ => Message::binary(payload.clone()),
+                };
+                let sent = match how {
+                    How::Lent => match std::str::from_utf8(&payload) {
+                        Ok(payload) if text => endpoint.send(MessageRef::Text(payload), now),
+                        _ => endpoint.send(MessageRef::Binary(&payload), now),
+                    },
+                    How::Owned => endpoint.send_message(owned(), now).map_err(|unsent| {
+                        assert_eq!(unsent.message, owned(), "refused and changed");
+                        unsent.error
+                    }),
+                    How::Shared => {
+                        let message = owned();
+                        let sent = endpoint.send_message(message.clone(), now);
+                        assert_eq!(message, owned(), "masked under the eyes of another");
+                        sent.map_err(|unsent| unsent.error)
+                    }
+                    How::Prepared => {
+                        let prepared = PreparedMessage::new(kind, &payload).expect("checked");
+                        endpoint.send_prepared(&prepared)
+                    }
                 };
                 if sent.is_ok() {
                     self.sent.push(message(text, payload));
@@ -238,10 +270,11 @@ impl Side {
             return false;
         }
         self.deliver(now, rejects);
-        let output = self.endpoint.output().expect("entropy never fails here");
-        let written = output.len().min(sizes.0);
+        let output = self.endpoint.output_chunks().expect("entropy never fails here");
+        let before = peer.inbox.len();
+        peer.inbox.extend(output.flatten().take(sizes.0));
+        let written = peer.inbox.len() - before;
         assert!(written == 0 || !peer.inbox_ended, "output after the end");
-        peer.inbox.extend(&output[..written]);
         self.endpoint.advance_output(written);
         match self.endpoint.shutdown() {
             Shutdown::No => {}
@@ -256,12 +289,22 @@ impl Side {
                 return true;
             }
         }
-        let room = self.endpoint.room();
-        assert!(!room.is_empty(), "nowhere to read into");
-        let read = self.inbox.len().min(sizes.1).min(room.len());
-        for (slot, byte) in room.iter_mut().zip(self.inbox.drain(..read)) {
-            *slot = byte;
-        }
+        let most = self.inbox.len().min(sizes.1);
+        let read = if self.owned {
+            let mut room = self.endpoint.room_buf();
+            assert!(room.has_remaining_mut(), "nowhere to read into");
+            let read = most.min(room.remaining_mut());
+            self.inbox.drain(..read).for_each(|byte| room.put_u8(byte));
+            read
+        } else {
+            let room = self.endpoint.room();
+            assert!(!room.is_empty(), "nowhere to read into");
+            let read = most.min(room.len());
+            for (slot, byte) in room.iter_mut().zip(self.inbox.drain(..read)) {
+                *slot = byte;
+            }
+            read
+        };
         self.endpoint.advance(read);
         if read == 0 && self.inbox_ended && !self.knows_end {
             self.knows_end = true;
