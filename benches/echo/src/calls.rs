@@ -90,7 +90,7 @@ fn run(
     let mut strace: Vec<OsString> = ["strace", "-c", "-f", "-o"].map(OsString::from).to_vec();
     strace.push(file.clone().into());
     let server = Server::start(contender, cores.server(), &strace)?;
-    Load::connect(case, contender, server.address)?.run(bursts)?;
+    Load::connect(case, contender, server.address, false)?.run(bursts)?;
     // strace writes its table when the server has ended.
     drop(server);
     let table = fs::read_to_string(&file)?;

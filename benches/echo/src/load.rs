@@ -4,7 +4,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BufMut;
 use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome};
@@ -35,6 +35,8 @@ pub(crate) struct Load {
     case: Case,
     buffer: Vec<u8>,
     is_websocket: bool,
+    /// Whether to ask for input again and again instead of sleeping.
+    spin: bool,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Load {
         case: Case,
         contender: &Contender,
         address: SocketAddr,
+        spin: bool,
     ) -> Result<Self, Failure> {
         let is_websocket = contender.side != Side::Unit;
         let burst = case.burst();
@@ -92,7 +95,7 @@ impl Load {
         }
         let events = Events::with_capacity(case.connections.max(16));
         let buffer = vec![0; READ_SIZE];
-        Ok(Self { poll, events, connections, burst, case, buffer, is_websocket })
+        Ok(Self { poll, events, connections, burst, case, buffer, is_websocket, spin })
     }
 
     /// One burst on every connection, and a comparison of every byte.
@@ -124,12 +127,16 @@ impl Load {
             connection.left = bursts;
             connection.next_burst(&self.burst)?;
         }
+        let mut heard = Instant::now();
+        let timeout = if self.spin { Duration::ZERO } else { PATIENCE };
         while busy > 0 {
-            match self.poll.poll(&mut self.events, Some(PATIENCE)) {
+            match self.poll.poll(&mut self.events, Some(timeout)) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 other => other?,
             }
-            if self.events.is_empty() {
+            if !self.events.is_empty() {
+                heard = Instant::now();
+            } else if heard.elapsed() >= PATIENCE {
                 return Err(format!("nothing came for {PATIENCE:?}").into());
             }
             for event in &self.events {

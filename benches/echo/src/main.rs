@@ -17,12 +17,14 @@ mod server;
 
 use std::error::Error;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 
 use case::Case;
+use load::Load;
 use machine::Cores;
 use measure::Effort;
 
@@ -39,9 +41,10 @@ enum Command {
     Echo(EchoOptions),
     /// Measures the memory of connections that wait
     Idle(IdleOptions),
-    /// Serves, for the two others
-    #[command(hide = true)]
+    /// Serves until the standard input ends: what the others start, and what a profiler looks at
     Serve(server::Options),
+    /// Keeps a server busy for some seconds, for a profiler
+    Load(LoadOptions),
 }
 
 #[derive(clap::Args)]
@@ -55,6 +58,9 @@ struct EchoOptions {
     /// Only contenders whose name contains this, and the unit
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
+    /// The load asks for input again and again instead of sleeping, so that no server has to wake it
+    #[arg(long)]
+    spin: bool,
     /// The folder for results.txt, results.md and results.json
     #[arg(long, default_value = "target/bench-echo")]
     out: PathBuf,
@@ -73,6 +79,23 @@ struct IdleOptions {
     out: PathBuf,
 }
 
+#[derive(clap::Args)]
+struct LoadOptions {
+    /// Which contender it is
+    name: String,
+    /// Where it listens: the port that it has said
+    port: u16,
+    /// The case's name
+    #[arg(long, default_value = "125-50x16")]
+    case: String,
+    /// How long
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Asks for input again and again instead of sleeping
+    #[arg(long)]
+    spin: bool,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     match Arguments::parse().command {
         Command::Echo(options) => echo(&options),
@@ -81,13 +104,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             idle::run(options.connections, &options.contender, &options.out)
         }
         Command::Serve(options) => server::run(&options),
+        Command::Load(options) => load_only(&options),
     }
 }
 
 fn echo(options: &EchoOptions) -> Result<(), Box<dyn Error>> {
     let effort = match options.quick {
-        true => Effort { rounds: 3, unit: Duration::from_millis(20) },
-        false => Effort { rounds: 9, unit: Duration::from_millis(100) },
+        true => Effort { rounds: 5, unit: Duration::from_millis(10), spin: options.spin },
+        false => Effort { rounds: 25, unit: Duration::from_millis(40), spin: options.spin },
     };
     let cases = Case::chosen(&options.case);
     if cases.is_empty() {
@@ -114,5 +138,23 @@ fn echo(options: &EchoOptions) -> Result<(), Box<dyn Error>> {
     fs::write(options.out.join("results.md"), report::markdown(&outcomes))?;
     fs::write(options.out.join("results.json"), report::json(effort, cores, &calls, &outcomes)?)?;
     println!("written to {}: results.txt, results.md, results.json", options.out.display());
+    Ok(())
+}
+
+fn load_only(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
+    let contender = contenders::named(&options.name).ok_or("no contender has such a name")?;
+    let case = Case::chosen(std::slice::from_ref(&options.case));
+    let case = *case.first().ok_or("no case has such a name")?;
+    Cores::of_this_machine().pin_load()?;
+    let address = (Ipv4Addr::LOCALHOST, options.port).into();
+    let mut load = Load::connect(case, contender, address, options.spin)?;
+    load.prove()?;
+    let begun = Instant::now();
+    let mut messages = 0;
+    while begun.elapsed() < Duration::from_secs(options.seconds) {
+        load.run(8)?;
+        messages += 8 * case.depth * case.connections;
+    }
+    println!("{messages} messages in {:.2} s", begun.elapsed().as_secs_f64());
     Ok(())
 }

@@ -16,6 +16,8 @@ use crate::server::Server;
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
     pub(crate) unit: Duration,
+    /// Whether the load asks for input again and again instead of sleeping.
+    pub(crate) spin: bool,
 }
 
 /// Somebody's figures in one case.
@@ -87,7 +89,7 @@ pub(crate) fn measure(
     let (mut running, mut absent) = (Vec::new(), Vec::new());
     for contender in contenders::chosen(Discipline::Echo, filters) {
         let failed = |error: Failure| format!("{case}: {}: {error}", contender.name);
-        match Running::start(case, contender, cores, strace) {
+        match Running::start(case, contender, effort, cores, strace) {
             Ok(one) => running.push(one),
             Err(error) if contender.side == Side::Peer => {
                 absent.push((contender, error.to_string()));
@@ -132,11 +134,12 @@ impl Running {
     fn start(
         case: Case,
         contender: &'static Contender,
+        effort: Effort,
         cores: Cores,
         strace: &Strace,
     ) -> Result<Self, Failure> {
         let server = Server::start(contender, cores.server(), &[])?;
-        let mut load = Load::connect(case, contender, server.address)?;
+        let mut load = Load::connect(case, contender, server.address, effort.spin)?;
         load.prove()?;
         let calls = strace.count(case, contender, cores)?;
         let figures = Figures { contender, times: Vec::new(), rates: Vec::new(), calls };

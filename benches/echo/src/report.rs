@@ -80,10 +80,11 @@ pub(crate) fn preamble(effort: Effort, cores: Cores, strace: &Strace) -> String 
         "Echo over loopback: the server's processor time (user and system) for each message.\n\
          Medians (smallest-largest) of {} rounds, ratios taken round by round. {}.\n\
          Rounds interleaved, their order rotated; each server has proved the work first.\n\
-         {} {}\n",
+         {} {}{}\n",
         effort.rounds,
         processor(),
         cores.sentence(),
+        if effort.spin { "The load does not sleep. " } else { "" },
         strace.sentence(),
     )
 }
@@ -224,6 +225,7 @@ struct Report {
     rounds: usize,
     machine: String,
     placement: String,
+    load_spins: bool,
     system_calls: String,
     contenders: Vec<Description>,
     cases: Vec<CaseReport>,
@@ -328,6 +330,7 @@ pub(crate) fn json(
         rounds: effort.rounds,
         machine: processor(),
         placement: cores.sentence(),
+        load_spins: effort.spin,
         system_calls: strace.sentence(),
         contenders: contenders.collect(),
         cases: cases.collect(),

@@ -21,6 +21,9 @@ pub(crate) struct Options {
     /// Only contenders whose name contains this, and the plain TCP echo
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
+    /// The load asks for input again and again instead of sleeping, so that no server has to wake it
+    #[arg(long)]
+    spin: bool,
 }
 
 /// Builds and runs the comparison; its results go to `target/bench-echo`.
@@ -30,6 +33,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     command.arg("echo").arg("--out").arg(root().join("target/bench-echo"));
     if options.quick {
         command.arg("--quick");
+    }
+    if options.spin {
+        command.arg("--spin");
     }
     for case in &options.case {
         command.args(["--case", case]);
