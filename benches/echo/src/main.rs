@@ -58,6 +58,9 @@ struct EchoOptions {
     /// Only contenders whose name contains this, and the unit
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
+    /// How many rounds there are
+    #[arg(long)]
+    rounds: Option<usize>,
     /// The load asks for input again and again instead of sleeping, so that no server has to wake it
     #[arg(long)]
     spin: bool,
@@ -109,9 +112,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn echo(options: &EchoOptions) -> Result<(), Box<dyn Error>> {
-    let effort = match options.quick {
-        true => Effort { rounds: 5, unit: Duration::from_millis(10), spin: options.spin },
-        false => Effort { rounds: 25, unit: Duration::from_millis(40), spin: options.spin },
+    let (rounds, unit) = if options.quick { (5, 10) } else { (25, 40) };
+    let effort = Effort {
+        rounds: options.rounds.unwrap_or(rounds).max(1),
+        unit: Duration::from_millis(unit),
+        spin: options.spin,
     };
     let cases = Case::chosen(&options.case);
     if cases.is_empty() {

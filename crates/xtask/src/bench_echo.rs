@@ -21,6 +21,9 @@ pub(crate) struct Options {
     /// Only contenders whose name contains this, and the plain TCP echo
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
+    /// How many rounds there are: more where other programs disturb
+    #[arg(long)]
+    rounds: Option<usize>,
     /// The load asks for input again and again instead of sleeping, so that no server has to wake it
     #[arg(long)]
     spin: bool,
@@ -33,6 +36,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     command.arg("echo").arg("--out").arg(root().join("target/bench-echo"));
     if options.quick {
         command.arg("--quick");
+    }
+    if let Some(rounds) = options.rounds {
+        command.args(["--rounds", &rounds.to_string()]);
     }
     if options.spin {
         command.arg("--spin");
