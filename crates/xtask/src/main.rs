@@ -2,6 +2,8 @@
 
 mod autobahn;
 mod bench_deflate;
+mod bench_echo;
+mod bench_idle;
 mod bench_instructions;
 mod bench_peers;
 mod ci;
@@ -36,6 +38,10 @@ enum Chore {
     Autobahn(autobahn::Options),
     /// Measures permessage-deflate side by side with zlib-rs alone
     BenchDeflate(bench_deflate::Options),
+    /// Measures echo over loopback side by side with other libraries over tokio
+    BenchEcho(bench_echo::Options),
+    /// Measures the memory of connections that wait
+    BenchIdle(bench_idle::Options),
     /// Counts the instructions that each message costs, and compares them with those noted
     BenchInstructions(bench_instructions::Options),
     /// Measures fullduplex side by side with other WebSocket libraries
@@ -58,6 +64,8 @@ fn main() -> ExitCode {
         Chore::Layers => layers::run(),
         Chore::Autobahn(options) => autobahn::run(&options),
         Chore::BenchDeflate(options) => bench_deflate::run(&options),
+        Chore::BenchEcho(options) => bench_echo::run(&options),
+        Chore::BenchIdle(options) => bench_idle::run(&options),
         Chore::BenchInstructions(options) => bench_instructions::run(&options),
         Chore::BenchPeers(options) => bench_peers::run(&options),
         Chore::Fuzz(options) => fuzz::run(&options),

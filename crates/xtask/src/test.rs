@@ -6,7 +6,8 @@ use crate::shell::{Outcome, cargo, run as run_command};
 /// The commands, in the order in which they run.
 const COMMANDS: [&str; 5] = [
     // The benches pull in heavy packages and hold no test.
-    "test --workspace --exclude fullduplex-benches --exclude fullduplex-bench-peers",
+    "test --workspace --exclude fullduplex-benches --exclude fullduplex-bench-peers \
+     --exclude fullduplex-bench-echo",
     // Features of the core are unified within a workspace, so each set is a run of its own.
     "test -p fullduplex --no-default-features",
     "test -p fullduplex --no-default-features --features alloc",

@@ -1,0 +1,168 @@
+//! One case: everybody proves the work, then runs in rounds whose order rotates.
+
+use std::time::{Duration, Instant};
+
+use fullduplex_benches::measure::{Spread, median, order};
+
+use crate::calls::{Calls, Strace};
+use crate::case::Case;
+use crate::contenders::{self, Contender, Discipline, Side, UNIT};
+use crate::load::{Failure, Load};
+use crate::machine::Cores;
+use crate::server::Server;
+
+/// How many rounds there are, and how much processor time the unit takes in each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    pub(crate) unit: Duration,
+    /// Whether the load asks for input again and again instead of sleeping.
+    pub(crate) spin: bool,
+}
+
+/// Somebody's figures in one case.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    pub(crate) contender: &'static Contender,
+    /// Nanoseconds of processor time for each message, a number for each round.
+    pub(crate) times: Vec<f64>,
+    /// Messages for each second of a clock on the wall.
+    pub(crate) rates: Vec<f64>,
+    /// System calls for each message; `None` where they were not counted.
+    pub(crate) calls: Option<Calls>,
+}
+
+impl Figures {
+    /// How many times the processor time of `other` it took, round by round.
+    pub(crate) fn ratio_to(&self, other: &Self) -> Spread {
+        let pairs = self.times.iter().zip(&other.times);
+        Spread::of(pairs.map(|(ours, theirs)| ours / theirs).collect())
+    }
+
+    /// System calls for each message.
+    pub(crate) fn all_calls(&self) -> Option<f64> {
+        self.calls.as_ref().map(|calls| calls.values().sum())
+    }
+}
+
+/// What a case has come to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) case: Case,
+    /// How many messages each run took.
+    pub(crate) messages: usize,
+    pub(crate) figures: Vec<Figures>,
+    /// Who could not do the work, and what happened.
+    pub(crate) absent: Vec<(&'static Contender, String)>,
+}
+
+impl Outcome {
+    pub(crate) fn of(&self, name: &str) -> Option<&Figures> {
+        self.figures.iter().find(|figures| figures.contender.name == name)
+    }
+
+    /// The ratio to the unit.
+    pub(crate) fn ratio(&self, name: &str) -> Option<Spread> {
+        Some(self.of(name)?.ratio_to(self.of(UNIT)?))
+    }
+}
+
+/// Somebody who takes part.
+struct Running {
+    figures: Figures,
+    server: Server,
+    load: Load,
+}
+
+/// Measures one case, with the unit and with everybody whose name contains one of `filters`, or with everybody
+/// when there are none.
+///
+/// # Errors
+/// When one of ours, or the unit, cannot do the work.
+pub(crate) fn measure(
+    case: Case,
+    effort: Effort,
+    cores: Cores,
+    strace: &Strace,
+    filters: &[String],
+) -> Result<Outcome, Failure> {
+    let (mut running, mut absent) = (Vec::new(), Vec::new());
+    for contender in contenders::chosen(Discipline::Echo, filters) {
+        let failed = |error: Failure| format!("{case}: {}: {error}", contender.name);
+        match Running::start(case, contender, effort, cores, strace) {
+            Ok(one) => running.push(one),
+            Err(error) if contender.side == Side::Peer => {
+                absent.push((contender, error.to_string()));
+            }
+            Err(error) => return Err(failed(error).into()),
+        }
+    }
+
+    let bursts = bursts(case, effort, &mut running)?;
+    for round in 0..effort.rounds {
+        for place in order(round, running.len()) {
+            let one = &mut running[place];
+            one.time(case, bursts)
+                .map_err(|error| format!("{case}: {}: {error}", one.figures.contender.name))?;
+        }
+    }
+    let messages = bursts * case.depth * case.connections;
+    let figures = running.into_iter().map(|running| running.figures).collect();
+    Ok(Outcome { case, messages, figures, absent })
+}
+
+/// As many bursts as keep the unit busy for the time that is wanted.
+fn bursts(case: Case, effort: Effort, running: &mut [Running]) -> Result<usize, Failure> {
+    let unit = running.iter_mut().find(|one| one.figures.contender.name == UNIT);
+    let unit = unit.ok_or("the unit does not take part")?;
+    let mut samples = Vec::new();
+    let mut bursts = 1;
+    while samples.len() < 5 {
+        let (taken, _) = unit.timed(bursts)?;
+        // Long enough to be told from nothing.
+        if taken < effort.unit / 20 {
+            bursts *= 2;
+        } else {
+            samples.push(taken.as_secs_f64() / bursts as f64);
+        }
+    }
+    let least = if case.len < 1 << 20 { 8 } else { 2 };
+    Ok(((effort.unit.as_secs_f64() / median(samples)) as usize).max(least))
+}
+
+impl Running {
+    fn start(
+        case: Case,
+        contender: &'static Contender,
+        effort: Effort,
+        cores: Cores,
+        strace: &Strace,
+    ) -> Result<Self, Failure> {
+        let server = Server::start(contender, cores.server(), &[])?;
+        let mut load = Load::connect(case, contender, server.address, effort.spin)?;
+        load.prove()?;
+        let calls = strace.count(case, contender, cores)?;
+        let figures = Figures { contender, times: Vec::new(), rates: Vec::new(), calls };
+        Ok(Self { figures, server, load })
+    }
+
+    /// One run: the server's processor time, and the time on the wall.
+    fn timed(&mut self, bursts: usize) -> Result<(Duration, Duration), Failure> {
+        let before = self.server.time()?;
+        let begun = Instant::now();
+        self.load.run(bursts)?;
+        let elapsed = begun.elapsed();
+        Ok((self.server.time()?.saturating_sub(before), elapsed))
+    }
+
+    /// One round.
+    fn time(&mut self, case: Case, bursts: usize) -> Result<(), Failure> {
+        // Caches and branch predictors still belong to whoever ran before.
+        self.load.run((bursts / 16).max(1))?;
+        let (taken, elapsed) = self.timed(bursts)?;
+        let messages = (bursts * case.depth * case.connections) as f64;
+        self.figures.times.push(taken.as_secs_f64() * 1e9 / messages);
+        self.figures.rates.push(messages / elapsed.as_secs_f64());
+        Ok(())
+    }
+}

@@ -1,0 +1,359 @@
+//! The outcome as text, as Markdown and as JSON.
+
+use std::fmt::Write;
+
+use fullduplex_benches::measure::{Spread, short, size};
+use serde::{Deserialize, Serialize};
+
+use crate::calls::{Calls, Strace};
+use crate::contenders::{ALL, Contender, Discipline, LENT, OWNED, Side, UNIT};
+use crate::machine::{Cores, processor};
+use crate::measure::{Effort, Figures, Outcome};
+
+/// What ours is meant to reach in a case, at most.
+struct Target {
+    case: &'static str,
+    contender: &'static str,
+    quantity: Quantity,
+    at_most: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Quantity {
+    /// The server's processor time, as a ratio to the unit's.
+    Time,
+    /// System calls for each message.
+    Calls,
+}
+
+const TARGETS: [Target; 12] = [
+    time("125-1x1", OWNED, 1.05),
+    time("125-1x1", LENT, 1.05),
+    time("125-50x1", OWNED, 1.05),
+    time("125-50x1", LENT, 1.05),
+    time("125-50x16", OWNED, 1.3),
+    time("125-50x16", LENT, 1.15),
+    calls("125-1x16", OWNED),
+    calls("125-1x16", LENT),
+    calls("125-50x16", OWNED),
+    calls("125-50x16", LENT),
+    calls("1024-50x16", OWNED),
+    calls("1024-50x16", LENT),
+];
+
+const fn time(case: &'static str, contender: &'static str, at_most: f64) -> Target {
+    Target { case, contender, quantity: Quantity::Time, at_most }
+}
+
+const fn calls(case: &'static str, contender: &'static str) -> Target {
+    Target { case, contender, quantity: Quantity::Calls, at_most: 0.25 }
+}
+
+impl Target {
+    /// What was measured, if it was.
+    fn measured(&self, outcomes: &[Outcome]) -> Option<f64> {
+        let outcome = outcomes.iter().find(|outcome| outcome.case.to_string() == self.case)?;
+        match self.quantity {
+            Quantity::Time => Some(outcome.ratio(self.contender)?.median),
+            Quantity::Calls => outcome.of(self.contender)?.all_calls(),
+        }
+    }
+
+    fn holds(&self, outcomes: &[Outcome]) -> Option<bool> {
+        self.measured(outcomes).map(|measured| measured <= self.at_most)
+    }
+
+    fn quantity(&self) -> &'static str {
+        match self.quantity {
+            Quantity::Time => "time / tokio TCP",
+            Quantity::Calls => "calls / message",
+        }
+    }
+}
+
+/// What a quantity that was not measured reads.
+const NOT_MEASURED: &str = "not measured";
+
+/// The text that says how it was done.
+pub(crate) fn preamble(effort: Effort, cores: Cores, strace: &Strace) -> String {
+    format!(
+        "Echo over loopback: the server's processor time (user and system) for each message.\n\
+         Medians (smallest-largest) of {} rounds, ratios taken round by round. {}.\n\
+         Rounds interleaved, their order rotated; each server has proved the work first.\n\
+         {} {}{}\n",
+        effort.rounds,
+        processor(),
+        cores.sentence(),
+        if effort.spin { "The load does not sleep. " } else { "" },
+        strace.sentence(),
+    )
+}
+
+/// The text of one case.
+pub(crate) fn table(outcome: &Outcome) -> String {
+    let case = outcome.case;
+    let mut text = format!(
+        "{} x {} connections x {} at once ({} messages a round)\n",
+        size(case.len),
+        case.connections,
+        case.depth,
+        outcome.messages
+    );
+    let mut row = |cells: [&str; 5]| {
+        let [name, ratio, time, rate, calls] = cells;
+        let line = format!("  {name:<28}{ratio:>20}{time:>12}{rate:>14}  {calls}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    };
+    row(["", "time / tokio TCP", "time", "messages/s", "calls/message"]);
+    for figures in &outcome.figures {
+        let ratio = outcome.ratio(figures.contender.name).map(|ratio| ratio.to_string());
+        row([
+            figures.contender.name,
+            &ratio.unwrap_or_default(),
+            &nanoseconds(figures),
+            &rate(figures),
+            &shown_calls(figures.calls.as_ref()),
+        ]);
+    }
+    for (contender, reason) in &outcome.absent {
+        let _ = writeln!(text, "  {} is not in it: {reason}", contender.name);
+    }
+    text
+}
+
+fn nanoseconds(figures: &Figures) -> String {
+    match Spread::of(figures.times.clone()).median {
+        ns @ 0.0..1e3 => format!("{ns:.0} ns"),
+        ns @ 1e3..1e6 => format!("{:.2} us", ns / 1e3),
+        ns => format!("{:.2} ms", ns / 1e6),
+    }
+}
+
+fn rate(figures: &Figures) -> String {
+    format!("{:.0}", Spread::of(figures.rates.clone()).median)
+}
+
+/// `2.02: recvfrom 1.00, sendto 1.00, ...`
+fn shown_calls(calls: Option<&Calls>) -> String {
+    let Some(calls) = calls else { return NOT_MEASURED.to_owned() };
+    let mut parts: Vec<(&String, &f64)> = calls.iter().collect();
+    parts.sort_by(|a, b| b.1.total_cmp(a.1));
+    let all: f64 = calls.values().sum();
+    let parts: Vec<String> =
+        parts.iter().take(4).map(|(name, calls)| format!("{name} {calls:.3}")).collect();
+    format!("{all:.3}: {}", parts.join(", "))
+}
+
+/// Which targets hold.
+pub(crate) fn targets(outcomes: &[Outcome]) -> String {
+    let mut text = "Targets:\n".to_owned();
+    for target in &TARGETS {
+        let (verdict, measured) = match target.measured(outcomes) {
+            None => (NOT_MEASURED, String::new()),
+            Some(measured) => {
+                (if measured <= target.at_most { "holds" } else { "MISSED" }, short(measured))
+            }
+        };
+        let _ = writeln!(
+            text,
+            "  {verdict:<13}{:<12}{:<24}{:<18}{measured:>6}, at most {}",
+            target.case,
+            target.contender,
+            target.quantity(),
+            target.at_most
+        );
+    }
+    text
+}
+
+/// Who they are, and how they were used.
+pub(crate) fn legend() -> String {
+    let mut text = String::new();
+    for contender in ALL.iter().filter(|contender| contender.discipline != Discipline::Idle) {
+        let _ = writeln!(text, "{}: {}", with_version(contender), contender.usage);
+    }
+    text
+}
+
+/// Its name, with the version that was built.
+pub(crate) fn with_version(contender: &Contender) -> String {
+    let version = version(contender).map(|version| format!(" {version}")).unwrap_or_default();
+    format!("{}{version}", contender.name)
+}
+
+/// The medians as tables to be pasted: ratios of time, then system calls.
+pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    let mut table = |title: &str, cell: &dyn Fn(&Outcome, &Contender) -> Option<String>| {
+        let mut row = |cells: Vec<String>| {
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+        };
+        let of_each = |first: &str, cell: &dyn Fn(&Outcome) -> String| {
+            std::iter::once(first.to_owned()).chain(outcomes.iter().map(cell)).collect()
+        };
+        row(of_each(title, &|Outcome { case, .. }| {
+            format!("{}, {} x {}", size(case.len), case.connections, case.depth)
+        }));
+        row(of_each("---", &|_| "---".to_owned()));
+        for contender in ALL.iter().filter(|it| it.discipline != Discipline::Idle) {
+            if outcomes.iter().any(|outcome| outcome.of(contender.name).is_some()) {
+                let name = match contender.side {
+                    Side::Ours => format!("**{}**", contender.name),
+                    _ => contender.name.to_owned(),
+                };
+                row(of_each(&name, &|outcome| cell(outcome, contender).unwrap_or_default()));
+            }
+        }
+        text.push('\n');
+    };
+    table("server time, x tokio TCP", &|outcome, contender| {
+        Some(match contender.name {
+            UNIT => nanoseconds(outcome.of(UNIT)?),
+            name => short(outcome.ratio(name)?.median),
+        })
+    });
+    table("system calls per message", &|outcome, contender| {
+        let calls = outcome.of(contender.name)?.all_calls();
+        Some(calls.map_or_else(|| NOT_MEASURED.to_owned(), short))
+    });
+    table("messages/s", &|outcome, contender| Some(rate(outcome.of(contender.name)?)));
+    text
+}
+
+#[derive(Serialize)]
+struct Report {
+    rounds: usize,
+    machine: String,
+    placement: String,
+    load_spins: bool,
+    system_calls: String,
+    contenders: Vec<Description>,
+    cases: Vec<CaseReport>,
+    targets: Vec<TargetReport>,
+}
+
+#[derive(Serialize)]
+struct Description {
+    name: &'static str,
+    side: Side,
+    version: Option<String>,
+    usage: &'static str,
+}
+
+#[derive(Serialize)]
+struct CaseReport {
+    case: String,
+    bytes: usize,
+    connections: usize,
+    depth: usize,
+    messages_per_round: usize,
+    results: Vec<Line>,
+    absent: Vec<Absent>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    name: &'static str,
+    side: Side,
+    nanoseconds: Spread,
+    messages_per_second: Spread,
+    to_unit: Option<Spread>,
+    /// Left out where they were not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls_per_message: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<Calls>,
+}
+
+#[derive(Serialize)]
+struct Absent {
+    name: &'static str,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct TargetReport {
+    case: &'static str,
+    contender: &'static str,
+    quantity: &'static str,
+    at_most: f64,
+    measured: Option<f64>,
+    holds: Option<bool>,
+}
+
+/// Everything as JSON.
+pub(crate) fn json(
+    effort: Effort,
+    cores: Cores,
+    strace: &Strace,
+    outcomes: &[Outcome],
+) -> serde_json::Result<String> {
+    let contenders = ALL.iter().filter(|contender| contender.discipline != Discipline::Idle);
+    let contenders = contenders.map(|contender| Description {
+        name: contender.name,
+        side: contender.side,
+        version: version(contender),
+        usage: contender.usage,
+    });
+    let cases = outcomes.iter().map(|outcome| {
+        let results = outcome.figures.iter().map(|figures| Line {
+            name: figures.contender.name,
+            side: figures.contender.side,
+            nanoseconds: Spread::of(figures.times.clone()),
+            messages_per_second: Spread::of(figures.rates.clone()),
+            to_unit: outcome.ratio(figures.contender.name),
+            calls_per_message: figures.all_calls(),
+            calls: figures.calls.clone(),
+        });
+        let absent = outcome.absent.iter();
+        CaseReport {
+            case: outcome.case.to_string(),
+            bytes: outcome.case.len,
+            connections: outcome.case.connections,
+            depth: outcome.case.depth,
+            messages_per_round: outcome.messages,
+            results: results.collect(),
+            absent: absent
+                .map(|(contender, reason)| Absent { name: contender.name, reason: reason.clone() })
+                .collect(),
+        }
+    });
+    let targets = TARGETS.iter().map(|target| TargetReport {
+        case: target.case,
+        contender: target.contender,
+        quantity: target.quantity(),
+        at_most: target.at_most,
+        measured: target.measured(outcomes),
+        holds: target.holds(outcomes),
+    });
+    let report = Report {
+        rounds: effort.rounds,
+        machine: processor(),
+        placement: cores.sentence(),
+        load_spins: effort.spin,
+        system_calls: strace.sentence(),
+        contenders: contenders.collect(),
+        cases: cases.collect(),
+        targets: targets.collect(),
+    };
+    serde_json::to_string_pretty(&report)
+}
+
+#[derive(Deserialize)]
+struct Lock {
+    package: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+}
+
+/// The version that was built, from the lock file.
+fn version(contender: &Contender) -> Option<String> {
+    const LOCK: &str = include_str!("../../../Cargo.lock");
+    let lock: Lock = toml::from_str(LOCK).ok()?;
+    let mut packages = lock.package.into_iter();
+    packages.find(|package| Some(package.name.as_str()) == contender.package).map(|it| it.version)
+}

@@ -1,0 +1,135 @@
+//! A server in a process of its own: the process itself, and the handle that the load has of it.
+//!
+//! The two talk over the server's standard input and output: it says its port, then tells the processor time it
+//! has used whenever it gets a line, and ends when its input does.
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cpu_time::ProcessTime;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+
+use crate::contenders::{self, Contender};
+use crate::machine;
+
+/// How long a server may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Which contender
+    name: String,
+    /// The processor to stay on
+    #[arg(long)]
+    core: Option<usize>,
+}
+
+/// Serves until the standard input ends.
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let contender = contenders::named(&options.name).ok_or("no contender has such a name")?;
+    if let Some(core) = options.core {
+        machine::pin(core)?;
+    }
+    machine::raise_file_limit();
+    // One thread, as there is one processor for it.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    println!("{}", listener.local_addr()?.port());
+    thread::spawn(answer);
+    runtime.block_on((contender.serve)(listener))?;
+    Ok(())
+}
+
+/// Tells the time for each line; ends the process when there are no more.
+fn answer() {
+    for line in io::stdin().lines() {
+        let time = ProcessTime::try_now().map(|time| time.as_duration().as_nanos());
+        match (line, time) {
+            (Ok(_), Ok(nanoseconds)) => println!("{nanoseconds}"),
+            _ => break,
+        }
+    }
+    std::process::exit(0);
+}
+
+/// A running server. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts it, below the program in `wrapper` if there is any.
+    pub(crate) fn start(
+        contender: &Contender,
+        core: Option<usize>,
+        wrapper: &[OsString],
+    ) -> io::Result<Self> {
+        let mut words = wrapper.to_vec();
+        words.push(env::current_exe()?.into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["serve", contender.name]);
+        if let Some(core) = core {
+            command.arg("--core").arg(core.to_string());
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        let mut server = Self { child, input, output: BufReader::new(output), address };
+        let port = server.line()?.parse().map_err(io::Error::other)?;
+        server.address.set_port(port);
+        Ok(server)
+    }
+
+    /// The server's process. Below a wrapper it is the wrapper's.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The processor time, of user and system, that it has used.
+    pub(crate) fn time(&mut self) -> io::Result<Duration> {
+        let input = self.input.as_mut().ok_or_else(|| io::Error::other("it has ended"))?;
+        input.write_all(b"\n")?;
+        Ok(Duration::from_nanos(self.line()?.parse().map_err(io::Error::other)?))
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        if line.is_empty() {
+            return Err(io::Error::other("the server has ended"));
+        }
+        Ok(line.trim().to_owned())
+    }
+
+    /// Has it end, and waits until it has.
+    fn end(&mut self) -> io::Result<()> {
+        self.input = None;
+        let begun = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if begun.elapsed() > PATIENCE {
+                self.child.kill()?;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // There is nobody left to tell.
+        let _ = self.end();
+    }
+}

@@ -1,0 +1,53 @@
+//! `cargo xtask bench-echo`: echo over loopback, fullduplex over tokio side by side with others.
+//!
+//! What is measured, and how, is in `benches/echo`.
+
+use clap::Args;
+
+use crate::shell::{Outcome, command, executables, root, run as run_command};
+
+/// How the program is built, which also measures idle connections.
+pub(crate) const BUILD: &str = "build --profile bench --package fullduplex-bench-echo";
+
+/// What to measure; without options, everything.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Fewer and shorter rounds
+    #[arg(long)]
+    quick: bool,
+    /// Only cases with this in their names (bytes-connectionsxdepth), such as 125- or 50x16
+    #[arg(long, value_delimiter = ',')]
+    case: Vec<String>,
+    /// Only contenders whose name contains this, and the plain TCP echo
+    #[arg(long, value_delimiter = ',')]
+    contender: Vec<String>,
+    /// How many rounds there are: more where other programs disturb
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// The load asks for input again and again instead of sleeping, so that no server has to wake it
+    #[arg(long)]
+    spin: bool,
+}
+
+/// Builds and runs the comparison; its results go to `target/bench-echo`.
+pub(crate) fn run(options: &Options) -> Outcome {
+    let [program] = executables(BUILD, ["bench-echo"])?;
+    let mut command = command(program);
+    command.arg("echo").arg("--out").arg(root().join("target/bench-echo"));
+    if options.quick {
+        command.arg("--quick");
+    }
+    if let Some(rounds) = options.rounds {
+        command.args(["--rounds", &rounds.to_string()]);
+    }
+    if options.spin {
+        command.arg("--spin");
+    }
+    for case in &options.case {
+        command.args(["--case", case]);
+    }
+    for contender in &options.contender {
+        command.args(["--contender", contender]);
+    }
+    run_command(&mut command)
+}
