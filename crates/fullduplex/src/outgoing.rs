@@ -6,6 +6,7 @@
 //!  shared:                                   ^ payload    ^ payload
 //! ```
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -25,9 +26,16 @@ pub(crate) struct Outgoing {
     bytes: Vec<u8>,
     /// How much of `bytes` the transport has taken.
     taken: usize,
-    shared: VecDeque<Shared>,
-    /// How many bytes `shared` has.
-    shared_len: usize,
+    /// Made for the first large payload, and given up when all is written.
+    shared: Option<Box<Payloads>>,
+}
+
+/// Payloads that stay where the application has them.
+#[derive(Debug, Default)]
+struct Payloads {
+    queue: VecDeque<Shared>,
+    /// How many bytes they have.
+    len: usize,
 }
 
 /// A payload that belongs between two of the buffer's bytes.
@@ -50,20 +58,21 @@ impl Outgoing {
 
     /// Appends a payload without copying it.
     pub(crate) fn share(&mut self, payload: Bytes) {
-        self.shared_len = self.shared_len.saturating_add(payload.len());
-        self.shared.push_back(Shared { at: self.bytes.len(), payload });
+        let shared = self.shared.get_or_insert_default();
+        shared.len = shared.len.saturating_add(payload.len());
+        shared.queue.push_back(Shared { at: self.bytes.len(), payload });
     }
 
     /// How many bytes wait.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.taken + self.shared_len
+        self.bytes.len() - self.taken + self.shared.as_ref().map_or(0, |shared| shared.len)
     }
 
     /// What waits, piece by piece; no piece is empty.
     #[inline]
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        let mut shared = self.shared.iter();
+        let mut shared = self.shared.iter().flat_map(|shared| &shared.queue);
         let mut at = self.taken;
         let mut payload = None;
         core::iter::from_fn(move || {
@@ -82,7 +91,7 @@ impl Outgoing {
     /// The first piece of what waits; empty when nothing does.
     #[inline]
     pub(crate) fn first(&self) -> &[u8] {
-        match self.shared.front() {
+        match self.shared {
             None => self.bytes.get(self.taken..).unwrap_or_default(),
             Some(_) => self.chunks().next().unwrap_or_default(),
         }
@@ -91,24 +100,14 @@ impl Outgoing {
     /// The first `len` bytes were taken; what is beyond the end does not count.
     #[inline]
     pub(crate) fn advance(&mut self, mut len: usize) {
-        while let Some(shared) = self.shared.front_mut() {
-            let before = shared.at - self.taken;
-            if len < before {
-                break;
+        if self.shared.is_some() {
+            match self.advance_shared(len) {
+                None => return,
+                Some(rest) => len = rest,
             }
-            self.taken = shared.at;
-            len -= before;
-            let part = len.min(shared.payload.len());
-            self.shared_len -= part;
-            if part < shared.payload.len() {
-                shared.payload.advance(part);
-                return;
-            }
-            len -= part;
-            self.shared.pop_front();
         }
         self.taken = self.taken.saturating_add(len).min(self.bytes.len());
-        if self.taken == self.bytes.len() && self.shared.is_empty() {
+        if self.taken == self.bytes.len() && self.shared.is_none() {
             self.taken = 0;
             self.bytes.clear();
             if self.bytes.capacity() > KEEP {
@@ -119,12 +118,37 @@ impl Outgoing {
         }
     }
 
+    /// Takes `len` bytes up to the last payload between those of the buffer; returns how many of them lie behind
+    /// it, or `None` if it ends within a payload.
+    #[inline(never)]
+    fn advance_shared(&mut self, mut len: usize) -> Option<usize> {
+        let payloads = self.shared.as_mut()?;
+        while let Some(shared) = payloads.queue.front_mut() {
+            let before = shared.at - self.taken;
+            if len < before {
+                return Some(len);
+            }
+            self.taken = shared.at;
+            len -= before;
+            let part = len.min(shared.payload.len());
+            payloads.len -= part;
+            if part < shared.payload.len() {
+                shared.payload.advance(part);
+                return None;
+            }
+            len -= part;
+            payloads.queue.pop_front();
+        }
+        self.shared = None;
+        Some(len)
+    }
+
     /// Moves what is left to the start: a queue that never runs empty must not grow for ever. At least as
     /// much was taken as is moved, so each byte is moved once on average.
     #[inline(never)]
     fn compact(&mut self) {
         self.bytes.drain(..self.taken);
-        for shared in &mut self.shared {
+        for shared in self.shared.iter_mut().flat_map(|shared| &mut shared.queue) {
             shared.at -= self.taken;
         }
         self.taken = 0;

@@ -12,6 +12,8 @@
 #[cfg(feature = "deflate")]
 mod inflation;
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -46,18 +48,19 @@ pub struct Reader {
     /// Unread input: `start..end`.
     start: usize,
     end: usize,
-    /// Where the room ends that was offered last, if a read that fills it asks for a larger buffer.
-    offered: usize,
+    /// Whether a read that fills the buffer asks for a larger one.
+    growing: bool,
+    /// Whether buffers are large where no large message asks for more: a read has filled a small one.
+    large: bool,
     /// The message that is being gathered, below `start`.
     gathering: Option<Range<usize>>,
     /// The largest message so far: so much room is made at once when another large one comes.
     largest: usize,
-    /// How large a buffer is made where no large message asks for more.
-    size: usize,
     /// How large the present buffer was made; owned messages have taken their parts of it.
     made: usize,
     #[cfg(feature = "deflate")]
-    inflated: Inflation,
+    /// Made for the first compressed message.
+    inflated: Option<Box<Inflation>>,
 }
 
 impl Default for Reader {
@@ -91,13 +94,13 @@ impl Reader {
             buf: BytesMut::new(),
             start: 0,
             end: 0,
-            offered: usize::MAX,
+            growing: false,
+            large: false,
             gathering: None,
             largest: 0,
-            size: FIRST_SIZE,
             made: 0,
             #[cfg(feature = "deflate")]
-            inflated: Inflation::default(),
+            inflated: None,
         }
     }
 
@@ -154,10 +157,10 @@ impl Reader {
             }
         };
         // Less room than an eighth would cost a system call for too few bytes.
-        let least = if self.made < self.size { self.size } else { self.size / 8 };
+        let least = if self.made < self.size() { self.size() } else { self.size() / 8 };
         self.reserve(wanted.unwrap_or(least), size(expected.message));
         let free = self.buf.capacity() - self.end;
-        self.offered = if wanted.is_none() { self.end + free } else { usize::MAX };
+        self.growing = wanted.is_none();
         wanted.map_or(free, |wanted| wanted.min(free))
     }
 
@@ -166,9 +169,7 @@ impl Reader {
     /// A `len` beyond the room is cut to it.
     pub fn advance(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buf.len());
-        if self.end == self.offered {
-            self.size = READ_SIZE;
-        }
+        self.large |= self.growing && self.end == self.buf.capacity();
     }
 
     /// Drops the first `len` unread bytes, or all if there are fewer: they were no frames.
@@ -274,7 +275,9 @@ impl Reader {
             Found::Close => return Ok(MessageRef::Close(conn.peer_close().flatten())),
             Found::Data(kind, range) => (kind, self.buf.get(range).unwrap_or_default()),
             #[cfg(feature = "deflate")]
-            Found::Inflated(kind) => (kind, self.inflated.message()),
+            Found::Inflated(kind) => {
+                (kind, self.inflated.as_deref().map_or(&[][..], Inflation::message))
+            }
         };
         match kind {
             MessageKind::Binary => Ok(MessageRef::Binary(payload)),
@@ -317,7 +320,10 @@ impl Reader {
             }
             Some(Found::Data(kind, range)) => (kind, self.give(range)),
             #[cfg(feature = "deflate")]
-            Some(Found::Inflated(kind)) => (kind, self.inflated.give()),
+            Some(Found::Inflated(kind)) => {
+                let inflated = self.inflated.as_deref_mut();
+                (kind, inflated.map(Inflation::give).unwrap_or_default())
+            }
         };
         Ok(Some(match kind {
             MessageKind::Binary => Message::Binary(payload),
@@ -343,10 +349,11 @@ impl Reader {
                     let chunk = place(chunk);
                     self.start += input.consumed();
                     let chunk = self.buf.get(chunk).unwrap_or_default();
-                    self.inflated.inflate(chunk, part.is_first(), conn, now)?;
+                    let inflated = self.inflated.get_or_insert_default();
+                    inflated.inflate(chunk, part.is_first(), conn, now)?;
                     // Otherwise the text was found not to be any, which the next poll tells.
-                    self.inflated.open = !conn.is_between_messages();
-                    if part.is_last() && !self.inflated.open {
+                    inflated.open = !conn.is_between_messages();
+                    if part.is_last() && !inflated.open {
                         return Ok(Some(Found::Inflated(kind)));
                     }
                     continue;
@@ -359,7 +366,9 @@ impl Reader {
                         Some(Event::Close) => Some(Found::Close),
                         _ => {
                             #[cfg(feature = "deflate")]
-                            self.inflated.rest(conn);
+                            if let Some(inflated) = &mut self.inflated {
+                                inflated.rest(conn);
+                            }
                             None
                         }
                     });
@@ -430,7 +439,7 @@ impl Reader {
                 // more than the message can need.
                 let double = used_len.saturating_mul(2);
                 let most = used_len.saturating_add(expected).saturating_add(READ_SIZE);
-                let size = needed.max(double.min(most)).max(self.size);
+                let size = needed.max(double.min(most)).max(self.size());
                 let mut larger = buffers::take(size);
                 larger.extend_from_slice(&self.buf);
                 self.made = larger.capacity();
@@ -444,12 +453,17 @@ impl Reader {
         }
     }
 
+    /// How large a buffer is made where no large message asks for more.
+    fn size(&self) -> usize {
+        if self.large { READ_SIZE } else { FIRST_SIZE }
+    }
+
     /// Gives the buffer up if nothing is in it: for a connection that is about to wait for long.
     ///
     /// With `std` it goes to a pool of the thread's, for the next connection that reads.
     pub fn release(&mut self) {
         #[cfg(feature = "deflate")]
-        if self.inflated.open {
+        if self.inflated.as_ref().is_some_and(|inflated| inflated.open) {
             return;
         }
         if self.made > 0 && self.start == self.end && self.gathering.is_none() {
@@ -459,7 +473,7 @@ impl Reader {
             if buf.try_reclaim(self.made) {
                 buffers::give(buf);
             }
-            *self = Self { largest: self.largest, size: self.size, ..Self::new() };
+            *self = Self { largest: self.largest, large: self.large, ..Self::new() };
         }
     }
 
