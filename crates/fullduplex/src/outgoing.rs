@@ -26,7 +26,7 @@ pub(crate) struct Outgoing {
     bytes: Vec<u8>,
     /// How much of `bytes` the transport has taken.
     taken: usize,
-    /// Made for the first large payload, and given up when all is written.
+    /// Made for the first large payload.
     shared: Option<Box<Payloads>>,
 }
 
@@ -63,6 +63,12 @@ impl Outgoing {
         shared.queue.push_back(Shared { at: self.bytes.len(), payload });
     }
 
+    /// The first payload between those of the buffer.
+    #[inline(always)]
+    fn first_shared(&self) -> Option<&Shared> {
+        self.shared.as_ref()?.queue.front()
+    }
+
     /// How many bytes wait.
     #[inline]
     pub(crate) fn len(&self) -> usize {
@@ -91,7 +97,7 @@ impl Outgoing {
     /// The first piece of what waits; empty when nothing does.
     #[inline]
     pub(crate) fn first(&self) -> &[u8] {
-        match self.shared {
+        match self.first_shared() {
             None => self.bytes.get(self.taken..).unwrap_or_default(),
             Some(_) => self.chunks().next().unwrap_or_default(),
         }
@@ -100,14 +106,14 @@ impl Outgoing {
     /// The first `len` bytes were taken; what is beyond the end does not count.
     #[inline]
     pub(crate) fn advance(&mut self, mut len: usize) {
-        if self.shared.is_some() {
+        if self.first_shared().is_some() {
             match self.advance_shared(len) {
                 None => return,
                 Some(rest) => len = rest,
             }
         }
         self.taken = self.taken.saturating_add(len).min(self.bytes.len());
-        if self.taken == self.bytes.len() && self.shared.is_none() {
+        if self.taken == self.bytes.len() && self.first_shared().is_none() {
             self.taken = 0;
             self.bytes.clear();
             if self.bytes.capacity() > KEEP {
@@ -139,7 +145,6 @@ impl Outgoing {
             len -= part;
             payloads.queue.pop_front();
         }
-        self.shared = None;
         Some(len)
     }
 
