@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{CloseFrame, Endpoint, FoundMessage, Message, MessageRef, Shutdown};
+use fullduplex::{Endpoint, FoundMessage, Message, MessageRef, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -282,16 +282,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
         match found {
             Found::Here(found) => Ok(self.endpoint.lend(found, self.read_at)?),
-            Found::Aside => Ok(match self.aside.lent() {
-                Some(Message::Text(text)) => MessageRef::Text(text.as_str()),
-                Some(Message::Binary(data)) => MessageRef::Binary(data),
-                Some(Message::Ping(data)) => MessageRef::Ping(data),
-                Some(Message::Pong(data)) => MessageRef::Pong(data),
-                Some(Message::Close(frame)) => {
-                    MessageRef::Close(frame.as_ref().map(CloseFrame::as_reason))
-                }
-                None => MessageRef::Binary(&[]),
-            }),
+            Found::Aside => {
+                Ok(self.aside.lent().map_or(MessageRef::Binary(&[]), Message::as_message_ref))
+            }
         }
     }
 
