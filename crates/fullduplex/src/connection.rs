@@ -8,6 +8,8 @@ pub(crate) mod halves;
 #[cfg(feature = "deflate")]
 mod inflating;
 mod receiving;
+#[cfg(feature = "alloc")]
+mod releasing;
 mod sending;
 
 #[cfg(feature = "deflate")]
@@ -15,6 +17,7 @@ use alloc::boxed::Box;
 
 use crate::close_code::CloseCode;
 use crate::closing::Closing;
+use crate::control_payload::ControlPayload;
 #[cfg(feature = "deflate")]
 use crate::deflate::{Compressing, Decompressor};
 use crate::error::Error;
@@ -49,35 +52,6 @@ impl Config {
     #[must_use]
     pub const fn new() -> Self {
         Self { limits: Limits::new(), timeouts: Timeouts::new() }
-    }
-}
-
-/// A small payload, kept by value.
-#[derive(Debug)]
-struct ControlPayload {
-    bytes: [u8; MAX_CONTROL_PAYLOAD],
-    len: u8,
-}
-
-impl ControlPayload {
-    const EMPTY: Self = Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 };
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
-    }
-
-    fn push(&mut self, piece: &[u8]) {
-        let start = usize::from(self.len);
-        // The decoder lets no control frame pass that is longer, so nothing is ever cut here.
-        for (slot, byte) in self.bytes.iter_mut().skip(start).zip(piece) {
-            *slot = *byte;
-            self.len += 1;
-        }
-    }
-
-    fn set(&mut self, payload: &[u8]) {
-        self.len = 0;
-        self.push(payload);
     }
 }
 
@@ -120,7 +94,8 @@ pub struct Inflated {
 /// the `send_*` methods, answers by [`poll_transmit`](Self::poll_transmit). Everything written to an
 /// output buffer must reach the peer whole and in the order in which it was written.
 ///
-/// It allocates nothing and has one fixed size.
+/// Without the feature `alloc` it allocates nothing and has one fixed size. With it, it takes memory for the
+/// payload of a control frame, at most 125 bytes each way, and for compression.
 ///
 /// It has two halves, which [`split`](Connection::split) takes apart for two tasks or threads: what can be
 /// called on which is told by the type parameters.

@@ -115,8 +115,6 @@ pub enum Shutdown {
 }
 
 #[derive(Debug)]
-// A connection stays in place: it is used for every message, and the handshakes are short.
-#[expect(clippy::large_enum_variant)]
 enum Phase {
     ServerHandshake(Box<ServerHandshake>),
     /// A request waits for the application's decision.
@@ -418,7 +416,6 @@ impl<E: Entropy> Endpoint<E> {
     /// wait for long.
     pub fn release(&mut self) {
         self.reader.release();
-        #[cfg(feature = "deflate")]
         if let Phase::Open(conn) = &mut self.phase {
             conn.release();
         }

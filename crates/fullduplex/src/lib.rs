@@ -127,6 +127,7 @@ mod buffers;
 mod close_code;
 mod closing;
 mod connection;
+mod control_payload;
 #[cfg(feature = "deflate")]
 mod deflate;
 #[cfg(feature = "alloc")]

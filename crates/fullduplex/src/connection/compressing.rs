@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::connection::{Connection, Sending, SendingHalf};
+use crate::connection::{Connection, Sending};
 use crate::deflate::{DeflateParams, Flush};
 use crate::entropy::Entropy;
 use crate::frame::encoder::FrameKind;
@@ -19,32 +19,16 @@ impl Connection {
         let compression = compressing.compressor.settings();
         Some(DeflateParams::new(compression, inflation, compressing.threshold))
     }
-
-    /// Gives up the memory of compressor and decompressor as far as no later message could need it: all of it
-    /// where no context is taken over (RFC 7692 §7.1.1), for a connection that is about to wait for long. With
-    /// `std` it has none then: see [`DeflateConfig`](crate::DeflateConfig).
-    pub fn release(&mut self) {
-        self.receiving.release();
-        self.sending.release();
-    }
-}
-
-impl SendingHalf {
-    /// [`Connection::release`] for what this half has.
-    pub fn release(&mut self) {
-        self.sending.release();
-    }
-}
-
-impl Sending {
-    fn release(&mut self) {
-        if let Some(compressing) = &mut self.compressing {
-            compressing.compressor.release();
-        }
-    }
 }
 
 impl<R> Connection<R, Sending> {
+    /// See [`Connection::release`].
+    pub(super) fn release_compressor(&mut self) {
+        if let Some(compressing) = &mut self.sending.compressing {
+            compressing.compressor.release();
+        }
+    }
+
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
     /// first. A message that is being sent in fragments goes on as it began.
     ///

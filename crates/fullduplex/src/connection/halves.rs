@@ -4,7 +4,8 @@
 use core::time::Duration;
 
 use crate::closing::Closing;
-use crate::connection::{Connection, ControlPayload, Elsewhere, ReceivingHalf, SendingHalf};
+use crate::connection::{Connection, Elsewhere, ReceivingHalf, SendingHalf};
+use crate::control_payload::ControlPayload;
 use crate::error::Error;
 use crate::keepalive::{Timeouts, Timers};
 

@@ -3,12 +3,19 @@
 
 use core::time::Duration;
 
-use crate::connection::{Connection, Inflated, Receiving, ReceivingHalf};
+use crate::connection::{Connection, Inflated, Receiving};
 use crate::deflate::{Finished, InflateError};
 use crate::error::Error;
 use crate::message::inbound::MessageError;
 
 impl<S> Connection<Receiving, S> {
+    /// See [`Connection::release`].
+    pub(super) fn release_decompressor(&mut self) {
+        if let Some(decompressor) = &mut self.receiving.decompressor {
+            decompressor.release();
+        }
+    }
+
     /// Decompresses `chunk`, from [`Event::Compressed`](crate::Event::Compressed), into `out`. Call it again
     /// with the rest of the chunk, which may be empty, until it is done.
     ///
@@ -91,20 +98,5 @@ impl<S> Connection<Receiving, S> {
     #[cfg(feature = "std")]
     pub(crate) fn peer_takes_over(&self) -> bool {
         self.receiving.decompressor.as_ref().is_some_and(|inflate| inflate.settings().takeover)
-    }
-}
-
-impl ReceivingHalf {
-    /// [`Connection::release`] for what this half has.
-    pub fn release(&mut self) {
-        self.receiving.release();
-    }
-}
-
-impl Receiving {
-    pub(super) fn release(&mut self) {
-        if let Some(decompressor) = &mut self.decompressor {
-            decompressor.release();
-        }
     }
 }

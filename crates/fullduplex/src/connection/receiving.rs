@@ -6,6 +6,8 @@ use crate::closing::{CloseReason, Ended};
 #[cfg(feature = "alloc")]
 use crate::connection::Expected;
 use crate::connection::{Connection, Receiving, Whole};
+#[cfg(feature = "alloc")]
+use crate::control_payload::ControlPayload;
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::frame::decoder::{Decoded, Payload};
@@ -184,7 +186,7 @@ impl<S> Connection<Receiving, S> {
     fn begin_frame(&mut self, header: &FrameHeader) -> Result<(), Error> {
         if header.opcode.is_control() {
             self.receiving.receiving_control = Some(header.opcode);
-            self.receiving.control.len = 0;
+            self.receiving.control.clear();
             Ok(())
         } else {
             self.receiving.receiving_control = None;
@@ -339,5 +341,13 @@ impl<S> Connection<Receiving, S> {
             }
         }
         Ok(())
+    }
+
+    /// Gives up the memory of the last control frame, unless that is under way or is the peer's Close.
+    #[cfg(feature = "alloc")]
+    pub(super) fn release_control(&mut self) {
+        if self.receiving.decoder.at_boundary() && !self.closing.has_received() {
+            self.receiving.control = ControlPayload::EMPTY;
+        }
     }
 }
