@@ -143,6 +143,19 @@ pub struct Sending {
     compressing: Option<Box<Compressing>>,
 }
 
+/// What is to be done with the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Nothing: go on.
+    No,
+    /// End the sending direction, then read on until the peer has ended its own or the
+    /// [deadline](Connection::poll_timeout) has come: a transport that is dropped with input unread may
+    /// throw away what was sent last.
+    Write,
+    /// Drop it.
+    Both,
+}
+
 /// In place of a half that is somewhere else.
 #[derive(Debug)]
 pub struct Elsewhere {
@@ -236,5 +249,19 @@ impl<R, S> Connection<R, S> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closing.is_over()
+    }
+
+    /// What is to be done with the transport, now that everything has been written and the transport has not
+    /// ended by itself.
+    ///
+    /// "the server MUST close the TCP connection immediately" once both Closes are through; the client
+    /// waits for it (RFC 6455 §7.1.1).
+    #[must_use]
+    pub fn shutdown(&self) -> Shutdown {
+        match (self.is_closed(), self.is_clean(), self.role) {
+            (false, ..) | (true, true, Role::Client) => Shutdown::No,
+            (true, true, Role::Server) => Shutdown::Both,
+            (true, false, _) => Shutdown::Write,
+        }
     }
 }

@@ -24,7 +24,7 @@ use core::time::Duration;
 use bytes::BufMut;
 
 use crate::closing::Ended;
-use crate::connection::{Config, Connection, Expected};
+use crate::connection::{Config, Connection, Expected, Shutdown};
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::entropy::Entropy;
@@ -99,19 +99,6 @@ pub enum HandshakeEvent {
     /// Client: the server answered with another status than 101. The bytes are what had arrived of the
     /// response's body.
     Refused(OwnedResponse, Vec<u8>),
-}
-
-/// What is to be done with the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
-    /// Nothing: go on.
-    No,
-    /// End the sending direction, then read on until the peer has ended its own or the
-    /// [deadline](Endpoint::poll_timeout) has come: a transport that is dropped with input unread may
-    /// throw away what was sent last.
-    Write,
-    /// Drop it.
-    Both,
 }
 
 #[derive(Debug)]
@@ -391,10 +378,8 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
-    /// What is to be done with the transport, now that all [output](Self::output) has been written.
-    ///
-    /// "the server MUST close the TCP connection immediately" once both Closes are through; the client
-    /// waits for it (RFC 6455 §7.1.1).
+    /// What is to be done with the transport, now that all [output](Self::output) has been written: see
+    /// [`Connection::shutdown`].
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         match &self.phase {
@@ -403,11 +388,7 @@ impl<E: Entropy> Endpoint<E> {
             // The request is all that a client has to say.
             Phase::Refused(Role::Client) => Shutdown::Both,
             Phase::Refused(Role::Server) => Shutdown::Write,
-            Phase::Open(conn) if conn.is_closed() => match (conn.is_clean(), conn.role()) {
-                (false, _) => Shutdown::Write,
-                (true, Role::Server) => Shutdown::Both,
-                (true, Role::Client) => Shutdown::No,
-            },
+            Phase::Open(conn) => conn.shutdown(),
             _ => Shutdown::No,
         }
     }

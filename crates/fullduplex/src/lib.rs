@@ -170,12 +170,12 @@ pub use connection::Inflated;
 pub use connection::halves::Signals;
 pub use connection::{
     Config, Connection, Elsewhere, MAX_CONTROL_FRAME_LEN, Receiving, ReceivingHalf, Sending,
-    SendingHalf,
+    SendingHalf, Shutdown,
 };
 #[cfg(feature = "deflate")]
 pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
-pub use endpoint::{Endpoint, EndpointConfig, HandshakeEvent, Shutdown};
+pub use endpoint::{Endpoint, EndpointConfig, HandshakeEvent};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
 pub use error::{Error, Fault, HandshakeError};
 pub use event::{Event, MessageKind, Part};

@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 break Err(self.ended());
             }
             match self.poll_write_out(cx) {
-                Poll::Ready(Ok(())) if self.unwritable && self.pending() > 0 => {
+                Poll::Ready(Ok(())) if self.outlet.unwritable && self.pending() > 0 => {
                     break Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
                 }
                 Poll::Ready(done) => break done,
@@ -137,13 +137,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => break Err(error),
                 Poll::Pending => {
-                    self.written = false;
+                    self.outlet.written = false;
                     return Poll::Pending;
                 }
             }
         };
         self.waiters.done(Side::Writer);
-        self.written = false;
+        self.outlet.written = false;
         if self.end != End::No || self.endpoint.shutdown() != Shutdown::No {
             self.waiters.wake(Side::Reader);
         }
@@ -256,7 +256,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Tells the peer what can be told without waiting: what is pending, and that we are gone.
     pub(super) fn farewell(&mut self) {
         let nothing_to_say = self.end == End::No && self.endpoint.connection().is_none();
-        if self.end == End::Told || nothing_to_say || self.unwritable || std::thread::panicking() {
+        if self.end == End::Told
+            || nothing_to_say
+            || self.outlet.unwritable
+            || std::thread::panicking()
+        {
             return;
         }
         let cx = &mut Context::from_waker(std::task::Waker::noop());
