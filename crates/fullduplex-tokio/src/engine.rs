@@ -27,7 +27,7 @@ const NO_LIMIT: usize = usize::MAX;
 
 /// How far the end of a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     No,
     /// The connection failed; the cause was told. The transport may still have to be ended.
     Failed,
@@ -173,6 +173,38 @@ impl<S> Engine<S> {
     }
 }
 
+/// What an engine is made of, for the two halves that it can be taken apart into. Who waits is not among it: the
+/// tasks that did use it no more.
+pub(crate) struct EngineParts<S> {
+    pub(crate) stream: S,
+    pub(crate) endpoint: Endpoint<OsEntropy>,
+    pub(crate) config: WebSocketConfig,
+    pub(crate) outlet: Outlet,
+    pub(crate) origin: Instant,
+    pub(crate) read_at: Duration,
+    pub(crate) timer: Timer,
+    pub(crate) aside: Aside,
+    pub(crate) end: End,
+    pub(crate) unchecked: bool,
+}
+
+impl<S> Engine<S> {
+    pub(crate) fn into_parts(self) -> EngineParts<S> {
+        EngineParts {
+            config: self.config(),
+            stream: self.stream,
+            endpoint: self.endpoint,
+            outlet: self.outlet,
+            origin: self.origin,
+            read_at: self.read_at,
+            timer: self.timer,
+            aside: self.aside,
+            end: self.end,
+            unchecked: self.unchecked,
+        }
+    }
+}
+
 impl<S> Farewell for Engine<S> {
     fn say_farewell(&mut self) {
         (self.farewell)(self);
@@ -185,20 +217,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         config: &WebSocketConfig,
         endpoint: Endpoint<OsEntropy>,
     ) -> Box<Self> {
-        Box::new(Self {
+        Self::from_parts(EngineParts {
             stream,
             endpoint,
-            farewell: Self::farewell,
+            config: *config,
+            outlet: Outlet::default(),
             origin: Instant::now(),
             read_at: Duration::ZERO,
             timer: Timer::default(),
-            waiters: Waiters::default(),
             aside: Aside::default(),
-            write_buffer_size: config.write_buffer_size,
-            read_ahead_size: config.read_ahead_size.unwrap_or(NO_LIMIT),
             end: End::No,
             unchecked: false,
-            outlet: Outlet::default(),
+        })
+    }
+
+    pub(crate) fn from_parts(parts: EngineParts<S>) -> Box<Self> {
+        Box::new(Self {
+            stream: parts.stream,
+            endpoint: parts.endpoint,
+            farewell: Self::farewell,
+            origin: parts.origin,
+            read_at: parts.read_at,
+            timer: parts.timer,
+            waiters: Waiters::default(),
+            aside: parts.aside,
+            write_buffer_size: parts.config.write_buffer_size,
+            read_ahead_size: parts.config.read_ahead_size.unwrap_or(NO_LIMIT),
+            end: parts.end,
+            unchecked: parts.unchecked,
+            outlet: parts.outlet,
         })
     }
 
@@ -443,7 +490,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 }
 
 /// Whether an error says that the peer is gone.
-fn is_gone(kind: io::ErrorKind) -> bool {
+pub(crate) fn is_gone(kind: io::ErrorKind) -> bool {
     matches!(
         kind,
         io::ErrorKind::ConnectionReset

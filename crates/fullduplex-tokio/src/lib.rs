@@ -56,9 +56,11 @@ mod engine;
 mod entropy;
 mod error;
 mod guard;
+mod halves;
 mod handshake;
 mod outlet;
 mod request;
+mod split;
 mod stream;
 mod timer;
 pub mod tls;
@@ -84,6 +86,7 @@ pub use fullduplex::{
     Bytes, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef,
     PreparedMessage, Role, Timeouts, Utf8Bytes,
 };
+pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
 pub use handshake::{
     Callback, ClientResponse, ErrorResponse, NoCallback, Request, Response, accept_async,
     accept_async_with_config, accept_hdr_async, accept_hdr_async_with_config, accept_with,
@@ -95,6 +98,7 @@ pub use native_tls;
 pub use request::{ClientRequest, ClientRequestBuilder, IntoClientRequest};
 #[cfg(feature = "tls")]
 pub use rustls;
+pub use split::{MaybeTlsReading, MaybeTlsWriting, SplitStream};
 pub use stream::MaybeTlsStream;
 pub use tls::{Connector, client_async_tls, client_async_tls_with_config};
 #[cfg(feature = "tls")]

@@ -4,6 +4,7 @@ mod basics;
 mod cancel;
 mod deadlines;
 mod ends;
+mod halves;
 mod handshake;
 mod heavy;
 mod interop;

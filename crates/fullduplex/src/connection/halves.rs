@@ -154,11 +154,18 @@ impl SendingHalf {
     /// and when [`poll_transmit`](Self::poll_transmit) has written something.
     #[inline]
     pub fn signals(&mut self) -> Option<Signals> {
-        if self.receiving.told == self.closing {
+        if !self.has_signals() {
             return None;
         }
         self.receiving.told = self.closing;
         Some(Signals { closing: self.closing, failure: None, ping: false, pong: None })
+    }
+
+    /// Whether there is something to tell.
+    #[inline]
+    #[must_use]
+    pub fn has_signals(&self) -> bool {
+        self.receiving.told != self.closing
     }
 
     /// Takes what the receiver had to tell.

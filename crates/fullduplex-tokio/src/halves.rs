@@ -1,0 +1,451 @@
+//! A WebSocket in two halves, for two tasks: one receives, one sends.
+
+mod receiving;
+mod shared;
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use fullduplex::{
+    CloseCode, CloseFrame, CloseReason, Message, MessageKind, MessageRef, PreparedMessage,
+    SendError,
+};
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+use tokio::io::AsyncWrite;
+
+use crate::engine::Engine;
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+use crate::halves::receiving::ReceivingSide;
+use crate::halves::shared::{SendingSide, Shared};
+use crate::split::SplitStream;
+use crate::waiters::Side;
+use crate::websocket::WebSocketStream;
+
+/// The half of a WebSocket that receives; made by
+/// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split).
+///
+/// It answers Pings and the peer's Close by itself, whether or not the [sender](WebSocketSender) is in use, keeps
+/// the deadlines, and before it waits it writes what the sender was fed. The two never wait for each other.
+///
+/// When both halves have been dropped, the peer is told with a Close with 1001.
+pub struct WebSocketReceiver<S: SplitStream> {
+    side: Box<ReceivingSide<S>>,
+}
+
+/// The half of a WebSocket that sends; made by
+/// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split).
+///
+/// It needs a [receiver](WebSocketReceiver) in use beside it: that is where a deadline, the peer's Close and the
+/// connection's end are seen. While a write is blocked, what the peer sends waits for the receiver.
+pub struct WebSocketSender<S: SplitStream> {
+    shared: Arc<Shared<S::Writing>>,
+}
+
+/// Two halves that are not of one WebSocket.
+pub struct ReuniteError<S: SplitStream>(pub WebSocketReceiver<S>, pub WebSocketSender<S>);
+
+impl<S: SplitStream> fmt::Debug for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReuniteError").finish_non_exhaustive()
+    }
+}
+
+impl<S: SplitStream> fmt::Display for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the two halves are not of one WebSocket")
+    }
+}
+
+impl<S: SplitStream> std::error::Error for ReuniteError<S> {}
+
+impl<S: SplitStream> fmt::Debug for WebSocketReceiver<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketReceiver")
+            .field("connection", self.connection())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: SplitStream> fmt::Debug for WebSocketSender<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketSender").finish_non_exhaustive()
+    }
+}
+
+/// Takes an engine apart.
+pub(crate) fn split<S: SplitStream>(
+    engine: Engine<S>,
+) -> Option<(WebSocketSender<S>, WebSocketReceiver<S>)> {
+    let (receiving, shared) = ReceivingSide::of(engine)?;
+    Some((WebSocketSender { shared }, WebSocketReceiver { side: Box::new(receiving) }))
+}
+
+impl<S: SplitStream> WebSocketReceiver<S> {
+    /// The next message or control frame; `None` at the end. As
+    /// [`WebSocketStream::recv`](crate::WebSocketStream::recv), cancel-safe.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recv(&mut self) -> impl Future<Output = Option<Result<Message>>> {
+        poll_fn(move |cx| self.side.poll_message(cx))
+    }
+
+    /// As [`recv`](Self::recv), but lends the message from where it lies, until the next call:
+    /// [`WebSocketSender::feed_ref`] takes it.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn recv_ref(&mut self) -> Option<Result<MessageRef<'_>>> {
+        match poll_fn(|cx| self.side.poll_found(cx)).await? {
+            Ok(found) => Some(self.side.lend(found)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The receiving half of the connection: the peer's Close, why it failed, whether it is closed.
+    #[must_use]
+    pub fn connection(&self) -> &fullduplex::ReceivingHalf {
+        self.side.connection()
+    }
+
+    /// The direction of the stream that is read from.
+    #[must_use]
+    pub fn get_ref(&self) -> &S::Reading {
+        self.side.stream()
+    }
+
+    /// Whether `sender` is the other half of this WebSocket.
+    #[must_use]
+    pub fn is_pair_of(&self, sender: &WebSocketSender<S>) -> bool {
+        self.side.is_of(&sender.shared)
+    }
+
+    /// Puts the two halves together again. Nothing is lost: neither what was received nor what was fed.
+    ///
+    /// # Errors
+    /// [`ReuniteError`], with both, when they are not of one WebSocket.
+    pub fn reunite(self, sender: WebSocketSender<S>) -> Result<WebSocketStream<S>, ReuniteError<S>>
+    where
+        S: tokio::io::AsyncRead + AsyncWrite + Unpin,
+    {
+        if !self.is_pair_of(&sender) {
+            return Err(ReuniteError(self, sender));
+        }
+        drop(sender);
+        match self.side.into_engine() {
+            Some(engine) => Ok(WebSocketStream::new(engine)),
+            None => unreachable!("these are the only two halves, and of one stream"),
+        }
+    }
+}
+
+impl<S: SplitStream> Stream for WebSocketReceiver<S> {
+    type Item = Result<Message>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().side.poll_message(cx)
+    }
+}
+
+impl<S: SplitStream> FusedStream for WebSocketReceiver<S> {
+    fn is_terminated(&self) -> bool {
+        self.side.is_terminated()
+    }
+}
+
+/// Nothing in it is pinned.
+impl<S: SplitStream> Unpin for WebSocketReceiver<S> {}
+impl<S: SplitStream> Unpin for WebSocketSender<S> {}
+
+impl<W: AsyncWrite + Unpin> SendingSide<W> {
+    /// Why nothing can be sent, if so.
+    fn check_sendable(&self) -> Result<()> {
+        if self.conn.is_closed() {
+            return Err(self.ended());
+        }
+        if self.outlet.unwritable {
+            return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+        }
+        Ok(())
+    }
+
+    /// What is told to who uses a connection that is over.
+    fn ended(&self) -> Error {
+        if self.conn.is_clean() { Error::ConnectionClosed } else { Error::AlreadyClosed }
+    }
+
+    /// Whether something can be taken without writing first.
+    #[inline]
+    fn takes(&self) -> bool {
+        let pending = self.writer.pending();
+        pending == 0 || (pending < self.write_buffer_size && self.writer.has_room())
+    }
+
+    /// Whether the receiver is to hear of something.
+    fn has_news(&self) -> bool {
+        self.conn.has_signals() || self.outlet.unwritable
+    }
+
+    /// The time matters to a Close alone, which starts a wait.
+    fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
+        let is_close = matches!(message, MessageRef::Close(_));
+        let now = if is_close { self.origin.elapsed() } else { Default::default() };
+        self.writer.send(message, &mut self.conn, now, &mut OsEntropy)
+    }
+
+    fn send_message(&mut self, message: Message) -> Result<()> {
+        let now = if message.is_close() { self.origin.elapsed() } else { Default::default() };
+        let sent = self.writer.send_message(message, &mut self.conn, now, &mut OsEntropy);
+        sent.map_err(|unsent| match unsent.error {
+            SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(unsent.message)),
+            error => error.into(),
+        })
+    }
+
+    fn poll_write_enough(
+        &mut self,
+        enough: impl Fn(&Self) -> bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        if self.conn.is_closed() && !self.conn.is_clean() && self.writer.pending() > 0 {
+            return Poll::Ready(Err(self.ended()));
+        }
+        match self.poll_write_out(cx) {
+            Poll::Ready(Ok(())) if self.outlet.unwritable && self.writer.pending() > 0 => {
+                Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
+            }
+            Poll::Pending if enough(self) => Poll::Ready(Ok(())),
+            other => other,
+        }
+    }
+}
+
+impl<S: SplitStream> WebSocketSender<S> {
+    /// Takes a message into the write buffer, once there is room. It is written by [`flush`](Self::flush), or
+    /// before the receiver waits. Dropped before it is ready, it has taken nothing.
+    ///
+    /// # Errors
+    /// As [`WebSocketStream::feed`](crate::WebSocketStream::feed).
+    pub fn feed(&mut self, message: Message) -> impl Future<Output = Result<()>> {
+        let mut message = Some(message);
+        poll_fn(move |cx| self.poll_feed(&mut message, cx))
+    }
+
+    /// As [`feed`](Self::feed), a message that is lent: it is copied into the write buffer.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn feed_ref(&mut self, message: MessageRef<'_>) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.poll_taken(cx, |side| Ok(side.send(message)?)))
+    }
+
+    /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// As the two. When `flush` fails, the message was taken and must not be sent again.
+    pub fn send(&mut self, message: Message) -> impl Future<Output = Result<()>> {
+        let mut message = Some(message);
+        poll_fn(move |cx| {
+            ready!(self.poll_feed(&mut message, cx))?;
+            self.poll_writing(cx, |_| false)
+        })
+    }
+
+    /// Writes everything that is pending, and flushes the stream. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: nothing can be sent any more. [`Error::AlreadyClosed`] when the connection has failed
+    /// meanwhile: the receiver tells why.
+    pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.poll_writing(cx, |_| false))
+    }
+
+    /// As [`feed`](Self::feed), a message that was encoded once for many connections.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn feed_prepared(&mut self, message: &PreparedMessage) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| {
+            self.poll_taken(cx, |side| {
+                Ok(side.writer.send_prepared(message, &mut side.conn, &mut OsEntropy)?)
+            })
+        })
+    }
+
+    /// As [`feed`](Self::feed), the next fragment of a message (RFC 6455 §5.4): the first call begins the
+    /// message, `last` ends it. Text may be cut anywhere, but must be UTF-8 when joined.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed); [`Error::Utf8`] for text that is none.
+    pub fn feed_fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+    ) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| {
+            self.poll_taken(cx, |side| {
+                let SendingSide { writer, conn, .. } = side;
+                Ok(writer.send_fragment(kind, payload, last, conn, &mut OsEntropy)?)
+            })
+        })
+    }
+
+    /// Begins the closing handshake: sends a Close with `frame`, or code 1000, and flushes. The receiver goes on
+    /// until the peer has answered, or the [close timeout](crate::WebSocketConfig::close_timeout) has passed. On
+    /// a connection that is closing or over it only flushes.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] for a code or reason that must not be sent; else as [`flush`](Self::flush).
+    pub fn close(&mut self, frame: Option<CloseFrame>) -> impl Future<Output = Result<()>> {
+        let mut frame = Some(frame);
+        poll_fn(move |cx| self.poll_close(&mut frame, cx))
+    }
+
+    /// How many bytes were taken and have not been given to the stream.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.shared.wait_with(Side::Writer, |side, _| side.writer.pending())
+    }
+
+    /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
+    #[must_use]
+    pub fn can_send(&self) -> bool {
+        self.shared
+            .wait_with(Side::Writer, |side, _| side.conn.may_send() && !side.outlet.unwritable)
+    }
+
+    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
+    /// first.
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, on: bool) {
+        self.shared.wait_with(Side::Writer, |side, _| side.conn.set_compression(on));
+    }
+
+    fn poll_feed(
+        &mut self,
+        message: &mut Option<Message>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        if message.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_taken(cx, |side| {
+            message.take().map_or(Ok(()), |message| side.send_message(message))
+        })
+    }
+
+    /// Has `take` take something, once there is room.
+    #[inline]
+    fn poll_taken(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(&mut SendingSide<S::Writing>) -> Result<()>,
+    ) -> Poll<Result<()>> {
+        let mut has_tried_to_write = false;
+        loop {
+            let taken = self.shared.with(Side::Writer, |side, _| -> Result<_> {
+                side.check_sendable()?;
+                if !side.takes() && !(has_tried_to_write && side.writer.has_room()) {
+                    return Ok(None);
+                }
+                take(side)?;
+                Ok(Some(side.has_news()))
+            });
+            match taken.transpose()?.flatten() {
+                Some(false) => return Poll::Ready(Ok(())),
+                Some(true) => {
+                    self.shared.wake(Side::Reader);
+                    return Poll::Ready(Ok(()));
+                }
+                // It is taken, or full.
+                None => {}
+            }
+            ready!(self.poll_writing(cx, |side| side.writer.has_room()))?;
+            has_tried_to_write = true;
+        }
+    }
+
+    /// Writes until all is written, or until it is blocked and `enough` says that it may wait.
+    fn poll_writing(
+        &mut self,
+        cx: &mut Context<'_>,
+        enough: impl Fn(&SendingSide<S::Writing>) -> bool,
+    ) -> Poll<Result<()>> {
+        self.shared.register(Side::Writer, cx.waker());
+        let written = self
+            .shared
+            .with(Side::Writer, |side, cx| (side.poll_write_enough(enough, cx), side.has_news()));
+        let Some((written, news)) = written else { return Poll::Pending };
+        if news {
+            self.shared.wake(Side::Reader);
+        }
+        written
+    }
+
+    fn poll_close(
+        &mut self,
+        frame: &mut Option<Option<CloseFrame>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        self.shared.register(Side::Writer, cx.waker());
+        let begun = self.shared.with(Side::Writer, |side, _| match frame.take() {
+            Some(frame) if side.conn.may_send() && !side.outlet.unwritable => {
+                let normal = CloseReason { code: CloseCode::Normal, reason: "" };
+                let reason = frame.as_ref().map_or(normal, CloseFrame::as_reason);
+                let SendingSide { writer, conn, origin, .. } = side;
+                Some(writer.close(reason, conn, origin.elapsed(), &mut OsEntropy))
+            }
+            // It is closing or over already, or this was done before.
+            _ => None,
+        });
+        match begun {
+            None => return Poll::Pending,
+            Some(None) => {}
+            Some(Some(begun)) => {
+                // Now there is a deadline.
+                self.shared.wake(Side::Reader);
+                begun?;
+            }
+        }
+        self.poll_writing(cx, |_| false)
+    }
+}
+
+/// `start_send` takes the message, `poll_flush` writes it, `poll_close` does what
+/// [`close`](WebSocketSender::close) does. `start_send` cannot be put off: on two threads it may wait for the
+/// receiver to come back from a write.
+impl<S: SplitStream> Sink<Message> for WebSocketSender<S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().poll_taken(cx, |_| Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, item: Message) -> Result<()> {
+        let sent = self.shared.wait_with(Side::Writer, |side, _| -> Result<_> {
+            side.check_sendable()?;
+            side.send_message(item)?;
+            Ok(side.has_news())
+        });
+        if sent? {
+            self.shared.wake(Side::Reader);
+        }
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().poll_writing(cx, |_| false)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().poll_close(&mut Some(None), cx)
+    }
+}

@@ -1,0 +1,356 @@
+//! The receiver's side: its loop is that of the whole WebSocket (`engine.rs`), but what is written goes through
+//! what the halves share.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use fullduplex::{Connection, Endpoint, Message, MessageRef, Reader, ReceivingHalf, Shutdown};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::Instant;
+
+use crate::aside::Aside;
+use crate::config::WebSocketConfig;
+use crate::engine::{End, Engine, EngineParts, Found, Waited, is_gone};
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+use crate::halves::shared::{SendingSide, Shared};
+use crate::split::SplitStream;
+use crate::timer::Timer;
+use crate::waiters::Side;
+
+/// Receiving, and what it is read from.
+pub(super) struct ReceivingSide<S: SplitStream> {
+    stream: S::Reading,
+    conn: ReceivingHalf,
+    reader: Reader,
+    shared: Arc<Shared<S::Writing>>,
+    origin: Instant,
+    /// When the last read brought something: the time of all that came with it.
+    read_at: Duration,
+    timer: Timer,
+    /// What was received before the split, and what the sender has to hear of before it is told.
+    aside: Aside,
+    config: Box<WebSocketConfig>,
+    end: End,
+    /// Whether nothing more will come from the transport, or is waited for.
+    ended: bool,
+    /// Whether a write has failed.
+    unwritable: bool,
+    /// Whether the deadlines have not been looked at since the last read.
+    unchecked: bool,
+}
+
+/// What came of an attempt to write.
+struct Written {
+    result: Poll<Result<()>>,
+    pending: bool,
+}
+
+impl<S: SplitStream> ReceivingSide<S> {
+    pub(super) fn connection(&self) -> &ReceivingHalf {
+        &self.conn
+    }
+
+    pub(super) fn stream(&self) -> &S::Reading {
+        &self.stream
+    }
+
+    pub(super) fn is_of(&self, shared: &Arc<Shared<S::Writing>>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
+    }
+
+    pub(super) fn is_terminated(&self) -> bool {
+        self.end == End::Told && !self.aside.has_kept()
+    }
+
+    /// Takes an engine apart; `None` if its connection is not open.
+    pub(super) fn of(engine: Engine<S>) -> Option<(Self, Arc<Shared<S::Writing>>)> {
+        let parts = engine.into_parts();
+        let (conn, reader, writer, _) = parts.endpoint.into_parts()?;
+        let (reading, writing) = parts.stream.split_stream();
+        let (receiving, sending) = conn.split();
+        let write_buffer_size = parts.config.write_buffer_size;
+        let (outlet, origin) = (parts.outlet, parts.origin);
+        let sending = SendingSide::new(writing, sending, writer, outlet, origin, write_buffer_size);
+        let shared = Shared::new(sending);
+        let receiving = Self {
+            stream: reading,
+            conn: receiving,
+            reader,
+            shared: Arc::clone(&shared),
+            origin,
+            read_at: parts.read_at,
+            timer: parts.timer,
+            aside: parts.aside,
+            config: Box::new(parts.config),
+            end: parts.end,
+            ended: parts.end == End::Told,
+            unwritable: false,
+            unchecked: parts.unchecked,
+        };
+        Some((receiving, shared))
+    }
+
+    /// An engine of both sides; `None` if the other half still has the sending one.
+    pub(super) fn into_engine(self) -> Option<Box<Engine<S>>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let sending = self.shared.into_sending()?;
+        let now = self.origin.elapsed();
+        let connection = Connection::join(self.conn, sending.conn, now);
+        let config = self.config.endpoint();
+        let (reader, writer) = (self.reader, sending.writer);
+        let endpoint = Endpoint::from_parts(connection, reader, writer, OsEntropy, config);
+        Some(Engine::from_parts(EngineParts {
+            stream: S::join_stream(self.stream, sending.stream)?,
+            endpoint,
+            config: *self.config,
+            outlet: sending.outlet,
+            origin: self.origin,
+            read_at: self.read_at,
+            timer: self.timer,
+            aside: self.aside,
+            end: self.end,
+            unchecked: self.unchecked,
+        }))
+    }
+
+    /// The next message or control frame; `None` at the end.
+    #[inline]
+    pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
+        loop {
+            if self.aside.has_kept() {
+                ready!(self.poll_tell(cx));
+                return Poll::Ready(self.aside.take_kept());
+            }
+            match self.reader.poll_owned(&mut self.conn, self.read_at) {
+                Ok(Some(message)) if !message.is_close() => return Poll::Ready(Some(Ok(message))),
+                Ok(Some(close)) => self.aside.keep(Ok(close)),
+                Ok(None) => match ready!(self.poll_input(cx)) {
+                    Ok(Waited::Progress) => {}
+                    Ok(Waited::End) => return Poll::Ready(None),
+                    Err(error) => self.aside.keep(Err(error)),
+                },
+                Err(error) => self.fail(error.into()),
+            }
+        }
+    }
+
+    /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
+    #[inline]
+    pub(super) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
+        self.aside.unlend();
+        loop {
+            if self.aside.has_kept() {
+                ready!(self.poll_tell(cx));
+                let Some(item) = self.aside.take_kept() else { continue };
+                let keep = |message| {
+                    self.aside.lend(message);
+                    Found::Aside
+                };
+                return Poll::Ready(Some(item.map(keep)));
+            }
+            match self.reader.poll_found(&mut self.conn, self.read_at) {
+                Ok(Some(found)) if self.conn.peer_close().is_none() => {
+                    return Poll::Ready(Some(Ok(Found::Here(found))));
+                }
+                Ok(Some(close)) => {
+                    let close = self.reader.lend(close, &mut self.conn, self.read_at);
+                    let close = close.map(MessageRef::to_message);
+                    self.aside.keep(close.map_err(Error::from));
+                }
+                Ok(None) => match ready!(self.poll_input(cx)) {
+                    Ok(Waited::Progress) => {}
+                    Ok(Waited::End) => return Poll::Ready(None),
+                    Err(error) => self.aside.keep(Err(error)),
+                },
+                Err(error) => self.fail(error.into()),
+            }
+        }
+    }
+
+    /// Lends what was found.
+    ///
+    /// # Errors
+    /// For text that is not UTF-8. The next call tells the peer.
+    #[inline]
+    pub(super) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
+        match found {
+            Found::Here(found) => Ok(self.reader.lend(found, &mut self.conn, self.read_at)?),
+            Found::Aside => {
+                Ok(self.aside.lent().map_or(MessageRef::Binary(&[]), Message::as_message_ref))
+            }
+        }
+    }
+
+    /// Tells the sender what it has to hear of, and writes what there is to say. Ready when that was told:
+    /// nothing follows the peer's Close or a failure, so an application may never receive again.
+    fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.conn.has_signals() {
+            return Poll::Ready(());
+        }
+        self.shared.register(Side::Reader, cx.waker());
+        // What cannot be written now is written by the next call.
+        match self.write_out() {
+            Some(_) => Poll::Ready(()),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Writes what is pending, ends the transport if its time has come, else reads.
+    #[inline(never)]
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
+        if self.end == End::Told {
+            return Poll::Ready(Ok(Waited::End));
+        }
+        self.shared.register(Side::Reader, cx.waker());
+        self.check_deadlines()?;
+        loop {
+            // Whoever writes just now wakes us when he is done. The peer may have to be read before it reads.
+            let written = self.write_out();
+            let pending = match written {
+                Some(Written { result: Poll::Ready(Err(error)), .. }) => match error {
+                    // It reads no more; what it has sent is still to be delivered.
+                    Error::Io(error) if is_gone(error.kind()) => true,
+                    error => return Poll::Ready(self.give_up(error)),
+                },
+                Some(written) => written.pending,
+                None => true,
+            };
+            if self.ended || (!pending && self.conn.shutdown() == Shutdown::Both) {
+                self.end = End::Told;
+                self.timer.clear();
+                return Poll::Ready(Ok(Waited::End));
+            }
+            if let Poll::Ready(read) = self.poll_fill(cx) {
+                return Poll::Ready(match read {
+                    Ok(()) => Ok(Waited::Progress),
+                    Err(error) => self.tell(error),
+                });
+            }
+            self.reader.release();
+            self.conn.release();
+            match ready!(self.poll_timer(cx)) {
+                Ok(()) => {}
+                Err(error) => return Poll::Ready(self.tell(error)),
+            }
+        }
+    }
+
+    /// Lets both halves know what the other one knows, writes what is pending, and ends the sending direction
+    /// when its time has come. `None` when the sender is at it just now.
+    fn write_out(&mut self) -> Option<Written> {
+        let Self { conn, shared, ended, unwritable, .. } = self;
+        let (written, news) = shared.with(Side::Reader, |side, cx| {
+            let news = side.exchange(conn);
+            let result = side.poll_write_out(cx);
+            side.exchange(conn);
+            let pending = side.writer.pending() > 0;
+            *unwritable = side.outlet.unwritable;
+            if *ended || (!pending && conn.shutdown() != Shutdown::No) {
+                side.outlet.shut(&mut side.stream, cx);
+            }
+            if !pending {
+                side.writer.release();
+                side.conn.release();
+            }
+            let news = news || std::mem::take(&mut side.outlet.written);
+            (Written { result, pending }, news)
+        })?;
+        if news {
+            shared.wake(Side::Writer);
+        }
+        Some(written)
+    }
+
+    /// See `Engine::check_deadlines`.
+    fn check_deadlines(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.unchecked)
+            && let Err(error) = self.handle_timeout(self.read_at)
+            && self.end == End::No
+        {
+            self.end = End::Failed;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
+        if self.conn.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        let result = self.conn.handle_timeout(now);
+        // Once the connection is over, the one thing still waited for is the transport's end.
+        self.ended |= self.conn.is_closed();
+        result
+    }
+
+    /// The connection has failed, which is told once the sender knows.
+    fn fail(&mut self, error: Error) {
+        if self.end == End::No {
+            self.end = End::Failed;
+            self.aside.keep(Err(error));
+        }
+    }
+
+    /// A failure is told once; what comes of the last words is not.
+    fn tell(&mut self, error: Error) -> Result<Waited> {
+        if self.end != End::No {
+            return Ok(Waited::Progress);
+        }
+        self.end = End::Failed;
+        Err(error)
+    }
+
+    /// The transport is of no use any more.
+    fn give_up(&mut self, error: Error) -> Result<Waited> {
+        let told = std::mem::replace(&mut self.end, End::Told);
+        self.timer.clear();
+        if told == End::No { Err(error) } else { Ok(Waited::End) }
+    }
+
+    /// Reads once. The errors are those that are to be told; an end that was to be expected is none.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut room = self.reader.room_buf(&self.conn);
+        let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
+        drop(room);
+        let ended = match read {
+            Ok(len) if len > 0 => {
+                self.reader.advance(len);
+                self.read_at = self.origin.elapsed();
+                self.unchecked = true;
+                return Poll::Ready(Ok(()));
+            }
+            // A reset that a write was told of comes as an end of input here.
+            Ok(_) if self.unwritable => self.conn.handle_reset(),
+            Ok(_) => self.conn.handle_eof(),
+            Err(error) if is_gone(error.kind()) => self.conn.handle_reset(),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                return Poll::Ready(Ok(()));
+            }
+            Err(error) => {
+                // Nothing is to be expected of such a stream: the next call finds the end.
+                let _ = self.conn.handle_reset();
+                self.ended = true;
+                return Poll::Ready(Err(error.into()));
+            }
+        };
+        self.ended = true;
+        Poll::Ready(ended.map_err(Error::from))
+    }
+
+    /// Waits for the next deadline, and does what is due then.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let deadline = self.conn.poll_timeout().and_then(|at| self.origin.checked_add(at));
+        let Some(deadline) = deadline.filter(|_| !self.ended) else {
+            self.timer.clear();
+            return Poll::Pending;
+        };
+        ready!(self.timer.poll(deadline, cx));
+        Poll::Ready(Ok(self.handle_timeout(self.origin.elapsed())?))
+    }
+}

@@ -1,0 +1,227 @@
+//! What the two halves of a WebSocket share: the sending side with its transport, for the receiver has answers
+//! to write as well.
+//!
+//! Neither half ever waits for the other. Whoever finds the sending side taken notes that he wanted it, and is
+//! woken when it is free. What is exclusive to a half, all of receiving, is not in here.
+
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Wake, Waker, ready};
+
+use atomic_waker::AtomicWaker;
+use fullduplex::{CloseCode, CloseReason, ReceivingHalf, SendingHalf, Writer};
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+
+use crate::entropy::OsEntropy;
+use crate::error::Result;
+use crate::guard::{Farewell, Guard};
+use crate::outlet::Outlet;
+use crate::waiters::Side;
+
+/// Sending, and what it is written to.
+pub(super) struct SendingSide<W> {
+    pub(super) stream: W,
+    pub(super) conn: SendingHalf,
+    pub(super) writer: Writer,
+    pub(super) outlet: Outlet,
+    pub(super) origin: Instant,
+    pub(super) write_buffer_size: usize,
+    /// Says farewell to the peer when both halves are gone; knows what `W` can do.
+    farewell: fn(&mut Self),
+}
+
+impl<W: AsyncWrite + Unpin> SendingSide<W> {
+    pub(super) fn new(
+        stream: W,
+        conn: SendingHalf,
+        writer: Writer,
+        outlet: Outlet,
+        origin: Instant,
+        write_buffer_size: usize,
+    ) -> Self {
+        let farewell = Self::farewell;
+        Self { stream, conn, writer, outlet, origin, write_buffer_size, farewell }
+    }
+
+    /// Writes what is pending, and flushes the stream.
+    pub(super) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            // There may be more to answer once there is room for it.
+            self.writer.queue_answers(&mut self.conn, &mut OsEntropy)?;
+            if self.outlet.is_idle(&self.writer) {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.outlet.poll_write(&mut self.stream, &mut self.writer, cx))?;
+        }
+    }
+
+    /// Tells both halves of the connection what the other one knows; returns whether the sender learned
+    /// something.
+    pub(super) fn exchange(&mut self, receiving: &mut ReceivingHalf) -> bool {
+        let news = receiving.signals();
+        let learned = news.is_some();
+        if let Some(news) = news {
+            self.conn.handle_signals(news);
+        }
+        if let Some(news) = self.conn.signals() {
+            receiving.handle_signals(news, self.origin.elapsed());
+        }
+        learned
+    }
+
+    fn farewell(&mut self) {
+        if self.outlet.unwritable || std::thread::panicking() {
+            return;
+        }
+        let cx = &mut Context::from_waker(Waker::noop());
+        let away = CloseReason { code: CloseCode::Away, reason: "" };
+        // A connection that is closing has said so already.
+        let _ = self.writer.close(away, &mut self.conn, self.origin.elapsed(), &mut OsEntropy);
+        if let Poll::Ready(Ok(())) = self.poll_write_out(cx) {
+            self.outlet.shut(&mut self.stream, cx);
+        }
+    }
+}
+
+impl<W> Farewell for SendingSide<W> {
+    fn say_farewell(&mut self) {
+        (self.farewell)(self);
+    }
+}
+
+/// Who is to be woken when something can be written, or has happened on the other side.
+#[derive(Debug, Default)]
+pub(super) struct Wakers {
+    receiver: AtomicWaker,
+    sender: AtomicWaker,
+}
+
+impl Wakers {
+    fn of(&self, side: Side) -> &AtomicWaker {
+        match side {
+            Side::Reader => &self.receiver,
+            Side::Writer => &self.sender,
+        }
+    }
+}
+
+/// A transport remembers one waker, and both halves may wait for it.
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.sender.wake();
+        self.receiver.wake();
+    }
+}
+
+/// The sending side, for whichever half comes first.
+pub(super) struct Shared<W> {
+    sending: Mutex<Guard<SendingSide<W>>>,
+    wakers: Arc<Wakers>,
+    /// What the transport is polled with: wakes both halves.
+    waker: Waker,
+    /// Whether the receiver, or the sender, has found it taken.
+    wanted: [AtomicBool; 2],
+}
+
+impl<W> Shared<W> {
+    pub(super) fn new(sending: SendingSide<W>) -> Arc<Self> {
+        let wakers = Arc::<Wakers>::default();
+        Arc::new(Self {
+            sending: Mutex::new(Guard::new(sending)),
+            waker: Waker::from(Arc::clone(&wakers)),
+            wakers,
+            wanted: Default::default(),
+        })
+    }
+
+    /// `side` is about to wait with `waker`.
+    pub(super) fn register(&self, side: Side, waker: &Waker) {
+        self.wakers.of(side).register(waker);
+    }
+
+    /// Something has happened that `side` may wait for.
+    pub(super) fn wake(&self, side: Side) {
+        self.wakers.of(side).wake();
+    }
+
+    fn wanted(&self, side: Side) -> &AtomicBool {
+        let [receiver, sender] = &self.wanted;
+        match side {
+            Side::Reader => receiver,
+            Side::Writer => sender,
+        }
+    }
+
+    fn try_take(&self) -> Option<MutexGuard<'_, Guard<SendingSide<W>>>> {
+        match self.sending.try_lock() {
+            Ok(taken) => Some(taken),
+            // A transport has panicked. It may be of no use any more, which it will tell.
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Uses the sending side, for `side`, with what its transport is to be polled with. `None` when the other half has it just now: that will wake the one
+    /// who has [registered](Self::register).
+    #[inline]
+    pub(super) fn with<T>(
+        &self,
+        side: Side,
+        f: impl FnOnce(&mut SendingSide<W>, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let taken = match self.try_take() {
+            Some(taken) => taken,
+            None => {
+                self.wanted(side).store(true, Ordering::Relaxed);
+                // Either this sees that it is free by now, or who has it sees that it is wanted.
+                fence(Ordering::SeqCst);
+                self.try_take()?
+            }
+        };
+        Some(self.use_taken(side, taken, f))
+    }
+
+    /// As [`with`](Self::with), but waits until the other half has come back from what it does: encoding or a
+    /// write that does not block. For calls that cannot be put off.
+    pub(super) fn wait_with<T>(
+        &self,
+        side: Side,
+        f: impl FnOnce(&mut SendingSide<W>, &mut Context<'_>) -> T,
+    ) -> T {
+        let taken = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        self.use_taken(side, taken, f)
+    }
+
+    #[inline]
+    fn use_taken<T>(
+        &self,
+        side: Side,
+        mut taken: MutexGuard<'_, Guard<SendingSide<W>>>,
+        f: impl FnOnce(&mut SendingSide<W>, &mut Context<'_>) -> T,
+    ) -> T {
+        let result = f(&mut taken, &mut Context::from_waker(&self.waker));
+        drop(taken);
+        fence(Ordering::SeqCst);
+        let other = match side {
+            Side::Reader => Side::Writer,
+            Side::Writer => Side::Reader,
+        };
+        if self.wanted(other).load(Ordering::Relaxed) {
+            self.wanted(other).store(false, Ordering::Relaxed);
+            self.wake(other);
+        }
+        result
+    }
+
+    /// The sending side, if this is the last handle to it.
+    pub(super) fn into_sending(self: Arc<Self>) -> Option<SendingSide<W>> {
+        let shared = Arc::into_inner(self)?;
+        let sending = shared.sending.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Some(sending.into_inner())
+    }
+}
