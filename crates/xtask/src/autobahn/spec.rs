@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::case::CaseId;
+use super::certificate::Certificate;
 use crate::shell::{Failure, Outcome, fail, read, root, write};
 
 /// Which side of the connection is ours.
@@ -104,10 +105,20 @@ pub(crate) fn for_server(
     finish(spec, folder, selection)
 }
 
-/// Writes the specification for `wstest -m fuzzingserver`, which listens at `url`.
-pub(crate) fn for_client(folder: &Path, selection: &Selection, url: &str) -> Outcome<PathBuf> {
+/// Writes the specification for `wstest -m fuzzingserver`, which listens at `url`: a `wss` URL if
+/// there is a certificate.
+pub(crate) fn for_client(
+    folder: &Path,
+    selection: &Selection,
+    url: &str,
+    certificate: Option<&Certificate>,
+) -> Outcome<PathBuf> {
     let mut spec = template("fuzzingserver.json")?;
     spec["url"] = json!(url);
+    if let Some(certificate) = certificate {
+        spec["cert"] = json!(certificate.path);
+        spec["key"] = json!(certificate.key);
+    }
     finish(spec, folder, selection)
 }
 
