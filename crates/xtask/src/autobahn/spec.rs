@@ -138,6 +138,8 @@ fn finish(mut spec: Value, folder: &Path, selection: &Selection) -> Outcome<Path
 
 #[cfg(test)]
 mod tests {
+    use std::{env, process};
+
     use super::*;
 
     fn selection(patterns: &[&str]) -> Outcome<Selection> {
@@ -159,6 +161,28 @@ mod tests {
         let cases = BTreeSet::from(["6.4.1".parse().unwrap()]);
         assert!(selection(&["6.4.*"]).unwrap().check(&cases).is_ok());
         assert!(selection(&["6.4.*", "6.5.*"]).unwrap().check(&cases).is_err());
+    }
+
+    #[test]
+    fn wstest_is_given_a_certificate_for_tls_alone() {
+        let folder = env::temp_dir().join(format!("xtask-spec-{}", process::id()));
+        crate::shell::empty_folder(&folder).unwrap();
+        let spec = |url: &str, certificate: Option<&Certificate>| -> Value {
+            let path = for_client(&folder, &selection(&[]).unwrap(), url, certificate).unwrap();
+            serde_json::from_str(&read(&path).unwrap()).unwrap()
+        };
+
+        let plain = spec("ws://127.0.0.1:9001", None);
+        assert_eq!((plain.get("cert"), plain.get("key")), (None, None));
+
+        let certificate = Certificate { path: "certificate.pem".into(), key: "key.pem".into() };
+        let secure = spec("wss://127.0.0.1:9001", Some(&certificate));
+        assert_eq!(secure["url"], "wss://127.0.0.1:9001");
+        assert_eq!(
+            (&secure["cert"], &secure["key"]),
+            (&json!("certificate.pem"), &json!("key.pem"))
+        );
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
