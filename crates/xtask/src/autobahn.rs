@@ -6,6 +6,7 @@
 
 mod build;
 mod case;
+mod certificate;
 mod expected;
 mod report;
 mod runner;
@@ -21,6 +22,7 @@ use clap::Args;
 
 use crate::shell::{Outcome, empty_folder, fail, read, root};
 use build::Testees;
+use certificate::Certificate;
 use expected::Expected;
 use runner::Run;
 use spec::{Role, Selection};
@@ -45,15 +47,20 @@ pub(crate) struct Options {
     /// Only these adapters
     #[arg(long, value_delimiter = ',', value_parser = ADAPTERS)]
     adapter: Vec<String>,
+    /// Over TLS, wss instead of ws, with a certificate that is made for the run
+    #[arg(long)]
+    tls: bool,
 }
 
 /// Runs the suite for every role and adapter, and fails if one verdict is not the expected one.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let expected = Expected::parse(&read(&root().join("autobahn/expected.json"))?)?;
-    let selection = Selection::new(&options.cases)?;
-    let wstest = Wstest::find()?;
-    let testees = build::testees()?;
-
+    let suite = Suite {
+        expected: Expected::parse(&read(&root().join("autobahn/expected.json"))?)?,
+        selection: Selection::new(&options.cases)?,
+        wstest: Wstest::find()?,
+        testees: build::testees()?,
+        tls: options.tls,
+    };
     let roles = options.role.map_or_else(|| vec![Role::Server, Role::Client], |role| vec![role]);
     let adapters = match options.adapter.as_slice() {
         [] => ADAPTERS.map(String::from).to_vec(),
@@ -62,11 +69,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let mut failed = Vec::new();
     for adapter in &adapters {
         // Both roles at once: the suite is one thread of Python each time.
-        let (wstest, testees, selection, expected) = (&wstest, &testees, &selection, &expected);
+        let suite = &suite;
         let outcomes = thread::scope(|scope| {
-            let start = |role| {
-                scope.spawn(move || run_one(wstest, testees, role, adapter, selection, expected))
-            };
+            let start = |role| scope.spawn(move || suite.run(role, adapter));
             let runs: Vec<_> = roles.iter().map(|role| (*role, start(*role))).collect();
             let join = |(role, run): (Role, thread::ScopedJoinHandle<'_, Outcome>)| {
                 (role, run.join().unwrap_or_else(|_| fail("it panicked")))
@@ -75,8 +80,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
         });
         for (role, outcome) in outcomes {
             if let Err(reason) = outcome {
-                println!("{role}-{adapter}: {reason}\n");
-                failed.push(format!("{role}-{adapter}"));
+                let name = format!("{role}-{}", suite.transport(adapter));
+                println!("{name}: {reason}\n");
+                failed.push(name);
             }
         }
     }
@@ -87,45 +93,59 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
 }
 
-/// One role of one adapter, from an empty report folder to the comparison.
-fn run_one(
-    wstest: &Wstest,
-    testees: &Testees,
-    role: Role,
-    adapter: &str,
-    selection: &Selection,
-    expected: &Expected,
-) -> Outcome {
-    let name = format!("{role}-{adapter}");
-    let folder = root().join("target/autobahn").join(&name);
-    empty_folder(&folder)?;
+/// What all runs have in common.
+struct Suite {
+    wstest: Wstest,
+    testees: Testees,
+    selection: Selection,
+    expected: Expected,
+    tls: bool,
+}
 
-    let run = Run {
-        wstest,
-        testees,
-        name: &name,
-        adapter,
-        agent: &format!("fullduplex-{adapter}"),
-        folder: &folder,
-        selection,
-    };
-    let asked = match role {
-        Role::Server => run.server(TIME_LIMIT)?,
-        Role::Client => run.client(TIME_LIMIT)?,
-    };
-    let found = report::parse(&read(&folder.join("index.json"))?, run.agent)?;
+impl Suite {
+    /// One role of one adapter, from an empty report folder to the comparison.
+    fn run(&self, role: Role, adapter: &str) -> Outcome {
+        let transport = self.transport(adapter);
+        let name = format!("{role}-{transport}");
+        let folder = root().join("target/autobahn").join(&name);
+        empty_folder(&folder)?;
+        let certificate =
+            if self.tls { Some(Certificate::make(&self.testees, &folder)?) } else { None };
 
-    let table = report::table(&format!("{role}, {adapter}"), &found);
-    println!("\n{table}\nreport: {}", shortened(&folder.join("index.html")));
-    let differences = expected.compare(role, &asked, &found, selection.is_everything());
-    if differences.is_empty() {
-        println!("{name}: {} cases, every verdict as in autobahn/expected.json\n", found.len());
-        return Ok(());
+        let run = Run {
+            wstest: &self.wstest,
+            testees: &self.testees,
+            name: &name,
+            adapter,
+            agent: &format!("fullduplex-{transport}"),
+            certificate: certificate.as_ref(),
+            folder: &folder,
+            selection: &self.selection,
+        };
+        let asked = match role {
+            Role::Server => run.server(TIME_LIMIT)?,
+            Role::Client => run.client(TIME_LIMIT)?,
+        };
+        let found = report::parse(&read(&folder.join("index.json"))?, run.agent)?;
+
+        let table = report::table(&format!("{role}, {transport}"), &found);
+        println!("\n{table}\nreport: {}", shortened(&folder.join("index.html")));
+        let everything = self.selection.is_everything();
+        let differences = self.expected.compare(role, &asked, &found, everything);
+        if differences.is_empty() {
+            println!("{name}: {} cases, every verdict as in autobahn/expected.json\n", found.len());
+            return Ok(());
+        }
+        for difference in &differences {
+            println!("  {difference}");
+        }
+        fail("not as autobahn/expected.json says")
     }
-    for difference in &differences {
-        println!("  {difference}");
+
+    /// What the adapter runs over, in one word: `tokio`, or `tokio-tls`.
+    fn transport(&self, adapter: &str) -> String {
+        format!("{adapter}{}", if self.tls { "-tls" } else { "" })
     }
-    fail("not as autobahn/expected.json says")
 }
 
 fn shortened(path: &Path) -> String {

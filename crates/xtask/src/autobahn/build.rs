@@ -1,4 +1,4 @@
-//! The echo endpoints under test, built.
+//! The echo endpoints under test and what makes their certificates, built.
 
 use std::path::PathBuf;
 
@@ -10,11 +10,14 @@ pub(crate) struct Testees {
     pub(crate) server: PathBuf,
     /// `echo-client --adapter A --url URL --agent NAME`
     pub(crate) client: PathBuf,
+    /// `self-signed --host HOST CERT KEY`
+    pub(crate) self_signed: PathBuf,
 }
 
-/// Builds both programs with optimisation.
+/// Builds the programs with optimisation.
 pub(crate) fn testees() -> Outcome<Testees> {
     let build = "build --release -p fullduplex-autobahn";
-    let [server, client] = executables(build, ["echo-server", "echo-client"])?;
-    Ok(Testees { server, client })
+    let programs = ["echo-server", "echo-client", "self-signed"];
+    let [server, client, self_signed] = executables(build, programs)?;
+    Ok(Testees { server, client, self_signed })
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::build::Testees;
 use super::case::CaseId;
+use super::certificate::Certificate;
 use super::running::{Next, Running};
 use super::spec::{self, Selection};
 use super::wstest::Wstest;
@@ -38,6 +39,8 @@ pub(crate) struct Run<'a> {
     pub(crate) adapter: &'a str,
     /// The name that they have in the report.
     pub(crate) agent: &'a str,
+    /// For TLS: with what the server, whichever side it is, proves who it is.
+    pub(crate) certificate: Option<&'a Certificate>,
     /// Where the report goes.
     pub(crate) folder: &'a Path,
     /// The cases to run.
@@ -50,13 +53,16 @@ impl Run<'_> {
         let deadline = Instant::now() + limit;
         let mut listen = command(&self.testees.server);
         listen.args(["--adapter", self.adapter, "--deflate", "--listen", "127.0.0.1:0"]);
+        if let Some(certificate) = self.certificate {
+            listen.arg("--tls").args([&certificate.path, &certificate.key]);
+        }
         let mut server = Running::start("echo-server", &mut listen, self.folder)?;
         let address = server.wait_for("listening on ADDRESS", start_deadline(), |line| {
             line.strip_prefix("listening on ").map(str::to_owned)
         })?;
 
-        let spec =
-            spec::for_server(self.folder, self.selection, self.agent, &format!("ws://{address}"))?;
+        let url = self.url(&address);
+        let spec = spec::for_server(self.folder, self.selection, self.agent, &url)?;
         let mut wstest = self.wstest.start("fuzzingclient", &spec, self.folder)?;
         let mut progress = Progress::new(self);
         loop {
@@ -83,8 +89,8 @@ impl Run<'_> {
     pub(crate) fn client(&self, limit: Duration) -> Outcome<BTreeSet<CaseId>> {
         let deadline = Instant::now() + limit;
         let port = free_port()?;
-        let url = format!("ws://127.0.0.1:{port}");
-        let spec = spec::for_client(self.folder, self.selection, &url)?;
+        let url = self.url(&format!("127.0.0.1:{port}"));
+        let spec = spec::for_client(self.folder, self.selection, &url, self.certificate)?;
         let mut wstest = self.wstest.start("fuzzingserver", &spec, self.folder)?;
         let mut progress = Progress::new(self);
         wstest.wait_for("Cases = ", start_deadline(), |line| match progress.line(line) {
@@ -95,6 +101,9 @@ impl Run<'_> {
 
         let mut run = command(&self.testees.client);
         run.args(["--adapter", self.adapter, "--deflate", "--url", &url, "--agent", self.agent]);
+        if let Some(certificate) = self.certificate {
+            run.arg("--ca").arg(&certificate.path);
+        }
         let mut client = Running::start("echo-client", &mut run, self.folder)?;
         while client.ended()?.is_none() {
             if let Next::Line(line) = wstest.next(TICK) {
@@ -115,6 +124,11 @@ impl Run<'_> {
             wstest.wait_for(REPORT_IS_WHOLE, deadline, |line| Some(progress.line(line)))??;
         }
         progress.finish(&mut wstest)
+    }
+
+    fn url(&self, address: &str) -> String {
+        let scheme = if self.certificate.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://{address}")
     }
 }
 

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::case::CaseId;
+use super::certificate::Certificate;
 use crate::shell::{Failure, Outcome, fail, read, root, write};
 
 /// Which side of the connection is ours.
@@ -104,10 +105,20 @@ pub(crate) fn for_server(
     finish(spec, folder, selection)
 }
 
-/// Writes the specification for `wstest -m fuzzingserver`, which listens at `url`.
-pub(crate) fn for_client(folder: &Path, selection: &Selection, url: &str) -> Outcome<PathBuf> {
+/// Writes the specification for `wstest -m fuzzingserver`, which listens at `url`: a `wss` URL if
+/// there is a certificate.
+pub(crate) fn for_client(
+    folder: &Path,
+    selection: &Selection,
+    url: &str,
+    certificate: Option<&Certificate>,
+) -> Outcome<PathBuf> {
     let mut spec = template("fuzzingserver.json")?;
     spec["url"] = json!(url);
+    if let Some(certificate) = certificate {
+        spec["cert"] = json!(certificate.path);
+        spec["key"] = json!(certificate.key);
+    }
     finish(spec, folder, selection)
 }
 
@@ -127,6 +138,8 @@ fn finish(mut spec: Value, folder: &Path, selection: &Selection) -> Outcome<Path
 
 #[cfg(test)]
 mod tests {
+    use std::{env, process};
+
     use super::*;
 
     fn selection(patterns: &[&str]) -> Outcome<Selection> {
@@ -148,6 +161,28 @@ mod tests {
         let cases = BTreeSet::from(["6.4.1".parse().unwrap()]);
         assert!(selection(&["6.4.*"]).unwrap().check(&cases).is_ok());
         assert!(selection(&["6.4.*", "6.5.*"]).unwrap().check(&cases).is_err());
+    }
+
+    #[test]
+    fn wstest_is_given_a_certificate_for_tls_alone() {
+        let folder = env::temp_dir().join(format!("xtask-spec-{}", process::id()));
+        crate::shell::empty_folder(&folder).unwrap();
+        let spec = |url: &str, certificate: Option<&Certificate>| -> Value {
+            let path = for_client(&folder, &selection(&[]).unwrap(), url, certificate).unwrap();
+            serde_json::from_str(&read(&path).unwrap()).unwrap()
+        };
+
+        let plain = spec("ws://127.0.0.1:9001", None);
+        assert_eq!((plain.get("cert"), plain.get("key")), (None, None));
+
+        let certificate = Certificate { path: "certificate.pem".into(), key: "key.pem".into() };
+        let secure = spec("wss://127.0.0.1:9001", Some(&certificate));
+        assert_eq!(secure["url"], "wss://127.0.0.1:9001");
+        assert_eq!(
+            (&secure["cert"], &secure["key"]),
+            (&json!("certificate.pem"), &json!("key.pem"))
+        );
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

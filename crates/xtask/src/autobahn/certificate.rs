@@ -1,0 +1,28 @@
+//! The certificate of a run over TLS, made for it alone.
+
+use std::path::{Path, PathBuf};
+
+use super::build::Testees;
+use crate::shell::{Outcome, command, run};
+
+/// A certificate for [`HOST`](Self::HOST) that only vouches for itself.
+pub(crate) struct Certificate {
+    /// The certificate, as PEM.
+    pub(crate) path: PathBuf,
+    /// Its private key, as PEM.
+    pub(crate) key: PathBuf,
+}
+
+impl Certificate {
+    /// Whom it is for: `wstest` and our endpoints meet nowhere else.
+    const HOST: &str = "127.0.0.1";
+
+    /// Makes one in the folder.
+    pub(crate) fn make(testees: &Testees, folder: &Path) -> Outcome<Self> {
+        let made = Self { path: folder.join("certificate.pem"), key: folder.join("key.pem") };
+        run(command(&testees.self_signed)
+            .args(["--host", Self::HOST])
+            .args([&made.path, &made.key]))?;
+        Ok(made)
+    }
+}
