@@ -32,6 +32,9 @@ impl<K: PartialEq, T> Pool<K, T> {
 
     fn take(&self, key: &K) -> Option<T> {
         let mut kept = self.kept.try_borrow_mut().ok()?;
+        if let Some((_, item)) = kept.pop_if(|(kept, _)| kept == key) {
+            return Some(item);
+        }
         let at = kept.iter().rposition(|(kept, _)| kept == key)?;
         Some(kept.remove(at).1)
     }
