@@ -161,8 +161,12 @@ impl Outgoing {
 
     /// Gives the memory back if nothing waits.
     pub(crate) fn release(&mut self) {
-        if self.len() == 0 {
-            buffers::give_output(core::mem::take(self).bytes);
+        if self.len() > 0 {
+            return;
+        }
+        self.shared = None;
+        if self.bytes.capacity() > 0 {
+            buffers::give_output(core::mem::take(&mut self.bytes));
         }
     }
 }

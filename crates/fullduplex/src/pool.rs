@@ -2,7 +2,7 @@
 //! find as it was. Knows nothing of what it keeps; who takes something cleans it.
 
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::LocalKey;
 
@@ -17,41 +17,58 @@ const IN_ALL: usize = 64;
 pub(crate) struct Pool<K, T> {
     /// The one that was used last is the last.
     kept: RefCell<Vec<(K, T)>>,
-    /// How many the pools of this kind keep, on all threads.
+    /// How many it may keep: a place that was claimed stays the thread's until that ends, so that who takes and
+    /// puts back again and again asks no other thread.
+    places: Cell<usize>,
+    /// How many places the pools of this kind have, on all threads.
     in_all: &'static AtomicUsize,
 }
 
 impl<K: PartialEq, T> Pool<K, T> {
     /// An empty pool, which takes no memory. `in_all` is the same for the pools of a kind on all threads.
     pub(crate) const fn new(in_all: &'static AtomicUsize) -> Self {
-        Self { kept: RefCell::new(Vec::new()), in_all }
+        Self { kept: RefCell::new(Vec::new()), places: Cell::new(0), in_all }
     }
 
     fn take(&self, key: &K) -> Option<T> {
         let mut kept = self.kept.try_borrow_mut().ok()?;
+        if let Some((_, item)) = kept.pop_if(|(kept, _)| kept == key) {
+            return Some(item);
+        }
         let at = kept.iter().rposition(|(kept, _)| kept == key)?;
-        self.in_all.fetch_sub(1, Ordering::Relaxed);
         Some(kept.remove(at).1)
     }
 
     fn put(&self, key: K, item: T) {
         let Ok(mut kept) = self.kept.try_borrow_mut() else { return };
-        if kept.len() >= PER_THREAD {
+        if kept.len() == self.places.get() && !self.claim() {
+            if kept.is_empty() {
+                return;
+            }
             // The first has been of no use for longest.
             kept.remove(0);
-            self.in_all.fetch_sub(1, Ordering::Relaxed);
         }
-        if self.in_all.fetch_add(1, Ordering::Relaxed) < IN_ALL {
-            kept.push((key, item));
-        } else {
-            self.in_all.fetch_sub(1, Ordering::Relaxed);
+        kept.push((key, item));
+    }
+
+    /// Claims one more place, if there is one.
+    #[cold]
+    fn claim(&self) -> bool {
+        if self.places.get() == PER_THREAD {
+            return false;
         }
+        if self.in_all.fetch_add(1, Ordering::Relaxed) >= IN_ALL {
+            self.in_all.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.places.set(self.places.get() + 1);
+        true
     }
 }
 
 impl<K, T> Drop for Pool<K, T> {
     fn drop(&mut self) {
-        self.in_all.fetch_sub(self.kept.get_mut().len(), Ordering::Relaxed);
+        self.in_all.fetch_sub(self.places.get(), Ordering::Relaxed);
     }
 }
 
@@ -85,7 +102,9 @@ mod tests {
         }
         assert_eq!(IN_ALL.load(Ordering::Relaxed), 3);
         assert_eq!([pool.take(&1), pool.take(&1), pool.take(&1)], [Some('c'), Some('a'), None]);
-        assert_eq!(IN_ALL.load(Ordering::Relaxed), 1);
+        // The places stay, and are enough for the next ones.
+        pool.put(1, 'd');
+        assert_eq!(IN_ALL.load(Ordering::Relaxed), 3);
         drop(pool);
         assert_eq!(IN_ALL.load(Ordering::Relaxed), 0);
     }
@@ -100,6 +119,20 @@ mod tests {
         assert_eq!(IN_ALL.load(Ordering::Relaxed), PER_THREAD);
         assert_eq!(pool.take(&(99 - PER_THREAD)), None);
         assert_eq!(pool.take(&(100 - PER_THREAD)), Some(100 - PER_THREAD));
+    }
+
+    #[test]
+    fn a_pool_that_gets_no_more_places_keeps_what_was_used_last() {
+        static POOLED: AtomicUsize = AtomicUsize::new(IN_ALL - 1);
+        let (pool, other) = (Pool::new(&POOLED), Pool::new(&POOLED));
+        pool.put(1, 'a');
+        pool.put(2, 'b');
+        assert_eq!([pool.take(&1), pool.take(&2)], [None, Some('b')]);
+        other.put(1, 'c');
+        assert_eq!(other.take(&1), None);
+        drop(pool);
+        other.put(1, 'd');
+        assert_eq!(other.take(&1), Some('d'));
     }
 
     #[test]

@@ -192,6 +192,9 @@ impl Reader {
         now: Duration,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         let Some((kind, range, _)) = self.find_whole(conn, now) else {
+            if self.start == self.end {
+                return self.poll_empty(conn, now).map(|()| None);
+            }
             return self.poll_any(conn, now);
         };
         let payload = self.buf.get(range).unwrap_or_default();
@@ -216,6 +219,9 @@ impl Reader {
         now: Duration,
     ) -> Result<Option<Message>, Error> {
         let Some((kind, range, ascii)) = self.find_whole(conn, now) else {
+            if self.start == self.end {
+                return self.poll_empty(conn, now).map(|()| None);
+            }
             return self.poll_any_owned(conn, now);
         };
         if kind == MessageKind::Binary {
@@ -256,6 +262,10 @@ impl Reader {
     ) -> Result<Option<FoundMessage>, Error> {
         let found = match self.find_whole(conn, now) {
             Some((kind, range, _)) => Some(Found::Data(kind, range)),
+            None if self.start == self.end => {
+                self.poll_empty(conn, now)?;
+                None
+            }
             None => self.find_any(conn, now)?,
         };
         Ok(found.map(FoundMessage))
@@ -290,6 +300,18 @@ impl Reader {
                 None => Err(conn.fail_whole_text(now)),
             },
         }
+    }
+
+    /// [`poll`](Self::poll) when nothing is unread, as before every read: nothing comes of no input, but the
+    /// connection may have a failure to tell, and what the last message has left is given up.
+    #[inline(always)]
+    fn poll_empty(&mut self, conn: &mut Connection, now: Duration) -> Result<(), Error> {
+        conn.poll_event(&mut Input::new(&mut []), now)?;
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = &mut self.inflated {
+            inflated.rest(conn);
+        }
+        Ok(())
     }
 
     /// [`poll`](Self::poll) for everything else.
@@ -419,13 +441,26 @@ impl Reader {
 
     /// Makes sure that `room` bytes are free after `end`, when the message in progress may bring
     /// `expected` more.
+    #[inline]
     fn reserve(&mut self, room: usize, expected: usize) {
         if self.start == self.end {
             // Nothing is unread, so the gap that headers left below it can go.
             self.start = self.gathering.as_ref().map_or(0, |message| message.end);
             self.end = self.start;
         }
-        if self.buf.capacity() - self.end >= room {
+        if self.buf.capacity() - self.end < room {
+            self.move_or_grow(room, expected);
+        }
+    }
+
+    /// [`reserve`](Self::reserve) where the room is not there: what is unread moves to the start, or into
+    /// another buffer.
+    #[inline(never)]
+    fn move_or_grow(&mut self, room: usize, expected: usize) {
+        if self.made == 0 {
+            // There is no buffer yet, or none since `release`.
+            self.buf = buffers::take(room.max(self.size()));
+            self.made = self.buf.capacity();
             return;
         }
         let first = self.gathering.as_ref().map_or(self.start, |message| message.start);
@@ -474,14 +509,21 @@ impl Reader {
         if self.inflated.as_ref().is_some_and(|inflated| inflated.open) {
             return;
         }
-        if self.made > 0 && self.start == self.end && self.gathering.is_none() {
-            let mut buf = core::mem::take(&mut self.buf);
-            // Whole again, or of no use to anyone.
-            buf.clear();
-            if buf.try_reclaim(self.made) {
-                buffers::give(buf);
-            }
-            *self = Self { largest: self.largest, large: self.large, ..Self::new() };
+        if self.made == 0 || self.start != self.end || self.gathering.is_some() {
+            return;
+        }
+        let mut buf = core::mem::take(&mut self.buf);
+        // Whole again, or of no use to anyone.
+        buf.clear();
+        if buf.try_reclaim(self.made) {
+            buffers::give(buf);
+        }
+        (self.start, self.end, self.made) = (0, 0, 0);
+        // What is said to have been read now filled nothing.
+        self.growing = false;
+        #[cfg(feature = "deflate")]
+        {
+            self.inflated = None;
         }
     }
 

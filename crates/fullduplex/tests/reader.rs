@@ -408,6 +408,26 @@ fn after_a_failure_nothing_comes_and_reading_on_is_harmless() {
 
 /// Advances beyond the room that was given are cut, as documented.
 #[test]
+fn a_poll_without_input_starts_the_waiting_times() {
+    let mut config = Config::new();
+    config.timeouts.idle_timeout = Some(Duration::from_secs(5));
+    let now = Duration::from_secs(100);
+    for way in 0..3 {
+        let negotiated = Negotiated::without_extensions();
+        let mut conn = Connection::new(Role::Server, negotiated, config);
+        let mut reader = Reader::new();
+        assert_eq!(conn.poll_timeout(), None);
+        let nothing = match way {
+            0 => reader.poll(&mut conn, now).unwrap().is_none(),
+            1 => reader.poll_owned(&mut conn, now).unwrap().is_none(),
+            _ => reader.poll_found(&mut conn, now).unwrap().is_none(),
+        };
+        assert!(nothing);
+        assert_eq!(conn.poll_timeout(), Some(Duration::from_secs(105)));
+    }
+}
+
+#[test]
 fn an_advance_beyond_the_room_is_harmless() {
     let mut conn = open(Role::Client);
     let mut reader = Reader::new();
