@@ -353,7 +353,8 @@ impl<S: SplitStream> WebSocketSender<S> {
         loop {
             let taken = self.shared.with(Side::Writer, |side, _| -> Result<_> {
                 side.check_sendable()?;
-                if !side.takes() && !(has_tried_to_write && side.writer.has_room()) {
+                let takes = side.takes() || (has_tried_to_write && side.writer.has_room());
+                if !takes {
                     return Ok(None);
                 }
                 take(side)?;

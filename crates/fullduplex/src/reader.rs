@@ -305,8 +305,14 @@ impl Reader {
     /// [`poll`](Self::poll) when nothing is unread, as before every read: nothing comes of no input, but the
     /// connection may have a failure to tell, and what the last message has left is given up.
     #[inline(always)]
-    fn poll_empty(&mut self, conn: &mut Connection, now: Duration) -> Result<(), Error> {
-        conn.poll_event(&mut Input::new(&mut []), now)?;
+    fn poll_empty<S>(
+        &mut self,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Result<(), Error> {
+        if !conn.has_nothing(now) {
+            conn.poll_event(&mut Input::new(&mut []), now)?;
+        }
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
             inflated.rest(conn);

@@ -4,9 +4,9 @@ use std::pin::pin;
 
 use fullduplex_testkit::{Frame, Random, frames};
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, Error, Message, MessageKind, PreparedMessage, Role, SplitStream,
-    WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream, accept_async,
-    client_async, connect_async,
+    CloseCode, CloseFrame, Error, Message, MessageKind, MessageRef, PreparedMessage, Role,
+    SplitStream, WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream,
+    accept_async, client_async, connect_async,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
@@ -22,10 +22,9 @@ type Halves<S = DuplexStream> = (WebSocketSender<S>, WebSocketReceiver<S>);
 /// Sends back what is lent, until the end.
 async fn lent_echo<S: SplitStream>((mut sender, mut receiver): Halves<S>) -> Halves<S> {
     while let Some(message) = receiver.recv_ref().await {
-        match message.unwrap() {
-            message @ (fullduplex_tokio::MessageRef::Text(_)
-            | fullduplex_tokio::MessageRef::Binary(_)) => sender.feed_ref(message).await.unwrap(),
-            _ => {}
+        let message = message.unwrap();
+        if matches!(message, MessageRef::Text(_) | MessageRef::Binary(_)) {
+            sender.feed_ref(message).await.unwrap();
         }
     }
     (sender, receiver)

@@ -154,6 +154,16 @@ impl<S> Connection<Receiving, S> {
         result
     }
 
+    /// [`poll_event`](Self::poll_event) without input, where that is known to bring nothing: between messages.
+    #[cfg(feature = "alloc")]
+    #[inline(always)]
+    pub(crate) fn has_nothing(&mut self, now: Duration) -> bool {
+        if self.receiving.at_message_boundary {
+            self.timers.started(now);
+        }
+        self.receiving.at_message_boundary
+    }
+
     pub(super) fn update_boundary(&mut self) {
         self.receiving.at_message_boundary = self.receiving.decoder.at_boundary()
             && self.receiving.inbound.is_idle()

@@ -1,11 +1,11 @@
 //! The opening handshake of an [`Endpoint`].
 
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::time::Duration;
 
+use crate::buffers;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, EndpointConfig, HandshakeEvent, Phase};
 use crate::entropy::Entropy;
@@ -193,7 +193,8 @@ impl<E: Entropy> Endpoint<E> {
 fn encode<T>(
     mut write: impl FnMut(&mut [u8]) -> Result<usize, Result<usize, T>>,
 ) -> Result<Vec<u8>, T> {
-    let mut out = vec![0; 512];
+    let mut out = buffers::take_output();
+    out.resize(512, 0);
     loop {
         match write(&mut out) {
             Ok(len) => {
