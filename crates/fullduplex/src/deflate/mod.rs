@@ -11,5 +11,6 @@ mod zlib;
 
 pub use codec::InflateError;
 pub(crate) use codec::{CompressError, Finished, Flush};
+pub(crate) use params::DeflateAnswer;
 pub use params::{DeflateConfig, DeflateParams, NegotiationError};
 pub(crate) use stream::DeflateStream;
