@@ -8,3 +8,4 @@ mod handshake;
 mod heavy;
 mod interop;
 mod support;
+mod upgrade;
