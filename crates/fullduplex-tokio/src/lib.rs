@@ -95,6 +95,8 @@ pub use handshake::{
 };
 pub use http;
 #[cfg(feature = "hyper")]
+pub use http_body_util;
+#[cfg(feature = "hyper")]
 pub use hyper;
 #[cfg(feature = "hyper")]
 pub use hyper_util;
