@@ -4,12 +4,12 @@
 mod writing;
 
 use std::future::Future;
-use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::io;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{CloseFrame, Endpoint, FoundMessage, Message, MessageRef, Shutdown};
+use fullduplex::{Endpoint, FoundMessage, Message, MessageRef, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -17,11 +17,10 @@ use crate::aside::Aside;
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
+use crate::guard::Farewell;
+use crate::outlet::Outlet;
 use crate::timer::Timer;
 use crate::waiters::{Side, Waiters};
-
-/// How many pieces are given to the stream at once: large messages are two each.
-const MAX_PIECES: usize = 16;
 
 /// No size was set for reading ahead.
 const NO_LIMIT: usize = usize::MAX;
@@ -71,14 +70,7 @@ pub(crate) struct Engine<S> {
     end: End,
     /// Whether the deadlines have not been looked at since the last read.
     unchecked: bool,
-    /// Whether something was written that was not flushed.
-    unflushed: bool,
-    /// Whether something was written since the writer was last told.
-    written: bool,
-    /// Whether a write has failed, so that nothing more can be written.
-    unwritable: bool,
-    /// Whether the sending direction of the transport was ended.
-    shut: bool,
+    outlet: Outlet,
 }
 
 impl<S> Engine<S> {
@@ -126,19 +118,15 @@ impl<S> Engine<S> {
 
     pub(crate) fn may_send(&self) -> bool {
         self.end == End::No
-            && !self.unwritable
+            && !self.outlet.unwritable
             && self.endpoint.connection().is_some_and(fullduplex::Connection::may_send)
-    }
-
-    pub(crate) fn say_farewell(&mut self) {
-        (self.farewell)(self);
     }
 
     fn check_sendable(&self) -> Result<()> {
         if self.end != End::No {
             return Err(self.ended());
         }
-        if self.unwritable {
+        if self.outlet.unwritable {
             Err(io::Error::from(io::ErrorKind::BrokenPipe).into())
         } else {
             Ok(())
@@ -185,6 +173,12 @@ impl<S> Engine<S> {
     }
 }
 
+impl<S> Farewell for Engine<S> {
+    fn say_farewell(&mut self) {
+        (self.farewell)(self);
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn new(
         stream: S,
@@ -204,10 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             read_ahead_size: config.read_ahead_size.unwrap_or(NO_LIMIT),
             end: End::No,
             unchecked: false,
-            unflushed: false,
-            written: false,
-            unwritable: false,
-            shut: false,
+            outlet: Outlet::default(),
         })
     }
 
@@ -282,16 +273,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
         match found {
             Found::Here(found) => Ok(self.endpoint.lend(found, self.read_at)?),
-            Found::Aside => Ok(match self.aside.lent() {
-                Some(Message::Text(text)) => MessageRef::Text(text.as_str()),
-                Some(Message::Binary(data)) => MessageRef::Binary(data),
-                Some(Message::Ping(data)) => MessageRef::Ping(data),
-                Some(Message::Pong(data)) => MessageRef::Pong(data),
-                Some(Message::Close(frame)) => {
-                    MessageRef::Close(frame.as_ref().map(CloseFrame::as_reason))
-                }
-                None => MessageRef::Binary(&[]),
-            }),
+            Found::Aside => {
+                Ok(self.aside.lent().map_or(MessageRef::Binary(&[]), Message::as_message_ref))
+            }
         }
     }
 
@@ -304,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let both = self.waiters.wait(Side::Reader, cx.waker());
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         let waited = self.poll_wait(cx);
-        if std::mem::take(&mut self.written) || self.end != End::No {
+        if std::mem::take(&mut self.outlet.written) || self.end != End::No {
             self.waiters.wake(Side::Writer);
         }
         if waited.is_ready() {
@@ -406,49 +390,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// Writes what is pending, and flushes the stream.
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        while !self.unwritable {
-            let total = self.endpoint.output()?.len();
-            let written = if total == 0 && self.endpoint.pending_output() == 0 {
-                if !self.unflushed {
-                    return Poll::Ready(Ok(()));
-                }
-                match ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
-                    Ok(()) => {
-                        self.unflushed = false;
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                }
-            } else if total < self.endpoint.pending_output() && self.stream.is_write_vectored() {
-                let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
-                let mut count = 0;
-                for (piece, chunk) in pieces.iter_mut().zip(self.endpoint.output_chunks()?) {
-                    *piece = IoSlice::new(chunk);
-                    count += 1;
-                }
-                let pieces = pieces.get(..count).unwrap_or_default();
-                ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, pieces))
-            } else {
-                ready!(Pin::new(&mut self.stream).poll_write(cx, self.endpoint.output()?))
-            };
-            match written {
-                Ok(0) => {
-                    self.unwritable = true;
-                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
-                }
-                Ok(len) => {
-                    self.endpoint.advance_output(len);
-                    self.unflushed = true;
-                    self.written = true;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.unwritable = true;
-                    return Poll::Ready(Err(error.into()));
-                }
+        loop {
+            // There may be more to answer once there is room for it.
+            let writer = self.endpoint.writer()?;
+            if self.outlet.is_idle(writer) {
+                return Poll::Ready(Ok(()));
             }
+            ready!(self.outlet.poll_write(&mut self.stream, writer, cx))?;
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Reads once. The errors are those that are to be told; an end that was to be expected is none.
@@ -464,7 +413,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 return Poll::Ready(Ok(()));
             }
             // A reset that a write was told of comes as an end of input here.
-            Ok(_) if self.unwritable => self.endpoint.handle_reset(),
+            Ok(_) if self.outlet.unwritable => self.endpoint.handle_reset(),
             Ok(_) => self.endpoint.handle_eof(),
             Err(error) if is_gone(error.kind()) => self.endpoint.handle_reset(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
@@ -488,12 +437,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Ready(Ok(self.endpoint.handle_timeout(self.origin.elapsed())?))
     }
 
-    /// Ends the sending direction. One attempt has to do: nothing bounds how long it may take.
     fn shut(&mut self, cx: &mut Context<'_>) {
-        if !self.shut {
-            // The transport may be gone already, which is what was wanted.
-            self.shut = Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
-        }
+        self.outlet.shut(&mut self.stream, cx);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -17,6 +16,7 @@ use crate::config::WebSocketConfig;
 use crate::engine::Engine;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
+use crate::guard::Guard;
 
 /// A WebSocket over a stream `S`.
 ///
@@ -47,40 +47,7 @@ use crate::error::{Error, Result};
 ///
 /// **Dropping** it writes what is pending and a Close with 1001, as far as the stream takes that at once.
 pub struct WebSocketStream<S> {
-    guard: Guard<S>,
-}
-
-/// The engine, and what is to be done when it is dropped.
-struct Guard<S>(Option<Box<Engine<S>>>);
-
-impl<S> Deref for Guard<S> {
-    type Target = Engine<S>;
-
-    #[inline]
-    fn deref(&self) -> &Engine<S> {
-        match &self.0 {
-            Some(engine) => engine,
-            None => unreachable!("only `into_inner` takes it, which consumes the guard"),
-        }
-    }
-}
-
-impl<S> DerefMut for Guard<S> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut Engine<S> {
-        match &mut self.0 {
-            Some(engine) => engine,
-            None => unreachable!("only `into_inner` takes it, which consumes the guard"),
-        }
-    }
-}
-
-impl<S> Drop for Guard<S> {
-    fn drop(&mut self) {
-        if let Some(engine) = &mut self.0 {
-            engine.say_farewell();
-        }
-    }
+    guard: Guard<Box<Engine<S>>>,
 }
 
 impl<S> fmt::Debug for WebSocketStream<S> {
@@ -96,11 +63,8 @@ impl<S> WebSocketStream<S> {
     /// Gives the stream back. What was received and not delivered, and what was not flushed, is lost; the peer
     /// is told nothing.
     #[must_use]
-    pub fn into_inner(mut self) -> S {
-        match self.guard.0.take() {
-            Some(engine) => engine.into_stream(),
-            None => unreachable!("only this takes it, once"),
-        }
+    pub fn into_inner(self) -> S {
+        self.guard.into_inner().into_stream()
     }
 
     /// The stream.
@@ -150,7 +114,7 @@ impl<S> WebSocketStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     pub(crate) fn new(engine: Box<Engine<S>>) -> Self {
-        Self { guard: Guard(Some(engine)) }
+        Self { guard: Guard::new(engine) }
     }
 
     pub(crate) fn engine(&mut self) -> &mut Engine<S> {

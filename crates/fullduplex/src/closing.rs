@@ -106,7 +106,7 @@ pub(crate) enum State {
 }
 
 /// The state of closing, and what our Close says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Closing {
     state: State,
     /// What our Close frame says, queued or sent; `None` is an empty one.
@@ -221,6 +221,28 @@ impl Closing {
         if !self.is_clean() {
             self.state = State::Failed;
         }
+    }
+
+    /// Takes in what the connection's other half knows. Each half alone sees a part of what happens: one sends,
+    /// the other receives and fails. Whoever hears of it first, both come to the same state.
+    pub(crate) fn learn(&mut self, other: Self) {
+        use State::{Answering, Closed, Closing, Failed, Failing, Open};
+        // What was written is what our Close says, whatever else was meant to be.
+        if other.sent || (self.code.is_none() && !self.sent) {
+            self.code = other.code;
+        }
+        self.sent |= other.sent;
+        self.received |= other.received;
+        self.state = match (self.state, other.state) {
+            (one, other) if one == other => one,
+            (Open, state) | (state, Open) => state,
+            (Failed, _) | (_, Failed) => Failed,
+            (Closed, _) | (_, Closed) => Closed,
+            // Ours was sent, the peer's came.
+            (Closing, Answering) | (Answering, Closing) => Closed,
+            // Ours was sent before the failure could be.
+            (Closing | Answering | Failing, _) => Failed,
+        };
     }
 
     /// The transport ended. Tells a clean end from the others; the connection is over either way.

@@ -19,13 +19,12 @@ mod sending;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use bytes::BufMut;
 
 use crate::closing::Ended;
-use crate::connection::{Config, Connection, Expected};
+use crate::connection::{Config, Connection, Expected, Shutdown};
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::entropy::Entropy;
@@ -36,14 +35,10 @@ use crate::handshake::{
 use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Timeout};
 use crate::message::outbound::SendError;
 use crate::negotiated::Negotiated;
-use crate::outgoing::Outgoing;
 use crate::owned::{Message, MessageRef};
 use crate::reader::{FoundMessage, Reader};
 use crate::role::Role;
-
-/// How much may wait to be written by default: 1 MiB. A single message may be larger when nothing else
-/// waits.
-pub const DEFAULT_MAX_WRITE_BUFFER: usize = 1 << 20;
+use crate::writer::{DEFAULT_MAX_WRITE_BUFFER, Writer};
 
 /// How an endpoint behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +50,7 @@ pub struct EndpointConfig {
     pub head_limits: HeadLimits,
     /// How long the opening handshake may take; `None` for ever.
     pub handshake_timeout: Option<Duration>,
-    /// How many bytes may wait to be written before sending is refused.
+    /// How many bytes may wait to be written before sending is refused: a message is taken as long as fewer wait.
     pub max_write_buffer: usize,
     /// permessage-deflate (RFC 7692): a client offers it, a server accepts it where it is offered; `None`,
     /// the default, does neither.
@@ -106,49 +101,7 @@ pub enum HandshakeEvent {
     Refused(OwnedResponse, Vec<u8>),
 }
 
-/// What is to be done with the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
-    /// Nothing: go on.
-    No,
-    /// End the sending direction, then read on until the peer has ended its own or the
-    /// [deadline](Endpoint::poll_timeout) has come: a transport that is dropped with input unread may
-    /// throw away what was sent last.
-    Write,
-    /// Drop it.
-    Both,
-}
-
-/// A message that was not sent, and why.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Unsent {
-    /// Why.
-    pub error: SendError,
-    /// The message, as it was given.
-    pub message: Message,
-}
-
-impl fmt::Debug for Unsent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A large payload would bury the reason.
-        f.debug_struct("Unsent")
-            .field("error", &self.error)
-            .field("message_len", &self.message.len())
-            .finish()
-    }
-}
-
-impl fmt::Display for Unsent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl core::error::Error for Unsent {}
-
 #[derive(Debug)]
-// A connection stays in place: it is used for every message, and the handshakes are short.
-#[expect(clippy::large_enum_variant)]
 enum Phase {
     ServerHandshake(Box<ServerHandshake>),
     /// A request waits for the application's decision.
@@ -167,7 +120,7 @@ enum Phase {
 pub struct Endpoint<E> {
     phase: Phase,
     reader: Reader,
-    output: Outgoing,
+    writer: Writer,
     entropy: E,
     /// When the handshake, or the wait for the peer after it was refused, ends.
     deadline: Option<Duration>,
@@ -181,7 +134,7 @@ impl<E: Entropy> Endpoint<E> {
         Self {
             phase,
             reader: Reader::new(),
-            output: Outgoing::default(),
+            writer: Writer::new(config.max_write_buffer),
             entropy,
             deadline,
             ended: false,
@@ -205,6 +158,30 @@ impl<E: Entropy> Endpoint<E> {
         let mut endpoint = Self::new(Phase::Open(conn), config, entropy, None);
         endpoint.reader.push(unread);
         endpoint
+    }
+
+    /// Takes an endpoint whose connection is open apart: the connection, which can be
+    /// [split](Connection::split), its two buffers and the entropy. `None` before it is open, or if it was refused.
+    #[must_use]
+    pub fn into_parts(self) -> Option<(Connection, Reader, Writer, E)> {
+        match self.phase {
+            Phase::Open(conn) => Some((conn, self.reader, self.writer, self.entropy)),
+            _ => None,
+        }
+    }
+
+    /// Makes an endpoint of what [`into_parts`](Self::into_parts) returned. The limits of connection and
+    /// writer stay as they are; a transport that had ended has to tell so once more.
+    #[must_use]
+    pub fn from_parts(
+        connection: Connection,
+        reader: Reader,
+        writer: Writer,
+        entropy: E,
+        config: EndpointConfig,
+    ) -> Self {
+        let endpoint = Self::new(Phase::Open(connection), config, entropy, None);
+        Self { reader, writer, ..endpoint }
     }
 
     /// Which end of the connection this is.
@@ -293,16 +270,11 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
-    /// Moves the connection's own answers to the output, unless the peer does not read: it gets no second
-    /// answer then, the latest Pong waits in place of the others.
+    /// See [`Writer::queue_answers`].
     #[inline]
     fn queue_answers(&mut self) -> Result<(), SendError> {
         match &mut self.phase {
-            Phase::Open(conn)
-                if conn.has_transmit() && self.output.len() <= self.config.max_write_buffer =>
-            {
-                conn.append_transmit(self.output.buffer(), &mut self.entropy)
-            }
+            Phase::Open(conn) => self.writer.queue_answers(conn, &mut self.entropy),
             _ => Ok(()),
         }
     }
@@ -406,10 +378,8 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
-    /// What is to be done with the transport, now that all [output](Self::output) has been written.
-    ///
-    /// "the server MUST close the TCP connection immediately" once both Closes are through; the client
-    /// waits for it (RFC 6455 §7.1.1).
+    /// What is to be done with the transport, now that all [output](Self::output) has been written: see
+    /// [`Connection::shutdown`].
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         match &self.phase {
@@ -418,11 +388,7 @@ impl<E: Entropy> Endpoint<E> {
             // The request is all that a client has to say.
             Phase::Refused(Role::Client) => Shutdown::Both,
             Phase::Refused(Role::Server) => Shutdown::Write,
-            Phase::Open(conn) if conn.is_closed() => match (conn.is_clean(), conn.role()) {
-                (false, _) => Shutdown::Write,
-                (true, Role::Server) => Shutdown::Both,
-                (true, Role::Client) => Shutdown::No,
-            },
+            Phase::Open(conn) => conn.shutdown(),
             _ => Shutdown::No,
         }
     }
@@ -431,10 +397,9 @@ impl<E: Entropy> Endpoint<E> {
     /// wait for long.
     pub fn release(&mut self) {
         self.reader.release();
-        #[cfg(feature = "deflate")]
         if let Phase::Open(conn) = &mut self.phase {
             conn.release();
         }
-        self.output.release();
+        self.writer.release();
     }
 }

@@ -127,6 +127,7 @@ mod buffers;
 mod close_code;
 mod closing;
 mod connection;
+mod control_payload;
 #[cfg(feature = "deflate")]
 mod deflate;
 #[cfg(feature = "alloc")]
@@ -157,6 +158,8 @@ mod reader;
 mod role;
 mod uri;
 mod utf8;
+#[cfg(feature = "alloc")]
+mod writer;
 
 #[cfg(feature = "alloc")]
 pub use bytes::{BufMut, Bytes};
@@ -164,13 +167,15 @@ pub use close_code::CloseCode;
 pub use closing::{CloseFrameError, CloseReason, Ended};
 #[cfg(feature = "deflate")]
 pub use connection::Inflated;
-pub use connection::{Config, Connection, MAX_CONTROL_FRAME_LEN};
+pub use connection::halves::Signals;
+pub use connection::{
+    Config, Connection, Elsewhere, MAX_CONTROL_FRAME_LEN, Receiving, ReceivingHalf, Sending,
+    SendingHalf, Shutdown,
+};
 #[cfg(feature = "deflate")]
 pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
-pub use endpoint::{
-    DEFAULT_MAX_WRITE_BUFFER, Endpoint, EndpointConfig, HandshakeEvent, Shutdown, Unsent,
-};
+pub use endpoint::{Endpoint, EndpointConfig, HandshakeEvent};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
 pub use error::{Error, Fault, HandshakeError};
 pub use event::{Event, MessageKind, Part};
@@ -192,3 +197,5 @@ pub use role::Role;
 #[cfg(feature = "alloc")]
 pub use uri::OwnedUri;
 pub use uri::{Uri, UriError};
+#[cfg(feature = "alloc")]
+pub use writer::{DEFAULT_MAX_WRITE_BUFFER, Unsent, Writer};

@@ -289,6 +289,18 @@ impl Message {
         self.len() == 0
     }
 
+    /// The message, lent. Text is checked once more, see [`Utf8Bytes::as_str`].
+    #[must_use]
+    pub fn as_message_ref(&self) -> MessageRef<'_> {
+        match self {
+            Self::Text(text) => MessageRef::Text(text.as_str()),
+            Self::Binary(data) => MessageRef::Binary(data),
+            Self::Ping(data) => MessageRef::Ping(data),
+            Self::Pong(data) => MessageRef::Pong(data),
+            Self::Close(frame) => MessageRef::Close(frame.as_ref().map(CloseFrame::as_reason)),
+        }
+    }
+
     /// The payload, whatever the kind; of a Close, its reason.
     #[must_use]
     pub fn into_data(self) -> Bytes {

@@ -20,7 +20,7 @@ use core::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::buffers::{self, FIRST_SIZE, READ_SIZE};
-use crate::connection::{Connection, Expected};
+use crate::connection::{Connection, Expected, Receiving};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
@@ -115,14 +115,17 @@ impl Reader {
     /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
     ///
     /// `conn` tells how much of a payload is still to come, so that a large one is read into place.
-    pub fn room(&mut self, conn: &Connection) -> &mut [u8] {
+    pub fn room<S>(&mut self, conn: &Connection<Receiving, S>) -> &mut [u8] {
         self.room_for(conn.expected())
     }
 
     /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
     /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
     /// put in.
-    pub fn room_buf(&mut self, conn: &Connection) -> impl BufMut {
+    pub fn room_buf<'a, S>(
+        &'a mut self,
+        conn: &Connection<Receiving, S>,
+    ) -> impl BufMut + use<'a, S> {
         self.room_buf_for(conn.expected())
     }
 
@@ -183,9 +186,9 @@ impl Reader {
     /// As [`Connection::poll_event`].
     // Only what most messages take: what comes of it stays in registers then, wherever it is called.
     #[inline(always)]
-    pub fn poll<'a>(
+    pub fn poll<'a, S>(
         &'a mut self,
-        conn: &'a mut Connection,
+        conn: &'a mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         let Some((kind, range, _)) = self.find_whole(conn, now) else {
@@ -207,9 +210,9 @@ impl Reader {
     /// As [`Connection::poll_event`].
     // As `poll`.
     #[inline(always)]
-    pub fn poll_owned(
+    pub fn poll_owned<S>(
         &mut self,
-        conn: &mut Connection,
+        conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<Message>, Error> {
         let Some((kind, range, ascii)) = self.find_whole(conn, now) else {
@@ -226,9 +229,9 @@ impl Reader {
 
     /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
     #[inline(always)]
-    fn find_whole(
+    fn find_whole<S>(
         &mut self,
-        conn: &mut Connection,
+        conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Option<(MessageKind, Range<usize>, bool)> {
         let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
@@ -246,9 +249,9 @@ impl Reader {
     /// # Errors
     /// As [`Connection::poll_event`].
     #[inline]
-    pub fn poll_found(
+    pub fn poll_found<S>(
         &mut self,
-        conn: &mut Connection,
+        conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<FoundMessage>, Error> {
         let found = match self.find_whole(conn, now) {
@@ -263,10 +266,10 @@ impl Reader {
     /// # Errors
     /// [`Error::Message`] when it is text that is not UTF-8: the connection fails then.
     #[inline]
-    pub fn lend<'a>(
+    pub fn lend<'a, S>(
         &'a mut self,
         found: FoundMessage,
-        conn: &'a mut Connection,
+        conn: &'a mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<MessageRef<'a>, Error> {
         let (kind, payload) = match found.0 {
@@ -291,9 +294,9 @@ impl Reader {
 
     /// [`poll`](Self::poll) for everything else.
     #[inline(never)]
-    fn poll_any<'a>(
+    fn poll_any<'a, S>(
         &'a mut self,
-        conn: &'a mut Connection,
+        conn: &'a mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         match self.find_any(conn, now)? {
@@ -304,12 +307,13 @@ impl Reader {
 
     /// [`poll_owned`](Self::poll_owned) for everything else.
     #[inline(never)]
-    fn poll_any_owned(
+    fn poll_any_owned<S>(
         &mut self,
-        conn: &mut Connection,
+        conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<Message>, Error> {
-        let control = |conn: &Connection| Bytes::copy_from_slice(conn.control_payload());
+        let control =
+            |conn: &Connection<Receiving, S>| Bytes::copy_from_slice(conn.control_payload());
         let (kind, payload) = match self.find_any(conn, now)? {
             None => return Ok(None),
             Some(Found::Ping) => return Ok(Some(Message::Ping(control(conn)))),
@@ -331,7 +335,11 @@ impl Reader {
         }))
     }
 
-    fn find_any(&mut self, conn: &mut Connection, now: Duration) -> Result<Option<Found>, Error> {
+    fn find_any<S>(
+        &mut self,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Result<Option<Found>, Error> {
         loop {
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);

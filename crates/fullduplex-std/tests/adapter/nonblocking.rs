@@ -237,7 +237,7 @@ fn nonblocking_tcp_would_block_at_once_whatever_deadlines_there_are() {
 #[test]
 fn a_message_for_which_there_is_no_room_comes_back() {
     let mut config = EndpointConfig::new();
-    config.max_write_buffer = 100;
+    config.max_write_buffer = 80;
     let (near, far) = Wire::pair(7, 0);
     let mut socket = WebSocket::from_raw_socket(near, Role::Server, config);
     let texts: Vec<String> = (0..5).map(|number| format!("{number}").repeat(40)).collect();

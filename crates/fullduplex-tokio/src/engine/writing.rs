@@ -4,13 +4,11 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use fullduplex::{
-    CloseCode, CloseFrame, CloseReason, Endpoint, Message, MessageKind, PreparedMessage, SendError,
-    Shutdown,
+    CloseCode, CloseFrame, CloseReason, Message, MessageKind, PreparedMessage, Shutdown,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{End, Engine};
-use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::waiters::Side;
 
@@ -22,13 +20,13 @@ impl<S> Engine<S> {
     /// [`Error::WriteBufferFull`] when there is no room at all; why it must not be sent.
     pub(crate) fn start_send(&mut self, message: Message) -> Result<()> {
         self.check_sendable()?;
-        if !self.has_room() {
+        if !self.endpoint.has_room() {
             return Err(Error::WriteBufferFull(Box::new(message)));
         }
         // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
         let is_close = message.is_close();
         let now = if is_close { self.origin.elapsed() } else { self.read_at };
-        if let Err(unsent) = self.endpoint.send_message_anyway(message, now) {
+        if let Err(unsent) = self.endpoint.send_message(message, now) {
             return Err(unsent.error.into());
         }
         if is_close {
@@ -36,11 +34,6 @@ impl<S> Engine<S> {
             self.waiters.wake(Side::Reader);
         }
         Ok(())
-    }
-
-    fn has_room(&self) -> bool {
-        let pending = self.endpoint.pending_output();
-        pending == 0 || pending < self.endpoint.config().max_write_buffer
     }
 }
 
@@ -53,7 +46,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.check_sendable()?;
         let pending = self.endpoint.pending_output();
-        if pending == 0 || (pending < self.write_buffer_size && self.has_room()) {
+        if pending == 0 || (pending < self.write_buffer_size && self.endpoint.has_room()) {
             return Poll::Ready(Ok(()));
         }
         self.poll_room(cx)
@@ -61,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     #[inline(never)]
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll_writing(cx, Self::has_room)
+        self.poll_writing(cx, |engine| engine.endpoint.has_room())
     }
 
     /// Takes the message, once there is room; ready at once when it was taken before.
@@ -92,7 +85,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         message: &PreparedMessage,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        self.poll_taken(cx, |endpoint| endpoint.send_prepared(message))
+        ready!(self.poll_ready(cx))?;
+        Poll::Ready(Ok(self.endpoint.send_prepared(message)?))
     }
 
     /// Takes a fragment of a message, once there is room.
@@ -106,26 +100,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         last: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        self.poll_taken(cx, |endpoint| endpoint.send_fragment(kind, payload, last))
-    }
-
-    /// Waits until `send` finds room.
-    fn poll_taken(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut send: impl FnMut(&mut Endpoint<OsEntropy>) -> Result<(), SendError>,
-    ) -> Poll<Result<()>> {
-        loop {
-            ready!(self.poll_ready(cx))?;
-            match send(&mut self.endpoint) {
-                Ok(()) => return Poll::Ready(Ok(())),
-                Err(SendError::WriteBufferFull) => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
-            }
-            // It is refused for room only while something else is pending.
-            let before = self.endpoint.pending_output();
-            ready!(self.poll_writing(cx, |engine| engine.endpoint.pending_output() < before))?;
-        }
+        ready!(self.poll_ready(cx))?;
+        Poll::Ready(Ok(self.endpoint.send_fragment(kind, payload, last)?))
     }
 
     /// Writes everything that was taken, and flushes the stream.
@@ -150,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 break Err(self.ended());
             }
             match self.poll_write_out(cx) {
-                Poll::Ready(Ok(())) if self.unwritable && self.pending() > 0 => {
+                Poll::Ready(Ok(())) if self.outlet.unwritable && self.pending() > 0 => {
                     break Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
                 }
                 Poll::Ready(done) => break done,
@@ -161,13 +137,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => break Err(error),
                 Poll::Pending => {
-                    self.written = false;
+                    self.outlet.written = false;
                     return Poll::Pending;
                 }
             }
         };
         self.waiters.done(Side::Writer);
-        self.written = false;
+        self.outlet.written = false;
         if self.end != End::No || self.endpoint.shutdown() != Shutdown::No {
             self.waiters.wake(Side::Reader);
         }
@@ -280,7 +256,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Tells the peer what can be told without waiting: what is pending, and that we are gone.
     pub(super) fn farewell(&mut self) {
         let nothing_to_say = self.end == End::No && self.endpoint.connection().is_none();
-        if self.end == End::Told || nothing_to_say || self.unwritable || std::thread::panicking() {
+        if self.end == End::Told
+            || nothing_to_say
+            || self.outlet.unwritable
+            || std::thread::panicking()
+        {
             return;
         }
         let cx = &mut Context::from_waker(std::task::Waker::noop());

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Sending};
 use crate::deflate::{DeflateParams, Flush};
 use crate::entropy::Entropy;
 use crate::frame::encoder::FrameKind;
@@ -14,7 +14,19 @@ impl Connection {
     /// What was agreed on about permessage-deflate; `None` where it is not in use.
     #[must_use]
     pub fn deflate(&self) -> Option<DeflateParams> {
-        self.deflate.as_ref().map(|deflate| deflate.params())
+        let compressing = self.sending.compressing.as_ref()?;
+        let inflation = self.receiving.decompressor.as_ref()?.settings();
+        let compression = compressing.compressor.settings();
+        Some(DeflateParams::new(compression, inflation, compressing.threshold))
+    }
+}
+
+impl<R> Connection<R, Sending> {
+    /// See [`Connection::release`].
+    pub(super) fn release_compressor(&mut self) {
+        if let Some(compressing) = &mut self.sending.compressing {
+            compressing.compressor.release();
+        }
     }
 
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
@@ -53,29 +65,32 @@ impl Connection {
     /// # }
     /// ```
     pub fn set_compression(&mut self, on: bool) {
-        if let Some(deflate) = &mut self.deflate {
-            deflate.enabled = on;
+        if let Some(compressing) = &mut self.sending.compressing {
+            compressing.enabled = on;
         }
     }
 
     /// Whether a whole message of this size is to be compressed.
     #[inline]
     pub(crate) fn compresses(&self, len: usize) -> bool {
-        self.deflate.as_ref().is_some_and(|deflate| deflate.enabled && len >= deflate.threshold)
+        self.sending
+            .compressing
+            .as_ref()
+            .is_some_and(|compressing| compressing.enabled && len >= compressing.threshold)
     }
 
     /// Whether this fragment is to be compressed: "Per-Message Compressed" is settled by the first (§6.1).
     pub(crate) fn compresses_fragment(&self, frame: FrameKind) -> bool {
-        self.deflate.as_ref().is_some_and(|deflate| match frame.opcode {
-            OpCode::Continuation => deflate.fragmented,
+        self.sending.compressing.as_ref().is_some_and(|compressing| match frame.opcode {
+            OpCode::Continuation => compressing.fragmented,
             // How large the message will be is not known.
-            _ => deflate.enabled && deflate.threshold < usize::MAX,
+            _ => compressing.enabled && compressing.threshold < usize::MAX,
         })
     }
 
     /// Whether a compressed message has begun that is not at its end.
     pub(crate) fn is_compressing(&self) -> bool {
-        self.deflate.as_ref().is_some_and(|deflate| deflate.fragmented)
+        self.sending.compressing.as_ref().is_some_and(|compressing| compressing.fragmented)
     }
 
     /// Appends a frame with compressed payload, the first of its message with RSV1.
@@ -101,23 +116,25 @@ impl Connection {
         out: &mut Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        let Some(deflate) = self.deflate.as_deref_mut() else { return Err(SendError::Compress) };
+        let Some(compressing) = self.sending.compressing.as_deref_mut() else {
+            return Err(SendError::Compress);
+        };
         let flush = if frame.fin { Flush::Message } else { Flush::Fragment };
         // Only what comes out tells how long the header is, so room is left for the longest.
         let start = out.len();
         let room = start.saturating_add(MAX_HEADER_LEN);
         out.resize(room, 0);
-        deflate.compressor.compress(payload, flush, out)?;
+        compressing.compressor.compress(payload, flush, out)?;
 
         let first = frame.opcode != OpCode::Continuation;
         let frame = FrameKind { rsv: if first { RSV1 } else { 0 }, ..frame };
         let compressed = out.get_mut(room..).unwrap_or_default();
-        let header = self.outbound.header_in_place(frame, compressed, entropy);
-        let header = header.inspect_err(|_| deflate.compressor.forget())?;
+        let header = self.sending.outbound.header_in_place(frame, compressed, entropy);
+        let header = header.inspect_err(|_| compressing.compressor.forget())?;
         let begin = room.saturating_sub(header.len());
         out.get_mut(begin..room).unwrap_or_default().copy_from_slice(&header);
         out.drain(start..begin);
-        deflate.fragmented = !frame.fin;
+        compressing.fragmented = !frame.fin;
         Ok(())
     }
 }

@@ -3,12 +3,19 @@
 
 use core::time::Duration;
 
-use crate::connection::{Connection, Inflated};
+use crate::connection::{Connection, Inflated, Receiving};
 use crate::deflate::{Finished, InflateError};
 use crate::error::Error;
 use crate::message::inbound::MessageError;
 
-impl Connection {
+impl<S> Connection<Receiving, S> {
+    /// See [`Connection::release`].
+    pub(super) fn release_decompressor(&mut self) {
+        if let Some(decompressor) = &mut self.receiving.decompressor {
+            decompressor.release();
+        }
+    }
+
     /// Decompresses `chunk`, from [`Event::Compressed`](crate::Event::Compressed), into `out`. Call it again
     /// with the rest of the chunk, which may be empty, until it is done.
     ///
@@ -25,7 +32,7 @@ impl Connection {
         out: &mut [u8],
         now: Duration,
     ) -> Result<Inflated, Error> {
-        if self.failure.is_some() || !self.inbound.is_inflating() {
+        if self.failure.is_some() || !self.receiving.inbound.is_inflating() {
             return Ok(Inflated { consumed: chunk.len(), produced: 0, done: true });
         }
         let result = self.inflate_some(chunk, out);
@@ -37,16 +44,15 @@ impl Connection {
     }
 
     fn inflate_some(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
-        if self.inbound.is_invalid() {
+        if self.receiving.inbound.is_invalid() {
             return Err(MessageError::InvalidUtf8.into());
         }
-        let Some(deflate) = self.deflate.as_deref_mut() else {
+        let Some(decompressor) = self.receiving.decompressor.as_deref_mut() else {
             return Err(InflateError::Invalid.into());
         };
-        let decompressor = &mut deflate.decompressor;
         // At the limit one more byte is let out, to see whether there is one.
         let mut probe = [0];
-        let room = self.inbound.inflate_room();
+        let room = self.receiving.inbound.inflate_room();
         let at_limit = room == 0;
         let out = match out.get_mut(..room.min(out.len())) {
             Some(out) if !at_limit => out,
@@ -56,7 +62,7 @@ impl Connection {
         let mut inflated =
             Inflated { consumed: progress.consumed, produced: progress.produced, done: false };
         let consumed = progress.consumed == chunk.len();
-        if consumed && self.inbound.is_last_chunk() {
+        if consumed && self.receiving.inbound.is_last_chunk() {
             let rest = out.get_mut(progress.produced..).unwrap_or_default();
             // What came before a fault goes out first; the next call tells of it.
             let finished = match decompressor.finish(rest) {
@@ -74,12 +80,12 @@ impl Connection {
             return Err(MessageError::TooLarge.into());
         }
         let piece = out.get(..inflated.produced).unwrap_or_default();
-        inflated.produced = self.inbound.inflated(piece);
-        if inflated.done && !self.inbound.is_invalid() {
-            self.inbound.chunk_inflated();
+        inflated.produced = self.receiving.inbound.inflated(piece);
+        if inflated.done && !self.receiving.inbound.is_invalid() {
+            self.receiving.inbound.chunk_inflated();
         }
         // The text before a bad byte is handed out; the next call tells of the failure.
-        if self.inbound.is_invalid() {
+        if self.receiving.inbound.is_invalid() {
             inflated.done = false;
             if inflated.produced == 0 {
                 return Err(MessageError::InvalidUtf8.into());
@@ -91,15 +97,6 @@ impl Connection {
     /// Whether the decompressor is needed between messages.
     #[cfg(feature = "std")]
     pub(crate) fn peer_takes_over(&self) -> bool {
-        self.deflate.as_ref().is_some_and(|deflate| deflate.decompressor.settings().takeover)
-    }
-
-    /// Gives up the memory of compressor and decompressor as far as no later message could need it: all of it
-    /// where no context is taken over (RFC 7692 §7.1.1), for a connection that is about to wait for long. With
-    /// `std` it has none then: see [`DeflateConfig`](crate::DeflateConfig).
-    pub fn release(&mut self) {
-        if let Some(deflate) = &mut self.deflate {
-            deflate.release();
-        }
+        self.receiving.decompressor.as_ref().is_some_and(|inflate| inflate.settings().takeover)
     }
 }

@@ -9,12 +9,12 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::close_code::CloseCode;
-use crate::connection::Connection;
+use crate::connection::{Connection, Sending};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::frame::encoder::FrameKind;
 use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
-use crate::message::outbound::{ClosePayload, HeaderBytes, SendError};
+use crate::message::outbound::{ClosePayload, HeaderBytes, Outbound, SendError};
 #[cfg(feature = "alloc")]
 use crate::outgoing::Outgoing;
 use crate::output::BufferTooSmall;
@@ -25,7 +25,7 @@ use crate::utf8;
 
 /// Sending. Each method writes one whole frame to the start of `out` and returns its length; what is
 /// refused leaves no trace.
-impl Connection {
+impl<R> Connection<R, Sending> {
     /// Writes a whole text message as one frame: payload and at most 14 bytes of header.
     ///
     /// # Errors
@@ -63,13 +63,13 @@ impl Connection {
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
         let frame = self.whole(kind)?;
-        self.outbound.frame(frame, payload, out, &mut entropy)
+        self.sending.outbound.frame(frame, payload, out, &mut entropy)
     }
 
     #[inline]
     fn whole(&self, kind: MessageKind) -> Result<FrameKind, SendError> {
         self.sendable()?;
-        self.outbound.whole(kind)
+        self.sending.outbound.whole(kind)
     }
 
     #[inline]
@@ -93,13 +93,13 @@ impl Connection {
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
         self.sendable()?;
-        let fragment = self.outbound.fragment(kind, payload, last)?;
+        let fragment = self.sending.outbound.fragment(kind, payload, last)?;
         #[cfg(feature = "deflate")]
         if self.is_compressing() {
             return Err(SendError::BegunCompressed);
         }
-        let len = self.outbound.frame(fragment.frame, payload, out, &mut entropy)?;
-        self.outbound.commit(fragment);
+        let len = self.sending.outbound.frame(fragment.frame, payload, out, &mut entropy)?;
+        self.sending.outbound.commit(fragment);
         Ok(len)
     }
 
@@ -110,7 +110,7 @@ impl Connection {
     /// [`send_text`](Self::send_text).
     pub fn text_header(&mut self, text: &str) -> Result<HeaderBytes, SendError> {
         let frame = self.whole(MessageKind::Text)?;
-        self.outbound.header_alone(frame, text.len())
+        self.sending.outbound.header_alone(frame, text.len())
     }
 
     /// The header of a whole binary message whose payload, of `len` bytes, a server writes from where
@@ -121,7 +121,7 @@ impl Connection {
     /// [`send_binary`](Self::send_binary).
     pub fn binary_header(&mut self, len: usize) -> Result<HeaderBytes, SendError> {
         let frame = self.whole(MessageKind::Binary)?;
-        self.outbound.header_alone(frame, len)
+        self.sending.outbound.header_alone(frame, len)
     }
 
     /// The header of a whole text message whose payload stays in the caller's buffer and, if we are a
@@ -138,7 +138,7 @@ impl Connection {
         if !utf8::is_valid(text) {
             return Err(SendError::InvalidUtf8);
         }
-        self.outbound.header_in_place(frame, text, &mut entropy)
+        self.sending.outbound.header_in_place(frame, text, &mut entropy)
     }
 
     /// The header of a whole binary message whose payload stays in the caller's buffer and, if we are a
@@ -152,7 +152,7 @@ impl Connection {
         mut entropy: impl Entropy,
     ) -> Result<HeaderBytes, SendError> {
         let frame = self.whole(MessageKind::Binary)?;
-        self.outbound.header_in_place(frame, payload, &mut entropy)
+        self.sending.outbound.header_in_place(frame, payload, &mut entropy)
     }
 
     /// Writes a Ping with at most 125 bytes of payload (§5.5.2).
@@ -190,7 +190,7 @@ impl Connection {
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
         let frame = self.control_frame(opcode, payload)?;
-        self.outbound.frame(frame, payload, out, &mut entropy)
+        self.sending.outbound.frame(frame, payload, out, &mut entropy)
     }
 
     fn control_frame(&self, opcode: OpCode, payload: &[u8]) -> Result<FrameKind, SendError> {
@@ -228,11 +228,11 @@ impl Connection {
             return Err(SendError::NoRoom(BufferTooSmall { needed }));
         }
         if let Some(pong) = pong {
-            self.outbound.frame(FrameKind::last(OpCode::Pong), pong, out, &mut entropy)?;
+            self.sending.outbound.frame(FrameKind::last(OpCode::Pong), pong, out, &mut entropy)?;
         }
         let rest = out.get_mut(pong_len..).unwrap_or_default();
         let frame = FrameKind::last(OpCode::Close);
-        self.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
+        self.sending.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
         self.close_written(code, now);
         Ok(needed)
     }
@@ -248,12 +248,60 @@ impl Connection {
         self.closing.send_close(code);
         self.timers.closing(now);
     }
+
+    /// Writes the next answer of the connection's own to the start of `out`, a Pong, a Ping or a Close in
+    /// that order, and returns it; `None` when there is none. Call it until then after each round of
+    /// [`poll_event`](Self::poll_event) and after [`handle_timeout`](Self::handle_timeout).
+    ///
+    /// # Errors
+    /// [`SendError::NoRoom`] when `out` is too small: [`MAX_CONTROL_FRAME_LEN`] is always enough.
+    /// [`SendError::Entropy`] when a client has no masking key. The answer stays queued.
+    pub fn poll_transmit<'o>(
+        &mut self,
+        out: &'o mut [u8],
+        mut entropy: impl Entropy,
+    ) -> Result<Option<&'o [u8]>, SendError> {
+        let len = self.transmit(|outbound, opcode, payload| {
+            outbound.frame(FrameKind::last(opcode), payload, out, &mut entropy)
+        })?;
+        Ok(len.map(|len| out.get(..len).unwrap_or_default()))
+    }
+
+    /// Hands the next queued control frame to `write`, and takes it off the queue when that succeeds.
+    fn transmit<T>(
+        &mut self,
+        write: impl FnOnce(&Outbound, OpCode, &[u8]) -> Result<T, SendError>,
+    ) -> Result<Option<T>, SendError> {
+        if self.pong_queued {
+            let written = write(&self.sending.outbound, OpCode::Pong, self.pong.as_bytes())?;
+            self.pong_queued = false;
+            return Ok(Some(written));
+        }
+        if self.ping_queued {
+            let written = write(&self.sending.outbound, OpCode::Ping, &[])?;
+            self.ping_queued = false;
+            return Ok(Some(written));
+        }
+        let Some(code) = self.closing.queued() else { return Ok(None) };
+        let code = code.map(|code| code.to_u16().to_be_bytes());
+        let payload = code.as_ref().map_or(&[][..], |code| code);
+        let written = write(&self.sending.outbound, OpCode::Close, payload)?;
+        self.closing.queued_sent();
+        Ok(Some(written))
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to write.
+    #[inline]
+    #[must_use]
+    pub fn has_transmit(&self) -> bool {
+        self.pong_queued || self.ping_queued || self.closing.queued().is_some()
+    }
 }
 
 /// The same into a buffer that grows: each appends one whole frame to `out`, and compresses messages where
 /// permessage-deflate (RFC 7692) was negotiated. What is refused leaves `out` as it was.
 #[cfg(feature = "alloc")]
-impl Connection {
+impl<R> Connection<R, Sending> {
     /// Appends a whole text message, compressed where that was negotiated.
     ///
     /// # Errors
@@ -294,7 +342,7 @@ impl Connection {
         if self.compresses(payload.len()) {
             return self.append_compressed(frame, payload, out, entropy);
         }
-        self.outbound.append(frame, payload, out, entropy)
+        self.sending.outbound.append(frame, payload, out, entropy)
     }
 
     /// Appends a whole message whose payload stays where it is if it can, and takes it then.
@@ -311,16 +359,16 @@ impl Connection {
             return self.append_compressed(frame, payload, out.buffer(), entropy);
         }
         let header = match self.role {
-            Role::Server => self.outbound.header_alone(frame, payload.len())?,
+            Role::Server => self.sending.outbound.header_alone(frame, payload.len())?,
             Role::Client => match core::mem::take(payload).try_into_mut() {
                 Ok(mut own) => {
-                    let header = self.outbound.header_in_place(frame, &mut own, entropy);
+                    let header = self.sending.outbound.header_in_place(frame, &mut own, entropy);
                     *payload = own.freeze();
                     header?
                 }
                 Err(shared) => {
                     *payload = shared;
-                    return self.outbound.append(frame, payload, out.buffer(), entropy);
+                    return self.sending.outbound.append(frame, payload, out.buffer(), entropy);
                 }
             },
         };
@@ -341,7 +389,7 @@ impl Connection {
         let frame = self.whole(message.kind)?;
         match self.role {
             Role::Client => {
-                self.outbound.append(frame, message.payload(), out.buffer(), entropy)?;
+                self.sending.outbound.append(frame, message.payload(), out.buffer(), entropy)?;
             }
             Role::Server if message.frame.len() < share_from => {
                 out.buffer().extend_from_slice(&message.frame);
@@ -365,15 +413,15 @@ impl Connection {
         mut entropy: impl Entropy,
     ) -> Result<(), SendError> {
         self.sendable()?;
-        let fragment = self.outbound.fragment(kind, payload, last)?;
+        let fragment = self.sending.outbound.fragment(kind, payload, last)?;
         #[cfg(feature = "deflate")]
         if self.compresses_fragment(fragment.frame) {
             self.append_compressed(fragment.frame, payload, out, &mut entropy)?;
-            self.outbound.commit(fragment);
+            self.sending.outbound.commit(fragment);
             return Ok(());
         }
-        self.outbound.append(fragment.frame, payload, out, &mut entropy)?;
-        self.outbound.commit(fragment);
+        self.sending.outbound.append(fragment.frame, payload, out, &mut entropy)?;
+        self.sending.outbound.commit(fragment);
         Ok(())
     }
 
@@ -386,7 +434,7 @@ impl Connection {
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let frame = self.control_frame(opcode, payload)?;
-        self.outbound.append(frame, payload, out, entropy)
+        self.sending.outbound.append(frame, payload, out, entropy)
     }
 
     /// Appends a Close, after a Pong that was still queued.
@@ -402,7 +450,12 @@ impl Connection {
         if self.pong_queued {
             self.append_transmit(out, entropy)?;
         }
-        self.outbound.append(FrameKind::last(OpCode::Close), close.as_bytes(), out, entropy)?;
+        self.sending.outbound.append(
+            FrameKind::last(OpCode::Close),
+            close.as_bytes(),
+            out,
+            entropy,
+        )?;
         self.close_written(code, now);
         Ok(())
     }

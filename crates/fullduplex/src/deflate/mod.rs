@@ -2,15 +2,15 @@
 
 mod backend;
 mod codec;
+mod compressing;
 #[cfg(any(test, not(feature = "std")))]
 mod miniz;
 mod params;
-mod stream;
 #[cfg(feature = "std")]
 mod zlib;
 
 pub use codec::InflateError;
-pub(crate) use codec::{CompressError, Finished, Flush};
+pub(crate) use codec::{CompressError, Decompressor, Finished, Flush};
+pub(crate) use compressing::Compressing;
 pub(crate) use params::DeflateAnswer;
 pub use params::{DeflateConfig, DeflateParams, NegotiationError};
-pub(crate) use stream::DeflateStream;

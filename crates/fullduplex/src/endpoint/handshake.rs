@@ -46,7 +46,9 @@ impl<E: Entropy> Endpoint<E> {
         })?;
         let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
         let phase = Phase::ClientHandshake(Box::new((handshake, request)));
-        Ok(Self { output: output.into(), ..Self::new(phase, config, entropy, deadline) })
+        let mut endpoint = Self::new(phase, config, entropy, deadline);
+        endpoint.writer.put(output);
+        Ok(endpoint)
     }
 
     /// What the handshake has come to; `None` while more input is needed, or once it is over.
@@ -70,11 +72,10 @@ impl<E: Entropy> Endpoint<E> {
                 }
                 Err(error) => {
                     self.refuse(now);
-                    self.output = encode::<Infallible>(|out| {
+                    let response = encode::<Infallible>(|out| {
                         error.encode_response(out).map_err(|error| Ok(error.needed))
-                    })
-                    .unwrap_or_default()
-                    .into();
+                    });
+                    self.writer.put(response.unwrap_or_default());
                     Err(error.into())
                 }
             },
@@ -138,15 +139,15 @@ impl<E: Entropy> Endpoint<E> {
             deflate: self.config.deflate,
         };
         let mut negotiated = Negotiated::without_extensions();
-        self.output = encode(|out| match request.as_request().accept(&answer, out) {
+        let response = encode(|out| match request.as_request().accept(&answer, out) {
             Ok((len, settled)) => {
                 negotiated = settled;
                 Ok(len)
             }
             Err(AcceptError::BufferTooSmall(error)) => Err(Ok(error.needed)),
             Err(error) => Err(Err(error)),
-        })?
-        .into();
+        })?;
+        self.writer.put(response);
         Ok(match self.opened(Role::Server, negotiated, now) {
             Phase::Deciding(request) => Some(*request),
             _ => None,
@@ -164,11 +165,11 @@ impl<E: Entropy> Endpoint<E> {
         now: Duration,
     ) -> Result<(), RejectError> {
         if let Phase::Deciding(_) = &self.phase {
-            self.output = encode(|out| match rejection.encode(out) {
+            let response = encode(|out| match rejection.encode(out) {
                 Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
                 other => other.map_err(Err),
-            })?
-            .into();
+            })?;
+            self.writer.put(response);
             self.refuse(now);
         }
         Ok(())

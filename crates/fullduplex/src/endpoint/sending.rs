@@ -1,20 +1,15 @@
-//! Sending through an [`Endpoint`]: frames into its output, and the output to the transport.
+//! Sending through an [`Endpoint`]: what its [`Writer`] does, once the connection is open.
 
 use core::time::Duration;
 
-use crate::close_code::CloseCode;
 use crate::closing::CloseReason;
-use crate::endpoint::{Endpoint, Phase, Unsent};
+use crate::endpoint::{Endpoint, Phase};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
-use crate::frame::header::OpCode;
 use crate::message::outbound::SendError;
 use crate::owned::{Message, MessageRef};
 use crate::prepared::PreparedMessage;
-
-/// From this size on, a payload stays where it is until it is written. Below it, a copy costs less than one
-/// more piece for the transport to write.
-const SHARE_FROM: usize = 8 << 10;
+use crate::writer::{Unsent, Writer};
 
 /// Sending: each method appends to the output. Nothing leaves before the adapter writes it.
 impl<E: Entropy> Endpoint<E> {
@@ -23,71 +18,22 @@ impl<E: Entropy> Endpoint<E> {
     ///
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
+    #[inline]
     pub fn send(&mut self, message: MessageRef<'_>, now: Duration) -> Result<(), SendError> {
-        match message {
-            MessageRef::Text(text) => self.send_data(MessageKind::Text, text.as_bytes()),
-            MessageRef::Binary(data) => self.send_data(MessageKind::Binary, data),
-            MessageRef::Ping(data) => self.send_control(OpCode::Ping, data),
-            MessageRef::Pong(data) => self.send_control(OpCode::Pong, data),
-            MessageRef::Close(reason) => {
-                let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-                self.close(reason.unwrap_or(normal), now)
-            }
-        }
+        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
+        self.writer.send(message, conn, now, &mut self.entropy)
     }
 
-    /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again, and a
-    /// large payload is not copied: a server's is shared until it is written, a client's is masked where it
-    /// lies if nobody else has a handle to it.
+    /// Sends an owned message or control frame, see [`Writer::send_message`].
     ///
     /// # Errors
     /// [`Unsent`], with the message; nothing of it was sent then.
     #[inline]
     pub fn send_message(&mut self, message: Message, now: Duration) -> Result<(), Unsent> {
-        let sent = match &message {
-            Message::Text(_) | Message::Binary(_) if message.len() >= SHARE_FROM => {
-                return self.send_large(message);
-            }
-            Message::Text(text) => self.send_data(MessageKind::Text, text.as_bytes()),
-            Message::Binary(data) => self.send_data(MessageKind::Binary, data),
-            Message::Ping(data) => self.send(MessageRef::Ping(data), now),
-            Message::Pong(data) => self.send(MessageRef::Pong(data), now),
-            Message::Close(frame) => {
-                self.send(MessageRef::Close(frame.as_ref().map(|frame| frame.as_reason())), now)
-            }
-        };
-        sent.map_err(|error| Unsent { error, message })
-    }
-
-    /// As [`send_message`](Self::send_message), however much waits to be written: for a caller that has looked at
-    /// [`pending_output`](Self::pending_output) before it took the message.
-    ///
-    /// # Errors
-    /// [`Unsent`], with the message; nothing of it was sent then. Never [`SendError::WriteBufferFull`].
-    #[inline]
-    pub fn send_message_anyway(&mut self, message: Message, now: Duration) -> Result<(), Unsent> {
-        let limit = core::mem::replace(&mut self.config.max_write_buffer, usize::MAX);
-        let sent = self.send_message(message, now);
-        self.config.max_write_buffer = limit;
-        sent
-    }
-
-    #[inline(never)]
-    fn send_large(&mut self, mut message: Message) -> Result<(), Unsent> {
-        let len = message.len();
-        let (kind, payload) = match &mut message {
-            Message::Text(text) => (MessageKind::Text, text.bytes_mut()),
-            Message::Binary(data) => (MessageKind::Binary, data),
-            // Not large.
-            _ => return Ok(()),
-        };
-        let sent = self.check_room(len).and_then(|()| match &mut self.phase {
-            Phase::Open(conn) => {
-                conn.append_shared(kind, payload, &mut self.output, &mut self.entropy)
-            }
-            _ => Err(SendError::Closed),
-        });
-        sent.map_err(|error| Unsent { error, message })
+        match &mut self.phase {
+            Phase::Open(conn) => self.writer.send_message(message, conn, now, &mut self.entropy),
+            _ => Err(Unsent { error: SendError::Closed, message }),
+        }
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
@@ -95,9 +41,8 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
-        self.check_room(message.frame.len())?;
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_prepared(message, SHARE_FROM, &mut self.output, &mut self.entropy)
+        self.writer.send_prepared(message, conn, &mut self.entropy)
     }
 
     /// Sends the next fragment of a message (RFC 6455 §5.4): the first call begins it, `last` ends it.
@@ -110,9 +55,8 @@ impl<E: Entropy> Endpoint<E> {
         payload: &[u8],
         last: bool,
     ) -> Result<(), SendError> {
-        self.check_room(payload.len())?;
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_fragment(kind, payload, last, self.output.buffer(), &mut self.entropy)
+        self.writer.send_fragment(kind, payload, last, conn, &mut self.entropy)
     }
 
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
@@ -131,28 +75,15 @@ impl<E: Entropy> Endpoint<E> {
     /// As [`Connection::close`](crate::Connection::close).
     pub fn close(&mut self, reason: CloseReason<'_>, now: Duration) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        let CloseReason { code, reason } = reason;
-        conn.append_close(code, reason, now, self.output.buffer(), &mut self.entropy)
+        self.writer.close(reason, conn, now, &mut self.entropy)
     }
 
-    fn send_data(&mut self, kind: MessageKind, payload: &[u8]) -> Result<(), SendError> {
-        self.check_room(payload.len())?;
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_message(kind, payload, self.output.buffer(), &mut self.entropy)
-    }
-
-    fn send_control(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), SendError> {
-        self.check_room(payload.len())?;
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        conn.append_control(opcode, payload, self.output.buffer(), &mut self.entropy)
-    }
-
-    fn check_room(&self, len: usize) -> Result<(), SendError> {
-        let pending = self.pending_output();
-        if pending > 0 && pending.saturating_add(len) > self.config.max_write_buffer {
-            return Err(SendError::WriteBufferFull);
-        }
-        Ok(())
+    /// Whether a message is taken: nothing waits to be written, or fewer bytes than
+    /// [`EndpointConfig::max_write_buffer`](crate::EndpointConfig::max_write_buffer).
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.writer.has_room()
     }
 
     /// The bytes to be written next, in order; empty when there are none. Follow with
@@ -164,8 +95,7 @@ impl<E: Entropy> Endpoint<E> {
     /// [`SendError::Entropy`] when an answer of the connection's own cannot be masked; it stays queued.
     #[inline]
     pub fn output(&mut self) -> Result<&[u8], SendError> {
-        self.queue_answers()?;
-        Ok(self.output.first())
+        Ok(self.writer()?.first())
     }
 
     /// All bytes to be written, in order and in pieces, none of them empty: for a transport that writes
@@ -175,20 +105,29 @@ impl<E: Entropy> Endpoint<E> {
     /// As [`output`](Self::output).
     #[inline]
     pub fn output_chunks(&mut self) -> Result<impl Iterator<Item = &[u8]>, SendError> {
+        Ok(self.writer()?.chunks())
+    }
+
+    /// The queue of what is to be written, with all that there is to say in it.
+    ///
+    /// # Errors
+    /// As [`output`](Self::output).
+    #[inline]
+    pub fn writer(&mut self) -> Result<&mut Writer, SendError> {
         self.queue_answers()?;
-        Ok(self.output.chunks())
+        Ok(&mut self.writer)
     }
 
     /// The transport has taken `len` bytes of the [`output`](Self::output). A `len` beyond it is cut.
     #[inline]
     pub fn advance_output(&mut self, len: usize) {
-        self.output.advance(len);
+        self.writer.advance(len);
     }
 
     /// How many bytes wait to be written, answers of the connection's own apart.
     #[inline]
     #[must_use]
     pub fn pending_output(&self) -> usize {
-        self.output.len()
+        self.writer.pending()
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::buffers::FIRST_SIZE;
-use crate::connection::Connection;
+use crate::connection::{Connection, Receiving};
 use crate::error::Error;
 #[cfg(feature = "std")]
 use crate::pool::{self, Pool};
@@ -54,11 +54,11 @@ impl Inflation {
     }
 
     /// Adds what comes of `chunk`; `first` begins a new message.
-    pub(super) fn inflate(
+    pub(super) fn inflate<S>(
         &mut self,
         mut chunk: &[u8],
         first: bool,
-        conn: &mut Connection,
+        conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<(), Error> {
         if first {
@@ -95,7 +95,7 @@ impl Inflation {
     }
 
     /// At least doubles the room, but not beyond what the message may still bring.
-    fn grow(&mut self, conn: &Connection) {
+    fn grow<S>(&mut self, conn: &Connection<Receiving, S>) {
         if self.len == 0 && self.made >= self.last + LEAST_ROOM {
             // All of it, if the messages that were given away are gone.
             self.buf.clear();
@@ -120,7 +120,7 @@ impl Inflation {
 
     /// All messages have been read, and more input is needed: a large buffer is given up. A small one is lent
     /// to others, but by a connection that takes over context: that holds more than this either way.
-    pub(super) fn rest(&mut self, conn: &Connection) {
+    pub(super) fn rest<S>(&mut self, conn: &Connection<Receiving, S>) {
         if self.open || self.made == 0 {
             return;
         }

@@ -1,0 +1,89 @@
+//! The sending direction of a transport.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use fullduplex::Writer;
+use tokio::io::AsyncWrite;
+
+/// How many pieces are given to the stream at once: large messages are two each.
+const MAX_PIECES: usize = 16;
+
+/// How far a transport's sending direction has come.
+#[derive(Debug, Default)]
+pub(crate) struct Outlet {
+    /// Whether something was written that was not flushed.
+    unflushed: bool,
+    /// Whether something was written since this was last taken note of.
+    pub(crate) written: bool,
+    /// Whether a write has failed, so that nothing more can be written.
+    pub(crate) unwritable: bool,
+    /// Whether it was ended.
+    shut: bool,
+}
+
+impl Outlet {
+    /// Whether there is nothing to write or flush.
+    #[inline]
+    pub(crate) fn is_idle(&self, writer: &Writer) -> bool {
+        self.unwritable || (writer.pending() == 0 && !self.unflushed)
+    }
+
+    /// Writes what waits, and flushes the stream. Does nothing once a write has failed.
+    pub(crate) fn poll_write<W: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut W,
+        writer: &mut Writer,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_idle(writer) {
+            let first = writer.first();
+            let written = if first.is_empty() {
+                match ready!(Pin::new(&mut *stream).poll_flush(cx)) {
+                    Ok(()) => {
+                        self.unflushed = false;
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                }
+            } else if first.len() < writer.pending() && stream.is_write_vectored() {
+                let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
+                let mut count = 0;
+                for (piece, chunk) in pieces.iter_mut().zip(writer.chunks()) {
+                    *piece = IoSlice::new(chunk);
+                    count += 1;
+                }
+                let pieces = pieces.get(..count).unwrap_or_default();
+                ready!(Pin::new(&mut *stream).poll_write_vectored(cx, pieces))
+            } else {
+                ready!(Pin::new(&mut *stream).poll_write(cx, first))
+            };
+            match written {
+                Ok(0) => {
+                    self.unwritable = true;
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                Ok(len) => {
+                    writer.advance(len);
+                    self.unflushed = true;
+                    self.written = true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.unwritable = true;
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends the sending direction. One attempt has to do: nothing bounds how long it may take.
+    pub(crate) fn shut<W: AsyncWrite + Unpin>(&mut self, stream: &mut W, cx: &mut Context<'_>) {
+        if !self.shut {
+            // The transport may be gone already, which is what was wanted.
+            self.shut = Pin::new(stream).poll_shutdown(cx).is_ready();
+        }
+    }
+}

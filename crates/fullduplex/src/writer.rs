@@ -1,0 +1,290 @@
+//! A write queue that takes messages for a connection and lends the bytes to a transport: the counterpart of
+//! [`Reader`](crate::Reader).
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::close_code::CloseCode;
+use crate::closing::CloseReason;
+use crate::connection::{Connection, Sending};
+use crate::entropy::Entropy;
+use crate::event::MessageKind;
+use crate::frame::header::OpCode;
+use crate::message::outbound::SendError;
+use crate::outgoing::Outgoing;
+use crate::owned::{Message, MessageRef};
+use crate::prepared::PreparedMessage;
+
+/// How much may wait to be written by default before more is refused: 1 MiB.
+pub const DEFAULT_MAX_WRITE_BUFFER: usize = 1 << 20;
+
+/// From this size on, a payload stays where it is until it is written. Below it, a copy costs less than one
+/// more piece for the transport to write.
+const SHARE_FROM: usize = 8 << 10;
+
+/// A message that was not sent, and why.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// Why.
+    pub error: SendError,
+    /// The message, as it was given.
+    pub message: Message,
+}
+
+impl fmt::Debug for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A large payload would bury the reason.
+        f.debug_struct("Unsent")
+            .field("error", &self.error)
+            .field("message_len", &self.message.len())
+            .finish()
+    }
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl core::error::Error for Unsent {}
+
+/// A write queue of its own, for one [`Connection`] or its sending half.
+///
+/// Frames are appended in the order of the calls, small payloads copied behind their headers, large owned ones
+/// left where they are. It takes messages until a number of bytes waits to be written: that bounds its memory
+/// to as much and one message.
+#[derive(Debug)]
+pub struct Writer {
+    out: Outgoing,
+    limit: usize,
+}
+
+impl Writer {
+    /// An empty queue, which takes messages as long as fewer than `limit` bytes wait.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { out: Outgoing::default(), limit }
+    }
+
+    /// A queue with the end of a handshake in it.
+    pub(crate) fn put(&mut self, bytes: alloc::vec::Vec<u8>) {
+        self.out = bytes.into();
+    }
+
+    /// Sends a message or control frame. A Close begins the closing handshake; one without a code is sent as
+    /// 1000.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing of it was sent then.
+    #[inline]
+    pub fn send<R>(
+        &mut self,
+        message: MessageRef<'_>,
+        conn: &mut Connection<R, Sending>,
+        now: Duration,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let (kind, payload) = match message {
+            MessageRef::Text(text) => (MessageKind::Text, text.as_bytes()),
+            MessageRef::Binary(data) => (MessageKind::Binary, data),
+            control => return self.send_control(control, conn, now, entropy),
+        };
+        self.check_room()?;
+        conn.append_message(kind, payload, self.out.buffer(), entropy)
+    }
+
+    #[inline(never)]
+    fn send_control<R>(
+        &mut self,
+        message: MessageRef<'_>,
+        conn: &mut Connection<R, Sending>,
+        now: Duration,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let (opcode, payload) = match message {
+            MessageRef::Ping(data) => (OpCode::Ping, data),
+            MessageRef::Pong(data) => (OpCode::Pong, data),
+            MessageRef::Close(reason) => {
+                let normal = CloseReason { code: CloseCode::Normal, reason: "" };
+                return self.close(reason.unwrap_or(normal), conn, now, entropy);
+            }
+            MessageRef::Text(_) | MessageRef::Binary(_) => return Ok(()),
+        };
+        self.check_room()?;
+        conn.append_control(opcode, payload, self.out.buffer(), entropy)
+    }
+
+    /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again, and a
+    /// large payload is not copied: a server's is shared until it is written, a client's is masked where it
+    /// lies if nobody else has a handle to it.
+    ///
+    /// # Errors
+    /// [`Unsent`], with the message; nothing of it was sent then.
+    #[inline]
+    pub fn send_message<R>(
+        &mut self,
+        message: Message,
+        conn: &mut Connection<R, Sending>,
+        now: Duration,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), Unsent> {
+        let (kind, payload): (_, &[u8]) = match &message {
+            Message::Text(text) => (MessageKind::Text, text.as_bytes()),
+            Message::Binary(data) => (MessageKind::Binary, data),
+            _ => return self.send_owned_control(message, conn, now, entropy),
+        };
+        if payload.len() >= SHARE_FROM {
+            return self.send_large(message, conn, entropy);
+        }
+        let sent = self
+            .check_room()
+            .and_then(|()| conn.append_message(kind, payload, self.out.buffer(), entropy));
+        sent.map_err(|error| Unsent { error, message })
+    }
+
+    #[inline(never)]
+    fn send_owned_control<R>(
+        &mut self,
+        message: Message,
+        conn: &mut Connection<R, Sending>,
+        now: Duration,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), Unsent> {
+        let sent = self.send_control(message.as_message_ref(), conn, now, entropy);
+        sent.map_err(|error| Unsent { error, message })
+    }
+
+    #[inline(never)]
+    fn send_large<R>(
+        &mut self,
+        mut message: Message,
+        conn: &mut Connection<R, Sending>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), Unsent> {
+        let (kind, payload) = match &mut message {
+            Message::Text(text) => (MessageKind::Text, text.bytes_mut()),
+            Message::Binary(data) => (MessageKind::Binary, data),
+            // Not large.
+            _ => return Ok(()),
+        };
+        let sent = self
+            .check_room()
+            .and_then(|()| conn.append_shared(kind, payload, &mut self.out, entropy));
+        sent.map_err(|error| Unsent { error, message })
+    }
+
+    /// Sends a message that was encoded once for many connections. It is not compressed.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing of it was sent then.
+    pub fn send_prepared<R>(
+        &mut self,
+        message: &PreparedMessage,
+        conn: &mut Connection<R, Sending>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        self.check_room()?;
+        conn.append_prepared(message, SHARE_FROM, &mut self.out, entropy)
+    }
+
+    /// Sends the next fragment of a message (RFC 6455 §5.4): the first call begins it, `last` ends it.
+    ///
+    /// # Errors
+    /// As [`Connection::send_fragment`], and [`SendError::WriteBufferFull`].
+    pub fn send_fragment<R>(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+        conn: &mut Connection<R, Sending>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        self.check_room()?;
+        conn.append_fragment(kind, payload, last, self.out.buffer(), entropy)
+    }
+
+    /// Begins the closing handshake (RFC 6455 §7.1.2), however much waits. Messages that the peer had under way
+    /// are still delivered.
+    ///
+    /// # Errors
+    /// As [`Connection::close`].
+    pub fn close<R>(
+        &mut self,
+        reason: CloseReason<'_>,
+        conn: &mut Connection<R, Sending>,
+        now: Duration,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        let CloseReason { code, reason } = reason;
+        conn.append_close(code, reason, now, self.out.buffer(), entropy)
+    }
+
+    /// Moves the connection's own answers to the queue, unless the peer does not read: it gets no second
+    /// answer then, the latest Pong waits in place of the others.
+    ///
+    /// # Errors
+    /// [`SendError::Entropy`] when an answer cannot be masked; it stays with the connection.
+    #[inline]
+    pub fn queue_answers<R>(
+        &mut self,
+        conn: &mut Connection<R, Sending>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        if conn.has_transmit() && self.out.len() <= self.limit {
+            conn.append_transmit(self.out.buffer(), entropy)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether a message is taken: nothing waits, or fewer bytes than the limit.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let pending = self.out.len();
+        pending == 0 || pending < self.limit
+    }
+
+    #[inline]
+    fn check_room(&self) -> Result<(), SendError> {
+        if self.has_room() { Ok(()) } else { Err(SendError::WriteBufferFull) }
+    }
+
+    /// The bytes to be written next, in order; empty when there are none. Follow with
+    /// [`advance`](Self::advance).
+    ///
+    /// There may be more behind them: see [`chunks`](Self::chunks).
+    #[inline]
+    #[must_use]
+    pub fn first(&self) -> &[u8] {
+        self.out.first()
+    }
+
+    /// All bytes to be written, in order and in pieces, none of them empty: for a transport that writes
+    /// several at once. Follow with [`advance`](Self::advance).
+    #[inline]
+    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        self.out.chunks()
+    }
+
+    /// The transport has taken `len` bytes. A `len` beyond [`pending`](Self::pending) is cut.
+    #[inline]
+    pub fn advance(&mut self, len: usize) {
+        self.out.advance(len);
+    }
+
+    /// How many bytes wait to be written.
+    #[inline]
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Gives the memory up if nothing waits: for a connection that is about to wait for long.
+    ///
+    /// With `std` it goes to a pool of the thread's, for the next connection that writes.
+    pub fn release(&mut self) {
+        self.out.release();
+    }
+}
