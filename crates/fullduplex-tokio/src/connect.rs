@@ -118,6 +118,9 @@ async fn within<T>(
 ///
 /// # Errors
 /// As [`connect_with`].
+///
+/// # Panics
+/// Outside of a tokio runtime with its I/O and time drivers (`enable_all`), as all that tokio dials.
 pub async fn connect_async<R>(
     request: R,
 ) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, ClientResponse)>

@@ -221,7 +221,8 @@ fn answer<S>(
     Err(refused)
 }
 
-fn rejected(rejection: &OwnedRejection) -> Error {
+/// What the caller is told of a rejection of his.
+pub(crate) fn rejected(rejection: &OwnedRejection) -> Error {
     let rejection = rejection.as_rejection();
     let mut response = ClientResponse::new(Some(rejection.body.to_vec()));
     // A rejection that was written has a status in order.

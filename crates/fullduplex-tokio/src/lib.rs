@@ -43,8 +43,12 @@
 //! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_hdr_async`], [`accept_with`] and
 //! [`ClientRequestBuilder`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
 //! `native-roots` or `platform-verifier`; or `native-tls`. A server puts `tokio_rustls::TlsAcceptor` under
-//! [`accept_async`]. An HTTP server that has done the handshake itself hands over its stream by
-//! [`WebSocketStream::from_raw_socket`].
+//! [`accept_async`].
+//!
+//! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
+//! response and the WebSocket. Any other HTTP server that has done the handshake hands over its stream by
+//! [`WebSocketStream::from_raw_socket`], or by [`WebSocketStream::from_negotiated`] if
+//! [`fullduplex::handshake::RequestParts`] has checked the request.
 
 #![forbid(unsafe_code)]
 
@@ -65,6 +69,8 @@ mod stream;
 mod timer;
 pub mod tls;
 pub mod tungstenite;
+#[cfg(feature = "hyper")]
+mod upgrade;
 mod waiters;
 mod websocket;
 
@@ -93,6 +99,12 @@ pub use handshake::{
     client_async, client_async_with_config,
 };
 pub use http;
+#[cfg(feature = "hyper")]
+pub use http_body_util;
+#[cfg(feature = "hyper")]
+pub use hyper;
+#[cfg(feature = "hyper")]
+pub use hyper_util;
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 pub use request::{ClientRequest, ClientRequestBuilder, IntoClientRequest};
@@ -103,6 +115,10 @@ pub use stream::MaybeTlsStream;
 pub use tls::{Connector, client_async_tls, client_async_tls_with_config};
 #[cfg(feature = "tls")]
 pub use tokio_rustls;
+#[cfg(feature = "hyper")]
+pub use upgrade::{
+    UpgradeResponse, UpgradedStream, Upgrading, is_upgrade_request, upgrade, upgrade_with,
+};
 pub use websocket::WebSocketStream;
 
 #[doc = include_str!("../MIGRATION.md")]

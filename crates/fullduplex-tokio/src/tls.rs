@@ -140,6 +140,9 @@ where
 /// [`Error::Tls`] when TLS cannot be set up, [`Error::Url`] when no feature for it is on; [`Error::Io`] when the TLS
 /// handshake fails, [`Error::Timeout`] when it takes too long. Else as
 /// [`client_async_with_config`](crate::client_async_with_config).
+///
+/// # Panics
+/// With TLS and a handshake timeout, outside of a tokio runtime with its time driver.
 pub async fn client_async_tls_with_config<R, S>(
     request: R,
     stream: S,

@@ -41,8 +41,11 @@ use crate::split::SplitStream;
 /// [`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size).
 ///
 /// **Deadlines** (handshake, close, keepalive, idle) are kept while something waits: a `recv`, `send`, `flush` or
-/// `close`. They need a tokio runtime with its time driver; outside of one they are looked at when something else
-/// wakes the task.
+/// `close`. They need a tokio runtime with its time driver: `#[tokio::main]` has it, a
+/// [`Builder`](tokio::runtime::Builder) after `enable_all` or `enable_time`. In a runtime without one, tokio panics
+/// ("timers are disabled") where a deadline is first waited for, and offers no way to ask before: in the opening
+/// handshake unless its timeout is `None`, in `close`, and in `recv` with a keepalive or an idle timeout. Outside of a
+/// tokio runtime nothing panics, and a deadline that has passed is noticed when something is received.
 ///
 /// **Dropping** it writes what is pending and a Close with 1001, as far as the stream takes that at once.
 pub struct WebSocketStream<S> {
@@ -156,9 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         &mut self.guard
     }
 
-    /// A WebSocket over a stream on which something else has done the opening handshake.
+    /// A WebSocket over a stream on which something else has done the opening handshake, and agreed to no
+    /// extension.
     pub async fn from_raw_socket(stream: S, role: Role, config: Option<WebSocketConfig>) -> Self {
-        Self::open(stream, &[], role, config)
+        Self::from_negotiated(stream, &[], role, Negotiated::without_extensions(), config)
     }
 
     /// As [`from_raw_socket`](Self::from_raw_socket), with bytes that were read after the handshake.
@@ -168,12 +172,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         role: Role,
         config: Option<WebSocketConfig>,
     ) -> Self {
-        Self::open(stream, &part, role, config)
+        Self::from_negotiated(stream, &part, role, Negotiated::without_extensions(), config)
     }
 
-    fn open(stream: S, part: &[u8], role: Role, config: Option<WebSocketConfig>) -> Self {
+    /// A WebSocket over a stream on which [`fullduplex::handshake`] has done the opening handshake (RFC 6455 §4):
+    /// with the extensions that were agreed on, and the bytes that were read behind the peer's head.
+    ///
+    /// Whether messages are compressed is settled by `negotiated`, whatever `config` says.
+    #[must_use]
+    pub fn from_negotiated(
+        stream: S,
+        part: &[u8],
+        role: Role,
+        negotiated: Negotiated,
+        config: Option<WebSocketConfig>,
+    ) -> Self {
         let config = config.unwrap_or_default();
-        let negotiated = Negotiated::without_extensions();
         let endpoint = config.endpoint();
         let now = std::time::Duration::ZERO;
         let endpoint = Endpoint::open(role, negotiated, part, endpoint, OsEntropy, now);

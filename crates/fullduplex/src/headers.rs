@@ -46,30 +46,45 @@ impl fmt::Debug for Header<'_> {
 
 /// The header lines of a request or response, in the order in which they came (RFC 9110 §5).
 ///
-/// A view into the received bytes: copying it copies a pointer. Only a parser that has validated
-/// the whole block makes one, so reading it cannot fail.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+/// A view into the received bytes, or into the list of an HTTP server that has read them: copying it
+/// copies a pointer. Only what has validated all of them makes one, so reading it cannot fail.
+#[derive(Clone, Copy)]
 pub struct Headers<'a> {
+    lines: Lines<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Lines<'a> {
     /// Whole lines, each ended by CRLF, without the empty line that ends the head.
-    block: &'a [u8],
+    Block(&'a [u8]),
+    /// Lines that something else has taken apart.
+    List(&'a [Header<'a>]),
 }
 
 impl<'a> Headers<'a> {
     /// Wraps a block whose lines have been checked: `token ":" value CRLF`, no folded lines.
     pub(crate) const fn from_validated(block: &'a [u8]) -> Self {
-        Self { block }
+        Self { lines: Lines::Block(block) }
     }
 
-    /// The raw lines, each with its CRLF.
+    /// Wraps a list whose names and values have been checked, as [`check_line`] does.
+    pub(crate) const fn from_validated_list(list: &'a [Header<'a>]) -> Self {
+        Self { lines: Lines::List(list) }
+    }
+
+    /// The raw lines, each with its CRLF; `None` when they came as a list.
     #[cfg(feature = "alloc")]
-    pub(crate) const fn block(self) -> &'a [u8] {
-        self.block
+    pub(crate) const fn block(self) -> Option<&'a [u8]> {
+        match self.lines {
+            Lines::Block(block) => Some(block),
+            Lines::List(_) => None,
+        }
     }
 
     /// Every header line, in order.
     #[must_use]
     pub const fn iter(&self) -> HeadersIter<'a> {
-        HeadersIter { rest: self.block }
+        HeadersIter { rest: self.lines }
     }
 
     /// The value of the first header called `name` (compared without regard to case), or `None`.
@@ -115,9 +130,27 @@ impl<'a> Headers<'a> {
     /// Whether there is no header at all.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.block.is_empty()
+        match self.lines {
+            Lines::Block(block) => block.is_empty(),
+            Lines::List(list) => list.is_empty(),
+        }
     }
 }
+
+impl Default for Headers<'_> {
+    fn default() -> Self {
+        Self::from_validated(&[])
+    }
+}
+
+/// The same lines in the same order, however they are held.
+impl PartialEq for Headers<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers<'_> {}
 
 impl fmt::Debug for Headers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,26 +177,47 @@ impl<'a> IntoIterator for &Headers<'a> {
 }
 
 /// The iterator that [`Headers::iter`] returns.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HeadersIter<'a> {
-    rest: &'a [u8],
+    rest: Lines<'a>,
 }
 
 impl<'a> Iterator for HeadersIter<'a> {
     type Item = Header<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Header<'a>> {
-        let (line, rest) = self.rest.split_at_checked(line_length(self.rest))?;
-        // Past the CRLF that ended the line.
-        self.rest = rest.get(2..).unwrap_or_default();
-        let colon = line.iter().position(|&byte| byte == b':')?;
-        let (name, value) = line.split_at_checked(colon)?;
-        let name = core::str::from_utf8(name).ok()?;
-        Some(Header { name, value: value.get(1..)?.trim_ascii() })
+        match &mut self.rest {
+            Lines::Block(block) => take_line(block),
+            Lines::List(list) => {
+                let (&Header { name, value }, tail) = list.split_first()?;
+                *list = tail;
+                Some(Header { name, value: value.trim_ascii() })
+            }
+        }
     }
 }
 
+/// Takes the first line off a block.
+#[inline]
+fn take_line<'a>(block: &mut &'a [u8]) -> Option<Header<'a>> {
+    let (line, rest) = block.split_at_checked(line_length(block))?;
+    // Past the CRLF that ended the line.
+    *block = rest.get(2..).unwrap_or_default();
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    let (name, value) = line.split_at_checked(colon)?;
+    let name = core::str::from_utf8(name).ok()?;
+    Some(Header { name, value: value.get(1..)?.trim_ascii() })
+}
+
 impl core::iter::FusedIterator for HeadersIter<'_> {}
+
+/// Prints the lines that are left.
+impl fmt::Debug for HeadersIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
 
 /// The elements of one comma-separated header value: trimmed, empty ones left out (RFC 9110
 /// §5.6.1.2: "a recipient MUST parse and ignore a reasonable number of empty list elements").

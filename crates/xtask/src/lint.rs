@@ -1,7 +1,17 @@
 //! `cargo xtask lint`: formatting, lints, documentation, layers.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use crate::layers;
-use crate::shell::{Outcome, cargo, run as run_command};
+use crate::shell::{Failure, Outcome, cargo, output, run as run_command};
+
+/// The packages whose features bring code, TLS above all.
+const ADAPTERS: [&str; 2] = ["fullduplex-std", "fullduplex-tokio"];
+
+/// Compiles an OpenSSL, which takes minutes, and no line of ours depends on it.
+const NOT_LINTED: &str = "native-tls-vendored";
 
 /// Checks the source without running it.
 pub(crate) fn run() -> Outcome {
@@ -18,7 +28,49 @@ pub(crate) fn run() -> Outcome {
         let clippy = format!("clippy -p fullduplex --no-default-features --features {features}");
         run_command(&mut cargo(&format!("{clippy} -- -D warnings")))?;
     }
-    let doc = format!("doc {rest} --no-deps");
+    let packages = ADAPTERS.map(|name| format!("-p {name}")).join(" ");
+    let features = adapter_features()?;
+    run_command(&mut cargo(&format!("clippy {packages} --no-default-features -- -D warnings")))?;
+    run_command(&mut cargo(&format!(
+        "clippy {packages} --all-targets --features {features} -- -D warnings"
+    )))?;
+    let doc = format!("doc {rest} --no-deps --features {features}");
     run_command(cargo(&doc).env("RUSTDOCFLAGS", "-D warnings"))?;
     layers::run()
+}
+
+/// Every feature of the adapters but [`NOT_LINTED`], so that a new one is linted from its first day.
+fn adapter_features() -> Outcome<String> {
+    let metadata = output(&mut cargo("metadata --no-deps --format-version 1"))?;
+    features_in(&metadata).ok_or_else(|| Failure::new("`cargo metadata` names no features"))
+}
+
+/// The features in what `cargo metadata` says, with commas between them. Without the package before each: both
+/// adapters are dependencies of their own tests, and those would be meant.
+fn features_in(metadata: &str) -> Option<String> {
+    let metadata: Value = serde_json::from_str(metadata).ok()?;
+    let mut all = BTreeSet::new();
+    for package in metadata["packages"].as_array()? {
+        if ADAPTERS.contains(&package["name"].as_str()?) {
+            all.extend(package["features"].as_object()?.keys().map(String::as_str));
+        }
+    }
+    all.remove(NOT_LINTED);
+    (!all.is_empty()).then(|| Vec::from_iter(all).join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_features_are_linted_but_one() {
+        let features = adapter_features().unwrap();
+        let features: Vec<&str> = features.split(',').collect();
+        for feature in ["deflate", "hyper", "native-tls", "platform-verifier", "tls-aws-lc-rs"] {
+            assert!(features.contains(&feature), "{features:?}");
+        }
+        assert!(!features.contains(&NOT_LINTED));
+        assert_eq!(features_in("{}"), None);
+    }
 }

@@ -158,3 +158,23 @@ async fn an_application_that_is_slow_itself_does_not_blame_the_peer() {
     let mut buf = [0; 10];
     assert!(timeout(secs(19), wire.read(&mut buf)).await.is_err());
 }
+
+/// A socket whose peer says nothing, as it is closed.
+async fn close_unanswered() -> Option<Error> {
+    let config = WebSocketConfig::new().close_timeout(Duration::ZERO);
+    let (mut server, _far) = our_server(config).await;
+    server.close(None).await.err()
+}
+
+#[test]
+#[should_panic(expected = "timers are disabled")]
+fn in_a_runtime_without_a_time_driver_tokio_panics() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(close_unanswered());
+}
+
+#[test]
+fn outside_of_a_runtime_nothing_panics() {
+    let mut closing = pin!(close_unanswered());
+    assert!(poll_once(closing.as_mut()).is_pending());
+}

@@ -9,3 +9,4 @@ mod handshake;
 mod heavy;
 mod interop;
 mod support;
+mod upgrade;

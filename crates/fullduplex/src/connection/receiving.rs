@@ -21,7 +21,7 @@ use crate::utf8;
 
 /// Receiving.
 impl<S> Connection<Receiving, S> {
-    /// Begins to count the waiting times of [`Timeouts`] at `now`. Without it they count from the first
+    /// Begins to count the waiting times of [`Timeouts`](crate::Timeouts) at `now`. Without it they count from the first
     /// [`poll_event`](Self::poll_event), which an application that only sends may never call.
     pub fn start(&mut self, now: Duration) {
         self.timers.started(now);

@@ -254,7 +254,8 @@ impl<R> Connection<R, Sending> {
     /// [`poll_event`](Self::poll_event) and after [`handle_timeout`](Self::handle_timeout).
     ///
     /// # Errors
-    /// [`SendError::NoRoom`] when `out` is too small: [`MAX_CONTROL_FRAME_LEN`] is always enough.
+    /// [`SendError::NoRoom`] when `out` is too small:
+    /// [`MAX_CONTROL_FRAME_LEN`](crate::MAX_CONTROL_FRAME_LEN) is always enough.
     /// [`SendError::Entropy`] when a client has no masking key. The answer stays queued.
     pub fn poll_transmit<'o>(
         &mut self,

@@ -12,4 +12,5 @@ mod zlib;
 pub use codec::InflateError;
 pub(crate) use codec::{CompressError, Decompressor, Finished, Flush};
 pub(crate) use compressing::Compressing;
+pub(crate) use params::DeflateAnswer;
 pub use params::{DeflateConfig, DeflateParams, NegotiationError};

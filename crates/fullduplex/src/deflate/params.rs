@@ -382,6 +382,10 @@ pub(crate) struct DeflateAnswer {
 }
 
 impl DeflateAnswer {
+    /// The length of the longest: the name, two names of 26 characters and two of 22 with two digits,
+    /// and what stands between them.
+    pub(crate) const MAX_LENGTH: usize = NAME.len() + 2 * (2 + 26) + 2 * (2 + 22 + 3);
+
     /// Writes it as an element of `Sec-WebSocket-Extensions`.
     pub(crate) fn write(&self, out: &mut Cursor<'_>) {
         out.put(NAME.as_bytes());

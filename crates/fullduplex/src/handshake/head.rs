@@ -386,8 +386,8 @@ fn header_block<'b>(head: &'b [u8], lines: &[httparse::Header<'b>]) -> Headers<'
 /// Where a part lies in a head, so that an owned head can give the part again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    start: usize,
-    end: usize,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 impl Span {

@@ -3,7 +3,8 @@
 //! [`ServerHandshake`] checks a request and [`Request::accept`] answers it; [`ClientHandshake`]
 //! writes a request and checks the answer. Both are given everything received so far, look at each
 //! byte once as it comes, and say how long the head was: what follows it in the caller's buffer is
-//! frames. Either ends in [`Negotiated`](crate::Negotiated), which
+//! frames. Where an HTTP server has read the request, [`RequestParts`] takes the place of
+//! [`ServerHandshake`]. Either ends in [`Negotiated`](crate::Negotiated), which
 //! [`Connection`](crate::Connection) takes.
 //!
 //! Nothing here allocates but the types whose name begins with `Owned`.
@@ -24,7 +25,8 @@ pub use head::{
 };
 pub use key::{ACCEPT_LENGTH, KEY_LENGTH, Key};
 pub use server::{
-    AcceptError, Answer, RejectError, Rejection, Request, RequestError, ServerHandshake,
+    AcceptError, Answer, RejectError, Rejection, Request, RequestError, RequestParts,
+    ServerHandshake,
 };
 #[cfg(feature = "alloc")]
 pub use server::{OwnedAnswer, OwnedRejection, OwnedRequest};

@@ -81,6 +81,7 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 }
 
 /// Writes one header line.
+#[inline]
 pub(crate) fn put_header(out: &mut Cursor<'_>, name: &str, value: &[u8]) {
     out.put(name.as_bytes());
     out.put(b": ");

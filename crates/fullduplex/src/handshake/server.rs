@@ -1,5 +1,6 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked;
-//! an answer or a refusal goes out. It knows neither transport nor clock.
+//! an answer or a refusal goes out. It knows neither transport nor clock. A request comes as bytes,
+//! [`ServerHandshake`], or in the parts that an HTTP server has taken it into, [`RequestParts`].
 //!
 //! The checks come in this order, and the first that fails names the error:
 //! 1. the head is HTTP/1.1 within the limits ([`HeadError`]; other versions 505),
@@ -19,6 +20,7 @@ mod decision;
 mod error;
 #[cfg(feature = "alloc")]
 mod owned;
+mod parts;
 mod reply;
 mod request;
 #[cfg(test)]
@@ -30,6 +32,7 @@ pub use decision::{OwnedAnswer, OwnedRejection};
 pub use error::RequestError;
 #[cfg(feature = "alloc")]
 pub use owned::OwnedRequest;
+pub use parts::RequestParts;
 pub use request::Request;
 
 use core::mem::MaybeUninit;

@@ -353,3 +353,14 @@ fn too_little_room_is_told() {
         assert_eq!(cursor.finish().unwrap_err().needed, 42);
     }
 }
+
+#[test]
+fn the_longest_answer_fits_the_room_for_one() {
+    let answer = DeflateAnswer {
+        server_no_context_takeover: true,
+        client_no_context_takeover: true,
+        server_window: Some(MAX_WINDOW_BITS),
+        client_window: Some(MAX_WINDOW_BITS),
+    };
+    assert_eq!(written(|out| answer.write(out)).len(), DeflateAnswer::MAX_LENGTH);
+}

@@ -147,7 +147,8 @@ impl Response<'_> {
             head_len: self.head_len,
             status: self.status,
             reason: self.reason.into(),
-            headers: self.headers.block().into(),
+            // A response is read from bytes.
+            headers: self.headers.block().unwrap_or_default().into(),
         }
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use super::reply::{put_content_length, put_status_line};
 use super::request::Request;
 #[cfg(feature = "deflate")]
-use crate::deflate::DeflateConfig;
+use crate::deflate::{DeflateAnswer, DeflateConfig};
 use crate::handshake::negotiate::{check_headers, is_reserved, put_header, put_headers};
 use crate::headers::InvalidHeader;
 use crate::negotiated::Negotiated;
@@ -60,6 +60,22 @@ impl Request<'_> {
     ) -> Result<(usize, Negotiated), AcceptError> {
         answer.encode(self, out)
     }
+
+    /// As [`accept`](Self::accept), for an HTTP server to send: gives the header lines of the response, whose
+    /// status is 101, to `put`, names and values in order, and each as a line of its own.
+    ///
+    /// # Errors
+    /// [`AcceptError`] when the subprotocol was not offered or an extra header must not be sent;
+    /// nothing was `put` then.
+    pub fn accept_parts<S: AsRef<str>>(
+        &self,
+        answer: &Answer<'_, S>,
+        put: impl FnMut(&str, &[u8]),
+    ) -> Result<Negotiated, AcceptError> {
+        let settled = answer.settle(self)?;
+        answer.put_lines(self, &settled, put);
+        Ok(settled.negotiated)
+    }
 }
 
 impl Default for Answer<'_> {
@@ -101,6 +117,17 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         request: &Request<'_>,
         out: &mut [u8],
     ) -> Result<(usize, Negotiated), AcceptError> {
+        let settled = self.settle(request)?;
+        let mut out = Cursor::new(out);
+        out.put(b"HTTP/1.1 101 Switching Protocols\r\n");
+        self.put_lines(request, &settled, |name, value| put_header(&mut out, name, value));
+        out.put(b"\r\n");
+        let length = out.finish().map_err(AcceptError::BufferTooSmall)?;
+        Ok((length, settled.negotiated))
+    }
+
+    /// Checks the answer, and settles which of the extensions that the client offers are in use.
+    fn settle(&self, request: &Request<'_>) -> Result<Settled, AcceptError> {
         // "The value chosen MUST be derived from the client's handshake, specifically by selecting
         // one of the values from the |Sec-WebSocket-Protocol| field." Those were found to be
         // tokens.
@@ -110,38 +137,59 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
             return Err(AcceptError::SubprotocolNotOffered);
         }
         check_headers(self.headers, is_reserved).map_err(AcceptError::InvalidHeader)?;
-
-        let mut out = Cursor::new(out);
-        out.put(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-              Sec-WebSocket-Accept: ",
-        );
-        out.put(&request.key().accept());
-        out.put(b"\r\n");
-        if let Some(subprotocol) = self.subprotocol {
-            put_header(&mut out, "Sec-WebSocket-Protocol", subprotocol.as_bytes());
-        }
         #[cfg(feature = "deflate")]
-        let negotiated = self.put_extensions(request, &mut out);
+        {
+            let chosen = self.deflate.and_then(|deflate| deflate.choose(request.extensions()));
+            let (params, answer) = chosen.unzip();
+            Ok(Settled { negotiated: Negotiated::with_deflate(params), deflate: answer })
+        }
         #[cfg(not(feature = "deflate"))]
-        let negotiated = Negotiated::without_extensions();
-        put_headers(&mut out, self.headers);
-        out.put(b"\r\n");
-        let length = out.finish().map_err(AcceptError::BufferTooSmall)?;
-        Ok((length, negotiated))
+        Ok(Settled { negotiated: Negotiated::without_extensions() })
     }
 
-    /// Writes which of the extensions that the client offers are in use; no line when there is none.
-    #[cfg(feature = "deflate")]
-    fn put_extensions(&self, request: &Request<'_>, out: &mut Cursor<'_>) -> Negotiated {
-        let chosen = self.deflate.and_then(|deflate| deflate.choose(request.extensions()));
-        if let Some((_, answer)) = &chosen {
-            out.put(b"Sec-WebSocket-Extensions: ");
-            answer.write(out);
-            out.put(b"\r\n");
+    /// The header lines of the answer, in order.
+    fn put_lines(
+        &self,
+        request: &Request<'_>,
+        settled: &Settled,
+        mut put: impl FnMut(&str, &[u8]),
+    ) {
+        put("Upgrade", b"websocket");
+        put("Connection", b"Upgrade");
+        put("Sec-WebSocket-Accept", &request.key().accept());
+        if let Some(subprotocol) = self.subprotocol {
+            put("Sec-WebSocket-Protocol", subprotocol.as_bytes());
         }
-        Negotiated::with_deflate(chosen.map(|(params, _)| params))
+        settled.put_extensions(&mut put);
+        for (name, value) in self.headers {
+            put(name.as_ref(), value.as_ref().as_bytes());
+        }
     }
+}
+
+/// What a checked answer comes to.
+struct Settled {
+    negotiated: Negotiated,
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateAnswer>,
+}
+
+impl Settled {
+    /// Says which extensions are in use; no line when there is none.
+    #[cfg(feature = "deflate")]
+    fn put_extensions(&self, put: &mut impl FnMut(&str, &[u8])) {
+        if let Some(answer) = &self.deflate {
+            let mut value = [0; DeflateAnswer::MAX_LENGTH];
+            let mut out = Cursor::new(&mut value);
+            answer.write(&mut out);
+            let length = out.finish().unwrap_or_default();
+            put("Sec-WebSocket-Extensions", value.get(..length).unwrap_or_default());
+        }
+    }
+
+    /// Without any that could be offered, none is in use.
+    #[cfg(not(feature = "deflate"))]
+    fn put_extensions(&self, _put: &mut impl FnMut(&str, &[u8])) {}
 }
 
 /// Why an answer was not written: the server's own fault.
@@ -215,6 +263,17 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         self
     }
 
+    /// Checks that it may be sent, for an HTTP server to do so; [`encode`](Self::encode) does as well.
+    ///
+    /// # Errors
+    /// [`RejectError`] when the status is not 300 to 599 or an extra header must not be sent.
+    pub fn check(&self) -> Result<(), RejectError> {
+        if !(300..=599).contains(&self.status) {
+            return Err(RejectError::Status(self.status));
+        }
+        check_headers(self.headers, is_reserved).map_err(RejectError::InvalidHeader)
+    }
+
     /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`.
     /// Returns its length in bytes. The connection is to be closed after it (RFC 9112 §9.6).
     ///
@@ -222,10 +281,7 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
     /// [`RejectError`] when the status is not 300 to 599, an extra header must not be sent, or
     /// `out` is too small. What `out` then holds must not be sent.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, RejectError> {
-        if !(300..=599).contains(&self.status) {
-            return Err(RejectError::Status(self.status));
-        }
-        check_headers(self.headers, is_reserved).map_err(RejectError::InvalidHeader)?;
+        self.check()?;
         let mut out = Cursor::new(out);
         put_status_line(&mut out, self.status);
         out.put(b"Connection: close\r\n");

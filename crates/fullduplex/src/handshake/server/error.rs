@@ -4,7 +4,13 @@ use core::fmt;
 
 use super::reply::{put_final_lines, put_status_line};
 use crate::handshake::head::HeadError;
+use crate::handshake::negotiate::put_header;
 use crate::output::{BufferTooSmall, Cursor};
+
+const CONNECTION: &str = "Connection";
+
+/// The body is this error's sentence.
+const CONTENT_TYPE: (&str, &str) = ("Content-Type", "text/plain; charset=utf-8");
 
 /// Why a request does not open a WebSocket (RFC 6455 §4.2.1): always the client's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +63,26 @@ impl RequestError {
         }
     }
 
+    /// The headers of the response that this error calls for, names and values, for an HTTP server to
+    /// send with [`status`](Self::status) and this error's sentence as the body.
+    #[must_use]
+    pub const fn response_headers(&self) -> &'static [(&'static str, &'static str)] {
+        match self.status() {
+            // "The origin server MUST generate an Allow header field in a 405 response."
+            405 => &[("Allow", "GET"), CONTENT_TYPE],
+            // "If the server doesn't support the requested version, it MUST respond with a
+            // |Sec-WebSocket-Version| header field containing all versions it is willing to use."
+            // And "a sender of Upgrade MUST also send an "Upgrade" connection option".
+            426 => &[
+                ("Upgrade", "websocket"),
+                (CONNECTION, "Upgrade"),
+                ("Sec-WebSocket-Version", "13"),
+                CONTENT_TYPE,
+            ],
+            _ => &[CONTENT_TYPE],
+        }
+    }
+
     /// Writes the complete response into `out`: the status, what the client needs to do better, and
     /// this error's sentence as a plain text body. Returns its length in bytes; 400 are enough. The
     /// connection is to be closed after it.
@@ -67,21 +93,17 @@ impl RequestError {
     /// [`BufferTooSmall`] says how much room is needed.
     pub fn encode_response(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut out = Cursor::new(out);
-        let status = self.status();
-        put_status_line(&mut out, status);
-        match status {
-            // "The origin server MUST generate an Allow header field in a 405 response."
-            405 => out.put(b"Allow: GET\r\nConnection: close\r\n"),
-            // "If the server doesn't support the requested version, it MUST respond with a
-            // |Sec-WebSocket-Version| header field containing all versions it is willing to use."
-            // And "a sender of Upgrade MUST also send an "Upgrade" connection option".
-            426 => out.put(
-                b"Upgrade: websocket\r\nConnection: Upgrade, close\r\n\
-                  Sec-WebSocket-Version: 13\r\n",
-            ),
-            _ => out.put(b"Connection: close\r\n"),
+        put_status_line(&mut out, self.status());
+        let mut options = "close";
+        for &(name, value) in self.response_headers() {
+            // Both options stand in one line, for clients that look at the first alone.
+            if name == CONNECTION {
+                options = "Upgrade, close";
+            } else {
+                put_header(&mut out, name, value.as_bytes());
+            }
         }
-        out.put(b"Content-Type: text/plain; charset=utf-8\r\n");
+        put_header(&mut out, CONNECTION, options.as_bytes());
         put_final_lines(&mut out, format_args!("{self}\n"));
         out.finish()
     }

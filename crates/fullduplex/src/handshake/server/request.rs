@@ -11,9 +11,11 @@ use crate::uri::{Origin, is_host, split_absolute_target};
 
 /// A checked request for a WebSocket (RFC 6455 §4.2.1): what to decide on, and how to say yes.
 ///
-/// It borrows the received bytes. With `alloc`, [`into_owned`](Self::into_owned) keeps them.
+/// It borrows the received bytes, or the [parts](super::RequestParts) that it came in. With `alloc`,
+/// [`into_owned`](Self::into_owned) keeps them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Request<'b> {
+    /// Empty for a request that came in parts.
     pub(super) head: &'b [u8],
     pub(super) target: &'b str,
     /// The target without the authority of an absolute URI.
@@ -25,7 +27,8 @@ pub struct Request<'b> {
 
 impl<'b> Request<'b> {
     /// The number of bytes of the head. What follows them in the buffer that was polled are frames,
-    /// which belong to the connection: a client may send before it has the answer.
+    /// which belong to the connection: a client may send before it has the answer. 0 for a request that
+    /// came in [parts](super::RequestParts).
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head.len()
@@ -146,14 +149,30 @@ impl<'b> Request<'b> {
         }
     }
 
-    /// Checks 2 to 9 of the list at the head of the module.
+    /// Checks 2 to 9 of the list at the head of the module, of a head that came as bytes.
     pub(super) fn check(parsed: &RequestHead<'_, 'b>) -> Result<Self, RequestError> {
-        let fields = Fields::collect(parsed);
+        let mut fields = Fields::default();
+        for line in parsed.lines {
+            fields.add(line.name, line.value);
+        }
+        Self::check_fields(parsed.head, parsed.method, parsed.target, parsed.headers, &fields)
+    }
+
+    /// The same of a request however it came; `fields` is what `headers` say, `head` is empty where there
+    /// were no bytes.
+    #[inline]
+    pub(super) fn check_fields(
+        head: &'b [u8],
+        method: &str,
+        target: &'b str,
+        headers: Headers<'b>,
+        fields: &Fields<'b>,
+    ) -> Result<Self, RequestError> {
         // "The method of the request MUST be GET"; methods are case-sensitive.
-        if parsed.method != "GET" {
+        if method != "GET" {
             return Err(RequestError::Method);
         }
-        let (authority, path_and_query) = split_target(parsed.target)?;
+        let (authority, path_and_query) = split_target(target)?;
         // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
         // message that lacks a Host header field and to any request message that contains more than
         // one Host header field line or a Host header field with an invalid field value."
@@ -188,14 +207,7 @@ impl<'b> Request<'b> {
         if fields.extensions == List::Malformed {
             return Err(RequestError::Extensions);
         }
-        Ok(Self {
-            head: parsed.head,
-            target: parsed.target,
-            path_and_query,
-            host,
-            headers: parsed.headers,
-            key,
-        })
+        Ok(Self { head, target, path_and_query, host, headers, key })
     }
 }
 
@@ -260,26 +272,21 @@ enum List {
 
 /// What the header lines say about the handshake, gathered in one pass.
 #[derive(Default)]
-struct Fields<'b> {
+pub(super) struct Fields<'b> {
     host: Field<'b>,
     version: Field<'b>,
     key: Field<'b>,
-    tokens: UpgradeTokens,
+    pub(super) tokens: UpgradeTokens,
     announces_body: bool,
     subprotocols: List,
     extensions: List,
 }
 
 impl<'b> Fields<'b> {
-    fn collect(parsed: &RequestHead<'_, 'b>) -> Self {
-        let mut fields = Self::default();
-        for line in parsed.lines {
-            fields.add(line.name, line.value);
-        }
-        fields
-    }
-
-    fn add(&mut self, name: &str, value: &'b [u8]) {
+    /// Takes note of one line.
+    // It is the body of two loops over every line that comes.
+    #[inline(always)]
+    pub(super) fn add(&mut self, name: &str, value: &'b [u8]) {
         // Clients write these names as the RFC does; the comparison that minds the case is cheaper.
         let is = |known: &str| name == known || name.eq_ignore_ascii_case(known);
         // The length tells nearly all names apart before a character is compared.

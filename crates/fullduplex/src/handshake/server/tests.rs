@@ -1,5 +1,5 @@
 use super::*;
-use crate::headers::InvalidHeader;
+use crate::headers::{Header, InvalidHeader};
 use crate::output::BufferTooSmall;
 
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -65,7 +65,50 @@ fn poll(bytes: &[u8]) -> Result<Option<Request<'_>>, RequestError> {
         }
     }
     assert_eq!(verdict, whole);
+    check_parts(bytes, &whole);
     whole
+}
+
+/// Makes sure that a request which something else took apart gets the verdict that its bytes got.
+fn check_parts(bytes: &[u8], verdict: &Result<Option<Request<'_>>, RequestError>) {
+    let mut slots = [httparse::EMPTY_HEADER; 100];
+    let mut parsed = httparse::Request::new(&mut slots);
+    if !parsed.parse(bytes).is_ok_and(|status| status.is_complete()) {
+        return;
+    }
+    let mut headers = [Header { name: "", value: b"" }; 100];
+    let count = parsed.headers.len();
+    for (header, line) in headers.iter_mut().zip(&*parsed.headers) {
+        *header = Header { name: line.name, value: line.value };
+    }
+    let parts = RequestParts {
+        method: parsed.method.unwrap(),
+        target: parsed.path.unwrap(),
+        version: (1, parsed.version.unwrap()),
+        headers: &headers[..count],
+    };
+    match (parts.check(), verdict) {
+        (Ok(parts), Ok(Some(whole))) => {
+            let seen = |request: &Request<'_>| (request.key(), request.is_same_origin());
+            assert_eq!(seen(&parts), seen(whole));
+            assert_eq!(parts.head_len(), 0);
+            assert_eq!((parts.target(), parts.path()), (whole.target(), whole.path()));
+            assert_eq!((parts.query(), parts.host()), (whole.query(), whole.host()));
+            assert_eq!(parts.headers(), whole.headers());
+            assert!(parts.subprotocols().eq(whole.subprotocols()));
+            assert!(parts.extensions().eq(whole.extensions()));
+            #[cfg(feature = "alloc")]
+            {
+                let owned = parts.into_owned();
+                assert_eq!(owned.as_request(), parts);
+                assert_eq!(owned.as_request().into_owned().as_request(), parts);
+            }
+        }
+        // What is no head at all an HTTP server does not hand out.
+        (_, Err(RequestError::Head(error))) if *error != HeadError::Version => {}
+        (Err(error), Err(expected)) => assert_eq!(error, *expected),
+        (other, expected) => panic!("{other:?}, where the bytes gave {expected:?}"),
+    }
 }
 
 /// What the check of `bytes` says is wrong.
@@ -79,8 +122,17 @@ fn request(text: &Text) -> Request<'_> {
 
 fn answer(request: &Request<'_>, answer: &Answer<'_>, contains: &[&str]) {
     let mut out = [0; 512];
-    let (length, _) = request.accept(answer, &mut out).unwrap();
+    let (length, negotiated) = request.accept(answer, &mut out).unwrap();
     let text = core::str::from_utf8(&out[..length]).unwrap();
+    // The lines that an HTTP server is given are those of the bytes.
+    let mut rest = text.strip_prefix("HTTP/1.1 101 Switching Protocols\r\n").unwrap();
+    let in_parts = request.accept_parts(answer, |name, value| {
+        let (line, tail) = rest.split_once("\r\n").unwrap();
+        let value = core::str::from_utf8(value).unwrap();
+        assert_eq!(line.split_once(": "), Some((name, value)));
+        rest = tail;
+    });
+    assert_eq!((in_parts, rest), (Ok(negotiated), "\r\n"));
     assert!(text.starts_with("HTTP/1.1 101 Switching Protocols\r\n") && text.ends_with("\r\n\r\n"));
     for part in contains {
         assert!(text.contains(part), "{part} in {text}");
@@ -309,6 +361,9 @@ fn an_answer_that_would_break_the_protocol_is_not_written() {
         let headers = [("Server", "x"), (name, value)];
         let verdict = request.accept(&Answer::new().headers(&headers), &mut out);
         assert_eq!(verdict, Err(AcceptError::InvalidHeader(error)), "{name:?}");
+        let never = |name: &str, _: &[u8]| panic!("{name} was put");
+        let in_parts = request.accept_parts(&Answer::new().headers(&headers), never);
+        assert_eq!(in_parts, Err(AcceptError::InvalidHeader(error)), "{name:?}");
         let rejection = Rejection::new(403).headers(&headers).encode(&mut out);
         assert_eq!(rejection, Err(RejectError::InvalidHeader(error)), "{name:?}");
     }
@@ -372,6 +427,10 @@ fn every_error_has_the_response_that_it_calls_for() {
         assert!(body.ends_with('\n') && head.contains("close"));
         assert!(text.starts_with("HTTP/1.1 "));
         assert_eq!(text[9..12].parse(), Ok(error.status()));
+        for (name, value) in error.response_headers() {
+            let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            assert!(line.unwrap().starts_with(value), "{name} in {text}");
+        }
     };
     let upgrade = [
         "\r\nUpgrade: websocket\r\n",
@@ -490,4 +549,46 @@ fn an_owned_request_gives_the_same_view_back() {
 fn errors_are_small() {
     assert!(size_of::<RequestError>() <= 16 && size_of::<AcceptError>() <= 16);
     assert!(size_of::<RejectError>() <= 16 && size_of::<HeadError>() <= 16);
+}
+
+#[test]
+fn parts_that_no_head_could_have_brought_are_refused() {
+    let good = [
+        Header { name: "host", value: b"server.example.com" },
+        Header { name: "upgrade", value: b"websocket" },
+        Header { name: "connection", value: b"Upgrade" },
+        Header { name: "sec-websocket-key", value: b" dGhlIHNhbXBsZSBub25jZQ==\t" },
+        Header { name: "sec-websocket-version", value: b"13" },
+    ];
+    let parts = RequestParts { method: "GET", target: "/chat", version: (1, 1), headers: &good };
+    let request = parts.check().unwrap();
+    assert_eq!(request.key().as_bytes(), b"dGhlIHNhbXBsZSBub25jZQ==");
+    assert_eq!(request.headers().get("Sec-WebSocket-Key"), Some(&b"dGhlIHNhbXBsZSBub25jZQ=="[..]));
+    assert!(parts.asks_for_websocket());
+    assert!(!RequestParts { headers: &good[..2], ..parts }.asks_for_websocket());
+
+    for version in [(0, 9), (1, 0), (1, 2), (2, 0), (3, 0)] {
+        let refused = RequestParts { version, ..parts }.check();
+        assert_eq!(refused, Err(HeadError::Version.into()), "{version:?}");
+    }
+    for target in ["/a b", "/a\r\nHost: b", "/\0", "/\x7f", " /"] {
+        let refused = RequestParts { target, ..parts }.check();
+        assert_eq!(refused, Err(HeadError::FirstLine.into()), "{target:?}");
+    }
+    for target in ["", "*", "chat", "server.example.com:80", "ftp://a/", "/a#b"] {
+        let refused = RequestParts { target, ..parts }.check();
+        assert_eq!(refused, Err(RequestError::Target), "{target:?}");
+    }
+    for (name, value, error) in [
+        ("", &b"x"[..], HeadError::HeaderName),
+        ("x y", b"x", HeadError::HeaderName),
+        ("x:", b"x", HeadError::HeaderName),
+        ("x", b"a\r\nb: c", HeadError::HeaderValue),
+        ("x", b"\0", HeadError::HeaderValue),
+    ] {
+        let mut headers = [Header { name, value }; 6];
+        headers[..5].copy_from_slice(&good);
+        let refused = RequestParts { headers: &headers, ..parts }.check();
+        assert_eq!(refused, Err(error.into()), "{name:?}");
+    }
 }

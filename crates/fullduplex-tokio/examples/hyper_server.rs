@@ -1,0 +1,77 @@
+//! A page at `/` and at `/echo` a WebSocket that it talks to, by hyper, on one port:
+//! `cargo run --example hyper_server --features hyper [ADDRESS]`.
+
+use std::convert::Infallible;
+
+use fullduplex_tokio::hyper_util::rt::TokioIo;
+use fullduplex_tokio::{Error, UpgradeResponse, Upgrading, WebSocketConfig, upgrade};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
+use tokio::net::TcpListener;
+
+const PAGE: &str = r#"<!DOCTYPE html>
+<meta charset="utf-8">
+<title>Echo</title>
+<input id="text" placeholder="Say something" autofocus>
+<pre id="log"></pre>
+<script>
+  const socket = new WebSocket(location.href.replace(/^http/, "ws").replace(/[^/]*$/, "echo"));
+  const say = line => document.getElementById("log").append(line + "\n");
+  socket.onmessage = event => say(event.data);
+  socket.onclose = event => say(`closed: ${event.code}`);
+  document.getElementById("text").onchange = event => {
+    socket.send(event.target.value);
+    event.target.value = "";
+  };
+</script>
+"#;
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let listener = TcpListener::bind(&address).await?;
+    println!("listening on http://{}/", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        stream.set_nodelay(true)?; // messages are written whole: there is nothing to wait for
+        tokio::spawn(async move {
+            let connection =
+                http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(handle));
+            if let Err(error) = connection.with_upgrades().await {
+                println!("{peer}: {error}");
+            }
+        });
+    }
+}
+
+async fn handle(mut request: Request<Incoming>) -> Result<UpgradeResponse, Infallible> {
+    Ok(match request.uri().path() {
+        "/" => UpgradeResponse::new(PAGE.into()),
+        "/echo" => {
+            let (response, socket) = upgrade(&mut request, WebSocketConfig::new());
+            match socket {
+                Ok(socket) => drop(tokio::spawn(echo(socket))),
+                Err(error) => println!("no WebSocket: {error}"),
+            }
+            response
+        }
+        _ => {
+            let mut response = UpgradeResponse::default();
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    })
+}
+
+async fn echo(socket: Upgrading) -> Result<(), Error> {
+    let mut socket = socket.await?; // once the response has been sent
+    while let Some(message) = socket.recv().await {
+        let message = message?; // Pings and Closes are answered already
+        if message.is_text() || message.is_binary() {
+            socket.feed(message).await?; // written before `recv` waits again
+        }
+    }
+    Ok(())
+}

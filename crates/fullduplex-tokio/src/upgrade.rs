@@ -1,0 +1,271 @@
+//! WebSockets on a server that speaks HTTP by hyper: `upgrade` and its relatives.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use fullduplex::handshake::{
+    OwnedAnswer, OwnedRejection, Request as CoreRequest, RequestError, RequestParts,
+};
+use fullduplex::headers::Header;
+use fullduplex::{Bytes, HandshakeError, Negotiated, Role, Timeout};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{StatusCode, Version};
+use http_body_util::Full;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::config::WebSocketConfig;
+use crate::error::{Error, Result};
+use crate::handshake::rejected;
+use crate::websocket::WebSocketStream;
+
+/// What an HTTP server's WebSocket goes over.
+pub type UpgradedStream = TokioIo<Upgraded>;
+
+/// The response to a request for a WebSocket: 101 and no body, or a refusal.
+pub type UpgradeResponse = http::Response<Full<Bytes>>;
+
+/// Whether a request asks for a WebSocket: `Upgrade` holds `websocket`, and `Connection` holds `Upgrade`. For a
+/// target that serves other requests as well; [`upgrade`] says whether it is one that can be answered.
+#[must_use]
+pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
+    with_parts(request, |parts| parts.asks_for_websocket())
+}
+
+/// Accepts a WebSocket that a client asks an HTTP server for (RFC 6455 §4.2): any valid request, no subprotocol.
+/// Returns the response to send, whatever it is, and what becomes the WebSocket once it was sent.
+///
+/// The server is hyper's for HTTP/1.1, its connection served `with_upgrades`, or one that stands on it. What the
+/// client has sent behind its request is not lost. Of the configuration everything holds but
+/// [`head_limits`](WebSocketConfig#structfield.head_limits): the server has read the head. HTTP/2 has another opening
+/// handshake (RFC 8441), which is not there yet: its requests are answered with 505.
+///
+/// A handler of axum; a service of hyper differs by its `Request` alone, see the example `hyper_server`:
+///
+/// ```
+/// use axum::extract::Request;
+/// use axum::{Router, routing::any};
+/// use fullduplex_tokio::{Error, UpgradeResponse, Upgrading, WebSocketConfig, upgrade};
+///
+/// async fn chat(mut request: Request) -> UpgradeResponse {
+///     let (response, socket) = upgrade(&mut request, WebSocketConfig::new());
+///     if let Ok(socket) = socket {
+///         tokio::spawn(echo(socket));
+///     }
+///     response
+/// }
+///
+/// async fn echo(socket: Upgrading) -> Result<(), Error> {
+///     let mut socket = socket.await?; // once the response has been sent
+///     while let Some(message) = socket.recv().await {
+///         let message = message?;
+///         if message.is_text() || message.is_binary() {
+///             socket.feed(message).await?;
+///         }
+///     }
+///     Ok(())
+/// }
+///
+/// let app: Router = Router::new().route("/chat", any(chat));
+/// ```
+///
+/// # Errors
+/// As [`upgrade_with`].
+pub fn upgrade<B>(
+    request: &mut http::Request<B>,
+    config: WebSocketConfig,
+) -> (UpgradeResponse, Result<Upgrading>) {
+    upgrade_with(request, config, |_| Ok(OwnedAnswer::new()))
+}
+
+/// As [`upgrade`], and lets `decide` see the core's request and choose: an answer with subprotocol and headers, or a
+/// rejection, as [`accept_with`](crate::accept_with) does.
+///
+/// # Errors
+/// [`Error::Protocol`] for an invalid request: the response has the status that it calls for, such as 426 with
+/// `Sec-WebSocket-Version`. [`Error::Http`] when `decide` rejected it. [`Error::Protocol`] when its answer must not
+/// be sent, and [`Error::Io`] when the server cannot hand over the connection: the response is 500 then.
+pub fn upgrade_with<B>(
+    request: &mut http::Request<B>,
+    config: WebSocketConfig,
+    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+) -> (UpgradeResponse, Result<Upgrading>) {
+    let can_upgrade = request.extensions().get::<OnUpgrade>().is_some();
+    let said = with_parts(request, |parts| match parts.check() {
+        Ok(_) if !can_upgrade => Err(cannot_upgrade()),
+        Ok(request) => answer(&request, &config, decide),
+        Err(error) => Ok((refuse(&error)?, Err(HandshakeError::from(error).into()))),
+    });
+    match said {
+        Ok((response, negotiated)) => {
+            (response, negotiated.map(|it| Upgrading::new(request, it, config)))
+        }
+        // The fault is ours, and the client is not to wait for an answer.
+        Err(error) => (server_error(), Err(error)),
+    }
+}
+
+/// Becomes the WebSocket once the server has sent the response that [`upgrade`] made.
+///
+/// It waits for that, so it is to be awaited in a task of its own, or after the response was returned.
+///
+/// # Errors
+/// [`Error::Timeout`] when that takes longer than the
+/// [handshake timeout](WebSocketConfig#structfield.handshake_timeout), counted from the call of [`upgrade`];
+/// [`Error::Io`] when the connection ended before, or another response was sent.
+///
+/// What it takes to wait for the timeout is said at [`WebSocketStream`], under deadlines.
+#[derive(Debug)]
+#[must_use = "the WebSocket is what this future becomes"]
+// In a box: a task has room for what it was given as long as it lives.
+pub struct Upgrading(Box<State>);
+
+#[derive(Debug)]
+struct State {
+    on_upgrade: OnUpgrade,
+    negotiated: Negotiated,
+    config: WebSocketConfig,
+    deadline: Option<Instant>,
+    /// Made when it is first waited for.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Upgrading {
+    fn new<B>(
+        request: &mut http::Request<B>,
+        negotiated: Negotiated,
+        config: WebSocketConfig,
+    ) -> Self {
+        let deadline =
+            config.handshake_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let on_upgrade = hyper::upgrade::on(request);
+        Self(Box::new(State { on_upgrade, negotiated, config, deadline, sleep: None }))
+    }
+}
+
+impl Future for Upgrading {
+    type Output = Result<WebSocketStream<UpgradedStream>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let state = &mut *self.0;
+        if let Poll::Ready(upgraded) = Pin::new(&mut state.on_upgrade).poll(cx) {
+            // What hyper has read behind the request comes out of the stream first.
+            let stream = TokioIo::new(upgraded.map_err(io::Error::other)?);
+            let (negotiated, config) = (state.negotiated, Some(state.config));
+            let socket =
+                WebSocketStream::from_negotiated(stream, &[], Role::Server, negotiated, config);
+            return Poll::Ready(Ok(socket));
+        }
+        let Some(deadline) = state.deadline else { return Poll::Pending };
+        let sleep = match &mut state.sleep {
+            Some(sleep) => sleep,
+            // Outside of a tokio runtime there is no timer.
+            None if Handle::try_current().is_err() => return Poll::Pending,
+            None => state.sleep.insert(Box::pin(sleep_until(deadline))),
+        };
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(Err(Timeout::Handshake.into()))
+    }
+}
+
+/// Hands the request over as the core wants it.
+fn with_parts<B, T>(request: &http::Request<B>, then: impl FnOnce(RequestParts<'_>) -> T) -> T {
+    let headers: Vec<_> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() })
+        .collect();
+    then(RequestParts {
+        method: request.method().as_str(),
+        target: &request.uri().to_string(),
+        version: match request.version() {
+            Version::HTTP_09 => (0, 9),
+            Version::HTTP_10 => (1, 0),
+            Version::HTTP_11 => (1, 1),
+            Version::HTTP_2 => (2, 0),
+            // There is no later one.
+            _ => (3, 0),
+        },
+        headers: &headers,
+    })
+}
+
+/// The decision about a valid request, and the response that says it.
+fn answer(
+    request: &CoreRequest<'_>,
+    config: &WebSocketConfig,
+    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+) -> Result<(UpgradeResponse, Result<Negotiated>)> {
+    match decide(request) {
+        Ok(answer) => {
+            let (response, negotiated) = accept(request, &answer, config)?;
+            Ok((response, Ok(negotiated)))
+        }
+        Err(rejection) => Ok((reject(&rejection)?, Err(rejected(&rejection)))),
+    }
+}
+
+fn accept(
+    request: &CoreRequest<'_>,
+    answer: &OwnedAnswer,
+    config: &WebSocketConfig,
+) -> Result<(UpgradeResponse, Negotiated)> {
+    let answer = answer.as_answer();
+    #[cfg(feature = "deflate")]
+    let answer = answer.deflate(config.deflate);
+    #[cfg(not(feature = "deflate"))]
+    let _ = config;
+    let mut response = UpgradeResponse::default();
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let mut appended = Ok(());
+    let negotiated = request.accept_parts(&answer, |name, value| {
+        if appended.is_ok() {
+            appended = append(response.headers_mut(), name, value);
+        }
+    })?;
+    appended?;
+    Ok((response, negotiated))
+}
+
+/// The response that rejects a valid request.
+fn reject(rejection: &OwnedRejection) -> Result<UpgradeResponse> {
+    let rejection = rejection.as_rejection();
+    rejection.check()?;
+    let mut response = UpgradeResponse::new(rejection.body.to_vec().into());
+    *response.status_mut() = StatusCode::from_u16(rejection.status)?;
+    for (name, value) in rejection.headers {
+        append(response.headers_mut(), name, value.as_bytes())?;
+    }
+    Ok(response)
+}
+
+/// The response that an invalid request calls for.
+fn refuse(error: &RequestError) -> Result<UpgradeResponse> {
+    let mut response = UpgradeResponse::new(format!("{error}\n").into());
+    *response.status_mut() = StatusCode::from_u16(error.status())?;
+    for (name, value) in error.response_headers() {
+        append(response.headers_mut(), name, value.as_bytes())?;
+    }
+    Ok(response)
+}
+
+fn server_error() -> UpgradeResponse {
+    let mut response = UpgradeResponse::default();
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<()> {
+    let name = HeaderName::from_bytes(name.as_bytes())?;
+    headers.try_append(name, HeaderValue::from_bytes(value)?).map_err(http::Error::from)?;
+    Ok(())
+}
+
+fn cannot_upgrade() -> Error {
+    let why = "the HTTP server cannot hand over the connection of this request, or has done so";
+    io::Error::new(io::ErrorKind::Unsupported, why).into()
+}
