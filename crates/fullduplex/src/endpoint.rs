@@ -35,7 +35,7 @@ use crate::handshake::{
 use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Timeout};
 use crate::message::outbound::SendError;
 use crate::negotiated::Negotiated;
-use crate::owned::{Message, MessageRef};
+use crate::owned::{Chunk, Message, MessageRef};
 use crate::reader::{FoundMessage, Reader};
 use crate::role::Role;
 use crate::writer::{DEFAULT_MAX_WRITE_BUFFER, Writer};
@@ -268,6 +268,24 @@ impl<E: Entropy> Endpoint<E> {
             Phase::Open(conn) => self.reader.poll_owned(conn, now),
             _ => Ok(None),
         }
+    }
+
+    /// The next piece of a message as it arrives, or a control frame: see [`Reader::poll_chunk`].
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn poll_chunk(&mut self, now: Duration) -> Result<Option<Chunk>, Error> {
+        let _ = self.queue_answers();
+        match &mut self.phase {
+            Phase::Open(conn) => self.reader.poll_chunk(conn, now),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a message has been given away in part, by [`poll_chunk`](Self::poll_chunk).
+    #[must_use]
+    pub fn is_within_message(&self) -> bool {
+        self.reader.is_within_message()
     }
 
     /// See [`Writer::queue_answers`].

@@ -188,7 +188,7 @@ pub use message::{HeaderBytes, MessageError, SendError};
 pub use negotiated::Negotiated;
 pub use output::BufferTooSmall;
 #[cfg(feature = "alloc")]
-pub use owned::{CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};
+pub use owned::{Chunk, CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "alloc")]
 pub use prepared::PreparedMessage;
 #[cfg(feature = "alloc")]

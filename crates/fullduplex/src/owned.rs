@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::close_code::CloseCode;
 use crate::closing::CloseReason;
+use crate::event::{MessageKind, Part};
 use crate::utf8;
 
 /// Immutable text that is cheap to clone: UTF-8 in a [`Bytes`].
@@ -410,6 +411,38 @@ impl MessageRef<'_> {
             Self::Ping(data) => Message::Ping(Bytes::copy_from_slice(data)),
             Self::Pong(data) => Message::Pong(Bytes::copy_from_slice(data)),
             Self::Close(reason) => Message::Close(reason.map(CloseFrame::from)),
+        }
+    }
+}
+
+/// A piece of a message, or a control frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chunk {
+    /// A piece of a text message. It may begin and end within a character; all pieces joined are UTF-8, and so
+    /// far no byte has come that could not be.
+    Text(Bytes, Part),
+    /// A piece of a binary message.
+    Binary(Bytes, Part),
+    /// A Ping, Pong or Close, which may come between the pieces of a message.
+    Control(Message),
+}
+
+impl Chunk {
+    pub(crate) fn new(kind: MessageKind, payload: Bytes, part: Part) -> Self {
+        match kind {
+            MessageKind::Text => Self::Text(payload, part),
+            MessageKind::Binary => Self::Binary(payload, part),
+        }
+    }
+}
+
+impl From<Message> for Chunk {
+    /// A whole message in one piece.
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(text.into(), Part::Whole),
+            Message::Binary(data) => Self::Binary(data, Part::Whole),
+            control => Self::Control(control),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! A message that comes in several pieces is gathered where it lies: its first piece stays, the next ones
 //! move down over the headers between them, so a message of one frame is never moved at all.
 
+mod chunks;
 #[cfg(feature = "deflate")]
 mod inflation;
 
@@ -53,7 +54,8 @@ pub struct Reader {
     /// Whether buffers are large where no large message asks for more: a read has filled a small one.
     large: bool,
     /// The message that is being gathered, below `start`.
-    gathering: Option<Range<usize>>,
+    gathering: Option<(MessageKind, Range<usize>)>,
+    chunks: Chunks,
     /// The largest message so far: so much room is made at once when another large one comes.
     largest: usize,
     /// How large the present buffer was made; owned messages have taken their parts of it.
@@ -61,6 +63,35 @@ pub struct Reader {
     #[cfg(feature = "deflate")]
     /// Made for the first compressed message.
     inflated: Option<Box<Inflation>>,
+}
+
+/// Whether a message has been given away in part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Begun {
+    #[default]
+    No,
+    Yes,
+    /// Yes, but nobody wants the rest.
+    GivenUp,
+}
+
+/// How far a message has been given away in pieces.
+#[derive(Debug, Default)]
+struct Chunks {
+    /// Whether pieces were asked for last, so that no room is made for whole messages.
+    asked: bool,
+    begun: Begun,
+    /// A piece as it came, compressed, of which not all is inflated yet.
+    #[cfg(feature = "deflate")]
+    compressed: Option<Box<Compressed>>,
+}
+
+#[cfg(feature = "deflate")]
+#[derive(Debug)]
+struct Compressed {
+    rest: Bytes,
+    kind: MessageKind,
+    last: bool,
 }
 
 impl Default for Reader {
@@ -97,6 +128,7 @@ impl Reader {
             growing: false,
             large: false,
             gathering: None,
+            chunks: Chunks::default(),
             largest: 0,
             made: 0,
             #[cfg(feature = "deflate")]
@@ -152,9 +184,10 @@ impl Reader {
         let wanted = match size(expected.frame) {
             // What is left of a small payload comes with the messages behind it.
             0..LARGE_FROM => None,
+            _ if self.chunks.asked => None,
             // Room for what is to come, but no more than what has come already or ever came.
             remaining => {
-                let here = self.gathering.as_ref().map_or(0, ExactSizeIterator::len);
+                let here = self.gathering.as_ref().map_or(0, |(_, message)| message.len());
                 let trusted = here.max(self.largest.saturating_sub(here)).max(READ_SIZE);
                 Some(remaining.min(trusted).saturating_add(READ_BEYOND))
             }
@@ -311,6 +344,8 @@ impl Reader {
         now: Duration,
     ) -> Result<(), Error> {
         if !conn.has_nothing(now) {
+            #[cfg(feature = "deflate")]
+            self.skip_compressed(conn, now)?;
             conn.poll_event(&mut Input::new(&mut []), now)?;
         }
         #[cfg(feature = "deflate")]
@@ -368,6 +403,12 @@ impl Reader {
         conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<Found>, Error> {
+        self.chunks.asked = false;
+        if self.chunks.begun == Begun::Yes {
+            self.chunks.begun = Begun::GivenUp;
+        }
+        #[cfg(feature = "deflate")]
+        self.skip_compressed(conn, now)?;
         loop {
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
@@ -384,9 +425,13 @@ impl Reader {
                 Ok(Some(Event::Compressed(chunk, kind, part))) => {
                     let chunk = place(chunk);
                     self.start += input.consumed();
+                    if self.chunks.begun == Begun::GivenUp {
+                        self.skip_chunk(chunk, kind, part.is_last(), conn, now)?;
+                        continue;
+                    }
                     let chunk = self.buf.get(chunk).unwrap_or_default();
                     let inflated = self.inflated.get_or_insert_default();
-                    inflated.inflate(chunk, part.is_first(), conn, now)?;
+                    inflated.inflate(chunk, kind, part.is_first(), conn, now)?;
                     // Otherwise the text was found not to be any, which the next poll tells.
                     inflated.open = !conn.is_between_messages();
                     if part.is_last() && !inflated.open {
@@ -411,7 +456,13 @@ impl Reader {
                 }
             };
             self.start += input.consumed();
-            let range = if part == Part::Whole { range } else { self.gather(range) };
+            if self.chunks.begun == Begun::GivenUp {
+                if part.is_last() {
+                    self.chunks.begun = Begun::No;
+                }
+                continue;
+            }
+            let range = if part == Part::Whole { range } else { self.gather(kind, range) };
             if part.is_last() {
                 self.gathering = None;
                 self.largest = self.largest.max(range.len());
@@ -421,17 +472,17 @@ impl Reader {
     }
 
     /// Adds a chunk to the message in progress and returns where that now lies.
-    fn gather(&mut self, chunk: Range<usize>) -> Range<usize> {
+    fn gather(&mut self, kind: MessageKind, chunk: Range<usize>) -> Range<usize> {
         let message = match self.gathering.take() {
             None => chunk,
-            Some(message) if message.end == chunk.start => message.start..chunk.end,
-            Some(message) => {
+            Some((_, message)) if message.end == chunk.start => message.start..chunk.end,
+            Some((_, message)) => {
                 let end = message.end + chunk.len();
                 self.buf.copy_within(chunk, message.end);
                 message.start..end
             }
         };
-        self.gathering = Some(message.clone());
+        self.gathering = Some((kind, message.clone()));
         message
     }
 
@@ -451,7 +502,7 @@ impl Reader {
     fn reserve(&mut self, room: usize, expected: usize) {
         if self.start == self.end {
             // Nothing is unread, so the gap that headers left below it can go.
-            self.start = self.gathering.as_ref().map_or(0, |message| message.end);
+            self.start = self.gathering.as_ref().map_or(0, |(_, message)| message.end);
             self.end = self.start;
         }
         if self.buf.capacity() - self.end < room {
@@ -469,7 +520,7 @@ impl Reader {
             self.made = self.buf.capacity();
             return;
         }
-        let first = self.gathering.as_ref().map_or(self.start, |message| message.start);
+        let first = self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
         let used = first..self.end;
         let used_len = used.len();
         let needed = used_len.saturating_add(room);
@@ -497,7 +548,7 @@ impl Reader {
         }
         self.start -= first;
         self.end -= first;
-        if let Some(message) = &mut self.gathering {
+        if let Some((_, message)) = &mut self.gathering {
             *message = message.start - first..message.end - first;
         }
     }

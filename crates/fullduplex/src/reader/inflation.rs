@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use crate::buffers::FIRST_SIZE;
 use crate::connection::{Connection, Receiving};
 use crate::error::Error;
+use crate::event::MessageKind;
 #[cfg(feature = "std")]
 use crate::pool::{self, Pool};
 
@@ -37,12 +38,19 @@ pub(super) struct Inflation {
     last: usize,
     /// Whether more of the message is to come.
     pub(super) open: bool,
+    /// What kind of message it is; `None` before the first one.
+    kind: Option<MessageKind>,
 }
 
 impl Inflation {
     /// What has come of the message.
     pub(super) fn message(&self) -> &[u8] {
         self.buf.get(..self.len).unwrap_or_default()
+    }
+
+    /// What kind of message it is.
+    pub(super) fn kind(&self) -> MessageKind {
+        self.kind.unwrap_or(MessageKind::Binary)
     }
 
     /// Gives the message away.
@@ -57,12 +65,14 @@ impl Inflation {
     pub(super) fn inflate<S>(
         &mut self,
         mut chunk: &[u8],
+        kind: MessageKind,
         first: bool,
         conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<(), Error> {
         if first {
             self.len = 0;
+            self.kind = Some(kind);
             #[cfg(feature = "std")]
             if self.buf.is_empty() && !conn.peer_takes_over() {
                 self.buf = pool::take(&BUFFERS, &()).unwrap_or_default();

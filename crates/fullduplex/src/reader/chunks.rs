@@ -1,0 +1,195 @@
+//! Messages in pieces, as they arrive: for those that are too large to be held whole.
+
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use bytes::Bytes;
+#[cfg(feature = "deflate")]
+use bytes::BytesMut;
+
+use crate::connection::{Connection, Receiving};
+use crate::error::Error;
+use crate::event::{Event, MessageKind, Part};
+use crate::input::Input;
+use crate::owned::{Chunk, CloseFrame, Message};
+#[cfg(feature = "deflate")]
+use crate::reader::Compressed;
+use crate::reader::{Begun, Reader};
+
+/// How much of a compressed message is made of its input at once: a bomb stops here, and waits for its reader.
+#[cfg(feature = "deflate")]
+const INFLATE_AT_ONCE: usize = 32 << 10;
+
+impl Reader {
+    /// The next piece of a message, or a control frame, as it arrives: a message of any size takes no more memory
+    /// than one read brings, or 32 KiB where it was compressed. `None` when more input is needed.
+    ///
+    /// A message of which pieces were given away is not delivered by the other methods any more: who uses them gives
+    /// up what is left of it.
+    ///
+    /// # Errors
+    /// As [`Connection::poll_event`].
+    pub fn poll_chunk<S>(
+        &mut self,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Result<Option<Chunk>, Error> {
+        self.chunks.asked = true;
+        loop {
+            let gathered = self.take_gathered();
+            if gathered.is_some() {
+                return Ok(gathered);
+            }
+            #[cfg(feature = "deflate")]
+            if self.chunks.compressed.is_some() {
+                match self.inflate_some(conn, now)? {
+                    Some(chunk) => return Ok(Some(chunk)),
+                    None => continue,
+                }
+            }
+            let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
+            let mut input = Input::new(unread);
+            let event = conn.poll_event(&mut input, now);
+            let place = |chunk: &[u8]| {
+                let range = input.range_of(chunk).unwrap_or_default();
+                self.start + range.start..self.start + range.end
+            };
+            let (kind, range, last) = match event {
+                Ok(Some(Event::Text(chunk, part))) => {
+                    (MessageKind::Text, place(chunk), part.is_last())
+                }
+                Ok(Some(Event::Binary(chunk, part))) => {
+                    (MessageKind::Binary, place(chunk), part.is_last())
+                }
+                #[cfg(feature = "deflate")]
+                Ok(Some(Event::Compressed(chunk, kind, part))) => {
+                    let range = place(chunk);
+                    self.start += input.consumed();
+                    let rest = self.give(range);
+                    let last = part.is_last();
+                    self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
+                    continue;
+                }
+                other => {
+                    self.start += input.consumed();
+                    let payload = || Bytes::copy_from_slice(conn.control_payload());
+                    return Ok(match other? {
+                        Some(Event::Ping) => Some(Chunk::Control(Message::Ping(payload()))),
+                        Some(Event::Pong) => Some(Chunk::Control(Message::Pong(payload()))),
+                        Some(Event::Close) => {
+                            let reason = conn.peer_close().flatten().map(CloseFrame::from);
+                            Some(Chunk::Control(Message::Close(reason)))
+                        }
+                        _ => None,
+                    });
+                }
+            };
+            self.start += input.consumed();
+            let payload = self.give(range);
+            let chunk = self.chunk(kind, payload, last);
+            if chunk.is_some() {
+                return Ok(chunk);
+            }
+        }
+    }
+
+    /// Whether a message has been given away in part, by [`poll_chunk`](Self::poll_chunk).
+    #[must_use]
+    pub fn is_within_message(&self) -> bool {
+        self.chunks.begun == Begun::Yes
+    }
+
+    /// The next piece of a message, unless that was given up.
+    fn chunk(&mut self, kind: MessageKind, payload: Bytes, last: bool) -> Option<Chunk> {
+        let begun = self.chunks.begun;
+        self.chunks.begun = match begun {
+            _ if last => Begun::No,
+            Begun::No => Begun::Yes,
+            begun => begun,
+        };
+        let part = Part::new(begun == Begun::No, last);
+        (begun != Begun::GivenUp).then(|| Chunk::new(kind, payload, part))
+    }
+
+    /// What was gathered of a message before it was asked for in pieces.
+    fn take_gathered(&mut self) -> Option<Chunk> {
+        if let Some((kind, range)) = self.gathering.take() {
+            if range.is_empty() {
+                return None;
+            }
+            let payload = self.give(range);
+            return self.chunk(kind, payload, false);
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = self.inflated.as_mut().filter(|inflated| inflated.open) {
+            inflated.open = false;
+            let (kind, payload) = (inflated.kind(), inflated.give());
+            if !payload.is_empty() {
+                return self.chunk(kind, payload, false);
+            }
+        }
+        None
+    }
+
+    /// Drops what is left of a message that was given away in part. Nothing comes of it any more.
+    #[cfg(feature = "deflate")]
+    pub(super) fn skip_compressed<S>(
+        &mut self,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Result<(), Error> {
+        while self.chunks.compressed.is_some() {
+            self.inflate_some(conn, now)?;
+        }
+        Ok(())
+    }
+
+    /// Skips the part of a message that was compressed.
+    #[cfg(feature = "deflate")]
+    pub(super) fn skip_chunk<S>(
+        &mut self,
+        chunk: core::ops::Range<usize>,
+        kind: MessageKind,
+        last: bool,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Result<(), Error> {
+        let rest = self.give(chunk);
+        self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
+        self.skip_compressed(conn, now)
+    }
+
+    /// Inflates a part of the piece in progress.
+    #[cfg(feature = "deflate")]
+    fn inflate_some<S>(
+        &mut self,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Result<Option<Chunk>, Error> {
+        use bytes::Buf;
+
+        let Some(compressed) = &mut self.chunks.compressed else { return Ok(None) };
+        // Little comes of little, mostly; the more there is, the better it was compressed.
+        let room = compressed.rest.len().saturating_mul(4).clamp(256, INFLATE_AT_ONCE);
+        let mut out = BytesMut::zeroed(room);
+        let step = match conn.inflate(&compressed.rest, &mut out, now) {
+            Ok(step) => step,
+            Err(error) => {
+                self.chunks.compressed = None;
+                return Err(error);
+            }
+        };
+        compressed.rest.advance(step.consumed.min(compressed.rest.len()));
+        let kind = compressed.kind;
+        let last = compressed.last && step.done && conn.is_between_messages();
+        if step.done {
+            self.chunks.compressed = None;
+        }
+        if step.produced == 0 && !last {
+            return Ok(None);
+        }
+        out.truncate(step.produced);
+        Ok(self.chunk(kind, out.freeze(), last))
+    }
+}

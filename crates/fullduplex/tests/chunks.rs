@@ -1,0 +1,350 @@
+//! Messages that are received in pieces: joined they are what was sent, and none is ever held whole.
+#![cfg(feature = "alloc")]
+
+use std::time::Duration;
+
+use allocation_counter::measure;
+use fullduplex::{
+    Chunk, Config, Connection, Error, Limits, Message, MessageError, Negotiated, Part, Reader, Role,
+};
+use fullduplex_testkit::{Frame, Random};
+
+const ROLES: [Role; 2] = [Role::Server, Role::Client];
+const NOW: Duration = Duration::ZERO;
+
+fn open(role: Role) -> Connection {
+    let mut config = Config::new();
+    config.limits = Limits::new();
+    config.limits.max_message_size = u64::MAX;
+    config.limits.max_frame_size = u64::MAX;
+    Connection::new(role, Negotiated::without_extensions(), config)
+}
+
+fn to(role: Role, frame: &Frame) -> Vec<u8> {
+    if role == Role::Server { frame.clone().masked().encode() } else { frame.encode() }
+}
+
+fn text(payload: &str) -> Message {
+    Message::text(payload)
+}
+
+/// Frames, and the messages that they make.
+fn conversation() -> (Vec<Frame>, Vec<Message>) {
+    let large: Vec<u8> = (0..300_000_u32).map(|i| (i % 251) as u8).collect();
+    let frames = vec![
+        Frame::text("hello"),
+        Frame::text(&b"gr\xc3"[..]).unfinished(),
+        Frame::ping("between"),
+        Frame::continuation(&b"\xbc"[..]).unfinished(),
+        Frame::continuation("").unfinished(),
+        Frame::continuation("\u{df}e"),
+        Frame::binary(""),
+        Frame::binary(large.clone()),
+        Frame::binary([1; 100]).unfinished(),
+        Frame::pong("x"),
+        Frame::continuation([2; 70_000]),
+        Frame::text("").unfinished(),
+        Frame::continuation(""),
+        Frame::close(1000, "bye"),
+    ];
+    let close =
+        fullduplex::CloseFrame { code: fullduplex::CloseCode::Normal, reason: "bye".into() };
+    let messages = vec![
+        text("hello"),
+        text("gr\u{fc}\u{df}e"),
+        Message::binary(vec![]),
+        Message::binary(large),
+        Message::binary([[1_u8; 100].as_slice(), &[2; 70_000]].concat()),
+        text(""),
+        Message::Close(Some(close)),
+    ];
+    (frames, messages)
+}
+
+/// Joins pieces.
+#[derive(Default)]
+struct Joined {
+    messages: Vec<Message>,
+    controls: Vec<Message>,
+    current: Option<(bool, Vec<u8>)>,
+}
+
+impl Joined {
+    fn take(&mut self, chunk: Chunk) {
+        let (is_text, payload, part) = match chunk {
+            Chunk::Text(payload, part) => (true, payload, part),
+            Chunk::Binary(payload, part) => (false, payload, part),
+            Chunk::Control(close @ Message::Close(_)) => return self.messages.push(close),
+            Chunk::Control(control) => return self.controls.push(control),
+        };
+        assert_eq!(part.is_first(), self.current.is_none());
+        let (kind, data) = self.current.get_or_insert((is_text, Vec::new()));
+        assert_eq!(*kind, is_text);
+        data.extend_from_slice(&payload);
+        if part.is_last() {
+            let data = self.current.take().map(|(_, data)| data).unwrap_or_default();
+            self.messages.push(match is_text {
+                true => text(std::str::from_utf8(&data).expect("UTF-8")),
+                false => Message::binary(data),
+            });
+        }
+    }
+}
+
+fn read(reader: &mut Reader, conn: &Connection, wire: &mut &[u8], most: usize) {
+    let room = reader.room(conn);
+    let len = room.len().min(wire.len()).min(most);
+    room[..len].copy_from_slice(&wire[..len]);
+    reader.advance(len);
+    *wire = &wire[len..];
+}
+
+#[test]
+fn joined_pieces_are_what_was_sent_however_it_is_read() {
+    let (frames, messages) = conversation();
+    for role in ROLES {
+        let bytes: Vec<u8> = frames.iter().flat_map(|frame| to(role, frame)).collect();
+        for most in [1, 3, 1000, 5000, usize::MAX] {
+            let (mut conn, mut reader) = (open(role), Reader::new());
+            let (mut wire, mut joined) = (&*bytes, Joined::default());
+            while !wire.is_empty() {
+                read(&mut reader, &conn, &mut wire, most);
+                while let Some(chunk) = reader.poll_chunk(&mut conn, NOW).unwrap() {
+                    joined.take(chunk);
+                }
+            }
+            assert_eq!(joined.messages, messages, "reads of {most}");
+            assert_eq!(
+                joined.controls,
+                [Message::Ping("between".into()), Message::Pong("x".into())]
+            );
+        }
+    }
+}
+
+/// Asked for whole and in pieces, as it comes: a message comes whole or in pieces, and who asks for a whole one
+/// in between gives up the rest.
+#[test]
+fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
+    let (frames, messages) = conversation();
+    for seed in 0..300 {
+        let mut random = Random::new(seed);
+        let role = ROLES[random.below(2)];
+        let bytes: Vec<u8> = frames.iter().flat_map(|frame| to(role, frame)).collect();
+        let (mut conn, mut reader) = (open(role), Reader::new());
+        let mut wire = &*bytes;
+        // Whole messages, and what was given away of others.
+        let mut got: Vec<(Option<Message>, Vec<u8>, bool)> = Vec::new();
+        let mut chunked = random.below(2) == 0;
+        while !wire.is_empty() {
+            let most = 1 + random.below(20_000);
+            read(&mut reader, &conn, &mut wire, most);
+            loop {
+                if random.below(4) == 0 {
+                    chunked = !chunked;
+                }
+                if chunked {
+                    let Some(chunk) = reader.poll_chunk(&mut conn, NOW).unwrap() else { break };
+                    let (payload, part) = match chunk {
+                        Chunk::Text(payload, part) | Chunk::Binary(payload, part) => {
+                            (payload, part)
+                        }
+                        Chunk::Control(close @ Message::Close(_)) => {
+                            got.push((Some(close), vec![], true));
+                            continue;
+                        }
+                        Chunk::Control(_) => continue,
+                    };
+                    if part.is_first() {
+                        got.push((None, vec![], false));
+                    }
+                    let (whole, data, done) = got.last_mut().unwrap();
+                    assert!(whole.is_none() && !*done, "seed {seed}");
+                    data.extend_from_slice(&payload);
+                    *done = part.is_last();
+                } else {
+                    match reader.poll_owned(&mut conn, NOW).unwrap() {
+                        None => break,
+                        Some(Message::Ping(_) | Message::Pong(_)) => {}
+                        Some(message) => got.push((Some(message), vec![], true)),
+                    }
+                }
+            }
+        }
+        assert_eq!(got.len(), messages.len(), "seed {seed}");
+        for ((whole, data, done), message) in got.into_iter().zip(&messages) {
+            match whole {
+                Some(whole) => assert_eq!(whole, *message, "seed {seed}"),
+                None => {
+                    let sent = message.clone().into_data();
+                    assert!(sent.starts_with(&data) && (!done || data == sent), "seed {seed}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn valid_text_comes_before_the_failure() {
+    for role in ROLES {
+        let (mut conn, mut reader) = (open(role), Reader::new());
+        let bytes = to(role, &Frame::text(*b"good\xffbad"));
+        read(&mut reader, &conn, &mut &*bytes, usize::MAX);
+        let chunk = reader.poll_chunk(&mut conn, NOW).unwrap();
+        assert_eq!(chunk, Some(Chunk::Text("good".into(), Part::First)));
+        let failed = reader.poll_chunk(&mut conn, NOW);
+        assert_eq!(failed, Err(Error::Message(MessageError::InvalidUtf8)));
+        assert_eq!(reader.poll_chunk(&mut conn, NOW), Ok(None));
+    }
+}
+
+#[test]
+fn a_message_of_any_size_takes_no_more_than_a_read_brings() {
+    const SIZE: usize = 32 << 20;
+    for role in ROLES {
+        let bytes = to(role, &Frame::binary(vec![7; SIZE]));
+        let (mut conn, mut reader) = (open(role), Reader::new());
+        let (mut wire, mut received) = (&*bytes, 0);
+        let counted = measure(|| {
+            while !wire.is_empty() {
+                read(&mut reader, &conn, &mut wire, usize::MAX);
+                while let Some(chunk) = reader.poll_chunk(&mut conn, NOW).unwrap() {
+                    let Chunk::Binary(payload, _) = chunk else { panic!("{chunk:?}") };
+                    received += payload.len();
+                }
+            }
+        });
+        assert_eq!(received, SIZE);
+        assert!(counted.bytes_max < 256 << 10, "{}", counted.bytes_max);
+    }
+}
+
+#[cfg(feature = "deflate")]
+mod deflate {
+    use fullduplex::{DeflateConfig, Endpoint, EndpointConfig, MessageRef, NoEntropy};
+
+    use super::*;
+
+    /// Two connections that compress.
+    fn pair() -> (Connection, Connection) {
+        use fullduplex::handshake::{Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome};
+        let uri = fullduplex::Uri::parse("ws://example.com/").unwrap();
+        let request = ClientRequest::new(uri).deflate(DeflateConfig::new());
+        let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
+        let (mut asked, mut answered) = ([0; 1024], [0; 1024]);
+        let len = handshake.encode_request(&request, &mut asked).unwrap();
+        let mut serving = fullduplex::handshake::ServerHandshake::new(HeadLimits::DEFAULT);
+        let received = serving.poll(&asked[..len]).unwrap().unwrap();
+        let answer = Answer::new().deflate(DeflateConfig::new());
+        let (len, by_server) = received.accept(&answer, &mut answered).unwrap();
+        let opened = handshake.poll(&answered[..len], &request).unwrap();
+        let Some(Outcome::Open { negotiated, .. }) = opened else { panic!("{opened:?}") };
+        let mut config = Config::new();
+        config.limits.max_message_size = u64::MAX;
+        let client = Connection::new(Role::Client, negotiated, config);
+        (client, Connection::new(Role::Server, by_server, config))
+    }
+
+    /// What a server sends, compressed, in two fragments each.
+    fn compressed(server: &mut Connection, messages: &[Vec<u8>]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for message in messages {
+            let (first, second) = message.split_at(message.len() / 3);
+            let kind = fullduplex::MessageKind::Binary;
+            server.append_fragment(kind, first, false, &mut wire, NoEntropy).unwrap();
+            server.append_fragment(kind, second, true, &mut wire, NoEntropy).unwrap();
+            server.append_text("short", &mut wire, NoEntropy).unwrap();
+        }
+        wire
+    }
+
+    fn messages() -> Vec<Vec<u8>> {
+        let words = "many words, and more of the same ".repeat(20_000).into_bytes();
+        vec![words, vec![0; 3_000_000], b"tiny".to_vec(), vec![], vec![1; 100_000]]
+    }
+
+    #[test]
+    fn inflated_pieces_are_what_was_sent_and_a_bomb_waits_for_its_reader() {
+        let (mut client, mut server) = pair();
+        let bytes = compressed(&mut server, &messages());
+        for most in [1, 100, usize::MAX] {
+            let mut wire = &*bytes;
+            let (mut joined, mut reader) = (Joined::default(), Reader::new());
+            let mut largest = 0;
+            while !wire.is_empty() {
+                read(&mut reader, &client, &mut wire, most);
+                while let Some(chunk) = reader.poll_chunk(&mut client, NOW).unwrap() {
+                    if let Chunk::Binary(payload, _) = &chunk {
+                        largest = largest.max(payload.len());
+                    }
+                    joined.take(chunk);
+                }
+            }
+            let short = || text("short");
+            let expected = messages().into_iter().flat_map(|data| [Message::binary(data), short()]);
+            assert_eq!(joined.messages, expected.collect::<Vec<_>>(), "reads of {most}");
+            assert!(largest <= 32 << 10);
+            (client, server) = pair();
+            assert_eq!(compressed(&mut server, &messages()), bytes);
+        }
+    }
+
+    #[test]
+    fn the_rest_is_skipped_and_the_window_stays_in_step() {
+        for seed in 0..60 {
+            let mut random = Random::new(seed);
+            let (mut client, mut server) = pair();
+            let bytes = compressed(&mut server, &messages());
+            let (mut wire, mut reader) = (&*bytes, Reader::new());
+            let (mut shorts, mut chunked) = (0, false);
+            while !wire.is_empty() {
+                let most = 1 + random.below(3000);
+                read(&mut reader, &client, &mut wire, most);
+                loop {
+                    if random.below(5) == 0 {
+                        chunked = !chunked;
+                    }
+                    let chunk = if chunked {
+                        reader.poll_chunk(&mut client, NOW).unwrap()
+                    } else {
+                        reader.poll_owned(&mut client, NOW).unwrap().map(Chunk::from)
+                    };
+                    match chunk {
+                        None => break,
+                        // Begun in pieces it may have been skipped.
+                        Some(Chunk::Text(payload, Part::Whole)) => {
+                            assert_eq!(payload, "short");
+                            shorts += 1;
+                        }
+                        Some(Chunk::Binary(payload, Part::Whole)) => {
+                            assert!(messages().iter().any(|sent| *sent == payload), "seed {seed}");
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+            assert!(shorts > 0, "seed {seed}");
+            assert_eq!(client.failure(), None);
+        }
+    }
+
+    #[test]
+    fn an_endpoint_gives_pieces_too() {
+        let (client, mut server) = pair();
+        let mut wire = Vec::new();
+        server.append_text(&"words ".repeat(1000), &mut wire, NoEntropy).unwrap();
+        let config = EndpointConfig::new();
+        let writer = fullduplex::Writer::new(1000);
+        let mut endpoint = Endpoint::from_parts(client, Reader::new(), writer, NoEntropy, config);
+        let room = endpoint.room();
+        room[..wire.len()].copy_from_slice(&wire);
+        endpoint.advance(wire.len());
+        let mut joined = Joined::default();
+        while let Some(chunk) = endpoint.poll_chunk(NOW).unwrap() {
+            joined.take(chunk);
+            assert_eq!(endpoint.is_within_message(), joined.current.is_some());
+        }
+        assert_eq!(joined.messages, [text(&"words ".repeat(1000))]);
+        assert!(endpoint.send(MessageRef::Text("x"), NOW).is_err(), "no key can be drawn");
+    }
+}
