@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use fullduplex::Message;
+use fullduplex::{Chunk, Message};
 
 use crate::error::Result;
 
@@ -12,19 +12,44 @@ pub(crate) struct Aside(Option<Box<Messages>>);
 
 #[derive(Debug, Default)]
 struct Messages {
-    kept: VecDeque<Result<Message>>,
+    kept: VecDeque<Result<Kept>>,
     kept_bytes: usize,
     lent: Option<Message>,
 }
 
-/// What a kept message counts for. One without payload takes memory too, and a peer can send many of them.
-fn weight(item: &Result<Message>) -> usize {
-    item.as_ref().map_or(0, Message::len) + size_of::<Message>()
+/// A message, or a piece of one that is being received in pieces.
+#[derive(Debug)]
+enum Kept {
+    Message(Message),
+    Chunk(Chunk),
+}
+
+impl Kept {
+    fn len(&self) -> usize {
+        match self {
+            Self::Message(message) | Self::Chunk(Chunk::Control(message)) => message.len(),
+            Self::Chunk(Chunk::Text(payload, _) | Chunk::Binary(payload, _)) => payload.len(),
+        }
+    }
+}
+
+/// What counts for something kept. A message without payload takes memory too, and a peer can send many of them.
+fn weight(item: &Result<Kept>) -> usize {
+    item.as_ref().map_or(0, Kept::len) + size_of::<Result<Kept>>()
 }
 
 impl Aside {
     /// Keeps what was received, for the reader.
     pub(crate) fn keep(&mut self, item: Result<Message>) {
+        self.push(item.map(Kept::Message));
+    }
+
+    /// Keeps a piece of a message that the reader receives in pieces.
+    pub(crate) fn keep_chunk(&mut self, chunk: Chunk) {
+        self.push(Ok(Kept::Chunk(chunk)));
+    }
+
+    fn push(&mut self, item: Result<Kept>) {
         let messages = self.0.get_or_insert_default();
         messages.kept_bytes = messages.kept_bytes.saturating_add(weight(&item));
         messages.kept.push_back(item);
@@ -41,8 +66,30 @@ impl Aside {
         self.0.as_ref().is_some_and(|messages| !messages.kept.is_empty())
     }
 
-    /// Takes what was kept first.
+    /// Takes the message that was kept first. Pieces of one are given up: who asks for a message wants them no more.
     pub(crate) fn take_kept(&mut self) -> Option<Result<Message>> {
+        loop {
+            match self.pop()? {
+                Ok(Kept::Message(message) | Kept::Chunk(Chunk::Control(message))) => {
+                    return Some(Ok(message));
+                }
+                Ok(Kept::Chunk(_)) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// Takes what was kept first, as a piece if it is a whole message.
+    pub(crate) fn take_kept_chunk(&mut self) -> Option<Result<Chunk>> {
+        self.pop().map(|item| {
+            item.map(|kept| match kept {
+                Kept::Message(message) => message.into(),
+                Kept::Chunk(chunk) => chunk,
+            })
+        })
+    }
+
+    fn pop(&mut self) -> Option<Result<Kept>> {
         let messages = self.0.as_mut()?;
         let item = messages.kept.pop_front()?;
         messages.kept_bytes = messages.kept_bytes.saturating_sub(weight(&item));

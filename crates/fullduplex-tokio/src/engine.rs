@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{Endpoint, FoundMessage, Message, MessageRef, Shutdown};
+use fullduplex::{Chunk, Endpoint, FoundMessage, Message, MessageRef, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -152,16 +152,16 @@ impl<S> Engine<S> {
         self.waiters.wake(Side::Reader);
     }
 
-    /// The next message that was received while a writer waited.
+    /// Takes the next of what was received while a writer waited.
     #[inline]
-    fn take_kept(&mut self) -> Option<Result<Message>> {
+    fn take_kept<T>(&mut self, take: impl FnOnce(&mut Aside) -> Option<T>) -> Option<T> {
         if !self.aside.has_kept() {
             return None;
         }
         self.waiters.done(Side::Reader);
         // A writer may have stopped reading because too much was kept.
         self.waiters.wake(Side::Writer);
-        self.aside.take_kept()
+        take(&mut self.aside)
     }
 
     fn may_read_ahead(&self) -> bool {
@@ -253,7 +253,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         loop {
-            if let Some(item) = self.take_kept() {
+            if let Some(item) = self.take_kept(Aside::take_kept) {
                 return Poll::Ready(Some(item));
             }
             match self.endpoint.poll_owned(self.read_at) {
@@ -278,12 +278,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
+    /// The next piece of a message, or a control frame; `None` at the end.
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
+        loop {
+            if let Some(item) = self.take_kept(Aside::take_kept_chunk) {
+                return Poll::Ready(Some(item));
+            }
+            match self.endpoint.poll_chunk(self.read_at) {
+                Ok(Some(chunk)) => {
+                    if matches!(chunk, Chunk::Control(Message::Close(_))) {
+                        self.received_close(cx);
+                    }
+                    self.waiters.done(Side::Reader);
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
+                Ok(None) => match ready!(self.poll_input(cx)) {
+                    Ok(Waited::Progress) => {}
+                    Ok(Waited::End) => return Poll::Ready(None),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+                Err(error) => {
+                    self.waiters.done(Side::Reader);
+                    self.fail(cx);
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+            }
+        }
+    }
+
     /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
     #[inline]
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
         self.aside.unlend();
         loop {
-            if let Some(item) = self.take_kept() {
+            if let Some(item) = self.take_kept(Aside::take_kept) {
                 let keep = |message| {
                     self.aside.lend(message);
                     Found::Aside

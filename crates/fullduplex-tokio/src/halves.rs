@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use fullduplex::{
-    CloseCode, CloseFrame, CloseReason, Message, MessageKind, MessageRef, PreparedMessage,
+    Chunk, CloseCode, CloseFrame, CloseReason, Message, MessageKind, MessageRef, PreparedMessage,
     SendError,
 };
 use futures_core::{FusedStream, Stream};
@@ -106,6 +106,15 @@ impl<S: SplitStream> WebSocketReceiver<S> {
             Ok(found) => Some(self.side.lend(found)),
             Err(error) => Some(Err(error)),
         }
+    }
+
+    /// The next piece of a message, as it arrives, or a control frame; `None` at the end. As
+    /// [`WebSocketStream::recv_chunk`](crate::WebSocketStream::recv_chunk), cancel-safe.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn recv_chunk(&mut self) -> impl Future<Output = Option<Result<Chunk>>> {
+        poll_fn(move |cx| self.side.poll_chunk(cx))
     }
 
     /// The receiving half of the connection: the peer's Close, why it failed, whether it is closed.

@@ -89,7 +89,7 @@ pub use fullduplex;
 pub use fullduplex::DeflateConfig;
 pub use fullduplex::handshake::{OwnedAnswer, OwnedRejection};
 pub use fullduplex::{
-    Bytes, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef,
+    Bytes, Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef, Part,
     PreparedMessage, Role, Timeouts, Utf8Bytes,
 };
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use fullduplex::{
-    CloseFrame, Endpoint, Message, MessageKind, MessageRef, Negotiated, PreparedMessage, Role,
+    Chunk, CloseFrame, Endpoint, Message, MessageKind, MessageRef, Negotiated, PreparedMessage,
+    Role,
 };
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
@@ -217,6 +218,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
             Ok(found) => Some(self.guard.lend(found)),
             Err(error) => Some(Err(error)),
         }
+    }
+
+    /// The next piece of a message, as it arrives, or a control frame; `None` at the end. So a message of any size
+    /// is received without ever being held whole. Cancel-safe, as [`recv`](Self::recv); who calls that in the
+    /// middle of a message gives up the rest of it.
+    ///
+    /// [`max_message_size`](WebSocketConfig#structfield.max_message_size) counts for such messages, too.
+    ///
+    /// ```
+    /// # use fullduplex_tokio::{Chunk, Result, WebSocketStream};
+    /// # async fn go(mut socket: WebSocketStream<tokio::net::TcpStream>, mut file: tokio::io::Sink) -> Result<()> {
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// while let Some(chunk) = socket.recv_chunk().await {
+    ///     if let Chunk::Binary(payload, part) = chunk? {
+    ///         file.write_all(&payload).await?;
+    ///         if part.is_last() {
+    ///             break;
+    ///         }
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn recv_chunk(&mut self) -> impl Future<Output = Option<Result<Chunk>>> {
+        poll_fn(move |cx| self.guard.poll_chunk(cx))
     }
 
     /// Takes a message into the write buffer, once there is room; it is written by

@@ -157,15 +157,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return Poll::Ready(Err(self.tell_both(error)));
         }
         while self.may_read_ahead() {
-            match self.endpoint.poll_owned(self.read_at) {
-                Ok(Some(message)) => {
-                    let is_close = message.is_close();
-                    self.keep(Ok(message));
-                    if is_close {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-                Ok(None) => match self.poll_fill(cx) {
+            match self.keep_next() {
+                Ok(true) if self.is_read_to_the_end() => return Poll::Ready(Ok(())),
+                Ok(true) => {}
+                Ok(false) => match self.poll_fill(cx) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => {
                         self.fail(cx);
@@ -189,6 +184,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Ready(Err(self.tell_both(error)))
             }
         }
+    }
+
+    /// Keeps the next message for the reader, if there is one, or a piece if that is what he receives.
+    fn keep_next(&mut self) -> Result<bool, fullduplex::Error> {
+        if self.endpoint.is_within_message() {
+            let chunk = self.endpoint.poll_chunk(self.read_at)?;
+            let found = chunk.is_some();
+            if let Some(chunk) = chunk {
+                self.aside.keep_chunk(chunk);
+                self.waiters.wake(Side::Reader);
+            }
+            return Ok(found);
+        }
+        let message = self.endpoint.poll_owned(self.read_at)?;
+        let found = message.is_some();
+        if let Some(message) = message {
+            self.keep(Ok(message));
+        }
+        Ok(found)
     }
 
     /// A failure that the writer has found is the reader's as well.

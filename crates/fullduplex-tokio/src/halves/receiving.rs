@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{Connection, Endpoint, Message, MessageRef, Reader, ReceivingHalf, Shutdown};
+use fullduplex::{
+    Chunk, Connection, Endpoint, Message, MessageRef, Reader, ReceivingHalf, Shutdown,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -125,11 +127,34 @@ impl<S: SplitStream> ReceivingSide<S> {
         loop {
             if self.aside.has_kept() {
                 ready!(self.poll_tell(cx));
-                return Poll::Ready(self.aside.take_kept());
+                match self.aside.take_kept() {
+                    Some(item) => return Poll::Ready(Some(item)),
+                    None => continue,
+                }
             }
             match self.reader.poll_owned(&mut self.conn, self.read_at) {
                 Ok(Some(message)) if !message.is_close() => return Poll::Ready(Some(Ok(message))),
                 Ok(Some(close)) => self.aside.keep(Ok(close)),
+                Ok(None) => match ready!(self.poll_input(cx)) {
+                    Ok(Waited::Progress) => {}
+                    Ok(Waited::End) => return Poll::Ready(None),
+                    Err(error) => self.aside.keep(Err(error)),
+                },
+                Err(error) => self.fail(error.into()),
+            }
+        }
+    }
+
+    /// The next piece of a message, or a control frame; `None` at the end.
+    pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
+        loop {
+            if self.aside.has_kept() {
+                ready!(self.poll_tell(cx));
+                return Poll::Ready(self.aside.take_kept_chunk());
+            }
+            match self.reader.poll_chunk(&mut self.conn, self.read_at) {
+                Ok(Some(Chunk::Control(close))) if close.is_close() => self.aside.keep(Ok(close)),
+                Ok(Some(chunk)) => return Poll::Ready(Some(Ok(chunk))),
                 Ok(None) => match ready!(self.poll_input(cx)) {
                     Ok(Waited::Progress) => {}
                     Ok(Waited::End) => return Poll::Ready(None),

@@ -8,5 +8,6 @@ mod halves;
 mod handshake;
 mod heavy;
 mod interop;
+mod streaming;
 mod support;
 mod upgrade;
