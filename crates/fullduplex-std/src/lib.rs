@@ -57,8 +57,8 @@ pub use fullduplex::handshake::{
     OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request,
 };
 pub use fullduplex::{
-    Bytes, CloseCode, CloseFrame, Config, EndpointConfig, Limits, Message, MessageKind, Role,
-    Timeouts, Utf8Bytes,
+    Bytes, Chunk, CloseCode, CloseFrame, Config, EndpointConfig, Limits, Message, MessageKind,
+    Part, Role, Timeouts, Utf8Bytes,
 };
 #[cfg(feature = "deflate")]
 pub use fullduplex::{DeflateConfig, DeflateParams};

@@ -5,7 +5,7 @@ use std::net;
 use std::time::{Duration, Instant};
 
 use fullduplex::{
-    CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role, SendError,
+    Chunk, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role, SendError,
     Shutdown, Timeout, Unsent,
 };
 
@@ -132,6 +132,30 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                         let _ = self.write_out();
                     }
                     return Ok(message);
+                }
+                Ok(None) => self.wait()?,
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
+    /// The next piece of a message, as it arrives, or a control frame: a message of any size is received without
+    /// ever being held whole. Who calls [`read`](Self::read) in the middle of a message gives up the rest of it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_chunk(&mut self) -> Result<Chunk> {
+        if self.end == End::Told {
+            return Err(Error::AlreadyClosed);
+        }
+        loop {
+            match self.endpoint.poll_chunk(self.read_at) {
+                Ok(Some(chunk)) => {
+                    if matches!(chunk, Chunk::Control(Message::Close(_))) {
+                        // As in `read`.
+                        let _ = self.write_out();
+                    }
+                    return Ok(chunk);
                 }
                 Ok(None) => self.wait()?,
                 Err(error) => return Err(self.fail(error)),

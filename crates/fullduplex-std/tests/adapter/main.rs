@@ -4,6 +4,7 @@
 
 mod browsers;
 mod buffering;
+mod chunks;
 mod compressed;
 mod connecting;
 mod deadlines;
