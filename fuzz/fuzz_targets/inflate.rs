@@ -9,7 +9,7 @@ use fullduplex::{
     Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Error, MessageRef, Negotiated,
     Role,
 };
-use fullduplex_fuzz::negotiate;
+use fullduplex_fuzz::{in_pieces, negotiate};
 use fullduplex_testkit::{Frame, Outcome, Random, Seen, Split, TestEntropy, drive_inflating};
 use libfuzzer_sys::fuzz_target;
 use miniz_oxide::inflate::TINFLStatus;
@@ -50,6 +50,9 @@ fuzz_target!(|input: &[u8]| {
     let room = 1 + usize::from(room).max(whole_len(&whole) / 2000);
     let cut = drive_inflating(&mut connection(), &wire, split, inflate_by(room));
     assert_eq!(whole, cut);
+    let (pieces, error) =
+        in_pieces(connection(), &wire, 16 * usize::from(reads).max(1 + wire.len() / 2000));
+    assert_eq!((&pieces, error), (&whole.seen, whole.error));
     through_an_endpoint(role, negotiated, config, &wire, &whole);
     as_miniz_has_it(&messages, takeover, &whole);
 });

@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use fullduplex::{Config, Role};
-use fullduplex_fuzz::{Cut, End, Mutations, SmallLimits, Step, Traffic, connection};
+use fullduplex_fuzz::{Cut, End, Mutations, SmallLimits, Step, Traffic, connection, in_pieces};
 use fullduplex_testkit::{Split, drive};
 use libfuzzer_sys::fuzz_target;
 
@@ -33,6 +33,9 @@ fuzz_target!(|input: Input| {
     assert_eq!(whole, cut);
     assert_eq!(conn.is_closed(), cut_conn.is_closed());
     assert_eq!(conn.handle_eof(), cut_conn.handle_eof());
+    let (pieces, error) =
+        in_pieces(connection(role, config), &wire, usize::from(input.key[0]) * 16);
+    assert_eq!((&pieces, error), (&whole.seen, whole.error));
 
     if valid && input.mutations.is_empty() && input.limits.is_none() {
         assert_eq!(whole.error, None);

@@ -4,11 +4,13 @@
 mod deflate;
 mod frames;
 mod heads;
+mod pieces;
 mod traffic;
 
 pub use deflate::{Terms, fit, negotiate, read_strictly};
 pub use frames::frames;
 pub use heads::{Mutations, growing};
+pub use pieces::in_pieces;
 pub use traffic::{Control, Data, Step, Traffic, close_code, scaled};
 
 use arbitrary::Arbitrary;

@@ -165,17 +165,28 @@ pub(crate) fn record(seen: &mut Vec<Seen>, conn: &Connection, event: Event<'_>) 
             record_chunk(seen, MessageKind::Binary, chunk, part.is_first(), part.is_last());
         }
         Event::Compressed(..) => panic!("compression was not negotiated"),
-        Event::Ping => between(seen, Seen::Ping(conn.control_payload().to_vec())),
-        Event::Pong => between(seen, Seen::Pong(conn.control_payload().to_vec())),
+        Event::Ping => record_control(seen, Seen::Ping(conn.control_payload().to_vec())),
+        Event::Pong => record_control(seen, Seen::Pong(conn.control_payload().to_vec())),
         Event::Close => {
             let reason = conn.peer_close().expect("a Close came");
             let reason = reason.map(|close| (close.code.to_u16(), close.reason.to_owned()));
-            between(seen, Seen::Close(reason));
+            record_control(seen, Seen::Close(reason));
         }
     }
 }
 
-fn record_chunk(seen: &mut Vec<Seen>, kind: MessageKind, chunk: &[u8], first: bool, last: bool) {
+/// Adds a chunk to what was seen; `first` begins a message.
+///
+/// # Panics
+/// When the chunks of a message are not one first, any number in the middle and one last, all of one kind, or are
+/// no text.
+pub fn record_chunk(
+    seen: &mut Vec<Seen>,
+    kind: MessageKind,
+    chunk: &[u8],
+    first: bool,
+    last: bool,
+) {
     let unfinished = seen.last().is_some_and(|last| !last.is_whole());
     assert_eq!(first, !unfinished, "a message begins with its first chunk, and with no other");
     if first {
@@ -198,7 +209,7 @@ fn record_chunk(seen: &mut Vec<Seen>, kind: MessageKind, chunk: &[u8], first: bo
 }
 
 /// Adds a control frame, before the message that is unfinished, if one is.
-fn between(seen: &mut Vec<Seen>, control: Seen) {
+pub fn record_control(seen: &mut Vec<Seen>, control: Seen) {
     let unfinished = seen.last().is_some_and(|last| !last.is_whole());
     seen.insert(seen.len() - usize::from(unfinished), control);
 }

@@ -9,7 +9,7 @@ mod frames;
 mod inflate;
 mod pair;
 
-pub use drive::{Outcome, Seen, Split, drive, drive_inflating};
+pub use drive::{Outcome, Seen, Split, drive, drive_inflating, record_chunk, record_control};
 pub use entropy::{BrokenEntropy, TestEntropy};
 pub use frames::{Frame, LengthForm, frames};
 pub use inflate::StrictInflate;
