@@ -225,9 +225,6 @@ impl Reader {
         now: Duration,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         let Some((kind, range, _)) = self.find_whole(conn, now) else {
-            if self.start == self.end {
-                return self.poll_empty(conn, now).map(|()| None);
-            }
             return self.poll_any(conn, now);
         };
         let payload = self.buf.get(range).unwrap_or_default();
@@ -252,9 +249,6 @@ impl Reader {
         now: Duration,
     ) -> Result<Option<Message>, Error> {
         let Some((kind, range, ascii)) = self.find_whole(conn, now) else {
-            if self.start == self.end {
-                return self.poll_empty(conn, now).map(|()| None);
-            }
             return self.poll_any_owned(conn, now);
         };
         if kind == MessageKind::Binary {
@@ -295,10 +289,6 @@ impl Reader {
     ) -> Result<Option<FoundMessage>, Error> {
         let found = match self.find_whole(conn, now) {
             Some((kind, range, _)) => Some(Found::Data(kind, range)),
-            None if self.start == self.end => {
-                self.poll_empty(conn, now)?;
-                None
-            }
             None => self.find_any(conn, now)?,
         };
         Ok(found.map(FoundMessage))
@@ -403,6 +393,9 @@ impl Reader {
         conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<Found>, Error> {
+        if self.start == self.end {
+            return self.poll_empty(conn, now).map(|()| None);
+        }
         self.chunks.asked = false;
         if self.chunks.begun == Begun::Yes {
             self.chunks.begun = Begun::GivenUp;
