@@ -91,11 +91,17 @@
 //! # assert!(wire.1.ends_with(b"\r\n\r\n\x81\x05Hello\x88\x02\x03\xe8"));
 //! ```
 //!
+//! # Two tasks
+//!
+//! [`Connection::split`] makes a half that receives and one that sends. They share nothing: what one has to tell the
+//! other, a Pong to be written or a Close that was sent, is a value ([`Signals`]) that the caller carries.
+//!
 //! # With `alloc`
 //!
 //! [`Reader`] owns a receive buffer and makes whole messages of chunks, lent ([`MessageRef`]) or owned
-//! ([`Message`]). [`Endpoint`] is the whole thing for an adapter: handshake, connection, receive and send buffers
-//! behind one loop. `fullduplex-std` is that loop over `std::io`.
+//! ([`Message`]), or gives the pieces of large ones as they arrive ([`Chunk`]). [`Writer`] is its counterpart, a write
+//! queue. [`Endpoint`] is the whole thing for an adapter: handshake, connection, reader and writer behind one loop.
+//! `fullduplex-std` is that loop over `std::io`.
 //!
 //! The `append_*` methods of [`Connection`] send into a `Vec<u8>` that grows, compressed where permessage-deflate
 //! was negotiated; its `send_*` methods, into a buffer of fixed size, do not compress.
@@ -113,7 +119,7 @@
 //!   `std`, over miniz_oxide without.
 //! * `simd`: implies `std`; unmasks large payloads with AVX2 or AVX-512 where there is one, up to twice as fast. Off by
 //!   default: the package behind it takes some ten seconds to compile.
-//! * `alloc`: whole messages, owned types, [`Endpoint`]. Needs a heap, no operating system.
+//! * `alloc`: whole messages, owned types, [`Reader`], [`Writer`], [`Endpoint`]. Needs a heap, no operating system.
 #![no_std]
 #![forbid(unsafe_code)]
 
