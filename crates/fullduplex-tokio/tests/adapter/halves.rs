@@ -454,3 +454,124 @@ async fn halves_are_send() {
     let _ = tokio::time::timeout(ms(1), is_send(sender.flush())).await;
     drop(server);
 }
+
+#[tokio::test]
+async fn each_of_several_pings_that_come_at_once_is_answered() {
+    for lent in [false, true] {
+        let (server, mut wire) = our_server(WebSocketConfig::new()).await;
+        let (sender, mut receiver) = server.into_split();
+        let pings: Vec<u8> = (0..10).flat_map(|id| Frame::ping([id]).masked().encode()).collect();
+        write(&mut wire, pings).await;
+        for id in 0..10 {
+            let ping = if lent {
+                receiver.recv_ref().await.unwrap().unwrap().to_message()
+            } else {
+                receiver.recv().await.unwrap().unwrap()
+            };
+            assert_eq!(ping, Message::Ping(vec![id].into()));
+        }
+        drop((sender, receiver));
+        let mut sent = frames(&read_to_end(&mut wire).await);
+        assert_eq!(sent.pop(), Some(Frame::close(1001, "")));
+        let pongs: Vec<_> = (0..10).map(|id| Frame::pong([id])).collect();
+        assert_eq!(sent, pongs, "lent: {lent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_sender_does_not_outlast_the_connection() {
+    let config = WebSocketConfig::new().max_write_buffer_size(1000);
+    // The peer closes, or ends the transport's direction behind its Close, but does not read.
+    for ended in [false, true] {
+        let (near, mut far) = duplex(100);
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        let (mut sender, mut receiver) = server.into_split();
+        sender.feed(Message::binary(vec![0; 900])).await.unwrap();
+        let flushing = tokio::spawn(async move { sender.flush().await });
+        tokio::task::yield_now().await;
+        write(&mut far, Frame::close(1000, "").masked().encode()).await;
+        if ended {
+            tokio::io::AsyncWriteExt::shutdown(&mut far).await.unwrap();
+        }
+        assert!(receiver.recv().await.unwrap().unwrap().is_close());
+        assert!(tokio::time::timeout(secs(60), receiver.recv()).await.unwrap().is_none());
+        let flushed = tokio::time::timeout(secs(60), flushing).await.expect("it hangs").unwrap();
+        assert!(
+            matches!(flushed, Err(Error::ConnectionClosed | Error::AlreadyClosed)),
+            "{flushed:?}"
+        );
+        drop(far);
+    }
+}
+
+#[tokio::test]
+async fn a_sender_fails_with_the_connection_even_if_the_peer_cannot_be_told() {
+    let config = WebSocketConfig::new().max_write_buffer_size(1000);
+    let (near, mut far) = duplex(100);
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let (mut sender, mut receiver) = server.into_split();
+    sender.feed(Message::binary(vec![0; 3000])).await.unwrap();
+    let flushing = tokio::spawn(async move { (sender.flush().await, sender) });
+    tokio::task::yield_now().await;
+    write(&mut far, Frame::new(3, "bad").masked().encode()).await;
+    assert!(matches!(receiver.recv().await, Some(Err(Error::Protocol(_)))));
+    // Whoever stops at the first error drops it.
+    drop(receiver);
+    let (flushed, mut sender) =
+        tokio::time::timeout(secs(10), flushing).await.expect("it hangs").unwrap();
+    assert!(matches!(flushed, Err(Error::AlreadyClosed)), "{flushed:?}");
+    assert!(!sender.can_send());
+    let fed = sender.feed("more".into()).await;
+    assert!(matches!(fed, Err(Error::AlreadyClosed)), "{fed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_run_out_is_not_waited_for_again_after_a_split_or_a_reunion() {
+    let config = WebSocketConfig::new().close_timeout(secs(3));
+    let (mut client, _wire) = our_client(config).await;
+    assert!(matches!(client.close(None).await, Err(Error::Timeout(_))));
+    assert!(matches!(client.recv().await, Some(Err(Error::Timeout(_)))));
+    let (_sender, mut receiver) = client.into_split();
+    let end = tokio::time::timeout(secs(60), receiver.recv()).await.expect("it hangs");
+    assert!(end.is_none());
+
+    let (client, _wire) = our_client(config).await;
+    let (mut sender, mut receiver) = client.into_split();
+    sender.close(None).await.unwrap();
+    assert!(matches!(receiver.recv().await, Some(Err(Error::Timeout(_)))));
+    let mut client = receiver.reunite(sender).unwrap();
+    let end = tokio::time::timeout(secs(60), client.recv()).await.expect("it hangs");
+    assert!(end.is_none());
+}
+
+#[tokio::test]
+async fn what_a_dropped_receiver_knew_is_not_lost() {
+    let (server, mut wire) = our_server(WebSocketConfig::new()).await;
+    let (mut sender, mut receiver) = server.into_split();
+    write(&mut wire, Frame::text(b"\xff\xff".as_slice()).masked().encode()).await;
+    assert!(matches!(receiver.recv_ref().await, Some(Err(Error::Utf8(_)))));
+    drop(receiver);
+    let sent = sender.send("more".into()).await;
+    assert!(matches!(sent, Err(Error::AlreadyClosed)), "{sent:?}");
+    drop(sender);
+    assert_eq!(frames(&read_to_end(&mut wire).await), [Frame::close(1007, "")]);
+}
+
+/// Answers come between the two calls of a sink.
+#[tokio::test]
+async fn a_sink_that_was_ready_takes_a_message_whatever_was_answered_meanwhile() {
+    let config = WebSocketConfig::new().max_write_buffer_size(1);
+    let (near, mut far) = duplex(5);
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let (mut sender, mut receiver) = server.into_split();
+    std::future::poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
+    let pinging = tokio::spawn(async move {
+        write(&mut far, Frame::ping("ping").masked().encode()).await;
+        far
+    });
+    assert!(receiver.recv().await.unwrap().unwrap().is_ping());
+    assert!(poll_and_drop(receiver.recv(), 2).await.is_none());
+    assert!(sender.pending_bytes() > 0);
+    sender.start_send_unpin("taken".into()).unwrap();
+    drop(pinging.await.unwrap());
+}
