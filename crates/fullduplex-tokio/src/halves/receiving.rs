@@ -159,7 +159,9 @@ impl<S: SplitStream> ReceivingSide<S> {
                 return Poll::Ready(self.aside.take_kept_chunk());
             }
             match self.reader.poll_chunk(&mut self.conn, self.read_at) {
-                Ok(Some(Chunk::Control(close))) if close.is_close() => self.aside.keep(Ok(close)),
+                Ok(Some(Chunk::Control(control))) if control.is_close() || control.is_ping() => {
+                    self.aside.keep(Ok(control));
+                }
                 Ok(Some(chunk)) => return Poll::Ready(Some(Ok(chunk))),
                 Ok(None) => match ready!(self.poll_input(cx)) {
                     Ok(Waited::Progress) => {}
