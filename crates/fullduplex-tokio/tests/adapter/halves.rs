@@ -164,6 +164,7 @@ async fn the_peers_close_is_answered_before_it_is_told_and_ends_sending() {
     write(&mut wire, Frame::close(4000, "bye").masked().encode()).await;
     let close = CloseFrame { code: CloseCode::from_u16(4000), reason: "bye".into() };
     assert_eq!(receiver.recv().await.unwrap().unwrap(), Message::Close(Some(close)));
+    assert!(receiver.connection().is_clean(), "it was answered");
     assert!(!sender.can_send());
     assert!(matches!(sender.send("more".into()).await, Err(Error::ConnectionClosed)));
     sender.close(None).await.unwrap();
@@ -741,4 +742,36 @@ async fn a_stream_of_any_kind_can_be_split_first_and_joined() {
     };
     let talking = local.run_until(talking);
     tokio::time::timeout(secs(20), talking).await.expect("it hangs");
+}
+
+#[tokio::test]
+async fn a_blocked_sender_is_woken_when_nobody_receives() {
+    let (near, mut far) = duplex(100);
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+    let (mut sender, receiver) = server.into_split();
+    drop(receiver);
+    let sending = tokio::spawn(async move { sender.send(Message::binary(vec![0; 3000])).await });
+    far.read_exact(&mut [0; 3004]).await.unwrap();
+    sending.await.unwrap().unwrap();
+}
+
+/// Also one that was fed and not flushed.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_waits_hears_of_every_close() {
+    for by_sink in [false, true] {
+        let (client, mut wire) = our_client(WebSocketConfig::new().close_timeout(secs(3))).await;
+        let (mut sender, mut receiver) = client.into_split();
+        let receiving = tokio::spawn(async move { receiver.recv().await });
+        tokio::task::yield_now().await;
+        if by_sink {
+            sender.start_send_unpin(Message::Close(None)).unwrap();
+        } else {
+            sender.feed(Message::Close(None)).await.unwrap();
+        }
+        let told = tokio::time::timeout(secs(10), receiving).await.expect("it hangs").unwrap();
+        assert!(matches!(told, Some(Err(Error::Timeout(_)))), "{told:?}");
+        drop(sender);
+        let sent = frames(&read_to_end(&mut wire).await);
+        assert_eq!(sent.iter().filter(|frame| frame.opcode == 8).count(), 1);
+    }
 }
