@@ -21,6 +21,7 @@ use tokio::io::AsyncWrite;
 use crate::engine::Engine;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
+use crate::guard::Guard;
 use crate::halves::receiving::ReceivingSide;
 use crate::halves::shared::{SendingSide, Shared};
 use crate::split::SplitStream;
@@ -35,7 +36,7 @@ use crate::websocket::WebSocketStream;
 ///
 /// When both halves have been dropped, the peer is told with a Close with 1001.
 pub struct WebSocketReceiver<S: SplitStream> {
-    side: Box<ReceivingSide<S>>,
+    side: Guard<Box<ReceivingSide<S>>>,
 }
 
 /// The half of a WebSocket that sends; made by
@@ -83,7 +84,8 @@ pub(crate) fn split<S: SplitStream>(
     engine: Engine<S>,
 ) -> Option<(WebSocketSender<S>, WebSocketReceiver<S>)> {
     let (receiving, shared) = ReceivingSide::of(engine)?;
-    Some((WebSocketSender { shared }, WebSocketReceiver { side: Box::new(receiving) }))
+    let side = Guard::new(Box::new(receiving));
+    Some((WebSocketSender { shared }, WebSocketReceiver { side }))
 }
 
 impl<S: SplitStream> WebSocketReceiver<S> {
@@ -147,7 +149,7 @@ impl<S: SplitStream> WebSocketReceiver<S> {
             return Err(ReuniteError(self, sender));
         }
         drop(sender);
-        match self.side.into_engine() {
+        match self.side.into_inner().into_engine() {
             Some(engine) => Ok(WebSocketStream::new(engine)),
             None => unreachable!("these are the only two halves, and of one stream"),
         }
@@ -176,8 +178,8 @@ impl<S: SplitStream> Unpin for WebSocketSender<S> {}
 impl<W: AsyncWrite + Unpin> SendingSide<W> {
     /// Why nothing can be sent, if so.
     fn check_sendable(&self) -> Result<()> {
-        if self.conn.is_closed() {
-            return Err(self.ended());
+        if self.conn.is_closed() || self.is_over() {
+            return Err(self.why_over());
         }
         if self.outlet.unwritable {
             return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
@@ -185,8 +187,13 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         Ok(())
     }
 
+    /// Whether the connection has failed, or its end has come: it does not matter any more what is pending.
+    fn is_over(&self) -> bool {
+        self.ended || self.conn.failure().is_some()
+    }
+
     /// What is told to who uses a connection that is over.
-    fn ended(&self) -> Error {
+    fn why_over(&self) -> Error {
         if self.conn.is_clean() { Error::ConnectionClosed } else { Error::AlreadyClosed }
     }
 
@@ -223,8 +230,8 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         enough: impl Fn(&Self) -> bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        if self.conn.is_closed() && !self.conn.is_clean() && self.writer.pending() > 0 {
-            return Poll::Ready(Err(self.ended()));
+        if self.is_over() && self.writer.pending() > 0 {
+            return Poll::Ready(Err(self.why_over()));
         }
         match self.poll_write_out(cx) {
             Poll::Ready(Ok(())) if self.outlet.unwritable && self.writer.pending() > 0 => {
@@ -436,7 +443,11 @@ impl<S: SplitStream> Sink<Message> for WebSocketSender<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().poll_taken(cx, |_| Ok(()))
+        self.get_mut().poll_taken(cx, |side| {
+            // The receiver may answer before the message comes.
+            side.writer.reserve();
+            Ok(())
+        })
     }
 
     fn start_send(self: Pin<&mut Self>, item: Message) -> Result<()> {

@@ -44,9 +44,12 @@ use crate::stream::MaybeTlsStream;
 ///     }
 /// }
 /// ```
+///
+/// A stream of somebody else's is split before it becomes a WebSocket: what [`tokio::io::join`] makes of the two
+/// parts can be.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be split into two directions",
-    note = "implement `SplitStream` for it with `tokio::io::split`, or use `StreamExt::split` of futures-util"
+    note = "implement `SplitStream` for it with `tokio::io::split`, `tokio::io::join` what that makes of it, or use `StreamExt::split` of futures-util"
 )]
 pub trait SplitStream: Sized {
     /// What is read from.

@@ -345,7 +345,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().guard.poll_ready(cx)
+        let engine = &mut self.get_mut().guard;
+        ready!(engine.poll_ready(cx))?;
+        // Another task may receive, and so answer, before the message comes.
+        engine.endpoint_mut().reserve();
+        Poll::Ready(Ok(()))
     }
 
     fn start_send(self: Pin<&mut Self>, item: Message) -> Result<()> {

@@ -58,13 +58,15 @@ impl core::error::Error for Unsent {}
 pub struct Writer {
     out: Outgoing,
     limit: usize,
+    /// Whether the next message has its room.
+    reserved: bool,
 }
 
 impl Writer {
     /// An empty queue, which takes messages as long as fewer than `limit` bytes wait.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { out: Outgoing::default(), limit }
+        Self { out: Outgoing::default(), limit, reserved: false }
     }
 
     /// A queue with the end of a handshake in it.
@@ -238,17 +240,26 @@ impl Writer {
         }
     }
 
-    /// Whether a message is taken: nothing waits, or fewer bytes than the limit.
+    /// Whether a message is taken: nothing waits, or fewer bytes than the limit, or room was
+    /// [reserved](Self::reserve).
     #[inline]
     #[must_use]
     pub fn has_room(&self) -> bool {
         let pending = self.out.len();
-        pending == 0 || pending < self.limit
+        pending == 0 || pending < self.limit || self.reserved
+    }
+
+    /// Has the next message taken, however many [answers](Self::queue_answers) come before it: for a caller that
+    /// promises room first and has the message later.
+    pub fn reserve(&mut self) {
+        self.reserved = true;
     }
 
     #[inline]
-    fn check_room(&self) -> Result<(), SendError> {
-        if self.has_room() { Ok(()) } else { Err(SendError::WriteBufferFull) }
+    fn check_room(&mut self) -> Result<(), SendError> {
+        let has_room = self.has_room();
+        self.reserved = false;
+        if has_room { Ok(()) } else { Err(SendError::WriteBufferFull) }
     }
 
     /// The bytes to be written next, in order; empty when there are none. Follow with

@@ -315,3 +315,28 @@ fn halves_can_be_used_by_two_threads() {
     fn movable<T: Send + Sync + 'static>() {}
     movable::<(ReceivingHalf, SendingHalf, Signals)>();
 }
+
+#[test]
+fn what_is_merged_has_all_that_was_to_be_told() {
+    for role in ROLES {
+        for ping_first in [false, true] {
+            let mut halves = Halves::new(role);
+            let mut done = Done::default();
+            let mut entropy = TestEntropy::new(1);
+            let mut steps = [(Step::Receive(Received::Ping(7)), 1), (Step::Wait, 4)];
+            if ping_first {
+                steps = [(Step::Wait, 3), (Step::Receive(Received::Ping(7)), 4)];
+            }
+            for (step, at) in steps.into_iter().chain([(Step::Receive(Received::Text), 5)]) {
+                let now = Duration::from_secs(at);
+                run!(step, halves.receiver, halves.sender, role, now, entropy, &mut done);
+                halves.post();
+            }
+            let now = Duration::from_secs(5);
+            halves.settle(now);
+            run!(Step::Write, halves.receiver, halves.sender, role, now, entropy, &mut done);
+            let opcodes: Vec<_> = frames(&done.written).iter().map(|frame| frame.opcode).collect();
+            assert_eq!(opcodes, [10, 9], "a Pong and a Ping");
+        }
+    }
+}

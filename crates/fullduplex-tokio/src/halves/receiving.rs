@@ -18,6 +18,7 @@ use crate::config::WebSocketConfig;
 use crate::engine::{End, Engine, EngineParts, Found, Waited, is_gone};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
+use crate::guard::Farewell;
 use crate::halves::shared::{SendingSide, Shared};
 use crate::split::SplitStream;
 use crate::timer::Timer;
@@ -39,8 +40,6 @@ pub(super) struct ReceivingSide<S: SplitStream> {
     end: End,
     /// Whether nothing more will come from the transport, or is waited for.
     ended: bool,
-    /// Whether a write has failed.
-    unwritable: bool,
     /// Whether the deadlines have not been looked at since the last read.
     unchecked: bool,
 }
@@ -71,6 +70,7 @@ impl<S: SplitStream> ReceivingSide<S> {
     /// Takes an engine apart; `None` if its connection is not open.
     pub(super) fn of(engine: Engine<S>) -> Option<(Self, Arc<Shared<S::Writing>>)> {
         let parts = engine.into_parts();
+        let ended = parts.end == End::Told || parts.endpoint.shutdown() == Shutdown::Both;
         let (conn, reader, writer, _) = parts.endpoint.into_parts()?;
         let (reading, writing) = parts.stream.split_stream();
         let (receiving, sending) = conn.split();
@@ -89,8 +89,7 @@ impl<S: SplitStream> ReceivingSide<S> {
             aside: parts.aside,
             config: Box::new(parts.config),
             end: parts.end,
-            ended: parts.end == End::Told,
-            unwritable: false,
+            ended,
             unchecked: parts.unchecked,
         };
         Some((receiving, shared))
@@ -106,7 +105,11 @@ impl<S: SplitStream> ReceivingSide<S> {
         let connection = Connection::join(self.conn, sending.conn, now);
         let config = self.config.endpoint();
         let (reader, writer) = (self.reader, sending.writer);
-        let endpoint = Endpoint::from_parts(connection, reader, writer, OsEntropy, config);
+        let mut endpoint = Endpoint::from_parts(connection, reader, writer, OsEntropy, config);
+        if self.ended {
+            // Whatever is missing at this end was told.
+            let _ = endpoint.handle_eof();
+        }
         Some(Engine::from_parts(EngineParts {
             stream: S::join_stream(self.stream, sending.stream)?,
             endpoint,
@@ -133,8 +136,11 @@ impl<S: SplitStream> ReceivingSide<S> {
                 }
             }
             match self.reader.poll_owned(&mut self.conn, self.read_at) {
-                Ok(Some(message)) if !message.is_close() => return Poll::Ready(Some(Ok(message))),
-                Ok(Some(close)) => self.aside.keep(Ok(close)),
+                // What the sender has to answer is told to him first.
+                Ok(Some(message)) if message.is_close() || message.is_ping() => {
+                    self.aside.keep(Ok(message));
+                }
+                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
                 Ok(None) => match ready!(self.poll_input(cx)) {
                     Ok(Waited::Progress) => {}
                     Ok(Waited::End) => return Poll::Ready(None),
@@ -153,7 +159,9 @@ impl<S: SplitStream> ReceivingSide<S> {
                 return Poll::Ready(self.aside.take_kept_chunk());
             }
             match self.reader.poll_chunk(&mut self.conn, self.read_at) {
-                Ok(Some(Chunk::Control(close))) if close.is_close() => self.aside.keep(Ok(close)),
+                Ok(Some(Chunk::Control(control))) if control.is_close() || control.is_ping() => {
+                    self.aside.keep(Ok(control));
+                }
                 Ok(Some(chunk)) => return Poll::Ready(Some(Ok(chunk))),
                 Ok(None) => match ready!(self.poll_input(cx)) {
                     Ok(Waited::Progress) => {}
@@ -180,13 +188,14 @@ impl<S: SplitStream> ReceivingSide<S> {
                 return Poll::Ready(Some(item.map(keep)));
             }
             match self.reader.poll_found(&mut self.conn, self.read_at) {
-                Ok(Some(found)) if self.conn.peer_close().is_none() => {
+                Ok(Some(found)) if !self.conn.has_signals() => {
                     return Poll::Ready(Some(Ok(Found::Here(found))));
                 }
-                Ok(Some(close)) => {
-                    let close = self.reader.lend(close, &mut self.conn, self.read_at);
-                    let close = close.map(MessageRef::to_message);
-                    self.aside.keep(close.map_err(Error::from));
+                // What the sender has to answer is told to him first.
+                Ok(Some(found)) => {
+                    let message = self.reader.lend(found, &mut self.conn, self.read_at);
+                    let message = message.map(MessageRef::to_message);
+                    self.aside.keep(message.map_err(Error::from));
                 }
                 Ok(None) => match ready!(self.poll_input(cx)) {
                     Ok(Waited::Progress) => {}
@@ -212,18 +221,26 @@ impl<S: SplitStream> ReceivingSide<S> {
         }
     }
 
-    /// Tells the sender what it has to hear of, and writes what there is to say. Ready when that was told:
-    /// nothing follows the peer's Close or a failure, so an application may never receive again.
+    /// Tells the sender what it has to hear of. Ready when that was told.
     fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.conn.has_signals() {
             return Poll::Ready(());
         }
         self.shared.register(Side::Reader, cx.waker());
-        // What cannot be written now is written by the next call.
-        match self.write_out() {
-            Some(_) => Poll::Ready(()),
-            None => Poll::Pending,
-        }
+        let told = if self.conn.may_send() {
+            // Each Ping has its Pong: a later one would take the place of one that still waits.
+            let Self { conn, shared, .. } = self;
+            shared.with(Side::Reader, |side, _| {
+                side.exchange(conn);
+                // An answer that cannot be masked stays queued, and a write tells.
+                let _ = side.writer.queue_answers(&mut side.conn, &mut OsEntropy);
+            })
+        } else {
+            // Nothing follows the peer's Close or a failure, so an application may never receive again. What
+            // cannot be written now is written by the next call.
+            self.write_out().map(drop)
+        };
+        told.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Writes what is pending, ends the transport if its time has come, else reads.
@@ -244,6 +261,8 @@ impl<S: SplitStream> ReceivingSide<S> {
                     error => return Poll::Ready(self.give_up(error)),
                 },
                 Some(written) => written.pending,
+                // The sender is still to be told of the end.
+                None if self.ended => return Poll::Pending,
                 None => true,
             };
             if self.ended || (!pending && self.conn.shutdown() == Shutdown::Both) {
@@ -269,13 +288,13 @@ impl<S: SplitStream> ReceivingSide<S> {
     /// Lets both halves know what the other one knows, writes what is pending, and ends the sending direction
     /// when its time has come. `None` when the sender is at it just now.
     fn write_out(&mut self) -> Option<Written> {
-        let Self { conn, shared, ended, unwritable, .. } = self;
+        let Self { conn, shared, ended, .. } = self;
         let (written, news) = shared.with(Side::Reader, |side, cx| {
-            let news = side.exchange(conn);
+            let news = side.exchange(conn) || *ended != side.ended;
+            side.ended = *ended;
             let result = side.poll_write_out(cx);
             side.exchange(conn);
             let pending = side.writer.pending() > 0;
-            *unwritable = side.outlet.unwritable;
             if *ended || (!pending && conn.shutdown() != Shutdown::No) {
                 side.outlet.shut(&mut side.stream, cx);
             }
@@ -351,7 +370,9 @@ impl<S: SplitStream> ReceivingSide<S> {
                 return Poll::Ready(Ok(()));
             }
             // A reset that a write was told of comes as an end of input here.
-            Ok(_) if self.unwritable => self.conn.handle_reset(),
+            Ok(_) if self.shared.wait_with(Side::Reader, |side, _| side.outlet.unwritable) => {
+                self.conn.handle_reset()
+            }
             Ok(_) => self.conn.handle_eof(),
             Err(error) if is_gone(error.kind()) => self.conn.handle_reset(),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
@@ -377,5 +398,21 @@ impl<S: SplitStream> ReceivingSide<S> {
         };
         ready!(self.timer.poll(deadline, cx));
         Poll::Ready(Ok(self.handle_timeout(self.origin.elapsed())?))
+    }
+}
+
+/// What the sender was not told yet, it is told when the receiver is dropped.
+impl<S: SplitStream> Farewell for ReceivingSide<S> {
+    fn say_farewell(&mut self) {
+        if !self.conn.has_signals() || std::thread::panicking() {
+            return;
+        }
+        let Self { conn, shared, .. } = self;
+        shared.wait_with(Side::Reader, |side, cx| {
+            side.exchange(conn);
+            // What cannot be written now is written by the sender.
+            let _ = side.poll_write_out(cx);
+        });
+        shared.wake(Side::Writer);
     }
 }

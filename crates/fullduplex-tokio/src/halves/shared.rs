@@ -27,6 +27,8 @@ pub(super) struct SendingSide<W> {
     pub(super) outlet: Outlet,
     pub(super) origin: Instant,
     pub(super) write_buffer_size: usize,
+    /// Whether the receiver waits for nothing any more: what is pending is not written.
+    pub(super) ended: bool,
     /// Says farewell to the peer when both halves are gone; knows what `W` can do.
     farewell: fn(&mut Self),
 }
@@ -41,7 +43,7 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         write_buffer_size: usize,
     ) -> Self {
         let farewell = Self::farewell;
-        Self { stream, conn, writer, outlet, origin, write_buffer_size, farewell }
+        Self { stream, conn, writer, outlet, origin, write_buffer_size, ended: false, farewell }
     }
 
     /// Writes what is pending, and flushes the stream.
@@ -166,8 +168,8 @@ impl<W> Shared<W> {
         }
     }
 
-    /// Uses the sending side, for `side`, with what its transport is to be polled with. `None` when the other half has it just now: that will wake the one
-    /// who has [registered](Self::register).
+    /// Uses the sending side, for `side`, with what its transport is to be polled with. `None` when the other half
+    /// has it just now: that will wake the one who has [registered](Self::register).
     #[inline]
     pub(super) fn with<T>(
         &self,

@@ -440,3 +440,23 @@ async fn settings_come_back_as_they_were_given() {
     fn is_right<T: Unpin + Send + Sync + std::fmt::Debug>(_: &T) {}
     is_right(&client);
 }
+
+/// With another task that receives, answers come between the two calls of a sink.
+#[tokio::test]
+async fn a_sink_that_was_ready_takes_a_message_whatever_was_answered_meanwhile() {
+    let config = WebSocketConfig::new().max_write_buffer_size(1);
+    let (near, mut far) = duplex(5);
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    std::future::poll_fn(|cx| server.poll_ready_unpin(cx)).await.unwrap();
+    let pinging = tokio::spawn(async move {
+        write(&mut far, Frame::ping("ping").masked().encode()).await;
+        far
+    });
+    assert!(server.recv().await.unwrap().unwrap().is_ping());
+    assert!(poll_once(pin!(server.recv())).is_pending());
+    assert!(server.pending_bytes() > 0);
+    server.start_send_unpin("taken".into()).unwrap();
+    let unready = server.start_send_unpin("one more".into());
+    assert!(matches!(unready, Err(Error::WriteBufferFull(_))));
+    drop(pinging.await.unwrap());
+}

@@ -1,15 +1,20 @@
 //! A WebSocket in two halves: what one task receives and another one sends.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
 use fullduplex_testkit::{Frame, Random, frames};
+use fullduplex_tokio::fullduplex::Ended;
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, Message, MessageKind, MessageRef, PreparedMessage, Role,
     SplitStream, WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream,
     accept_async, client_async, connect_async,
 };
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{
@@ -159,6 +164,7 @@ async fn the_peers_close_is_answered_before_it_is_told_and_ends_sending() {
     write(&mut wire, Frame::close(4000, "bye").masked().encode()).await;
     let close = CloseFrame { code: CloseCode::from_u16(4000), reason: "bye".into() };
     assert_eq!(receiver.recv().await.unwrap().unwrap(), Message::Close(Some(close)));
+    assert!(receiver.connection().is_clean(), "it was answered");
     assert!(!sender.can_send());
     assert!(matches!(sender.send("more".into()).await, Err(Error::ConnectionClosed)));
     sender.close(None).await.unwrap();
@@ -240,7 +246,7 @@ async fn a_blocked_sender_is_woken_by_room_and_by_failure() {
     let (mut sender, mut receiver) = server.into_split();
     sender.feed(Message::binary(vec![0; 3000])).await.unwrap();
     let (flag, waker) = Flag::new();
-    let mut cx = std::task::Context::from_waker(&waker);
+    let mut cx = Context::from_waker(&waker);
     {
         let mut feeding = pin!(sender.feed(Message::binary(vec![0; 3000])));
         assert!(feeding.as_mut().poll(&mut cx).is_pending());
@@ -266,7 +272,7 @@ async fn a_blocked_sender_is_woken_by_room_and_by_failure() {
     assert!(matches!(receiver.recv().await, Some(Err(_))));
     assert!(flag.take(), "the sender is told");
     match flushing.as_mut().poll(&mut cx) {
-        std::task::Poll::Ready(Err(Error::AlreadyClosed | Error::Io(_))) => {}
+        Poll::Ready(Err(Error::AlreadyClosed | Error::Io(_))) => {}
         other => panic!("{other:?}"),
     }
 }
@@ -453,4 +459,319 @@ async fn halves_are_send() {
     drop(is_send(sender.close(None)));
     let _ = tokio::time::timeout(ms(1), is_send(sender.flush())).await;
     drop(server);
+}
+
+#[tokio::test]
+async fn each_of_several_pings_that_come_at_once_is_answered() {
+    for lent in [false, true] {
+        let (server, mut wire) = our_server(WebSocketConfig::new()).await;
+        let (sender, mut receiver) = server.into_split();
+        let pings: Vec<u8> = (0..10).flat_map(|id| Frame::ping([id]).masked().encode()).collect();
+        write(&mut wire, pings).await;
+        for id in 0..10 {
+            let ping = if lent {
+                receiver.recv_ref().await.unwrap().unwrap().to_message()
+            } else {
+                receiver.recv().await.unwrap().unwrap()
+            };
+            assert_eq!(ping, Message::Ping(vec![id].into()));
+        }
+        drop((sender, receiver));
+        let mut sent = frames(&read_to_end(&mut wire).await);
+        assert_eq!(sent.pop(), Some(Frame::close(1001, "")));
+        let pongs: Vec<_> = (0..10).map(|id| Frame::pong([id])).collect();
+        assert_eq!(sent, pongs, "lent: {lent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_sender_does_not_outlast_the_connection() {
+    let config = WebSocketConfig::new().max_write_buffer_size(1000);
+    // The peer closes, or ends the transport's direction behind its Close, but does not read.
+    for ended in [false, true] {
+        let (near, mut far) = duplex(100);
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        let (mut sender, mut receiver) = server.into_split();
+        sender.feed(Message::binary(vec![0; 900])).await.unwrap();
+        let flushing = tokio::spawn(async move { sender.flush().await });
+        tokio::task::yield_now().await;
+        write(&mut far, Frame::close(1000, "").masked().encode()).await;
+        if ended {
+            far.shutdown().await.unwrap();
+        }
+        assert!(receiver.recv().await.unwrap().unwrap().is_close());
+        assert!(tokio::time::timeout(secs(60), receiver.recv()).await.unwrap().is_none());
+        let flushed = tokio::time::timeout(secs(60), flushing).await.expect("it hangs").unwrap();
+        assert!(
+            matches!(flushed, Err(Error::ConnectionClosed | Error::AlreadyClosed)),
+            "{flushed:?}"
+        );
+        drop(far);
+    }
+}
+
+#[tokio::test]
+async fn a_sender_fails_with_the_connection_even_if_the_peer_cannot_be_told() {
+    let config = WebSocketConfig::new().max_write_buffer_size(1000);
+    let (near, mut far) = duplex(100);
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let (mut sender, mut receiver) = server.into_split();
+    sender.feed(Message::binary(vec![0; 3000])).await.unwrap();
+    let flushing = tokio::spawn(async move { (sender.flush().await, sender) });
+    tokio::task::yield_now().await;
+    write(&mut far, Frame::new(3, "bad").masked().encode()).await;
+    assert!(matches!(receiver.recv().await, Some(Err(Error::Protocol(_)))));
+    // Whoever stops at the first error drops it.
+    drop(receiver);
+    let (flushed, mut sender) =
+        tokio::time::timeout(secs(10), flushing).await.expect("it hangs").unwrap();
+    assert!(matches!(flushed, Err(Error::AlreadyClosed)), "{flushed:?}");
+    assert!(!sender.can_send());
+    let fed = sender.feed("more".into()).await;
+    assert!(matches!(fed, Err(Error::AlreadyClosed)), "{fed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_run_out_is_not_waited_for_again_after_a_split_or_a_reunion() {
+    let config = WebSocketConfig::new().close_timeout(secs(3));
+    let (mut client, _wire) = our_client(config).await;
+    assert!(matches!(client.close(None).await, Err(Error::Timeout(_))));
+    assert!(matches!(client.recv().await, Some(Err(Error::Timeout(_)))));
+    let (_sender, mut receiver) = client.into_split();
+    let end = tokio::time::timeout(secs(60), receiver.recv()).await.expect("it hangs");
+    assert!(end.is_none());
+
+    let (client, _wire) = our_client(config).await;
+    let (mut sender, mut receiver) = client.into_split();
+    sender.close(None).await.unwrap();
+    assert!(matches!(receiver.recv().await, Some(Err(Error::Timeout(_)))));
+    let mut client = receiver.reunite(sender).unwrap();
+    let end = tokio::time::timeout(secs(60), client.recv()).await.expect("it hangs");
+    assert!(end.is_none());
+}
+
+#[tokio::test]
+async fn what_a_dropped_receiver_knew_is_not_lost() {
+    let (server, mut wire) = our_server(WebSocketConfig::new()).await;
+    let (mut sender, mut receiver) = server.into_split();
+    write(&mut wire, Frame::text(b"\xff\xff".as_slice()).masked().encode()).await;
+    assert!(matches!(receiver.recv_ref().await, Some(Err(Error::Utf8(_)))));
+    drop(receiver);
+    let sent = sender.send("more".into()).await;
+    assert!(matches!(sent, Err(Error::AlreadyClosed)), "{sent:?}");
+    drop(sender);
+    assert_eq!(frames(&read_to_end(&mut wire).await), [Frame::close(1007, "")]);
+}
+
+/// Answers come between the two calls of a sink.
+#[tokio::test]
+async fn a_sink_that_was_ready_takes_a_message_whatever_was_answered_meanwhile() {
+    let config = WebSocketConfig::new().max_write_buffer_size(1);
+    let (near, mut far) = duplex(5);
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let (mut sender, mut receiver) = server.into_split();
+    std::future::poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
+    let pinging = tokio::spawn(async move {
+        write(&mut far, Frame::ping("ping").masked().encode()).await;
+        far
+    });
+    assert!(receiver.recv().await.unwrap().unwrap().is_ping());
+    assert!(poll_and_drop(receiver.recv(), 2).await.is_none());
+    assert!(sender.pending_bytes() > 0);
+    sender.start_send_unpin("taken".into()).unwrap();
+    drop(pinging.await.unwrap());
+}
+
+/// A transport that takes its time: each write waits, with its thread, for what is to come of it.
+struct Slow {
+    entered: std::sync::mpsc::Sender<()>,
+    outcome: std::sync::mpsc::Receiver<std::io::Result<()>>,
+    shut: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl AsyncWrite for Slow {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        let _ = self.entered.send(());
+        Poll::Ready(self.outcome.recv().unwrap_or(Ok(())).map(|()| buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.shut.store(true, Ordering::SeqCst);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Has the sender write, on a thread of its own, while the receiver gets `input` and then the end of it. Returns
+/// what is received, the receiver, and whether the transport was ended.
+async fn received_beside_a_write(
+    input: &[u8],
+    outcome: std::io::Result<()>,
+) -> (Vec<Result<Message, Error>>, Option<fullduplex_tokio::fullduplex::Error>, bool) {
+    let (entered, has_entered) = std::sync::mpsc::channel();
+    let (set, get) = std::sync::mpsc::channel();
+    let shut = std::sync::Arc::default();
+    let writing = Slow { entered, outcome: get, shut: std::sync::Arc::clone(&shut) };
+    let stream = tokio::io::join(std::io::Cursor::new(input.to_vec()), writing);
+    let server = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+    let (mut sender, mut receiver) = server.into_split();
+    let sender = &mut sender;
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(move || drop(poll_once(pin!(sender.send("slow".into())))));
+        has_entered.recv().unwrap();
+        scope.spawn(move || {
+            std::thread::sleep(ms(50));
+            // What is written later is written without ado.
+            set.send(outcome).unwrap();
+        });
+        let (flag, waker) = Flag::new();
+        let mut cx = Context::from_waker(&waker);
+        let mut received = Vec::new();
+        loop {
+            match pin!(receiver.recv()).poll(&mut cx) {
+                Poll::Ready(Some(item)) => received.push(item),
+                Poll::Ready(None) => break,
+                Poll::Pending => {
+                    for _ in 0..200 {
+                        if writing.is_finished() {
+                            break;
+                        }
+                        std::thread::sleep(ms(10));
+                    }
+                    assert!(flag.take(), "whoever found it taken is woken");
+                }
+            }
+        }
+        (received, receiver.connection().failure(), shut.load(Ordering::SeqCst))
+    })
+}
+
+#[tokio::test]
+async fn what_comes_while_the_sender_writes_is_told_when_it_can_be_answered() {
+    let mut input = Frame::text("hi").masked().encode();
+    input.extend(Frame::ping("ping").masked().encode());
+    input.extend(Frame::close(1000, "").masked().encode());
+    let (received, failure, shut) = received_beside_a_write(&input, Ok(())).await;
+    let received: Vec<_> = received.into_iter().map(Result::unwrap).collect();
+    let close = Message::Close(Some(CloseFrame::new(CloseCode::Normal)));
+    assert_eq!(received, ["hi".into(), Message::Ping("ping".into()), close]);
+    assert!(failure.is_none());
+    assert!(shut, "a server ends the transport");
+}
+
+#[tokio::test]
+async fn a_reset_that_the_sender_is_told_of_is_no_end_of_input() {
+    let reset = Err(std::io::ErrorKind::ConnectionReset.into());
+    for (outcome, expected) in [(Ok(()), Ended::WithoutClose), (reset, Ended::Reset)] {
+        let (received, failure, _) = received_beside_a_write(&[], outcome).await;
+        assert!(matches!(received[..], [Err(Error::Protocol(_))]), "{received:?}");
+        assert_eq!(failure, Some(expected.into()));
+    }
+}
+
+/// A stream that must stay on its thread.
+#[derive(Debug)]
+struct Local(DuplexStream, std::marker::PhantomData<std::rc::Rc<()>>);
+
+impl AsyncRead for Local {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Local {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Also a stream of somebody else's, for which `SplitStream` cannot be implemented.
+#[tokio::test]
+async fn a_stream_of_any_kind_can_be_split_first_and_joined() {
+    let (near, far) = duplex(50);
+    let [near, far] = [near, far].map(|stream| {
+        let (reading, writing) = tokio::io::split(Local(stream, std::marker::PhantomData));
+        tokio::io::join(reading, writing)
+    });
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+    let client = WebSocketStream::from_raw_socket(far, Role::Client, None).await;
+    let local = tokio::task::LocalSet::new();
+    let serving = local.spawn_local(lent_echo(server.into_split()));
+    let (mut sender, mut receiver) = client.into_split();
+    let talking = async {
+        let message = Message::binary(vec![7; 1000]);
+        let sending = local.spawn_local({
+            let message = message.clone();
+            async move {
+                for _ in 0..100 {
+                    sender.send(message.clone()).await.unwrap();
+                }
+                sender
+            }
+        });
+        for _ in 0..100 {
+            assert_eq!(receiver.recv().await.unwrap().unwrap(), message);
+        }
+        let mut client = receiver.reunite(sending.await.unwrap()).unwrap();
+        client.close(None).await.unwrap();
+        let (_, receiver) = serving.await.unwrap();
+        assert!(receiver.connection().is_clean());
+    };
+    let talking = local.run_until(talking);
+    tokio::time::timeout(secs(20), talking).await.expect("it hangs");
+}
+
+#[tokio::test]
+async fn a_blocked_sender_is_woken_when_nobody_receives() {
+    let (near, mut far) = duplex(100);
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+    let (mut sender, receiver) = server.into_split();
+    drop(receiver);
+    let sending = tokio::spawn(async move { sender.send(Message::binary(vec![0; 3000])).await });
+    far.read_exact(&mut [0; 3004]).await.unwrap();
+    sending.await.unwrap().unwrap();
+}
+
+/// Also one that was fed and not flushed.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_waits_hears_of_every_close() {
+    for by_sink in [false, true] {
+        let (client, mut wire) = our_client(WebSocketConfig::new().close_timeout(secs(3))).await;
+        let (mut sender, mut receiver) = client.into_split();
+        let receiving = tokio::spawn(async move { receiver.recv().await });
+        tokio::task::yield_now().await;
+        if by_sink {
+            sender.start_send_unpin(Message::Close(None)).unwrap();
+        } else {
+            sender.feed(Message::Close(None)).await.unwrap();
+        }
+        let told = tokio::time::timeout(secs(10), receiving).await.expect("it hangs").unwrap();
+        assert!(matches!(told, Some(Err(Error::Timeout(_)))), "{told:?}");
+        drop(sender);
+        let sent = frames(&read_to_end(&mut wire).await);
+        assert_eq!(sent.iter().filter(|frame| frame.opcode == 8).count(), 1);
+    }
 }

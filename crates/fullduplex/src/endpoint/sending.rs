@@ -59,6 +59,11 @@ impl<E: Entropy> Endpoint<E> {
         self.writer.send_fragment(kind, payload, last, conn, &mut self.entropy)
     }
 
+    /// Has the next message taken, see [`Writer::reserve`].
+    pub fn reserve(&mut self) {
+        self.writer.reserve();
+    }
+
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
     /// first. A message that begins in fragments keeps what held when it began.
     #[cfg(feature = "deflate")]
