@@ -248,7 +248,10 @@ impl<S: SplitStream> ReceivingSide<S> {
         let (written, news) = shared.with(Side::Reader, |side, cx| {
             let news = side.exchange(conn);
             let result = side.poll_write_out(cx);
-            side.exchange(conn);
+            // Our Close may have been written.
+            if side.conn.has_signals() {
+                side.exchange(conn);
+            }
             let pending = side.writer.pending() > 0;
             *unwritable = side.outlet.unwritable;
             if *ended || (!pending && conn.shutdown() != Shutdown::No) {

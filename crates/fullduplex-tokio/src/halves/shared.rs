@@ -45,19 +45,30 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
     }
 
     /// Writes what is pending, and flushes the stream.
+    #[inline]
     pub(super) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.writer.queue_answers(&mut self.conn, &mut OsEntropy)?;
+        if self.outlet.is_idle(&self.writer) {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_write_all(cx)
+    }
+
+    #[inline(never)]
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
-            // There may be more to answer once there is room for it.
+            ready!(self.outlet.poll_write(&mut self.stream, &mut self.writer, cx))?;
+            // There may be more to answer now that there is room for it.
             self.writer.queue_answers(&mut self.conn, &mut OsEntropy)?;
             if self.outlet.is_idle(&self.writer) {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.outlet.poll_write(&mut self.stream, &mut self.writer, cx))?;
         }
     }
 
     /// Tells both halves of the connection what the other one knows; returns whether the sender learned
     /// something.
+    #[inline]
     pub(super) fn exchange(&mut self, receiving: &mut ReceivingHalf) -> bool {
         let news = receiving.signals();
         let learned = news.is_some();
