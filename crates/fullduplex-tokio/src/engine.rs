@@ -436,7 +436,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// Writes what is pending, and flushes the stream.
-    #[inline]
+    #[inline(always)]
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         // Half of the time there is nothing: whoever was woken to read has nothing to say yet.
         if self.outlet.is_idle(self.endpoint.writer()?) {
