@@ -9,7 +9,6 @@ use std::pin::Pin;
 use bytes::BytesMut;
 use fastwebsockets::{FragmentCollector, OpCode, Role, WebSocket};
 use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
-use fullduplex_tokio::{MessageKind, MessageRef};
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -92,7 +91,7 @@ pub(crate) const ALL: [Contender; 9] = [
         side: Side::Ours,
         discipline: Discipline::Echo,
         package: Some("fullduplex-tokio"),
-        usage: "recv_ref, a copy into a buffer of the application's, feed_fragment of it all",
+        usage: "into_split; while let Some(message) = receiver.recv_ref().await { sender.feed_ref(message?).await? }",
         serve: |listener| Box::pin(accept(listener, lent)),
     },
     Contender {
@@ -202,18 +201,11 @@ async fn owned(stream: TcpStream) -> Served {
 }
 
 async fn lent(stream: TcpStream) -> Served {
-    let mut ws = fullduplex_tokio::accept_async(stream).await?;
-    // What is lent borrows the connection, which therefore cannot take it back.
-    let mut copy = Vec::new();
-    while let Some(message) = ws.recv_ref().await {
-        let (kind, payload) = match message? {
-            MessageRef::Text(text) => (MessageKind::Text, text.as_bytes()),
-            MessageRef::Binary(data) => (MessageKind::Binary, data),
-            _ => continue,
-        };
-        copy.clear();
-        copy.extend_from_slice(payload);
-        ws.feed_fragment(kind, &copy, true).await?;
+    let ws = fullduplex_tokio::accept_async(stream).await?;
+    // What is lent borrows one half; the other one takes it.
+    let (mut sender, mut receiver) = ws.into_split();
+    while let Some(message) = receiver.recv_ref().await {
+        sender.feed_ref(message?).await?;
     }
     Ok(())
 }

@@ -464,14 +464,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// Writes what is pending, and flushes the stream.
+    #[inline(always)]
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        // Half of the time there is nothing: whoever was woken to read has nothing to say yet.
+        if self.outlet.is_idle(self.endpoint.writer()?) {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_write_all(cx)
+    }
+
+    #[inline(never)]
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
-            // There may be more to answer once there is room for it.
             let writer = self.endpoint.writer()?;
-            if self.outlet.is_idle(writer) {
+            ready!(self.outlet.poll_write(&mut self.stream, writer, cx))?;
+            // There may be more to answer now that there is room for it.
+            if self.outlet.is_idle(self.endpoint.writer()?) {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.outlet.poll_write(&mut self.stream, writer, cx))?;
         }
     }
 
@@ -502,9 +512,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// Waits for the next deadline, and does what is due then.
+    #[inline]
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let deadline = self.endpoint.poll_timeout().and_then(|at| self.origin.checked_add(at));
-        let Some(deadline) = deadline else {
+        match self.endpoint.poll_timeout() {
+            Some(at) => self.poll_deadline(at, cx),
+            None => {
+                self.timer.clear();
+                Poll::Pending
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn poll_deadline(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(deadline) = self.origin.checked_add(at) else {
             self.timer.clear();
             return Poll::Pending;
         };

@@ -37,25 +37,21 @@ impl Outlet {
         writer: &mut Writer,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.is_idle(writer) {
+        while !self.unwritable {
             let first = writer.first();
             let written = if first.is_empty() {
+                if !self.unflushed {
+                    break;
+                }
                 match ready!(Pin::new(&mut *stream).poll_flush(cx)) {
                     Ok(()) => {
                         self.unflushed = false;
-                        continue;
+                        break;
                     }
                     Err(error) => Err(error),
                 }
             } else if first.len() < writer.pending() && stream.is_write_vectored() {
-                let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
-                let mut count = 0;
-                for (piece, chunk) in pieces.iter_mut().zip(writer.chunks()) {
-                    *piece = IoSlice::new(chunk);
-                    count += 1;
-                }
-                let pieces = pieces.get(..count).unwrap_or_default();
-                ready!(Pin::new(&mut *stream).poll_write_vectored(cx, pieces))
+                ready!(poll_write_pieces(stream, writer, cx))
             } else {
                 ready!(Pin::new(&mut *stream).poll_write(cx, first))
             };
@@ -86,4 +82,20 @@ impl Outlet {
             self.shut = Pin::new(stream).poll_shutdown(cx).is_ready();
         }
     }
+}
+
+/// Writes several pieces at once.
+#[inline(never)]
+fn poll_write_pieces<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    writer: &Writer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
+    let mut count = 0;
+    for (piece, chunk) in pieces.iter_mut().zip(writer.chunks()) {
+        *piece = IoSlice::new(chunk);
+        count += 1;
+    }
+    Pin::new(stream).poll_write_vectored(cx, pieces.get(..count).unwrap_or_default())
 }

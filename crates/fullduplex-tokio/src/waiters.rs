@@ -43,6 +43,7 @@ impl Wake for Both {
 
 impl Waiters {
     /// The waker of `side`, and whether it waits.
+    #[inline]
     fn side(&mut self, side: Side) -> (&mut Option<Waker>, &mut bool) {
         match side {
             Side::Reader => (&mut self.reader, &mut self.reader_waits),
@@ -52,18 +53,34 @@ impl Waiters {
 
     /// `side` is about to wait with `waker`. Returns what the transport is to be polled with instead, if the
     /// other side waits in another task.
+    #[inline]
     pub(crate) fn wait(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
         let (known, waits) = self.side(side);
         *waits = true;
         if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *known = Some(waker.clone());
-            self.both = None;
+            self.know(side, waker);
         }
-        let other = match side {
-            Side::Reader => self.writer.as_ref().filter(|_| self.writer_waits),
-            Side::Writer => self.reader.as_ref().filter(|_| self.reader_waits),
+        let other_waits = match side {
+            Side::Reader => self.writer_waits,
+            Side::Writer => self.reader_waits,
         };
-        let other = other.filter(|other| !other.will_wake(waker))?;
+        if other_waits { self.both(side, waker) } else { None }
+    }
+
+    #[inline(never)]
+    fn know(&mut self, side: Side, waker: &Waker) {
+        *self.side(side).0 = Some(waker.clone());
+        self.both = None;
+    }
+
+    /// What wakes `waker` of `side` and the other side, if that is another task.
+    #[inline(never)]
+    fn both(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
+        let other = match side {
+            Side::Reader => &self.writer,
+            Side::Writer => &self.reader,
+        };
+        let other = other.as_ref().filter(|other| !other.will_wake(waker))?;
         let both = || Waker::from(Arc::new(Both(waker.clone(), other.clone())));
         Some(self.both.get_or_insert_with(both).clone())
     }
@@ -75,6 +92,7 @@ impl Waiters {
     }
 
     /// Something has happened that `side` may wait for.
+    #[inline]
     pub(crate) fn wake(&mut self, side: Side) {
         if let (Some(waker), true) = self.side(side) {
             waker.wake_by_ref();

@@ -133,6 +133,12 @@ impl Closing {
         matches!(self.state, State::Open)
     }
 
+    /// Whether the two are the same. Of most connections both are open, which needs no closer look.
+    #[inline]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.may_send() && other.may_send()) || self == other
+    }
+
     /// Whether what the peer sends still counts.
     ///
     /// "After both sending and receiving a Close message, an endpoint considers the WebSocket

@@ -101,16 +101,22 @@ pub enum HandshakeEvent {
     Refused(OwnedResponse, Vec<u8>),
 }
 
+/// How far it is. What comes before and after the connection has its deadline with it.
 #[derive(Debug)]
 enum Phase {
-    ServerHandshake(Box<ServerHandshake>),
+    ServerHandshake(Box<ServerHandshake>, Deadline),
     /// A request waits for the application's decision.
-    Deciding(Box<OwnedRequest>),
-    ClientHandshake(Box<(ClientHandshake, OwnedClientRequest)>),
+    Deciding(Box<OwnedRequest>, Deadline),
+    ClientHandshake(Box<(ClientHandshake, OwnedClientRequest)>, Deadline),
     Open(Connection),
-    /// The handshake failed or was refused.
-    Refused(Role),
+    /// The handshake failed or was refused; the peer is waited for.
+    Refused(Role, Deadline),
 }
+
+type Deadline = Option<Duration>;
+
+/// Most connections have it, and need not keep it.
+static DEFAULT_CONFIG: EndpointConfig = EndpointConfig::new();
 
 /// A WebSocket endpoint without its transport: handshake, connection and buffers in one.
 ///
@@ -122,23 +128,21 @@ pub struct Endpoint<E> {
     reader: Reader,
     writer: Writer,
     entropy: E,
-    /// When the handshake, or the wait for the peer after it was refused, ends.
-    deadline: Option<Duration>,
     /// Nothing more will come from the transport, or is waited for.
     ended: bool,
-    config: EndpointConfig,
+    /// `None` for the defaults.
+    config: Option<Box<EndpointConfig>>,
 }
 
 impl<E: Entropy> Endpoint<E> {
-    fn new(phase: Phase, config: EndpointConfig, entropy: E, deadline: Option<Duration>) -> Self {
+    fn new(phase: Phase, config: EndpointConfig, entropy: E) -> Self {
         Self {
             phase,
             reader: Reader::new(),
             writer: Writer::new(config.max_write_buffer),
             entropy,
-            deadline,
             ended: false,
-            config,
+            config: (config != DEFAULT_CONFIG).then(|| Box::new(config)),
         }
     }
 
@@ -155,7 +159,7 @@ impl<E: Entropy> Endpoint<E> {
     ) -> Self {
         let mut conn = Connection::new(role, negotiated, config.connection);
         conn.start(now);
-        let mut endpoint = Self::new(Phase::Open(conn), config, entropy, None);
+        let mut endpoint = Self::new(Phase::Open(conn), config, entropy);
         endpoint.reader.push(unread);
         endpoint
     }
@@ -180,7 +184,7 @@ impl<E: Entropy> Endpoint<E> {
         entropy: E,
         config: EndpointConfig,
     ) -> Self {
-        let endpoint = Self::new(Phase::Open(connection), config, entropy, None);
+        let endpoint = Self::new(Phase::Open(connection), config, entropy);
         Self { reader, writer, ..endpoint }
     }
 
@@ -188,17 +192,17 @@ impl<E: Entropy> Endpoint<E> {
     #[must_use]
     pub fn role(&self) -> Role {
         match &self.phase {
-            Phase::ServerHandshake(_) | Phase::Deciding(_) => Role::Server,
-            Phase::ClientHandshake(_) => Role::Client,
+            Phase::ServerHandshake(..) | Phase::Deciding(..) => Role::Server,
+            Phase::ClientHandshake(..) => Role::Client,
             Phase::Open(conn) => conn.role(),
-            Phase::Refused(role) => *role,
+            Phase::Refused(role, _) => *role,
         }
     }
 
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &EndpointConfig {
-        &self.config
+        self.config.as_deref().unwrap_or(&DEFAULT_CONFIG)
     }
 
     /// The connection, once it is open.
@@ -316,7 +320,7 @@ impl<E: Entropy> Endpoint<E> {
         match &self.phase {
             Phase::Open(conn) => return conn.expected(),
             // Nobody will look at it any more.
-            Phase::Refused(_) => self.reader.consume(usize::MAX),
+            Phase::Refused(..) => self.reader.consume(usize::MAX),
             _ => {}
         }
         Expected::default()
@@ -351,9 +355,9 @@ impl<E: Entropy> Endpoint<E> {
         self.ended = true;
         match &mut self.phase {
             Phase::Open(conn) => open(conn),
-            Phase::Refused(_) => Ok(()),
-            Phase::ServerHandshake(_) | Phase::Deciding(_) | Phase::ClientHandshake(_) => {
-                self.phase = Phase::Refused(self.role());
+            Phase::Refused(..) => Ok(()),
+            Phase::ServerHandshake(..) | Phase::Deciding(..) | Phase::ClientHandshake(..) => {
+                self.phase = Phase::Refused(self.role(), None);
                 Err(in_handshake.into())
             }
         }
@@ -365,7 +369,10 @@ impl<E: Entropy> Endpoint<E> {
         match &self.phase {
             _ if self.ended => None,
             Phase::Open(conn) => conn.poll_timeout(),
-            _ => self.deadline,
+            Phase::ServerHandshake(_, deadline)
+            | Phase::Deciding(_, deadline)
+            | Phase::ClientHandshake(_, deadline)
+            | Phase::Refused(_, deadline) => *deadline,
         }
     }
 
@@ -384,13 +391,13 @@ impl<E: Entropy> Endpoint<E> {
                 self.ended = conn.is_closed();
                 result
             }
-            Phase::Refused(_) => {
+            Phase::Refused(..) => {
                 self.ended = true;
                 Ok(())
             }
-            Phase::ServerHandshake(_) | Phase::Deciding(_) | Phase::ClientHandshake(_) => {
+            Phase::ServerHandshake(..) | Phase::Deciding(..) | Phase::ClientHandshake(..) => {
                 self.ended = true;
-                self.phase = Phase::Refused(self.role());
+                self.phase = Phase::Refused(self.role(), None);
                 Err(Error::Timeout(Timeout::Handshake))
             }
         }
@@ -404,8 +411,8 @@ impl<E: Entropy> Endpoint<E> {
             _ if self.ended => Shutdown::Both,
             _ if self.pending_output() > 0 => Shutdown::No,
             // The request is all that a client has to say.
-            Phase::Refused(Role::Client) => Shutdown::Both,
-            Phase::Refused(Role::Server) => Shutdown::Write,
+            Phase::Refused(Role::Client, _) => Shutdown::Both,
+            Phase::Refused(Role::Server, _) => Shutdown::Write,
             Phase::Open(conn) => conn.shutdown(),
             _ => Shutdown::No,
         }

@@ -164,7 +164,9 @@ impl Outgoing {
         if self.len() > 0 {
             return;
         }
-        self.shared = None;
+        if self.shared.is_some() {
+            self.shared = None;
+        }
         if self.bytes.capacity() > 0 {
             buffers::give_output(core::mem::take(&mut self.bytes));
         }

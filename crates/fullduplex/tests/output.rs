@@ -147,6 +147,8 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
     for role in ROLES {
         let negotiated = Negotiated::without_extensions();
         let mut endpoint = Endpoint::open(role, negotiated, &[], config, TestEntropy::new(1), NOW);
+        assert_eq!(endpoint.config(), &config);
+        assert_eq!(open(role).config(), &EndpointConfig::new());
         endpoint.send_message(Message::text(text.clone()), NOW).unwrap();
         let pending = endpoint.pending_output();
         let unsent = endpoint.send_message(Message::text(text.clone()), NOW).unwrap_err();

@@ -23,6 +23,12 @@ impl<S> Engine<S> {
         if !self.endpoint.has_room() {
             return Err(Error::WriteBufferFull(Box::new(message)));
         }
+        self.take(message)
+    }
+
+    /// Takes a message where [`poll_ready`](Self::poll_ready) has seen that it may.
+    #[inline]
+    fn take(&mut self, message: Message) -> Result<()> {
         // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
         let is_close = message.is_close();
         let now = if is_close { self.origin.elapsed() } else { self.read_at };
@@ -70,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if message.is_some() {
             ready!(self.poll_ready(cx))?;
             if let Some(message) = message.take() {
-                self.start_send(message)?;
+                self.take(message)?;
             }
         }
         Poll::Ready(Ok(()))

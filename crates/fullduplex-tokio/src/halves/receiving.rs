@@ -293,7 +293,10 @@ impl<S: SplitStream> ReceivingSide<S> {
             let news = side.exchange(conn) || *ended != side.ended;
             side.ended = *ended;
             let result = side.poll_write_out(cx);
-            side.exchange(conn);
+            // Our Close may have been written.
+            if side.conn.has_signals() {
+                side.exchange(conn);
+            }
             let pending = side.writer.pending() > 0;
             if *ended || (!pending && conn.shutdown() != Shutdown::No) {
                 side.outlet.shut(&mut side.stream, cx);

@@ -4,7 +4,7 @@
 //! Neither half ever waits for the other. Whoever finds the sending side taken notes that he wanted it, and is
 //! woken when it is free. What is exclusive to a half, all of receiving, is not in here.
 
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
@@ -47,19 +47,30 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
     }
 
     /// Writes what is pending, and flushes the stream.
+    #[inline(always)]
     pub(super) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.writer.queue_answers(&mut self.conn, &mut OsEntropy)?;
+        if self.outlet.is_idle(&self.writer) {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_write_all(cx)
+    }
+
+    #[inline(never)]
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
-            // There may be more to answer once there is room for it.
+            ready!(self.outlet.poll_write(&mut self.stream, &mut self.writer, cx))?;
+            // There may be more to answer now that there is room for it.
             self.writer.queue_answers(&mut self.conn, &mut OsEntropy)?;
             if self.outlet.is_idle(&self.writer) {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.outlet.poll_write(&mut self.stream, &mut self.writer, cx))?;
         }
     }
 
     /// Tells both halves of the connection what the other one knows; returns whether the sender learned
     /// something.
+    #[inline(always)]
     pub(super) fn exchange(&mut self, receiving: &mut ReceivingHalf) -> bool {
         let news = receiving.signals();
         let learned = news.is_some();
@@ -179,9 +190,9 @@ impl<W> Shared<W> {
         let taken = match self.try_take() {
             Some(taken) => taken,
             None => {
-                self.wanted(side).store(true, Ordering::Relaxed);
-                // Either this sees that it is free by now, or who has it sees that it is wanted.
-                fence(Ordering::SeqCst);
+                // Of two swaps one comes first: either who has it sees in his that it is wanted, or this one comes
+                // after his, and sees that it is free by now.
+                self.wanted(side).swap(true, Ordering::AcqRel);
                 self.try_take()?
             }
         };
@@ -208,13 +219,11 @@ impl<W> Shared<W> {
     ) -> T {
         let result = f(&mut taken, &mut Context::from_waker(&self.waker));
         drop(taken);
-        fence(Ordering::SeqCst);
         let other = match side {
             Side::Reader => Side::Writer,
             Side::Writer => Side::Reader,
         };
-        if self.wanted(other).load(Ordering::Relaxed) {
-            self.wanted(other).store(false, Ordering::Relaxed);
+        if self.wanted(other).swap(false, Ordering::AcqRel) {
             self.wake(other);
         }
         result

@@ -122,7 +122,7 @@ impl ReceivingHalf {
     #[inline]
     #[must_use]
     pub fn has_signals(&self) -> bool {
-        self.pong_queued || self.ping_queued || self.sending.told != self.closing
+        self.pong_queued || self.ping_queued || !self.sending.told.is(&self.closing)
     }
 
     #[cold]
@@ -154,18 +154,20 @@ impl SendingHalf {
     /// and when [`poll_transmit`](Self::poll_transmit) has written something.
     #[inline]
     pub fn signals(&mut self) -> Option<Signals> {
-        if !self.has_signals() {
-            return None;
-        }
+        if self.has_signals() { Some(self.take_signals()) } else { None }
+    }
+
+    #[cold]
+    fn take_signals(&mut self) -> Signals {
         self.receiving.told = self.closing;
-        Some(Signals { closing: self.closing, failure: None, ping: false, pong: None })
+        Signals { closing: self.closing, failure: None, ping: false, pong: None }
     }
 
     /// Whether there is something to tell.
     #[inline]
     #[must_use]
     pub fn has_signals(&self) -> bool {
-        self.receiving.told != self.closing
+        !self.receiving.told.is(&self.closing)
     }
 
     /// Takes what the receiver had to tell.

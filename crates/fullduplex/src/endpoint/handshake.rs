@@ -24,7 +24,7 @@ impl<E: Entropy> Endpoint<E> {
     pub fn server(config: EndpointConfig, entropy: E, now: Duration) -> Self {
         let handshake = ServerHandshake::new(config.head_limits);
         let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
-        Self::new(Phase::ServerHandshake(Box::new(handshake)), config, entropy, deadline)
+        Self::new(Phase::ServerHandshake(Box::new(handshake), deadline), config, entropy)
     }
 
     /// A client whose request is ready to be written (RFC 6455 §4.1).
@@ -45,8 +45,8 @@ impl<E: Entropy> Endpoint<E> {
             other => other.map_err(Err),
         })?;
         let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
-        let phase = Phase::ClientHandshake(Box::new((handshake, request)));
-        let mut endpoint = Self::new(phase, config, entropy, deadline);
+        let phase = Phase::ClientHandshake(Box::new((handshake, request)), deadline);
+        let mut endpoint = Self::new(phase, config, entropy);
         endpoint.writer.put(output);
         Ok(endpoint)
     }
@@ -62,12 +62,12 @@ impl<E: Entropy> Endpoint<E> {
     ) -> Result<Option<HandshakeEvent>, HandshakeError> {
         let received = self.reader.unread();
         match &mut self.phase {
-            Phase::ServerHandshake(handshake) => match handshake.poll(received) {
+            Phase::ServerHandshake(handshake, deadline) => match handshake.poll(received) {
                 Ok(None) => Ok(None),
                 Ok(Some(request)) => {
                     let request = Box::new(request.into_owned());
                     self.reader.consume(request.as_request().head_len());
-                    self.phase = Phase::Deciding(request);
+                    self.phase = Phase::Deciding(request, *deadline);
                     Ok(Some(HandshakeEvent::Request))
                 }
                 Err(error) => {
@@ -79,7 +79,7 @@ impl<E: Entropy> Endpoint<E> {
                     Err(error.into())
                 }
             },
-            Phase::ClientHandshake(state) => {
+            Phase::ClientHandshake(state, _) => {
                 let (handshake, request) = &mut **state;
                 match handshake.poll(received, &request.as_request()) {
                     Ok(None) => Ok(None),
@@ -101,22 +101,22 @@ impl<E: Entropy> Endpoint<E> {
                     }
                 }
             }
-            Phase::Deciding(_) => Ok(Some(HandshakeEvent::Request)),
-            Phase::Open(_) | Phase::Refused(_) => Ok(None),
+            Phase::Deciding(..) => Ok(Some(HandshakeEvent::Request)),
+            Phase::Open(_) | Phase::Refused(..) => Ok(None),
         }
     }
 
     /// Whether the handshake is over: the connection is open, or was refused.
     #[must_use]
     pub fn is_handshake_over(&self) -> bool {
-        matches!(self.phase, Phase::Open(_) | Phase::Refused(_))
+        matches!(self.phase, Phase::Open(_) | Phase::Refused(..))
     }
 
     /// The request that waits for a decision.
     #[must_use]
     pub fn request(&self) -> Option<Request<'_>> {
         match &self.phase {
-            Phase::Deciding(request) => Some(request.as_request()),
+            Phase::Deciding(request, _) => Some(request.as_request()),
             _ => None,
         }
     }
@@ -131,12 +131,12 @@ impl<E: Entropy> Endpoint<E> {
         answer: &Answer<'_, S>,
         now: Duration,
     ) -> Result<Option<OwnedRequest>, AcceptError> {
-        let Phase::Deciding(request) = &self.phase else { return Ok(None) };
+        let Phase::Deciding(request, _) = &self.phase else { return Ok(None) };
         let answer = Answer {
             subprotocol: answer.subprotocol,
             headers: answer.headers,
             #[cfg(feature = "deflate")]
-            deflate: self.config.deflate,
+            deflate: self.config().deflate,
         };
         let mut negotiated = Negotiated::without_extensions();
         let response = encode(|out| match request.as_request().accept(&answer, out) {
@@ -149,7 +149,7 @@ impl<E: Entropy> Endpoint<E> {
         })?;
         self.writer.put(response);
         Ok(match self.opened(Role::Server, negotiated, now) {
-            Phase::Deciding(request) => Some(*request),
+            Phase::Deciding(request, _) => Some(*request),
             _ => None,
         })
     }
@@ -164,7 +164,7 @@ impl<E: Entropy> Endpoint<E> {
         rejection: &Rejection<'_, S>,
         now: Duration,
     ) -> Result<(), RejectError> {
-        if let Phase::Deciding(_) = &self.phase {
+        if let Phase::Deciding(..) = &self.phase {
             let response = encode(|out| match rejection.encode(out) {
                 Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
                 other => other.map_err(Err),
@@ -176,16 +176,14 @@ impl<E: Entropy> Endpoint<E> {
     }
 
     fn opened(&mut self, role: Role, negotiated: Negotiated, now: Duration) -> Phase {
-        self.deadline = None;
-        let mut conn = Connection::new(role, negotiated, self.config.connection);
+        let mut conn = Connection::new(role, negotiated, self.config().connection);
         conn.start(now);
         core::mem::replace(&mut self.phase, Phase::Open(conn))
     }
 
     fn refuse(&mut self, now: Duration) {
-        self.phase = Phase::Refused(self.role());
-        let wait = self.config.connection.timeouts.close_timeout;
-        self.deadline = Some(now.saturating_add(wait));
+        let wait = self.config().connection.timeouts.close_timeout;
+        self.phase = Phase::Refused(self.role(), Some(now.saturating_add(wait)));
     }
 }
 
