@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::halves::receiving::ReceivingSide;
 use crate::halves::shared::{SendingSide, Shared};
-use crate::split::SplitStream;
+use crate::into_halves::IntoHalves;
 use crate::waiters::Side;
 use crate::websocket::WebSocketStream;
 
@@ -32,10 +32,12 @@ use crate::websocket::WebSocketStream;
 /// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split).
 ///
 /// It answers Pings and the peer's Close by itself, whether or not the [sender](WebSocketSender) is in use, keeps
-/// the deadlines, and before it waits it writes what the sender was fed. The two never wait for each other.
+/// the deadlines, and before it waits it writes what the sender was fed. Receiving and sending go on at the same time:
+/// of what the two share, the transport's sending direction, each takes hold for no longer than it takes to encode
+/// or to write what the transport takes at once, and who finds it taken does something else.
 ///
 /// When both halves have been dropped, the peer is told with a Close with 1001.
-pub struct WebSocketReceiver<S: SplitStream> {
+pub struct WebSocketReceiver<S: IntoHalves> {
     side: Guard<Box<ReceivingSide<S>>>,
 }
 
@@ -43,29 +45,31 @@ pub struct WebSocketReceiver<S: SplitStream> {
 /// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split).
 ///
 /// It needs a [receiver](WebSocketReceiver) in use beside it: that is where a deadline, the peer's Close and the
-/// connection's end are seen. While a write is blocked, what the peer sends waits for the receiver.
-pub struct WebSocketSender<S: SplitStream> {
+/// connection's end are seen. While a write is blocked, what the peer sends waits for the receiver: one task that
+/// awaits `send` on this half and `recv` on the other in turn can wait for ever for a peer that does the same, which
+/// it would not with a [`WebSocketStream`], that reads on.
+pub struct WebSocketSender<S: IntoHalves> {
     shared: Arc<Shared<S::Writing>>,
 }
 
 /// Two halves that are not of one WebSocket.
-pub struct ReuniteError<S: SplitStream>(pub WebSocketReceiver<S>, pub WebSocketSender<S>);
+pub struct ReuniteError<S: IntoHalves>(pub WebSocketReceiver<S>, pub WebSocketSender<S>);
 
-impl<S: SplitStream> fmt::Debug for ReuniteError<S> {
+impl<S: IntoHalves> fmt::Debug for ReuniteError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReuniteError").finish_non_exhaustive()
     }
 }
 
-impl<S: SplitStream> fmt::Display for ReuniteError<S> {
+impl<S: IntoHalves> fmt::Display for ReuniteError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the two halves are not of one WebSocket")
     }
 }
 
-impl<S: SplitStream> std::error::Error for ReuniteError<S> {}
+impl<S: IntoHalves> std::error::Error for ReuniteError<S> {}
 
-impl<S: SplitStream> fmt::Debug for WebSocketReceiver<S> {
+impl<S: IntoHalves> fmt::Debug for WebSocketReceiver<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketReceiver")
             .field("connection", self.connection())
@@ -73,14 +77,14 @@ impl<S: SplitStream> fmt::Debug for WebSocketReceiver<S> {
     }
 }
 
-impl<S: SplitStream> fmt::Debug for WebSocketSender<S> {
+impl<S: IntoHalves> fmt::Debug for WebSocketSender<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketSender").finish_non_exhaustive()
     }
 }
 
 /// Takes an engine apart.
-pub(crate) fn split<S: SplitStream>(
+pub(crate) fn split<S: IntoHalves>(
     engine: Engine<S>,
 ) -> Option<(WebSocketSender<S>, WebSocketReceiver<S>)> {
     let (receiving, shared) = ReceivingSide::of(engine)?;
@@ -88,7 +92,7 @@ pub(crate) fn split<S: SplitStream>(
     Some((WebSocketSender { shared }, WebSocketReceiver { side }))
 }
 
-impl<S: SplitStream> WebSocketReceiver<S> {
+impl<S: IntoHalves> WebSocketReceiver<S> {
     /// The next message or control frame; `None` at the end. As
     /// [`WebSocketStream::recv`](crate::WebSocketStream::recv), cancel-safe.
     ///
@@ -156,7 +160,7 @@ impl<S: SplitStream> WebSocketReceiver<S> {
     }
 }
 
-impl<S: SplitStream> Stream for WebSocketReceiver<S> {
+impl<S: IntoHalves> Stream for WebSocketReceiver<S> {
     type Item = Result<Message>;
 
     #[inline]
@@ -165,15 +169,15 @@ impl<S: SplitStream> Stream for WebSocketReceiver<S> {
     }
 }
 
-impl<S: SplitStream> FusedStream for WebSocketReceiver<S> {
+impl<S: IntoHalves> FusedStream for WebSocketReceiver<S> {
     fn is_terminated(&self) -> bool {
         self.side.is_terminated()
     }
 }
 
 /// Nothing in it is pinned.
-impl<S: SplitStream> Unpin for WebSocketReceiver<S> {}
-impl<S: SplitStream> Unpin for WebSocketSender<S> {}
+impl<S: IntoHalves> Unpin for WebSocketReceiver<S> {}
+impl<S: IntoHalves> Unpin for WebSocketSender<S> {}
 
 impl<W: AsyncWrite + Unpin> SendingSide<W> {
     /// Why nothing can be sent, if so.
@@ -243,7 +247,7 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
     }
 }
 
-impl<S: SplitStream> WebSocketSender<S> {
+impl<S: IntoHalves> WebSocketSender<S> {
     /// Takes a message into the write buffer, once there is room. It is written by [`flush`](Self::flush), or
     /// before the receiver waits. Dropped before it is ready, it has taken nothing.
     ///
@@ -439,7 +443,7 @@ impl<S: SplitStream> WebSocketSender<S> {
 /// `start_send` takes the message, `poll_flush` writes it, `poll_close` does what
 /// [`close`](WebSocketSender::close) does. `start_send` cannot be put off: on two threads it may wait for the
 /// receiver to come back from a write.
-impl<S: SplitStream> Sink<Message> for WebSocketSender<S> {
+impl<S: IntoHalves> Sink<Message> for WebSocketSender<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

@@ -62,9 +62,9 @@ mod error;
 mod guard;
 mod halves;
 mod handshake;
+mod into_halves;
 mod outlet;
 mod request;
-mod split;
 mod stream;
 mod timer;
 pub mod tls;
@@ -105,12 +105,12 @@ pub use http_body_util;
 pub use hyper;
 #[cfg(feature = "hyper")]
 pub use hyper_util;
+pub use into_halves::{IntoHalves, MaybeTlsReading, MaybeTlsWriting};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 pub use request::{ClientRequest, ClientRequestBuilder, IntoClientRequest};
 #[cfg(feature = "tls")]
 pub use rustls;
-pub use split::{MaybeTlsReading, MaybeTlsWriting, SplitStream};
 pub use stream::MaybeTlsStream;
 pub use tls::{Connector, client_async_tls, client_async_tls_with_config};
 #[cfg(feature = "tls")]

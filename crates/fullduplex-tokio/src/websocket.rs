@@ -19,7 +19,7 @@ use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::halves::{self, WebSocketReceiver, WebSocketSender};
-use crate::split::SplitStream;
+use crate::into_halves::IntoHalves;
 
 /// A WebSocket over a stream `S`.
 ///
@@ -73,8 +73,8 @@ impl<S> WebSocketStream<S> {
     /// Takes the WebSocket apart into a half that receives and one that sends, for two tasks.
     /// [`WebSocketReceiver::reunite`] puts them together.
     ///
-    /// The two share no lock that one could hold while the other waits: over TCP, messages are received and sent at
-    /// the same time.
+    /// Neither holds a lock while it waits: over TCP, messages are received and sent at the same time, on two
+    /// threads if there are two.
     ///
     /// ```
     /// # use fullduplex_tokio::{WebSocketStream, Role, Result};
@@ -98,7 +98,7 @@ impl<S> WebSocketStream<S> {
     #[must_use]
     pub fn into_split(self) -> (WebSocketSender<S>, WebSocketReceiver<S>)
     where
-        S: SplitStream,
+        S: IntoHalves,
     {
         match halves::split(*self.guard.into_inner()) {
             Some(halves) => halves,

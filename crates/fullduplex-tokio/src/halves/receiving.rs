@@ -20,12 +20,12 @@ use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Farewell;
 use crate::halves::shared::{SendingSide, Shared};
-use crate::split::SplitStream;
+use crate::into_halves::IntoHalves;
 use crate::timer::Timer;
 use crate::waiters::Side;
 
 /// Receiving, and what it is read from.
-pub(super) struct ReceivingSide<S: SplitStream> {
+pub(super) struct ReceivingSide<S: IntoHalves> {
     stream: S::Reading,
     conn: ReceivingHalf,
     reader: Reader,
@@ -50,7 +50,7 @@ struct Written {
     pending: bool,
 }
 
-impl<S: SplitStream> ReceivingSide<S> {
+impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn connection(&self) -> &ReceivingHalf {
         &self.conn
     }
@@ -72,7 +72,7 @@ impl<S: SplitStream> ReceivingSide<S> {
         let parts = engine.into_parts();
         let ended = parts.end == End::Told || parts.endpoint.shutdown() == Shutdown::Both;
         let (conn, reader, writer, _) = parts.endpoint.into_parts()?;
-        let (reading, writing) = parts.stream.split_stream();
+        let (reading, writing) = parts.stream.into_halves();
         let (receiving, sending) = conn.split();
         let write_buffer_size = parts.config.write_buffer_size;
         let (outlet, origin) = (parts.outlet, parts.origin);
@@ -111,7 +111,7 @@ impl<S: SplitStream> ReceivingSide<S> {
             let _ = endpoint.handle_eof();
         }
         Some(Engine::from_parts(EngineParts {
-            stream: S::join_stream(self.stream, sending.stream)?,
+            stream: S::from_halves(self.stream, sending.stream)?,
             endpoint,
             config: *self.config,
             outlet: sending.outlet,
@@ -405,7 +405,7 @@ impl<S: SplitStream> ReceivingSide<S> {
 }
 
 /// What the sender was not told yet, it is told when the receiver is dropped.
-impl<S: SplitStream> Farewell for ReceivingSide<S> {
+impl<S: IntoHalves> Farewell for ReceivingSide<S> {
     fn say_farewell(&mut self) {
         if !self.conn.has_signals() || std::thread::panicking() {
             return;

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use fullduplex_testkit::{Frame, Random, frames};
 use fullduplex_tokio::fullduplex::Ended;
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, Error, Message, MessageKind, MessageRef, PreparedMessage, Role,
-    SplitStream, WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream,
-    accept_async, client_async, connect_async,
+    CloseCode, CloseFrame, Error, IntoHalves, Message, MessageKind, MessageRef, PreparedMessage,
+    Role, WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream, accept_async,
+    client_async, connect_async,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{
@@ -25,7 +25,7 @@ use crate::support::{
 type Halves<S = DuplexStream> = (WebSocketSender<S>, WebSocketReceiver<S>);
 
 /// Sends back what is lent, until the end.
-async fn lent_echo<S: SplitStream>((mut sender, mut receiver): Halves<S>) -> Halves<S> {
+async fn lent_echo<S: IntoHalves>((mut sender, mut receiver): Halves<S>) -> Halves<S> {
     while let Some(message) = receiver.recv_ref().await {
         let message = message.unwrap();
         if matches!(message, MessageRef::Text(_) | MessageRef::Binary(_)) {
@@ -76,7 +76,7 @@ async fn what_is_lent_is_sent_back_with_one_write_for_all_that_one_read_brought(
 async fn no_wake_up_is_lost_between_the_halves() {
     async fn run<S>(sockets: [WebSocketStream<S>; 2])
     where
-        S: SplitStream<Reading: Send, Writing: Send> + Send + 'static,
+        S: IntoHalves<Reading: Send, Writing: Send> + Send + 'static,
     {
         const COUNT: usize = 10_000;
         let mut tasks = tokio::task::JoinSet::new();
@@ -708,7 +708,7 @@ impl AsyncWrite for Local {
     }
 }
 
-/// Also a stream of somebody else's, for which `SplitStream` cannot be implemented.
+/// Also a stream of somebody else's, for which `IntoHalves` cannot be implemented.
 #[tokio::test]
 async fn a_stream_of_any_kind_can_be_split_first_and_joined() {
     let (near, far) = duplex(50);

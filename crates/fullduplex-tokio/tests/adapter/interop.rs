@@ -6,8 +6,9 @@ use fullduplex_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
-    Connector, Dial, Error, MaybeTlsStream, TcpDial, TlsError, UrlError, WebSocketConfig,
-    accept_async, connect_async, connect_async_tls_with_config, connect_with, tls,
+    Connector, Dial, Error, IntoHalves, MaybeTlsStream, Message, TcpDial, TlsError, UrlError,
+    WebSocketConfig, WebSocketReceiver, WebSocketSender, accept_async, connect_async,
+    connect_async_tls_with_config, connect_with, tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -112,6 +113,104 @@ async fn their_client_talks_to_our_server_over_tls() {
     let name = "localhost".try_into().unwrap();
     their_client(TlsConnector::from(client_tls).connect(name, stream).await.unwrap()).await;
     assert!(serving.await.unwrap().connection().unwrap().is_clean());
+}
+
+/// An echo server and an echo client in halves, each half in a task of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn halves_talk_to_them_over_tls() {
+    let (server_tls, client_tls) = configs();
+    let (listener, port) = listen().await;
+    let acceptor = TlsAcceptor::from(server_tls);
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let server = accept_async(acceptor.accept(stream).await.unwrap()).await.unwrap();
+        let (sender, receiver) = echo_in_halves(server.into_split()).await;
+        assert!(receiver.connection().is_clean());
+        drop(sender);
+        let (stream, _) = listener.accept().await.unwrap();
+        their_server(acceptor.accept(stream).await.unwrap()).await;
+    });
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let connector = TlsConnector::from(Arc::clone(&client_tls));
+    their_client(connector.connect(name, stream).await.unwrap()).await;
+
+    let url = format!("wss://localhost:{port}/");
+    let connector = Connector::Rustls(client_tls);
+    let (client, _) =
+        connect_async_tls_with_config(url, None, true, Some(connector)).await.unwrap();
+    let (mut sender, mut receiver) = client.into_split();
+    assert!(receiver.get_ref().plain().is_none());
+    let sending = tokio::spawn(async move {
+        for size in SIZES {
+            sender.send(Message::binary(vec![size as u8; size])).await.unwrap();
+        }
+        sender
+    });
+    for size in SIZES {
+        let message = receiver.recv().await.unwrap().unwrap();
+        assert_eq!(message, Message::binary(vec![size as u8; size]));
+    }
+    our_client(receiver.reunite(sending.await.unwrap()).unwrap()).await;
+    serving.await.unwrap();
+}
+
+/// Sends back what comes, from one task to the other.
+async fn echo_in_halves<S>(
+    (mut sender, mut receiver): (WebSocketSender<S>, WebSocketReceiver<S>),
+) -> (WebSocketSender<S>, WebSocketReceiver<S>)
+where
+    S: IntoHalves<Reading: Send, Writing: Send> + Send + 'static,
+{
+    let (give, mut take) = tokio::sync::mpsc::channel::<Message>(4);
+    let sending = tokio::spawn(async move {
+        while let Some(message) = take.recv().await {
+            sender.send(message).await.unwrap();
+        }
+        sender
+    });
+    while let Some(message) = receiver.recv().await {
+        let message = message.unwrap();
+        if message.is_text() || message.is_binary() {
+            give.send(message).await.unwrap();
+        }
+    }
+    drop(give);
+    (sending.await.unwrap(), receiver)
+}
+
+#[cfg(feature = "deflate")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn halves_compress_each_on_its_own() {
+    use fullduplex_tokio::{DeflateConfig, accept_async_with_config, client_async_with_config};
+
+    let config = WebSocketConfig::new().deflate(DeflateConfig::new());
+    let (near, far) = duplex(10_000);
+    let (client, server) = tokio::join!(
+        client_async_with_config("ws://localhost/", near, Some(config)),
+        accept_async_with_config(far, Some(config)),
+    );
+    let (client, server) = (client.unwrap().0, server.unwrap());
+    assert!(client.connection().unwrap().deflate().is_some());
+    let serving = tokio::spawn(echo_in_halves(server.into_split()));
+    let text = |i: usize| "many words, ".repeat(i * 100);
+    let (mut sender, mut receiver) = client.into_split();
+    let sending = tokio::spawn(async move {
+        for i in 0..100 {
+            sender.set_compression(i % 10 != 9);
+            sender.send(text(i).into()).await.unwrap();
+        }
+        sender
+    });
+    for i in 0..100 {
+        assert_eq!(receiver.recv().await.unwrap().unwrap(), text(i).into());
+    }
+    let mut client = receiver.reunite(sending.await.unwrap()).unwrap();
+    assert!(client.connection().unwrap().deflate().is_some());
+    client.send(text(3).into()).await.unwrap();
+    assert_eq!(client.recv().await.unwrap().unwrap(), text(3).into());
+    client.close(None).await.unwrap();
+    serving.await.unwrap();
 }
 
 #[tokio::test]

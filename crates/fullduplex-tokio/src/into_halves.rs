@@ -16,7 +16,7 @@ use crate::stream::MaybeTlsStream;
 /// [`tokio::io::split`] makes of it:
 ///
 /// ```
-/// use fullduplex_tokio::SplitStream;
+/// use fullduplex_tokio::IntoHalves;
 /// use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf, split};
 /// # use std::{io, pin::Pin, task::{Context, Poll}};
 /// # struct Mine;
@@ -31,15 +31,15 @@ use crate::stream::MaybeTlsStream;
 /// #     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> { Poll::Ready(Ok(())) }
 /// # }
 ///
-/// impl SplitStream for Mine {
+/// impl IntoHalves for Mine {
 ///     type Reading = ReadHalf<Self>;
 ///     type Writing = WriteHalf<Self>;
 ///
-///     fn split_stream(self) -> (Self::Reading, Self::Writing) {
+///     fn into_halves(self) -> (Self::Reading, Self::Writing) {
 ///         split(self)
 ///     }
 ///
-///     fn join_stream(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
+///     fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
 ///         reading.is_pair_of(&writing).then(|| reading.unsplit(writing))
 ///     }
 /// }
@@ -49,34 +49,34 @@ use crate::stream::MaybeTlsStream;
 /// parts can be.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be split into two directions",
-    note = "implement `SplitStream` for it with `tokio::io::split`, `tokio::io::join` what that makes of it, or use `StreamExt::split` of futures-util"
+    note = "implement `IntoHalves` for it with `tokio::io::split`, `tokio::io::join` what that makes of it, or use `StreamExt::split` of futures-util"
 )]
-pub trait SplitStream: Sized {
+pub trait IntoHalves: Sized {
     /// What is read from.
     type Reading: AsyncRead + Unpin;
     /// What is written to.
     type Writing: AsyncWrite + Unpin;
 
     /// Takes the stream apart.
-    fn split_stream(self) -> (Self::Reading, Self::Writing);
+    fn into_halves(self) -> (Self::Reading, Self::Writing);
 
     /// Puts it together again; `None` when these are not the two directions of one stream.
-    fn join_stream(reading: Self::Reading, writing: Self::Writing) -> Option<Self>;
+    fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self>;
 }
 
 /// For streams that know how to do it themselves.
 #[cfg(feature = "connect")]
 macro_rules! natural {
     ($stream:ty, $reading:ty, $writing:ty) => {
-        impl SplitStream for $stream {
+        impl IntoHalves for $stream {
             type Reading = $reading;
             type Writing = $writing;
 
-            fn split_stream(self) -> (Self::Reading, Self::Writing) {
+            fn into_halves(self) -> (Self::Reading, Self::Writing) {
                 self.into_split()
             }
 
-            fn join_stream(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
+            fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
                 reading.reunite(writing).ok()
             }
         }
@@ -91,15 +91,15 @@ natural!(tokio::net::UnixStream, tokio::net::unix::OwnedReadHalf, tokio::net::un
 /// For streams that are one thing for both directions.
 macro_rules! by_lock {
     ([$($bounds:tt)*] $stream:ty) => {
-        impl<$($bounds)*> SplitStream for $stream {
+        impl<$($bounds)*> IntoHalves for $stream {
             type Reading = ReadHalf<Self>;
             type Writing = WriteHalf<Self>;
 
-            fn split_stream(self) -> (Self::Reading, Self::Writing) {
+            fn into_halves(self) -> (Self::Reading, Self::Writing) {
                 split(self)
             }
 
-            fn join_stream(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
+            fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
                 reading.is_pair_of(&writing).then(|| reading.unsplit(writing))
             }
         }
@@ -107,6 +107,8 @@ macro_rules! by_lock {
 }
 
 by_lock!([] DuplexStream);
+#[cfg(feature = "hyper")]
+by_lock!([] crate::UpgradedStream);
 #[cfg(feature = "native-tls")]
 by_lock!([S: AsyncRead + AsyncWrite + Unpin] tokio_native_tls::TlsStream<S>);
 #[cfg(feature = "tls")]
@@ -116,26 +118,36 @@ by_lock!([S: AsyncRead + AsyncWrite + Unpin] tokio_rustls::client::TlsStream<S>)
 #[cfg(feature = "tls")]
 by_lock!([S: AsyncRead + AsyncWrite + Unpin] tokio_rustls::server::TlsStream<S>);
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> SplitStream for Join<R, W> {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> IntoHalves for Join<R, W> {
     type Reading = R;
     type Writing = W;
 
-    fn split_stream(self) -> (R, W) {
+    fn into_halves(self) -> (R, W) {
         self.into_inner()
     }
 
-    fn join_stream(reading: R, writing: W) -> Option<Self> {
+    fn from_halves(reading: R, writing: W) -> Option<Self> {
         Some(tokio::io::join(reading, writing))
     }
 }
 
 /// The direction of a [`MaybeTlsStream`] that is read from.
 #[derive(Debug)]
-pub struct MaybeTlsReading<S: SplitStream>(Direction<S::Reading, ReadHalf<MaybeTlsStream<S>>>);
+pub struct MaybeTlsReading<S: IntoHalves>(Direction<S::Reading, ReadHalf<MaybeTlsStream<S>>>);
 
 /// The direction of a [`MaybeTlsStream`] that is written to.
 #[derive(Debug)]
-pub struct MaybeTlsWriting<S: SplitStream>(Direction<S::Writing, WriteHalf<MaybeTlsStream<S>>>);
+pub struct MaybeTlsWriting<S: IntoHalves>(Direction<S::Writing, WriteHalf<MaybeTlsStream<S>>>);
+
+impl<S: IntoHalves> MaybeTlsReading<S> {
+    /// The direction of the stream beneath; `None` with TLS, whose session has it.
+    pub fn plain(&self) -> Option<&S::Reading> {
+        match &self.0 {
+            Direction::Plain(stream) => Some(stream),
+            Direction::Tls(_) => None,
+        }
+    }
+}
 
 /// Without TLS a stream comes apart as its kind does.
 #[derive(Debug)]
@@ -145,14 +157,14 @@ enum Direction<P, T> {
     Tls(T),
 }
 
-impl<S: SplitStream + AsyncRead + AsyncWrite + Unpin> SplitStream for MaybeTlsStream<S> {
+impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> IntoHalves for MaybeTlsStream<S> {
     type Reading = MaybeTlsReading<S>;
     type Writing = MaybeTlsWriting<S>;
 
-    fn split_stream(self) -> (Self::Reading, Self::Writing) {
+    fn into_halves(self) -> (Self::Reading, Self::Writing) {
         match self {
             Self::Plain(stream) => {
-                let (reading, writing) = stream.split_stream();
+                let (reading, writing) = stream.into_halves();
                 let reading = MaybeTlsReading(Direction::Plain(reading));
                 (reading, MaybeTlsWriting(Direction::Plain(writing)))
             }
@@ -165,10 +177,10 @@ impl<S: SplitStream + AsyncRead + AsyncWrite + Unpin> SplitStream for MaybeTlsSt
         }
     }
 
-    fn join_stream(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
+    fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
         match (reading.0, writing.0) {
             (Direction::Plain(reading), Direction::Plain(writing)) => {
-                S::join_stream(reading, writing).map(Self::Plain)
+                S::from_halves(reading, writing).map(Self::Plain)
             }
             (Direction::Tls(reading), Direction::Tls(writing)) => {
                 reading.is_pair_of(&writing).then(|| reading.unsplit(writing))
@@ -194,7 +206,7 @@ macro_rules! each {
     };
 }
 
-impl<S: SplitStream + AsyncRead + AsyncWrite + Unpin> AsyncRead for MaybeTlsReading<S> {
+impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> AsyncRead for MaybeTlsReading<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -204,7 +216,7 @@ impl<S: SplitStream + AsyncRead + AsyncWrite + Unpin> AsyncRead for MaybeTlsRead
     }
 }
 
-impl<S: SplitStream + AsyncRead + AsyncWrite + Unpin> AsyncWrite for MaybeTlsWriting<S> {
+impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> AsyncWrite for MaybeTlsWriting<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
