@@ -91,7 +91,7 @@ pub(crate) const ALL: [Contender; 9] = [
         side: Side::Ours,
         discipline: Discipline::Echo,
         package: Some("fullduplex-tokio"),
-        usage: "into_split; while let Some(message) = receiver.recv_ref().await { sender.feed_ref(message?).await? }",
+        usage: "recv_each(|message, reply| reply.send(message)).await",
         serve: |listener| Box::pin(accept(listener, lent)),
     },
     Contender {
@@ -201,13 +201,8 @@ async fn owned(stream: TcpStream) -> Served {
 }
 
 async fn lent(stream: TcpStream) -> Served {
-    let ws = fullduplex_tokio::accept_async(stream).await?;
-    // What is lent borrows one half; the other one takes it.
-    let (mut sender, mut receiver) = ws.into_split();
-    while let Some(message) = receiver.recv_ref().await {
-        sender.feed_ref(message?).await?;
-    }
-    Ok(())
+    let mut ws = fullduplex_tokio::accept_async(stream).await?;
+    Ok(ws.recv_each(|message, reply| reply.send(message)).await?)
 }
 
 async fn tungstenite(stream: TcpStream) -> Served {

@@ -52,6 +52,17 @@ pub(crate) enum Found {
     Aside,
 }
 
+impl Found {
+    /// Takes a message that was kept, to be lent.
+    pub(crate) fn take_kept(aside: &mut Aside) -> Option<Result<Self>> {
+        let item = aside.take_kept()?;
+        Some(item.map(|message| {
+            aside.lend(message);
+            Self::Aside
+        }))
+    }
+}
+
 /// A stream, the endpoint over it, and what waits on both.
 pub(crate) struct Engine<S> {
     stream: S,
@@ -152,18 +163,6 @@ impl<S> Engine<S> {
         self.waiters.wake(Side::Reader);
     }
 
-    /// Takes the next of what was received while a writer waited.
-    #[inline]
-    fn take_kept<T>(&mut self, take: impl FnOnce(&mut Aside) -> Option<T>) -> Option<T> {
-        if !self.aside.has_kept() {
-            return None;
-        }
-        self.waiters.done(Side::Reader);
-        // A writer may have stopped reading because too much was kept.
-        self.waiters.wake(Side::Writer);
-        take(&mut self.aside)
-    }
-
     fn may_read_ahead(&self) -> bool {
         let limit = match self.read_ahead_size {
             NO_LIMIT => self.endpoint.config().connection.limits.max_message_size,
@@ -249,20 +248,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         })
     }
 
-    /// The next message or control frame; `None` at the end.
+    /// The next of what is received: what `take` takes of what was kept, or `find` finds; `None` at the end.
     #[inline]
-    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
+    fn poll_next<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl Fn(&mut Aside) -> Option<Result<T>>,
+        mut find: impl FnMut(&mut Endpoint<OsEntropy>, Duration) -> Result<Option<T>, fullduplex::Error>,
+    ) -> Poll<Option<Result<T>>> {
         loop {
-            if let Some(item) = self.take_kept(Aside::take_kept) {
-                return Poll::Ready(Some(item));
+            if self.aside.has_kept() {
+                self.waiters.done(Side::Reader);
+                // A writer may have stopped reading because too much was kept.
+                self.waiters.wake(Side::Writer);
+                if let Some(item) = take(&mut self.aside) {
+                    return Poll::Ready(Some(item));
+                }
             }
-            match self.endpoint.poll_owned(self.read_at) {
-                Ok(Some(message)) => {
-                    if message.is_close() {
+            match find(&mut self.endpoint, self.read_at) {
+                Ok(Some(found)) => {
+                    if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
                         self.received_close(cx);
                     }
                     self.waiters.done(Side::Reader);
-                    return Poll::Ready(Some(Ok(message)));
+                    return Poll::Ready(Some(Ok(found)));
                 }
                 Ok(None) => match ready!(self.poll_input(cx)) {
                     Ok(Waited::Progress) => {}
@@ -278,64 +287,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
+    /// The next message or control frame; `None` at the end.
+    #[inline]
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
+        self.poll_next(cx, Aside::take_kept, Endpoint::poll_owned)
+    }
+
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
-        loop {
-            if let Some(item) = self.take_kept(Aside::take_kept_chunk) {
-                return Poll::Ready(Some(item));
-            }
-            match self.endpoint.poll_chunk(self.read_at) {
-                Ok(Some(chunk)) => {
-                    if matches!(chunk, Chunk::Control(Message::Close(_))) {
-                        self.received_close(cx);
-                    }
-                    self.waiters.done(Side::Reader);
-                    return Poll::Ready(Some(Ok(chunk)));
-                }
-                Ok(None) => match ready!(self.poll_input(cx)) {
-                    Ok(Waited::Progress) => {}
-                    Ok(Waited::End) => return Poll::Ready(None),
-                    Err(error) => return Poll::Ready(Some(Err(error))),
-                },
-                Err(error) => {
-                    self.waiters.done(Side::Reader);
-                    self.fail(cx);
-                    return Poll::Ready(Some(Err(error.into())));
-                }
-            }
-        }
+        self.poll_next(cx, Aside::take_kept_chunk, Endpoint::poll_chunk)
     }
 
     /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
     #[inline]
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
         self.aside.unlend();
+        self.poll_next(cx, Found::take_kept, |endpoint, now| {
+            Ok(endpoint.poll_found(now)?.map(Found::Here))
+        })
+    }
+
+    /// Lends each message to `f`, with a way to answer it, until the end or until `f` fails.
+    #[inline]
+    pub(crate) fn poll_each(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: &mut impl FnMut(MessageRef<'_>, fullduplex::Reply<'_, OsEntropy>) -> Result<()>,
+    ) -> Poll<Result<()>> {
+        /// What came of a message.
+        enum Step {
+            Done(Result<()>),
+            Kept(Message),
+        }
         loop {
-            if let Some(item) = self.take_kept(Aside::take_kept) {
-                let keep = |message| {
-                    self.aside.lend(message);
-                    Found::Aside
-                };
-                return Poll::Ready(Some(item.map(keep)));
+            if self.has_much_to_write() {
+                ready!(self.poll_room(cx))?;
             }
-            match self.endpoint.poll_found(self.read_at) {
-                Ok(Some(found)) => {
-                    if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
-                        self.received_close(cx);
+            let step = self.poll_next(
+                cx,
+                |aside| Some(aside.take_kept()?.map(Step::Kept)),
+                |endpoint, now| Ok(endpoint.poll_with(now, &mut *f)?.map(Step::Done)),
+            );
+            match ready!(step) {
+                None => return Poll::Ready(Ok(())),
+                Some(Ok(Step::Done(done))) => done?,
+                Some(Ok(Step::Kept(message))) => {
+                    if let Some(reply) = self.endpoint.reply(self.read_at) {
+                        f(message.as_message_ref(), reply)?;
                     }
-                    self.waiters.done(Side::Reader);
-                    return Poll::Ready(Some(Ok(Found::Here(found))));
                 }
-                Ok(None) => match ready!(self.poll_input(cx)) {
-                    Ok(Waited::Progress) => {}
-                    Ok(Waited::End) => return Poll::Ready(None),
-                    Err(error) => return Poll::Ready(Some(Err(error))),
-                },
-                Err(error) => {
-                    self.waiters.done(Side::Reader);
-                    self.fail(cx);
-                    return Poll::Ready(Some(Err(error.into())));
-                }
+                Some(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
     }

@@ -119,7 +119,7 @@ pub use tokio_rustls;
 pub use upgrade::{
     UpgradeResponse, UpgradedStream, Upgrading, is_upgrade_request, upgrade, upgrade_with,
 };
-pub use websocket::WebSocketStream;
+pub use websocket::{Reply, WebSocketStream};
 
 #[doc = include_str!("../MIGRATION.md")]
 pub mod migration {}

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use fullduplex::{
     Chunk, CloseFrame, Endpoint, Message, MessageKind, MessageRef, Negotiated, PreparedMessage,
-    Role,
+    Role, SendError,
 };
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
@@ -220,6 +220,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         }
     }
 
+    /// Lends each message and control frame to `f`, with a way to answer it while it is lent, until the end: what an
+    /// echo, a router or a game server does, with neither a copy nor a reference counted for what is received. What
+    /// `f` sends is written before more is waited for.
+    ///
+    /// ```
+    /// # use fullduplex_tokio::{MessageRef, Result, WebSocketStream};
+    /// # async fn go(mut socket: WebSocketStream<tokio::net::TcpStream>) -> Result<()> {
+    /// socket
+    ///     .recv_each(|message, reply| match message {
+    ///         MessageRef::Text(_) | MessageRef::Binary(_) => reply.send(message),
+    ///         _ => Ok(()), // Pings and Closes are answered already
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    ///
+    /// Dropped, it has lost nothing: each message was lent to `f` or comes later.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv); what `f` returns, after which it can be called again.
+    pub fn recv_each(
+        &mut self,
+        mut f: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> Result<()>,
+    ) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| {
+            self.guard.poll_each(cx, &mut |message, reply| f(message, &mut Reply(reply)))
+        })
+    }
+
     /// The next piece of a message, as it arrives, or a control frame; `None` at the end. So a message of any size
     /// is received without ever being held whole. Cancel-safe, as [`recv`](Self::recv); who calls that in the
     /// middle of a message gives up the rest of it.
@@ -321,6 +350,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     pub fn close(&mut self, frame: Option<CloseFrame>) -> impl Future<Output = Result<()>> {
         let mut frame = Some(frame);
         poll_fn(move |cx| self.guard.poll_close(&mut frame, cx))
+    }
+}
+
+/// Answers a message while it is lent: see [`WebSocketStream::recv_each`].
+#[derive(Debug)]
+pub struct Reply<'a>(fullduplex::Reply<'a, OsEntropy>);
+
+impl Reply<'_> {
+    /// Takes a message into the write buffer, copied.
+    ///
+    /// # Errors
+    /// As [`WebSocketStream::feed`]; [`Error::WriteBufferFull`] when this answer is not the first and those before
+    /// it fill the buffer.
+    #[inline]
+    pub fn send(&mut self, message: MessageRef<'_>) -> Result<()> {
+        self.0.send(message).map_err(|error| match error {
+            SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(message.to_message())),
+            error => error.into(),
+        })
+    }
+
+    /// Takes an owned message into the write buffer, large ones without a copy.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_message(&mut self, message: Message) -> Result<()> {
+        self.0.send_message(message).map_err(|unsent| match unsent.error {
+            SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(unsent.message)),
+            error => error.into(),
+        })
+    }
+
+    /// Takes a message that was encoded once for many connections.
+    ///
+    /// # Errors
+    /// As [`WebSocketStream::feed_prepared`]; [`Error::Protocol`] when answers before it fill the buffer.
+    pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
+        Ok(self.0.send_prepared(message)?)
     }
 }
 

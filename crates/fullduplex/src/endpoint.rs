@@ -29,6 +29,7 @@ use crate::connection::{Config, Connection, Expected, Shutdown};
 use crate::deflate::DeflateConfig;
 use crate::entropy::Entropy;
 use crate::error::Error;
+use crate::event::MessageKind;
 use crate::handshake::{
     ClientHandshake, HeadLimits, OwnedClientRequest, OwnedRequest, OwnedResponse, ServerHandshake,
 };
@@ -38,6 +39,7 @@ use crate::negotiated::Negotiated;
 use crate::owned::{Chunk, Message, MessageRef};
 use crate::reader::{FoundMessage, Reader};
 use crate::role::Role;
+use crate::utf8;
 use crate::writer::{DEFAULT_MAX_WRITE_BUFFER, Writer};
 
 /// How an endpoint behaves.
@@ -117,6 +119,15 @@ type Deadline = Option<Duration>;
 
 /// Most connections have it, and need not keep it.
 static DEFAULT_CONFIG: EndpointConfig = EndpointConfig::new();
+
+/// Sends through an [`Endpoint`] while it lends a message: see [`Endpoint::poll_with`].
+#[derive(Debug)]
+pub struct Reply<'a, E> {
+    conn: &'a mut Connection,
+    writer: &'a mut Writer,
+    entropy: &'a mut E,
+    now: Duration,
+}
 
 /// A WebSocket endpoint without its transport: handshake, connection and buffers in one.
 ///
@@ -272,6 +283,43 @@ impl<E: Entropy> Endpoint<E> {
             Phase::Open(conn) => self.reader.poll_owned(conn, now),
             _ => Ok(None),
         }
+    }
+
+    /// Lends the next message or control frame to `f`, with a way to answer it while it is lent; returns what `f`
+    /// does. `None` as from [`poll`](Self::poll).
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    #[inline]
+    pub fn poll_with<T>(
+        &mut self,
+        now: Duration,
+        f: impl FnOnce(MessageRef<'_>, Reply<'_, E>) -> T,
+    ) -> Result<Option<T>, Error> {
+        let _ = self.queue_answers();
+        let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
+        let Some(found) = self.reader.poll_found(conn, now)? else { return Ok(None) };
+        let (writer, entropy) = (&mut self.writer, &mut self.entropy);
+        let Some((kind, payload)) = self.reader.data(&found) else {
+            // A control payload lies in the connection, which is to send.
+            let control = self.reader.lend(found, conn, now)?.to_message();
+            let reply = Reply { conn, writer, entropy, now };
+            return Ok(Some(f(control.as_message_ref(), reply)));
+        };
+        let message = match kind {
+            MessageKind::Binary => MessageRef::Binary(payload),
+            MessageKind::Text => match utf8::as_str(payload) {
+                Some(text) => MessageRef::Text(text),
+                None => return Err(conn.fail_whole_text(now)),
+            },
+        };
+        Ok(Some(f(message, Reply { conn, writer, entropy, now })))
+    }
+
+    /// A way to send, as [`poll_with`](Self::poll_with) lends it; `None` while the connection is not open.
+    pub fn reply(&mut self, now: Duration) -> Option<Reply<'_, E>> {
+        let Phase::Open(conn) = &mut self.phase else { return None };
+        Some(Reply { conn, writer: &mut self.writer, entropy: &mut self.entropy, now })
     }
 
     /// The next piece of a message as it arrives, or a control frame: see [`Reader::poll_chunk`].

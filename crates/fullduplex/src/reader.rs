@@ -289,7 +289,7 @@ impl Reader {
     ) -> Result<Option<FoundMessage>, Error> {
         let found = match self.find_whole(conn, now) {
             Some((kind, range, _)) => Some(Found::Data(kind, range)),
-            None => self.find_any(conn, now)?,
+            None => self.find_unless_empty(conn, now)?,
         };
         Ok(found.map(FoundMessage))
     }
@@ -305,15 +305,12 @@ impl Reader {
         conn: &'a mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<MessageRef<'a>, Error> {
-        let (kind, payload) = match found.0 {
-            Found::Ping => return Ok(MessageRef::Ping(conn.control_payload())),
-            Found::Pong => return Ok(MessageRef::Pong(conn.control_payload())),
-            Found::Close => return Ok(MessageRef::Close(conn.peer_close().flatten())),
-            Found::Data(kind, range) => (kind, self.buf.get(range).unwrap_or_default()),
-            #[cfg(feature = "deflate")]
-            Found::Inflated(kind) => {
-                (kind, self.inflated.as_deref().map_or(&[][..], Inflation::message))
-            }
+        let Some((kind, payload)) = self.data(&found) else {
+            return Ok(match found.0 {
+                Found::Ping => MessageRef::Ping(conn.control_payload()),
+                Found::Pong => MessageRef::Pong(conn.control_payload()),
+                _ => MessageRef::Close(conn.peer_close().flatten()),
+            });
         };
         match kind {
             MessageKind::Binary => Ok(MessageRef::Binary(payload)),
@@ -322,6 +319,17 @@ impl Reader {
                 Some(text) => Ok(MessageRef::Text(text)),
                 None => Err(conn.fail_whole_text(now)),
             },
+        }
+    }
+
+    /// Where the data lies that were found, text not checked; `None` for a control frame.
+    #[inline]
+    pub(crate) fn data(&self, found: &FoundMessage) -> Option<(MessageKind, &[u8])> {
+        match &found.0 {
+            Found::Data(kind, range) => Some((*kind, self.buf.get(range.clone())?)),
+            #[cfg(feature = "deflate")]
+            Found::Inflated(kind) => Some((*kind, self.inflated.as_deref()?.message())),
+            Found::Ping | Found::Pong | Found::Close => None,
         }
     }
 
@@ -352,15 +360,31 @@ impl Reader {
         conn: &'a mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<MessageRef<'a>>, Error> {
+        if self.start == self.end {
+            return self.poll_empty(conn, now).map(|()| None);
+        }
         match self.find_any(conn, now)? {
             None => Ok(None),
             Some(found) => self.lend(FoundMessage(found), conn, now).map(Some),
         }
     }
 
-    /// [`poll_owned`](Self::poll_owned) for everything else.
+    /// [`poll_owned`](Self::poll_owned) for everything else: before every read that is nothing, so what there is to
+    /// save for more is saved elsewhere.
     #[inline(never)]
     fn poll_any_owned<S>(
+        &mut self,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Result<Option<Message>, Error> {
+        if self.start == self.end {
+            return self.poll_empty(conn, now).map(|()| None);
+        }
+        self.find_owned(conn, now)
+    }
+
+    #[inline(never)]
+    fn find_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
         now: Duration,
@@ -388,7 +412,9 @@ impl Reader {
         }))
     }
 
-    fn find_any<S>(
+    /// [`find_any`](Self::find_any), see [`poll_any_owned`](Self::poll_any_owned).
+    #[inline(never)]
+    fn find_unless_empty<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
         now: Duration,
@@ -396,6 +422,15 @@ impl Reader {
         if self.start == self.end {
             return self.poll_empty(conn, now).map(|()| None);
         }
+        self.find_any(conn, now)
+    }
+
+    #[inline(never)]
+    fn find_any<S>(
+        &mut self,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
         if self.chunks.begun == Begun::Yes {
             self.chunks.begun = Begun::GivenUp;

@@ -51,15 +51,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline]
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.check_sendable()?;
-        let pending = self.endpoint.pending_output();
-        if pending == 0 || (pending < self.write_buffer_size && self.endpoint.has_room()) {
-            return Poll::Ready(Ok(()));
+        if self.has_much_to_write() {
+            return self.poll_room(cx);
         }
-        self.poll_room(cx)
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether so much is pending that some of it is to be written before more is taken.
+    #[inline]
+    pub(super) fn has_much_to_write(&self) -> bool {
+        let pending = self.endpoint.pending_output();
+        pending > 0 && (pending >= self.write_buffer_size || !self.endpoint.has_room())
     }
 
     #[inline(never)]
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.poll_writing(cx, |engine| engine.endpoint.has_room())
     }
 

@@ -180,12 +180,10 @@ impl<S: IntoHalves> ReceivingSide<S> {
         loop {
             if self.aside.has_kept() {
                 ready!(self.poll_tell(cx));
-                let Some(item) = self.aside.take_kept() else { continue };
-                let keep = |message| {
-                    self.aside.lend(message);
-                    Found::Aside
-                };
-                return Poll::Ready(Some(item.map(keep)));
+                match Found::take_kept(&mut self.aside) {
+                    Some(found) => return Poll::Ready(Some(found)),
+                    None => continue,
+                }
             }
             match self.reader.poll_found(&mut self.conn, self.read_at) {
                 Ok(Some(found)) if !self.conn.has_signals() => {

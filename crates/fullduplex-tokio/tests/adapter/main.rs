@@ -3,6 +3,7 @@
 mod basics;
 mod cancel;
 mod deadlines;
+mod each;
 mod ends;
 mod halves;
 mod handshake;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::closing::CloseReason;
-use crate::endpoint::{Endpoint, Phase};
+use crate::endpoint::{Endpoint, Phase, Reply};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::message::outbound::SendError;
@@ -134,5 +134,34 @@ impl<E: Entropy> Endpoint<E> {
     #[must_use]
     pub fn pending_output(&self) -> usize {
         self.writer.pending()
+    }
+}
+
+/// Sending: as the methods of [`Endpoint`].
+impl<E: Entropy> Reply<'_, E> {
+    /// Sends a message or control frame, copied into the write queue.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing of it was sent then.
+    #[inline]
+    pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
+        self.writer.send(message, self.conn, self.now, self.entropy)
+    }
+
+    /// Sends an owned message or control frame, see [`Writer::send_message`].
+    ///
+    /// # Errors
+    /// [`Unsent`], with the message; nothing of it was sent then.
+    #[inline]
+    pub fn send_message(&mut self, message: Message) -> Result<(), Unsent> {
+        self.writer.send_message(message, self.conn, self.now, self.entropy)
+    }
+
+    /// Sends a message that was encoded once for many connections. It is not compressed.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing of it was sent then.
+    pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
+        self.writer.send_prepared(message, self.conn, self.entropy)
     }
 }
