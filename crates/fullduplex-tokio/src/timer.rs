@@ -28,7 +28,10 @@ impl Timer {
                 }
                 sleep
             }
-            None if Handle::try_current().is_err() => return Poll::Pending,
+            None if Handle::try_current().is_err() && Instant::now() < deadline => {
+                return Poll::Pending;
+            }
+            None if Handle::try_current().is_err() => return Poll::Ready(()),
             None => self.sleep.insert(Box::pin(sleep_until(deadline))),
         };
         loop {

@@ -1,0 +1,193 @@
+//! The receive buffer of a [`Reader`]: room to read into, which grows and is given up.
+
+use bytes::{Buf, BufMut};
+
+use crate::buffers::{self, FIRST_SIZE, READ_SIZE};
+use crate::connection::{Connection, Expected, Receiving};
+use crate::reader::Reader;
+
+/// What a read inside a large payload may bring beyond it: the next small messages, not so many that
+/// moving them would cost.
+const READ_BEYOND: usize = 4 << 10;
+
+/// From this size on, a payload gets room of its own to be read into.
+const LARGE_FROM: usize = 16 << 10;
+
+impl Reader {
+    /// Takes bytes that were read already: what followed the handshake in the same read.
+    pub fn push(&mut self, received: &[u8]) {
+        self.reserve(received.len(), 0);
+        self.buf.truncate(self.end);
+        self.buf.extend_from_slice(received);
+        self.end = self.buf.len();
+    }
+
+    /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
+    ///
+    /// `conn` tells how much of a payload is still to come, so that a large one is read into place.
+    pub fn room<S>(&mut self, conn: &Connection<Receiving, S>) -> &mut [u8] {
+        self.room_for(conn.expected())
+    }
+
+    /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
+    /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
+    /// put in.
+    pub fn room_buf<'a, S>(
+        &'a mut self,
+        conn: &Connection<Receiving, S>,
+    ) -> impl BufMut + use<'a, S> {
+        self.room_buf_for(conn.expected())
+    }
+
+    /// [`room`](Self::room), with what is `expected` of the current message.
+    pub(crate) fn room_for(&mut self, expected: Expected) -> &mut [u8] {
+        let room = self.make_room(expected);
+        let end = self.end + room;
+        if self.buf.len() < end {
+            self.buf.resize(end, 0);
+        }
+        self.buf.get_mut(self.end..end).unwrap_or_default()
+    }
+
+    /// [`room_buf`](Self::room_buf), with what is `expected` of the current message.
+    pub(crate) fn room_buf_for(&mut self, expected: Expected) -> impl BufMut {
+        let room = self.make_room(expected);
+        self.buf.truncate(self.end);
+        (&mut self.buf).limit(room)
+    }
+
+    /// Makes room for the next read and returns how much of it there is to offer.
+    fn make_room(&mut self, expected: Expected) -> usize {
+        let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let wanted = match size(expected.frame) {
+            // What is left of a small payload comes with the messages behind it.
+            0..LARGE_FROM => None,
+            _ if self.chunks.asked => None,
+            // Room for what is to come, but no more than what has come already or ever came.
+            remaining => {
+                let here = self.gathering.as_ref().map_or(0, |(_, message)| message.len());
+                let trusted = here.max(self.largest.saturating_sub(here)).max(READ_SIZE);
+                Some(remaining.min(trusted).saturating_add(READ_BEYOND))
+            }
+        };
+        // Less room than an eighth would cost a system call for too few bytes.
+        let least = if self.made < self.size() { self.size() } else { self.size() / 8 };
+        self.reserve(wanted.unwrap_or(least), size(expected.message));
+        let free = self.buf.capacity() - self.end;
+        self.growing = wanted.is_none();
+        wanted.map_or(free, |wanted| wanted.min(free))
+    }
+
+    /// The transport has read `len` bytes into the [`room`](Self::room).
+    ///
+    /// A `len` beyond the room is cut to it.
+    pub fn advance(&mut self, len: usize) {
+        self.end = self.end.saturating_add(len).min(self.buf.len());
+        self.large |= self.growing && self.end == self.buf.capacity();
+    }
+
+    /// Drops the first `len` unread bytes, or all if there are fewer: they were no frames.
+    pub(crate) fn consume(&mut self, len: usize) {
+        self.start = self.start.saturating_add(len).min(self.end);
+    }
+
+    /// Makes sure that `room` bytes are free after `end`, when the message in progress may bring
+    /// `expected` more.
+    #[inline]
+    fn reserve(&mut self, room: usize, expected: usize) {
+        if self.start == self.end {
+            // Nothing is unread, so the gap that headers left below it can go.
+            self.start = self.gathering.as_ref().map_or(0, |(_, message)| message.end);
+            self.end = self.start;
+        }
+        if self.buf.capacity() - self.end < room {
+            self.move_or_grow(room, expected);
+        }
+    }
+
+    /// [`reserve`](Self::reserve) where the room is not there: what is unread moves to the start, or into
+    /// another buffer.
+    #[inline(never)]
+    fn move_or_grow(&mut self, room: usize, expected: usize) {
+        if self.made == 0 {
+            // There is no buffer yet, or none since `release`.
+            self.buf = buffers::take(room.max(self.size()));
+            self.made = self.buf.capacity();
+            return;
+        }
+        let first = self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
+        let used = first..self.end;
+        let used_len = used.len();
+        let needed = used_len.saturating_add(room);
+        let capacity = self.buf.capacity();
+        if needed <= capacity && used_len <= capacity / 2 {
+            // Without touching the length, so that what is initialised stays so.
+            self.buf.copy_within(used, 0);
+        } else {
+            self.buf.truncate(self.end);
+            self.buf.advance(first);
+            // All of it, if the messages that were given away are gone.
+            let reclaimed =
+                needed <= self.made && self.buf.try_reclaim(self.made.saturating_sub(used_len));
+            if !reclaimed {
+                // At least double, so that growing costs each byte a constant number of moves; but not
+                // more than the message can need.
+                let double = used_len.saturating_mul(2);
+                let most = used_len.saturating_add(expected).saturating_add(READ_SIZE);
+                let size = needed.max(double.min(most)).max(self.size());
+                let mut larger = buffers::take(size);
+                larger.extend_from_slice(&self.buf);
+                self.made = larger.capacity();
+                self.buf = larger;
+            }
+        }
+        self.start -= first;
+        self.end -= first;
+        if let Some((_, message)) = &mut self.gathering {
+            *message = message.start - first..message.end - first;
+        }
+    }
+
+    /// How large a buffer is made where no large message asks for more.
+    fn size(&self) -> usize {
+        if self.large { READ_SIZE } else { FIRST_SIZE }
+    }
+
+    /// Gives the buffer up if nothing is in it: for a connection that is about to wait for long.
+    ///
+    /// With `std` it goes to a pool of the thread's, for the next connection that reads.
+    pub fn release(&mut self) {
+        #[cfg(feature = "deflate")]
+        if self.inflated.as_ref().is_some_and(|inflated| inflated.open) {
+            return;
+        }
+        if self.made == 0 || self.start != self.end || self.gathering.is_some() {
+            return;
+        }
+        let mut buf = core::mem::take(&mut self.buf);
+        // Whole again, or of no use to anyone.
+        buf.clear();
+        if buf.try_reclaim(self.made) {
+            buffers::give(buf);
+        }
+        (self.start, self.end, self.made) = (0, 0, 0);
+        // What is said to have been read now filled nothing.
+        self.growing = false;
+        #[cfg(feature = "deflate")]
+        {
+            self.inflated = None;
+        }
+    }
+
+    /// The size of the buffer, in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buf.capacity()
+    }
+
+    /// Bytes received that no message has been made of yet.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        self.buf.get(self.start..self.end).unwrap_or_default()
+    }
+}
