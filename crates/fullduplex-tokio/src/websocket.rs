@@ -46,7 +46,7 @@ use crate::into_halves::IntoHalves;
 /// [`Builder`](tokio::runtime::Builder) after `enable_all` or `enable_time`. In a runtime without one, tokio panics
 /// ("timers are disabled") where a deadline is first waited for, and offers no way to ask before: in the opening
 /// handshake unless its timeout is `None`, in `close`, and in `recv` with a keepalive or an idle timeout. Outside of a
-/// tokio runtime nothing panics, and a deadline that has passed is noticed when something is received.
+/// tokio runtime nothing panics, and a deadline that has passed is noticed when the task is polled for another reason.
 ///
 /// **Dropping** it writes what is pending and a Close with 1001, as far as the stream takes that at once.
 pub struct WebSocketStream<S> {

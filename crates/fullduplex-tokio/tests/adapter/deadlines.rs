@@ -174,7 +174,9 @@ fn in_a_runtime_without_a_time_driver_tokio_panics() {
 }
 
 #[test]
-fn outside_of_a_runtime_nothing_panics() {
+fn outside_of_a_runtime_a_deadline_is_looked_at_by_each_poll() {
     let mut closing = pin!(close_unanswered());
-    assert!(poll_once(closing.as_mut()).is_pending());
+    let closed = std::iter::repeat_with(|| poll_once(closing.as_mut())).take(1000);
+    let mut ready = closed.skip_while(std::task::Poll::is_pending);
+    assert!(matches!(ready.next(), Some(std::task::Poll::Ready(Some(Error::Timeout(_))))));
 }
