@@ -3,11 +3,16 @@
 //! A key travels here as a little-endian `u32` whose lowest byte is for the next payload byte, so
 //! that going on in the middle of a payload is a rotation ([`advance`]).
 
+use core::array;
+
 /// Below this size the simple word loop wins over the block kernel and its set-up.
 const SMALL: usize = 256;
 
 /// From this size on it pays to bring the block loop to an aligned address first.
 const ALIGN_FROM: usize = 2048;
+
+/// How many keys wide the blocks are by which a short payload goes that has room for one.
+const LANES: usize = 8;
 
 /// The bit of each byte in a word that ASCII does not have.
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -58,15 +63,14 @@ pub(crate) fn apply(payload: &mut [u8], key: u32) {
 
 /// XORs a short `payload` in place and returns the high bits of all resulting bytes, ORed into a word:
 /// none of them set means that the payload is ASCII.
-///
-/// The tail is one word that overlaps the words of the loop: it is read before the loop and written
-/// after it, so that no byte is touched alone.
 #[inline(always)]
 pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> u64 {
-    let wide = widen(key);
-    let len = payload.len();
-    if let Some(tail) = payload.last_chunk::<8>() {
-        let tail = u64::from_le_bytes(*tail) ^ wide.rotate_right(8 * (len & 3) as u32);
+    if payload.len() >= 4 * LANES {
+        u64::from(apply_blocks_of_lanes(payload, key))
+    } else if let Some(tail) = payload.last_chunk::<8>() {
+        // The tail as below.
+        let wide = widen(key);
+        let tail = u64::from_le_bytes(*tail) ^ wide.rotate_right(8 * (payload.len() & 3) as u32);
         let mut seen = tail;
         for word in payload.as_chunks_mut::<8>().0 {
             let plain = u64::from_le_bytes(*word) ^ wide;
@@ -80,6 +84,28 @@ pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> u64 {
     } else {
         apply_tiny(payload, key)
     }
+}
+
+/// [`apply_small`] by blocks, of which `payload` has at least one. Lanes as wide as the key are what compilers make
+/// vectors of, and of what is seen as well.
+///
+/// The tail is one block that overlaps those of the loop: it is read before the loop and written after it, so
+/// that no byte is touched alone.
+#[inline(always)]
+fn apply_blocks_of_lanes(payload: &mut [u8], key: u32) -> u32 {
+    let shifted = advance(key, payload.len());
+    let Some(tail) = payload.as_rchunks::<4>().1.last_chunk::<LANES>() else { return 0 };
+    let tail = tail.map(|lane| u32::from_le_bytes(lane) ^ shifted);
+    let mut seen = tail;
+    for block in payload.as_chunks_mut::<4>().0.as_chunks_mut::<LANES>().0 {
+        let plain = block.map(|lane| u32::from_le_bytes(lane) ^ key);
+        *block = plain.map(u32::to_le_bytes);
+        seen = array::from_fn(|lane| seen[lane] | plain[lane]);
+    }
+    if let Some(end) = payload.as_rchunks_mut::<4>().1.last_chunk_mut::<LANES>() {
+        *end = tail.map(u32::to_le_bytes);
+    }
+    seen.into_iter().fold(0, |seen, lane| seen | lane) & HIGH_BITS as u32
 }
 
 /// The high bits of all bytes of a short `payload`, ORed into a word.
