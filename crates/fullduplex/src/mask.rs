@@ -5,14 +5,11 @@
 
 use core::array;
 
-/// Below this size the simple word loop wins over the block kernel and its set-up.
-const SMALL: usize = 256;
+/// Up to this size no loop is needed.
+const SMALL: usize = BLOCK;
 
 /// From this size on it pays to bring the block loop to an aligned address first.
 const ALIGN_FROM: usize = 2048;
-
-/// How many keys wide the blocks are by which a short payload goes that has room for one.
-const LANES: usize = 8;
 
 /// The bit of each byte in a word that ASCII does not have.
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -54,63 +51,78 @@ pub(crate) fn apply(payload: &mut [u8], key: u32) {
     if key == 0 {
         return;
     }
-    if payload.len() < SMALL {
+    if payload.len() <= SMALL {
         apply_small(payload, key);
     } else {
         apply_large(payload, key);
     }
 }
 
-/// XORs a short `payload` in place and returns the high bits of all resulting bytes, ORed into a word:
-/// none of them set means that the payload is ASCII.
-#[inline(always)]
-pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> u64 {
-    if payload.len() >= 4 * LANES {
-        u64::from(apply_blocks_of_lanes(payload, key))
-    } else if let Some(tail) = payload.last_chunk::<8>() {
-        // The tail as below.
-        let wide = widen(key);
-        let tail = u64::from_le_bytes(*tail) ^ wide.rotate_right(8 * (payload.len() & 3) as u32);
-        let mut seen = tail;
-        for word in payload.as_chunks_mut::<8>().0 {
-            let plain = u64::from_le_bytes(*word) ^ wide;
-            seen |= plain;
-            *word = plain.to_le_bytes();
-        }
-        if let Some(end) = payload.last_chunk_mut::<8>() {
-            *end = tail.to_le_bytes();
-        }
-        seen & HIGH_BITS
-    } else {
-        apply_tiny(payload, key)
-    }
-}
-
-/// [`apply_small`] by blocks, of which `payload` has at least one. Lanes as wide as the key are what compilers make
-/// vectors of, and of what is seen as well.
+/// XORs a `payload`, best of at most [`SMALL`] bytes, in place and returns whether the result is ASCII.
 ///
-/// The tail is one block that overlaps those of the loop: it is read before the loop and written after it, so
+/// The end is a piece that overlaps the one before it: it is read before that is written and written after it, so
 /// that no byte is touched alone.
 #[inline(always)]
-fn apply_blocks_of_lanes(payload: &mut [u8], key: u32) -> u32 {
-    let shifted = advance(key, payload.len());
-    let Some(tail) = payload.as_rchunks::<4>().1.last_chunk::<LANES>() else { return 0 };
-    let tail = tail.map(|lane| u32::from_le_bytes(lane) ^ shifted);
-    let mut seen = tail;
-    for block in payload.as_chunks_mut::<4>().0.as_chunks_mut::<LANES>().0 {
-        let plain = block.map(|lane| u32::from_le_bytes(lane) ^ key);
-        *block = plain.map(u32::to_le_bytes);
-        seen = array::from_fn(|lane| seen[lane] | plain[lane]);
+pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> bool {
+    match payload.len() {
+        0..8 => apply_tiny(payload, key),
+        8..32 => apply_words(payload, key),
+        32..64 => apply_ends::<8>(payload, key),
+        64..=SMALL => apply_ends::<16>(payload, key),
+        _ => {
+            apply_large(payload, key);
+            is_ascii(payload)
+        }
     }
-    if let Some(end) = payload.as_rchunks_mut::<4>().1.last_chunk_mut::<LANES>() {
-        *end = tail.map(u32::to_le_bytes);
-    }
-    seen.into_iter().fold(0, |seen, lane| seen | lane) & HIGH_BITS as u32
 }
 
-/// The high bits of all bytes of a short `payload`, ORed into a word.
+/// [`apply_small`] for as many bytes as `N` keys have to twice as many: the first ones and the last ones. Lanes as
+/// wide as the key, and no loop, are what compilers make the same vectors of for every processor.
 #[inline(always)]
-pub(crate) fn high_bits(payload: &[u8]) -> u64 {
+fn apply_ends<const N: usize>(payload: &mut [u8], key: u32) -> bool {
+    let shifted = advance(key, payload.len());
+    let (Some(first), Some(last)) = (
+        payload.as_chunks::<4>().0.first_chunk::<N>(),
+        payload.as_rchunks::<4>().1.last_chunk::<N>(),
+    ) else {
+        return false;
+    };
+    let first = first.map(|lane| u32::from_le_bytes(lane) ^ key);
+    let last = last.map(|lane| u32::from_le_bytes(lane) ^ shifted);
+    if let Some(out) = payload.as_chunks_mut::<4>().0.first_chunk_mut::<N>() {
+        *out = first.map(u32::to_le_bytes);
+    }
+    if let Some(out) = payload.as_rchunks_mut::<4>().1.last_chunk_mut::<N>() {
+        *out = last.map(u32::to_le_bytes);
+    }
+    let seen: [u32; N] = array::from_fn(|lane| first[lane] | last[lane]);
+    let seen = (seen.as_chunks::<4>().0.iter())
+        .fold([0; 4], |seen: [u32; 4], lanes| array::from_fn(|lane| seen[lane] | lanes[lane]));
+    seen.map(|lane| lane & HIGH_BITS as u32) == [0; 4]
+}
+
+/// [`apply_small`] from eight bytes on.
+#[inline(always)]
+fn apply_words(payload: &mut [u8], key: u32) -> bool {
+    let wide = widen(key);
+    let shifted = widen(advance(key, payload.len()));
+    let Some(last) = payload.last_chunk::<8>() else { return false };
+    let last = u64::from_le_bytes(*last) ^ shifted;
+    let mut seen = last;
+    for word in payload.as_chunks_mut::<8>().0 {
+        let plain = u64::from_le_bytes(*word) ^ wide;
+        seen |= plain;
+        *word = plain.to_le_bytes();
+    }
+    if let Some(end) = payload.last_chunk_mut::<8>() {
+        *end = last.to_le_bytes();
+    }
+    seen & HIGH_BITS == 0
+}
+
+/// Whether a short `payload` is ASCII.
+#[inline(always)]
+pub(crate) fn is_ascii(payload: &[u8]) -> bool {
     let seen = match payload.last_chunk::<8>() {
         Some(tail) => payload
             .as_chunks::<8>()
@@ -119,18 +131,18 @@ pub(crate) fn high_bits(payload: &[u8]) -> u64 {
             .fold(u64::from_le_bytes(*tail), |seen, word| seen | u64::from_le_bytes(*word)),
         None => payload.iter().fold(0, |seen, byte| seen | u64::from(*byte)),
     };
-    seen & HIGH_BITS
+    seen & HIGH_BITS == 0
 }
 
 /// [`apply_small`] below eight bytes.
 #[inline]
-fn apply_tiny(payload: &mut [u8], key: u32) -> u64 {
+fn apply_tiny(payload: &mut [u8], key: u32) -> bool {
     let mut seen = 0;
     for (byte, key) in payload.iter_mut().zip(widen(key).to_le_bytes()) {
         *byte ^= key;
         seen |= *byte;
     }
-    u64::from(seen) & HIGH_BITS
+    seen.is_ascii()
 }
 
 /// [`apply`] for large payloads: whole blocks, which the compiler turns into vectors.
@@ -299,16 +311,16 @@ mod tests {
     }
 
     #[test]
-    fn the_high_bits_of_a_small_payload_tell_ascii() {
-        for len in 0..130 {
+    fn a_small_payload_is_told_to_be_ascii() {
+        for len in 0..=SMALL + 2 {
             let mut plain = std::vec![b'a'; len];
-            assert_eq!(high_bits(&plain), 0);
-            assert_eq!(apply_small(&mut plain, 0), 0);
+            assert!(is_ascii(&plain));
+            assert!(apply_small(&mut plain, 0));
             for at in 0..len {
                 let mut plain = std::vec![b'a'; len];
                 plain[at] = 0xc3;
-                assert_ne!(high_bits(&plain), 0, "{at} of {len}");
-                assert_ne!(apply_small(&mut plain, 0), 0, "{at} of {len}");
+                assert!(!is_ascii(&plain), "{at} of {len}");
+                assert!(!apply_small(&mut plain, 0), "{at} of {len}");
             }
         }
     }

@@ -96,8 +96,8 @@ impl<S> Connection<Receiving, S> {
                 mask::apply_small(payload, key);
                 false
             }
-            (MessageKind::Text, 0) => mask::high_bits(payload) == 0,
-            (MessageKind::Text, _) => mask::apply_small(payload, key) == 0,
+            (MessageKind::Text, 0) => mask::is_ascii(payload),
+            (MessageKind::Text, _) => mask::apply_small(payload, key),
         };
         Some(Whole { kind, payload, ascii })
     }
