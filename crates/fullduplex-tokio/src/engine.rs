@@ -81,6 +81,8 @@ pub(crate) struct Engine<S> {
     end: End,
     /// Whether the deadlines have not been looked at since the last read.
     unchecked: bool,
+    /// Whether no message is found in what was read, and nothing was read since.
+    drained: bool,
     outlet: Outlet,
 }
 
@@ -244,67 +246,100 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             read_ahead_size: parts.config.read_ahead_size.unwrap_or(NO_LIMIT),
             end: parts.end,
             unchecked: parts.unchecked,
+            drained: false,
             outlet: parts.outlet,
         })
     }
 
-    /// The next of what is received: what `take` takes of what was kept, or `find` finds; `None` at the end.
+    /// The next of what was kept for the reader.
     #[inline]
-    fn poll_next<T>(
+    fn take_kept<T>(
+        &mut self,
+        take: impl FnOnce(&mut Aside) -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        if self.aside.has_kept() { self.take_aside(take) } else { None }
+    }
+
+    #[inline(never)]
+    fn take_aside<T>(
+        &mut self,
+        take: impl FnOnce(&mut Aside) -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        self.waiters.done(Side::Reader);
+        // A writer may have stopped reading because too much was kept.
+        self.waiters.wake(Side::Writer);
+        take(&mut self.aside)
+    }
+
+    /// The next of what `find` finds in what is received; `None` at the end.
+    #[inline]
+    fn poll_find<T>(
         &mut self,
         cx: &mut Context<'_>,
-        take: impl Fn(&mut Aside) -> Option<Result<T>>,
         mut find: impl FnMut(&mut Endpoint<OsEntropy>, Duration) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
-            if self.aside.has_kept() {
-                self.waiters.done(Side::Reader);
-                // A writer may have stopped reading because too much was kept.
-                self.waiters.wake(Side::Writer);
-                if let Some(item) = take(&mut self.aside) {
-                    return Poll::Ready(Some(item));
+            // Whoever is woken by new input has looked through the old one before.
+            if !self.drained {
+                match find(&mut self.endpoint, self.read_at) {
+                    Ok(Some(found)) => {
+                        self.found(cx);
+                        return Poll::Ready(Some(Ok(found)));
+                    }
+                    Ok(None) => self.drained = true,
+                    Err(error) => {
+                        self.waiters.done(Side::Reader);
+                        self.fail(cx);
+                        return Poll::Ready(Some(Err(error.into())));
+                    }
                 }
             }
-            match find(&mut self.endpoint, self.read_at) {
-                Ok(Some(found)) => {
-                    if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
-                        self.received_close(cx);
-                    }
-                    self.waiters.done(Side::Reader);
-                    return Poll::Ready(Some(Ok(found)));
-                }
-                Ok(None) => match ready!(self.poll_input(cx)) {
-                    Ok(Waited::Progress) => {}
-                    Ok(Waited::End) => return Poll::Ready(None),
-                    Err(error) => return Poll::Ready(Some(Err(error))),
-                },
-                Err(error) => {
-                    self.waiters.done(Side::Reader);
-                    self.fail(cx);
-                    return Poll::Ready(Some(Err(error.into())));
-                }
+            match ready!(self.poll_input(cx)) {
+                Ok(Waited::Progress) => {}
+                Ok(Waited::End) => return Poll::Ready(None),
+                Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
+    }
+
+    /// There is something to deliver.
+    #[inline]
+    fn found(&mut self, cx: &mut Context<'_>) {
+        if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
+            self.received_close(cx);
+        }
+        self.waiters.done(Side::Reader);
     }
 
     /// The next message or control frame; `None` at the end.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
-        self.poll_next(cx, Aside::take_kept, Endpoint::poll_owned)
+        match self.take_kept(Aside::take_kept) {
+            None => self.poll_find(cx, Endpoint::poll_owned),
+            kept => Poll::Ready(kept),
+        }
     }
 
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
-        self.poll_next(cx, Aside::take_kept_chunk, Endpoint::poll_chunk)
+        // What is no message may be a piece of one.
+        self.drained = false;
+        match self.take_kept(Aside::take_kept_chunk) {
+            None => self.poll_find(cx, Endpoint::poll_chunk),
+            kept => Poll::Ready(kept),
+        }
     }
 
     /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
     #[inline]
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
         self.aside.unlend();
-        self.poll_next(cx, Found::take_kept, |endpoint, now| {
-            Ok(endpoint.poll_found(now)?.map(Found::Here))
-        })
+        match self.take_kept(Found::take_kept) {
+            None => {
+                self.poll_find(cx, |endpoint, now| Ok(endpoint.poll_found(now)?.map(Found::Here)))
+            }
+            kept => Poll::Ready(kept),
+        }
     }
 
     /// Lends each message to `f`, with a way to answer it, until the end or until `f` fails.
@@ -312,32 +347,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn poll_each(
         &mut self,
         cx: &mut Context<'_>,
-        f: &mut impl FnMut(MessageRef<'_>, fullduplex::Reply<'_, OsEntropy>) -> Result<()>,
+        mut f: impl FnMut(MessageRef<'_>, fullduplex::Reply<'_, OsEntropy>) -> Result<()>,
     ) -> Poll<Result<()>> {
-        /// What came of a message.
-        enum Step {
-            Done(Result<()>),
-            Kept(Message),
-        }
+        // An error in a place of its own, so that few bytes are returned for each message.
+        let mut failed = Ok(());
         loop {
             if self.has_much_to_write() {
                 ready!(self.poll_room(cx))?;
             }
-            let step = self.poll_next(
-                cx,
-                |aside| Some(aside.take_kept()?.map(Step::Kept)),
-                |endpoint, now| Ok(endpoint.poll_with(now, &mut *f)?.map(Step::Done)),
-            );
-            match ready!(step) {
+            if let Some(kept) = self.take_kept(Aside::take_kept) {
+                self.lend_kept(&kept?, &mut f)?;
+                continue;
+            }
+            let found = self.poll_find(cx, |endpoint, now| {
+                endpoint.poll_with(now, |message, reply| {
+                    failed = f(message, reply);
+                    failed.is_ok()
+                })
+            });
+            match ready!(found) {
                 None => return Poll::Ready(Ok(())),
-                Some(Ok(Step::Done(done))) => done?,
-                Some(Ok(Step::Kept(message))) => {
-                    if let Some(reply) = self.endpoint.reply(self.read_at) {
-                        f(message.as_message_ref(), reply)?;
-                    }
-                }
+                Some(Ok(true)) => {}
+                Some(Ok(false)) => return Poll::Ready(failed),
                 Some(Err(error)) => return Poll::Ready(Err(error)),
             }
+        }
+    }
+
+    /// Lends a message that was kept. `f` is called in one other place, where it is to be inlined.
+    #[inline(never)]
+    fn lend_kept(
+        &mut self,
+        message: &Message,
+        f: &mut dyn FnMut(MessageRef<'_>, fullduplex::Reply<'_, OsEntropy>) -> Result<()>,
+    ) -> Result<()> {
+        match self.endpoint.reply(self.read_at) {
+            Some(reply) => f(message.as_message_ref(), reply),
+            None => Ok(()),
         }
     }
 
@@ -374,24 +420,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
-        self.check_deadlines(cx)?;
         loop {
-            match self.poll_write_out(cx) {
-                // The peer may have to be read before it reads.
-                Poll::Pending | Poll::Ready(Ok(())) => {}
-                // It reads no more; what it has sent is still to be delivered.
-                Poll::Ready(Err(Error::Io(error))) if is_gone(error.kind()) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(self.give_up(error)),
-            }
-            match self.endpoint.shutdown() {
-                Shutdown::No => {}
-                Shutdown::Write => self.shut(cx),
-                Shutdown::Both => {
-                    self.shut(cx);
-                    self.end = End::Told;
-                    self.timer.clear();
-                    return Poll::Ready(Ok(Waited::End));
-                }
+            // Whoever is woken to read has nothing else to do yet.
+            if (self.unchecked || self.outlet.unflushed || !self.endpoint.is_at_rest())
+                && let Some(waited) = self.work(cx)
+            {
+                return Poll::Ready(waited);
             }
             if let Poll::Ready(read) = self.poll_fill(cx) {
                 return Poll::Ready(match read {
@@ -405,6 +439,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Err(error) => return Poll::Ready(self.tell(error, cx)),
             }
         }
+    }
+
+    /// What is to be done before reading: looks at the deadlines, writes what is pending, ends the transport if its
+    /// time has come. Returns what the wait was worth, if it is over.
+    fn work(&mut self, cx: &mut Context<'_>) -> Option<Result<Waited>> {
+        if let Err(error) = self.check_deadlines(cx) {
+            return Some(Err(error));
+        }
+        match self.poll_write_out(cx) {
+            // The peer may have to be read before it reads.
+            Poll::Pending | Poll::Ready(Ok(())) => {}
+            // It reads no more; what it has sent is still to be delivered.
+            Poll::Ready(Err(Error::Io(error))) if is_gone(error.kind()) => {}
+            Poll::Ready(Err(error)) => return Some(self.give_up(error)),
+        }
+        match self.endpoint.shutdown() {
+            Shutdown::No => {}
+            Shutdown::Write => self.shut(cx),
+            Shutdown::Both => {
+                self.shut(cx);
+                self.end = End::Told;
+                self.timer.clear();
+                return Some(Ok(Waited::End));
+            }
+        }
+        None
     }
 
     /// What was read a while ago may have come after a deadline: a peer that keeps us busy must not make us
@@ -491,6 +551,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let mut room = self.endpoint.room_buf();
         let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
         drop(room);
+        self.drained = false;
         let ended = match read {
             Ok(len) if len > 0 => {
                 self.endpoint.advance(len);

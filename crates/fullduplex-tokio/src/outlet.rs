@@ -14,7 +14,7 @@ const MAX_PIECES: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Outlet {
     /// Whether something was written that was not flushed.
-    unflushed: bool,
+    pub(crate) unflushed: bool,
     /// Whether something was written since this was last taken note of.
     pub(crate) written: bool,
     /// Whether a write has failed, so that nothing more can be written.
@@ -39,18 +39,10 @@ impl Outlet {
     ) -> Poll<io::Result<()>> {
         while !self.unwritable {
             let first = writer.first();
-            let written = if first.is_empty() {
-                if !self.unflushed {
-                    break;
-                }
-                match ready!(Pin::new(&mut *stream).poll_flush(cx)) {
-                    Ok(()) => {
-                        self.unflushed = false;
-                        break;
-                    }
-                    Err(error) => Err(error),
-                }
-            } else if first.len() < writer.pending() && stream.is_write_vectored() {
+            if first.is_empty() {
+                return self.poll_flush(stream, cx);
+            }
+            let written = if first.len() < writer.pending() && stream.is_write_vectored() {
                 ready!(poll_write_pieces(stream, writer, cx))
             } else {
                 ready!(Pin::new(&mut *stream).poll_write(cx, first))
@@ -65,14 +57,35 @@ impl Outlet {
                     self.unflushed = true;
                     self.written = true;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.unwritable = true;
-                    return Poll::Ready(Err(error));
-                }
+                Err(error) => self.failed(error)?,
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn poll_flush<W: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.unflushed && !self.unwritable {
+            match ready!(Pin::new(&mut *stream).poll_flush(cx)) {
+                Ok(()) => self.unflushed = false,
+                Err(error) => self.failed(error)?,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// A write has failed; if it was only interrupted, that is no error.
+    #[cold]
+    fn failed(&mut self, error: io::Error) -> io::Result<()> {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Ok(());
+        }
+        self.unwritable = true;
+        Err(error)
     }
 
     /// Ends the sending direction. One attempt has to do: nothing bounds how long it may take.

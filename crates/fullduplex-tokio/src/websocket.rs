@@ -245,7 +245,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         mut f: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> Result<()>,
     ) -> impl Future<Output = Result<()>> {
         poll_fn(move |cx| {
-            self.guard.poll_each(cx, &mut |message, reply| f(message, &mut Reply(reply)))
+            self.guard.poll_each(
+                cx,
+                // What of the message is not looked at need not be put together then.
+                #[inline(always)]
+                |message, reply| f(message, &mut Reply(reply)),
+            )
         })
     }
 
@@ -365,10 +370,15 @@ impl Reply<'_> {
     /// it fill the buffer.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<()> {
-        self.0.send(message).map_err(|error| match error {
-            SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(message.to_message())),
-            error => error.into(),
-        })
+        self.0.send(message).map_err(
+            #[cold]
+            |error| match error {
+                SendError::WriteBufferFull => {
+                    Error::WriteBufferFull(Box::new(message.to_message()))
+                }
+                error => error.into(),
+            },
+        )
     }
 
     /// Takes an owned message into the write buffer, large ones without a copy.

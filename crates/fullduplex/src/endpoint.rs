@@ -299,20 +299,20 @@ impl<E: Entropy> Endpoint<E> {
         let _ = self.queue_answers();
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
         let Some(found) = self.reader.poll_found(conn, now)? else { return Ok(None) };
-        let (writer, entropy) = (&mut self.writer, &mut self.entropy);
-        let Some((kind, payload)) = self.reader.data(&found) else {
-            // A control payload lies in the connection, which is to send.
-            let control = self.reader.lend(found, conn, now)?.to_message();
-            let reply = Reply { conn, writer, entropy, now };
-            return Ok(Some(f(control.as_message_ref(), reply)));
-        };
-        let message = match kind {
-            MessageKind::Binary => MessageRef::Binary(payload),
-            MessageKind::Text => match utf8::as_str(payload) {
+        let control;
+        let message = match self.reader.data(&found) {
+            Some((MessageKind::Binary, payload)) => MessageRef::Binary(payload),
+            Some((MessageKind::Text, payload)) => match utf8::as_str(payload) {
                 Some(text) => MessageRef::Text(text),
                 None => return Err(conn.fail_whole_text(now)),
             },
+            // Its payload lies in the connection, which is to send.
+            None => {
+                control = self.reader.lend(found, conn, now)?.to_message();
+                control.as_message_ref()
+            }
         };
+        let (writer, entropy) = (&mut self.writer, &mut self.entropy);
         Ok(Some(f(message, Reply { conn, writer, entropy, now })))
     }
 
@@ -412,6 +412,7 @@ impl<E: Entropy> Endpoint<E> {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout); it changes with every other call.
+    #[inline]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         match &self.phase {
@@ -428,10 +429,16 @@ impl<E: Entropy> Endpoint<E> {
     ///
     /// # Errors
     /// [`Error::Timeout`] when a waiting time ran out.
+    #[inline]
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
+        self.expire(now)
+    }
+
+    #[cold]
+    fn expire(&mut self, now: Duration) -> Result<(), Error> {
         match &mut self.phase {
             Phase::Open(conn) => {
                 let result = conn.handle_timeout(now);
@@ -457,12 +464,27 @@ impl<E: Entropy> Endpoint<E> {
     pub fn shutdown(&self) -> Shutdown {
         match &self.phase {
             _ if self.ended => Shutdown::Both,
+            Phase::Open(conn) if conn.may_send() => Shutdown::No,
             _ if self.pending_output() > 0 => Shutdown::No,
             // The request is all that a client has to say.
             Phase::Refused(Role::Client, _) => Shutdown::Both,
             Phase::Refused(Role::Server, _) => Shutdown::Write,
             Phase::Open(conn) => conn.shutdown(),
             _ => Shutdown::No,
+        }
+    }
+
+    /// Whether there is nothing to do but to wait for input or a deadline: the connection is open, nothing is to be
+    /// written, no answer is queued, and no closing handshake is under way. Then [`output`](Self::output) is empty
+    /// and [`shutdown`](Self::shutdown) says no.
+    #[inline]
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        match &self.phase {
+            Phase::Open(conn) => {
+                !self.ended && conn.may_send() && !conn.has_transmit() && self.pending_output() == 0
+            }
+            _ => false,
         }
     }
 

@@ -178,8 +178,13 @@ impl Timers {
         self.close = Wait::FOR_EVER;
     }
 
-    /// The next instant at which something is due.
+    /// The next instant at which something is due. By default there is none while the connection is open.
+    #[inline]
     pub(crate) fn deadline(&self) -> Option<Duration> {
+        let silence = self.ping_interval.0.min(self.idle.0);
+        if self.closing == NEVER && silence == Wait::FOR_EVER.0 {
+            return None;
+        }
         let (at, _) = self.next();
         (at != NEVER).then(|| Duration::from_nanos(at))
     }

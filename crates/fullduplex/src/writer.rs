@@ -92,6 +92,19 @@ impl Writer {
             MessageRef::Binary(data) => (MessageKind::Binary, data),
             control => return self.send_control(control, conn, now, entropy),
         };
+        self.send_data(kind, payload, conn, entropy)
+    }
+
+    /// All that is to be done for data, in one call: around it is what an application knows of the message, and that
+    /// is to be inlined.
+    #[inline(never)]
+    fn send_data<R>(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        conn: &mut Connection<R, Sending>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
         self.check_room()?;
         conn.append_message(kind, payload, self.out.buffer(), entropy)
     }
@@ -139,9 +152,7 @@ impl Writer {
         if payload.len() >= SHARE_FROM {
             return self.send_large(message, conn, entropy);
         }
-        let sent = self
-            .check_room()
-            .and_then(|()| conn.append_message(kind, payload, self.out.buffer(), entropy));
+        let sent = self.send_data(kind, payload, conn, entropy);
         sent.map_err(|error| Unsent { error, message })
     }
 

@@ -328,6 +328,7 @@ impl<S> Connection<Receiving, S> {
     /// When to call [`handle_timeout`](Self::handle_timeout), as an instant of the caller's clock.
     ///
     /// It changes with every other call; ask again before each wait.
+    #[inline]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.timers.deadline()

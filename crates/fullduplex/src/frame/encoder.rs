@@ -83,7 +83,8 @@ fn large_frame(
         Role::Client => MAX_HEADER_LEN,
     };
     room(out, header_len, payload)?;
-    let (header, _, key) = header(role, kind, payload.len(), entropy)?;
+    let (header, _, key) =
+        header(role, kind, payload.len(), entropy).map_err(EncodeError::Entropy)?;
     match (role, header.first_chunk::<10>()) {
         (Role::Server, Some(header)) => put(out, *header, payload, None),
         _ => put(out, header, payload, Some(key)),
@@ -99,29 +100,40 @@ pub(crate) fn append(
     payload: &[u8],
     out: &mut alloc::vec::Vec<u8>,
     entropy: &mut impl Entropy,
-) -> Result<(), EncodeError> {
-    match (role, payload.len()) {
-        (Role::Server, len @ 0..=125) => {
-            out.reserve(2 + len);
-            out.extend_from_slice(&[kind.first_byte(), len as u8]);
-            out.extend_from_slice(payload);
-        }
-        (Role::Client, len @ 0..=125) => {
-            let key = entropy.next_u32().map_err(EncodeError::Entropy)?;
-            let [k0, k1, k2, k3] = key.to_le_bytes();
-            out.reserve(6 + len);
-            out.extend_from_slice(&[kind.first_byte(), 0x80 | len as u8, k0, k1, k2, k3]);
-            mask::append(payload, out, key);
-        }
-        _ => {
-            let (header, header_len, key) = header(role, kind, payload.len(), entropy)?;
-            out.reserve(header_len + payload.len());
-            out.extend_from_slice(header.get(..header_len).unwrap_or_default());
-            match role {
-                Role::Server => out.extend_from_slice(payload),
-                Role::Client => mask::append(payload, out, key),
-            }
-        }
+) -> Result<(), EntropyError> {
+    // What most servers send most of the time stays small enough to be inlined.
+    if let (Role::Server, len @ 0..=125) = (role, payload.len()) {
+        out.reserve(2 + len);
+        out.extend_from_slice(&[kind.first_byte(), len as u8]);
+        out.extend_from_slice(payload);
+        return Ok(());
+    }
+    append_any(role, kind, payload, out, entropy)
+}
+
+#[cfg(feature = "alloc")]
+#[inline(never)]
+fn append_any(
+    role: Role,
+    kind: FrameKind,
+    payload: &[u8],
+    out: &mut alloc::vec::Vec<u8>,
+    entropy: &mut impl Entropy,
+) -> Result<(), EntropyError> {
+    if let (Role::Client, len @ 0..=125) = (role, payload.len()) {
+        let key = entropy.next_u32()?;
+        let [k0, k1, k2, k3] = key.to_le_bytes();
+        out.reserve(6 + len);
+        out.extend_from_slice(&[kind.first_byte(), 0x80 | len as u8, k0, k1, k2, k3]);
+        mask::append(payload, out, key);
+        return Ok(());
+    }
+    let (header, header_len, key) = header(role, kind, payload.len(), entropy)?;
+    out.reserve(header_len + payload.len());
+    out.extend_from_slice(header.get(..header_len).unwrap_or_default());
+    match role {
+        Role::Server => out.extend_from_slice(payload),
+        Role::Client => mask::append(payload, out, key),
     }
     Ok(())
 }
@@ -133,9 +145,9 @@ pub(crate) fn header(
     kind: FrameKind,
     payload_len: usize,
     entropy: &mut impl Entropy,
-) -> Result<([u8; MAX_HEADER_LEN], usize, u32), EncodeError> {
+) -> Result<([u8; MAX_HEADER_LEN], usize, u32), EntropyError> {
     let key = match role {
-        Role::Client => entropy.next_u32().map_err(EncodeError::Entropy)?,
+        Role::Client => entropy.next_u32()?,
         Role::Server => 0,
     };
     let mut bytes = [0; MAX_HEADER_LEN];

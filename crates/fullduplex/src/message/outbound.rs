@@ -161,7 +161,7 @@ impl Outbound {
         out: &mut alloc::vec::Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        Ok(encoder::append(self.role, frame, payload, out, entropy)?)
+        encoder::append(self.role, frame, payload, out, entropy).map_err(SendError::Entropy)
     }
 
     /// Checks the next fragment; [`Fragment::commit`] makes it count, once it is written.
@@ -201,7 +201,8 @@ impl Outbound {
         payload: &mut [u8],
         entropy: &mut impl Entropy,
     ) -> Result<HeaderBytes, SendError> {
-        let (bytes, len, key) = encoder::header(self.role, frame, payload.len(), entropy)?;
+        let (bytes, len, key) = encoder::header(self.role, frame, payload.len(), entropy)
+            .map_err(SendError::Entropy)?;
         if self.role == Role::Client {
             mask::apply(payload, key);
         }
@@ -218,7 +219,8 @@ impl Outbound {
             return Err(SendError::MustMask);
         }
         let mut none = crate::entropy::NoEntropy;
-        let (bytes, len, _) = encoder::header(self.role, frame, payload_len, &mut none)?;
+        let (bytes, len, _) = encoder::header(self.role, frame, payload_len, &mut none)
+            .map_err(SendError::Entropy)?;
         Ok(HeaderBytes { bytes, len: len as u8 })
     }
 }
