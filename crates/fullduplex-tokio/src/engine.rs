@@ -271,11 +271,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         take(&mut self.aside)
     }
 
-    /// The next of what `find` finds in what is received; `None` at the end.
+    /// The next of what `find` finds in what is received; `None` at the end. Whoever looks again in any case has the
+    /// peer's Close answered then.
     #[inline]
     fn poll_find<T>(
         &mut self,
         cx: &mut Context<'_>,
+        looks_again: bool,
         mut find: impl FnMut(&mut Endpoint<OsEntropy>, Duration) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
@@ -283,7 +285,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             if !self.drained {
                 match find(&mut self.endpoint, self.read_at) {
                     Ok(Some(found)) => {
-                        self.found(cx);
+                        if !looks_again {
+                            self.answer_close(cx);
+                        }
+                        self.waiters.done(Side::Reader);
                         return Poll::Ready(Some(Ok(found)));
                     }
                     Ok(None) => self.drained = true,
@@ -302,20 +307,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// There is something to deliver.
-    #[inline]
-    fn found(&mut self, cx: &mut Context<'_>) {
-        if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
-            self.received_close(cx);
-        }
-        self.waiters.done(Side::Reader);
-    }
-
     /// The next message or control frame; `None` at the end.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         match self.take_kept(Aside::take_kept) {
-            None => self.poll_find(cx, Endpoint::poll_owned),
+            None => self.poll_find(cx, false, Endpoint::poll_owned),
             kept => Poll::Ready(kept),
         }
     }
@@ -325,7 +321,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         // What is no message may be a piece of one.
         self.drained = false;
         match self.take_kept(Aside::take_kept_chunk) {
-            None => self.poll_find(cx, Endpoint::poll_chunk),
+            None => self.poll_find(cx, false, Endpoint::poll_chunk),
             kept => Poll::Ready(kept),
         }
     }
@@ -335,9 +331,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
         self.aside.unlend();
         match self.take_kept(Found::take_kept) {
-            None => {
-                self.poll_find(cx, |endpoint, now| Ok(endpoint.poll_found(now)?.map(Found::Here)))
-            }
+            None => self.poll_find(cx, false, |endpoint, now| {
+                Ok(endpoint.poll_found(now)?.map(Found::Here))
+            }),
             kept => Poll::Ready(kept),
         }
     }
@@ -359,7 +355,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 self.lend_kept(&kept?, &mut f)?;
                 continue;
             }
-            let found = self.poll_find(cx, |endpoint, now| {
+            let found = self.poll_find(cx, true, |endpoint, now| {
                 endpoint.poll_with(now, |message, reply| {
                     failed = f(message, reply);
                     failed.is_ok()
@@ -368,10 +364,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             match ready!(found) {
                 None => return Poll::Ready(Ok(())),
                 Some(Ok(true)) => {}
-                Some(Ok(false)) => return Poll::Ready(failed),
+                Some(Ok(false)) => break,
                 Some(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
+        self.answer_close(cx);
+        Poll::Ready(failed)
     }
 
     /// Lends a message that was kept. `f` is called in one other place, where it is to be inlined.
@@ -402,29 +400,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// The reader's wait: writes what is pending, ends the transport if its time has come, else reads.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
-        if self.end == End::Told {
-            return Poll::Ready(Ok(Waited::End));
-        }
-        let both = self.waiters.wait(Side::Reader, cx.waker());
-        let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
-        let waited = self.poll_wait(cx);
-        if std::mem::take(&mut self.outlet.written) || self.end != End::No {
-            self.waiters.wake(Side::Writer);
-        }
-        if waited.is_ready() {
-            self.waiters.done(Side::Reader);
-        }
-        waited
+        let waited = ready!(match self.waiters.wait(Side::Reader, cx.waker()) {
+            None => self.poll_wait(cx),
+            Some(both) => self.poll_wait(&mut Context::from_waker(&both)),
+        });
+        self.waiters.done(Side::Reader);
+        Poll::Ready(waited)
     }
 
+    #[inline(never)]
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
         loop {
             // Whoever is woken to read has nothing else to do yet.
-            if (self.unchecked || self.outlet.unflushed || !self.endpoint.is_at_rest())
-                && let Some(waited) = self.work(cx)
-            {
+            let at_rest = self.end == End::No
+                && !self.unchecked
+                && !self.outlet.unflushed
+                && self.endpoint.is_at_rest();
+            if !at_rest && let Some(waited) = self.work(cx) {
                 return Poll::Ready(waited);
             }
             if let Poll::Ready(read) = self.poll_fill(cx) {
@@ -444,10 +438,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// What is to be done before reading: looks at the deadlines, writes what is pending, ends the transport if its
     /// time has come. Returns what the wait was worth, if it is over.
     fn work(&mut self, cx: &mut Context<'_>) -> Option<Result<Waited>> {
+        if self.end == End::Told {
+            return Some(Ok(Waited::End));
+        }
         if let Err(error) = self.check_deadlines(cx) {
             return Some(Err(error));
         }
-        match self.poll_write_out(cx) {
+        let written = self.poll_write_out(cx);
+        if std::mem::take(&mut self.outlet.written) {
+            self.waiters.wake(Side::Writer);
+        }
+        match written {
             // The peer may have to be read before it reads.
             Poll::Pending | Poll::Ready(Ok(())) => {}
             // It reads no more; what it has sent is still to be delivered.
@@ -459,8 +460,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             Shutdown::Write => self.shut(cx),
             Shutdown::Both => {
                 self.shut(cx);
-                self.end = End::Told;
-                self.timer.clear();
+                self.told();
                 return Some(Ok(Waited::End));
             }
         }
@@ -491,10 +491,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// The transport is of no use any more.
+    #[cold]
     fn give_up(&mut self, error: Error) -> Result<Waited> {
-        let told = std::mem::replace(&mut self.end, End::Told);
+        let before = self.end;
+        self.told();
+        if before == End::No { Err(error) } else { Ok(Waited::End) }
+    }
+
+    /// There is nothing more to wait for.
+    fn told(&mut self) {
+        self.end = End::Told;
         self.timer.clear();
-        if told == End::No { Err(error) } else { Ok(Waited::End) }
+        self.waiters.wake(Side::Writer);
     }
 
     /// The connection has failed: writes what there is to say, and ends the sending direction.
@@ -513,14 +521,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.waiters.wake(Side::Writer);
     }
 
-    /// Nothing follows the peer's Close, so an application may never read again: answers it as far as can be
-    /// done now.
+    /// Nothing follows the peer's Close, so an application may never read again: answers it, if it has come, as far
+    /// as can be done now.
+    #[inline]
+    fn answer_close(&mut self, cx: &mut Context<'_>) {
+        if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
+            self.received_close(cx);
+        }
+    }
+
     #[inline(never)]
     fn received_close(&mut self, cx: &mut Context<'_>) {
         let both = self.waiters.wait(Side::Reader, cx.waker());
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         // What cannot be written now is written by the next call.
         let _ = self.poll_write_out(cx);
+        self.waiters.done(Side::Reader);
         self.waiters.wake(Side::Writer);
     }
 
@@ -547,18 +563,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// Reads once. The errors are those that are to be told; an end that was to be expected is none.
+    #[inline(always)]
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut room = self.endpoint.room_buf();
         let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
         drop(room);
         self.drained = false;
-        let ended = match read {
+        match read {
             Ok(len) if len > 0 => {
                 self.endpoint.advance(len);
                 self.read_at = self.origin.elapsed();
                 self.unchecked = true;
-                return Poll::Ready(Ok(()));
+                Poll::Ready(Ok(()))
             }
+            ended => Poll::Ready(self.read_ended(ended)),
+        }
+    }
+
+    /// A read brought nothing.
+    #[cold]
+    fn read_ended(&mut self, read: io::Result<usize>) -> Result<()> {
+        Ok(match read {
             // A reset that a write was told of comes as an end of input here.
             Ok(_) if self.outlet.unwritable => self.endpoint.handle_reset(),
             Ok(_) => self.endpoint.handle_eof(),
@@ -567,10 +592,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             Err(error) => {
                 // Nothing is to be expected of such a stream: the next call finds the end.
                 let _ = self.endpoint.handle_reset();
-                return Poll::Ready(Err(error.into()));
+                return Err(error.into());
             }
-        };
-        Poll::Ready(ended.map_err(Error::from))
+        }?)
     }
 
     /// Waits for the next deadline, and does what is due then.

@@ -235,12 +235,9 @@ impl<E: Entropy> Endpoint<E> {
     /// [`Error`] when the connection fails, once; what is to be sent then is in the output.
     #[inline]
     pub fn poll(&mut self, now: Duration) -> Result<Option<MessageRef<'_>>, Error> {
-        // Each answer leaves before what the application makes of the next message; one that cannot be
-        // masked stays queued, and `output` tells.
-        let _ = self.queue_answers();
-        match &mut self.phase {
-            Phase::Open(conn) => self.reader.poll(conn, now),
-            _ => Ok(None),
+        match self.poll_found(now)? {
+            Some(found) => self.lend(found, now).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -251,11 +248,12 @@ impl<E: Entropy> Endpoint<E> {
     /// As [`poll`](Self::poll).
     #[inline]
     pub fn poll_found(&mut self, now: Duration) -> Result<Option<FoundMessage>, Error> {
-        let _ = self.queue_answers();
-        match &mut self.phase {
-            Phase::Open(conn) => self.reader.poll_found(conn, now),
-            _ => Ok(None),
+        let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
+        let found = self.reader.poll_found(conn, now)?;
+        if found.as_ref().is_some_and(FoundMessage::is_control) {
+            self.answer();
         }
+        Ok(found)
     }
 
     /// Lends what [`poll_found`](Self::poll_found) has found; an empty message once the connection is not open.
@@ -274,15 +272,24 @@ impl<E: Entropy> Endpoint<E> {
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
-    #[inline]
+    // As `Reader::poll_owned`.
+    #[inline(always)]
     pub fn poll_owned(&mut self, now: Duration) -> Result<Option<Message>, Error> {
-        // Each answer leaves before what the application makes of the next message; one that cannot be
-        // masked stays queued, and `output` tells.
-        let _ = self.queue_answers();
-        match &mut self.phase {
-            Phase::Open(conn) => self.reader.poll_owned(conn, now),
-            _ => Ok(None),
+        let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
+        match self.reader.take_whole(conn, now) {
+            Some(message) => message.map(Some),
+            None => self.poll_any_owned(now),
         }
+    }
+
+    #[inline(never)]
+    fn poll_any_owned(&mut self, now: Duration) -> Result<Option<Message>, Error> {
+        let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
+        let message = self.reader.poll_any_owned(conn, now)?;
+        if let Some(Message::Ping(_) | Message::Close(_)) = message {
+            self.answer();
+        }
+        Ok(message)
     }
 
     /// Lends the next message or control frame to `f`, with a way to answer it while it is lent; returns what `f`
@@ -296,9 +303,9 @@ impl<E: Entropy> Endpoint<E> {
         now: Duration,
         f: impl FnOnce(MessageRef<'_>, Reply<'_, E>) -> T,
     ) -> Result<Option<T>, Error> {
-        let _ = self.queue_answers();
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
         let Some(found) = self.reader.poll_found(conn, now)? else { return Ok(None) };
+        let (writer, entropy) = (&mut self.writer, &mut self.entropy);
         let control;
         let message = match self.reader.data(&found) {
             Some((MessageKind::Binary, payload)) => MessageRef::Binary(payload),
@@ -309,10 +316,10 @@ impl<E: Entropy> Endpoint<E> {
             // Its payload lies in the connection, which is to send.
             None => {
                 control = self.reader.lend(found, conn, now)?.to_message();
+                let _ = writer.queue_answers(conn, entropy);
                 control.as_message_ref()
             }
         };
-        let (writer, entropy) = (&mut self.writer, &mut self.entropy);
         Ok(Some(f(message, Reply { conn, writer, entropy, now })))
     }
 
@@ -327,17 +334,25 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// As [`poll`](Self::poll).
     pub fn poll_chunk(&mut self, now: Duration) -> Result<Option<Chunk>, Error> {
-        let _ = self.queue_answers();
-        match &mut self.phase {
-            Phase::Open(conn) => self.reader.poll_chunk(conn, now),
-            _ => Ok(None),
+        let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
+        let chunk = self.reader.poll_chunk(conn, now)?;
+        if let Some(Chunk::Control(_)) = chunk {
+            self.answer();
         }
+        Ok(chunk)
     }
 
     /// Whether a message has been given away in part, by [`poll_chunk`](Self::poll_chunk).
     #[must_use]
     pub fn is_within_message(&self) -> bool {
         self.reader.is_within_message()
+    }
+
+    /// A control frame has come: its answer leaves before what the application makes of it and of what follows. One
+    /// that cannot be masked stays queued, and `output` tells.
+    #[cold]
+    fn answer(&mut self) {
+        let _ = self.queue_answers();
     }
 
     /// See [`Writer::queue_answers`].

@@ -110,6 +110,15 @@ enum Found {
     Close,
 }
 
+impl FoundMessage {
+    /// Whether it is a control frame.
+    #[inline]
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        matches!(self.0, Found::Ping | Found::Pong | Found::Close)
+    }
+}
+
 impl Reader {
     /// An empty reader, which holds no memory until [`room`](Self::room) is called.
     #[must_use]
@@ -164,16 +173,27 @@ impl Reader {
         conn: &mut Connection<Receiving, S>,
         now: Duration,
     ) -> Result<Option<Message>, Error> {
-        let Some((kind, range, ascii)) = self.find_whole(conn, now) else {
-            return self.poll_any_owned(conn, now);
-        };
+        match self.take_whole(conn, now) {
+            Some(message) => message.map(Some),
+            None => self.poll_any_owned(conn, now),
+        }
+    }
+
+    /// [`poll_owned`](Self::poll_owned) for a message that lies whole in the buffer; `None` if there is none.
+    #[inline(always)]
+    pub(crate) fn take_whole<S>(
+        &mut self,
+        conn: &mut Connection<Receiving, S>,
+        now: Duration,
+    ) -> Option<Result<Message, Error>> {
+        let (kind, range, ascii) = self.find_whole(conn, now)?;
         if kind == MessageKind::Binary {
-            return Ok(Some(Message::Binary(self.give(range))));
+            return Some(Ok(Message::Binary(self.give(range))));
         }
         if ascii || self.buf.get(range.clone()).is_some_and(utf8::is_valid) {
-            return Ok(Some(Message::Text(Utf8Bytes::from_validated(self.give(range)))));
+            return Some(Ok(Message::Text(Utf8Bytes::from_validated(self.give(range)))));
         }
-        Err(conn.fail_whole_text(now))
+        Some(Err(conn.fail_whole_text(now)))
     }
 
     /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
@@ -197,7 +217,8 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Connection::poll_event`].
-    #[inline]
+    // As `poll`.
+    #[inline(always)]
     pub fn poll_found<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
@@ -288,7 +309,7 @@ impl Reader {
     /// [`poll_owned`](Self::poll_owned) for everything else: before every read that is nothing, so what there is to
     /// save for more is saved elsewhere.
     #[inline(never)]
-    fn poll_any_owned<S>(
+    pub(crate) fn poll_any_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
         now: Duration,

@@ -152,7 +152,9 @@ impl Writer {
         if payload.len() >= SHARE_FROM {
             return self.send_large(message, conn, entropy);
         }
-        let sent = self.send_data(kind, payload, conn, entropy);
+        let sent = self
+            .check_room()
+            .and_then(|()| conn.append_message(kind, payload, self.out.buffer(), entropy));
         sent.map_err(|error| Unsent { error, message })
     }
 

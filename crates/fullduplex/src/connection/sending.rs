@@ -330,7 +330,8 @@ impl<R> Connection<R, Sending> {
     }
 
     /// Appends a whole message.
-    #[inline]
+    // For the two that are called for most messages.
+    #[inline(always)]
     pub(crate) fn append_message(
         &mut self,
         kind: MessageKind,
@@ -343,7 +344,7 @@ impl<R> Connection<R, Sending> {
         if self.compresses(payload.len()) {
             return self.append_compressed(frame, payload, out, entropy);
         }
-        self.sending.outbound.append(frame, payload, out, entropy)
+        self.sending.outbound.append_message(frame, payload, out, entropy)
     }
 
     /// Appends a whole message whose payload stays where it is if it can, and takes it then.

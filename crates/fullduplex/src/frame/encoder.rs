@@ -1,6 +1,9 @@
 //! Frames into the caller's buffer (RFC 6455 §5.2): header and payload, masked where the role says so,
 //! or the header alone.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
 use crate::entropy::{Entropy, EntropyError};
 use crate::frame::header::{FIN, FrameHeader, MAX_HEADER_LEN, OpCode};
 use crate::mask;
@@ -92,32 +95,44 @@ fn large_frame(
 }
 
 /// Appends a whole frame to `out`, which grows as needed.
+///
+/// What a server sends most of the time is inlined, so it is for the few places that most messages go through.
 #[cfg(feature = "alloc")]
-#[inline]
+#[inline(always)]
 pub(crate) fn append(
     role: Role,
     kind: FrameKind,
     payload: &[u8],
-    out: &mut alloc::vec::Vec<u8>,
+    out: &mut Vec<u8>,
     entropy: &mut impl Entropy,
 ) -> Result<(), EntropyError> {
-    // What most servers send most of the time stays small enough to be inlined.
-    if let (Role::Server, len @ 0..=125) = (role, payload.len()) {
-        out.reserve(2 + len);
-        out.extend_from_slice(&[kind.first_byte(), len as u8]);
-        out.extend_from_slice(payload);
-        return Ok(());
+    match (role, payload.len()) {
+        (Role::Server, len @ 0..=125) => push(out, [kind.first_byte(), len as u8], payload),
+        (Role::Server, len @ 126..=0xffff) => {
+            let [a, b] = (len as u16).to_be_bytes();
+            push(out, [kind.first_byte(), 126, a, b], payload);
+        }
+        _ => return append_any(role, kind, payload, out, entropy),
     }
-    append_any(role, kind, payload, out, entropy)
+    Ok(())
 }
 
 #[cfg(feature = "alloc")]
+#[inline(always)]
+fn push<const N: usize>(out: &mut Vec<u8>, header: [u8; N], payload: &[u8]) {
+    out.reserve(N + payload.len());
+    out.extend_from_slice(&header);
+    out.extend_from_slice(payload);
+}
+
+/// [`append`] for every other frame, and for places that few messages go through.
+#[cfg(feature = "alloc")]
 #[inline(never)]
-fn append_any(
+pub(crate) fn append_any(
     role: Role,
     kind: FrameKind,
     payload: &[u8],
-    out: &mut alloc::vec::Vec<u8>,
+    out: &mut Vec<u8>,
     entropy: &mut impl Entropy,
 ) -> Result<(), EntropyError> {
     if let (Role::Client, len @ 0..=125) = (role, payload.len()) {

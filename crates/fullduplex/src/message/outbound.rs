@@ -1,6 +1,8 @@
 //! Messages to frames (RFC 6455 §5.4): whole, in fragments, or as a header for a payload that stays
 //! where it is. Refuses what may not be sent before a byte is written.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
 
@@ -151,17 +153,29 @@ impl Outbound {
         Ok(encoder::frame(self.role, frame, payload, out, entropy)?)
     }
 
-    /// Appends a whole frame to `out`.
+    /// Appends the frame of a whole message to `out`.
     #[cfg(feature = "alloc")]
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn append_message(
+        &self,
+        frame: FrameKind,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        encoder::append(self.role, frame, payload, out, entropy).map_err(SendError::Entropy)
+    }
+
+    /// Appends any other frame to `out`.
+    #[cfg(feature = "alloc")]
     pub(crate) fn append(
         &self,
         frame: FrameKind,
         payload: &[u8],
-        out: &mut alloc::vec::Vec<u8>,
+        out: &mut Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        encoder::append(self.role, frame, payload, out, entropy).map_err(SendError::Entropy)
+        encoder::append_any(self.role, frame, payload, out, entropy).map_err(SendError::Entropy)
     }
 
     /// Checks the next fragment; [`Fragment::commit`] makes it count, once it is written.
