@@ -135,7 +135,7 @@ pub enum ProtocolError {
 pub enum SubProtocolError {
     /// The subprotocol in use is not one of those that were offered, or there are several.
     InvalidSubProtocol,
-    /// No subprotocol is in use, and one is required.
+    /// Subprotocols were offered, and the server chose none of them.
     NoSubProtocol,
 }
 
@@ -258,7 +258,7 @@ impl fmt::Display for SubProtocolError {
             Self::InvalidSubProtocol => {
                 "the chosen subprotocol was not offered, or there are several"
             }
-            Self::NoSubProtocol => "the server chose none of the subprotocols, and one is required",
+            Self::NoSubProtocol => "the server chose none of the subprotocols that were offered",
         })
     }
 }

@@ -114,7 +114,7 @@ impl ClientRequestBuilder {
         self
     }
 
-    /// Offers one more subprotocol, less preferred than those before it.
+    /// Offers one more subprotocol, less preferred than those before it. A server that chooses none is refused.
     #[must_use]
     pub fn with_sub_protocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.subprotocols.push(subprotocol.into());
@@ -159,6 +159,8 @@ pub(crate) fn to_core(request: &ClientRequest) -> Result<OwnedClientRequest> {
                 for subprotocol in text()?.split(',').map(str::trim) {
                     core = core.subprotocol(subprotocol);
                 }
+                // A client of tungstenite's, as a browser, does not talk to a server that knows none of them.
+                core = core.require_subprotocol();
             }
             &ORIGIN => core = core.origin(text()?),
             name => core = core.header(name.as_str(), text()?),

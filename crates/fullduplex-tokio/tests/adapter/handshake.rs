@@ -52,6 +52,17 @@ async fn a_callback_sees_the_request_and_adds_to_the_response() {
 }
 
 #[tokio::test]
+async fn a_server_that_chooses_none_of_the_subprotocols_is_refused() {
+    let (near, far) = duplex(1 << 12);
+    let serving = tokio::spawn(accept_async(far));
+    let request = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
+    let refused = client_async(request.with_sub_protocol("chat"), near).await.unwrap_err();
+    let expected = ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol);
+    assert!(matches!(&refused, Error::Protocol(found) if *found == expected), "{refused:?}");
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_rejection_arrives_with_status_headers_and_body() {
     let (near, far) = duplex(1 << 12);
     #[expect(clippy::result_large_err)]
