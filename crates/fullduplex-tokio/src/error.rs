@@ -469,6 +469,20 @@ from! {
     http::status::InvalidStatusCode => HttpFormat,
 }
 
+#[cfg(feature = "tls")]
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Rustls(Box::new(error))
+    }
+}
+
+#[cfg(feature = "native-tls")]
+impl From<native_tls::Error> for TlsError {
+    fn from(error: native_tls::Error) -> Self {
+        Self::Native(Box::new(error))
+    }
+}
+
 impl From<UriError> for UrlError {
     fn from(error: UriError) -> Self {
         match error {

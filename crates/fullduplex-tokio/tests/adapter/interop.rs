@@ -251,7 +251,8 @@ async fn our_client_talks_over_the_platform_s_tls() {
     let server_tls = tls::server_config(vec![made.cert.der().clone()], key).unwrap();
     let trusted = Certificate::from_der(made.cert.der()).unwrap();
     let trusting = TlsConnector::builder().add_root_certificate(trusted).build().unwrap();
-    for (connector, trusts) in [(trusting, true), (TlsConnector::new().unwrap(), false)] {
+    let system = TlsConnector::new().map_err(TlsError::from).unwrap();
+    for (connector, trusts) in [(trusting, true), (system, false)] {
         let (listener, port) = listen().await;
         let server_tls = Arc::clone(&server_tls);
         let serving = tokio::spawn(async move {
