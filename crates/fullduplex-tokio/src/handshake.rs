@@ -410,7 +410,7 @@ where
     R: IntoClientRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let request = to_core(&request.into_client_request()?)?;
+    let (_, request) = to_core(&request.into_client_request()?)?;
     client(request, stream, &config).await
 }
 

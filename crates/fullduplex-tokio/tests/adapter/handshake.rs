@@ -157,10 +157,40 @@ async fn a_request_that_cannot_be_sent_is_refused() {
         let refused = client_async(url, duplex(10).0).await.unwrap_err();
         assert!(matches!(refused, Error::Url(_) | Error::HttpFormat(_)), "{url}: {refused:?}");
     }
-    let mut request = "ws://localhost/".into_client_request().unwrap();
-    request.headers_mut().insert("Host", HeaderValue::from_static("elsewhere"));
-    let refused = client_async(request, duplex(10).0).await.unwrap_err();
-    assert!(
-        matches!(refused, Error::Protocol(ProtocolError::InvalidHeader(name)) if *name == "host")
-    );
+    for host in ["", "user@elsewhere", "elsewhere/path", "a b", "elsewhere:port", "ünlesbar"] {
+        let mut request = "ws://localhost/".into_client_request().unwrap();
+        request.headers_mut().insert("Host", HeaderValue::from_bytes(host.as_bytes()).unwrap());
+        let refused = client_async(request, duplex(10).0).await.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Protocol(ProtocolError::InvalidHeader(name)) if **name == "host"),
+            "{host}: {refused:?}"
+        );
+    }
+    let twice = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
+    let refused = client_async(twice.with_header("Host", "elsewhere"), duplex(10).0).await;
+    assert!(matches!(refused, Err(Error::Protocol(ProtocolError::InvalidHeader(_)))));
+}
+
+#[tokio::test]
+async fn a_request_may_name_another_host_than_it_is_sent_to() {
+    for (url, host, expected) in [
+        ("ws://127.0.0.1:9001/chat?room=1", "localhost", "localhost"),
+        ("ws://127.0.0.1:9001/chat?room=1", "chat.example:8080", "chat.example:8080"),
+        ("ws://user@[::1]:9001/chat?room=1", "chat.example", "chat.example"),
+        ("ws://localhost:9001/chat?room=1", "localhost:9001", "localhost:9001"),
+    ] {
+        let (near, far) = duplex(1 << 12);
+        #[expect(clippy::result_large_err)]
+        let callback = move |request: &Request, response: Response| -> Result<_, ErrorResponse> {
+            assert_eq!(request.headers()["host"], expected);
+            assert_eq!(request.uri(), "/chat?room=1");
+            assert_eq!(request.headers().contains_key("authorization"), url.contains("user@"));
+            Ok(response)
+        };
+        let serving = tokio::spawn(accept_hdr_async(far, callback));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("Host", HeaderValue::from_static(host));
+        client_async(request, near).await.unwrap();
+        serving.await.unwrap().unwrap();
+    }
 }
