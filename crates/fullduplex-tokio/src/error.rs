@@ -133,6 +133,8 @@ pub enum ProtocolError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubProtocolError {
+    /// The server chose a subprotocol, and none was offered.
+    ServerSentSubProtocolNoneRequested,
     /// The subprotocol in use is not one of those that were offered, or there are several.
     InvalidSubProtocol,
     /// Subprotocols were offered, and the server chose none of them.
@@ -255,6 +257,9 @@ impl fmt::Display for ProtocolError {
 impl fmt::Display for SubProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::ServerSentSubProtocolNoneRequested => {
+                "the server chose a subprotocol, and none was offered"
+            }
             Self::InvalidSubProtocol => {
                 "the chosen subprotocol was not offered, or there are several"
             }

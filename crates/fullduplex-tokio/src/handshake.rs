@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::config::WebSocketConfig;
 use crate::engine::{Engine, Waited};
 use crate::entropy::OsEntropy;
-use crate::error::{Error, ProtocolError, Result};
+use crate::error::{Error, ProtocolError, Result, SubProtocolError};
 use crate::request::{IntoClientRequest, to_core};
 use crate::websocket::WebSocketStream;
 
@@ -422,14 +422,26 @@ pub(crate) async fn client<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let offers_any = !request.as_request().subprotocols.is_empty();
     let endpoint = Endpoint::client(request, config.endpoint(), OsEntropy, Duration::ZERO)?;
     let mut socket = WebSocketStream::new(Engine::new(stream, config, endpoint));
-    match poll_fn(|cx| poll_event(socket.engine(), cx)).await? {
+    let event = poll_fn(|cx| poll_event(socket.engine(), cx)).await;
+    match event.map_err(|error| if offers_any { error } else { unasked(error) })? {
         HandshakeEvent::Refused(response, body) => {
             Err(Error::Http(Box::new(to_response(&response, Some(body))?)))
         }
         HandshakeEvent::Open(response) => Ok((socket, to_response(&response, None)?)),
         HandshakeEvent::Request => Err(Error::AlreadyClosed),
+    }
+}
+
+/// Of a subprotocol that was not offered: that none was.
+fn unasked(error: Error) -> Error {
+    match error {
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+            SubProtocolError::InvalidSubProtocol,
+        )) => Error::Protocol(SubProtocolError::ServerSentSubProtocolNoneRequested.into()),
+        error => error,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The opening handshake: what is asked, what is answered, what is refused.
 
 use fullduplex_tokio::http::{HeaderValue, StatusCode};
+use fullduplex_tokio::tungstenite::handshake::derive_accept_key;
 use fullduplex_tokio::{
     ClientRequestBuilder, Error, ErrorResponse, IntoClientRequest, Message, OwnedRejection,
     ProtocolError, Request, Response, SubProtocolError, accept_async, accept_hdr_async,
@@ -52,14 +53,42 @@ async fn a_callback_sees_the_request_and_adds_to_the_response() {
 }
 
 #[tokio::test]
-async fn a_server_that_chooses_none_of_the_subprotocols_is_refused() {
-    let (near, far) = duplex(1 << 12);
-    let serving = tokio::spawn(accept_async(far));
-    let request = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
-    let refused = client_async(request.with_sub_protocol("chat"), near).await.unwrap_err();
-    let expected = ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol);
-    assert!(matches!(&refused, Error::Protocol(found) if *found == expected), "{refused:?}");
-    serving.await.unwrap().unwrap();
+async fn a_server_that_chooses_none_of_the_subprotocols_or_another_is_refused() {
+    for (offered, chosen, expected) in [
+        ("Sec-WebSocket-Protocol: chat\r\n", "", SubProtocolError::NoSubProtocol),
+        (
+            "Sec-WebSocket-Protocol: chat\r\n",
+            "Sec-WebSocket-Protocol: other\r\n",
+            SubProtocolError::InvalidSubProtocol,
+        ),
+        (
+            "",
+            "Sec-WebSocket-Protocol: chat\r\n",
+            SubProtocolError::ServerSentSubProtocolNoneRequested,
+        ),
+    ] {
+        let (near, mut far) = duplex(1 << 12);
+        let mut request = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
+        if !offered.is_empty() {
+            request = request.with_sub_protocol("chat");
+        }
+        let client = tokio::spawn(client_async(request, near));
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head.push(char::from(far.read_u8().await.unwrap()));
+        }
+        assert!(head.contains(offered), "{head}");
+        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let accept = derive_accept_key(key.as_bytes());
+        let response = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n{chosen}\r\n"
+        );
+        write(&mut far, response).await;
+        let refused = client.await.unwrap().unwrap_err();
+        let expected = ProtocolError::SecWebSocketSubProtocolError(expected);
+        assert!(matches!(&refused, Error::Protocol(found) if *found == expected), "{refused:?}");
+    }
 }
 
 #[tokio::test]
