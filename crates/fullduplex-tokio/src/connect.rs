@@ -181,8 +181,8 @@ where
 {
     // In a box of its own, which is given back before the connection is used.
     let connecting = async move {
-        let request = to_core(&request.into_client_request()?)?;
-        let uri = request.as_request().uri;
+        let (uri, request) = to_core(&request.into_client_request()?)?;
+        let uri = uri.as_uri();
         let connector = Connector::of(uri, connector)?;
         let stream = dial.dial(uri.host(), uri.port()).await?;
         let stream = wrap(uri.host(), stream, connector, &config).await?;

@@ -133,9 +133,11 @@ pub enum ProtocolError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubProtocolError {
+    /// The server chose a subprotocol, and none was offered.
+    ServerSentSubProtocolNoneRequested,
     /// The subprotocol in use is not one of those that were offered, or there are several.
     InvalidSubProtocol,
-    /// No subprotocol is in use, and one is required.
+    /// Subprotocols were offered, and the server chose none of them.
     NoSubProtocol,
 }
 
@@ -255,10 +257,13 @@ impl fmt::Display for ProtocolError {
 impl fmt::Display for SubProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::ServerSentSubProtocolNoneRequested => {
+                "the server chose a subprotocol, and none was offered"
+            }
             Self::InvalidSubProtocol => {
                 "the chosen subprotocol was not offered, or there are several"
             }
-            Self::NoSubProtocol => "the server chose none of the subprotocols, and one is required",
+            Self::NoSubProtocol => "the server chose none of the subprotocols that were offered",
         })
     }
 }
@@ -467,6 +472,20 @@ from! {
     http::uri::InvalidUri => HttpFormat,
     http::uri::InvalidUriParts => HttpFormat,
     http::status::InvalidStatusCode => HttpFormat,
+}
+
+#[cfg(feature = "tls")]
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Rustls(Box::new(error))
+    }
+}
+
+#[cfg(feature = "native-tls")]
+impl From<native_tls::Error> for TlsError {
+    fn from(error: native_tls::Error) -> Self {
+        Self::Native(Box::new(error))
+    }
 }
 
 impl From<UriError> for UrlError {

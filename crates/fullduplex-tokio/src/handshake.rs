@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use fullduplex::handshake::{
     OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request as CoreRequest,
+    RequestParts,
 };
-use fullduplex::{Endpoint, HandshakeEvent};
+use fullduplex::headers::Header;
+use fullduplex::{Endpoint, HandshakeError, HandshakeEvent};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
@@ -19,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::config::WebSocketConfig;
 use crate::engine::{Engine, Waited};
 use crate::entropy::OsEntropy;
-use crate::error::{Error, ProtocolError, Result};
+use crate::error::{Error, ProtocolError, Result, SubProtocolError};
 use crate::request::{IntoClientRequest, to_core};
 use crate::websocket::WebSocketStream;
 
@@ -247,11 +249,66 @@ fn decide(
     }
 }
 
+/// The response that opens the WebSocket which a request asks for, where something else has read the one and writes
+/// the other; [`WebSocketStream::from_raw_socket`] goes on from there. On a server of hyper's the feature `hyper` does
+/// all of it, by `upgrade`.
+///
+/// # Errors
+/// [`Error::Protocol`] when the request is none for a WebSocket (RFC 6455 §4.2.1).
+pub fn create_response(request: &Request) -> Result<Response> {
+    create_response_with_body(request, || ())
+}
+
+/// As [`create_response`], with the body that the server's responses have; it is to be empty.
+///
+/// # Errors
+/// As [`create_response`].
+pub fn create_response_with_body<B, T>(
+    request: &http::Request<B>,
+    body: impl FnOnce() -> T,
+) -> Result<http::Response<T>> {
+    let response = with_parts(request, |parts| match parts.check() {
+        Ok(request) => opening(&request),
+        Err(error) => Err(HandshakeError::from(error).into()),
+    })?;
+    Ok(response.map(|()| body()))
+}
+
+/// Hands the request over as the core wants it.
+pub(crate) fn with_parts<B, T>(
+    request: &http::Request<B>,
+    then: impl FnOnce(RequestParts<'_>) -> T,
+) -> T {
+    let headers: Vec<_> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() })
+        .collect();
+    then(RequestParts {
+        method: request.method().as_str(),
+        target: &request.uri().to_string(),
+        version: match request.version() {
+            Version::HTTP_09 => (0, 9),
+            Version::HTTP_10 => (1, 0),
+            Version::HTTP_11 => (1, 1),
+            Version::HTTP_2 => (2, 0),
+            // There is no later one.
+            _ => (3, 0),
+        },
+        headers: &headers,
+    })
+}
+
 /// The request, and the response that would be sent.
 fn to_http(request: &CoreRequest<'_>) -> Result<(Request, Response)> {
     let mut http_request = Request::new(());
     *http_request.uri_mut() = request.target().parse()?;
     *http_request.headers_mut() = header_map(request.headers())?;
+    Ok((http_request, opening(request)?))
+}
+
+/// The response that opens the WebSocket, without subprotocol or extension.
+fn opening(request: &CoreRequest<'_>) -> Result<Response> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.version_mut() = Version::HTTP_11;
@@ -259,7 +316,7 @@ fn to_http(request: &CoreRequest<'_>) -> Result<(Request, Response)> {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_bytes(&request.key().accept())?);
-    Ok((http_request, response))
+    Ok(response)
 }
 
 fn header_map(headers: fullduplex::headers::Headers<'_>) -> Result<HeaderMap> {
@@ -353,7 +410,7 @@ where
     R: IntoClientRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let request = to_core(&request.into_client_request()?)?;
+    let (_, request) = to_core(&request.into_client_request()?)?;
     client(request, stream, &config).await
 }
 
@@ -365,14 +422,26 @@ pub(crate) async fn client<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let offers_any = !request.as_request().subprotocols.is_empty();
     let endpoint = Endpoint::client(request, config.endpoint(), OsEntropy, Duration::ZERO)?;
     let mut socket = WebSocketStream::new(Engine::new(stream, config, endpoint));
-    match poll_fn(|cx| poll_event(socket.engine(), cx)).await? {
+    let event = poll_fn(|cx| poll_event(socket.engine(), cx)).await;
+    match event.map_err(|error| if offers_any { error } else { unasked(error) })? {
         HandshakeEvent::Refused(response, body) => {
             Err(Error::Http(Box::new(to_response(&response, Some(body))?)))
         }
         HandshakeEvent::Open(response) => Ok((socket, to_response(&response, None)?)),
         HandshakeEvent::Request => Err(Error::AlreadyClosed),
+    }
+}
+
+/// Of a subprotocol that was not offered: that none was.
+fn unasked(error: Error) -> Error {
+    match error {
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+            SubProtocolError::InvalidSubProtocol,
+        )) => Error::Protocol(SubProtocolError::ServerSentSubProtocolNoneRequested.into()),
+        error => error,
     }
 }
 

@@ -6,12 +6,14 @@ use http::header::{
     CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
+use http::uri::Authority;
 use http::{Method, Uri};
 
 use crate::error::{Error, ProtocolError, Result, UrlError};
 
 /// A client's request. The headers of the handshake itself need not be there; `Sec-WebSocket-Key` is drawn when
-/// the request is sent, whatever the request says.
+/// the request is sent, whatever the request says. A `Host` goes out as it is: where to connect, and for whom a
+/// certificate must be, is told by the URI.
 pub type ClientRequest = http::Request<()>;
 
 /// What a client can be opened with: a URL, or a request that was put together.
@@ -114,7 +116,7 @@ impl ClientRequestBuilder {
         self
     }
 
-    /// Offers one more subprotocol, less preferred than those before it.
+    /// Offers one more subprotocol, less preferred than those before it. A server that chooses none is refused.
     #[must_use]
     pub fn with_sub_protocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.subprotocols.push(subprotocol.into());
@@ -136,35 +138,66 @@ impl IntoClientRequest for ClientRequestBuilder {
     }
 }
 
-/// The request as the core writes it. The handshake's own headers are the core's; subprotocols and origin go
-/// where it has places for them.
-pub(crate) fn to_core(request: &ClientRequest) -> Result<OwnedClientRequest> {
+/// Where to connect, and the request as the core writes it. The handshake's own headers are the core's; subprotocols
+/// and origin go where it has places for them.
+pub(crate) fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientRequest)> {
     if request.method() != Method::GET {
         return Err(ProtocolError::WrongHttpMethod.into());
     }
-    let uri = request.uri();
-    let mut core = OwnedClientRequest::from_uri(OwnedUri::parse(uri.to_string())?);
+    let uri = OwnedUri::parse(request.uri().to_string())?;
+    let asked = with_host(request)?.unwrap_or_else(|| uri.clone());
+    let mut core = OwnedClientRequest::from_uri(asked);
     for (name, value) in request.headers() {
         let text = || std::str::from_utf8(value.as_bytes()).map_err(|_| invalid(name));
         match name {
-            &CONNECTION | &UPGRADE | &SEC_WEBSOCKET_KEY => {}
+            &CONNECTION | &UPGRADE | &SEC_WEBSOCKET_KEY | &HOST => {}
             &SEC_WEBSOCKET_VERSION if value == "13" => {}
-            // Where the request goes and what it says about it must be the same.
-            &HOST if *value == host_header(uri)? => {}
             // What is offered is what can be done: see `WebSocketConfig::deflate`.
-            &HOST | &SEC_WEBSOCKET_VERSION | &SEC_WEBSOCKET_EXTENSIONS => {
+            &SEC_WEBSOCKET_VERSION | &SEC_WEBSOCKET_EXTENSIONS => {
                 return Err(invalid(name).into());
             }
             &SEC_WEBSOCKET_PROTOCOL => {
                 for subprotocol in text()?.split(',').map(str::trim) {
                     core = core.subprotocol(subprotocol);
                 }
+                // A client of tungstenite's, as a browser, does not talk to a server that knows none of them.
+                core = core.require_subprotocol();
             }
             &ORIGIN => core = core.origin(text()?),
             name => core = core.header(name.as_str(), text()?),
         }
     }
-    Ok(core)
+    Ok((uri, core))
+}
+
+/// The URI to ask for when the request names another host than its URI: a server may be reached by an address or
+/// through a tunnel, and know itself by a name.
+fn with_host(request: &ClientRequest) -> Result<Option<OwnedUri>> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let Some(host) = hosts.next() else { return Ok(None) };
+    if hosts.next().is_some() {
+        return Err(invalid(&HOST).into());
+    }
+    if *host == host_header(request.uri())? {
+        return Ok(None);
+    }
+    let uri = named(request.uri(), host).ok_or_else(|| invalid(&HOST))?;
+    Ok(Some(uri))
+}
+
+/// `uri` with another host and port, and the same credentials.
+fn named(uri: &Uri, host: &HeaderValue) -> Option<OwnedUri> {
+    let host: Authority = host.to_str().ok()?.parse().ok()?;
+    if host.as_str().contains('@') {
+        return None;
+    }
+    let mut parts = uri.clone().into_parts();
+    let credentials = parts.authority?.as_str().rsplit_once('@').map(|(user, _)| user.to_owned());
+    parts.authority = Some(match credentials {
+        Some(user) => format!("{user}@{host}").parse().ok()?,
+        None => host,
+    });
+    OwnedUri::parse(Uri::from_parts(parts).ok()?.to_string()).ok()
 }
 
 fn invalid(name: &HeaderName) -> ProtocolError {

@@ -69,7 +69,7 @@ impl Connector {
 
 #[cfg(feature = "native-tls")]
 fn native_error(error: native_tls::Error) -> Error {
-    crate::error::TlsError::Native(Box::new(error)).into()
+    crate::error::TlsError::from(error).into()
 }
 
 /// Puts TLS over `stream`, within the time that a handshake may take.
@@ -156,8 +156,8 @@ where
     // In a box of its own, which is given back before the connection is used.
     let connecting = async move {
         let config = config.unwrap_or_default();
-        let request = to_core(&request.into_client_request()?)?;
-        let uri = request.as_request().uri;
+        let (uri, request) = to_core(&request.into_client_request()?)?;
+        let uri = uri.as_uri();
         let connector = Connector::of(uri, connector)?;
         let stream = wrap(uri.host(), stream, connector, &config).await?;
         client(request, stream, &config).await
@@ -192,14 +192,9 @@ mod with_rustls {
         Err(TlsError::NoProvider)
     }
 
-    fn rustls_error(error: rustls::Error) -> TlsError {
-        TlsError::Rustls(Box::new(error))
-    }
-
     fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
-        ClientConfig::builder_with_provider(provider()?)
-            .with_safe_default_protocol_versions()
-            .map_err(rustls_error)
+        let builder = ClientConfig::builder_with_provider(provider()?);
+        Ok(builder.with_safe_default_protocol_versions()?)
     }
 
     fn finish(mut config: ClientConfig) -> Arc<ClientConfig> {
@@ -216,7 +211,7 @@ mod with_rustls {
     #[cfg(feature = "platform-verifier")]
     pub fn default_client_config() -> Result<Arc<ClientConfig>, TlsError> {
         use rustls_platform_verifier::BuilderVerifierExt;
-        let config = builder()?.with_platform_verifier().map_err(rustls_error)?;
+        let config = builder()?.with_platform_verifier()?;
         Ok(finish(config.with_no_client_auth()))
     }
 
@@ -258,11 +253,9 @@ mod with_rustls {
         key: PrivateKeyDer<'static>,
     ) -> Result<Arc<ServerConfig>, TlsError> {
         let mut config = ServerConfig::builder_with_provider(provider()?)
-            .with_safe_default_protocol_versions()
-            .map_err(rustls_error)?
+            .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(certificates, key)
-            .map_err(rustls_error)?;
+            .with_single_cert(certificates, key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }

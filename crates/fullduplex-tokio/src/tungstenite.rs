@@ -66,7 +66,10 @@ pub mod handshake {
 
     /// The server's side.
     pub mod server {
-        pub use crate::handshake::{Callback, ErrorResponse, NoCallback, Request, Response};
+        pub use crate::handshake::{
+            Callback, ErrorResponse, NoCallback, Request, Response, create_response,
+            create_response_with_body,
+        };
     }
 }
 

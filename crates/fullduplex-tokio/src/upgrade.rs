@@ -5,13 +5,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use fullduplex::handshake::{
-    OwnedAnswer, OwnedRejection, Request as CoreRequest, RequestError, RequestParts,
-};
-use fullduplex::headers::Header;
+use fullduplex::handshake::{OwnedAnswer, OwnedRejection, Request as CoreRequest, RequestError};
 use fullduplex::{Bytes, HandshakeError, Negotiated, Role, Timeout};
+use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::{StatusCode, Version};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -20,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::WebSocketConfig;
 use crate::error::{Error, Result};
-use crate::handshake::rejected;
+use crate::handshake::{rejected, with_parts};
 use crate::websocket::WebSocketStream;
 
 /// What an HTTP server's WebSocket goes over.
@@ -170,28 +167,6 @@ impl Future for Upgrading {
         ready!(sleep.as_mut().poll(cx));
         Poll::Ready(Err(Timeout::Handshake.into()))
     }
-}
-
-/// Hands the request over as the core wants it.
-fn with_parts<B, T>(request: &http::Request<B>, then: impl FnOnce(RequestParts<'_>) -> T) -> T {
-    let headers: Vec<_> = request
-        .headers()
-        .iter()
-        .map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() })
-        .collect();
-    then(RequestParts {
-        method: request.method().as_str(),
-        target: &request.uri().to_string(),
-        version: match request.version() {
-            Version::HTTP_09 => (0, 9),
-            Version::HTTP_10 => (1, 0),
-            Version::HTTP_11 => (1, 1),
-            Version::HTTP_2 => (2, 0),
-            // There is no later one.
-            _ => (3, 0),
-        },
-        headers: &headers,
-    })
 }
 
 /// The decision about a valid request, and the response that says it.

@@ -122,6 +122,12 @@ impl From<CloseCode> for u16 {
     }
 }
 
+impl From<&CloseCode> for u16 {
+    fn from(code: &CloseCode) -> Self {
+        code.to_u16()
+    }
+}
+
 impl fmt::Display for CloseCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_u16().fmt(f)
@@ -136,6 +142,7 @@ mod tests {
     fn every_number_converts_there_and_back() {
         for number in 0..=u16::MAX {
             assert_eq!(CloseCode::from(number).to_u16(), number);
+            assert_eq!(u16::from(&CloseCode::from(number)), number);
         }
     }
 

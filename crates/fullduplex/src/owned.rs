@@ -1,11 +1,14 @@
 //! Whole messages as values of their own, shared by both adapters.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::close_code::CloseCode;
 use crate::closing::CloseReason;
@@ -17,7 +20,7 @@ use crate::utf8;
 /// This crate has no unsafe code, so [`as_str`](Self::as_str) asks the validator for its `&str`, at some
 /// 10 GB/s; keep the `&str` rather than dereferencing in a loop. [`as_bytes`](Self::as_bytes),
 /// [`len`](Self::len), equality and conversion into [`Bytes`] cost nothing.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Utf8Bytes(Bytes);
 
 impl Utf8Bytes {
@@ -88,6 +91,20 @@ impl AsRef<[u8]> for Utf8Bytes {
     }
 }
 
+/// So that a map whose keys are such text can be asked with a `&str`.
+impl Borrow<str> for Utf8Bytes {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// As a `str`, for [`Borrow`].
+impl Hash for Utf8Bytes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
 impl fmt::Debug for Utf8Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
@@ -115,6 +132,18 @@ impl PartialEq<&str> for Utf8Bytes {
 impl PartialEq<String> for Utf8Bytes {
     fn eq(&self, other: &String) -> bool {
         self == other.as_str()
+    }
+}
+
+impl PartialEq<&String> for Utf8Bytes {
+    fn eq(&self, other: &&String) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl PartialEq<Cow<'_, str>> for Utf8Bytes {
+    fn eq(&self, other: &Cow<'_, str>) -> bool {
+        self == &**other
     }
 }
 
@@ -171,6 +200,14 @@ impl TryFrom<Bytes> for Utf8Bytes {
 
     fn try_from(bytes: Bytes) -> Result<Self, InvalidUtf8> {
         if utf8::is_valid(&bytes) { Ok(Self(bytes)) } else { Err(InvalidUtf8) }
+    }
+}
+
+impl TryFrom<BytesMut> for Utf8Bytes {
+    type Error = InvalidUtf8;
+
+    fn try_from(bytes: BytesMut) -> Result<Self, InvalidUtf8> {
+        Self::try_from(bytes.freeze())
     }
 }
 
@@ -457,6 +494,43 @@ mod tests {
         let text = Utf8Bytes::try_from("κόσμε".as_bytes().to_vec()).unwrap();
         assert_eq!(text, "κόσμε");
         assert_eq!(text.to_uppercase(), "ΚΌΣΜΕ");
+    }
+
+    /// What a key writes into a hasher.
+    #[derive(Default, PartialEq, Debug)]
+    struct Written(Vec<u8>);
+
+    impl Written {
+        fn by(key: impl Hash) -> Self {
+            let mut hasher = Self::default();
+            key.hash(&mut hasher);
+            hasher
+        }
+    }
+
+    impl Hasher for Written {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.extend_from_slice(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn text_compares_and_is_looked_up_as_any_other() {
+        let text = Utf8Bytes::from_static("hi");
+        let (string, cow) = (String::from("hi"), Cow::from("hi"));
+        assert_eq!(text, "hi");
+        assert_eq!(text, &string);
+        assert_eq!(text, string);
+        assert_eq!(text, cow);
+        assert_ne!(text, Cow::from("ho"));
+        assert_eq!(Utf8Bytes::try_from(BytesMut::from("hi")).unwrap(), "hi");
+        assert_eq!(Written::by(&text), Written::by("hi"));
+        let map = alloc::collections::BTreeMap::from([(text, 1)]);
+        assert_eq!((map.get("hi"), map.get("ho")), (Some(&1), None));
     }
 
     #[test]

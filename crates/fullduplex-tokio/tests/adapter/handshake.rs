@@ -1,6 +1,7 @@
 //! The opening handshake: what is asked, what is answered, what is refused.
 
 use fullduplex_tokio::http::{HeaderValue, StatusCode};
+use fullduplex_tokio::tungstenite::handshake::derive_accept_key;
 use fullduplex_tokio::{
     ClientRequestBuilder, Error, ErrorResponse, IntoClientRequest, Message, OwnedRejection,
     ProtocolError, Request, Response, SubProtocolError, accept_async, accept_hdr_async,
@@ -49,6 +50,45 @@ async fn a_callback_sees_the_request_and_adds_to_the_response() {
     assert_eq!(response.headers()["sec-websocket-protocol"], "second");
     assert_eq!(response.headers()["x-server"], "ours");
     serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_chooses_none_of_the_subprotocols_or_another_is_refused() {
+    for (offered, chosen, expected) in [
+        ("Sec-WebSocket-Protocol: chat\r\n", "", SubProtocolError::NoSubProtocol),
+        (
+            "Sec-WebSocket-Protocol: chat\r\n",
+            "Sec-WebSocket-Protocol: other\r\n",
+            SubProtocolError::InvalidSubProtocol,
+        ),
+        (
+            "",
+            "Sec-WebSocket-Protocol: chat\r\n",
+            SubProtocolError::ServerSentSubProtocolNoneRequested,
+        ),
+    ] {
+        let (near, mut far) = duplex(1 << 12);
+        let mut request = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
+        if !offered.is_empty() {
+            request = request.with_sub_protocol("chat");
+        }
+        let client = tokio::spawn(client_async(request, near));
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head.push(char::from(far.read_u8().await.unwrap()));
+        }
+        assert!(head.contains(offered), "{head}");
+        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let accept = derive_accept_key(key.as_bytes());
+        let response = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n{chosen}\r\n"
+        );
+        write(&mut far, response).await;
+        let refused = client.await.unwrap().unwrap_err();
+        let expected = ProtocolError::SecWebSocketSubProtocolError(expected);
+        assert!(matches!(&refused, Error::Protocol(found) if *found == expected), "{refused:?}");
+    }
 }
 
 #[tokio::test]
@@ -146,10 +186,40 @@ async fn a_request_that_cannot_be_sent_is_refused() {
         let refused = client_async(url, duplex(10).0).await.unwrap_err();
         assert!(matches!(refused, Error::Url(_) | Error::HttpFormat(_)), "{url}: {refused:?}");
     }
-    let mut request = "ws://localhost/".into_client_request().unwrap();
-    request.headers_mut().insert("Host", HeaderValue::from_static("elsewhere"));
-    let refused = client_async(request, duplex(10).0).await.unwrap_err();
-    assert!(
-        matches!(refused, Error::Protocol(ProtocolError::InvalidHeader(name)) if *name == "host")
-    );
+    for host in ["", "user@elsewhere", "elsewhere/path", "a b", "elsewhere:port", "ünlesbar"] {
+        let mut request = "ws://localhost/".into_client_request().unwrap();
+        request.headers_mut().insert("Host", HeaderValue::from_bytes(host.as_bytes()).unwrap());
+        let refused = client_async(request, duplex(10).0).await.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Protocol(ProtocolError::InvalidHeader(name)) if **name == "host"),
+            "{host}: {refused:?}"
+        );
+    }
+    let twice = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
+    let refused = client_async(twice.with_header("Host", "elsewhere"), duplex(10).0).await;
+    assert!(matches!(refused, Err(Error::Protocol(ProtocolError::InvalidHeader(_)))));
+}
+
+#[tokio::test]
+async fn a_request_may_name_another_host_than_it_is_sent_to() {
+    for (url, host, expected) in [
+        ("ws://127.0.0.1:9001/chat?room=1", "localhost", "localhost"),
+        ("ws://127.0.0.1:9001/chat?room=1", "chat.example:8080", "chat.example:8080"),
+        ("ws://user@[::1]:9001/chat?room=1", "chat.example", "chat.example"),
+        ("ws://localhost:9001/chat?room=1", "localhost:9001", "localhost:9001"),
+    ] {
+        let (near, far) = duplex(1 << 12);
+        #[expect(clippy::result_large_err)]
+        let callback = move |request: &Request, response: Response| -> Result<_, ErrorResponse> {
+            assert_eq!(request.headers()["host"], expected);
+            assert_eq!(request.uri(), "/chat?room=1");
+            assert_eq!(request.headers().contains_key("authorization"), url.contains("user@"));
+            Ok(response)
+        };
+        let serving = tokio::spawn(accept_hdr_async(far, callback));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("Host", HeaderValue::from_static(host));
+        client_async(request, near).await.unwrap();
+        serving.await.unwrap().unwrap();
+    }
 }

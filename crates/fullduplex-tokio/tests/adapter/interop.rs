@@ -6,9 +6,9 @@ use fullduplex_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
-    Connector, Dial, Error, IntoHalves, MaybeTlsStream, Message, TcpDial, TlsError, UrlError,
-    WebSocketConfig, WebSocketReceiver, WebSocketSender, accept_async, connect_async,
-    connect_async_tls_with_config, connect_with, tls,
+    Connector, Dial, Error, IntoClientRequest, IntoHalves, MaybeTlsStream, Message, TcpDial,
+    TlsError, UrlError, WebSocketConfig, WebSocketReceiver, WebSocketSender, accept_async,
+    connect_async, connect_async_tls_with_config, connect_with, tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -251,7 +251,8 @@ async fn our_client_talks_over_the_platform_s_tls() {
     let server_tls = tls::server_config(vec![made.cert.der().clone()], key).unwrap();
     let trusted = Certificate::from_der(made.cert.der()).unwrap();
     let trusting = TlsConnector::builder().add_root_certificate(trusted).build().unwrap();
-    for (connector, trusts) in [(trusting, true), (TlsConnector::new().unwrap(), false)] {
+    let system = TlsConnector::new().map_err(TlsError::from).unwrap();
+    for (connector, trusts) in [(trusting, true), (system, false)] {
         let (listener, port) = listen().await;
         let server_tls = Arc::clone(&server_tls);
         let serving = tokio::spawn(async move {
@@ -382,8 +383,10 @@ async fn a_dialler_of_one_s_own_takes_the_place_of_tcp() {
         their_server(dialled.recv().await.unwrap()).await;
     });
     let dial = InProcess(sender);
-    let (client, _) =
-        connect_with("ws://[::1]/", &dial, WebSocketConfig::new(), None).await.unwrap();
+    // Where to connect is told by the URL, whatever host is asked for there.
+    let mut request = "ws://[::1]/".into_client_request().unwrap();
+    request.headers_mut().insert("Host", "chat.example:8080".parse().unwrap());
+    let (client, _) = connect_with(request, &dial, WebSocketConfig::new(), None).await.unwrap();
     our_client(client).await;
     serving.await.unwrap();
     let _: tungstenite::Error = tungstenite::Error::ConnectionClosed;

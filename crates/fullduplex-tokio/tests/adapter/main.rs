@@ -9,6 +9,7 @@ mod halves;
 mod handshake;
 mod heavy;
 mod interop;
+mod migration;
 mod streaming;
 mod support;
 mod upgrade;

@@ -1,0 +1,77 @@
+//! What applications of tokio-tungstenite say, under the names that they have there.
+
+use fullduplex_tokio as tokio_tungstenite;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError, TlsError};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::server::{
+    create_response, create_response_with_body,
+};
+use tokio_tungstenite::tungstenite::http::{Request, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// A request as an HTTP server has read it.
+fn request(key: &str) -> Request<()> {
+    let builder = Request::builder().uri("/chat").header("Host", "localhost");
+    let builder =
+        builder.header("Connection", "keep-alive, Upgrade").header("Upgrade", "websocket");
+    let builder = builder.header("Sec-WebSocket-Version", "13").header("Sec-WebSocket-Key", key);
+    builder.body(()).unwrap()
+}
+
+#[test]
+fn a_response_is_made_for_a_request_that_something_else_has_read() {
+    let key = generate_key();
+    let response = create_response(&request(&key)).unwrap();
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    assert_eq!(response.headers()["connection"], "Upgrade");
+    assert_eq!(response.headers()["upgrade"], "websocket");
+    assert_eq!(response.headers()["sec-websocket-accept"], derive_accept_key(key.as_bytes()));
+    let with_body = create_response_with_body(&request(&key).map(|()| "any"), String::new).unwrap();
+    assert_eq!(with_body.headers(), response.headers());
+    assert_eq!(with_body.body(), "");
+    let refused = create_response(&request("no key")).unwrap_err();
+    assert!(matches!(refused, Error::Protocol(ProtocolError::InvalidSecWebSocketKey)));
+    let refused = create_response(&Request::new(())).unwrap_err();
+    assert!(matches!(refused, Error::Protocol(_)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_handshake_by_hand_goes_on_as_a_websocket() {
+    let (near, mut far) = duplex(1 << 12);
+    let client = tokio::spawn(client_async("ws://localhost/chat", near));
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head.push(char::from(far.read_u8().await.unwrap()));
+    }
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let response = create_response(&request(key)).unwrap();
+    let mut text = String::from("HTTP/1.1 101 Switching Protocols\r\n");
+    for (name, value) in response.headers() {
+        text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+    }
+    far.write_all(format!("{text}\r\n").as_bytes()).await.unwrap();
+    let mut server = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+    let (mut client, _) = client.await.unwrap().unwrap();
+    client.send(Message::text("hi")).await.unwrap();
+    assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("hi"));
+}
+
+#[test]
+fn text_codes_and_errors_convert_as_they_do_there() {
+    let frame = CloseFrame { code: CloseCode::Library(4004), reason: "no room".into() };
+    assert_eq!((u16::from(&frame.code), u16::from(frame.code)), (4004, 4004));
+    let reason = String::from("no room");
+    assert_eq!(frame.reason, &reason);
+    assert_eq!(Utf8Bytes::from_static("hi"), std::borrow::Cow::from("hi"));
+    let text = |message: Message| -> Result<String, Error> { Ok(message.into_text()?.to_string()) };
+    assert_eq!(text(Message::binary("hi")).unwrap(), "hi");
+    assert!(matches!(text(Message::binary(vec![0xff])), Err(Error::Utf8(_))));
+    let error = tokio_tungstenite::rustls::Error::HandshakeNotComplete;
+    assert!(matches!(Error::Tls(error.into()), Error::Tls(TlsError::Rustls(_))));
+}
