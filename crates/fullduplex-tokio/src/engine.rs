@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use fullduplex::{Chunk, Endpoint, FoundMessage, Message, MessageRef, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::time::Instant;
 
 use crate::aside::Aside;
+use crate::clock::{Clock, LastRead};
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
@@ -69,9 +69,7 @@ pub(crate) struct Engine<S> {
     endpoint: Endpoint<OsEntropy>,
     /// Says farewell to the peer when the connection is dropped; knows what `S` can do.
     farewell: fn(&mut Self),
-    origin: Instant,
-    /// When the last read brought something: the time of all that came with it.
-    read_at: Duration,
+    last_read: LastRead,
     timer: Timer,
     waiters: Waiters,
     aside: Aside,
@@ -79,7 +77,7 @@ pub(crate) struct Engine<S> {
     /// [`NO_LIMIT`] for that of a message.
     read_ahead_size: usize,
     end: End,
-    /// Whether the deadlines have not been looked at since the last read.
+    /// Whether a deadline ran at the last read, and was not looked at since.
     unchecked: bool,
     /// Whether no message is found in what was read, and nothing was read since.
     drained: bool,
@@ -116,7 +114,7 @@ impl<S> Engine<S> {
     }
 
     pub(crate) fn now(&self) -> Duration {
-        self.origin.elapsed()
+        self.last_read.clock.elapsed()
     }
 
     /// Bytes that were taken and have not been written.
@@ -181,8 +179,7 @@ pub(crate) struct EngineParts<S> {
     pub(crate) endpoint: Endpoint<OsEntropy>,
     pub(crate) config: WebSocketConfig,
     pub(crate) outlet: Outlet,
-    pub(crate) origin: Instant,
-    pub(crate) read_at: Duration,
+    pub(crate) last_read: LastRead,
     pub(crate) timer: Timer,
     pub(crate) aside: Aside,
     pub(crate) end: End,
@@ -196,8 +193,7 @@ impl<S> Engine<S> {
             stream: self.stream,
             endpoint: self.endpoint,
             outlet: self.outlet,
-            origin: self.origin,
-            read_at: self.read_at,
+            last_read: self.last_read,
             timer: self.timer,
             aside: self.aside,
             end: self.end,
@@ -223,8 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             endpoint,
             config: *config,
             outlet: Outlet::default(),
-            origin: Instant::now(),
-            read_at: Duration::ZERO,
+            last_read: LastRead::none(Clock::start()),
             timer: Timer::default(),
             aside: Aside::default(),
             end: End::No,
@@ -237,8 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             stream: parts.stream,
             endpoint: parts.endpoint,
             farewell: Self::farewell,
-            origin: parts.origin,
-            read_at: parts.read_at,
+            last_read: parts.last_read,
             timer: parts.timer,
             waiters: Waiters::default(),
             aside: parts.aside,
@@ -278,12 +272,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         &mut self,
         cx: &mut Context<'_>,
         looks_again: bool,
-        mut find: impl FnMut(&mut Endpoint<OsEntropy>, Duration) -> Result<Option<T>, fullduplex::Error>,
+        mut find: impl FnMut(
+            &mut Endpoint<OsEntropy>,
+            &mut LastRead,
+        ) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
             // Whoever is woken by new input has looked through the old one before.
             if !self.drained {
-                match find(&mut self.endpoint, self.read_at) {
+                match find(&mut self.endpoint, &mut self.last_read) {
                     Ok(Some(found)) => {
                         if !looks_again {
                             self.answer_close(cx);
@@ -311,7 +308,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         match self.take_kept(Aside::take_kept) {
-            None => self.poll_find(cx, false, Endpoint::poll_owned),
+            None => self.poll_find(cx, false, |endpoint, now| endpoint.poll_owned(now)),
             kept => Poll::Ready(kept),
         }
     }
@@ -321,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         // What is no message may be a piece of one.
         self.drained = false;
         match self.take_kept(Aside::take_kept_chunk) {
-            None => self.poll_find(cx, false, Endpoint::poll_chunk),
+            None => self.poll_find(cx, false, |endpoint, now| endpoint.poll_chunk(now)),
             kept => Poll::Ready(kept),
         }
     }
@@ -379,7 +376,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         message: &Message,
         f: &mut dyn FnMut(MessageRef<'_>, fullduplex::Reply<'_, OsEntropy>) -> Result<()>,
     ) -> Result<()> {
-        match self.endpoint.reply(self.read_at) {
+        match self.endpoint.reply(&mut self.last_read) {
             Some(reply) => f(message.as_message_ref(), reply),
             None => Ok(()),
         }
@@ -392,7 +389,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline]
     pub(crate) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
         match found {
-            Found::Here(found) => Ok(self.endpoint.lend(found, self.read_at)?),
+            Found::Here(found) => Ok(self.endpoint.lend(found, &mut self.last_read)?),
             Found::Aside => {
                 Ok(self.aside.lent().map_or(MessageRef::Binary(&[]), Message::as_message_ref))
             }
@@ -472,7 +469,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// us does not count.
     fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Result<()> {
         if std::mem::take(&mut self.unchecked)
-            && let Err(error) = self.endpoint.handle_timeout(self.read_at)
+            && let Err(error) = self.endpoint.handle_timeout(&mut self.last_read)
             && self.end == End::No
         {
             self.fail(cx);
@@ -572,8 +569,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         match read {
             Ok(len) if len > 0 => {
                 self.endpoint.advance(len);
-                self.read_at = self.origin.elapsed();
-                self.unchecked = true;
+                self.unchecked = self.endpoint.poll_timeout().is_some();
+                self.last_read.brought(self.unchecked);
                 Poll::Ready(Ok(()))
             }
             ended => Poll::Ready(self.read_ended(ended)),
@@ -611,12 +608,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     #[inline(never)]
     fn poll_deadline(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(deadline) = self.origin.checked_add(at) else {
+        let Some(deadline) = self.last_read.clock.instant(at) else {
             self.timer.clear();
             return Poll::Pending;
         };
         ready!(self.timer.poll(deadline, cx));
-        Poll::Ready(Ok(self.endpoint.handle_timeout(self.origin.elapsed())?))
+        Poll::Ready(Ok(self.endpoint.handle_timeout(self.last_read.clock)?))
     }
 
     fn shut(&mut self, cx: &mut Context<'_>) {

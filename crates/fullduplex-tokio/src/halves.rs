@@ -213,16 +213,12 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         self.conn.has_signals() || self.outlet.unwritable
     }
 
-    /// The time matters to a Close alone, which starts a wait.
     fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        let is_close = matches!(message, MessageRef::Close(_));
-        let now = if is_close { self.origin.elapsed() } else { Default::default() };
-        self.writer.send(message, &mut self.conn, now, &mut OsEntropy)
+        self.writer.send(message, &mut self.conn, self.clock, &mut OsEntropy)
     }
 
     fn send_message(&mut self, message: Message) -> Result<()> {
-        let now = if message.is_close() { self.origin.elapsed() } else { Default::default() };
-        let sent = self.writer.send_message(message, &mut self.conn, now, &mut OsEntropy);
+        let sent = self.writer.send_message(message, &mut self.conn, self.clock, &mut OsEntropy);
         sent.map_err(|unsent| match unsent.error {
             SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(unsent.message)),
             error => error.into(),
@@ -421,8 +417,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
             Some(frame) if side.conn.may_send() && !side.outlet.unwritable => {
                 let normal = CloseReason { code: CloseCode::Normal, reason: "" };
                 let reason = frame.as_ref().map_or(normal, CloseFrame::as_reason);
-                let SendingSide { writer, conn, origin, .. } = side;
-                Some(writer.close(reason, conn, origin.elapsed(), &mut OsEntropy))
+                let SendingSide { writer, conn, clock, .. } = side;
+                Some(writer.close(reason, conn, clock.elapsed(), &mut OsEntropy))
             }
             // It is closing or over already, or this was done before.
             _ => None,

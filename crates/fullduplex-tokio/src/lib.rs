@@ -53,6 +53,7 @@
 #![forbid(unsafe_code)]
 
 mod aside;
+mod clock;
 mod config;
 #[cfg(feature = "connect")]
 mod connect;

@@ -19,6 +19,7 @@ mod sending;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use bytes::BufMut;
@@ -36,6 +37,7 @@ use crate::handshake::{
 use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Timeout};
 use crate::message::outbound::SendError;
 use crate::negotiated::Negotiated;
+use crate::now::Now;
 use crate::owned::{Chunk, Message, MessageRef};
 use crate::reader::{FoundMessage, Reader};
 use crate::role::Role;
@@ -121,12 +123,17 @@ type Deadline = Option<Duration>;
 static DEFAULT_CONFIG: EndpointConfig = EndpointConfig::new();
 
 /// Sends through an [`Endpoint`] while it lends a message: see [`Endpoint::poll_with`].
-#[derive(Debug)]
 pub struct Reply<'a, E> {
     conn: &'a mut Connection,
     writer: &'a mut Writer,
     entropy: &'a mut E,
-    now: Duration,
+    now: &'a mut dyn Now,
+}
+
+impl<E> fmt::Debug for Reply<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
 }
 
 /// A WebSocket endpoint without its transport: handshake, connection and buffers in one.
@@ -234,8 +241,8 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`Error`] when the connection fails, once; what is to be sent then is in the output.
     #[inline]
-    pub fn poll(&mut self, now: Duration) -> Result<Option<MessageRef<'_>>, Error> {
-        match self.poll_found(now)? {
+    pub fn poll(&mut self, mut now: impl Now) -> Result<Option<MessageRef<'_>>, Error> {
+        match self.poll_found(&mut now)? {
             Some(found) => self.lend(found, now).map(Some),
             None => Ok(None),
         }
@@ -247,7 +254,7 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// As [`poll`](Self::poll).
     #[inline]
-    pub fn poll_found(&mut self, now: Duration) -> Result<Option<FoundMessage>, Error> {
+    pub fn poll_found(&mut self, now: impl Now) -> Result<Option<FoundMessage>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
         let found = self.reader.poll_found(conn, now)?;
         if found.as_ref().is_some_and(FoundMessage::is_control) {
@@ -261,7 +268,7 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// As [`poll`](Self::poll), for text that is not UTF-8.
     #[inline]
-    pub fn lend(&mut self, found: FoundMessage, now: Duration) -> Result<MessageRef<'_>, Error> {
+    pub fn lend(&mut self, found: FoundMessage, now: impl Now) -> Result<MessageRef<'_>, Error> {
         match &mut self.phase {
             Phase::Open(conn) => self.reader.lend(found, conn, now),
             _ => Ok(MessageRef::Binary(&[])),
@@ -274,16 +281,16 @@ impl<E: Entropy> Endpoint<E> {
     /// As [`poll`](Self::poll).
     // As `Reader::poll_owned`.
     #[inline(always)]
-    pub fn poll_owned(&mut self, now: Duration) -> Result<Option<Message>, Error> {
+    pub fn poll_owned(&mut self, mut now: impl Now) -> Result<Option<Message>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        match self.reader.take_whole(conn, now) {
+        match self.reader.take_whole(conn, &mut now) {
             Some(message) => message.map(Some),
             None => self.poll_any_owned(now),
         }
     }
 
     #[inline(never)]
-    fn poll_any_owned(&mut self, now: Duration) -> Result<Option<Message>, Error> {
+    fn poll_any_owned(&mut self, now: impl Now) -> Result<Option<Message>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
         let message = self.reader.poll_any_owned(conn, now)?;
         if let Some(Message::Ping(_) | Message::Close(_)) = message {
@@ -300,31 +307,31 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     pub fn poll_with<T>(
         &mut self,
-        now: Duration,
+        mut now: impl Now,
         f: impl FnOnce(MessageRef<'_>, Reply<'_, E>) -> T,
     ) -> Result<Option<T>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let Some(found) = self.reader.poll_found(conn, now)? else { return Ok(None) };
+        let Some(found) = self.reader.poll_found(conn, &mut now)? else { return Ok(None) };
         let (writer, entropy) = (&mut self.writer, &mut self.entropy);
         let control;
         let message = match self.reader.data(&found) {
             Some((MessageKind::Binary, payload)) => MessageRef::Binary(payload),
             Some((MessageKind::Text, payload)) => match utf8::as_str(payload) {
                 Some(text) => MessageRef::Text(text),
-                None => return Err(conn.fail_whole_text(now)),
+                None => return Err(conn.fail_whole_text(now.now())),
             },
             // Its payload lies in the connection, which is to send.
             None => {
-                control = self.reader.lend(found, conn, now)?.to_message();
+                control = self.reader.lend(found, conn, &mut now)?.to_message();
                 let _ = writer.queue_answers(conn, entropy);
                 control.as_message_ref()
             }
         };
-        Ok(Some(f(message, Reply { conn, writer, entropy, now })))
+        Ok(Some(f(message, Reply { conn, writer, entropy, now: &mut now })))
     }
 
     /// A way to send, as [`poll_with`](Self::poll_with) lends it; `None` while the connection is not open.
-    pub fn reply(&mut self, now: Duration) -> Option<Reply<'_, E>> {
+    pub fn reply<'a>(&'a mut self, now: &'a mut dyn Now) -> Option<Reply<'a, E>> {
         let Phase::Open(conn) = &mut self.phase else { return None };
         Some(Reply { conn, writer: &mut self.writer, entropy: &mut self.entropy, now })
     }
@@ -333,7 +340,7 @@ impl<E: Entropy> Endpoint<E> {
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
-    pub fn poll_chunk(&mut self, now: Duration) -> Result<Option<Chunk>, Error> {
+    pub fn poll_chunk(&mut self, now: impl Now) -> Result<Option<Chunk>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
         let chunk = self.reader.poll_chunk(conn, now)?;
         if let Some(Chunk::Control(_)) = chunk {
@@ -430,8 +437,10 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.ended {
+            return None;
+        }
         match &self.phase {
-            _ if self.ended => None,
             Phase::Open(conn) => conn.poll_timeout(),
             Phase::ServerHandshake(_, deadline)
             | Phase::Deciding(_, deadline)
@@ -445,11 +454,10 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`Error::Timeout`] when a waiting time ran out.
     #[inline]
-    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
-            return Ok(());
-        }
-        self.expire(now)
+    pub fn handle_timeout(&mut self, mut now: impl Now) -> Result<(), Error> {
+        let Some(deadline) = self.poll_timeout() else { return Ok(()) };
+        let now = now.now();
+        if now < deadline { Ok(()) } else { self.expire(now) }
     }
 
     #[cold]

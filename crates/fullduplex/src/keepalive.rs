@@ -7,6 +7,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::now::Now;
+
 /// How long to wait for the peer's Close, and for the transport to end after it: 5 s, within the
 /// range of what browsers and servers do.
 pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,6 +92,9 @@ type Nanos = u64;
 /// The instant that has not come and never will.
 const NEVER: Nanos = Nanos::MAX;
 
+/// The instant that nobody asks for.
+const UNCOUNTED: Nanos = NEVER - 1;
+
 #[inline(always)]
 fn nanos(instant: Duration) -> Nanos {
     instant.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(instant.subsec_nanos()))
@@ -125,7 +130,8 @@ pub(crate) enum Due {
 /// The timers of one open connection.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    /// When the last byte came; [`NEVER`] before the first call with a time.
+    /// When the last byte came; [`NEVER`] before the first call with a time, [`UNCOUNTED`] for good if no waiting time
+    /// depends on it. That is the default, and then no clock need be asked for a message.
     received: Nanos,
     /// When a Ping went out after which nothing has come.
     pinged: Nanos,
@@ -139,8 +145,9 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new(timeouts: &Timeouts) -> Self {
+        let counts = timeouts.ping_interval.is_some() || timeouts.idle_timeout.is_some();
         Self {
-            received: NEVER,
+            received: if counts { NEVER } else { UNCOUNTED },
             pinged: NEVER,
             closing: NEVER,
             ping_interval: Wait::new(timeouts.ping_interval),
@@ -152,16 +159,18 @@ impl Timers {
 
     /// Bytes came: the peer lives, and that is all a Ping asks.
     #[inline(always)]
-    pub(crate) fn received(&mut self, now: Duration) {
-        self.received = nanos(now);
-        self.pinged = NEVER;
+    pub(crate) fn received(&mut self, now: &mut impl Now) {
+        if self.received != UNCOUNTED {
+            self.received = nanos(now.now());
+            self.pinged = NEVER;
+        }
     }
 
     /// The caller told the time without bringing bytes: silence is counted from the first such call.
-    #[inline]
-    pub(crate) fn started(&mut self, now: Duration) {
+    #[inline(always)]
+    pub(crate) fn started(&mut self, now: &mut impl Now) {
         if self.received == NEVER {
-            self.received = nanos(now);
+            self.received = nanos(now.now());
         }
     }
 
@@ -181,8 +190,7 @@ impl Timers {
     /// The next instant at which something is due. By default there is none while the connection is open.
     #[inline]
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        let silence = self.ping_interval.0.min(self.idle.0);
-        if self.closing == NEVER && silence == Wait::FOR_EVER.0 {
+        if self.closing == NEVER && self.received == UNCOUNTED {
             return None;
         }
         let (at, _) = self.next();
@@ -190,8 +198,8 @@ impl Timers {
     }
 
     /// What is due at `now`; a Ping counts as sent.
-    pub(crate) fn poll(&mut self, now: Duration) -> Due {
-        self.started(now);
+    pub(crate) fn poll(&mut self, mut now: Duration) -> Due {
+        self.started(&mut now);
         let now = nanos(now);
         match self.next() {
             (at, due) if at <= now => {
@@ -211,7 +219,7 @@ impl Timers {
         if self.closing != NEVER {
             return (self.close.after(self.closing), Due::Expired(Timeout::Close));
         }
-        if self.received == NEVER {
+        if self.received >= UNCOUNTED {
             return (NEVER, Due::Nothing);
         }
         let idle = (self.idle.after(self.received), Due::Expired(Timeout::Idle));
@@ -243,7 +251,7 @@ mod tests {
     #[test]
     fn a_ping_follows_silence_and_failure_follows_an_unanswered_ping() {
         let mut timers = Timers::new(&Timeouts::new().keepalive(s(20), s(10)));
-        timers.started(s(100));
+        timers.started(&mut s(100));
         assert_eq!(timers.deadline(), Some(s(120)));
         assert_eq!(timers.poll(s(119)), Due::Nothing);
         assert_eq!(timers.poll(s(121)), Due::Ping);
@@ -254,17 +262,17 @@ mod tests {
     #[test]
     fn any_byte_answers_a_ping() {
         let mut timers = Timers::new(&Timeouts::new().keepalive(s(20), s(10)));
-        timers.started(s(0));
+        timers.started(&mut s(0));
         assert_eq!(timers.poll(s(20)), Due::Ping);
-        timers.received(s(25));
+        timers.received(&mut s(25));
         assert_eq!(timers.deadline(), Some(s(45)));
     }
 
     #[test]
     fn an_idle_timeout_counts_from_the_last_byte() {
         let mut timers = Timers::new(&Timeouts { idle_timeout: Some(s(5)), ..Timeouts::new() });
-        timers.started(s(0));
-        timers.received(s(3));
+        timers.started(&mut s(0));
+        timers.received(&mut s(3));
         assert_eq!(timers.poll(s(7)), Due::Nothing);
         assert_eq!(timers.poll(s(8)), Due::Expired(Timeout::Idle));
     }
@@ -272,7 +280,7 @@ mod tests {
     #[test]
     fn once_closing_only_the_close_timeout_counts() {
         let mut timers = Timers::new(&Timeouts::new().keepalive(s(1), s(1)));
-        timers.started(s(0));
+        timers.started(&mut s(0));
         timers.closing(s(2));
         timers.closing(s(4));
         assert_eq!(timers.deadline(), Some(s(7)));

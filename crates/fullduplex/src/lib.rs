@@ -150,6 +150,7 @@ mod limits;
 mod mask;
 mod message;
 mod negotiated;
+mod now;
 #[cfg(feature = "alloc")]
 mod outgoing;
 mod output;
@@ -192,6 +193,7 @@ pub use limits::{DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_FRAME_SIZE, DEFAULT_MAX_MESS
 pub use mask::apply_mask;
 pub use message::{HeaderBytes, MessageError, SendError};
 pub use negotiated::Negotiated;
+pub use now::Now;
 pub use output::BufferTooSmall;
 #[cfg(feature = "alloc")]
 pub use owned::{Chunk, CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};

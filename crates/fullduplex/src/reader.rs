@@ -25,6 +25,7 @@ use crate::connection::{Connection, Receiving};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
+use crate::now::Now;
 use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "deflate")]
 use crate::reader::inflation::Inflation;
@@ -147,9 +148,9 @@ impl Reader {
     pub fn poll<'a, S>(
         &'a mut self,
         conn: &'a mut Connection<Receiving, S>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Option<MessageRef<'a>>, Error> {
-        let Some((kind, range, _)) = self.find_whole(conn, now) else {
+        let Some((kind, range, _)) = self.find_whole(conn, &mut now) else {
             return self.poll_any(conn, now);
         };
         let payload = self.buf.get(range).unwrap_or_default();
@@ -157,7 +158,7 @@ impl Reader {
             MessageKind::Binary => Ok(Some(MessageRef::Binary(payload))),
             MessageKind::Text => match utf8::as_str(payload) {
                 Some(text) => Ok(Some(MessageRef::Text(text))),
-                None => Err(conn.fail_whole_text(now)),
+                None => Err(conn.fail_whole_text(now.now())),
             },
         }
     }
@@ -171,9 +172,9 @@ impl Reader {
     pub fn poll_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Option<Message>, Error> {
-        match self.take_whole(conn, now) {
+        match self.take_whole(conn, &mut now) {
             Some(message) => message.map(Some),
             None => self.poll_any_owned(conn, now),
         }
@@ -184,7 +185,7 @@ impl Reader {
     pub(crate) fn take_whole<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut impl Now,
     ) -> Option<Result<Message, Error>> {
         let (kind, range, ascii) = self.find_whole(conn, now)?;
         if kind == MessageKind::Binary {
@@ -193,7 +194,7 @@ impl Reader {
         if ascii || self.buf.get(range.clone()).is_some_and(utf8::is_valid) {
             return Some(Ok(Message::Text(Utf8Bytes::from_validated(self.give(range)))));
         }
-        Some(Err(conn.fail_whole_text(now)))
+        Some(Err(conn.fail_whole_text(now.now())))
     }
 
     /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
@@ -201,7 +202,7 @@ impl Reader {
     fn find_whole<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut impl Now,
     ) -> Option<(MessageKind, Range<usize>, bool)> {
         let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
         let mut input = Input::new(unread);
@@ -222,9 +223,9 @@ impl Reader {
     pub fn poll_found<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Option<FoundMessage>, Error> {
-        let found = match self.find_whole(conn, now) {
+        let found = match self.find_whole(conn, &mut now) {
             Some((kind, range, _)) => Some(Found::Data(kind, range)),
             None => self.find_unless_empty(conn, now)?,
         };
@@ -240,7 +241,7 @@ impl Reader {
         &'a mut self,
         found: FoundMessage,
         conn: &'a mut Connection<Receiving, S>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<MessageRef<'a>, Error> {
         let Some((kind, payload)) = self.data(&found) else {
             return Ok(match found.0 {
@@ -254,7 +255,7 @@ impl Reader {
             // Where it was found valid piece by piece, only the whole can become a `&str` without unsafe code.
             MessageKind::Text => match utf8::as_str(payload) {
                 Some(text) => Ok(MessageRef::Text(text)),
-                None => Err(conn.fail_whole_text(now)),
+                None => Err(conn.fail_whole_text(now.now())),
             },
         }
     }
@@ -276,9 +277,10 @@ impl Reader {
     fn poll_empty<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut impl Now,
     ) -> Result<(), Error> {
         if !conn.has_nothing(now) {
+            let now = now.now();
             #[cfg(feature = "deflate")]
             self.skip_compressed(conn, now)?;
             conn.poll_event(&mut Input::new(&mut []), now)?;
@@ -295,12 +297,12 @@ impl Reader {
     fn poll_any<'a, S>(
         &'a mut self,
         conn: &'a mut Connection<Receiving, S>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         if self.start == self.end {
-            return self.poll_empty(conn, now).map(|()| None);
+            return self.poll_empty(conn, &mut now).map(|()| None);
         }
-        match self.find_any(conn, now)? {
+        match self.find_any(conn, now.now())? {
             None => Ok(None),
             Some(found) => self.lend(FoundMessage(found), conn, now).map(Some),
         }
@@ -312,12 +314,12 @@ impl Reader {
     pub(crate) fn poll_any_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Option<Message>, Error> {
         if self.start == self.end {
-            return self.poll_empty(conn, now).map(|()| None);
+            return self.poll_empty(conn, &mut now).map(|()| None);
         }
-        self.find_owned(conn, now)
+        self.find_owned(conn, now.now())
     }
 
     #[inline(never)]
@@ -354,12 +356,12 @@ impl Reader {
     fn find_unless_empty<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Option<Found>, Error> {
         if self.start == self.end {
-            return self.poll_empty(conn, now).map(|()| None);
+            return self.poll_empty(conn, &mut now).map(|()| None);
         }
-        self.find_any(conn, now)
+        self.find_any(conn, now.now())
     }
 
     #[inline(never)]

@@ -11,6 +11,7 @@ use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::frame::header::OpCode;
 use crate::message::outbound::SendError;
+use crate::now::Now;
 use crate::outgoing::Outgoing;
 use crate::owned::{Message, MessageRef};
 use crate::prepared::PreparedMessage;
@@ -84,7 +85,7 @@ impl Writer {
         &mut self,
         message: MessageRef<'_>,
         conn: &mut Connection<R, Sending>,
-        now: Duration,
+        now: impl Now,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (kind, payload) = match message {
@@ -114,7 +115,7 @@ impl Writer {
         &mut self,
         message: MessageRef<'_>,
         conn: &mut Connection<R, Sending>,
-        now: Duration,
+        mut now: impl Now,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (opcode, payload) = match message {
@@ -122,7 +123,7 @@ impl Writer {
             MessageRef::Pong(data) => (OpCode::Pong, data),
             MessageRef::Close(reason) => {
                 let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-                return self.close(reason.unwrap_or(normal), conn, now, entropy);
+                return self.close(reason.unwrap_or(normal), conn, now.now(), entropy);
             }
             MessageRef::Text(_) | MessageRef::Binary(_) => return Ok(()),
         };
@@ -141,7 +142,7 @@ impl Writer {
         &mut self,
         message: Message,
         conn: &mut Connection<R, Sending>,
-        now: Duration,
+        now: impl Now,
         entropy: &mut impl Entropy,
     ) -> Result<(), Unsent> {
         let (kind, payload): (_, &[u8]) = match &message {
@@ -163,7 +164,7 @@ impl Writer {
         &mut self,
         message: Message,
         conn: &mut Connection<R, Sending>,
-        now: Duration,
+        now: impl Now,
         entropy: &mut impl Entropy,
     ) -> Result<(), Unsent> {
         let sent = self.send_control(message.as_message_ref(), conn, now, entropy);

@@ -29,10 +29,8 @@ impl<S> Engine<S> {
     /// Takes a message where [`poll_ready`](Self::poll_ready) has seen that it may.
     #[inline]
     fn take(&mut self, message: Message) -> Result<()> {
-        // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
         let is_close = message.is_close();
-        let now = if is_close { self.origin.elapsed() } else { self.read_at };
-        if let Err(unsent) = self.endpoint.send_message(message, now) {
+        if let Err(unsent) = self.endpoint.send_message(message, self.last_read.clock) {
             return Err(unsent.error.into());
         }
         if is_close {
@@ -201,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Keeps the next message for the reader, if there is one, or a piece if that is what he receives.
     fn keep_next(&mut self) -> Result<bool, fullduplex::Error> {
         if self.endpoint.is_within_message() {
-            let chunk = self.endpoint.poll_chunk(self.read_at)?;
+            let chunk = self.endpoint.poll_chunk(&mut self.last_read)?;
             let found = chunk.is_some();
             if let Some(chunk) = chunk {
                 self.aside.keep_chunk(chunk);
@@ -209,7 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             return Ok(found);
         }
-        let message = self.endpoint.poll_owned(self.read_at)?;
+        let message = self.endpoint.poll_owned(&mut self.last_read)?;
         let found = message.is_some();
         if let Some(message) = message {
             self.keep(Ok(message));
@@ -249,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             } else {
                 let normal = CloseReason { code: CloseCode::Normal, reason: "" };
                 let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
-                let begun = self.endpoint.close(reason, self.origin.elapsed());
+                let begun = self.endpoint.close(reason, self.now());
                 *frame = None;
                 // Now there is a deadline, which whoever waits does not know.
                 self.waiters.wake(Side::Reader);
@@ -292,7 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let cx = &mut Context::from_waker(std::task::Waker::noop());
         let away = CloseReason { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
-        let _ = self.endpoint.close(away, self.read_at);
+        let _ = self.endpoint.close(away, self.now());
         if let Poll::Ready(Ok(())) = self.poll_write_out(cx) {
             self.shut(cx);
         }
@@ -304,7 +302,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.fail(cx);
         while self.end == End::Failed {
             // What comes after a failure is not kept.
-            let _ = self.endpoint.poll_owned(self.read_at);
+            let _ = self.endpoint.poll_owned(&mut self.last_read);
             let _ = ready!(self.poll_input(cx));
         }
         Poll::Ready(())

@@ -8,12 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fullduplex::{
-    Chunk, Connection, Endpoint, Message, MessageRef, Reader, ReceivingHalf, Shutdown,
+    Chunk, Connection, Endpoint, Message, MessageRef, Now, Reader, ReceivingHalf, Shutdown,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::time::Instant;
 
 use crate::aside::Aside;
+use crate::clock::LastRead;
 use crate::config::WebSocketConfig;
 use crate::engine::{End, Engine, EngineParts, Found, Waited, is_gone};
 use crate::entropy::OsEntropy;
@@ -30,9 +30,7 @@ pub(super) struct ReceivingSide<S: IntoHalves> {
     conn: ReceivingHalf,
     reader: Reader,
     shared: Arc<Shared<S::Writing>>,
-    origin: Instant,
-    /// When the last read brought something: the time of all that came with it.
-    read_at: Duration,
+    last_read: LastRead,
     timer: Timer,
     /// What was received before the split, and what the sender has to hear of before it is told.
     aside: Aside,
@@ -40,7 +38,7 @@ pub(super) struct ReceivingSide<S: IntoHalves> {
     end: End,
     /// Whether nothing more will come from the transport, or is waited for.
     ended: bool,
-    /// Whether the deadlines have not been looked at since the last read.
+    /// Whether a deadline ran at the last read, and was not looked at since.
     unchecked: bool,
 }
 
@@ -75,16 +73,15 @@ impl<S: IntoHalves> ReceivingSide<S> {
         let (reading, writing) = parts.stream.into_halves();
         let (receiving, sending) = conn.split();
         let write_buffer_size = parts.config.write_buffer_size;
-        let (outlet, origin) = (parts.outlet, parts.origin);
-        let sending = SendingSide::new(writing, sending, writer, outlet, origin, write_buffer_size);
+        let (outlet, clock) = (parts.outlet, parts.last_read.clock);
+        let sending = SendingSide::new(writing, sending, writer, outlet, clock, write_buffer_size);
         let shared = Shared::new(sending);
         let receiving = Self {
             stream: reading,
             conn: receiving,
             reader,
             shared: Arc::clone(&shared),
-            origin,
-            read_at: parts.read_at,
+            last_read: parts.last_read,
             timer: parts.timer,
             aside: parts.aside,
             config: Box::new(parts.config),
@@ -101,7 +98,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let sending = self.shared.into_sending()?;
-        let now = self.origin.elapsed();
+        let now = self.last_read.clock.elapsed();
         let connection = Connection::join(self.conn, sending.conn, now);
         let config = self.config.endpoint();
         let (reader, writer) = (self.reader, sending.writer);
@@ -115,8 +112,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
             endpoint,
             config: *self.config,
             outlet: sending.outlet,
-            origin: self.origin,
-            read_at: self.read_at,
+            last_read: self.last_read,
             timer: self.timer,
             aside: self.aside,
             end: self.end,
@@ -135,7 +131,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
                     None => continue,
                 }
             }
-            match self.reader.poll_owned(&mut self.conn, self.read_at) {
+            match self.reader.poll_owned(&mut self.conn, &mut self.last_read) {
                 // What the sender has to answer is told to him first.
                 Ok(Some(message)) if message.is_close() || message.is_ping() => {
                     self.aside.keep(Ok(message));
@@ -158,7 +154,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 ready!(self.poll_tell(cx));
                 return Poll::Ready(self.aside.take_kept_chunk());
             }
-            match self.reader.poll_chunk(&mut self.conn, self.read_at) {
+            match self.reader.poll_chunk(&mut self.conn, &mut self.last_read) {
                 Ok(Some(Chunk::Control(control))) if control.is_close() || control.is_ping() => {
                     self.aside.keep(Ok(control));
                 }
@@ -185,13 +181,13 @@ impl<S: IntoHalves> ReceivingSide<S> {
                     None => continue,
                 }
             }
-            match self.reader.poll_found(&mut self.conn, self.read_at) {
+            match self.reader.poll_found(&mut self.conn, &mut self.last_read) {
                 Ok(Some(found)) if !self.conn.has_signals() => {
                     return Poll::Ready(Some(Ok(Found::Here(found))));
                 }
                 // What the sender has to answer is told to him first.
                 Ok(Some(found)) => {
-                    let message = self.reader.lend(found, &mut self.conn, self.read_at);
+                    let message = self.reader.lend(found, &mut self.conn, &mut self.last_read);
                     let message = message.map(MessageRef::to_message);
                     self.aside.keep(message.map_err(Error::from));
                 }
@@ -212,7 +208,9 @@ impl<S: IntoHalves> ReceivingSide<S> {
     #[inline]
     pub(super) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
         match found {
-            Found::Here(found) => Ok(self.reader.lend(found, &mut self.conn, self.read_at)?),
+            Found::Here(found) => {
+                Ok(self.reader.lend(found, &mut self.conn, &mut self.last_read)?)
+            }
             Found::Aside => {
                 Ok(self.aside.lent().map_or(MessageRef::Binary(&[]), Message::as_message_ref))
             }
@@ -315,7 +313,8 @@ impl<S: IntoHalves> ReceivingSide<S> {
     /// See `Engine::check_deadlines`.
     fn check_deadlines(&mut self) -> Result<()> {
         if std::mem::take(&mut self.unchecked)
-            && let Err(error) = self.handle_timeout(self.read_at)
+            && let now = self.last_read.now()
+            && let Err(error) = self.handle_timeout(now)
             && self.end == End::No
         {
             self.end = End::Failed;
@@ -366,8 +365,8 @@ impl<S: IntoHalves> ReceivingSide<S> {
         let ended = match read {
             Ok(len) if len > 0 => {
                 self.reader.advance(len);
-                self.read_at = self.origin.elapsed();
-                self.unchecked = true;
+                self.unchecked = self.conn.poll_timeout().is_some();
+                self.last_read.brought(self.unchecked);
                 return Poll::Ready(Ok(()));
             }
             // A reset that a write was told of comes as an end of input here.
@@ -392,13 +391,13 @@ impl<S: IntoHalves> ReceivingSide<S> {
 
     /// Waits for the next deadline, and does what is due then.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let deadline = self.conn.poll_timeout().and_then(|at| self.origin.checked_add(at));
+        let deadline = self.conn.poll_timeout().and_then(|at| self.last_read.clock.instant(at));
         let Some(deadline) = deadline.filter(|_| !self.ended) else {
             self.timer.clear();
             return Poll::Pending;
         };
         ready!(self.timer.poll(deadline, cx));
-        Poll::Ready(Ok(self.handle_timeout(self.origin.elapsed())?))
+        Poll::Ready(Ok(self.handle_timeout(self.last_read.clock.elapsed())?))
     }
 }
 

@@ -17,20 +17,21 @@ use crate::keepalive::Due;
 use crate::mask;
 #[cfg(feature = "alloc")]
 use crate::message::inbound::MessageError;
+use crate::now::Now;
 use crate::utf8;
 
 /// Receiving.
 impl<S> Connection<Receiving, S> {
     /// Begins to count the waiting times of [`Timeouts`](crate::Timeouts) at `now`. Without it they count from the first
     /// [`poll_event`](Self::poll_event), which an application that only sends may never call.
-    pub fn start(&mut self, now: Duration) {
-        self.timers.started(now);
+    pub fn start(&mut self, mut now: Duration) {
+        self.timers.started(&mut now);
     }
 
     /// The next event in `input`, or `None` when all of it is consumed and more is needed.
     ///
-    /// `now` is the time since any origin that does not change, monotonic. Payload is unmasked in
-    /// place, and the event borrows it from the caller's buffer.
+    /// `now` is the time since any origin that does not change, monotonic, or a [clock](Now) to ask for it.
+    /// Payload is unmasked in place, and the event borrows it from the caller's buffer.
     ///
     /// # Errors
     /// [`Error`] when the connection fails, once. A Close with the right code is then queued, the rest of
@@ -39,17 +40,17 @@ impl<S> Connection<Receiving, S> {
     pub fn poll_event<'b>(
         &mut self,
         input: &mut Input<'b>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Option<Event<'b>>, Error> {
-        let Some(Whole { kind, payload, ascii }) = self.whole_message(input, now) else {
-            return self.poll_any(input, now);
+        let Some(Whole { kind, payload, ascii }) = self.whole_message(input, &mut now) else {
+            return self.poll_any(input, now.now());
         };
         match kind {
             MessageKind::Binary => Ok(Some(Event::Binary(payload, Part::Whole))),
             MessageKind::Text if ascii || utf8::is_valid(payload) => {
                 Ok(Some(Event::Text(payload, Part::Whole)))
             }
-            MessageKind::Text => self.invalid_whole_text(payload, now),
+            MessageKind::Text => self.invalid_whole_text(payload, now.now()),
         }
     }
 
@@ -63,7 +64,7 @@ impl<S> Connection<Receiving, S> {
     pub(crate) fn whole_message<'b>(
         &mut self,
         input: &mut Input<'b>,
-        now: Duration,
+        now: &mut impl Now,
     ) -> Option<Whole<'b>> {
         const TEXT: u8 = FIN | OpCode::Text as u8;
         const BINARY: u8 = FIN | OpCode::Binary as u8;
@@ -109,7 +110,7 @@ impl<S> Connection<Receiving, S> {
         kind: MessageKind,
         word: u64,
         input: &mut Input<'b>,
-        now: Duration,
+        now: &mut impl Now,
     ) -> Option<Whole<'b>> {
         let len = u16::from_be_bytes([(word >> 16) as u8, (word >> 24) as u8]);
         let header_len = 4 + usize::from(self.receiving.mask_bit >> 5);
@@ -133,15 +134,15 @@ impl<S> Connection<Receiving, S> {
     fn poll_any<'b>(
         &mut self,
         input: &mut Input<'b>,
-        now: Duration,
+        mut now: Duration,
     ) -> Result<Option<Event<'b>>, Error> {
         if input.is_empty() {
-            self.timers.started(now);
+            self.timers.started(&mut now);
             if self.receiving.inbound.pending_error().is_ok() {
                 return Ok(None);
             }
         } else {
-            self.timers.received(now);
+            self.timers.received(&mut now);
         }
         let result = self.route(input);
         if let Err(error) = result {
@@ -157,7 +158,7 @@ impl<S> Connection<Receiving, S> {
     /// [`poll_event`](Self::poll_event) without input, where that is known to bring nothing: between messages.
     #[cfg(feature = "alloc")]
     #[inline(always)]
-    pub(crate) fn has_nothing(&mut self, now: Duration) -> bool {
+    pub(crate) fn has_nothing(&mut self, now: &mut impl Now) -> bool {
         if self.receiving.at_message_boundary {
             self.timers.started(now);
         }

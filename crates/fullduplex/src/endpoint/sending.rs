@@ -7,6 +7,7 @@ use crate::endpoint::{Endpoint, Phase, Reply};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::message::outbound::SendError;
+use crate::now::Now;
 use crate::owned::{Message, MessageRef};
 use crate::prepared::PreparedMessage;
 use crate::writer::{Unsent, Writer};
@@ -19,7 +20,7 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
-    pub fn send(&mut self, message: MessageRef<'_>, now: Duration) -> Result<(), SendError> {
+    pub fn send(&mut self, message: MessageRef<'_>, now: impl Now) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
         self.writer.send(message, conn, now, &mut self.entropy)
     }
@@ -29,7 +30,7 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`Unsent`], with the message; nothing of it was sent then.
     #[inline]
-    pub fn send_message(&mut self, message: Message, now: Duration) -> Result<(), Unsent> {
+    pub fn send_message(&mut self, message: Message, now: impl Now) -> Result<(), Unsent> {
         match &mut self.phase {
             Phase::Open(conn) => self.writer.send_message(message, conn, now, &mut self.entropy),
             _ => Err(Unsent { error: SendError::Closed, message }),
@@ -145,7 +146,7 @@ impl<E: Entropy> Reply<'_, E> {
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        self.writer.send(message, self.conn, self.now, self.entropy)
+        self.writer.send(message, self.conn, &mut *self.now, self.entropy)
     }
 
     /// Sends an owned message or control frame, see [`Writer::send_message`].
@@ -154,7 +155,7 @@ impl<E: Entropy> Reply<'_, E> {
     /// [`Unsent`], with the message; nothing of it was sent then.
     #[inline]
     pub fn send_message(&mut self, message: Message) -> Result<(), Unsent> {
-        self.writer.send_message(message, self.conn, self.now, self.entropy)
+        self.writer.send_message(message, self.conn, &mut *self.now, self.entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
+#[cfg(feature = "deflate")]
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use crate::connection::{Connection, Receiving};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
+use crate::now::Now;
 use crate::owned::{Chunk, CloseFrame, Message};
 #[cfg(feature = "deflate")]
 use crate::reader::Compressed;
@@ -33,8 +35,9 @@ impl Reader {
     pub fn poll_chunk<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Option<Chunk>, Error> {
+        let now = now.now();
         self.chunks.asked = true;
         loop {
             let gathered = self.take_gathered();
