@@ -129,6 +129,29 @@ async fn a_writer_that_is_blocked_keeps_the_deadlines_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_long_nothing_came_the_wait_for_a_close_begins_with_the_close() {
+    let config = WebSocketConfig::new().close_timeout(secs(2));
+    // A client that has answered waits for the server to end the transport; so does one that has failed.
+    for last in [Frame::close(1000, ""), Frame::new(3, *b"reserved")] {
+        for halves in [false, true] {
+            let (mut client, mut wire) = our_client(config).await;
+            write(&mut wire, Frame::text("first").encode()).await;
+            assert_eq!(client.recv().await.unwrap().unwrap(), Message::text("first"));
+            assert!(pin!(timeout(secs(3600), client.recv())).await.is_err());
+            write(&mut wire, last.encode()).await;
+            if halves {
+                let (_sender, mut receiver) = client.into_split();
+                takes(secs(2), async move { while receiver.recv().await.is_some() {} }).await;
+            } else {
+                takes(secs(2), async move { while client.recv().await.is_some() {} }).await;
+            }
+            let sent = read_to_end(&mut wire).await;
+            assert_eq!(frames(&sent).last().map(|frame| frame.opcode), Some(8));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_peer_is_told_and_left() {
     let config = WebSocketConfig::new().idle_timeout(Some(secs(60))).close_timeout(secs(1));
     let (mut server, mut wire) = our_server(config).await;
