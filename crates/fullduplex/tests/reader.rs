@@ -523,6 +523,34 @@ fn an_idle_reader_gives_its_buffer_up() {
 }
 
 #[test]
+fn a_large_message_that_comes_in_small_reads_is_moved_a_bounded_number_of_times() {
+    for (role, frames) in [(Role::Server, 1), (Role::Client, 1), (Role::Client, 3)] {
+        let mut conn = open(role);
+        let mut reader = Reader::new();
+        let payload = bytes(MIB, 1);
+        let mut wire = Vec::new();
+        for (nth, piece) in payload.chunks(MIB.div_ceil(frames)).enumerate() {
+            let frame = Frame::new(if nth == 0 { 2 } else { 0 }, piece);
+            wire.extend(to(role, if nth + 1 == frames { frame } else { frame.unfinished() }));
+        }
+        // The second one finds a reader that knows how large they may be.
+        for small in [1, 1400, 1] {
+            let counted = measure(|| {
+                for read in wire.chunks(small) {
+                    reader.room_buf(&conn).put_slice(read);
+                    reader.advance(read.len());
+                    if let Some(message) = reader.poll(&mut conn, Duration::ZERO).unwrap() {
+                        assert_eq!(message.to_message().len(), MIB);
+                    }
+                }
+            });
+            // Each time the buffer grows, what is in it is moved.
+            assert!(counted.count_total <= 14, "{frames} frames by {small}: {counted:?}");
+        }
+    }
+}
+
+#[test]
 fn lending_small_messages_allocates_nothing_once_there_is_a_buffer() {
     let mut conn = open(Role::Server);
     let mut reader = Reader::new();

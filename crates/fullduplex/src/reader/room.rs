@@ -16,7 +16,7 @@ const LARGE_FROM: usize = 16 << 10;
 impl Reader {
     /// Takes bytes that were read already: what followed the handshake in the same read.
     pub fn push(&mut self, received: &[u8]) {
-        self.reserve(received.len(), 0);
+        self.reserve(received.len(), received.len(), 0);
         self.buf.truncate(self.end);
         self.buf.extend_from_slice(received);
         self.end = self.buf.len();
@@ -70,9 +70,15 @@ impl Reader {
                 Some(remaining.min(trusted).saturating_add(READ_BEYOND))
             }
         };
-        // Less room than an eighth would cost a system call for too few bytes.
-        let least = if self.made < self.size() { self.size() } else { self.size() / 8 };
-        self.reserve(wanted.unwrap_or(least), size(expected.message));
+        let (least, room) = match wanted {
+            // Growing moves what is here, so it has to bring room for as much again: a half of that may be used up
+            // before the next time.
+            Some(wanted) => (wanted / 2, wanted),
+            None if self.made < self.size() => (self.size(), self.size()),
+            // Less room than an eighth would cost a system call for too few bytes.
+            None => (self.size() / 8, self.size() / 8),
+        };
+        self.reserve(least, room, size(expected.message));
         let free = self.buf.capacity() - self.end;
         self.growing = wanted.is_none();
         wanted.map_or(free, |wanted| wanted.min(free))
@@ -91,16 +97,16 @@ impl Reader {
         self.start = self.start.saturating_add(len).min(self.end);
     }
 
-    /// Makes sure that `room` bytes are free after `end`, when the message in progress may bring
+    /// Makes `room` bytes free after `end`, unless `least` are, when the message in progress may bring
     /// `expected` more.
     #[inline]
-    fn reserve(&mut self, room: usize, expected: usize) {
+    fn reserve(&mut self, least: usize, room: usize, expected: usize) {
         if self.start == self.end {
             // Nothing is unread, so the gap that headers left below it can go.
             self.start = self.gathering.as_ref().map_or(0, |(_, message)| message.end);
             self.end = self.start;
         }
-        if self.buf.capacity() - self.end < room {
+        if self.buf.capacity() - self.end < least {
             self.move_or_grow(room, expected);
         }
     }
