@@ -285,12 +285,12 @@ impl<E: Entropy> Endpoint<E> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
         match self.reader.take_whole(conn, &mut now) {
             Some(message) => message.map(Some),
-            None => self.poll_any_owned(now),
+            None => self.poll_any_owned(&mut now),
         }
     }
 
     #[inline(never)]
-    fn poll_any_owned(&mut self, now: impl Now) -> Result<Option<Message>, Error> {
+    fn poll_any_owned(&mut self, now: &mut dyn Now) -> Result<Option<Message>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
         let message = self.reader.poll_any_owned(conn, now)?;
         if let Some(Message::Ping(_) | Message::Close(_)) = message {

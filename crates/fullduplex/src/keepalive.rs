@@ -159,7 +159,7 @@ impl Timers {
 
     /// Bytes came: the peer lives, and that is all a Ping asks.
     #[inline(always)]
-    pub(crate) fn received(&mut self, now: &mut impl Now) {
+    pub(crate) fn received(&mut self, now: &mut (impl Now + ?Sized)) {
         if self.received != UNCOUNTED {
             self.received = nanos(now.now());
             self.pinged = NEVER;
@@ -168,7 +168,7 @@ impl Timers {
 
     /// The caller told the time without bringing bytes: silence is counted from the first such call.
     #[inline(always)]
-    pub(crate) fn started(&mut self, now: &mut impl Now) {
+    pub(crate) fn started(&mut self, now: &mut (impl Now + ?Sized)) {
         if self.received == NEVER {
             self.received = nanos(now.now());
         }

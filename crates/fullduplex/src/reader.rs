@@ -17,7 +17,6 @@ mod room;
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
 use core::ops::Range;
-use core::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -151,7 +150,7 @@ impl Reader {
         mut now: impl Now,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         let Some((kind, range, _)) = self.find_whole(conn, &mut now) else {
-            return self.poll_any(conn, now);
+            return self.poll_any(conn, &mut now);
         };
         let payload = self.buf.get(range).unwrap_or_default();
         match kind {
@@ -176,7 +175,7 @@ impl Reader {
     ) -> Result<Option<Message>, Error> {
         match self.take_whole(conn, &mut now) {
             Some(message) => message.map(Some),
-            None => self.poll_any_owned(conn, now),
+            None => self.poll_any_owned(conn, &mut now),
         }
     }
 
@@ -227,7 +226,7 @@ impl Reader {
     ) -> Result<Option<FoundMessage>, Error> {
         let found = match self.find_whole(conn, &mut now) {
             Some((kind, range, _)) => Some(Found::Data(kind, range)),
-            None => self.find_unless_empty(conn, now)?,
+            None => self.find_unless_empty(conn, &mut now)?,
         };
         Ok(found.map(FoundMessage))
     }
@@ -277,10 +276,9 @@ impl Reader {
     fn poll_empty<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: &mut impl Now,
+        now: &mut dyn Now,
     ) -> Result<(), Error> {
         if !conn.has_nothing(now) {
-            let now = now.now();
             #[cfg(feature = "deflate")]
             self.skip_compressed(conn, now)?;
             conn.poll_event(&mut Input::new(&mut []), now)?;
@@ -297,12 +295,12 @@ impl Reader {
     fn poll_any<'a, S>(
         &'a mut self,
         conn: &'a mut Connection<Receiving, S>,
-        mut now: impl Now,
+        now: &mut dyn Now,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         if self.start == self.end {
-            return self.poll_empty(conn, &mut now).map(|()| None);
+            return self.poll_empty(conn, now).map(|()| None);
         }
-        match self.find_any(conn, now.now())? {
+        match self.find_any(conn, now)? {
             None => Ok(None),
             Some(found) => self.lend(FoundMessage(found), conn, now).map(Some),
         }
@@ -314,19 +312,19 @@ impl Reader {
     pub(crate) fn poll_any_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        mut now: impl Now,
+        now: &mut dyn Now,
     ) -> Result<Option<Message>, Error> {
         if self.start == self.end {
-            return self.poll_empty(conn, &mut now).map(|()| None);
+            return self.poll_empty(conn, now).map(|()| None);
         }
-        self.find_owned(conn, now.now())
+        self.find_owned(conn, now)
     }
 
     #[inline(never)]
     fn find_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut dyn Now,
     ) -> Result<Option<Message>, Error> {
         let control =
             |conn: &Connection<Receiving, S>| Bytes::copy_from_slice(conn.control_payload());
@@ -356,19 +354,19 @@ impl Reader {
     fn find_unless_empty<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        mut now: impl Now,
+        now: &mut dyn Now,
     ) -> Result<Option<Found>, Error> {
         if self.start == self.end {
-            return self.poll_empty(conn, &mut now).map(|()| None);
+            return self.poll_empty(conn, now).map(|()| None);
         }
-        self.find_any(conn, now.now())
+        self.find_any(conn, now)
     }
 
     #[inline(never)]
     fn find_any<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut dyn Now,
     ) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
         if self.chunks.begun == Begun::Yes {
@@ -379,7 +377,7 @@ impl Reader {
         loop {
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
-            let event = conn.poll_event(&mut input, now);
+            let event = conn.poll_event(&mut input, &mut *now);
             // The chunk's place in the buffer, so that the buffer is free to be used again.
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();

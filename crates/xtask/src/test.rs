@@ -4,7 +4,7 @@ use crate::peers;
 use crate::shell::{Outcome, cargo, run as run_command};
 
 /// The commands, in the order in which they run.
-const COMMANDS: [&str; 5] = [
+const COMMANDS: [&str; 6] = [
     // The benches pull in heavy packages and hold no test.
     "test --workspace --exclude fullduplex-benches --exclude fullduplex-bench-peers \
      --exclude fullduplex-bench-echo",
@@ -13,6 +13,8 @@ const COMMANDS: [&str; 5] = [
     "test -p fullduplex --no-default-features --features alloc",
     "test -p fullduplex --no-default-features --features deflate",
     "test -p fullduplex",
+    // What takes minutes without optimisation.
+    "test --release -p fullduplex-tokio --test adapter -- --ignored",
 ];
 
 /// Runs all tests.

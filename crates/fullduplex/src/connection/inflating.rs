@@ -1,12 +1,11 @@
 //! Compressed messages of a [`Connection`] (RFC 7692 §6.2): from the chunks that the peer sent to those that
 //! the application sees.
 
-use core::time::Duration;
-
 use crate::connection::{Connection, Inflated, Receiving};
 use crate::deflate::{Finished, InflateError};
 use crate::error::Error;
 use crate::message::inbound::MessageError;
+use crate::now::Now;
 
 impl<S> Connection<Receiving, S> {
     /// See [`Connection::release`].
@@ -30,14 +29,14 @@ impl<S> Connection<Receiving, S> {
         &mut self,
         chunk: &[u8],
         out: &mut [u8],
-        now: Duration,
+        mut now: impl Now,
     ) -> Result<Inflated, Error> {
         if self.failure.is_some() || !self.receiving.inbound.is_inflating() {
             return Ok(Inflated { consumed: chunk.len(), produced: 0, done: true });
         }
         let result = self.inflate_some(chunk, out);
         match result {
-            Err(error) => self.fail(error, now),
+            Err(error) => self.fail(error, now.now()),
             Ok(_) => self.update_boundary(),
         }
         result

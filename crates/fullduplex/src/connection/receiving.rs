@@ -36,14 +36,15 @@ impl<S> Connection<Receiving, S> {
     /// # Errors
     /// [`Error`] when the connection fails, once. A Close with the right code is then queued, the rest of
     /// the input is ignored, further calls return `None`, and [`failure`](Self::failure) keeps the cause.
-    #[inline]
+    // Only what most messages take, wherever it is called.
+    #[inline(always)]
     pub fn poll_event<'b>(
         &mut self,
         input: &mut Input<'b>,
         mut now: impl Now,
     ) -> Result<Option<Event<'b>>, Error> {
         let Some(Whole { kind, payload, ascii }) = self.whole_message(input, &mut now) else {
-            return self.poll_any(input, now.now());
+            return self.poll_any(input, &mut now);
         };
         match kind {
             MessageKind::Binary => Ok(Some(Event::Binary(payload, Part::Whole))),
@@ -134,22 +135,22 @@ impl<S> Connection<Receiving, S> {
     fn poll_any<'b>(
         &mut self,
         input: &mut Input<'b>,
-        mut now: Duration,
+        now: &mut dyn Now,
     ) -> Result<Option<Event<'b>>, Error> {
         if input.is_empty() {
-            self.timers.started(&mut now);
+            self.timers.started(now);
             if self.receiving.inbound.pending_error().is_ok() {
                 return Ok(None);
             }
         } else {
-            self.timers.received(&mut now);
+            self.timers.received(now);
         }
         let result = self.route(input);
         if let Err(error) = result {
-            self.fail(error, now);
+            self.fail(error, now.now());
         }
         if self.closing.queued().is_some() {
-            self.timers.closing(now);
+            self.timers.closing(now.now());
         }
         self.update_boundary();
         result
@@ -158,7 +159,7 @@ impl<S> Connection<Receiving, S> {
     /// [`poll_event`](Self::poll_event) without input, where that is known to bring nothing: between messages.
     #[cfg(feature = "alloc")]
     #[inline(always)]
-    pub(crate) fn has_nothing(&mut self, now: &mut impl Now) -> bool {
+    pub(crate) fn has_nothing(&mut self, now: &mut dyn Now) -> bool {
         if self.receiving.at_message_boundary {
             self.timers.started(now);
         }

@@ -2,8 +2,6 @@
 
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
-#[cfg(feature = "deflate")]
-use core::time::Duration;
 
 use bytes::Bytes;
 #[cfg(feature = "deflate")]
@@ -37,7 +35,6 @@ impl Reader {
         conn: &mut Connection<Receiving, S>,
         mut now: impl Now,
     ) -> Result<Option<Chunk>, Error> {
-        let now = now.now();
         self.chunks.asked = true;
         loop {
             let gathered = self.take_gathered();
@@ -46,14 +43,14 @@ impl Reader {
             }
             #[cfg(feature = "deflate")]
             if self.chunks.compressed.is_some() {
-                match self.inflate_some(conn, now)? {
+                match self.inflate_some(conn, &mut now)? {
                     Some(chunk) => return Ok(Some(chunk)),
                     None => continue,
                 }
             }
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
-            let event = conn.poll_event(&mut input, now);
+            let event = conn.poll_event(&mut input, &mut now);
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();
                 self.start + range.start..self.start + range.end
@@ -140,7 +137,7 @@ impl Reader {
     pub(super) fn skip_compressed<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut dyn Now,
     ) -> Result<(), Error> {
         while self.chunks.compressed.is_some() {
             self.inflate_some(conn, now)?;
@@ -156,7 +153,7 @@ impl Reader {
         kind: MessageKind,
         last: bool,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut dyn Now,
     ) -> Result<(), Error> {
         let rest = self.give(chunk);
         self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
@@ -168,7 +165,7 @@ impl Reader {
     fn inflate_some<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut dyn Now,
     ) -> Result<Option<Chunk>, Error> {
         use bytes::Buf;
 

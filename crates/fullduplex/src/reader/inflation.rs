@@ -1,13 +1,12 @@
 //! The buffer of a [`Reader`](crate::Reader) in which compressed messages become what they were.
 
-use core::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 
 use crate::buffers::FIRST_SIZE;
 use crate::connection::{Connection, Receiving};
 use crate::error::Error;
 use crate::event::MessageKind;
+use crate::now::Now;
 #[cfg(feature = "std")]
 use crate::pool::{self, Pool};
 
@@ -68,7 +67,7 @@ impl Inflation {
         kind: MessageKind,
         first: bool,
         conn: &mut Connection<Receiving, S>,
-        now: Duration,
+        now: &mut dyn Now,
     ) -> Result<(), Error> {
         if first {
             self.len = 0;
@@ -88,7 +87,7 @@ impl Inflation {
                 self.grow(conn);
             }
             let room = self.buf.get_mut(self.len..).unwrap_or_default();
-            let step = conn.inflate(chunk, room, now)?;
+            let step = conn.inflate(chunk, room, &mut *now)?;
             self.len += step.produced;
             chunk = chunk.get(step.consumed..).unwrap_or_default();
             if step.done {
