@@ -3,6 +3,7 @@
 mod autobahn;
 mod bench_deflate;
 mod bench_echo;
+mod bench_handshake;
 mod bench_idle;
 mod bench_instructions;
 mod bench_peers;
@@ -40,6 +41,8 @@ enum Chore {
     BenchDeflate(bench_deflate::Options),
     /// Measures echo over loopback side by side with other libraries over tokio
     BenchEcho(bench_echo::Options),
+    /// Measures handshakes over loopback side by side with other libraries over tokio
+    BenchHandshake(bench_echo::Options),
     /// Measures the memory of connections that wait
     BenchIdle(bench_idle::Options),
     /// Counts the instructions that each message costs, and compares them with those noted
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Chore::Autobahn(options) => autobahn::run(&options),
         Chore::BenchDeflate(options) => bench_deflate::run(&options),
         Chore::BenchEcho(options) => bench_echo::run(&options),
+        Chore::BenchHandshake(options) => bench_handshake::run(&options),
         Chore::BenchIdle(options) => bench_idle::run(&options),
         Chore::BenchInstructions(options) => bench_instructions::run(&options),
         Chore::BenchPeers(options) => bench_peers::run(&options),
