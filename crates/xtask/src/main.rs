@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask NAME`. What CI runs is what a person runs.
 
 mod autobahn;
+mod bench_build;
 mod bench_deflate;
 mod bench_echo;
 mod bench_handshake;
@@ -37,6 +38,8 @@ enum Chore {
     Layers,
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
     Autobahn(autobahn::Options),
+    /// Measures what it costs to build a minimal echo server
+    BenchBuild(bench_build::Options),
     /// Measures permessage-deflate side by side with zlib-rs alone
     BenchDeflate(bench_deflate::Options),
     /// Measures echo over loopback side by side with other libraries over tokio
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Layers => layers::run(),
         Chore::Autobahn(options) => autobahn::run(&options),
+        Chore::BenchBuild(options) => bench_build::run(&options),
         Chore::BenchDeflate(options) => bench_deflate::run(&options),
         Chore::BenchEcho(options) => bench_echo::run(&options),
         Chore::BenchHandshake(options) => bench_handshake::run(&options),
