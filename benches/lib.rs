@@ -184,6 +184,15 @@ pub const CHROMIUM_REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
     \r\n";
 
+/// A request with what RFC 6455 §4.1 asks for, and no more.
+pub const MINIMAL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\
+    Host: localhost:9001\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\
+    \r\n";
+
 /// The answer of a server to a request with the key `the sample nonce`.
 pub const SERVER_ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";

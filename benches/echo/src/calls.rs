@@ -1,6 +1,7 @@
-//! How many system calls a server makes for each message, counted by `strace -c -f` in runs that are not timed.
+//! How many system calls a server makes for each message or connection, counted by `strace -c -f` in runs that
+//! are not timed.
 //!
-//! A server runs twice, for n and for 3 n messages: what it does once (its start, the handshakes) drops out of
+//! A server runs twice, for n and for 3 n: what it does once (its start, the handshakes of an echo) drops out of
 //! the difference. It is several times slower then, so that more connections are ready at once than without:
 //! there are rather fewer `epoll_wait` than there would be.
 
@@ -9,9 +10,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
 
-use crate::case::Case;
+use crate::case::{Case, Failure, Load};
 use crate::contenders::Contender;
-use crate::load::{Failure, Load};
 use crate::machine::Cores;
 use crate::server::Server;
 
@@ -22,7 +22,7 @@ const HOW: &str = "there is no `strace` on the path (apt-get install strace, dnf
 #[derive(Debug)]
 pub(crate) struct Strace(Result<(), String>);
 
-/// System calls for each message, by name.
+/// System calls for each message or connection, by name.
 pub(crate) type Calls = BTreeMap<String, f64>;
 
 impl Strace {
@@ -50,21 +50,21 @@ impl Strace {
     /// Counts; `None` when there is no strace.
     pub(crate) fn count(
         &self,
-        case: Case,
+        case: impl Case,
         contender: &Contender,
         cores: Cores,
     ) -> Result<Option<Calls>, Failure> {
         if self.0.is_err() {
             return Ok(None);
         }
-        let bursts = bursts(case);
-        let fewer = run(case, contender, cores, bursts)?;
-        let more = run(case, contender, cores, 3 * bursts)?;
-        let messages = (2 * bursts * case.depth * case.connections) as f64;
+        let turns = case.turns_to_count();
+        let fewer = run(case, contender, cores, turns)?;
+        let more = run(case, contender, cores, 3 * turns)?;
+        let between = (2 * turns * case.turn()) as f64;
         let mut calls = Calls::new();
         for (name, count) in more {
             let once = fewer.get(&name).copied().unwrap_or_default();
-            let each = (count as f64 - once as f64) / messages;
+            let each = (count as f64 - once as f64) / between;
             if each > 0.0005 {
                 calls.insert(name, each);
             }
@@ -73,24 +73,18 @@ impl Strace {
     }
 }
 
-/// Some thousand calls, and not for ever with large messages.
-fn bursts(case: Case) -> usize {
-    let messages = if case.len < 1 << 20 { 2000 } else { 100 };
-    (messages / (case.connections * case.depth)).max(2)
-}
-
 /// How often each call was made.
 fn run(
-    case: Case,
+    case: impl Case,
     contender: &Contender,
     cores: Cores,
-    bursts: usize,
+    turns: usize,
 ) -> Result<BTreeMap<String, u64>, Failure> {
     let file = std::env::temp_dir().join(format!("bench-echo-{}.strace", std::process::id()));
     let mut strace: Vec<OsString> = ["strace", "-c", "-f", "-o"].map(OsString::from).to_vec();
     strace.push(file.clone().into());
     let server = Server::start(contender, cores.server(), &strace)?;
-    Load::connect(case, contender, server.address, false)?.run(bursts)?;
+    case.load(contender, server.address, false)?.run(turns)?;
     // strace writes its table when the server has ended.
     drop(server);
     let table = fs::read_to_string(&file)?;

@@ -1,71 +1,63 @@
-//! What is echoed: how large, over how many connections, how many messages at once.
+//! What is done again and again: what measuring and reporting have to know of it, whatever it is.
 
 use std::fmt;
+use std::net::SocketAddr;
 
-use fullduplex_benches::Content;
-use fullduplex_testkit::Frame;
+use serde::Serialize;
 
-/// One row of measurements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Case {
-    /// Bytes of payload.
-    pub(crate) len: usize,
-    pub(crate) connections: usize,
-    /// How many messages a connection sends at once; it waits for all their echoes before the next ones.
-    pub(crate) depth: usize,
-}
+use crate::contenders::{Contender, Discipline};
 
-const CASES: [Case; 7] = [
-    Case { len: 125, connections: 1, depth: 1 },
-    Case { len: 125, connections: 50, depth: 1 },
-    Case { len: 125, connections: 1, depth: 16 },
-    Case { len: 125, connections: 50, depth: 16 },
-    Case { len: 1 << 10, connections: 50, depth: 16 },
-    Case { len: 16 << 10, connections: 50, depth: 16 },
-    Case { len: 1 << 20, connections: 50, depth: 1 },
-];
+/// How long nothing may come from any connection.
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 
-impl Case {
+/// Why it did not work, for a person to read.
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// One row of measurements. As text it is the case's name.
+pub(crate) trait Case: Copy + fmt::Display + Serialize + 'static {
+    const DISCIPLINE: Discipline;
+    /// All of them.
+    const ALL: &'static [Self];
+    type Load: Load;
+
+    /// The case as the title of a table.
+    fn title(self) -> String;
+
+    /// The case as the title of a column.
+    fn column(self) -> String;
+
+    /// How many messages, or connections, a turn of the load has.
+    fn turn(self) -> usize;
+
+    /// How many turns a run has, where `wanted` would take as long as is wanted.
+    fn turns(self, wanted: usize) -> usize;
+
+    /// How many turns there are when system calls are counted: some thousand calls, and not for ever.
+    fn turns_to_count(self) -> usize;
+
+    /// The load for a server that listens at `address`. When `spin` is set it does not sleep.
+    fn load(
+        self,
+        contender: &Contender,
+        address: SocketAddr,
+        spin: bool,
+    ) -> Result<Self::Load, Failure>;
+
     /// Those whose name contains one of `filters`, or all when there are none.
-    pub(crate) fn chosen(filters: &[String]) -> Vec<Self> {
+    fn chosen(filters: &[String]) -> Vec<Self> {
         let chosen = |case: &Self| {
             let name = case.to_string();
             filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
         };
-        CASES.into_iter().filter(chosen).collect()
-    }
-
-    /// What a connection sends at once.
-    pub(crate) fn burst(self) -> Burst {
-        let payloads: Vec<Vec<u8>> =
-            (0..self.depth).map(|number| Content::Binary.numbered(self.len, number)).collect();
-        let frames = payloads.iter().map(|payload| Frame::binary(payload.clone()));
-        let wire: Vec<u8> = frames.flat_map(|frame| frame.masked().encode()).collect();
-        let header = |frame: Vec<u8>| frame[..frame.len() - self.len].to_vec();
-        let frame = Frame::binary(vec![0; self.len]);
-        Burst {
-            wire,
-            payloads,
-            sent_header: header(frame.clone().masked().encode()),
-            echoed_header: header(frame.encode()),
-        }
+        Self::ALL.iter().copied().filter(chosen).collect()
     }
 }
 
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}x{}", self.len, self.connections, self.depth)
-    }
-}
+/// What keeps a server busy, the same for every server.
+pub(crate) trait Load {
+    /// One turn in which everything that comes is compared with what has to come.
+    fn prove(&mut self) -> Result<(), Failure>;
 
-/// Messages that leave together.
-#[derive(Debug)]
-pub(crate) struct Burst {
-    /// Masked frames, one behind the other.
-    pub(crate) wire: Vec<u8>,
-    pub(crate) payloads: Vec<Vec<u8>>,
-    /// The header that each of the frames has.
-    pub(crate) sent_header: Vec<u8>,
-    /// The header that each echo has.
-    pub(crate) echoed_header: Vec<u8>,
+    /// So many turns.
+    fn run(&mut self, turns: usize) -> Result<(), Failure>;
 }

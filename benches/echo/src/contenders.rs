@@ -7,12 +7,20 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::BytesMut;
-use fastwebsockets::{FragmentCollector, OpCode, Role, WebSocket};
+use fastwebsockets::{FragmentCollector, OpCode, Role, WebSocket, WebSocketError};
 use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
+use fullduplex_benches::SERVER_ANSWER;
+use fullduplex_tokio::hyper_util::rt::TokioIo;
+use fullduplex_tokio::{WebSocketConfig, WebSocketStream};
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use serde::Serialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::handshake::{CLOSE, CLOSE_ANSWER};
+use Discipline::{Echo, Handshake, Idle};
 
 /// Whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -24,12 +32,23 @@ pub(crate) enum Side {
     Peer,
 }
 
-/// What it is measured in.
+/// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Discipline {
     Echo,
+    Handshake,
     Idle,
-    Both,
+}
+
+impl Discipline {
+    /// The contender that the others are measured by.
+    pub(crate) const fn unit(self) -> &'static str {
+        match self {
+            Self::Echo => UNIT,
+            Self::Handshake => FIXED,
+            Self::Idle => BASE,
+        }
+    }
 }
 
 type Serving = Pin<Box<dyn Future<Output = io::Result<()>>>>;
@@ -40,15 +59,19 @@ type Served = Result<(), Box<dyn Error + Send + Sync>>;
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) side: Side,
-    pub(crate) discipline: Discipline,
+    /// What it is measured in.
+    pub(crate) disciplines: &'static [Discipline],
     /// The package whose version is told.
     pub(crate) package: Option<&'static str>,
     pub(crate) usage: &'static str,
     pub(crate) serve: fn(TcpListener) -> Serving,
 }
 
-/// What the others are measured by.
+/// What the others are measured by in an echo.
 pub(crate) const UNIT: &str = "tokio TCP";
+
+/// What handshakes are measured by.
+const FIXED: &str = "tokio TCP, fixed answer";
 
 /// What idle connections are measured by.
 pub(crate) const BASE: &str = "tokio TCP, no buffer";
@@ -60,20 +83,31 @@ pub(crate) const LENT: &str = "fullduplex-tokio, lent";
 /// How many messages are gathered at most where it is done by hand.
 const AT_ONCE: usize = 64;
 
+/// Ours on a port where hyper speaks HTTP.
+pub(crate) const BEHIND_HYPER: &str = "fullduplex-tokio, hyper";
+
 /// All of them.
-pub(crate) const ALL: [Contender; 9] = [
+pub(crate) const ALL: [Contender; 12] = [
     Contender {
         name: UNIT,
         side: Side::Unit,
-        discipline: Discipline::Echo,
+        disciplines: &[Echo],
         package: Some("tokio"),
         usage: "no WebSocket: read into 64 KiB, write_all; echoes the frames as they came",
         serve: |listener| Box::pin(accept(listener, tcp)),
     },
     Contender {
+        name: FIXED,
+        side: Side::Unit,
+        disciplines: &[Handshake],
+        package: Some("tokio"),
+        usage: "no WebSocket: read up to the empty line, write_all the same 129 bytes, read 8, write_all 4, drop",
+        serve: |listener| Box::pin(accept(listener, tcp_with_fixed_answer)),
+    },
+    Contender {
         name: BASE,
         side: Side::Unit,
-        discipline: Discipline::Idle,
+        disciplines: &[Idle],
         package: Some("tokio"),
         usage: "no WebSocket: a task that waits for readable(), and has a buffer only while it echoes",
         serve: |listener| Box::pin(accept(listener, tcp_without_buffer)),
@@ -81,7 +115,7 @@ pub(crate) const ALL: [Contender; 9] = [
     Contender {
         name: OWNED,
         side: Side::Ours,
-        discipline: Discipline::Both,
+        disciplines: &[Echo, Handshake, Idle],
         package: Some("fullduplex-tokio"),
         usage: "while let Some(message) = ws.next().await { ws.feed(message?).await? }",
         serve: |listener| Box::pin(accept(listener, owned)),
@@ -89,7 +123,7 @@ pub(crate) const ALL: [Contender; 9] = [
     Contender {
         name: LENT,
         side: Side::Ours,
-        discipline: Discipline::Echo,
+        disciplines: &[Echo],
         package: Some("fullduplex-tokio"),
         usage: "recv_each(|message, reply| reply.send(message)).await",
         serve: |listener| Box::pin(accept(listener, lent)),
@@ -97,15 +131,15 @@ pub(crate) const ALL: [Contender; 9] = [
     Contender {
         name: "tokio-tungstenite",
         side: Side::Peer,
-        discipline: Discipline::Both,
+        disciplines: &[Echo, Handshake, Idle],
         package: Some("tokio-tungstenite"),
-        usage: "while let Some(message) = ws.next().await { ws.send(message?).await? }",
+        usage: "while let Some(message) = ws.next().await, and ws.send(message).await if it is text or binary",
         serve: |listener| Box::pin(accept(listener, tungstenite)),
     },
     Contender {
         name: "tokio-tungstenite, batched",
         side: Side::Peer,
-        discipline: Discipline::Echo,
+        disciplines: &[Echo],
         package: Some("tokio-tungstenite"),
         usage: "by hand: next().now_or_never() up to 64 times, then feed each, then flush",
         serve: |listener| Box::pin(accept(listener, tungstenite_batched)),
@@ -113,15 +147,15 @@ pub(crate) const ALL: [Contender; 9] = [
     Contender {
         name: "tokio-websockets",
         side: Side::Peer,
-        discipline: Discipline::Both,
+        disciplines: &[Echo, Handshake, Idle],
         package: Some("tokio-websockets"),
-        usage: "while let Some(message) = ws.next().await { ws.send(message?).await? }",
+        usage: "while let Some(message) = ws.next().await, and ws.send(message).await if it is text or binary",
         serve: |listener| Box::pin(accept(listener, websockets)),
     },
     Contender {
         name: "tokio-websockets, batched",
         side: Side::Peer,
-        discipline: Discipline::Echo,
+        disciplines: &[Echo],
         package: Some("tokio-websockets"),
         usage: "by hand: next().now_or_never() up to 64 times, then feed each, then flush",
         serve: |listener| Box::pin(accept(listener, websockets_batched)),
@@ -129,10 +163,26 @@ pub(crate) const ALL: [Contender; 9] = [
     Contender {
         name: "fastwebsockets",
         side: Side::Peer,
-        discipline: Discipline::Both,
+        disciplines: &[Echo, Idle],
         package: Some("fastwebsockets"),
         usage: "the loop of its echo server: FragmentCollector, read_frame, write_frame; our core's handshake",
         serve: |listener| Box::pin(accept(listener, fastwebsockets)),
+    },
+    Contender {
+        name: BEHIND_HYPER,
+        side: Side::Ours,
+        disciplines: &[Handshake],
+        package: Some("fullduplex-tokio"),
+        usage: "its example hyper_server: hyper reads the request, upgrade, a task for the connection; the same loop",
+        serve: |listener| Box::pin(accept(listener, behind_hyper)),
+    },
+    Contender {
+        name: "fastwebsockets, hyper",
+        side: Side::Peer,
+        disciplines: &[Handshake],
+        package: Some("fastwebsockets"),
+        usage: "its echo server: hyper reads the request, upgrade::upgrade, a task for the connection; the same loop",
+        serve: |listener| Box::pin(accept(listener, fastwebsockets_behind_hyper)),
     },
 ];
 
@@ -145,7 +195,7 @@ pub(crate) fn named(name: &str) -> Option<&'static Contender> {
 /// always what they are measured by.
 pub(crate) fn chosen(discipline: Discipline, filters: &[String]) -> Vec<&'static Contender> {
     let chosen = |contender: &&Contender| {
-        (contender.discipline == discipline || contender.discipline == Discipline::Both)
+        contender.disciplines.contains(&discipline)
             && (filters.is_empty()
                 || contender.side == Side::Unit
                 || filters.iter().any(|filter| contender.name.contains(filter.as_str())))
@@ -179,6 +229,19 @@ async fn tcp(mut stream: TcpStream) -> Served {
     }
 }
 
+async fn tcp_with_fixed_answer(mut stream: TcpStream) -> Served {
+    let (mut buffer, mut len) = ([0; 1024], 0);
+    while !buffer[..len].ends_with(b"\r\n\r\n") {
+        match stream.read(&mut buffer[len..]).await? {
+            0 => return Ok(()),
+            more => len += more,
+        }
+    }
+    stream.write_all(SERVER_ANSWER).await?;
+    stream.read_exact(&mut buffer[..CLOSE.len()]).await?;
+    Ok(stream.write_all(&CLOSE_ANSWER).await?)
+}
+
 async fn tcp_without_buffer(mut stream: TcpStream) -> Served {
     loop {
         stream.readable().await?;
@@ -193,11 +256,28 @@ async fn tcp_without_buffer(mut stream: TcpStream) -> Served {
 }
 
 async fn owned(stream: TcpStream) -> Served {
-    let mut ws = fullduplex_tokio::accept_async(stream).await?;
+    echo(fullduplex_tokio::accept_async(stream).await?).await
+}
+
+async fn echo<S>(mut ws: WebSocketStream<S>) -> Served
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     while let Some(message) = ws.next().await {
         ws.feed(message?).await?;
     }
     Ok(())
+}
+
+async fn behind_hyper(stream: TcpStream) -> Served {
+    let service = service_fn(|mut request| async move {
+        let (response, ws) = fullduplex_tokio::upgrade(&mut request, WebSocketConfig::new());
+        let ws = ws?;
+        tokio::spawn(async move { echo(ws.await?).await });
+        Ok::<_, fullduplex_tokio::Error>(response)
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    Ok(connection.with_upgrades().await?)
 }
 
 async fn lent(stream: TcpStream) -> Served {
@@ -208,7 +288,10 @@ async fn lent(stream: TcpStream) -> Served {
 async fn tungstenite(stream: TcpStream) -> Served {
     let mut ws = tokio_tungstenite::accept_async(stream).await?;
     while let Some(message) = ws.next().await {
-        ws.send(message?).await?;
+        let message = message?;
+        if message.is_text() || message.is_binary() {
+            ws.send(message).await?;
+        }
     }
     Ok(())
 }
@@ -220,7 +303,10 @@ async fn tungstenite_batched(stream: TcpStream) -> Served {
 async fn websockets(stream: TcpStream) -> Served {
     let (_, mut ws) = tokio_websockets::ServerBuilder::new().accept(stream).await?;
     while let Some(message) = ws.next().await {
-        ws.send(message?).await?;
+        let message = message?;
+        if message.is_text() || message.is_binary() {
+            ws.send(message).await?;
+        }
     }
     Ok(())
 }
@@ -265,7 +351,26 @@ async fn fastwebsockets(mut stream: TcpStream) -> Served {
         }
     };
     stream.write_all(&answer[..len]).await?;
-    let mut ws = FragmentCollector::new(WebSocket::after_handshake(stream, Role::Server));
+    fastwebsockets_echo(WebSocket::after_handshake(stream, Role::Server)).await
+}
+
+async fn fastwebsockets_behind_hyper(stream: TcpStream) -> Served {
+    let service = service_fn(|mut request| async move {
+        let (response, ws) = fastwebsockets::upgrade::upgrade(&mut request)?;
+        tokio::spawn(tokio::task::unconstrained(
+            async move { fastwebsockets_echo(ws.await?).await },
+        ));
+        Ok::<_, WebSocketError>(response)
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    Ok(connection.with_upgrades().await?)
+}
+
+async fn fastwebsockets_echo<S>(ws: WebSocket<S>) -> Served
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut ws = FragmentCollector::new(ws);
     loop {
         let frame = ws.read_frame().await?;
         match frame.opcode {

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::case::Case;
+use crate::case::Failure;
 use crate::contenders::{self, BASE, Contender, Discipline, OWNED, Side};
-use crate::load::{Failure, connect};
+use crate::echo::Echo;
+use crate::echo::load::connect;
 use crate::machine::{Cores, processor, raise_file_limit, resident};
 use crate::report::with_version;
 use crate::server::Server;
@@ -131,7 +132,7 @@ fn growth(contender: &Contender, connections: usize, cores: Cores) -> Result<f64
 /// A connection over which one message came back.
 fn echoed(contender: &Contender, server: &Server) -> Result<TcpStream, Failure> {
     let is_websocket = contender.side != Side::Unit;
-    let burst = Case { len: 125, connections: 1, depth: 1 }.burst();
+    let burst = Echo { len: 125, connections: 1, depth: 1 }.burst();
     let mut client = connect(server.address, is_websocket)?;
     client.write_all(&burst.wire)?;
     let expected = match is_websocket {

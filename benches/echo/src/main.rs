@@ -1,6 +1,6 @@
-//! Echo over loopback, and connections that wait: fullduplex over tokio side by side with others.
+//! Echo and handshakes over loopback, and connections that wait: fullduplex over tokio side by side with others.
 //!
-//! `cargo xtask bench-echo` and `cargo xtask bench-idle` build and run it. Each server is a process of its own,
+//! `cargo xtask bench-echo`, `bench-handshake` and `bench-idle` build and run it. Each server is a process of its own,
 //! this program started anew with `serve`; this process is the load, the same for all. Server and load are
 //! pinned to different processors. Nothing leaves the machine, everything is bounded in time and number, and
 //! no process is ended but those that were started here.
@@ -8,12 +8,14 @@
 mod calls;
 mod case;
 mod contenders;
+mod echo;
+mod handshake;
 mod idle;
-mod load;
 mod machine;
 mod measure;
 mod report;
 mod server;
+mod waiting;
 
 use std::error::Error;
 use std::fs;
@@ -23,8 +25,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 
-use case::Case;
-use load::Load;
+use case::{Case, Load};
+use echo::Echo;
+use handshake::Handshake;
 use machine::Cores;
 use measure::Effort;
 
@@ -38,7 +41,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Measures echo over loopback
-    Echo(EchoOptions),
+    Echo(Options),
+    /// Measures handshakes over loopback, opening and closing
+    Handshake(Options),
     /// Measures the memory of connections that wait
     Idle(IdleOptions),
     /// Serves until the standard input ends: what the others start, and what a profiler looks at
@@ -48,11 +53,11 @@ enum Command {
 }
 
 #[derive(clap::Args)]
-struct EchoOptions {
+struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Only cases with this in their names, such as 125, 50x16 or 1048576-50x1
+    /// Only cases with this in their names, such as 125, 50x16 or 1048576-50x1 of an echo, chromium-16 of handshakes
     #[arg(long, value_delimiter = ',')]
     case: Vec<String>,
     /// Only contenders whose name contains this, and the unit
@@ -65,7 +70,7 @@ struct EchoOptions {
     #[arg(long)]
     spin: bool,
     /// The folder for results.txt, results.md and results.json
-    #[arg(long, default_value = "target/bench-echo")]
+    #[arg(long)]
     out: PathBuf,
 }
 
@@ -78,7 +83,7 @@ struct IdleOptions {
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
     /// The folder for results.txt, results.md and results.json
-    #[arg(long, default_value = "target/bench-idle")]
+    #[arg(long)]
     out: PathBuf,
 }
 
@@ -94,14 +99,24 @@ struct LoadOptions {
     /// How long
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// How many messages or connections at most
+    #[arg(long, default_value_t = usize::MAX)]
+    most: usize,
     /// Asks for input again and again instead of sleeping
     #[arg(long)]
     spin: bool,
 }
 
+/// How much processor time the unit takes in each round.
+const ECHO_UNIT: Duration = Duration::from_millis(40);
+
+/// The same for handshakes, whose number is bounded as well.
+const HANDSHAKE_UNIT: Duration = Duration::from_millis(4);
+
 fn main() -> Result<(), Box<dyn Error>> {
     match Arguments::parse().command {
-        Command::Echo(options) => echo(&options),
+        Command::Echo(options) => compare::<Echo>(&options, ECHO_UNIT),
+        Command::Handshake(options) => compare::<Handshake>(&options, HANDSHAKE_UNIT),
         Command::Idle(options) => {
             fs::create_dir_all(&options.out)?;
             idle::run(options.connections, &options.contender, &options.out)
@@ -111,14 +126,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn echo(options: &EchoOptions) -> Result<(), Box<dyn Error>> {
-    let (rounds, unit) = if options.quick { (5, 10) } else { (25, 40) };
-    let effort = Effort {
-        rounds: options.rounds.unwrap_or(rounds).max(1),
-        unit: Duration::from_millis(unit),
-        spin: options.spin,
-    };
-    let cases = Case::chosen(&options.case);
+fn compare<C: Case>(options: &Options, unit: Duration) -> Result<(), Box<dyn Error>> {
+    let (rounds, unit) = if options.quick { (5, unit / 4) } else { (25, unit) };
+    let effort =
+        Effort { rounds: options.rounds.unwrap_or(rounds).max(1), unit, spin: options.spin };
+    let cases = C::chosen(&options.case);
     if cases.is_empty() {
         return Err("no case has such a name".into());
     }
@@ -127,7 +139,7 @@ fn echo(options: &EchoOptions) -> Result<(), Box<dyn Error>> {
     cores.pin_load()?;
 
     let calls = calls::Strace::find();
-    let mut text = report::preamble(effort, cores, &calls);
+    let mut text = report::preamble(C::DISCIPLINE, effort, cores, &calls);
     println!("{text}");
     let mut outcomes = Vec::new();
     for case in cases {
@@ -137,7 +149,7 @@ fn echo(options: &EchoOptions) -> Result<(), Box<dyn Error>> {
         text = format!("{text}\n{table}");
         outcomes.push(outcome);
     }
-    let end = format!("{}\n{}", report::targets(&outcomes), report::legend());
+    let end = format!("{}\n{}", report::targets(&outcomes), report::legend(C::DISCIPLINE));
     println!("{end}");
     fs::write(options.out.join("results.txt"), format!("{text}\n{end}"))?;
     fs::write(options.out.join("results.md"), report::markdown(&outcomes))?;
@@ -147,19 +159,26 @@ fn echo(options: &EchoOptions) -> Result<(), Box<dyn Error>> {
 }
 
 fn load_only(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
+    let filter = std::slice::from_ref(&options.case);
+    match (Echo::chosen(filter).first(), Handshake::chosen(filter).first()) {
+        (Some(case), _) => keep_busy(*case, options),
+        (_, Some(case)) => keep_busy(*case, options),
+        (None, None) => Err("no case has such a name".into()),
+    }
+}
+
+fn keep_busy(case: impl Case, options: &LoadOptions) -> Result<(), Box<dyn Error>> {
     let contender = contenders::named(&options.name).ok_or("no contender has such a name")?;
-    let case = Case::chosen(std::slice::from_ref(&options.case));
-    let case = *case.first().ok_or("no case has such a name")?;
     Cores::of_this_machine().pin_load()?;
     let address = (Ipv4Addr::LOCALHOST, options.port).into();
-    let mut load = Load::connect(case, contender, address, options.spin)?;
+    let mut load = case.load(contender, address, options.spin)?;
     load.prove()?;
     let begun = Instant::now();
-    let mut messages = 0;
-    while begun.elapsed() < Duration::from_secs(options.seconds) {
+    let mut count = 0;
+    while begun.elapsed() < Duration::from_secs(options.seconds) && count < options.most {
         load.run(8)?;
-        messages += 8 * case.depth * case.connections;
+        count += 8 * case.turn();
     }
-    println!("{messages} messages in {:.2} s", begun.elapsed().as_secs_f64());
+    println!("{count} messages or connections in {:.2} s", begun.elapsed().as_secs_f64());
     Ok(())
 }

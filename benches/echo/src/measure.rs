@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use fullduplex_benches::measure::{Spread, median, order};
 
 use crate::calls::{Calls, Strace};
-use crate::case::Case;
-use crate::contenders::{self, Contender, Discipline, Side, UNIT};
-use crate::load::{Failure, Load};
+use crate::case::{Case, Failure, Load};
+use crate::contenders::{self, Contender, Side};
 use crate::machine::Cores;
 use crate::server::Server;
 
@@ -24,11 +23,11 @@ pub(crate) struct Effort {
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) contender: &'static Contender,
-    /// Nanoseconds of processor time for each message, a number for each round.
+    /// Nanoseconds of processor time for each message or connection, a number for each round.
     pub(crate) times: Vec<f64>,
-    /// Messages for each second of a clock on the wall.
+    /// Messages or connections for each second of a clock on the wall.
     pub(crate) rates: Vec<f64>,
-    /// System calls for each message; `None` where they were not counted.
+    /// System calls for each of them; `None` where they were not counted.
     pub(crate) calls: Option<Calls>,
 }
 
@@ -39,7 +38,7 @@ impl Figures {
         Spread::of(pairs.map(|(ours, theirs)| ours / theirs).collect())
     }
 
-    /// System calls for each message.
+    /// System calls for each message or connection.
     pub(crate) fn all_calls(&self) -> Option<f64> {
         self.calls.as_ref().map(|calls| calls.values().sum())
     }
@@ -47,31 +46,37 @@ impl Figures {
 
 /// What a case has come to.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) case: Case,
-    /// How many messages each run took.
-    pub(crate) messages: usize,
+pub(crate) struct Outcome<C> {
+    pub(crate) case: C,
+    /// How many messages or connections each run had.
+    pub(crate) count: usize,
     pub(crate) figures: Vec<Figures>,
     /// Who could not do the work, and what happened.
     pub(crate) absent: Vec<(&'static Contender, String)>,
 }
 
-impl Outcome {
+impl<C: Case> Outcome<C> {
     pub(crate) fn of(&self, name: &str) -> Option<&Figures> {
         self.figures.iter().find(|figures| figures.contender.name == name)
     }
 
     /// The ratio to the unit.
     pub(crate) fn ratio(&self, name: &str) -> Option<Spread> {
-        Some(self.of(name)?.ratio_to(self.of(UNIT)?))
+        Some(self.of(name)?.ratio_to(self.of(C::DISCIPLINE.unit())?))
+    }
+
+    /// The peer that took the least time.
+    pub(crate) fn best_peer(&self) -> Option<&Figures> {
+        let peers = self.figures.iter().filter(|figures| figures.contender.side == Side::Peer);
+        peers.min_by(|a, b| median(a.times.clone()).total_cmp(&median(b.times.clone())))
     }
 }
 
 /// Somebody who takes part.
-struct Running {
+struct Running<L> {
     figures: Figures,
     server: Server,
-    load: Load,
+    load: L,
 }
 
 /// Measures one case, with the unit and with everybody whose name contains one of `filters`, or with everybody
@@ -79,15 +84,15 @@ struct Running {
 ///
 /// # Errors
 /// When one of ours, or the unit, cannot do the work.
-pub(crate) fn measure(
-    case: Case,
+pub(crate) fn measure<C: Case>(
+    case: C,
     effort: Effort,
     cores: Cores,
     strace: &Strace,
     filters: &[String],
-) -> Result<Outcome, Failure> {
+) -> Result<Outcome<C>, Failure> {
     let (mut running, mut absent) = (Vec::new(), Vec::new());
-    for contender in contenders::chosen(Discipline::Echo, filters) {
+    for contender in contenders::chosen(C::DISCIPLINE, filters) {
         let failed = |error: Failure| format!("{case}: {}: {error}", contender.name);
         match Running::start(case, contender, effort, cores, strace) {
             Ok(one) => running.push(one),
@@ -98,48 +103,51 @@ pub(crate) fn measure(
         }
     }
 
-    let bursts = bursts(case, effort, &mut running)?;
+    let turns = turns(case, effort, &mut running)?;
     for round in 0..effort.rounds {
         for place in order(round, running.len()) {
             let one = &mut running[place];
-            one.time(case, bursts)
+            one.time(case, turns)
                 .map_err(|error| format!("{case}: {}: {error}", one.figures.contender.name))?;
         }
     }
-    let messages = bursts * case.depth * case.connections;
+    let count = turns * case.turn();
     let figures = running.into_iter().map(|running| running.figures).collect();
-    Ok(Outcome { case, messages, figures, absent })
+    Ok(Outcome { case, count, figures, absent })
 }
 
-/// As many bursts as keep the unit busy for the time that is wanted.
-fn bursts(case: Case, effort: Effort, running: &mut [Running]) -> Result<usize, Failure> {
-    let unit = running.iter_mut().find(|one| one.figures.contender.name == UNIT);
-    let unit = unit.ok_or("the unit does not take part")?;
+/// As many turns as keep the unit busy for the time that is wanted, if the case allows so many.
+fn turns<C: Case>(
+    case: C,
+    effort: Effort,
+    running: &mut [Running<C::Load>],
+) -> Result<usize, Failure> {
+    let is_unit = |one: &&mut Running<C::Load>| one.figures.contender.side == Side::Unit;
+    let unit = running.iter_mut().find(is_unit).ok_or("the unit does not take part")?;
     let mut samples = Vec::new();
-    let mut bursts = 1;
+    let mut turns = 1;
     while samples.len() < 5 {
-        let (taken, _) = unit.timed(bursts)?;
+        let (taken, _) = unit.timed(turns)?;
         // Long enough to be told from nothing.
         if taken < effort.unit / 20 {
-            bursts *= 2;
+            turns *= 2;
         } else {
-            samples.push(taken.as_secs_f64() / bursts as f64);
+            samples.push(taken.as_secs_f64() / turns as f64);
         }
     }
-    let least = if case.len < 1 << 20 { 8 } else { 2 };
-    Ok(((effort.unit.as_secs_f64() / median(samples)) as usize).max(least))
+    Ok(case.turns((effort.unit.as_secs_f64() / median(samples)) as usize))
 }
 
-impl Running {
+impl<L: Load> Running<L> {
     fn start(
-        case: Case,
+        case: impl Case<Load = L>,
         contender: &'static Contender,
         effort: Effort,
         cores: Cores,
         strace: &Strace,
     ) -> Result<Self, Failure> {
         let server = Server::start(contender, cores.server(), &[])?;
-        let mut load = Load::connect(case, contender, server.address, effort.spin)?;
+        let mut load = case.load(contender, server.address, effort.spin)?;
         load.prove()?;
         let calls = strace.count(case, contender, cores)?;
         let figures = Figures { contender, times: Vec::new(), rates: Vec::new(), calls };
@@ -147,22 +155,22 @@ impl Running {
     }
 
     /// One run: the server's processor time, and the time on the wall.
-    fn timed(&mut self, bursts: usize) -> Result<(Duration, Duration), Failure> {
+    fn timed(&mut self, turns: usize) -> Result<(Duration, Duration), Failure> {
         let before = self.server.time()?;
         let begun = Instant::now();
-        self.load.run(bursts)?;
+        self.load.run(turns)?;
         let elapsed = begun.elapsed();
         Ok((self.server.time()?.saturating_sub(before), elapsed))
     }
 
     /// One round.
-    fn time(&mut self, case: Case, bursts: usize) -> Result<(), Failure> {
+    fn time(&mut self, case: impl Case, turns: usize) -> Result<(), Failure> {
         // Caches and branch predictors still belong to whoever ran before.
-        self.load.run((bursts / 16).max(1))?;
-        let (taken, elapsed) = self.timed(bursts)?;
-        let messages = (bursts * case.depth * case.connections) as f64;
-        self.figures.times.push(taken.as_secs_f64() * 1e9 / messages);
-        self.figures.rates.push(messages / elapsed.as_secs_f64());
+        self.load.run((turns / 16).max(1))?;
+        let (taken, elapsed) = self.timed(turns)?;
+        let count = (turns * case.turn()) as f64;
+        self.figures.times.push(taken.as_secs_f64() * 1e9 / count);
+        self.figures.rates.push(count / elapsed.as_secs_f64());
         Ok(())
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use fullduplex_benches::measure::{Spread, short, size};
+use fullduplex_benches::measure::{Spread, short};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{Calls, Strace};
-use crate::contenders::{ALL, Contender, Discipline, LENT, OWNED, Side, UNIT};
+use crate::case::Case;
+use crate::contenders::{ALL, Contender, Discipline, LENT, OWNED, Side};
 use crate::machine::{Cores, processor};
 use crate::measure::{Effort, Figures, Outcome};
 
@@ -22,11 +23,13 @@ struct Target {
 enum Quantity {
     /// The server's processor time, as a ratio to the unit's.
     Time,
+    /// The server's processor time, as a ratio to that of the best peer.
+    TimeToBestPeer,
     /// System calls for each message.
     Calls,
 }
 
-const TARGETS: [Target; 12] = [
+const ECHO_TARGETS: [Target; 12] = [
     time("125-1x1", OWNED, 1.05),
     time("125-1x1", LENT, 1.05),
     time("125-50x1", OWNED, 1.05),
@@ -41,6 +44,14 @@ const TARGETS: [Target; 12] = [
     calls("1024-50x16", LENT),
 ];
 
+const HANDSHAKE_TARGETS: [Target; 3] =
+    [to_best_peer("chromium-1"), to_best_peer("chromium-16"), to_best_peer("minimal-16")];
+
+/// At most the time of the best, within what the medians of two runs differ by.
+const fn to_best_peer(case: &'static str) -> Target {
+    Target { case, contender: OWNED, quantity: Quantity::TimeToBestPeer, at_most: 1.02 }
+}
+
 const fn time(case: &'static str, contender: &'static str, at_most: f64) -> Target {
     Target { case, contender, quantity: Quantity::Time, at_most }
 }
@@ -49,23 +60,60 @@ const fn calls(case: &'static str, contender: &'static str) -> Target {
     Target { case, contender, quantity: Quantity::Calls, at_most: 0.25 }
 }
 
+impl Discipline {
+    /// What ours is meant to reach.
+    const fn targets(self) -> &'static [Target] {
+        match self {
+            Self::Echo => &ECHO_TARGETS,
+            Self::Handshake => &HANDSHAKE_TARGETS,
+            Self::Idle => &[],
+        }
+    }
+
+    /// What is done.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Echo => "Echo over loopback",
+            Self::Handshake => "Connections accepted, upgraded and closed over loopback",
+            Self::Idle => "Connections that wait",
+        }
+    }
+
+    /// What is counted.
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Echo => "message",
+            Self::Handshake | Self::Idle => "connection",
+        }
+    }
+
+    /// Who takes part, in the order of the tables.
+    fn contenders(self) -> impl Iterator<Item = &'static Contender> {
+        ALL.iter().filter(move |contender| contender.disciplines.contains(&self))
+    }
+}
+
 impl Target {
     /// What was measured, if it was.
-    fn measured(&self, outcomes: &[Outcome]) -> Option<f64> {
+    fn measured<C: Case>(&self, outcomes: &[Outcome<C>]) -> Option<f64> {
         let outcome = outcomes.iter().find(|outcome| outcome.case.to_string() == self.case)?;
         match self.quantity {
             Quantity::Time => Some(outcome.ratio(self.contender)?.median),
+            Quantity::TimeToBestPeer => {
+                Some(outcome.of(self.contender)?.ratio_to(outcome.best_peer()?).median)
+            }
             Quantity::Calls => outcome.of(self.contender)?.all_calls(),
         }
     }
 
-    fn holds(&self, outcomes: &[Outcome]) -> Option<bool> {
+    fn holds<C: Case>(&self, outcomes: &[Outcome<C>]) -> Option<bool> {
         self.measured(outcomes).map(|measured| measured <= self.at_most)
     }
 
     fn quantity(&self) -> &'static str {
         match self.quantity {
             Quantity::Time => "time / tokio TCP",
+            Quantity::TimeToBestPeer => "time / best peer",
             Quantity::Calls => "calls / message",
         }
     }
@@ -75,12 +123,19 @@ impl Target {
 const NOT_MEASURED: &str = "not measured";
 
 /// The text that says how it was done.
-pub(crate) fn preamble(effort: Effort, cores: Cores, strace: &Strace) -> String {
+pub(crate) fn preamble(
+    discipline: Discipline,
+    effort: Effort,
+    cores: Cores,
+    strace: &Strace,
+) -> String {
     format!(
-        "Echo over loopback: the server's processor time (user and system) for each message.\n\
+        "{}: the server's processor time (user and system) for each {}.\n\
          Medians (smallest-largest) of {} rounds, ratios taken round by round. {}.\n\
          Rounds interleaved, their order rotated; each server has proved the work first.\n\
          {} {}{}\n",
+        discipline.title(),
+        discipline.noun(),
         effort.rounds,
         processor(),
         cores.sentence(),
@@ -90,21 +145,16 @@ pub(crate) fn preamble(effort: Effort, cores: Cores, strace: &Strace) -> String 
 }
 
 /// The text of one case.
-pub(crate) fn table(outcome: &Outcome) -> String {
-    let case = outcome.case;
-    let mut text = format!(
-        "{} x {} connections x {} at once ({} messages a round)\n",
-        size(case.len),
-        case.connections,
-        case.depth,
-        outcome.messages
-    );
+pub(crate) fn table<C: Case>(outcome: &Outcome<C>) -> String {
+    let noun = C::DISCIPLINE.noun();
+    let mut text = format!("{} ({} {noun}s a round)\n", outcome.case.title(), outcome.count);
     let mut row = |cells: [&str; 5]| {
         let [name, ratio, time, rate, calls] = cells;
         let line = format!("  {name:<28}{ratio:>20}{time:>12}{rate:>14}  {calls}");
         let _ = writeln!(text, "{}", line.trim_end());
     };
-    row(["", "time / tokio TCP", "time", "messages/s", "calls/message"]);
+    let [rate_of, calls_of] = [format!("{noun}s/s"), format!("calls/{noun}")];
+    row(["", "time / tokio TCP", "time", &rate_of, &calls_of]);
     for figures in &outcome.figures {
         let ratio = outcome.ratio(figures.contender.name).map(|ratio| ratio.to_string());
         row([
@@ -145,9 +195,9 @@ fn shown_calls(calls: Option<&Calls>) -> String {
 }
 
 /// Which targets hold.
-pub(crate) fn targets(outcomes: &[Outcome]) -> String {
+pub(crate) fn targets<C: Case>(outcomes: &[Outcome<C>]) -> String {
     let mut text = "Targets:\n".to_owned();
-    for target in &TARGETS {
+    for target in C::DISCIPLINE.targets() {
         let (verdict, measured) = match target.measured(outcomes) {
             None => (NOT_MEASURED, String::new()),
             Some(measured) => {
@@ -167,9 +217,9 @@ pub(crate) fn targets(outcomes: &[Outcome]) -> String {
 }
 
 /// Who they are, and how they were used.
-pub(crate) fn legend() -> String {
+pub(crate) fn legend(discipline: Discipline) -> String {
     let mut text = String::new();
-    for contender in ALL.iter().filter(|contender| contender.discipline != Discipline::Idle) {
+    for contender in discipline.contenders() {
         let _ = writeln!(text, "{}: {}", with_version(contender), contender.usage);
     }
     text
@@ -182,20 +232,19 @@ pub(crate) fn with_version(contender: &Contender) -> String {
 }
 
 /// The medians as tables to be pasted: ratios of time, then system calls.
-pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
+pub(crate) fn markdown<C: Case>(outcomes: &[Outcome<C>]) -> String {
+    let (unit, noun) = (C::DISCIPLINE.unit(), C::DISCIPLINE.noun());
     let mut text = String::new();
-    let mut table = |title: &str, cell: &dyn Fn(&Outcome, &Contender) -> Option<String>| {
+    let mut table = |title: &str, cell: &dyn Fn(&Outcome<C>, &Contender) -> Option<String>| {
         let mut row = |cells: Vec<String>| {
             let _ = writeln!(text, "| {} |", cells.join(" | "));
         };
-        let of_each = |first: &str, cell: &dyn Fn(&Outcome) -> String| {
+        let of_each = |first: &str, cell: &dyn Fn(&Outcome<C>) -> String| {
             std::iter::once(first.to_owned()).chain(outcomes.iter().map(cell)).collect()
         };
-        row(of_each(title, &|Outcome { case, .. }| {
-            format!("{}, {} x {}", size(case.len), case.connections, case.depth)
-        }));
+        row(of_each(title, &|outcome| outcome.case.column()));
         row(of_each("---", &|_| "---".to_owned()));
-        for contender in ALL.iter().filter(|it| it.discipline != Discipline::Idle) {
+        for contender in C::DISCIPLINE.contenders() {
             if outcomes.iter().any(|outcome| outcome.of(contender.name).is_some()) {
                 let name = match contender.side {
                     Side::Ours => format!("**{}**", contender.name),
@@ -208,27 +257,27 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
     };
     table("server time, x tokio TCP", &|outcome, contender| {
         Some(match contender.name {
-            UNIT => nanoseconds(outcome.of(UNIT)?),
+            name if name == unit => nanoseconds(outcome.of(unit)?),
             name => short(outcome.ratio(name)?.median),
         })
     });
-    table("system calls per message", &|outcome, contender| {
+    table(&format!("system calls per {noun}"), &|outcome, contender| {
         let calls = outcome.of(contender.name)?.all_calls();
         Some(calls.map_or_else(|| NOT_MEASURED.to_owned(), short))
     });
-    table("messages/s", &|outcome, contender| Some(rate(outcome.of(contender.name)?)));
+    table(&format!("{noun}s/s"), &|outcome, contender| Some(rate(outcome.of(contender.name)?)));
     text
 }
 
 #[derive(Serialize)]
-struct Report {
+struct Report<C> {
     rounds: usize,
     machine: String,
     placement: String,
     load_spins: bool,
     system_calls: String,
     contenders: Vec<Description>,
-    cases: Vec<CaseReport>,
+    cases: Vec<CaseReport<C>>,
     targets: Vec<TargetReport>,
 }
 
@@ -241,12 +290,11 @@ struct Description {
 }
 
 #[derive(Serialize)]
-struct CaseReport {
+struct CaseReport<C> {
     case: String,
-    bytes: usize,
-    connections: usize,
-    depth: usize,
-    messages_per_round: usize,
+    #[serde(flatten)]
+    parameters: C,
+    count_per_round: usize,
     results: Vec<Line>,
     absent: Vec<Absent>,
 }
@@ -256,11 +304,11 @@ struct Line {
     name: &'static str,
     side: Side,
     nanoseconds: Spread,
-    messages_per_second: Spread,
+    per_second: Spread,
     to_unit: Option<Spread>,
     /// Left out where they were not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    calls_per_message: Option<f64>,
+    calls_each: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<Calls>,
 }
@@ -282,14 +330,13 @@ struct TargetReport {
 }
 
 /// Everything as JSON.
-pub(crate) fn json(
+pub(crate) fn json<C: Case>(
     effort: Effort,
     cores: Cores,
     strace: &Strace,
-    outcomes: &[Outcome],
+    outcomes: &[Outcome<C>],
 ) -> serde_json::Result<String> {
-    let contenders = ALL.iter().filter(|contender| contender.discipline != Discipline::Idle);
-    let contenders = contenders.map(|contender| Description {
+    let contenders = C::DISCIPLINE.contenders().map(|contender| Description {
         name: contender.name,
         side: contender.side,
         version: version(contender),
@@ -300,25 +347,23 @@ pub(crate) fn json(
             name: figures.contender.name,
             side: figures.contender.side,
             nanoseconds: Spread::of(figures.times.clone()),
-            messages_per_second: Spread::of(figures.rates.clone()),
+            per_second: Spread::of(figures.rates.clone()),
             to_unit: outcome.ratio(figures.contender.name),
-            calls_per_message: figures.all_calls(),
+            calls_each: figures.all_calls(),
             calls: figures.calls.clone(),
         });
         let absent = outcome.absent.iter();
         CaseReport {
             case: outcome.case.to_string(),
-            bytes: outcome.case.len,
-            connections: outcome.case.connections,
-            depth: outcome.case.depth,
-            messages_per_round: outcome.messages,
+            parameters: outcome.case,
+            count_per_round: outcome.count,
             results: results.collect(),
             absent: absent
                 .map(|(contender, reason)| Absent { name: contender.name, reason: reason.clone() })
                 .collect(),
         }
     });
-    let targets = TARGETS.iter().map(|target| TargetReport {
+    let targets = C::DISCIPLINE.targets().iter().map(|target| TargetReport {
         case: target.case,
         contender: target.contender,
         quantity: target.quantity(),

@@ -1,18 +1,22 @@
-//! Masking keys from a generator that the operating system has seeded.
+//! Masking keys from a generator that the operating system has seeded, or from the operating system itself.
 
 use std::cell::RefCell;
 
-use chacha20::ChaCha12Rng;
-use chacha20::rand_core::{Rng, SeedableRng};
 use fullduplex::{Entropy, EntropyError};
+
+#[cfg(feature = "connect")]
+use seeded::Seeded as Generator;
+#[cfg(not(feature = "connect"))]
+use system::System as Generator;
 
 thread_local! {
     /// One generator per thread: a connection then holds none, and no lock is taken for a frame.
-    static GENERATOR: RefCell<Option<ChaCha12Rng>> = const { RefCell::new(None) };
+    static GENERATOR: RefCell<Generator> = const { RefCell::new(Generator::new()) };
 }
 
-/// Unpredictable bits from ChaCha12, one generator per thread, each seeded once by the operating
-/// system (RFC 6455 §5.3: "derived from a strong source of entropy").
+/// Unpredictable bits, one generator per thread (RFC 6455 §5.3: "derived from a strong source of entropy"): ChaCha12,
+/// seeded once by the operating system. Without the feature `connect` they are the operating system's own: who does not
+/// dial is most often a server, which masks nothing, and is spared three packages.
 ///
 /// A process that forks and goes on using WebSockets in both halves would share the generator's state
 /// between them; such a process should start anew (`exec`) after the fork.
@@ -21,14 +25,63 @@ pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
     fn next_u32(&mut self) -> Result<u32, EntropyError> {
-        GENERATOR.with_borrow_mut(|generator| match generator {
-            Some(generator) => Ok(generator.next_u32()),
-            None => {
-                let mut seed = [0; 32];
-                getrandom::fill(&mut seed).map_err(|_| EntropyError)?;
-                Ok(generator.insert(ChaCha12Rng::from_seed(seed)).next_u32())
+        GENERATOR.with_borrow_mut(Generator::next_u32)
+    }
+}
+
+#[cfg(feature = "connect")]
+mod seeded {
+    use chacha20::ChaCha12Rng;
+    use chacha20::rand_core::{Rng, SeedableRng};
+    use fullduplex::EntropyError;
+
+    /// ChaCha12, from the first time on that it is asked.
+    pub(super) struct Seeded(Option<ChaCha12Rng>);
+
+    impl Seeded {
+        pub(super) const fn new() -> Self {
+            Self(None)
+        }
+
+        pub(super) fn next_u32(&mut self) -> Result<u32, EntropyError> {
+            if let Some(generator) = &mut self.0 {
+                return Ok(generator.next_u32());
             }
-        })
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(|_| EntropyError)?;
+            Ok(self.0.insert(ChaCha12Rng::from_seed(seed)).next_u32())
+        }
+    }
+}
+
+#[cfg(any(test, not(feature = "connect")))]
+mod system {
+    use fullduplex::EntropyError;
+
+    /// How many keys a system call brings: it then costs each some 15 ns. Linux gives 256 bytes whole or none.
+    const KEYS: usize = 64;
+
+    /// The operating system's bits, many at a time.
+    pub(super) struct System {
+        keys: [u8; 4 * KEYS],
+        /// How many of them are still to be given out; they are given out from the end.
+        left: usize,
+    }
+
+    impl System {
+        pub(super) const fn new() -> Self {
+            Self { keys: [0; 4 * KEYS], left: 0 }
+        }
+
+        pub(super) fn next_u32(&mut self) -> Result<u32, EntropyError> {
+            if self.left == 0 {
+                getrandom::fill(&mut self.keys).map_err(|_| EntropyError)?;
+                self.left = KEYS;
+            }
+            self.left -= 1;
+            let (keys, _) = self.keys.as_chunks();
+            keys.get(self.left).copied().map(u32::from_le_bytes).ok_or(EntropyError)
+        }
     }
 }
 
@@ -36,14 +89,26 @@ impl Entropy for OsEntropy {
 mod tests {
     use std::collections::HashSet;
 
+    use super::system::System;
     use super::*;
 
-    #[test]
-    fn keys_do_not_repeat_within_or_across_threads() {
-        let draw = || (0..1000).map(|_| OsEntropy.next_u32().unwrap()).collect::<HashSet<u32>>();
+    fn are_different(draw: impl Fn() -> HashSet<u32> + Send + Copy + 'static) {
         let here = draw();
         let there = std::thread::spawn(draw).join().unwrap();
         // Two of 2,000 random 32-bit numbers are equal once in some 2,000 runs; ten never are.
         assert!(here.union(&there).count() > 1990);
+    }
+
+    #[test]
+    fn keys_do_not_repeat_within_or_across_threads() {
+        are_different(|| (0..1000).map(|_| OsEntropy.next_u32().unwrap()).collect());
+    }
+
+    #[test]
+    fn keys_of_the_operating_system_do_not_repeat_either() {
+        are_different(|| {
+            let mut system = System::new();
+            (0..1000).map(|_| system.next_u32().unwrap()).collect()
+        });
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::shell::{Outcome, command, executables, root, run as run_command};
 
-/// How the program is built, which also measures idle connections.
+/// How the program is built, which also measures handshakes and idle connections.
 pub(crate) const BUILD: &str = "build --profile bench --package fullduplex-bench-echo";
 
 /// What to measure; without options, everything.
@@ -15,10 +15,11 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Only cases with this in their names (bytes-connectionsxdepth), such as 125- or 50x16
+    /// Only cases with this in their names: bytes-connectionsxdepth of an echo, such as 125- or 50x16, and
+    /// request-connections of handshakes, such as chromium or -16
     #[arg(long, value_delimiter = ',')]
     case: Vec<String>,
-    /// Only contenders whose name contains this, and the plain TCP echo
+    /// Only contenders whose name contains this, and plain TCP
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
     /// How many rounds there are: more where other programs disturb
@@ -31,9 +32,14 @@ pub(crate) struct Options {
 
 /// Builds and runs the comparison; its results go to `target/bench-echo`.
 pub(crate) fn run(options: &Options) -> Outcome {
+    compare("echo", options)
+}
+
+/// Builds the program, and runs one of its comparisons.
+pub(crate) fn compare(discipline: &str, options: &Options) -> Outcome {
     let [program] = executables(BUILD, ["bench-echo"])?;
     let mut command = command(program);
-    command.arg("echo").arg("--out").arg(root().join("target/bench-echo"));
+    command.arg(discipline).arg("--out").arg(root().join(format!("target/bench-{discipline}")));
     if options.quick {
         command.arg("--quick");
     }

@@ -1,8 +1,10 @@
 //! The project's chores: `cargo xtask NAME`. What CI runs is what a person runs.
 
 mod autobahn;
+mod bench_build;
 mod bench_deflate;
 mod bench_echo;
+mod bench_handshake;
 mod bench_idle;
 mod bench_instructions;
 mod bench_peers;
@@ -36,10 +38,14 @@ enum Chore {
     Layers,
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
     Autobahn(autobahn::Options),
+    /// Measures what it costs to build a minimal echo server
+    BenchBuild(bench_build::Options),
     /// Measures permessage-deflate side by side with zlib-rs alone
     BenchDeflate(bench_deflate::Options),
     /// Measures echo over loopback side by side with other libraries over tokio
     BenchEcho(bench_echo::Options),
+    /// Measures handshakes over loopback side by side with other libraries over tokio
+    BenchHandshake(bench_echo::Options),
     /// Measures the memory of connections that wait
     BenchIdle(bench_idle::Options),
     /// Counts the instructions that each message costs, and compares them with those noted
@@ -63,8 +69,10 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Layers => layers::run(),
         Chore::Autobahn(options) => autobahn::run(&options),
+        Chore::BenchBuild(options) => bench_build::run(&options),
         Chore::BenchDeflate(options) => bench_deflate::run(&options),
         Chore::BenchEcho(options) => bench_echo::run(&options),
+        Chore::BenchHandshake(options) => bench_handshake::run(&options),
         Chore::BenchIdle(options) => bench_idle::run(&options),
         Chore::BenchInstructions(options) => bench_instructions::run(&options),
         Chore::BenchPeers(options) => bench_peers::run(&options),

@@ -404,9 +404,9 @@ impl Span {
         whole.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The part of `whole` that lies here, which was text.
+    /// The part of `whole` that lies here.
     #[cfg(feature = "alloc")]
-    pub(crate) fn text(self, whole: &[u8]) -> &str {
-        core::str::from_utf8(self.bytes(whole)).unwrap_or_default()
+    pub(crate) fn text(self, whole: &str) -> &str {
+        whole.get(self.start..self.end).unwrap_or_default()
     }
 }

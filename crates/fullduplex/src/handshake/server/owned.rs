@@ -12,13 +12,15 @@ use crate::headers::{Header, Headers};
 /// A [`Request`] that owns the bytes of its head, to be kept when the receive buffer moves on.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnedRequest {
-    /// The head; of a request that came in parts, what the other fields point to.
-    text: Box<[u8]>,
+    /// The head; of a request that came in parts, only its header lines.
+    bytes: Box<[u8]>,
     head_len: usize,
-    target: Span,
-    path_and_query: Span,
-    host: Span,
     headers: Span,
+    /// The target, and behind it the host. They are copied because they were found to be text: among the bytes of
+    /// the head they would have to be checked again for each view.
+    text: Box<str>,
+    target_len: usize,
+    path_and_query: Span,
     key: Key,
 }
 
@@ -26,12 +28,13 @@ impl OwnedRequest {
     /// The view. Nothing is parsed or checked again.
     #[must_use]
     pub fn as_request(&self) -> Request<'_> {
+        let (target, host) = self.text.split_at_checked(self.target_len).unwrap_or_default();
         Request {
-            head: self.text.get(..self.head_len).unwrap_or_default(),
-            target: self.target.text(&self.text),
-            path_and_query: self.path_and_query.text(&self.text),
-            host: self.host.text(&self.text),
-            headers: Headers::from_validated(self.headers.bytes(&self.text)),
+            head: self.bytes.get(..self.head_len).unwrap_or_default(),
+            target,
+            path_and_query: self.path_and_query.text(target),
+            host,
+            headers: Headers::from_validated(self.headers.bytes(&self.bytes)),
             key: self.key,
         }
     }
@@ -41,38 +44,32 @@ impl Request<'_> {
     /// Copies the head, so that the request outlives the receive buffer.
     #[must_use]
     pub fn into_owned(self) -> OwnedRequest {
-        let Some(block) = self.headers.block().filter(|_| !self.head.is_empty()) else {
-            return self.copy_parts();
+        let (bytes, headers) = match self.headers.block().filter(|_| !self.head.is_empty()) {
+            Some(block) => (self.head.into(), Span::of(self.head, block)),
+            None => self.copy_headers(),
         };
         OwnedRequest {
-            text: self.head.into(),
+            bytes,
             head_len: self.head.len(),
-            target: Span::of(self.head, self.target.as_bytes()),
-            path_and_query: Span::of(self.head, self.path_and_query.as_bytes()),
-            host: Span::of(self.head, self.host.as_bytes()),
-            headers: Span::of(self.head, block),
+            headers,
+            text: [self.target, self.host].concat().into_boxed_str(),
+            target_len: self.target.len(),
+            path_and_query: Span::of(self.target.as_bytes(), self.path_and_query.as_bytes()),
             key: self.key,
         }
     }
 
-    /// Copies what lies in different places into one.
-    fn copy_parts(&self) -> OwnedRequest {
-        let mut text = Vec::new();
-        let mut put = |parts: &[&[u8]]| {
-            let start = text.len();
-            parts.iter().for_each(|part| text.extend_from_slice(part));
-            Span { start, end: text.len() }
-        };
-        let target = put(&[self.target.as_bytes()]);
-        let path_and_query = put(&[self.path_and_query.as_bytes()]);
-        let host = put(&[self.host.as_bytes()]);
+    /// Copies header lines that lie in different places into one.
+    fn copy_headers(&self) -> (Box<[u8]>, Span) {
+        let mut lines = Vec::new();
         // Names and values were checked: they hold no line end, and names no colon.
-        let mut headers = put(&[]);
         for Header { name, value } in self.headers {
-            headers.end = put(&[name.as_bytes(), b": ", value, b"\r\n"]).end;
+            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+                lines.extend_from_slice(part);
+            }
         }
-        let text = text.into_boxed_slice();
-        OwnedRequest { text, head_len: 0, target, path_and_query, host, headers, key: self.key }
+        let all = Span { start: 0, end: lines.len() };
+        (lines.into_boxed_slice(), all)
     }
 }
 

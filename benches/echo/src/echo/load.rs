@@ -4,39 +4,32 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BufMut;
 use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome};
 use fullduplex::{Endpoint, EndpointConfig, MessageRef, Negotiated, Role, Uri};
 use fullduplex_benches::ChaChaEntropy;
+use mio::Interest;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
 
-use crate::case::{Burst, Case};
+use super::{Burst, Echo};
+use crate::case::{Failure, Load, PATIENCE};
 use crate::contenders::{Contender, Side};
-
-/// How long nothing may come from any connection.
-const PATIENCE: Duration = Duration::from_secs(15);
+use crate::waiting::Waiting;
 
 /// What one read brings at most.
 const READ_SIZE: usize = 256 << 10;
 
-/// Why it did not work, for a person to read.
-pub(crate) type Failure = Box<dyn std::error::Error>;
-
 /// Connections to one server.
 #[derive(Debug)]
-pub(crate) struct Load {
-    poll: Poll,
-    events: Events,
+pub(crate) struct EchoLoad {
+    waiting: Waiting,
     connections: Vec<Connection>,
     burst: Burst,
-    case: Case,
+    case: Echo,
     buffer: Vec<u8>,
     is_websocket: bool,
-    /// Whether to ask for input again and again instead of sleeping.
-    spin: bool,
 }
 
 #[derive(Debug)]
@@ -46,13 +39,13 @@ struct Connection {
     written: usize,
     /// How many bursts are still to be sent.
     left: usize,
-    echo: Echo,
+    echo: Incoming,
     proof: Option<Proof>,
 }
 
 /// Where in the echo of a burst the input is.
 #[derive(Debug)]
-struct Echo {
+struct Incoming {
     /// What every frame begins with.
     header: Vec<u8>,
     len: usize,
@@ -70,36 +63,34 @@ enum Proof {
     Messages(Box<Endpoint<ChaChaEntropy>>, usize),
 }
 
-impl Load {
+impl EchoLoad {
     /// Connects, and does the handshakes.
     pub(crate) fn connect(
-        case: Case,
+        case: Echo,
         contender: &Contender,
         address: SocketAddr,
         spin: bool,
     ) -> Result<Self, Failure> {
         let is_websocket = contender.side != Side::Unit;
         let burst = case.burst();
-        let poll = Poll::new()?;
+        let waiting = Waiting::new(case.connections, spin)?;
         let mut connections = Vec::new();
         for number in 0..case.connections {
             let stream = connect(address, is_websocket)?;
-            stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(stream);
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut stream, Token(number), interest)?;
+            let stream = waiting.add(number, stream, Interest::READABLE | Interest::WRITABLE)?;
             let header = if is_websocket { &burst.echoed_header } else { &burst.sent_header };
-            let echo = Echo { header: header.clone(), len: case.len, position: 0, frames: 0 };
+            let echo = Incoming { header: header.clone(), len: case.len, position: 0, frames: 0 };
             let proof = None;
             connections.push(Connection { stream, written: 0, left: 0, echo, proof });
         }
-        let events = Events::with_capacity(case.connections.max(16));
         let buffer = vec![0; READ_SIZE];
-        Ok(Self { poll, events, connections, burst, case, buffer, is_websocket, spin })
+        Ok(Self { waiting, connections, burst, case, buffer, is_websocket })
     }
+}
 
+impl Load for EchoLoad {
     /// One burst on every connection, and a comparison of every byte.
-    pub(crate) fn prove(&mut self) -> Result<(), Failure> {
+    fn prove(&mut self) -> Result<(), Failure> {
         for connection in &mut self.connections {
             connection.proof = Some(match self.is_websocket {
                 false => Proof::Bytes(0),
@@ -121,25 +112,15 @@ impl Load {
     }
 
     /// So many bursts on every connection, each sent when the one before it has come back.
-    pub(crate) fn run(&mut self, bursts: usize) -> Result<(), Failure> {
+    fn run(&mut self, bursts: usize) -> Result<(), Failure> {
         let mut busy = self.connections.len();
         for connection in &mut self.connections {
             connection.left = bursts;
             connection.next_burst(&self.burst)?;
         }
-        let mut heard = Instant::now();
-        let timeout = if self.spin { Duration::ZERO } else { PATIENCE };
+        self.waiting.begin();
         while busy > 0 {
-            match self.poll.poll(&mut self.events, Some(timeout)) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                other => other?,
-            }
-            if !self.events.is_empty() {
-                heard = Instant::now();
-            } else if heard.elapsed() >= PATIENCE {
-                return Err(format!("nothing came for {PATIENCE:?}").into());
-            }
-            for event in &self.events {
+            for event in self.waiting.wait()? {
                 let connection = &mut self.connections[event.token().0];
                 if event.is_writable() {
                     connection.write(&self.burst)?;
@@ -206,7 +187,7 @@ impl Connection {
     }
 }
 
-impl Echo {
+impl Incoming {
     #[inline]
     fn take(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
         let frame = self.header.len() + self.len;

@@ -1,0 +1,56 @@
+//! Who is built.
+
+use serde::Serialize;
+
+/// A minimal echo server.
+#[derive(Debug, Serialize)]
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    /// Its package in the servers' workspace.
+    pub(crate) package: &'static str,
+    pub(crate) about: &'static str,
+}
+
+/// What the others are measured by.
+pub(crate) const UNIT: &str = "tokio TCP";
+
+/// Ours.
+pub(crate) const OURS: &str = "fullduplex-tokio";
+
+const ALL: [Server; 5] = [
+    Server {
+        name: UNIT,
+        package: "echo-tokio",
+        about: "no WebSocket: tokio with net, rt and io-util, as all have it",
+    },
+    Server {
+        name: OURS,
+        package: "echo-fullduplex-tokio",
+        about: "without default features: no dialling, TLS and compression",
+    },
+    Server {
+        name: "tokio-websockets",
+        package: "echo-tokio-websockets",
+        about: "server, sha1_smol; futures-util for its methods",
+    },
+    Server {
+        name: "tokio-tungstenite",
+        package: "echo-tokio-tungstenite",
+        about: "handshake; futures-util for its methods",
+    },
+    Server {
+        name: "fastwebsockets",
+        package: "echo-fastwebsockets",
+        about: "upgrade; hyper for its handshake",
+    },
+];
+
+/// Those whose name contains one of `filters`, or all when there are none, and always what they are measured by.
+pub(crate) fn chosen(filters: &[String]) -> Vec<&'static Server> {
+    let chosen = |server: &&Server| {
+        filters.is_empty()
+            || server.name == UNIT
+            || filters.iter().any(|filter| server.name.contains(filter.as_str()))
+    };
+    ALL.iter().filter(chosen).collect()
+}

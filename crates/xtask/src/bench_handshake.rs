@@ -1,0 +1,12 @@
+//! `cargo xtask bench-handshake`: connections accepted, upgraded and closed, fullduplex over tokio side by side with
+//! others.
+//!
+//! What is measured, and how, is in `benches/echo`.
+
+use crate::bench_echo::{Options, compare};
+use crate::shell::Outcome;
+
+/// Builds and runs the comparison; its results go to `target/bench-handshake`.
+pub(crate) fn run(options: &Options) -> Outcome {
+    compare("handshake", options)
+}
