@@ -5,10 +5,9 @@ use core::fmt;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use sha1_smol::Sha1;
 
 use crate::entropy::{Entropy, EntropyError};
-
-mod sha1;
 
 /// The length of a key in characters: 16 bytes in base64.
 pub const KEY_LENGTH: usize = 24;
@@ -71,11 +70,13 @@ impl Key {
     /// 5.4).
     #[must_use]
     pub fn accept(&self) -> [u8; ACCEPT_LENGTH] {
-        let mut input = [0; sha1::LENGTH];
+        let mut input = [0; KEY_LENGTH + GUID.len()];
         let (key, guid) = input.split_at_mut(KEY_LENGTH);
         key.copy_from_slice(&self.0);
         guid.copy_from_slice(GUID);
-        encode(&sha1::hash(&input))
+        let mut hash = Sha1::new();
+        hash.update(&input);
+        encode(&hash.digest().bytes())
     }
 }
 
