@@ -120,23 +120,29 @@ impl<S: IntoHalves> ReceivingSide<S> {
         }))
     }
 
-    /// The next message or control frame; `None` at the end.
+    /// The next of what was kept or of what is found in what is received; `None` at the end. What the sender has to
+    /// answer is told to him first, and what was found is kept meanwhile.
     #[inline]
-    pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
+    fn poll_next<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl Fn(&mut Aside) -> Option<Result<T>>,
+        find: impl Fn(&mut Self) -> Result<Option<T>, fullduplex::Error>,
+        keep: impl Fn(&mut Self, T),
+    ) -> Poll<Option<Result<T>>> {
         loop {
             if self.aside.has_kept() {
                 ready!(self.poll_tell(cx));
-                match self.aside.take_kept() {
+                match take(&mut self.aside) {
                     Some(item) => return Poll::Ready(Some(item)),
                     None => continue,
                 }
             }
-            match self.reader.poll_owned(&mut self.conn, &mut self.last_read) {
-                // What the sender has to answer is told to him first.
-                Ok(Some(message)) if message.is_close() || message.is_ping() => {
-                    self.aside.keep(Ok(message));
+            match find(self) {
+                Ok(Some(found)) if !self.conn.has_signals() => {
+                    return Poll::Ready(Some(Ok(found)));
                 }
-                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                Ok(Some(found)) => keep(self, found),
                 Ok(None) => match ready!(self.poll_input(cx)) {
                     Ok(Waited::Progress) => {}
                     Ok(Waited::End) => return Poll::Ready(None),
@@ -147,58 +153,43 @@ impl<S: IntoHalves> ReceivingSide<S> {
         }
     }
 
+    /// The next message or control frame; `None` at the end.
+    #[inline]
+    pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
+        self.poll_next(
+            cx,
+            Aside::take_kept,
+            |side| side.reader.poll_owned(&mut side.conn, &mut side.last_read),
+            |side, message| side.aside.keep(Ok(message)),
+        )
+    }
+
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
-        loop {
-            if self.aside.has_kept() {
-                ready!(self.poll_tell(cx));
-                return Poll::Ready(self.aside.take_kept_chunk());
-            }
-            match self.reader.poll_chunk(&mut self.conn, &mut self.last_read) {
-                Ok(Some(Chunk::Control(control))) if control.is_close() || control.is_ping() => {
-                    self.aside.keep(Ok(control));
-                }
-                Ok(Some(chunk)) => return Poll::Ready(Some(Ok(chunk))),
-                Ok(None) => match ready!(self.poll_input(cx)) {
-                    Ok(Waited::Progress) => {}
-                    Ok(Waited::End) => return Poll::Ready(None),
-                    Err(error) => self.aside.keep(Err(error)),
-                },
-                Err(error) => self.fail(error.into()),
-            }
-        }
+        self.poll_next(
+            cx,
+            Aside::take_kept_chunk,
+            |side| side.reader.poll_chunk(&mut side.conn, &mut side.last_read),
+            |side, chunk| side.aside.keep_chunk(chunk),
+        )
     }
 
     /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
     #[inline]
     pub(super) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
         self.aside.unlend();
-        loop {
-            if self.aside.has_kept() {
-                ready!(self.poll_tell(cx));
-                match Found::take_kept(&mut self.aside) {
-                    Some(found) => return Poll::Ready(Some(found)),
-                    None => continue,
-                }
-            }
-            match self.reader.poll_found(&mut self.conn, &mut self.last_read) {
-                Ok(Some(found)) if !self.conn.has_signals() => {
-                    return Poll::Ready(Some(Ok(Found::Here(found))));
-                }
-                // What the sender has to answer is told to him first.
-                Ok(Some(found)) => {
-                    let message = self.reader.lend(found, &mut self.conn, &mut self.last_read);
-                    let message = message.map(MessageRef::to_message);
-                    self.aside.keep(message.map_err(Error::from));
-                }
-                Ok(None) => match ready!(self.poll_input(cx)) {
-                    Ok(Waited::Progress) => {}
-                    Ok(Waited::End) => return Poll::Ready(None),
-                    Err(error) => self.aside.keep(Err(error)),
-                },
-                Err(error) => self.fail(error.into()),
-            }
-        }
+        self.poll_next(
+            cx,
+            Found::take_kept,
+            |side| {
+                let found = side.reader.poll_found(&mut side.conn, &mut side.last_read)?;
+                Ok(found.map(Found::Here))
+            },
+            |side, found| {
+                let message = side.lend(found).map(MessageRef::to_message);
+                side.aside.keep(message);
+            },
+        )
     }
 
     /// Lends what was found.
