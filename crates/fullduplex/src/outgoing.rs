@@ -175,7 +175,18 @@ impl Outgoing {
 
 impl From<Vec<u8>> for Outgoing {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, ..Self::default() }
+        Self { bytes, taken: 0, shared: None }
+    }
+}
+
+/// The buffer goes where [`release`](Outgoing::release) gives it, whatever is in it.
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if self.bytes.capacity() > 0 {
+            let mut bytes = core::mem::take(&mut self.bytes);
+            bytes.clear();
+            buffers::give_output(bytes);
+        }
     }
 }
 

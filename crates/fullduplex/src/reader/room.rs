@@ -170,18 +170,22 @@ impl Reader {
         if self.made == 0 || self.start != self.end || self.gathering.is_some() {
             return;
         }
-        let mut buf = core::mem::take(&mut self.buf);
-        // Whole again, or of no use to anyone.
-        buf.clear();
-        if buf.try_reclaim(self.made) {
-            buffers::give(buf);
-        }
+        self.give_up();
         (self.start, self.end, self.made) = (0, 0, 0);
         // What is said to have been read now filled nothing.
         self.growing = false;
         #[cfg(feature = "deflate")]
         {
             self.inflated = None;
+        }
+    }
+
+    fn give_up(&mut self) {
+        let mut buf = core::mem::take(&mut self.buf);
+        // Whole again, or of no use to anyone.
+        buf.clear();
+        if buf.try_reclaim(self.made) {
+            buffers::give(buf);
         }
     }
 
@@ -195,5 +199,14 @@ impl Reader {
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.buf.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// The buffer goes where [`release`](Reader::release) gives it, whatever is in it.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.made > 0 {
+            self.give_up();
+        }
     }
 }
