@@ -170,9 +170,9 @@ impl Closing {
     }
 
     /// Our Close was written.
-    pub(crate) fn send_close(&mut self, code: CloseCode) {
+    pub(crate) fn send_close(&mut self, code: Option<CloseCode>) {
         if self.state == State::Open {
-            self.code = Some(code);
+            self.code = code;
             self.sent = true;
             self.state = State::Closing;
         }
@@ -290,7 +290,7 @@ mod tests {
     fn after(state: State, on: On) -> State {
         let mut closing = at(state);
         match on {
-            On::SendClose => closing.send_close(CloseCode::Normal),
+            On::SendClose => closing.send_close(Some(CloseCode::Normal)),
             On::RecvClose => closing.recv_close(CODE),
             On::QueuedSent => closing.queued_sent(),
             On::Fail => closing.fail(Some(CloseCode::Protocol)),

@@ -4,7 +4,6 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::close_code::CloseCode;
 use crate::closing::CloseReason;
 use crate::connection::{Connection, Sending};
 use crate::entropy::Entropy;
@@ -75,8 +74,7 @@ impl Writer {
         self.out = bytes.into();
     }
 
-    /// Sends a message or control frame. A Close begins the closing handshake; one without a code is sent as
-    /// 1000.
+    /// Sends a message or control frame. A Close begins the closing handshake.
     ///
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
@@ -122,8 +120,7 @@ impl Writer {
             MessageRef::Ping(data) => (OpCode::Ping, data),
             MessageRef::Pong(data) => (OpCode::Pong, data),
             MessageRef::Close(reason) => {
-                let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-                return self.close(reason.unwrap_or(normal), conn, now.now(), entropy);
+                return conn.append_close(reason, now.now(), self.out.buffer(), entropy);
             }
             MessageRef::Text(_) | MessageRef::Binary(_) => return Ok(()),
         };
@@ -232,8 +229,7 @@ impl Writer {
         now: Duration,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        let CloseReason { code, reason } = reason;
-        conn.append_close(code, reason, now, self.out.buffer(), entropy)
+        conn.append_close(Some(reason), now, self.out.buffer(), entropy)
     }
 
     /// Moves the connection's own answers to the queue, unless the peer does not read: it gets no second

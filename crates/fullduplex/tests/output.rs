@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use fullduplex::{
-    Bytes, Endpoint, EndpointConfig, Message, MessageKind, MessageRef, Negotiated, PreparedMessage,
-    Role, SendError,
+    Bytes, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, MessageRef,
+    Negotiated, PreparedMessage, Role, SendError,
 };
 use fullduplex_testkit::{BrokenEntropy, Frame, Random, TestEntropy, frames};
 
@@ -178,4 +178,61 @@ fn endpoints_at_rest_share_what_they_read_into_and_write_from() {
         }
     });
     assert!(counted.bytes_current < 16 << 10, "{counted:?}");
+}
+
+#[test]
+fn a_close_leaves_with_a_code_or_without_as_it_was_given() {
+    for role in ROLES {
+        let given = [
+            (Message::Close(None), vec![], None),
+            (
+                Message::Close(Some(CloseFrame::new(CloseCode::Away))),
+                vec![3, 233],
+                Some(CloseCode::Away),
+            ),
+        ];
+        for (close, payload, code) in given {
+            for owned in [false, true] {
+                let mut endpoint = open(role);
+                let sent = if owned {
+                    endpoint.send_message(close.clone(), NOW).map_err(|unsent| unsent.error)
+                } else {
+                    endpoint.send(close.as_message_ref(), NOW)
+                };
+                assert_eq!(sent, Ok(()));
+                assert_eq!(payloads(&frames(&write(&mut endpoint, usize::MAX))), [&payload[..]]);
+                assert_eq!(endpoint.connection().unwrap().sent_close(), Some(code));
+                let again = endpoint.send(close.as_message_ref(), NOW);
+                assert_eq!(again, Err(SendError::Closed));
+
+                let answer = Frame::new(8, payload.clone());
+                let answer = if role == Role::Server { answer.masked() } else { answer };
+                let wire = answer.encode();
+                endpoint.room()[..wire.len()].copy_from_slice(&wire);
+                endpoint.advance(wire.len());
+                assert_eq!(endpoint.poll_owned(NOW).unwrap().as_ref(), Some(&close));
+                assert!(endpoint.connection().unwrap().is_clean());
+            }
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn the_buffers_of_an_endpoint_that_ends_serve_the_next() {
+    let wire = Frame::binary(bytes(1000)).masked().encode();
+    let life = || {
+        let mut endpoint = open(Role::Server);
+        endpoint.room()[..wire.len()].copy_from_slice(&wire);
+        endpoint.advance(wire.len());
+        // A part of what follows stays unread, and an answer unwritten.
+        endpoint.room()[..10].copy_from_slice(&wire[..10]);
+        endpoint.advance(10);
+        let message = endpoint.poll_owned(NOW).unwrap().unwrap();
+        endpoint.send(message.as_message_ref(), NOW).unwrap();
+    };
+    // The first fills the thread's pool, and what a message shares of a buffer is kept with that.
+    life();
+    let counted = measure(life);
+    assert!(counted.bytes_total < 512, "{counted:?}");
 }

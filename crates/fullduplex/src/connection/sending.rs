@@ -9,6 +9,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::close_code::CloseCode;
+#[cfg(feature = "alloc")]
+use crate::closing::CloseReason;
 use crate::connection::{Connection, Sending};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
@@ -233,7 +235,7 @@ impl<R> Connection<R, Sending> {
         let rest = out.get_mut(pong_len..).unwrap_or_default();
         let frame = FrameKind::last(OpCode::Close);
         self.sending.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
-        self.close_written(code, now);
+        self.close_written(Some(code), now);
         Ok(needed)
     }
 
@@ -242,7 +244,7 @@ impl<R> Connection<R, Sending> {
         ClosePayload::new(code, reason)
     }
 
-    fn close_written(&mut self, code: CloseCode, now: Duration) {
+    fn close_written(&mut self, code: Option<CloseCode>, now: Duration) {
         self.pong_queued = false;
         self.ping_queued = false;
         self.closing.send_close(code);
@@ -439,16 +441,19 @@ impl<R> Connection<R, Sending> {
         self.sending.outbound.append(frame, payload, out, entropy)
     }
 
-    /// Appends a Close, after a Pong that was still queued.
+    /// Appends a Close, after a Pong that was still queued; `None` sends one without a code.
     pub(crate) fn append_close(
         &mut self,
-        code: CloseCode,
-        reason: &str,
+        reason: Option<CloseReason<'_>>,
         now: Duration,
         out: &mut Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        let close = self.closing_frame(code, reason)?;
+        self.sendable()?;
+        let close = match reason {
+            Some(CloseReason { code, reason }) => ClosePayload::new(code, reason)?,
+            None => ClosePayload::EMPTY,
+        };
         if self.pong_queued {
             self.append_transmit(out, entropy)?;
         }
@@ -458,7 +463,7 @@ impl<R> Connection<R, Sending> {
             out,
             entropy,
         )?;
-        self.close_written(code, now);
+        self.close_written(reason.map(|reason| reason.code), now);
         Ok(())
     }
 

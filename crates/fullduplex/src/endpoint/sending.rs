@@ -14,8 +14,7 @@ use crate::writer::{Unsent, Writer};
 
 /// Sending: each method appends to the output. Nothing leaves before the adapter writes it.
 impl<E: Entropy> Endpoint<E> {
-    /// Sends a message or control frame. A Close begins the closing handshake; one without a code
-    /// is sent as 1000.
+    /// Sends a message or control frame. A Close begins the closing handshake.
     ///
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.

@@ -253,6 +253,10 @@ pub(crate) struct ClosePayload {
 }
 
 impl ClosePayload {
+    /// "The Close frame MAY contain a body".
+    #[cfg(feature = "alloc")]
+    pub(crate) const EMPTY: Self = Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 };
+
     /// # Errors
     /// [`SendError::CloseCode`] and [`SendError::ReasonTooLong`].
     pub(crate) fn new(code: CloseCode, reason: &str) -> Result<Self, SendError> {
