@@ -5,8 +5,8 @@ use std::net;
 use std::time::{Duration, Instant};
 
 use fullduplex::{
-    Chunk, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role, SendError,
-    Shutdown, Timeout, Unsent,
+    Chunk, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role,
+    SendError, Shutdown, Timeout, Unsent,
 };
 
 use crate::entropy::OsEntropy;
@@ -253,7 +253,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// # Errors
     /// [`Error::Send`] for a code or reason that must not be sent; else as [`flush`](Self::flush).
     pub fn close(&mut self, frame: Option<CloseFrame>) -> Result<()> {
-        match self.feed(Message::Close(frame)) {
+        let frame = frame.unwrap_or_else(|| CloseFrame::new(CloseCode::Normal));
+        match self.feed(Message::Close(Some(frame))) {
             Err(Error::AlreadyClosed) => return Ok(()),
             Err(Error::Send(SendError::Closed)) => {}
             other => other?,
