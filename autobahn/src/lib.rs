@@ -19,6 +19,8 @@ pub enum Adapter {
     Std,
     /// fullduplex-tokio: asynchronous streams.
     Tokio,
+    /// fullduplex-tokio, the WebSocket in two halves.
+    TokioHalves,
 }
 
 /// The limits and extensions of a testee.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use fullduplex_tokio::rustls::{ClientConfig, ServerConfig};
 use fullduplex_tokio::tokio_rustls::TlsAcceptor;
 use fullduplex_tokio::{
-    ClientRequestBuilder, Connector, EndpointConfig, Error, IntoClientRequest, MaybeTlsStream,
-    TcpDial, WebSocketConfig, WebSocketStream, accept_async_with_config, connect_with,
+    ClientRequestBuilder, Connector, EndpointConfig, Error, IntoClientRequest, IntoHalves,
+    MaybeTlsStream, TcpDial, WebSocketConfig, WebSocketStream, accept_async_with_config,
+    connect_with,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -24,6 +25,7 @@ pub fn serve(
     listener: TcpListener,
     config: EndpointConfig,
     tls: Option<Arc<ServerConfig>>,
+    echo: Echo,
 ) -> Result<()> {
     let acceptor = tls.map(TlsAcceptor::from);
     listener.set_nonblocking(true)?;
@@ -33,7 +35,7 @@ pub fn serve(
             let (stream, peer) = listener.accept().await?;
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                if let Err(error) = serve_one(stream, config.into(), acceptor).await {
+                if let Err(error) = serve_one(stream, config.into(), acceptor, echo).await {
                     eprintln!("{peer}: {error}");
                 }
             });
@@ -45,15 +47,54 @@ async fn serve_one(
     stream: TcpStream,
     config: WebSocketConfig,
     acceptor: Option<TlsAcceptor>,
+    echo: Echo,
 ) -> std::result::Result<(), Error> {
     stream.set_nodelay(true)?;
     match acceptor {
-        None => echo(accept_async_with_config(stream, Some(config)).await?).await,
+        None => echo.run(accept_async_with_config(stream, Some(config)).await?).await,
         Some(acceptor) => {
             let stream = acceptor.accept(stream).await?;
-            echo(accept_async_with_config(stream, Some(config)).await?).await
+            echo.run(accept_async_with_config(stream, Some(config)).await?).await
         }
     }
+}
+
+/// How messages are sent back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// By the WebSocket that has received them.
+    Whole,
+    /// By its other half.
+    Halves,
+}
+
+impl Echo {
+    async fn run<S>(self, socket: WebSocketStream<S>) -> std::result::Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + IntoHalves,
+    {
+        match self {
+            Self::Whole => echo(socket).await,
+            Self::Halves => echo_by_halves(socket).await,
+        }
+    }
+}
+
+/// In turn, and not in two tasks: what came before a fault is to be sent back before the fault is found.
+async fn echo_by_halves<S>(socket: WebSocketStream<S>) -> std::result::Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + IntoHalves,
+{
+    let (mut sender, mut receiver) = socket.into_split();
+    let mut outcome = Ok(());
+    while let Some(received) = receiver.recv().await {
+        match received {
+            Ok(message) if message.is_text() || message.is_binary() => sender.feed(message).await?,
+            Ok(_) => {}
+            Err(error) => outcome = Err(error),
+        }
+    }
+    outcome
 }
 
 async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
@@ -77,6 +118,8 @@ pub struct Client {
     pub config: EndpointConfig,
     /// For `wss` URLs; `None` for what the features name.
     pub tls: Option<Arc<ClientConfig>>,
+    /// How messages are sent back.
+    pub echo: Echo,
 }
 
 impl Client {
@@ -106,14 +149,14 @@ impl Client {
                 let url = format!("{url}/runCase?case={case}&agent={agent}");
                 // Many cases end in a failure on purpose; it is Autobahn that judges.
                 let ended = match open(url).await {
-                    Ok(socket) => echo(socket).await,
+                    Ok(socket) => self.echo.run(socket).await,
                     Err(error) => Err(error),
                 };
                 if let Err(error) = ended {
                     println!("case {case} ended with: {error}");
                 }
             }
-            Ok(echo(open(format!("{url}/updateReports?agent={agent}")).await?).await?)
+            Ok(self.echo.run(open(format!("{url}/updateReports?agent={agent}")).await?).await?)
         })
     }
 

@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use fullduplex_autobahn::{Adapter, ConnectionOptions, Report, Result, certificates, over_tokio};
+use fullduplex_autobahn::over_tokio::{self, Echo};
+use fullduplex_autobahn::{Adapter, ConnectionOptions, Report, Result, certificates};
 use fullduplex_std::rustls::RootCertStore;
 use fullduplex_std::{
     ConnectOptions, Error, MaybeTlsStream, Message, OwnedClientRequest, WebSocket, connect_with,
@@ -51,6 +52,7 @@ impl Options {
         let by_default = match self.adapter {
             Adapter::Std => "fullduplex-std",
             Adapter::Tokio => "fullduplex-tokio",
+            Adapter::TokioHalves => "fullduplex-tokio-halves",
         };
         self.agent.as_deref().unwrap_or(by_default)
     }
@@ -77,12 +79,13 @@ fn run(options: &Options) -> Result<()> {
     let report = match (options.adapter, options.once) {
         (Adapter::Std, false) => return all_cases(options, &connect),
         (Adapter::Std, true) => once(options, connect)?,
-        (Adapter::Tokio, false) => {
-            let client = over_tokio::Client { config: connect.endpoint, tls: connect.tls };
-            return client.all_cases(&options.url, options.agent());
-        }
-        (Adapter::Tokio, true) => {
-            let client = over_tokio::Client { config: connect.endpoint, tls: connect.tls };
+        (adapter, once) => {
+            let echo = if adapter == Adapter::TokioHalves { Echo::Halves } else { Echo::Whole };
+            let client = over_tokio::Client { config: connect.endpoint, tls: connect.tls, echo };
+            if !once {
+                return client.all_cases(&options.url, options.agent());
+            }
+            // Nothing is sent back, so there is one half to use.
             let timeout = options.timeout.map(Duration::from_secs);
             client.once(&options.url, &options.subprotocol, timeout)?
         }

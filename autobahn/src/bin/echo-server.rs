@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Parser;
-use fullduplex_autobahn::{Adapter, ConnectionOptions, Result, certificates, over_tokio};
+use fullduplex_autobahn::over_tokio::{self, Echo};
+use fullduplex_autobahn::{Adapter, ConnectionOptions, Result, certificates};
 use fullduplex_std::rustls::ServerConfig;
 use fullduplex_std::rustls::pki_types::PrivateKeyDer;
 use fullduplex_std::rustls::pki_types::pem::PemObject;
@@ -45,7 +46,8 @@ fn main() -> Result<()> {
     println!("listening on {}", listener.local_addr()?);
     match options.adapter {
         Adapter::Std => serve_std(&listener, config, tls.as_ref()),
-        Adapter::Tokio => over_tokio::serve(listener, config, tls),
+        Adapter::Tokio => over_tokio::serve(listener, config, tls, Echo::Whole),
+        Adapter::TokioHalves => over_tokio::serve(listener, config, tls, Echo::Halves),
     }
 }
 

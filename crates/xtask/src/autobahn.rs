@@ -29,7 +29,7 @@ use spec::{Role, Selection};
 use wstest::Wstest;
 
 /// The adapters that have echo endpoints.
-const ADAPTERS: [&str; 2] = ["std", "tokio"];
+const ADAPTERS: [&str; 3] = ["std", "tokio", "tokio-halves"];
 
 /// What one run may take. The 517 cases take some minutes on two cores, nearly all of it compression in
 /// Python; one that hangs costs as long as `wstest` waits for it, which is seconds.

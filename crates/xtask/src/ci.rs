@@ -9,11 +9,12 @@ use crate::{bench_instructions, fuzz, lint, no_std, readme};
 const FUZZ_SECONDS: u32 = 5;
 
 /// What is run of Autobahn: all of it once, and over the second adapter all but most of the compression, which
-/// takes minutes and is the core's. Over TLS both adapters run what takes seconds: its own are the handshake, the
-/// end, and how bytes are cut, for messages of up to 16 MiB.
-const AUTOBAHN: [&str; 3] = [
+/// takes minutes and is the core's. In halves, and over TLS, what takes seconds is run: their own are who writes what, or
+/// the handshake, the end, and how bytes are cut, for messages of up to 16 MiB.
+const AUTOBAHN: [&str; 4] = [
     "--adapter std",
     "--adapter tokio --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.*,13.3.*",
+    "--adapter tokio-halves --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.1",
     "--tls --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.2.*,10.*,12.1.1",
 ];
 
