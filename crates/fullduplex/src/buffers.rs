@@ -33,6 +33,7 @@ std::thread_local! {
 }
 
 /// An empty receive buffer with a capacity of `size` bytes.
+#[inline]
 pub(crate) fn take(size: usize) -> BytesMut {
     #[cfg(feature = "std")]
     if let Some(kept) = pool::take(&RECEIVING, &size) {

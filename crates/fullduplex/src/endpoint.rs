@@ -119,6 +119,20 @@ enum Phase {
 
 type Deadline = Option<Duration>;
 
+impl Phase {
+    /// The deadline of what comes before and after the connection.
+    #[cold]
+    fn deadline(&self) -> Deadline {
+        match self {
+            Self::ServerHandshake(_, deadline)
+            | Self::Deciding(_, deadline)
+            | Self::ClientHandshake(_, deadline)
+            | Self::Refused(_, deadline) => *deadline,
+            Self::Open(conn) => conn.poll_timeout(),
+        }
+    }
+}
+
 /// Most connections have it, and need not keep it.
 static DEFAULT_CONFIG: EndpointConfig = EndpointConfig::new();
 
@@ -349,6 +363,17 @@ impl<E: Entropy> Endpoint<E> {
         Ok(chunk)
     }
 
+    /// Whether it is known without looking that no message is to be found: the connection is open and between
+    /// messages, nothing is unread, and the peer's Close has not come.
+    #[inline]
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        match &self.phase {
+            Phase::Open(conn) => self.reader.is_drained(conn),
+            _ => false,
+        }
+    }
+
     /// Whether a message has been given away in part, by [`poll_chunk`](Self::poll_chunk).
     #[must_use]
     pub fn is_within_message(&self) -> bool {
@@ -386,12 +411,19 @@ impl<E: Entropy> Endpoint<E> {
     }
 
     /// What the next read may bring of the current message.
+    #[inline]
     fn expected(&mut self) -> Expected {
-        match &self.phase {
-            Phase::Open(conn) => return conn.expected(),
+        if let Phase::Open(conn) = &self.phase {
+            return conn.expected();
+        }
+        self.expected_unless_open()
+    }
+
+    #[cold]
+    fn expected_unless_open(&mut self) -> Expected {
+        if let Phase::Refused(..) = &self.phase {
             // Nobody will look at it any more.
-            Phase::Refused(..) => self.reader.consume(usize::MAX),
-            _ => {}
+            self.reader.consume(usize::MAX);
         }
         Expected::default()
     }
@@ -437,15 +469,10 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        if self.ended {
-            return None;
-        }
         match &self.phase {
+            _ if self.ended => None,
             Phase::Open(conn) => conn.poll_timeout(),
-            Phase::ServerHandshake(_, deadline)
-            | Phase::Deciding(_, deadline)
-            | Phase::ClientHandshake(_, deadline)
-            | Phase::Refused(_, deadline) => *deadline,
+            other => other.deadline(),
         }
     }
 

@@ -1,8 +1,7 @@
 //! What connections lend each other, thread by thread: what one message needs, and the next does not need to
 //! find as it was. Knows nothing of what it keeps; who takes something cleans it.
 
-use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::LocalKey;
 
@@ -15,8 +14,9 @@ const IN_ALL: usize = 64;
 
 /// A thread's pool of things of one kind, which fit where their keys are equal.
 pub(crate) struct Pool<K, T> {
-    /// The one that was used last is the last.
-    kept: RefCell<Vec<(K, T)>>,
+    /// A stack: the one that was put away last is the last of `len`.
+    kept: [Cell<Option<(K, T)>>; PER_THREAD],
+    len: Cell<usize>,
     /// How many it may keep: a place that was claimed stays the thread's until that ends, so that who takes and
     /// puts back again and again asks no other thread.
     places: Cell<usize>,
@@ -25,34 +25,76 @@ pub(crate) struct Pool<K, T> {
 }
 
 impl<K: PartialEq, T> Pool<K, T> {
-    /// An empty pool, which takes no memory. `in_all` is the same for the pools of a kind on all threads.
+    /// An empty pool. `in_all` is the same for the pools of a kind on all threads.
     pub(crate) const fn new(in_all: &'static AtomicUsize) -> Self {
-        Self { kept: RefCell::new(Vec::new()), places: Cell::new(0), in_all }
+        Self {
+            kept: [const { Cell::new(None) }; PER_THREAD],
+            len: Cell::new(0),
+            places: Cell::new(0),
+            in_all,
+        }
     }
 
+    #[inline(always)]
     fn take(&self, key: &K) -> Option<T> {
-        let mut kept = self.kept.try_borrow_mut().ok()?;
-        if let Some((_, item)) = kept.pop_if(|(kept, _)| kept == key) {
-            return Some(item);
+        let last = self.len.get().checked_sub(1)?;
+        let place = self.kept.get(last)?;
+        match place.take() {
+            Some((kept, item)) if kept == *key => {
+                self.len.set(last);
+                Some(item)
+            }
+            other => {
+                place.set(other);
+                self.take_below(last, key)
+            }
         }
-        let at = kept.iter().rposition(|(kept, _)| kept == key)?;
-        Some(kept.remove(at).1)
     }
 
-    fn put(&self, key: K, item: T) {
-        let Ok(mut kept) = self.kept.try_borrow_mut() else { return };
-        if kept.len() == self.places.get() && !self.claim() {
-            if kept.is_empty() {
-                return;
+    /// Takes the last one below `at` that fits; those above it move down.
+    #[cold]
+    fn take_below(&self, at: usize, key: &K) -> Option<T> {
+        let mut above = None;
+        for place in self.kept.get(..=at)?.iter().rev() {
+            above = place.replace(above);
+            if let Some((_, item)) = above.take_if(|(kept, _)| kept == key) {
+                self.len.set(at);
+                return Some(item);
             }
-            // The first has been of no use for longest.
-            kept.remove(0);
         }
-        kept.push((key, item));
+        // Nothing fits: back to where it was.
+        for place in self.kept.get(..=at)? {
+            above = place.replace(above);
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn put(&self, key: K, item: T) {
+        let len = self.len.get();
+        match self.kept.get(len) {
+            Some(place) if len < self.places.get() => {
+                place.set(Some((key, item)));
+                self.len.set(len + 1);
+            }
+            _ => self.put_if_claimed(key, item),
+        }
+    }
+
+    #[cold]
+    fn put_if_claimed(&self, key: K, item: T) {
+        if self.claim() {
+            self.put(key, item);
+        } else if let Some(places) = self.kept.get(..self.len.get()) {
+            // The first has been of no use for longest.
+            let mut item = Some((key, item));
+            for place in places.iter().rev() {
+                item = place.replace(item);
+            }
+        }
     }
 
     /// Claims one more place, if there is one.
-    #[cold]
     fn claim(&self) -> bool {
         if self.places.get() == PER_THREAD {
             return false;
@@ -73,11 +115,13 @@ impl<K, T> Drop for Pool<K, T> {
 }
 
 /// Takes one from this thread's pool. While the thread ends there is none.
+#[inline(always)]
 pub(crate) fn take<K: PartialEq, T>(pool: &'static LocalKey<Pool<K, T>>, key: &K) -> Option<T> {
     pool.try_with(|pool| pool.take(key)).ok().flatten()
 }
 
 /// Puts one into this thread's pool, or drops it if that is full or the thread ends.
+#[inline(always)]
 pub(crate) fn put<K: PartialEq, T>(pool: &'static LocalKey<Pool<K, T>>, key: K, item: T) {
     // A closure that is not called is dropped with what it holds.
     let _ = pool.try_with(|pool| pool.put(key, item));
@@ -105,6 +149,8 @@ mod tests {
         // The places stay, and are enough for the next ones.
         pool.put(1, 'd');
         assert_eq!(IN_ALL.load(Ordering::Relaxed), 3);
+        assert_eq!([pool.take(&3), pool.take(&1), pool.take(&2)], [None, Some('d'), Some('b')]);
+        assert_eq!(pool.take(&2), None);
         drop(pool);
         assert_eq!(IN_ALL.load(Ordering::Relaxed), 0);
     }

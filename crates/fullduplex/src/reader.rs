@@ -20,6 +20,7 @@ use core::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::buffers::FIRST_SIZE;
 use crate::connection::{Connection, Receiving};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
@@ -44,8 +45,8 @@ pub struct Reader {
     end: usize,
     /// Whether a read that fills the buffer asks for a larger one.
     growing: bool,
-    /// Whether buffers are large where no large message asks for more: a read has filled a small one.
-    large: bool,
+    /// How large a buffer is made where no large message asks for more: grows once a read has filled a small one.
+    size: usize,
     /// The message that is being gathered, below `start`.
     gathering: Option<(MessageKind, Range<usize>)>,
     chunks: Chunks,
@@ -128,7 +129,7 @@ impl Reader {
             start: 0,
             end: 0,
             growing: false,
-            large: false,
+            size: FIRST_SIZE,
             gathering: None,
             chunks: Chunks::default(),
             largest: 0,

@@ -70,7 +70,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             if !self.drained {
                 match find(&mut self.endpoint, &mut self.last_read) {
                     Ok(Some(found)) => {
-                        if !looks_again {
+                        self.drained = self.endpoint.is_drained();
+                        if !self.drained && !looks_again {
                             self.answer_close(cx);
                         }
                         self.waiters.done(Side::Reader);

@@ -166,6 +166,14 @@ impl<S> Connection<Receiving, S> {
         self.receiving.at_message_boundary
     }
 
+    /// Whether the next frame begins a message, and is to be received: the connection has not failed, and no Close
+    /// has come.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn is_at_message_boundary(&self) -> bool {
+        self.receiving.at_message_boundary
+    }
+
     pub(super) fn update_boundary(&mut self) {
         self.receiving.at_message_boundary = self.receiving.decoder.at_boundary()
             && self.receiving.inbound.is_idle()
@@ -274,7 +282,11 @@ impl<S> Connection<Receiving, S> {
 
     /// What the current frame and its message may still bring.
     #[cfg(feature = "alloc")]
+    #[inline]
     pub(crate) fn expected(&self) -> Expected {
+        if self.receiving.at_message_boundary {
+            return Expected { frame: 0, message: self.receiving.inbound.max_size() };
+        }
         let frame = self.receiving.decoder.remaining();
         #[cfg(feature = "deflate")]
         if self.receiving.inbound.is_compressed() {

@@ -103,6 +103,13 @@ impl Inbound {
         self.kind.is_none()
     }
 
+    /// How many bytes a message may have.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn max_size(&self) -> u64 {
+        self.max_size
+    }
+
     /// How many bytes the message in progress may still announce.
     #[cfg(feature = "alloc")]
     pub(crate) fn room(&self) -> u64 {

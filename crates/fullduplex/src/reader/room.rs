@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut};
 
-use crate::buffers::{self, FIRST_SIZE, READ_SIZE};
+use crate::buffers::{self, READ_SIZE};
 use crate::connection::{Connection, Expected, Receiving};
 use crate::reader::Reader;
 
@@ -16,6 +16,9 @@ const LARGE_FROM: usize = 16 << 10;
 impl Reader {
     /// Takes bytes that were read already: what followed the handshake in the same read.
     pub fn push(&mut self, received: &[u8]) {
+        if received.is_empty() {
+            return;
+        }
         self.reserve(received.len(), received.len(), 0);
         self.buf.truncate(self.end);
         self.buf.extend_from_slice(received);
@@ -50,6 +53,7 @@ impl Reader {
     }
 
     /// [`room_buf`](Self::room_buf), with what is `expected` of the current message.
+    #[inline]
     pub(crate) fn room_buf_for(&mut self, expected: Expected) -> impl BufMut {
         let room = self.make_room(expected);
         self.buf.truncate(self.end);
@@ -57,6 +61,7 @@ impl Reader {
     }
 
     /// Makes room for the next read and returns how much of it there is to offer.
+    #[inline]
     fn make_room(&mut self, expected: Expected) -> usize {
         let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         let wanted = match size(expected.frame) {
@@ -74,9 +79,9 @@ impl Reader {
             // Growing moves what is here, so it has to bring room for as much again: a half of that may be used up
             // before the next time.
             Some(wanted) => (wanted / 2, wanted),
-            None if self.made < self.size() => (self.size(), self.size()),
+            None if self.made < self.size => (self.size, self.size),
             // Less room than an eighth would cost a system call for too few bytes.
-            None => (self.size() / 8, self.size() / 8),
+            None => (self.size / 8, self.size / 8),
         };
         self.reserve(least, room, size(expected.message));
         let free = self.buf.capacity() - self.end;
@@ -89,7 +94,9 @@ impl Reader {
     /// A `len` beyond the room is cut to it.
     pub fn advance(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buf.len());
-        self.large |= self.growing && self.end == self.buf.capacity();
+        if self.growing && self.end == self.buf.capacity() {
+            self.size = READ_SIZE;
+        }
     }
 
     /// Drops the first `len` unread bytes, or all if there are fewer: they were no frames.
@@ -106,21 +113,24 @@ impl Reader {
             self.start = self.gathering.as_ref().map_or(0, |(_, message)| message.end);
             self.end = self.start;
         }
-        if self.buf.capacity() - self.end < least {
+        if self.made == 0 {
+            self.begin(room);
+        } else if self.buf.capacity() - self.end < least {
             self.move_or_grow(room, expected);
         }
+    }
+
+    /// [`reserve`](Self::reserve) where there is no buffer yet, or none since [`release`](Self::release).
+    #[inline(never)]
+    fn begin(&mut self, room: usize) {
+        self.buf = buffers::take(room.max(self.size));
+        self.made = self.buf.capacity();
     }
 
     /// [`reserve`](Self::reserve) where the room is not there: what is unread moves to the start, or into
     /// another buffer.
     #[inline(never)]
     fn move_or_grow(&mut self, room: usize, expected: usize) {
-        if self.made == 0 {
-            // There is no buffer yet, or none since `release`.
-            self.buf = buffers::take(room.max(self.size()));
-            self.made = self.buf.capacity();
-            return;
-        }
         let first = self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
         let used = first..self.end;
         let used_len = used.len();
@@ -140,7 +150,7 @@ impl Reader {
                 // more than the message can need.
                 let double = used_len.saturating_mul(2);
                 let most = used_len.saturating_add(expected).saturating_add(READ_SIZE);
-                let size = needed.max(double.min(most)).max(self.size());
+                let size = needed.max(double.min(most)).max(self.size);
                 let mut larger = buffers::take(size);
                 larger.extend_from_slice(&self.buf);
                 self.made = larger.capacity();
@@ -152,11 +162,6 @@ impl Reader {
         if let Some((_, message)) = &mut self.gathering {
             *message = message.start - first..message.end - first;
         }
-    }
-
-    /// How large a buffer is made where no large message asks for more.
-    fn size(&self) -> usize {
-        if self.large { READ_SIZE } else { FIRST_SIZE }
     }
 
     /// Gives the buffer up if nothing is in it: for a connection that is about to wait for long.
@@ -193,6 +198,17 @@ impl Reader {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.buf.capacity()
+    }
+
+    /// Whether it is known without looking that no message is to be found: nothing is unread, and `conn` is between
+    /// messages.
+    #[inline]
+    pub(crate) fn is_drained<S>(&self, conn: &Connection<Receiving, S>) -> bool {
+        #[cfg(feature = "deflate")]
+        if self.inflated.is_some() {
+            return false;
+        }
+        self.start == self.end && conn.is_at_message_boundary()
     }
 
     /// Bytes received that no message has been made of yet.
