@@ -87,7 +87,7 @@ fn feed(role: Role, content: Content, payload: Vec<u8>, count: u64, entropy: imp
     let now = Duration::from_secs(1);
     let mut sum = 0;
     for _ in 0..count {
-        endpoint.send_message(black_box(message.clone()), now).expect("room");
+        endpoint.send_message(black_box(&mut message.clone()), now).expect("room");
         // As an adapter does: one piece is the rule.
         let pending = endpoint.pending_output();
         let first = endpoint.output().expect("nothing to be masked");

@@ -149,15 +149,17 @@ impl Side {
                         Ok(payload) if text => endpoint.send(MessageRef::Text(payload), now),
                         _ => endpoint.send(MessageRef::Binary(&payload), now),
                     },
-                    How::Owned => endpoint.send_message(owned(), now).map_err(|unsent| {
-                        assert_eq!(unsent.message, owned(), "refused and changed");
-                        unsent.error
-                    }),
+                    How::Owned => {
+                        let mut message = owned();
+                        endpoint.send_message(&mut message, now).inspect_err(|_| {
+                            assert_eq!(message, owned(), "refused and changed");
+                        })
+                    }
                     How::Shared => {
                         let message = owned();
-                        let sent = endpoint.send_message(message.clone(), now);
+                        let sent = endpoint.send_message(&mut message.clone(), now);
                         assert_eq!(message, owned(), "masked under the eyes of another");
-                        sent.map_err(|unsent| unsent.error)
+                        sent
                     }
                     How::Prepared => {
                         let prepared = PreparedMessage::new(kind, &payload).expect("checked");

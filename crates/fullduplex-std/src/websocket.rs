@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fullduplex::{
     Chunk, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role,
-    SendError, Shutdown, Timeout, Unsent,
+    SendError, Shutdown, Timeout,
 };
 
 use crate::entropy::OsEntropy;
@@ -181,24 +181,23 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// [`Error::Send`] when it must not be sent; nothing of it is then. [`Error::WriteBufferFull`] when the
     /// buffer is full and the stream would block; else as [`flush`](Self::flush).
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
-        let message = message.into();
+        let mut message = message.into();
         self.check_open()?;
         // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
         let now = if message.is_close() { self.origin.elapsed() } else { self.read_at };
-        let message = match self.endpoint.send_message(message, now) {
-            Ok(()) => return Ok(()),
-            Err(Unsent { error: SendError::WriteBufferFull, message }) => message,
-            Err(unsent) => return Err(unsent.error.into()),
-        };
+        match self.endpoint.send_message(&mut message, now) {
+            Err(SendError::WriteBufferFull) => {}
+            other => return Ok(other?),
+        }
         match self.flush() {
             // What has been written may have made room enough.
             Err(error) if error.would_block() => {}
             other => other?,
         }
-        self.endpoint.send_message(message, now).map_err(|unsent| match unsent.error {
-            SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(unsent.message)),
-            error => error.into(),
-        })
+        match self.endpoint.send_message(&mut message, now) {
+            Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
+            other => Ok(other?),
+        }
     }
 
     /// Puts the next fragment of a message into the write buffer: the first call begins the message, `last`

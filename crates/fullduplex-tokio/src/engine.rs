@@ -372,22 +372,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Writes what is pending, and flushes the stream.
     #[inline(always)]
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        // Half of the time there is nothing: whoever was woken to read has nothing to say yet.
-        if self.outlet.is_idle(self.endpoint.writer()?) {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_write_all(cx)
-    }
-
-    #[inline(never)]
-    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
+            // There may be more to answer once there is room for it.
             let writer = self.endpoint.writer()?;
-            ready!(self.outlet.poll_write(&mut self.stream, writer, cx))?;
-            // There may be more to answer now that there is room for it.
-            if self.outlet.is_idle(self.endpoint.writer()?) {
+            if self.outlet.is_idle(writer) {
                 return Poll::Ready(Ok(()));
             }
+            ready!(self.outlet.poll_write(&mut self.stream, writer, cx))?;
         }
     }
 

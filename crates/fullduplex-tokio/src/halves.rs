@@ -217,12 +217,8 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         self.writer.send(message, &mut self.conn, self.clock, &mut OsEntropy)
     }
 
-    fn send_message(&mut self, message: Message) -> Result<()> {
-        let sent = self.writer.send_message(message, &mut self.conn, self.clock, &mut OsEntropy);
-        sent.map_err(|unsent| match unsent.error {
-            SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(unsent.message)),
-            error => error.into(),
-        })
+    fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
+        self.writer.send_message(message, &mut self.conn, self.clock, &mut OsEntropy)
     }
 
     fn poll_write_enough(
@@ -350,12 +346,12 @@ impl<S: IntoHalves> WebSocketSender<S> {
         message: &mut Option<Message>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        if message.is_none() {
-            return Poll::Ready(Ok(()));
+        if let Some(present) = message {
+            let taken = ready!(self.poll_taken(cx, |side| Ok(side.send_message(present)?)));
+            *message = None;
+            taken?;
         }
-        self.poll_taken(cx, |side| {
-            message.take().map_or(Ok(()), |message| side.send_message(message))
-        })
+        Poll::Ready(Ok(()))
     }
 
     /// Has `take` take something, once there is room.
@@ -450,11 +446,13 @@ impl<S: IntoHalves> Sink<Message> for WebSocketSender<S> {
         })
     }
 
-    fn start_send(self: Pin<&mut Self>, item: Message) -> Result<()> {
+    fn start_send(self: Pin<&mut Self>, mut item: Message) -> Result<()> {
         let sent = self.shared.wait_with(Side::Writer, |side, _| -> Result<_> {
             side.check_sendable()?;
-            side.send_message(item)?;
-            Ok(side.has_news())
+            match side.send_message(&mut item) {
+                Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(item))),
+                other => Ok(other.map(|()| side.has_news())?),
+            }
         });
         if sent? {
             self.shared.wake(Side::Reader);

@@ -31,6 +31,7 @@ impl Outlet {
     }
 
     /// Writes what waits, and flushes the stream. Does nothing once a write has failed.
+    #[inline(never)]
     pub(crate) fn poll_write<W: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut W,

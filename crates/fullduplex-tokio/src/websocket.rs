@@ -385,11 +385,11 @@ impl Reply<'_> {
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub fn send_message(&mut self, message: Message) -> Result<()> {
-        self.0.send_message(message).map_err(|unsent| match unsent.error {
-            SendError::WriteBufferFull => Error::WriteBufferFull(Box::new(unsent.message)),
-            error => error.into(),
-        })
+    pub fn send_message(&mut self, mut message: Message) -> Result<()> {
+        match self.0.send_message(&mut message) {
+            Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
+            other => Ok(other?),
+        }
     }
 
     /// Takes a message that was encoded once for many connections.

@@ -405,6 +405,8 @@ impl<E: Entropy> Endpoint<E> {
     /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
     /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
     /// put in.
+    // Only what most reads take.
+    #[inline(always)]
     pub fn room_buf(&mut self) -> impl BufMut {
         let expected = self.expected();
         self.reader.room_buf_for(expected)

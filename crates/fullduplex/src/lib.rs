@@ -206,4 +206,4 @@ pub use role::Role;
 pub use uri::OwnedUri;
 pub use uri::{Uri, UriError};
 #[cfg(feature = "alloc")]
-pub use writer::{DEFAULT_MAX_WRITE_BUFFER, Unsent, Writer};
+pub use writer::{DEFAULT_MAX_WRITE_BUFFER, Writer};

@@ -1,7 +1,6 @@
 //! A write queue that takes messages for a connection and lends the bytes to a transport: the counterpart of
 //! [`Reader`](crate::Reader).
 
-use core::fmt;
 use core::time::Duration;
 
 use crate::closing::CloseReason;
@@ -21,33 +20,6 @@ pub const DEFAULT_MAX_WRITE_BUFFER: usize = 1 << 20;
 /// From this size on, a payload stays where it is until it is written. Below it, a copy costs less than one
 /// more piece for the transport to write.
 const SHARE_FROM: usize = 8 << 10;
-
-/// A message that was not sent, and why.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Unsent {
-    /// Why.
-    pub error: SendError,
-    /// The message, as it was given.
-    pub message: Message,
-}
-
-impl fmt::Debug for Unsent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A large payload would bury the reason.
-        f.debug_struct("Unsent")
-            .field("error", &self.error)
-            .field("message_len", &self.message.len())
-            .finish()
-    }
-}
-
-impl fmt::Display for Unsent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl core::error::Error for Unsent {}
 
 /// A write queue of its own, for one [`Connection`] or its sending half.
 ///
@@ -129,62 +101,45 @@ impl Writer {
     }
 
     /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again, and a
-    /// large payload is not copied: a server's is shared until it is written, a client's is masked where it
-    /// lies if nobody else has a handle to it.
+    /// large payload is not copied but taken: a server's is shared until it is written, a client's is masked where
+    /// it lies if nobody else has a handle to it.
     ///
     /// # Errors
-    /// [`Unsent`], with the message; nothing of it was sent then.
+    /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
     pub fn send_message<R>(
         &mut self,
-        message: Message,
+        message: &mut Message,
         conn: &mut Connection<R, Sending>,
         now: impl Now,
         entropy: &mut impl Entropy,
-    ) -> Result<(), Unsent> {
-        let (kind, payload): (_, &[u8]) = match &message {
+    ) -> Result<(), SendError> {
+        let (kind, payload): (_, &[u8]) = match message {
             Message::Text(text) => (MessageKind::Text, text.as_bytes()),
             Message::Binary(data) => (MessageKind::Binary, data),
-            _ => return self.send_owned_control(message, conn, now, entropy),
+            control => return self.send_control(control.as_message_ref(), conn, now, entropy),
         };
         if payload.len() >= SHARE_FROM {
             return self.send_large(message, conn, entropy);
         }
-        let sent = self
-            .check_room()
-            .and_then(|()| conn.append_message(kind, payload, self.out.buffer(), entropy));
-        sent.map_err(|error| Unsent { error, message })
-    }
-
-    #[inline(never)]
-    fn send_owned_control<R>(
-        &mut self,
-        message: Message,
-        conn: &mut Connection<R, Sending>,
-        now: impl Now,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), Unsent> {
-        let sent = self.send_control(message.as_message_ref(), conn, now, entropy);
-        sent.map_err(|error| Unsent { error, message })
+        self.send_data(kind, payload, conn, entropy)
     }
 
     #[inline(never)]
     fn send_large<R>(
         &mut self,
-        mut message: Message,
+        message: &mut Message,
         conn: &mut Connection<R, Sending>,
         entropy: &mut impl Entropy,
-    ) -> Result<(), Unsent> {
-        let (kind, payload) = match &mut message {
+    ) -> Result<(), SendError> {
+        let (kind, payload) = match message {
             Message::Text(text) => (MessageKind::Text, text.bytes_mut()),
             Message::Binary(data) => (MessageKind::Binary, data),
             // Not large.
             _ => return Ok(()),
         };
-        let sent = self
-            .check_room()
-            .and_then(|()| conn.append_shared(kind, payload, &mut self.out, entropy));
-        sent.map_err(|error| Unsent { error, message })
+        self.check_room()?;
+        conn.append_shared(kind, payload, &mut self.out, entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.

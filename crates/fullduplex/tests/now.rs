@@ -57,7 +57,7 @@ fn by_default_no_clock_is_asked_for_messages_or_for_what_is_sent() {
     let found = endpoint.poll_found(&mut clock).unwrap().unwrap();
     assert_eq!(endpoint.lend(found, &mut clock), Ok(MessageRef::Text("whole")));
     assert!(endpoint.poll_found(&mut clock).unwrap().is_none());
-    endpoint.send_message(Message::text("hi"), &mut clock).unwrap();
+    endpoint.send_message(&mut Message::text("hi"), &mut clock).unwrap();
     endpoint.send(MessageRef::Ping(b""), &mut clock).unwrap();
     endpoint.handle_timeout(&mut clock).unwrap();
     assert_eq!(clock.asked, 0);
@@ -81,7 +81,7 @@ fn where_silence_counts_the_clock_is_asked_for_each_message() {
 fn a_wait_for_a_close_begins_when_the_clock_says() {
     let wait = Timeouts::new().close_timeout;
     let mut endpoint = open(Timeouts::new());
-    endpoint.send_message(Message::Close(None), at(100)).unwrap();
+    endpoint.send_message(&mut Message::Close(None), at(100)).unwrap();
     assert_eq!(endpoint.poll_timeout(), Some(Duration::from_secs(100) + wait));
 
     // A reply while a message is lent begins it as well.

@@ -294,8 +294,8 @@ impl Contender for Queued {
         // Sending a message looks at no clock; only a Close needs the time.
         let now = self.origin.elapsed();
         for _ in 0..messages {
-            let message = Message::Binary(self.payloads.next().clone());
-            self.endpoint.send_message(message, now).expect("room for the frame");
+            let mut message = Message::Binary(self.payloads.next().clone());
+            self.endpoint.send_message(&mut message, now).expect("room for the frame");
             // As an adapter does: one piece is the rule.
             let pending = self.endpoint.pending_output();
             let first = self.endpoint.output().expect("no answers wait");

@@ -18,22 +18,19 @@ impl<S> Engine<S> {
     ///
     /// # Errors
     /// [`Error::WriteBufferFull`] when there is no room at all; why it must not be sent.
-    pub(crate) fn start_send(&mut self, message: Message) -> Result<()> {
+    pub(crate) fn start_send(&mut self, mut message: Message) -> Result<()> {
         self.check_sendable()?;
         if !self.endpoint.has_room() {
             return Err(Error::WriteBufferFull(Box::new(message)));
         }
-        self.take(message)
+        self.take(&mut message)
     }
 
     /// Takes a message where [`poll_ready`](Self::poll_ready) has seen that it may.
     #[inline]
-    fn take(&mut self, message: Message) -> Result<()> {
-        let is_close = message.is_close();
-        if let Err(unsent) = self.endpoint.send_message(message, self.last_read.clock) {
-            return Err(unsent.error.into());
-        }
-        if is_close {
+    fn take(&mut self, message: &mut Message) -> Result<()> {
+        self.endpoint.send_message(message, self.last_read.clock)?;
+        if message.is_close() {
             // Now there is a deadline, which whoever waits does not know.
             self.waiters.wake(Side::Reader);
         }
@@ -77,11 +74,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         message: &mut Option<Message>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        if message.is_some() {
+        if let Some(present) = message {
             ready!(self.poll_ready(cx))?;
-            if let Some(message) = message.take() {
-                self.take(message)?;
-            }
+            // Without moving it: most of what is sent is copied.
+            let taken = self.take(present);
+            *message = None;
+            taken?;
         }
         Poll::Ready(Ok(()))
     }

@@ -10,7 +10,7 @@ use crate::message::outbound::SendError;
 use crate::now::Now;
 use crate::owned::{Message, MessageRef};
 use crate::prepared::PreparedMessage;
-use crate::writer::{Unsent, Writer};
+use crate::writer::Writer;
 
 /// Sending: each method appends to the output. Nothing leaves before the adapter writes it.
 impl<E: Entropy> Endpoint<E> {
@@ -27,13 +27,11 @@ impl<E: Entropy> Endpoint<E> {
     /// Sends an owned message or control frame, see [`Writer::send_message`].
     ///
     /// # Errors
-    /// [`Unsent`], with the message; nothing of it was sent then.
+    /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
-    pub fn send_message(&mut self, message: Message, now: impl Now) -> Result<(), Unsent> {
-        match &mut self.phase {
-            Phase::Open(conn) => self.writer.send_message(message, conn, now, &mut self.entropy),
-            _ => Err(Unsent { error: SendError::Closed, message }),
-        }
+    pub fn send_message(&mut self, message: &mut Message, now: impl Now) -> Result<(), SendError> {
+        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
+        self.writer.send_message(message, conn, now, &mut self.entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
@@ -151,9 +149,9 @@ impl<E: Entropy> Reply<'_, E> {
     /// Sends an owned message or control frame, see [`Writer::send_message`].
     ///
     /// # Errors
-    /// [`Unsent`], with the message; nothing of it was sent then.
+    /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
-    pub fn send_message(&mut self, message: Message) -> Result<(), Unsent> {
+    pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
         self.writer.send_message(message, self.conn, &mut *self.now, self.entropy)
     }
 

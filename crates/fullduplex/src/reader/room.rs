@@ -53,7 +53,7 @@ impl Reader {
     }
 
     /// [`room_buf`](Self::room_buf), with what is `expected` of the current message.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn room_buf_for(&mut self, expected: Expected) -> impl BufMut {
         let room = self.make_room(expected);
         self.buf.truncate(self.end);
@@ -61,7 +61,7 @@ impl Reader {
     }
 
     /// Makes room for the next read and returns how much of it there is to offer.
-    #[inline]
+    #[inline(always)]
     fn make_room(&mut self, expected: Expected) -> usize {
         let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         let wanted = match size(expected.frame) {
