@@ -44,6 +44,8 @@ pub(crate) enum Waited {
     Progress,
     /// The connection is over, and there is nothing more to deliver.
     End,
+    /// The connection has failed; the error is to be told. In a box, for it comes once and this for each read.
+    Failed(Box<Error>),
 }
 
 /// A stream, the endpoint over it, and what waits on both.
@@ -230,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// The reader's wait: writes what is pending, ends the transport if its time has come, else reads.
     #[inline(always)]
-    pub(crate) fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
+    pub(crate) fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
         let waited = ready!(match self.waiters.wait(Side::Reader, cx.waker()) {
             None => self.poll_wait(cx),
             Some(both) => self.poll_wait(&mut Context::from_waker(&both)),
@@ -240,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     #[inline(never)]
-    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
         loop {
             // Whoever is woken to read has nothing else to do yet.
             let at_rest = self.end == End::No
@@ -252,7 +254,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             if let Poll::Ready(read) = self.poll_fill(cx) {
                 return Poll::Ready(match read {
-                    Ok(()) => Ok(Waited::Progress),
+                    Ok(()) => Waited::Progress,
                     Err(error) => self.tell(error, cx),
                 });
             }
@@ -266,32 +268,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// What is to be done before reading: looks at the deadlines, writes what is pending, ends the transport if its
     /// time has come. Returns what the wait was worth, if it is over.
-    fn work(&mut self, cx: &mut Context<'_>) -> Option<Result<Waited>> {
+    fn work(&mut self, cx: &mut Context<'_>) -> Option<Waited> {
         if self.end == End::Told {
-            return Some(Ok(Waited::End));
+            return Some(Waited::End);
         }
-        if let Err(error) = self.check_deadlines(cx) {
-            return Some(Err(error));
+        if self.unchecked && let Err(error) = self.check_deadlines(cx) {
+            return Some(Waited::Failed(error.into()));
         }
         let written = self.poll_write_out(cx);
-        if std::mem::take(&mut self.outlet.written) {
+        if self.waiters.is_waiting(Side::Writer) && std::mem::take(&mut self.outlet.written) {
             self.waiters.wake(Side::Writer);
         }
-        match written {
-            // The peer may have to be read before it reads.
-            Poll::Pending | Poll::Ready(Ok(())) => {}
-            // It reads no more; what it has sent is still to be delivered.
-            Poll::Ready(Err(Error::Io(error))) if is_gone(error.kind()) => {}
-            Poll::Ready(Err(error)) => return Some(self.give_up(error)),
+        // A peer that does not read may have to be read before it does.
+        if let Poll::Ready(Err(error)) = written
+            && let Some(ended) = self.write_failed(error)
+        {
+            return Some(ended);
         }
         match self.endpoint.shutdown() {
-            Shutdown::No => {}
-            Shutdown::Write => self.shut(cx),
-            Shutdown::Both => {
-                self.shut(cx);
-                self.told();
-                return Some(Ok(Waited::End));
-            }
+            Shutdown::No => None,
+            shutdown => self.shut_down(shutdown, cx),
+        }
+    }
+
+    /// Where the connection is over, ends the transport as far as it is to be.
+    #[cold]
+    fn shut_down(
+        &mut self,
+        shutdown: Shutdown,
+        cx: &mut Context<'_>,
+    ) -> Option<Waited> {
+        self.shut(cx);
+        if shutdown == Shutdown::Both {
+            self.told();
+            return Some(Waited::End);
         }
         None
     }
@@ -299,6 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// What was read a while ago may have come after a deadline: a peer that keeps us busy must not make us
     /// miss one. What was read has been looked at by now and counts as a sign of life; how long that took
     /// us does not count.
+    #[inline(never)]
     fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Result<()> {
         if std::mem::take(&mut self.unchecked)
             && let Err(error) = self.endpoint.handle_timeout(&mut self.last_read)
@@ -310,21 +321,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Ok(())
     }
 
+    /// Nothing more can be written.
+    #[cold]
+    fn write_failed(&mut self, error: Error) -> Option<Waited> {
+        match error {
+            // The peer reads no more; what it has sent is still to be delivered.
+            Error::Io(error) if is_gone(error.kind()) => None,
+            error => Some(self.give_up(error)),
+        }
+    }
+
     /// A failure is told once; what comes of the last words is not.
-    fn tell(&mut self, error: Error, cx: &mut Context<'_>) -> Result<Waited> {
+    #[cold]
+    fn tell(&mut self, error: Error, cx: &mut Context<'_>) -> Waited {
         if self.end != End::No {
-            return Ok(Waited::Progress);
+            return Waited::Progress;
         }
         self.fail(cx);
-        Err(error)
+        Waited::Failed(error.into())
     }
 
     /// The transport is of no use any more.
-    #[cold]
-    fn give_up(&mut self, error: Error) -> Result<Waited> {
+    fn give_up(&mut self, error: Error) -> Waited {
         let before = self.end;
         self.told();
-        if before == End::No { Err(error) } else { Ok(Waited::End) }
+        if before == End::No { Waited::Failed(error.into()) } else { Waited::End }
     }
 
     /// There is nothing more to wait for.
@@ -335,6 +356,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// The connection has failed: writes what there is to say, and ends the sending direction.
+    #[cold]
     fn fail(&mut self, cx: &mut Context<'_>) {
         if self.end != End::No {
             return;
@@ -359,7 +381,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn received_close(&mut self, cx: &mut Context<'_>) {
         let both = self.waiters.wait(Side::Reader, cx.waker());
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));

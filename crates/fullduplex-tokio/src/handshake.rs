@@ -462,9 +462,10 @@ where
         let now = engine.now();
         match engine.endpoint_mut().poll_handshake(now) {
             Ok(Some(event)) => return Poll::Ready(Ok(event)),
-            Ok(None) => match ready!(engine.poll_input(cx))? {
+            Ok(None) => match ready!(engine.poll_input(cx)) {
                 Waited::Progress => {}
                 Waited::End => return Poll::Ready(Err(Error::AlreadyClosed)),
+                Waited::Failed(error) => return Poll::Ready(Err(*error)),
             },
             Err(error) => return Poll::Ready(Err(error.into())),
         }

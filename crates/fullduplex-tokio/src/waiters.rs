@@ -60,11 +60,11 @@ impl Waiters {
         if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.know(side, waker);
         }
-        let other_waits = match side {
-            Side::Reader => self.writer_waits,
-            Side::Writer => self.reader_waits,
+        let other = match side {
+            Side::Reader => Side::Writer,
+            Side::Writer => Side::Reader,
         };
-        if other_waits { self.both(side, waker) } else { None }
+        if self.is_waiting(other) { self.both(side, waker) } else { None }
     }
 
     #[inline(never)]
@@ -83,6 +83,15 @@ impl Waiters {
         let other = other.as_ref().filter(|other| !other.will_wake(waker))?;
         let both = || Waker::from(Arc::new(Both(waker.clone(), other.clone())));
         Some(self.both.get_or_insert_with(both).clone())
+    }
+
+    /// Whether `side` may wait.
+    #[inline]
+    pub(crate) fn is_waiting(&self, side: Side) -> bool {
+        match side {
+            Side::Reader => self.reader_waits,
+            Side::Writer => self.writer_waits,
+        }
     }
 
     /// `side` no longer waits.

@@ -9,7 +9,7 @@ use super::{Engine, Waited};
 use crate::aside::Aside;
 use crate::clock::LastRead;
 use crate::entropy::OsEntropy;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::waiters::Side;
 
 /// A message that was found and is to be lent.
@@ -42,7 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if self.aside.has_kept() { self.take_aside(take) } else { None }
     }
 
-    #[inline(never)]
+    #[cold]
     fn take_aside<T>(
         &mut self,
         take: impl FnOnce(&mut Aside) -> Option<Result<T>>,
@@ -78,50 +78,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                         return Poll::Ready(Some(Ok(found)));
                     }
                     Ok(None) => self.drained = true,
-                    Err(error) => {
-                        self.waiters.done(Side::Reader);
-                        self.fail(cx);
-                        return Poll::Ready(Some(Err(error.into())));
-                    }
+                    Err(error) => return Poll::Ready(Some(Err(self.found_fault(error, cx)))),
                 }
             }
             match ready!(self.poll_input(cx)) {
-                Ok(Waited::Progress) => {}
-                Ok(Waited::End) => return Poll::Ready(None),
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Waited::Progress => {}
+                Waited::End => return Poll::Ready(None),
+                Waited::Failed(error) => return Poll::Ready(Some(Err(*error))),
             }
         }
+    }
+
+    /// What was received breaks the protocol.
+    #[cold]
+    fn found_fault(&mut self, error: fullduplex::Error, cx: &mut Context<'_>) -> Error {
+        self.waiters.done(Side::Reader);
+        self.fail(cx);
+        error.into()
     }
 
     /// The next message or control frame; `None` at the end.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
-        match self.take_kept(Aside::take_kept) {
-            None => self.poll_find(cx, false, |endpoint, now| endpoint.poll_owned(now)),
-            kept => Poll::Ready(kept),
+        if let Some(kept) = self.take_kept(Aside::take_kept) {
+            return Poll::Ready(Some(kept));
         }
+        self.poll_find(cx, false, |endpoint, now| endpoint.poll_owned(now))
     }
 
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         // What is no message may be a piece of one.
         self.drained = false;
-        match self.take_kept(Aside::take_kept_chunk) {
-            None => self.poll_find(cx, false, |endpoint, now| endpoint.poll_chunk(now)),
-            kept => Poll::Ready(kept),
+        if let Some(kept) = self.take_kept(Aside::take_kept_chunk) {
+            return Poll::Ready(Some(kept));
         }
+        self.poll_find(cx, false, |endpoint, now| endpoint.poll_chunk(now))
     }
 
     /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
     #[inline]
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
         self.aside.unlend();
-        match self.take_kept(Found::take_kept) {
-            None => self.poll_find(cx, false, |endpoint, now| {
-                Ok(endpoint.poll_found(now)?.map(Found::Here))
-            }),
-            kept => Poll::Ready(kept),
+        if let Some(kept) = self.take_kept(Found::take_kept) {
+            return Poll::Ready(Some(kept));
         }
+        self.poll_find(cx, false, |endpoint, now| Ok(endpoint.poll_found(now)?.map(Found::Here)))
     }
 
     /// Lends each message to `f`, with a way to answer it, until the end or until `f` fails.

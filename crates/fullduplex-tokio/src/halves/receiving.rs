@@ -144,9 +144,9 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 }
                 Ok(Some(found)) => keep(self, found),
                 Ok(None) => match ready!(self.poll_input(cx)) {
-                    Ok(Waited::Progress) => {}
-                    Ok(Waited::End) => return Poll::Ready(None),
-                    Err(error) => self.aside.keep(Err(error)),
+                    Waited::Progress => {}
+                    Waited::End => return Poll::Ready(None),
+                    Waited::Failed(error) => self.aside.keep(Err(*error)),
                 },
                 Err(error) => self.fail(error.into()),
             }
@@ -232,12 +232,14 @@ impl<S: IntoHalves> ReceivingSide<S> {
 
     /// Writes what is pending, ends the transport if its time has come, else reads.
     #[inline(never)]
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited>> {
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
         if self.end == End::Told {
-            return Poll::Ready(Ok(Waited::End));
+            return Poll::Ready(Waited::End);
         }
         self.shared.register(Side::Reader, cx.waker());
-        self.check_deadlines()?;
+        if let Err(error) = self.check_deadlines() {
+            return Poll::Ready(Waited::Failed(error.into()));
+        }
         loop {
             // Whoever writes just now wakes us when he is done. The peer may have to be read before it reads.
             let written = self.write_out();
@@ -255,11 +257,11 @@ impl<S: IntoHalves> ReceivingSide<S> {
             if self.ended || (!pending && self.conn.shutdown() == Shutdown::Both) {
                 self.end = End::Told;
                 self.timer.clear();
-                return Poll::Ready(Ok(Waited::End));
+                return Poll::Ready(Waited::End);
             }
             if let Poll::Ready(read) = self.poll_fill(cx) {
                 return Poll::Ready(match read {
-                    Ok(()) => Ok(Waited::Progress),
+                    Ok(()) => Waited::Progress,
                     Err(error) => self.tell(error),
                 });
             }
@@ -333,19 +335,21 @@ impl<S: IntoHalves> ReceivingSide<S> {
     }
 
     /// A failure is told once; what comes of the last words is not.
-    fn tell(&mut self, error: Error) -> Result<Waited> {
+    #[cold]
+    fn tell(&mut self, error: Error) -> Waited {
         if self.end != End::No {
-            return Ok(Waited::Progress);
+            return Waited::Progress;
         }
         self.end = End::Failed;
-        Err(error)
+        Waited::Failed(error.into())
     }
 
     /// The transport is of no use any more.
-    fn give_up(&mut self, error: Error) -> Result<Waited> {
+    #[cold]
+    fn give_up(&mut self, error: Error) -> Waited {
         let told = std::mem::replace(&mut self.end, End::Told);
         self.timer.clear();
-        if told == End::No { Err(error) } else { Ok(Waited::End) }
+        if told == End::No { Waited::Failed(error.into()) } else { Waited::End }
     }
 
     /// Reads once. The errors are those that are to be told; an end that was to be expected is none.
