@@ -245,10 +245,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
         loop {
             // Whoever is woken to read has nothing else to do yet.
-            let at_rest = self.end == End::No
+            let at_rest = self.endpoint.is_at_rest()
+                && self.end == End::No
                 && !self.unchecked
-                && !self.outlet.unflushed
-                && self.endpoint.is_at_rest();
+                && !self.outlet.unflushed;
             if !at_rest && let Some(waited) = self.work(cx) {
                 return Poll::Ready(waited);
             }

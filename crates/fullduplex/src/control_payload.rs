@@ -21,6 +21,10 @@ pub(crate) struct ControlPayload {
 impl ControlPayload {
     pub(crate) const EMPTY: Self = Self { bytes: Vec::new() };
 
+    pub(crate) fn has_memory(&self) -> bool {
+        self.bytes.capacity() > 0
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }

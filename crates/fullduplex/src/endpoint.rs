@@ -534,7 +534,7 @@ impl<E: Entropy> Endpoint<E> {
     pub fn is_at_rest(&self) -> bool {
         match &self.phase {
             Phase::Open(conn) => {
-                !self.ended && conn.may_send() && !conn.has_transmit() && self.pending_output() == 0
+                self.pending_output() == 0 && !self.ended && conn.may_send() && !conn.has_transmit()
             }
             _ => false,
         }

@@ -370,8 +370,11 @@ impl<S> Connection<Receiving, S> {
 
     /// Gives up the memory of the last control frame, unless that is under way or is the peer's Close.
     #[cfg(feature = "alloc")]
+    #[inline]
     pub(super) fn release_control(&mut self) {
-        if self.receiving.decoder.at_boundary() && !self.closing.has_received() {
+        let control = &self.receiving.control;
+        let is_done = || self.receiving.decoder.at_boundary() && !self.closing.has_received();
+        if control.has_memory() && is_done() {
             self.receiving.control = ControlPayload::EMPTY;
         }
     }

@@ -4,8 +4,9 @@ use crate::connection::{Connection, ReceivingHalf, SendingHalf};
 use crate::control_payload::ControlPayload;
 
 impl<R, S> Connection<R, S> {
+    #[inline]
     fn release_pong(&mut self) {
-        if !self.pong_queued {
+        if self.pong.has_memory() && !self.pong_queued {
             self.pong = ControlPayload::EMPTY;
         }
     }
@@ -15,6 +16,7 @@ impl Connection {
     /// Gives up memory that no later message could need, for a connection that is about to wait for long: that
     /// of the last control frame, and of compressor and decompressor where no context is taken over (RFC 7692
     /// §7.1.1). `DeflateConfig` tells how much they have.
+    #[inline]
     pub fn release(&mut self) {
         self.release_pong();
         self.release_control();
@@ -28,6 +30,7 @@ impl Connection {
 
 impl ReceivingHalf {
     /// [`Connection::release`] for what this half has.
+    #[inline]
     pub fn release(&mut self) {
         self.release_control();
         #[cfg(feature = "deflate")]
@@ -37,6 +40,7 @@ impl ReceivingHalf {
 
 impl SendingHalf {
     /// [`Connection::release`] for what this half has.
+    #[inline]
     pub fn release(&mut self) {
         self.release_pong();
         #[cfg(feature = "deflate")]
