@@ -272,7 +272,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if self.end == End::Told {
             return Some(Waited::End);
         }
-        if self.unchecked && let Err(error) = self.check_deadlines(cx) {
+        if self.unchecked
+            && let Err(error) = self.check_deadlines(cx)
+        {
             return Some(Waited::Failed(error.into()));
         }
         let written = self.poll_write_out(cx);
@@ -293,11 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// Where the connection is over, ends the transport as far as it is to be.
     #[cold]
-    fn shut_down(
-        &mut self,
-        shutdown: Shutdown,
-        cx: &mut Context<'_>,
-    ) -> Option<Waited> {
+    fn shut_down(&mut self, shutdown: Shutdown, cx: &mut Context<'_>) -> Option<Waited> {
         self.shut(cx);
         if shutdown == Shutdown::Both {
             self.told();

@@ -65,10 +65,10 @@ pub(crate) fn apply(payload: &mut [u8], key: u32) {
 #[inline(always)]
 pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> bool {
     match payload.len() {
-        64..=SMALL => apply_ends::<16>(payload, key),
-        32..64 => apply_ends::<8>(payload, key),
-        8..32 => apply_words(payload, key),
         0..8 => apply_tiny(payload, key),
+        8..32 => apply_words(payload, key),
+        32..64 => apply_ends::<8>(payload, key),
+        64..=SMALL => apply_ends::<16>(payload, key),
         _ => {
             apply_large(payload, key);
             is_ascii(payload)
