@@ -81,6 +81,19 @@ impl<'a> Headers<'a> {
         }
     }
 
+    /// The lines as a block of their own, wherever they lie.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn to_block(self) -> alloc::boxed::Box<[u8]> {
+        let mut lines = alloc::vec::Vec::new();
+        // Names and values were checked: they hold no line end, and names no colon.
+        for Header { name, value } in self {
+            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+                lines.extend_from_slice(part);
+            }
+        }
+        lines.into_boxed_slice()
+    }
+
     /// Every header line, in order.
     #[must_use]
     pub const fn iter(&self) -> HeadersIter<'a> {

@@ -1,11 +1,13 @@
 //! The client's side of the opening handshake (RFC 6455 §4.1): a request goes out, and the response
-//! to it is checked. It knows neither transport nor clock.
+//! to it is checked. It knows neither transport nor clock. Over HTTP/2 both are header lists:
+//! [`ClientRequest::connect_fields`] and [`ConnectResponse`].
 //!
 //! A response with status 101 is checked in this order, and the first check that fails names the
 //! error: HTTP/1.1, `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, extensions, subprotocol.
 //! Interim responses (other 1xx) are skipped; any other status is handed to the caller.
 
 mod error;
+mod extended_connect;
 #[cfg(feature = "alloc")]
 mod owned;
 mod request;
@@ -14,35 +16,17 @@ mod response;
 mod tests;
 
 pub use error::{EncodeRequestError, ResponseError};
+pub use extended_connect::ConnectResponse;
 #[cfg(feature = "alloc")]
 pub use owned::{OwnedClientRequest, OwnedResponse};
 pub use request::ClientRequest;
-pub use response::Response;
+pub use response::{Outcome, Response};
 
 use core::mem::MaybeUninit;
 
 use super::head::{HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, parse_response};
 use super::key::Key;
 use crate::entropy::{Entropy, EntropyError};
-use crate::negotiated::Negotiated;
-
-/// How a handshake ended that was not cut short: the server's final response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome<'b> {
-    /// Status 101 and all that belongs to it: the WebSocket is open. What follows the heads in the
-    /// buffer ([`Response::head_len`]) is frames.
-    Open {
-        /// The response: its subprotocol and headers.
-        response: Response<'b>,
-        /// What [`Connection::new`](crate::Connection::new) needs.
-        negotiated: Negotiated,
-    },
-    /// Another final status: a redirect, a demand for credentials, a refusal. Whether and how to
-    /// try again is the caller's to decide (RFC 6455 §4.1, item 1); what follows the heads in the
-    /// buffer is the beginning of the response's body. Following a redirect to another origin, do
-    /// not send `Authorization` and `Cookie` along.
-    Refused(Response<'b>),
-}
 
 /// Writes the request of an opening handshake and checks the response (RFC 6455 §4.1).
 ///

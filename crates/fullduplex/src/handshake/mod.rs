@@ -16,7 +16,8 @@ mod negotiate;
 mod server;
 
 pub use client::{
-    ClientHandshake, ClientRequest, EncodeRequestError, Outcome, Response, ResponseError,
+    ClientHandshake, ClientRequest, ConnectResponse, EncodeRequestError, Outcome, Response,
+    ResponseError,
 };
 #[cfg(feature = "alloc")]
 pub use client::{OwnedClientRequest, OwnedResponse};
@@ -25,8 +26,8 @@ pub use head::{
 };
 pub use key::{ACCEPT_LENGTH, KEY_LENGTH, Key};
 pub use server::{
-    AcceptError, Answer, RejectError, Rejection, Request, RequestError, RequestParts,
-    ServerHandshake,
+    AcceptError, Answer, ExtendedConnect, RejectError, Rejection, Request, RequestError,
+    RequestParts, ServerHandshake,
 };
 #[cfg(feature = "alloc")]
 pub use server::{OwnedAnswer, OwnedRejection, OwnedRequest};

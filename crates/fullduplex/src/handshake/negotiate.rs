@@ -80,6 +80,49 @@ pub(crate) fn is_reserved(name: &str) -> bool {
         || name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
+/// Whether the header called `name` is about a connection of HTTP/1.1, and so must not be in a message of HTTP/2
+/// (RFC 9113 §8.2.2).
+pub(crate) fn is_connection_specific(name: &str) -> bool {
+    ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "te"]
+        .iter()
+        .any(|specific| name.eq_ignore_ascii_case(specific))
+}
+
+/// A name in lower case: "Field names MUST be converted to lowercase when constructing an HTTP/2 message" (RFC 9113
+/// §8.2.1).
+pub(crate) struct LowerCase([u8; Self::MAX]);
+
+impl LowerCase {
+    /// How long a name can be: longer than any that is in use.
+    const MAX: usize = 128;
+
+    pub(crate) const fn new() -> Self {
+        Self([0; Self::MAX])
+    }
+
+    /// Checks headers that are to be written so: beyond what [`check_headers`] does, that none is too long and none
+    /// is about a connection of HTTP/1.1.
+    pub(crate) fn check<S: AsRef<str>>(headers: &[(S, S)]) -> Result<(), InvalidHeader> {
+        for (index, (name, _)) in headers.iter().enumerate() {
+            if name.as_ref().len() > Self::MAX {
+                return Err(InvalidHeader::Name { index });
+            }
+            if is_connection_specific(name.as_ref()) {
+                return Err(InvalidHeader::Reserved { index });
+            }
+        }
+        Ok(())
+    }
+
+    /// A `name` that was checked, in lower case.
+    pub(crate) fn of(&mut self, name: &str) -> &str {
+        let Some(place) = self.0.get_mut(..name.len()) else { return "" };
+        place.copy_from_slice(name.as_bytes());
+        place.make_ascii_lowercase();
+        core::str::from_utf8(place).unwrap_or_default()
+    }
+}
+
 /// Writes one header line.
 #[inline]
 pub(crate) fn put_header(out: &mut Cursor<'_>, name: &str, value: &[u8]) {

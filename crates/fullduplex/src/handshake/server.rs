@@ -1,6 +1,7 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked;
 //! an answer or a refusal goes out. It knows neither transport nor clock. A request comes as bytes,
-//! [`ServerHandshake`], or in the parts that an HTTP server has taken it into, [`RequestParts`].
+//! [`ServerHandshake`], or in the parts that an HTTP server has taken it into, [`RequestParts`]; that of HTTP/2
+//! is another one, [`ExtendedConnect`], with checks of its own.
 //!
 //! The checks come in this order, and the first that fails names the error:
 //! 1. the head is HTTP/1.1 within the limits ([`HeadError`]; other versions 505),
@@ -18,6 +19,7 @@ mod answer;
 #[cfg(feature = "alloc")]
 mod decision;
 mod error;
+mod extended_connect;
 #[cfg(feature = "alloc")]
 mod owned;
 mod parts;
@@ -30,6 +32,7 @@ pub use answer::{AcceptError, Answer, RejectError, Rejection};
 #[cfg(feature = "alloc")]
 pub use decision::{OwnedAnswer, OwnedRejection};
 pub use error::RequestError;
+pub use extended_connect::ExtendedConnect;
 #[cfg(feature = "alloc")]
 pub use owned::OwnedRequest;
 pub use parts::RequestParts;

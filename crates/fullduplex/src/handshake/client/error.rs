@@ -36,6 +36,8 @@ pub enum ResponseError {
     Head(HeadError),
     /// Status 101 in another version than HTTP/1.1.
     Version,
+    /// HTTP/2: no final status, or a header with an invalid name or value.
+    Connect,
     /// No `Upgrade` header lists `websocket`.
     Upgrade,
     /// No `Connection` header lists `Upgrade`.
@@ -66,6 +68,9 @@ impl fmt::Display for ResponseError {
         f.write_str(match self {
             Self::Head(error) => return fmt::Display::fmt(error, f),
             Self::Version => "the server switches protocols in another version than HTTP/1.1",
+            Self::Connect => {
+                "this is no final response of HTTP/2, or one of its headers is invalid"
+            }
             Self::Upgrade => "no Upgrade header of the response lists websocket",
             Self::Connection => "no Connection header of the response lists Upgrade",
             Self::AcceptMissing => "the response has no Sec-WebSocket-Accept header",

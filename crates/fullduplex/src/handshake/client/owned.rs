@@ -147,8 +147,10 @@ impl Response<'_> {
             head_len: self.head_len,
             status: self.status,
             reason: self.reason.into(),
-            // A response is read from bytes.
-            headers: self.headers.block().unwrap_or_default().into(),
+            headers: match self.headers.block() {
+                Some(block) => block.into(),
+                None => self.headers.to_block(),
+            },
         }
     }
 }

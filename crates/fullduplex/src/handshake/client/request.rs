@@ -128,13 +128,9 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         out.put(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
         out.put(key.as_bytes());
         out.put(b"\r\nSec-WebSocket-Version: 13\r\n");
-        if let Some((first, others)) = self.subprotocols.split_first() {
+        if !self.subprotocols.is_empty() {
             out.put(b"Sec-WebSocket-Protocol: ");
-            out.put(first.as_ref().as_bytes());
-            for other in others {
-                out.put(b", ");
-                out.put(other.as_ref().as_bytes());
-            }
+            self.put_subprotocols(&mut out);
             out.put(b"\r\n");
         }
         #[cfg(feature = "deflate")]
@@ -146,7 +142,7 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         if let Some(origin) = self.origin {
             put_header(&mut out, "Origin", origin.as_bytes());
         }
-        if self.uri.has_credentials() && !self.has_header("authorization") {
+        if self.sends_credentials() {
             out.put(b"Authorization: Basic ");
             self.uri.put_basic_credentials(&mut out);
             out.put(b"\r\n");
@@ -156,8 +152,20 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         out.finish().map_err(EncodeRequestError::BufferTooSmall)
     }
 
-    fn has_header(&self, name: &str) -> bool {
-        self.headers.iter().any(|(present, _)| present.as_ref().eq_ignore_ascii_case(name))
+    /// Writes the list of subprotocols that are offered.
+    pub(super) fn put_subprotocols(&self, out: &mut Cursor<'_>) {
+        for (index, subprotocol) in self.subprotocols.iter().enumerate() {
+            if index > 0 {
+                out.put(b", ");
+            }
+            out.put(subprotocol.as_ref().as_bytes());
+        }
+    }
+
+    /// Whether the credentials of the URI are sent.
+    pub(super) fn sends_credentials(&self) -> bool {
+        let mut names = self.headers.iter().map(|(name, _)| name.as_ref());
+        self.uri.has_credentials() && !names.any(|name| name.eq_ignore_ascii_case("authorization"))
     }
 }
 

@@ -10,6 +10,24 @@ use crate::handshake::negotiate::UpgradeTokens;
 use crate::headers::Headers;
 use crate::negotiated::Negotiated;
 
+/// How a handshake ended that was not cut short: the server's final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<'b> {
+    /// Status 101 and all that belongs to it: the WebSocket is open. What follows the heads in the
+    /// buffer ([`Response::head_len`]) is frames.
+    Open {
+        /// The response: its subprotocol and headers.
+        response: Response<'b>,
+        /// What [`Connection::new`](crate::Connection::new) needs.
+        negotiated: Negotiated,
+    },
+    /// Another final status: a redirect, a demand for credentials, a refusal. Whether and how to
+    /// try again is the caller's to decide (RFC 6455 §4.1, item 1); what follows the heads in the
+    /// buffer is the beginning of the response's body. Following a redirect to another origin, do
+    /// not send `Authorization` and `Cookie` along.
+    Refused(Response<'b>),
+}
+
 /// The head of a server's final response (RFC 9112 §4). It borrows the received bytes; with
 /// `alloc`, [`into_owned`](Self::into_owned) keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +122,15 @@ impl<'b> Response<'b> {
         if accepts.only() != Some(&key.accept()) {
             return Err(ResponseError::Accept);
         }
+        self.check_choices(&subprotocols, request)
+    }
+
+    /// What HTTP/1.1 and HTTP/2 have in common: extensions and subprotocol.
+    pub(super) fn check_choices<S: AsRef<str>>(
+        &self,
+        subprotocols: &Repeatable<'_>,
+        request: &ClientRequest<'_, S>,
+    ) -> Result<Negotiated, ResponseError> {
         let negotiated = negotiated(self.headers, request)?;
         // "The use of a subprotocol that was not present in the client's handshake"; and the header
         // "MUST NOT appear more than once in an HTTP response".
@@ -146,13 +173,13 @@ fn negotiated<S: AsRef<str>>(
 
 /// A header that should come once: how often it did, and its last value.
 #[derive(Default)]
-struct Repeatable<'b> {
+pub(super) struct Repeatable<'b> {
     lines: usize,
     last: &'b [u8],
 }
 
 impl<'b> Repeatable<'b> {
-    fn add(&mut self, value: &'b [u8]) {
+    pub(super) fn add(&mut self, value: &'b [u8]) {
         self.lines += 1;
         self.last = value;
     }

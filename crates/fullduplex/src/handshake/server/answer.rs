@@ -6,7 +6,7 @@ use super::reply::{put_content_length, put_status_line};
 use super::request::Request;
 #[cfg(feature = "deflate")]
 use crate::deflate::{DeflateAnswer, DeflateConfig};
-use crate::handshake::negotiate::{check_headers, is_reserved, put_header, put_headers};
+use crate::handshake::negotiate::{LowerCase, check_headers, is_reserved, put_header, put_headers};
 use crate::headers::InvalidHeader;
 use crate::negotiated::Negotiated;
 use crate::output::{BufferTooSmall, Cursor};
@@ -52,7 +52,8 @@ impl Request<'_> {
     ///
     /// # Errors
     /// [`AcceptError`] when the subprotocol was not offered, an extra header must not be sent, or
-    /// `out` is too small. What `out` then holds must not be sent.
+    /// `out` is too small; when the request is one of HTTP/2, whose answer is no bytes of ours. What `out` then
+    /// holds must not be sent.
     pub fn accept<S: AsRef<str>>(
         &self,
         answer: &Answer<'_, S>,
@@ -62,7 +63,8 @@ impl Request<'_> {
     }
 
     /// As [`accept`](Self::accept), for an HTTP server to send: gives the header lines of the response, whose
-    /// status is 101, to `put`, names and values in order, and each as a line of its own.
+    /// status is [`success_status`](Self::success_status), to `put`, names and values in order, and each as a line of
+    /// its own. Over HTTP/2 the names are in lower case.
     ///
     /// # Errors
     /// [`AcceptError`] when the subprotocol was not offered or an extra header must not be sent;
@@ -117,6 +119,9 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         request: &Request<'_>,
         out: &mut [u8],
     ) -> Result<(usize, Negotiated), AcceptError> {
+        if request.key().is_none() {
+            return Err(AcceptError::ExtendedConnect);
+        }
         let settled = self.settle(request)?;
         let mut out = Cursor::new(out);
         out.put(b"HTTP/1.1 101 Switching Protocols\r\n");
@@ -137,6 +142,9 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
             return Err(AcceptError::SubprotocolNotOffered);
         }
         check_headers(self.headers, is_reserved).map_err(AcceptError::InvalidHeader)?;
+        if request.key().is_none() {
+            LowerCase::check(self.headers).map_err(AcceptError::InvalidHeader)?;
+        }
         #[cfg(feature = "deflate")]
         {
             let chosen = self.deflate.and_then(|deflate| deflate.choose(request.extensions()));
@@ -154,9 +162,18 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         settled: &Settled,
         mut put: impl FnMut(&str, &[u8]),
     ) {
+        let Some(key) = request.key() else {
+            let mut lower = LowerCase::new();
+            return self.put_choices(settled, |name, value| put(lower.of(name), value));
+        };
         put("Upgrade", b"websocket");
         put("Connection", b"Upgrade");
-        put("Sec-WebSocket-Accept", &request.key().accept());
+        put("Sec-WebSocket-Accept", &key.accept());
+        self.put_choices(settled, put);
+    }
+
+    /// What HTTP/1.1 and HTTP/2 have in common: subprotocol, extensions, and headers that were added.
+    fn put_choices(&self, settled: &Settled, mut put: impl FnMut(&str, &[u8])) {
         if let Some(subprotocol) = self.subprotocol {
             put("Sec-WebSocket-Protocol", subprotocol.as_bytes());
         }
@@ -197,6 +214,8 @@ impl Settled {
 pub enum AcceptError {
     /// The client did not offer the chosen subprotocol.
     SubprotocolNotOffered,
+    /// The request is an [extended CONNECT](super::ExtendedConnect): [`Request::accept_parts`] answers it.
+    ExtendedConnect,
     /// An extra header must not be sent.
     InvalidHeader(InvalidHeader),
     /// The output buffer is too small.
@@ -208,6 +227,9 @@ impl fmt::Display for AcceptError {
         match self {
             Self::SubprotocolNotOffered => {
                 f.write_str("the client did not offer the chosen subprotocol")
+            }
+            Self::ExtendedConnect => {
+                f.write_str("a request of HTTP/2 is answered by its HTTP server, not in bytes")
             }
             Self::InvalidHeader(error) => fmt::Display::fmt(error, f),
             Self::BufferTooSmall(error) => fmt::Display::fmt(error, f),

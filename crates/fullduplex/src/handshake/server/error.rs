@@ -19,10 +19,18 @@ pub enum RequestError {
     Head(HeadError),
     /// The method is not `GET`.
     Method,
+    /// HTTP/2: the method is not `CONNECT`.
+    NotConnect,
+    /// HTTP/2: `:protocol` is missing or not `websocket`.
+    Protocol,
+    /// HTTP/2: a pseudo-header is missing, repeated, unknown, not text, or behind other fields.
+    PseudoHeaders,
     /// The request target is neither a path nor an absolute URI with a host, or it has a fragment.
     Target,
-    /// `Host` is missing, repeated or not a host and port.
+    /// `Host` is missing, repeated or not a host and port. HTTP/2: `:authority` is none, or `Host` contradicts it.
     Host,
+    /// HTTP/2: a header that belongs to a connection of HTTP/1.1, such as `Connection`.
+    ConnectionSpecific,
     /// A body is announced: `Content-Length` other than 0, or `Transfer-Encoding`.
     Body,
     /// No `Upgrade` header lists `websocket`.
@@ -31,6 +39,8 @@ pub enum RequestError {
     Connection,
     /// `Sec-WebSocket-Version` is missing, repeated or not 13.
     Version,
+    /// The same over HTTP/2, which knows no `Upgrade`.
+    ConnectVersion,
     /// `Sec-WebSocket-Key` is missing.
     KeyMissing,
     /// `Sec-WebSocket-Key` is repeated, or not 16 bytes in base64.
@@ -49,13 +59,19 @@ impl RequestError {
             Self::Head(HeadError::Version) => 505,
             Self::Head(HeadError::FirstLineTooLong) => 414,
             Self::Head(HeadError::TooLarge | HeadError::TooManyHeaders) => 431,
-            Self::Method => 405,
+            Self::Method | Self::NotConnect => 405,
+            // "If a server receives an extended CONNECT request with a :protocol pseudo-header field whose value is
+            // unknown or is not supported, the server SHOULD respond to the request with a 501" (RFC 9220 §3).
+            Self::Protocol => 501,
             // "A server that sends a 426 response MUST send an Upgrade header field."
             Self::Upgrade | Self::Connection | Self::Version => 426,
             Self::Head(_)
+            | Self::PseudoHeaders
             | Self::Target
             | Self::Host
+            | Self::ConnectionSpecific
             | Self::Body
+            | Self::ConnectVersion
             | Self::KeyMissing
             | Self::Key
             | Self::Subprotocols
@@ -67,13 +83,15 @@ impl RequestError {
     /// send with [`status`](Self::status) and this error's sentence as the body.
     #[must_use]
     pub const fn response_headers(&self) -> &'static [(&'static str, &'static str)] {
-        match self.status() {
+        match self {
             // "The origin server MUST generate an Allow header field in a 405 response."
-            405 => &[("Allow", "GET"), CONTENT_TYPE],
+            Self::Method => &[("Allow", "GET"), CONTENT_TYPE],
+            Self::NotConnect => &[("Allow", "CONNECT"), CONTENT_TYPE],
             // "If the server doesn't support the requested version, it MUST respond with a
             // |Sec-WebSocket-Version| header field containing all versions it is willing to use."
+            Self::ConnectVersion => &[("Sec-WebSocket-Version", "13"), CONTENT_TYPE],
             // And "a sender of Upgrade MUST also send an "Upgrade" connection option".
-            426 => &[
+            Self::Upgrade | Self::Connection | Self::Version => &[
                 ("Upgrade", "websocket"),
                 (CONNECTION, "Upgrade"),
                 ("Sec-WebSocket-Version", "13"),
@@ -120,14 +138,20 @@ impl fmt::Display for RequestError {
         f.write_str(match self {
             Self::Head(error) => return fmt::Display::fmt(error, f),
             Self::Method => "the method is not GET",
+            Self::NotConnect => "over HTTP/2 the method of a WebSocket request is CONNECT",
+            Self::Protocol => "the :protocol of this CONNECT is not websocket",
+            Self::PseudoHeaders => {
+                "a pseudo-header is missing, repeated, unknown, not text, or behind other fields"
+            }
             Self::Target => {
                 "the request target is neither a path nor a URI with a host, or it has a fragment"
             }
-            Self::Host => "there is not exactly one valid Host header",
+            Self::Host => "there is not exactly one valid host",
+            Self::ConnectionSpecific => "a header belongs to a connection of HTTP/1.1",
             Self::Body => "a WebSocket handshake must not announce a body",
             Self::Upgrade => "this is a WebSocket endpoint: no Upgrade header lists websocket",
             Self::Connection => "no Connection header lists Upgrade",
-            Self::Version => {
+            Self::Version | Self::ConnectVersion => {
                 "there is not exactly one Sec-WebSocket-Version header with the value 13"
             }
             Self::KeyMissing => "the Sec-WebSocket-Key header is missing",

@@ -1,13 +1,12 @@
 //! A request that owns its bytes.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::fmt;
 
 use super::request::Request;
 use crate::handshake::head::Span;
 use crate::handshake::key::Key;
-use crate::headers::{Header, Headers};
+use crate::headers::Headers;
 
 /// A [`Request`] that owns the bytes of its head, to be kept when the receive buffer moves on.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,7 +20,7 @@ pub struct OwnedRequest {
     text: Box<str>,
     target_len: usize,
     path_and_query: Span,
-    key: Key,
+    key: Option<Key>,
 }
 
 impl OwnedRequest {
@@ -46,7 +45,11 @@ impl Request<'_> {
     pub fn into_owned(self) -> OwnedRequest {
         let (bytes, headers) = match self.headers.block().filter(|_| !self.head.is_empty()) {
             Some(block) => (self.head.into(), Span::of(self.head, block)),
-            None => self.copy_headers(),
+            None => {
+                let lines = self.headers.to_block();
+                let all = Span { start: 0, end: lines.len() };
+                (lines, all)
+            }
         };
         OwnedRequest {
             bytes,
@@ -57,19 +60,6 @@ impl Request<'_> {
             path_and_query: Span::of(self.target.as_bytes(), self.path_and_query.as_bytes()),
             key: self.key,
         }
-    }
-
-    /// Copies header lines that lie in different places into one.
-    fn copy_headers(&self) -> (Box<[u8]>, Span) {
-        let mut lines = Vec::new();
-        // Names and values were checked: they hold no line end, and names no colon.
-        for Header { name, value } in self.headers {
-            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-                lines.extend_from_slice(part);
-            }
-        }
-        let all = Span { start: 0, end: lines.len() };
-        (lines.into_boxed_slice(), all)
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Request<'b> {
     pub(super) path_and_query: &'b str,
     pub(super) host: &'b str,
     pub(super) headers: Headers<'b>,
-    pub(super) key: Key,
+    /// `None` for a request of HTTP/2.
+    pub(super) key: Option<Key>,
 }
 
 impl<'b> Request<'b> {
@@ -132,10 +133,17 @@ impl<'b> Request<'b> {
         self.headers
     }
 
-    /// The client's `Sec-WebSocket-Key`.
+    /// The client's `Sec-WebSocket-Key`; `None` for an [extended CONNECT](super::ExtendedConnect) of HTTP/2, which
+    /// has none (RFC 8441 §5).
     #[must_use]
-    pub const fn key(&self) -> Key {
+    pub const fn key(&self) -> Option<Key> {
         self.key
+    }
+
+    /// The status of the response that opens the WebSocket: 101, or 200 over HTTP/2 (RFC 8441 §5).
+    #[must_use]
+    pub const fn success_status(&self) -> u16 {
+        if self.key.is_some() { 101 } else { 200 }
     }
 
     /// Runs `test` on the one `Origin`; without one the answer is yes, with two or with one that is
@@ -201,13 +209,37 @@ impl<'b> Request<'b> {
             Field::Absent => return Err(RequestError::KeyMissing),
             field => field.only().and_then(Key::parse).ok_or(RequestError::Key)?,
         };
-        if fields.subprotocols == List::Malformed {
-            return Err(RequestError::Subprotocols);
+        fields.check_lists()?;
+        Ok(Self { head, target, path_and_query, host, headers, key: Some(key) })
+    }
+
+    /// Checks 4 to 7 of the list at the head of `extended_connect`.
+    pub(super) fn check_connect(
+        path: &'b str,
+        authority: Option<&'b str>,
+        headers: Headers<'b>,
+        fields: &Fields<'b>,
+    ) -> Result<Self, RequestError> {
+        // "A server SHOULD treat a request as malformed if it contains a Host header field that identifies an entity
+        // that differs from the entity in the ":authority" pseudo-header field" (RFC 9113 §8.3.1).
+        let host = match (fields.host, authority) {
+            (Field::Absent, Some(authority)) => Some(authority),
+            (field, authority) => field
+                .only()
+                .and_then(|host| core::str::from_utf8(host).ok())
+                .filter(|host| authority.is_none_or(|it| it.eq_ignore_ascii_case(host))),
+        };
+        let host = host.filter(|host| is_host(host)).ok_or(RequestError::Host)?;
+        if fields.announces_body {
+            return Err(RequestError::Body);
         }
-        if fields.extensions == List::Malformed {
-            return Err(RequestError::Extensions);
+        // "The Origin, Sec-WebSocket-Version, Sec-WebSocket-Protocol, and Sec-WebSocket-Extensions header fields are
+        // used in the CONNECT request and response header fields as they are in the HTTP/1.1 request."
+        if fields.version.only() != Some(b"13") {
+            return Err(RequestError::ConnectVersion);
         }
-        Ok(Self { head, target, path_and_query, host, headers, key })
+        fields.check_lists()?;
+        Ok(Self { head: &[], target: path, path_and_query: path, host, headers, key: None })
     }
 }
 
@@ -283,6 +315,16 @@ pub(super) struct Fields<'b> {
 }
 
 impl<'b> Fields<'b> {
+    fn check_lists(&self) -> Result<(), RequestError> {
+        if self.subprotocols == List::Malformed {
+            return Err(RequestError::Subprotocols);
+        }
+        if self.extensions == List::Malformed {
+            return Err(RequestError::Extensions);
+        }
+        Ok(())
+    }
+
     /// Takes note of one line.
     // It is the body of two loops over every line that comes.
     #[inline(always)]
