@@ -427,6 +427,8 @@ impl From<AcceptError> for Error {
             AcceptError::SubprotocolNotOffered => {
                 Self::Protocol(SubProtocolError::InvalidSubProtocol.into())
             }
+            // Only what comes in bytes is answered in bytes.
+            AcceptError::ExtendedConnect => Self::Protocol(ProtocolError::WrongHttpVersion),
             // The endpoint makes room by itself, so a header is left.
             AcceptError::InvalidHeader(error) => {
                 HandshakeError::Encode(EncodeRequestError::InvalidHeader(error)).into()

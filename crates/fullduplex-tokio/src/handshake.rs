@@ -279,11 +279,7 @@ pub(crate) fn with_parts<B, T>(
     request: &http::Request<B>,
     then: impl FnOnce(RequestParts<'_>) -> T,
 ) -> T {
-    let headers: Vec<_> = request
-        .headers()
-        .iter()
-        .map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() })
-        .collect();
+    let headers = header_list(request.headers());
     then(RequestParts {
         method: request.method().as_str(),
         target: &request.uri().to_string(),
@@ -297,6 +293,14 @@ pub(crate) fn with_parts<B, T>(
         },
         headers: &headers,
     })
+}
+
+/// The headers as the core wants them.
+pub(crate) fn header_list(headers: &HeaderMap) -> Vec<Header<'_>> {
+    headers
+        .iter()
+        .map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() })
+        .collect()
 }
 
 /// The request, and the response that would be sent.
@@ -315,7 +319,9 @@ fn opening(request: &CoreRequest<'_>) -> Result<Response> {
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_bytes(&request.key().accept())?);
+    if let Some(key) = request.key() {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_bytes(&key.accept())?);
+    }
     Ok(response)
 }
 
@@ -436,7 +442,7 @@ where
 }
 
 /// Of a subprotocol that was not offered: that none was.
-fn unasked(error: Error) -> Error {
+pub(crate) fn unasked(error: Error) -> Error {
     match error {
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
             SubProtocolError::InvalidSubProtocol,

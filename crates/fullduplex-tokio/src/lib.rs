@@ -46,7 +46,7 @@
 //! [`accept_async`].
 //!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
-//! response and the WebSocket. Any other HTTP server that has done the handshake hands over its stream by
+//! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server that has done the handshake hands over its stream by
 //! [`WebSocketStream::from_raw_socket`], or by [`WebSocketStream::from_negotiated`] if
 //! [`fullduplex::handshake::RequestParts`] has checked the request.
 
@@ -63,6 +63,8 @@ mod error;
 mod guard;
 mod halves;
 mod handshake;
+#[cfg(feature = "http2")]
+mod http2;
 mod into_halves;
 mod outlet;
 mod request;
@@ -102,6 +104,8 @@ pub use handshake::{
 pub use http;
 #[cfg(feature = "hyper")]
 pub use http_body_util;
+#[cfg(feature = "http2")]
+pub use http2::{client_http2, http2_ready};
 #[cfg(feature = "hyper")]
 pub use hyper;
 #[cfg(feature = "hyper")]

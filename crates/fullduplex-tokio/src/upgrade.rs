@@ -5,10 +5,16 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+#[cfg(feature = "http2")]
+use fullduplex::handshake::ExtendedConnect;
 use fullduplex::handshake::{OwnedAnswer, OwnedRejection, Request as CoreRequest, RequestError};
 use fullduplex::{Bytes, HandshakeError, Negotiated, Role, Timeout};
 use http::StatusCode;
+#[cfg(feature = "http2")]
+use http::Version;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+#[cfg(feature = "http2")]
+use http::uri::{Authority, PathAndQuery};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -17,29 +23,39 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::WebSocketConfig;
 use crate::error::{Error, Result};
+#[cfg(feature = "http2")]
+use crate::handshake::header_list;
 use crate::handshake::{rejected, with_parts};
 use crate::websocket::WebSocketStream;
 
 /// What an HTTP server's WebSocket goes over.
 pub type UpgradedStream = TokioIo<Upgraded>;
 
-/// The response to a request for a WebSocket: 101 and no body, or a refusal.
+/// The response to a request for a WebSocket: 101, or 200 over HTTP/2, and no body; or a refusal.
 pub type UpgradeResponse = http::Response<Full<Bytes>>;
 
-/// Whether a request asks for a WebSocket: `Upgrade` holds `websocket`, and `Connection` holds `Upgrade`. For a
-/// target that serves other requests as well; [`upgrade`] says whether it is one that can be answered.
+/// Whether a request asks for a WebSocket: `Upgrade` holds `websocket`, and `Connection` holds `Upgrade`; over HTTP/2
+/// it is a CONNECT whose `:protocol` is `websocket`. For a target that serves other requests as well; [`upgrade`] says whether it is one that can be answered.
 #[must_use]
 pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
+    #[cfg(feature = "http2")]
+    if request.version() == Version::HTTP_2 {
+        return with_connect(request, |connect| connect.asks_for_websocket());
+    }
     with_parts(request, |parts| parts.asks_for_websocket())
 }
 
-/// Accepts a WebSocket that a client asks an HTTP server for (RFC 6455 §4.2): any valid request, no subprotocol.
+/// Accepts a WebSocket that a client asks an HTTP server for (RFC 6455 §4.2, RFC 8441): any valid request, no
+/// subprotocol.
 /// Returns the response to send, whatever it is, and what becomes the WebSocket once it was sent.
 ///
 /// The server is hyper's for HTTP/1.1, its connection served `with_upgrades`, or one that stands on it. What the
 /// client has sent behind its request is not lost. Of the configuration everything holds but
-/// [`head_limits`](WebSocketConfig#structfield.head_limits): the server has read the head. HTTP/2 has another opening
-/// handshake (RFC 8441), which is not there yet: its requests are answered with 505.
+/// [`head_limits`](WebSocketConfig#structfield.head_limits): the server has read the head.
+///
+/// HTTP/2 has another opening handshake (RFC 8441), which needs the feature `http2`, and a server that announces it:
+/// `enable_connect_protocol` of hyper's builder, which axum calls. Such a WebSocket is a stream beside others of the
+/// same connection. Without the feature the answer is 505.
 ///
 /// A handler of axum; a service of hyper differs by its `Request` alone, see the example `hyper_server`:
 ///
@@ -92,7 +108,7 @@ pub fn upgrade_with<B>(
     decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
 ) -> (UpgradeResponse, Result<Upgrading>) {
     let can_upgrade = request.extensions().get::<OnUpgrade>().is_some();
-    let said = with_parts(request, |parts| match parts.check() {
+    let said = with_checked(request, |checked| match checked {
         Ok(_) if !can_upgrade => Err(cannot_upgrade()),
         Ok(request) => answer(&request, &config, decide),
         Err(error) => Ok((refuse(&error)?, Err(HandshakeError::from(error).into()))),
@@ -169,6 +185,35 @@ impl Future for Upgrading {
     }
 }
 
+/// What the core says of the request.
+fn with_checked<B, T>(
+    request: &http::Request<B>,
+    then: impl FnOnce(Result<CoreRequest<'_>, RequestError>) -> T,
+) -> T {
+    #[cfg(feature = "http2")]
+    if request.version() == Version::HTTP_2 {
+        return with_connect(request, |connect| then(connect.check()));
+    }
+    with_parts(request, |parts| then(parts.check()))
+}
+
+/// Hands a request of HTTP/2 over as the core wants it.
+#[cfg(feature = "http2")]
+fn with_connect<B, T>(
+    request: &http::Request<B>,
+    then: impl FnOnce(ExtendedConnect<'_>) -> T,
+) -> T {
+    let uri = request.uri();
+    then(ExtendedConnect {
+        method: request.method().as_str(),
+        protocol: request.extensions().get().map(hyper::ext::Protocol::as_str),
+        scheme: uri.scheme_str(),
+        authority: uri.authority().map(Authority::as_str),
+        path: uri.path_and_query().map(PathAndQuery::as_str),
+        headers: &header_list(request.headers()),
+    })
+}
+
 /// The decision about a valid request, and the response that says it.
 fn answer(
     request: &CoreRequest<'_>,
@@ -195,7 +240,7 @@ fn accept(
     #[cfg(not(feature = "deflate"))]
     let _ = config;
     let mut response = UpgradeResponse::default();
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.status_mut() = StatusCode::from_u16(request.success_status())?;
     let mut appended = Ok(());
     let negotiated = request.accept_parts(&answer, |name, value| {
         if appended.is_ok() {
@@ -234,7 +279,7 @@ fn server_error() -> UpgradeResponse {
     response
 }
 
-fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<()> {
+pub(crate) fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<()> {
     let name = HeaderName::from_bytes(name.as_bytes())?;
     headers.try_append(name, HeaderValue::from_bytes(value)?).map_err(http::Error::from)?;
     Ok(())

@@ -8,6 +8,7 @@ mod ends;
 mod halves;
 mod handshake;
 mod heavy;
+mod http2;
 mod interop;
 mod migration;
 mod streaming;

@@ -1,0 +1,217 @@
+//! A WebSocket as a stream of an HTTP/2 connection (RFC 8441), the client's side: `http2_ready` and `client_http2`.
+//! The server's is `upgrade`.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use fullduplex::handshake::{
+    ClientRequest as CoreRequest, ConnectResponse, EncodeRequestError, Outcome, OwnedClientRequest,
+};
+use fullduplex::{HandshakeError, Role, Timeout};
+use http::{Method, Uri, Version};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http2::{Connection, SendRequest};
+use hyper::ext::Protocol;
+use hyper::rt::bounds::Http2ClientConnExec;
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+
+use crate::config::WebSocketConfig;
+use crate::error::{Error, Result};
+use crate::handshake::{ClientResponse, header_list, unasked};
+use crate::request::{IntoClientRequest, to_core};
+use crate::upgrade::{UpgradedStream, append};
+use crate::websocket::WebSocketStream;
+
+/// How much of the body of a refusal is kept.
+const MAX_REFUSAL: usize = 16 << 10;
+
+/// How long a server's announcement may go unnoticed.
+const MAX_PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits, for at most `most`, until a server has announced that it takes WebSockets over HTTP/2 (RFC 8441 §3), and
+/// drives the connection meanwhile. It says so with its first bytes if it ever does, and "a client MUST NOT" ask for one
+/// before.
+///
+/// # Errors
+/// [`Error::Io`] when the connection has failed or ended; of the kind [`Unsupported`](io::ErrorKind::Unsupported) when
+/// the server has not announced it. The connection serves for other requests then.
+pub async fn http2_ready<T, B, E>(
+    connection: &mut Connection<T, B, E>,
+    most: Duration,
+) -> Result<()>
+where
+    T: Read + Write + Unpin + 'static,
+    B: Body + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: Http2ClientConnExec<B, T> + Unpin,
+{
+    let announced = async {
+        let mut pause = Duration::from_millis(1);
+        while !connection.is_extended_connect_protocol_enabled() {
+            // Nobody is woken when a setting has come.
+            match timeout(pause, &mut *connection).await {
+                Ok(Ok(())) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(Err(error)) => return Err(io::Error::other(error)),
+                Err(_) => pause = (2 * pause).min(MAX_PAUSE),
+            }
+        }
+        Ok(())
+    };
+    let unsupported = || {
+        let why = "the server has not announced that it takes WebSockets over HTTP/2";
+        Err(io::Error::new(io::ErrorKind::Unsupported, why))
+    };
+    Ok(timeout(most, announced).await.unwrap_or_else(|_| unsupported())?)
+}
+
+/// Opens a WebSocket as one more stream of a connection of HTTP/2 that leads to the server (RFC 8441). Returns it with
+/// the server's response, whose status is 200.
+///
+/// `sender` is what hyper's `client::conn::http2::handshake` returns, whose connection is driven by another task; it
+/// may have any type of body, for the request has none. Only a server is to be asked that has announced that it takes
+/// such requests: see [`http2_ready`].
+///
+/// ```
+/// use fullduplex_tokio::hyper::client::conn::http2;
+/// use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
+/// use fullduplex_tokio::{client_http2, http2_ready};
+/// use std::time::Duration;
+/// use tokio::net::TcpStream;
+///
+/// # async fn go() -> Result<(), Box<dyn std::error::Error>> {
+/// let stream = TcpStream::connect("127.0.0.1:9001").await?; // or TLS, with the ALPN protocol `h2`
+/// let (mut sender, mut connection) =
+///     http2::handshake::<_, _, String>(TokioExecutor::new(), TokioIo::new(stream)).await?;
+/// http2_ready(&mut connection, Duration::from_secs(5)).await?;
+/// tokio::spawn(connection);
+/// let (mut socket, _response) = client_http2(&mut sender, "ws://127.0.0.1:9001/echo", None).await?;
+/// socket.send("Hello".into()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 200 to 299, with up to 16 KiB of
+/// the body; [`Error::Protocol`] for a response that is not in order, or a request that must not be sent;
+/// [`Error::Timeout`] when the server was slower than the
+/// [handshake timeout](WebSocketConfig#structfield.handshake_timeout); [`Error::Io`] when the connection failed, or the
+/// server reset the stream.
+pub fn client_http2<R, B>(
+    sender: &mut SendRequest<B>,
+    request: R,
+    config: Option<WebSocketConfig>,
+) -> impl Future<Output = Result<(WebSocketStream<UpgradedStream>, ClientResponse)>>
+where
+    R: IntoClientRequest + Unpin,
+    B: Body + Default + 'static,
+{
+    Box::pin(client(sender, request, config.unwrap_or_default()))
+}
+
+async fn client<R, B>(
+    sender: &mut SendRequest<B>,
+    request: R,
+    config: WebSocketConfig,
+) -> Result<(WebSocketStream<UpgradedStream>, ClientResponse)>
+where
+    R: IntoClientRequest,
+    B: Body + Default + 'static,
+{
+    let (_, request) = to_core(&request.into_client_request()?)?;
+    let opening = open(sender, &request, config);
+    match config.handshake_timeout {
+        Some(most) => timeout(most, opening).await.unwrap_or(Err(Timeout::Handshake.into())),
+        None => opening.await,
+    }
+}
+
+async fn open<B>(
+    sender: &mut SendRequest<B>,
+    request: &OwnedClientRequest,
+    config: WebSocketConfig,
+) -> Result<(WebSocketStream<UpgradedStream>, ClientResponse)>
+where
+    B: Body + Default + 'static,
+{
+    let request = request.as_request();
+    #[cfg(feature = "deflate")]
+    let request = request.deflate(config.deflate);
+    let asking = to_http(&request)?;
+    let response = sender.send_request(asking).await.map_err(io::Error::other)?;
+
+    let headers = header_list(response.headers());
+    let answer = ConnectResponse { status: response.status().as_u16(), headers: &headers };
+    let negotiated = answer.check(&request).map(|outcome| match outcome {
+        Outcome::Open { negotiated, .. } => Some(negotiated),
+        Outcome::Refused(_) => None,
+    });
+    match negotiated {
+        Ok(Some(negotiated)) => {
+            let mut said = ClientResponse::new(None);
+            *said.status_mut() = response.status();
+            *said.version_mut() = Version::HTTP_2;
+            *said.headers_mut() = response.headers().clone();
+            let stream = hyper::upgrade::on(response).await.map_err(io::Error::other)?;
+            let (stream, config) = (TokioIo::new(stream), Some(config));
+            Ok((
+                WebSocketStream::from_negotiated(stream, &[], Role::Client, negotiated, config),
+                said,
+            ))
+        }
+        Ok(None) => Err(refused(response).await),
+        Err(error) if request.subprotocols.is_empty() => {
+            Err(unasked(HandshakeError::from(error).into()))
+        }
+        Err(error) => Err(HandshakeError::from(error).into()),
+    }
+}
+
+/// The request in the types of the `http` crate.
+fn to_http<B: Default, S: AsRef<str>>(request: &CoreRequest<'_, S>) -> Result<http::Request<B>> {
+    let refused = |error| Error::from(HandshakeError::Encode(error));
+    // Asked without room for a value, the core says how much the longest one needs.
+    let needed = match request.connect_fields(&mut [], |_, _| {}) {
+        Err(EncodeRequestError::BufferTooSmall(short)) => short.needed,
+        other => other.map(|()| 0).map_err(refused)?,
+    };
+    let mut http_request = http::Request::new(B::default());
+    *http_request.method_mut() = Method::CONNECT;
+    *http_request.version_mut() = Version::HTTP_2;
+    let mut uri = Uri::builder();
+    let mut valid = Ok(());
+    let put = |name: &str, value: &[u8]| match name {
+        ":method" => {}
+        ":protocol" => {
+            let protocol = String::from_utf8_lossy(value);
+            http_request.extensions_mut().insert(Protocol::from(&*protocol));
+        }
+        ":scheme" => uri = std::mem::take(&mut uri).scheme(value),
+        ":authority" => uri = std::mem::take(&mut uri).authority(value),
+        ":path" => uri = std::mem::take(&mut uri).path_and_query(value),
+        _ if valid.is_ok() => valid = append(http_request.headers_mut(), name, value),
+        _ => {}
+    };
+    request.connect_fields(&mut vec![0; needed], put).map_err(refused)?;
+    valid?;
+    *http_request.uri_mut() = uri.build()?;
+    Ok(http_request)
+}
+
+/// A refusal, with as much of its body as is to be kept.
+async fn refused(response: http::Response<Incoming>) -> Error {
+    let (head, mut body) = response.into_parts();
+    let mut kept = Vec::new();
+    while kept.len() < MAX_REFUSAL
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        if let Some(data) = frame.data_ref() {
+            kept.extend(data.iter().take(MAX_REFUSAL - kept.len()));
+        }
+    }
+    Error::Http(Box::new(ClientResponse::from_parts(head, Some(kept))))
+}

@@ -1,0 +1,321 @@
+//! WebSockets over HTTP/2: ours at both ends, over sockets.
+
+use std::convert::Infallible;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use fullduplex_tokio::http::{Method, Request, Response, StatusCode, Version};
+use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
+use fullduplex_tokio::{
+    ClientRequestBuilder, CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAnswer,
+    OwnedRejection, ProtocolError, SubProtocolError, UpgradeResponse, WebSocketConfig,
+    client_http2, http2_ready, is_upgrade_request, upgrade, upgrade_with,
+};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper::ext::Protocol;
+use hyper::server::conn::http2 as server;
+use hyper::service::service_fn;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{echo, secs};
+
+/// A server of hyper's for HTTP/2 alone, which answers every request by `handle`.
+async fn serve<F, R>(announces: bool, handle: F) -> SocketAddr
+where
+    F: Fn(Request<Incoming>) -> R + Copy + Send + 'static,
+    R: Future<Output = UpgradeResponse> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(move |request| {
+                let answer = handle(request);
+                async move { Ok::<_, Infallible>(answer.await) }
+            });
+            let mut builder = server::Builder::new(TokioExecutor::new());
+            if announces {
+                builder.enable_connect_protocol();
+            }
+            tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    address
+}
+
+async fn serve_echo(config: WebSocketConfig) -> SocketAddr {
+    serve(true, move |mut request| async move {
+        if !is_upgrade_request(&request) && request.uri().path() == "/page" {
+            return Response::new("a page\n".into());
+        }
+        let (response, socket) = upgrade(&mut request, config);
+        if let Ok(socket) = socket {
+            tokio::spawn(async move { echo(socket.await?).await });
+        }
+        response
+    })
+    .await
+}
+
+/// A client's connection whose server is ready for WebSockets.
+async fn connect(address: SocketAddr) -> SendRequest<String> {
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (sender, mut connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    http2_ready(&mut connection, secs(5)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test]
+async fn many_websockets_share_a_connection_with_other_requests() {
+    let address = serve_echo(WebSocketConfig::new()).await;
+    let mut sender = connect(address).await;
+    let mut sockets = Vec::new();
+    for index in 0..20 {
+        let url = format!("ws://{address}/chat?{index}");
+        let (socket, response) = client_http2(&mut sender, url, None).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.version(), Version::HTTP_2);
+        assert!(!response.headers().contains_key("sec-websocket-accept"));
+        sockets.push(socket);
+    }
+    let mut page = Request::new(String::new());
+    *page.uri_mut() = format!("http://{address}/page").parse().unwrap();
+    assert_eq!(sender.send_request(page).await.unwrap().status(), StatusCode::OK);
+    let mut tasks = Vec::new();
+    for (index, mut socket) in sockets.into_iter().enumerate() {
+        tasks.push(tokio::spawn(async move {
+            for size in [0, 125, 126, 65_536, 300_000] {
+                let message = Message::binary(vec![index as u8; size]);
+                socket.send(message.clone()).await.unwrap();
+                assert_eq!(socket.recv().await.unwrap().unwrap(), message);
+            }
+            socket.send(Message::Ping("ping".into())).await.unwrap();
+            assert_eq!(socket.recv().await.unwrap().unwrap(), Message::Pong("ping".into()));
+            socket.close(None).await.unwrap();
+            assert!(socket.connection().unwrap().is_clean());
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn compression_is_agreed_on_over_http_2() {
+    let config = WebSocketConfig::new().deflate(DeflateConfig::new());
+    for (client, server, agreed) in [
+        (config, config, true),
+        (config, WebSocketConfig::new(), false),
+        (WebSocketConfig::new(), config, false),
+    ] {
+        let address = serve_echo(server).await;
+        let mut sender = connect(address).await;
+        let url = format!("ws://{address}/");
+        let (mut socket, response) = client_http2(&mut sender, url, Some(client)).await.unwrap();
+        assert_eq!(response.headers().contains_key("sec-websocket-extensions"), agreed);
+        assert_eq!(socket.connection().unwrap().deflate().is_some(), agreed);
+        let message = Message::text("compressible ".repeat(10_000));
+        socket.send(message.clone()).await.unwrap();
+        assert_eq!(socket.recv().await.unwrap().unwrap(), message);
+        socket.close(None).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_decides_over_http_2() {
+    let address = serve(true, |mut request| async move {
+        let config = WebSocketConfig::new();
+        let (response, socket) = upgrade_with(&mut request, config, |request| {
+            assert_eq!((request.key(), request.success_status()), (None, 200));
+            if request.path() == "/closed" {
+                let why = "Closed today.\n".repeat(2000);
+                return Err(OwnedRejection::new(403).header("X-Why", "day").body(why));
+            }
+            let chosen = request.choose_subprotocol(&["chat", "other"]).unwrap_or("forced");
+            Ok(OwnedAnswer::new().subprotocol(chosen).header("X-Own", "1"))
+        });
+        if let Ok(socket) = socket {
+            tokio::spawn(async move { echo(socket.await?).await });
+        }
+        response
+    })
+    .await;
+    let mut sender = connect(address).await;
+    let request =
+        |path: &str| ClientRequestBuilder::new(format!("ws://{address}{path}").parse().unwrap());
+
+    let asking = request("/").with_sub_protocol("other").with_header("Origin", "https://a.example");
+    let (mut socket, response) = client_http2(&mut sender, asking, None).await.unwrap();
+    assert_eq!(response.headers()["sec-websocket-protocol"], "other");
+    assert_eq!(response.headers()["x-own"], "1");
+    socket.close(Some(CloseFrame::new(CloseCode::Away))).await.unwrap();
+    let close = socket.connection().unwrap().peer_close().flatten();
+    assert_eq!(close.unwrap().code, CloseCode::Away);
+
+    let error = client_http2(&mut sender, request("/closed"), None).await.unwrap_err();
+    let Error::Http(response) = error else { panic!("{error}") };
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(response.headers()["x-why"], "day");
+    let body = response.into_body().unwrap();
+    assert_eq!(body.len(), 16 << 10);
+    assert!(body.starts_with(b"Closed today.\nClosed"));
+
+    // An answer that must not be sent is the server's fault.
+    let error = client_http2(&mut sender, request("/"), None).await.unwrap_err();
+    let Error::Http(response) = error else { panic!("{error}") };
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn requests_that_are_none_get_their_status_over_http_2() {
+    let address = serve_echo(WebSocketConfig::new()).await;
+    let mut sender = connect(address).await;
+    let good = || {
+        let mut request = Request::new(String::new());
+        *request.method_mut() = Method::CONNECT;
+        *request.uri_mut() = format!("http://{address}/").parse().unwrap();
+        request.extensions_mut().insert(Protocol::from_static("websocket"));
+        request.headers_mut().insert("sec-websocket-version", "13".parse().unwrap());
+        request
+    };
+    let mut get = good();
+    *get.method_mut() = Method::GET;
+    get.extensions_mut().clear();
+    let mut udp = good();
+    udp.extensions_mut().insert(Protocol::from_static("connect-udp"));
+    let mut old = good();
+    old.headers_mut().insert("sec-websocket-version", "8".parse().unwrap());
+    let mut list = good();
+    list.headers_mut().insert("sec-websocket-protocol", "a b".parse().unwrap());
+    for (request, status, header) in [
+        (get, StatusCode::METHOD_NOT_ALLOWED, Some(("allow", "CONNECT"))),
+        (udp, StatusCode::NOT_IMPLEMENTED, None),
+        (old, StatusCode::BAD_REQUEST, Some(("sec-websocket-version", "13"))),
+        (list, StatusCode::BAD_REQUEST, None),
+    ] {
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        if let Some((name, value)) = header {
+            assert_eq!(response.headers()[name], value);
+        }
+    }
+    // The connection goes on.
+    let url = format!("ws://{address}/");
+    client_http2(&mut sender, url, None).await.unwrap().0.close(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_server_must_not_answer_is_an_error() {
+    let address = serve(true, |request| async move {
+        let mut response = UpgradeResponse::default();
+        if request.uri().path() == "/chosen" {
+            let chosen = "chat".parse().unwrap();
+            response.headers_mut().insert("sec-websocket-protocol", chosen);
+        }
+        response
+    })
+    .await;
+    let mut sender = connect(address).await;
+    let url = format!("ws://{address}/chosen");
+    let error = client_http2(&mut sender, url, None).await.unwrap_err();
+    let unasked = SubProtocolError::ServerSentSubProtocolNoneRequested;
+    assert!(matches!(
+        error,
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(it)) if it == unasked
+    ));
+    let asking = ClientRequestBuilder::new(format!("ws://{address}/").parse().unwrap())
+        .with_sub_protocol("chat");
+    let error = client_http2(&mut sender, asking, None).await.unwrap_err();
+    let missing = SubProtocolError::NoSubProtocol;
+    assert!(matches!(
+        error,
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(it)) if it == missing
+    ));
+}
+
+#[tokio::test]
+async fn a_server_that_has_not_announced_it_is_not_ready() {
+    let address =
+        serve(false, |mut request| async move { upgrade(&mut request, WebSocketConfig::new()).0 })
+            .await;
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (mut sender, mut connection) =
+        http2::handshake::<_, _, String>(TokioExecutor::new(), stream).await.unwrap();
+    let most = std::time::Duration::from_millis(200);
+    let error = http2_ready(&mut connection, most).await.unwrap_err();
+    assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::Unsupported));
+    // Asked all the same, it resets the stream.
+    tokio::spawn(connection);
+    let url = format!("ws://{address}/");
+    let error = client_http2(&mut sender, url, None).await.unwrap_err();
+    assert!(matches!(error, Error::Io(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_is_not_ready() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (_sender, mut connection) =
+        http2::handshake::<_, _, String>(TokioExecutor::new(), stream).await.unwrap();
+    drop(listener.accept().await.unwrap());
+    let error = http2_ready(&mut connection, secs(5)).await.unwrap_err();
+    assert!(matches!(error, Error::Io(error) if error.kind() != ErrorKind::Unsupported));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_over_http_2_is_waited_for_as_long_as_a_handshake() {
+    let address = serve(true, |_| std::future::pending()).await;
+    let mut sender = connect(address).await;
+    let config = WebSocketConfig::new().handshake_timeout(Some(secs(3)));
+    let url = format!("ws://{address}/");
+    let error = client_http2(&mut sender, url, Some(config)).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout(_)), "{error}");
+}
+
+#[tokio::test]
+async fn halves_go_over_http_2() {
+    let address = serve_echo(WebSocketConfig::new()).await;
+    let mut sender = connect(address).await;
+    let url = format!("ws://{address}/");
+    let (socket, _) = client_http2(&mut sender, url, None).await.unwrap();
+    let (mut sending, mut receiving) = socket.into_split();
+    let task = tokio::spawn(async move {
+        for index in 0..100 {
+            sending.feed(Message::text(format!("{index}"))).await.unwrap();
+        }
+        sending.close(None).await.unwrap();
+        sending
+    });
+    for index in 0..100 {
+        let message = receiving.recv().await.unwrap().unwrap();
+        assert_eq!(message, Message::text(format!("{index}")));
+    }
+    assert!(matches!(receiving.recv().await, Some(Ok(Message::Close(_)))));
+    assert!(receiving.recv().await.is_none());
+    receiving.reunite(task.await.unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_of_axum_upgrades_over_http_2() {
+    use axum::{Router, routing::any};
+    let handler = |mut request: axum::extract::Request| async move {
+        let (response, socket) = upgrade(&mut request, WebSocketConfig::new());
+        if let Ok(socket) = socket {
+            tokio::spawn(async move { echo(socket.await?).await });
+        }
+        response
+    };
+    let app: Router = Router::new().route("/chat", any(handler));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut sender = connect(address).await;
+    let url = format!("ws://{address}/chat");
+    let (mut socket, _) = client_http2(&mut sender, url, None).await.unwrap();
+    socket.send(Message::text("κόσμε")).await.unwrap();
+    assert_eq!(socket.recv().await.unwrap().unwrap(), Message::text("κόσμε"));
+    socket.close(None).await.unwrap();
+}
