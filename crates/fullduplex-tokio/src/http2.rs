@@ -142,6 +142,7 @@ where
     #[cfg(feature = "deflate")]
     let request = request.deflate(config.deflate);
     let asking = to_http(&request)?;
+    sender.ready().await.map_err(io::Error::other)?;
     let response = sender.send_request(asking).await.map_err(io::Error::other)?;
 
     let headers = header_list(response.headers());

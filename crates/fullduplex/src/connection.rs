@@ -104,6 +104,7 @@ pub struct Connection<R = Receiving, S = Sending> {
     receiving: R,
     sending: S,
     role: Role,
+    over_stream: bool,
     pong_queued: bool,
     ping_queued: bool,
     failure: Option<Error>,
@@ -179,7 +180,7 @@ impl Connection {
         #[cfg(feature = "deflate")]
         let allowed_rsv = if params.is_some() { RSV1 } else { 0 };
         #[cfg(not(feature = "deflate"))]
-        let (Negotiated { .. }, allowed_rsv) = (negotiated, 0);
+        let allowed_rsv = 0;
         let smallest = limits.max_frame_size.min(limits.max_message_size);
         Self {
             receiving: Receiving {
@@ -200,6 +201,7 @@ impl Connection {
                 compressing: params.map(|params| Box::new(Compressing::new(&params))),
             },
             role,
+            over_stream: negotiated.is_over_stream(),
             pong_queued: false,
             ping_queued: false,
             failure: None,
@@ -255,11 +257,15 @@ impl<R, S> Connection<R, S> {
     /// ended by itself.
     ///
     /// "the server MUST close the TCP connection immediately" once both Closes are through; the client
-    /// waits for it (RFC 6455 §7.1.1).
+    /// waits for it (RFC 6455 §7.1.1). Of a stream of HTTP/2 each end closes its own direction, "orderly TCP-level
+    /// closures are represented as END_STREAM flags" (RFC 8441 §5), and a server that gave up the other one as well would
+    /// reset the stream, with its Close under way.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         match (self.is_closed(), self.is_clean(), self.role) {
-            (false, ..) | (true, true, Role::Client) => Shutdown::No,
+            (false, ..) => Shutdown::No,
+            (true, true, Role::Client) => Shutdown::No,
+            (true, true, Role::Server) if self.over_stream => Shutdown::Write,
             (true, true, Role::Server) => Shutdown::Both,
             (true, false, _) => Shutdown::Write,
         }

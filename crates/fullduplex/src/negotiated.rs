@@ -11,7 +11,7 @@ use crate::deflate::DeflateParams;
 pub struct Negotiated {
     #[cfg(feature = "deflate")]
     deflate: Option<DeflateParams>,
-    _private: (),
+    over_stream: bool,
 }
 
 impl Negotiated {
@@ -22,14 +22,26 @@ impl Negotiated {
         Self {
             #[cfg(feature = "deflate")]
             deflate: None,
-            _private: (),
+            over_stream: false,
         }
     }
 
     /// permessage-deflate was agreed on, or not.
     #[cfg(feature = "deflate")]
     pub(crate) const fn with_deflate(deflate: Option<DeflateParams>) -> Self {
-        Self { deflate, _private: () }
+        Self { deflate, over_stream: false }
+    }
+
+    /// The transport is a stream of HTTP/2.
+    pub(crate) const fn with_stream(mut self) -> Self {
+        self.over_stream = true;
+        self
+    }
+
+    /// Whether the transport is a stream of HTTP/2 or HTTP/3 (RFC 8441), of which each end closes its own direction.
+    #[must_use]
+    pub const fn is_over_stream(&self) -> bool {
+        self.over_stream
     }
 
     /// What was agreed on about permessage-deflate (RFC 7692); `None` when it is not in use.

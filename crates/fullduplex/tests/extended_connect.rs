@@ -1,13 +1,16 @@
 //! WebSockets over HTTP/2: both ends of an extended CONNECT, over header lists (RFC 8441).
 #![cfg(feature = "alloc")]
 
+use std::time::Duration;
+
 use fullduplex::handshake::{
     AcceptError, Answer, ClientHandshake, ClientRequest, ConnectResponse, EncodeRequestError,
     ExtendedConnect, HeadError, Outcome, OwnedRequest, OwnedResponse, Request, RequestError,
     ResponseError, ServerHandshake,
 };
 use fullduplex::headers::{Header, InvalidHeader};
-use fullduplex::{Negotiated, Uri};
+use fullduplex::{Endpoint, EndpointConfig, Message, Negotiated, Role, Shutdown, Uri};
+use fullduplex_testkit::{Frame, TestEntropy};
 
 type Field = (String, Vec<u8>);
 
@@ -79,6 +82,7 @@ fn answer_to<S: AsRef<str>>(
 }
 
 /// What client and server come to when they ask and answer the same over HTTP/1.1.
+#[cfg(feature = "deflate")]
 fn over_http_1<S: AsRef<str>, T: AsRef<str>>(
     request: &ClientRequest<'_, S>,
     answer: &Answer<'_, T>,
@@ -250,7 +254,13 @@ fn what_a_client_asks_for_is_what_a_server_accepts() {
         else {
             panic!("refused");
         };
-        assert_eq!((agreed, negotiated), over_http_1(&request, &answer));
+        assert!(agreed.is_over_stream() && negotiated.is_over_stream());
+        #[cfg(feature = "deflate")]
+        {
+            let (client, server) = over_http_1(&request, &answer);
+            assert_eq!(agreed.deflate(), client.deflate());
+            assert_eq!(negotiated.deflate(), server.deflate());
+        }
         assert_eq!(response.subprotocol(), Some("chat"));
         assert_eq!(response.status(), 200);
         let owned: OwnedResponse = response.into_owned();
@@ -327,4 +337,38 @@ fn what_must_not_be_sent_is_refused_before_a_field_is_put() {
     // There is no HTTP/1.1 to answer in.
     let bytes = request.accept(&Answer::new(), &mut [0; 4096]);
     assert_eq!(bytes.map(drop), Err(AcceptError::ExtendedConnect));
+}
+
+#[test]
+fn each_end_of_a_stream_closes_its_own_direction() {
+    const NOW: Duration = Duration::from_secs(1);
+    let fields = headers(&EXAMPLE);
+    let (negotiated, _) = answer_to(&check(&fields).unwrap(), &Answer::new());
+    let closed = |role, frame: Frame| {
+        let config = EndpointConfig::new();
+        let mut endpoint = Endpoint::open(role, negotiated, &[], config, TestEntropy::new(1), NOW);
+        let wire = frame.encode();
+        endpoint.room()[..wire.len()].copy_from_slice(&wire);
+        endpoint.advance(wire.len());
+        assert!(matches!(endpoint.poll_owned(NOW), Ok(Some(Message::Close(_)))));
+        let written = endpoint.output().unwrap().len();
+        endpoint.advance_output(written);
+        assert!(endpoint.connection().unwrap().is_clean());
+        endpoint
+    };
+    // "The server MUST close […] immediately", and still reads what the client has to say, for a while.
+    let mut server = closed(Role::Server, Frame::close(1000, "").masked());
+    assert_eq!(server.shutdown(), Shutdown::Write);
+    assert_eq!(server.handle_eof(), Ok(()));
+    assert_eq!(server.shutdown(), Shutdown::Both);
+
+    let mut server = closed(Role::Server, Frame::close(1000, "").masked());
+    let deadline = server.poll_timeout().unwrap();
+    assert_eq!(server.handle_timeout(deadline), Ok(()));
+    assert_eq!(server.shutdown(), Shutdown::Both);
+
+    let mut client = closed(Role::Client, Frame::close(1000, ""));
+    assert_eq!(client.shutdown(), Shutdown::No);
+    assert_eq!(client.handle_eof(), Ok(()));
+    assert_eq!(client.shutdown(), Shutdown::Both);
 }

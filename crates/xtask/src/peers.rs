@@ -1,6 +1,6 @@
 //! `cargo xtask peers`: installs the WebSocket libraries that the tests talk to.
 //!
-//! They end up in `target/peers`: `venv/bin/python` imports `websockets`, and
+//! They end up in `target/peers`: `venv/bin/python` imports `websockets` and `hypercorn`, and
 //! `npm/node_modules/ws` is `ws`.
 
 use crate::shell::{Failure, Installation, Outcome, command, output, root, run as run_command};
@@ -8,31 +8,36 @@ use crate::shell::{Failure, Installation, Outcome, command, output, root, run as
 /// The version of `websockets`, from the Python package index.
 const WEBSOCKETS: &str = "websockets==17.4";
 
+/// An HTTP server that takes WebSockets over HTTP/2, from there.
+const HYPERCORN: &str = "hypercorn==0.18.0";
+
 /// The version of `ws`, from the npm registry.
 const WS: &str = "ws@8.23.0";
 
 /// Installs what is not there yet.
 pub(crate) fn run() -> Outcome {
-    install_websockets()?;
+    install_python()?;
     install_ws()
 }
 
-fn install_websockets() -> Outcome {
+fn install_python() -> Outcome {
     let python = output(command("python3").arg("--version")).map_err(|reason| {
         Failure::new(format!(
-            "the tests talk to {WEBSOCKETS} and need Python 3 to install and run it: {reason}"
+            "the tests talk to {WEBSOCKETS} and {HYPERCORN} and need Python 3 to install and run \
+             them: {reason}"
         ))
     })?;
     // A venv is tied to the Python that made it.
-    let wanted = format!("{WEBSOCKETS} with {python}");
+    let wanted = format!("{WEBSOCKETS} and {HYPERCORN} with {python}");
     Installation { folder: root().join("target/peers/venv"), wanted }.ensure(|folder| {
         run_command(command("python3").args(["-m", "venv"]).arg(folder)).map_err(|reason| {
             Failure::new(format!(
                 "{reason}; on Debian and Ubuntu the package python3-venv is needed"
             ))
         })?;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", WEBSOCKETS];
-        run_command(command(folder.join("bin/python")).args(pip))
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        let mut python = command(folder.join("bin/python"));
+        run_command(python.args(pip).args([WEBSOCKETS, HYPERCORN]))
     })
 }
 

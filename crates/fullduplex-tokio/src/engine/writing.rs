@@ -268,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             ready!(self.poll_read_ahead(cx))?;
         }
         self.waiters.done(Side::Writer);
-        if self.endpoint.shutdown() == Shutdown::Both {
+        if self.endpoint.shutdown() != Shutdown::No {
             self.shut(cx);
         }
         self.waiters.wake(Side::Reader);

@@ -59,7 +59,7 @@ async fn serve_echo(config: WebSocketConfig) -> SocketAddr {
 }
 
 /// A client's connection whose server is ready for WebSockets.
-async fn connect(address: SocketAddr) -> SendRequest<String> {
+pub(crate) async fn connect(address: SocketAddr) -> SendRequest<String> {
     let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let (sender, mut connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
     http2_ready(&mut connection, secs(5)).await.unwrap();

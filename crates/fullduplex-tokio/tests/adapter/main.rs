@@ -9,6 +9,7 @@ mod halves;
 mod handshake;
 mod heavy;
 mod http2;
+mod http2_interop;
 mod interop;
 mod migration;
 mod streaming;

@@ -134,7 +134,7 @@ impl<'b> ConnectResponse<'b> {
         for subprotocol in headers.get_all("sec-websocket-protocol") {
             subprotocols.add(subprotocol);
         }
-        let negotiated = response.check_choices(&subprotocols, request)?;
+        let negotiated = response.check_choices(&subprotocols, request)?.with_stream();
         Ok(Outcome::Open { response, negotiated })
     }
 }

@@ -133,6 +133,14 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
 
     /// Checks the answer, and settles which of the extensions that the client offers are in use.
     fn settle(&self, request: &Request<'_>) -> Result<Settled, AcceptError> {
+        let mut settled = self.choose(request)?;
+        if request.key().is_none() {
+            settled.negotiated = settled.negotiated.with_stream();
+        }
+        Ok(settled)
+    }
+
+    fn choose(&self, request: &Request<'_>) -> Result<Settled, AcceptError> {
         // "The value chosen MUST be derived from the client's handshake, specifically by selecting
         // one of the values from the |Sec-WebSocket-Protocol| field." Those were found to be
         // tokens.
