@@ -182,6 +182,70 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_put_and_taken_the_last_that_fits_comes_and_the_first_goes() {
+        static POOLED: AtomicUsize = AtomicUsize::new(IN_ALL - 3);
+        let pool = Pool::new(&POOLED);
+        let (mut model, mut state) = (alloc::vec::Vec::new(), 1_u32);
+        for item in 0..10_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let key = (state >> 16) % 3;
+            if state >> 31 == 0 {
+                pool.put(key, item);
+                model.push((key, item));
+                if model.len() > 3 {
+                    model.remove(0);
+                }
+            } else {
+                let at = model.iter().rposition(|(kept, _)| *kept == key);
+                assert_eq!(pool.take(&key), at.map(|at| model.remove(at).1));
+            }
+            assert_eq!(pool.len.get(), model.len());
+        }
+        assert_eq!(POOLED.load(Ordering::Relaxed), IN_ALL);
+    }
+
+    /// Puts another one away when it is dropped.
+    struct Leaves(u32);
+
+    std::thread_local! {
+        static LEFT: Pool<(), Leaves> = const { Pool::new(&LEFT_IN_ALL) };
+    }
+
+    static LEFT_IN_ALL: AtomicUsize = AtomicUsize::new(0);
+
+    impl Drop for Leaves {
+        fn drop(&mut self) {
+            if let Some(less) = self.0.checked_sub(1) {
+                put(&LEFT, (), Self(less));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_may_put_another_one_away() {
+        let user = thread::spawn(|| {
+            // Once it is full each one drops the first, which puts another one away while it is dropped.
+            for more in 0..20 {
+                put(&LEFT, (), Leaves(more));
+            }
+            assert_eq!(LEFT_IN_ALL.load(Ordering::Relaxed), PER_THREAD);
+            let kept = core::iter::from_fn(|| take(&LEFT, &())).take(PER_THREAD);
+            let kept: alloc::vec::Vec<_> = kept.collect();
+            assert_eq!(kept.len(), PER_THREAD);
+            assert!(take(&LEFT, &()).is_none());
+            // Dropped with the pool, they find none to put another one into.
+            for leaves in kept {
+                put(&LEFT, (), leaves);
+            }
+        });
+        assert!(user.join().is_ok());
+        // As below.
+        while LEFT_IN_ALL.load(Ordering::Relaxed) > 0 {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
     fn all_threads_together_keep_a_bounded_number() {
         static POOLED: AtomicUsize = AtomicUsize::new(0);
         std::thread_local! {
