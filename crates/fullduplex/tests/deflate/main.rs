@@ -3,6 +3,7 @@
 #![cfg(feature = "deflate")]
 
 mod bombs;
+mod drained;
 mod endpoints;
 mod examples;
 mod exchange;
