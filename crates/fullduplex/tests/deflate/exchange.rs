@@ -1,8 +1,8 @@
 //! What one endpoint sends compressed, the other receives.
 
 use fullduplex::{
-    Config, Connection, DeflateConfig, EntropyError, MessageKind, MessageRef, NoEntropy, Role,
-    SendError,
+    Config, Connection, DeflateConfig, EntropyError, Message, MessageKind, MessageRef, NoEntropy,
+    Role, SendError,
 };
 use fullduplex_testkit::{Frame, Seen, Split, StrictInflate, TestEntropy, frames};
 use proptest::collection::vec;
@@ -357,6 +357,42 @@ fn a_window_that_was_not_written_is_forgotten() {
         let expected = texts.map(|text| Seen::Text(text.into_bytes(), true));
         assert_eq!(joined.server.take_seen(), expected);
     }
+}
+
+#[test]
+fn an_owned_message_that_cannot_be_masked_stays_as_it_was_and_can_be_sent_again() {
+    let config = DeflateConfig::new();
+    let mut joined = Joined::new(config, config);
+    let mut expected = Vec::new();
+    for len in [10, 300, 70_000] {
+        for (on, is_shared) in [(true, true), (true, false), (false, true), (false, false)] {
+            for message in [Message::text(prose(len, 1)), Message::binary(noise(len, 1))] {
+                // Of its own, unless it is to be shared.
+                let mut sent = match &message {
+                    Message::Text(text) => Message::text(text.as_str().to_owned()),
+                    other => Message::binary(other.clone().into_data().to_vec()),
+                };
+                let other = is_shared.then(|| sent.clone());
+                let client = &mut joined.client;
+                client.endpoint.set_compression(on);
+                client.broken.set(true);
+                let refused = client.endpoint.send_message(&mut sent, NOW);
+                assert_eq!(refused, Err(SendError::Entropy(EntropyError)));
+                assert!(sent == message, "{len}, {on}, {is_shared}");
+                assert_eq!(client.endpoint.pending_output(), 0);
+                client.broken.set(false);
+                client.endpoint.send_message(&mut sent, NOW).unwrap();
+                assert!(other.is_none_or(|other| other == message));
+                joined.run();
+                expected.push(match message {
+                    Message::Text(text) => Seen::Text(text.as_bytes().into(), true),
+                    other => Seen::Binary(other.into_data().into(), true),
+                });
+            }
+        }
+    }
+    assert_eq!(joined.server.error, None);
+    assert!(joined.server.take_seen() == expected);
 }
 
 #[test]
