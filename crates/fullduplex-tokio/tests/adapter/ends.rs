@@ -1,11 +1,16 @@
 //! How connections end: by whom, where, and what the other side learns.
 
+use std::io::{self, Cursor, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use fullduplex_testkit::{Frame, frames};
 use fullduplex_tokio::fullduplex::Ended;
 use fullduplex_tokio::{
-    CapacityError, CloseCode, CloseFrame, Error, Message, ProtocolError, WebSocketConfig,
+    CapacityError, CloseCode, CloseFrame, Error, Message, ProtocolError, Role, WebSocketConfig,
+    WebSocketStream,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{drain, our_client, our_server, pair, read_to_end, write};
@@ -154,4 +159,48 @@ async fn both_may_close_at_once() {
     let ((_, one), (_, two)) = tokio::join!(drain(&mut client), drain(&mut server));
     assert!(one.is_none() && two.is_none());
     assert!(client.connection().unwrap().is_clean() && server.connection().unwrap().is_clean());
+}
+
+/// A transport to which nothing can be written.
+struct Unwritable(ErrorKind);
+
+impl AsyncWrite for Unwritable {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(self.0.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// That the peer is gone is known when there is nothing more to be read; any other failure ends it.
+#[tokio::test]
+async fn a_write_that_fails_is_told_once_after_what_has_come() {
+    let mut input = Frame::text("hi").masked().encode();
+    input.extend(Frame::ping("?").masked().encode());
+    for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::Other] {
+        for sends in [false, true] {
+            let stream = tokio::io::join(Cursor::new(input.clone()), Unwritable(kind));
+            let mut server = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+            if sends {
+                let sent = server.send("never".into()).await;
+                assert!(matches!(sent, Err(Error::Io(error)) if error.kind() == kind));
+                assert!(!server.can_send());
+            }
+            let (messages, error) = drain(&mut server).await;
+            assert_eq!(messages, ["hi".into(), Message::Ping("?".into())]);
+            if kind == ErrorKind::Other && !sends {
+                assert!(matches!(error, Some(Error::Io(error)) if error.kind() == kind));
+            } else {
+                let reset = ProtocolError::ResetWithoutClosingHandshake;
+                assert!(matches!(error, Some(Error::Protocol(found)) if found == reset));
+                assert_eq!(server.connection().unwrap().failure(), Some(Ended::Reset.into()));
+            }
+        }
+    }
 }
