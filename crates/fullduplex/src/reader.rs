@@ -397,7 +397,9 @@ impl Reader {
                     }
                     let chunk = self.buf.get(chunk).unwrap_or_default();
                     let inflated = self.inflated.get_or_insert_default();
-                    inflated.inflate(chunk, kind, part.is_first(), conn, now)?;
+                    // Not where its first frame begins: that may have been asked for in pieces, of which none came.
+                    let first = !inflated.open;
+                    inflated.inflate(chunk, kind, first, conn, now)?;
                     // Otherwise the text was found not to be any, which the next poll tells.
                     inflated.open = !conn.is_between_messages();
                     if part.is_last() && !inflated.open {

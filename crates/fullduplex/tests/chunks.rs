@@ -329,6 +329,47 @@ mod deflate {
     }
 
     #[test]
+    fn of_a_message_that_was_begun_in_pieces_and_gave_none_all_is_received_whole() {
+        let mut received = 0;
+        for most in 1..20 {
+            let (mut client, mut server) = pair();
+            let mut reader = Reader::new();
+            let mut bytes = Vec::new();
+            for words in ["some words ", "other words "] {
+                server.append_text(&words.repeat(100), &mut bytes, NoEntropy).unwrap();
+            }
+            let mut wire = &*bytes;
+            // The first one is lent, and its place not given away.
+            loop {
+                read(&mut reader, &client, &mut wire, 1);
+                if let Some(message) = reader.poll(&mut client, NOW).unwrap() {
+                    assert_eq!(message, MessageRef::Text(&"some words ".repeat(100)));
+                    break;
+                }
+            }
+            let (mut left, mut given) = (most, None);
+            while left > 0 && given.is_none() && !wire.is_empty() {
+                read(&mut reader, &client, &mut wire, 1);
+                given = reader.poll_chunk(&mut client, NOW).unwrap();
+                left -= 1;
+            }
+            let mut whole = None;
+            while !wire.is_empty() {
+                read(&mut reader, &client, &mut wire, 7);
+                whole = reader.poll_owned(&mut client, NOW).unwrap();
+            }
+            if let Some(chunk) = given {
+                assert!(matches!(chunk, Chunk::Text(_, Part::First)), "{chunk:?}");
+                assert_eq!(whole, None, "after {most} bytes");
+            } else {
+                assert_eq!(whole, Some(text(&"other words ".repeat(100))), "after {most} bytes");
+                received += 1;
+            }
+        }
+        assert!(received >= 3, "no byte of the payload brings nothing");
+    }
+
+    #[test]
     fn an_endpoint_gives_pieces_too() {
         let (client, mut server) = pair();
         let mut wire = Vec::new();
