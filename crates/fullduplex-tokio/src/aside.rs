@@ -73,10 +73,23 @@ impl Aside {
                 Ok(Kept::Message(message) | Kept::Chunk(Chunk::Control(message))) => {
                     return Some(Ok(message));
                 }
-                Ok(Kept::Chunk(_)) => {}
+                Ok(Kept::Chunk(_)) => self.drop_pieces(),
                 Err(error) => return Some(Err(error)),
             }
         }
+    }
+
+    /// Drops all pieces that were kept: they are of one message, for only one can be received in pieces meanwhile.
+    fn drop_pieces(&mut self) {
+        let Some(Messages { kept, kept_bytes, .. }) = self.0.as_deref_mut() else { return };
+        kept.retain(|item| match item {
+            Ok(Kept::Chunk(Chunk::Text(..) | Chunk::Binary(..))) => {
+                *kept_bytes = kept_bytes.saturating_sub(weight(item));
+                false
+            }
+            _ => true,
+        });
+        self.tidy();
     }
 
     /// Takes what was kept first, as a piece if it is a whole message.
@@ -122,5 +135,29 @@ impl Aside {
         if self.0.as_deref().is_some_and(nothing) {
             self.0 = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fullduplex::Part;
+
+    use super::*;
+
+    #[test]
+    fn with_one_piece_all_are_given_up_and_nothing_else_is() {
+        let mut aside = Aside::default();
+        let piece = |part| Chunk::Binary(vec![0; 10].into(), part);
+        aside.keep_chunk(piece(Part::Middle));
+        aside.keep_chunk(Chunk::Control(Message::Ping("?".into())));
+        aside.keep_chunk(piece(Part::Last));
+        aside.keep(Ok("whole".into()));
+        assert_eq!(aside.take_kept().map(Result::ok), Some(Some(Message::Ping("?".into()))));
+        assert_eq!(
+            aside.take_kept_chunk().map(Result::ok),
+            Some(Some(Message::text("whole").into()))
+        );
+        assert_eq!(aside.kept_bytes(), 0);
+        assert!(!aside.has_kept());
     }
 }

@@ -380,6 +380,11 @@ impl<E: Entropy> Endpoint<E> {
         self.reader.is_within_message()
     }
 
+    /// Gives up what is left of such a message: see [`Reader::give_up_message`].
+    pub fn give_up_message(&mut self) {
+        self.reader.give_up_message();
+    }
+
     /// A control frame has come: its answer leaves before what the application makes of it and of what follows. One
     /// that cannot be masked stays queued, and `output` tells.
     #[cold]

@@ -280,6 +280,7 @@ impl Reader {
         now: &mut dyn Now,
     ) -> Result<(), Error> {
         if !conn.has_nothing(now) {
+            self.give_up_message();
             #[cfg(feature = "deflate")]
             self.skip_compressed(conn, now)?;
             conn.poll_event(&mut Input::new(&mut []), now)?;
@@ -370,9 +371,7 @@ impl Reader {
         now: &mut dyn Now,
     ) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
-        if self.chunks.begun == Begun::Yes {
-            self.chunks.begun = Begun::GivenUp;
-        }
+        self.give_up_message();
         #[cfg(feature = "deflate")]
         self.skip_compressed(conn, now)?;
         loop {

@@ -329,6 +329,27 @@ mod deflate {
     }
 
     #[test]
+    fn what_was_read_and_not_inflated_is_given_up_with_all_that_follows() {
+        let (mut client, mut server) = pair();
+        let mut reader = Reader::new();
+        let kind = fullduplex::MessageKind::Binary;
+        let mut wire = Vec::new();
+        server.append_fragment(kind, &[7; 100_000], false, &mut wire, NoEntropy).unwrap();
+        read(&mut reader, &client, &mut &*wire, usize::MAX);
+        let first = reader.poll_chunk(&mut client, NOW).unwrap();
+        assert!(matches!(first, Some(Chunk::Binary(_, Part::First))), "{first:?}");
+        assert!(reader.unread().is_empty());
+        assert_eq!(reader.poll_owned(&mut client, NOW), Ok(None));
+
+        wire.clear();
+        server.append_fragment(kind, &[8; 100], true, &mut wire, NoEntropy).unwrap();
+        server.append_text("short", &mut wire, NoEntropy).unwrap();
+        read(&mut reader, &client, &mut &*wire, usize::MAX);
+        let next = reader.poll_chunk(&mut client, NOW).unwrap();
+        assert_eq!(next, Some(Chunk::Text("short".into(), Part::Whole)));
+    }
+
+    #[test]
     fn of_a_message_that_was_begun_in_pieces_and_gave_none_all_is_received_whole() {
         let mut received = 0;
         for most in 1..20 {

@@ -33,13 +33,23 @@ impl Found {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
-    /// The next of what was kept for the reader.
+    /// The next message of what was kept for the reader.
     #[inline]
     fn take_kept<T>(
         &mut self,
         take: impl FnOnce(&mut Aside) -> Option<Result<T>>,
     ) -> Option<Result<T>> {
-        if self.aside.has_kept() { self.take_aside(take) } else { None }
+        if self.aside.has_kept() { self.take_message_aside(take) } else { None }
+    }
+
+    #[cold]
+    fn take_message_aside<T>(
+        &mut self,
+        take: impl FnOnce(&mut Aside) -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        // What follows the pieces that are dropped now must not be taken for what follows those before them.
+        self.endpoint.give_up_message();
+        self.take_aside(take)
     }
 
     #[cold]
@@ -110,7 +120,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         // What is no message may be a piece of one.
         self.drained = false;
-        if let Some(kept) = self.take_kept(Aside::take_kept_chunk) {
+        if self.aside.has_kept()
+            && let Some(kept) = self.take_aside(Aside::take_kept_chunk)
+        {
             return Poll::Ready(Some(kept));
         }
         self.poll_find(cx, false, |endpoint, now| endpoint.poll_chunk(now))

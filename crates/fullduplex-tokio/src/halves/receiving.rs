@@ -126,14 +126,14 @@ impl<S: IntoHalves> ReceivingSide<S> {
     fn poll_next<T>(
         &mut self,
         cx: &mut Context<'_>,
-        take: impl Fn(&mut Aside) -> Option<Result<T>>,
+        take: impl Fn(&mut Self) -> Option<Result<T>>,
         find: impl Fn(&mut Self) -> Result<Option<T>, fullduplex::Error>,
         keep: impl Fn(&mut Self, T),
     ) -> Poll<Option<Result<T>>> {
         loop {
             if self.aside.has_kept() {
                 ready!(self.poll_tell(cx));
-                match take(&mut self.aside) {
+                match take(self) {
                     Some(item) => return Poll::Ready(Some(item)),
                     None => continue,
                 }
@@ -153,12 +153,22 @@ impl<S: IntoHalves> ReceivingSide<S> {
         }
     }
 
+    /// The next message of what was kept.
+    fn take_kept<T>(
+        &mut self,
+        take: impl FnOnce(&mut Aside) -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        // As `Engine::take_kept`.
+        self.reader.give_up_message();
+        take(&mut self.aside)
+    }
+
     /// The next message or control frame; `None` at the end.
     #[inline]
     pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         self.poll_next(
             cx,
-            Aside::take_kept,
+            |side| side.take_kept(Aside::take_kept),
             |side| side.reader.poll_owned(&mut side.conn, &mut side.last_read),
             |side, message| side.aside.keep(Ok(message)),
         )
@@ -168,7 +178,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         self.poll_next(
             cx,
-            Aside::take_kept_chunk,
+            |side| side.aside.take_kept_chunk(),
             |side| side.reader.poll_chunk(&mut side.conn, &mut side.last_read),
             |side, chunk| side.aside.keep_chunk(chunk),
         )
@@ -180,7 +190,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
         self.aside.unlend();
         self.poll_next(
             cx,
-            Found::take_kept,
+            |side| side.take_kept(Found::take_kept),
             |side| {
                 let found = side.reader.poll_found(&mut side.conn, &mut side.last_read)?;
                 Ok(found.map(Found::Here))

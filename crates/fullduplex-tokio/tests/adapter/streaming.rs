@@ -3,9 +3,9 @@
 use allocation_counter::measure;
 use fullduplex_testkit::Frame;
 use fullduplex_tokio::{
-    Chunk, Message, MessageKind, Part, Result, WebSocketConfig, WebSocketStream,
+    Chunk, Message, MessageKind, Part, Result, Role, WebSocketConfig, WebSocketStream,
 };
-use tokio::io::DuplexStream;
+use tokio::io::{DuplexStream, duplex};
 
 use crate::support::{our_server, pair, pair_with, poll_and_drop, secs, write};
 
@@ -168,4 +168,45 @@ async fn who_asks_for_a_message_gives_up_the_rest_of_one_in_pieces() {
     write(&mut wire, Frame::continuation([2]).masked().encode()).await;
     let last = server.recv_chunk().await.unwrap().unwrap();
     assert_eq!(last, Chunk::Binary(vec![2].into(), Part::Last));
+}
+
+/// While a write is blocked, pieces are kept. Who asks for a message then gives up those, too, and what follows them:
+/// no piece comes any more where one before it is missing.
+#[tokio::test]
+async fn no_piece_follows_those_that_were_given_up_while_they_were_kept() {
+    for case in 0..8 {
+        let [ends_first, asks_again, in_halves] = [1, 2, 4].map(|bit| case & bit != 0);
+        let (near, mut wire) = duplex(100);
+        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        write(&mut wire, Frame::text("one").unfinished().masked().encode()).await;
+        let first = server.recv_chunk().await.unwrap().unwrap();
+        assert_eq!(first, Chunk::Text("one".into(), Part::First));
+
+        write(&mut wire, Frame::continuation("two").unfinished().masked().encode()).await;
+        write(&mut wire, Frame::ping("?").masked().encode()).await;
+        write(&mut wire, Frame::continuation("three").unfinished().masked().encode()).await;
+        let end = Frame::continuation("four").masked().encode();
+        if ends_first {
+            write(&mut wire, &end).await;
+        }
+        assert!(poll_and_drop(server.send(Message::binary(vec![0; 1000])), 1).await.is_none());
+        let ping = if in_halves {
+            let (sender, mut receiver) = server.into_split();
+            let ping = receiver.recv().await;
+            server = receiver.reunite(sender).unwrap();
+            ping
+        } else {
+            server.recv().await
+        };
+        assert_eq!(ping.unwrap().unwrap(), Message::Ping("?".into()));
+        if asks_again {
+            assert!(poll_and_drop(server.recv(), 1).await.is_none());
+        }
+        if !ends_first {
+            write(&mut wire, &end).await;
+        }
+        write(&mut wire, Frame::text("next").masked().encode()).await;
+        let next = server.recv_chunk().await.unwrap().unwrap();
+        assert_eq!(next, Chunk::Text("next".into(), Part::Whole), "case {case}");
+    }
 }

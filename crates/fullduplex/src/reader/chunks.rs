@@ -100,6 +100,14 @@ impl Reader {
         self.chunks.begun == Begun::Yes
     }
 
+    /// Gives up what is left of a message of which pieces were given away, as who asks for a message does: for a caller
+    /// that has kept pieces, and drops them.
+    pub fn give_up_message(&mut self) {
+        if self.chunks.begun == Begun::Yes {
+            self.chunks.begun = Begun::GivenUp;
+        }
+    }
+
     /// The next piece of a message, unless that was given up.
     fn chunk(&mut self, kind: MessageKind, payload: Bytes, last: bool) -> Option<Chunk> {
         let begun = self.chunks.begun;
