@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use fullduplex::{Chunk, Message};
+use fullduplex::{Chunk, Message, Part, Utf8Bytes};
 
 use crate::error::Result;
 
@@ -44,9 +44,17 @@ impl Aside {
         self.push(item.map(Kept::Message));
     }
 
-    /// Keeps a piece of a message that the reader receives in pieces.
+    /// Keeps a piece of a message that the reader receives in pieces. If it is all of it, it is for whoever asks for
+    /// a message, too.
     pub(crate) fn keep_chunk(&mut self, chunk: Chunk) {
-        self.push(Ok(Kept::Chunk(chunk)));
+        let whole = match &chunk {
+            Chunk::Text(text, Part::Whole) => {
+                Utf8Bytes::try_from(text.clone()).ok().map(Message::Text)
+            }
+            Chunk::Binary(data, Part::Whole) => Some(Message::Binary(data.clone())),
+            _ => None,
+        };
+        self.push(Ok(whole.map_or(Kept::Chunk(chunk), Kept::Message)));
     }
 
     fn push(&mut self, item: Result<Kept>) {
@@ -140,9 +148,21 @@ impl Aside {
 
 #[cfg(test)]
 mod tests {
-    use fullduplex::Part;
-
     use super::*;
+
+    #[test]
+    fn a_piece_that_is_a_whole_message_is_received_either_way() {
+        let whole = [Message::text("text"), Message::binary(vec![1]), Message::Ping("?".into())];
+        let mut aside = Aside::default();
+        for message in &whole {
+            aside.keep_chunk(message.clone().into());
+            assert_eq!(aside.take_kept().map(Result::ok), Some(Some(message.clone())));
+            let chunk = Chunk::from(message.clone());
+            aside.keep_chunk(chunk.clone());
+            assert_eq!(aside.take_kept_chunk().map(Result::ok), Some(Some(chunk)));
+            assert_eq!(aside.kept_bytes(), 0);
+        }
+    }
 
     #[test]
     fn with_one_piece_all_are_given_up_and_nothing_else_is() {
