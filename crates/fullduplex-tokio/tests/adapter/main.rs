@@ -12,6 +12,7 @@ mod http2;
 mod http2_interop;
 mod interop;
 mod migration;
+mod mixed;
 mod streaming;
 mod support;
 mod upgrade;
