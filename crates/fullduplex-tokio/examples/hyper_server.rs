@@ -1,14 +1,15 @@
-//! A page at `/` and at `/echo` a WebSocket that it talks to, by hyper, on one port:
-//! `cargo run --example hyper_server --features hyper [ADDRESS]`.
+//! A page at `/` and at `/echo` a WebSocket that it talks to, by hyper, on one port, over HTTP/1.1 and HTTP/2:
+//! `cargo run --example hyper_server --features http2 [ADDRESS]`. Browsers speak HTTP/2 over TLS alone, which this leaves
+//! out.
 
 use std::convert::Infallible;
 
-use fullduplex_tokio::hyper_util::rt::TokioIo;
+use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
 use fullduplex_tokio::{Error, UpgradeResponse, Upgrading, WebSocketConfig, upgrade};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
+use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 
 const PAGE: &str = r#"<!DOCTYPE html>
@@ -37,9 +38,11 @@ async fn main() -> std::io::Result<()> {
         let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?; // messages are written whole: there is nothing to wait for
         tokio::spawn(async move {
-            let connection =
-                http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(handle));
-            if let Err(error) = connection.with_upgrades().await {
+            let mut builder = auto::Builder::new(TokioExecutor::new());
+            builder.http2().enable_connect_protocol(); // announces WebSockets over HTTP/2
+            let serving =
+                builder.serve_connection_with_upgrades(TokioIo::new(stream), service_fn(handle));
+            if let Err(error) = serving.await {
                 println!("{peer}: {error}");
             }
         });
