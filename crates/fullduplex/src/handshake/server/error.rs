@@ -146,7 +146,7 @@ impl fmt::Display for RequestError {
             Self::Target => {
                 "the request target is neither a path nor a URI with a host, or it has a fragment"
             }
-            Self::Host => "there is not exactly one valid host",
+            Self::Host => "there is not exactly one valid Host, or :authority over HTTP/2",
             Self::ConnectionSpecific => "a header belongs to a connection of HTTP/1.1",
             Self::Body => "a WebSocket handshake must not announce a body",
             Self::Upgrade => "this is a WebSocket endpoint: no Upgrade header lists websocket",
