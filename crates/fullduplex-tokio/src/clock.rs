@@ -14,6 +14,7 @@ impl Clock {
         Self(Instant::now())
     }
 
+    #[inline(never)]
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }

@@ -44,6 +44,7 @@ impl Timer {
     }
 
     /// Nothing is waited for: gives the timer's memory back.
+    #[inline(never)]
     pub(crate) fn clear(&mut self) {
         self.sleep = None;
     }
