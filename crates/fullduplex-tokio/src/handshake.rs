@@ -180,8 +180,7 @@ async fn accept<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let endpoint = Endpoint::server(config.endpoint(), OsEntropy, Duration::ZERO);
-    let mut socket = WebSocketStream::new(Engine::new(stream, &config, endpoint));
+    let mut socket = WebSocketStream::new(Engine::new(stream, &config, server(&config)));
     let accepted = match poll_fn(|cx| poll_event(socket.engine(), cx)).await {
         Ok(_) => answer(socket.engine(), decide),
         Err(error) => Err(error),
@@ -197,6 +196,12 @@ where
             Err(error)
         }
     }
+}
+
+/// Compiled here, once, for it does not depend on the stream; so does [`next_event`].
+#[inline(never)]
+fn server(config: &WebSocketConfig) -> Endpoint<OsEntropy> {
+    Endpoint::server(config.endpoint(), OsEntropy, Duration::ZERO)
 }
 
 /// Writes the decision about the request that waits.
@@ -466,14 +471,19 @@ where
 {
     loop {
         let now = engine.now();
-        match engine.endpoint_mut().poll_handshake(now) {
+        match next_event(engine.endpoint_mut(), now) {
             Ok(Some(event)) => return Poll::Ready(Ok(event)),
             Ok(None) => match ready!(engine.poll_input(cx)) {
                 Waited::Progress => {}
                 Waited::End => return Poll::Ready(Err(Error::AlreadyClosed)),
                 Waited::Failed(error) => return Poll::Ready(Err(*error)),
             },
-            Err(error) => return Poll::Ready(Err(error.into())),
+            Err(error) => return Poll::Ready(Err(error)),
         }
     }
+}
+
+#[inline(never)]
+fn next_event(endpoint: &mut Endpoint<OsEntropy>, now: Duration) -> Result<Option<HandshakeEvent>> {
+    Ok(endpoint.poll_handshake(now)?)
 }
