@@ -198,7 +198,7 @@ where
     }
 }
 
-/// Compiled here, once, for it does not depend on the stream; so does [`next_event`].
+/// Compiled here, once, for it does not depend on the stream, as [`next_event`] does not.
 #[inline(never)]
 fn server(config: &WebSocketConfig) -> Endpoint<OsEntropy> {
     Endpoint::server(config.endpoint(), OsEntropy, Duration::ZERO)

@@ -28,10 +28,10 @@ impl Timer {
                 }
                 sleep
             }
-            None if Handle::try_current().is_err() && Instant::now() < deadline => {
-                return Poll::Pending;
+            None if Handle::try_current().is_err() => {
+                let due = Instant::now() >= deadline;
+                return if due { Poll::Ready(()) } else { Poll::Pending };
             }
-            None if Handle::try_current().is_err() => return Poll::Ready(()),
             None => self.sleep.insert(Box::pin(sleep_until(deadline))),
         };
         loop {
