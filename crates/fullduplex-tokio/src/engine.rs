@@ -362,7 +362,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.end = End::Failed;
         // The failure is the error to tell. Last words that cannot be written now are written by the next
         // call that reads, if ever.
-        if let Poll::Ready(Ok(())) = self.poll_write_out(cx)
+        if let Poll::Ready(Ok(())) = self.poll_write_rest(cx)
             && self.endpoint.shutdown() != Shutdown::No
         {
             self.shut(cx);
@@ -384,7 +384,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let both = self.waiters.wait(Side::Reader, cx.waker());
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         // What cannot be written now is written by the next call.
-        let _ = self.poll_write_out(cx);
+        let _ = self.poll_write_rest(cx);
         self.waiters.done(Side::Reader);
         self.waiters.wake(Side::Writer);
     }
@@ -400,6 +400,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             ready!(self.outlet.poll_write(&mut self.stream, writer, cx))?;
         }
+    }
+
+    /// [`poll_write_out`](Self::poll_write_out) for who seldom comes here.
+    #[inline(never)]
+    fn poll_write_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.poll_write_out(cx)
     }
 
     /// Reads once. The errors are those that are to be told; an end that was to be expected is none.

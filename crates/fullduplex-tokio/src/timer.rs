@@ -44,8 +44,15 @@ impl Timer {
     }
 
     /// Nothing is waited for: gives the timer's memory back.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn clear(&mut self) {
+        if self.sleep.is_some() {
+            self.drop_sleep();
+        }
+    }
+
+    #[cold]
+    fn drop_sleep(&mut self) {
         self.sleep = None;
     }
 }

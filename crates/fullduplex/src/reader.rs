@@ -283,7 +283,7 @@ impl Reader {
             self.give_up_message();
             #[cfg(feature = "deflate")]
             self.skip_compressed(conn, now)?;
-            conn.poll_event(&mut Input::new(&mut []), now)?;
+            conn.poll_any(&mut Input::new(&mut []), now)?;
         }
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
@@ -377,7 +377,7 @@ impl Reader {
         loop {
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
-            let event = conn.poll_event(&mut input, &mut *now);
+            let event = conn.poll_any(&mut input, now);
             // The chunk's place in the buffer, so that the buffer is free to be used again.
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();

@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     #[inline(never)]
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll_writing(cx, |engine| engine.endpoint.has_room())
+        self.poll_writing(cx, true)
     }
 
     /// Takes the message, once there is room; ready at once when it was taken before.
@@ -117,28 +117,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// # Errors
     /// Why it cannot be written.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll_writing(cx, |_| false)
+        self.poll_writing(cx, false)
     }
 
     /// Writes until all is written, or until it is blocked and `enough` says that it may wait. Reads while it
     /// is blocked, for the peer may read only after it was read from.
-    fn poll_writing(
-        &mut self,
-        cx: &mut Context<'_>,
-        enough: impl Fn(&Self) -> bool,
-    ) -> Poll<Result<()>> {
+    #[inline(never)]
+    fn poll_writing(&mut self, cx: &mut Context<'_>, room_is_enough: bool) -> Poll<Result<()>> {
         let both = self.waiters.wait(Side::Writer, cx.waker());
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         let done = loop {
             if self.end != End::No && self.pending() > 0 {
                 break Err(self.ended());
             }
-            match self.poll_write_out(cx) {
+            match self.poll_write_rest(cx) {
                 Poll::Ready(Ok(())) if self.outlet.unwritable && self.pending() > 0 => {
                     break Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
                 }
                 Poll::Ready(done) => break done,
-                Poll::Pending if enough(self) => break Ok(()),
+                Poll::Pending if room_is_enough && self.endpoint.has_room() => break Ok(()),
                 Poll::Pending => {}
             }
             match self.poll_read_ahead(cx) {
@@ -205,12 +202,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             return Ok(found);
         }
-        let message = self.endpoint.poll_owned(&mut self.last_read)?;
+        let message = self.next_owned()?;
         let found = message.is_some();
         if let Some(message) = message {
             self.keep(Ok(message));
         }
         Ok(found)
+    }
+
+    /// Not inlined, for it is only asked while the reader does not ask.
+    #[inline(never)]
+    fn next_owned(&mut self) -> Result<Option<Message>, fullduplex::Error> {
+        self.endpoint.poll_owned(&mut self.last_read)
     }
 
     /// A failure that the writer has found is the reader's as well.
@@ -289,7 +292,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let away = CloseReason { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
         let _ = self.endpoint.close(away, self.now());
-        if let Poll::Ready(Ok(())) = self.poll_write_out(cx) {
+        if let Poll::Ready(Ok(())) = self.poll_write_rest(cx) {
             self.shut(cx);
         }
     }
@@ -300,7 +303,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.fail(cx);
         while self.end == End::Failed {
             // What comes after a failure is not kept.
-            let _ = self.endpoint.poll_owned(&mut self.last_read);
+            let _ = self.next_owned();
             let _ = ready!(self.poll_input(cx));
         }
         Poll::Ready(())

@@ -130,9 +130,10 @@ impl<S> Connection<Receiving, S> {
         Some(Whole { kind, payload, ascii: false })
     }
 
-    /// [`poll_event`](Self::poll_event) for everything that is not a small whole message.
+    /// [`poll_event`](Self::poll_event) without its shortcut: for everything that is not a small whole message, and for
+    /// who has looked for one.
     #[inline(never)]
-    fn poll_any<'b>(
+    pub(crate) fn poll_any<'b>(
         &mut self,
         input: &mut Input<'b>,
         now: &mut dyn Now,

@@ -50,7 +50,7 @@ impl Reader {
             }
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
-            let event = conn.poll_event(&mut input, &mut now);
+            let event = conn.poll_any(&mut input, &mut now);
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();
                 self.start + range.start..self.start + range.end
