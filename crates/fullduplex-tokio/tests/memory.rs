@@ -49,7 +49,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
 
 /// Task, stream and WebSocket together, once the connection has talked and waits.
 #[test]
-fn an_idle_connection_holds_at_most_one_and_a_quarter_kibibytes() {
+fn an_idle_connection_holds_at_most_1216_bytes() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let mut clients = Vec::with_capacity(2 * CONNECTIONS);
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -66,5 +66,6 @@ fn an_idle_connection_holds_at_most_one_and_a_quarter_kibibytes() {
     });
     let each = held.bytes_current as usize / CONNECTIONS;
     println!("{each} bytes for each idle connection");
-    assert!(each <= 1280, "{each} bytes");
+    // With eight more the largest part needs another size class of glibc's, and a connection 160 bytes more.
+    assert!(each <= 1216, "{each} bytes");
 }

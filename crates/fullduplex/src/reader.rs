@@ -46,7 +46,7 @@ pub struct Reader {
     /// Whether a read that fills the buffer asks for a larger one.
     growing: bool,
     /// How large a buffer is made where no large message asks for more: grows once a read has filled a small one.
-    size: usize,
+    size: u32,
     /// The message that is being gathered, below `start`.
     gathering: Option<(MessageKind, Range<usize>)>,
     chunks: Chunks,
@@ -129,7 +129,7 @@ impl Reader {
             start: 0,
             end: 0,
             growing: false,
-            size: FIRST_SIZE,
+            size: FIRST_SIZE as u32,
             gathering: None,
             chunks: Chunks::default(),
             largest: 0,

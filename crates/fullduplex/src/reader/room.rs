@@ -79,9 +79,9 @@ impl Reader {
             // Growing moves what is here, so it has to bring room for as much again: a half of that may be used up
             // before the next time.
             Some(wanted) => (wanted / 2, wanted),
-            None if self.made < self.size => (self.size, self.size),
+            None if self.made < self.size() => (self.size(), self.size()),
             // Less room than an eighth would cost a system call for too few bytes.
-            None => (self.size / 8, self.size / 8),
+            None => (self.size() / 8, self.size() / 8),
         };
         self.reserve(least, room, size(expected.message));
         let free = self.buf.capacity() - self.end;
@@ -95,7 +95,7 @@ impl Reader {
     pub fn advance(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buf.len());
         if self.growing && self.end == self.buf.capacity() {
-            self.size = READ_SIZE;
+            self.size = READ_SIZE as u32;
         }
     }
 
@@ -123,7 +123,7 @@ impl Reader {
     /// [`reserve`](Self::reserve) where there is no buffer yet, or none since [`release`](Self::release).
     #[inline(never)]
     fn begin(&mut self, room: usize) {
-        self.buf = buffers::take(room.max(self.size));
+        self.buf = buffers::take(room.max(self.size()));
         self.made = self.buf.capacity();
     }
 
@@ -150,7 +150,7 @@ impl Reader {
                 // more than the message can need.
                 let double = used_len.saturating_mul(2);
                 let most = used_len.saturating_add(expected).saturating_add(READ_SIZE);
-                let size = needed.max(double.min(most)).max(self.size);
+                let size = needed.max(double.min(most)).max(self.size());
                 let mut larger = buffers::take(size);
                 larger.extend_from_slice(&self.buf);
                 self.made = larger.capacity();
@@ -162,6 +162,12 @@ impl Reader {
         if let Some((_, message)) = &mut self.gathering {
             *message = message.start - first..message.end - first;
         }
+    }
+
+    /// How large a buffer is made where no large message asks for more.
+    #[inline]
+    fn size(&self) -> usize {
+        self.size as usize
     }
 
     /// Gives the buffer up if nothing is in it: for a connection that is about to wait for long.
