@@ -1,10 +1,12 @@
-//! The opening handshake (RFC 6455 §4), both ends of it, over bytes that the caller moves.
+//! The opening handshake (RFC 6455 §4, RFC 8441), both ends of it, over bytes that the caller moves.
 //!
 //! [`ServerHandshake`] checks a request and [`Request::accept`] answers it; [`ClientHandshake`]
 //! writes a request and checks the answer. Both are given everything received so far, look at each
 //! byte once as it comes, and say how long the head was: what follows it in the caller's buffer is
 //! frames. Where an HTTP server has read the request, [`RequestParts`] takes the place of
-//! [`ServerHandshake`]. Either ends in [`Negotiated`](crate::Negotiated), which
+//! [`ServerHandshake`]. Over HTTP/2 and HTTP/3 the handshake is another one, of header lists (RFC 8441):
+//! [`ExtendedConnect`] checks a request, [`ClientRequest::connect_fields`] makes one, and [`ConnectResponse`] checks the
+//! answer. Each ends in [`Negotiated`](crate::Negotiated), which
 //! [`Connection`](crate::Connection) takes.
 //!
 //! Nothing here allocates but the types whose name begins with `Owned`.
