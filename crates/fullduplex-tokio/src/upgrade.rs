@@ -35,7 +35,8 @@ pub type UpgradedStream = TokioIo<Upgraded>;
 pub type UpgradeResponse = http::Response<Full<Bytes>>;
 
 /// Whether a request asks for a WebSocket: `Upgrade` holds `websocket`, and `Connection` holds `Upgrade`; over HTTP/2
-/// it is a CONNECT whose `:protocol` is `websocket`. For a target that serves other requests as well; [`upgrade`] says whether it is one that can be answered.
+/// it is a CONNECT whose `:protocol` is `websocket`. For a target that serves other requests as well; [`upgrade`] says
+/// whether it is one that can be answered.
 #[must_use]
 pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
     #[cfg(feature = "http2")]
@@ -46,10 +47,9 @@ pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
 }
 
 /// Accepts a WebSocket that a client asks an HTTP server for (RFC 6455 §4.2, RFC 8441): any valid request, no
-/// subprotocol.
-/// Returns the response to send, whatever it is, and what becomes the WebSocket once it was sent.
+/// subprotocol. Returns the response to send, whatever it is, and what becomes the WebSocket once it was sent.
 ///
-/// The server is hyper's for HTTP/1.1, its connection served `with_upgrades`, or one that stands on it. What the
+/// The server is hyper's, its connection served `with_upgrades` over HTTP/1.1, or one that stands on it. What the
 /// client has sent behind its request is not lost. Of the configuration everything holds but
 /// [`head_limits`](WebSocketConfig#structfield.head_limits): the server has read the head.
 ///

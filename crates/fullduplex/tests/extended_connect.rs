@@ -173,7 +173,7 @@ fn each_fault_of_a_request_has_its_name_and_status() {
         (verdict(with("sec-websocket-version", "13")), Err(ConnectVersion)),
         (verdict(set("sec-websocket-protocol", "a b")), Err(Subprotocols)),
         (verdict(set("sec-websocket-extensions", "=")), Err(Extensions)),
-        // "The Sec-WebSocket-Key and Sec-WebSocket-Accept header fields are not used": nor looked at.
+        // "Implementations […] do not do the processing of the Sec-WebSocket-Key" (§5).
         (verdict(with("sec-websocket-key", "no key")), Ok(())),
     ];
     for (index, (verdict, expected)) in verdicts.into_iter().enumerate() {

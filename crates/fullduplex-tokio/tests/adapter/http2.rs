@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use fullduplex_tokio::http::{Method, Request, Response, StatusCode, Version};
+use fullduplex_tokio::http::{Method, Request, StatusCode, Version};
 use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
 use fullduplex_tokio::{
     ClientRequestBuilder, CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAnswer,
     OwnedRejection, ProtocolError, SubProtocolError, UpgradeResponse, WebSocketConfig,
-    client_http2, http2_ready, is_upgrade_request, upgrade, upgrade_with,
+    client_http2, http2_ready, upgrade, upgrade_with,
 };
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
@@ -19,6 +19,7 @@ use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{echo, secs};
+use crate::upgrade::answer_by_echo;
 
 /// A server of hyper's for HTTP/2 alone, which answers every request by `handle`.
 async fn serve<F, R>(announces: bool, handle: F) -> SocketAddr
@@ -45,17 +46,7 @@ where
 }
 
 async fn serve_echo(config: WebSocketConfig) -> SocketAddr {
-    serve(true, move |mut request| async move {
-        if !is_upgrade_request(&request) && request.uri().path() == "/page" {
-            return Response::new("a page\n".into());
-        }
-        let (response, socket) = upgrade(&mut request, config);
-        if let Ok(socket) = socket {
-            tokio::spawn(async move { echo(socket.await?).await });
-        }
-        response
-    })
-    .await
+    serve(true, move |request| answer_by_echo(request, config)).await
 }
 
 /// A client's connection whose server is ready for WebSockets.

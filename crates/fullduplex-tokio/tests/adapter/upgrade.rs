@@ -48,17 +48,22 @@ where
 
 /// An echo server, and a page where no WebSocket is asked for.
 async fn serve_echo(config: WebSocketConfig) -> SocketAddr {
-    serve(move |mut request| async move {
-        if !is_upgrade_request(&request) && request.uri().path() == "/page" {
-            return Response::new("a page\n".into());
-        }
-        let (response, socket) = upgrade(&mut request, config);
-        if let Ok(socket) = socket {
-            tokio::spawn(async move { echo(socket.await?).await });
-        }
-        response
-    })
-    .await
+    serve(move |request| answer_by_echo(request, config)).await
+}
+
+/// The response, and an echo in a task of its own where a WebSocket is asked for.
+pub(crate) async fn answer_by_echo(
+    mut request: Request<Incoming>,
+    config: WebSocketConfig,
+) -> UpgradeResponse {
+    if !is_upgrade_request(&request) && request.uri().path() == "/page" {
+        return Response::new("a page\n".into());
+    }
+    let (response, socket) = upgrade(&mut request, config);
+    if let Ok(socket) = socket {
+        tokio::spawn(async move { echo(socket.await?).await });
+    }
+    response
 }
 
 /// A server that hands out what became of each request.

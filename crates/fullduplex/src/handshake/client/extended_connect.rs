@@ -70,7 +70,7 @@ impl<S: AsRef<str>> ClientRequest<'_, S> {
         let uri = &self.uri;
         field(":method", &|out| out.put(b"CONNECT"));
         field(":protocol", &|out| out.put(b"websocket"));
-        // "The scheme of the Target URI MUST be "https" for "wss"-schemed WebSockets and "http" for "ws"."
+        // "The scheme of the target URI MUST be "https" for "wss"-schemed WebSockets and "http" for "ws"-schemed".
         field(":scheme", &|out| out.put(if uri.is_secure() { b"https" } else { b"http" }));
         field(":authority", &|out| uri.put_host(out));
         field(":path", &|out| uri.put_resource_name(out));

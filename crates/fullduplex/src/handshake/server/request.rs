@@ -234,7 +234,7 @@ impl<'b> Request<'b> {
             return Err(RequestError::Body);
         }
         // "The Origin, Sec-WebSocket-Version, Sec-WebSocket-Protocol, and Sec-WebSocket-Extensions header fields are
-        // used in the CONNECT request and response header fields as they are in the HTTP/1.1 request."
+        // used in the CONNECT request and response-header fields as defined in [RFC6455]" (RFC 8441 §5).
         if fields.version.only() != Some(b"13") {
             return Err(RequestError::ConnectVersion);
         }
