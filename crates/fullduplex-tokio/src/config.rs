@@ -13,6 +13,10 @@ use fullduplex::{
 /// How much is gathered by `feed` before it is written without a `flush`: 128 KiB, as tungstenite has it.
 pub const DEFAULT_WRITE_BUFFER_SIZE: usize = 128 << 10;
 
+/// How large the receive buffer may become by what is read while a write is blocked: 64 KiB, as much as one read may
+/// bring.
+pub const DEFAULT_READ_AHEAD_SIZE: usize = 64 << 10;
+
 /// How a WebSocket behaves.
 ///
 /// ```
@@ -39,11 +43,10 @@ pub struct WebSocketConfig {
     /// How many bytes may wait to be written before sending waits; the message that exceeds it is the last.
     /// 1 MiB by default.
     pub max_write_buffer_size: usize,
-    /// How many bytes of messages are received and kept while a call that writes waits for the peer, or one
-    /// that closes for its Close; the message that exceeds it is the last. `None`, the default: as many as
-    /// one message may have. 0: nothing is read then, and two peers that both write and do not read wait for
-    /// each other.
-    pub read_ahead_size: Option<usize>,
+    /// How large the receive buffer may become, in bytes of memory, by what is read while a call that writes waits
+    /// for the peer: 64 KiB by default, which is as large as it becomes for small messages anyway. Two peers that both
+    /// write more than that, and what the transport holds, before they read wait for each other. 0: nothing is read then.
+    pub read_ahead_size: usize,
     /// How large the peer's handshake may be.
     pub head_limits: HeadLimits,
     /// How long the opening handshake may take, and as long the TLS handshake before it where this crate does
@@ -67,7 +70,7 @@ impl WebSocketConfig {
             max_fragments: DEFAULT_MAX_FRAGMENTS,
             write_buffer_size: DEFAULT_WRITE_BUFFER_SIZE,
             max_write_buffer_size: DEFAULT_MAX_WRITE_BUFFER,
-            read_ahead_size: None,
+            read_ahead_size: DEFAULT_READ_AHEAD_SIZE,
             head_limits: HeadLimits::DEFAULT,
             handshake_timeout: Some(DEFAULT_HANDSHAKE_TIMEOUT),
             timeouts: Timeouts::new(),
@@ -113,7 +116,7 @@ impl WebSocketConfig {
 
     /// Sets [`read_ahead_size`](Self#structfield.read_ahead_size).
     #[must_use]
-    pub const fn read_ahead_size(mut self, bytes: Option<usize>) -> Self {
+    pub const fn read_ahead_size(mut self, bytes: usize) -> Self {
         self.read_ahead_size = bytes;
         self
     }

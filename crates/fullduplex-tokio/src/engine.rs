@@ -10,10 +10,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{Endpoint, Message, Shutdown};
+use fullduplex::{Endpoint, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::aside::Aside;
 use crate::clock::{Clock, LastRead};
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
@@ -23,10 +22,10 @@ use crate::outlet::Outlet;
 use crate::timer::Timer;
 use crate::waiters::{Side, Waiters};
 
-pub(crate) use receiving::Found;
+pub(crate) use writing::Closing;
 
-/// No size was set for reading ahead.
-const NO_LIMIT: usize = usize::MAX;
+/// How a transport's input has ended: it came to its end, or a read failed.
+pub(crate) type InputEnd = Option<Box<io::Result<()>>>;
 
 /// How far the end of a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +56,11 @@ pub(crate) struct Engine<S> {
     last_read: LastRead,
     timer: Timer,
     waiters: Waiters,
-    aside: Aside,
     write_buffer_size: usize,
-    /// [`NO_LIMIT`] for that of a message.
     read_ahead_size: usize,
+    /// The end of input, which was read while a write was blocked. It takes effect once everything before it has been
+    /// received.
+    input_end: InputEnd,
     end: End,
     /// Whether a deadline ran at the last read, and was not looked at since.
     unchecked: bool,
@@ -93,7 +93,7 @@ impl<S> Engine<S> {
     pub(crate) fn config(&self) -> WebSocketConfig {
         WebSocketConfig {
             write_buffer_size: self.write_buffer_size,
-            read_ahead_size: Some(self.read_ahead_size).filter(|&size| size != NO_LIMIT),
+            read_ahead_size: self.read_ahead_size,
             ..WebSocketConfig::from(*self.endpoint.config())
         }
     }
@@ -109,7 +109,7 @@ impl<S> Engine<S> {
 
     /// Whether the end was told and everything before it.
     pub(crate) fn is_terminated(&self) -> bool {
-        self.end == End::Told && !self.aside.has_kept()
+        self.end == End::Told
     }
 
     pub(crate) fn may_send(&self) -> bool {
@@ -136,25 +136,6 @@ impl<S> Engine<S> {
             _ => Error::AlreadyClosed,
         }
     }
-
-    /// Whether the peer's Close has come, or nothing more will.
-    fn is_read_to_the_end(&self) -> bool {
-        self.end != End::No
-            || self.endpoint.connection().is_none_or(|conn| conn.peer_close().is_some())
-    }
-
-    fn keep(&mut self, item: Result<Message>) {
-        self.aside.keep(item);
-        self.waiters.wake(Side::Reader);
-    }
-
-    fn may_read_ahead(&self) -> bool {
-        let limit = match self.read_ahead_size {
-            NO_LIMIT => self.endpoint.config().connection.limits.max_message_size,
-            size => size as u64,
-        };
-        !self.is_read_to_the_end() && (self.aside.kept_bytes() as u64) < limit
-    }
 }
 
 /// What an engine is made of, for the two halves that it can be taken apart into. Who waits is not among it: the
@@ -166,7 +147,7 @@ pub(crate) struct EngineParts<S> {
     pub(crate) outlet: Outlet,
     pub(crate) last_read: LastRead,
     pub(crate) timer: Timer,
-    pub(crate) aside: Aside,
+    pub(crate) input_end: InputEnd,
     pub(crate) end: End,
     pub(crate) unchecked: bool,
 }
@@ -180,7 +161,7 @@ impl<S> Engine<S> {
             outlet: self.outlet,
             last_read: self.last_read,
             timer: self.timer,
-            aside: self.aside,
+            input_end: self.input_end,
             end: self.end,
             unchecked: self.unchecked,
         }
@@ -206,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             outlet: Outlet::default(),
             last_read: LastRead::none(Clock::start()),
             timer: Timer::default(),
-            aside: Aside::default(),
+            input_end: None,
             end: End::No,
             unchecked: false,
         })
@@ -220,9 +201,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             last_read: parts.last_read,
             timer: parts.timer,
             waiters: Waiters::default(),
-            aside: parts.aside,
             write_buffer_size: parts.config.write_buffer_size,
-            read_ahead_size: parts.config.read_ahead_size.unwrap_or(NO_LIMIT),
+            read_ahead_size: parts.config.read_ahead_size,
+            input_end: parts.input_end,
             end: parts.end,
             unchecked: parts.unchecked,
             drained: false,
@@ -248,11 +229,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             let at_rest = self.endpoint.is_at_rest()
                 && self.end == End::No
                 && !self.unchecked
+                && self.input_end.is_none()
                 && !self.outlet.unflushed;
             if !at_rest && let Some(waited) = self.work(cx) {
                 return Poll::Ready(waited);
             }
-            if let Poll::Ready(read) = self.poll_fill(cx) {
+            let listens = at_rest || !self.writes_last_words();
+            if listens && let Poll::Ready(read) = self.poll_fill(cx) {
                 return Poll::Ready(match read {
                     Ok(()) => Waited::Progress,
                     Err(error) => self.tell(error, cx),
@@ -278,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return Some(Waited::Failed(error.into()));
         }
         let written = self.poll_write_out(cx);
-        if self.waiters.is_waiting(Side::Writer) && std::mem::take(&mut self.outlet.written) {
+        if self.note_written() {
             self.waiters.wake(Side::Writer);
         }
         // A peer that does not read may have to be read before it does.
@@ -288,9 +271,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return Some(ended);
         }
         match self.endpoint.shutdown() {
+            Shutdown::No if self.input_end.is_some() => self.take_input_end(cx),
             Shutdown::No => None,
             shutdown => self.shut_down(shutdown, cx),
         }
+    }
+
+    /// Takes note of what was written since the last time; whether anything was.
+    #[inline]
+    fn note_written(&mut self) -> bool {
+        let written = std::mem::take(&mut self.outlet.written);
+        if written {
+            self.endpoint.handle_write_progress(self.last_read.clock);
+        }
+        written
+    }
+
+    /// Whether the peer's Close has come and something is still to be written. Nothing but the end of input is to be
+    /// expected then, and that must not cut off what a peer reads that has ended its own direction already.
+    fn writes_last_words(&self) -> bool {
+        self.pending() > 0
+            && !self.outlet.unwritable
+            && self.end == End::No
+            && self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some())
+    }
+
+    /// Has the end of input take effect that came while a write was blocked: all before it has been received.
+    #[cold]
+    fn take_input_end(&mut self, cx: &mut Context<'_>) -> Option<Waited> {
+        if self.writes_last_words() {
+            return None;
+        }
+        let end = self.input_end.take()?;
+        Some(match self.read_ended(end.map(|()| 0)) {
+            Ok(()) => Waited::Progress,
+            Err(error) => self.tell(error, cx),
+        })
     }
 
     /// Where the connection is over, ends the transport as far as it is to be.
@@ -414,16 +430,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let mut room = self.endpoint.room_buf();
         let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
         drop(room);
-        self.drained = false;
         match read {
             Ok(len) if len > 0 => {
                 self.endpoint.advance(len);
-                self.unchecked = self.endpoint.poll_timeout().is_some();
-                self.last_read.brought(self.unchecked);
+                self.took_input();
                 Poll::Ready(Ok(()))
             }
             ended => Poll::Ready(self.read_ended(ended)),
         }
+    }
+
+    /// A read has brought something, which is still to be looked at.
+    #[inline(always)]
+    fn took_input(&mut self) {
+        self.drained = false;
+        self.unchecked = self.endpoint.poll_timeout().is_some();
+        self.last_read.brought(self.unchecked);
     }
 
     /// A read brought nothing.
@@ -457,12 +479,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     #[inline(never)]
     fn poll_deadline(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(deadline) = self.last_read.clock.instant(at) else {
-            self.timer.clear();
-            return Poll::Pending;
-        };
-        ready!(self.timer.poll(deadline, cx));
+        ready!(self.poll_instant(at, cx));
         Poll::Ready(Ok(self.endpoint.handle_timeout(self.last_read.clock)?))
+    }
+
+    /// Waits until `at` by the connection's clock.
+    fn poll_instant(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        match self.last_read.clock.instant(at) {
+            Some(deadline) => self.timer.poll(deadline, cx),
+            None => {
+                self.timer.clear();
+                Poll::Pending
+            }
+        }
     }
 
     fn shut(&mut self, cx: &mut Context<'_>) {

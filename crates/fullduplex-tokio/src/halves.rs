@@ -1,5 +1,6 @@
 //! A WebSocket in two halves, for two tasks: one receives, one sends.
 
+mod held;
 mod receiving;
 mod shared;
 

@@ -52,7 +52,6 @@
 
 #![forbid(unsafe_code)]
 
-mod aside;
 mod clock;
 mod config;
 #[cfg(feature = "connect")]
@@ -77,7 +76,7 @@ mod upgrade;
 mod waiters;
 mod websocket;
 
-pub use config::{DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
+pub use config::{DEFAULT_READ_AHEAD_SIZE, DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
 #[cfg(feature = "connect")]
 pub use connect::{
     DEFAULT_CONNECT_TIMEOUT, Dial, TcpDial, connect_async, connect_async_tls_with_config,

@@ -14,7 +14,7 @@ use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::WebSocketConfig;
-use crate::engine::Engine;
+use crate::engine::{Closing, Engine};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
@@ -37,9 +37,11 @@ use crate::into_halves::IntoHalves;
 /// nothing; a `send` may have taken the message, and then it will be written, as a whole, by whatever writes
 /// next. `feed`, then `flush`, tells which.
 ///
-/// **Reading goes on while a write is blocked**, so that two peers that both write come to an end. Messages that
-/// arrive meanwhile are kept for the next `recv`, up to
-/// [`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size).
+/// **Reading goes on while a write is blocked**, for a peer that also writes may read only after it was read from. What
+/// arrives meanwhile stays in the receive buffer for the next `recv`, which may grow to
+/// [`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size), 64 KiB by default. Two peers that both write more
+/// than that, and what the transport holds, before they read wait for each other: receive in another task then, with
+/// [`into_split`](Self::into_split).
 ///
 /// **Deadlines** (handshake, close, keepalive, idle) are kept while something waits: a `recv`, `send`, `flush` or
 /// `close`. They need a tokio runtime with its time driver: `#[tokio::main]` has it, a
@@ -342,9 +344,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         poll_fn(move |cx| self.guard.poll_fragment(kind, payload, last, cx))
     }
 
-    /// Closes the connection: sends a Close with `frame`, or code 1000, and waits until the peer has answered.
-    /// Messages that the peer had under way are kept for [`recv`](Self::recv). On a connection that is closing or
-    /// over, it waits for the end, and is no error.
+    /// Closes the connection: sends a Close with `frame`, or code 1000, and waits until the peer has answered. On a
+    /// connection that is closing or over, it waits for the end, and is no error.
+    ///
+    /// Messages that the peer had under way are kept for [`recv`](Self::recv), if they fit into
+    /// [`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size) together; a peer that sends more before its Close
+    /// must not cost more memory, nor be waited for in vain, so then all of them are given up. To receive whatever comes,
+    /// [`send`](Self::send) a [`Message::Close`] and go on with `recv` until `None`.
     ///
     /// Cancel-safe: the Close is sent once.
     ///
@@ -353,8 +359,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// [close timeout](WebSocketConfig::close_timeout); [`Error::Protocol`] for a code or reason that must not be
     /// sent; else as [`flush`](Self::flush).
     pub fn close(&mut self, frame: Option<CloseFrame>) -> impl Future<Output = Result<()>> {
-        let mut frame = Some(frame);
-        poll_fn(move |cx| self.guard.poll_close(&mut frame, cx))
+        let mut closing = Closing::new(frame);
+        poll_fn(move |cx| self.guard.poll_close(&mut closing, cx))
     }
 }
 
@@ -416,8 +422,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocketStream<S> {
     }
 }
 
-/// `start_send` takes the message, `poll_flush` writes it, `poll_close` does what
-/// [`close`](WebSocketStream::close) does.
+/// `start_send` takes the message, `poll_flush` writes it, `poll_close` sends a Close with 1000. That the peer has closed
+/// as well is seen where messages are received.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
     type Error = Error;
 
@@ -438,8 +444,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let engine = &mut self.get_mut().guard;
-        ready!(engine.poll_close(&mut Some(None), cx))?;
-        Poll::Ready(Ok(()))
+        self.get_mut().guard.poll_begin_close(&mut Some(None), cx)
     }
 }

@@ -25,7 +25,7 @@ use core::time::Duration;
 use bytes::BufMut;
 
 use crate::closing::Ended;
-use crate::connection::{Config, Connection, Expected, Shutdown};
+use crate::connection::{CloseScan, Config, Connection, Expected, Shutdown};
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::entropy::Entropy;
@@ -417,6 +417,13 @@ impl<E: Entropy> Endpoint<E> {
         self.reader.room_buf_for(expected)
     }
 
+    /// Room to read into what will be polled later, in a receive buffer of at most `size` bytes: see
+    /// [`Reader::room_ahead`]. Follow with [`advance`](Self::advance) and
+    /// [`handle_unread_input`](Self::handle_unread_input).
+    pub fn room_ahead(&mut self, size: usize) -> Option<impl BufMut> {
+        self.reader.room_ahead(size)
+    }
+
     /// What the next read may bring of the current message.
     #[inline]
     fn expected(&mut self) -> Expected {
@@ -512,6 +519,52 @@ impl<E: Entropy> Endpoint<E> {
                 self.phase = Phase::Refused(self.role(), None);
                 Err(Error::Timeout(Timeout::Handshake))
             }
+        }
+    }
+
+    /// Which waiting time of the open connection has run out at `now`, if one has: see [`Connection::expired`].
+    #[must_use]
+    pub fn expired(&self, now: Duration) -> Option<Timeout> {
+        match &self.phase {
+            Phase::Open(conn) if !self.ended => conn.expired(now),
+            _ => None,
+        }
+    }
+
+    /// Whether the peer's Close lies whole in what was received and has not been polled: for a caller that waits for the
+    /// closing handshake, and leaves what precedes the Close to be polled later. With the same `scan` each byte is looked
+    /// at once; when something has been polled, begin with a new one.
+    ///
+    /// A Close that nothing precedes takes effect now, and is still delivered by the next poll. Any other takes effect
+    /// in its order.
+    ///
+    /// # Errors
+    /// [`Error::Frame`] for a frame that will make the connection fail when it is polled; [`Error::CloseFrame`] for a
+    /// Close that has made it fail now.
+    pub fn find_close(&mut self, scan: &mut CloseScan, now: impl Now) -> Result<bool, Error> {
+        let Phase::Open(conn) = &mut self.phase else { return Ok(false) };
+        let found = conn.find_close(scan, self.reader.unread_mut())?;
+        if found && scan.is_close_next() {
+            let _ = self.poll_owned(now)?;
+            if let Phase::Open(conn) = &mut self.phase {
+                conn.hold_close();
+            }
+        }
+        Ok(found)
+    }
+
+    /// Input has come that will be polled later: see [`Connection::handle_unread_input`].
+    pub fn handle_unread_input(&mut self, now: impl Now) {
+        if let Phase::Open(conn) = &mut self.phase {
+            conn.handle_unread_input(now);
+        }
+    }
+
+    /// The transport took bytes after it had been full: see [`Connection::handle_write_progress`].
+    #[inline]
+    pub fn handle_write_progress(&mut self, now: impl Now) {
+        if let Phase::Open(conn) = &mut self.phase {
+            conn.handle_write_progress(now);
         }
     }
 

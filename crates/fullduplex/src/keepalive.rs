@@ -3,6 +3,8 @@
 //! Time enters as `now`, a duration since any origin that the caller likes, and leaves as the instant
 //! at which to call again. Any byte from the peer proves that it lives: it puts off the next Ping and
 //! answers the last one. A Pong whose payload belongs to no Ping of ours is therefore as good as any.
+//! A Ping stands in line behind what waits to be written: as long as the transport takes bytes, the peer
+//! reads, and its Pong is still to come.
 
 use core::fmt;
 use core::time::Duration;
@@ -24,7 +26,8 @@ pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Timeouts {
     /// Send a Ping when nothing was received for this long.
     pub ping_interval: Option<Duration>,
-    /// Fail when nothing was received for this long after such a Ping. Close 1011.
+    /// Fail when nothing was received for this long after such a Ping, and nothing could be written either: a peer
+    /// that reads slowly gets the Ping late. Close 1011.
     pub pong_timeout: Option<Duration>,
     /// Fail when nothing was received for this long. Close 1001.
     pub idle_timeout: Option<Duration>,
@@ -166,6 +169,15 @@ impl Timers {
         }
     }
 
+    /// The transport took bytes: a peer that reads while a Ping is on its way to it lives, and its Pong has the whole
+    /// waiting time from here on.
+    #[inline]
+    pub(crate) fn written(&mut self, now: &mut (impl Now + ?Sized)) {
+        if self.pinged != NEVER {
+            self.pinged = nanos(now.now());
+        }
+    }
+
     /// The caller told the time without bringing bytes: silence is counted from the first such call.
     #[inline(always)]
     pub(crate) fn started(&mut self, now: &mut (impl Now + ?Sized)) {
@@ -195,6 +207,14 @@ impl Timers {
         }
         let (at, _) = self.next();
         (at != NEVER).then(|| Duration::from_nanos(at))
+    }
+
+    /// The waiting time that has run out at `now`, if one has.
+    pub(crate) fn expired(&self, now: Duration) -> Option<Timeout> {
+        match self.next() {
+            (at, Due::Expired(timeout)) if at <= nanos(now) => Some(timeout),
+            _ => None,
+        }
     }
 
     /// What is due at `now`; a Ping counts as sent.
@@ -266,6 +286,22 @@ mod tests {
         assert_eq!(timers.poll(s(20)), Due::Ping);
         timers.received(&mut s(25));
         assert_eq!(timers.deadline(), Some(s(45)));
+    }
+
+    #[test]
+    fn a_write_that_goes_on_puts_off_the_failure_and_neither_the_ping_nor_the_idle_timeout() {
+        let timeouts = Timeouts { idle_timeout: Some(s(100)), ..Timeouts::new() };
+        let mut timers = Timers::new(&timeouts.keepalive(s(20), s(10)));
+        timers.started(&mut s(0));
+        timers.written(&mut s(19));
+        assert_eq!(timers.poll(s(20)), Due::Ping);
+        for now in (29..90).step_by(9) {
+            timers.written(&mut s(now));
+            assert_eq!(timers.expired(s(now + 9)), None);
+            assert_eq!(timers.expired(s(now + 10)), Some(Timeout::Pong));
+        }
+        timers.written(&mut s(92));
+        assert_eq!(timers.poll(s(100)), Due::Expired(Timeout::Idle));
     }
 
     #[test]

@@ -172,6 +172,8 @@ mod writer;
 pub use bytes::{BufMut, Bytes};
 pub use close_code::CloseCode;
 pub use closing::{CloseFrameError, CloseReason, Ended};
+#[cfg(feature = "alloc")]
+pub use connection::CloseScan;
 #[cfg(feature = "deflate")]
 pub use connection::Inflated;
 pub use connection::halves::Signals;

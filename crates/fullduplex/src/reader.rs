@@ -272,14 +272,18 @@ impl Reader {
     }
 
     /// [`poll`](Self::poll) when nothing is unread, as before every read: nothing comes of no input, but the
-    /// connection may have a failure to tell, and what the last message has left is given up.
+    /// connection may have a failure to tell, and what the last message has left is given up. Whether there is a Close
+    /// to find nevertheless.
     #[inline(always)]
     fn poll_empty<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
         now: &mut dyn Now,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         if !conn.has_nothing(now) {
+            if conn.holds_close() {
+                return Ok(true);
+            }
             self.give_up_message();
             #[cfg(feature = "deflate")]
             self.skip_compressed(conn, now)?;
@@ -289,7 +293,7 @@ impl Reader {
         if let Some(inflated) = &mut self.inflated {
             inflated.rest(conn);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// [`poll`](Self::poll) for everything else.
@@ -299,8 +303,8 @@ impl Reader {
         conn: &'a mut Connection<Receiving, S>,
         now: &mut dyn Now,
     ) -> Result<Option<MessageRef<'a>>, Error> {
-        if self.start == self.end {
-            return self.poll_empty(conn, now).map(|()| None);
+        if self.start == self.end && !self.poll_empty(conn, now)? {
+            return Ok(None);
         }
         match self.find_any(conn, now)? {
             None => Ok(None),
@@ -316,8 +320,8 @@ impl Reader {
         conn: &mut Connection<Receiving, S>,
         now: &mut dyn Now,
     ) -> Result<Option<Message>, Error> {
-        if self.start == self.end {
-            return self.poll_empty(conn, now).map(|()| None);
+        if self.start == self.end && !self.poll_empty(conn, now)? {
+            return Ok(None);
         }
         self.find_owned(conn, now)
     }
@@ -358,8 +362,8 @@ impl Reader {
         conn: &mut Connection<Receiving, S>,
         now: &mut dyn Now,
     ) -> Result<Option<Found>, Error> {
-        if self.start == self.end {
-            return self.poll_empty(conn, now).map(|()| None);
+        if self.start == self.end && !self.poll_empty(conn, now)? {
+            return Ok(None);
         }
         self.find_any(conn, now)
     }

@@ -1,16 +1,35 @@
 //! The writer's side: taking messages, writing them, closing; and reading on while that is blocked.
 
+use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use fullduplex::{
-    CloseCode, CloseFrame, CloseReason, Message, MessageKind, PreparedMessage, Shutdown,
+    CloseCode, CloseFrame, CloseReason, CloseScan, Ended, Message, MessageKind, PreparedMessage,
+    Role, Shutdown,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::{End, Engine};
+use super::{End, Engine, is_gone};
 use crate::error::{Error, Result};
 use crate::waiters::Side;
+
+/// A closing handshake that a call waits for.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    /// What our Close will say; `None` once it has begun.
+    frame: Option<Option<CloseFrame>>,
+    scan: CloseScan,
+    /// Whether more came before the peer's Close than is held, so that all of it is given up.
+    gives_up: bool,
+}
+
+impl Closing {
+    pub(crate) fn new(frame: Option<CloseFrame>) -> Self {
+        Self { frame: Some(frame), scan: CloseScan::new(), gives_up: false }
+    }
+}
 
 impl<S> Engine<S> {
     /// Takes a message; the caller has seen that there is room. It may be larger than that: what waits to be
@@ -120,8 +139,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.poll_writing(cx, false)
     }
 
-    /// Writes until all is written, or until it is blocked and `enough` says that it may wait. Reads while it
-    /// is blocked, for the peer may read only after it was read from.
+    /// Writes until all is written, or until it is blocked and there is room if that is enough. Reads while it is
+    /// blocked, for the peer may read only after it was read from.
     #[inline(never)]
     fn poll_writing(&mut self, cx: &mut Context<'_>, room_is_enough: bool) -> Poll<Result<()>> {
         let both = self.waiters.wait(Side::Writer, cx.waker());
@@ -130,7 +149,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             if self.end != End::No && self.pending() > 0 {
                 break Err(self.ended());
             }
-            match self.poll_write_rest(cx) {
+            let written = self.poll_write_rest(cx);
+            self.note_written();
+            match written {
                 Poll::Ready(Ok(())) if self.outlet.unwritable && self.pending() > 0 => {
                     break Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
                 }
@@ -138,144 +159,184 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Pending if room_is_enough && self.endpoint.has_room() => break Ok(()),
                 Poll::Pending => {}
             }
-            match self.poll_read_ahead(cx) {
+            let listens = self.poll_read_ahead(cx);
+            match self.poll_blocked(listens, cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => break Err(error),
-                Poll::Pending => {
-                    self.outlet.written = false;
-                    return Poll::Pending;
-                }
+                Poll::Ready(Err(timeout)) => break Err(timeout),
+                Poll::Pending => return Poll::Pending,
             }
         };
         self.waiters.done(Side::Writer);
-        self.outlet.written = false;
         if self.end != End::No || self.endpoint.shutdown() != Shutdown::No {
             self.waiters.wake(Side::Reader);
         }
         Poll::Ready(done)
     }
 
-    /// Receives messages and keeps them for the reader, as many as may be kept; then waits for the next
-    /// deadline. Ready when something has happened that a writer should look at.
-    fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if let Err(error) = self.check_deadlines(cx) {
-            return Poll::Ready(Err(self.tell_both(error)));
-        }
-        while self.may_read_ahead() {
-            match self.keep_next() {
-                Ok(true) if self.is_read_to_the_end() => return Poll::Ready(Ok(())),
-                Ok(true) => {}
-                Ok(false) => match self.poll_fill(cx) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(error)) => {
-                        self.fail(cx);
-                        return Poll::Ready(Err(self.tell_both(error)));
-                    }
-                    Poll::Pending => {
-                        self.endpoint.release();
-                        break;
-                    }
-                },
-                Err(error) => {
-                    self.fail(cx);
-                    return Poll::Ready(Err(self.tell_both(error.into())));
+    /// Reads what has come into the receive buffer, for the reader, as long as there is room for it. Nothing is made of
+    /// it yet: a Close or a fault takes effect when everything before it has been received. Whether it waits for more.
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.input_end.is_none() {
+            let Some(mut room) = self.endpoint.room_ahead(self.read_ahead_size) else {
+                return false;
+            };
+            let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
+            drop(room);
+            let Poll::Ready(read) = read else { break };
+            match read {
+                Ok(len) if len > 0 => {
+                    self.endpoint.advance(len);
+                    self.took_input();
+                    self.endpoint.handle_unread_input(&mut self.last_read);
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                ended => self.input_end = Some(Box::new(ended.map(drop))),
             }
+            self.waiters.wake(Side::Reader);
         }
-        match ready!(self.poll_timer(cx)) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => {
-                self.fail(cx);
-                Poll::Ready(Err(self.tell_both(error)))
-            }
-        }
+        self.endpoint.release();
+        true
     }
 
-    /// Keeps the next message for the reader, if there is one, or a piece if that is what he receives.
-    fn keep_next(&mut self) -> Result<bool, fullduplex::Error> {
-        if self.endpoint.is_within_message() {
-            let chunk = self.endpoint.poll_chunk(&mut self.last_read)?;
-            let found = chunk.is_some();
-            if let Some(chunk) = chunk {
-                self.aside.keep_chunk(chunk);
-                self.waiters.wake(Side::Reader);
-            }
-            return Ok(found);
+    /// Waits for the next deadline while a write is blocked. Ready when there is more to write.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`]: a waiting time has run out. The connection fails when the reader comes to it, behind what was
+    /// received before.
+    fn poll_blocked(&mut self, listens: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if !listens {
+            // A peer that nobody listens to cannot be found silent.
+            self.endpoint.handle_unread_input(self.last_read.clock);
         }
-        let message = self.next_owned()?;
-        let found = message.is_some();
-        if let Some(message) = message {
-            self.keep(Ok(message));
-        }
-        Ok(found)
-    }
-
-    /// Not inlined, for it is only asked while the reader does not ask.
-    #[inline(never)]
-    fn next_owned(&mut self) -> Result<Option<Message>, fullduplex::Error> {
-        self.endpoint.poll_owned(&mut self.last_read)
-    }
-
-    /// A failure that the writer has found is the reader's as well.
-    fn tell_both(&mut self, error: Error) -> Error {
-        let copy = match &error {
-            Error::Io(error) => Error::Io(error.kind().into()),
-            Error::Timeout(timeout) => Error::Timeout(*timeout),
-            Error::Protocol(error) => Error::Protocol(error.clone()),
-            Error::Capacity(error) => Error::Capacity(*error),
-            Error::Utf8(text) => Error::Utf8(text.clone()),
-            _ => Error::AlreadyClosed,
+        let Some(at) = self.endpoint.poll_timeout() else {
+            self.timer.clear();
+            return Poll::Pending;
         };
-        self.keep(Err(error));
-        copy
+        ready!(self.poll_instant(at, cx));
+        let now = self.now();
+        match self.endpoint.expired(now) {
+            Some(timeout) => Poll::Ready(Err(Error::Timeout(timeout))),
+            None => Poll::Ready(Ok(self.endpoint.handle_timeout(now)?)),
+        }
     }
 
-    /// Begins the closing handshake with what `frame` holds; then waits until both Closes
-    /// are through. Messages that come meanwhile are kept for the reader.
+    /// Begins the closing handshake, unless it has begun, and writes it.
+    ///
+    /// # Errors
+    /// For a code or reason that must not be sent; else as [`poll_flush`](Self::poll_flush).
+    pub(crate) fn poll_begin_close(
+        &mut self,
+        frame: &mut Option<Option<CloseFrame>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        if let Some(close) = frame.take()
+            && self.may_send()
+        {
+            let normal = CloseReason { code: CloseCode::Normal, reason: "" };
+            let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
+            let begun = self.endpoint.close(reason, self.now());
+            // Now there is a deadline, which whoever waits does not know.
+            self.waiters.wake(Side::Reader);
+            begun?;
+        }
+        if self.end == End::No || self.pending() > 0 {
+            ready!(self.poll_flush(cx))?;
+        }
+        if self.endpoint.shutdown() != Shutdown::No {
+            self.shut(cx);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Begins the closing handshake, then waits for the peer's Close. What comes before that stays in the receive
+    /// buffer for the reader; if it is more than may be there, all of it is given up.
     ///
     /// # Errors
     /// For a code or reason that must not be sent; [`Error::Timeout`] when the peer does not close in time;
     /// why the connection fails.
     pub(crate) fn poll_close(
         &mut self,
-        frame: &mut Option<Option<CloseFrame>>,
+        closing: &mut Closing,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        if let Some(close) = frame {
-            if !self.may_send() {
-                // It is closing or over already.
-                *frame = None;
-            } else {
-                let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-                let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
-                let begun = self.endpoint.close(reason, self.now());
-                *frame = None;
-                // Now there is a deadline, which whoever waits does not know.
-                self.waiters.wake(Side::Reader);
-                begun?;
+        let Closing { frame, scan, gives_up } = closing;
+        ready!(self.poll_begin_close(frame, cx))?;
+        let both = self.waiters.wait(Side::Writer, cx.waker());
+        let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
+        let closed = loop {
+            if let Some(closed) = self.closed() {
+                break closed;
             }
-        }
-        loop {
-            if self.end == End::No || self.pending() > 0 {
-                ready!(self.poll_flush(cx))?;
+            let listens = self.poll_read_ahead(cx);
+            if *gives_up {
+                if let Err(error) = self.give_up_input() {
+                    self.fail(cx);
+                    break Err(error.into());
+                }
+                if let Some(closed) = self.closed() {
+                    break closed;
+                }
             }
-            let Some(connection) = self.endpoint.connection() else { break };
-            if let Some(failure) = connection.failure() {
-                return Poll::Ready(Err(failure.into()));
+            match self.endpoint.find_close(scan, &mut self.last_read) {
+                Ok(true) => {
+                    // "the server MUST close the TCP connection immediately" (§7.1.1): no more is to be sent.
+                    if self.endpoint.role() == Role::Server {
+                        self.shut(cx);
+                    }
+                    break Ok(());
+                }
+                Ok(false) if self.input_end.is_some() => break Err(self.cut_off()),
+                Ok(false) if listens => match self.poll_blocked(listens, cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(timeout)) => break Err(timeout),
+                    Poll::Pending => return Poll::Pending,
+                },
+                Ok(false) => {
+                    *gives_up = true;
+                    *scan = CloseScan::new();
+                }
+                Err(error) => {
+                    // A fault behind messages is the reader's to come to.
+                    if self.endpoint.connection().is_some_and(|conn| conn.failure().is_some()) {
+                        self.fail(cx);
+                    }
+                    break Err(error.into());
+                }
             }
-            if self.end != End::No || connection.is_closed() {
-                break;
-            }
-            let both = self.waiters.wait(Side::Writer, cx.waker());
-            let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
-            ready!(self.poll_read_ahead(cx))?;
-        }
+        };
+        self.drained = false;
         self.waiters.done(Side::Writer);
         if self.endpoint.shutdown() != Shutdown::No {
             self.shut(cx);
         }
         self.waiters.wake(Side::Reader);
-        Poll::Ready(Ok(()))
+        Poll::Ready(closed)
+    }
+
+    /// How the closing handshake has ended, if it has.
+    fn closed(&self) -> Option<Result<()>> {
+        let Some(connection) = self.endpoint.connection() else { return Some(Ok(())) };
+        if let Some(failure) = connection.failure() {
+            return Some(Err(failure.into()));
+        }
+        (self.end != End::No || connection.is_closed()).then_some(Ok(()))
+    }
+
+    /// Gives up the messages that were received and not delivered.
+    fn give_up_input(&mut self) -> Result<(), fullduplex::Error> {
+        while self.endpoint.poll_owned(&mut self.last_read)?.is_some() {}
+        Ok(())
+    }
+
+    /// What the end of input means, which came before the peer's Close.
+    fn cut_off(&self) -> Error {
+        match self.input_end.as_deref() {
+            Some(Err(error)) if is_gone(error.kind()) => {
+                fullduplex::Error::from(Ended::Reset).into()
+            }
+            Some(Err(error)) => io::Error::from(error.kind()).into(),
+            _ => fullduplex::Error::from(Ended::WithoutClose).into(),
+        }
     }
 
     /// Tells the peer what can be told without waiting: what is pending, and that we are gone.
@@ -303,7 +364,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.fail(cx);
         while self.end == End::Failed {
             // What comes after a failure is not kept.
-            let _ = self.next_owned();
+            let _ = self.endpoint.poll_owned(&mut self.last_read);
             let _ = ready!(self.poll_input(cx));
         }
         Poll::Ready(())

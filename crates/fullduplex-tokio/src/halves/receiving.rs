@@ -2,23 +2,25 @@
 //! what the halves share.
 
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fullduplex::{
-    Chunk, Connection, Endpoint, Message, MessageRef, Now, Reader, ReceivingHalf, Shutdown,
+    Chunk, Connection, Endpoint, FoundMessage, Message, MessageRef, Now, Reader, ReceivingHalf,
+    Shutdown,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::aside::Aside;
 use crate::clock::LastRead;
 use crate::config::WebSocketConfig;
-use crate::engine::{End, Engine, EngineParts, Found, Waited, is_gone};
+use crate::engine::{End, Engine, EngineParts, InputEnd, Waited, is_gone};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Farewell;
+use crate::halves::held::Held;
 use crate::halves::shared::{SendingSide, Shared};
 use crate::into_halves::IntoHalves;
 use crate::timer::Timer;
@@ -32,14 +34,23 @@ pub(super) struct ReceivingSide<S: IntoHalves> {
     shared: Arc<Shared<S::Writing>>,
     last_read: LastRead,
     timer: Timer,
-    /// What was received before the split, and what the sender has to hear of before it is told.
-    aside: Aside,
+    held: Held,
+    input_end: InputEnd,
     config: Box<WebSocketConfig>,
     end: End,
     /// Whether nothing more will come from the transport, or is waited for.
     ended: bool,
     /// Whether a deadline ran at the last read, and was not looked at since.
     unchecked: bool,
+}
+
+/// A message that was found and is to be lent.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It lies in the receive buffer.
+    Here(FoundMessage),
+    /// It was held back until the sender knew of it.
+    Held,
 }
 
 /// What came of an attempt to write.
@@ -62,7 +73,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     }
 
     pub(super) fn is_terminated(&self) -> bool {
-        self.end == End::Told && !self.aside.has_kept()
+        self.end == End::Told && !self.held.is_kept()
     }
 
     /// Takes an engine apart; `None` if its connection is not open.
@@ -83,7 +94,8 @@ impl<S: IntoHalves> ReceivingSide<S> {
             shared: Arc::clone(&shared),
             last_read: parts.last_read,
             timer: parts.timer,
-            aside: parts.aside,
+            held: Held::default(),
+            input_end: parts.input_end,
             config: Box::new(parts.config),
             end: parts.end,
             ended,
@@ -114,53 +126,50 @@ impl<S: IntoHalves> ReceivingSide<S> {
             outlet: sending.outlet,
             last_read: self.last_read,
             timer: self.timer,
-            aside: self.aside,
+            input_end: self.input_end,
             end: self.end,
             unchecked: self.unchecked,
         }))
     }
 
-    /// The next of what was kept or of what is found in what is received; `None` at the end. What the sender has to
-    /// answer is told to him first, and what was found is kept meanwhile.
+    /// The next of what `find` finds in what is received; `None` at the end. A control frame or a failure of which the
+    /// sender has to hear is held back until it has.
     #[inline]
     fn poll_next<T>(
         &mut self,
         cx: &mut Context<'_>,
-        take: impl Fn(&mut Self) -> Option<Result<T>>,
         find: impl Fn(&mut Self) -> Result<Option<T>, fullduplex::Error>,
-        keep: impl Fn(&mut Self, T),
+        is_control: impl Fn(&T) -> bool,
+        hold: impl Fn(&mut Self, T),
+        take_held: impl Fn(&mut Self) -> Option<Result<T>>,
     ) -> Poll<Option<Result<T>>> {
         loop {
-            if self.aside.has_kept() {
+            if self.held.is_kept() {
                 ready!(self.poll_tell(cx));
-                match take(self) {
-                    Some(item) => return Poll::Ready(Some(item)),
-                    None => continue,
+                if let Some(item) = take_held(self) {
+                    return Poll::Ready(Some(item));
                 }
             }
             match find(self) {
-                Ok(Some(found)) if !self.conn.has_signals() => {
-                    return Poll::Ready(Some(Ok(found)));
+                Ok(Some(found)) if self.conn.has_signals() && is_control(&found) => {
+                    hold(self, found);
                 }
-                Ok(Some(found)) => keep(self, found),
+                Ok(Some(found)) => return Poll::Ready(Some(Ok(found))),
                 Ok(None) => match ready!(self.poll_input(cx)) {
                     Waited::Progress => {}
                     Waited::End => return Poll::Ready(None),
-                    Waited::Failed(error) => self.aside.keep(Err(*error)),
+                    Waited::Failed(error) => self.held.keep(Err(*error)),
                 },
                 Err(error) => self.fail(error.into()),
             }
         }
     }
 
-    /// The next message of what was kept.
-    fn take_kept<T>(
-        &mut self,
-        take: impl FnOnce(&mut Aside) -> Option<Result<T>>,
-    ) -> Option<Result<T>> {
-        // As `Engine::take_kept`.
+    /// Takes what was held back, for a caller that asks for a message: it gives up one that is received in pieces.
+    #[cold]
+    fn take_held(&mut self) -> Option<Result<Message>> {
         self.reader.give_up_message();
-        take(&mut self.aside)
+        self.held.take()
     }
 
     /// The next message or control frame; `None` at the end.
@@ -168,9 +177,10 @@ impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         self.poll_next(
             cx,
-            |side| side.take_kept(Aside::take_kept),
             |side| side.reader.poll_owned(&mut side.conn, &mut side.last_read),
-            |side, message| side.aside.keep(Ok(message)),
+            |message| !matches!(message, Message::Text(_) | Message::Binary(_)),
+            |side, message| side.held.keep(Ok(message)),
+            Self::take_held,
         )
     }
 
@@ -178,26 +188,36 @@ impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         self.poll_next(
             cx,
-            |side| side.aside.take_kept_chunk(),
             |side| side.reader.poll_chunk(&mut side.conn, &mut side.last_read),
-            |side, chunk| side.aside.keep_chunk(chunk),
+            |chunk| matches!(chunk, Chunk::Control(_)),
+            |side, chunk| {
+                if let Chunk::Control(message) = chunk {
+                    side.held.keep(Ok(message));
+                }
+            },
+            |side| Some(side.held.take()?.map(Chunk::Control)),
         )
     }
 
     /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
     #[inline]
     pub(super) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
-        self.aside.unlend();
         self.poll_next(
             cx,
-            |side| side.take_kept(Found::take_kept),
             |side| {
                 let found = side.reader.poll_found(&mut side.conn, &mut side.last_read)?;
                 Ok(found.map(Found::Here))
             },
+            |found| matches!(found, Found::Here(found) if found.is_control()),
             |side, found| {
                 let message = side.lend(found).map(MessageRef::to_message);
-                side.aside.keep(message);
+                side.held.keep(message);
+            },
+            |side| {
+                Some(side.take_held()?.map(|message| {
+                    side.held.lend(message);
+                    Found::Held
+                }))
             },
         )
     }
@@ -208,13 +228,12 @@ impl<S: IntoHalves> ReceivingSide<S> {
     /// For text that is not UTF-8. The next call tells the peer.
     #[inline]
     pub(super) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
-        match found {
-            Found::Here(found) => {
+        match (found, self.held.lent()) {
+            (Found::Here(found), _) => {
                 Ok(self.reader.lend(found, &mut self.conn, &mut self.last_read)?)
             }
-            Found::Aside => {
-                Ok(self.aside.lent().map_or(MessageRef::Binary(&[]), Message::as_message_ref))
-            }
+            (Found::Held, Some(message)) => Ok(message.as_message_ref()),
+            (Found::Held, None) => unreachable!("it is lent as long as nothing else is asked for"),
         }
     }
 
@@ -253,6 +272,10 @@ impl<S: IntoHalves> ReceivingSide<S> {
         loop {
             // Whoever writes just now wakes us when he is done. The peer may have to be read before it reads.
             let written = self.write_out();
+            // As in `Engine::writes_last_words`.
+            let writes_last_words = self.end == End::No
+                && self.conn.peer_close().is_some()
+                && written.as_ref().is_none_or(|written| written.result.is_pending());
             let pending = match written {
                 Some(Written { result: Poll::Ready(Err(error)), .. }) => match error {
                     // It reads no more; what it has sent is still to be delivered.
@@ -269,7 +292,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 self.timer.clear();
                 return Poll::Ready(Waited::End);
             }
-            if let Poll::Ready(read) = self.poll_fill(cx) {
+            if !writes_last_words && let Poll::Ready(read) = self.poll_fill(cx) {
                 return Poll::Ready(match read {
                     Ok(()) => Waited::Progress,
                     Err(error) => self.tell(error),
@@ -304,8 +327,11 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 side.writer.release();
                 side.conn.release();
             }
-            let news = news || std::mem::take(&mut side.outlet.written);
-            (Written { result, pending }, news)
+            let wrote = std::mem::take(&mut side.outlet.written);
+            if wrote {
+                conn.handle_write_progress(side.clock);
+            }
+            (Written { result, pending }, news || wrote)
         })?;
         if news {
             shared.wake(Side::Writer);
@@ -340,7 +366,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     fn fail(&mut self, error: Error) {
         if self.end == End::No {
             self.end = End::Failed;
-            self.aside.keep(Err(error));
+            self.held.keep(Err(error));
         }
     }
 
@@ -364,34 +390,43 @@ impl<S: IntoHalves> ReceivingSide<S> {
 
     /// Reads once. The errors are those that are to be told; an end that was to be expected is none.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Some(end) = self.input_end.take() {
+            return Poll::Ready(self.read_ended(end.map(|()| 0)));
+        }
         let mut room = self.reader.room_buf(&self.conn);
         let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
         drop(room);
-        let ended = match read {
+        match read {
             Ok(len) if len > 0 => {
                 self.reader.advance(len);
                 self.unchecked = self.conn.poll_timeout().is_some();
                 self.last_read.brought(self.unchecked);
-                return Poll::Ready(Ok(()));
+                Poll::Ready(Ok(()))
             }
+            ended => Poll::Ready(self.read_ended(ended)),
+        }
+    }
+
+    /// A read brought nothing.
+    #[cold]
+    fn read_ended(&mut self, read: io::Result<usize>) -> Result<()> {
+        let ended = match read {
             // A reset that a write was told of comes as an end of input here.
             Ok(_) if self.shared.wait_with(Side::Reader, |side, _| side.outlet.unwritable) => {
                 self.conn.handle_reset()
             }
             Ok(_) => self.conn.handle_eof(),
             Err(error) if is_gone(error.kind()) => self.conn.handle_reset(),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                return Poll::Ready(Ok(()));
-            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => {
                 // Nothing is to be expected of such a stream: the next call finds the end.
                 let _ = self.conn.handle_reset();
                 self.ended = true;
-                return Poll::Ready(Err(error.into()));
+                return Err(error.into());
             }
         };
         self.ended = true;
-        Poll::Ready(ended.map_err(Error::from))
+        Ok(ended?)
     }
 
     /// Waits for the next deadline, and does what is due then.

@@ -8,7 +8,8 @@ use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
     Connector, Dial, Error, IntoClientRequest, IntoHalves, MaybeTlsStream, Message, TcpDial,
     TlsError, UrlError, WebSocketConfig, WebSocketReceiver, WebSocketSender, accept_async,
-    connect_async, connect_async_tls_with_config, connect_with, tls,
+    accept_async_with_config, client_async_with_config, connect_async,
+    connect_async_tls_with_config, connect_with, tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -278,6 +279,7 @@ async fn our_client_talks_over_the_platform_s_tls() {
 #[tokio::test]
 async fn two_of_ours_that_both_write_over_tls_come_to_an_end() {
     let (server_tls, client_tls) = configs();
+    let config = Some(WebSocketConfig::new().read_ahead_size(2 << 20));
     let (near, far) = duplex(1000);
     let talk = async |mut socket: fullduplex_tokio::WebSocketStream<_>| {
         let message = fullduplex_tokio::Message::binary(vec![5; 300_000]);
@@ -292,14 +294,14 @@ async fn two_of_ours_that_both_write_over_tls_come_to_an_end() {
     let accepting = async {
         let stream = TlsAcceptor::from(server_tls).accept(far).await.unwrap();
         let stream = fullduplex_tokio::tokio_rustls::TlsStream::Server(stream);
-        talk(accept_async(stream).await.unwrap()).await;
+        talk(accept_async_with_config(stream, config).await.unwrap()).await;
     };
     let dialling = async {
         let name = "localhost".try_into().unwrap();
         let stream = TlsConnector::from(client_tls).connect(name, near).await.unwrap();
         let stream = fullduplex_tokio::tokio_rustls::TlsStream::Client(stream);
-        let (client, _) = fullduplex_tokio::client_async("ws://localhost/", stream).await.unwrap();
-        talk(client).await;
+        let client = client_async_with_config("ws://localhost/", stream, config);
+        talk(client.await.unwrap().0).await;
     };
     tokio::join!(accepting, dialling);
 }

@@ -1,6 +1,7 @@
 //! The tokio adapter over pipes and sockets, against itself, against frames by hand, against other libraries.
 
 mod basics;
+mod blocked;
 mod cancel;
 mod deadlines;
 mod each;

@@ -86,7 +86,8 @@ async fn pass_on(mut socket: WebSocketStream<DuplexStream>) -> Result<()> {
 async fn pieces_that_come_while_a_write_is_blocked_are_kept_in_order() {
     const TOTAL: usize = 3 << 20;
     let config = unlimited().max_write_buffer_size(10_000).write_buffer_size(5_000);
-    let (mut client, server) = pair_with(1000, unlimited(), config).await;
+    let patient = unlimited().read_ahead_size(2 * TOTAL);
+    let (mut client, server) = pair_with(1000, patient, config).await;
     let serving = tokio::spawn(pass_on(server));
     let message: Vec<u8> = (0..TOTAL).map(byte_at).collect();
     // Nothing is read before all is written.

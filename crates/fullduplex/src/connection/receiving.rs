@@ -13,7 +13,7 @@ use crate::event::{Event, MessageKind, Part};
 use crate::frame::decoder::{Decoded, Payload};
 use crate::frame::header::{FIN, FrameHeader, LEN_16, MAX_CONTROL_PAYLOAD, OpCode};
 use crate::input::Input;
-use crate::keepalive::Due;
+use crate::keepalive::{Due, Timeout};
 use crate::mask;
 #[cfg(feature = "alloc")]
 use crate::message::inbound::MessageError;
@@ -140,7 +140,7 @@ impl<S> Connection<Receiving, S> {
     ) -> Result<Option<Event<'b>>, Error> {
         if input.is_empty() {
             self.timers.started(now);
-            if self.receiving.inbound.pending_error().is_ok() {
+            if self.receiving.inbound.pending_error().is_ok() && !self.receiving.close_held {
                 return Ok(None);
             }
         } else {
@@ -185,7 +185,8 @@ impl<S> Connection<Receiving, S> {
         loop {
             if !self.closing.may_receive() {
                 input.take(usize::MAX);
-                return Ok(None);
+                let held = core::mem::take(&mut self.receiving.close_held);
+                return Ok(held.then_some(Event::Close));
             }
             self.receiving.inbound.pending_error()?;
             match self.receiving.decoder.poll(input)? {
@@ -273,6 +274,18 @@ impl<S> Connection<Receiving, S> {
         self.closing.fail(error.close_code());
         self.timers.closing(now);
         self.receiving.at_message_boundary = false;
+    }
+
+    /// Tells once more of the Close that has just been received.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn hold_close(&mut self) {
+        self.receiving.close_held = self.closing.has_received();
+    }
+
+    /// Whether a Close was received that is still to be delivered.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn holds_close(&self) -> bool {
+        self.receiving.close_held
     }
 
     /// Whether the next frame begins a message.
@@ -367,6 +380,26 @@ impl<S> Connection<Receiving, S> {
             }
         }
         Ok(())
+    }
+
+    /// Which waiting time has run out at `now`, if one has. It has no effect before
+    /// [`handle_timeout`](Self::handle_timeout): a caller that has received more than it has polled may deliver that first.
+    #[must_use]
+    pub fn expired(&self, now: Duration) -> Option<Timeout> {
+        self.timers.expired(now)
+    }
+
+    /// Input has come that will be polled later. It is a sign of life now: it puts off what
+    /// [`Timeouts::ping_interval`](crate::Timeouts) and its like count.
+    pub fn handle_unread_input(&mut self, mut now: impl Now) {
+        self.timers.received(&mut now);
+    }
+
+    /// The transport took bytes after it had been full: the peer reads, and has a waiting time from now on to answer a
+    /// Ping that stood in line behind them.
+    #[inline]
+    pub fn handle_write_progress(&mut self, mut now: impl Now) {
+        self.timers.written(&mut now);
     }
 
     /// Gives up the memory of the last control frame, unless that is under way or is the peer's Close.

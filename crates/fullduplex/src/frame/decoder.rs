@@ -11,7 +11,7 @@ use crate::mask;
 use crate::role::Role;
 
 /// The incremental decoder of one direction of a connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Decoder {
     /// Bytes of the current frame's payload that are still to come.
     remaining: u64,

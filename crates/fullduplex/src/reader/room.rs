@@ -19,7 +19,7 @@ impl Reader {
         if received.is_empty() {
             return;
         }
-        self.reserve(received.len(), received.len(), 0);
+        self.reserve(received.len(), received.len(), READ_SIZE);
         self.buf.truncate(self.end);
         self.buf.extend_from_slice(received);
         self.end = self.buf.len();
@@ -60,6 +60,34 @@ impl Reader {
         (&mut self.buf).limit(room)
     }
 
+    /// Room to read into what will be polled later, for a caller that cannot deliver now; `None` when there is none.
+    /// Follow with [`advance`](Self::advance).
+    ///
+    /// It is the free part of the buffer, which grows for it up to `size` bytes, or to its ordinary size if that is
+    /// more; with a `size` of 0 there is none. What counts is the memory, however small the messages in it are.
+    pub fn room_ahead(&mut self, size: usize) -> Option<impl BufMut> {
+        if size == 0 {
+            return None;
+        }
+        let used =
+            self.end - self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
+        let capacity = self.buf.capacity();
+        let target = if used <= capacity / 2 { capacity } else { used.saturating_mul(2).min(size) };
+        let target = target.max(self.size());
+        // Moving what is here has to bring room for as much again, as in `make_room`; a buffer that is made smaller once
+        // becomes as large as it may.
+        if self.end == capacity && used > target / 2 && target <= self.made {
+            return None;
+        }
+        let more = target.saturating_sub(used);
+        self.reserve(1, more, more);
+        // A read that fills it says nothing about how large a buffer the peer's messages want.
+        self.growing = false;
+        let free = self.buf.capacity() - self.end;
+        self.buf.truncate(self.end);
+        Some((&mut self.buf).limit(free))
+    }
+
     /// Makes room for the next read and returns how much of it there is to offer.
     #[inline(always)]
     fn make_room(&mut self, expected: Expected) -> usize {
@@ -83,7 +111,7 @@ impl Reader {
             // Less room than an eighth would cost a system call for too few bytes.
             None => (self.size() / 8, self.size() / 8),
         };
-        self.reserve(least, room, size(expected.message));
+        self.reserve(least, room, size(expected.message).saturating_add(READ_SIZE));
         let free = self.buf.capacity() - self.end;
         self.growing = wanted.is_none();
         wanted.map_or(free, |wanted| wanted.min(free))
@@ -104,10 +132,10 @@ impl Reader {
         self.start = self.start.saturating_add(len).min(self.end);
     }
 
-    /// Makes `room` bytes free after `end`, unless `least` are, when the message in progress may bring
-    /// `expected` more.
+    /// Makes `room` bytes free after `end`, unless `least` are, in a buffer that has room for at most `most` more than
+    /// is in it, or for `room`.
     #[inline]
-    fn reserve(&mut self, least: usize, room: usize, expected: usize) {
+    fn reserve(&mut self, least: usize, room: usize, most: usize) {
         if self.start == self.end {
             // Nothing is unread, so the gap that headers left below it can go.
             self.start = self.gathering.as_ref().map_or(0, |(_, message)| message.end);
@@ -116,7 +144,7 @@ impl Reader {
         if self.made == 0 {
             self.begin(room);
         } else if self.buf.capacity() - self.end < least {
-            self.move_or_grow(room, expected);
+            self.move_or_grow(room, most);
         }
     }
 
@@ -130,7 +158,7 @@ impl Reader {
     /// [`reserve`](Self::reserve) where the room is not there: what is unread moves to the start, or into
     /// another buffer.
     #[inline(never)]
-    fn move_or_grow(&mut self, room: usize, expected: usize) {
+    fn move_or_grow(&mut self, room: usize, most: usize) {
         let first = self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
         let used = first..self.end;
         let used_len = used.len();
@@ -147,10 +175,9 @@ impl Reader {
                 needed <= self.made && self.buf.try_reclaim(self.made.saturating_sub(used_len));
             if !reclaimed {
                 // At least double, so that growing costs each byte a constant number of moves; but not
-                // more than the message can need.
+                // more than can be needed.
                 let double = used_len.saturating_mul(2);
-                let most = used_len.saturating_add(expected).saturating_add(READ_SIZE);
-                let size = needed.max(double.min(most)).max(self.size());
+                let size = needed.max(double.min(used_len.saturating_add(most))).max(self.size());
                 let mut larger = buffers::take(size);
                 larger.extend_from_slice(&self.buf);
                 self.made = larger.capacity();
@@ -215,6 +242,11 @@ impl Reader {
             return false;
         }
         self.start == self.end && conn.is_at_message_boundary()
+    }
+
+    /// [`unread`](Self::unread), to be looked through by a decoder, which takes its input to be changed.
+    pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
+        self.buf.get_mut(self.start..self.end).unwrap_or_default()
     }
 
     /// Bytes received that no message has been made of yet.

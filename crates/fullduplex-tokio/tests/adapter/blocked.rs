@@ -1,0 +1,422 @@
+//! Peers that do not read: what is received meanwhile keeps its order and its bound, and nothing of what they are
+//! answered is lost.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use fullduplex_testkit::{Frame, frames};
+use fullduplex_tokio::fullduplex::Timeout;
+use fullduplex_tokio::rustls::pki_types::PrivatePkcs8KeyDer;
+use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use fullduplex_tokio::{
+    Error, IntoHalves, Message, MessageRef, Role, WebSocketConfig, WebSocketStream,
+};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{drain, ms, our_server, pair_with, poll_and_drop, poll_once, secs, write};
+
+/// The ways in which a server answers each message with itself.
+#[derive(Clone, Copy, Debug)]
+enum Loop {
+    RecvFeed,
+    RecvSend,
+    NextFeed,
+    NextSend,
+    RefFeed,
+    Each,
+    Halves,
+}
+
+const LOOPS: [Loop; 7] = [
+    Loop::RecvFeed,
+    Loop::RecvSend,
+    Loop::NextFeed,
+    Loop::NextSend,
+    Loop::RefFeed,
+    Loop::Each,
+    Loop::Halves,
+];
+
+fn is_data(message: &Message) -> bool {
+    message.is_text() || message.is_binary()
+}
+
+/// Runs one of them until the connection has ended.
+async fn serve<S>(mut socket: WebSocketStream<S>, how: Loop) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + IntoHalves + Unpin,
+{
+    match how {
+        Loop::RecvFeed => {
+            while let Some(message) = socket.recv().await.transpose()? {
+                if is_data(&message) {
+                    socket.feed(message).await?;
+                }
+            }
+        }
+        Loop::RecvSend => {
+            while let Some(message) = socket.recv().await.transpose()? {
+                if is_data(&message) {
+                    socket.send(message).await?;
+                }
+            }
+        }
+        Loop::NextFeed => {
+            while let Some(message) = socket.next().await.transpose()? {
+                if is_data(&message) {
+                    SinkExt::feed(&mut socket, message).await?;
+                }
+            }
+        }
+        Loop::NextSend => {
+            while let Some(message) = socket.next().await.transpose()? {
+                if is_data(&message) {
+                    SinkExt::send(&mut socket, message).await?;
+                }
+            }
+        }
+        Loop::RefFeed => {
+            while let Some(message) = socket.recv_ref().await {
+                let message = message?.to_message();
+                if is_data(&message) {
+                    socket.feed(message).await?;
+                }
+            }
+        }
+        Loop::Each => {
+            let echo =
+                |message: MessageRef<'_>, reply: &mut fullduplex_tokio::Reply<'_>| match message {
+                    MessageRef::Text(_) | MessageRef::Binary(_) => reply.send(message),
+                    _ => Ok(()),
+                };
+            socket.recv_each(echo).await?;
+        }
+        Loop::Halves => {
+            let (mut sender, mut receiver) = socket.into_split();
+            while let Some(message) = receiver.recv().await.transpose()? {
+                if is_data(&message) {
+                    sender.feed(message).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dialling = TcpStream::connect(listener.local_addr().unwrap());
+    let (near, far) = tokio::join!(listener.accept(), dialling);
+    (near.unwrap().0, far.unwrap())
+}
+
+/// Sends 200 messages of 64 KiB and a Close, begins to read when the transport is full, and looks at what comes back.
+/// `ends` the direction in which it has said all.
+async fn late_reader<S: AsyncRead + AsyncWrite>(stream: S, ends: bool) {
+    const COUNT: usize = 200;
+    let payload = |nth: usize| vec![nth as u8; 64 << 10];
+    let (mut reading, mut writing) = split(stream);
+    let talking = async {
+        for nth in 0..COUNT {
+            writing.write_all(&Frame::binary(payload(nth)).masked().encode()).await.unwrap();
+        }
+        writing.write_all(&Frame::close(1000, "").masked().encode()).await.unwrap();
+        writing.flush().await.unwrap();
+        if ends {
+            writing.shutdown().await.unwrap();
+        }
+    };
+    let listening = async {
+        sleep(ms(300)).await;
+        let mut bytes = Vec::new();
+        reading.read_to_end(&mut bytes).await.unwrap();
+        bytes
+    };
+    let ((), bytes) = tokio::join!(talking, listening);
+    let received = frames(&bytes);
+    assert_eq!(received.len(), COUNT + 1);
+    for (nth, frame) in received[..COUNT].iter().enumerate() {
+        assert!(*frame == Frame::binary(payload(nth)), "{nth}");
+    }
+    assert_eq!(received[COUNT], Frame::close(1000, ""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_reader_that_has_sent_its_close_gets_every_answer() {
+    for (nth, how) in LOOPS.into_iter().enumerate() {
+        let (near, far) = tcp().await;
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let serving = tokio::spawn(serve(server, how));
+        timeout(secs(60), late_reader(far, nth % 2 == 0)).await.expect("it hangs");
+        serving.await.unwrap().unwrap_or_else(|error| panic!("{how:?}: {error}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_reader_that_has_sent_its_close_gets_every_answer_over_tls() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(fullduplex_tokio::rustls::crypto::ring::default_provider());
+    let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.into())
+        .unwrap();
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let (acceptor, connector) =
+        (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
+    for how in LOOPS {
+        let (near, far) = tcp().await;
+        let name = "localhost".try_into().unwrap();
+        let (near, far) = tokio::join!(acceptor.accept(near), connector.connect(name, far));
+        let near = TlsStream::Server(near.unwrap());
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let serving = tokio::spawn(serve(server, how));
+        timeout(secs(60), late_reader(far.unwrap(), false)).await.expect("it hangs");
+        serving.await.unwrap().unwrap_or_else(|error| panic!("{how:?}: {error}"));
+    }
+}
+
+/// A server that is blocked in writing to a peer that reads nothing.
+async fn blocked(config: WebSocketConfig) -> (WebSocketStream<DuplexStream>, DuplexStream) {
+    let (near, far) = duplex(100);
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    assert!(poll_and_drop(server.send(Message::binary(vec![0; 5000])), 1).await.is_none());
+    (server, far)
+}
+
+#[tokio::test]
+async fn a_close_that_comes_while_a_write_is_blocked_takes_effect_behind_what_came_before_it() {
+    let (mut server, mut far) = blocked(WebSocketConfig::new()).await;
+    for bytes in
+        [Frame::text("one").masked(), Frame::ping("?").masked(), Frame::close(1000, "").masked()]
+    {
+        write(&mut far, bytes.encode()).await;
+        assert!(poll_and_drop(server.flush(), 1).await.is_none());
+    }
+    assert!(server.can_send(), "the application has not received the Close");
+    assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("one"));
+    server.feed("answer".into()).await.unwrap();
+    assert!(server.recv().await.unwrap().unwrap().is_ping());
+    assert!(server.can_send());
+    assert!(server.recv().await.unwrap().unwrap().is_close());
+    assert!(!server.can_send());
+    let reading = tokio::spawn(async move { crate::support::read_to_end(&mut far).await });
+    assert!(server.recv().await.is_none());
+    drop(server);
+    let sent = frames(&reading.await.unwrap());
+    let expected = [Frame::text("answer"), Frame::pong("?"), Frame::close(1000, "")];
+    assert_eq!(sent[1..], expected);
+}
+
+#[tokio::test]
+async fn a_fault_or_an_end_that_comes_while_a_write_is_blocked_is_told_behind_what_came_before_it()
+{
+    for ends in [false, true] {
+        let (mut server, mut far) = blocked(WebSocketConfig::new()).await;
+        write(&mut far, Frame::text("one").masked().encode()).await;
+        if ends {
+            far.shutdown().await.unwrap();
+        } else {
+            write(&mut far, Frame::text(b"\xff".as_slice()).masked().encode()).await;
+        }
+        assert!(poll_and_drop(server.flush(), 3).await.is_none());
+        let reading = tokio::spawn(async move { crate::support::read_to_end(&mut far).await });
+        server.flush().await.unwrap();
+        assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("one"));
+        server.send("answer".into()).await.unwrap();
+        let (messages, error) = drain(&mut server).await;
+        assert_eq!(messages, []);
+        assert!(matches!(error, Some(Error::Utf8(_) | Error::Protocol(_))), "{error:?}");
+        drop(server);
+        assert_eq!(frames(&reading.await.unwrap())[1], Frame::text("answer"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_ahead_goes_with_a_socket_that_is_split_and_put_together() {
+    let (mut server, mut far) = blocked(WebSocketConfig::new()).await;
+    write(&mut far, Frame::text("one").masked().encode()).await;
+    write(&mut far, Frame::text("two").masked().encode()).await;
+    far.shutdown().await.unwrap();
+    assert!(poll_and_drop(server.flush(), 3).await.is_none());
+    let (sender, mut receiver) = server.into_split();
+    assert_eq!(receiver.recv().await.unwrap().unwrap(), Message::text("one"));
+    let mut server = receiver.reunite(sender).unwrap();
+    assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("two"));
+    let (_sender, mut receiver) = server.into_split();
+    assert!(matches!(receiver.recv().await, Some(Err(Error::Protocol(_)))));
+    assert!(receiver.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_peers_that_both_write_more_than_is_read_ahead_wait_for_each_other_unless_they_also_receive()
+ {
+    let message = || Message::binary(vec![1; 1 << 20]);
+    let config = WebSocketConfig::new();
+    let (mut a, mut b) = pair_with(1000, config, config).await;
+    let both = async { tokio::join!(a.send(message()), b.send(message())) };
+    assert!(timeout(secs(3600), both).await.is_err(), "more was held than the bound");
+    // What they have sent is not lost, and comes to its end when one of them receives.
+    let both = async { tokio::join!(a.flush(), b.recv()) };
+    let (flushed, received) = timeout(secs(3600), both).await.expect("it hangs");
+    flushed.unwrap();
+    assert_eq!(received.unwrap().unwrap(), message());
+
+    let (a, b) = pair_with(1000, config, config).await;
+    let ((mut a, mut from_a), (mut b, mut from_b)) = (a.into_split(), b.into_split());
+    let both =
+        async { tokio::join!(a.send(message()), b.send(message()), from_a.recv(), from_b.recv()) };
+    let (one, two, three, four) = timeout(secs(3600), both).await.expect("it hangs");
+    one.and(two).unwrap();
+    assert_eq!(three.unwrap().unwrap(), four.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn nothing_is_read_ahead_if_nothing_may_be() {
+    let (mut server, mut far) = blocked(WebSocketConfig::new().read_ahead_size(0)).await;
+    let frame = Frame::binary(vec![1; 60]).masked().encode();
+    write(&mut far, &frame).await;
+    assert!(poll_and_drop(server.flush(), 3).await.is_none());
+    assert!(poll_once(pin!(far.write_all(&frame))).is_pending(), "the pipe was emptied");
+}
+
+/// What the other end of a pipe has, read a piece at a time.
+async fn read_slowly(mut far: DuplexStream, pause: std::time::Duration) {
+    let mut piece = [0; 100];
+    while far.read(&mut piece).await.is_ok_and(|len| len > 0) {
+        sleep(pause).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keepalive_leaves_a_peer_alone_that_reads_slowly() {
+    for in_halves in [false, true] {
+        let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
+        let (near, far) = duplex(100);
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        // It says nothing, and reads 100 bytes each nine seconds.
+        let reading = tokio::spawn(read_slowly(far, secs(9)));
+        let message = Message::binary(vec![0; 5000]);
+        let begun = Instant::now();
+        if in_halves {
+            let (mut sender, mut receiver) = server.into_split();
+            let (sent, received) =
+                tokio::join!(sender.send(message), timeout(secs(500), receiver.recv()));
+            sent.unwrap();
+            assert!(
+                matches!(received, Ok(Some(Err(Error::Timeout(Timeout::Pong))))),
+                "{received:?}"
+            );
+        } else {
+            let mut server = server;
+            server.send(message).await.unwrap();
+            let error = server.recv().await.unwrap().unwrap_err();
+            assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error:?}");
+        }
+        // It was not given up before all was written, and had the whole time to answer after that.
+        assert!(begun.elapsed() >= secs(49 * 9 + 10), "{:?}", begun.elapsed());
+        reading.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keepalive_leaves_a_peer_alone_that_sends_and_does_not_read() {
+    for flood in [false, true] {
+        let config =
+            WebSocketConfig::new().keepalive(secs(20), secs(10)).idle_timeout(Some(secs(60)));
+        let (mut server, mut far) = blocked(config).await;
+        let sending = tokio::spawn(async move {
+            for _ in 0..60 {
+                let payload = vec![b'x'; if flood { 10_000 } else { 1 }];
+                let frame = Frame::binary(payload).masked().encode();
+                // A flood fills what is read ahead, and then nobody listens to it.
+                if timeout(secs(9), far.write_all(&frame)).await.is_ok() {
+                    sleep(secs(9)).await;
+                }
+            }
+            far
+        });
+        assert!(timeout(secs(500), server.flush()).await.is_err());
+        let reading = tokio::spawn(read_slowly(sending.await.unwrap(), ms(0)));
+        server.flush().await.unwrap();
+        assert_eq!(server.recv().await.unwrap().unwrap().len(), if flood { 10_000 } else { 1 });
+        reading.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_time_that_runs_out_while_a_write_is_blocked_loses_nothing_that_was_received() {
+    let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
+    let (mut server, mut far) = blocked(config).await;
+    write(&mut far, Frame::text("one").masked().encode()).await;
+    let begun = Instant::now();
+    let error = server.flush().await.unwrap_err();
+    assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error:?}");
+    assert_eq!(begun.elapsed().as_secs(), 30);
+    assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("one"));
+    let error = server.recv().await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error:?}");
+    assert!(server.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_more_before_its_close_than_is_held_is_closed_all_the_same() {
+    for (payload, kept) in [(1000, true), (20_000, false)] {
+        let (mut server, mut far) = our_server(WebSocketConfig::new()).await;
+        for _ in 0..40 {
+            write(&mut far, Frame::binary(vec![1; payload]).masked().encode()).await;
+        }
+        let answering = tokio::spawn(async move {
+            let mut close = [0; 4];
+            far.read_exact(&mut close).await.unwrap();
+            write(&mut far, Frame::close(1000, "").masked().encode()).await;
+            far
+        });
+        let begun = Instant::now();
+        server.close(None).await.unwrap();
+        assert!(begun.elapsed() < secs(1));
+        let (messages, error) = drain(&mut server).await;
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(messages.len(), if kept { 41 } else { 0 });
+        assert!(server.connection().unwrap().is_clean());
+        answering.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn close_knows_how_it_ended_where_nothing_came_before_the_close() {
+    let (mut server, mut far) = our_server(WebSocketConfig::new()).await;
+    write(&mut far, Frame::close(4000, "bye").masked().encode()).await;
+    server.close(None).await.unwrap();
+    assert!(server.connection().unwrap().is_clean());
+    let (messages, error) = drain(&mut server).await;
+    assert!(error.is_none() && messages.len() == 1 && messages[0].is_close());
+
+    for wrong in [Frame::close(1005, "").masked(), Frame::new(3, *b"reserved").masked()] {
+        let (mut server, mut far) = our_server(WebSocketConfig::new()).await;
+        write(&mut far, wrong.encode()).await;
+        let error = server.close(None).await.unwrap_err();
+        assert!(matches!(error, Error::Protocol(_)), "{error:?}");
+    }
+    let (mut server, mut far) = our_server(WebSocketConfig::new()).await;
+    write(&mut far, Frame::text("one").masked().encode()).await;
+    far.shutdown().await.unwrap();
+    let error = server.close(None).await.unwrap_err();
+    assert!(matches!(error, Error::Protocol(_)), "{error:?}");
+    assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("one"));
+    assert!(matches!(server.recv().await, Some(Err(Error::Protocol(_)))));
+    assert!(server.recv().await.is_none());
+}

@@ -1,0 +1,74 @@
+//! A look for the peer's Close in input that will be polled later, for a caller that waits for the closing handshake
+//! and cannot deliver what precedes it.
+
+use alloc::boxed::Box;
+
+use crate::connection::{Connection, Receiving};
+use crate::error::Error;
+use crate::frame::decoder::{Decoded, Decoder};
+use crate::frame::header::OpCode;
+use crate::input::Input;
+
+/// How far a look for the peer's Close has come: see [`Endpoint::find_close`](crate::Endpoint::find_close).
+#[derive(Debug, Default)]
+pub struct CloseScan(Option<Box<Scan>>);
+
+#[derive(Debug)]
+struct Scan {
+    decoder: Decoder,
+    /// Whether the frame under way is a Close.
+    in_close: bool,
+    /// Whether another frame has been found, which precedes the Close.
+    has_found_other: bool,
+    /// How many unread bytes have been looked at.
+    scanned: usize,
+}
+
+impl CloseScan {
+    /// A look that has not begun.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Whether nothing precedes the Close that was found.
+    pub(crate) fn is_close_next(&self) -> bool {
+        self.0.as_ref().is_some_and(|scan| !scan.has_found_other)
+    }
+}
+
+impl<S> Connection<Receiving, S> {
+    /// Whether a Close is whole in `unread`, the input that follows what was polled. The payload stays masked.
+    pub(crate) fn find_close(
+        &self,
+        scan: &mut CloseScan,
+        unread: &mut [u8],
+    ) -> Result<bool, Error> {
+        let receiving = &self.receiving;
+        let scan = scan.0.get_or_insert_with(|| {
+            Box::new(Scan {
+                decoder: receiving.decoder.clone(),
+                in_close: receiving.receiving_control == Some(OpCode::Close),
+                has_found_other: !receiving.decoder.at_boundary() || !receiving.inbound.is_idle(),
+                scanned: 0,
+            })
+        });
+        let mut input = Input::new(unread.get_mut(scan.scanned..).unwrap_or_default());
+        loop {
+            match scan.decoder.poll(&mut input)? {
+                Decoded::Header(header) => {
+                    scan.in_close = header.opcode == OpCode::Close;
+                    scan.has_found_other |= !scan.in_close;
+                }
+                Decoded::Payload(payload) if payload.ends_frame && scan.in_close => {
+                    return Ok(true);
+                }
+                Decoded::Payload(_) => {}
+                Decoded::NeedMore => {
+                    scan.scanned += input.consumed();
+                    return Ok(false);
+                }
+            }
+        }
+    }
+}
