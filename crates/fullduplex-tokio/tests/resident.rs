@@ -3,12 +3,15 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fullduplex_testkit::Frame;
-use fullduplex_tokio::{DEFAULT_READ_AHEAD_SIZE, WebSocketConfig, accept_async};
-use tokio::net::TcpListener;
+use fullduplex_tokio::{WebSocketConfig, accept_async};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
+
+const PEERS: usize = 50;
 
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -37,37 +40,124 @@ async fn serve(listener: TcpListener) {
     }
 }
 
-/// Opens a connection and has messages echoed, which it does not read, until the server is blocked.
+/// A listener whose connections have small buffers in the kernel, so that what is held is held here.
+fn listen() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(16 << 10).unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket.listen(1024).unwrap()
+}
+
+/// Writes as much of `bytes` as the server takes, and gives up when it has taken nothing for a while. How much was
+/// written.
+fn write_most(peer: &mut TcpStream, bytes: &[u8]) -> usize {
+    let mut written = 0;
+    while written < bytes.len() {
+        match peer.write(&bytes[written..]) {
+            Ok(len) => written += len,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                break;
+            }
+        }
+    }
+    written
+}
+
+/// Opens a connection, has messages echoed until the server is blocked, and reads none of them.
 fn block(address: SocketAddr) -> TcpStream {
     let mut peer = TcpStream::connect(address).unwrap();
     peer.set_nodelay(true).unwrap();
     peer.write_all(REQUEST).unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         peer.read_exact(&mut byte).unwrap();
-        answer.push(byte[0]);
+        response.push(byte[0]);
     }
-    let frame = Frame::binary(vec![1; 64 << 10]).masked().encode();
-    peer.set_nonblocking(true).unwrap();
-    let mut at = 0;
-    let mut idle = Instant::now();
-    while idle.elapsed() < Duration::from_millis(20) {
-        match peer.write(&frame[at..]) {
-            Ok(len) => (at, idle) = ((at + len) % frame.len(), Instant::now()),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-        }
+    peer.set_write_timeout(Some(Duration::from_millis(1000))).unwrap();
+    let frame = Frame::binary(vec![1; 16 << 10]).masked().encode();
+    let mut written = frame.len();
+    while written == frame.len() {
+        written = write_most(&mut peer, &frame);
     }
-    // Ends within a message, which the flood ends.
-    let rest = if at == 0 { &[] } else { &frame[at..] };
-    peer.set_nonblocking(false).unwrap();
-    peer.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
-    let _ = peer.write_all(rest);
     peer
 }
 
-/// Sends messages of one byte, each in a segment of its own, for as long as the server takes them; how many.
-fn flood(peer: &mut TcpStream, most: usize) -> usize {
+/// Sends messages of one byte, each in a segment of its own, for as long as the server takes them.
+fn flood(peer: &mut TcpStream) {
     let frame = Frame::binary(vec![1]).masked().encode();
-    (0..most).take_while(|_| peer.write_all(&frame).is_ok()).count()
+    for _ in 0..200_000 {
+        if write_most(peer, &frame) < frame.len() {
+            break;
+        }
+    }
+}
+
+/// Waits until `condition` holds, ten seconds at most.
+fn wait_until(condition: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !condition() && begun.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What glibc's allocator keeps of what it was given back would hide what is still held: from this size on it keeps
+/// nothing.
+const RETURNED_FROM: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "32768");
+
+#[test]
+fn peers_that_do_not_read_cost_no_more_than_the_documented_buffers_and_nothing_once_they_are_gone()
+{
+    if std::env::var_os(RETURNED_FROM.0).is_none() {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(std::env::args_os().skip(1)).env(RETURNED_FROM.0, RETURNED_FROM.1);
+        assert!(again.status().unwrap().success());
+        return;
+    }
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let listener = runtime.block_on(async { listen() });
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(serve(listener));
+    let config = WebSocketConfig::default();
+    let documented = config.max_write_buffer_size + config.read_ahead_size;
+
+    let start = resident();
+    let mut peer = block(address);
+    flood(&mut peer);
+    let one = resident().saturating_sub(start);
+    println!("one peer that floods: {one} bytes");
+    assert!(one < 20 << 20, "{one}");
+    drop(peer);
+
+    let open = |_| {
+        std::thread::spawn(move || {
+            let mut peer = block(address);
+            flood(&mut peer);
+            peer
+        })
+    };
+    let round = || {
+        let before = resident();
+        let opening: Vec<_> = (0..PEERS).map(open).collect();
+        let peers: Vec<_> = opening.into_iter().map(|peer| peer.join().unwrap()).collect();
+        let each = resident().saturating_sub(before) / PEERS;
+        println!(
+            "{PEERS} peers that flood: {each} bytes each, of {documented} that are documented"
+        );
+        assert!((documented / 2..2 * documented).contains(&each), "{each}");
+        drop(peers);
+        wait_until(|| runtime.metrics().num_alive_tasks() == 1);
+        assert_eq!(runtime.metrics().num_alive_tasks(), 1);
+    };
+    // After the first time there is what threads and their pools keep.
+    round();
+    let before = resident();
+    round();
+    wait_until(|| resident() < before + before / 10);
+    let after = resident();
+    println!("{start} bytes at first, {before} before the second time, {after} after it");
+    assert!(before < start + (8 << 20), "{before} of {start}");
+    assert!(after < before + before / 10, "{after} of {before}");
 }
