@@ -22,8 +22,8 @@ async fn main() -> Result<(), Error> {
             },
         }
     }
-    // What the server has sent before its Close is still there after ours.
-    socket.close(None).await?;
+    // What the server sends before its Close is still received after ours.
+    socket.send(Message::Close(None)).await?;
     while let Some(message) = socket.recv().await {
         println!("{}", message?);
     }

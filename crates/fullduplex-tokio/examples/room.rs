@@ -75,7 +75,7 @@ async fn serve(
     mut heard: Receiver<PreparedMessage>,
 ) -> Result<(), Error> {
     stream.set_nodelay(true)?;
-    let config = WebSocketConfig::new().max_message_size(Some(64 << 10)).read_ahead_size(Some(0));
+    let config = WebSocketConfig::new().max_message_size(Some(64 << 10));
     let mut socket = accept_async_with_config(stream, Some(config)).await?;
     loop {
         tokio::select! {
