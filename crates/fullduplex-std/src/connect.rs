@@ -1,17 +1,19 @@
 //! Dialling: a URL to an open WebSocket over TCP, with TLS where the URL says so.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fullduplex::EndpointConfig;
 use fullduplex::handshake::{OwnedClientRequest, OwnedResponse};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::handshake::{IntoRequest, client_with};
 use crate::websocket::WebSocket;
 
-/// How long dialling may take by default, all addresses of the host together: 10 s.
+/// How long dialling may take by default, name look-up and all addresses of the host together: 10 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A TCP stream, with TLS or without.
@@ -32,7 +34,7 @@ impl MaybeTlsStream {
         match self {
             Self::Plain(socket) => socket,
             #[cfg(feature = "tls")]
-            Self::Rustls(stream) => &stream.sock,
+            Self::Rustls(stream) => stream.sock.get_ref(),
         }
     }
 }
@@ -72,7 +74,7 @@ pub struct ConnectOptions {
     /// The WebSocket: limits, timeouts, and the deadline of the opening handshake, which counts from the
     /// moment at which TCP is connected and includes TLS.
     pub endpoint: EndpointConfig,
-    /// How long TCP may take, all addresses of the host together; `None` for ever.
+    /// How long name look-up and TCP may take, all addresses of the host together; `None` for ever.
     pub connect_timeout: Option<Duration>,
     /// The TLS configuration for `wss`; `None` for
     /// [`default_client_config`](crate::tls::default_client_config).
@@ -99,8 +101,8 @@ impl Default for ConnectOptions {
     }
 }
 
-/// Opens a WebSocket to a `ws` or `wss` URL: name look-up, TCP, TLS and the opening handshake, each within
-/// its default deadline. Returns it with the server's response.
+/// Opens a WebSocket to a `ws` or `wss` URL: name look-up and TCP within one default deadline, TLS and the opening
+/// handshake within another. Returns it with the server's response.
 ///
 /// # Errors
 /// As [`connect_with`].
@@ -110,8 +112,9 @@ pub fn connect(request: impl IntoRequest) -> Result<(WebSocket<MaybeTlsStream>, 
 
 /// Opens a WebSocket to a `ws` or `wss` URL.
 ///
-/// The host's addresses are tried in turn; `TCP_NODELAY` is set. Redirects are not followed: another
-/// status than 101 is [`Error::Http`].
+/// The host's addresses are tried in turn, each with its share of the time that is left; `TCP_NODELAY` is set. The
+/// system's name look-up cannot be interrupted: one that takes too long goes on in a thread of its own, without effect.
+/// Redirects are not followed: another status than 101 is [`Error::Http`].
 ///
 /// # Errors
 /// [`Error::Url`]; [`Error::Io`] when no address can be reached; [`Error::Tls`] when TLS cannot be set up;
@@ -147,20 +150,109 @@ fn dial(request: &OwnedClientRequest, options: &ConnectOptions) -> Result<MaybeT
     Ok(MaybeTlsStream::Plain(socket))
 }
 
-/// Tries the host's addresses in turn, within one deadline.
-fn tcp(host: &str, port: u16, timeout: Option<Duration>) -> Result<TcpStream> {
-    let begin = Instant::now();
+/// Looks the host up and tries its addresses in turn, within one deadline.
+fn tcp(host: &str, port: u16, timeout: Option<Duration>) -> io::Result<TcpStream> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let addresses = look_up(host, port, deadline)?;
+    try_in_turn(&addresses, deadline, |address, left| match left {
+        None => TcpStream::connect(address),
+        Some(left) => TcpStream::connect_timeout(address, left),
+    })
+}
+
+fn look_up(host: &str, port: u16, deadline: Option<Instant>) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let host = host.to_owned();
+    let look_up = move || Ok((host.as_str(), port).to_socket_addrs()?.collect());
+    match deadline {
+        None => look_up(),
+        Some(deadline) => within(deadline, look_up),
+    }
+}
+
+/// Does what nothing can interrupt, a system's name look-up, in a thread of its own, which is left to itself when it
+/// takes too long.
+fn within<T: Send + 'static>(
+    deadline: Instant,
+    action: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (tell, told) = mpsc::channel();
+    // When the time is over nobody listens any more.
+    thread::Builder::new().spawn(move || drop(tell.send(action())))?;
+    match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        Ok(result) => result,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+fn try_in_turn<T>(
+    addresses: &[SocketAddr],
+    deadline: Option<Instant>,
+    mut connect: impl FnMut(&SocketAddr, Option<Duration>) -> io::Result<T>,
+) -> io::Result<T> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in (host, port).to_socket_addrs()? {
-        let tried = match timeout.map(|timeout| timeout.saturating_sub(begin.elapsed())) {
-            None => TcpStream::connect(address),
+    for (address, waiting) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        // An address that does not answer must not take the time of those behind it.
+        let share = left.map(|left| left / waiting);
+        let tried = match share {
             Some(Duration::ZERO) => Err(io::ErrorKind::TimedOut.into()),
-            Some(left) => TcpStream::connect_timeout(&address, left),
+            share => connect(address, share),
         };
         match tried {
             Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
     }
-    Err(Error::Io(last))
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_look_up_that_takes_too_long_is_given_up() {
+        let begun = Instant::now();
+        let found = within(begun + ms(50), || {
+            thread::sleep(ms(5000));
+            Ok(())
+        });
+        assert_eq!(found.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() < ms(2000));
+        assert_eq!(within(Instant::now() + ms(5000), || Ok(1)).unwrap(), 1);
+    }
+
+    #[test]
+    fn an_address_that_does_not_answer_leaves_time_for_the_others() {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let addresses = [address(1), address(2), address(3)];
+        let begun = Instant::now();
+        let mut tried = Vec::new();
+        let connected = try_in_turn(&addresses, Some(begun + ms(300)), |address, left| {
+            tried.push(address.port());
+            if address.port() == 3 {
+                return Ok(left.unwrap());
+            }
+            thread::sleep(left.unwrap());
+            Err(io::ErrorKind::TimedOut.into())
+        });
+        assert!(connected.is_ok_and(|left| left > ms(0) && left < ms(300)));
+        assert_eq!(tried, [1, 2, 3]);
+    }
+
+    #[test]
+    fn no_address_is_tried_once_the_time_is_over() {
+        let addresses = [SocketAddr::from(([127, 0, 0, 1], 1))];
+        let tried = try_in_turn(&addresses, Some(Instant::now()), |_, _| -> io::Result<()> {
+            panic!("it is tried");
+        });
+        assert_eq!(tried.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
 }

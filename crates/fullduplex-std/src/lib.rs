@@ -41,6 +41,8 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+#[cfg(feature = "tls")]
+mod deadline_stream;
 mod entropy;
 mod error;
 mod handshake;
@@ -68,6 +70,8 @@ pub use handshake::{
 };
 #[cfg(feature = "tls")]
 pub use rustls;
+#[cfg(feature = "tls")]
+pub use tls::{accept_tls, accept_tls_with};
 pub use websocket::WebSocket;
 
 /// The examples of the project's README, compiled.

@@ -5,11 +5,19 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
+/// By how much a socket may end a wait too early: the coarsest clock tick of a system in use.
+const TICK: Duration = Duration::from_millis(20);
+
+/// The shortest wait: sockets refuse a timeout of zero.
+pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
+
 /// The operations of a known kind of socket. A stream of another kind has none: its deadlines are looked
 /// at whenever it returns.
 pub(crate) struct Socket<S> {
-    /// Bounds the wait of each read and write; `None` is for ever.
-    pub(crate) set_timeout: fn(&S, Option<Duration>) -> io::Result<()>,
+    /// Bounds what is read and written from now on; `None` is for ever.
+    pub(crate) bound: fn(&mut S, Option<Duration>) -> io::Result<()>,
+    /// Whether the bound is for all waits together, and so used up by them; else each wait has it anew.
+    pub(crate) bounds_the_sum: bool,
     /// Ends a direction of the transport, after whatever its own layers have to say.
     pub(crate) shutdown: fn(&mut S, Shutdown) -> io::Result<()>,
 }
@@ -23,19 +31,20 @@ impl<S> Clone for Socket<S> {
 impl<S> Copy for Socket<S> {}
 
 impl<S: 'static> Socket<S> {
-    /// Recognises the streams whose sockets are known: TCP, Unix, and this crate's TLS over TCP.
+    /// Recognises the streams whose sockets are known: TCP, Unix, this crate's TLS over TCP. Of rustls's own streams
+    /// over TCP each wait is bounded, and not their sum: a silent peer is found in time, one that drips is not.
     pub(crate) fn of(stream: &S) -> Option<Self> {
         let stream: &dyn Any = stream;
         macro_rules! known {
             ($kind:ty) => {
-                if stream.is::<$kind>() {
+                if let Some(socket) = stream.downcast_ref::<$kind>() {
                     return Some(Self {
-                        set_timeout: |stream, timeout| match (stream as &dyn Any)
-                            .downcast_ref::<$kind>()
+                        bound: |stream, left| match (stream as &mut dyn Any).downcast_mut::<$kind>()
                         {
-                            Some(socket) => socket.bound(timeout),
+                            Some(socket) => socket.bound(left),
                             None => Ok(()),
                         },
+                        bounds_the_sum: socket.bounds_the_sum(),
                         shutdown: |stream, how| match (stream as &mut dyn Any)
                             .downcast_mut::<$kind>()
                         {
@@ -51,48 +60,63 @@ impl<S: 'static> Socket<S> {
         known!(std::os::unix::net::UnixStream);
         known!(crate::MaybeTlsStream);
         #[cfg(feature = "tls")]
-        known!(crate::tls::ServerTlsStream);
-        #[cfg(feature = "tls")]
-        known!(crate::tls::ClientTlsStream);
+        {
+            use rustls::{ClientConnection, ServerConnection, StreamOwned};
+            known!(crate::tls::DeadlineStream);
+            known!(crate::tls::ServerTlsStream);
+            known!(crate::tls::ClientTlsStream);
+            known!(StreamOwned<ServerConnection, TcpStream>);
+            known!(StreamOwned<ClientConnection, TcpStream>);
+        }
         None
     }
 }
 
 /// The operations behind [`Socket`], for one kind of stream.
 pub(crate) trait Operations {
-    fn bound(&self, timeout: Option<Duration>) -> io::Result<()>;
+    fn bound(&mut self, left: Option<Duration>) -> io::Result<()>;
+    fn bounds_the_sum(&self) -> bool;
     fn end(&mut self, how: Shutdown) -> io::Result<()>;
 }
 
-impl Operations for TcpStream {
-    fn bound(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(timeout)?;
-        self.set_write_timeout(timeout)
-    }
+/// One read or write is one wait.
+macro_rules! plain_operations {
+    ($socket:ty) => {
+        impl Operations for $socket {
+            fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
+                self.set_read_timeout(left)?;
+                self.set_write_timeout(left)
+            }
 
-    fn end(&mut self, how: Shutdown) -> io::Result<()> {
-        self.shutdown(how)
-    }
+            fn bounds_the_sum(&self) -> bool {
+                false
+            }
+
+            fn end(&mut self, how: Shutdown) -> io::Result<()> {
+                self.shutdown(how)
+            }
+        }
+    };
 }
 
+plain_operations!(TcpStream);
 #[cfg(unix)]
-impl Operations for std::os::unix::net::UnixStream {
-    fn bound(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(timeout)?;
-        self.set_write_timeout(timeout)
-    }
-
-    fn end(&mut self, how: Shutdown) -> io::Result<()> {
-        self.shutdown(how)
-    }
-}
+plain_operations!(std::os::unix::net::UnixStream);
 
 impl Operations for crate::MaybeTlsStream {
-    fn bound(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
         match self {
-            Self::Plain(socket) => socket.bound(timeout),
+            Self::Plain(socket) => socket.bound(left),
             #[cfg(feature = "tls")]
-            Self::Rustls(stream) => stream.sock.bound(timeout),
+            Self::Rustls(stream) => stream.bound(left),
+        }
+    }
+
+    fn bounds_the_sum(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.bounds_the_sum(),
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => stream.bounds_the_sum(),
         }
     }
 
@@ -102,5 +126,42 @@ impl Operations for crate::MaybeTlsStream {
             #[cfg(feature = "tls")]
             Self::Rustls(stream) => stream.end(how),
         }
+    }
+}
+
+/// The timeout that a socket has now.
+///
+/// One that is set already is left alone when it ends in time: a wait that ends early costs less than a system call
+/// for each one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Armed(Option<Duration>);
+
+impl Armed {
+    /// Whether a wait of at most `left` can begin with the timeout as it is.
+    pub(crate) fn suits(self, left: Option<Duration>) -> bool {
+        match (self.0, left) {
+            (None, None) => true,
+            (Some(armed), Some(left)) => armed <= left,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn set(&mut self, left: Option<Duration>) {
+        self.0 = left;
+    }
+
+    /// Whether a timeout is set.
+    pub(crate) fn is_set(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether a wait that took so long and brought nothing was ended by the timeout: else the socket was not to
+    /// block. The next wait needs a timeout of its own then.
+    pub(crate) fn has_ended(&mut self, waited: Duration) -> bool {
+        let ended = self.0.is_some_and(|armed| armed <= waited.saturating_add(TICK));
+        if ended {
+            self.0 = Some(Duration::MAX);
+        }
+        ended
     }
 }

@@ -1,24 +1,29 @@
 //! TLS by rustls: configurations with a choice of roots and provider, and what ends a TLS stream.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fullduplex::EndpointConfig;
+use fullduplex::handshake::{OwnedAnswer, Request};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
 
+pub use crate::deadline_stream::DeadlineStream;
 use crate::error::{Error, Result, TlsError};
+use crate::handshake::{Decision, HandshakeError, MidAccept, accept_with};
 use crate::socket::Operations;
+use crate::websocket::WebSocket;
 
-/// A client's TLS stream over TCP.
-pub type ClientTlsStream = StreamOwned<ClientConnection, TcpStream>;
+/// A client's TLS stream over TCP. For a session of one's own: `StreamOwned::new(session, tcp.into())`.
+pub type ClientTlsStream = StreamOwned<ClientConnection, DeadlineStream>;
 
 /// A server's TLS stream over TCP.
-pub type ServerTlsStream = StreamOwned<ServerConnection, TcpStream>;
+pub type ServerTlsStream = StreamOwned<ServerConnection, DeadlineStream>;
 
 /// The provider to use: the process's default if one was installed, else the one that a feature of this
 /// crate brings.
@@ -99,23 +104,64 @@ pub(crate) fn connect(
 ) -> Result<ClientTlsStream> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::ServerName)?;
     let session = ClientConnection::new(config, name).map_err(TlsError::Rustls)?;
-    Ok(StreamOwned::new(session, socket))
+    Ok(StreamOwned::new(session, socket.into()))
 }
 
-/// A server's TLS stream over `socket`. The TLS handshake happens with the first read.
+/// A server's TLS stream over `socket`. The TLS handshake happens with the first read, so a WebSocket that is
+/// accepted over it has one deadline for both handshakes, as by [`accept_tls_with`].
 ///
 /// # Errors
 /// [`TlsError::Rustls`] when rustls refuses the configuration.
 pub fn accept(socket: TcpStream, config: Arc<ServerConfig>) -> Result<ServerTlsStream, Error> {
     let session = ServerConnection::new(config).map_err(TlsError::Rustls)?;
-    Ok(StreamOwned::new(session, socket))
+    Ok(StreamOwned::new(session, socket.into()))
+}
+
+/// Accepts a WebSocket over TLS (RFC 6455 §4.2, §10.6) on a socket that a client has opened, with the default
+/// configuration: any valid request, no subprotocol. As [`accept`](crate::accept) without TLS.
+///
+/// # Errors
+/// As [`accept_tls_with`].
+#[allow(clippy::type_complexity)]
+pub fn accept_tls(
+    socket: TcpStream,
+    tls: Arc<ServerConfig>,
+) -> Result<
+    WebSocket<ServerTlsStream>,
+    HandshakeError<MidAccept<ServerTlsStream, fn(&Request<'_>) -> Decision>>,
+> {
+    accept_tls_with(socket, tls, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()))
+}
+
+/// Accepts a WebSocket over TLS, and lets `decide` see the request and choose, as
+/// [`accept_with`](crate::accept_with) without TLS.
+///
+/// TLS and the opening handshake have one deadline, [`EndpointConfig::handshake_timeout`], which counts from this call.
+///
+/// # Errors
+/// [`Error::Tls`] when rustls refuses its configuration, [`Error::Io`] when the TLS handshake fails; else as
+/// [`accept_with`](crate::accept_with).
+pub fn accept_tls_with<C>(
+    socket: TcpStream,
+    tls: Arc<ServerConfig>,
+    config: EndpointConfig,
+    decide: C,
+) -> Result<WebSocket<ServerTlsStream>, HandshakeError<MidAccept<ServerTlsStream, C>>>
+where
+    C: FnOnce(&Request<'_>) -> Decision,
+{
+    accept_with(accept(socket, tls)?, config, decide)
 }
 
 macro_rules! tls_operations {
-    ($stream:ty) => {
-        impl Operations for $stream {
-            fn bound(&self, timeout: Option<Duration>) -> io::Result<()> {
-                self.sock.bound(timeout)
+    ($session:ty) => {
+        impl<S: Operations + Read + Write> Operations for StreamOwned<$session, S> {
+            fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
+                self.sock.bound(left)
+            }
+
+            fn bounds_the_sum(&self) -> bool {
+                self.sock.bounds_the_sum()
             }
 
             fn end(&mut self, how: Shutdown) -> io::Result<()> {
@@ -136,5 +182,5 @@ macro_rules! tls_operations {
     };
 }
 
-tls_operations!(ClientTlsStream);
-tls_operations!(ServerTlsStream);
+tls_operations!(ClientConnection);
+tls_operations!(ServerConnection);

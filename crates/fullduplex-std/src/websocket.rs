@@ -11,10 +11,7 @@ use fullduplex::{
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::socket::Socket;
-
-/// By how much a socket may end a wait too early: the coarsest clock tick of a system in use.
-const TICK: Duration = Duration::from_millis(20);
+use crate::socket::{Armed, SHORTEST, Socket};
 
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
@@ -37,17 +34,18 @@ enum End {
 /// messages that one read brought.
 ///
 /// Deadlines (handshake, close, keepalive, idle) are kept exactly over `TcpStream`, `UnixStream` and this
-/// crate's TLS streams: their read and write timeouts belong to the WebSocket then. Over any other
-/// stream they are looked at whenever the stream returns. Over a non-blocking stream every method may fail
-/// with [`WouldBlock`](io::ErrorKind::WouldBlock); nothing is lost by it. After a failure the last words may
-/// still have to be written then: go on reading until [`Error::AlreadyClosed`].
+/// crate's TLS streams, however little at a time the peer sends or reads: their read and write timeouts belong to the
+/// WebSocket then. With TLS a byte counts once its record is whole. Over any other stream deadlines are looked at
+/// whenever the stream returns; rustls's `StreamOwned` over a bare `TcpStream` returns in time when the peer is silent.
+/// Over a non-blocking stream every method may fail with [`WouldBlock`](io::ErrorKind::WouldBlock); nothing is lost by
+/// it. After a failure the last words may still have to be written then: go on reading until
+/// [`Error::AlreadyClosed`].
 pub struct WebSocket<S> {
     stream: S,
     endpoint: Endpoint<OsEntropy>,
     socket: Option<Socket<S>>,
-    /// The timeout that the socket has now.
-    armed: Option<Duration>,
-    /// When the wait began that it bounds.
+    armed: Armed,
+    /// When the wait began that the timeout bounds.
     waiting_since: Duration,
     origin: Instant,
     /// When the last read brought something: the time of all that came with it.
@@ -78,7 +76,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             socket: Socket::of(&stream),
             stream,
             endpoint,
-            armed: None,
+            armed: Armed::default(),
             waiting_since: Duration::ZERO,
             origin: Instant::now(),
             read_at: Duration::ZERO,
@@ -296,8 +294,15 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.endpoint.connection()
     }
 
-    /// Gives the stream back. What was received and not read, and what was not flushed, is lost.
-    pub fn into_inner(self) -> S {
+    /// Gives the stream back, without the timeouts that it had here. What was received and not read, and what was not
+    /// flushed, is lost.
+    pub fn into_inner(mut self) -> S {
+        if let Some(socket) = self.socket
+            && self.armed.is_set()
+        {
+            // A socket that refuses has failed, which the next read or write tells.
+            let _ = (socket.bound)(&mut self.stream, None);
+        }
         self.stream
     }
 }
@@ -375,7 +380,10 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                 Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(len) => {
                     self.endpoint.advance_output(len);
-                    continue;
+                    if len == pending {
+                        continue;
+                    }
+                    self.check_end()
                 }
                 Err(error) => self.interrupted(error),
             };
@@ -388,6 +396,16 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             }
         }
         Ok(())
+    }
+
+    /// A peer that reads a little at a time must not put off the end of a handshake or of a connection. Where silence
+    /// counts, one that reads is not given up before a write has waited for it.
+    fn check_end(&mut self) -> Result<()> {
+        if self.endpoint.connection().is_some_and(fullduplex::Connection::may_send) {
+            return Ok(());
+        }
+        let now = self.origin.elapsed();
+        self.endpoint.handle_timeout(now).map_err(|error| self.fail(error))
     }
 
     /// One read from the stream.
@@ -410,9 +428,6 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     }
 
     /// Bounds the next read or write by the next deadline.
-    ///
-    /// A timeout that is set already is left alone when it ends in time: a wait that ends early costs
-    /// less than a system call for each one.
     fn arm(&mut self) -> Result<()> {
         let Some(socket) = self.socket else { return Ok(()) };
         let deadline = match self.endpoint.poll_timeout() {
@@ -422,17 +437,14 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         };
         let left = deadline.map(|deadline| {
             self.waiting_since = self.origin.elapsed();
-            // A timeout of zero would be refused; the shortest wait brings us back at once.
-            deadline.saturating_sub(self.waiting_since).max(Duration::from_millis(1))
+            // What has come by now is looked at, however late the application asks.
+            deadline.saturating_sub(self.waiting_since).max(SHORTEST)
         });
-        let in_time = match (self.armed, left) {
-            (None, None) => true,
-            (Some(armed), Some(left)) => armed <= left,
-            _ => false,
-        };
-        if !in_time {
-            (socket.set_timeout)(&self.stream, left)?;
-            self.armed = left;
+        // A bound for all waits together is used up by those before.
+        let used_up = socket.bounds_the_sum && left.is_some();
+        if used_up || !self.armed.suits(left) {
+            (socket.bound)(&mut self.stream, left)?;
+            self.armed.set(left);
         }
         Ok(())
     }
@@ -446,10 +458,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                 if self.endpoint.poll_timeout().is_some_and(|deadline| deadline <= now) {
                     return self.endpoint.handle_timeout(now).map_err(|error| self.fail(error));
                 }
-                let waited = now.saturating_sub(self.waiting_since);
-                if self.armed.is_some_and(|armed| armed <= waited.saturating_add(TICK)) {
-                    // A wait that we have bounded too tightly; the next bound is set anew.
-                    self.armed = Some(Duration::MAX);
+                if self.armed.has_ended(now.saturating_sub(self.waiting_since)) {
+                    // A wait that we have bounded too tightly.
                     Ok(())
                 } else {
                     // We have not bounded it, or it did not last: the stream was not to block.

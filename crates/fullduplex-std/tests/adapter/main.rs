@@ -8,6 +8,7 @@ mod chunks;
 mod compressed;
 mod connecting;
 mod deadlines;
+mod drip;
 mod ends;
 mod errors;
 mod fail_loop;

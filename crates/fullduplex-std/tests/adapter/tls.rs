@@ -1,9 +1,10 @@
 //! TLS over TCP, both roles of ours, and what can go wrong with it.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use fullduplex_std::fullduplex::{self, Ended, Timeout};
 use fullduplex_std::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -11,11 +12,11 @@ use fullduplex_std::rustls::{
     self, ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
     StreamOwned,
 };
-use fullduplex_std::tls::{self, ServerTlsStream};
+use fullduplex_std::tls::{self, DeadlineStream, ServerTlsStream};
 use fullduplex_std::{
     CloseCode, CloseFrame, ConnectOptions, EndpointConfig, Error, HandshakeError, MaybeTlsStream,
-    Message, OwnedAnswer, Role, TlsError, WebSocket, accept_with, client_with, connect,
-    connect_with,
+    Message, OwnedAnswer, Role, TlsError, WebSocket, accept_tls, accept_tls_with, accept_with,
+    client_with, connect, connect_with,
 };
 use fullduplex_testkit::Frame;
 
@@ -25,7 +26,7 @@ use crate::support::{
 };
 
 /// A server's configuration for `localhost`, and a client's that trusts it.
-fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     let certificate = made.cert.der().clone();
@@ -35,7 +36,7 @@ fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     (tls::server_config(vec![certificate], key).unwrap(), tls::client_config(roots).unwrap())
 }
 
-fn options(tls: Arc<ClientConfig>) -> ConnectOptions {
+pub(crate) fn options(tls: Arc<ClientConfig>) -> ConnectOptions {
     let mut options = ConnectOptions::new();
     options.tls = Some(tls);
     options
@@ -47,8 +48,8 @@ fn accept_one(
     config: EndpointConfig,
 ) -> JoinHandle<Result<WebSocket<ServerTlsStream>, Error>> {
     thread::spawn(move || {
-        let stream = tls::accept(listener.accept().unwrap().0, tls)?;
-        Ok(accept_with(stream, config, |_| Ok(OwnedAnswer::new()))?)
+        let socket = listener.accept().unwrap().0;
+        Ok(accept_tls_with(socket, tls, config, |_| Ok(OwnedAnswer::new()))?)
     })
 }
 
@@ -63,7 +64,7 @@ fn pair(config: EndpointConfig) -> (WebSocket<MaybeTlsStream>, WebSocket<ServerT
     (client, accepting.join().unwrap().unwrap())
 }
 
-fn url(address: SocketAddr) -> String {
+pub(crate) fn url(address: SocketAddr) -> String {
     format!("wss://localhost:{}/", address.port())
 }
 
@@ -299,7 +300,7 @@ fn tls_in_segments_of_one_byte_works() {
 }
 
 /// A server of ours whose client is played by hand over TLS.
-fn our_server(
+pub(crate) fn our_server(
     config: EndpointConfig,
 ) -> (WebSocket<ServerTlsStream>, StreamOwned<ClientConnection, TcpStream>) {
     let (server_tls, client_tls) = configs();
@@ -316,7 +317,7 @@ fn our_server(
 }
 
 /// A client of ours whose server is played by hand over TLS.
-fn our_client(
+pub(crate) fn our_client(
     config: EndpointConfig,
 ) -> (WebSocket<MaybeTlsStream>, StreamOwned<ServerConnection, TcpStream>) {
     let (server_tls, client_tls) = configs();
@@ -457,4 +458,88 @@ fn a_key_that_does_not_fit_the_certificate_is_an_error() {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(other.serialize_der()));
     let error = tls::server_config(vec![made.cert.der().clone()], key).unwrap_err();
     assert!(matches!(error, TlsError::Rustls(rustls::Error::InconsistentKeys(_))), "{error:?}");
+}
+
+#[test]
+fn a_server_over_tls_with_the_defaults_is_one_call() {
+    bounded(|| {
+        let (server_tls, client_tls) = configs();
+        let (listener, address) = listener();
+        let accepting =
+            thread::spawn(move || accept_tls(listener.accept().unwrap().0, server_tls).unwrap());
+        let (client, _) = connect_with(url(address), options(client_tls)).unwrap();
+        let server = accepting.join().unwrap();
+        let beneath = server.get_ref().sock.get_ref();
+        assert_eq!(client.get_ref().tcp().local_addr().unwrap(), beneath.peer_addr().unwrap());
+    });
+}
+
+#[test]
+fn a_stream_with_a_deadline_ends_there_and_is_as_its_socket_without() {
+    bounded(|| {
+        let (mut near, far) = sockets();
+        let mut stream = DeadlineStream::new(far);
+        // Its own timeouts are left alone.
+        stream.get_ref().set_read_timeout(Some(ms(100))).unwrap();
+        let mut buf = [0; 10];
+        let error = takes(ms(100), || stream.read(&mut buf).unwrap_err());
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error:?}");
+        stream.get_ref().set_read_timeout(None).unwrap();
+
+        near.write_all(b"ab").unwrap();
+        stream.set_deadline(Some(Instant::now() + ms(100)));
+        assert_eq!(stream.read(&mut buf[..1]).unwrap(), 1);
+        stream.read_exact(&mut buf[..1]).unwrap();
+        let error = takes(ms(100), || stream.read(&mut buf).unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        // Once it has passed, not even what is there is read.
+        near.write_all(b"c").unwrap();
+        for _ in 0..2 {
+            let error = takes(ms(0), || stream.read(&mut buf).unwrap_err());
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert_eq!(stream.write(b"d").unwrap_err().kind(), ErrorKind::TimedOut);
+        }
+        stream.set_deadline(Some(Instant::now() + ms(200)));
+        let error = takes(ms(200), || {
+            let block = vec![0; 1 << 20];
+            loop {
+                if let Err(error) = stream.write(&block) {
+                    return error;
+                }
+            }
+        });
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+
+        stream.set_deadline(None);
+        assert_eq!(stream.read(&mut buf).unwrap(), 1);
+        let socket = stream.into_inner();
+        assert_eq!(socket.read_timeout().unwrap(), None);
+        assert_eq!(socket.write_timeout().unwrap(), None);
+    });
+}
+
+#[test]
+fn a_stream_that_is_given_back_has_no_deadline() {
+    bounded(|| {
+        let config = timeouts(|timeouts| timeouts.idle_timeout = Some(ms(100)));
+        let (mut server, mut peer) = our_server(config);
+        peer.write_all(&Frame::text("before").masked().encode()).unwrap();
+        assert_eq!(server.read().unwrap(), Message::text("before"));
+        let mut stream = server.into_inner();
+        assert_eq!(stream.sock.deadline(), None);
+        let writing = thread::spawn(move || {
+            thread::sleep(ms(200));
+            peer.write_all(b"after").unwrap();
+            peer
+        });
+        let mut after = [0; 5];
+        stream.read_exact(&mut after).unwrap();
+        assert_eq!(&after, b"after");
+        writing.join().unwrap();
+
+        let (mut server, mut peer) = crate::raw::our_server(config);
+        peer.write_all(&Frame::text("before").masked().encode()).unwrap();
+        assert_eq!(server.read().unwrap(), Message::text("before"));
+        assert_eq!(server.into_inner().read_timeout().unwrap(), None);
+    });
 }
