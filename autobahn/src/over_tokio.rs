@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fullduplex_tokio::rustls::{ClientConfig, ServerConfig};
-use fullduplex_tokio::tokio_rustls::TlsAcceptor;
 use fullduplex_tokio::{
     ClientRequestBuilder, Connector, EndpointConfig, Error, IntoClientRequest, IntoHalves,
-    MaybeTlsStream, TcpDial, WebSocketConfig, WebSocketStream, accept_async_with_config,
-    connect_with,
+    MaybeTlsStream, TcpDial, WebSocketConfig, WebSocketStream, accept_async_tls_with_config,
+    accept_async_with_config, connect_with,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -27,15 +26,14 @@ pub fn serve(
     tls: Option<Arc<ServerConfig>>,
     echo: Echo,
 ) -> Result<()> {
-    let acceptor = tls.map(TlsAcceptor::from);
     listener.set_nonblocking(true)?;
     Runtime::new()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         loop {
             let (stream, peer) = listener.accept().await?;
-            let acceptor = acceptor.clone();
+            let tls = tls.clone();
             tokio::spawn(async move {
-                if let Err(error) = serve_one(stream, config.into(), acceptor, echo).await {
+                if let Err(error) = serve_one(stream, config.into(), tls, echo).await {
                     eprintln!("{peer}: {error}");
                 }
             });
@@ -46,16 +44,13 @@ pub fn serve(
 async fn serve_one(
     stream: TcpStream,
     config: WebSocketConfig,
-    acceptor: Option<TlsAcceptor>,
+    tls: Option<Arc<ServerConfig>>,
     echo: Echo,
 ) -> std::result::Result<(), Error> {
     stream.set_nodelay(true)?;
-    match acceptor {
+    match tls {
         None => echo.run(accept_async_with_config(stream, Some(config)).await?).await,
-        Some(acceptor) => {
-            let stream = acceptor.accept(stream).await?;
-            echo.run(accept_async_with_config(stream, Some(config)).await?).await
-        }
+        Some(tls) => echo.run(accept_async_tls_with_config(stream, tls, Some(config)).await?).await,
     }
 }
 

@@ -12,7 +12,9 @@ use fullduplex_autobahn::{Adapter, ConnectionOptions, Result, certificates};
 use fullduplex_std::rustls::ServerConfig;
 use fullduplex_std::rustls::pki_types::PrivateKeyDer;
 use fullduplex_std::rustls::pki_types::pem::PemObject;
-use fullduplex_std::{EndpointConfig, Error, OwnedAnswer, accept_with, tls};
+use fullduplex_std::{
+    EndpointConfig, Error, OwnedAnswer, Request, WebSocket, accept_tls_with, accept_with, tls,
+};
 
 /// A WebSocket server that sends every message back
 #[derive(Parser)]
@@ -73,17 +75,14 @@ fn serve_one(
     tls: Option<Arc<ServerConfig>>,
 ) -> std::result::Result<(), Error> {
     stream.set_nodelay(true)?;
+    let decide = |_: &Request<'_>| Ok(OwnedAnswer::new());
     match tls {
-        None => echo(stream, config),
-        Some(tls) => echo(tls::accept(stream, tls)?, config),
+        None => echo(accept_with(stream, config, decide)?),
+        Some(tls) => echo(accept_tls_with(stream, tls, config, decide)?),
     }
 }
 
-fn echo<S: Read + Write + 'static>(
-    stream: S,
-    config: EndpointConfig,
-) -> std::result::Result<(), Error> {
-    let mut socket = accept_with(stream, config, |_| Ok(OwnedAnswer::new()))?;
+fn echo<S: Read + Write + 'static>(mut socket: WebSocket<S>) -> std::result::Result<(), Error> {
     loop {
         match socket.read() {
             Ok(message) if message.is_text() || message.is_binary() => socket.feed(message)?,

@@ -10,10 +10,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::WebSocketConfig;
 use crate::error::Result;
-use crate::handshake::{ClientResponse, client};
+use crate::handshake::ClientResponse;
 use crate::request::{IntoClientRequest, to_core};
 use crate::stream::MaybeTlsStream;
-use crate::tls::{Connector, wrap};
+use crate::tls::{Connector, client_over};
 use crate::websocket::WebSocketStream;
 
 /// How long dialling may take by default, name look-up and all addresses of the host together: 10 s.
@@ -185,8 +185,7 @@ where
         let uri = uri.as_uri();
         let connector = Connector::of(uri, connector)?;
         let stream = dial.dial(uri.host(), uri.port()).await?;
-        let stream = wrap(uri.host(), stream, connector, &config).await?;
-        client(request, stream, &config).await
+        client_over(uri, request, stream, connector, &config).await
     };
     Box::pin(connecting).await
 }

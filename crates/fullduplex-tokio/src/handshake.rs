@@ -18,8 +18,9 @@ use http::header::{
 use http::{StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::clock::{Clock, LastRead};
 use crate::config::WebSocketConfig;
-use crate::engine::{Engine, Waited};
+use crate::engine::{Engine, EngineParts, Waited};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, ProtocolError, Result, SubProtocolError};
 use crate::request::{IntoClientRequest, to_core};
@@ -104,7 +105,7 @@ fn accept_any<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept(stream, config, |_| Ok(OwnedAnswer::new())))
+    Box::pin(accept(stream, config, None, |_| Ok(OwnedAnswer::new())))
 }
 
 /// As [`accept_async`], with a callback that sees the request, adds headers to the response, or rejects it.
@@ -136,19 +137,29 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     C: Callback + Unpin,
 {
-    let accepting = async move {
-        let mut outcome = Ok(());
-        let decide = |request: &CoreRequest<'_>| {
-            decide(request, callback).map_err(|(error, rejection)| {
-                outcome = Err(error);
-                rejection
-            })
-        };
-        let accepted = accept(stream, config.unwrap_or_default(), decide).await;
-        // Why the callback rejected says more than that it did.
-        outcome.and(accepted)
+    Box::pin(accept_hdr(stream, config.unwrap_or_default(), None, callback))
+}
+
+/// As [`accept`], with a callback in the types of the `http` crate.
+pub(crate) async fn accept_hdr<S>(
+    stream: S,
+    config: WebSocketConfig,
+    began: Option<Clock>,
+    callback: impl Callback,
+) -> Result<WebSocketStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut outcome = Ok(());
+    let decide = |request: &CoreRequest<'_>| {
+        decide(request, callback).map_err(|(error, rejection)| {
+            outcome = Err(error);
+            rejection
+        })
     };
-    Box::pin(accepting)
+    let accepted = accept(stream, config, began, decide).await;
+    // Why the callback rejected says more than that it did.
+    outcome.and(accepted)
 }
 
 /// Accepts a WebSocket, and lets `decide` see the core's request and choose: an answer with subprotocol and
@@ -167,20 +178,21 @@ pub fn accept_with<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept(stream, config, decide))
+    Box::pin(accept(stream, config, None, decide))
 }
 
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
-/// the connection does not have room for it as long as it lives.
-async fn accept<S>(
+/// the connection does not have room for it as long as it lives. It began before now if TLS did.
+pub(crate) async fn accept<S>(
     stream: S,
     config: WebSocketConfig,
+    began: Option<Clock>,
     decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
 ) -> Result<WebSocketStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut socket = WebSocketStream::new(Engine::new(stream, &config, server(&config)));
+    let mut socket = socket(stream, &config, server(&config), began);
     let accepted = match poll_fn(|cx| poll_event(socket.engine(), cx)).await {
         Ok(_) => answer(socket.engine(), decide),
         Err(error) => Err(error),
@@ -196,6 +208,26 @@ where
             Err(error)
         }
     }
+}
+
+/// The socket whose handshake is to be done; its deadline counts from when it began.
+fn socket<S>(
+    stream: S,
+    config: &WebSocketConfig,
+    endpoint: Endpoint<OsEntropy>,
+    began: Option<Clock>,
+) -> WebSocketStream<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let engine = Engine::new(stream, config, endpoint);
+    WebSocketStream::new(match began {
+        None => engine,
+        Some(clock) => {
+            let last_read = LastRead::none(clock);
+            Engine::from_parts(EngineParts { last_read, ..engine.into_parts() })
+        }
+    })
 }
 
 /// Compiled here, once, for it does not depend on the stream, as [`next_event`] does not.
@@ -422,20 +454,22 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (_, request) = to_core(&request.into_client_request()?)?;
-    client(request, stream, &config).await
+    client(request, stream, &config, None).await
 }
 
+/// It began before now if TLS did.
 pub(crate) async fn client<S>(
     request: OwnedClientRequest,
     stream: S,
     config: &WebSocketConfig,
+    began: Option<Clock>,
 ) -> Result<(WebSocketStream<S>, ClientResponse)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let offers_any = !request.as_request().subprotocols.is_empty();
     let endpoint = Endpoint::client(request, config.endpoint(), OsEntropy, Duration::ZERO)?;
-    let mut socket = WebSocketStream::new(Engine::new(stream, config, endpoint));
+    let mut socket = socket(stream, config, endpoint, began);
     let event = poll_fn(|cx| poll_event(socket.engine(), cx)).await;
     match event.map_err(|error| if offers_any { error } else { unasked(error) })? {
         HandshakeEvent::Refused(response, body) => {

@@ -42,8 +42,7 @@
 //! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
 //! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_hdr_async`], [`accept_with`] and
 //! [`ClientRequestBuilder`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
-//! `native-roots` or `platform-verifier`; or `native-tls`. A server puts `tokio_rustls::TlsAcceptor` under
-//! [`accept_async`].
+//! `native-roots` or `platform-verifier`; or `native-tls`. A server's are [`accept_async_tls`] and [`accept_tls_with`].
 //!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
 //! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server that has done the handshake hands over its stream by
@@ -116,7 +115,11 @@ pub use request::{ClientRequest, ClientRequestBuilder, IntoClientRequest};
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use stream::MaybeTlsStream;
-pub use tls::{Connector, client_async_tls, client_async_tls_with_config};
+pub use tls::{
+    AcceptTls, Connector, accept_async_tls, accept_async_tls_with_config,
+    accept_hdr_async_tls_with_config, accept_tls_with, client_async_tls,
+    client_async_tls_with_config,
+};
 #[cfg(feature = "tls")]
 pub use tokio_rustls;
 #[cfg(feature = "hyper")]

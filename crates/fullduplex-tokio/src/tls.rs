@@ -1,13 +1,15 @@
-//! TLS: which kind, with which configuration.
+//! TLS: which kind, with which configuration, and WebSockets over it.
 
-use std::time::Duration;
+use std::future::Future;
 
+use fullduplex::handshake::{OwnedAnswer, OwnedClientRequest, OwnedRejection, Request};
 use fullduplex::{Timeout, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::error::{Error, Result, UrlError};
-use crate::handshake::{ClientResponse, client};
+use crate::handshake::{Callback, ClientResponse, accept, accept_hdr, client};
 use crate::request::{IntoClientRequest, to_core};
 use crate::stream::MaybeTlsStream;
 use crate::websocket::WebSocketStream;
@@ -72,48 +74,66 @@ fn native_error(error: native_tls::Error) -> Error {
     crate::error::TlsError::from(error).into()
 }
 
-/// Puts TLS over `stream`, within the time that a handshake may take.
-pub(crate) async fn wrap<S>(
-    host: &str,
+/// Opens a WebSocket over `stream`, with TLS if that is to be: both within one deadline.
+pub(crate) async fn client_over<S>(
+    uri: Uri<'_>,
+    request: OwnedClientRequest,
     stream: S,
     connector: Connector,
     config: &WebSocketConfig,
-) -> Result<MaybeTlsStream<S>>
+) -> Result<(WebSocketStream<MaybeTlsStream<S>>, ClientResponse)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match connector {
         Connector::Plain => {
-            let _ = (host, config);
-            Ok(MaybeTlsStream::Plain(stream))
+            let _ = uri;
+            client(request, MaybeTlsStream::Plain(stream), config, None).await
         }
+        #[cfg(any(feature = "tls", feature = "native-tls"))]
+        connector => {
+            let began = Clock::start();
+            let stream = within(began, config, wrap(uri.host(), stream, connector)).await?;
+            client(request, stream, config, Some(began)).await
+        }
+    }
+}
+
+#[cfg(any(feature = "tls", feature = "native-tls"))]
+async fn wrap<S>(host: &str, stream: S, connector: Connector) -> Result<MaybeTlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match connector {
+        Connector::Plain => Ok(MaybeTlsStream::Plain(stream)),
         #[cfg(feature = "native-tls")]
         Connector::NativeTls(connector) => {
             let connector = tokio_native_tls::TlsConnector::from(connector);
-            let connecting = connector.connect(host, stream);
-            let stream =
-                within(config.handshake_timeout, connecting).await?.map_err(native_error)?;
+            let stream = connector.connect(host, stream).await.map_err(native_error)?;
             Ok(MaybeTlsStream::NativeTls(Box::new(stream)))
         }
         #[cfg(feature = "tls")]
         Connector::Rustls(rustls) => {
             let name = rustls::pki_types::ServerName::try_from(host.to_owned())
                 .map_err(|_| crate::error::TlsError::InvalidDnsName)?;
-            let connecting = tokio_rustls::TlsConnector::from(rustls).connect(name, stream);
-            let stream = within(config.handshake_timeout, connecting).await??;
+            let stream = tokio_rustls::TlsConnector::from(rustls).connect(name, stream).await?;
             Ok(MaybeTlsStream::Rustls(Box::new(stream)))
         }
     }
 }
 
-/// Bounds a TLS handshake.
-#[allow(dead_code)]
-async fn within<F: Future>(limit: Option<Duration>, action: F) -> Result<F::Output> {
-    match limit {
-        None => Ok(action.await),
-        Some(limit) => tokio::time::timeout(limit, action)
-            .await
-            .map_err(|_| Error::Timeout(Timeout::Handshake)),
+/// Bounds a TLS handshake by the deadline of the opening handshake after it.
+async fn within<T>(
+    began: Clock,
+    config: &WebSocketConfig,
+    action: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match config.handshake_timeout.and_then(|timeout| began.instant(timeout)) {
+        None => action.await,
+        Some(deadline) => match tokio::time::timeout_at(deadline, action).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Timeout(Timeout::Handshake)),
+        },
     }
 }
 
@@ -134,7 +154,7 @@ where
 }
 
 /// As [`client_async_tls`], with a configuration, and with TLS of one's own; `None` for what the features of this
-/// crate name.
+/// crate name. TLS and the opening handshake have one deadline, the `handshake_timeout`.
 ///
 /// # Errors
 /// [`Error::Tls`] when TLS cannot be set up, [`Error::Url`] when no feature for it is on; [`Error::Io`] when the TLS
@@ -159,10 +179,166 @@ where
         let (uri, request) = to_core(&request.into_client_request()?)?;
         let uri = uri.as_uri();
         let connector = Connector::of(uri, connector)?;
-        let stream = wrap(uri.host(), stream, connector, &config).await?;
-        client(request, stream, &config).await
+        client_over(uri, request, stream, connector, &config).await
     };
     Box::pin(connecting).await
+}
+
+/// What puts TLS over a stream that a client has opened: with rustls an `Arc<ServerConfig>` or a `TlsAcceptor` of
+/// tokio-rustls, with the platform's TLS a `TlsAcceptor` of native-tls or tokio-native-tls.
+///
+/// ```
+/// use fullduplex_tokio::{AcceptTls, Result};
+/// use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+///
+/// /// Behind a proxy that has done TLS, and sends a line of its own before what the client sends.
+/// struct Behind;
+///
+/// impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for Behind {
+///     type Stream = S;
+///
+///     async fn accept_tls(self, mut stream: S) -> Result<S> {
+///         while stream.read_u8().await? != b'\n' {}
+///         Ok(stream)
+///     }
+/// }
+/// ```
+pub trait AcceptTls<S> {
+    /// The stream that the WebSocket is accepted on.
+    type Stream: AsyncRead + AsyncWrite + Unpin;
+
+    /// Does the TLS handshake. It is dropped, with the stream, when the time for it is over.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    fn accept_tls(self, stream: S) -> impl Future<Output = Result<Self::Stream>>;
+}
+
+#[cfg(feature = "tls")]
+impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for tokio_rustls::TlsAcceptor {
+    type Stream = tokio_rustls::server::TlsStream<S>;
+
+    async fn accept_tls(self, stream: S) -> Result<Self::Stream> {
+        Ok(self.accept(stream).await?)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for std::sync::Arc<rustls::ServerConfig> {
+    type Stream = tokio_rustls::server::TlsStream<S>;
+
+    async fn accept_tls(self, stream: S) -> Result<Self::Stream> {
+        Ok(tokio_rustls::TlsAcceptor::from(self).accept(stream).await?)
+    }
+}
+
+#[cfg(feature = "native-tls")]
+impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for tokio_native_tls::TlsAcceptor {
+    type Stream = tokio_native_tls::TlsStream<S>;
+
+    async fn accept_tls(self, stream: S) -> Result<Self::Stream> {
+        self.accept(stream).await.map_err(native_error)
+    }
+}
+
+#[cfg(feature = "native-tls")]
+impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for native_tls::TlsAcceptor {
+    type Stream = tokio_native_tls::TlsStream<S>;
+
+    async fn accept_tls(self, stream: S) -> Result<Self::Stream> {
+        tokio_native_tls::TlsAcceptor::from(self).accept(stream).await.map_err(native_error)
+    }
+}
+
+// As in the module `handshake`, none of these is `async`.
+
+/// Accepts a WebSocket over TLS on a stream that a client has opened (RFC 6455 §4.2, §10.6), with the default
+/// configuration: any valid request, no subprotocol. As [`accept_async`](crate::accept_async) without TLS.
+///
+/// # Errors
+/// As [`accept_tls_with`].
+///
+/// # Panics
+/// As [`accept_tls_with`].
+pub fn accept_async_tls<S, T>(
+    stream: S,
+    tls: T,
+) -> impl Future<Output = Result<WebSocketStream<T::Stream>>>
+where
+    T: AcceptTls<S>,
+{
+    accept_tls_with(stream, tls, WebSocketConfig::new(), |_| Ok(OwnedAnswer::new()))
+}
+
+/// As [`accept_async_tls`], with a configuration.
+///
+/// # Errors
+/// As [`accept_tls_with`].
+///
+/// # Panics
+/// As [`accept_tls_with`].
+pub fn accept_async_tls_with_config<S, T>(
+    stream: S,
+    tls: T,
+    config: Option<WebSocketConfig>,
+) -> impl Future<Output = Result<WebSocketStream<T::Stream>>>
+where
+    T: AcceptTls<S>,
+{
+    accept_tls_with(stream, tls, config.unwrap_or_default(), |_| Ok(OwnedAnswer::new()))
+}
+
+/// As [`accept_async_tls_with_config`], with a callback that sees the request, adds headers to the response, or rejects
+/// it: [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config) over TLS.
+///
+/// # Errors
+/// As [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config), and as [`accept_tls_with`] for TLS.
+///
+/// # Panics
+/// As [`accept_tls_with`].
+pub fn accept_hdr_async_tls_with_config<S, T, C>(
+    stream: S,
+    tls: T,
+    callback: C,
+    config: Option<WebSocketConfig>,
+) -> impl Future<Output = Result<WebSocketStream<T::Stream>>>
+where
+    T: AcceptTls<S>,
+    C: Callback + Unpin,
+{
+    Box::pin(async move {
+        let (config, began) = (config.unwrap_or_default(), Clock::start());
+        let stream = within(began, &config, tls.accept_tls(stream)).await?;
+        accept_hdr(stream, config, Some(began), callback).await
+    })
+}
+
+/// Accepts a WebSocket over TLS, and lets `decide` see the core's request and choose, as
+/// [`accept_with`](crate::accept_with) without TLS.
+///
+/// TLS and the opening handshake have one deadline, the `handshake_timeout`: a client that never comes to the end of the
+/// one holds the server no longer than one that never comes to the end of the other.
+///
+/// # Errors
+/// [`Error::Io`] when the TLS handshake of rustls fails, [`Error::Tls`] when the platform's does; else as
+/// [`accept_with`](crate::accept_with).
+///
+/// # Panics
+/// With a handshake timeout, outside of a tokio runtime with its time driver.
+pub fn accept_tls_with<S, T>(
+    stream: S,
+    tls: T,
+    config: WebSocketConfig,
+    decide: impl FnOnce(&Request<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+) -> impl Future<Output = Result<WebSocketStream<T::Stream>>>
+where
+    T: AcceptTls<S>,
+{
+    Box::pin(async move {
+        let began = Clock::start();
+        let stream = within(began, &config, tls.accept_tls(stream)).await?;
+        accept(stream, config, Some(began), decide).await
+    })
 }
 
 #[cfg(feature = "tls")]
@@ -243,7 +419,8 @@ mod with_rustls {
         Ok(finish(builder()?.with_root_certificates(roots).with_no_client_auth()))
     }
 
-    /// A server's configuration for one certificate chain and its private key: for `tokio_rustls::TlsAcceptor`.
+    /// A server's configuration for one certificate chain and its private key: for
+    /// [`accept_async_tls`](crate::accept_async_tls).
     ///
     /// # Errors
     /// [`TlsError::NoProvider`] when no provider is there, [`TlsError::Rustls`] when key and certificate do not

@@ -13,7 +13,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 
 use crate::support::{drain, ms, our_client, our_server, poll_once, read_to_end, secs, write};
 
-async fn takes<T>(expected: Duration, action: impl Future<Output = T>) -> T {
+pub(crate) async fn takes<T>(expected: Duration, action: impl Future<Output = T>) -> T {
     let begun = Instant::now();
     let result = action.await;
     let took = begun.elapsed();
@@ -21,7 +21,7 @@ async fn takes<T>(expected: Duration, action: impl Future<Output = T>) -> T {
     result
 }
 
-fn is(error: Option<Error>, timeout: Timeout) -> bool {
+pub(crate) fn is(error: Option<Error>, timeout: Timeout) -> bool {
     matches!(error, Some(Error::Timeout(found)) if found == timeout)
 }
 

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use fullduplex_tokio::http::StatusCode;
 use fullduplex_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
-    Connector, Dial, Error, IntoClientRequest, IntoHalves, MaybeTlsStream, Message, TcpDial,
-    TlsError, UrlError, WebSocketConfig, WebSocketReceiver, WebSocketSender, accept_async,
-    accept_async_with_config, client_async_with_config, connect_async,
-    connect_async_tls_with_config, connect_with, tls,
+    Connector, Dial, Error, ErrorResponse, IntoClientRequest, IntoHalves, MaybeTlsStream, Message,
+    Request, Response, TcpDial, TlsError, UrlError, WebSocketConfig, WebSocketReceiver,
+    WebSocketSender, accept_async, accept_async_tls, accept_async_with_config,
+    accept_hdr_async_tls_with_config, client_async_tls_with_config, client_async_with_config,
+    connect_async, connect_async_tls_with_config, connect_with, tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -19,7 +21,7 @@ use tokio_tungstenite::tungstenite::{self, Message as TheirMessage};
 use crate::support::{drain, echo, secs};
 
 /// A server's configuration for `localhost`, and a client's that trusts it.
-fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
@@ -107,8 +109,7 @@ async fn their_client_talks_to_our_server_over_tls() {
     let (listener, port) = listen().await;
     let serving = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let stream = TlsAcceptor::from(server_tls).accept(stream).await.unwrap();
-        echo(accept_async(stream).await.unwrap()).await.unwrap()
+        echo(accept_async_tls(stream, server_tls).await.unwrap()).await.unwrap()
     });
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = "localhost".try_into().unwrap();
@@ -124,7 +125,7 @@ async fn halves_talk_to_them_over_tls() {
     let acceptor = TlsAcceptor::from(server_tls);
     let serving = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let server = accept_async(acceptor.accept(stream).await.unwrap()).await.unwrap();
+        let server = accept_async_tls(stream, acceptor.clone()).await.unwrap();
         let (sender, receiver) = echo_in_halves(server.into_split()).await;
         assert!(receiver.connection().is_clean());
         drop(sender);
@@ -272,6 +273,69 @@ async fn our_client_talks_over_the_platform_s_tls() {
             Err(error) => assert!(!trusts && matches!(error, Error::Tls(TlsError::Native(_)))),
         }
         serving.await.unwrap();
+    }
+}
+
+#[cfg(feature = "native-tls")]
+#[tokio::test]
+async fn our_server_talks_over_the_platform_s_tls() {
+    use fullduplex_tokio::native_tls::{Identity, TlsAcceptor};
+
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let identity = Identity::from_pkcs8(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let acceptor = TlsAcceptor::new(identity).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let client_tls = tls::client_config(roots).unwrap();
+    let (listener, port) = listen().await;
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let server = accept_async_tls(stream, acceptor.clone()).await.unwrap();
+        echo(server).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let refused = accept_async_tls(stream, acceptor).await;
+        assert!(matches!(refused, Err(Error::Tls(TlsError::Native(_)))), "{refused:?}");
+    });
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    their_client(TlsConnector::from(client_tls).connect(name, stream).await.unwrap()).await;
+    // Without TLS.
+    assert!(connect_async(format!("ws://127.0.0.1:{port}/")).await.is_err());
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_callback_decides_about_a_request_over_tls() {
+    let (server_tls, client_tls) = configs();
+    for token in ["right", "wrong"] {
+        #[expect(clippy::result_large_err)]
+        let callback = |request: &Request, mut response: Response| {
+            response.headers_mut().insert("X-Server", "ours".parse().unwrap());
+            if request.headers()["x-token"] == "right" {
+                return Ok(response);
+            }
+            let mut refused = ErrorResponse::new(None);
+            *refused.status_mut() = StatusCode::FORBIDDEN;
+            Err(refused)
+        };
+        let (near, far) = duplex(1 << 12);
+        let tls = Arc::clone(&server_tls);
+        let serving = tokio::spawn(accept_hdr_async_tls_with_config(far, tls, callback, None));
+        let mut request = "wss://localhost/".into_client_request().unwrap();
+        request.headers_mut().insert("X-Token", token.parse().unwrap());
+        let tls = Some(Connector::Rustls(Arc::clone(&client_tls)));
+        match client_async_tls_with_config(request, near, None, tls).await {
+            Ok((client, response)) => {
+                assert_eq!(response.headers()["x-server"], "ours");
+                drop((client, serving.await.unwrap().unwrap()));
+            }
+            Err(error) => {
+                assert!(token == "wrong");
+                assert!(matches!(error, Error::Http(response) if response.status() == 403));
+                assert!(serving.await.unwrap().is_err());
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod basics;
 mod blocked;
 mod cancel;
 mod deadlines;
+mod drip;
 mod each;
 mod ends;
 mod halves;

@@ -1,0 +1,45 @@
+//! Sends back what comes over TLS: `cargo run --example tls_server CERTIFICATE KEY [ADDRESS]`, with PEM files.
+
+use std::sync::Arc;
+
+use fullduplex_tokio::rustls::ServerConfig;
+use fullduplex_tokio::rustls::pki_types::pem::PemObject;
+use fullduplex_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use fullduplex_tokio::{Error, accept_async_tls, tls};
+use tokio::net::{TcpListener, TcpStream};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(certificate), Some(key)) = (arguments.next(), arguments.next()) else {
+        return Err("a certificate and its private key are needed".into());
+    };
+    let certificates = CertificateDer::pem_file_iter(certificate)?.collect::<Result<_, _>>()?;
+    let tls = tls::server_config(certificates, PrivateKeyDer::from_pem_file(key)?)?;
+    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let listener = TcpListener::bind(&address).await?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let tls = Arc::clone(&tls);
+        tokio::spawn(async move {
+            match serve(stream, tls).await {
+                Ok(()) => println!("{peer}: closed"),
+                Err(error) => println!("{peer}: {error}"),
+            }
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, tls: Arc<ServerConfig>) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    // Not TLS first and then the WebSocket: these are to be over within one deadline.
+    let mut socket = accept_async_tls(stream, tls).await?;
+    while let Some(message) = socket.recv().await {
+        let message = message?;
+        if message.is_text() || message.is_binary() {
+            socket.feed(message).await?;
+        }
+    }
+    Ok(())
+}
