@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fullduplex::EndpointConfig;
 use fullduplex::handshake::{OwnedClientRequest, OwnedResponse};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handshake::{IntoRequest, client_with};
 use crate::websocket::WebSocket;
 
@@ -140,7 +140,7 @@ fn dial(request: &OwnedClientRequest, options: &ConnectOptions) -> Result<MaybeT
     if uri.is_secure() {
         return Err(crate::error::TlsError::Disabled.into());
     }
-    let socket = tcp(uri.host(), uri.port(), options.connect_timeout)?;
+    let socket = tcp(uri.host(), uri.port(), options.connect_timeout).map_err(Error::Io)?;
     socket.set_nodelay(true)?;
     #[cfg(feature = "tls")]
     if let Some(config) = tls {

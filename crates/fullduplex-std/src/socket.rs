@@ -31,6 +31,12 @@ impl<S> Clone for Socket<S> {
 impl<S> Copy for Socket<S> {}
 
 impl<S: 'static> Socket<S> {
+    /// The shortest bound with which what has come already is read.
+    pub(crate) fn shortest(&self) -> Duration {
+        // The sum runs from now on, and not only while the socket waits: the thread may lose its turn.
+        if self.bounds_the_sum { TICK } else { SHORTEST }
+    }
+
     /// Recognises the streams whose sockets are known: TCP, Unix, this crate's TLS over TCP. Of rustls's own streams
     /// over TCP each wait is bounded, and not their sum: a silent peer is found in time, one that drips is not.
     pub(crate) fn of(stream: &S) -> Option<Self> {

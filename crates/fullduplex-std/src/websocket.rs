@@ -11,7 +11,7 @@ use fullduplex::{
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::socket::{Armed, SHORTEST, Socket};
+use crate::socket::{Armed, Socket};
 
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
@@ -438,7 +438,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         let left = deadline.map(|deadline| {
             self.waiting_since = self.origin.elapsed();
             // What has come by now is looked at, however late the application asks.
-            deadline.saturating_sub(self.waiting_since).max(SHORTEST)
+            deadline.saturating_sub(self.waiting_since).max(socket.shortest())
         });
         // A bound for all waits together is used up by those before.
         let used_up = socket.bounds_the_sum && left.is_some();

@@ -440,6 +440,19 @@ fn deadlines_hold_over_tls_when_the_peer_does_not_read() {
 }
 
 #[test]
+fn what_came_over_tls_while_the_application_was_busy_counts_as_a_sign_of_life() {
+    bounded(|| {
+        let config = timeouts(|timeouts| timeouts.idle_timeout = Some(ms(100)));
+        let (mut server, mut peer) = our_server(config);
+        for message in ["1", "2", &"3".repeat(60_000)] {
+            peer.write_all(&Frame::text(message).masked().encode()).unwrap();
+            std::thread::sleep(ms(200));
+            assert_eq!(server.read().unwrap(), Message::text(message));
+        }
+    });
+}
+
+#[test]
 fn tls_over_nonblocking_tcp_would_block() {
     bounded(|| {
         let (server_tls, _) = configs();
