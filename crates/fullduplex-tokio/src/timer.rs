@@ -1,10 +1,11 @@
 //! One timer per connection, made when it is first needed.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Wakes at a deadline that moves.
@@ -35,7 +36,9 @@ impl Timer {
             None => self.sleep.insert(Box::pin(sleep_until(deadline))),
         };
         loop {
-            ready!(sleep.as_mut().poll(cx));
+            // A read that has used up what tokio lets a task do in one turn must not keep the deadline from being seen:
+            // a transport can be busy all the time without anything to show for it.
+            ready!(pin!(unconstrained(sleep.as_mut())).poll(cx));
             if sleep.deadline() >= deadline {
                 return Poll::Ready(());
             }

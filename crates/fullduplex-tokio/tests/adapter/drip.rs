@@ -2,8 +2,10 @@
 //! deadline, counted from the begin of the phase and not from the last byte. With TLS and without, in both roles, under
 //! tokio's paused clock.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use fullduplex_testkit::Frame;
 use fullduplex_tokio::fullduplex::Timeout;
@@ -17,9 +19,11 @@ use fullduplex_tokio::{
     client_async_tls_with_config, client_async_with_config,
 };
 use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, copy, duplex, sink, split,
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, copy, duplex, sink,
+    split,
 };
-use tokio::time::{Duration, sleep, timeout};
+use tokio::task::{consume_budget, yield_now};
+use tokio::time::{Duration, advance, sleep, timeout};
 
 use crate::deadlines::{is, takes};
 use crate::interop::configs;
@@ -467,4 +471,69 @@ async fn what_drips_below_the_deadlines_arrives() {
     let connecting = client_async_tls_with_config("wss://localhost/", near, None, tls);
     talk(connecting.await.unwrap().0).await;
     serving.await.unwrap().unwrap();
+}
+
+/// A stream that has always more to read, and never anything for its reader: records of TLS without content, say.
+struct Empty;
+
+impl AsyncRead for Empty {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Until tokio says that others are to have their turn.
+        while pin!(consume_budget()).poll(cx).is_ready() {}
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Empty {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Runs what is to end at [`DEADLINE`] beside a clock that a busy task keeps from going by itself.
+async fn ends_though_busy<T: Send + 'static>(
+    action: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let running = tokio::spawn(action);
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    assert!(!running.is_finished());
+    advance(DEADLINE).await;
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    assert!(running.is_finished(), "the deadline is not noticed");
+    running.await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_hold_while_the_transport_is_busy_with_nothing() {
+    let accepted = ends_though_busy(accept_async_with_config(Empty, Some(config()))).await;
+    assert!(is(accepted.err(), Timeout::Handshake));
+    let connecting = client_async_with_config("ws://localhost/", Empty, Some(config()));
+    assert!(is(ends_though_busy(connecting).await.err(), Timeout::Handshake));
+    let mut client = WebSocketStream::from_raw_socket(Empty, Role::Client, Some(config())).await;
+    let closed = ends_though_busy(async move { client.close(None).await }).await;
+    assert!(is(closed.err(), Timeout::Close));
+    let idle = config().idle_timeout(Some(DEADLINE));
+    let mut client = WebSocketStream::from_raw_socket(Empty, Role::Client, Some(idle)).await;
+    let received = ends_though_busy(async move { client.recv().await }).await;
+    assert!(is(received.unwrap().err(), Timeout::Idle));
 }
