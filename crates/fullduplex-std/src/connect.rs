@@ -113,7 +113,8 @@ pub fn connect(request: impl IntoRequest) -> Result<(WebSocket<MaybeTlsStream>, 
 /// Opens a WebSocket to a `ws` or `wss` URL.
 ///
 /// The host's addresses are tried in turn, each with its share of the time that is left; `TCP_NODELAY` is set. The
-/// system's name look-up cannot be interrupted: one that takes too long goes on in a thread of its own, without effect.
+/// system's name look-up cannot be interrupted: a look-up that takes too long goes on in a thread of its own, and its
+/// result is dropped.
 /// Redirects are not followed: another status than 101 is [`Error::Http`].
 ///
 /// # Errors
@@ -172,14 +173,14 @@ fn look_up(host: &str, port: u16, deadline: Option<Instant>) -> io::Result<Vec<S
     }
 }
 
-/// Does what nothing can interrupt, a system's name look-up, in a thread of its own, which is left to itself when it
-/// takes too long.
+/// Runs an action that cannot be interrupted, the system's name look-up, in a thread of its own. When it takes too long
+/// the thread is left to itself.
 fn within<T: Send + 'static>(
     deadline: Instant,
     action: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (tell, told) = mpsc::channel();
-    // When the time is over nobody listens any more.
+    // After the deadline the receiver is gone, and the result is of no use.
     thread::Builder::new().spawn(move || drop(tell.send(action())))?;
     match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(result) => result,

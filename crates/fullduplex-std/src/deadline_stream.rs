@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::socket::{Armed, Operations, SHORTEST};
 
-/// A TCP socket of which nothing lasts beyond a deadline, however many reads and writes there are.
+/// A TCP socket whose reads and writes end at one deadline, however many there are.
 ///
-/// A session of TLS may read its socket many times for one read of its own. A timeout of the socket would bound each of
-/// these waits, and a peer that sends a byte before each of them ends could go on for ever; a deadline bounds them all.
+/// A TLS session may read its socket many times for one read of its own. A timeout of the socket would bound each of
+/// these waits, and a peer that sends a byte before each of them ends could go on for ever; the deadline bounds all of
+/// them together.
 ///
-/// Without a deadline, which is how it begins, it is as the socket beneath. A WebSocket sets the deadline by itself.
+/// At first there is no deadline, and this stream behaves as the socket does. A WebSocket sets the deadline by itself.
 #[derive(Debug)]
 pub struct DeadlineStream {
     socket: TcpStream,
@@ -27,28 +28,28 @@ impl DeadlineStream {
         Self { socket, deadline: None, reading: Armed::default(), writing: Armed::default() }
     }
 
-    /// When everything is to have ended: a read or write that lasts until then, or begins later, fails with
-    /// [`TimedOut`](io::ErrorKind::TimedOut). `None` is for ever.
+    /// Sets the deadline: a read or write that waits until then, or begins later, fails with
+    /// [`TimedOut`](io::ErrorKind::TimedOut). `None` removes it.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }
 
-    /// When everything is to have ended.
+    /// The deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// The socket. Its timeouts are not to be changed while there is a deadline.
+    /// The socket. Leave its timeouts alone while there is a deadline.
     #[must_use]
     pub fn get_ref(&self) -> &TcpStream {
         &self.socket
     }
 
-    /// The socket, without what timeouts the deadline has brought it.
+    /// Returns the socket. The timeouts that the deadline has set are removed.
     #[must_use]
     pub fn into_inner(self) -> TcpStream {
-        // A socket that has no timeouts any more has failed, which the next read or write tells.
+        // A socket that refuses this has failed, and its next read or write says so.
         if self.reading.is_set() {
             let _ = self.socket.set_read_timeout(None);
         }
@@ -69,7 +70,7 @@ impl DeadlineStream {
     }
 }
 
-/// One system call, which `set` bounds.
+/// Makes one system call, bounded by what is left until the deadline; `set` sets the socket's timeout.
 fn within<T>(
     deadline: Option<Instant>,
     socket: &TcpStream,
@@ -89,8 +90,8 @@ fn within<T>(
             armed.set(left);
         }
         match (action(socket), begun) {
-            // A wait that ended: before the deadline it is begun anew, unless the socket was not to block.
-            (Err(error), Some(begun)) if is_wait_s_end(error.kind()) => {
+            // A wait has ended. Before the deadline it begins anew, unless the socket is non-blocking.
+            (Err(error), Some(begun)) if is_end_of_wait(error.kind()) => {
                 if !armed.has_ended(begun.elapsed()) {
                     return Err(error);
                 }
@@ -100,8 +101,8 @@ fn within<T>(
     }
 }
 
-/// Which of the two a system says when a timeout has run out, differs.
-fn is_wait_s_end(kind: io::ErrorKind) -> bool {
+/// Systems differ in which of the two they report when a timeout runs out.
+fn is_end_of_wait(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 

@@ -14,9 +14,9 @@ pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 /// The operations of a known kind of socket. A stream of another kind has none: its deadlines are looked
 /// at whenever it returns.
 pub(crate) struct Socket<S> {
-    /// Bounds what is read and written from now on; `None` is for ever.
+    /// Bounds the reads and writes from now on; `None` is for ever.
     pub(crate) bound: fn(&mut S, Option<Duration>) -> io::Result<()>,
-    /// Whether the bound is for all waits together, and so used up by them; else each wait has it anew.
+    /// Whether the bound is for all waits together, so that they use it up; else each wait has the whole bound.
     pub(crate) bounds_the_sum: bool,
     /// Ends a direction of the transport, after whatever its own layers have to say.
     pub(crate) shutdown: fn(&mut S, Shutdown) -> io::Result<()>,
@@ -31,14 +31,15 @@ impl<S> Clone for Socket<S> {
 impl<S> Copy for Socket<S> {}
 
 impl<S: 'static> Socket<S> {
-    /// The shortest bound with which what has come already is read.
+    /// The shortest bound that still lets a read take bytes that have arrived.
     pub(crate) fn shortest(&self) -> Duration {
-        // The sum runs from now on, and not only while the socket waits: the thread may lose its turn.
+        // A bound on the sum runs from now on, not only while the socket waits: the thread may lose its turn.
         if self.bounds_the_sum { TICK } else { SHORTEST }
     }
 
-    /// Recognises the streams whose sockets are known: TCP, Unix, this crate's TLS over TCP. Of rustls's own streams
-    /// over TCP each wait is bounded, and not their sum: a silent peer is found in time, one that drips is not.
+    /// Recognises the streams whose sockets are known: TCP, Unix, this crate's TLS over TCP. Over a rustls stream that
+    /// the caller has put on a bare TCP socket each wait is bounded, and not their sum: this finds a silent peer in time,
+    /// but not a peer that drips.
     pub(crate) fn of(stream: &S) -> Option<Self> {
         let stream: &dyn Any = stream;
         macro_rules! known {
@@ -161,8 +162,8 @@ impl Armed {
         self.0.is_some()
     }
 
-    /// Whether a wait that took so long and brought nothing was ended by the timeout: else the socket was not to
-    /// block. The next wait needs a timeout of its own then.
+    /// Whether the timeout has ended a wait that took so long and brought nothing; else the socket is non-blocking.
+    /// After it the next wait sets its own timeout.
     pub(crate) fn has_ended(&mut self, waited: Duration) -> bool {
         let ended = self.0.is_some_and(|armed| armed <= waited.saturating_add(TICK));
         if ended {

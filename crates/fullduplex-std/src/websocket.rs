@@ -300,7 +300,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         if let Some(socket) = self.socket
             && self.armed.is_set()
         {
-            // A socket that refuses has failed, which the next read or write tells.
+            // A socket that refuses this has failed, and its next read or write says so.
             let _ = (socket.bound)(&mut self.stream, None);
         }
         self.stream
@@ -398,8 +398,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         Ok(())
     }
 
-    /// A peer that reads a little at a time must not put off the end of a handshake or of a connection. Where silence
-    /// counts, one that reads is not given up before a write has waited for it.
+    /// A peer that reads a little at a time must not put off the end of a handshake or of a connection. In an open
+    /// connection, where the deadlines are about silence, a peer that reads is not silent.
     fn check_end(&mut self) -> Result<()> {
         if self.endpoint.connection().is_some_and(fullduplex::Connection::may_send) {
             return Ok(());
@@ -437,10 +437,10 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         };
         let left = deadline.map(|deadline| {
             self.waiting_since = self.origin.elapsed();
-            // What has come by now is looked at, however late the application asks.
+            // However late the application asks, it gets what has arrived by now.
             deadline.saturating_sub(self.waiting_since).max(socket.shortest())
         });
-        // A bound for all waits together is used up by those before.
+        // The waits before this one have used up a bound on their sum.
         let used_up = socket.bounds_the_sum && left.is_some();
         if used_up || !self.armed.suits(left) {
             (socket.bound)(&mut self.stream, left)?;

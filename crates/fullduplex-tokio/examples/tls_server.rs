@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn serve(stream: TcpStream, tls: Arc<ServerConfig>) -> Result<(), Error> {
     stream.set_nodelay(true)?;
-    // Not TLS first and then the WebSocket: these are to be over within one deadline.
+    // One call for TLS and the opening handshake, because they have one deadline.
     let mut socket = accept_async_tls(stream, tls).await?;
     while let Some(message) = socket.recv().await {
         let message = message?;

@@ -182,7 +182,8 @@ where
 }
 
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
-/// the connection does not have room for it as long as it lives. It began before now if TLS did.
+/// the connection does not have room for it as long as it lives. `began` is when the TLS handshake began, if there was
+/// one.
 pub(crate) async fn accept<S>(
     stream: S,
     config: WebSocketConfig,
@@ -210,7 +211,7 @@ where
     }
 }
 
-/// The socket whose handshake is to be done; its deadline counts from when it began.
+/// A socket before its opening handshake. The deadline counts from `began`: TLS is part of the time.
 fn socket<S>(
     stream: S,
     config: &WebSocketConfig,
@@ -457,7 +458,7 @@ where
     client(request, stream, &config, None).await
 }
 
-/// It began before now if TLS did.
+/// `began` is when the TLS handshake began, if there was one.
 pub(crate) async fn client<S>(
     request: OwnedClientRequest,
     stream: S,

@@ -36,8 +36,8 @@ impl Timer {
             None => self.sleep.insert(Box::pin(sleep_until(deadline))),
         };
         loop {
-            // A read that has used up what tokio lets a task do in one turn must not keep the deadline from being seen:
-            // a transport can be busy all the time without anything to show for it.
+            // A read may have used up the budget that tokio gives a task for one turn, and a transport can do so in
+            // every turn without delivering a byte: records of TLS without content, for example.
             ready!(pin!(unconstrained(sleep.as_mut())).poll(cx));
             if sleep.deadline() >= deadline {
                 return Poll::Ready(());

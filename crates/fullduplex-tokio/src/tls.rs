@@ -74,7 +74,7 @@ fn native_error(error: native_tls::Error) -> Error {
     crate::error::TlsError::from(error).into()
 }
 
-/// Opens a WebSocket over `stream`, with TLS if that is to be: both within one deadline.
+/// Opens a WebSocket over `stream`, with TLS unless the connector is [`Connector::Plain`]: both within one deadline.
 pub(crate) async fn client_over<S>(
     uri: Uri<'_>,
     request: OwnedClientRequest,
@@ -191,7 +191,7 @@ where
 /// use fullduplex_tokio::{AcceptTls, Result};
 /// use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 ///
-/// /// Behind a proxy that has done TLS, and sends a line of its own before what the client sends.
+/// /// Behind a proxy that has done TLS, and sends a line of its own before the client's bytes.
 /// struct Behind;
 ///
 /// impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for Behind {
@@ -207,7 +207,7 @@ pub trait AcceptTls<S> {
     /// The stream that the WebSocket is accepted on.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
-    /// Does the TLS handshake. It is dropped, with the stream, when the time for it is over.
+    /// Does the TLS handshake. At the deadline this future is dropped, and the stream with it.
     ///
     /// # Errors
     /// When the handshake fails.
@@ -316,8 +316,8 @@ where
 /// Accepts a WebSocket over TLS, and lets `decide` see the core's request and choose, as
 /// [`accept_with`](crate::accept_with) without TLS.
 ///
-/// TLS and the opening handshake have one deadline, the `handshake_timeout`: a client that never comes to the end of the
-/// one holds the server no longer than one that never comes to the end of the other.
+/// TLS and the opening handshake have one deadline, the `handshake_timeout`: a client that never completes TLS holds the
+/// server no longer than a client that never completes its request.
 ///
 /// # Errors
 /// [`Error::Io`] when the TLS handshake of rustls fails, [`Error::Tls`] when the platform's does; else as

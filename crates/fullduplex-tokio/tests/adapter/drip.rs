@@ -473,7 +473,7 @@ async fn what_drips_below_the_deadlines_arrives() {
     serving.await.unwrap().unwrap();
 }
 
-/// A stream that has always more to read, and never anything for its reader: records of TLS without content, say.
+/// A stream that always has more to read, and never a byte for its reader: records of TLS without content, for example.
 struct Empty;
 
 impl AsyncRead for Empty {
@@ -482,7 +482,7 @@ impl AsyncRead for Empty {
         cx: &mut Context<'_>,
         _: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Until tokio says that others are to have their turn.
+        // Until tokio says that it is the turn of others.
         while pin!(consume_budget()).poll(cx).is_ready() {}
         Poll::Pending
     }
@@ -506,7 +506,7 @@ impl AsyncWrite for Empty {
     }
 }
 
-/// Runs what is to end at [`DEADLINE`] beside a clock that a busy task keeps from going by itself.
+/// Runs an action that must end at [`DEADLINE`], and moves the clock: a busy task keeps it from moving by itself.
 async fn ends_though_busy<T: Send + 'static>(
     action: impl Future<Output = T> + Send + 'static,
 ) -> T {
