@@ -223,6 +223,9 @@ pub fn client_with<S: Read + Write + 'static>(
 }
 
 /// What a client can be opened with: a URL, or a request that was put together.
+///
+/// A URL means what it means to a browser: [`OwnedUri::parse`](fullduplex::OwnedUri::parse) says what is encoded, and
+/// what is refused.
 pub trait IntoRequest {
     /// The request.
     ///

@@ -36,7 +36,7 @@
 //! `read` returns [`Error::ConnectionClosed`] at a clean end. Pings are answered and Closes completed by
 //! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]. Limits and
 //! deadlines: [`EndpointConfig`]. TLS: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots` or
-//! `native-roots`; a server over TLS accepts by `accept_tls`.
+//! `native-roots`; a server over TLS accepts by `accept_tls`. Internationalised host names in URLs: the feature `url`.
 
 #![forbid(unsafe_code)]
 

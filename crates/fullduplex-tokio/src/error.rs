@@ -147,11 +147,11 @@ pub enum SubProtocolError {
 pub enum UrlError {
     /// `wss`, and no feature for TLS is on.
     TlsFeatureNotEnabled,
-    /// There is no host, or one that is percent-encoded.
+    /// There is no host.
     NoHostName,
-    /// The scheme is not `ws` or `wss`.
+    /// The scheme is not `ws` or `wss`, nor `http` or `https`.
     UnsupportedUrlScheme,
-    /// It is no WebSocket URL for another reason (RFC 6455 §3).
+    /// It is no WebSocket URL for another reason (RFC 6455 §3): there is no scheme, say.
     Invalid(UriError),
 }
 
@@ -275,8 +275,8 @@ impl fmt::Display for UrlError {
                 "a wss URL needs one of the features `tls-ring`, `tls-aws-lc-rs`, `native-tls` of \
                  fullduplex-tokio",
             ),
-            Self::NoHostName => f.write_str("the URL has no host"),
-            Self::UnsupportedUrlScheme => f.write_str("the URL's scheme is not ws or wss"),
+            Self::NoHostName => UriError::MissingHost.fmt(f),
+            Self::UnsupportedUrlScheme => UriError::Scheme.fmt(f),
             Self::Invalid(error) => error.fmt(f),
         }
     }
@@ -494,7 +494,7 @@ impl From<UriError> for UrlError {
     fn from(error: UriError) -> Self {
         match error {
             UriError::Scheme => Self::UnsupportedUrlScheme,
-            UriError::Host => Self::NoHostName,
+            UriError::MissingHost => Self::NoHostName,
             error => Self::Invalid(error),
         }
     }

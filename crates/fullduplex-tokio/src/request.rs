@@ -12,22 +12,34 @@ use http::{Method, Uri};
 use crate::error::{Error, ProtocolError, Result, UrlError};
 
 /// A client's request. The headers of the handshake itself need not be there; `Sec-WebSocket-Key` is drawn when
-/// the request is sent, whatever the request says. A `Host` goes out as it is: where to connect, and for whom a
-/// certificate must be, is told by the URI.
+/// the request is sent, whatever the request says. A `Host` goes out as the host of a URL does, in lower case and without
+/// the default port: where to connect, and for whom a certificate must be, is told by the URI.
 pub type ClientRequest = http::Request<()>;
 
 /// What a client can be opened with: a URL, or a request that was put together.
+///
+/// A URL means what it means to a browser: [`OwnedUri::parse`] says what is encoded, and what is refused. That goes for
+/// the URI of a request as well when the request is sent.
+///
+/// ```
+/// use fullduplex_tokio::IntoClientRequest;
+///
+/// let request = "https://example.com/caf\u{e9} menu?ids[]=1".into_client_request()?;
+/// assert_eq!(request.uri(), "wss://example.com/caf%C3%A9%20menu?ids[]=1");
+/// # Ok::<(), fullduplex_tokio::Error>(())
+/// ```
 pub trait IntoClientRequest {
     /// The request.
     ///
     /// # Errors
-    /// [`Error::Url`] and [`Error::HttpFormat`] when it is not the URL of a WebSocket.
+    /// [`Error::Url`] when it is not the URL of a WebSocket; [`Error::HttpFormat`] when a header that was added is none.
     fn into_client_request(self) -> Result<ClientRequest>;
 }
 
 impl IntoClientRequest for &str {
     fn into_client_request(self) -> Result<ClientRequest> {
-        self.parse::<Uri>()?.into_client_request()
+        // In its normal form, every URL of a WebSocket is one of the `http` crate.
+        OwnedUri::parse(self)?.as_uri().as_str().parse::<Uri>()?.into_client_request()
     }
 }
 

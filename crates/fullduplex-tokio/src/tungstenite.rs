@@ -19,12 +19,18 @@ pub mod client {
     /// Whether a URI asks for TLS.
     ///
     /// # Errors
-    /// [`Error::Url`](crate::Error::Url) when its scheme is neither `ws` nor `wss`.
+    /// [`Error::Url`](crate::Error::Url) when its scheme is neither `ws` nor `wss`, nor `http` or `https`.
     pub fn uri_mode(uri: &http::Uri) -> Result<Mode> {
-        match uri.scheme_str() {
-            Some("ws") => Ok(Mode::Plain),
-            Some("wss") => Ok(Mode::Tls),
-            _ => Err(UrlError::UnsupportedUrlScheme.into()),
+        let is_any_of = |schemes: [&str; 2]| {
+            uri.scheme_str()
+                .is_some_and(|it| schemes.iter().any(|name| it.eq_ignore_ascii_case(name)))
+        };
+        if is_any_of(["ws", "http"]) {
+            Ok(Mode::Plain)
+        } else if is_any_of(["wss", "https"]) {
+            Ok(Mode::Tls)
+        } else {
+            Err(UrlError::UnsupportedUrlScheme.into())
         }
     }
 }

@@ -119,6 +119,8 @@
 //!   `std`, over miniz_oxide without.
 //! * `simd`: implies `std`; unmasks large payloads with AVX2 or AVX-512 where there is one, up to twice as fast. Off by
 //!   default: the package behind it takes some ten seconds to compile.
+//! * `url`: implies `alloc`; internationalised host names in URLs (`ws://bücher.example/`), as punycode. Off by default: the
+//!   tables behind it are some twenty packages.
 //! * `alloc`: whole messages, owned types, [`Reader`], [`Writer`], [`Endpoint`]. Needs a heap, no operating system.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,22 +1,28 @@
 //! WebSocket URIs (RFC 6455 §3), and origins (RFC 6454) compared with hosts.
 //!
-//! `iri-string` knows the grammar of RFC 3986; this file knows which of its URIs a WebSocket client
-//! can connect to.
+//! What a text means is the URL standard's business (`whatwg`), as in browsers; this file is what a WebSocket client
+//! makes of it. Origins and hosts that a peer sends keep to RFC 3986, whose grammar `iri-string` knows.
 
 use core::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use iri_string::percent_encode::decode::{DecodedFragment, decode_whatwg_bytes};
 use iri_string::spec::UriSpec;
 use iri_string::types::UriStr;
 
 use crate::output::Cursor;
+use whatwg::{Layout, default_port, percent_decoded};
+
+mod error;
+mod host;
+mod whatwg;
 
 #[cfg(test)]
 mod tests;
 
-/// A checked `ws:` or `wss:` URI (RFC 6455 §3): where to connect, and what to ask for there.
+pub use error::UriError;
+
+/// A checked `ws:` or `wss:` URI (RFC 6455 §3): where to connect, and what to ask for there. It borrows its text.
 ///
 /// ```
 /// let uri = fullduplex::Uri::parse("wss://[2001:db8::1]:8443/chat?room=1")?;
@@ -25,74 +31,47 @@ mod tests;
 /// assert_eq!((uri.path(), uri.query()), ("/chat", Some("room=1")));
 /// # Ok::<(), fullduplex::UriError>(())
 /// ```
+///
+/// With a heap, `OwnedUri` takes a URL as people have it, and brings it into the form in which browsers send it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Uri<'a> {
     text: &'a str,
     layout: Layout,
 }
 
-/// Where the parts lie in the text, so that an owned URI need not be parsed again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Layout {
-    secure: bool,
-    port: u16,
-    /// Where the user information, or without one the host, begins.
-    authority: usize,
-    host: usize,
-    host_end: usize,
-    path: usize,
-    path_end: usize,
-}
-
 impl<'a> Uri<'a> {
-    /// Reads `text` as a WebSocket URI: "ws-URI = "ws:" "//" host [ ":" port ] path [ "?" query ]".
+    /// Reads `text` as the URL of a WebSocket, if it can be sent as it stands: what this takes goes out as `OwnedUri`
+    /// sends it.
     ///
-    /// The scheme is compared without regard to case. Beyond the grammar of RFC 3986, the host must
-    /// not be empty or percent-encoded (internationalised names go in as punycode, `xn--…`), and
-    /// the port, where there is one, must be 1 to 65535; `ws://host:/` means the default port, as
-    /// RFC 3986 §3.2.3 has it. User information (`ws://user:password@host/`) becomes an
-    /// `Authorization: Basic` header of the handshake (RFC 7617), percent-decoded.
+    /// `OwnedUri` brings a URL into the form which the [URL standard](https://url.spec.whatwg.org) gives it. Without
+    /// a heap, that is up to the caller:
+    ///
+    /// * Control characters, spaces, `"`, `<`, `>` and whatever is outside of ASCII are percent-encoded in path and
+    ///   query; in a path `^`, `` ` ``, `{` and `}` are, too, in a query `'`. `#` is written `%23`. A backslash in a
+    ///   path is a slash.
+    /// * A path has no segment that is `.` or `..`, encoded (`%2e`) or not.
+    /// * The host is ASCII and not percent-encoded; an internationalised name is punycode (`xn--…`). An IP address
+    ///   has its usual form: `127.0.0.1`, not `127.1` or `0x7f000001`; `[::1]`, not `[0:0::1]`.
+    /// * Two slashes are behind the scheme, and there is no tab or line break.
+    ///
+    /// The case of scheme and host does not matter; `http` means `ws`, and `https` means `wss`. The path may be empty,
+    /// and so may the port (`ws://host:/`). Space around the text is cut off. User information
+    /// (`ws://user:password@host/`) becomes an `Authorization: Basic` header of the handshake (RFC 7617),
+    /// percent-decoded.
     ///
     /// # Errors
-    /// [`UriError`] says which part is at fault.
+    /// [`UriError::NotNormal`] when `text` would have to be rewritten; another [`UriError`] says which part is at fault.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
-        let uri = UriStr::new(text).map_err(|_| UriError::Syntax)?;
-        let scheme = uri.scheme_str();
-        let secure = match scheme {
-            _ if scheme.eq_ignore_ascii_case("ws") => false,
-            _ if scheme.eq_ignore_ascii_case("wss") => true,
-            _ => return Err(UriError::Scheme),
-        };
-        // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be
-        // used on these URIs."
-        if uri.fragment_str().is_some() {
-            return Err(UriError::Fragment);
-        }
-        let parts = uri.authority_components().ok_or(UriError::Host)?;
-        // The host must have meaning to a resolver and in a `Host` header alike.
-        if parts.host().is_empty() || parts.host().contains('%') {
-            return Err(UriError::Host);
-        }
-        let port = match parts.port() {
-            None | Some("") => default_port(secure),
-            Some(digits) => digits.parse().ok().filter(|&port| port != 0).ok_or(UriError::Port)?,
-        };
-        if !parts.userinfo().is_none_or(is_basic_userinfo) {
-            return Err(UriError::Userinfo);
-        }
-        let authority = scheme.len() + "://".len();
-        let host = authority + parts.userinfo().map_or(0, |userinfo| userinfo.len() + 1);
-        let path = authority + uri.authority_str().map_or(0, str::len);
-        let layout = Layout {
-            secure,
-            port,
-            authority,
-            host,
-            host_end: host + parts.host().len(),
-            path,
-            path_end: path + uri.path_str().len(),
-        };
+        let text = whatwg::trimmed(text);
+        let layout = whatwg::check(text)?;
+        check_userinfo(layout.userinfo(text))?;
         Ok(Self { text, layout })
+    }
+
+    /// The text, credentials and all: for a parser, not for a log.
+    #[must_use]
+    pub const fn as_str(&self) -> &'a str {
+        self.text
     }
 
     /// Whether the scheme is `wss`: TLS before the handshake (RFC 6455 §3).
@@ -101,17 +80,18 @@ impl<'a> Uri<'a> {
         self.layout.secure
     }
 
-    /// The host to dial: a name, or an IP address without brackets.
+    /// The host to dial: a name, or an IP address without brackets. A name may have capital letters here, which are
+    /// sent as small ones.
     #[must_use]
     pub fn host(&self) -> &'a str {
         let host = self.bracketed_host();
         host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
     }
 
-    /// The host as it stands in the URI and in a `Host` header: an IPv6 address has brackets.
+    /// The host as it stands in the URI and, in lower case, in a `Host` header: an IPv6 address has brackets.
     #[must_use]
     pub fn bracketed_host(&self) -> &'a str {
-        self.text.get(self.layout.host..self.layout.host_end).unwrap_or_default()
+        self.layout.host(self.text)
     }
 
     /// The port to dial: the URI's own, or 80 for `ws` and 443 for `wss` (RFC 6455 §3).
@@ -123,27 +103,27 @@ impl<'a> Uri<'a> {
     /// The path for the request line, percent-encoded as in the URI; `/` when the URI has none.
     #[must_use]
     pub fn path(&self) -> &'a str {
-        match self.text.get(self.layout.path..self.layout.path_end) {
-            None | Some("") => "/",
-            Some(path) => path,
+        match self.layout.path(self.text) {
+            "" => "/",
+            path => path,
         }
     }
 
     /// The query for the request line, percent-encoded as in the URI and without its question mark.
     #[must_use]
     pub fn query(&self) -> Option<&'a str> {
-        self.text.get(self.layout.path_end..).and_then(|query| query.strip_prefix('?'))
+        self.layout.query(self.text)
     }
 
     /// Whether the URI carries a user name or password, which the handshake will send.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        !self.userinfo().is_empty()
+        // To the URL standard, a name and a password that are both empty are none.
+        !matches!(self.userinfo(), "" | ":")
     }
 
     fn userinfo(&self) -> &'a str {
-        let userinfo = self.text.get(self.layout.authority..self.layout.host).unwrap_or_default();
-        userinfo.strip_suffix('@').unwrap_or(userinfo)
+        self.layout.userinfo(self.text)
     }
 
     /// Writes the resource name of RFC 6455 §3: path, and the query after a question mark.
@@ -157,7 +137,12 @@ impl<'a> Uri<'a> {
 
     /// Writes the value of the `Host` header: the port only where it is not the scheme's own.
     pub(crate) fn put_host(&self, out: &mut Cursor<'_>) {
-        out.put(self.bracketed_host().as_bytes());
+        let host = self.bracketed_host().as_bytes();
+        if host.iter().any(u8::is_ascii_uppercase) {
+            host.iter().for_each(|byte| out.put(&[byte.to_ascii_lowercase()]));
+        } else {
+            out.put(host);
+        }
         if self.layout.port != default_port(self.layout.secure) {
             // Writing to a cursor cannot fail: it counts on past its end.
             let _ = fmt::Write::write_fmt(out, format_args!(":{}", self.layout.port));
@@ -204,7 +189,17 @@ impl fmt::Debug for Uri<'_> {
     }
 }
 
-/// A [`Uri`] that owns its text.
+/// A `ws:` or `wss:` URI (RFC 6455 §3) that owns its text: a URL as people have it, brought into the form in which
+/// browsers send it.
+///
+/// ```
+/// use fullduplex::{OwnedUri, UriError};
+///
+/// let uri = OwnedUri::parse("HTTPS://Example.com:443/caf\u{e9} bar/../menu?ids[]=1&q={\"a\":1}")?;
+/// assert_eq!(uri.as_uri().as_str(), "wss://example.com/menu?ids[]=1&q={%22a%22:1}");
+/// assert_eq!(OwnedUri::parse("localhost:9001").unwrap_err(), UriError::MissingScheme);
+/// # Ok::<(), UriError>(())
+/// ```
 #[cfg(feature = "alloc")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnedUri {
@@ -214,13 +209,24 @@ pub struct OwnedUri {
 
 #[cfg(feature = "alloc")]
 impl OwnedUri {
-    /// Reads `text` as a WebSocket URI, see [`Uri::parse`].
+    /// Reads `text` as the constructor of a browser's `WebSocket` does, by the
+    /// [URL standard](https://url.spec.whatwg.org): `http` becomes `ws` and `https` becomes `wss`; space around the
+    /// text, tabs and line breaks are removed; backslashes are slashes; path and query are percent-encoded where they
+    /// must be, and stay as they are where they need not; dot segments are applied to those before them; the host
+    /// is percent-decoded and in lower case, an IP address in its usual form.
+    ///
+    /// A host outside of ASCII becomes punycode with the feature `url`. Punycode is not checked. User information is
+    /// what it is to [`Uri::parse`].
+    ///
+    /// What the standard takes and this does not: port 0, to which no client can connect; credentials that Basic
+    /// authentication has no form for (RFC 7617 §2); the characters `"`, `` ` ``, `{` and `}` in a host, which no
+    /// `Host` header may hold (RFC 9110 §7.2); more than 65 534 bytes.
     ///
     /// # Errors
     /// [`UriError`] says which part is at fault.
-    pub fn parse(text: impl Into<alloc::string::String>) -> Result<Self, UriError> {
-        let text = text.into();
-        let layout = Uri::parse(&text)?.layout;
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, UriError> {
+        let (text, layout) = whatwg::normalise(text.as_ref())?;
+        check_userinfo(layout.userinfo(&text))?;
         Ok(Self { text, layout })
     }
 
@@ -238,39 +244,6 @@ impl fmt::Debug for OwnedUri {
         fmt::Debug::fmt(&self.as_uri(), f)
     }
 }
-
-/// Why a text is not a URI that a WebSocket client can connect to (RFC 6455 §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum UriError {
-    /// It is not a URI at all (RFC 3986): a space, an umlaut or a lone `%`, say, or no scheme.
-    Syntax,
-    /// The scheme is neither `ws` nor `wss`.
-    Scheme,
-    /// There is no host, or it is percent-encoded.
-    Host,
-    /// The port is not a number from 1 to 65535.
-    Port,
-    /// There is a fragment (`#…`), which a WebSocket URI must not have.
-    Fragment,
-    /// The user information cannot be sent as Basic credentials: it decodes to a control character,
-    /// or the user name to one with a colon (RFC 7617 §2).
-    Userinfo,
-}
-
-impl fmt::Display for UriError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Syntax => "the text is not a URI; other characters must be percent-encoded",
-            Self::Scheme => "the URI's scheme is neither ws nor wss",
-            Self::Host => "the URI has no host, or one that is percent-encoded",
-            Self::Port => "the URI's port is not a number from 1 to 65535",
-            Self::Fragment => "a WebSocket URI must not have a fragment ('#')",
-            Self::Userinfo => "the URI's user name or password cannot be sent as Basic credentials",
-        })
-    }
-}
-
-impl core::error::Error for UriError {}
 
 /// An origin or authority taken apart: what two of them are compared by (RFC 6454 §5).
 #[derive(Clone, Copy)]
@@ -354,10 +327,6 @@ fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
     (!host.is_empty()).then_some((host, port))
 }
 
-const fn default_port(secure: bool) -> u16 {
-    if secure { 443 } else { 80 }
-}
-
 /// The default port of the schemes that a WebSocket can have to do with.
 fn known_port(scheme: &str) -> Option<u16> {
     match scheme {
@@ -371,21 +340,11 @@ fn known_port(scheme: &str) -> Option<u16> {
 
 /// "The user-id and password MUST NOT contain any control characters", and "a user-id containing a
 /// colon character is invalid" (RFC 7617 §2).
-fn is_basic_userinfo(userinfo: &str) -> bool {
+fn check_userinfo(userinfo: &str) -> Result<(), UriError> {
     let user = userinfo.split_once(':').map_or(userinfo, |(user, _)| user);
-    percent_decoded(userinfo).all(|byte| !byte.is_ascii_control())
-        && percent_decoded(user).all(|byte| byte != b':')
-}
-
-fn percent_decoded(text: &str) -> impl Iterator<Item = u8> {
-    decode_whatwg_bytes(text.as_bytes()).bytes_fragments().flat_map(|fragment| {
-        let (direct, decoded): (&[u8], _) = match fragment {
-            DecodedFragment::Direct(bytes) => (bytes, None),
-            DecodedFragment::DecodedByte(byte) => (&[], Some(byte)),
-            DecodedFragment::StrayPercent => (b"%", None),
-        };
-        direct.iter().copied().chain(decoded)
-    })
+    let is_valid = percent_decoded(userinfo).all(|byte| !byte.is_ascii_control())
+        && percent_decoded(user).all(|byte| byte != b':');
+    if is_valid { Ok(()) } else { Err(UriError::Userinfo) }
 }
 
 /// Writes at most three bytes as four characters.

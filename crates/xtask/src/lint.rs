@@ -24,7 +24,7 @@ pub(crate) fn run() -> Outcome {
         "clippy -p fullduplex-benches --features deflate --all-targets -- -D warnings",
     ))?;
     run_command(&mut cargo("clippy -p fullduplex --no-default-features -- -D warnings"))?;
-    for features in ["alloc", "deflate"] {
+    for features in ["alloc", "deflate", "url"] {
         let clippy = format!("clippy -p fullduplex --no-default-features --features {features}");
         run_command(&mut cargo(&format!("{clippy} -- -D warnings")))?;
     }

@@ -7,7 +7,7 @@ use crate::shell::{Outcome, cargo, command, output, run as run_command};
 const TARGET: &str = "thumbv7em-none-eabi";
 
 /// What works without `std`.
-const FEATURES: [&str; 3] = ["", "--features alloc", "--features deflate"];
+const FEATURES: [&str; 4] = ["", "--features alloc", "--features deflate", "--features url"];
 
 /// Builds the core without `std`, for this machine always and for bare metal where that is possible.
 pub(crate) fn run() -> Outcome {

@@ -182,9 +182,9 @@ async fn frames_right_behind_the_handshake_are_not_lost() {
 
 #[tokio::test]
 async fn a_request_that_cannot_be_sent_is_refused() {
-    for url in ["http://localhost/", "ws:///nohost", "not a url", "localhost:9000"] {
+    for url in ["ftp://localhost/", "ws://", "not a url", "localhost:9000"] {
         let refused = client_async(url, duplex(10).0).await.unwrap_err();
-        assert!(matches!(refused, Error::Url(_) | Error::HttpFormat(_)), "{url}: {refused:?}");
+        assert!(matches!(refused, Error::Url(_)), "{url}: {refused:?}");
     }
     for host in ["", "user@elsewhere", "elsewhere/path", "a b", "elsewhere:port", "ünlesbar"] {
         let mut request = "ws://localhost/".into_client_request().unwrap();

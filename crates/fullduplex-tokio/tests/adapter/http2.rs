@@ -22,7 +22,7 @@ use crate::support::{echo, secs};
 use crate::upgrade::answer_by_echo;
 
 /// A server of hyper's for HTTP/2 alone, which answers every request by `handle`.
-async fn serve<F, R>(announces: bool, handle: F) -> SocketAddr
+pub(crate) async fn serve<F, R>(announces: bool, handle: F) -> SocketAddr
 where
     F: Fn(Request<Incoming>) -> R + Copy + Send + 'static,
     R: Future<Output = UpgradeResponse> + Send + 'static,

@@ -18,3 +18,4 @@ mod mixed;
 mod streaming;
 mod support;
 mod upgrade;
+mod urls;

@@ -38,8 +38,8 @@ impl OwnedClientRequest {
     /// Asks for `uri` and nothing else.
     ///
     /// # Errors
-    /// [`UriError`] when `uri` is not a WebSocket URI, see [`Uri::parse`](crate::Uri::parse).
-    pub fn new(uri: impl Into<String>) -> Result<Self, UriError> {
+    /// [`UriError`] when `uri` is not the URL of a WebSocket, see [`OwnedUri::parse`].
+    pub fn new(uri: impl AsRef<str>) -> Result<Self, UriError> {
         Ok(Self::from_uri(OwnedUri::parse(uri)?))
     }
 
