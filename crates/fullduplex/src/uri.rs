@@ -63,9 +63,14 @@ impl<'a> Uri<'a> {
     /// [`UriError::NotNormal`] when `text` would have to be rewritten; another [`UriError`] says which part is at fault.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
         let text = whatwg::trimmed(text);
-        let layout = whatwg::check(text)?;
-        check_userinfo(layout.userinfo(text))?;
-        Ok(Self { text, layout })
+        let layout = whatwg::check(text)
+            .and_then(|layout| check_userinfo(layout.userinfo(text)).map(|()| layout));
+        match layout {
+            Ok(layout) => Ok(Self { text, layout }),
+            // No part takes a tab or a line break, which the standard removes.
+            Err(_) if text.bytes().any(whatwg::is_removed) => Err(UriError::NotNormal),
+            Err(error) => Err(error),
+        }
     }
 
     /// The text, credentials and all: for a parser, not for a log.
@@ -341,6 +346,9 @@ fn known_port(scheme: &str) -> Option<u16> {
 /// "The user-id and password MUST NOT contain any control characters", and "a user-id containing a
 /// colon character is invalid" (RFC 7617 §2).
 fn check_userinfo(userinfo: &str) -> Result<(), UriError> {
+    if userinfo.is_empty() {
+        return Ok(());
+    }
     let user = userinfo.split_once(':').map_or(userinfo, |(user, _)| user);
     let is_valid = percent_decoded(userinfo).all(|byte| !byte.is_ascii_control())
         && percent_decoded(user).all(|byte| byte != b':');

@@ -1,11 +1,13 @@
 //! The host of a URL: a name or an IP address, read and written as the URL standard does (§3.5 and §3.6).
 
+#[cfg(feature = "alloc")]
+use alloc::string::String;
 use core::fmt::{self, Write};
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::error::UriError;
 
-/// A host that was read. It is printed in its normal form: names in lower case, addresses in their shortest form.
+/// A host that was read. It is printed in its normal form, but for the case of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Host<'a> {
     Name(&'a str),
@@ -32,6 +34,20 @@ impl<'a> Host<'a> {
         Ok(Self::Name(text))
     }
 
+    /// Writes it in its normal form, names in lower case.
+    #[cfg(feature = "alloc")]
+    pub(super) fn append_to(&self, out: &mut String) {
+        let begin = out.len();
+        match self {
+            Self::Name(name) => out.push_str(name),
+            // Writing to a string cannot fail.
+            address => _ = write!(out, "{address}"),
+        }
+        if let Some(host) = out.get_mut(begin..) {
+            host.make_ascii_lowercase();
+        }
+    }
+
     /// Whether `text`, which this host was read from, is its normal form but for the case of letters.
     pub(super) fn is_written_as(&self, text: &str) -> bool {
         let mut expected = Expected(text);
@@ -42,9 +58,7 @@ impl<'a> Host<'a> {
 impl fmt::Display for Host<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => {
-                name.chars().try_for_each(|letter| f.write_char(letter.to_ascii_lowercase()))
-            }
+            Self::Name(name) => f.write_str(name),
             Self::V4(address) => address.fmt(f),
             // The standard library prints the last 32 bits of these as an IPv4 address, the URL standard does not.
             Self::V6(address) if address.to_ipv4_mapped().is_some() => {

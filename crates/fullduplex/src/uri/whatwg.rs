@@ -18,7 +18,9 @@ use super::host::Host;
 pub(super) const MAX_LEN: usize = u16::MAX as usize - 1;
 
 /// "Remove all ASCII tab or newline from input."
-const REMOVED: [char; 3] = ['\t', '\n', '\r'];
+pub(super) const fn is_removed(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r')
+}
 
 /// Where the parts lie in the text, so that a URL need not be parsed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +71,6 @@ pub(super) fn check(text: &str) -> Result<Layout, UriError> {
     if text.len() > MAX_LEN {
         return Err(UriError::TooLong);
     }
-    if text.contains(REMOVED) {
-        return Err(UriError::NotNormal);
-    }
     let layout = split(text)?;
     let before_authority = text.get(..layout.authority).unwrap_or_default();
     let host = layout.host(text);
@@ -90,8 +89,8 @@ pub(super) fn check(text: &str) -> Result<Layout, UriError> {
 #[cfg(feature = "alloc")]
 pub(super) fn normalise(text: &str) -> Result<(String, Layout), UriError> {
     let text = trimmed(text);
-    let text = if text.contains(REMOVED) {
-        Cow::Owned(text.replace(REMOVED, ""))
+    let text = if text.bytes().any(is_removed) {
+        Cow::Owned(text.replace(['\t', '\n', '\r'], ""))
     } else {
         Cow::Borrowed(text)
     };
@@ -115,11 +114,11 @@ pub(super) fn normalise(text: &str) -> Result<(String, Layout), UriError> {
         out.push('@');
     }
     let host = out.len();
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{parsed}");
+    parsed.append_to(&mut out);
     let host_end = out.len();
     // "If port is url's scheme's default port, set url's port to null."
     if raw.port != default_port(raw.secure) {
+        // Writing to a string cannot fail.
         let _ = write!(out, ":{}", raw.port);
     }
     let path = out.len();
@@ -152,15 +151,17 @@ fn split(text: &str) -> Result<Layout, UriError> {
     let slashes = rest.bytes().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
     let authority = scheme.len() + 1 + slashes;
     let behind = text.get(authority..).unwrap_or_default().as_bytes();
-    let find = |wanted: fn(u8) -> bool| behind.iter().position(|&byte| wanted(byte));
+    let authority_len = behind.iter().position(|byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
+    let authority_len = authority_len.unwrap_or(behind.len());
+    let rest = behind.get(authority_len..).unwrap_or_default();
+    let path_len = rest.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(rest.len());
     // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used on these URIs" (RFC
     // 6455 §3); "If urlRecord's fragment is non-null, then throw" (WebSockets standard §3).
-    if find(|byte| byte == b'#').is_some() {
+    if rest.get(path_len..).unwrap_or_default().contains(&b'#') {
         return Err(UriError::Fragment);
     }
-    let path_end = authority + find(|byte| byte == b'?').unwrap_or(behind.len());
-    let authority_len = find(|byte| matches!(byte, b'/' | b'\\' | b'?')).unwrap_or(behind.len());
     let path = authority + authority_len;
+    let path_end = path + path_len;
 
     // "If c is U+0040 (@)": it is the last one that ends the user information.
     let within = behind.get(..authority_len).unwrap_or_default();
@@ -343,14 +344,18 @@ fn is_encoded(text: &str, set: u8) -> bool {
 /// "UTF-8 percent-encode": what is encoded already stays as it is, and so does a `%` that encodes nothing.
 #[cfg(feature = "alloc")]
 fn encode(text: &str, set: u8, out: &mut String) {
-    for byte in text.bytes() {
-        if must_be_encoded(byte, set) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| must_be_encoded(byte, set)) {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        // All bytes of a character outside of ASCII are encoded, so that a character begins behind them.
+        let mut behind = rest.get(at..).unwrap_or_default().chars();
+        let mut utf8 = [0; 4];
+        for byte in behind.next().unwrap_or_default().encode_utf8(&mut utf8).bytes() {
             let _ = write!(out, "%{byte:02X}");
-        } else {
-            // It is ASCII, for all others are encoded.
-            out.push(char::from(byte));
         }
+        rest = behind.as_str();
     }
+    out.push_str(rest);
 }
 
 /// "Percent-decode": a `%` without two hexadecimal digits behind it stays as it is.
