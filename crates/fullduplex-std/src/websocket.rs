@@ -326,6 +326,10 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         if self.unwritable { Err(error()) } else { Ok(()) }
     }
 
+    fn has_peer_close(&self) -> bool {
+        self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some())
+    }
+
     /// Writes what is pending, ends the transport if its time has come, else waits for input.
     pub(crate) fn wait(&mut self) -> Result<()> {
         // A peer that keeps us busy must not make us miss a deadline. What was read has been looked at by
@@ -334,6 +338,11 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             self.endpoint.handle_timeout(self.read_at).map_err(|error| self.fail(error))?;
         }
         match self.write_out() {
+            // Behind the peer's Close only the end of input can come, which must not cut off what is pending: a peer that
+            // has ended its own direction still reads.
+            Err(error) if error.would_block() && self.end == End::No && self.has_peer_close() => {
+                return Err(error);
+            }
             // The peer may have to be read before it reads.
             Err(error) if error.would_block() && self.end == End::No => {}
             // It reads no more; what it has sent is still to be delivered.
@@ -357,14 +366,15 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 
     /// Writes what is pending and flushes the stream; gives up once nothing is waited for any more.
     fn write_out(&mut self) -> Result<()> {
+        let mut blocked = false;
         while !self.unwritable {
             self.arm()?;
             let pending = self.endpoint.pending_output();
             let first = self.endpoint.output()?;
-            let done = first.is_empty();
+            let (done, offered) = (first.is_empty(), first.len());
             let written = if done {
                 self.stream.flush().map(|()| 0)
-            } else if first.len() < pending {
+            } else if offered < pending {
                 let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
                 let mut count = 0;
                 for (piece, chunk) in pieces.iter_mut().zip(self.endpoint.output_chunks()?) {
@@ -380,12 +390,20 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                 Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(len) => {
                     self.endpoint.advance_output(len);
+                    blocked |= len < offered;
+                    if blocked {
+                        // Nobody listens to the peer meanwhile, and one that reads is not silent.
+                        self.endpoint.handle_unread_input(self.origin.elapsed());
+                    }
                     if len == pending {
                         continue;
                     }
                     self.check_end()
                 }
-                Err(error) => self.interrupted(error),
+                Err(error) => {
+                    blocked = true;
+                    self.interrupted(error)
+                }
             };
             if let Err(error) = interrupted {
                 self.unwritable |= matches!(error, Error::Io(_)) && !error.would_block();

@@ -49,8 +49,8 @@ pub struct WebSocketConfig {
     pub read_ahead_size: usize,
     /// How large the peer's handshake may be.
     pub head_limits: HeadLimits,
-    /// How long the opening handshake may take, and as long the TLS handshake before it where this crate does
-    /// it; `None` for ever. 10 s by default.
+    /// How long the opening handshake may take, with the TLS handshake before it where this crate does it; `None` for
+    /// ever. 10 s by default.
     pub handshake_timeout: Option<Duration>,
     /// How long to wait for what in an open connection: close, keepalive, idle.
     pub timeouts: Timeouts,
@@ -135,8 +135,11 @@ impl WebSocketConfig {
         self
     }
 
-    /// Sends a Ping after `interval` of silence, and fails when `wait` more brings nothing; any byte counts.
-    /// It works while something waits on the connection: a `recv`, `send` or `close`.
+    /// Sends a Ping after `interval` of silence, and fails when `wait` more brings nothing; any byte counts. It works
+    /// while something waits on the connection: a `recv`, `send` or `close`.
+    ///
+    /// A peer that is slow to read gets the Ping late: a blocked write that goes on restarts `wait`. What the kernel has
+    /// taken cannot be seen to arrive, so `wait` should be as long as a slow peer needs for a few megabytes.
     #[must_use]
     pub const fn keepalive(mut self, interval: Duration, wait: Duration) -> Self {
         self.timeouts = self.timeouts.keepalive(interval, wait);

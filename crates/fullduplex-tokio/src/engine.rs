@@ -280,8 +280,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Takes note of what was written since the last time; whether anything was.
     #[inline]
     fn note_written(&mut self) -> bool {
-        let written = std::mem::take(&mut self.outlet.written);
-        if written {
+        let (written, resumed) = self.outlet.take_written();
+        if resumed {
             self.endpoint.handle_write_progress(self.last_read.clock);
         }
         written

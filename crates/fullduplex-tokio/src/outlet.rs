@@ -16,7 +16,11 @@ pub(crate) struct Outlet {
     /// Whether something was written that was not flushed.
     pub(crate) unflushed: bool,
     /// Whether something was written since this was last taken note of.
-    pub(crate) written: bool,
+    written: bool,
+    /// Whether the last write was blocked.
+    blocked: bool,
+    /// Whether one that was blocked has gone on since this was last taken note of: the peer reads.
+    resumed: bool,
     /// Whether a write has failed, so that nothing more can be written.
     pub(crate) unwritable: bool,
     /// Whether it was ended.
@@ -44,9 +48,13 @@ impl Outlet {
                 return self.poll_flush(stream, cx);
             }
             let written = if first.len() < writer.pending() && stream.is_write_vectored() {
-                ready!(poll_write_pieces(stream, writer, cx))
+                poll_write_pieces(stream, writer, cx)
             } else {
-                ready!(Pin::new(&mut *stream).poll_write(cx, first))
+                Pin::new(&mut *stream).poll_write(cx, first)
+            };
+            let Poll::Ready(written) = written else {
+                self.blocked = true;
+                return Poll::Pending;
             };
             match written {
                 Ok(0) => {
@@ -57,11 +65,18 @@ impl Outlet {
                     writer.advance(len);
                     self.unflushed = true;
                     self.written = true;
+                    self.resumed |= std::mem::take(&mut self.blocked);
                 }
                 Err(error) => self.failed(error)?,
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether anything was written since the last call, and whether that was after a write had been blocked.
+    #[inline]
+    pub(crate) fn take_written(&mut self) -> (bool, bool) {
+        (std::mem::take(&mut self.written), std::mem::take(&mut self.resumed))
     }
 
     #[inline]

@@ -560,7 +560,7 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
-    /// The transport took bytes after it had been full: see [`Connection::handle_write_progress`].
+    /// A write that was blocked has gone on: see [`Connection::handle_write_progress`].
     #[inline]
     pub fn handle_write_progress(&mut self, now: impl Now) {
         if let Phase::Open(conn) = &mut self.phase {

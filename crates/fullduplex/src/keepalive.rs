@@ -3,8 +3,8 @@
 //! Time enters as `now`, a duration since any origin that the caller likes, and leaves as the instant
 //! at which to call again. Any byte from the peer proves that it lives: it puts off the next Ping and
 //! answers the last one. A Pong whose payload belongs to no Ping of ours is therefore as good as any.
-//! A Ping stands in line behind what waits to be written: as long as the transport takes bytes, the peer
-//! reads, and its Pong is still to come.
+//! A Ping stands in line behind what waits to be written: as long as a blocked write goes on, the peer reads, and its
+//! Pong is still to come.
 
 use core::fmt;
 use core::time::Duration;
@@ -26,7 +26,7 @@ pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Timeouts {
     /// Send a Ping when nothing was received for this long.
     pub ping_interval: Option<Duration>,
-    /// Fail when nothing was received for this long after such a Ping, and nothing could be written either: a peer
+    /// Fail when nothing was received for this long after such a Ping, and no blocked write has gone on either: a peer
     /// that reads slowly gets the Ping late. Close 1011.
     pub pong_timeout: Option<Duration>,
     /// Fail when nothing was received for this long. Close 1001.
@@ -169,7 +169,7 @@ impl Timers {
         }
     }
 
-    /// The transport took bytes: a peer that reads while a Ping is on its way to it lives, and its Pong has the whole
+    /// A blocked write went on: a peer that reads while a Ping is on its way to it lives, and its Pong has the whole
     /// waiting time from here on.
     #[inline]
     pub(crate) fn written(&mut self, now: &mut (impl Now + ?Sized)) {

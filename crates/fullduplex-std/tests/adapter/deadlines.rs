@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;
+use std::time::Instant;
 
 use fullduplex_std::fullduplex::{self, Timeout};
 use fullduplex_std::{
@@ -301,6 +302,31 @@ fn keepalive_finds_a_peer_that_does_not_read_while_we_send() {
             timed_out(&error, Timeout::Pong);
             is_over(&mut ours);
         }
+    });
+}
+
+#[test]
+fn neither_keepalive_nor_an_idle_timeout_ends_a_peer_that_reads_slowly() {
+    bounded(|| {
+        let config = timeouts(|timeouts| {
+            *timeouts = timeouts.keepalive(ms(100), ms(300));
+            timeouts.idle_timeout = Some(ms(500));
+        });
+        let (mut ours, mut peer) = our_server(config);
+        socket2::SockRef::from(ours.get_ref()).set_send_buffer_size(16 << 10).unwrap();
+        socket2::SockRef::from(&peer).set_recv_buffer_size(16 << 10).unwrap();
+        let reading = thread::spawn(move || {
+            let (mut piece, mut total) = ([0; 64 << 10], 0);
+            while total < MIB {
+                total += peer.read(&mut piece).unwrap();
+                thread::sleep(ms(50));
+            }
+            peer
+        });
+        let begun = Instant::now();
+        ours.send(vec![0; MIB]).unwrap();
+        assert!(begun.elapsed() > ms(500), "it was not slow: {:?}", begun.elapsed());
+        drop(reading.join().unwrap());
     });
 }
 

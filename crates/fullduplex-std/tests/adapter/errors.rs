@@ -205,7 +205,7 @@ fn a_request_that_must_not_be_sent_is_refused_before_a_byte_leaves() {
     assert_eq!(read_to_end(&mut far), b"");
     let (near, _far) = sockets();
     assert!(matches!(
-        client("http://localhost/", near),
+        client("ftp://localhost/", near),
         Err(HandshakeError::Failure(Error::Url(_)))
     ));
 }

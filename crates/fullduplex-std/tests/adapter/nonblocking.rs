@@ -311,3 +311,37 @@ fn a_failure_over_nonblocking_tcp_neither_waits_nor_loses_the_close() {
         assert!(matches!(ours.read(), Err(Error::AlreadyClosed)));
     });
 }
+
+#[test]
+fn a_peer_that_has_ended_its_direction_gets_what_is_pending() {
+    bounded(|| {
+        let (mut ours, mut peer) = our_server(EndpointConfig::new());
+        ours.get_ref().set_nonblocking(true).unwrap();
+        ours.feed(vec![7; 16 << 20]).unwrap();
+        peer.write_all(&Frame::close(1000, "").masked().encode()).unwrap();
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        loop {
+            match ours.read() {
+                Ok(message) => break assert!(message.is_close()),
+                Err(error) => assert!(error.would_block(), "{error:?}"),
+            }
+        }
+        // Blocked, and the end of input is there to be read.
+        for _ in 0..10 {
+            assert!(ours.read().unwrap_err().would_block());
+        }
+        let reading = thread::spawn(move || frames(&read_to_end(&mut peer)));
+        let error = loop {
+            match ours.read() {
+                Err(error) if error.would_block() => thread::sleep(ms(1)),
+                other => break other.unwrap_err(),
+            }
+        };
+        assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
+        drop(ours);
+        let received = reading.join().unwrap();
+        assert_eq!(received.len(), 2);
+        assert_eq!(received[0].payload.len(), 16 << 20);
+        assert_eq!(received[1], Frame::close(1000, ""));
+    });
+}

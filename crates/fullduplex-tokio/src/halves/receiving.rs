@@ -327,8 +327,8 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 side.writer.release();
                 side.conn.release();
             }
-            let wrote = std::mem::take(&mut side.outlet.written);
-            if wrote {
+            let (wrote, resumed) = side.outlet.take_written();
+            if resumed {
                 conn.handle_write_progress(side.clock);
             }
             (Written { result, pending }, news || wrote)

@@ -395,8 +395,8 @@ impl<S> Connection<Receiving, S> {
         self.timers.received(&mut now);
     }
 
-    /// The transport took bytes after it had been full: the peer reads, and has a waiting time from now on to answer a
-    /// Ping that stood in line behind them.
+    /// A write that was blocked has gone on: the peer reads, and has the whole waiting time from now on to answer a Ping
+    /// that stood in line.
     #[inline]
     pub fn handle_write_progress(&mut self, mut now: impl Now) {
         self.timers.written(&mut now);
