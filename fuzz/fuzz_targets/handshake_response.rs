@@ -4,7 +4,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::Uri;
 use fullduplex::handshake::{
-    ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, ResponseError,
+    ClientHandshake, ClientRequest, HeadError, HeadLimits, Key, Outcome, ResponseError,
 };
 use fullduplex_fuzz::{Mutations, growing};
 use libfuzzer_sys::fuzz_target;
@@ -94,6 +94,23 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8) -> Option<usize> {
         }
     }
     assert_eq!(verdict, split_verdict);
+
+    // Who may rewrite what was received sees the same, or what has no folded line any more.
+    let mut own = received.to_vec();
+    let unfolded = ClientHandshake::with_fixed_key_for_tests(NONCE)
+        .with_limits(limits)
+        .poll_unfolding(&mut own, &request)
+        .map(|outcome| outcome.map(|outcome| format!("{outcome:?}")));
+    if verdict == Err(HeadError::FoldedLine.into()) {
+        let again = ClientHandshake::with_fixed_key_for_tests(NONCE)
+            .with_limits(limits)
+            .poll(&own, &request);
+        assert_eq!(again.map(|outcome| outcome.map(|outcome| format!("{outcome:?}"))), unfolded);
+        assert_ne!(unfolded, Err(HeadError::FoldedLine.into()));
+    } else {
+        let verdict = verdict.map(|outcome| outcome.map(|outcome| format!("{outcome:?}")));
+        assert_eq!((verdict, &own[..]), (unfolded, received));
+    }
 
     match verdict {
         Ok(None) => {

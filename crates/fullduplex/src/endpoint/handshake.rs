@@ -60,28 +60,29 @@ impl<E: Entropy> Endpoint<E> {
         &mut self,
         now: Duration,
     ) -> Result<Option<HandshakeEvent>, HandshakeError> {
-        let received = self.reader.unread();
         match &mut self.phase {
-            Phase::ServerHandshake(handshake, deadline) => match handshake.poll(received) {
-                Ok(None) => Ok(None),
-                Ok(Some(request)) => {
-                    let request = Box::new(request.into_owned());
-                    self.reader.consume(request.as_request().head_len());
-                    self.phase = Phase::Deciding(request, *deadline);
-                    Ok(Some(HandshakeEvent::Request))
+            Phase::ServerHandshake(handshake, deadline) => {
+                match handshake.poll(self.reader.unread()) {
+                    Ok(None) => Ok(None),
+                    Ok(Some(request)) => {
+                        let request = Box::new(request.into_owned());
+                        self.reader.consume(request.as_request().head_len());
+                        self.phase = Phase::Deciding(request, *deadline);
+                        Ok(Some(HandshakeEvent::Request))
+                    }
+                    Err(error) => {
+                        self.refuse(now);
+                        let response = encode::<Infallible>(|out| {
+                            error.encode_response(out).map_err(|error| Ok(error.needed))
+                        });
+                        self.writer.put(response.unwrap_or_default());
+                        Err(error.into())
+                    }
                 }
-                Err(error) => {
-                    self.refuse(now);
-                    let response = encode::<Infallible>(|out| {
-                        error.encode_response(out).map_err(|error| Ok(error.needed))
-                    });
-                    self.writer.put(response.unwrap_or_default());
-                    Err(error.into())
-                }
-            },
+            }
             Phase::ClientHandshake(state, _) => {
                 let (handshake, request) = &mut **state;
-                match handshake.poll(received, &request.as_request()) {
+                match handshake.poll_unfolding(self.reader.unread_mut(), &request.as_request()) {
                     Ok(None) => Ok(None),
                     Ok(Some(Outcome::Open { response, negotiated })) => {
                         let response = response.into_owned();
@@ -90,8 +91,9 @@ impl<E: Entropy> Endpoint<E> {
                         Ok(Some(HandshakeEvent::Open(response)))
                     }
                     Ok(Some(Outcome::Refused(response))) => {
-                        let body = received.get(response.head_len()..).unwrap_or_default().to_vec();
                         let response = response.into_owned();
+                        let heads = response.as_response().head_len();
+                        let body = self.reader.unread().get(heads..).unwrap_or_default().to_vec();
                         self.refuse(now);
                         Ok(Some(HandshakeEvent::Refused(response, body)))
                     }

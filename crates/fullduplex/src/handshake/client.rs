@@ -24,7 +24,9 @@ pub use response::{Outcome, Response};
 
 use core::mem::MaybeUninit;
 
-use super::head::{HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, parse_response};
+use super::head::{
+    HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, is_interim, parse_response,
+};
 use super::key::Key;
 use crate::entropy::{Entropy, EntropyError};
 
@@ -117,12 +119,16 @@ impl ClientHandshake {
     /// while the answer is `None`; each byte is looked at once however often that is. `request` is
     /// the one that was sent.
     ///
-    /// Interim responses are skipped; they and the final head together must keep to
-    /// [`HeadLimits::max_size`].
+    /// Interim responses are skipped, and so is one empty line before each head; all that and the final head
+    /// together must keep to [`HeadLimits::max_size`].
+    ///
+    /// A header line that is folded has to be rewritten before it can be shown: see
+    /// [`poll_unfolding`](Self::poll_unfolding), which has `received` to itself.
     ///
     /// # Errors
     /// [`ResponseError`] when the response does not open the WebSocket although it says so, or is
-    /// not HTTP. The connection is to be closed. The error stays: later calls return it again.
+    /// not HTTP; [`HeadError::FoldedLine`] when a line of it is folded. The connection is to be closed. The error stays:
+    /// later calls return it again.
     pub fn poll<'b, S: AsRef<str>>(
         &mut self,
         received: &'b [u8],
@@ -132,6 +138,43 @@ impl ClientHandshake {
             return Err(error);
         }
         self.advance(received, request).inspect_err(|&error| self.failed = Some(error))
+    }
+
+    /// As [`poll`](Self::poll), and takes folded header lines as well (obs-fold, RFC 9112 §5.2): where a line goes on
+    /// in the next one, the CR and LF between them are made two spaces, in `received`. Nothing else is written to, and
+    /// nothing moves. To be called each time with the same buffer, as it was left.
+    ///
+    /// ```
+    /// use fullduplex::Uri;
+    /// use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome};
+    ///
+    /// let request = ClientRequest::new(Uri::parse("ws://server.example.com/chat")?);
+    /// let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
+    /// let mut received = *b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\trealm=\"chat\"\r\n\r\n";
+    /// match handshake.poll_unfolding(&mut received, &request)? {
+    ///     Some(Outcome::Refused(response)) => {
+    ///         let shown = response.headers().get_str("WWW-Authenticate");
+    ///         assert_eq!(shown, Some("Basic  \trealm=\"chat\""));
+    ///     }
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll), but for [`HeadError::FoldedLine`], which it does not return.
+    pub fn poll_unfolding<'b, S: AsRef<str>>(
+        &mut self,
+        received: &'b mut [u8],
+        request: &ClientRequest<'_, S>,
+    ) -> Result<Option<Outcome<'b>>, ResponseError> {
+        if self.failed.is_none() {
+            // Any other verdict is found again by `poll`, which looks at nothing twice.
+            while let Err(HeadError::FoldedLine) = self.find(received) {
+                self.scanner.unfold(received);
+            }
+        }
+        self.poll(received, request)
     }
 
     /// Takes note that the server will send no more. Call it when the transport ends while
@@ -157,28 +200,35 @@ impl ClientHandshake {
         received: &'b [u8],
         request: &ClientRequest<'_, S>,
     ) -> Result<Option<Outcome<'b>>, ResponseError> {
+        let Some(heads) = self.find(received)?.and_then(|end| received.get(..end)) else {
+            return Ok(None);
+        };
+        let head = heads.get(self.head_start..).unwrap_or_default();
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let parsed = parse_response(head, &self.limits, &mut slots)?;
+        let response = Response::new(heads, &parsed);
+        if parsed.status == 101 {
+            let negotiated = response.check(&parsed, &self.key, request)?;
+            return Ok(Some(Outcome::Open { response, negotiated }));
+        }
+        Ok(Some(Outcome::Refused(response)))
+    }
+
+    /// Where the final head ends, or `None` while it does not. It begins at `head_start` then.
+    fn find(&mut self, received: &[u8]) -> Result<Option<usize>, HeadError> {
         loop {
             let end = self.scanner.poll(received)?;
-            let Some(heads) = end.and_then(|end| received.get(..end)) else {
-                return Ok(None);
-            };
+            let Some(heads) = end.and_then(|end| received.get(..end)) else { return Ok(None) };
             let head = heads.get(self.head_start..).unwrap_or_default();
-            let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
-            let parsed = parse_response(head, &self.limits, &mut slots)?;
-            match parsed.status {
-                101 => {
-                    let response = Response::new(heads, &parsed);
-                    let negotiated = response.check(&parsed, &self.key, request)?;
-                    return Ok(Some(Outcome::Open { response, negotiated }));
-                }
-                // "A client MUST be able to parse one or more 1xx responses received prior to a
-                // final response, even if the client does not expect one."
-                100..=199 => {
-                    self.head_start = heads.len();
-                    self.scanner.restart();
-                }
-                _ => return Ok(Some(Outcome::Refused(Response::new(heads, &parsed)))),
+            if !is_interim(head) {
+                return Ok(end);
             }
+            // "A client MUST be able to parse one or more 1xx responses received prior to a
+            // final response, even if the client does not expect one."
+            let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+            parse_response(head, &self.limits, &mut slots)?;
+            self.head_start = heads.len();
+            self.scanner.restart();
         }
     }
 }

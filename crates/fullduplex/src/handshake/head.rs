@@ -4,13 +4,19 @@
 //! ```text
 //!          CR           LF            first character
 //!   Start ─────► LeadCr ────► Started ───────┐
-//!     │ first character                      ▼    CR       LF           CR          LF
-//!     └───────────────────────────────────► Line ────► Cr ────► NewLine ────► EndCr ────► Done
-//!                                            ▲                     │
-//!                                            └──── any character ──┘
+//!     │ first character                      ▼
+//!     └─────────────────────────────────► the first line, by its own grammar
+//!                                            │ CR
+//!                    any character           ▼       LF                  any character
+//!                 Line ◄─────────────────── Cr ────────► FirstHeader ───────► Line
+//!                  │   CR      LF                            │ CR    LF
+//!                  └──────► Cr ────► NewLine ────────────────┴─► EndCr ────► Done
+//!                                    │  └ any character: Line
+//!                                    └ CR: EndCr
 //! ```
-//! What is refused on the way is refused at the byte that is at fault, so the verdict is the same
-//! however the input was split.
+//! The first line of a request goes `Method`, `TargetStart`, `Target`, `Fixed`; that of a response `Fixed`, and the
+//! reason phrase is a `Line`. What is refused on the way is refused at the byte that is at fault, so the verdict is
+//! the same however the input was split, and a peer that speaks something else is not waited for.
 
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -31,6 +37,10 @@ pub const DEFAULT_MAX_HEADERS: usize = 100;
 /// The most that [`HeadLimits::max_headers`] can be; a larger value counts as this one. The table
 /// of header lines is on the stack while a head is parsed: 128 entries of 4 words.
 pub const MAX_HEADERS_CAP: usize = 128;
+
+/// How long a method can be: about twice the longest that is registered, UPDATEREDIRECTREF. A peer that sends more
+/// without a space does not speak HTTP, and is not waited for.
+pub const MAX_METHOD_LENGTH: usize = 32;
 
 /// How much of a peer's head is taken before it is refused (RFC 6585 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,10 +93,15 @@ pub enum HeadError {
     TooManyHeaders,
     /// The first line is not the request line or status line of HTTP.
     FirstLine,
+    /// The method is longer than any that is registered: more than [`MAX_METHOD_LENGTH`] characters.
+    MethodTooLong,
     /// The version is not HTTP/1.1.
     Version,
-    /// A header name is not a token followed at once by a colon; a folded line also counts.
+    /// A header name is not a token followed at once by a colon; white space before the first one also counts.
     HeaderName,
+    /// A header line goes on in the next one, which begins with white space (RFC 9112 §5.2). A client takes it in a
+    /// response that it may rewrite: [`ClientHandshake::poll_unfolding`](super::ClientHandshake::poll_unfolding).
+    FoldedLine,
     /// A header value is malformed.
     HeaderValue,
     /// The input ended before the head did.
@@ -109,8 +124,10 @@ impl fmt::Display for HeadError {
             Self::TooLarge => "the head does not end within the size limit",
             Self::TooManyHeaders => "the head has more header lines than the limit",
             Self::FirstLine => "the first line is not one of HTTP/1.1",
+            Self::MethodTooLong => "the method is longer than any that is known",
             Self::Version => "the HTTP version is not 1.1",
             Self::HeaderName => "a header line has no valid name followed by a colon",
+            Self::FoldedLine => "a header line goes on in the next line",
             Self::HeaderValue => "a header value is malformed",
             Self::UnexpectedEnd => "the input ended before the head did",
         })
@@ -126,16 +143,6 @@ pub(crate) enum HeadKind {
     Response,
 }
 
-impl HeadKind {
-    /// Whether a head can begin with `byte`: a method is a token, a status line begins with "HTTP".
-    const fn may_begin_with(self, byte: u8) -> bool {
-        match self {
-            Self::Request => is_token_byte(byte),
-            Self::Response => byte == b'H',
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing of the head yet.
@@ -144,11 +151,21 @@ enum State {
     LeadCr,
     /// After that empty line.
     Started,
-    /// Within a line.
+    /// Within the method, after so many characters of it.
+    Method(u8),
+    /// After the space behind the method.
+    TargetStart,
+    /// Within the target.
+    Target,
+    /// Within the version of a request, or version and status code of a response, after so many characters.
+    Fixed(u8),
+    /// Within a line whose grammar does not matter here.
     Line,
     /// After the CR that ends a line.
     Cr,
-    /// At the beginning of a header line.
+    /// At the beginning of the first header line.
+    FirstHeader,
+    /// At the beginning of another header line.
     NewLine,
     /// After the CR of the empty line that ends the head.
     EndCr,
@@ -161,7 +178,7 @@ enum State {
 pub(crate) struct HeadScanner {
     kind: HeadKind,
     max_size: usize,
-    /// How many bytes have been looked at; the head ends there once the state is `Done`.
+    /// How many bytes have been looked at and were in order; the head ends there once the state is `Done`.
     scanned: usize,
     state: State,
     in_first_line: bool,
@@ -184,19 +201,32 @@ impl HeadScanner {
     }
 
     /// Looks at what is new in `received`, which holds everything since the first call. Returns
-    /// where the head ends, or `None` while it does not.
+    /// where the head ends, or `None` while it does not. After a fault it stands before the byte at fault.
     pub(crate) fn poll(&mut self, received: &[u8]) -> Result<Option<usize>, HeadError> {
         let within = received.get(..self.max_size).unwrap_or(received);
         let mut rest = within.get(self.scanned..).unwrap_or_default();
+        let mut fault = None;
         while self.state != State::Done {
-            if self.state == State::Line {
-                rest = rest.get(plain_prefix(rest)..).unwrap_or_default();
-            }
+            let plain = match self.state {
+                State::Line => plain_prefix(rest),
+                State::Target => rest.iter().take_while(|&&byte| is_target_byte(byte)).count(),
+                _ => 0,
+            };
+            rest = rest.get(plain..).unwrap_or_default();
             let [byte, tail @ ..] = rest else { break };
-            self.state = self.step(*byte)?;
+            match self.step(*byte) {
+                Ok(state) => self.state = state,
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
+            }
             rest = tail;
         }
         self.scanned = self.scanned.max(within.len().saturating_sub(rest.len()));
+        if let Some(error) = fault {
+            return Err(error);
+        }
         match self.state {
             State::Done if self.scanned <= received.len() => Ok(Some(self.scanned)),
             State::Done => Ok(None),
@@ -206,24 +236,61 @@ impl HeadScanner {
         }
     }
 
+    /// Goes on behind [`HeadError::FoldedLine`], which `poll` has just returned for these bytes.
+    ///
+    /// "A user agent that receives an obs-fold in a response message […] MUST replace each received obs-fold with one
+    /// or more SP octets prior to interpreting the field value." Its CR and LF become two, so that nothing moves.
+    pub(crate) fn unfold(&mut self, received: &mut [u8]) {
+        let fold = self.scanned.saturating_sub(2)..self.scanned;
+        if let Some(fold) = received.get_mut(fold) {
+            fold.fill(b' ');
+        }
+        self.state = State::Line;
+    }
+
     /// The state after `byte`.
     #[inline]
     fn step(&mut self, byte: u8) -> Result<State, HeadError> {
         match (self.state, byte) {
-            (State::Cr, b'\n') => {
+            (State::Cr, b'\n') if self.in_first_line => {
                 self.in_first_line = false;
-                Ok(State::NewLine)
+                Ok(State::FirstHeader)
             }
+            (State::Cr, b'\n') => Ok(State::NewLine),
             (State::EndCr, b'\n') => Ok(State::Done),
             (State::LeadCr, b'\n') => Ok(State::Started),
             (State::Cr | State::EndCr | State::LeadCr, _) => Err(HeadError::BareCarriageReturn),
             // "A server that is expecting to receive and parse a request-line SHOULD ignore at
-            // least one empty line (CRLF) received prior to the request-line." One it is.
-            (State::Start, b'\r') if self.kind == HeadKind::Request => Ok(State::LeadCr),
-            (State::Start | State::Started, _) if self.kind.may_begin_with(byte) => Ok(State::Line),
-            (State::Start | State::Started, _) => Err(HeadError::NotHttp { byte }),
+            // least one empty line (CRLF) received prior to the request-line." One it is; a client does the same before
+            // each head, where an empty line can mean nothing else.
+            (State::Start, b'\r') => Ok(State::LeadCr),
+            (State::Start | State::Started, _) => match self.kind {
+                HeadKind::Request if is_token_byte(byte) => Ok(State::Method(1)),
+                HeadKind::Response if byte == b'H' => Ok(State::Fixed(1)),
+                _ => Err(HeadError::NotHttp { byte }),
+            },
+            (State::Method(length), _) if is_token_byte(byte) => {
+                if usize::from(length) < MAX_METHOD_LENGTH {
+                    Ok(State::Method(length + 1))
+                } else {
+                    Err(HeadError::MethodTooLong)
+                }
+            }
+            (State::Method(_), b' ') => Ok(State::TargetStart),
+            (State::TargetStart | State::Target, _) if is_target_byte(byte) => Ok(State::Target),
+            (State::Target, b' ') => Ok(State::Fixed(0)),
+            (State::Fixed(at), _) => self.step_fixed(at, byte),
+            (State::Method(_) | State::TargetStart | State::Target, _) => {
+                Err(first_line_fault(byte))
+            }
             (State::Line, b'\r') => Ok(State::Cr),
-            (State::NewLine, b'\r') => Ok(State::EndCr),
+            (State::FirstHeader | State::NewLine, b'\r') => Ok(State::EndCr),
+            // "A recipient that receives whitespace between the start-line and the first header field MUST either
+            // reject the message as invalid or consume each whitespace-preceded line without further processing."
+            (State::FirstHeader, b' ' | b'\t') => Err(HeadError::HeaderName),
+            // "A server that receives an obs-fold in a request message […] MUST either reject the message by sending
+            // a 400 (Bad Request) […] or replace each received obs-fold with one or more SP octets."
+            (State::NewLine, b' ' | b'\t') => Err(HeadError::FoldedLine),
             // "A recipient MAY recognize a single LF as a line terminator": we do not, for those
             // who disagree about where a line ends can be played off against each other.
             (_, b'\n') => Err(HeadError::BareLineFeed),
@@ -231,6 +298,56 @@ impl HeadScanner {
             _ if byte.is_ascii_control() => Err(HeadError::ControlCharacter { byte }),
             _ => Ok(State::Line),
         }
+    }
+
+    /// "HTTP-name "/" DIGIT "." DIGIT", and in a response "SP 3DIGIT" behind it.
+    fn step_fixed(&self, at: u8, byte: u8) -> Result<State, HeadError> {
+        const NAME: &[u8] = b"HTTP/";
+        let is_response = self.kind == HeadKind::Response;
+        let after_version = if is_response { b' ' } else { b'\r' };
+        let expected = match at {
+            5 => byte == b'1',
+            6 => byte == b'.',
+            // What is said to a peer of HTTP/1.0 depends on the rest of its head.
+            7 => matches!(byte, b'0' | b'1'),
+            8 if !is_response && byte == b'\r' => return Ok(State::Cr),
+            8 => byte == after_version,
+            9 => matches!(byte, b'1'..=b'9'),
+            10 | 11 => byte.is_ascii_digit(),
+            // "A server MUST send the space that separates the status-code from the reason-phrase even when the
+            // reason-phrase is absent": some do not.
+            12 if byte == b' ' => return Ok(State::Line),
+            12 if byte == b'\r' => return Ok(State::Cr),
+            12 => false,
+            _ => NAME.get(usize::from(at)) == Some(&byte),
+        };
+        // Another number where the version stands, or one that ends early or goes on.
+        let is_version = match at {
+            5 | 7 => byte.is_ascii_digit(),
+            6 => byte.is_ascii_digit() || byte == after_version,
+            8 => byte.is_ascii_digit() || byte == b'.',
+            _ => false,
+        };
+        match () {
+            () if expected => Ok(State::Fixed(at + 1)),
+            () if is_version => Err(HeadError::Version),
+            () => Err(first_line_fault(byte)),
+        }
+    }
+}
+
+/// Whether `byte` can stand in a request target: "no whitespace is allowed", and no control character.
+const fn is_target_byte(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7f
+}
+
+/// What is wrong with a `byte` that cannot stand where it does in the first line.
+const fn first_line_fault(byte: u8) -> HeadError {
+    match byte {
+        b'\n' => HeadError::BareLineFeed,
+        b'\r' | b'\t' => HeadError::FirstLine,
+        _ if byte.is_ascii_control() => HeadError::ControlCharacter { byte },
+        _ => HeadError::FirstLine,
     }
 }
 
@@ -242,6 +359,8 @@ pub(crate) type Slots<'b> = [MaybeUninit<httparse::Header<'b>>; MAX_HEADERS_CAP]
 pub(crate) struct RequestHead<'s, 'b> {
     /// All of the head, with the empty line before it and the one that ends it.
     pub(crate) head: &'b [u8],
+    /// The minor version of HTTP/1: 0 or 1.
+    pub(crate) minor_version: u8,
     pub(crate) method: &'b str,
     pub(crate) target: &'b str,
     pub(crate) lines: &'s [httparse::Header<'b>],
@@ -274,12 +393,13 @@ pub(crate) fn parse_request_at_once<'s, 'b>(
     let parsed = request.parse_with_uninit_headers(received, slots_for(slots, limits.max_headers));
     let Ok(httparse::Status::Complete(length)) = parsed else { return None };
     let head = received.get(..length)?;
-    let parsed = RequestHead::new(head, request).ok()?;
-    // All that the parser takes and the scanner does not: several empty lines before the head, and
+    let parsed = RequestHead::new(head, request)?;
+    // All that the parser takes and the scanner does not: several empty lines before the head, a long method, and
     // lines that end in LF alone.
     let lead = Span::of(head, parsed.method.as_bytes()).start;
     let ended_well = |end: usize| head.get(..end).is_some_and(|lines| lines.ends_with(b"\r\n"));
     let same = (lead == 0 || head.get(..lead) == Some(b"\r\n"))
+        && parsed.method.len() <= MAX_METHOD_LENGTH
         && parsed.lines.iter().all(|line| ended_well(Span::of(head, line.name.as_bytes()).start))
         && head.ends_with(b"\r\n\r\n");
     same.then_some(parsed)
@@ -293,22 +413,26 @@ pub(crate) fn parse_request<'s, 'b>(
 ) -> Result<RequestHead<'s, 'b>, HeadError> {
     let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(head, slots_for(slots, limits.max_headers));
-    whole(parsed, head, HeadKind::Request)?;
-    RequestHead::new(head, request)
+    whole(parsed, head)?;
+    RequestHead::new(head, request).ok_or(HeadError::FirstLine)
 }
 
 impl<'s, 'b> RequestHead<'s, 'b> {
-    fn new(head: &'b [u8], request: httparse::Request<'s, 'b>) -> Result<Self, HeadError> {
-        match request {
-            httparse::Request {
-                method: Some(method),
-                path: Some(target),
-                version: Some(1),
-                headers: lines,
-            } => Ok(Self { head, method, target, lines, headers: header_block(head, lines) }),
-            _ => Err(HeadError::Version),
-        }
+    /// `None` when there is no request line, which cannot be once the parser has taken the whole head.
+    fn new(head: &'b [u8], request: httparse::Request<'s, 'b>) -> Option<Self> {
+        let httparse::Request { method, path, version, headers: lines } = request;
+        let headers = header_block(head, lines);
+        let (minor_version, method, target) = (version?, method?, path?);
+        Some(Self { head, minor_version, method, target, lines, headers })
     }
+}
+
+/// Whether a head that the scanner found whole is that of an interim response, behind which another head comes.
+/// Status 101 is final: what follows it is another protocol.
+pub(crate) fn is_interim(head: &[u8]) -> bool {
+    let line = head.strip_prefix(b"\r\n").unwrap_or(head);
+    let status = line.get(b"HTTP/1.1 ".len()..);
+    matches!(status, Some([b'1', tens, ones, ..]) if (*tens, *ones) != (b'0', b'1'))
 }
 
 /// Takes apart a head that the scanner found whole.
@@ -323,7 +447,7 @@ pub(crate) fn parse_response<'s, 'b>(
         head,
         slots_for(slots, limits.max_headers),
     );
-    whole(outcome, head, HeadKind::Response)?;
+    whole(outcome, head)?;
     match response {
         httparse::Response {
             version: Some(minor_version),
@@ -348,31 +472,15 @@ fn slots_for<'s, 'b>(
     slots.get_mut(..max_headers.min(MAX_HEADERS_CAP)).unwrap_or_default()
 }
 
-/// Insists that the parser took exactly the head.
-fn whole(outcome: httparse::Result<usize>, head: &[u8], kind: HeadKind) -> Result<(), HeadError> {
+/// Insists that the parser took exactly the head, whose first line and line ends the scanner has checked.
+fn whole(outcome: httparse::Result<usize>, head: &[u8]) -> Result<(), HeadError> {
     match outcome {
         Ok(httparse::Status::Complete(length)) if length == head.len() => Ok(()),
-        Err(httparse::Error::Version) if names_a_version(head, kind) => Err(HeadError::Version),
         Err(httparse::Error::HeaderName) => Err(HeadError::HeaderName),
         Err(httparse::Error::HeaderValue) => Err(HeadError::HeaderValue),
         Err(httparse::Error::TooManyHeaders) => Err(HeadError::TooManyHeaders),
         _ => Err(HeadError::FirstLine),
     }
-}
-
-/// Whether some version of HTTP stands where the first line has it, so that only the number is
-/// wrong.
-fn names_a_version(head: &[u8], kind: HeadKind) -> bool {
-    let line = head.trim_ascii_start();
-    let line = line.get(..plain_prefix(line)).unwrap_or_default();
-    let version = match kind {
-        HeadKind::Request => line.splitn(3, |&byte| byte == b' ').nth(2),
-        HeadKind::Response => line.split(|&byte| byte == b' ').next(),
-    };
-    version.and_then(|version| version.strip_prefix(b"HTTP/")).is_some_and(|number| {
-        matches!(number, [b'0'..=b'9', ..])
-            && number.iter().all(|&byte| byte == b'.' || byte.is_ascii_digit())
-    })
 }
 
 /// The lines of a head without its first and its empty one.

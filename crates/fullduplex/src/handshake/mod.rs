@@ -25,6 +25,7 @@ pub use client::{
 pub use client::{OwnedClientRequest, OwnedResponse};
 pub use head::{
     DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS, HeadError, HeadLimits, MAX_HEADERS_CAP,
+    MAX_METHOD_LENGTH,
 };
 pub use key::{ACCEPT_LENGTH, KEY_LENGTH, Key};
 pub use server::{

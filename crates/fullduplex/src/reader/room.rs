@@ -254,6 +254,11 @@ impl Reader {
     pub fn unread(&self) -> &[u8] {
         self.buf.get(self.start..self.end).unwrap_or_default()
     }
+
+    /// The same, for what may be rewritten before a message is made of it: the folded lines of a head.
+    pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
+        self.buf.get_mut(self.start..self.end).unwrap_or_default()
+    }
 }
 
 /// The buffer goes where [`release`](Reader::release) gives it, whatever is in it.

@@ -106,7 +106,7 @@ fn every_row_is_run_is_a_recipe_or_needs_deflate() {
     let deflate = rows.iter().filter(|row| row.concerns_deflate()).count();
     let recipes: Vec<&str> =
         rows.iter().filter(|row| row.bytes("").is_none()).map(Row::id).collect();
-    assert_eq!(rows.len(), 166);
+    assert_eq!(rows.len(), 200);
     assert_eq!(deflate, 41);
     assert_eq!(
         recipes,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::entropy::NoEntropy;
+use crate::handshake::DEFAULT_MAX_HEAD_SIZE;
 use crate::headers::InvalidHeader;
 use crate::output::BufferTooSmall;
 use crate::uri::Uri;
@@ -260,6 +261,128 @@ fn interim_responses_are_skipped() {
     assert_eq!((response.status(), response.head_len()), (403, text.length));
     assert!(response.headers().is_empty());
     assert_eq!(poll(interim.as_bytes(), &plain()), Ok(None));
+}
+
+#[test]
+fn an_empty_line_before_the_status_line_is_skipped() {
+    let last = with(|_| {});
+    let last = core::str::from_utf8(last.bytes()).unwrap();
+    let text = Text::of(&["\r\n", last, "\u{1}"]);
+    assert_eq!(open(&text, &plain()).head_len(), text.length - 1);
+    let text = Text::of(&["HTTP/1.1 100 Continue\r\n\r\n\r\n", last]);
+    assert_eq!(open(&text, &plain()).head_len(), text.length);
+    let text = Text::of(&["\r\n\r\n", last]);
+    assert_eq!(error(&text), HeadError::NotHttp { byte: b'\r' }.into());
+}
+
+/// The verdict of a client that may rewrite what it received, made sure to be the same whole, cut anywhere in two,
+/// and byte by byte; and `received` as it is left.
+fn poll_unfolding<'b>(
+    received: &'b mut Text,
+    request: &ClientRequest<'_>,
+) -> Result<Option<Outcome<'b>>, ResponseError> {
+    let length = received.length;
+    let mut whole = Text::of(&[]);
+    whole.bytes = received.bytes;
+    let verdict = handshake().poll_unfolding(&mut whole.bytes[..length], request);
+    for cut in 0..length {
+        let mut halves = handshake();
+        let mut again = received.bytes;
+        let early = halves.poll_unfolding(&mut again[..cut], request).err();
+        if early.is_none() && halves.poll_unfolding(&mut again[..cut], request) == Ok(None) {
+            assert_eq!(
+                halves.poll_unfolding(&mut again[..length], request),
+                verdict,
+                "cut at {cut}"
+            );
+        }
+    }
+    let mut one_by_one = handshake();
+    for length in 0..length {
+        if one_by_one.poll_unfolding(&mut received.bytes[..length], request) != Ok(None) {
+            break;
+        }
+    }
+    let last = one_by_one.poll_unfolding(&mut received.bytes[..length], request);
+    assert_eq!(last, verdict);
+    last
+}
+
+#[test]
+fn folded_lines_of_a_response_are_unfolded_where_it_may_be_rewritten() {
+    let folded = |interim: &str| {
+        Text::of(&[
+            interim,
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade:\r\n websocket\r\nConnection: keep-alive,\r\n\tUpgrade\r\n",
+            "Sec-WebSocket-Accept:\r\n \r\n s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n \r\n",
+            "Sec-WebSocket-Protocol:\r\n\t chat\r\nX: a\r\n b\r\n\tc\r\n\r\n",
+            "\r\n frames\r\n\t",
+        ])
+    };
+    let request = plain().subprotocols(&["chat"]);
+    for interim in ["", "\r\n", "HTTP/1.1 103 Early Hints\r\nLink: a,\r\n b\r\n\r\n"] {
+        let mut text = folded(interim);
+        let length = text.length;
+        match poll_unfolding(&mut text, &request) {
+            Ok(Some(Outcome::Open { response, .. })) => {
+                assert_eq!(response.subprotocol(), Some("chat"));
+                assert_eq!(response.headers().get_str("x"), Some("a   b  \tc"));
+                assert_eq!(
+                    response.headers().get_str("connection"),
+                    Some("keep-alive,  \tUpgrade")
+                );
+                for header in response.headers() {
+                    assert!(crate::headers::is_header_value(header.value), "{header:?}");
+                }
+                assert_eq!(response.head_len(), length - 12);
+                #[cfg(feature = "alloc")]
+                assert_eq!(response.into_owned().as_response(), response);
+            }
+            other => panic!("{other:?}"),
+        }
+        // What follows the head is not ours to change.
+        assert!(text.bytes().ends_with(b"\r\n\r\n\r\n frames\r\n\t"));
+        // Where it cannot be rewritten it is refused, at every cut alike.
+        assert_eq!(error(&folded(interim)), HeadError::FoldedLine.into());
+    }
+}
+
+#[test]
+fn folds_in_extensions_and_refusals_are_unfolded_and_stray_line_ends_stay_refused() {
+    let mut text = Text::of(&["HTTP/1.1 302 Found\r\nLocation: ws://a.example/\r\n \r\n\r\nbody"]);
+    match poll_unfolding(&mut text, &plain()) {
+        Ok(Some(Outcome::Refused(response))) => {
+            assert_eq!(response.headers().get("location"), Some(b"ws://a.example/".as_slice()));
+        }
+        other => panic!("{other:?}"),
+    }
+    for (lines, expected) in [
+        ("Sec-WebSocket-Extensions:\r\n x\r\n", ResponseError::Extension),
+        ("Sec-WebSocket-Protocol: a\r\n b\r\n", ResponseError::Subprotocol),
+        ("X: a\r b\r\n", HeadError::BareCarriageReturn.into()),
+        ("X: a\n b\r\n", HeadError::BareLineFeed.into()),
+        ("X: a\r\n b\0\r\n", HeadError::ControlCharacter { byte: 0 }.into()),
+        ("X\r\n : a\r\n", HeadError::HeaderName.into()),
+    ] {
+        let mut text = with(|response| response[4] = lines);
+        assert_eq!(poll_unfolding(&mut text, &plain()), Err(expected), "{lines:?}");
+    }
+    let mut text = with(|lines| lines[0] = "HTTP/1.1 101\r\n X: a\r\n");
+    assert_eq!(poll_unfolding(&mut text, &plain()), Err(HeadError::HeaderName.into()));
+}
+
+#[test]
+fn folds_without_end_are_unfolded_in_linear_time_and_refused_at_the_limit() {
+    let mut text = Text::of(&["HTTP/1.1 101\r\nX: a"]);
+    while text.length + 3 <= text.bytes.len() {
+        text.bytes[text.length..text.length + 3].copy_from_slice(b"\r\n ");
+        text.length += 3;
+    }
+    let length = text.length;
+    let refused = handshake().poll_unfolding(&mut text.bytes[..length], &plain());
+    assert_eq!(refused, Err(HeadError::TooLarge.into()));
+    // Beyond the limit nothing was looked at.
+    assert_eq!(&text.bytes[DEFAULT_MAX_HEAD_SIZE + 2..][..6], &text.bytes[length - 6..][..6]);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 use super::*;
 
+// The tests run where there is a heap, whatever the crate is built for.
+extern crate std;
+
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nX:\tb \x80\xff\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 101\r\nUpgrade: websocket\r\n\r\n";
 
@@ -62,14 +65,113 @@ fn a_head_is_found_with_and_without_bytes_behind_it() {
     );
 }
 
+fn response(bytes: &[u8]) -> Result<Option<usize>, HeadError> {
+    verdict(HeadKind::Response, DEFAULT_MAX_HEAD_SIZE, bytes)
+}
+
 #[test]
-fn one_empty_line_before_a_request_is_skipped_and_no_more() {
+fn one_empty_line_before_a_head_is_skipped_and_no_more() {
     assert_eq!(request(b"\r\nGET / HTTP/1.1\r\n\r\n"), Ok(Some(20)));
-    assert_eq!(request(b"\r\n\r\nGET / HTTP/1.1\r\n\r\n"), Err(HeadError::NotHttp { byte: b'\r' }));
-    assert_eq!(
-        verdict(HeadKind::Response, DEFAULT_MAX_HEAD_SIZE, b"\r\nHTTP/1.1 101\r\n\r\n"),
-        Err(HeadError::NotHttp { byte: b'\r' })
-    );
+    assert_eq!(response(b"\r\nHTTP/1.1 101\r\n\r\n"), Ok(Some(18)));
+    for head in [request, response] {
+        assert_eq!(head(b"\r\n"), Ok(None));
+        // What comes behind the empty line is judged as if it came first.
+        for byte in [b'\r', b'\n', 0, 0x16, b' ', 0xff] {
+            assert_eq!(head(&[b'\r', b'\n', byte]), Err(HeadError::NotHttp { byte }), "{byte}");
+        }
+        assert_eq!(head(b"\rG"), Err(HeadError::BareCarriageReturn));
+    }
+}
+
+#[test]
+fn a_first_line_that_can_no_longer_become_one_of_http_is_refused_at_that_byte() {
+    use HeadError::{FirstLine, Version};
+    for (start, byte, error) in [
+        // HTTP/0.9, and protocols that greet with a line.
+        ("GET /", b'\r', FirstLine),
+        ("GET", b'\r', FirstLine),
+        ("SSH-2.0-OpenSSH_9.2", b'\r', FirstLine),
+        ("SSH-2.0-OpenSSH_9.2", b'\n', HeadError::BareLineFeed),
+        ("EHLO mail.example.com", b'\r', FirstLine),
+        ("USER guest ", b'0', FirstLine),
+        ("OPTIONS rtsp://a.example/b ", b'R', FirstLine),
+        ("INVITE sip:bob@b.example ", b'S', FirstLine),
+        ("PROXY TCP4 ", b'1', FirstLine),
+        ("*1", b'\r', FirstLine),
+        ("G", b'(', FirstLine),
+        ("GET", b'\t', FirstLine),
+        ("GET ", b' ', FirstLine),
+        ("GET /a", b'\t', FirstLine),
+        ("GET /a", 0x7f, HeadError::ControlCharacter { byte: 0x7f }),
+        ("GET / ", b'h', FirstLine),
+        ("GET / ", b' ', FirstLine),
+        ("GET / HTTP", b'\r', FirstLine),
+        ("GET / HTTP/", b'v', FirstLine),
+        ("GET / HTTP/", b'.', FirstLine),
+        ("GET / HTTP/1.", b'x', FirstLine),
+        ("GET / HTTP/1.1", b' ', FirstLine),
+        ("PRI * HTTP/", b'2', Version),
+        ("GET / HTTP/", b'0', Version),
+        ("GET / HTTP/1", b'\r', Version),
+        ("GET / HTTP/1", b'0', Version),
+        ("GET / HTTP/1.", b'2', Version),
+        ("GET / HTTP/1.1", b'0', Version),
+        ("GET / HTTP/1.0", b'.', Version),
+        ("an-endless-method-like-this-one_", b'a', HeadError::MethodTooLong),
+    ] {
+        assert_eq!(request(start.as_bytes()), Ok(None), "{start}");
+        let line = [start.as_bytes(), &[byte]].concat();
+        assert_eq!(request(&line), Err(error), "{}", line.escape_ascii());
+    }
+    for (start, byte, error) in [
+        ("H", b'E', FirstLine),
+        ("HTTP/1.1", b'\r', FirstLine),
+        ("HTTP/1.1 ", b'0', FirstLine),
+        ("HTTP/1.1 ", b' ', FirstLine),
+        ("HTTP/1.1 10", b'\r', FirstLine),
+        ("HTTP/1.1 101", b'0', FirstLine),
+        ("HTTP/1.1 101", b'\t', FirstLine),
+        ("HTTP/1.1 101", 0, HeadError::ControlCharacter { byte: 0 }),
+        ("HTTP/", b'2', Version),
+        ("HTTP/1", b' ', Version),
+        ("HTTP/1.", b'2', Version),
+        ("HTTP/1.1", b'1', Version),
+    ] {
+        assert_eq!(response(start.as_bytes()), Ok(None), "{start}");
+        let line = [start.as_bytes(), &[byte]].concat();
+        assert_eq!(response(&line), Err(error), "{}", line.escape_ascii());
+    }
+}
+
+#[test]
+fn a_folded_line_is_refused_at_its_white_space_and_can_be_unfolded() {
+    for white_space in [" ", "\t"] {
+        for (kind, first) in
+            [(HeadKind::Request, "GET / HTTP/1.1"), (HeadKind::Response, "HTTP/1.1 200 OK")]
+        {
+            let head = |lines: &str| head_of(first, lines, white_space);
+            let check = |bytes: &[u8]| verdict(kind, DEFAULT_MAX_HEAD_SIZE, bytes);
+            // Nothing stands before the first header line that it could go on with.
+            assert_eq!(check(&head("~X: a")), Err(HeadError::HeaderName));
+            assert_eq!(check(&head("X: a\r\n~b")), Err(HeadError::FoldedLine));
+            assert_eq!(check(&head("X:\r\n~b")), Err(HeadError::FoldedLine));
+        }
+    }
+    let mut folded = *b"HTTP/1.1 200 OK\r\nX: a\r\n \r\n\tb\r\nY:\r\n\r\n\r\n z";
+    let mut scanner = HeadScanner::new(HeadKind::Response, DEFAULT_MAX_HEAD_SIZE);
+    let mut folds = 0;
+    while scanner.poll(&folded) == Err(HeadError::FoldedLine) {
+        scanner.unfold(&mut folded);
+        folds += 1;
+    }
+    assert_eq!(folds, 2);
+    assert_eq!(&folded, b"HTTP/1.1 200 OK\r\nX: a     \tb\r\nY:\r\n\r\n\r\n z");
+    assert_eq!(scanner.poll(&folded), Ok(Some(folded.len() - 4)));
+}
+
+/// A head with these lines, in which `~` stands for `white_space`.
+fn head_of(first: &str, lines: &str, white_space: &str) -> std::vec::Vec<u8> {
+    std::format!("{first}\r\n{}\r\n\r\n", lines.replace('~', white_space)).into_bytes()
 }
 
 #[test]
@@ -91,11 +193,12 @@ fn faults_are_refused_at_the_byte_that_is_at_fault() {
     assert_eq!(request(b"GET / HTTP/1.1\r\nX: a\rb"), Err(HeadError::BareCarriageReturn));
     assert_eq!(request(b"GET / HTTP/1.1\r\r\n"), Err(HeadError::BareCarriageReturn));
     assert_eq!(request(b"GET / HTTP/1.1\r\n\rX"), Err(HeadError::BareCarriageReturn));
+    assert_eq!(request(b"GET / HTTP/1.1\rX"), Err(HeadError::BareCarriageReturn));
     assert_eq!(request(b"\rGET"), Err(HeadError::BareCarriageReturn));
     for byte in (0..0x20).chain([0x7f]).filter(|byte| !matches!(byte, b'\t' | b'\r' | b'\n')) {
         let error = Err(HeadError::ControlCharacter { byte });
         assert_eq!(request(&[b'G', byte, b'G']), error);
-        assert_eq!(request(&[b'G', b'\r', b'\n', byte]), error);
+        assert_eq!(request(&[b"GET / HTTP/1.1\r\n", &[byte][..]].concat()), error);
     }
 }
 
@@ -125,11 +228,17 @@ fn input_that_shrinks_harms_nobody() {
 fn first_lines_and_headers_are_refused_with_the_part_at_fault() {
     let parse = |head: &[u8]| {
         let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
-        parse_request(head, &HeadLimits::DEFAULT, &mut slots).err()
+        match request(head) {
+            Ok(end) => {
+                assert_eq!(end, Some(head.len()));
+                parse_request(head, &HeadLimits::DEFAULT, &mut slots).err()
+            }
+            Err(error) => Some(error),
+        }
     };
     for (head, error) in [
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".as_slice(), None),
-        (b"GET / HTTP/1.0\r\n\r\n", Some(HeadError::Version)),
+        (b"GET /\xff HTTP/1.1\r\n\r\n", Some(HeadError::FirstLine)),
         (b"GET / HTTP/2.0\r\n\r\n", Some(HeadError::Version)),
         (b"PRI * HTTP/2.0\r\n\r\n", Some(HeadError::Version)),
         (b"\r\nGET / HTTP/3\r\n\r\n", Some(HeadError::Version)),
@@ -146,8 +255,8 @@ fn first_lines_and_headers_are_refused_with_the_part_at_fault() {
         (b"GET / HTTP/1.1\r\n: a\r\n\r\n", Some(HeadError::HeaderName)),
         (b"GET / HTTP/1.1\r\nX\r\n\r\n", Some(HeadError::HeaderName)),
         (b"GET / HTTP/1.1\r\n X: a\r\n\r\n", Some(HeadError::HeaderName)),
-        (b"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\r\n", Some(HeadError::HeaderName)),
-        (b"GET / HTTP/1.1\r\nX:\r\n\tfolded\r\n\r\n", Some(HeadError::HeaderName)),
+        (b"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\r\n", Some(HeadError::FoldedLine)),
+        (b"GET / HTTP/1.1\r\nX:\r\n\tfolded\r\n\r\n", Some(HeadError::FoldedLine)),
     ] {
         assert_eq!(parse(head), error, "{}", head.escape_ascii());
     }
@@ -168,6 +277,8 @@ fn header_lines_are_counted_against_the_limit_and_the_cap() {
 fn status_lines_are_taken_apart() {
     let parse = |head: &[u8]| {
         let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let end = response(head)?;
+        assert_eq!(end, Some(head.len()));
         parse_response(head, &HeadLimits::DEFAULT, &mut slots)
             .map(|response| (response.status, response.reason.len(), response.minor_version))
     };
@@ -179,4 +290,20 @@ fn status_lines_are_taken_apart() {
     assert_eq!(parse(b"HTTP/1.1 10\r\n\r\n"), Err(HeadError::FirstLine));
     assert_eq!(parse(b"HTTP/1.1 1010\r\n\r\n"), Err(HeadError::FirstLine));
     assert_eq!(parse(b"HALLO\r\n\r\n"), Err(HeadError::FirstLine));
+    assert_eq!(parse(b"\r\nHTTP/1.1 999\r\n\r\n"), Ok((999, 0, 1)));
+}
+
+#[test]
+fn interim_responses_are_told_from_final_ones() {
+    for (line, interim) in [
+        ("HTTP/1.1 100 Continue", true),
+        ("\r\nHTTP/1.0 103", true),
+        ("HTTP/1.1 110", true),
+        ("HTTP/1.1 199", true),
+        ("HTTP/1.1 101 Switching Protocols", false),
+        ("\r\nHTTP/1.1 101", false),
+        ("HTTP/1.1 200 100", false),
+    ] {
+        assert_eq!(is_interim(line.as_bytes()), interim, "{line}");
+    }
 }

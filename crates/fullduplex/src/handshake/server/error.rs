@@ -31,7 +31,7 @@ pub enum RequestError {
     Host,
     /// HTTP/2: a header that belongs to a connection of HTTP/1.1, such as `Connection`.
     ConnectionSpecific,
-    /// A body is announced: `Content-Length` other than 0, or `Transfer-Encoding`.
+    /// A body is announced: a `Content-Length` other than 0, or any `Transfer-Encoding`, `identity` too.
     Body,
     /// No `Upgrade` header lists `websocket`.
     Upgrade,
@@ -63,6 +63,9 @@ impl RequestError {
             // "If a server receives an extended CONNECT request with a :protocol pseudo-header field whose value is
             // unknown or is not supported, the server SHOULD respond to the request with a 501" (RFC 9220 §3).
             Self::Protocol => 501,
+            // "A server that receives a method longer than any that it implements SHOULD respond with a 501 (Not
+            // Implemented) status code" (RFC 9112 §3).
+            Self::Head(HeadError::MethodTooLong) => 501,
             // "A server that sends a 426 response MUST send an Upgrade header field."
             Self::Upgrade | Self::Connection | Self::Version => 426,
             Self::Head(_)

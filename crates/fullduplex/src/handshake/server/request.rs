@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::error::RequestError;
-use crate::handshake::head::RequestHead;
+use crate::handshake::head::{HeadError, RequestHead};
 use crate::handshake::key::Key;
 use crate::handshake::negotiate::{UpgradeTokens, choose_subprotocol};
 use crate::headers::{Extension, Headers, extensions, is_token, list_elements};
@@ -159,6 +159,10 @@ impl<'b> Request<'b> {
 
     /// Checks 2 to 9 of the list at the head of the module, of a head that came as bytes.
     pub(super) fn check(parsed: &RequestHead<'_, 'b>) -> Result<Self, RequestError> {
+        // "An HTTP/1.1 or higher GET request": of HTTP/1.0, "a server MUST ignore an Upgrade header field".
+        if parsed.minor_version != 1 {
+            return Err(HeadError::Version.into());
+        }
         let mut fields = Fields::default();
         for line in parsed.lines {
             fields.add(line.name, line.value);
@@ -183,7 +187,8 @@ impl<'b> Request<'b> {
         let (authority, path_and_query) = split_target(target)?;
         // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
         // message that lacks a Host header field and to any request message that contains more than
-        // one Host header field line or a Host header field with an invalid field value."
+        // one Host header field line or a Host header field with an invalid field value." An empty value is for
+        // target URIs without an authority, and a URI of ws always has one (RFC 6455 §3).
         let host = fields.host.only().ok_or(RequestError::Host)?;
         let host = core::str::from_utf8(host).ok().filter(|host| is_host(host));
         // "When an origin server receives a request with an absolute-form of request-target, the
@@ -269,6 +274,16 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
     Ok((Some(authority), rest))
 }
 
+/// Whether a `Content-Length` announces no body.
+///
+/// "Content-Length = 1*DIGIT", so `00` is a length as well; and for a list "consisting of the same decimal value […]
+/// such as "Content-Length: 42, 42"" a recipient may use "that valid value once" (RFC 9110 §8.6). What is no list of
+/// zeros is not taken for a number.
+fn is_zero_length(value: &[u8]) -> bool {
+    let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|&byte| byte == b'0');
+    value == b"0" || value.split(|&byte| byte == b',').all(|length| is_zero(length.trim_ascii()))
+}
+
 /// A header that may come once.
 #[derive(Clone, Copy, Default)]
 enum Field<'b> {
@@ -336,8 +351,11 @@ impl<'b> Fields<'b> {
             4 if is("Host") => self.host.add(value),
             7 if is("Upgrade") => self.tokens.add_upgrade(value),
             10 if is("Connection") => self.tokens.add_connection(value),
-            14 if is("Content-Length") => self.announces_body |= value != b"0",
+            14 if is("Content-Length") => self.announces_body |= !is_zero_length(value),
             17 if is("Sec-WebSocket-Key") => self.key.add(value),
+            // "If a Transfer-Encoding header field is present in a request and the chunked transfer coding is not the
+            // final encoding, the message body length cannot be determined reliably; the server MUST respond with the
+            // 400 (Bad Request)". `identity`, which RFC 2616 had for no coding, is no coding any more.
             17 if is("Transfer-Encoding") => self.announces_body = true,
             21 if is("Sec-WebSocket-Version") => self.version.add(value),
             // "Sec-WebSocket-Protocol-Client = 1#token"

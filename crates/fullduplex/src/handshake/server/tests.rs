@@ -192,6 +192,33 @@ fn other_methods_and_versions_are_refused() {
     assert_eq!(error(&with(|lines| lines[0] = "GET / HTTP/1.0\r\n")), version);
     assert_eq!(error(&with(|lines| lines[0] = "GET / HTTP/2.0\r\n")), version);
     assert_eq!(error(&Text::of(&["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])), version);
+    let long = "AN-ENDLESS-METHOD-LIKE-THIS-ONE__";
+    assert_eq!(long.len(), crate::handshake::MAX_METHOD_LENGTH + 1);
+    let text = Text::of(&[long, " / HTTP/1.1\r\nHost: a\r\n\r\n"]);
+    assert_eq!(error(&text), HeadError::MethodTooLong.into());
+    let text = Text::of(&[&long[1..], " / HTTP/1.1\r\nHost: a\r\n\r\n"]);
+    assert_eq!(error(&text), RequestError::Method);
+}
+
+#[test]
+fn an_empty_line_before_the_request_is_skipped_whatever_follows() {
+    let text = Text::of(&["\r\n"]).add(with(|_| {}).bytes());
+    assert_eq!(request(&text).head_len(), text.length);
+    let refused = |bytes: &[u8]| poll(Text::of(&["\r\n"]).add(bytes).bytes()).err();
+    assert_eq!(refused(b"\x16\x03\x01"), Some(HeadError::NotHttp { byte: 0x16 }.into()));
+    assert_eq!(refused(b"\r\n"), Some(HeadError::NotHttp { byte: b'\r' }.into()));
+    assert_eq!(refused(b"GET /\r\n"), Some(HeadError::FirstLine.into()));
+    assert_eq!(refused(b"GET / HTTP/1.0\r\n\r\n"), Some(HeadError::Version.into()));
+    assert_eq!(refused(b""), None);
+}
+
+#[test]
+fn a_folded_line_of_a_request_is_refused() {
+    let folded = HeadError::FoldedLine.into();
+    assert_eq!(error(&with(|lines| lines[3] = "Connection:\r\n Upgrade\r\n")), folded);
+    assert_eq!(error(&with(|lines| lines[6] = "X: a\r\n\tb\r\n")), folded);
+    let error = error(&with(|lines| lines[1] = " Host: server.example.com\r\n"));
+    assert_eq!(error, HeadError::HeaderName.into());
 }
 
 #[test]
@@ -221,20 +248,53 @@ fn exactly_one_valid_host_is_needed() {
     ] {
         assert_eq!(error(&with(|lines| lines[1] = host)), RequestError::Host, "{host}");
     }
+    // What an absolute target says makes the header count for nothing, but for being there once.
+    let absolute = |host| {
+        with(|lines| {
+            lines[0] = "GET http://server.example.com/chat HTTP/1.1\r\n";
+            lines[1] = host;
+        })
+    };
+    assert_eq!(request(&absolute("Host:\r\n")).host(), "server.example.com");
+    assert_eq!(error(&absolute("")), RequestError::Host);
+    assert_eq!(error(&absolute("Host:\r\nHost:\r\n")), RequestError::Host);
 }
 
 #[test]
 fn a_body_is_refused_for_it_would_be_read_as_frames() {
     for body in [
         "Content-Length: 3\r\n",
-        "Content-Length: 0, 0\r\n",
+        "Content-Length: 0, 1\r\n",
+        "Content-Length: 1, 1\r\n",
         "content-length: 0\r\nContent-Length: 1\r\n",
+        "Content-Length:\r\n",
+        "Content-Length: 0,\r\n",
+        "Content-Length: ,\r\n",
+        "Content-Length: +0\r\n",
+        "Content-Length: -0\r\n",
+        "Content-Length: 0x0\r\n",
+        "Content-Length: 0 0\r\n",
+        "Content-Length: 0.0\r\n",
+        "Content-Length: \"0\"\r\n",
+        "Content-Length: 18446744073709551616\r\n",
+        "Content-Length: 340282366920938463463374607431768211456\r\n",
+        "Content-Length: 00000000000000000000000000000000000000001\r\n",
         "Transfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: identity\r\n",
         "Content-Length: 0\r\ntransfer-encoding:\r\n",
     ] {
         assert_eq!(error(&with(|lines| lines[6] = body)), RequestError::Body, "{body}");
     }
-    request(&with(|lines| lines[6] = "Content-Length: 0\r\n"));
+    for none in [
+        "Content-Length: 0\r\n",
+        "Content-Length: 00\r\n",
+        "Content-Length: 0, 0\r\n",
+        "Content-Length: 0,\t00\r\n",
+        "Content-Length: 0\r\ncontent-length: 0\r\n",
+        "Content-Length: 0000000000000000000000000000000000000000\r\n",
+    ] {
+        request(&with(|lines| lines[6] = none));
+    }
 }
 
 #[test]
@@ -442,6 +502,7 @@ fn every_error_has_the_response_that_it_calls_for() {
     check(RequestError::Connection, "HTTP/1.1 426 ", &upgrade);
     check(RequestError::Method, "HTTP/1.1 405 Method Not Allowed\r\n", &["\r\nAllow: GET\r\n"]);
     check(HeadError::Version.into(), "HTTP/1.1 505 HTTP Version Not Supported\r\n", &[]);
+    check(HeadError::MethodTooLong.into(), "HTTP/1.1 501 Not Implemented\r\n", &[]);
     check(HeadError::FirstLineTooLong.into(), "HTTP/1.1 414 URI Too Long\r\n", &[]);
     check(HeadError::TooLarge.into(), "HTTP/1.1 431 Request Header Fields Too Large\r\n", &[]);
     check(HeadError::TooManyHeaders.into(), "HTTP/1.1 431 ", &[]);
@@ -453,6 +514,7 @@ fn every_error_has_the_response_that_it_calls_for() {
         HeadError::BareCarriageReturn.into(),
         HeadError::FirstLine.into(),
         HeadError::HeaderName.into(),
+        HeadError::FoldedLine.into(),
         HeadError::HeaderValue.into(),
         HeadError::UnexpectedEnd.into(),
         RequestError::Target,
