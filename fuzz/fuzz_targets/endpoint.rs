@@ -218,6 +218,7 @@ impl Side {
                     assert!(request.is_some());
                     self.opened = true;
                 }
+                Some(HandshakeEvent::Answered(status)) => panic!("nobody answers, and with {status}"),
                 Some(HandshakeEvent::Open(response)) => {
                     assert_eq!(response.as_response().status(), 101);
                     self.opened = true;

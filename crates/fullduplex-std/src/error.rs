@@ -38,7 +38,7 @@ pub enum Error {
     Handshake(HandshakeError),
     /// Client: the server answered with another status than 101.
     Http(Box<Refused>),
-    /// Server: the callback rejected the request, with this status.
+    /// Server: the callback rejected the request, or answered one that asks for no WebSocket, with this status.
     Rejected(u16),
     /// Server: the callback's answer must not be sent.
     Accept(AcceptError),
@@ -102,7 +102,7 @@ impl fmt::Display for Error {
                 let (status, reason) = (response.status(), response.reason());
                 write!(f, "the server did not open a WebSocket: {status} {reason}")
             }
-            Self::Rejected(status) => write!(f, "the request was rejected with status {status}"),
+            Self::Rejected(status) => write!(f, "the request was answered with status {status}"),
             Self::Accept(error) => error.fmt(f),
             Self::Reject(error) => error.fmt(f),
             Self::Url(error) => error.fmt(f),
@@ -173,7 +173,10 @@ impl From<SendError> for Error {
 
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
-        Self::Handshake(error)
+        match error {
+            HandshakeError::Answer(error) => Self::Reject(error),
+            error => Self::Handshake(error),
+        }
     }
 }
 

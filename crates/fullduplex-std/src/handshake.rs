@@ -4,9 +4,9 @@ use std::fmt;
 use std::io::{Read, Write};
 
 use fullduplex::handshake::{
-    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request,
+    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest, Request,
 };
-use fullduplex::{Endpoint, EndpointConfig, HandshakeEvent, UriError};
+use fullduplex::{AnswerPlain, Endpoint, EndpointConfig, HandshakeEvent, UriError};
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Refused, Result};
@@ -59,22 +59,28 @@ impl<M> From<HandshakeError<M>> for Error {
 /// What a server's callback decides about a request.
 pub type Decision = Result<OwnedAnswer, OwnedRejection>;
 
+/// The type that [`MidAccept`] has for an answer to plain requests of HTTP where there is none: see
+/// [`accept_or_answer`].
+pub type NoAnswer = fn(&PlainRequest<'_>) -> Option<OwnedRejection>;
+
 /// A server's handshake under way on a non-blocking stream.
 #[derive(Debug)]
-pub struct MidAccept<S, C> {
+pub struct MidAccept<S, C, P = NoAnswer> {
     socket: Box<WebSocket<S>>,
     decide: Option<C>,
+    answer: Option<P>,
 }
 
-impl<S, C> MidAccept<S, C>
+impl<S, C, P> MidAccept<S, C, P>
 where
     S: Read + Write + 'static,
     C: FnOnce(&Request<'_>) -> Decision,
+    P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 {
     /// Goes on with the handshake.
     ///
     /// # Errors
-    /// As [`accept_with`].
+    /// As [`accept_with`] and [`accept_or_answer`].
     pub fn handshake(mut self) -> Result<WebSocket<S>, HandshakeError<Self>> {
         match self.drive() {
             Ok(()) => Ok(*self.socket),
@@ -85,8 +91,14 @@ where
 
     fn drive(&mut self) -> Result<()> {
         while let Some(decide) = self.decide.take() {
-            match step(&mut self.socket) {
+            let mut answer =
+                |request: &PlainRequest<'_>| self.answer.take().and_then(|answer| answer(request));
+            match step(&mut self.socket, Some(&mut answer)) {
                 Ok(Some(HandshakeEvent::Request)) => self.decide(decide)?,
+                Ok(Some(HandshakeEvent::Answered(status))) => {
+                    self.socket.finish_failed();
+                    return Err(Error::Rejected(status));
+                }
                 Ok(_) => self.decide = Some(decide),
                 Err(error) => {
                     self.decide = Some(decide);
@@ -128,7 +140,7 @@ impl<S: Read + Write + 'static> MidConnect<S> {
     /// As [`client`].
     pub fn handshake(mut self) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<Self>> {
         loop {
-            match step(&mut self.socket) {
+            match step(&mut self.socket, None) {
                 Ok(Some(HandshakeEvent::Open(response))) => return Ok((*self.socket, response)),
                 Ok(Some(HandshakeEvent::Refused(response, body))) => {
                     return Err(Error::Http(Box::new(Refused { response, body })).into());
@@ -142,9 +154,16 @@ impl<S: Read + Write + 'static> MidConnect<S> {
 }
 
 /// One round: what the handshake has come to, or more input for it.
-fn step<S: Read + Write + 'static>(socket: &mut WebSocket<S>) -> Result<Option<HandshakeEvent>> {
+fn step<S: Read + Write + 'static>(
+    socket: &mut WebSocket<S>,
+    answer: Option<AnswerPlain<'_>>,
+) -> Result<Option<HandshakeEvent>> {
     let now = socket.now();
-    match socket.endpoint().poll_handshake(now) {
+    let polled = match answer {
+        Some(answer) => socket.endpoint().poll_handshake_or(now, answer),
+        None => socket.endpoint().poll_handshake(now),
+    };
+    match polled {
         Ok(None) => {
             socket.wait()?;
             Ok(None)
@@ -161,7 +180,8 @@ fn step<S: Read + Write + 'static>(socket: &mut WebSocket<S>) -> Result<Option<H
 }
 
 /// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default
-/// configuration: any valid request, no subprotocol.
+/// configuration: any valid request, no subprotocol. A request that asks for no WebSocket, such as a health check, is
+/// refused with 426; [`accept_or_answer`] lets the application answer it.
 ///
 /// # Errors
 /// As [`accept_with`].
@@ -173,7 +193,8 @@ pub fn accept<S: Read + Write + 'static>(
 }
 
 /// Accepts a WebSocket, and lets `decide` see the request and choose: an answer with subprotocol and
-/// headers, or a rejection with any status, headers and body.
+/// headers, or a rejection with any status, headers and body. It sees valid requests for a WebSocket alone: see
+/// [`accept_or_answer`] for others.
 ///
 /// # Errors
 /// [`HandshakeError::Failure`] with [`Error::Handshake`] for an invalid request, which has been answered
@@ -188,8 +209,70 @@ where
     S: Read + Write + 'static,
     C: FnOnce(&Request<'_>) -> Decision,
 {
-    let socket = WebSocket::new(stream, |now| Ok(Endpoint::server(config, OsEntropy, now)))?;
-    MidAccept { socket: Box::new(socket), decide: Some(decide) }.handshake()
+    MidAccept { socket: server(stream, config)?, decide: Some(decide), answer: None }.handshake()
+}
+
+/// As [`accept_with`], and lets `answer` see a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
+/// balancer's health check, say, or a browser that was given the wrong URL. Its answer may have any status from 200 to
+/// 599; to `HEAD` the head alone goes out. Where it has none, the answer is the usual one: 426, or 405 to another method
+/// than `GET`. The connection is closed after it, and a body of the request is not read.
+///
+/// ```
+/// use std::net::TcpListener;
+///
+/// use fullduplex_std::{EndpointConfig, Error, HandshakeError, OwnedAnswer, OwnedRejection, PlainRequest};
+///
+/// fn health(request: &PlainRequest<'_>) -> Option<OwnedRejection> {
+///     (request.path() == "/healthz")
+///         .then(|| OwnedRejection::new(200).header("Content-Type", "text/plain").body("ok\n"))
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let address = listener.local_addr()?;
+/// # let probe = std::thread::spawn(move || -> std::io::Result<String> {
+/// #     use std::io::{Read, Write};
+/// #     let mut stream = std::net::TcpStream::connect(address)?;
+/// #     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+/// #     let mut answer = String::new();
+/// #     stream.read_to_string(&mut answer)?;
+/// #     Ok(answer)
+/// # });
+/// let (stream, _) = listener.accept()?;
+/// let accept = |_: &fullduplex_std::Request<'_>| Ok(OwnedAnswer::new());
+/// match fullduplex_std::accept_or_answer(stream, EndpointConfig::new(), accept, health) {
+///     Ok(mut socket) => socket.send("Hello").unwrap(),
+///     Err(HandshakeError::Failure(Error::Rejected(200))) => {} // the health check
+///     Err(error) => eprintln!("{error}"),
+/// }
+/// # assert!(probe.join().unwrap()?.ends_with("\r\n\r\nok\n"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`accept_with`]; [`Error::Rejected`] also when `answer` has answered, with its status, and [`Error::Reject`] when
+/// its answer must not be sent: the client is told 500 then.
+pub fn accept_or_answer<S, C, P>(
+    stream: S,
+    config: EndpointConfig,
+    decide: C,
+    answer: P,
+) -> Result<WebSocket<S>, HandshakeError<MidAccept<S, C, P>>>
+where
+    S: Read + Write + 'static,
+    C: FnOnce(&Request<'_>) -> Decision,
+    P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
+{
+    MidAccept { socket: server(stream, config)?, decide: Some(decide), answer: Some(answer) }
+        .handshake()
+}
+
+fn server<S: Read + Write + 'static>(
+    stream: S,
+    config: EndpointConfig,
+) -> Result<Box<WebSocket<S>>> {
+    Ok(Box::new(WebSocket::new(stream, |now| Ok(Endpoint::server(config, OsEntropy, now)))?))
 }
 
 /// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default

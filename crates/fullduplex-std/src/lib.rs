@@ -34,9 +34,10 @@
 //! ```
 //!
 //! `read` returns [`Error::ConnectionClosed`] at a clean end. Pings are answered and Closes completed by
-//! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]. Limits and
-//! deadlines: [`EndpointConfig`]. TLS: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots` or
-//! `native-roots`; a server over TLS accepts by `accept_tls`. Internationalised host names in URLs: the feature `url`.
+//! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; health checks
+//! on the same port: [`accept_or_answer`]. Limits and deadlines: [`EndpointConfig`]. TLS: the features
+//! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots` or `native-roots`; a server over TLS accepts by `accept_tls`.
+//! Internationalised host names in URLs: the feature `url`.
 
 #![forbid(unsafe_code)]
 
@@ -56,7 +57,7 @@ pub use entropy::OsEntropy;
 pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
 pub use fullduplex::handshake::{
-    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request,
+    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest, Request,
 };
 pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, Config, EndpointConfig, Limits, Message, MessageKind,
@@ -65,8 +66,8 @@ pub use fullduplex::{
 #[cfg(feature = "deflate")]
 pub use fullduplex::{DeflateConfig, DeflateParams};
 pub use handshake::{
-    Decision, HandshakeError, IntoRequest, MidAccept, MidConnect, accept, accept_with, client,
-    client_with,
+    Decision, HandshakeError, IntoRequest, MidAccept, MidConnect, NoAnswer, accept,
+    accept_or_answer, accept_with, client, client_with,
 };
 #[cfg(feature = "tls")]
 pub use rustls;

@@ -42,7 +42,8 @@ pub enum Error {
     Timeout(Timeout),
     /// The URL is not one of a WebSocket, or cannot be dialled.
     Url(UrlError),
-    /// Client: the server answered with another status than 101. Server: the callback rejected the request.
+    /// Client: the server answered with another status than 101. Server: the callback rejected the request, or answered
+    /// one that asks for no WebSocket.
     /// The body is what had arrived of it.
     Http(Box<http::Response<Option<Vec<u8>>>>),
     /// A request or response that was put together is not one of HTTP.
@@ -363,6 +364,7 @@ impl From<fullduplex::Error> for Error {
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
         Self::Protocol(match error {
+            HandshakeError::Answer(error) => return error.into(),
             HandshakeError::Request(RequestError::Head(HeadError::TooManyHeaders))
             | HandshakeError::Response(ResponseError::Head(HeadError::TooManyHeaders)) => {
                 return CapacityError::TooManyHeaders.into();

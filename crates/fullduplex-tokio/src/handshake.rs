@@ -6,11 +6,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fullduplex::handshake::{
-    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, Request as CoreRequest,
-    RequestParts,
+    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
+    Request as CoreRequest, RequestParts,
 };
 use fullduplex::headers::Header;
-use fullduplex::{Endpoint, HandshakeError, HandshakeEvent};
+use fullduplex::{AnswerPlain, Endpoint, HandshakeError, HandshakeEvent};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
@@ -73,7 +73,8 @@ impl Callback for NoCallback {
 // awaits it, and so for the stream.
 
 /// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default configuration:
-/// any valid request, no subprotocol.
+/// any valid request, no subprotocol. A request that asks for no WebSocket, such as a health check, is refused with 426;
+/// [`accept_or_answer`] lets the application answer it.
 ///
 /// # Errors
 /// As [`accept_with`].
@@ -105,10 +106,11 @@ fn accept_any<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept(stream, config, None, |_| Ok(OwnedAnswer::new())))
+    Box::pin(accept(stream, config, None, |_| Ok(OwnedAnswer::new()), NO_ANSWER))
 }
 
-/// As [`accept_async`], with a callback that sees the request, adds headers to the response, or rejects it.
+/// As [`accept_async`], with a callback that sees the request, adds headers to the response, or rejects it. It sees valid
+/// requests for a WebSocket alone: see [`accept_or_answer`] for others.
 ///
 /// # Errors
 /// As [`accept_hdr_async_with_config`].
@@ -157,7 +159,7 @@ where
             rejection
         })
     };
-    let accepted = accept(stream, config, began, decide).await;
+    let accepted = accept(stream, config, began, decide, NO_ANSWER).await;
     // Why the callback rejected says more than that it did.
     outcome.and(accepted)
 }
@@ -165,6 +167,8 @@ where
 /// Accepts a WebSocket, and lets `decide` see the core's request and choose: an answer with subprotocol and
 /// headers, or a rejection. It makes no request of the `http` crate, and so costs less than
 /// [`accept_hdr_async`].
+///
+/// `decide` sees valid requests for a WebSocket alone: see [`accept_or_answer`] for others.
 ///
 /// # Errors
 /// [`Error::Protocol`] and [`Error::Capacity`] for an invalid request, which has been answered with its status;
@@ -178,8 +182,65 @@ pub fn accept_with<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept(stream, config, None, decide))
+    Box::pin(accept(stream, config, None, decide, NO_ANSWER))
 }
+
+/// As [`accept_with`], and lets `answer` see a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
+/// balancer's health check, say, or a browser that was given the wrong URL. Its answer may have any status from 200 to
+/// 599; to `HEAD` the head alone goes out. Where it has none, the answer is the usual one: 426, or 405 to another method
+/// than `GET`. The connection is closed after it, and a body of the request is not read: for more than a few such
+/// requests, put `upgrade` (feature `hyper`) beside the other routes of an HTTP server.
+///
+/// ```
+/// use fullduplex_tokio::{Error, OwnedAnswer, OwnedRejection, PlainRequest, WebSocketConfig, accept_or_answer};
+/// use tokio::net::TcpListener;
+///
+/// fn health(request: &PlainRequest<'_>) -> Option<OwnedRejection> {
+///     (request.path() == "/healthz")
+///         .then(|| OwnedRejection::new(200).header("Content-Type", "text/plain").body("ok\n"))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let address = listener.local_addr()?;
+/// # let probe = tokio::spawn(async move {
+/// #     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// #     let mut stream = tokio::net::TcpStream::connect(address).await?;
+/// #     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+/// #     let mut answer = String::new();
+/// #     stream.read_to_string(&mut answer).await?;
+/// #     Ok::<_, std::io::Error>(answer)
+/// # });
+/// let (stream, _) = listener.accept().await?;
+/// let config = WebSocketConfig::new();
+/// match accept_or_answer(stream, config, |_| Ok(OwnedAnswer::new()), health).await {
+///     Ok(mut socket) => socket.send("Hello".into()).await.unwrap(),
+///     Err(Error::Http(answer)) if answer.status() == 200 => {} // the health check
+///     Err(error) => eprintln!("{error}"),
+/// }
+/// # assert!(probe.await.unwrap()?.ends_with("\r\n\r\nok\n"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`accept_with`]; [`Error::Http`] also when `answer` has answered, with its status, and [`Error::Protocol`] when
+/// its answer must not be sent: the client is told 500 then.
+pub fn accept_or_answer<S>(
+    stream: S,
+    config: WebSocketConfig,
+    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    answer: impl FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
+) -> impl Future<Output = Result<WebSocketStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Box::pin(accept(stream, config, None, decide, Some(answer)))
+}
+
+/// For servers that leave plain requests to be refused.
+pub(crate) const NO_ANSWER: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejection>> = None;
 
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
 /// the connection does not have room for it as long as it lives. `began` is when the TLS handshake began, if there was
@@ -189,12 +250,18 @@ pub(crate) async fn accept<S>(
     config: WebSocketConfig,
     began: Option<Clock>,
     decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    mut plain: Option<impl FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>>,
 ) -> Result<WebSocketStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut socket = socket(stream, &config, server(&config), began);
-    let accepted = match poll_fn(|cx| poll_event(socket.engine(), cx)).await {
+    let event = poll_fn(|cx| {
+        let mut plain = |request: &PlainRequest<'_>| plain.take().and_then(|plain| plain(request));
+        poll_event(socket.engine(), cx, Some(&mut plain))
+    });
+    let accepted = match event.await {
+        Ok(HandshakeEvent::Answered(status)) => Err(answered(status)),
         Ok(_) => answer(socket.engine(), decide),
         Err(error) => Err(error),
     };
@@ -267,6 +334,14 @@ pub(crate) fn rejected(rejection: &OwnedRejection) -> Error {
     let mut response = ClientResponse::new(Some(rejection.body.to_vec()));
     // A rejection that was written has a status in order.
     *response.status_mut() = StatusCode::from_u16(rejection.status).unwrap_or_default();
+    Error::Http(Box::new(response))
+}
+
+/// What the caller is told when a plain request was answered.
+fn answered(status: u16) -> Error {
+    let mut response = ClientResponse::new(None);
+    // An answer that was written has a status in order.
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
     Error::Http(Box::new(response))
 }
 
@@ -471,13 +546,13 @@ where
     let offers_any = !request.as_request().subprotocols.is_empty();
     let endpoint = Endpoint::client(request, config.endpoint(), OsEntropy, Duration::ZERO)?;
     let mut socket = socket(stream, config, endpoint, began);
-    let event = poll_fn(|cx| poll_event(socket.engine(), cx)).await;
+    let event = poll_fn(|cx| poll_event(socket.engine(), cx, None)).await;
     match event.map_err(|error| if offers_any { error } else { unasked(error) })? {
         HandshakeEvent::Refused(response, body) => {
             Err(Error::Http(Box::new(to_response(&response, Some(body))?)))
         }
         HandshakeEvent::Open(response) => Ok((socket, to_response(&response, None)?)),
-        HandshakeEvent::Request => Err(Error::AlreadyClosed),
+        HandshakeEvent::Request | HandshakeEvent::Answered(_) => Err(Error::AlreadyClosed),
     }
 }
 
@@ -500,13 +575,18 @@ fn to_response(response: &OwnedResponse, body: Option<Vec<u8>>) -> Result<Client
 }
 
 /// What the handshake comes to; writes and reads until then.
-fn poll_event<S>(engine: &mut Engine<S>, cx: &mut Context<'_>) -> Poll<Result<HandshakeEvent>>
+fn poll_event<S>(
+    engine: &mut Engine<S>,
+    cx: &mut Context<'_>,
+    mut plain: Option<AnswerPlain<'_>>,
+) -> Poll<Result<HandshakeEvent>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
         let now = engine.now();
-        match next_event(engine.endpoint_mut(), now) {
+        let plain = plain.as_mut().map(|plain| &mut **plain as AnswerPlain<'_>);
+        match next_event(engine.endpoint_mut(), now, plain) {
             Ok(Some(event)) => return Poll::Ready(Ok(event)),
             Ok(None) => match ready!(engine.poll_input(cx)) {
                 Waited::Progress => {}
@@ -519,6 +599,14 @@ where
 }
 
 #[inline(never)]
-fn next_event(endpoint: &mut Endpoint<OsEntropy>, now: Duration) -> Result<Option<HandshakeEvent>> {
-    Ok(endpoint.poll_handshake(now)?)
+fn next_event(
+    endpoint: &mut Endpoint<OsEntropy>,
+    now: Duration,
+    plain: Option<AnswerPlain<'_>>,
+) -> Result<Option<HandshakeEvent>> {
+    let event = match plain {
+        Some(plain) => endpoint.poll_handshake_or(now, plain),
+        None => endpoint.poll_handshake(now),
+    };
+    Ok(event?)
 }

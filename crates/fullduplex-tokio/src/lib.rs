@@ -41,10 +41,10 @@
 //!
 //! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
 //! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_hdr_async`], [`accept_with`] and
-//! [`ClientRequestBuilder`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
-//! `native-roots` or `platform-verifier`; or `native-tls`. A server's are [`accept_async_tls`] and [`accept_tls_with`].
-//! URLs mean what they mean to browsers ([`IntoClientRequest`]); the feature `url` is for internationalised host names and
-//! for `url::Url`.
+//! [`ClientRequestBuilder`]. Health checks on the same port: [`accept_or_answer`]. TLS for `wss` URLs: the features
+//! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`, `native-roots` or `platform-verifier`; or `native-tls`. A server's are
+//! [`accept_async_tls`] and [`accept_tls_with`]. URLs mean what they mean to browsers ([`IntoClientRequest`]); the feature
+//! `url` is for internationalised host names and for `url::Url`.
 //!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
 //! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server that has done the handshake hands over its stream by
@@ -90,7 +90,7 @@ pub use error::{
 pub use fullduplex;
 #[cfg(feature = "deflate")]
 pub use fullduplex::DeflateConfig;
-pub use fullduplex::handshake::{OwnedAnswer, OwnedRejection};
+pub use fullduplex::handshake::{OwnedAnswer, OwnedRejection, PlainRequest};
 pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef, Part,
     PreparedMessage, Role, Timeouts, Utf8Bytes,
@@ -98,8 +98,8 @@ pub use fullduplex::{
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
 pub use handshake::{
     Callback, ClientResponse, ErrorResponse, NoCallback, Request, Response, accept_async,
-    accept_async_with_config, accept_hdr_async, accept_hdr_async_with_config, accept_with,
-    client_async, client_async_with_config,
+    accept_async_with_config, accept_hdr_async, accept_hdr_async_with_config, accept_or_answer,
+    accept_with, client_async, client_async_with_config,
 };
 pub use http;
 #[cfg(feature = "hyper")]

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::error::{Error, Result, UrlError};
-use crate::handshake::{Callback, ClientResponse, accept, accept_hdr, client};
+use crate::handshake::{Callback, ClientResponse, NO_ANSWER, accept, accept_hdr, client};
 use crate::request::{IntoClientRequest, to_core};
 use crate::stream::MaybeTlsStream;
 use crate::websocket::WebSocketStream;
@@ -337,7 +337,7 @@ where
     Box::pin(async move {
         let began = Clock::start();
         let stream = within(began, &config, tls.accept_tls(stream)).await?;
-        accept(stream, config, Some(began), decide).await
+        accept(stream, config, Some(began), decide, NO_ANSWER).await
     })
 }
 

@@ -32,7 +32,8 @@ use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::event::MessageKind;
 use crate::handshake::{
-    ClientHandshake, HeadLimits, OwnedClientRequest, OwnedRequest, OwnedResponse, ServerHandshake,
+    ClientHandshake, HeadLimits, OwnedClientRequest, OwnedRejection, OwnedRequest, OwnedResponse,
+    PlainRequest, ServerHandshake,
 };
 use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Timeout};
 use crate::message::outbound::SendError;
@@ -98,12 +99,18 @@ pub enum HandshakeEvent {
     /// Server: a valid request has come, see [`Endpoint::request`]. Nothing goes on until
     /// [`accept`](Endpoint::accept) or [`reject`](Endpoint::reject).
     Request,
+    /// Server: a request that asks for no WebSocket was answered with this status, see
+    /// [`Endpoint::poll_handshake_or`]. The transport is to be ended.
+    Answered(u16),
     /// Client: the server has accepted; the connection is open.
     Open(OwnedResponse),
     /// Client: the server answered with another status than 101. The bytes are what had arrived of the
     /// response's body.
     Refused(OwnedResponse, Vec<u8>),
 }
+
+/// What answers a request that asks for no WebSocket, with any status from 200 to 599; `None` leaves it to be refused.
+pub type AnswerPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<OwnedRejection>;
 
 /// How far it is. What comes before and after the connection has its deadline with it.
 #[derive(Debug)]

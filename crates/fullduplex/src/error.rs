@@ -9,7 +9,7 @@ use crate::closing::{CloseFrameError, Ended};
 use crate::deflate::InflateError;
 use crate::entropy::EntropyError;
 use crate::frame::header::FrameError;
-use crate::handshake::{EncodeRequestError, RequestError, ResponseError};
+use crate::handshake::{EncodeRequestError, RejectError, RequestError, ResponseError};
 use crate::keepalive::Timeout;
 use crate::message::inbound::MessageError;
 
@@ -143,6 +143,9 @@ pub enum HandshakeError {
     /// Server: the client's request is not one for a WebSocket. It was answered with
     /// [`RequestError::status`].
     Request(RequestError),
+    /// Server: the application's answer to a request that asks for no WebSocket must not be sent. The client was told
+    /// 500.
+    Answer(RejectError),
     /// Client: the server's response does not open a WebSocket.
     Response(ResponseError),
     /// Client: our own request must not be sent.
@@ -155,6 +158,7 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(error) => error.fmt(f),
+            Self::Answer(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
             Self::Entropy(error) => error.fmt(f),

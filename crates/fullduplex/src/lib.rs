@@ -186,7 +186,7 @@ pub use connection::{
 #[cfg(feature = "deflate")]
 pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
-pub use endpoint::{Endpoint, EndpointConfig, HandshakeEvent, Reply};
+pub use endpoint::{AnswerPlain, Endpoint, EndpointConfig, HandshakeEvent, Reply};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
 pub use error::{Error, Fault, HandshakeError};
 pub use event::{Event, MessageKind, Part};

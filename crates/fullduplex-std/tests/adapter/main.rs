@@ -12,6 +12,7 @@ mod drip;
 mod ends;
 mod errors;
 mod fail_loop;
+mod heads;
 mod interop;
 mod nonblocking;
 mod peers;

@@ -9,6 +9,7 @@ mod each;
 mod ends;
 mod halves;
 mod handshake;
+mod heads;
 mod heavy;
 mod http2;
 mod http2_interop;

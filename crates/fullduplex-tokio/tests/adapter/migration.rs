@@ -3,17 +3,19 @@
 use fullduplex_tokio as tokio_tungstenite;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use tokio_tungstenite::tungstenite::error::{Error, ProtocolError, TlsError};
+use tokio_tungstenite::tungstenite::error::{
+    CapacityError, Error, ProtocolError, SubProtocolError, TlsError,
+};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::handshake::server::{
-    create_response, create_response_with_body,
+    ErrorResponse, Request as ServerRequest, Response, create_response, create_response_with_body,
 };
 use tokio_tungstenite::tungstenite::http::{Request, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::{ClientRequestBuilder, WebSocketStream, accept_hdr_async, client_async};
 
 /// A request as an HTTP server has read it.
 fn request(key: &str) -> Request<()> {
@@ -60,6 +62,62 @@ async fn a_handshake_by_hand_goes_on_as_a_websocket() {
     let (mut client, _) = client.await.unwrap().unwrap();
     client.send(Message::text("hi")).await.unwrap();
     assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("hi"));
+}
+
+/// What tungstenite's tests `test_invalid_subprotocol` and `test_server_sent_subprotocol_none_requested` do: there the
+/// server sends its choice, and the client has to notice.
+#[tokio::test]
+async fn a_choice_that_was_not_offered_is_stopped_at_the_server() {
+    for offered in [None, Some("my-sub-protocol")] {
+        let (near, far) = duplex(1 << 12);
+        #[expect(clippy::result_large_err)]
+        let callback = |_: &ServerRequest, mut response: Response| -> Result<_, ErrorResponse> {
+            let chosen = "invalid-sub-protocol".parse().unwrap();
+            response.headers_mut().append("Sec-WebSocket-Protocol", chosen);
+            Ok(response)
+        };
+        let serving = tokio::spawn(accept_hdr_async(far, callback));
+        let mut request = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
+        if let Some(offered) = offered {
+            request = request.with_sub_protocol(offered);
+        }
+        let refused = client_async(request, near).await.unwrap_err();
+        assert!(
+            matches!(refused, Error::Http(response) if response.status() == 500),
+            "{offered:?}"
+        );
+        let ours = serving.await.unwrap().unwrap_err();
+        let expected =
+            ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::InvalidSubProtocol);
+        assert!(matches!(&ours, Error::Protocol(found) if *found == expected), "{ours:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_frame_over_its_limit_is_told_from_a_message_over_its_limit() {
+    let config = WebSocketConfig::new().max_frame_size(Some(5)).max_message_size(Some(8));
+    let frame =
+        |opcode: u8, len: u8| [vec![opcode, 0x80 | len, 0, 0, 0, 0], vec![7; len.into()]].concat();
+    for (sent, is_frame) in [
+        (frame(0x82, 7), true),
+        // More than either limit: the frame's header is what is seen first.
+        (frame(0x82, 9), true),
+        ([frame(0x02, 5), frame(0x80, 5)].concat(), false),
+    ] {
+        let (near, mut far) = duplex(1 << 12);
+        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        far.write_all(&sent).await.unwrap();
+        let error = server.recv().await.unwrap().unwrap_err();
+        match error {
+            Error::Capacity(CapacityError::FrameTooLong) => assert!(is_frame),
+            Error::Capacity(CapacityError::MessageTooLong { .. }) => assert!(!is_frame),
+            other => panic!("{other:?}"),
+        }
+        // The peer is told, which tungstenite's is not.
+        let mut close = [0; 4];
+        far.read_exact(&mut close).await.unwrap();
+        assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (0x88, 1009));
+    }
 }
 
 #[test]

@@ -7,12 +7,12 @@ use core::time::Duration;
 
 use crate::buffers;
 use crate::connection::Connection;
-use crate::endpoint::{Endpoint, EndpointConfig, HandshakeEvent, Phase};
+use crate::endpoint::{AnswerPlain, Endpoint, EndpointConfig, HandshakeEvent, Phase};
 use crate::entropy::Entropy;
 use crate::error::HandshakeError;
 use crate::handshake::{
     AcceptError, Answer, ClientHandshake, EncodeRequestError, Outcome, OwnedClientRequest,
-    OwnedRequest, RejectError, Rejection, Request, ServerHandshake,
+    OwnedRejection, OwnedRequest, PlainRequest, RejectError, Rejection, Request, ServerHandshake,
 };
 use crate::negotiated::Negotiated;
 use crate::role::Role;
@@ -60,6 +60,29 @@ impl<E: Entropy> Endpoint<E> {
         &mut self,
         now: Duration,
     ) -> Result<Option<HandshakeEvent>, HandshakeError> {
+        self.poll_handshake_by(now, None)
+    }
+
+    /// As [`poll_handshake`](Self::poll_handshake), and lets `answer` see a request that asks for no WebSocket, such as
+    /// a load balancer's `GET /healthz`: its answer goes to the output, and the event is
+    /// [`HandshakeEvent::Answered`]. When it has none, the request is refused as any other that is not in order.
+    ///
+    /// # Errors
+    /// As [`poll_handshake`](Self::poll_handshake); [`HandshakeError::Answer`] when the answer must not be sent, and 500
+    /// is in the output then.
+    pub fn poll_handshake_or(
+        &mut self,
+        now: Duration,
+        answer: AnswerPlain<'_>,
+    ) -> Result<Option<HandshakeEvent>, HandshakeError> {
+        self.poll_handshake_by(now, Some(answer))
+    }
+
+    fn poll_handshake_by(
+        &mut self,
+        now: Duration,
+        answer: Option<AnswerPlain<'_>>,
+    ) -> Result<Option<HandshakeEvent>, HandshakeError> {
         match &mut self.phase {
             Phase::ServerHandshake(handshake, deadline) => {
                 match handshake.poll(self.reader.unread()) {
@@ -71,12 +94,18 @@ impl<E: Entropy> Endpoint<E> {
                         Ok(Some(HandshakeEvent::Request))
                     }
                     Err(error) => {
-                        self.refuse(now);
-                        let response = encode::<Infallible>(|out| {
-                            error.encode_response(out).map_err(|error| Ok(error.needed))
+                        let answered = answer.and_then(|answer| {
+                            answer_plain(&handshake.plain_request(self.reader.unread())?, answer)
                         });
-                        self.writer.put(response.unwrap_or_default());
-                        Err(error.into())
+                        let (response, outcome) = answered.unwrap_or_else(|| {
+                            let response = encode::<Infallible>(|out| {
+                                error.encode_response(out).map_err(|error| Ok(error.needed))
+                            });
+                            (response.unwrap_or_default(), Err(error.into()))
+                        });
+                        self.refuse(now);
+                        self.writer.put(response);
+                        outcome.map(Some)
                     }
                 }
             }
@@ -187,6 +216,29 @@ impl<E: Entropy> Endpoint<E> {
         let wait = self.config().connection.timeouts.close_timeout;
         self.phase = Phase::Refused(self.role(), Some(now.saturating_add(wait)));
     }
+}
+
+/// The response of the application's, and what has come of it; `None` when it has none.
+#[cold]
+fn answer_plain(
+    request: &PlainRequest<'_>,
+    answer: AnswerPlain<'_>,
+) -> Option<(Vec<u8>, Result<HandshakeEvent, HandshakeError>)> {
+    let response = answer(request)?;
+    let write = |response: &OwnedRejection| {
+        encode(|out| match request.encode_response(&response.as_rejection(), out) {
+            Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
+            other => other.map_err(Err),
+        })
+    };
+    Some(match write(&response) {
+        Ok(written) => (written, Ok(HandshakeEvent::Answered(response.status()))),
+        // The fault is ours, and the client is not to wait for an answer.
+        Err(error) => (
+            write(&OwnedRejection::new(500)).unwrap_or_default(),
+            Err(HandshakeError::Answer(error)),
+        ),
+    })
 }
 
 /// Runs `write` on a buffer that grows until it is large enough; `Err(Ok(needed))` asks for more.

@@ -29,8 +29,8 @@ pub use head::{
 };
 pub use key::{ACCEPT_LENGTH, KEY_LENGTH, Key};
 pub use server::{
-    AcceptError, Answer, ExtendedConnect, RejectError, Rejection, Request, RequestError,
-    RequestParts, ServerHandshake,
+    AcceptError, Answer, ExtendedConnect, PlainRequest, RejectError, Rejection, Request,
+    RequestError, RequestParts, ServerHandshake,
 };
 #[cfg(feature = "alloc")]
 pub use server::{OwnedAnswer, OwnedRejection, OwnedRequest};

@@ -1,7 +1,8 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked;
 //! an answer or a refusal goes out. It knows neither transport nor clock. A request comes as bytes,
 //! [`ServerHandshake`], or in the parts that an HTTP server has taken it into, [`RequestParts`]; that of HTTP/2
-//! is another one, [`ExtendedConnect`], with checks of its own.
+//! is another one, [`ExtendedConnect`], with checks of its own. A request of HTTP that asks for something else can be
+//! answered all the same, [`PlainRequest`].
 //!
 //! The checks come in this order, and the first that fails names the error:
 //! 1. the head is HTTP/1.1 within the limits ([`HeadError`]; other versions 505),
@@ -23,6 +24,7 @@ mod extended_connect;
 #[cfg(feature = "alloc")]
 mod owned;
 mod parts;
+mod plain;
 mod reply;
 mod request;
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub use extended_connect::ExtendedConnect;
 #[cfg(feature = "alloc")]
 pub use owned::OwnedRequest;
 pub use parts::RequestParts;
+pub use plain::PlainRequest;
 pub use request::Request;
 
 use core::mem::MaybeUninit;
@@ -93,6 +96,39 @@ impl ServerHandshake {
             return Err(error);
         }
         self.advance(received).inspect_err(|&error| self.failed = Some(error))
+    }
+
+    /// The request that [`poll`](Self::poll) has just refused, when it is in order as one of HTTP/1.1 or HTTP/1.0 and
+    /// does not ask for a WebSocket: it can be answered as any other request of HTTP, by
+    /// [`PlainRequest::encode_response`], in the place of [`RequestError::encode_response`]. `received` is what was
+    /// polled.
+    ///
+    /// ```
+    /// use fullduplex::handshake::{HeadLimits, Rejection, ServerHandshake};
+    ///
+    /// let received = b"GET /healthz HTTP/1.1\r\nHost: server.example.com\r\n\r\n";
+    /// let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    /// let error = handshake.poll(received).expect_err("this asks for no WebSocket");
+    ///
+    /// let mut out = [0; 256];
+    /// let length = match handshake.plain_request(received) {
+    ///     Some(request) if request.path() == "/healthz" => {
+    ///         request.encode_response(&Rejection::new(200).body(b"ok\n"), &mut out)?
+    ///     }
+    ///     _ => error.encode_response(&mut out)?, // such as 426
+    /// };
+    /// assert!(out[..length].starts_with(b"HTTP/1.1 200 OK\r\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn plain_request<'b>(&self, received: &'b [u8]) -> Option<PlainRequest<'b>> {
+        self.failed?;
+        // Nobody asks but those who have an answer, so what the head says was not kept.
+        let end =
+            HeadScanner::new(HeadKind::Request, self.limits.max_size).poll(received).ok()??;
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let parsed = parse_request(received.get(..end)?, &self.limits, &mut slots).ok()?;
+        PlainRequest::of(&parsed)
     }
 
     /// Takes note that the client will send no more. Call it when the transport ends while

@@ -1,6 +1,7 @@
 //! What a server says to a request that it could accept: yes (RFC 6455 §4.2.2), or no.
 
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use super::reply::{put_content_length, put_status_line};
 use super::request::Request;
@@ -249,7 +250,8 @@ impl core::error::Error for AcceptError {}
 
 /// A refusal of a request that would have been in order: a status code, headers and a body.
 ///
-/// For a request that is not in order, see [`RequestError`](super::RequestError).
+/// For a request that is not in order, see [`RequestError`](super::RequestError). It is also the answer to a request
+/// that asks for no WebSocket: [`PlainRequest::encode_response`](super::PlainRequest::encode_response).
 ///
 /// ```
 /// use fullduplex::handshake::Rejection;
@@ -261,7 +263,8 @@ impl core::error::Error for AcceptError {}
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rejection<'a, S: AsRef<str> = &'a str> {
-    /// The status code, 300 to 599: a client must not take the refusal for success.
+    /// The status code, 300 to 599: a client must not take the refusal for success. To a
+    /// [`PlainRequest`](super::PlainRequest) 200 to 299 are answers as well.
     pub status: u16,
     /// Headers to add, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order.
     /// `Connection`, `Content-Length`, `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are
@@ -298,7 +301,12 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
     /// # Errors
     /// [`RejectError`] when the status is not 300 to 599 or an extra header must not be sent.
     pub fn check(&self) -> Result<(), RejectError> {
-        if !(300..=599).contains(&self.status) {
+        self.check_for(300..=599)
+    }
+
+    /// Checks that it may be sent where these status codes are allowed.
+    pub(super) fn check_for(&self, allowed: RangeInclusive<u16>) -> Result<(), RejectError> {
+        if !allowed.contains(&self.status) {
             return Err(RejectError::Status(self.status));
         }
         check_headers(self.headers, is_reserved).map_err(RejectError::InvalidHeader)
@@ -325,7 +333,7 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
 /// Why a refusal was not written: the server's own fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RejectError {
-    /// The status code is not 300 to 599.
+    /// The status code is not 300 to 599; in the answer to a [`PlainRequest`](super::PlainRequest), not 200 to 599.
     Status(u16),
     /// An extra header must not be sent.
     InvalidHeader(InvalidHeader),
@@ -337,7 +345,10 @@ impl fmt::Display for RejectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => {
-                write!(f, "a refusal cannot have status {status}, only 300 to 599")
+                write!(
+                    f,
+                    "status {status} is none for a rejection (300 to 599) or a plain answer (200 to 599)"
+                )
             }
             Self::InvalidHeader(error) => fmt::Display::fmt(error, f),
             Self::BufferTooSmall(error) => fmt::Display::fmt(error, f),

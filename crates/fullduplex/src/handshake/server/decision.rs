@@ -69,7 +69,7 @@ pub struct OwnedRejection {
 }
 
 impl OwnedRejection {
-    /// A rejection with a status code from 300 to 599 and no body.
+    /// A rejection with a status code from 300 to 599 and no body; to a [`PlainRequest`](super::PlainRequest) from 200 on.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Cow::Borrowed(&[]) }
@@ -95,7 +95,8 @@ impl OwnedRejection {
         self.status
     }
 
-    /// The view. It is checked when it is written, see [`Rejection::encode`].
+    /// The view. It is checked when it is written, see [`Rejection::encode`] and
+    /// [`PlainRequest::encode_response`](super::PlainRequest::encode_response).
     #[must_use]
     pub fn as_rejection(&self) -> Rejection<'_, String> {
         Rejection { status: self.status, headers: &self.headers, body: &self.body }

@@ -28,6 +28,9 @@ pub(in crate::handshake) fn put_content_length(out: &mut Cursor<'_>, length: usi
 /// may.
 const fn reason(status: u16) -> &'static str {
     match status {
+        200 => "OK",
+        202 => "Accepted",
+        204 => "No Content",
         300 => "Multiple Choices",
         301 => "Moved Permanently",
         302 => "Found",

@@ -260,7 +260,7 @@ impl fmt::Debug for Request<'_> {
 }
 
 /// The authority of an absolute target, and the path and query of any.
-fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
+pub(super) fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
     // "Fragment identifiers MUST NOT be used on these URIs."
     if target.contains('#') {
         return Err(RequestError::Target);
@@ -338,6 +338,16 @@ impl<'b> Fields<'b> {
             return Err(RequestError::Extensions);
         }
         Ok(())
+    }
+
+    /// Whether the `Host` lines are what any request of HTTP/1 must have: one that is valid, or, in HTTP/1.0, none.
+    pub(super) fn has_sound_host(&self, is_1_1: bool) -> bool {
+        match self.host {
+            Field::Absent => !is_1_1,
+            // An empty one is for target URIs without an authority.
+            Field::Once(host) => host.is_empty() || core::str::from_utf8(host).is_ok_and(is_host),
+            Field::Repeated => false,
+        }
     }
 
     /// Takes note of one line.

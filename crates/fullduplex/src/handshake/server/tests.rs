@@ -2,6 +2,9 @@ use super::*;
 use crate::headers::{Header, InvalidHeader};
 use crate::output::BufferTooSmall;
 
+// The tests run where there is a heap, whatever the crate is built for.
+extern crate std;
+
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
 const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
@@ -653,4 +656,118 @@ fn parts_that_no_head_could_have_brought_are_refused() {
         let refused = RequestParts { headers: &headers, ..parts }.check();
         assert_eq!(refused, Err(error.into()), "{name:?}");
     }
+}
+
+/// The plain request in `bytes`, made sure to be the same at every cut, and the error that goes with it.
+fn plain(bytes: &[u8]) -> Option<(PlainRequest<'_>, RequestError)> {
+    let mut whole = ServerHandshake::default();
+    assert_eq!(whole.plain_request(bytes), None, "nothing was refused yet");
+    let error = whole.poll(bytes).err();
+    let found = whole.plain_request(bytes);
+    for cut in 0..bytes.len() {
+        let mut halves = ServerHandshake::default();
+        if halves.poll(&bytes[..cut]) == Ok(None) {
+            assert_eq!(halves.plain_request(&bytes[..cut]), None, "cut at {cut}");
+            assert_eq!(halves.poll(bytes).err(), error, "cut at {cut}");
+            assert_eq!(halves.plain_request(bytes), found, "cut at {cut}");
+        }
+    }
+    found.zip(error)
+}
+
+#[test]
+fn a_plain_request_is_shown_once_it_was_refused() {
+    let probe = b"GET /healthz?full HTTP/1.1\r\nHost: a\r\nUser-Agent: probe\r\n\r\nbody";
+    let (request, error) = plain(probe).unwrap();
+    assert_eq!(error, RequestError::Upgrade);
+    assert_eq!((request.method(), request.target()), ("GET", "/healthz?full"));
+    assert_eq!((request.path(), request.query()), ("/healthz", Some("full")));
+    assert_eq!(request.headers().get_str("user-agent"), Some("probe"));
+    assert_eq!(request.head_len(), probe.len() - 4);
+    for (head, path, expected) in [
+        ("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "/", RequestError::Method),
+        ("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "/a", RequestError::Method),
+        ("GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "/a", RequestError::Body),
+        ("GET http://a?b HTTP/1.1\r\nHost:\r\n\r\n", "/", RequestError::Upgrade),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+            "/",
+            RequestError::Upgrade,
+        ),
+        // What HAProxy sends, and an upgrade that such a request cannot ask for.
+        ("OPTIONS / HTTP/1.0\r\n\r\n", "/", HeadError::Version.into()),
+        ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "*", RequestError::Method),
+        (
+            "GET /a HTTP/1.0\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+            "/a",
+            HeadError::Version.into(),
+        ),
+        ("\r\nGET /a HTTP/1.0\r\n\r\n", "/a", HeadError::Version.into()),
+    ] {
+        let (request, error) = plain(head.as_bytes()).expect(head);
+        assert_eq!((request.path(), error), (path, expected), "{head}");
+    }
+}
+
+#[test]
+fn what_asks_for_a_websocket_or_is_no_request_in_order_is_no_plain_request() {
+    assert_eq!(plain(with(|_| {}).bytes()), None);
+    for change in [
+        |lines: &mut [&str; 7]| lines[3] = "",
+        |lines: &mut [&str; 7]| lines[4] = "",
+        |lines: &mut [&str; 7]| lines[5] = "Sec-WebSocket-Version: 8\r\n",
+    ] {
+        let text = with(change);
+        assert!(poll(text.bytes()).is_err());
+        assert_eq!(plain(text.bytes()), None);
+    }
+    for head in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET /#a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX Y: z\r\n\r\n",
+        "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+        "GET /\r\n",
+        "\x16\x03\x01",
+    ] {
+        assert_eq!(plain(head.as_bytes()), None, "{head}");
+    }
+    let mut ended = ServerHandshake::default();
+    assert_eq!(ended.poll(b"GET / HTTP/1.1\r\n"), Ok(None));
+    let _ = ended.handle_eof();
+    assert_eq!(ended.plain_request(b"GET / HTTP/1.1\r\n"), None);
+}
+
+#[test]
+fn a_plain_request_is_answered_with_any_final_status() {
+    let get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let head = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = |request: &[u8], status: u16, expected: &str| {
+        let (request, _) = plain(request).unwrap();
+        let response = Rejection::new(status).headers(&[("X", "y")]).body(b"ok\n");
+        let mut out = [0; 256];
+        let length = request.encode_response(&response, &mut out).unwrap();
+        assert_eq!(core::str::from_utf8(&out[..length]), Ok(expected));
+        let short = request.encode_response(&response, &mut out[..length - 1]);
+        assert!(matches!(short, Err(RejectError::BufferTooSmall(error)) if error.needed == length));
+    };
+    let closing = "Connection: close\r\nX: y\r\n";
+    let text = |line: &str, rest: &str| std::format!("HTTP/1.1 {line}\r\n{closing}{rest}");
+    answer(get, 200, &text("200 OK", "Content-Length: 3\r\n\r\nok\n"));
+    answer(head, 200, &text("200 OK", "Content-Length: 3\r\n\r\n"));
+    answer(get, 503, &text("503 Service Unavailable", "Content-Length: 3\r\n\r\nok\n"));
+    answer(get, 204, &text("204 No Content", "\r\n"));
+    answer(get, 304, &text("304 Not Modified", "\r\n"));
+    let (request, _) = plain(get).unwrap();
+    for status in [0, 100, 101, 199, 600] {
+        let verdict = request.encode_response(&Rejection::new(status), &mut [0; 256]);
+        assert_eq!(verdict, Err(RejectError::Status(status)));
+    }
+    let smuggled = Rejection::new(200).headers(&[("Content-Length", "0")]);
+    let verdict = request.encode_response(&smuggled, &mut [0; 256]);
+    assert_eq!(verdict, Err(RejectError::InvalidHeader(InvalidHeader::Reserved { index: 0 })));
 }

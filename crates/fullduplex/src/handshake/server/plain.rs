@@ -1,0 +1,136 @@
+//! A request of HTTP/1 that does not ask for a WebSocket, such as a load balancer's `GET /healthz`, and its answer: for
+//! a server whose port has no HTTP server behind it (RFC 9110 §9, RFC 9112 §3).
+
+use core::fmt;
+
+use super::answer::{RejectError, Rejection};
+use super::reply::{put_content_length, put_status_line};
+use super::request::{Fields, split_target};
+use crate::handshake::head::RequestHead;
+use crate::handshake::negotiate::put_headers;
+use crate::headers::Headers;
+use crate::output::Cursor;
+
+/// A request of HTTP/1.1 or HTTP/1.0 that does not ask for a WebSocket, with its head in order: see
+/// [`ServerHandshake::plain_request`](super::ServerHandshake::plain_request).
+///
+/// It borrows the received bytes. Whatever the answer is, the connection is to be closed after it, and a body that the
+/// request may have is not read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PlainRequest<'b> {
+    head_len: usize,
+    method: &'b str,
+    target: &'b str,
+    /// The target without the authority of an absolute URI.
+    path_and_query: &'b str,
+    headers: Headers<'b>,
+}
+
+impl<'b> PlainRequest<'b> {
+    /// `None` for a request that asks for a WebSocket, and for one that calls for 400 whatever it asks for.
+    pub(super) fn of(parsed: &RequestHead<'_, 'b>) -> Option<Self> {
+        let mut fields = Fields::default();
+        for line in parsed.lines {
+            fields.add(line.name, line.value);
+        }
+        let is_1_1 = parsed.minor_version == 1;
+        // "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0 request" (RFC 9110 §7.8).
+        if is_1_1 && fields.tokens.upgrade || !fields.has_sound_host(is_1_1) {
+            return None;
+        }
+        // "The asterisk-form of request-target is only used for a server-wide OPTIONS request."
+        let path_and_query = match (parsed.method, parsed.target) {
+            ("OPTIONS", "*") => "*",
+            (_, target) => split_target(target).ok()?.1,
+        };
+        Some(Self {
+            head_len: parsed.head.len(),
+            method: parsed.method,
+            target: parsed.target,
+            path_and_query,
+            headers: parsed.headers,
+        })
+    }
+
+    /// The number of bytes of the head. What follows them in the buffer that was polled is the request's body.
+    #[must_use]
+    pub const fn head_len(&self) -> usize {
+        self.head_len
+    }
+
+    /// The method, such as `GET` or `HEAD`; methods are case-sensitive.
+    #[must_use]
+    pub const fn method(&self) -> &'b str {
+        self.method
+    }
+
+    /// The request target as it was sent (RFC 9112 §3.2).
+    #[must_use]
+    pub const fn target(&self) -> &'b str {
+        self.target
+    }
+
+    /// The path of the target, percent-encoded as it was sent; it begins with `/`, or is `*` for a server-wide
+    /// `OPTIONS`.
+    #[must_use]
+    pub fn path(&self) -> &'b str {
+        let path =
+            self.path_and_query.split_once('?').map_or(self.path_and_query, |(path, _)| path);
+        if path.is_empty() { "/" } else { path }
+    }
+
+    /// The query of the target, percent-encoded as it was sent and without its question mark.
+    #[must_use]
+    pub fn query(&self) -> Option<&'b str> {
+        self.path_and_query.split_once('?').map(|(_, query)| query)
+    }
+
+    /// All header lines, in order.
+    #[must_use]
+    pub const fn headers(&self) -> Headers<'b> {
+        self.headers
+    }
+
+    /// Writes the complete response into `out`, with `Connection: close`: here a [`Rejection`] may have any final
+    /// status, 200 to 599. Returns its length in bytes. The connection is to be closed after it (RFC 9112 §9.6).
+    ///
+    /// To `HEAD` goes the head alone, with the length of the body (RFC 9110 §9.3.2); status 204 and 304 have no body.
+    ///
+    /// # Errors
+    /// [`RejectError`] when the status is not 200 to 599, an extra header must not be sent, or `out` is too small.
+    /// What `out` then holds must not be sent.
+    pub fn encode_response<S: AsRef<str>>(
+        &self,
+        response: &Rejection<'_, S>,
+        out: &mut [u8],
+    ) -> Result<usize, RejectError> {
+        response.check_for(200..=599)?;
+        let mut out = Cursor::new(out);
+        put_status_line(&mut out, response.status);
+        out.put(b"Connection: close\r\n");
+        put_headers(&mut out, response.headers);
+        // "A server MUST NOT send a Content-Length header field in any response with a status code of […] 204 (No
+        // Content)", and in one with 304 it would be that of the representation.
+        if matches!(response.status, 204 | 304) {
+            out.put(b"\r\n");
+        } else {
+            put_content_length(&mut out, response.body.len());
+            // "The server MUST NOT send content in the response."
+            if self.method != "HEAD" {
+                out.put(response.body);
+            }
+        }
+        out.finish().map_err(RejectError::BufferTooSmall)
+    }
+}
+
+/// Prints method, target and headers; the values of headers with credentials are left out.
+impl fmt::Debug for PlainRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlainRequest")
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
