@@ -225,10 +225,16 @@ impl ClientHandshake {
             }
             // "A client MUST be able to parse one or more 1xx responses received prior to a
             // final response, even if the client does not expect one."
-            let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
-            parse_response(head, &self.limits, &mut slots)?;
+            check_interim(head, &self.limits)?;
             self.head_start = heads.len();
             self.scanner.restart();
         }
     }
+}
+
+/// An interim response has to be in order, and nothing more.
+#[cold]
+fn check_interim(head: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
+    let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+    parse_response(head, limits, &mut slots).map(drop)
 }

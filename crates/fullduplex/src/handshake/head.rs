@@ -205,34 +205,68 @@ impl HeadScanner {
     pub(crate) fn poll(&mut self, received: &[u8]) -> Result<Option<usize>, HeadError> {
         let within = received.get(..self.max_size).unwrap_or(received);
         let mut rest = within.get(self.scanned..).unwrap_or_default();
-        let mut fault = None;
-        while self.state != State::Done {
-            let plain = match self.state {
-                State::Line => plain_prefix(rest),
-                State::Target => rest.iter().take_while(|&&byte| is_target_byte(byte)).count(),
-                _ => 0,
-            };
-            rest = rest.get(plain..).unwrap_or_default();
+        while !matches!(self.state, State::Done) {
+            if matches!(self.state, State::Line) {
+                rest = rest.get(plain_prefix(rest)..).unwrap_or_default();
+                // What most lines end in, and most of the next ones begin with, in one go.
+                if let [b'\r', b'\n', tail @ ..] = rest {
+                    self.state = self.next_line();
+                    rest = tail;
+                    if let [b'A'..=b'z', ..] = rest {
+                        self.state = State::Line;
+                        continue;
+                    }
+                }
+            } else if self.in_first_line {
+                rest = self.skip_in_first_line(rest);
+            }
             let [byte, tail @ ..] = rest else { break };
             match self.step(*byte) {
                 Ok(state) => self.state = state,
-                Err(error) => {
-                    fault = Some(error);
-                    break;
+                Err(fault) => {
+                    self.scanned = self.scanned.max(within.len().saturating_sub(rest.len()));
+                    return Err(fault);
                 }
             }
             rest = tail;
         }
         self.scanned = self.scanned.max(within.len().saturating_sub(rest.len()));
-        if let Some(error) = fault {
-            return Err(error);
-        }
         match self.state {
             State::Done if self.scanned <= received.len() => Ok(Some(self.scanned)),
             State::Done => Ok(None),
             _ if self.scanned < self.max_size => Ok(None),
             _ if self.in_first_line => Err(HeadError::FirstLineTooLong),
             _ => Err(HeadError::TooLarge),
+        }
+    }
+
+    /// Goes over what needs no look at each byte: what nearly all responses begin with, and a request target.
+    #[inline(never)]
+    fn skip_in_first_line<'r>(&mut self, rest: &'r [u8]) -> &'r [u8] {
+        match (self.state, self.kind) {
+            (State::Start, HeadKind::Response) => match rest.strip_prefix(b"HTTP/1.1 ") {
+                Some(status) => {
+                    self.state = State::Fixed(9);
+                    status
+                }
+                None => rest,
+            },
+            (State::Target, _) => {
+                let length = rest.iter().take_while(|&&byte| is_target_byte(byte)).count();
+                rest.get(length..).unwrap_or_default()
+            }
+            _ => rest,
+        }
+    }
+
+    /// The state behind a line.
+    #[inline]
+    const fn next_line(&mut self) -> State {
+        if self.in_first_line {
+            self.in_first_line = false;
+            State::FirstHeader
+        } else {
+            State::NewLine
         }
     }
 
@@ -252,14 +286,34 @@ impl HeadScanner {
     #[inline]
     fn step(&mut self, byte: u8) -> Result<State, HeadError> {
         match (self.state, byte) {
-            (State::Cr, b'\n') if self.in_first_line => {
-                self.in_first_line = false;
-                Ok(State::FirstHeader)
-            }
-            (State::Cr, b'\n') => Ok(State::NewLine),
+            (State::Cr, b'\n') => Ok(self.next_line()),
             (State::EndCr, b'\n') => Ok(State::Done),
             (State::LeadCr, b'\n') => Ok(State::Started),
             (State::Cr | State::EndCr | State::LeadCr, _) => Err(HeadError::BareCarriageReturn),
+            (State::Line, b'\r') => Ok(State::Cr),
+            (State::FirstHeader | State::NewLine, b'\r') => Ok(State::EndCr),
+            // "A recipient that receives whitespace between the start-line and the first header field MUST either
+            // reject the message as invalid or consume each whitespace-preceded line without further processing."
+            (State::FirstHeader, b' ' | b'\t') => Err(HeadError::HeaderName),
+            // "A server that receives an obs-fold in a request message […] MUST either reject the message by sending
+            // a 400 (Bad Request) […] or replace each received obs-fold with one or more SP octets."
+            (State::NewLine, b' ' | b'\t') => Err(HeadError::FoldedLine),
+            (State::Line | State::FirstHeader | State::NewLine | State::Done, _) => match byte {
+                // "A recipient MAY recognize a single LF as a line terminator": we do not, for those
+                // who disagree about where a line ends can be played off against each other.
+                b'\n' => Err(HeadError::BareLineFeed),
+                b'\t' => Ok(State::Line),
+                _ if byte.is_ascii_control() => Err(HeadError::ControlCharacter { byte }),
+                _ => Ok(State::Line),
+            },
+            _ => self.step_first_line(byte),
+        }
+    }
+
+    /// The same in front of the first line and within it.
+    #[inline(never)]
+    fn step_first_line(&self, byte: u8) -> Result<State, HeadError> {
+        match (self.state, byte) {
             // "A server that is expecting to receive and parse a request-line SHOULD ignore at
             // least one empty line (CRLF) received prior to the request-line." One it is; a client does the same before
             // each head, where an empty line can mean nothing else.
@@ -280,23 +334,7 @@ impl HeadScanner {
             (State::TargetStart | State::Target, _) if is_target_byte(byte) => Ok(State::Target),
             (State::Target, b' ') => Ok(State::Fixed(0)),
             (State::Fixed(at), _) => self.step_fixed(at, byte),
-            (State::Method(_) | State::TargetStart | State::Target, _) => {
-                Err(first_line_fault(byte))
-            }
-            (State::Line, b'\r') => Ok(State::Cr),
-            (State::FirstHeader | State::NewLine, b'\r') => Ok(State::EndCr),
-            // "A recipient that receives whitespace between the start-line and the first header field MUST either
-            // reject the message as invalid or consume each whitespace-preceded line without further processing."
-            (State::FirstHeader, b' ' | b'\t') => Err(HeadError::HeaderName),
-            // "A server that receives an obs-fold in a request message […] MUST either reject the message by sending
-            // a 400 (Bad Request) […] or replace each received obs-fold with one or more SP octets."
-            (State::NewLine, b' ' | b'\t') => Err(HeadError::FoldedLine),
-            // "A recipient MAY recognize a single LF as a line terminator": we do not, for those
-            // who disagree about where a line ends can be played off against each other.
-            (_, b'\n') => Err(HeadError::BareLineFeed),
-            (_, b'\t') => Ok(State::Line),
-            _ if byte.is_ascii_control() => Err(HeadError::ControlCharacter { byte }),
-            _ => Ok(State::Line),
+            _ => Err(first_line_fault(byte)),
         }
     }
 
