@@ -244,18 +244,13 @@ impl Reader {
         self.start == self.end && conn.is_at_message_boundary()
     }
 
-    /// [`unread`](Self::unread), to be looked through by a decoder, which takes its input to be changed.
-    pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
-        self.buf.get_mut(self.start..self.end).unwrap_or_default()
-    }
-
     /// Bytes received that no message has been made of yet.
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.buf.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The same, for what may be rewritten before a message is made of it: the folded lines of a head.
+    /// The same, to be changed before it is polled: the folded lines of a head are rewritten in place.
     pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
         self.buf.get_mut(self.start..self.end).unwrap_or_default()
     }
