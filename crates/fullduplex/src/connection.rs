@@ -3,7 +3,7 @@
 //! most frequent frame.
 
 #[cfg(feature = "alloc")]
-mod close_scan;
+pub(crate) mod close_scan;
 #[cfg(feature = "deflate")]
 mod compressing;
 pub(crate) mod halves;
@@ -13,9 +13,6 @@ mod receiving;
 #[cfg(feature = "alloc")]
 mod releasing;
 mod sending;
-
-#[cfg(feature = "alloc")]
-pub use close_scan::CloseScan;
 
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;

@@ -25,7 +25,8 @@ use core::time::Duration;
 use bytes::BufMut;
 
 use crate::closing::Ended;
-use crate::connection::{CloseScan, Config, Connection, Expected, Shutdown};
+use crate::connection::close_scan::CloseScan;
+use crate::connection::{Config, Connection, Expected, Shutdown};
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::entropy::Entropy;

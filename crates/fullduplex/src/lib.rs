@@ -174,10 +174,10 @@ mod writer;
 pub use bytes::{BufMut, Bytes};
 pub use close_code::CloseCode;
 pub use closing::{CloseFrameError, CloseReason, Ended};
-#[cfg(feature = "alloc")]
-pub use connection::CloseScan;
 #[cfg(feature = "deflate")]
 pub use connection::Inflated;
+#[cfg(feature = "alloc")]
+pub use connection::close_scan::CloseScan;
 pub use connection::halves::Signals;
 pub use connection::{
     Config, Connection, Elsewhere, MAX_CONTROL_FRAME_LEN, Receiving, ReceivingHalf, Sending,
