@@ -18,7 +18,7 @@ use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Farewell;
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Progress};
 use crate::timer::Timer;
 use crate::waiters::{Side, Waiters};
 
@@ -280,11 +280,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Takes note of what was written since the last time; whether anything was.
     #[inline]
     fn note_written(&mut self) -> bool {
-        let (written, resumed) = self.outlet.take_written();
-        if resumed {
+        let progress = self.outlet.take_progress();
+        if progress == Progress::Resumed {
             self.endpoint.handle_write_progress(self.last_read.clock);
         }
-        written
+        progress != Progress::None
     }
 
     /// Whether the peer's Close has come and something is still to be written. Nothing but the end of input is to be

@@ -10,17 +10,26 @@ use tokio::io::AsyncWrite;
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
 
+/// What was written since this was last taken note of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Progress {
+    #[default]
+    None,
+    /// Something.
+    Written,
+    /// Something after a write had been blocked: the peer reads.
+    Resumed,
+}
+
 /// How far a transport's sending direction has come.
 #[derive(Debug, Default)]
 pub(crate) struct Outlet {
     /// Whether something was written that was not flushed.
     pub(crate) unflushed: bool,
-    /// Whether something was written since this was last taken note of.
-    written: bool,
+    /// What was written since this was last taken note of.
+    progress: Progress,
     /// Whether the last write was blocked.
     blocked: bool,
-    /// Whether one that was blocked has gone on since this was last taken note of: the peer reads.
-    resumed: bool,
     /// Whether a write has failed, so that nothing more can be written.
     pub(crate) unwritable: bool,
     /// Whether it was ended.
@@ -64,8 +73,11 @@ impl Outlet {
                 Ok(len) => {
                     writer.advance(len);
                     self.unflushed = true;
-                    self.written = true;
-                    self.resumed |= std::mem::take(&mut self.blocked);
+                    if std::mem::take(&mut self.blocked) {
+                        self.progress = Progress::Resumed;
+                    } else if self.progress == Progress::None {
+                        self.progress = Progress::Written;
+                    }
                 }
                 Err(error) => self.failed(error)?,
             }
@@ -73,10 +85,10 @@ impl Outlet {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether anything was written since the last call, and whether that was after a write had been blocked.
+    /// What was written since the last call.
     #[inline]
-    pub(crate) fn take_written(&mut self) -> (bool, bool) {
-        (std::mem::take(&mut self.written), std::mem::take(&mut self.resumed))
+    pub(crate) fn take_progress(&mut self) -> Progress {
+        std::mem::take(&mut self.progress)
     }
 
     #[inline]

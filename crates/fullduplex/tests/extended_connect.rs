@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use fullduplex::handshake::{
-    AcceptError, Answer, ClientHandshake, ClientRequest, ConnectResponse, EncodeRequestError,
-    ExtendedConnect, HeadError, Outcome, OwnedRequest, OwnedResponse, Request, RequestError,
-    ResponseError, ServerHandshake,
+    AcceptError, Answer, ClientRequest, ConnectResponse, EncodeRequestError, ExtendedConnect,
+    HeadError, Outcome, OwnedRequest, OwnedResponse, Request, RequestError, ResponseError,
 };
+#[cfg(feature = "deflate")]
+use fullduplex::handshake::{ClientHandshake, ServerHandshake};
 use fullduplex::headers::{Header, InvalidHeader};
 use fullduplex::{Endpoint, EndpointConfig, Message, Negotiated, Role, Shutdown, Uri};
 use fullduplex_testkit::{Frame, TestEntropy};

@@ -23,6 +23,7 @@ use crate::guard::Farewell;
 use crate::halves::held::Held;
 use crate::halves::shared::{SendingSide, Shared};
 use crate::into_halves::IntoHalves;
+use crate::outlet::Progress;
 use crate::timer::Timer;
 use crate::waiters::Side;
 
@@ -327,11 +328,11 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 side.writer.release();
                 side.conn.release();
             }
-            let (wrote, resumed) = side.outlet.take_written();
-            if resumed {
+            let progress = side.outlet.take_progress();
+            if progress == Progress::Resumed {
                 conn.handle_write_progress(side.clock);
             }
-            (Written { result, pending }, news || wrote)
+            (Written { result, pending }, news || progress != Progress::None)
         })?;
         if news {
             shared.wake(Side::Writer);
