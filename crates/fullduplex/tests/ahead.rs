@@ -125,10 +125,13 @@ fn a_close_is_found_at_any_cut_and_what_precedes_it_stays_as_it_came() {
 #[test]
 fn a_close_that_nothing_precedes_takes_effect_when_it_is_found_and_is_delivered_once() {
     let close = Frame::close(4000, "bye").masked().encode();
-    for cut in 0..close.len() {
+    for (cut, polled) in (0..close.len()).flat_map(|cut| [(cut, false), (cut, true)]) {
         let mut endpoint = server();
         let mut scan = CloseScan::new();
         receive_ahead(&mut endpoint, &close[..cut]);
+        if polled {
+            assert_eq!(endpoint.poll_owned(NOW), Ok(None));
+        }
         assert_eq!(endpoint.find_close(&mut scan, NOW), Ok(false));
         receive_ahead(&mut endpoint, &close[cut..]);
         assert_eq!(endpoint.find_close(&mut scan, NOW), Ok(true));

@@ -276,6 +276,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 if let Some(closed) = self.closed() {
                     break closed;
                 }
+                // A peer that keeps us busy must not make us miss the deadline.
+                if let Some(timeout) = self.endpoint.expired(self.now()) {
+                    break Err(Error::Timeout(timeout));
+                }
             }
             match self.endpoint.find_close(scan, &mut self.last_read) {
                 Ok(true) => {

@@ -46,10 +46,12 @@ impl<S> Connection<Receiving, S> {
     ) -> Result<bool, Error> {
         let receiving = &self.receiving;
         let scan = scan.0.get_or_insert_with(|| {
+            let in_close = receiving.receiving_control == Some(OpCode::Close);
+            let in_other = receiving.decoder.remaining() > 0 && !in_close;
             Box::new(Scan {
                 decoder: receiving.decoder.clone(),
-                in_close: receiving.receiving_control == Some(OpCode::Close),
-                has_found_other: !receiving.decoder.at_boundary() || !receiving.inbound.is_idle(),
+                in_close,
+                has_found_other: in_other || !receiving.inbound.is_idle(),
                 scanned: 0,
             })
         });
