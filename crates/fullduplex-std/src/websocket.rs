@@ -402,6 +402,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                 }
                 Err(error) => {
                     blocked = true;
+                    self.endpoint.copy_payloads();
                     self.interrupted(error)
                 }
             };

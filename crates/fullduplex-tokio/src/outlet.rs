@@ -63,6 +63,7 @@ impl Outlet {
             };
             let Poll::Ready(written) = written else {
                 self.blocked = true;
+                writer.copy_payloads();
                 return Poll::Pending;
             };
             match written {

@@ -44,6 +44,8 @@ struct Shared {
     /// How many bytes of the buffer go before it.
     at: usize,
     payload: Bytes,
+    /// Whether other connections send it from the same memory.
+    for_many: bool,
 }
 
 impl Outgoing {
@@ -58,15 +60,50 @@ impl Outgoing {
 
     /// Appends a payload without copying it.
     pub(crate) fn share(&mut self, payload: Bytes) {
+        self.push(payload, false);
+    }
+
+    /// Appends a payload that other connections send as well, without ever copying it.
+    pub(crate) fn share_with_many(&mut self, payload: Bytes) {
+        self.push(payload, true);
+    }
+
+    fn push(&mut self, payload: Bytes, for_many: bool) {
         let shared = self.shared.get_or_insert_default();
         shared.len = shared.len.saturating_add(payload.len());
-        shared.queue.push_back(Shared { at: self.bytes.len(), payload });
+        shared.queue.push_back(Shared { at: self.bytes.len(), payload, for_many });
     }
 
     /// The first payload between those of the buffer.
     #[inline(always)]
     fn first_shared(&self) -> Option<&Shared> {
         self.shared.as_ref()?.queue.front()
+    }
+
+    /// Copies the payloads that have fewer than `below` bytes to where they belong, unless they are for many. Each is
+    /// copied once, however often this is called.
+    #[cold]
+    pub(crate) fn copy_shared(&mut self, below: usize) {
+        let Some(payloads) = &mut self.shared else { return };
+        let is_small = |shared: &Shared| shared.payload.len() < below && !shared.for_many;
+        let Some(first) = payloads.queue.iter().position(is_small) else { return };
+        let rest = payloads.queue.split_off(first);
+        let begin = rest.front().map_or(0, |shared| shared.at);
+        let tail = self.bytes.split_off(begin);
+        let mut moved = 0;
+        for mut shared in rest {
+            let end = shared.at - begin;
+            self.bytes.extend_from_slice(tail.get(moved..end).unwrap_or_default());
+            moved = end;
+            if is_small(&shared) {
+                payloads.len -= shared.payload.len();
+                self.bytes.extend_from_slice(&shared.payload);
+            } else {
+                shared.at = self.bytes.len();
+                payloads.queue.push_back(shared);
+            }
+        }
+        self.bytes.extend_from_slice(tail.get(moved..).unwrap_or_default());
     }
 
     /// How many bytes wait.
@@ -218,6 +255,31 @@ mod tests {
                 out.advance(len);
             }
             assert_eq!(written, expected, "step {step}");
+        }
+    }
+
+    #[test]
+    fn payloads_that_are_copied_leave_where_they_belong() {
+        for below in [0, 1, 6, 7, 8, 100] {
+            for taken in 0..29 {
+                let (mut out, expected) = sample();
+                out.advance(taken);
+                for _ in 0..2 {
+                    out.copy_shared(below);
+                    let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
+                    assert_eq!(waiting, expected[taken..], "below {below}, {taken} taken");
+                    assert_eq!(out.len(), waiting.len());
+                }
+                assert!(below < 100 || out.chunks().count() <= 1);
+                // It goes on as before.
+                out.share(Bytes::from_static(b"more "));
+                out.share_with_many(Bytes::from_static(b"and "));
+                out.buffer().extend(b"more");
+                out.copy_shared(below);
+                assert!(out.chunks().any(|chunk| chunk == b"and "));
+                let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
+                assert_eq!(waiting, [&expected[taken..], b"more and more"].concat());
+            }
         }
     }
 

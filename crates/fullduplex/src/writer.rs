@@ -21,6 +21,10 @@ pub const DEFAULT_MAX_WRITE_BUFFER: usize = 1 << 20;
 /// more piece for the transport to write.
 const SHARE_FROM: usize = 8 << 10;
 
+/// From this size on, a payload stays where it is even while the transport is blocked: a buffer that holds it is at most
+/// about twice as large.
+const COPY_BELOW: usize = 128 << 10;
+
 /// A write queue of its own, for one [`Connection`] or its sending half.
 ///
 /// Frames are appended in the order of the calls, small payloads copied behind their headers, large owned ones
@@ -248,6 +252,13 @@ impl Writer {
     #[inline]
     pub fn advance(&mut self, len: usize) {
         self.out.advance(len);
+    }
+
+    /// Copies payloads that were left where they are into the queue, unless they are large: each may hold on to the
+    /// buffer that it was received in, which others share and which may be much larger. For a transport that is blocked,
+    /// so that what waits for long takes no more memory than its length.
+    pub fn copy_payloads(&mut self) {
+        self.out.copy_shared(COPY_BELOW);
     }
 
     /// How many bytes wait to be written.

@@ -398,7 +398,7 @@ impl<R> Connection<R, Sending> {
             Role::Server if message.frame.len() < share_from => {
                 out.buffer().extend_from_slice(&message.frame);
             }
-            Role::Server => out.share(message.frame.clone()),
+            Role::Server => out.share_with_many(message.frame.clone()),
         }
         Ok(())
     }

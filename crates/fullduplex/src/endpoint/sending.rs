@@ -127,6 +127,11 @@ impl<E: Entropy> Endpoint<E> {
         self.writer.advance(len);
     }
 
+    /// The transport is blocked: see [`Writer::copy_payloads`].
+    pub fn copy_payloads(&mut self) {
+        self.writer.copy_payloads();
+    }
+
     /// How many bytes wait to be written, answers of the connection's own apart.
     #[inline]
     #[must_use]
