@@ -91,9 +91,10 @@ where
 
     fn drive(&mut self) -> Result<()> {
         while let Some(decide) = self.decide.take() {
+            let answers = self.answer.is_some();
             let mut answer =
                 |request: &PlainRequest<'_>| self.answer.take().and_then(|answer| answer(request));
-            match step(&mut self.socket, Some(&mut answer)) {
+            match step(&mut self.socket, if answers { Some(&mut answer) } else { None }) {
                 Ok(Some(HandshakeEvent::Request)) => self.decide(decide)?,
                 Ok(Some(HandshakeEvent::Answered(status))) => {
                     self.socket.finish_failed();

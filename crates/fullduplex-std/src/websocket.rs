@@ -52,6 +52,10 @@ pub struct WebSocket<S> {
     read_at: Duration,
     /// Whether the deadlines have not been looked at since then.
     unchecked: bool,
+    /// Whether the last write was blocked, or was taken in part.
+    blocked: bool,
+    /// Whether the stream has returned rather than block.
+    would_block: bool,
     /// Whether a write has failed, so that nothing more can be written.
     unwritable: bool,
     end: End,
@@ -81,6 +85,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             origin: Instant::now(),
             read_at: Duration::ZERO,
             unchecked: false,
+            blocked: false,
+            would_block: false,
             unwritable: false,
             end: End::No,
         }
@@ -366,19 +372,20 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 
     /// Writes what is pending and flushes the stream; gives up once nothing is waited for any more.
     fn write_out(&mut self) -> Result<()> {
-        let mut blocked = false;
         while !self.unwritable {
             self.arm()?;
             let pending = self.endpoint.pending_output();
             let first = self.endpoint.output()?;
-            let (done, offered) = (first.is_empty(), first.len());
+            let (done, mut offered) = (first.is_empty(), first.len());
             let written = if done {
                 self.stream.flush().map(|()| 0)
             } else if offered < pending {
                 let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
                 let mut count = 0;
+                offered = 0;
                 for (piece, chunk) in pieces.iter_mut().zip(self.endpoint.output_chunks()?) {
                     *piece = IoSlice::new(chunk);
+                    offered += chunk.len();
                     count += 1;
                 }
                 self.stream.write_vectored(&pieces[..count])
@@ -390,19 +397,20 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                 Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(len) => {
                     self.endpoint.advance_output(len);
-                    blocked |= len < offered;
-                    if blocked {
-                        // Nobody listens to the peer meanwhile, and one that reads is not silent.
-                        self.endpoint.handle_unread_input(self.origin.elapsed());
+                    if self.blocked || len < offered {
+                        self.write_goes_on();
                     }
+                    self.blocked = len < offered;
                     if len == pending {
                         continue;
                     }
                     self.check_end()
                 }
                 Err(error) => {
-                    blocked = true;
-                    self.endpoint.copy_payloads();
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+                        self.blocked = true;
+                        self.endpoint.copy_payloads();
+                    }
                     self.interrupted(error)
                 }
             };
@@ -415,6 +423,17 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             }
         }
         Ok(())
+    }
+
+    /// A write that was blocked has gone on, so the peer reads. Over a blocking stream nobody has listened to it
+    /// meanwhile, so that it cannot be said to have been silent.
+    fn write_goes_on(&mut self) {
+        let now = self.origin.elapsed();
+        if self.would_block {
+            self.endpoint.handle_write_progress(now);
+        } else {
+            self.endpoint.handle_unread_input(now);
+        }
     }
 
     /// A peer that reads a little at a time must not put off the end of a handshake or of a connection. In an open
@@ -482,6 +501,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                     Ok(())
                 } else {
                     // We have not bounded it, or it did not last: the stream was not to block.
+                    self.would_block = true;
                     Err(io::Error::from(io::ErrorKind::WouldBlock).into())
                 }
             }

@@ -46,6 +46,7 @@ pub struct WebSocketConfig {
     /// How large the receive buffer may become, in bytes of memory, by what is read while a call that writes waits
     /// for the peer: 64 KiB by default, which is as large as it becomes for small messages anyway. Two peers that both
     /// write more than that, and what the transport holds, before they read wait for each other. 0: nothing is read then.
+    /// It bounds what [`close`](crate::WebSocketStream::close) leaves to be received, too.
     pub read_ahead_size: usize,
     /// How large the peer's handshake may be.
     pub head_limits: HeadLimits,

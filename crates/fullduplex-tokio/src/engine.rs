@@ -273,7 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         match self.endpoint.shutdown() {
             Shutdown::No if self.input_end.is_some() => self.take_input_end(cx),
             Shutdown::No => None,
-            shutdown => self.shut_down(shutdown, cx),
+            shutdown => self.shut_down(shutdown, cx).or_else(|| self.take_input_end(cx)),
         }
     }
 
@@ -313,7 +313,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[cold]
     fn shut_down(&mut self, shutdown: Shutdown, cx: &mut Context<'_>) -> Option<Waited> {
         self.shut(cx);
-        if shutdown == Shutdown::Both {
+        // TLS has something to say at its end, for which a peer that reads slowly has no room yet.
+        let waits = !self.outlet.is_shut() && self.endpoint.poll_timeout().is_some();
+        if shutdown == Shutdown::Both && !waits {
             self.told();
             return Some(Waited::End);
         }

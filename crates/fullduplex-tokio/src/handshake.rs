@@ -256,9 +256,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut socket = socket(stream, &config, server(&config), began);
+    let answers = plain.is_some();
     let event = poll_fn(|cx| {
         let mut plain = |request: &PlainRequest<'_>| plain.take().and_then(|plain| plain(request));
-        poll_event(socket.engine(), cx, Some(&mut plain))
+        poll_event(socket.engine(), cx, if answers { Some(&mut plain) } else { None })
     });
     let accepted = match event.await {
         Ok(HandshakeEvent::Answered(status)) => Err(answered(status)),

@@ -117,7 +117,12 @@ impl Outlet {
         Err(error)
     }
 
-    /// Ends the sending direction. One attempt has to do: nothing bounds how long it may take.
+    /// Whether the sending direction was ended.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.shut
+    }
+
+    /// Ends the sending direction, if it can be ended now.
     pub(crate) fn shut<W: AsyncWrite + Unpin>(&mut self, stream: &mut W, cx: &mut Context<'_>) {
         if !self.shut {
             // The transport may be gone already, which is what was wanted.

@@ -347,10 +347,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// Closes the connection: sends a Close with `frame`, or code 1000, and waits until the peer has answered. On a
     /// connection that is closing or over, it waits for the end, and is no error.
     ///
-    /// Messages that the peer had under way are kept for [`recv`](Self::recv), if they fit into
-    /// [`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size) together; a peer that sends more before its Close
-    /// must not cost more memory, nor be waited for in vain, so then all of them are given up. To receive whatever comes,
-    /// [`send`](Self::send) a [`Message::Close`] and go on with `recv` until `None`.
+    /// Messages that the peer had under way stay for [`recv`](Self::recv), as long as they have room in the receive
+    /// buffer ([`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size)). When the peer sends more before its
+    /// Close, all of them are given up, so that it neither costs more memory nor keeps the Close from being seen. To
+    /// receive whatever comes, [`send`](Self::send) a [`Message::Close`] and go on with `recv` until `None`.
     ///
     /// Cancel-safe: the Close is sent once.
     ///

@@ -128,8 +128,6 @@ pub struct Receiving {
     medium_frame_limit: u16,
     /// The mask bit as the peer must set it.
     mask_bit: u8,
-    /// Whether the peer's Close was received before the application asked for it, and is still to be delivered.
-    close_held: bool,
     /// Which control frame `control` belongs to while its payload comes in.
     receiving_control: Option<OpCode>,
     decoder: Decoder,
@@ -192,7 +190,6 @@ impl Connection {
                 small_frame_limit: smallest.min(MAX_CONTROL_PAYLOAD as u64) as u8,
                 medium_frame_limit: smallest.min(u64::from(u16::MAX)) as u16,
                 mask_bit: if role == Role::Server { MASK } else { 0 },
-                close_held: false,
                 receiving_control: None,
                 decoder: Decoder::new(role, limits.max_frame_size, allowed_rsv),
                 inbound: Inbound::new(limits),

@@ -541,7 +541,7 @@ impl<E: Entropy> Endpoint<E> {
 
     /// Whether the peer's Close lies whole in what was received and has not been polled: for a caller that waits for the
     /// closing handshake, and leaves what precedes the Close to be polled later. With the same `scan` each byte is looked
-    /// at once; when something has been polled, begin with a new one.
+    /// at once; when something has been polled, or after another result than `Ok(false)`, begin with a new one.
     ///
     /// A Close that nothing precedes takes effect now, and is still delivered by the next poll. Any other takes effect
     /// in its order.
@@ -553,10 +553,8 @@ impl<E: Entropy> Endpoint<E> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(false) };
         let found = conn.find_close(scan, self.reader.unread_mut())?;
         if found && scan.is_close_next() {
-            let _ = self.poll_owned(now)?;
-            if let Phase::Open(conn) = &mut self.phase {
-                conn.hold_close();
-            }
+            let close = self.poll_owned(now)?;
+            self.reader.hold_close(close.is_some_and(|message| message.is_close()));
         }
         Ok(found)
     }

@@ -36,6 +36,8 @@ struct Payloads {
     queue: VecDeque<Shared>,
     /// How many bytes they have.
     len: usize,
+    /// Whether other connections send one of them from the same memory, or did since nothing waited last.
+    for_many: bool,
 }
 
 /// A payload that belongs between two of the buffer's bytes.
@@ -44,8 +46,6 @@ struct Shared {
     /// How many bytes of the buffer go before it.
     at: usize,
     payload: Bytes,
-    /// Whether other connections send it from the same memory.
-    for_many: bool,
 }
 
 impl Outgoing {
@@ -60,18 +60,17 @@ impl Outgoing {
 
     /// Appends a payload without copying it.
     pub(crate) fn share(&mut self, payload: Bytes) {
-        self.push(payload, false);
-    }
-
-    /// Appends a payload that other connections send as well, without ever copying it.
-    pub(crate) fn share_with_many(&mut self, payload: Bytes) {
-        self.push(payload, true);
-    }
-
-    fn push(&mut self, payload: Bytes, for_many: bool) {
         let shared = self.shared.get_or_insert_default();
         shared.len = shared.len.saturating_add(payload.len());
-        shared.queue.push_back(Shared { at: self.bytes.len(), payload, for_many });
+        shared.queue.push_back(Shared { at: self.bytes.len(), payload });
+    }
+
+    /// Appends a payload that other connections send as well. Nothing is copied as long as it waits.
+    pub(crate) fn share_with_many(&mut self, payload: Bytes) {
+        self.share(payload);
+        if let Some(shared) = &mut self.shared {
+            shared.for_many = true;
+        }
     }
 
     /// The first payload between those of the buffer.
@@ -80,12 +79,15 @@ impl Outgoing {
         self.shared.as_ref()?.queue.front()
     }
 
-    /// Copies the payloads that have fewer than `below` bytes to where they belong, unless they are for many. Each is
-    /// copied once, however often this is called.
+    /// Copies the payloads that have fewer than `below` bytes to where they belong, unless there are some for many. Each
+    /// is copied once, however often this is called.
     #[cold]
     pub(crate) fn copy_shared(&mut self, below: usize) {
         let Some(payloads) = &mut self.shared else { return };
-        let is_small = |shared: &Shared| shared.payload.len() < below && !shared.for_many;
+        if payloads.for_many {
+            return;
+        }
+        let is_small = |shared: &Shared| shared.payload.len() < below;
         let Some(first) = payloads.queue.iter().position(is_small) else { return };
         let rest = payloads.queue.split_off(first);
         let begin = rest.front().map_or(0, |shared| shared.at);
@@ -273,14 +275,28 @@ mod tests {
                 assert!(below < 100 || out.chunks().count() <= 1);
                 // It goes on as before.
                 out.share(Bytes::from_static(b"more "));
-                out.share_with_many(Bytes::from_static(b"and "));
-                out.buffer().extend(b"more");
+                out.buffer().extend(b"and more");
                 out.copy_shared(below);
-                assert!(out.chunks().any(|chunk| chunk == b"and "));
                 let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
                 assert_eq!(waiting, [&expected[taken..], b"more and more"].concat());
             }
         }
+    }
+
+    #[test]
+    fn a_payload_that_others_send_as_well_is_never_copied() {
+        let (mut out, expected) = sample();
+        out.share_with_many(Bytes::from_static(b"news"));
+        out.copy_shared(100);
+        assert!(out.chunks().any(|chunk| chunk == b"news"));
+        assert_eq!(out.chunks().flatten().count(), expected.len() + 4);
+        // Once nothing waits that is forgotten.
+        out.advance(100);
+        out.release();
+        out.share(Bytes::from_static(b"own"));
+        out.buffer().extend(b"!");
+        out.copy_shared(100);
+        assert_eq!(out.chunks().collect::<Vec<_>>(), [b"own!"]);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Reader {
     end: usize,
     /// Whether a read that fills the buffer asks for a larger one.
     growing: bool,
+    /// Whether the peer's Close has taken effect and is still to be delivered.
+    close_held: bool,
     /// How large a buffer is made where no large message asks for more: grows once a read has filled a small one.
     size: u32,
     /// The message that is being gathered, below `start`.
@@ -129,6 +131,7 @@ impl Reader {
             start: 0,
             end: 0,
             growing: false,
+            close_held: false,
             size: FIRST_SIZE as u32,
             gathering: None,
             chunks: Chunks::default(),
@@ -271,9 +274,17 @@ impl Reader {
         }
     }
 
+    /// The peer's Close has been polled early: it is to be delivered by the next poll. What follows it does not count.
+    pub(crate) fn hold_close(&mut self, is_polled: bool) {
+        self.close_held = is_polled;
+        if is_polled {
+            self.consume(usize::MAX);
+        }
+    }
+
     /// [`poll`](Self::poll) when nothing is unread, as before every read: nothing comes of no input, but the
     /// connection may have a failure to tell, and what the last message has left is given up. Whether there is a Close
-    /// to find nevertheless.
+    /// to deliver nevertheless.
     #[inline(always)]
     fn poll_empty<S>(
         &mut self,
@@ -281,7 +292,7 @@ impl Reader {
         now: &mut dyn Now,
     ) -> Result<bool, Error> {
         if !conn.has_nothing(now) {
-            if conn.holds_close() {
+            if core::mem::take(&mut self.close_held) {
                 return Ok(true);
             }
             self.give_up_message();
@@ -303,8 +314,11 @@ impl Reader {
         conn: &'a mut Connection<Receiving, S>,
         now: &mut dyn Now,
     ) -> Result<Option<MessageRef<'a>>, Error> {
-        if self.start == self.end && !self.poll_empty(conn, now)? {
-            return Ok(None);
+        if self.start == self.end {
+            if !self.poll_empty(conn, now)? {
+                return Ok(None);
+            }
+            return self.lend(FoundMessage(Found::Close), conn, now).map(Some);
         }
         match self.find_any(conn, now)? {
             None => Ok(None),
@@ -320,8 +334,8 @@ impl Reader {
         conn: &mut Connection<Receiving, S>,
         now: &mut dyn Now,
     ) -> Result<Option<Message>, Error> {
-        if self.start == self.end && !self.poll_empty(conn, now)? {
-            return Ok(None);
+        if self.start == self.end {
+            return Ok(self.poll_empty(conn, now)?.then(|| close(conn)));
         }
         self.find_owned(conn, now)
     }
@@ -338,10 +352,7 @@ impl Reader {
             None => return Ok(None),
             Some(Found::Ping) => return Ok(Some(Message::Ping(control(conn)))),
             Some(Found::Pong) => return Ok(Some(Message::Pong(control(conn)))),
-            Some(Found::Close) => {
-                let reason = conn.peer_close().flatten();
-                return Ok(Some(Message::Close(reason.map(CloseFrame::from))));
-            }
+            Some(Found::Close) => return Ok(Some(close(conn))),
             Some(Found::Data(kind, range)) => (kind, self.give(range)),
             #[cfg(feature = "deflate")]
             Some(Found::Inflated(kind)) => {
@@ -362,8 +373,8 @@ impl Reader {
         conn: &mut Connection<Receiving, S>,
         now: &mut dyn Now,
     ) -> Result<Option<Found>, Error> {
-        if self.start == self.end && !self.poll_empty(conn, now)? {
-            return Ok(None);
+        if self.start == self.end {
+            return Ok(self.poll_empty(conn, now)?.then_some(Found::Close));
         }
         self.find_any(conn, now)
     }
@@ -466,4 +477,9 @@ impl Reader {
         self.end -= range.end;
         payload
     }
+}
+
+/// The peer's Close, which has come.
+fn close<S>(conn: &Connection<Receiving, S>) -> Message {
+    Message::Close(conn.peer_close().flatten().map(CloseFrame::from))
 }

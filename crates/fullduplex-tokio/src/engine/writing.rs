@@ -267,20 +267,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             if let Some(closed) = self.closed() {
                 break closed;
             }
-            let listens = self.poll_read_ahead(cx);
             if *gives_up {
-                if let Err(error) = self.give_up_input() {
-                    self.fail(cx);
-                    break Err(error.into());
-                }
-                if let Some(closed) = self.closed() {
-                    break closed;
-                }
-                // A peer that keeps us busy must not make us miss the deadline.
-                if let Some(timeout) = self.endpoint.expired(self.now()) {
-                    break Err(Error::Timeout(timeout));
+                match ready!(self.poll_give_up(cx)) {
+                    Ok(()) => continue,
+                    Err(error) => break Err(error),
                 }
             }
+            let listens = self.poll_read_ahead(cx);
             match self.endpoint.find_close(scan, &mut self.last_read) {
                 Ok(true) => {
                     // "the server MUST close the TCP connection immediately" (§7.1.1): no more is to be sent.
@@ -295,10 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     Poll::Ready(Err(timeout)) => break Err(timeout),
                     Poll::Pending => return Poll::Pending,
                 },
-                Ok(false) => {
-                    *gives_up = true;
-                    *scan = CloseScan::new();
-                }
+                Ok(false) => *gives_up = true,
                 Err(error) => {
                     // A fault behind messages is the reader's to come to.
                     if self.endpoint.connection().is_some_and(|conn| conn.failure().is_some()) {
@@ -326,10 +316,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         (self.end != End::No || connection.is_closed()).then_some(Ok(()))
     }
 
-    /// Gives up the messages that were received and not delivered.
-    fn give_up_input(&mut self) -> Result<(), fullduplex::Error> {
-        while self.endpoint.poll_owned(&mut self.last_read)?.is_some() {}
-        Ok(())
+    /// Gives up what was received and not delivered, a message that is not whole as well, and reads on. Ready when
+    /// something has come of it.
+    fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            match self.endpoint.poll_chunk(&mut self.last_read) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    self.fail(cx);
+                    return Poll::Ready(Err(error.into()));
+                }
+            }
+        }
+        if self.endpoint.connection().is_some_and(fullduplex::Connection::is_closed) {
+            return Poll::Ready(Ok(()));
+        }
+        // A peer that keeps us busy must not make us miss the deadline.
+        if let Some(timeout) = self.endpoint.expired(self.now()) {
+            return Poll::Ready(Err(Error::Timeout(timeout)));
+        }
+        let read = match self.input_end.take() {
+            Some(end) => Poll::Ready(self.read_ended(end.map(|()| 0))),
+            None => self.poll_fill(cx),
+        };
+        match read {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => {
+                self.fail(cx);
+                Poll::Ready(Err(error))
+            }
+            Poll::Pending => {
+                self.endpoint.release();
+                self.poll_blocked(true, cx)
+            }
+        }
     }
 
     /// What the end of input means, which came before the peer's Close.

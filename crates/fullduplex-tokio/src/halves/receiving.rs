@@ -58,6 +58,8 @@ pub(super) enum Found {
 struct Written {
     result: Poll<Result<()>>,
     pending: bool,
+    /// Whether the sending direction was ended.
+    is_shut: bool,
 }
 
 impl<S: IntoHalves> ReceivingSide<S> {
@@ -273,6 +275,10 @@ impl<S: IntoHalves> ReceivingSide<S> {
         loop {
             // Whoever writes just now wakes us when he is done. The peer may have to be read before it reads.
             let written = self.write_out();
+            let knows_progress = written.is_some();
+            // As in `Engine::shut_down`.
+            let is_over = written.as_ref().is_some_and(|written| written.is_shut)
+                || self.conn.poll_timeout().is_none();
             // As in `Engine::writes_last_words`.
             let writes_last_words = self.end == End::No
                 && self.conn.peer_close().is_some()
@@ -288,7 +294,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 None if self.ended => return Poll::Pending,
                 None => true,
             };
-            if self.ended || (!pending && self.conn.shutdown() == Shutdown::Both) {
+            if self.ended || (!pending && is_over && self.conn.shutdown() == Shutdown::Both) {
                 self.end = End::Told;
                 self.timer.clear();
                 return Poll::Ready(Waited::End);
@@ -301,6 +307,10 @@ impl<S: IntoHalves> ReceivingSide<S> {
             }
             self.reader.release();
             self.conn.release();
+            if !knows_progress {
+                // The sender, which wakes us when it is done, may have seen that the peer reads.
+                return Poll::Pending;
+            }
             match ready!(self.poll_timer(cx)) {
                 Ok(()) => {}
                 Err(error) => return Poll::Ready(self.tell(error)),
@@ -332,7 +342,8 @@ impl<S: IntoHalves> ReceivingSide<S> {
             if progress == Progress::Resumed {
                 conn.handle_write_progress(side.clock);
             }
-            (Written { result, pending }, news || progress != Progress::None)
+            let is_shut = side.outlet.is_shut();
+            (Written { result, pending, is_shut }, news || progress != Progress::None)
         })?;
         if news {
             shared.wake(Side::Writer);

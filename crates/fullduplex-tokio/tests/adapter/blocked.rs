@@ -396,6 +396,71 @@ async fn a_peer_that_sends_more_before_its_close_than_is_held_is_closed_all_the_
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn close_gives_up_a_message_of_any_size_that_is_under_way() {
+    let large = vec![1; 1 << 20];
+    let whole = Frame::binary(large.clone()).masked().encode();
+    let fragments = [
+        Frame::text("begun").unfinished().masked().encode(),
+        Frame::continuation(large).masked().encode(),
+    ];
+    let cases = [
+        (whole, WebSocketConfig::new()),
+        (fragments.concat(), WebSocketConfig::new()),
+        (Frame::text("small").masked().encode(), WebSocketConfig::new().read_ahead_size(0)),
+        (Vec::new(), WebSocketConfig::new().read_ahead_size(0)),
+    ];
+    for (nth, (bytes, config)) in cases.into_iter().enumerate() {
+        for polled in [false, true] {
+            let (near, mut far) = duplex(1000);
+            let mut server =
+                WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+            let bytes = bytes.clone();
+            let sending = tokio::spawn(async move {
+                write(&mut far, &bytes).await;
+                sleep(ms(500)).await;
+                write(&mut far, Frame::close(1000, "").masked().encode()).await;
+                crate::support::read_to_end(&mut far).await
+            });
+            if polled && nth < 2 {
+                assert!(poll_and_drop(server.recv(), 5).await.is_none());
+            }
+            let begun = Instant::now();
+            server.close(None).await.unwrap();
+            assert!(begun.elapsed() < secs(1), "{nth}: {:?}", begun.elapsed());
+            let (messages, error) = drain(&mut server).await;
+            assert!(messages.is_empty() && error.is_none(), "{nth}: {error:?}");
+            assert!(server.connection().unwrap().is_clean());
+            drop(server);
+            assert_eq!(frames(&sending.await.unwrap()), [Frame::close(1000, "")]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_gives_up_a_peer_that_sends_without_end() {
+    for config in [WebSocketConfig::new(), WebSocketConfig::new().read_ahead_size(0)] {
+        let (near, mut far) = duplex(1 << 16);
+        let config = config.close_timeout(secs(2));
+        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        let sending = tokio::spawn(async move {
+            let frame = Frame::binary(vec![1; 10_000]).unfinished().masked().encode();
+            let more = Frame::continuation(vec![1; 10_000]).unfinished().masked().encode();
+            let mut sent = far.write_all(&frame).await;
+            while sent.is_ok() {
+                sleep(ms(1)).await;
+                sent = far.write_all(&more).await;
+            }
+        });
+        let begun = Instant::now();
+        let error = server.close(None).await.unwrap_err();
+        assert!(matches!(error, Error::Timeout(Timeout::Close)), "{error:?}");
+        assert!(begun.elapsed() >= secs(2) && begun.elapsed() < secs(3), "{:?}", begun.elapsed());
+        drop(server);
+        sending.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn close_knows_how_it_ended_where_nothing_came_before_the_close() {
     let (mut server, mut far) = our_server(WebSocketConfig::new()).await;

@@ -55,9 +55,12 @@ impl<S> Connection<Receiving, S> {
                 scanned: 0,
             })
         });
-        let mut input = Input::new(unread.get_mut(scan.scanned..).unwrap_or_default());
+        let begun = scan.scanned;
+        let mut input = Input::new(unread.get_mut(begun..).unwrap_or_default());
         loop {
-            match scan.decoder.poll(&mut input)? {
+            let decoded = scan.decoder.poll(&mut input);
+            scan.scanned = begun + input.consumed();
+            match decoded? {
                 Decoded::Header(header) => {
                     scan.in_close = header.opcode == OpCode::Close;
                     scan.has_found_other |= !scan.in_close;
@@ -66,10 +69,7 @@ impl<S> Connection<Receiving, S> {
                     return Ok(true);
                 }
                 Decoded::Payload(_) => {}
-                Decoded::NeedMore => {
-                    scan.scanned += input.consumed();
-                    return Ok(false);
-                }
+                Decoded::NeedMore => return Ok(false),
             }
         }
     }

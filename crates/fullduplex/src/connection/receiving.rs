@@ -140,7 +140,7 @@ impl<S> Connection<Receiving, S> {
     ) -> Result<Option<Event<'b>>, Error> {
         if input.is_empty() {
             self.timers.started(now);
-            if self.receiving.inbound.pending_error().is_ok() && !self.receiving.close_held {
+            if self.receiving.inbound.pending_error().is_ok() {
                 return Ok(None);
             }
         } else {
@@ -185,8 +185,7 @@ impl<S> Connection<Receiving, S> {
         loop {
             if !self.closing.may_receive() {
                 input.take(usize::MAX);
-                let held = core::mem::take(&mut self.receiving.close_held);
-                return Ok(held.then_some(Event::Close));
+                return Ok(None);
             }
             self.receiving.inbound.pending_error()?;
             match self.receiving.decoder.poll(input)? {
@@ -274,18 +273,6 @@ impl<S> Connection<Receiving, S> {
         self.closing.fail(error.close_code());
         self.timers.closing(now);
         self.receiving.at_message_boundary = false;
-    }
-
-    /// Tells once more of the Close that has just been received.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn hold_close(&mut self) {
-        self.receiving.close_held = self.closing.has_received();
-    }
-
-    /// Whether a Close was received that is still to be delivered.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn holds_close(&self) -> bool {
-        self.receiving.close_held
     }
 
     /// Whether the next frame begins a message.

@@ -15,7 +15,7 @@ use crate::now::Now;
 use crate::owned::{Chunk, CloseFrame, Message};
 #[cfg(feature = "deflate")]
 use crate::reader::Compressed;
-use crate::reader::{Begun, Reader};
+use crate::reader::{Begun, Reader, close};
 
 /// How much of a compressed message is made of its input at once: a bomb stops here, and waits for its reader.
 #[cfg(feature = "deflate")]
@@ -36,6 +36,9 @@ impl Reader {
         mut now: impl Now,
     ) -> Result<Option<Chunk>, Error> {
         self.chunks.asked = true;
+        if core::mem::take(&mut self.close_held) {
+            return Ok(Some(Chunk::Control(close(conn))));
+        }
         loop {
             let gathered = self.take_gathered();
             if gathered.is_some() {

@@ -19,7 +19,7 @@ impl Reader {
         if received.is_empty() {
             return;
         }
-        self.reserve(received.len(), received.len(), READ_SIZE);
+        self.reserve(received.len(), received.len(), 0);
         self.buf.truncate(self.end);
         self.buf.extend_from_slice(received);
         self.end = self.buf.len();
@@ -69,6 +69,7 @@ impl Reader {
         if size == 0 {
             return None;
         }
+        self.close_gap();
         let used =
             self.end - self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
         let capacity = self.buf.capacity();
@@ -79,8 +80,11 @@ impl Reader {
         if self.end == capacity && used > target / 2 && target <= self.made {
             return None;
         }
-        let more = target.saturating_sub(used);
-        self.reserve(1, more, more);
+        if self.made == 0 {
+            self.begin(0);
+        } else if self.end == capacity {
+            self.move_or_grow(target - used, target - used);
+        }
         // A read that fills it says nothing about how large a buffer the peer's messages want.
         self.growing = false;
         let free = self.buf.capacity() - self.end;
@@ -111,7 +115,7 @@ impl Reader {
             // Less room than an eighth would cost a system call for too few bytes.
             None => (self.size() / 8, self.size() / 8),
         };
-        self.reserve(least, room, size(expected.message).saturating_add(READ_SIZE));
+        self.reserve(least, room, size(expected.message));
         let free = self.buf.capacity() - self.end;
         self.growing = wanted.is_none();
         wanted.map_or(free, |wanted| wanted.min(free))
@@ -132,19 +136,25 @@ impl Reader {
         self.start = self.start.saturating_add(len).min(self.end);
     }
 
-    /// Makes `room` bytes free after `end`, unless `least` are, in a buffer that has room for at most `most` more than
-    /// is in it, or for `room`.
+    /// Makes `room` bytes free after `end`, unless `least` are, when the message in progress may bring
+    /// `expected` more.
     #[inline]
-    fn reserve(&mut self, least: usize, room: usize, most: usize) {
-        if self.start == self.end {
-            // Nothing is unread, so the gap that headers left below it can go.
-            self.start = self.gathering.as_ref().map_or(0, |(_, message)| message.end);
-            self.end = self.start;
-        }
+    fn reserve(&mut self, least: usize, room: usize, expected: usize) {
+        self.close_gap();
         if self.made == 0 {
             self.begin(room);
         } else if self.buf.capacity() - self.end < least {
-            self.move_or_grow(room, most);
+            // Not more than the message can need, and the next ones in the same read.
+            self.move_or_grow(room, expected.saturating_add(READ_SIZE));
+        }
+    }
+
+    /// Where nothing is unread, the gap that headers left below it can go.
+    #[inline(always)]
+    fn close_gap(&mut self) {
+        if self.start == self.end {
+            self.start = self.gathering.as_ref().map_or(0, |(_, message)| message.end);
+            self.end = self.start;
         }
     }
 
@@ -155,8 +165,8 @@ impl Reader {
         self.made = self.buf.capacity();
     }
 
-    /// [`reserve`](Self::reserve) where the room is not there: what is unread moves to the start, or into
-    /// another buffer.
+    /// Makes `room` bytes free where they are not: what is unread moves to the start, or into another buffer, which has
+    /// room for at most `most` more, or for `room`.
     #[inline(never)]
     fn move_or_grow(&mut self, room: usize, most: usize) {
         let first = self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);

@@ -94,7 +94,7 @@ impl<'b> PlainRequest<'b> {
     /// Writes the complete response into `out`, with `Connection: close`: here a [`Rejection`] may have any final
     /// status, 200 to 599. Returns its length in bytes. The connection is to be closed after it (RFC 9112 §9.6).
     ///
-    /// To `HEAD` goes the head alone, with the length of the body (RFC 9110 §9.3.2); status 204 and 304 have no body.
+    /// To `HEAD` goes the head alone, with the length of the body (RFC 9110 §9.3.2); status 204, 205 and 304 have no body.
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 200 to 599, an extra header must not be sent, or `out` is too small.
@@ -113,6 +113,9 @@ impl<'b> PlainRequest<'b> {
         // Content)", and in one with 304 it would be that of the representation.
         if matches!(response.status, 204 | 304) {
             out.put(b"\r\n");
+        } else if response.status == 205 {
+            // "a server MUST NOT generate content in a 205 response" (RFC 9110 §15.3.6)
+            put_content_length(&mut out, 0);
         } else {
             put_content_length(&mut out, response.body.len());
             // "The server MUST NOT send content in the response."
