@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use fullduplex::Writer;
 use tokio::io::AsyncWrite;
+use tokio::task::coop::has_budget_remaining;
 
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
@@ -62,8 +63,11 @@ impl Outlet {
                 Pin::new(&mut *stream).poll_write(cx, first)
             };
             let Poll::Ready(written) = written else {
-                self.blocked = true;
-                writer.copy_payloads();
+                // A task whose turn is used up is told to wait as well, whatever the transport would take.
+                if has_budget_remaining() {
+                    self.blocked = true;
+                    writer.copy_payloads();
+                }
                 return Poll::Pending;
             };
             match written {

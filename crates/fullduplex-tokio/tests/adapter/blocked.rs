@@ -358,6 +358,55 @@ async fn keepalive_leaves_a_peer_alone_that_sends_and_does_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_writer_that_uses_up_its_turn_does_not_keep_a_dead_peer_alive_in_halves() {
+    let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
+    let (server, _far) = our_server(config).await;
+    let (mut sender, mut receiver) = server.into_split();
+    let sending = tokio::spawn(async move {
+        loop {
+            for _ in 0..200 {
+                if sender.send(Message::binary(vec![0; 1])).await.is_err() {
+                    return;
+                }
+            }
+            sleep(secs(5)).await;
+        }
+    });
+    let begun = Instant::now();
+    let got = timeout(secs(300), receiver.recv()).await;
+    sending.abort();
+    assert!(matches!(got, Ok(Some(Err(Error::Timeout(Timeout::Pong))))), "{got:?}");
+    assert!(begun.elapsed() <= secs(31), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_uses_up_its_turn_does_not_keep_a_dead_peer_alive_in_one() {
+    let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
+    let (mut server, _far) = our_server(config).await;
+    let begun = Instant::now();
+    let got = loop {
+        if begun.elapsed() > secs(300) {
+            break None;
+        }
+        let mut failed = None;
+        for _ in 0..200 {
+            if let Err(error) = server.send(Message::binary(vec![0; 1])).await {
+                failed = Some(error);
+                break;
+            }
+        }
+        if failed.is_some() {
+            break failed;
+        }
+        if let Ok(Some(Err(error))) = timeout(secs(5), server.recv()).await {
+            break Some(error);
+        }
+    };
+    assert!(matches!(got, Some(Error::Timeout(Timeout::Pong))), "{got:?}");
+    assert!(begun.elapsed() <= secs(31), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_waiting_time_that_runs_out_while_a_write_is_blocked_loses_nothing_that_was_received() {
     let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
     let (mut server, mut far) = blocked(config).await;
