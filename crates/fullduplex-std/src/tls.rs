@@ -134,13 +134,13 @@ pub fn accept_tls(
 }
 
 /// Accepts a WebSocket over TLS, and lets `decide` see the request and choose, as
-/// [`accept_with`](crate::accept_with) without TLS.
+/// [`accept_with`] without TLS.
 ///
 /// TLS and the opening handshake have one deadline, [`EndpointConfig::handshake_timeout`], which counts from this call.
 ///
 /// # Errors
 /// [`Error::Tls`] when rustls refuses its configuration, [`Error::Io`] when the TLS handshake fails; else as
-/// [`accept_with`](crate::accept_with).
+/// [`accept_with`].
 pub fn accept_tls_with<C>(
     socket: TcpStream,
     tls: Arc<ServerConfig>,

@@ -47,6 +47,9 @@ pub struct WebSocketConfig {
     /// for the peer: 64 KiB by default, which is as large as it becomes for small messages anyway. Two peers that both
     /// write more than that, and what the transport holds, before they read wait for each other. 0: nothing is read then.
     /// It bounds what [`close`](crate::WebSocketStream::close) leaves to be received, too.
+    ///
+    /// While a write is blocked and no more may be read, nobody listens to the peer, and neither keepalive nor
+    /// [`idle_timeout`](Self::idle_timeout) finds it silent.
     pub read_ahead_size: usize,
     /// How large the peer's handshake may be.
     pub head_limits: HeadLimits,

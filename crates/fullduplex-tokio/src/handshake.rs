@@ -266,12 +266,13 @@ where
         Ok(_) => answer(socket.engine(), decide),
         Err(error) => Err(error),
     };
-    let accepted = match accepted {
-        Ok(()) => poll_fn(|cx| socket.engine().poll_flush(cx)).await,
-        Err(error) => Err(error),
-    };
     match accepted {
-        Ok(()) => Ok(socket),
+        Ok(()) => {
+            // A client that does not take the response is in the handshake still.
+            let deadline = config.handshake_timeout;
+            poll_fn(|cx| socket.engine().poll_flush_until(deadline, cx)).await?;
+            Ok(socket)
+        }
         Err(error) => {
             poll_fn(|cx| socket.engine().poll_finish(cx)).await;
             Err(error)

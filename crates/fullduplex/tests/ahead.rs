@@ -63,6 +63,36 @@ fn what_is_read_ahead_fills_a_buffer_of_the_size_that_was_given_and_no_larger_on
 }
 
 #[test]
+fn a_buffer_that_a_large_message_has_left_is_not_filled() {
+    let mut endpoint = server();
+    let mut bytes = Frame::binary(vec![1; 8 << 20]).masked().encode();
+    bytes.extend(Frame::text("small").masked().encode());
+    for piece in bytes.chunks(1 << 20) {
+        let mut put = 0;
+        while put < piece.len() {
+            let room = endpoint.room();
+            let len = room.len().min(piece.len() - put);
+            room[..len].copy_from_slice(&piece[put..put + len]);
+            endpoint.advance(len);
+            put += len;
+        }
+        if let Some(message) = endpoint.poll(NOW).unwrap() {
+            assert_eq!(message.to_message().len(), 8 << 20);
+        }
+    }
+    let mut total = 0;
+    loop {
+        let Some(mut room) = endpoint.room_ahead(64 << 10) else { break };
+        let len = room.remaining_mut();
+        room.put_bytes(7, len);
+        drop(room);
+        endpoint.advance(len);
+        total += len;
+    }
+    assert!(total <= 64 << 10, "{total}");
+}
+
+#[test]
 fn messages_that_are_taken_make_room_again_without_a_copy_of_the_rest_for_each() {
     const SIZE: usize = 64 << 10;
     let mut endpoint = server();

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use fullduplex::{
     CloseCode, CloseFrame, CloseReason, CloseScan, Ended, Message, MessageKind, PreparedMessage,
-    Role, Shutdown,
+    Role, Shutdown, Timeout,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
@@ -139,6 +140,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.poll_writing(cx, false)
     }
 
+    /// [`poll_flush`](Self::poll_flush) until `deadline` by the connection's clock, of an opening handshake.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] after that.
+    pub(crate) fn poll_flush_until(
+        &mut self,
+        deadline: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        match (self.poll_flush(cx), deadline) {
+            (Poll::Pending, Some(deadline)) => {
+                ready!(self.poll_instant(deadline, cx));
+                Poll::Ready(Err(Error::Timeout(Timeout::Handshake)))
+            }
+            (flushed, _) => flushed,
+        }
+    }
+
     /// Writes until all is written, or until it is blocked and there is room if that is enough. Reads while it is
     /// blocked, for the peer may read only after it was read from.
     #[inline(never)]
@@ -220,6 +239,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
+    /// Begins the closing handshake with what `frame` holds, unless it has begun.
+    ///
+    /// # Errors
+    /// For a code or reason that must not be sent.
+    fn begin_close(&mut self, frame: &mut Option<Option<CloseFrame>>) -> Result<()> {
+        if let Some(close) = frame.take()
+            && self.may_send()
+        {
+            let normal = CloseReason { code: CloseCode::Normal, reason: "" };
+            let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
+            let begun = self.endpoint.close(reason, self.now());
+            // Now there is a deadline, which a waiting reader does not know of.
+            self.waiters.wake(Side::Reader);
+            begun?;
+        }
+        Ok(())
+    }
+
     /// Begins the closing handshake, unless it has begun, and writes it.
     ///
     /// # Errors
@@ -229,16 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         frame: &mut Option<Option<CloseFrame>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        if let Some(close) = frame.take()
-            && self.may_send()
-        {
-            let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-            let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
-            let begun = self.endpoint.close(reason, self.now());
-            // Now there is a deadline, which whoever waits does not know.
-            self.waiters.wake(Side::Reader);
-            begun?;
-        }
+        self.begin_close(frame)?;
         if self.end == End::No || self.pending() > 0 {
             ready!(self.poll_flush(cx))?;
         }
@@ -248,8 +276,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Begins the closing handshake, then waits for the peer's Close. What comes before that stays in the receive
-    /// buffer for the reader; if it is more than may be there, all of it is given up.
+    /// Begins the closing handshake, writes what is pending, and waits for the peer's Close. What comes before that stays
+    /// in the receive buffer for the reader; if there is no room for it, all of it is given up.
     ///
     /// # Errors
     /// For a code or reason that must not be sent; [`Error::Timeout`] when the peer does not close in time;
@@ -259,43 +287,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         closing: &mut Closing,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        let Closing { frame, scan, gives_up } = closing;
-        ready!(self.poll_begin_close(frame, cx))?;
+        self.begin_close(&mut closing.frame)?;
         let both = self.waiters.wait(Side::Writer, cx.waker());
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         let closed = loop {
-            if let Some(closed) = self.closed() {
-                break closed;
-            }
-            if *gives_up {
-                match ready!(self.poll_give_up(cx)) {
-                    Ok(()) => continue,
-                    Err(error) => break Err(error),
-                }
-            }
-            let listens = self.poll_read_ahead(cx);
-            match self.endpoint.find_close(scan, &mut self.last_read) {
-                Ok(true) => {
-                    // "the server MUST close the TCP connection immediately" (§7.1.1): no more is to be sent.
-                    if self.endpoint.role() == Role::Server {
-                        self.shut(cx);
-                    }
-                    break Ok(());
-                }
-                Ok(false) if self.input_end.is_some() => break Err(self.cut_off()),
-                Ok(false) if listens => match self.poll_blocked(listens, cx) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(timeout)) => break Err(timeout),
-                    Poll::Pending => return Poll::Pending,
-                },
-                Ok(false) => *gives_up = true,
-                Err(error) => {
-                    // A fault behind messages is the reader's to come to.
-                    if self.endpoint.connection().is_some_and(|conn| conn.failure().is_some()) {
-                        self.fail(cx);
-                    }
-                    break Err(error.into());
-                }
+            match ready!(self.poll_closed(closing, cx)) {
+                Ok(false) => {}
+                Ok(true) => break Ok(()),
+                Err(error) => break Err(error),
             }
         };
         self.drained = false;
@@ -305,6 +304,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
         self.waiters.wake(Side::Reader);
         Poll::Ready(closed)
+    }
+
+    /// One round of [`poll_close`](Self::poll_close): writes and reads. Whether the closing handshake is over.
+    fn poll_closed(&mut self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        if self.end != End::No && self.pending() > 0 {
+            return Poll::Ready(Err(self.ended()));
+        }
+        let written = self.poll_write_rest(cx)?;
+        self.note_written();
+        if self.outlet.unwritable && self.pending() > 0 {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        }
+        if let Some(closed) = self.closed() {
+            // What is pending goes before the end.
+            return match (closed, written) {
+                (Ok(()), Poll::Pending) => self.poll_blocked(true, cx).map_ok(|()| false),
+                (closed, _) => Poll::Ready(closed.map(|()| true)),
+            };
+        }
+        if closing.gives_up {
+            return self.poll_give_up(cx).map_ok(|()| false);
+        }
+        let listens = self.poll_read_ahead(cx);
+        match self.endpoint.find_close(&mut closing.scan, &mut self.last_read) {
+            Ok(true) if written.is_pending() => {
+                closing.scan = CloseScan::new();
+                self.poll_blocked(true, cx).map_ok(|()| false)
+            }
+            Ok(true) => {
+                // "the server MUST close the TCP connection immediately" (§7.1.1): no more is to be sent.
+                if self.endpoint.role() == Role::Server {
+                    self.shut(cx);
+                }
+                Poll::Ready(Ok(true))
+            }
+            Ok(false) if self.input_end.is_some() => Poll::Ready(Err(self.cut_off())),
+            Ok(false) if listens => self.poll_blocked(listens, cx).map_ok(|()| false),
+            Ok(false) => {
+                closing.gives_up = true;
+                Poll::Ready(Ok(false))
+            }
+            Err(error) => {
+                // The reader meets a fault that lies behind messages when it has delivered them.
+                if self.endpoint.connection().is_some_and(|conn| conn.failure().is_some()) {
+                    self.fail(cx);
+                }
+                Poll::Ready(Err(error.into()))
+            }
+        }
     }
 
     /// How the closing handshake has ended, if it has.

@@ -510,6 +510,70 @@ async fn close_gives_up_a_peer_that_sends_without_end() {
     }
 }
 
+/// A peer that writes a lot, then reads, and answers the Close.
+#[tokio::test(start_paused = true)]
+async fn close_does_not_wait_in_vain_for_a_peer_that_reads_only_after_it_has_written() {
+    for (pending, pieces, size) in
+        [(5000, 10, 1000), (5000, 60, 20_000), (0, 60, 20_000), (5000, 1, 1 << 20)]
+    {
+        let (near, mut far) = duplex(100);
+        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        if pending > 0 {
+            assert!(
+                poll_and_drop(server.send(Message::binary(vec![0; pending])), 1).await.is_none()
+            );
+        }
+        let peer = tokio::spawn(async move {
+            for _ in 0..pieces {
+                far.write_all(&Frame::binary(vec![1; size]).masked().encode()).await?;
+            }
+            // Now it reads until the Close has come.
+            let mut got = Vec::new();
+            let mut piece = [0; 4096];
+            loop {
+                let n = far.read(&mut piece).await?;
+                if n == 0 {
+                    break;
+                }
+                got.extend_from_slice(&piece[..n]);
+                if got.ends_with(&[0x88, 2, 3, 232]) {
+                    break;
+                }
+            }
+            far.write_all(&Frame::close(1000, "").masked().encode()).await?;
+            let _ = far.read(&mut piece).await;
+            Ok::<_, std::io::Error>(got.len())
+        });
+        let begun = Instant::now();
+        let closed = timeout(secs(30), server.close(None)).await;
+        let took = begun.elapsed();
+        assert!(
+            matches!(closed, Ok(Ok(()))),
+            "{pending} {pieces}x{size}: {closed:?} after {took:?}"
+        );
+        drop(server);
+        peer.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_the_101_is_given_up() {
+    let (near, mut far) = duplex(64);
+    let feeding = tokio::spawn(async move {
+        far.write_all(b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").await.unwrap();
+        sleep(secs(100_000)).await;
+    });
+    let begun = Instant::now();
+    let done = timeout(secs(1000), fullduplex_tokio::accept_async(near)).await;
+    assert!(
+        matches!(done, Ok(Err(Error::Timeout(_)))),
+        "{:?} {:?}",
+        done.map(|r| r.map(drop)),
+        begun.elapsed()
+    );
+    feeding.abort();
+}
+
 #[tokio::test]
 async fn close_knows_how_it_ended_where_nothing_came_before_the_close() {
     let (mut server, mut far) = our_server(WebSocketConfig::new()).await;

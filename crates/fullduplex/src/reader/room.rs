@@ -63,13 +63,18 @@ impl Reader {
     /// Room to read into what will be polled later, for a caller that cannot deliver now; `None` when there is none.
     /// Follow with [`advance`](Self::advance).
     ///
-    /// It is the free part of the buffer, which grows for it up to `size` bytes, or to its ordinary size if that is
-    /// more; with a `size` of 0 there is none. What counts is the memory, however small the messages in it are.
+    /// At most `size` bytes are unread then, or as many as an ordinary buffer has if that is more, and the buffer grows no
+    /// larger for it. With a `size` of 0 there is no room. What counts is the memory, however small the messages are.
     pub fn room_ahead(&mut self, size: usize) -> Option<impl BufMut> {
         if size == 0 {
             return None;
         }
         self.close_gap();
+        // A buffer may be much larger after a large message.
+        let room = size.max(self.size()).saturating_sub(self.end - self.start);
+        if room == 0 {
+            return None;
+        }
         let used =
             self.end - self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
         let capacity = self.buf.capacity();
@@ -89,7 +94,7 @@ impl Reader {
         self.growing = false;
         let free = self.buf.capacity() - self.end;
         self.buf.truncate(self.end);
-        Some((&mut self.buf).limit(free))
+        Some((&mut self.buf).limit(free.min(room)))
     }
 
     /// Makes room for the next read and returns how much of it there is to offer.
