@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::handshake::{IntoRequest, client_with};
 use crate::websocket::WebSocket;
 
-/// How long dialling may take by default, name look-up and all addresses of the host together: 10 s.
+/// How long dialling may take by default, for the name look-up and all addresses of the host together: 10 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A TCP stream, with TLS or without.
@@ -74,7 +74,7 @@ pub struct ConnectOptions {
     /// The WebSocket: limits, timeouts, and the deadline of the opening handshake, which counts from the
     /// moment at which TCP is connected and includes TLS.
     pub endpoint: EndpointConfig,
-    /// How long name look-up and TCP may take, all addresses of the host together; `None` for ever.
+    /// How long the name look-up and TCP may take, for all addresses of the host together. `None` means without limit.
     pub connect_timeout: Option<Duration>,
     /// The TLS configuration for `wss`; `None` for
     /// [`default_client_config`](crate::tls::default_client_config).
@@ -114,8 +114,7 @@ pub fn connect(request: impl IntoRequest) -> Result<(WebSocket<MaybeTlsStream>, 
 ///
 /// The host's addresses are tried in turn, each with its share of the time that is left; `TCP_NODELAY` is set. The
 /// system's name look-up cannot be interrupted: a look-up that takes too long goes on in a thread of its own, and its
-/// result is dropped.
-/// Redirects are not followed: another status than 101 is [`Error::Http`].
+/// result is dropped. Redirects are not followed: another status than 101 is [`Error::Http`].
 ///
 /// # Errors
 /// [`Error::Url`]; [`Error::Io`] when no address can be reached; [`Error::Tls`] when TLS cannot be set up;
@@ -173,14 +172,14 @@ fn look_up(host: &str, port: u16, deadline: Option<Instant>) -> io::Result<Vec<S
     }
 }
 
-/// Runs an action that cannot be interrupted, the system's name look-up, in a thread of its own. When it takes too long
-/// the thread is left to itself.
+/// Runs an action that cannot be interrupted, the system's name look-up, in a thread of its own. If it takes too long,
+/// the thread is left running, and its result is dropped.
 fn within<T: Send + 'static>(
     deadline: Instant,
     action: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (tell, told) = mpsc::channel();
-    // After the deadline the receiver is gone, and the result is of no use.
+    // After the deadline the receiver is gone, and nobody needs the result.
     thread::Builder::new().spawn(move || drop(tell.send(action())))?;
     match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(result) => result,
@@ -196,7 +195,7 @@ fn try_in_turn<T>(
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for (address, waiting) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        // An address that does not answer must not take the time of those behind it.
+        // An address that does not answer must not use up the time of the addresses after it.
         let share = left.map(|left| left / waiting);
         let tried = match share {
             Some(Duration::ZERO) => Err(io::ErrorKind::TimedOut.into()),

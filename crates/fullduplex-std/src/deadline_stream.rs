@@ -9,10 +9,10 @@ use crate::socket::{Armed, Operations, SHORTEST};
 /// A TCP socket whose reads and writes end at one deadline, however many there are.
 ///
 /// A TLS session may read its socket many times for one read of its own. A timeout of the socket would bound each of
-/// these waits, and a peer that sends a byte before each of them ends could go on for ever; the deadline bounds all of
-/// them together.
+/// these waits alone, so a peer that sends one byte before each wait ends could go on for ever. The deadline bounds all
+/// waits together.
 ///
-/// At first there is no deadline, and this stream behaves as the socket does. A WebSocket sets the deadline by itself.
+/// At first there is no deadline, and this stream behaves as the socket does. A WebSocket sets the deadline itself.
 #[derive(Debug)]
 pub struct DeadlineStream {
     socket: TcpStream,
@@ -49,7 +49,7 @@ impl DeadlineStream {
     /// Returns the socket. The timeouts that the deadline has set are removed.
     #[must_use]
     pub fn into_inner(self) -> TcpStream {
-        // A socket that refuses this has failed, and its next read or write says so.
+        // If the socket refuses this, it has failed, and its next read or write returns the error.
         if self.reading.is_set() {
             let _ = self.socket.set_read_timeout(None);
         }
@@ -70,7 +70,7 @@ impl DeadlineStream {
     }
 }
 
-/// Makes one system call, bounded by what is left until the deadline; `set` sets the socket's timeout.
+/// Makes one system call, bounded by the time that is left until the deadline; `set` sets the socket's timeout.
 fn within<T>(
     deadline: Option<Instant>,
     socket: &TcpStream,
@@ -90,7 +90,7 @@ fn within<T>(
             armed.set(left);
         }
         match (action(socket), begun) {
-            // A wait has ended. Before the deadline it begins anew, unless the socket is non-blocking.
+            // A wait has ended. If the deadline has not come, we wait again, unless the socket is non-blocking.
             (Err(error), Some(begun)) if is_end_of_wait(error.kind()) => {
                 if !armed.has_ended(begun.elapsed()) {
                     return Err(error);
@@ -108,7 +108,7 @@ fn is_end_of_wait(kind: io::ErrorKind) -> bool {
 
 impl Operations for DeadlineStream {
     fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
-        // An instant beyond all instants is none.
+        // A deadline too far away for an `Instant` is no deadline.
         self.set_deadline(left.and_then(|left| Instant::now().checked_add(left)));
         Ok(())
     }

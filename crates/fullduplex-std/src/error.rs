@@ -38,7 +38,8 @@ pub enum Error {
     Handshake(HandshakeError),
     /// Client: the server answered with another status than 101.
     Http(Box<Refused>),
-    /// Server: the callback rejected the request, or answered one that asks for no WebSocket, with this status.
+    /// Server: the request was answered with this status: the callback rejected it, or it asks for no WebSocket and the
+    /// application answered it.
     Rejected(u16),
     /// Server: the callback's answer must not be sent.
     Accept(AcceptError),

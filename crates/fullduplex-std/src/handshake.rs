@@ -59,8 +59,7 @@ impl<M> From<HandshakeError<M>> for Error {
 /// What a server's callback decides about a request.
 pub type Decision = Result<OwnedAnswer, OwnedRejection>;
 
-/// The type that [`MidAccept`] has for an answer to plain requests of HTTP where there is none: see
-/// [`accept_or_answer`].
+/// The callback type in [`MidAccept`] for servers that answer no plain HTTP requests: see [`accept_or_answer`].
 pub type NoAnswer = fn(&PlainRequest<'_>) -> Option<OwnedRejection>;
 
 /// A server's handshake under way on a non-blocking stream.
@@ -193,9 +192,9 @@ pub fn accept<S: Read + Write + 'static>(
     accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()))
 }
 
-/// Accepts a WebSocket, and lets `decide` see the request and choose: an answer with subprotocol and
-/// headers, or a rejection with any status, headers and body. It sees valid requests for a WebSocket alone: see
-/// [`accept_or_answer`] for others.
+/// Accepts a WebSocket, and lets `decide` see the request and choose: an answer with subprotocol and headers, or a
+/// rejection with any status, headers and body. It sees only valid requests for a WebSocket; for others, see
+/// [`accept_or_answer`].
 ///
 /// # Errors
 /// [`HandshakeError::Failure`] with [`Error::Handshake`] for an invalid request, which has been answered
@@ -213,10 +212,11 @@ where
     MidAccept { socket: server(stream, config)?, decide: Some(decide), answer: None }.handshake()
 }
 
-/// As [`accept_with`], and lets `answer` see a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
-/// balancer's health check, say, or a browser that was given the wrong URL. Its answer may have any status from 200 to
-/// 599; to `HEAD` the head alone goes out. Where it has none, the answer is the usual one: 426, or 405 to another method
-/// than `GET`. The connection is closed after it, and a body of the request is not read.
+/// As [`accept_with`], and lets `answer` answer a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
+/// balancer's health check, or a browser that was given the wrong URL. The answer may have any status from 200 to 599;
+/// in reply to `HEAD`, only the head is sent. If `answer` returns `None`, the request is refused as usual: with 426, or
+/// with 405 if its method is not `GET`. The connection is closed after the answer, and a body of the request is not
+/// read.
 ///
 /// ```
 /// use std::net::TcpListener;
@@ -252,8 +252,8 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept_with`]; [`Error::Rejected`] also when `answer` has answered, with its status, and [`Error::Reject`] when
-/// its answer must not be sent: the client is told 500 then.
+/// As [`accept_with`]. Also [`Error::Rejected`], with the status of the answer, when `answer` has answered the request;
+/// [`Error::Reject`] when its answer must not be sent, in which case the client is sent 500.
 pub fn accept_or_answer<S, C, P>(
     stream: S,
     config: EndpointConfig,

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// By how much a socket may end a wait too early: the coarsest clock tick of a system in use.
+/// How much too early a socket may end a wait: the coarsest clock tick of the systems in use.
 const TICK: Duration = Duration::from_millis(20);
 
 /// The shortest wait: sockets refuse a timeout of zero.
@@ -16,7 +16,7 @@ pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 pub(crate) struct Socket<S> {
     /// Bounds the reads and writes from now on; `None` is for ever.
     pub(crate) bound: fn(&mut S, Option<Duration>) -> io::Result<()>,
-    /// Whether the bound is for all waits together, so that they use it up; else each wait has the whole bound.
+    /// Whether all waits together share the bound. Otherwise each wait has the whole bound.
     pub(crate) bounds_the_sum: bool,
     /// Ends a direction of the transport, after whatever its own layers have to say.
     pub(crate) shutdown: fn(&mut S, Shutdown) -> io::Result<()>,
@@ -33,13 +33,13 @@ impl<S> Copy for Socket<S> {}
 impl<S: 'static> Socket<S> {
     /// The shortest bound that still lets a read take bytes that have arrived.
     pub(crate) fn shortest(&self) -> Duration {
-        // A bound on the sum runs from now on, not only while the socket waits: the thread may lose its turn.
+        // A shared bound also runs while the thread is not scheduled, so it must be longer.
         if self.bounds_the_sum { TICK } else { SHORTEST }
     }
 
     /// Recognises the streams whose sockets are known: TCP, Unix, this crate's TLS over TCP. Over a rustls stream that
-    /// the caller has put on a bare TCP socket each wait is bounded, and not their sum: this finds a silent peer in time,
-    /// but not a peer that drips.
+    /// the caller has put on a bare TCP socket, each wait is bounded, but not their sum: a silent peer is found in
+    /// time, but a peer that sends a byte now and then is not.
     pub(crate) fn of(stream: &S) -> Option<Self> {
         let stream: &dyn Any = stream;
         macro_rules! known {
@@ -138,8 +138,8 @@ impl Operations for crate::MaybeTlsStream {
 
 /// The timeout that a socket has now.
 ///
-/// One that is set already is left alone when it ends in time: a wait that ends early costs less than a system call
-/// for each one.
+/// A timeout that is already set and ends early enough is kept: a wait that ends too early now and then costs less than
+/// a system call for each wait.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Armed(Option<Duration>);
 
@@ -162,8 +162,8 @@ impl Armed {
         self.0.is_some()
     }
 
-    /// Whether the timeout has ended a wait that took so long and brought nothing; else the socket is non-blocking.
-    /// After it the next wait sets its own timeout.
+    /// Whether the timeout explains a failed wait of this length. If so, the next wait sets its own timeout. If not,
+    /// the socket is non-blocking.
     pub(crate) fn has_ended(&mut self, waited: Duration) -> bool {
         let ended = self.0.is_some_and(|armed| armed <= waited.saturating_add(TICK));
         if ended {

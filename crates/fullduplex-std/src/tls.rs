@@ -19,7 +19,7 @@ use crate::handshake::{Decision, HandshakeError, MidAccept, accept_with};
 use crate::socket::Operations;
 use crate::websocket::WebSocket;
 
-/// A client's TLS stream over TCP. For a session of one's own: `StreamOwned::new(session, tcp.into())`.
+/// A client's TLS stream over TCP. To use your own session: `StreamOwned::new(session, tcp.into())`.
 pub type ClientTlsStream = StreamOwned<ClientConnection, DeadlineStream>;
 
 /// A server's TLS stream over TCP.
@@ -107,8 +107,8 @@ pub(crate) fn connect(
     Ok(StreamOwned::new(session, socket.into()))
 }
 
-/// A server's TLS stream over `socket`. The TLS handshake happens with the first read, so a WebSocket that is
-/// accepted over it has one deadline for both handshakes, as by [`accept_tls_with`].
+/// A server's TLS stream over `socket`. The TLS handshake happens with the first read, so a WebSocket that is accepted
+/// over it has one deadline for both handshakes, as with [`accept_tls_with`].
 ///
 /// # Errors
 /// [`TlsError::Rustls`] when rustls refuses the configuration.
@@ -118,7 +118,7 @@ pub fn accept(socket: TcpStream, config: Arc<ServerConfig>) -> Result<ServerTlsS
 }
 
 /// Accepts a WebSocket over TLS (RFC 6455 §4.2, §10.6) on a socket that a client has opened, with the default
-/// configuration: any valid request, no subprotocol. As [`accept`](crate::accept) without TLS.
+/// configuration: any valid request, no subprotocol. Without TLS, use [`accept`](crate::accept).
 ///
 /// # Errors
 /// As [`accept_tls_with`].
@@ -133,13 +133,13 @@ pub fn accept_tls(
     accept_tls_with(socket, tls, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()))
 }
 
-/// Accepts a WebSocket over TLS, and lets `decide` see the request and choose, as
-/// [`accept_with`] without TLS.
+/// Accepts a WebSocket over TLS, and lets `decide` see the request and choose, as [`accept_with`]
+/// does without TLS.
 ///
 /// TLS and the opening handshake have one deadline, [`EndpointConfig::handshake_timeout`], which counts from this call.
 ///
 /// # Errors
-/// [`Error::Tls`] when rustls refuses its configuration, [`Error::Io`] when the TLS handshake fails; else as
+/// [`Error::Tls`] when rustls refuses its configuration, [`Error::Io`] when the TLS handshake fails; otherwise as
 /// [`accept_with`].
 pub fn accept_tls_with<C>(
     socket: TcpStream,

@@ -33,28 +33,28 @@ enum End {
 /// `read` that is about to wait flushes first: a loop of `read` and `feed` needs one write for all the
 /// messages that one read brought.
 ///
-/// Deadlines (handshake, close, keepalive, idle) are kept exactly over `TcpStream`, `UnixStream` and this
-/// crate's TLS streams, however little at a time the peer sends or reads: their read and write timeouts belong to the
-/// WebSocket then. With TLS a byte counts once its record is whole. Over any other stream deadlines are looked at
+/// Deadlines (handshake, close, keepalive, idle) are kept exactly over `TcpStream`, `UnixStream` and this crate's TLS
+/// streams, however little at a time the peer sends or reads: their read and write timeouts belong to the WebSocket
+/// then. With TLS, a byte counts when its whole record has arrived. Over any other stream deadlines are looked at
 /// whenever the stream returns; rustls's `StreamOwned` over a bare `TcpStream` returns in time when the peer is silent.
 /// Over a non-blocking stream every method may fail with [`WouldBlock`](io::ErrorKind::WouldBlock); nothing is lost by
-/// it. After a failure the last words may still have to be written then: go on reading until
+/// it. After a failure, our last frames may then still have to be written: go on reading until
 /// [`Error::AlreadyClosed`].
 pub struct WebSocket<S> {
     stream: S,
     endpoint: Endpoint<OsEntropy>,
     socket: Option<Socket<S>>,
     armed: Armed,
-    /// When the wait began that the timeout bounds.
+    /// When the wait that the timeout bounds began.
     waiting_since: Duration,
     origin: Instant,
     /// When the last read brought something: the time of all that came with it.
     read_at: Duration,
     /// Whether the deadlines have not been looked at since then.
     unchecked: bool,
-    /// Whether the last write was blocked, or was taken in part.
+    /// Whether the last write was blocked, or wrote only a part.
     blocked: bool,
-    /// Whether the stream has returned rather than block.
+    /// Whether the stream has been seen to return where it would have had to block.
     would_block: bool,
     /// Whether a write has failed, so that nothing more can be written.
     unwritable: bool,
@@ -300,13 +300,13 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.endpoint.connection()
     }
 
-    /// Gives the stream back, without the timeouts that it had here. What was received and not read, and what was not
-    /// flushed, is lost.
+    /// Returns the stream, and removes the timeouts that the WebSocket has set on it. What was received and not read is
+    /// lost, and so is what was not flushed.
     pub fn into_inner(mut self) -> S {
         if let Some(socket) = self.socket
             && self.armed.is_set()
         {
-            // A socket that refuses this has failed, and its next read or write says so.
+            // If the socket refuses this, it has failed, and its next read or write returns the error.
             let _ = (socket.bound)(&mut self.stream, None);
         }
         self.stream
@@ -344,8 +344,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             self.endpoint.handle_timeout(self.read_at).map_err(|error| self.fail(error))?;
         }
         match self.write_out() {
-            // Behind the peer's Close only the end of input can come, which must not cut off what is pending: a peer that
-            // has ended its own direction still reads.
+            // After the peer's Close only the end of input can come. It must not cut off our output, for a peer that
+            // has ended its own direction may still read.
             Err(error) if error.would_block() && self.end == End::No && self.has_peer_close() => {
                 return Err(error);
             }
@@ -425,8 +425,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         Ok(())
     }
 
-    /// A write that was blocked has gone on, so the peer reads. Over a blocking stream nobody has listened to it
-    /// meanwhile, so that it cannot be said to have been silent.
+    /// A write that was blocked has gone on, so the peer reads. Over a blocking stream we have not read meanwhile, so
+    /// we cannot tell that the peer was silent.
     fn write_goes_on(&mut self) {
         let now = self.origin.elapsed();
         if self.would_block {
@@ -475,10 +475,10 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         };
         let left = deadline.map(|deadline| {
             self.waiting_since = self.origin.elapsed();
-            // However late the application asks, it gets what has arrived by now.
+            // Even if the application asks after the deadline, it gets what has arrived by now.
             deadline.saturating_sub(self.waiting_since).max(socket.shortest())
         });
-        // The waits before this one have used up a bound on their sum.
+        // Earlier waits have used up a part of a shared bound, so it must be set again.
         let used_up = socket.bounds_the_sum && left.is_some();
         if used_up || !self.armed.suits(left) {
             (socket.bound)(&mut self.stream, left)?;
@@ -497,10 +497,10 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                     return self.endpoint.handle_timeout(now).map_err(|error| self.fail(error));
                 }
                 if self.armed.has_ended(now.saturating_sub(self.waiting_since)) {
-                    // A wait that we have bounded too tightly.
+                    // Our own timeout ended the wait before the deadline: wait again.
                     Ok(())
                 } else {
-                    // We have not bounded it, or it did not last: the stream was not to block.
+                    // We had set no timeout, or the wait was shorter than it: the stream is non-blocking.
                     self.would_block = true;
                     Err(io::Error::from(io::ErrorKind::WouldBlock).into())
                 }

@@ -13,8 +13,7 @@ use fullduplex::{
 /// How much is gathered by `feed` before it is written without a `flush`: 128 KiB, as tungstenite has it.
 pub const DEFAULT_WRITE_BUFFER_SIZE: usize = 128 << 10;
 
-/// How large the receive buffer may become by what is read while a write is blocked: 64 KiB, as much as one read may
-/// bring.
+/// How large the receive buffer may become when we read during a blocked write: 64 KiB, as much as one read may bring.
 pub const DEFAULT_READ_AHEAD_SIZE: usize = 64 << 10;
 
 /// How a WebSocket behaves.
@@ -43,18 +42,19 @@ pub struct WebSocketConfig {
     /// How many bytes may wait to be written before sending waits; the message that exceeds it is the last.
     /// 1 MiB by default.
     pub max_write_buffer_size: usize,
-    /// How large the receive buffer may become, in bytes of memory, by what is read while a call that writes waits
-    /// for the peer: 64 KiB by default, which is as large as it becomes for small messages anyway. Two peers that both
-    /// write more than that, and what the transport holds, before they read wait for each other. 0: nothing is read then.
-    /// It bounds what [`close`](crate::WebSocketStream::close) leaves to be received, too.
+    /// How many bytes of memory the receive buffer may take when a call that writes waits for the peer and reads
+    /// meanwhile. 64 KiB by default: it becomes as large for small messages anyway. Two peers that both write before
+    /// they read wait for each other when each writes more than this size plus what the transport holds. With 0,
+    /// nothing is read during a blocked write. This size also limits what [`close`](crate::WebSocketStream::close)
+    /// leaves to be received.
     ///
-    /// While a write is blocked and no more may be read, nobody listens to the peer, and neither keepalive nor
+    /// While a write is blocked and no more may be read, nobody listens to the peer, so neither keepalive nor
     /// [`idle_timeout`](Self::idle_timeout) finds it silent.
     pub read_ahead_size: usize,
     /// How large the peer's handshake may be.
     pub head_limits: HeadLimits,
-    /// How long the opening handshake may take, with the TLS handshake before it where this crate does it; `None` for
-    /// ever. 10 s by default.
+    /// How long the opening handshake may take, including the TLS handshake if this crate does it. `None` means without
+    /// limit. 10 s by default.
     pub handshake_timeout: Option<Duration>,
     /// How long to wait for what in an open connection: close, keepalive, idle.
     pub timeouts: Timeouts,
@@ -139,11 +139,12 @@ impl WebSocketConfig {
         self
     }
 
-    /// Sends a Ping after `interval` of silence, and fails when `wait` more brings nothing; any byte counts. It works
-    /// while something waits on the connection: a `recv`, `send` or `close`.
+    /// Sends a Ping after `interval` of silence, and fails when nothing arrives for `wait` after that; any byte counts.
+    /// It works while something waits on the connection: a `recv`, `send` or `close`.
     ///
-    /// A peer that is slow to read gets the Ping late: a blocked write that goes on restarts `wait`. What the kernel has
-    /// taken cannot be seen to arrive, so `wait` should be as long as a slow peer needs for a few megabytes.
+    /// A peer that is slow to read gets the Ping late: a blocked write that goes on restarts `wait`. We cannot see when
+    /// the peer receives what the kernel has taken, so `wait` should be as long as a slow peer needs for a few
+    /// megabytes.
     #[must_use]
     pub const fn keepalive(mut self, interval: Duration, wait: Duration) -> Self {
         self.timeouts = self.timeouts.keepalive(interval, wait);

@@ -24,7 +24,7 @@ use crate::waiters::{Side, Waiters};
 
 pub(crate) use writing::Closing;
 
-/// How a transport's input has ended: it came to its end, or a read failed.
+/// How a transport's input has ended: with an end of input, or with a failed read.
 pub(crate) type InputEnd = Option<Box<io::Result<()>>>;
 
 /// How far the end of a connection has come.
@@ -277,7 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// Takes note of what was written since the last time; whether anything was.
+    /// Tells keepalive what was written since the last call. Returns whether anything was.
     #[inline]
     fn note_written(&mut self) -> bool {
         let progress = self.outlet.take_progress();
@@ -287,8 +287,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         progress != Progress::None
     }
 
-    /// Whether the peer's Close has come and something is still to be written. Nothing but the end of input is to be
-    /// expected then, and that must not cut off what a peer reads that has ended its own direction already.
+    /// Whether the peer's Close has come and something is still to be written. Only the end of input can come then. It
+    /// must not cut off our output, for a peer that has ended its own direction may still read.
     fn writes_last_words(&self) -> bool {
         self.pending() > 0
             && !self.outlet.unwritable
@@ -296,7 +296,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             && self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some())
     }
 
-    /// Has the end of input take effect that came while a write was blocked: all before it has been received.
+    /// The end of input was read while a write was blocked. Everything before it has been received, so it takes effect
+    /// now.
     #[cold]
     fn take_input_end(&mut self, cx: &mut Context<'_>) -> Option<Waited> {
         if self.writes_last_words() {
@@ -313,7 +314,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[cold]
     fn shut_down(&mut self, shutdown: Shutdown, cx: &mut Context<'_>) -> Option<Waited> {
         self.shut(cx);
-        // TLS has something to say at its end, for which a peer that reads slowly has no room yet.
+        // TLS sends an alert at its end. A peer that reads slowly may have no room for it yet.
         let waits = !self.outlet.is_shut() && self.endpoint.poll_timeout().is_some();
         if shutdown == Shutdown::Both && !waits {
             self.told();
@@ -442,7 +443,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// A read has brought something, which is still to be looked at.
+    /// A read has brought bytes that have not been decoded yet.
     #[inline(always)]
     fn took_input(&mut self) {
         self.drained = false;
@@ -485,7 +486,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Ready(Ok(self.endpoint.handle_timeout(self.last_read.clock)?))
     }
 
-    /// Waits until `at` by the connection's clock.
+    /// Waits until the connection's clock reaches `at`.
     fn poll_instant(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
         match self.last_read.clock.instant(at) {
             Some(deadline) => self.timer.poll(deadline, cx),

@@ -42,9 +42,8 @@ pub enum Error {
     Timeout(Timeout),
     /// The URL is not one of a WebSocket, or cannot be dialled.
     Url(UrlError),
-    /// Client: the server answered with another status than 101. Server: the callback rejected the request, or answered
-    /// one that asks for no WebSocket.
-    /// The body is what had arrived of it.
+    /// Client: the server answered with another status than 101. Server: the callback rejected the request, or the
+    /// application answered a request that asks for no WebSocket. The body is what had arrived of it.
     Http(Box<http::Response<Option<Vec<u8>>>>),
     /// A request or response that was put together is not one of HTTP.
     HttpFormat(http::Error),
@@ -152,7 +151,7 @@ pub enum UrlError {
     NoHostName,
     /// The scheme is not `ws` or `wss`, nor `http` or `https`.
     UnsupportedUrlScheme,
-    /// It is no WebSocket URL for another reason (RFC 6455 §3): there is no scheme, say.
+    /// It is no WebSocket URL for another reason (RFC 6455 §3), for example because it has no scheme.
     Invalid(UriError),
 }
 

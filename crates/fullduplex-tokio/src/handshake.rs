@@ -109,8 +109,8 @@ where
     Box::pin(accept(stream, config, None, |_| Ok(OwnedAnswer::new()), NO_ANSWER))
 }
 
-/// As [`accept_async`], with a callback that sees the request, adds headers to the response, or rejects it. It sees valid
-/// requests for a WebSocket alone: see [`accept_or_answer`] for others.
+/// As [`accept_async`], with a callback that sees the request, adds headers to the response, or rejects it. It sees
+/// only valid requests for a WebSocket; for others, see [`accept_or_answer`].
 ///
 /// # Errors
 /// As [`accept_hdr_async_with_config`].
@@ -160,7 +160,7 @@ where
         })
     };
     let accepted = accept(stream, config, began, decide, NO_ANSWER).await;
-    // Why the callback rejected says more than that it did.
+    // The callback's own error says more than that the request was rejected.
     outcome.and(accepted)
 }
 
@@ -168,7 +168,7 @@ where
 /// headers, or a rejection. It makes no request of the `http` crate, and so costs less than
 /// [`accept_hdr_async`].
 ///
-/// `decide` sees valid requests for a WebSocket alone: see [`accept_or_answer`] for others.
+/// `decide` sees only valid requests for a WebSocket; for others, see [`accept_or_answer`].
 ///
 /// # Errors
 /// [`Error::Protocol`] and [`Error::Capacity`] for an invalid request, which has been answered with its status;
@@ -185,11 +185,11 @@ where
     Box::pin(accept(stream, config, None, decide, NO_ANSWER))
 }
 
-/// As [`accept_with`], and lets `answer` see a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
-/// balancer's health check, say, or a browser that was given the wrong URL. Its answer may have any status from 200 to
-/// 599; to `HEAD` the head alone goes out. Where it has none, the answer is the usual one: 426, or 405 to another method
-/// than `GET`. The connection is closed after it, and a body of the request is not read: for more than a few such
-/// requests, put `upgrade` (feature `hyper`) beside the other routes of an HTTP server.
+/// As [`accept_with`], and lets `answer` answer a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
+/// balancer's health check, or a browser that was given the wrong URL. The answer may have any status from 200 to 599;
+/// in reply to `HEAD`, only the head is sent. If `answer` returns `None`, the request is refused as usual: with 426, or
+/// with 405 if its method is not `GET`. The connection is closed after the answer, and a body of the request is not
+/// read: for more than a few such requests, put `upgrade` (feature `hyper`) beside the other routes of an HTTP server.
 ///
 /// ```
 /// use fullduplex_tokio::{Error, OwnedAnswer, OwnedRejection, PlainRequest, WebSocketConfig, accept_or_answer};
@@ -225,8 +225,8 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept_with`]; [`Error::Http`] also when `answer` has answered, with its status, and [`Error::Protocol`] when
-/// its answer must not be sent: the client is told 500 then.
+/// As [`accept_with`]. Also [`Error::Http`], with the status of the answer, when `answer` has answered the request;
+/// [`Error::Protocol`] when its answer must not be sent, in which case the client is sent 500.
 pub fn accept_or_answer<S>(
     stream: S,
     config: WebSocketConfig,
@@ -239,7 +239,7 @@ where
     Box::pin(accept(stream, config, None, decide, Some(answer)))
 }
 
-/// For servers that leave plain requests to be refused.
+/// For servers that do not answer plain requests, so that these are refused.
 pub(crate) const NO_ANSWER: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejection>> = None;
 
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
@@ -339,10 +339,10 @@ pub(crate) fn rejected(rejection: &OwnedRejection) -> Error {
     Error::Http(Box::new(response))
 }
 
-/// What the caller is told when a plain request was answered.
+/// The error that the caller gets when a plain request was answered.
 fn answered(status: u16) -> Error {
     let mut response = ClientResponse::new(None);
-    // An answer that was written has a status in order.
+    // The answer has been written, so its status is valid.
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
     Error::Http(Box::new(response))
 }

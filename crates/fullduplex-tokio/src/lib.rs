@@ -42,9 +42,9 @@
 //! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
 //! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_hdr_async`], [`accept_with`] and
 //! [`ClientRequestBuilder`]. Health checks on the same port: [`accept_or_answer`]. TLS for `wss` URLs: the features
-//! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`, `native-roots` or `platform-verifier`; or `native-tls`. A server's are
-//! [`accept_async_tls`] and [`accept_tls_with`]. URLs mean what they mean to browsers ([`IntoClientRequest`]); the feature
-//! `url` is for internationalised host names and for `url::Url`.
+//! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`, `native-roots` or `platform-verifier`; or `native-tls`. A server
+//! over TLS accepts by [`accept_async_tls`] or [`accept_tls_with`]. URLs mean what they mean to browsers
+//! ([`IntoClientRequest`]); the feature `url` adds internationalised host names and `url::Url`.
 //!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
 //! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server that has done the handshake hands over its stream by

@@ -11,14 +11,14 @@ use tokio::task::coop::has_budget_remaining;
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
 
-/// What was written since this was last taken note of.
+/// What was written since the last [`take_progress`](Outlet::take_progress).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Progress {
     #[default]
     None,
-    /// Something.
+    /// Bytes were written.
     Written,
-    /// Something after a write had been blocked: the peer reads.
+    /// Bytes were written after a write had been blocked, so the peer reads.
     Resumed,
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum Progress {
 pub(crate) struct Outlet {
     /// Whether something was written that was not flushed.
     pub(crate) unflushed: bool,
-    /// What was written since this was last taken note of.
+    /// What was written since the last [`take_progress`](Outlet::take_progress).
     progress: Progress,
     /// Whether the last write was blocked.
     blocked: bool,
@@ -126,7 +126,7 @@ impl Outlet {
         self.shut
     }
 
-    /// Ends the sending direction, if it can be ended now.
+    /// Ends the sending direction if that is possible now.
     pub(crate) fn shut<W: AsyncWrite + Unpin>(&mut self, stream: &mut W, cx: &mut Context<'_>) {
         if !self.shut {
             // The transport may be gone already, which is what was wanted.

@@ -11,15 +11,15 @@ use http::{Method, Uri};
 
 use crate::error::{Error, ProtocolError, Result, UrlError};
 
-/// A client's request. The headers of the handshake itself need not be there; `Sec-WebSocket-Key` is drawn when
-/// the request is sent, whatever the request says. A `Host` goes out as the host of a URL does, in lower case and without
-/// the default port: where to connect, and for whom a certificate must be, is told by the URI.
+/// A client's request. The headers of the handshake itself need not be there; `Sec-WebSocket-Key` is drawn when the
+/// request is sent, whatever the request says. A `Host` goes out as the host of a URL does, in lower case and without
+/// the default port: the URI alone says where to connect, and which host a certificate must name.
 pub type ClientRequest = http::Request<()>;
 
 /// What a client can be opened with: a URL, or a request that was put together.
 ///
-/// A URL means what it means to a browser: [`OwnedUri::parse`] says what is encoded, and what is refused. That goes for
-/// the URI of a request as well when the request is sent.
+/// A URL means what it means to a browser: [`OwnedUri::parse`] says what is encoded, and what is refused. The URI of a
+/// request is read in the same way when the request is sent.
 ///
 /// ```
 /// use fullduplex_tokio::IntoClientRequest;
@@ -32,13 +32,13 @@ pub trait IntoClientRequest {
     /// The request.
     ///
     /// # Errors
-    /// [`Error::Url`] when it is not the URL of a WebSocket; [`Error::HttpFormat`] when a header that was added is none.
+    /// [`Error::Url`] when it is not the URL of a WebSocket; [`Error::HttpFormat`] when an added header is not valid.
     fn into_client_request(self) -> Result<ClientRequest>;
 }
 
 impl IntoClientRequest for &str {
     fn into_client_request(self) -> Result<ClientRequest> {
-        // In its normal form, every URL of a WebSocket is one of the `http` crate.
+        // The `http` crate can parse every WebSocket URL that is in its normal form.
         OwnedUri::parse(self)?.as_uri().as_str().parse::<Uri>()?.into_client_request()
     }
 }

@@ -36,8 +36,9 @@ impl Timer {
             None => self.sleep.insert(Box::pin(sleep_until(deadline))),
         };
         loop {
-            // A read may have used up the budget that tokio gives a task for one turn, and a transport can do so in
-            // every turn without delivering a byte: records of TLS without content, for example.
+            // Reads may have used up the budget that tokio gives a task for one turn. A transport can do so in every
+            // turn without delivering a byte, for example while it reads empty TLS records, and the timer must still
+            // run out.
             ready!(pin!(unconstrained(sleep.as_mut())).poll(cx));
             if sleep.deadline() >= deadline {
                 return Poll::Ready(());

@@ -153,8 +153,8 @@ where
     client_async_tls_with_config(request, stream, None, None).await
 }
 
-/// As [`client_async_tls`], with a configuration, and with TLS of one's own; `None` for what the features of this
-/// crate name. TLS and the opening handshake have one deadline, the `handshake_timeout`.
+/// As [`client_async_tls`], with a configuration and a connector; `None` takes the TLS that this crate's features
+/// choose. TLS and the opening handshake have one deadline, the `handshake_timeout`.
 ///
 /// # Errors
 /// [`Error::Tls`] when TLS cannot be set up, [`Error::Url`] when no feature for it is on; [`Error::Io`] when the TLS
@@ -184,7 +184,7 @@ where
     Box::pin(connecting).await
 }
 
-/// What puts TLS over a stream that a client has opened: with rustls an `Arc<ServerConfig>` or a `TlsAcceptor` of
+/// Accepts TLS on a stream that a client has opened: with rustls an `Arc<ServerConfig>` or a `TlsAcceptor` of
 /// tokio-rustls, with the platform's TLS a `TlsAcceptor` of native-tls or tokio-native-tls.
 ///
 /// ```
@@ -250,10 +250,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for native_tls::TlsAcceptor
     }
 }
 
-// As in the module `handshake`, none of these is `async`.
+// As in the module `handshake`, none of these functions is `async`.
 
 /// Accepts a WebSocket over TLS on a stream that a client has opened (RFC 6455 §4.2, §10.6), with the default
-/// configuration: any valid request, no subprotocol. As [`accept_async`](crate::accept_async) without TLS.
+/// configuration: any valid request, no subprotocol. Without TLS, use [`accept_async`](crate::accept_async).
 ///
 /// # Errors
 /// As [`accept_tls_with`].
@@ -314,13 +314,13 @@ where
 }
 
 /// Accepts a WebSocket over TLS, and lets `decide` see the core's request and choose, as
-/// [`accept_with`](crate::accept_with) without TLS.
+/// [`accept_with`](crate::accept_with) does without TLS.
 ///
 /// TLS and the opening handshake have one deadline, the `handshake_timeout`: a client that never completes TLS holds the
 /// server no longer than a client that never completes its request.
 ///
 /// # Errors
-/// [`Error::Io`] when the TLS handshake of rustls fails, [`Error::Tls`] when the platform's does; else as
+/// [`Error::Io`] when the TLS handshake of rustls fails, [`Error::Tls`] when that of the platform fails; otherwise as
 /// [`accept_with`](crate::accept_with).
 ///
 /// # Panics

@@ -37,11 +37,11 @@ use crate::into_halves::IntoHalves;
 /// nothing; a `send` may have taken the message, and then it will be written, as a whole, by whatever writes
 /// next. `feed`, then `flush`, tells which.
 ///
-/// **Reading goes on while a write is blocked**, for a peer that also writes may read only after it was read from. What
-/// arrives meanwhile stays in the receive buffer for the next `recv`, which may grow to
-/// [`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size), 64 KiB by default. Two peers that both write more
-/// than that, and what the transport holds, before they read wait for each other: receive in another task then, with
-/// [`into_split`](Self::into_split).
+/// **Reading goes on while a write is blocked**, because a peer that also writes may not read until we do. What arrives
+/// meanwhile stays in the receive buffer for the next `recv`. The buffer may grow to
+/// [`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size), 64 KiB by default. Two peers that both write
+/// before they read wait for each other when each writes more than this size plus what the transport holds. To avoid
+/// that, receive in another task, with [`into_split`](Self::into_split).
 ///
 /// **Deadlines** (handshake, close, keepalive, idle) are kept while something waits: a `recv`, `send`, `flush` or
 /// `close`. They need a tokio runtime with its time driver: `#[tokio::main]` has it, a
@@ -345,12 +345,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     }
 
     /// Closes the connection: sends a Close with `frame`, or code 1000, and waits until the peer has answered. On a
-    /// connection that is closing or over, it waits for the end, and is no error.
+    /// connection that is closing or over, it waits for the end and returns no error.
     ///
     /// Messages that the peer had under way stay for [`recv`](Self::recv), as long as they have room in the receive
     /// buffer ([`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size)). When the peer sends more before its
-    /// Close, all of them are given up, so that it neither costs more memory nor keeps the Close from being seen. To
-    /// receive whatever comes, [`send`](Self::send) a [`Message::Close`] and go on with `recv` until `None`.
+    /// Close, all of them are given up: otherwise the peer could make us use more memory, or hide its Close behind
+    /// them. To receive whatever comes, [`send`](Self::send) a [`Message::Close`] and go on with `recv` until `None`.
     ///
     /// Cancel-safe: the Close is sent once.
     ///
@@ -422,8 +422,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocketStream<S> {
     }
 }
 
-/// `start_send` takes the message, `poll_flush` writes it, `poll_close` sends a Close with 1000. That the peer has closed
-/// as well is seen where messages are received.
+/// `start_send` takes the message, `poll_flush` writes it, `poll_close` sends a Close with 1000. The receiver sees when
+/// the peer has closed as well.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
     type Error = Error;
 

@@ -100,8 +100,8 @@ pub enum HandshakeEvent {
     /// Server: a valid request has come, see [`Endpoint::request`]. Nothing goes on until
     /// [`accept`](Endpoint::accept) or [`reject`](Endpoint::reject).
     Request,
-    /// Server: a request that asks for no WebSocket was answered with this status, see
-    /// [`Endpoint::poll_handshake_or`]. The transport is to be ended.
+    /// Server: a request that asks for no WebSocket was answered with this status, see [`Endpoint::poll_handshake_or`].
+    /// The caller must end the transport.
     Answered(u16),
     /// Client: the server has accepted; the connection is open.
     Open(OwnedResponse),
@@ -110,7 +110,8 @@ pub enum HandshakeEvent {
     Refused(OwnedResponse, Vec<u8>),
 }
 
-/// What answers a request that asks for no WebSocket, with any status from 200 to 599; `None` leaves it to be refused.
+/// Answers a request that asks for no WebSocket, with any status from 200 to 599. If it returns `None`, the request is
+/// refused.
 pub type AnswerPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<OwnedRejection>;
 
 /// How far it is. What comes before and after the connection has its deadline with it.
@@ -530,7 +531,8 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
-    /// Which waiting time of the open connection has run out at `now`, if one has: see [`Connection::expired`].
+    /// Returns the waiting time of the open connection that has run out at `now`, if one has: see
+    /// [`Connection::expired`].
     #[must_use]
     pub fn expired(&self, now: Duration) -> Option<Timeout> {
         match &self.phase {
@@ -539,12 +541,13 @@ impl<E: Entropy> Endpoint<E> {
         }
     }
 
-    /// Whether the peer's Close lies whole in what was received and has not been polled: for a caller that waits for the
-    /// closing handshake, and leaves what precedes the Close to be polled later. With the same `scan` each byte is looked
-    /// at once; when something has been polled, or after another result than `Ok(false)`, begin with a new one.
+    /// Returns whether the peer's whole Close lies in what was received and has not been polled. It is for a caller
+    /// that waits for the closing handshake and leaves what precedes the Close to be polled later. Use the same `scan`
+    /// in later calls, so that each byte is scanned once. Begin with a new one when something has been polled, or after
+    /// any result but `Ok(false)`.
     ///
-    /// A Close that nothing precedes takes effect now, and is still delivered by the next poll. Any other takes effect
-    /// in its order.
+    /// A Close that nothing precedes takes effect now, and the next poll still delivers it. Any other Close takes
+    /// effect when it is polled.
     ///
     /// # Errors
     /// [`Error::Frame`] for a frame that will make the connection fail when it is polled; [`Error::CloseFrame`] for a
@@ -559,7 +562,7 @@ impl<E: Entropy> Endpoint<E> {
         Ok(found)
     }
 
-    /// Input has come that will be polled later: see [`Connection::handle_unread_input`].
+    /// Input has come that will be polled later, or nobody has listened: see [`Connection::handle_unread_input`].
     pub fn handle_unread_input(&mut self, now: impl Now) {
         if let Phase::Open(conn) = &mut self.phase {
             conn.handle_unread_input(now);

@@ -143,7 +143,7 @@ pub enum HandshakeError {
     /// Server: the client's request is not one for a WebSocket. It was answered with
     /// [`RequestError::status`].
     Request(RequestError),
-    /// Server: the application's answer to a request that asks for no WebSocket must not be sent. The client was told
+    /// Server: the application's answer to a request that asks for no WebSocket must not be sent. The client was sent
     /// 500.
     Answer(RejectError),
     /// Client: the server's response does not open a WebSocket.

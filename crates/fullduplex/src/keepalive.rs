@@ -1,10 +1,10 @@
 //! Deadlines: ping, pong, idle and close (RFC 6455 §5.5.2, §7.1.1). Sees instants, not frames.
 //!
-//! Time enters as `now`, a duration since any origin that the caller likes, and leaves as the instant
-//! at which to call again. Any byte from the peer proves that it lives: it puts off the next Ping and
-//! answers the last one. A Pong whose payload belongs to no Ping of ours is therefore as good as any.
-//! A Ping stands in line behind what waits to be written: as long as a blocked write goes on, the peer reads, and its
-//! Pong is still to come.
+//! Time enters as `now`, a duration since any origin that the caller likes, and leaves as the instant at which to call
+//! again. Any byte from the peer proves that it lives: it puts off the next Ping and answers the last one. A Pong whose
+//! payload belongs to no Ping of ours is therefore as good as any. A Ping stands in line behind what waits to be
+//! written. As long as a blocked write goes on, the peer reads, but it may not have got the Ping yet: we go on waiting
+//! for its Pong.
 
 use core::fmt;
 use core::time::Duration;
@@ -169,8 +169,8 @@ impl Timers {
         }
     }
 
-    /// A blocked write went on: a peer that reads while a Ping is on its way to it lives, and its Pong has the whole
-    /// waiting time from here on.
+    /// A blocked write went on: the peer reads, so it lives. If a Ping waits in line, the wait for its Pong begins
+    /// anew.
     #[inline]
     pub(crate) fn written(&mut self, now: &mut (impl Now + ?Sized)) {
         if self.pinged != NEVER {

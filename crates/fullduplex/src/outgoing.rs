@@ -36,7 +36,8 @@ struct Payloads {
     queue: VecDeque<Shared>,
     /// How many bytes they have.
     len: usize,
-    /// Whether other connections send one of them from the same memory, or did since nothing waited last.
+    /// Whether one of the payloads queued since the queue was last empty is also sent by other connections, from the
+    /// same memory.
     for_many: bool,
 }
 
@@ -65,7 +66,8 @@ impl Outgoing {
         shared.queue.push_back(Shared { at: self.bytes.len(), payload });
     }
 
-    /// Appends a payload that other connections send as well. Nothing is copied as long as it waits.
+    /// Appends a payload that other connections send as well. From here on, [`copy_shared`](Self::copy_shared) copies
+    /// nothing until the queue is empty.
     pub(crate) fn share_with_many(&mut self, payload: Bytes) {
         self.share(payload);
         if let Some(shared) = &mut self.shared {
@@ -79,8 +81,8 @@ impl Outgoing {
         self.shared.as_ref()?.queue.front()
     }
 
-    /// Copies the payloads that have fewer than `below` bytes to where they belong, unless there are some for many. Each
-    /// is copied once, however often this is called.
+    /// Copies the payloads of fewer than `below` bytes into the buffer, at their places; none if other connections send
+    /// one of them as well. Each is copied once, however often this is called.
     #[cold]
     pub(crate) fn copy_shared(&mut self, below: usize) {
         let Some(payloads) = &mut self.shared else { return };
@@ -290,7 +292,7 @@ mod tests {
         out.copy_shared(100);
         assert!(out.chunks().any(|chunk| chunk == b"news"));
         assert_eq!(out.chunks().flatten().count(), expected.len() + 4);
-        // Once nothing waits that is forgotten.
+        // Once the queue is empty, that is forgotten.
         out.advance(100);
         out.release();
         out.share(Bytes::from_static(b"own"));

@@ -274,7 +274,8 @@ impl Reader {
         }
     }
 
-    /// The peer's Close has been polled early: it is to be delivered by the next poll. What follows it does not count.
+    /// Notes whether the peer's Close was polled early: if so, the next poll delivers it, and what follows it is
+    /// ignored.
     pub(crate) fn hold_close(&mut self, is_polled: bool) {
         self.close_held = is_polled;
         if is_polled {
@@ -282,9 +283,9 @@ impl Reader {
         }
     }
 
-    /// [`poll`](Self::poll) when nothing is unread, as before every read: nothing comes of no input, but the
-    /// connection may have a failure to tell, and what the last message has left is given up. Whether there is a Close
-    /// to deliver nevertheless.
+    /// [`poll`](Self::poll) when nothing is unread, as before every read: no input brings no message, but the
+    /// connection may have a failure to report, and what is left of the last message is given up. Returns whether a
+    /// Close is still to be delivered.
     #[inline(always)]
     fn poll_empty<S>(
         &mut self,

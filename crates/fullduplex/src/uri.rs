@@ -1,7 +1,7 @@
 //! WebSocket URIs (RFC 6455 §3), and origins (RFC 6454) compared with hosts.
 //!
-//! What a text means is the URL standard's business (`whatwg`), as in browsers; this file is what a WebSocket client
-//! makes of it. Origins and hosts that a peer sends keep to RFC 3986, whose grammar `iri-string` knows.
+//! The URL standard (`whatwg`) says what a text means, as in browsers; this file takes from it what a WebSocket client
+//! needs. Origins and hosts that a peer sends must follow RFC 3986, whose grammar `iri-string` knows.
 
 use core::fmt;
 
@@ -47,12 +47,12 @@ impl<'a> Uri<'a> {
     /// a heap, that is up to the caller:
     ///
     /// * Control characters, spaces, `"`, `<`, `>` and whatever is outside of ASCII are percent-encoded in path and
-    ///   query; in a path `^`, `` ` ``, `{` and `}` are, too, in a query `'`. `#` is written `%23`. A backslash in a
-    ///   path is a slash.
+    ///   query; in a path `^`, `` ` ``, `{` and `}` are encoded too, and in a query `'`. `#` is written `%23`. A
+    ///   backslash in a path is a slash.
     /// * A path has no segment that is `.` or `..`, encoded (`%2e`) or not.
     /// * The host is ASCII and not percent-encoded; an internationalised name is punycode (`xn--…`). An IP address
     ///   has its usual form: `127.0.0.1`, not `127.1` or `0x7f000001`; `[::1]`, not `[0:0::1]`.
-    /// * Two slashes are behind the scheme, and there is no tab or line break.
+    /// * Two slashes follow the scheme's colon, and there is no tab or line break.
     ///
     /// The case of scheme and host does not matter; `http` means `ws`, and `https` means `wss`. The path may be empty,
     /// and so may the port (`ws://host:/`). Space around the text is cut off. User information
@@ -67,7 +67,7 @@ impl<'a> Uri<'a> {
             .and_then(|layout| check_userinfo(layout.userinfo(text)).map(|()| layout));
         match layout {
             Ok(layout) => Ok(Self { text, layout }),
-            // No part takes a tab or a line break, which the standard removes.
+            // The standard removes tabs and line breaks; here no part may contain them.
             Err(_) if text.bytes().any(whatwg::is_removed) => Err(UriError::NotNormal),
             Err(error) => Err(error),
         }
@@ -123,7 +123,7 @@ impl<'a> Uri<'a> {
     /// Whether the URI carries a user name or password, which the handshake will send.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        // To the URL standard, a name and a password that are both empty are none.
+        // If user name and password are both empty, the URL standard says that there are no credentials.
         !matches!(self.userinfo(), "" | ":")
     }
 
@@ -215,17 +215,17 @@ pub struct OwnedUri {
 #[cfg(feature = "alloc")]
 impl OwnedUri {
     /// Reads `text` as the constructor of a browser's `WebSocket` does, by the
-    /// [URL standard](https://url.spec.whatwg.org): `http` becomes `ws` and `https` becomes `wss`; space around the
-    /// text, tabs and line breaks are removed; backslashes are slashes; path and query are percent-encoded where they
-    /// must be, and stay as they are where they need not; dot segments are applied to those before them; the host
-    /// is percent-decoded and in lower case, an IP address in its usual form.
+    /// [URL standard](https://url.spec.whatwg.org): `http` becomes `ws` and `https` becomes `wss`; space around the text,
+    /// tabs and line breaks are removed; backslashes are slashes; path and query are percent-encoded only where they
+    /// must be; dot segments are applied to the segments before them; the host is percent-decoded and in lower case, an
+    /// IP address in its usual form.
     ///
     /// A host outside of ASCII becomes punycode with the feature `url`. Punycode is not checked. User information is
-    /// what it is to [`Uri::parse`].
+    /// handled as by [`Uri::parse`].
     ///
-    /// What the standard takes and this does not: port 0, to which no client can connect; credentials that Basic
-    /// authentication has no form for (RFC 7617 §2); the characters `"`, `` ` ``, `{` and `}` in a host, which no
-    /// `Host` header may hold (RFC 9110 §7.2); more than 65 534 bytes.
+    /// The standard accepts these, and this function refuses them: port 0, to which no client can connect; credentials
+    /// that Basic authentication has no form for (RFC 7617 §2); the characters `"`, `` ` ``, `{` and `}` in a host,
+    /// which no `Host` header may hold (RFC 9110 §7.2); more than 65 534 bytes.
     ///
     /// # Errors
     /// [`UriError`] says which part is at fault.

@@ -21,8 +21,8 @@ pub const DEFAULT_MAX_WRITE_BUFFER: usize = 1 << 20;
 /// more piece for the transport to write.
 const SHARE_FROM: usize = 8 << 10;
 
-/// From this size on, a payload stays where it is even while the transport is blocked: a buffer that holds it is at most
-/// about twice as large.
+/// A payload of this size or more is not copied even while the transport is blocked: the receive buffer that it may lie
+/// in is at most about twice as large.
 const COPY_BELOW: usize = 128 << 10;
 
 /// A write queue of its own, for one [`Connection`] or its sending half.
@@ -254,9 +254,9 @@ impl Writer {
         self.out.advance(len);
     }
 
-    /// Copies payloads that were left where they are into the queue, unless they are large: each may hold on to the
-    /// buffer that it was received in, which others share and which may be much larger. For a transport that is blocked,
-    /// so that what waits for long takes no more memory than its length.
+    /// Copies payloads that were queued without a copy, unless they are large. Such a payload may keep alive the buffer
+    /// that it was received in, which may be much larger. Call it when the transport is blocked, so that what waits for
+    /// long takes no more memory than its length.
     pub fn copy_payloads(&mut self) {
         self.out.copy_shared(COPY_BELOW);
     }

@@ -1,4 +1,4 @@
-//! The reader's side: what is found in what is received, given, lent, or handed to a closure.
+//! The reader's side: finds messages in the receive buffer, and gives them, lends them, or hands them to a closure.
 
 use std::task::{Context, Poll, ready};
 

@@ -16,13 +16,13 @@ use super::{End, Engine, is_gone};
 use crate::error::{Error, Result};
 use crate::waiters::Side;
 
-/// A closing handshake that a call waits for.
+/// The state of a call that closes the connection and waits for the closing handshake.
 #[derive(Debug)]
 pub(crate) struct Closing {
-    /// What our Close will say; `None` once it has begun.
+    /// The content of our Close; `None` once the closing handshake has begun.
     frame: Option<Option<CloseFrame>>,
     scan: CloseScan,
-    /// Whether more came before the peer's Close than is held, so that all of it is given up.
+    /// Whether more came before the peer's Close than the receive buffer may hold, so that all of it is given up.
     gives_up: bool,
 }
 
@@ -51,7 +51,7 @@ impl<S> Engine<S> {
     fn take(&mut self, message: &mut Message) -> Result<()> {
         self.endpoint.send_message(message, self.last_read.clock)?;
         if message.is_close() {
-            // Now there is a deadline, which whoever waits does not know.
+            // There is a new deadline, which a waiting reader does not know of.
             self.waiters.wake(Side::Reader);
         }
         Ok(())
@@ -158,8 +158,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// Writes until all is written, or until it is blocked and there is room if that is enough. Reads while it is
-    /// blocked, for the peer may read only after it was read from.
+    /// Writes until all is written, or, if the caller needs only room, until the write is blocked and there is room.
+    /// Reads while the write is blocked, because the peer may not read until we do.
     #[inline(never)]
     fn poll_writing(&mut self, cx: &mut Context<'_>, room_is_enough: bool) -> Poll<Result<()>> {
         let both = self.waiters.wait(Side::Writer, cx.waker());
@@ -192,8 +192,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Ready(done)
     }
 
-    /// Reads what has come into the receive buffer, for the reader, as long as there is room for it. Nothing is made of
-    /// it yet: a Close or a fault takes effect when everything before it has been received. Whether it waits for more.
+    /// Reads what has come into the receive buffer, for the reader, as long as there is room for it. It is not decoded
+    /// yet: a Close or a fault takes effect when everything before it has been received. Returns whether the transport
+    /// has been asked for more.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> bool {
         while self.input_end.is_none() {
             let Some(mut room) = self.endpoint.room_ahead(self.read_ahead_size) else {
@@ -220,11 +221,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Waits for the next deadline while a write is blocked. Ready when there is more to write.
     ///
     /// # Errors
-    /// [`Error::Timeout`]: a waiting time has run out. The connection fails when the reader comes to it, behind what was
-    /// received before.
+    /// [`Error::Timeout`]: a waiting time has run out. The connection fails later, when the reader has delivered what
+    /// was received before.
     fn poll_blocked(&mut self, listens: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !listens {
-            // A peer that nobody listens to cannot be found silent.
+            // We are not reading, so we cannot tell that the peer is silent.
             self.endpoint.handle_unread_input(self.last_read.clock);
         }
         let Some(at) = self.endpoint.poll_timeout() else {
@@ -260,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Begins the closing handshake, unless it has begun, and writes it.
     ///
     /// # Errors
-    /// For a code or reason that must not be sent; else as [`poll_flush`](Self::poll_flush).
+    /// When the code or reason must not be sent; otherwise as [`poll_flush`](Self::poll_flush).
     pub(crate) fn poll_begin_close(
         &mut self,
         frame: &mut Option<Option<CloseFrame>>,
@@ -280,8 +281,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// in the receive buffer for the reader; if there is no room for it, all of it is given up.
     ///
     /// # Errors
-    /// For a code or reason that must not be sent; [`Error::Timeout`] when the peer does not close in time;
-    /// why the connection fails.
+    /// When the code or reason must not be sent; [`Error::Timeout`] when the peer does not close in time; otherwise the
+    /// reason why the connection fails.
     pub(crate) fn poll_close(
         &mut self,
         closing: &mut Closing,
@@ -364,8 +365,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         (self.end != End::No || connection.is_closed()).then_some(Ok(()))
     }
 
-    /// Gives up what was received and not delivered, a message that is not whole as well, and reads on. Ready when
-    /// something has come of it.
+    /// Gives up what was received and not delivered, including an incomplete message, and reads on. Ready when a read
+    /// or a deadline has changed something.
     fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             match self.endpoint.poll_chunk(&mut self.last_read) {
@@ -401,7 +402,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// What the end of input means, which came before the peer's Close.
+    /// The error for an end of input that came before the peer's Close.
     fn cut_off(&self) -> Error {
         match self.input_end.as_deref() {
             Some(Err(error)) if is_gone(error.kind()) => {

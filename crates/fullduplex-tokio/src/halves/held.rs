@@ -1,5 +1,5 @@
-//! A control frame or a failure that the receiver has found, and may not deliver before the sender knows. No memory
-//! while there is none.
+//! A control frame or a failure that the receiver has found, and must not deliver until the sender knows of it. It
+//! takes no memory while nothing is held.
 
 use fullduplex::Message;
 
@@ -13,23 +13,23 @@ pub(super) struct Held(Option<Box<Slot>>);
 enum Slot {
     /// To be delivered.
     Kept(Result<Message>),
-    /// Delivered by [`lend`](Held::lend): the application has it until it asks for the next one.
+    /// Lent by [`lend`](Held::lend): the application uses it until it asks for the next one.
     Lent(Message),
 }
 
 impl Held {
-    /// Holds back what was found. Nothing else is looked for before it is [taken](Self::take).
+    /// Holds back what was found. The receiver looks for nothing else until it is [taken](Self::take).
     pub(super) fn keep(&mut self, item: Result<Message>) {
         self.0 = Some(Box::new(Slot::Kept(item)));
     }
 
-    /// Whether something is to be delivered.
+    /// Whether something waits to be delivered.
     #[inline]
     pub(super) fn is_kept(&self) -> bool {
         matches!(self.0.as_deref(), Some(Slot::Kept(_)))
     }
 
-    /// Takes what is to be delivered, or gives up what was lent.
+    /// Takes what waits to be delivered, or gives up what was lent.
     pub(super) fn take(&mut self) -> Option<Result<Message>> {
         match *self.0.take()? {
             Slot::Kept(item) => Some(item),

@@ -45,12 +45,12 @@ pub(super) struct ReceivingSide<S: IntoHalves> {
     unchecked: bool,
 }
 
-/// A message that was found and is to be lent.
+/// A message that was found and can be lent.
 #[derive(Debug)]
 pub(super) enum Found {
     /// It lies in the receive buffer.
     Here(FoundMessage),
-    /// It was held back until the sender knew of it.
+    /// It lies in `held`: the sender had to know of it first.
     Held,
 }
 
@@ -58,7 +58,7 @@ pub(super) enum Found {
 struct Written {
     result: Poll<Result<()>>,
     pending: bool,
-    /// Whether the sending direction was ended.
+    /// Whether the sender's direction of the transport has been ended.
     is_shut: bool,
 }
 
@@ -135,8 +135,8 @@ impl<S: IntoHalves> ReceivingSide<S> {
         }))
     }
 
-    /// The next of what `find` finds in what is received; `None` at the end. A control frame or a failure of which the
-    /// sender has to hear is held back until it has.
+    /// Returns the next item that `find` finds in the receive buffer; `None` at the end. A control frame or a failure
+    /// is held back until the sender has been told of it.
     #[inline]
     fn poll_next<T>(
         &mut self,
@@ -168,7 +168,8 @@ impl<S: IntoHalves> ReceivingSide<S> {
         }
     }
 
-    /// Takes what was held back, for a caller that asks for a message: it gives up one that is received in pieces.
+    /// Takes what was held back, for a caller that asks for a message: a message that is being received in pieces is
+    /// given up.
     #[cold]
     fn take_held(&mut self) -> Option<Result<Message>> {
         self.reader.give_up_message();
@@ -308,7 +309,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
             self.reader.release();
             self.conn.release();
             if !knows_progress {
-                // The sender, which wakes us when it is done, may have seen that the peer reads.
+                // The sender may have seen that the peer reads. It wakes us when it is done.
                 return Poll::Pending;
             }
             match ready!(self.poll_timer(cx)) {

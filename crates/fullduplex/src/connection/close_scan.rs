@@ -1,5 +1,5 @@
-//! A look for the peer's Close in input that will be polled later, for a caller that waits for the closing handshake
-//! and cannot deliver what precedes it.
+//! Looks for the peer's Close in input that will be polled later. A caller needs it that waits for the closing
+//! handshake and cannot deliver what precedes the Close.
 
 use alloc::boxed::Box;
 
@@ -9,23 +9,23 @@ use crate::frame::decoder::{Decoded, Decoder};
 use crate::frame::header::OpCode;
 use crate::input::Input;
 
-/// How far a look for the peer's Close has come: see [`Endpoint::find_close`](crate::Endpoint::find_close).
+/// How far a search for the peer's Close has come: see [`Endpoint::find_close`](crate::Endpoint::find_close).
 #[derive(Debug, Default)]
 pub struct CloseScan(Option<Box<Scan>>);
 
 #[derive(Debug)]
 struct Scan {
     decoder: Decoder,
-    /// Whether the frame under way is a Close.
+    /// Whether the current frame is a Close.
     in_close: bool,
     /// Whether another frame has been found, which precedes the Close.
     has_found_other: bool,
-    /// How many unread bytes have been looked at.
+    /// How many unread bytes have been scanned.
     scanned: usize,
 }
 
 impl CloseScan {
-    /// A look that has not begun.
+    /// A search that has not begun.
     #[must_use]
     pub const fn new() -> Self {
         Self(None)
@@ -38,7 +38,7 @@ impl CloseScan {
 }
 
 impl<S> Connection<Receiving, S> {
-    /// Whether a Close is whole in `unread`, the input that follows what was polled. The payload stays masked.
+    /// Looks for a whole Close frame in `unread`, the input that has not been polled. Payloads stay masked.
     pub(crate) fn find_close(
         &self,
         scan: &mut CloseScan,

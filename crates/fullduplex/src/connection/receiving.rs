@@ -369,21 +369,23 @@ impl<S> Connection<Receiving, S> {
         Ok(())
     }
 
-    /// Which waiting time has run out at `now`, if one has. It has no effect before
-    /// [`handle_timeout`](Self::handle_timeout): a caller that has received more than it has polled may deliver that first.
+    /// Returns the waiting time that has run out at `now`, if one has. The connection fails only in
+    /// [`handle_timeout`](Self::handle_timeout): a caller that has received more than it has polled may deliver that
+    /// first.
     #[must_use]
     pub fn expired(&self, now: Duration) -> Option<Timeout> {
         self.timers.expired(now)
     }
 
-    /// Input has come that will be polled later. It is a sign of life now: it puts off what
-    /// [`Timeouts::ping_interval`](crate::Timeouts) and its like count.
+    /// Call it when input has come that will be polled later, and after a time in which nobody listened. Silence is
+    /// counted from now on: it puts off the Ping, the Pong's deadline and the idle timeout (see
+    /// [`Timeouts`](crate::Timeouts)).
     pub fn handle_unread_input(&mut self, mut now: impl Now) {
         self.timers.received(&mut now);
     }
 
-    /// A write that was blocked has gone on: the peer reads, and has the whole waiting time from now on to answer a Ping
-    /// that stood in line.
+    /// A write that was blocked has gone on, so the peer reads. If a Ping waited in line, the wait for its Pong begins
+    /// anew.
     #[inline]
     pub fn handle_write_progress(&mut self, mut now: impl Now) {
         self.timers.written(&mut now);

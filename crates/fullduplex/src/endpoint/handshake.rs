@@ -63,13 +63,14 @@ impl<E: Entropy> Endpoint<E> {
         self.poll_handshake_by(now, None)
     }
 
-    /// As [`poll_handshake`](Self::poll_handshake), and lets `answer` see a request that asks for no WebSocket, such as
-    /// a load balancer's `GET /healthz`: its answer goes to the output, and the event is
-    /// [`HandshakeEvent::Answered`]. When it has none, the request is refused as any other that is not in order.
+    /// As [`poll_handshake`](Self::poll_handshake), and lets `answer` answer a request that asks for no WebSocket, such
+    /// as a load balancer's `GET /healthz`. The answer goes to the output, and the event is
+    /// [`HandshakeEvent::Answered`]. If `answer` returns `None`, the request is refused like any other request that is
+    /// not a valid one for a WebSocket.
     ///
     /// # Errors
-    /// As [`poll_handshake`](Self::poll_handshake); [`HandshakeError::Answer`] when the answer must not be sent, and 500
-    /// is in the output then.
+    /// As [`poll_handshake`](Self::poll_handshake). Also [`HandshakeError::Answer`] when the answer must not be sent;
+    /// the output then holds a response with status 500.
     pub fn poll_handshake_or(
         &mut self,
         now: Duration,
@@ -218,7 +219,7 @@ impl<E: Entropy> Endpoint<E> {
     }
 }
 
-/// The response of the application's, and what has come of it; `None` when it has none.
+/// The application's response and the outcome of writing it; `None` if the application does not answer.
 #[cold]
 fn answer_plain(
     request: &PlainRequest<'_>,
@@ -233,7 +234,7 @@ fn answer_plain(
     };
     Some(match write(&response) {
         Ok(written) => (written, Ok(HandshakeEvent::Answered(response.status()))),
-        // The fault is ours, and the client is not to wait for an answer.
+        // The fault is on our side, and the client must not wait for an answer in vain.
         Err(error) => (
             write(&OwnedRejection::new(500)).unwrap_or_default(),
             Err(HandshakeError::Answer(error)),

@@ -119,11 +119,11 @@ impl ClientHandshake {
     /// while the answer is `None`; each byte is looked at once however often that is. `request` is
     /// the one that was sent.
     ///
-    /// Interim responses are skipped, and so is one empty line before each head; all that and the final head
-    /// together must keep to [`HeadLimits::max_size`].
+    /// Interim responses are skipped, and so is one empty line before each head; together with the final head they must
+    /// not exceed [`HeadLimits::max_size`].
     ///
     /// A header line that is folded has to be rewritten before it can be shown: see
-    /// [`poll_unfolding`](Self::poll_unfolding), which has `received` to itself.
+    /// [`poll_unfolding`](Self::poll_unfolding), which may write to `received`.
     ///
     /// # Errors
     /// [`ResponseError`] when the response does not open the WebSocket although it says so, or is
@@ -140,9 +140,9 @@ impl ClientHandshake {
         self.advance(received, request).inspect_err(|&error| self.failed = Some(error))
     }
 
-    /// As [`poll`](Self::poll), and takes folded header lines as well (obs-fold, RFC 9112 §5.2): where a line goes on
-    /// in the next one, the CR and LF between them are made two spaces, in `received`. Nothing else is written to, and
-    /// nothing moves. To be called each time with the same buffer, as it was left.
+    /// As [`poll`](Self::poll), and accepts folded header lines as well (obs-fold, RFC 9112 §5.2): where a line goes on
+    /// in the next one, it replaces the CR and LF between them by two spaces, in `received`. It changes nothing else,
+    /// and moves nothing. Call it each time with the same buffer, unchanged but for new bytes at its end.
     ///
     /// ```
     /// use fullduplex::Uri;
@@ -169,7 +169,7 @@ impl ClientHandshake {
         request: &ClientRequest<'_, S>,
     ) -> Result<Option<Outcome<'b>>, ResponseError> {
         if self.failed.is_none() {
-            // Any other verdict is found again by `poll`, which looks at nothing twice.
+            // `poll` returns any other verdict again, and scans no byte twice.
             while let Err(HeadError::FoldedLine) = self.find(received) {
                 self.scanner.unfold(received);
             }
@@ -214,7 +214,7 @@ impl ClientHandshake {
         Ok(Some(Outcome::Refused(response)))
     }
 
-    /// Where the final head ends, or `None` while it does not. It begins at `head_start` then.
+    /// Returns where the final head ends, or `None` if it has not ended yet. `head_start` is then where it begins.
     fn find(&mut self, received: &[u8]) -> Result<Option<usize>, HeadError> {
         loop {
             let end = self.scanner.poll(received)?;
@@ -232,7 +232,7 @@ impl ClientHandshake {
     }
 }
 
-/// An interim response has to be in order, and nothing more.
+/// An interim response must be well-formed; nothing else about it matters.
 #[cold]
 fn check_interim(head: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
     let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];

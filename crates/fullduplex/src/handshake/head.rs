@@ -15,8 +15,8 @@
 //!                                    └ CR: EndCr
 //! ```
 //! The first line of a request goes `Method`, `TargetStart`, `Target`, `Fixed`; that of a response `Fixed`, and the
-//! reason phrase is a `Line`. What is refused on the way is refused at the byte that is at fault, so the verdict is
-//! the same however the input was split, and a peer that speaks something else is not waited for.
+//! reason phrase is a `Line`. A fault is reported at the byte that causes it, so the verdict is the same however the
+//! input was split, and we do not wait for more from a peer that does not speak HTTP.
 
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -39,7 +39,7 @@ pub const DEFAULT_MAX_HEADERS: usize = 100;
 pub const MAX_HEADERS_CAP: usize = 128;
 
 /// How long a method can be: about twice the longest that is registered, UPDATEREDIRECTREF. A peer that sends more
-/// without a space does not speak HTTP, and is not waited for.
+/// without a space does not speak HTTP, and we do not wait for the rest.
 pub const MAX_METHOD_LENGTH: usize = 32;
 
 /// How much of a peer's head is taken before it is refused (RFC 6585 §5).
@@ -99,7 +99,7 @@ pub enum HeadError {
     Version,
     /// A header name is not a token followed at once by a colon; white space before the first one also counts.
     HeaderName,
-    /// A header line goes on in the next one, which begins with white space (RFC 9112 §5.2). A client takes it in a
+    /// A header line goes on in the next one, which begins with white space (RFC 9112 §5.2). A client accepts it in a
     /// response that it may rewrite: [`ClientHandshake::poll_unfolding`](super::ClientHandshake::poll_unfolding).
     FoldedLine,
     /// A header value is malformed.
@@ -200,15 +200,15 @@ impl HeadScanner {
         self.scanned == 0
     }
 
-    /// Looks at what is new in `received`, which holds everything since the first call. Returns
-    /// where the head ends, or `None` while it does not. After a fault it stands before the byte at fault.
+    /// Looks at what is new in `received`, which holds everything since the first call. Returns where the head ends, or
+    /// `None` while it does not. After a fault, the scanner stands before the byte at fault.
     pub(crate) fn poll(&mut self, received: &[u8]) -> Result<Option<usize>, HeadError> {
         let within = received.get(..self.max_size).unwrap_or(received);
         let mut rest = within.get(self.scanned..).unwrap_or_default();
         while !matches!(self.state, State::Done) {
             if matches!(self.state, State::Line) {
                 rest = rest.get(plain_prefix(rest)..).unwrap_or_default();
-                // What most lines end in, and most of the next ones begin with, in one go.
+                // Most lines end in CRLF, and the next one begins with a letter: no need to step byte by byte.
                 if let [b'\r', b'\n', tail @ ..] = rest {
                     self.state = self.next_line();
                     rest = tail;
@@ -240,7 +240,8 @@ impl HeadScanner {
         }
     }
 
-    /// Goes over what needs no look at each byte: what nearly all responses begin with, and a request target.
+    /// Skips in one step what need not be judged byte by byte: the beginning of nearly all responses, and a request
+    /// target.
     #[inline(never)]
     fn skip_in_first_line<'r>(&mut self, rest: &'r [u8]) -> &'r [u8] {
         match (self.state, self.kind) {
@@ -270,7 +271,7 @@ impl HeadScanner {
         }
     }
 
-    /// Goes on behind [`HeadError::FoldedLine`], which `poll` has just returned for these bytes.
+    /// Lets `poll` go on after [`HeadError::FoldedLine`], which it has just returned for these bytes.
     ///
     /// "A user agent that receives an obs-fold in a response message […] MUST replace each received obs-fold with one
     /// or more SP octets prior to interpreting the field value." Its CR and LF become two, so that nothing moves.
@@ -299,8 +300,8 @@ impl HeadScanner {
             // a 400 (Bad Request) […] or replace each received obs-fold with one or more SP octets."
             (State::NewLine, b' ' | b'\t') => Err(HeadError::FoldedLine),
             (State::Line | State::FirstHeader | State::NewLine | State::Done, _) => match byte {
-                // "A recipient MAY recognize a single LF as a line terminator": we do not, for those
-                // who disagree about where a line ends can be played off against each other.
+                // "A recipient MAY recognize a single LF as a line terminator": we do not, because an attacker can
+                // exploit two recipients that disagree about where a line ends.
                 b'\n' => Err(HeadError::BareLineFeed),
                 b'\t' => Ok(State::Line),
                 _ if byte.is_ascii_control() => Err(HeadError::ControlCharacter { byte }),
@@ -314,9 +315,9 @@ impl HeadScanner {
     #[inline(never)]
     fn step_first_line(&self, byte: u8) -> Result<State, HeadError> {
         match (self.state, byte) {
-            // "A server that is expecting to receive and parse a request-line SHOULD ignore at
-            // least one empty line (CRLF) received prior to the request-line." One it is; a client does the same before
-            // each head, where an empty line can mean nothing else.
+            // "A server that is expecting to receive and parse a request-line SHOULD ignore at least one empty line
+            // (CRLF) received prior to the request-line." We ignore exactly one. A client ignores one before each
+            // response head.
             (State::Start, b'\r') => Ok(State::LeadCr),
             (State::Start | State::Started, _) => match self.kind {
                 HeadKind::Request if is_token_byte(byte) => Ok(State::Method(1)),
@@ -346,20 +347,20 @@ impl HeadScanner {
         let expected = match at {
             5 => byte == b'1',
             6 => byte == b'.',
-            // What is said to a peer of HTTP/1.0 depends on the rest of its head.
+            // HTTP/1.0 is refused later: the answer depends on the rest of the head.
             7 => matches!(byte, b'0' | b'1'),
             8 if !is_response && byte == b'\r' => return Ok(State::Cr),
             8 => byte == after_version,
             9 => matches!(byte, b'1'..=b'9'),
             10 | 11 => byte.is_ascii_digit(),
             // "A server MUST send the space that separates the status-code from the reason-phrase even when the
-            // reason-phrase is absent": some do not.
+            // reason-phrase is absent": some servers do not.
             12 if byte == b' ' => return Ok(State::Line),
             12 if byte == b'\r' => return Ok(State::Cr),
             12 => false,
             _ => NAME.get(usize::from(at)) == Some(&byte),
         };
-        // Another number where the version stands, or one that ends early or goes on.
+        // A version other than ours: another number, or a number that ends early or goes on.
         let is_version = match at {
             5 | 7 => byte.is_ascii_digit(),
             6 => byte.is_ascii_digit() || byte == after_version,
@@ -465,8 +466,8 @@ impl<'s, 'b> RequestHead<'s, 'b> {
     }
 }
 
-/// Whether a head that the scanner found whole is that of an interim response, behind which another head comes.
-/// Status 101 is final: what follows it is another protocol.
+/// Whether a head that the scanner found whole belongs to an interim response, which another head follows. Status 101
+/// is final: what follows it is another protocol.
 pub(crate) fn is_interim(head: &[u8]) -> bool {
     let line = head.strip_prefix(b"\r\n").unwrap_or(head);
     let status = line.get(b"HTTP/1.1 ".len()..);

@@ -1,8 +1,7 @@
-//! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked;
-//! an answer or a refusal goes out. It knows neither transport nor clock. A request comes as bytes,
-//! [`ServerHandshake`], or in the parts that an HTTP server has taken it into, [`RequestParts`]; that of HTTP/2
-//! is another one, [`ExtendedConnect`], with checks of its own. A request of HTTP that asks for something else can be
-//! answered all the same, [`PlainRequest`].
+//! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked; an answer or a
+//! refusal goes out. It knows neither transport nor clock. A request comes as bytes, [`ServerHandshake`], or in the
+//! parts that an HTTP server has taken it into, [`RequestParts`]; that of HTTP/2 is another one, [`ExtendedConnect`],
+//! with checks of its own. A request of HTTP that asks for no WebSocket can be answered as well, see [`PlainRequest`].
 //!
 //! The checks come in this order, and the first that fails names the error:
 //! 1. the head is HTTP/1.1 within the limits ([`HeadError`]; other versions 505),
@@ -98,10 +97,9 @@ impl ServerHandshake {
         self.advance(received).inspect_err(|&error| self.failed = Some(error))
     }
 
-    /// The request that [`poll`](Self::poll) has just refused, when it is in order as one of HTTP/1.1 or HTTP/1.0 and
-    /// does not ask for a WebSocket: it can be answered as any other request of HTTP, by
-    /// [`PlainRequest::encode_response`], in the place of [`RequestError::encode_response`]. `received` is what was
-    /// polled.
+    /// Returns the request that [`poll`](Self::poll) has just refused, if it is a valid request of HTTP/1.1 or HTTP/1.0
+    /// that does not ask for a WebSocket. Answer it with [`PlainRequest::encode_response`] in place of
+    /// [`RequestError::encode_response`]. `received` is what was polled.
     ///
     /// ```
     /// use fullduplex::handshake::{HeadLimits, Rejection, ServerHandshake};
@@ -123,7 +121,7 @@ impl ServerHandshake {
     #[must_use]
     pub fn plain_request<'b>(&self, received: &'b [u8]) -> Option<PlainRequest<'b>> {
         self.failed?;
-        // Nobody asks but those who have an answer, so what the head says was not kept.
+        // The head is parsed again: `poll` keeps nothing for callers that never ask.
         let end =
             HeadScanner::new(HeadKind::Request, self.limits.max_size).poll(received).ok()??;
         let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];

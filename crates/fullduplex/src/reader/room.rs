@@ -80,8 +80,8 @@ impl Reader {
         let capacity = self.buf.capacity();
         let target = if used <= capacity / 2 { capacity } else { used.saturating_mul(2).min(size) };
         let target = target.max(self.size());
-        // Moving what is here has to bring room for as much again, as in `make_room`; a buffer that is made smaller once
-        // becomes as large as it may.
+        // As in `make_room`, moving the bytes must free as much room as they take. A buffer below its limit is replaced
+        // by a larger one instead.
         if self.end == capacity && used > target / 2 && target <= self.made {
             return None;
         }
@@ -90,7 +90,7 @@ impl Reader {
         } else if self.end == capacity {
             self.move_or_grow(target - used, target - used);
         }
-        // A read that fills it says nothing about how large a buffer the peer's messages want.
+        // A read that fills this room does not show that the peer's messages need a larger buffer.
         self.growing = false;
         let free = self.buf.capacity() - self.end;
         self.buf.truncate(self.end);
@@ -149,12 +149,12 @@ impl Reader {
         if self.made == 0 {
             self.begin(room);
         } else if self.buf.capacity() - self.end < least {
-            // Not more than the message can need, and the next ones in the same read.
+            // No more than the message can need, and one read for the messages after it.
             self.move_or_grow(room, expected.saturating_add(READ_SIZE));
         }
     }
 
-    /// Where nothing is unread, the gap that headers left below it can go.
+    /// If nothing is unread, closes the gap that headers have left below.
     #[inline(always)]
     fn close_gap(&mut self) {
         if self.start == self.end {
@@ -170,8 +170,8 @@ impl Reader {
         self.made = self.buf.capacity();
     }
 
-    /// Makes `room` bytes free where they are not: what is unread moves to the start, or into another buffer, which has
-    /// room for at most `most` more, or for `room`.
+    /// Makes `room` bytes free: moves what is unread to the start, or into a new buffer. A new buffer has room for at
+    /// most `most` bytes more than are in it, unless `room` or the ordinary size asks for more.
     #[inline(never)]
     fn move_or_grow(&mut self, room: usize, most: usize) {
         let first = self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
@@ -265,7 +265,8 @@ impl Reader {
         self.buf.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The same, to be changed before it is polled: the folded lines of a head are rewritten in place.
+    /// The same, to be changed before it is polled: folded lines are rewritten in place, and the frame decoder asks for
+    /// it.
     pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
         self.buf.get_mut(self.start..self.end).unwrap_or_default()
     }

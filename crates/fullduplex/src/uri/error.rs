@@ -5,7 +5,7 @@ use core::fmt;
 /// Why a text is not a URL that a WebSocket client can connect to (RFC 6455 §3, URL standard §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UriError {
-    /// There is no scheme: `example.com/chat`, or `localhost:9001`, where what stands before the colon is the host.
+    /// There is no scheme: `example.com/chat`, or `localhost:9001`, where the text before the colon is a host.
     MissingScheme,
     /// The scheme is neither `ws` nor `wss`, nor `http` or `https`, which mean the same here.
     Scheme,
@@ -19,11 +19,11 @@ pub enum UriError {
     Port,
     /// There is a fragment (`#…`), which a WebSocket URL must not have.
     Fragment,
-    /// The user information cannot be sent as Basic credentials: it decodes to a control character, or the user
-    /// name to one with a colon (RFC 7617 §2).
+    /// The user information cannot be sent as Basic credentials: once decoded, it contains a control character, or its
+    /// user name contains a colon (RFC 7617 §2).
     Userinfo,
-    /// The text is not in the form in which it would be sent, and [`Uri`](super::Uri) has no heap to rewrite it:
-    /// `OwnedUri` does. See [`Uri::parse`](super::Uri::parse) for what must be encoded.
+    /// The text is not in the form in which it would be sent, and [`Uri`](super::Uri) has no heap to rewrite it;
+    /// `OwnedUri` rewrites it. See [`Uri::parse`](super::Uri::parse) for what must be encoded.
     NotNormal,
     /// The URL is longer than 65 534 bytes. Servers take some 8 000 (RFC 9112 §3).
     TooLong,

@@ -7,7 +7,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::error::UriError;
 
-/// A host that was read. It is printed in its normal form, but for the case of names.
+/// A host that was read. It is printed in its normal form, except that names keep their case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Host<'a> {
     Name(&'a str),
@@ -48,7 +48,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Whether `text`, which this host was read from, is its normal form but for the case of letters.
+    /// Whether `text`, from which this host was read, is its normal form, apart from the case of letters.
     pub(super) fn is_written_as(&self, text: &str) -> bool {
         let mut expected = Expected(text);
         matches!(self, Self::Name(_)) || write!(expected, "{self}").is_ok() && expected.0.is_empty()
@@ -70,7 +70,7 @@ impl fmt::Display for Host<'_> {
     }
 }
 
-/// What is still to be printed, if it is printed as expected but for the case of letters.
+/// A writer that compares: it holds the text that is still expected, and ignores the case of letters.
 struct Expected<'a>(&'a str);
 
 impl Write for Expected<'_> {
@@ -103,8 +103,8 @@ fn ends_in_a_number(name: &str) -> bool {
         || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// One to four numbers with dots between them, of which the last one fills what the others leave, and a dot behind
-/// them if it pleases.
+/// One to four numbers with dots between them, and an optional dot at the end. The last number fills the bytes that the
+/// others leave.
 fn ipv4(name: &str) -> Option<Ipv4Addr> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let count = name.split('.').count();
@@ -128,8 +128,8 @@ fn ipv4(name: &str) -> Option<Ipv4Addr> {
     u32::try_from(address).ok().map(Ipv4Addr::from)
 }
 
-/// A number in decimal, in hexadecimal behind `0x`, or in octal behind `0`; one that is too large for an address stays
-/// too large.
+/// A number in decimal, in hexadecimal behind `0x`, or in octal behind `0`; a number that is too large for an address
+/// never becomes a valid one.
 fn ipv4_number(text: &str) -> Option<u64> {
     let (digits, radix) = match text.as_bytes() {
         [] => return None,

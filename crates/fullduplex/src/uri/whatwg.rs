@@ -1,5 +1,5 @@
-//! The URL standard (<https://url.spec.whatwg.org>, §4.4) for the URLs of WebSockets: where the parts of a text lie,
-//! whether it is in the form in which it is sent, and bringing it into that form.
+//! The URL standard (<https://url.spec.whatwg.org>, §4.4) for the URLs of WebSockets: this module finds the parts of a
+//! text, checks whether it is in the form in which it is sent, and brings it into that form.
 //!
 //! These URLs are absolute, and their schemes are what the standard calls special. That leaves little of its state
 //! machine: the parts are found from left to right, and each is encoded by itself.
@@ -14,7 +14,7 @@ use iri_string::percent_encode::decode::{DecodedFragment, decode_whatwg_bytes};
 use super::error::UriError;
 use super::host::Host;
 
-/// The longest URL. It is what the `http` crate can hold, so that a text means the same with it and without it.
+/// The longest URL: the longest that the `http` crate can hold, so that a URL is valid with and without that crate.
 pub(super) const MAX_LEN: usize = u16::MAX as usize - 1;
 
 /// "Remove all ASCII tab or newline from input."
@@ -27,12 +27,12 @@ pub(super) const fn is_removed(byte: u8) -> bool {
 pub(super) struct Layout {
     pub(super) secure: bool,
     pub(super) port: u16,
-    /// Where the user information, or without one the host, begins.
+    /// Where the user information begins, or the host if there is none.
     pub(super) authority: usize,
     pub(super) host: usize,
     pub(super) host_end: usize,
     pub(super) path: usize,
-    /// Where the question mark is, or without a query the end.
+    /// Where the question mark is, or the end if there is no query.
     pub(super) path_end: usize,
 }
 
@@ -64,9 +64,9 @@ pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches(|character| character <= ' ')
 }
 
-/// Reads a text that can be sent as it stands, but for what is set right while it is written: the case of scheme and
-/// host, an empty path, a port with zeros before it or that is the scheme's own. User information may have any form,
-/// for it is decoded before it is sent.
+/// Reads a text that can be sent as it stands, apart from what is corrected while it is written: the case of scheme and
+/// host, an empty path, a port with leading zeros, the default port. User information may have any form, because it is
+/// decoded before it is sent.
 pub(super) fn check(text: &str) -> Result<Layout, UriError> {
     if text.len() > MAX_LEN {
         return Err(UriError::TooLong);
@@ -134,7 +134,7 @@ pub(super) fn normalise(text: &str) -> Result<(String, Layout), UriError> {
     Ok((out, Layout { authority, host, host_end, path, path_end, ..raw }))
 }
 
-/// Finds the parts, none of which is looked at yet but scheme and port.
+/// Finds the parts. Only scheme and port are checked here.
 fn split(text: &str) -> Result<Layout, UriError> {
     let (scheme, rest) = text.split_once(':').ok_or(UriError::MissingScheme)?;
     if !is_scheme(scheme) {
@@ -143,7 +143,7 @@ fn split(text: &str) -> Result<Layout, UriError> {
     let secure = match scheme {
         _ if is_any_of(scheme, ["ws", "http"]) => false,
         _ if is_any_of(scheme, ["wss", "https"]) => true,
-        // To the standard `localhost:9001` has the scheme `localhost`; whoever has written it has forgotten one.
+        // To the standard `localhost:9001` has the scheme `localhost`; the author has most likely forgotten the scheme.
         _ if rest.starts_with("//") => return Err(UriError::Scheme),
         _ => return Err(UriError::MissingScheme),
     };
@@ -226,7 +226,7 @@ pub(super) const fn default_port(secure: bool) -> u16 {
 /// the result of running domain parser with domain."
 #[cfg(feature = "alloc")]
 fn ascii_host(host: &str) -> Result<Cow<'_, str>, UriError> {
-    // An address in brackets is not decoded; what else is in it than ASCII makes it invalid.
+    // An address in brackets is not decoded; a character outside of ASCII makes it invalid.
     if host.starts_with('[') {
         return Ok(Cow::Borrowed(host));
     }
@@ -251,7 +251,7 @@ const fn to_ascii(_: &str) -> Result<String, UriError> {
     Err(UriError::NonAsciiHost)
 }
 
-/// Writes a path that begins with a slash, its segments encoded, and those of dots applied to those before them.
+/// Writes a path that begins with a slash. Encodes its segments, and applies dot segments to the segments before them.
 #[cfg(feature = "alloc")]
 fn write_path(path: &str, out: &mut String) {
     let begin = out.len();
@@ -301,7 +301,7 @@ fn dots(segment: &str) -> Dots {
     }
 }
 
-/// The sets of characters that are percent-encoded in a part: bits in [`SETS`].
+/// The sets of characters that are percent-encoded, one for each part of a URL: bits in [`SETS`].
 const QUERY: u8 = 1;
 const PATH: u8 = 2;
 #[cfg(feature = "alloc")]
@@ -309,7 +309,7 @@ const USERINFO: u8 = 4;
 #[cfg(not(feature = "alloc"))]
 const USERINFO: u8 = 0;
 
-/// Which sets an ASCII character is in; all others are in all of them (URL standard §1.3).
+/// Says in which sets each ASCII character is; all other characters are in all sets (URL standard §1.3).
 const SETS: [u8; 128] = {
     let mut sets = [0; 128];
     let mut byte = 0;
@@ -347,7 +347,7 @@ fn encode(text: &str, set: u8, out: &mut String) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| must_be_encoded(byte, set)) {
         out.push_str(rest.get(..at).unwrap_or_default());
-        // All bytes of a character outside of ASCII are encoded, so that a character begins behind them.
+        // All bytes of a character outside of ASCII are encoded, so the next character begins right behind them.
         let mut behind = rest.get(at..).unwrap_or_default().chars();
         let mut utf8 = [0; 4];
         for byte in behind.next().unwrap_or_default().encode_utf8(&mut utf8).bytes() {

@@ -263,8 +263,8 @@ impl core::error::Error for AcceptError {}
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rejection<'a, S: AsRef<str> = &'a str> {
-    /// The status code, 300 to 599: a client must not take the refusal for success. To a
-    /// [`PlainRequest`](super::PlainRequest) 200 to 299 are answers as well.
+    /// The status code, 300 to 599: a client must not take the refusal for success. In the answer to a
+    /// [`PlainRequest`](super::PlainRequest), 200 to 299 are allowed as well.
     pub status: u16,
     /// Headers to add, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order.
     /// `Connection`, `Content-Length`, `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are
@@ -304,7 +304,7 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         self.check_for(300..=599)
     }
 
-    /// Checks that it may be sent where these status codes are allowed.
+    /// Checks that the rejection may be sent, given the status codes that are `allowed`.
     pub(super) fn check_for(&self, allowed: RangeInclusive<u16>) -> Result<(), RejectError> {
         if !allowed.contains(&self.status) {
             return Err(RejectError::Status(self.status));

@@ -69,7 +69,8 @@ pub struct OwnedRejection {
 }
 
 impl OwnedRejection {
-    /// A rejection with a status code from 300 to 599 and no body; to a [`PlainRequest`](super::PlainRequest) from 200 on.
+    /// A rejection with a status code from 300 to 599 and no body; in the answer to a
+    /// [`PlainRequest`](super::PlainRequest), from 200 to 599.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Cow::Borrowed(&[]) }

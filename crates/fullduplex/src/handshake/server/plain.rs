@@ -14,8 +14,8 @@ use crate::output::Cursor;
 /// A request of HTTP/1.1 or HTTP/1.0 that does not ask for a WebSocket, with its head in order: see
 /// [`ServerHandshake::plain_request`](super::ServerHandshake::plain_request).
 ///
-/// It borrows the received bytes. Whatever the answer is, the connection is to be closed after it, and a body that the
-/// request may have is not read.
+/// It borrows the received bytes. Whatever the answer is, the caller must close the connection after it, and a body of
+/// the request is not read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PlainRequest<'b> {
     head_len: usize,
@@ -27,7 +27,7 @@ pub struct PlainRequest<'b> {
 }
 
 impl<'b> PlainRequest<'b> {
-    /// `None` for a request that asks for a WebSocket, and for one that calls for 400 whatever it asks for.
+    /// `None` for a request that asks for a WebSocket, and for one that must be answered with 400 whatever it asks for.
     pub(super) fn of(parsed: &RequestHead<'_, 'b>) -> Option<Self> {
         let mut fields = Fields::default();
         for line in parsed.lines {
@@ -91,10 +91,12 @@ impl<'b> PlainRequest<'b> {
         self.headers
     }
 
-    /// Writes the complete response into `out`, with `Connection: close`: here a [`Rejection`] may have any final
-    /// status, 200 to 599. Returns its length in bytes. The connection is to be closed after it (RFC 9112 §9.6).
+    /// Writes the complete response into `out`, with `Connection: close`. Here the [`Rejection`] may have any final
+    /// status, 200 to 599. Returns the length of the response in bytes. The caller must close the connection after it
+    /// (RFC 9112 §9.6).
     ///
-    /// To `HEAD` goes the head alone, with the length of the body (RFC 9110 §9.3.2); status 204, 205 and 304 have no body.
+    /// In reply to `HEAD`, only the head is written, with the length of the body (RFC 9110 §9.3.2); status 204, 205 and
+    /// 304 have no body.
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 200 to 599, an extra header must not be sent, or `out` is too small.
@@ -110,7 +112,7 @@ impl<'b> PlainRequest<'b> {
         out.put(b"Connection: close\r\n");
         put_headers(&mut out, response.headers);
         // "A server MUST NOT send a Content-Length header field in any response with a status code of […] 204 (No
-        // Content)", and in one with 304 it would be that of the representation.
+        // Content)", and with 304 the length would describe the representation, not this response.
         if matches!(response.status, 204 | 304) {
             out.put(b"\r\n");
         } else if response.status == 205 {

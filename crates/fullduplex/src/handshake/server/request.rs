@@ -277,8 +277,8 @@ pub(super) fn split_target(target: &str) -> Result<(Option<&str>, &str), Request
 /// Whether a `Content-Length` announces no body.
 ///
 /// "Content-Length = 1*DIGIT", so `00` is a length as well; and for a list "consisting of the same decimal value […]
-/// such as "Content-Length: 42, 42"" a recipient may use "that valid value once" (RFC 9110 §8.6). What is no list of
-/// zeros is not taken for a number.
+/// such as "Content-Length: 42, 42"" a recipient may use "that valid value once" (RFC 9110 §8.6). Any other value
+/// counts as announcing a body.
 fn is_zero_length(value: &[u8]) -> bool {
     let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|&byte| byte == b'0');
     value == b"0" || value.split(|&byte| byte == b',').all(|length| is_zero(length.trim_ascii()))
@@ -365,7 +365,7 @@ impl<'b> Fields<'b> {
             17 if is("Sec-WebSocket-Key") => self.key.add(value),
             // "If a Transfer-Encoding header field is present in a request and the chunked transfer coding is not the
             // final encoding, the message body length cannot be determined reliably; the server MUST respond with the
-            // 400 (Bad Request)". `identity`, which RFC 2616 had for no coding, is no coding any more.
+            // 400 (Bad Request)". `identity`, by which RFC 2616 meant no coding, is no longer defined.
             17 if is("Transfer-Encoding") => self.announces_body = true,
             21 if is("Sec-WebSocket-Version") => self.version.add(value),
             // "Sec-WebSocket-Protocol-Client = 1#token"
