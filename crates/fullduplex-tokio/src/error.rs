@@ -43,7 +43,8 @@ pub enum Error {
     /// The URL is not one of a WebSocket, or cannot be dialled.
     Url(UrlError),
     /// Client: the server answered with another status than 101. Server: the callback rejected the request, or the
-    /// application answered a request that asks for no WebSocket. The body is what had arrived of it.
+    /// application answered a request that asks for no WebSocket. A client finds in the body what had arrived of it; a
+    /// server finds what it sent in a rejection, and nothing but the status of an answer.
     Http(Box<http::Response<Option<Vec<u8>>>>),
     /// A request or response that was put together is not one of HTTP.
     HttpFormat(http::Error),

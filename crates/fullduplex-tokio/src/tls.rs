@@ -320,7 +320,7 @@ where
 /// server no longer than a client that never completes its request.
 ///
 /// # Errors
-/// [`Error::Io`] when the TLS handshake of rustls fails, [`Error::Tls`] when that of the platform fails; otherwise as
+/// [`Error::Io`] when rustls fails in the TLS handshake, [`Error::Tls`] when the platform's TLS fails; otherwise as
 /// [`accept_with`](crate::accept_with).
 ///
 /// # Panics

@@ -334,7 +334,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 self.poll_blocked(true, cx).map_ok(|()| false)
             }
             Ok(true) => {
-                // "the server MUST close the TCP connection immediately" (§7.1.1): no more is to be sent.
+                // "the server MUST close the TCP connection immediately" (§7.1.1): we have
+                // nothing more to send.
                 if self.endpoint.role() == Role::Server {
                     self.shut(cx);
                 }

@@ -127,7 +127,7 @@ impl ClientHandshake {
     ///
     /// # Errors
     /// [`ResponseError`] when the response does not open the WebSocket although it says so, or is
-    /// not HTTP; [`HeadError::FoldedLine`] when a line of it is folded. The connection is to be closed. The error stays:
+    /// not HTTP; [`HeadError::FoldedLine`] when a line of it is folded. Close the connection then. The error stays:
     /// later calls return it again.
     pub fn poll<'b, S: AsRef<str>>(
         &mut self,
