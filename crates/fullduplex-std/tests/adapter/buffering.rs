@@ -1,8 +1,13 @@
 //! What is written when: `feed` buffers, `send` flushes, and a `read` that is about to wait flushes first.
 
+use std::io::Write;
+use std::thread;
+
 use fullduplex_std::{EndpointConfig, Error, Message, MessageKind, Role, WebSocket};
 use fullduplex_testkit::{Frame, frames};
 
+use crate::raw::{our_server, read_to_end};
+use crate::support::{bounded, ms};
 use crate::wire::Scripted;
 
 fn server(
@@ -80,4 +85,41 @@ fn the_answer_to_a_close_is_written_before_the_close_is_returned() {
     let (mut socket, log) = server([vec![Frame::close(1001, "bye")]]);
     assert!(socket.read().unwrap().is_close());
     assert_eq!(frames(&log.borrow().written), [Frame::close(1001, "")]);
+}
+
+#[test]
+fn a_late_reader_that_has_sent_its_close_gets_every_answer() {
+    const COUNT: usize = 200;
+    bounded(|| {
+        for sends in [false, true] {
+            let (mut ours, mut peer) = our_server(EndpointConfig::new());
+            let serving = thread::spawn(move || {
+                loop {
+                    match ours.read() {
+                        Ok(message) if !message.is_binary() => {}
+                        Ok(message) if sends => ours.send(message).unwrap(),
+                        Ok(message) => ours.feed(message).unwrap(),
+                        Err(error) => break error,
+                    }
+                }
+            });
+            let mut writing = peer.try_clone().unwrap();
+            let talking = thread::spawn(move || {
+                for nth in 0..COUNT {
+                    let frame = Frame::binary(vec![nth as u8; 64 << 10]).masked().encode();
+                    writing.write_all(&frame).unwrap();
+                }
+                writing.write_all(&Frame::close(1000, "").masked().encode()).unwrap();
+            });
+            thread::sleep(ms(300));
+            let received = frames(&read_to_end(&mut peer));
+            talking.join().unwrap();
+            assert!(matches!(serving.join().unwrap(), Error::ConnectionClosed));
+            assert_eq!(received.len(), COUNT + 1);
+            for (nth, frame) in received[..COUNT].iter().enumerate() {
+                assert!(*frame == Frame::binary(vec![nth as u8; 64 << 10]), "{nth}");
+            }
+            assert_eq!(received[COUNT], Frame::close(1000, ""));
+        }
+    });
 }
