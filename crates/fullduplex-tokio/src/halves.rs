@@ -47,8 +47,9 @@ pub struct WebSocketReceiver<S: IntoHalves> {
 ///
 /// It needs a [receiver](WebSocketReceiver) in use beside it: that is where a deadline, the peer's Close and the
 /// connection's end are seen. While a write is blocked, what the peer sends waits for the receiver: one task that
-/// awaits `send` on this half and `recv` on the other in turn can wait for ever for a peer that does the same, which
-/// it would not with a [`WebSocketStream`], that reads on.
+/// awaits `send` on this half and `recv` on the other in turn can wait for ever for a peer that does the same. Use two
+/// tasks. (A [`WebSocketStream`] reads on while it writes, up to
+/// [`read_ahead_size`](crate::WebSocketConfig#structfield.read_ahead_size).)
 pub struct WebSocketSender<S: IntoHalves> {
     shared: Arc<Shared<S::Writing>>,
 }

@@ -109,7 +109,7 @@ fn agrees(text: &str) {
     }
 }
 
-/// What is borrowed is sent as what is owned, or is to be rewritten first.
+/// A borrowed URL is sent as an owned one would be, or it is refused because it must be rewritten first.
 fn borrowed_is_owned(text: &str, owned: &Result<OwnedUri, UriError>) {
     match (Uri::parse(text), owned) {
         (Err(UriError::NotNormal), _) => {}
