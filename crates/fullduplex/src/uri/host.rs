@@ -98,7 +98,8 @@ const fn is_in_name(byte: u8) -> bool {
 /// number does not return failure, then return true."
 fn ends_in_a_number(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    let last = name.rsplit('.').next().unwrap_or(name);
+    let dot = name.bytes().rposition(|byte| byte == b'.');
+    let last = dot.and_then(|dot| name.get(dot + 1..)).unwrap_or(name);
     ipv4_number(last).is_some()
         || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }

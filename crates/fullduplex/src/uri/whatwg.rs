@@ -74,13 +74,15 @@ pub(super) fn check(text: &str) -> Result<Layout, UriError> {
     let layout = split(text)?;
     let before_authority = text.get(..layout.authority).unwrap_or_default();
     let host = layout.host(text);
-    if !before_authority.ends_with("://") || !host.is_ascii() || host.contains('%') {
+    if !before_authority.ends_with("://")
+        || host.bytes().any(|byte| !byte.is_ascii() || byte == b'%')
+    {
         return Err(UriError::NotNormal);
     }
     let (path, query) = (layout.path(text), layout.query(text).unwrap_or_default());
     let is_normal = Host::parse(host)?.is_written_as(host)
         && is_encoded(path, PATH)
-        && path.split('/').all(|segment| matches!(dots(segment), Dots::None))
+        && path.as_bytes().split(|byte| *byte == b'/').all(|segment| dots(segment) == Dots::None)
         && is_encoded(query, QUERY);
     if is_normal { Ok(layout) } else { Err(UriError::NotNormal) }
 }
@@ -136,15 +138,18 @@ pub(super) fn normalise(text: &str) -> Result<(String, Layout), UriError> {
 
 /// Finds the parts. Only scheme and port are checked here.
 fn split(text: &str) -> Result<Layout, UriError> {
-    let (scheme, rest) = text.split_once(':').ok_or(UriError::MissingScheme)?;
-    if !is_scheme(scheme) {
-        return Err(UriError::MissingScheme);
-    }
+    let scheme_len = text.bytes().position(|byte| !is_in_scheme(byte)).unwrap_or(text.len());
+    let (scheme, rest) = text.split_at_checked(scheme_len).unwrap_or((text, ""));
+    let rest = rest.strip_prefix(':').ok_or(UriError::MissingScheme)?;
     let secure = match scheme {
         _ if is_any_of(scheme, ["ws", "http"]) => false,
         _ if is_any_of(scheme, ["wss", "https"]) => true,
         // To the standard `localhost:9001` has the scheme `localhost`; the author has most likely forgotten the scheme.
-        _ if rest.starts_with("//") => return Err(UriError::Scheme),
+        _ if rest.starts_with("//")
+            && scheme.starts_with(|first: char| first.is_ascii_alphabetic()) =>
+        {
+            return Err(UriError::Scheme);
+        }
         _ => return Err(UriError::MissingScheme),
     };
     // "If c is neither U+002F (/) nor U+005C (\), then set state to authority state": any number of them is skipped.
@@ -193,12 +198,9 @@ fn split(text: &str) -> Result<Layout, UriError> {
     })
 }
 
-/// "If c is an ASCII alpha … Otherwise, if c is an ASCII alphanumeric, U+002B (+), U+002D (-), or U+002E (.)".
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+/// "If c is an ASCII alphanumeric, U+002B (+), U+002D (-), or U+002E (.)".
+const fn is_in_scheme(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
 fn is_any_of(scheme: &str, names: [&str; 2]) -> bool {
@@ -258,7 +260,7 @@ fn write_path(path: &str, out: &mut String) {
     let mut segments = path.strip_prefix(['/', '\\']).unwrap_or(path).split(['/', '\\']).peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
-        match dots(segment) {
+        match dots(segment.as_bytes()) {
             Dots::None => {
                 out.push('/');
                 encode(segment, PATH, out);
@@ -266,7 +268,7 @@ fn write_path(path: &str, out: &mut String) {
             // "If buffer is a double-dot URL path segment, then shorten url's path. If neither c is U+002F (/) nor
             // c is U+005C (\), append the empty string to url's path."
             double_or_single => {
-                if matches!(double_or_single, Dots::Double) {
+                if double_or_single == Dots::Double {
                     let shorter = out.get(begin..).and_then(|path| path.rfind('/'));
                     out.truncate(begin + shorter.unwrap_or_default());
                 }
@@ -278,6 +280,7 @@ fn write_path(path: &str, out: &mut String) {
     }
 }
 
+#[derive(PartialEq)]
 enum Dots {
     None,
     Single,
@@ -286,8 +289,8 @@ enum Dots {
 
 /// "A single-dot URL path segment is a URL path segment that is "." or an ASCII case-insensitive match for "%2e"", and
 /// a double-dot one is two of these.
-fn dots(segment: &str) -> Dots {
-    let without_dot = |text: &str| match text.as_bytes() {
+fn dots(segment: &[u8]) -> Dots {
+    let without_dot = |text: &[u8]| match text {
         [b'.', ..] => Some(1),
         [b'%', b'2', b'e' | b'E', ..] => Some(3),
         _ => None,
