@@ -1,7 +1,6 @@
 //! What is shared about permessage-deflate: messages worth compressing, and two ends that have agreed on it.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use fullduplex::handshake::{Answer, OwnedClientRequest};
 use fullduplex::{DeflateConfig, Endpoint, EndpointConfig, NoEntropy};
@@ -46,22 +45,21 @@ impl Setting {
 /// When they do not agree.
 #[must_use]
 pub fn pair(setting: Setting) -> (Endpoint<NoEntropy>, Endpoint<ChaChaEntropy>) {
-    let (config, now) = (setting.config(), Duration::ZERO);
+    let config = setting.config();
     let request = OwnedClientRequest::new("ws://localhost/").expect("a URI");
-    let mut server = Endpoint::server(config, NoEntropy, now);
-    let mut client =
-        Endpoint::client(request, config, ChaChaEntropy::new(), now).expect("a request");
+    let mut server = Endpoint::server(config, NoEntropy);
+    let mut client = Endpoint::client(request, config, ChaChaEntropy::new()).expect("a request");
     let request = client.output().expect("a request").to_vec();
     client.advance_output(request.len());
     server.room()[..request.len()].copy_from_slice(&request);
     server.advance(request.len());
-    server.poll_handshake(now).expect("a valid request").expect("all of it");
-    server.accept(&Answer::new(), now).expect("an answer");
+    server.poll_handshake().expect("a valid request").expect("all of it");
+    server.accept(&Answer::new()).expect("an answer");
     let answer = server.output().expect("an answer").to_vec();
     server.advance_output(answer.len());
     client.room()[..answer.len()].copy_from_slice(&answer);
     client.advance(answer.len());
-    client.poll_handshake(now).expect("a valid answer").expect("all of it");
+    client.poll_handshake().expect("a valid answer").expect("all of it");
     (server, client)
 }
 

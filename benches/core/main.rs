@@ -15,7 +15,6 @@ use fullduplex::{Config, Connection, Negotiated, Role};
 const SIZES: [usize; 6] = [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20];
 
 /// The instant that every call is told.
-const NOW: Duration = Duration::from_secs(1);
 
 fn connection(role: Role) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), Config::new())

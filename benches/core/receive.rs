@@ -3,17 +3,15 @@
 //! Unmasking happens in place, so each pass copies the traffic anew from where it is kept, as a read would;
 //! the lines `copy` measure nothing but that copy, to be subtracted.
 
-use std::hint::black_box;
-use std::time::Duration;
-
 use criterion::{BenchmarkId, Criterion};
 use fullduplex::{
     Endpoint, EndpointConfig, Event, Input, MessageRef, Negotiated, NoEntropy, Reader, Role,
 };
 use fullduplex_benches::Content::{self, Ascii, Binary, Mixed};
 use fullduplex_benches::{READ_SIZE, Traffic};
+use std::hint::black_box;
 
-use crate::{NOW, SIZES, connection, messages};
+use crate::{SIZES, connection, messages};
 
 /// One pass over the traffic.
 type Pass = Box<dyn FnMut() -> usize>;
@@ -92,7 +90,7 @@ fn event(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
         while messages < traffic.messages {
             let len = traffic.read(&mut buffer);
             let mut input = Input::new(&mut buffer[..len]);
-            while let Some(event) = conn.poll_event(&mut input, NOW).unwrap() {
+            while let Some(event) = conn.poll_event(&mut input).unwrap() {
                 if let Event::Text(chunk, part) | Event::Binary(chunk, part) = event {
                     black_box(chunk);
                     messages += usize::from(part.is_last());
@@ -113,7 +111,7 @@ fn lent(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
             let len = room.len().min(read_size);
             let len = traffic.read(&mut room[..len]);
             reader.advance(len);
-            while let Some(message) = reader.poll(&mut conn, NOW).unwrap() {
+            while let Some(message) = reader.poll(&mut conn).unwrap() {
                 black_box::<MessageRef<'_>>(message);
                 messages += 1;
             }
@@ -132,7 +130,7 @@ fn owned(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
             let len = room.len().min(read_size);
             let len = traffic.read(&mut room[..len]);
             reader.advance(len);
-            while let Some(message) = reader.poll_owned(&mut conn, NOW).unwrap() {
+            while let Some(message) = reader.poll_owned(&mut conn).unwrap() {
                 drop(black_box(message));
                 messages += 1;
             }
@@ -144,7 +142,7 @@ fn owned(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
 /// `Endpoint::poll_owned`, as an adapter reads.
 fn endpoint(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
-    let mut endpoint = Endpoint::open(role, negotiated, &[], config, NoEntropy, Duration::ZERO);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], config, NoEntropy);
     Box::new(move || {
         let mut messages = 0;
         while messages < traffic.messages {
@@ -152,7 +150,7 @@ fn endpoint(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
             let len = room.len().min(read_size);
             let len = traffic.read(&mut room[..len]);
             endpoint.advance(len);
-            while let Some(message) = endpoint.poll_owned(NOW).unwrap() {
+            while let Some(message) = endpoint.poll_owned().unwrap() {
                 drop(black_box(message));
                 messages += 1;
             }

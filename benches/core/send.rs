@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion};
 use fullduplex::{Endpoint, EndpointConfig, Entropy, MessageRef, Negotiated, NoEntropy, Role};
 use fullduplex_benches::{ChaChaEntropy, Content};
 
-use crate::{NOW, SIZES, connection, messages};
+use crate::{SIZES, connection, messages};
 
 pub(crate) fn all(criterion: &mut Criterion) {
     each_way(criterion, "plain", Role::Server, || NoEntropy);
@@ -40,10 +40,10 @@ fn each_way<E: Entropy>(
         });
         // `Endpoint::send`, and a write that takes all of it.
         let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
-        let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy(), NOW);
+        let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy());
         group.bench_function(BenchmarkId::new("endpoint", len), |bencher| {
             bencher.iter(|| {
-                endpoint.send(MessageRef::Binary(black_box(&payload)), NOW).unwrap();
+                endpoint.send(MessageRef::Binary(black_box(&payload))).unwrap();
                 let len = black_box(endpoint.output().unwrap()).len();
                 endpoint.advance_output(len);
                 len

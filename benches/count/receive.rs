@@ -1,7 +1,6 @@
 //! Receiving, in each of the ways that there are.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use fullduplex::{
     Config, Connection, Endpoint, EndpointConfig, Event, Input, Message, MessageRef, Negotiated,
@@ -35,12 +34,6 @@ pub(crate) fn run(
     })
 }
 
-/// The time, as an adapter tells it: it asks the clock once for a read.
-#[inline(always)]
-fn now() -> Duration {
-    black_box(Duration::from_secs(1))
-}
-
 /// What is added up at one site: its number, so that no two copies are the same code.
 #[inline(always)]
 fn start<const SITE: u64>() -> u64 {
@@ -67,8 +60,7 @@ fn events<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u6
     loop {
         let len = traffic.read(&mut buffer);
         let mut input = Input::new(&mut buffer[..len]);
-        let now = now();
-        while let Some(event) = conn.poll_event(&mut input, now).expect("valid frames") {
+        while let Some(event) = conn.poll_event(&mut input).expect("valid frames") {
             let part = match event {
                 Event::Text(chunk, part) => {
                     sum += digest(chunk);
@@ -96,8 +88,7 @@ fn lent<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64)
     loop {
         let len = traffic.read(reader.room(&conn));
         reader.advance(len);
-        let now = now();
-        while let Some(message) = reader.poll(&mut conn, now).expect("valid frames") {
+        while let Some(message) = reader.poll(&mut conn).expect("valid frames") {
             sum += match message {
                 MessageRef::Text(text) => digest(text.as_bytes()),
                 MessageRef::Binary(payload) => digest(payload),
@@ -119,8 +110,7 @@ fn owned<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64
     loop {
         let len = traffic.read(reader.room(&conn));
         reader.advance(len);
-        let now = now();
-        while let Some(message) = reader.poll_owned(&mut conn, now).expect("valid frames") {
+        while let Some(message) = reader.poll_owned(&mut conn).expect("valid frames") {
             sum += digest_of(&message);
             messages += 1;
             if messages == count {
@@ -138,8 +128,7 @@ fn owned_buf<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count:
     loop {
         let len = traffic.read_buf(reader.room_buf(&conn));
         reader.advance(len);
-        let now = now();
-        while let Some(message) = reader.poll_owned(&mut conn, now).expect("valid frames") {
+        while let Some(message) = reader.poll_owned(&mut conn).expect("valid frames") {
             sum += digest_of(&message);
             messages += 1;
             if messages == count {
@@ -153,13 +142,12 @@ fn owned_buf<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count:
 #[inline(never)]
 fn endpoint<const SITE: u64>(role: Role, mut traffic: Traffic, count: u64) -> u64 {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
-    let mut endpoint = Endpoint::open(role, negotiated, &[], config, NoEntropy, Duration::ZERO);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], config, NoEntropy);
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
         let len = traffic.read(endpoint.room());
         endpoint.advance(len);
-        let now = now();
-        while let Some(message) = endpoint.poll_owned(now).expect("valid frames") {
+        while let Some(message) = endpoint.poll_owned().expect("valid frames") {
             sum += digest_of(&message);
             messages += 1;
             if messages == count {
@@ -185,8 +173,7 @@ fn each_byte<const SITE: u64>(mut conn: Connection, traffic: Traffic, count: u64
     for byte in traffic.wire().iter().cycle().take(count as usize) {
         let mut read = [*byte];
         let mut input = Input::new(&mut read);
-        let now = now();
-        while let Some(event) = conn.poll_event(&mut input, now).expect("valid frames") {
+        while let Some(event) = conn.poll_event(&mut input).expect("valid frames") {
             match event {
                 Event::Text(chunk, _) | Event::Binary(chunk, _) => sum += digest(chunk),
                 _ => return 0,

@@ -1,7 +1,6 @@
 //! Sending: one frame for each message, which is then taken away.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use fullduplex::{
     Config, Connection, Endpoint, EndpointConfig, Entropy, Message, Negotiated, NoEntropy, Role,
@@ -79,15 +78,14 @@ fn feed_masked<const SITE: u64>(content: Content, payload: Vec<u8>, count: u64) 
 #[inline(always)]
 fn feed(role: Role, content: Content, payload: Vec<u8>, count: u64, entropy: impl Entropy) -> u64 {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
-    let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy, Duration::ZERO);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy);
     let message: Message = match content {
         Content::Binary => payload.into(),
         Content::Ascii | Content::Mixed => String::from_utf8(payload).expect("text").into(),
     };
-    let now = Duration::from_secs(1);
     let mut sum = 0;
     for _ in 0..count {
-        endpoint.send_message(black_box(&mut message.clone()), now).expect("room");
+        endpoint.send_message(black_box(&mut message.clone())).expect("room");
         // As an adapter does: one piece is the rule.
         let pending = endpoint.pending_output();
         let first = endpoint.output().expect("nothing to be masked");

@@ -1,13 +1,11 @@
 //! Who compresses and who decompresses: zlib-rs alone, and an endpoint of ours. Each has proved on the way
 //! here that it does the work.
 
-use std::hint::black_box;
-use std::time::Duration;
-
 use fullduplex::{Message, MessageRef};
 use fullduplex_benches::compression::{Setting, json, pair};
 use fullduplex_benches::{READ_SIZE, Traffic};
 use fullduplex_testkit::frames;
+use std::hint::black_box;
 use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush};
 
 /// Works on that many messages, in turn.
@@ -21,8 +19,6 @@ const TOTAL: usize = 256 << 10;
 
 /// So much more room than a message takes that zlib-rs need not be careful at its end.
 const SLACK: usize = 4 << 10;
-
-const NOW: Duration = Duration::from_secs(1);
 
 /// What is compressed, and what comes of it.
 pub(crate) struct Messages {
@@ -42,7 +38,7 @@ impl Messages {
         let (mut server, _) = pair(setting);
         let mut wire = Vec::new();
         for message in &plain {
-            server.send(MessageRef::Binary(message), NOW).expect("room");
+            server.send(MessageRef::Binary(message)).expect("room");
             let output = server.output().expect("nothing is masked");
             wire.extend_from_slice(output);
             let len = output.len();
@@ -78,7 +74,7 @@ impl Messages {
             let len = traffic.read(client.room());
             client.advance(len);
             while expected.len() > 0
-                && let Some(message) = client.poll(NOW).expect("valid frames")
+                && let Some(message) = client.poll().expect("valid frames")
             {
                 let expected = expected.next().expect("it is not at its end");
                 assert!(message == MessageRef::Binary(expected), "another message");
@@ -122,7 +118,7 @@ pub(crate) fn compressors(messages: &Messages) -> Vec<(&'static str, Contender)>
     let mut next = 0;
     let ours = move |count| {
         for _ in 0..count {
-            server.send(MessageRef::Binary(&plain[next]), NOW).expect("room");
+            server.send(MessageRef::Binary(&plain[next])).expect("room");
             let len = black_box(server.output().expect("nothing is masked")).len();
             server.advance_output(len);
             next = (next + 1) % plain.len();
@@ -160,7 +156,7 @@ pub(crate) fn decompressors(messages: &Messages) -> Vec<(&'static str, Contender
     let lent = move |count| {
         let mut received = 0;
         loop {
-            while let Some(message) = client.poll(NOW).expect("valid frames") {
+            while let Some(message) = client.poll().expect("valid frames") {
                 black_box::<MessageRef<'_>>(message);
                 received += 1;
                 if received == count {
@@ -177,7 +173,7 @@ pub(crate) fn decompressors(messages: &Messages) -> Vec<(&'static str, Contender
     let owned = move |count| {
         let mut received = 0;
         loop {
-            while let Some(message) = client.poll_owned(NOW).expect("valid frames") {
+            while let Some(message) = client.poll_owned().expect("valid frames") {
                 drop::<Message>(black_box(message));
                 received += 1;
                 if received == count {

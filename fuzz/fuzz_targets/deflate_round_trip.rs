@@ -2,15 +2,11 @@
 //! released in between, the other one gets exactly that, and no window is exceeded.
 #![no_main]
 
-use std::time::Duration;
-
 use arbitrary::Arbitrary;
 use fullduplex::{DeflateParams, Endpoint, EndpointConfig, Message, MessageKind, MessageRef, Role};
 use fullduplex_fuzz::{Data, Terms, negotiate, read_strictly, scaled};
 use fullduplex_testkit::TestEntropy;
 use libfuzzer_sys::fuzz_target;
-
-const NOW: Duration = Duration::ZERO;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -40,7 +36,7 @@ fuzz_target!(|input: Input| {
     let open = |role, negotiated| {
         let mut config = EndpointConfig::new();
         config.max_write_buffer = usize::MAX;
-        Endpoint::open(role, negotiated, &[], config, TestEntropy::new(role as u64 + 1), NOW)
+        Endpoint::open(role, negotiated, &[], config, TestEntropy::new(role as u64 + 1))
     };
     let mut client = Side::new(open(Role::Client, by_client), by_client.deflate());
     let mut server = Side::new(open(Role::Server, by_server), by_server.deflate());
@@ -107,8 +103,8 @@ impl Side {
             Act::Send(data) => {
                 let (text, payload) = data.payload();
                 let sent = match std::str::from_utf8(&payload) {
-                    Ok(payload) if text => self.endpoint.send(MessageRef::Text(payload), NOW),
-                    _ => self.endpoint.send(MessageRef::Binary(&payload), NOW),
+                    Ok(payload) if text => self.endpoint.send(MessageRef::Text(payload)),
+                    _ => self.endpoint.send(MessageRef::Binary(&payload)),
                 };
                 assert_eq!(sent.is_ok(), self.unfinished.is_none());
                 if sent.is_ok() {
@@ -120,7 +116,7 @@ impl Side {
                 self.fragment(true, &scaled(unit.as_bytes(), *scale), *last);
             }
             Act::Ping(payload) => {
-                let _ = self.endpoint.send(MessageRef::Ping(payload), NOW);
+                let _ = self.endpoint.send(MessageRef::Ping(payload));
             }
             Act::Compress(on) => self.endpoint.set_compression(*on),
             Act::Release => self.endpoint.release(),
@@ -167,7 +163,7 @@ impl Side {
     fn poll(&mut self) {
         loop {
             let message = if self.owned {
-                self.endpoint.poll_owned(NOW).expect("a peer without fault").map(|message| {
+                self.endpoint.poll_owned().expect("a peer without fault").map(|message| {
                     match message {
                         Message::Text(text) => Some((true, text.as_bytes().to_vec())),
                         Message::Binary(data) => Some((false, data.to_vec())),
@@ -175,13 +171,11 @@ impl Side {
                     }
                 })
             } else {
-                self.endpoint.poll(NOW).expect("a peer without fault").map(
-                    |message| match message {
-                        MessageRef::Text(text) => Some((true, text.as_bytes().to_vec())),
-                        MessageRef::Binary(data) => Some((false, data.to_vec())),
-                        _ => None,
-                    },
-                )
+                self.endpoint.poll().expect("a peer without fault").map(|message| match message {
+                    MessageRef::Text(text) => Some((true, text.as_bytes().to_vec())),
+                    MessageRef::Binary(data) => Some((false, data.to_vec())),
+                    _ => None,
+                })
             };
             match message {
                 Some(message) => self.received.extend(message),

@@ -71,10 +71,10 @@ fuzz_target!(|input: Input| {
     }
     let request = OwnedClientRequest::new("ws://fuzz.example/").expect("a valid URI");
     let request = if input.subprotocol { request.subprotocol("chat") } else { request };
-    let client = Endpoint::client(request, config, TestEntropy::new(1), Duration::ZERO);
+    let client = Endpoint::client(request, config, TestEntropy::new(1));
     let mut wire = Wire {
         client: Side::new(client.expect("a valid request")),
-        server: Side::new(Endpoint::server(config, TestEntropy::new(2), Duration::ZERO)),
+        server: Side::new(Endpoint::server(config, TestEntropy::new(2))),
         now: Duration::ZERO,
         rounds: 0,
         rejected: input.rejected,
@@ -83,7 +83,7 @@ fuzz_target!(|input: Input| {
 
     for act in input.acts.iter().take(40) {
         let side = if act.by_client { &mut wire.client } else { &mut wire.server };
-        side.act(&act.what, wire.now);
+        side.act(&act.what);
         for _ in 0..act.rounds % 8 {
             wire.round();
         }
@@ -91,7 +91,7 @@ fuzz_target!(|input: Input| {
     // What is under way arrives; the clock may move, but not for ever: keepalive never comes to rest.
     wire.settle(3);
     let reason = CloseReason { code: CloseCode::Normal, reason: "that is all" };
-    let _ = wire.client.endpoint.close(reason, wire.now);
+    let _ = wire.client.endpoint.close(reason);
     wire.settle(20);
     wire.check();
 });
@@ -133,7 +133,7 @@ impl Side {
         }
     }
 
-    fn act(&mut self, what: &What, now: Duration) {
+    fn act(&mut self, what: &What) {
         let endpoint = &mut self.endpoint;
         match what {
             What::Send(data, how) => {
@@ -146,18 +146,18 @@ impl Side {
                 };
                 let sent = match how {
                     How::Lent => match std::str::from_utf8(&payload) {
-                        Ok(payload) if text => endpoint.send(MessageRef::Text(payload), now),
-                        _ => endpoint.send(MessageRef::Binary(&payload), now),
+                        Ok(payload) if text => endpoint.send(MessageRef::Text(payload)),
+                        _ => endpoint.send(MessageRef::Binary(&payload)),
                     },
                     How::Owned => {
                         let mut message = owned();
-                        endpoint.send_message(&mut message, now).inspect_err(|_| {
+                        endpoint.send_message(&mut message).inspect_err(|_| {
                             assert_eq!(message, owned(), "refused and changed");
                         })
                     }
                     How::Shared => {
                         let message = owned();
-                        let sent = endpoint.send_message(&mut message.clone(), now);
+                        let sent = endpoint.send_message(&mut message.clone());
                         assert_eq!(message, owned(), "masked under the eyes of another");
                         sent
                     }
@@ -181,13 +181,13 @@ impl Side {
                 }
             }
             What::Ping(payload) => {
-                if endpoint.send(MessageRef::Ping(payload), now).is_ok() {
+                if endpoint.send(MessageRef::Ping(payload)).is_ok() {
                     self.pings.push(Seen::Ping(payload.clone()));
                 }
             }
             What::Close(code, reason) => {
                 let code = CloseCode::from_u16(close_code(*code));
-                if endpoint.close(CloseReason { code, reason }, now).is_ok() {
+                if endpoint.close(CloseReason { code, reason }).is_ok() {
                     self.closed = Some((code.to_u16(), reason.clone()));
                 }
             }
@@ -197,13 +197,13 @@ impl Side {
     }
 
     /// Everything that what has arrived means.
-    fn deliver(&mut self, now: Duration, rejects: bool) {
+    fn deliver(&mut self, rejects: bool) {
         while !self.endpoint.is_handshake_over() {
-            match self.endpoint.poll_handshake(now).expect("both handshakes are in order") {
+            match self.endpoint.poll_handshake().expect("both handshakes are in order") {
                 None => break,
                 Some(HandshakeEvent::Request) if rejects => {
                     let rejection = OwnedRejection::new(403).body("not today");
-                    self.endpoint.reject(&rejection.as_rejection(), now).expect("in order");
+                    self.endpoint.reject(&rejection.as_rejection()).expect("in order");
                     self.refused = Some(403);
                 }
                 Some(HandshakeEvent::Request) => {
@@ -214,11 +214,13 @@ impl Side {
                         Some(chosen) => answer.subprotocol(chosen),
                         None => answer,
                     };
-                    let request = self.endpoint.accept(&answer.as_answer(), now).expect("in order");
+                    let request = self.endpoint.accept(&answer.as_answer()).expect("in order");
                     assert!(request.is_some());
                     self.opened = true;
                 }
-                Some(HandshakeEvent::Answered(status)) => panic!("nobody answers, and with {status}"),
+                Some(HandshakeEvent::Answered(status)) => {
+                    panic!("nobody answers, and with {status}")
+                }
                 Some(HandshakeEvent::Open(response)) => {
                     assert_eq!(response.as_response().status(), 101);
                     self.opened = true;
@@ -230,7 +232,7 @@ impl Side {
         }
         loop {
             let seen = if self.owned {
-                self.endpoint.poll_owned(now).expect("a peer without fault").map(|message| {
+                self.endpoint.poll_owned().expect("a peer without fault").map(|message| {
                     match message {
                         Message::Text(text) => Seen::Text(text.as_bytes().to_vec(), true),
                         Message::Binary(data) => Seen::Binary(data.to_vec(), true),
@@ -242,17 +244,15 @@ impl Side {
                     }
                 })
             } else {
-                self.endpoint.poll(now).expect("a peer without fault").map(
-                    |message| match message {
-                        MessageRef::Text(text) => Seen::Text(text.as_bytes().to_vec(), true),
-                        MessageRef::Binary(data) => Seen::Binary(data.to_vec(), true),
-                        MessageRef::Ping(data) => Seen::Ping(data.to_vec()),
-                        MessageRef::Pong(data) => Seen::Pong(data.to_vec()),
-                        MessageRef::Close(reason) => Seen::Close(
-                            reason.map(|close| (close.code.to_u16(), close.reason.to_owned())),
-                        ),
-                    },
-                )
+                self.endpoint.poll().expect("a peer without fault").map(|message| match message {
+                    MessageRef::Text(text) => Seen::Text(text.as_bytes().to_vec(), true),
+                    MessageRef::Binary(data) => Seen::Binary(data.to_vec(), true),
+                    MessageRef::Ping(data) => Seen::Ping(data.to_vec()),
+                    MessageRef::Pong(data) => Seen::Pong(data.to_vec()),
+                    MessageRef::Close(reason) => Seen::Close(
+                        reason.map(|close| (close.code.to_u16(), close.reason.to_owned())),
+                    ),
+                })
             };
             match seen {
                 Some(seen) => self.received.push(seen),
@@ -262,17 +262,11 @@ impl Side {
     }
 
     /// What an adapter does once: deliver, write, end, read. Returns whether anything moved.
-    fn round(
-        &mut self,
-        peer: &mut Self,
-        now: Duration,
-        sizes: (usize, usize),
-        rejects: bool,
-    ) -> bool {
+    fn round(&mut self, peer: &mut Self, sizes: (usize, usize), rejects: bool) -> bool {
         if self.over {
             return false;
         }
-        self.deliver(now, rejects);
+        self.deliver(rejects);
         let output = self.endpoint.output_chunks().expect("entropy never fails here");
         let before = peer.inbox.len();
         peer.inbox.extend(output.flatten().take(sizes.0));
@@ -342,8 +336,8 @@ impl Wire<'_> {
             _ => (1 << 16, 1 << 16),
         };
         let (client, server, rejected) = (&mut self.client, &mut self.server, self.rejected);
-        let client_moved = client.round(server, self.now, sizes, rejected);
-        let server_moved = server.round(client, self.now, sizes, rejected);
+        let client_moved = client.round(server, sizes, rejected);
+        let server_moved = server.round(client, sizes, rejected);
         client_moved | server_moved
     }
 
@@ -351,9 +345,11 @@ impl Wire<'_> {
     fn settle(&mut self, jumps: usize) {
         for _ in 0..jumps {
             while self.round() {}
-            let sides = [&self.client, &self.server];
-            let waiting = sides.iter().filter(|side| !side.over);
-            let Some(next) = waiting.filter_map(|side| side.endpoint.poll_timeout()).min() else {
+            let now = self.now;
+            let sides = [&mut self.client, &mut self.server];
+            let waiting = sides.into_iter().filter(|side| !side.over);
+            let Some(next) = waiting.filter_map(|side| side.endpoint.poll_timeout(now)).min()
+            else {
                 return;
             };
             self.now = self.now.max(next);

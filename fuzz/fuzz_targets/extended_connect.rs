@@ -24,7 +24,11 @@ struct Input {
 #[derive(Arbitrary, Debug)]
 enum Asked {
     /// What our own client asks for.
-    Ours { path: String, subprotocols: Vec<String>, headers: Vec<(String, String)> },
+    Ours {
+        path: String,
+        subprotocols: Vec<String>,
+        headers: Vec<(String, String)>,
+    },
     Other(Fields),
 }
 

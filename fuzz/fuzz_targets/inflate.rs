@@ -2,8 +2,6 @@
 //! than the limit, and what another decoder makes of it.
 #![no_main]
 
-use std::time::Duration;
-
 use allocation_counter::measure;
 use fullduplex::{
     Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Error, MessageRef, Negotiated,
@@ -14,8 +12,6 @@ use fullduplex_testkit::{Frame, Outcome, Random, Seen, Split, TestEntropy, drive
 use libfuzzer_sys::fuzz_target;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
-
-const NOW: Duration = Duration::ZERO;
 
 /// What may be allocated beyond twice the limit (while a buffer grows, the one before it is there as well):
 /// window, state and receive buffer.
@@ -118,7 +114,7 @@ fn inflate_by(
     move |conn, mut chunk, data| {
         let mut idle = 0;
         loop {
-            let step = conn.inflate(chunk, &mut out, NOW)?;
+            let step = conn.inflate(chunk, &mut out)?;
             data.extend_from_slice(&out[..step.produced]);
             chunk = &chunk[step.consumed..];
             if step.done {
@@ -165,8 +161,7 @@ fn through_an_endpoint(
     endpoint_config.connection = config;
     let mut seen = Vec::new();
     let mut error = None;
-    let mut endpoint =
-        Endpoint::open(role, negotiated, &[], endpoint_config, TestEntropy::new(1), NOW);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], endpoint_config, TestEntropy::new(1));
     let mut most = 0;
     let mut rest = wire;
     while !rest.is_empty() {
@@ -181,7 +176,7 @@ fn through_an_endpoint(
         loop {
             let mut polled = None;
             // What is copied for the comparison does not count.
-            let counted = measure(|| match endpoint.poll(NOW) {
+            let counted = measure(|| match endpoint.poll() {
                 Ok(Some(message)) => polled = Some(Ok(lent(message))),
                 Ok(None) => {}
                 Err(failed) => polled = Some(Err(failed)),

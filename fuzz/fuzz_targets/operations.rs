@@ -58,7 +58,7 @@ enum Call {
     ReceiveFrames([u8; 4], Vec<Step>),
     Transmit,
     TransmitAll,
-    Start,
+    Wait,
     Timeout(u16),
     End { reset: bool },
 }
@@ -89,7 +89,7 @@ impl<'a> Arbitrary<'a> for Call {
             17 => Self::ReceiveFrames([1; 4], vec![Step::Data(u.arbitrary()?)]),
             18 | 19 => Self::Transmit,
             20 => Self::TransmitAll,
-            21 => Self::Start,
+            21 => Self::Wait,
             22 => Self::Timeout(u.arbitrary()?),
             _ => Self::End { reset: u.arbitrary()? },
         })
@@ -220,7 +220,7 @@ impl Subject {
             }
             Call::Close { code, valid, reason } => {
                 let code = CloseCode::from_u16(if *valid { close_code(*code) } else { *code });
-                if let Ok(len) = conn.close(code, reason, self.now, &mut out, keys) {
+                if let Ok(len) = conn.close(code, reason, &mut out, keys) {
                     self.wire.extend(&out[..len]);
                     assert_eq!(self.conn.sent_close(), Some(Some(code)));
                 }
@@ -244,7 +244,7 @@ impl Subject {
                     assert!(rounds <= 3, "a Pong, a Ping and a Close at most");
                 }
             }
-            Call::Start => self.conn.start(self.now),
+            Call::Wait => _ = self.conn.poll_timeout(self.now),
             Call::Timeout(millis) => {
                 self.now += Duration::from_millis(u64::from(*millis) * 8);
                 self.failures += usize::from(self.conn.handle_timeout(self.now).is_err());
@@ -265,7 +265,7 @@ impl Subject {
     fn receive(&mut self, mut bytes: Vec<u8>) {
         let mut input = Received::new(&mut bytes);
         loop {
-            match self.conn.poll_event(&mut input, self.now) {
+            match self.conn.poll_event(&mut input) {
                 Ok(Some(event)) => {
                     assert_eq!(self.conn.failure(), None, "something delivered after a failure");
                     if matches!(event, Event::Ping | Event::Pong) {

@@ -1,7 +1,5 @@
 //! Messages received in pieces, joined.
 
-use std::time::Duration;
-
 use fullduplex::{Chunk, Connection, Error, Message, MessageKind, Reader};
 use fullduplex_testkit::{Seen, record_chunk, record_control};
 
@@ -21,7 +19,7 @@ pub fn in_pieces(mut conn: Connection, mut wire: &[u8], most: usize) -> (Vec<See
         wire = &wire[len..];
         reader.advance(len);
         loop {
-            match reader.poll_chunk(&mut conn, Duration::ZERO) {
+            match reader.poll_chunk(&mut conn) {
                 Ok(Some(chunk)) => join(&mut seen, chunk),
                 Ok(None) => break,
                 Err(failed) => assert_eq!(error.replace(failed), None, "a failure is told once"),

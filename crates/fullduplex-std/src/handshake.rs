@@ -110,16 +110,15 @@ where
     }
 
     fn decide(&mut self, decide: C) -> Result<()> {
-        let now = self.socket.now();
         let endpoint = self.socket.endpoint();
         let Some(request) = endpoint.request() else { return Ok(()) };
         match decide(&request) {
             Ok(answer) => {
-                endpoint.accept(&answer.as_answer(), now)?;
+                endpoint.accept(&answer.as_answer())?;
                 Ok(())
             }
             Err(rejection) => {
-                endpoint.reject(&rejection.as_rejection(), now)?;
+                endpoint.reject(&rejection.as_rejection())?;
                 self.socket.finish_failed();
                 Err(Error::Rejected(rejection.status()))
             }
@@ -158,10 +157,9 @@ fn step<S: Read + Write + 'static>(
     socket: &mut WebSocket<S>,
     answer: Option<AnswerPlain<'_>>,
 ) -> Result<Option<HandshakeEvent>> {
-    let now = socket.now();
     let polled = match answer {
-        Some(answer) => socket.endpoint().poll_handshake_or(now, answer),
-        None => socket.endpoint().poll_handshake(now),
+        Some(answer) => socket.endpoint().poll_handshake_or(answer),
+        None => socket.endpoint().poll_handshake(),
     };
     match polled {
         Ok(None) => {
@@ -209,7 +207,7 @@ where
     S: Read + Write + 'static,
     C: FnOnce(&Request<'_>) -> Decision,
 {
-    MidAccept { socket: server(stream, config)?, decide: Some(decide), answer: None }.handshake()
+    MidAccept { socket: server(stream, config), decide: Some(decide), answer: None }.handshake()
 }
 
 /// As [`accept_with`], and lets `answer` answer a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
@@ -265,15 +263,12 @@ where
     C: FnOnce(&Request<'_>) -> Decision,
     P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 {
-    MidAccept { socket: server(stream, config)?, decide: Some(decide), answer: Some(answer) }
+    MidAccept { socket: server(stream, config), decide: Some(decide), answer: Some(answer) }
         .handshake()
 }
 
-fn server<S: Read + Write + 'static>(
-    stream: S,
-    config: EndpointConfig,
-) -> Result<Box<WebSocket<S>>> {
-    Ok(Box::new(WebSocket::new(stream, |now| Ok(Endpoint::server(config, OsEntropy, now)))?))
+fn server<S: Read + Write + 'static>(stream: S, config: EndpointConfig) -> Box<WebSocket<S>> {
+    Box::new(WebSocket::new(stream, Endpoint::server(config, OsEntropy)))
 }
 
 /// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default
@@ -302,7 +297,7 @@ pub fn client_with<S: Read + Write + 'static>(
 ) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<MidConnect<S>>> {
     let request = request.into_request().map_err(Error::Url)?;
     let socket =
-        WebSocket::new(stream, |now| Ok(Endpoint::client(request, config, OsEntropy, now)?))?;
+        WebSocket::new(stream, Endpoint::client(request, config, OsEntropy).map_err(Error::from)?);
     MidConnect { socket: Box::new(socket) }.handshake()
 }
 

@@ -48,10 +48,8 @@ pub struct WebSocket<S> {
     /// When the wait that the timeout bounds began.
     waiting_since: Duration,
     origin: Instant,
-    /// When the last read brought something: the time of all that came with it.
-    read_at: Duration,
-    /// Whether the deadlines have not been looked at since then.
-    unchecked: bool,
+    /// The time of the last read if a deadline ran then and was not looked at since.
+    unchecked: Option<Duration>,
     /// Whether the last write was blocked, or wrote only a part.
     blocked: bool,
     /// Whether the stream has been seen to return where it would have had to block.
@@ -68,14 +66,9 @@ impl<S> std::fmt::Debug for WebSocket<S> {
 }
 
 impl<S: Read + Write + 'static> WebSocket<S> {
-    pub(crate) fn new(
-        stream: S,
-        endpoint: impl FnOnce(Duration) -> Result<Endpoint<OsEntropy>>,
-    ) -> Result<Self> {
-        Ok(Self::over(stream, endpoint(Duration::ZERO)?))
-    }
-
-    fn over(stream: S, endpoint: Endpoint<OsEntropy>) -> Self {
+    pub(crate) fn new(stream: S, mut endpoint: Endpoint<OsEntropy>) -> Self {
+        // Its first waiting time begins when the clock does.
+        endpoint.poll_timeout(Duration::ZERO);
         Self {
             socket: Socket::of(&stream),
             stream,
@@ -83,8 +76,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             armed: Armed::default(),
             waiting_since: Duration::ZERO,
             origin: Instant::now(),
-            read_at: Duration::ZERO,
-            unchecked: false,
+            unchecked: None,
             blocked: false,
             would_block: false,
             unwritable: false,
@@ -107,10 +99,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         config: EndpointConfig,
     ) -> Self {
         let negotiated = Negotiated::without_extensions();
-        Self::over(
-            stream,
-            Endpoint::open(role, negotiated, &part, config, OsEntropy, Duration::ZERO),
-        )
+        Self::new(stream, Endpoint::open(role, negotiated, &part, config, OsEntropy))
     }
 
     /// The next message or control frame; waits for it, and writes what is pending first.
@@ -128,7 +117,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             return Err(Error::AlreadyClosed);
         }
         loop {
-            match self.endpoint.poll_owned(self.read_at) {
+            match self.endpoint.poll_owned() {
                 Ok(Some(message)) => {
                     if message.is_close() {
                         // Nothing follows, so an application may never read again. What cannot be
@@ -153,7 +142,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             return Err(Error::AlreadyClosed);
         }
         loop {
-            match self.endpoint.poll_chunk(self.read_at) {
+            match self.endpoint.poll_chunk() {
                 Ok(Some(chunk)) => {
                     if matches!(chunk, Chunk::Control(Message::Close(_))) {
                         // As in `read`.
@@ -187,9 +176,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
         let mut message = message.into();
         self.check_open()?;
-        // The time matters to a Close alone, which starts a wait; asking for it costs more than a frame.
-        let now = if message.is_close() { self.origin.elapsed() } else { self.read_at };
-        match self.endpoint.send_message(&mut message, now) {
+        match self.endpoint.send_message(&mut message) {
             Err(SendError::WriteBufferFull) => {}
             other => return Ok(other?),
         }
@@ -198,7 +185,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Err(error) if error.would_block() => {}
             other => other?,
         }
-        match self.endpoint.send_message(&mut message, now) {
+        match self.endpoint.send_message(&mut message) {
             Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
             other => Ok(other?),
         }
@@ -319,10 +306,6 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         &mut self.endpoint
     }
 
-    pub(crate) fn now(&self) -> Duration {
-        self.origin.elapsed()
-    }
-
     fn check_open(&self) -> Result<()> {
         if self.end == End::No { self.check_writable() } else { Err(Error::AlreadyClosed) }
     }
@@ -340,8 +323,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     pub(crate) fn wait(&mut self) -> Result<()> {
         // A peer that keeps us busy must not make us miss a deadline. What was read has been looked at by
         // now and counts as a sign of life; how long that took us does not count.
-        if std::mem::take(&mut self.unchecked) {
-            self.endpoint.handle_timeout(self.read_at).map_err(|error| self.fail(error))?;
+        if let Some(read_at) = self.unchecked.take() {
+            self.endpoint.handle_timeout(read_at).map_err(|error| self.fail(error))?;
         }
         match self.write_out() {
             // After the peer's Close only the end of input can come. It must not cut off our output, for a peer that
@@ -428,11 +411,10 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// A write that was blocked has gone on, so the peer reads. Over a blocking stream we have not read meanwhile, so
     /// we cannot tell that the peer was silent.
     fn write_goes_on(&mut self) {
-        let now = self.origin.elapsed();
         if self.would_block {
-            self.endpoint.handle_write_progress(now);
+            self.endpoint.handle_write_progress();
         } else {
-            self.endpoint.handle_unread_input(now);
+            self.endpoint.handle_unread_input();
         }
     }
 
@@ -455,8 +437,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Ok(0) => self.endpoint.handle_eof(),
             Ok(len) => {
                 self.endpoint.advance(len);
-                self.read_at = self.origin.elapsed();
-                self.unchecked = true;
+                self.unchecked = self.endpoint.has_timeout().then(|| self.origin.elapsed());
                 return Ok(());
             }
             Err(error) if is_gone(error.kind()) => self.endpoint.handle_reset(),
@@ -468,15 +449,16 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// Bounds the next read or write by the next deadline.
     fn arm(&mut self) -> Result<()> {
         let Some(socket) = self.socket else { return Ok(()) };
-        let deadline = match self.endpoint.poll_timeout() {
+        let now = if self.endpoint.has_timeout() { self.origin.elapsed() } else { Duration::ZERO };
+        let deadline = match self.endpoint.poll_timeout(now) {
             // Nothing is waited for any more, so nothing may take long.
             None if self.endpoint.shutdown() == Shutdown::Both => Some(Duration::ZERO),
             deadline => deadline,
         };
         let left = deadline.map(|deadline| {
-            self.waiting_since = self.origin.elapsed();
+            self.waiting_since = now;
             // Even if the application asks after the deadline, it gets what has arrived by now.
-            deadline.saturating_sub(self.waiting_since).max(socket.shortest())
+            deadline.saturating_sub(now).max(socket.shortest())
         });
         // Earlier waits have used up a part of a shared bound, so it must be set again.
         let used_up = socket.bounds_the_sum && left.is_some();
@@ -493,7 +475,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             io::ErrorKind::Interrupted => Ok(()),
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 let now = self.origin.elapsed();
-                if self.endpoint.poll_timeout().is_some_and(|deadline| deadline <= now) {
+                if self.endpoint.poll_timeout(now).is_some_and(|deadline| deadline <= now) {
                     return self.endpoint.handle_timeout(now).map_err(|error| self.fail(error));
                 }
                 if self.armed.has_ended(now.saturating_sub(self.waiting_since)) {

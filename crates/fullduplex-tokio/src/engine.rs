@@ -13,7 +13,7 @@ use std::time::Duration;
 use fullduplex::{Endpoint, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::clock::{Clock, LastRead};
+use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
@@ -53,7 +53,7 @@ pub(crate) struct Engine<S> {
     endpoint: Endpoint<OsEntropy>,
     /// Says farewell to the peer when the connection is dropped; knows what `S` can do.
     farewell: fn(&mut Self),
-    last_read: LastRead,
+    clock: Clock,
     timer: Timer,
     waiters: Waiters,
     write_buffer_size: usize,
@@ -62,8 +62,8 @@ pub(crate) struct Engine<S> {
     /// received.
     input_end: InputEnd,
     end: End,
-    /// Whether a deadline ran at the last read, and was not looked at since.
-    unchecked: bool,
+    /// The time of the last read if a deadline ran then and was not looked at since.
+    unchecked: Option<Duration>,
     /// Whether no message is found in what was read, and nothing was read since.
     drained: bool,
     outlet: Outlet,
@@ -99,7 +99,7 @@ impl<S> Engine<S> {
     }
 
     pub(crate) fn now(&self) -> Duration {
-        self.last_read.clock.elapsed()
+        self.clock.elapsed()
     }
 
     /// Bytes that were taken and have not been written.
@@ -145,11 +145,11 @@ pub(crate) struct EngineParts<S> {
     pub(crate) endpoint: Endpoint<OsEntropy>,
     pub(crate) config: WebSocketConfig,
     pub(crate) outlet: Outlet,
-    pub(crate) last_read: LastRead,
+    pub(crate) clock: Clock,
     pub(crate) timer: Timer,
     pub(crate) input_end: InputEnd,
     pub(crate) end: End,
-    pub(crate) unchecked: bool,
+    pub(crate) unchecked: Option<Duration>,
 }
 
 impl<S> Engine<S> {
@@ -159,7 +159,7 @@ impl<S> Engine<S> {
             stream: self.stream,
             endpoint: self.endpoint,
             outlet: self.outlet,
-            last_read: self.last_read,
+            clock: self.clock,
             timer: self.timer,
             input_end: self.input_end,
             end: self.end,
@@ -178,18 +178,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn new(
         stream: S,
         config: &WebSocketConfig,
-        endpoint: Endpoint<OsEntropy>,
+        mut endpoint: Endpoint<OsEntropy>,
     ) -> Box<Self> {
+        // Its first waiting time begins when the clock does.
+        endpoint.poll_timeout(Duration::ZERO);
         Self::from_parts(EngineParts {
             stream,
             endpoint,
             config: *config,
             outlet: Outlet::default(),
-            last_read: LastRead::none(Clock::start()),
+            clock: Clock::start(),
             timer: Timer::default(),
             input_end: None,
             end: End::No,
-            unchecked: false,
+            unchecked: None,
         })
     }
 
@@ -198,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             stream: parts.stream,
             endpoint: parts.endpoint,
             farewell: Self::farewell,
-            last_read: parts.last_read,
+            clock: parts.clock,
             timer: parts.timer,
             waiters: Waiters::default(),
             write_buffer_size: parts.config.write_buffer_size,
@@ -228,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             // Whoever is woken to read has nothing else to do yet.
             let at_rest = self.endpoint.is_at_rest()
                 && self.end == End::No
-                && !self.unchecked
+                && self.unchecked.is_none()
                 && self.input_end.is_none()
                 && !self.outlet.unflushed;
             if !at_rest && let Some(waited) = self.work(cx) {
@@ -255,7 +257,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if self.end == End::Told {
             return Some(Waited::End);
         }
-        if self.unchecked
+        if self.unchecked.is_some()
             && let Err(error) = self.check_deadlines(cx)
         {
             return Some(Waited::Failed(error.into()));
@@ -282,7 +284,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn note_written(&mut self) -> bool {
         let progress = self.outlet.take_progress();
         if progress == Progress::Resumed {
-            self.endpoint.handle_write_progress(self.last_read.clock);
+            self.endpoint.handle_write_progress();
         }
         progress != Progress::None
     }
@@ -315,7 +317,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn shut_down(&mut self, shutdown: Shutdown, cx: &mut Context<'_>) -> Option<Waited> {
         self.shut(cx);
         // TLS sends an alert at its end. A peer that reads slowly may have no room for it yet.
-        let waits = !self.outlet.is_shut() && self.endpoint.poll_timeout().is_some();
+        let waits =
+            !self.outlet.is_shut() && self.endpoint.poll_timeout(self.clock.elapsed()).is_some();
         if shutdown == Shutdown::Both && !waits {
             self.told();
             return Some(Waited::End);
@@ -328,8 +331,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// us does not count.
     #[inline(never)]
     fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        if std::mem::take(&mut self.unchecked)
-            && let Err(error) = self.endpoint.handle_timeout(&mut self.last_read)
+        if let Some(read_at) = self.unchecked.take()
+            && let Err(error) = self.endpoint.handle_timeout(read_at)
             && self.end == End::No
         {
             self.fail(cx);
@@ -447,8 +450,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline(always)]
     fn took_input(&mut self) {
         self.drained = false;
-        self.unchecked = self.endpoint.poll_timeout().is_some();
-        self.last_read.brought(self.unchecked);
+        // How long it takes to look at the input must not count.
+        self.unchecked = self.endpoint.has_timeout().then(|| self.clock.elapsed());
     }
 
     /// A read brought nothing.
@@ -471,8 +474,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Waits for the next deadline, and does what is due then.
     #[inline]
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        match self.endpoint.poll_timeout() {
-            Some(at) => self.poll_deadline(at, cx),
+        if self.endpoint.has_timeout() {
+            return self.poll_deadline(cx);
+        }
+        self.timer.clear();
+        Poll::Pending
+    }
+
+    #[inline(never)]
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.poll_due(cx));
+        Poll::Ready(Ok(self.endpoint.handle_timeout(self.now())?))
+    }
+
+    /// Waits until the next deadline of the endpoint.
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.endpoint.poll_timeout(self.clock.elapsed()) {
+            Some(at) => self.poll_instant(at, cx),
             None => {
                 self.timer.clear();
                 Poll::Pending
@@ -480,15 +498,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    #[inline(never)]
-    fn poll_deadline(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        ready!(self.poll_instant(at, cx));
-        Poll::Ready(Ok(self.endpoint.handle_timeout(self.last_read.clock)?))
-    }
-
     /// Waits until the connection's clock reaches `at`.
     fn poll_instant(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        match self.last_read.clock.instant(at) {
+        match self.clock.instant(at) {
             Some(deadline) => self.timer.poll(deadline, cx),
             None => {
                 self.timer.clear();

@@ -216,11 +216,11 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
     }
 
     fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        self.writer.send(message, &mut self.conn, self.clock, &mut OsEntropy)
+        self.writer.send(message, &mut self.conn, &mut OsEntropy)
     }
 
     fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
-        self.writer.send_message(message, &mut self.conn, self.clock, &mut OsEntropy)
+        self.writer.send_message(message, &mut self.conn, &mut OsEntropy)
     }
 
     fn poll_write_enough(
@@ -415,8 +415,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
             Some(frame) if side.conn.may_send() && !side.outlet.unwritable => {
                 let normal = CloseReason { code: CloseCode::Normal, reason: "" };
                 let reason = frame.as_ref().map_or(normal, CloseFrame::as_reason);
-                let SendingSide { writer, conn, clock, .. } = side;
-                Some(writer.close(reason, conn, clock.elapsed(), &mut OsEntropy))
+                let SendingSide { writer, conn, .. } = side;
+                Some(writer.close(reason, conn, &mut OsEntropy))
             }
             // It is closing or over already, or this was done before.
             _ => None,

@@ -3,7 +3,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use fullduplex::handshake::{
     OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
@@ -18,7 +17,7 @@ use http::header::{
 use http::{StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::clock::{Clock, LastRead};
+use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::engine::{Engine, EngineParts, Waited};
 use crate::entropy::OsEntropy;
@@ -293,17 +292,14 @@ where
     let engine = Engine::new(stream, config, endpoint);
     WebSocketStream::new(match began {
         None => engine,
-        Some(clock) => {
-            let last_read = LastRead::none(clock);
-            Engine::from_parts(EngineParts { last_read, ..engine.into_parts() })
-        }
+        Some(clock) => Engine::from_parts(EngineParts { clock, ..engine.into_parts() }),
     })
 }
 
 /// Compiled here, once, for it does not depend on the stream, as [`next_event`] does not.
 #[inline(never)]
 fn server(config: &WebSocketConfig) -> Endpoint<OsEntropy> {
-    Endpoint::server(config.endpoint(), OsEntropy, Duration::ZERO)
+    Endpoint::server(config.endpoint(), OsEntropy)
 }
 
 /// Writes the decision about the request that waits.
@@ -311,22 +307,21 @@ fn answer<S>(
     engine: &mut Engine<S>,
     decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
 ) -> Result<()> {
-    let now = engine.now();
     let endpoint = engine.endpoint_mut();
     let decision = endpoint.request().map(|request| decide(&request));
     let refused = match decision {
         None => return Ok(()),
-        Some(Ok(answer)) => match endpoint.accept(&answer.as_answer(), now) {
+        Some(Ok(answer)) => match endpoint.accept(&answer.as_answer()) {
             Ok(_) => return Ok(()),
             Err(error) => error.into(),
         },
-        Some(Err(rejection)) => match endpoint.reject(&rejection.as_rejection(), now) {
+        Some(Err(rejection)) => match endpoint.reject(&rejection.as_rejection()) {
             Ok(()) => return Err(rejected(&rejection)),
             Err(error) => error.into(),
         },
     };
     // The fault is ours, and the client is not to wait for an answer.
-    endpoint.reject(&OwnedRejection::new(500).as_rejection(), now)?;
+    endpoint.reject(&OwnedRejection::new(500).as_rejection())?;
     Err(refused)
 }
 
@@ -546,7 +541,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let offers_any = !request.as_request().subprotocols.is_empty();
-    let endpoint = Endpoint::client(request, config.endpoint(), OsEntropy, Duration::ZERO)?;
+    let endpoint = Endpoint::client(request, config.endpoint(), OsEntropy)?;
     let mut socket = socket(stream, config, endpoint, began);
     let event = poll_fn(|cx| poll_event(socket.engine(), cx, None)).await;
     match event.map_err(|error| if offers_any { error } else { unasked(error) })? {
@@ -586,9 +581,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        let now = engine.now();
         let plain = plain.as_mut().map(|plain| &mut **plain as AnswerPlain<'_>);
-        match next_event(engine.endpoint_mut(), now, plain) {
+        match next_event(engine.endpoint_mut(), plain) {
             Ok(Some(event)) => return Poll::Ready(Ok(event)),
             Ok(None) => match ready!(engine.poll_input(cx)) {
                 Waited::Progress => {}
@@ -603,12 +597,11 @@ where
 #[inline(never)]
 fn next_event(
     endpoint: &mut Endpoint<OsEntropy>,
-    now: Duration,
     plain: Option<AnswerPlain<'_>>,
 ) -> Result<Option<HandshakeEvent>> {
     let event = match plain {
-        Some(plain) => endpoint.poll_handshake_or(now, plain),
-        None => endpoint.poll_handshake(now),
+        Some(plain) => endpoint.poll_handshake_or(plain),
+        None => endpoint.poll_handshake(),
     };
     Ok(event?)
 }

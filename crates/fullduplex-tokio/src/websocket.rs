@@ -192,8 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     ) -> Self {
         let config = config.unwrap_or_default();
         let endpoint = config.endpoint();
-        let now = std::time::Duration::ZERO;
-        let endpoint = Endpoint::open(role, negotiated, part, endpoint, OsEntropy, now);
+        let endpoint = Endpoint::open(role, negotiated, part, endpoint, OsEntropy);
         Self::new(Engine::new(stream, &config, endpoint))
     }
 

@@ -36,10 +36,9 @@ use crate::handshake::{
     ClientHandshake, HeadLimits, OwnedClientRequest, OwnedRejection, OwnedRequest, OwnedResponse,
     PlainRequest, ServerHandshake,
 };
-use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Timeout};
+use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Deadline, Timeout};
 use crate::message::outbound::SendError;
 use crate::negotiated::Negotiated;
-use crate::now::Now;
 use crate::owned::{Chunk, Message, MessageRef};
 use crate::reader::{FoundMessage, Reader};
 use crate::role::Role;
@@ -126,18 +125,16 @@ enum Phase {
     Refused(Role, Deadline),
 }
 
-type Deadline = Option<Duration>;
-
 impl Phase {
     /// The deadline of what comes before and after the connection.
     #[cold]
-    fn deadline(&self) -> Deadline {
+    fn deadline(&mut self) -> Option<&mut Deadline> {
         match self {
             Self::ServerHandshake(_, deadline)
             | Self::Deciding(_, deadline)
             | Self::ClientHandshake(_, deadline)
-            | Self::Refused(_, deadline) => *deadline,
-            Self::Open(conn) => conn.poll_timeout(),
+            | Self::Refused(_, deadline) => Some(deadline),
+            Self::Open(_) => None,
         }
     }
 }
@@ -150,7 +147,6 @@ pub struct Reply<'a, E> {
     conn: &'a mut Connection,
     writer: &'a mut Writer,
     entropy: &'a mut E,
-    now: &'a mut dyn Now,
 }
 
 impl<E> fmt::Debug for Reply<'_, E> {
@@ -196,10 +192,8 @@ impl<E: Entropy> Endpoint<E> {
         unread: &[u8],
         config: EndpointConfig,
         entropy: E,
-        now: Duration,
     ) -> Self {
-        let mut conn = Connection::new(role, negotiated, config.connection);
-        conn.start(now);
+        let conn = Connection::new(role, negotiated, config.connection);
         let mut endpoint = Self::new(Phase::Open(conn), config, entropy);
         endpoint.reader.push(unread);
         endpoint
@@ -264,9 +258,9 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`Error`] when the connection fails, once; what is to be sent then is in the output.
     #[inline]
-    pub fn poll(&mut self, mut now: impl Now) -> Result<Option<MessageRef<'_>>, Error> {
-        match self.poll_found(&mut now)? {
-            Some(found) => self.lend(found, now).map(Some),
+    pub fn poll(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
+        match self.poll_found()? {
+            Some(found) => self.lend(found).map(Some),
             None => Ok(None),
         }
     }
@@ -277,9 +271,9 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// As [`poll`](Self::poll).
     #[inline]
-    pub fn poll_found(&mut self, now: impl Now) -> Result<Option<FoundMessage>, Error> {
+    pub fn poll_found(&mut self) -> Result<Option<FoundMessage>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let found = self.reader.poll_found(conn, now)?;
+        let found = self.reader.poll_found(conn)?;
         if found.as_ref().is_some_and(FoundMessage::is_control) {
             self.answer();
         }
@@ -291,9 +285,9 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// As [`poll`](Self::poll), for text that is not UTF-8.
     #[inline]
-    pub fn lend(&mut self, found: FoundMessage, now: impl Now) -> Result<MessageRef<'_>, Error> {
+    pub fn lend(&mut self, found: FoundMessage) -> Result<MessageRef<'_>, Error> {
         match &mut self.phase {
-            Phase::Open(conn) => self.reader.lend(found, conn, now),
+            Phase::Open(conn) => self.reader.lend(found, conn),
             _ => Ok(MessageRef::Binary(&[])),
         }
     }
@@ -304,18 +298,18 @@ impl<E: Entropy> Endpoint<E> {
     /// As [`poll`](Self::poll).
     // As `Reader::poll_owned`.
     #[inline(always)]
-    pub fn poll_owned(&mut self, mut now: impl Now) -> Result<Option<Message>, Error> {
+    pub fn poll_owned(&mut self) -> Result<Option<Message>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        match self.reader.take_whole(conn, &mut now) {
+        match self.reader.take_whole(conn) {
             Some(message) => message.map(Some),
-            None => self.poll_any_owned(&mut now),
+            None => self.poll_any_owned(),
         }
     }
 
     #[inline(never)]
-    fn poll_any_owned(&mut self, now: &mut dyn Now) -> Result<Option<Message>, Error> {
+    fn poll_any_owned(&mut self) -> Result<Option<Message>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let message = self.reader.poll_any_owned(conn, now)?;
+        let message = self.reader.poll_any_owned(conn)?;
         if let Some(Message::Ping(_) | Message::Close(_)) = message {
             self.answer();
         }
@@ -330,42 +324,41 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     pub fn poll_with<T>(
         &mut self,
-        mut now: impl Now,
         f: impl FnOnce(MessageRef<'_>, Reply<'_, E>) -> T,
     ) -> Result<Option<T>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let Some(found) = self.reader.poll_found(conn, &mut now)? else { return Ok(None) };
+        let Some(found) = self.reader.poll_found(conn)? else { return Ok(None) };
         let (writer, entropy) = (&mut self.writer, &mut self.entropy);
         let control;
         let message = match self.reader.data(&found) {
             Some((MessageKind::Binary, payload)) => MessageRef::Binary(payload),
             Some((MessageKind::Text, payload)) => match utf8::as_str(payload) {
                 Some(text) => MessageRef::Text(text),
-                None => return Err(conn.fail_whole_text(now.now())),
+                None => return Err(conn.fail_whole_text()),
             },
             // Its payload lies in the connection, which is to send.
             None => {
-                control = self.reader.lend(found, conn, &mut now)?.to_message();
+                control = self.reader.lend(found, conn)?.to_message();
                 let _ = writer.queue_answers(conn, entropy);
                 control.as_message_ref()
             }
         };
-        Ok(Some(f(message, Reply { conn, writer, entropy, now: &mut now })))
+        Ok(Some(f(message, Reply { conn, writer, entropy })))
     }
 
     /// A way to send, as [`poll_with`](Self::poll_with) lends it; `None` while the connection is not open.
-    pub fn reply<'a>(&'a mut self, now: &'a mut dyn Now) -> Option<Reply<'a, E>> {
+    pub fn reply<'a>(&'a mut self) -> Option<Reply<'a, E>> {
         let Phase::Open(conn) = &mut self.phase else { return None };
-        Some(Reply { conn, writer: &mut self.writer, entropy: &mut self.entropy, now })
+        Some(Reply { conn, writer: &mut self.writer, entropy: &mut self.entropy })
     }
 
     /// The next piece of a message as it arrives, or a control frame: see [`Reader::poll_chunk`].
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
-    pub fn poll_chunk(&mut self, now: impl Now) -> Result<Option<Chunk>, Error> {
+    pub fn poll_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let chunk = self.reader.poll_chunk(conn, now)?;
+        let chunk = self.reader.poll_chunk(conn)?;
         if let Some(Chunk::Control(_)) = chunk {
             self.answer();
         }
@@ -482,7 +475,7 @@ impl<E: Entropy> Endpoint<E> {
             Phase::Open(conn) => open(conn),
             Phase::Refused(..) => Ok(()),
             Phase::ServerHandshake(..) | Phase::Deciding(..) | Phase::ClientHandshake(..) => {
-                self.phase = Phase::Refused(self.role(), None);
+                self.phase = Phase::Refused(self.role(), Deadline::Never);
                 Err(in_handshake.into())
             }
         }
@@ -490,12 +483,23 @@ impl<E: Entropy> Endpoint<E> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout); it changes with every other call.
     #[inline]
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        match &self.phase {
+    pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+        match &mut self.phase {
             _ if self.ended => None,
-            Phase::Open(conn) => conn.poll_timeout(),
-            other => other.deadline(),
+            Phase::Open(conn) => conn.poll_timeout(now),
+            other => other.deadline()?.from(now),
+        }
+    }
+
+    /// Whether a waiting time runs. If not, [`poll_timeout`](Self::poll_timeout) returns `None` whatever the time is,
+    /// and a caller need not ask its clock.
+    #[inline]
+    #[must_use]
+    pub fn has_timeout(&self) -> bool {
+        match &self.phase {
+            _ if self.ended => false,
+            Phase::Open(conn) => conn.has_timeout(),
+            _ => true,
         }
     }
 
@@ -504,9 +508,8 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`Error::Timeout`] when a waiting time ran out.
     #[inline]
-    pub fn handle_timeout(&mut self, mut now: impl Now) -> Result<(), Error> {
-        let Some(deadline) = self.poll_timeout() else { return Ok(()) };
-        let now = now.now();
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
+        let Some(deadline) = self.poll_timeout(now) else { return Ok(()) };
         if now < deadline { Ok(()) } else { self.expire(now) }
     }
 
@@ -525,7 +528,7 @@ impl<E: Entropy> Endpoint<E> {
             }
             Phase::ServerHandshake(..) | Phase::Deciding(..) | Phase::ClientHandshake(..) => {
                 self.ended = true;
-                self.phase = Phase::Refused(self.role(), None);
+                self.phase = Phase::Refused(self.role(), Deadline::Never);
                 Err(Error::Timeout(Timeout::Handshake))
             }
         }
@@ -534,8 +537,8 @@ impl<E: Entropy> Endpoint<E> {
     /// Returns the waiting time of the open connection that has run out at `now`, if one has: see
     /// [`Connection::expired`].
     #[must_use]
-    pub fn expired(&self, now: Duration) -> Option<Timeout> {
-        match &self.phase {
+    pub fn expired(&mut self, now: Duration) -> Option<Timeout> {
+        match &mut self.phase {
             Phase::Open(conn) if !self.ended => conn.expired(now),
             _ => None,
         }
@@ -552,28 +555,28 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`Error::Frame`] for a frame that will make the connection fail when it is polled; [`Error::CloseFrame`] for a
     /// Close that has made it fail now.
-    pub fn find_close(&mut self, scan: &mut CloseScan, now: impl Now) -> Result<bool, Error> {
+    pub fn find_close(&mut self, scan: &mut CloseScan) -> Result<bool, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(false) };
         let found = conn.find_close(scan, self.reader.unread_mut())?;
         if found && scan.is_close_next() {
-            let close = self.poll_owned(now)?;
+            let close = self.poll_owned()?;
             self.reader.hold_close(close.is_some_and(|message| message.is_close()));
         }
         Ok(found)
     }
 
     /// Input has come that will be polled later, or nobody has listened: see [`Connection::handle_unread_input`].
-    pub fn handle_unread_input(&mut self, now: impl Now) {
+    pub fn handle_unread_input(&mut self) {
         if let Phase::Open(conn) = &mut self.phase {
-            conn.handle_unread_input(now);
+            conn.handle_unread_input();
         }
     }
 
     /// A write that was blocked has gone on: see [`Connection::handle_write_progress`].
     #[inline]
-    pub fn handle_write_progress(&mut self, now: impl Now) {
+    pub fn handle_write_progress(&mut self) {
         if let Phase::Open(conn) = &mut self.phase {
-            conn.handle_write_progress(now);
+            conn.handle_write_progress();
         }
     }
 

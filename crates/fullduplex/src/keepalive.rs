@@ -1,15 +1,14 @@
 //! Deadlines: ping, pong, idle and close (RFC 6455 §5.5.2, §7.1.1). Sees instants, not frames.
 //!
 //! Time enters as `now`, a duration since any origin that the caller likes, and leaves as the instant at which to call
-//! again. Any byte from the peer proves that it lives: it puts off the next Ping and answers the last one. A Pong whose
+//! again. What happens in between is noted without its time, and counts as happening when the caller next tells the time,
+//! which is before it waits. So no clock need be asked for a message. Any byte from the peer proves that it lives: it puts off the next Ping and answers the last one. A Pong whose
 //! payload belongs to no Ping of ours is therefore as good as any. A Ping stands in line behind what waits to be
 //! written. As long as a blocked write goes on, the peer reads, but it may not have got the Ping yet: we go on waiting
 //! for its Pong.
 
 use core::fmt;
 use core::time::Duration;
-
-use crate::now::Now;
 
 /// How long to wait for the peer's Close, and for the transport to end after it: 5 s, within the
 /// range of what browsers and servers do.
@@ -98,6 +97,9 @@ const NEVER: Nanos = Nanos::MAX;
 /// The instant that nobody asks for.
 const UNCOUNTED: Nanos = NEVER - 1;
 
+/// The instant at which the caller next tells the time.
+const UNDATED: Nanos = NEVER - 2;
+
 #[inline(always)]
 fn nanos(instant: Duration) -> Nanos {
     instant.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(instant.subsec_nanos()))
@@ -122,6 +124,26 @@ impl Wait {
     }
 }
 
+/// The end of a waiting time that begins when the caller first tells the time.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Deadline {
+    Never,
+    After(Duration),
+    At(Duration),
+}
+
+#[cfg(feature = "alloc")]
+impl Deadline {
+    /// The instant at which it ends, if it does. It begins `now` if it has not begun.
+    pub(crate) fn from(&mut self, now: Duration) -> Option<Duration> {
+        if let Self::After(wait) = *self {
+            *self = Self::At(now.saturating_add(wait));
+        }
+        if let Self::At(instant) = *self { Some(instant) } else { None }
+    }
+}
+
 /// What has to be done, now that its time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -133,8 +155,8 @@ pub(crate) enum Due {
 /// The timers of one open connection.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    /// When the last byte came; [`NEVER`] before the first call with a time, [`UNCOUNTED`] for good if no waiting time
-    /// depends on it. That is the default, and then no clock need be asked for a message.
+    /// When the last byte came, or the connection began; [`UNCOUNTED`] for good if no waiting time depends on it, which
+    /// is the default.
     received: Nanos,
     /// When a Ping went out after which nothing has come.
     pinged: Nanos,
@@ -150,7 +172,7 @@ impl Timers {
     pub(crate) fn new(timeouts: &Timeouts) -> Self {
         let counts = timeouts.ping_interval.is_some() || timeouts.idle_timeout.is_some();
         Self {
-            received: if counts { NEVER } else { UNCOUNTED },
+            received: if counts { UNDATED } else { UNCOUNTED },
             pinged: NEVER,
             closing: NEVER,
             ping_interval: Wait::new(timeouts.ping_interval),
@@ -162,9 +184,9 @@ impl Timers {
 
     /// Bytes came: the peer lives, and that is all a Ping asks.
     #[inline(always)]
-    pub(crate) fn received(&mut self, now: &mut (impl Now + ?Sized)) {
+    pub(crate) const fn received(&mut self) {
         if self.received != UNCOUNTED {
-            self.received = nanos(now.now());
+            self.received = UNDATED;
             self.pinged = NEVER;
         }
     }
@@ -172,24 +194,16 @@ impl Timers {
     /// A blocked write went on: the peer reads, so it lives. If a Ping waits in line, the wait for its Pong begins
     /// anew.
     #[inline]
-    pub(crate) fn written(&mut self, now: &mut (impl Now + ?Sized)) {
+    pub(crate) const fn written(&mut self) {
         if self.pinged != NEVER {
-            self.pinged = nanos(now.now());
-        }
-    }
-
-    /// The caller told the time without bringing bytes: silence is counted from the first such call.
-    #[inline(always)]
-    pub(crate) fn started(&mut self, now: &mut (impl Now + ?Sized)) {
-        if self.received == NEVER {
-            self.received = nanos(now.now());
+            self.pinged = UNDATED;
         }
     }
 
     /// Our Close went out, or the connection failed: from here on only the close timeout counts.
-    pub(crate) fn closing(&mut self, now: Duration) {
+    pub(crate) const fn closing(&mut self) {
         if self.closing == NEVER {
-            self.closing = nanos(now);
+            self.closing = UNDATED;
         }
     }
 
@@ -199,18 +213,35 @@ impl Timers {
         self.close = Wait::FOR_EVER;
     }
 
-    /// The next instant at which something is due. By default there is none while the connection is open.
+    /// Whether a waiting time runs. By default there is none while the connection is open.
     #[inline]
-    pub(crate) fn deadline(&self) -> Option<Duration> {
-        if self.closing == NEVER && self.received == UNCOUNTED {
+    pub(crate) const fn is_running(&self) -> bool {
+        self.closing != NEVER || self.received != UNCOUNTED
+    }
+
+    /// Says when what has happened since the last call did happen: now.
+    fn date(&mut self, now: Nanos) {
+        for instant in [&mut self.received, &mut self.pinged, &mut self.closing] {
+            if *instant == UNDATED {
+                *instant = now;
+            }
+        }
+    }
+
+    /// The next instant at which something is due.
+    #[inline]
+    pub(crate) fn deadline(&mut self, now: Duration) -> Option<Duration> {
+        if !self.is_running() {
             return None;
         }
+        self.date(nanos(now));
         let (at, _) = self.next();
         (at != NEVER).then(|| Duration::from_nanos(at))
     }
 
     /// The waiting time that has run out at `now`, if one has.
-    pub(crate) fn expired(&self, now: Duration) -> Option<Timeout> {
+    pub(crate) fn expired(&mut self, now: Duration) -> Option<Timeout> {
+        self.date(nanos(now));
         match self.next() {
             (at, Due::Expired(timeout)) if at <= nanos(now) => Some(timeout),
             _ => None,
@@ -218,9 +249,9 @@ impl Timers {
     }
 
     /// What is due at `now`; a Ping counts as sent.
-    pub(crate) fn poll(&mut self, mut now: Duration) -> Due {
-        self.started(&mut now);
+    pub(crate) fn poll(&mut self, now: Duration) -> Due {
         let now = nanos(now);
+        self.date(now);
         match self.next() {
             (at, due) if at <= now => {
                 match due {
@@ -239,7 +270,7 @@ impl Timers {
         if self.closing != NEVER {
             return (self.close.after(self.closing), Due::Expired(Timeout::Close));
         }
-        if self.received >= UNCOUNTED {
+        if self.received == UNCOUNTED {
             return (NEVER, Due::Nothing);
         }
         let idle = (self.idle.after(self.received), Due::Expired(Timeout::Idle));
@@ -264,51 +295,55 @@ mod tests {
     fn without_configuration_nothing_is_ever_due() {
         let mut timers = Timers::new(&Timeouts::new());
         assert_eq!(timers.poll(s(1)), Due::Nothing);
-        assert_eq!(timers.deadline(), None);
+        assert_eq!((timers.is_running(), timers.deadline(s(1))), (false, None));
         assert_eq!(timers.poll(s(1 << 30)), Due::Nothing);
     }
 
     #[test]
     fn a_ping_follows_silence_and_failure_follows_an_unanswered_ping() {
         let mut timers = Timers::new(&Timeouts::new().keepalive(s(20), s(10)));
-        timers.started(&mut s(100));
-        assert_eq!(timers.deadline(), Some(s(120)));
+        assert_eq!(timers.deadline(s(100)), Some(s(120)));
         assert_eq!(timers.poll(s(119)), Due::Nothing);
         assert_eq!(timers.poll(s(121)), Due::Ping);
-        assert_eq!(timers.deadline(), Some(s(131)));
+        assert_eq!(timers.deadline(s(122)), Some(s(131)));
         assert_eq!(timers.poll(s(131)), Due::Expired(Timeout::Pong));
     }
 
     #[test]
     fn any_byte_answers_a_ping() {
         let mut timers = Timers::new(&Timeouts::new().keepalive(s(20), s(10)));
-        timers.started(&mut s(0));
+        timers.deadline(s(0));
         assert_eq!(timers.poll(s(20)), Due::Ping);
-        timers.received(&mut s(25));
-        assert_eq!(timers.deadline(), Some(s(45)));
+        timers.received();
+        assert_eq!(timers.deadline(s(25)), Some(s(45)));
+        assert_eq!(timers.deadline(s(30)), Some(s(45)));
     }
 
     #[test]
     fn a_write_that_goes_on_puts_off_the_failure_and_neither_the_ping_nor_the_idle_timeout() {
         let timeouts = Timeouts { idle_timeout: Some(s(100)), ..Timeouts::new() };
         let mut timers = Timers::new(&timeouts.keepalive(s(20), s(10)));
-        timers.started(&mut s(0));
-        timers.written(&mut s(19));
+        timers.deadline(s(0));
+        timers.written();
+        timers.deadline(s(19));
         assert_eq!(timers.poll(s(20)), Due::Ping);
         for now in (29..90).step_by(9) {
-            timers.written(&mut s(now));
+            timers.written();
+            timers.deadline(s(now));
             assert_eq!(timers.expired(s(now + 9)), None);
             assert_eq!(timers.expired(s(now + 10)), Some(Timeout::Pong));
         }
-        timers.written(&mut s(92));
+        timers.written();
+        timers.deadline(s(92));
         assert_eq!(timers.poll(s(100)), Due::Expired(Timeout::Idle));
     }
 
     #[test]
     fn an_idle_timeout_counts_from_the_last_byte() {
         let mut timers = Timers::new(&Timeouts { idle_timeout: Some(s(5)), ..Timeouts::new() });
-        timers.started(&mut s(0));
-        timers.received(&mut s(3));
+        timers.deadline(s(0));
+        timers.received();
+        timers.deadline(s(3));
         assert_eq!(timers.poll(s(7)), Due::Nothing);
         assert_eq!(timers.poll(s(8)), Due::Expired(Timeout::Idle));
     }
@@ -316,11 +351,12 @@ mod tests {
     #[test]
     fn once_closing_only_the_close_timeout_counts() {
         let mut timers = Timers::new(&Timeouts::new().keepalive(s(1), s(1)));
-        timers.started(&mut s(0));
-        timers.closing(s(2));
-        timers.closing(s(4));
-        assert_eq!(timers.deadline(), Some(s(7)));
+        timers.deadline(s(0));
+        timers.closing();
+        timers.deadline(s(2));
+        timers.closing();
+        assert_eq!(timers.deadline(s(4)), Some(s(7)));
         assert_eq!(timers.poll(s(7)), Due::Expired(Timeout::Close));
-        assert_eq!(timers.deadline(), None);
+        assert_eq!(timers.deadline(s(7)), None);
     }
 }

@@ -20,14 +20,12 @@
 //!
 //! ```
 //! use std::io::{Read, Write};
-//! use std::time::Instant;
 //!
 //! use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
 //! use fullduplex::{Config, Connection, Event, Input, MessageKind, NoEntropy, Role};
 //!
 //! fn echo(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
 //!     let (mut buf, mut out, mut len) = ([0; 4096], [0; 8192], 0);
-//!     let started = Instant::now();
 //!
 //!     // The opening handshake: read until the request is whole, then answer it.
 //!     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
@@ -49,7 +47,7 @@
 //!     loop {
 //!         let mut input = Input::new(&mut buf[start..len]);
 //!         loop {
-//!             let event = conn.poll_event(&mut input, started.elapsed());
+//!             let event = conn.poll_event(&mut input);
 //!             // Pongs and Closes are queued by themselves; write them before anything else.
 //!             while let Some(bytes) = conn.poll_transmit(&mut out, NoEntropy)? {
 //!                 wire.write_all(bytes)?;
@@ -152,7 +150,6 @@ mod limits;
 mod mask;
 mod message;
 mod negotiated;
-mod now;
 #[cfg(feature = "alloc")]
 mod outgoing;
 mod output;
@@ -197,7 +194,6 @@ pub use limits::{DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_FRAME_SIZE, DEFAULT_MAX_MESS
 pub use mask::apply_mask;
 pub use message::{HeaderBytes, MessageError, SendError};
 pub use negotiated::Negotiated;
-pub use now::Now;
 pub use output::BufferTooSmall;
 #[cfg(feature = "alloc")]
 pub use owned::{Chunk, CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};

@@ -25,7 +25,6 @@ use crate::connection::{Connection, Receiving};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
-use crate::now::Now;
 use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "deflate")]
 use crate::reader::inflation::Inflation;
@@ -151,17 +150,16 @@ impl Reader {
     pub fn poll<'a, S>(
         &'a mut self,
         conn: &'a mut Connection<Receiving, S>,
-        mut now: impl Now,
     ) -> Result<Option<MessageRef<'a>>, Error> {
-        let Some((kind, range, _)) = self.find_whole(conn, &mut now) else {
-            return self.poll_any(conn, &mut now);
+        let Some((kind, range, _)) = self.find_whole(conn) else {
+            return self.poll_any(conn);
         };
         let payload = self.buf.get(range).unwrap_or_default();
         match kind {
             MessageKind::Binary => Ok(Some(MessageRef::Binary(payload))),
             MessageKind::Text => match utf8::as_str(payload) {
                 Some(text) => Ok(Some(MessageRef::Text(text))),
-                None => Err(conn.fail_whole_text(now.now())),
+                None => Err(conn.fail_whole_text()),
             },
         }
     }
@@ -175,11 +173,10 @@ impl Reader {
     pub fn poll_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        mut now: impl Now,
     ) -> Result<Option<Message>, Error> {
-        match self.take_whole(conn, &mut now) {
+        match self.take_whole(conn) {
             Some(message) => message.map(Some),
-            None => self.poll_any_owned(conn, &mut now),
+            None => self.poll_any_owned(conn),
         }
     }
 
@@ -188,16 +185,15 @@ impl Reader {
     pub(crate) fn take_whole<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: &mut impl Now,
     ) -> Option<Result<Message, Error>> {
-        let (kind, range, ascii) = self.find_whole(conn, now)?;
+        let (kind, range, ascii) = self.find_whole(conn)?;
         if kind == MessageKind::Binary {
             return Some(Ok(Message::Binary(self.give(range))));
         }
         if ascii || self.buf.get(range.clone()).is_some_and(utf8::is_valid) {
             return Some(Ok(Message::Text(Utf8Bytes::from_validated(self.give(range)))));
         }
-        Some(Err(conn.fail_whole_text(now.now())))
+        Some(Err(conn.fail_whole_text()))
     }
 
     /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
@@ -205,11 +201,10 @@ impl Reader {
     fn find_whole<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: &mut impl Now,
     ) -> Option<(MessageKind, Range<usize>, bool)> {
         let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
         let mut input = Input::new(unread);
-        let whole = conn.whole_message(&mut input, now)?;
+        let whole = conn.whole_message(&mut input)?;
         let (kind, len, ascii) = (whole.kind, whole.payload.len(), whole.ascii);
         self.start += input.consumed();
         // The payload is the end of what was consumed.
@@ -226,11 +221,10 @@ impl Reader {
     pub fn poll_found<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        mut now: impl Now,
     ) -> Result<Option<FoundMessage>, Error> {
-        let found = match self.find_whole(conn, &mut now) {
+        let found = match self.find_whole(conn) {
             Some((kind, range, _)) => Some(Found::Data(kind, range)),
-            None => self.find_unless_empty(conn, &mut now)?,
+            None => self.find_unless_empty(conn)?,
         };
         Ok(found.map(FoundMessage))
     }
@@ -244,7 +238,6 @@ impl Reader {
         &'a mut self,
         found: FoundMessage,
         conn: &'a mut Connection<Receiving, S>,
-        mut now: impl Now,
     ) -> Result<MessageRef<'a>, Error> {
         let Some((kind, payload)) = self.data(&found) else {
             return Ok(match found.0 {
@@ -258,7 +251,7 @@ impl Reader {
             // Where it was found valid piece by piece, only the whole can become a `&str` without unsafe code.
             MessageKind::Text => match utf8::as_str(payload) {
                 Some(text) => Ok(MessageRef::Text(text)),
-                None => Err(conn.fail_whole_text(now.now())),
+                None => Err(conn.fail_whole_text()),
             },
         }
     }
@@ -287,19 +280,15 @@ impl Reader {
     /// connection may have a failure to report, and what is left of the last message is given up. Returns whether a
     /// Close is still to be delivered.
     #[inline(always)]
-    fn poll_empty<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
-    ) -> Result<bool, Error> {
-        if !conn.has_nothing(now) {
+    fn poll_empty<S>(&mut self, conn: &mut Connection<Receiving, S>) -> Result<bool, Error> {
+        if !conn.has_nothing() {
             if core::mem::take(&mut self.close_held) {
                 return Ok(true);
             }
             self.give_up_message();
             #[cfg(feature = "deflate")]
-            self.skip_compressed(conn, now)?;
-            conn.poll_any(&mut Input::new(&mut []), now)?;
+            self.skip_compressed(conn)?;
+            conn.poll_any(&mut Input::new(&mut []))?;
         }
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
@@ -313,17 +302,16 @@ impl Reader {
     fn poll_any<'a, S>(
         &'a mut self,
         conn: &'a mut Connection<Receiving, S>,
-        now: &mut dyn Now,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         if self.start == self.end {
-            if !self.poll_empty(conn, now)? {
+            if !self.poll_empty(conn)? {
                 return Ok(None);
             }
-            return self.lend(FoundMessage(Found::Close), conn, now).map(Some);
+            return self.lend(FoundMessage(Found::Close), conn).map(Some);
         }
-        match self.find_any(conn, now)? {
+        match self.find_any(conn)? {
             None => Ok(None),
-            Some(found) => self.lend(FoundMessage(found), conn, now).map(Some),
+            Some(found) => self.lend(FoundMessage(found), conn).map(Some),
         }
     }
 
@@ -333,23 +321,21 @@ impl Reader {
     pub(crate) fn poll_any_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
     ) -> Result<Option<Message>, Error> {
         if self.start == self.end {
-            return Ok(self.poll_empty(conn, now)?.then(|| close(conn)));
+            return Ok(self.poll_empty(conn)?.then(|| close(conn)));
         }
-        self.find_owned(conn, now)
+        self.find_owned(conn)
     }
 
     #[inline(never)]
     fn find_owned<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
     ) -> Result<Option<Message>, Error> {
         let control =
             |conn: &Connection<Receiving, S>| Bytes::copy_from_slice(conn.control_payload());
-        let (kind, payload) = match self.find_any(conn, now)? {
+        let (kind, payload) = match self.find_any(conn)? {
             None => return Ok(None),
             Some(Found::Ping) => return Ok(Some(Message::Ping(control(conn)))),
             Some(Found::Pong) => return Ok(Some(Message::Pong(control(conn)))),
@@ -372,28 +358,23 @@ impl Reader {
     fn find_unless_empty<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
     ) -> Result<Option<Found>, Error> {
         if self.start == self.end {
-            return Ok(self.poll_empty(conn, now)?.then_some(Found::Close));
+            return Ok(self.poll_empty(conn)?.then_some(Found::Close));
         }
-        self.find_any(conn, now)
+        self.find_any(conn)
     }
 
     #[inline(never)]
-    fn find_any<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
-    ) -> Result<Option<Found>, Error> {
+    fn find_any<S>(&mut self, conn: &mut Connection<Receiving, S>) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
         self.give_up_message();
         #[cfg(feature = "deflate")]
-        self.skip_compressed(conn, now)?;
+        self.skip_compressed(conn)?;
         loop {
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
-            let event = conn.poll_any(&mut input, now);
+            let event = conn.poll_any(&mut input);
             // The chunk's place in the buffer, so that the buffer is free to be used again.
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();
@@ -407,14 +388,14 @@ impl Reader {
                     let chunk = place(chunk);
                     self.start += input.consumed();
                     if self.chunks.begun == Begun::GivenUp {
-                        self.skip_chunk(chunk, kind, part.is_last(), conn, now)?;
+                        self.skip_chunk(chunk, kind, part.is_last(), conn)?;
                         continue;
                     }
                     let chunk = self.buf.get(chunk).unwrap_or_default();
                     let inflated = self.inflated.get_or_insert_default();
                     // Not where its first frame begins: that may have been asked for in pieces, of which none came.
                     let first = !inflated.open;
-                    inflated.inflate(chunk, kind, first, conn, now)?;
+                    inflated.inflate(chunk, kind, first, conn)?;
                     // Otherwise the text was found not to be any, which the next poll tells.
                     inflated.open = !conn.is_between_messages();
                     if part.is_last() && !inflated.open {

@@ -1,15 +1,12 @@
 //! A write queue that takes messages for a connection and lends the bytes to a transport: the counterpart of
 //! [`Reader`](crate::Reader).
 
-use core::time::Duration;
-
 use crate::closing::CloseReason;
 use crate::connection::{Connection, Sending};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::frame::header::OpCode;
 use crate::message::outbound::SendError;
-use crate::now::Now;
 use crate::outgoing::Outgoing;
 use crate::owned::{Message, MessageRef};
 use crate::prepared::PreparedMessage;
@@ -59,13 +56,12 @@ impl Writer {
         &mut self,
         message: MessageRef<'_>,
         conn: &mut Connection<R, Sending>,
-        now: impl Now,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (kind, payload) = match message {
             MessageRef::Text(text) => (MessageKind::Text, text.as_bytes()),
             MessageRef::Binary(data) => (MessageKind::Binary, data),
-            control => return self.send_control(control, conn, now, entropy),
+            control => return self.send_control(control, conn, entropy),
         };
         self.send_data(kind, payload, conn, entropy)
     }
@@ -89,14 +85,13 @@ impl Writer {
         &mut self,
         message: MessageRef<'_>,
         conn: &mut Connection<R, Sending>,
-        mut now: impl Now,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (opcode, payload) = match message {
             MessageRef::Ping(data) => (OpCode::Ping, data),
             MessageRef::Pong(data) => (OpCode::Pong, data),
             MessageRef::Close(reason) => {
-                return conn.append_close(reason, now.now(), self.out.buffer(), entropy);
+                return conn.append_close(reason, self.out.buffer(), entropy);
             }
             MessageRef::Text(_) | MessageRef::Binary(_) => return Ok(()),
         };
@@ -115,13 +110,12 @@ impl Writer {
         &mut self,
         message: &mut Message,
         conn: &mut Connection<R, Sending>,
-        now: impl Now,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (kind, payload): (_, &[u8]) = match message {
             Message::Text(text) => (MessageKind::Text, text.as_bytes()),
             Message::Binary(data) => (MessageKind::Binary, data),
-            control => return self.send_control(control.as_message_ref(), conn, now, entropy),
+            control => return self.send_control(control.as_message_ref(), conn, entropy),
         };
         if payload.len() >= SHARE_FROM {
             return self.send_large(message, conn, entropy);
@@ -185,10 +179,9 @@ impl Writer {
         &mut self,
         reason: CloseReason<'_>,
         conn: &mut Connection<R, Sending>,
-        now: Duration,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        conn.append_close(Some(reason), now, self.out.buffer(), entropy)
+        conn.append_close(Some(reason), self.out.buffer(), entropy)
     }
 
     /// Moves the connection's own answers to the queue, unless the peer does not read: it gets no second

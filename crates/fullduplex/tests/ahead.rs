@@ -2,18 +2,14 @@
 //! in it.
 #![cfg(feature = "alloc")]
 
-use std::time::Duration;
-
 use fullduplex::{
     BufMut, CloseScan, Endpoint, EndpointConfig, Error, Message, Negotiated, Reader, Role,
 };
 use fullduplex_testkit::{Frame, Random, TestEntropy};
 
-const NOW: Duration = Duration::ZERO;
-
 fn server() -> Endpoint<TestEntropy> {
     let negotiated = Negotiated::without_extensions();
-    Endpoint::open(Role::Server, negotiated, &[], EndpointConfig::new(), TestEntropy::new(1), NOW)
+    Endpoint::open(Role::Server, negotiated, &[], EndpointConfig::new(), TestEntropy::new(1))
 }
 
 fn receive_ahead(endpoint: &mut Endpoint<TestEntropy>, mut bytes: &[u8]) {
@@ -28,7 +24,7 @@ fn receive_ahead(endpoint: &mut Endpoint<TestEntropy>, mut bytes: &[u8]) {
 }
 
 fn poll_all(endpoint: &mut Endpoint<TestEntropy>) -> Vec<Message> {
-    std::iter::from_fn(|| endpoint.poll_owned(NOW).unwrap()).collect()
+    std::iter::from_fn(|| endpoint.poll_owned().unwrap()).collect()
 }
 
 /// Reads ahead as much as is taken, in reads of random sizes; the bytes, of which the reader knows nothing yet.
@@ -76,7 +72,7 @@ fn a_buffer_that_a_large_message_has_left_is_not_filled() {
             endpoint.advance(len);
             put += len;
         }
-        if let Some(message) = endpoint.poll(NOW).unwrap() {
+        if let Some(message) = endpoint.poll().unwrap() {
             assert_eq!(message.to_message().len(), 8 << 20);
         }
     }
@@ -111,7 +107,7 @@ fn messages_that_are_taken_make_room_again_without_a_copy_of_the_rest_for_each()
             drop(room);
             endpoint.advance(len);
         }
-        assert_eq!(endpoint.poll_owned(NOW), Ok(Some(Message::binary(vec![1]))));
+        assert_eq!(endpoint.poll_owned(), Ok(Some(Message::binary(vec![1]))));
         received += 1;
     }
     // Half of the buffer has to be taken before it is moved or made anew.
@@ -139,9 +135,9 @@ fn a_close_is_found_at_any_cut_and_what_precedes_it_stays_as_it_came() {
             let mut messages = poll_all(&mut endpoint);
             let mut scan = CloseScan::new();
             receive_ahead(&mut endpoint, &bytes[polled..cut]);
-            assert_eq!(endpoint.find_close(&mut scan, NOW), Ok(false), "{polled} to {cut}");
+            assert_eq!(endpoint.find_close(&mut scan), Ok(false), "{polled} to {cut}");
             receive_ahead(&mut endpoint, &bytes[cut..]);
-            assert_eq!(endpoint.find_close(&mut scan, NOW), Ok(true), "{polled} to {cut}");
+            assert_eq!(endpoint.find_close(&mut scan), Ok(true), "{polled} to {cut}");
             assert!(endpoint.connection().unwrap().may_send(), "it takes effect in its order");
             messages.extend(poll_all(&mut endpoint));
             assert_eq!(messages.len(), 4);
@@ -160,20 +156,20 @@ fn a_close_that_nothing_precedes_takes_effect_when_it_is_found_and_is_delivered_
         let mut scan = CloseScan::new();
         receive_ahead(&mut endpoint, &close[..cut]);
         if polled {
-            assert_eq!(endpoint.poll_owned(NOW), Ok(None));
+            assert_eq!(endpoint.poll_owned(), Ok(None));
         }
-        assert_eq!(endpoint.find_close(&mut scan, NOW), Ok(false));
+        assert_eq!(endpoint.find_close(&mut scan), Ok(false));
         receive_ahead(&mut endpoint, &close[cut..]);
-        assert_eq!(endpoint.find_close(&mut scan, NOW), Ok(true));
+        assert_eq!(endpoint.find_close(&mut scan), Ok(true));
         let reason = endpoint.connection().unwrap().peer_close().flatten();
         assert_eq!(reason.map(|reason| reason.reason.to_owned()), Some("bye".to_owned()));
         match cut % 3 {
-            0 => assert!(endpoint.poll_owned(NOW).unwrap().unwrap().is_close()),
-            1 => assert!(endpoint.poll(NOW).unwrap().is_some()),
-            _ => assert!(endpoint.poll_chunk(NOW).unwrap().is_some()),
+            0 => assert!(endpoint.poll_owned().unwrap().unwrap().is_close()),
+            1 => assert!(endpoint.poll().unwrap().is_some()),
+            _ => assert!(endpoint.poll_chunk().unwrap().is_some()),
         }
-        assert_eq!(endpoint.poll_owned(NOW), Ok(None));
-        assert_eq!(endpoint.poll_chunk(NOW), Ok(None));
+        assert_eq!(endpoint.poll_owned(), Ok(None));
+        assert_eq!(endpoint.poll_chunk(), Ok(None));
         assert!(!endpoint.output().unwrap().is_empty(), "it is answered");
     }
 }
@@ -183,15 +179,15 @@ fn a_fault_is_told_when_it_is_found_and_once_more_where_it_stands() {
     let mut endpoint = server();
     receive_ahead(&mut endpoint, &Frame::text("one").masked().encode());
     receive_ahead(&mut endpoint, &Frame::new(3, *b"reserved").masked().encode());
-    let found = endpoint.find_close(&mut CloseScan::new(), NOW);
+    let found = endpoint.find_close(&mut CloseScan::new());
     assert!(matches!(found, Err(Error::Frame(_))), "{found:?}");
-    assert_eq!(endpoint.poll_owned(NOW), Ok(Some("one".into())));
-    assert_eq!(endpoint.poll_owned(NOW).map(|_| ()), found.map(|_| ()));
+    assert_eq!(endpoint.poll_owned(), Ok(Some("one".into())));
+    assert_eq!(endpoint.poll_owned().map(|_| ()), found.map(|_| ()));
 
     let mut endpoint = server();
     receive_ahead(&mut endpoint, &Frame::close(1005, "").masked().encode());
-    let found = endpoint.find_close(&mut CloseScan::new(), NOW);
+    let found = endpoint.find_close(&mut CloseScan::new());
     assert!(matches!(found, Err(Error::CloseFrame(_))), "{found:?}");
     assert!(endpoint.connection().unwrap().failure().is_some());
-    assert_eq!(endpoint.poll_owned(NOW), Ok(None));
+    assert_eq!(endpoint.poll_owned(), Ok(None));
 }

@@ -11,8 +11,6 @@ use fullduplex_testkit::{Frame, LengthForm, Outcome, Seen, Split, TestEntropy, d
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use std::time::Duration;
-
 /// The longest input that is cut in two at every place.
 const CUT_EVERYWHERE: usize = 300;
 
@@ -38,7 +36,7 @@ impl Setup {
         let mut conn = Connection::new(self.role, Negotiated::without_extensions(), config);
         if self.closes_first {
             let entropy = TestEntropy::new(9);
-            conn.close(CloseCode::Normal, "", Duration::ZERO, &mut [0; 64], entropy).unwrap();
+            conn.close(CloseCode::Normal, "", &mut [0; 64], entropy).unwrap();
         }
         let outcome = drive(&mut conn, bytes, split);
         assert_eq!(conn.failure(), outcome.error);

@@ -1,8 +1,6 @@
 //! Messages that are received in pieces: joined they are what was sent, and none is ever held whole.
 #![cfg(feature = "alloc")]
 
-use std::time::Duration;
-
 use allocation_counter::measure;
 use fullduplex::{
     Chunk, Config, Connection, Error, Limits, Message, MessageError, Negotiated, Part, Reader, Role,
@@ -10,7 +8,6 @@ use fullduplex::{
 use fullduplex_testkit::{Frame, Random};
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
-const NOW: Duration = Duration::ZERO;
 
 fn open(role: Role) -> Connection {
     let mut config = Config::new();
@@ -109,7 +106,7 @@ fn joined_pieces_are_what_was_sent_however_it_is_read() {
             let (mut wire, mut joined) = (&*bytes, Joined::default());
             while !wire.is_empty() {
                 read(&mut reader, &conn, &mut wire, most);
-                while let Some(chunk) = reader.poll_chunk(&mut conn, NOW).unwrap() {
+                while let Some(chunk) = reader.poll_chunk(&mut conn).unwrap() {
                     joined.take(chunk);
                 }
             }
@@ -144,7 +141,7 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
                     chunked = !chunked;
                 }
                 if chunked {
-                    let Some(chunk) = reader.poll_chunk(&mut conn, NOW).unwrap() else { break };
+                    let Some(chunk) = reader.poll_chunk(&mut conn).unwrap() else { break };
                     let (payload, part) = match chunk {
                         Chunk::Text(payload, part) | Chunk::Binary(payload, part) => {
                             (payload, part)
@@ -163,7 +160,7 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
                     data.extend_from_slice(&payload);
                     *done = part.is_last();
                 } else {
-                    match reader.poll_owned(&mut conn, NOW).unwrap() {
+                    match reader.poll_owned(&mut conn).unwrap() {
                         None => break,
                         Some(Message::Ping(_) | Message::Pong(_)) => {}
                         Some(message) => got.push((Some(message), vec![], true)),
@@ -190,11 +187,11 @@ fn valid_text_comes_before_the_failure() {
         let (mut conn, mut reader) = (open(role), Reader::new());
         let bytes = to(role, &Frame::text(*b"good\xffbad"));
         read(&mut reader, &conn, &mut &*bytes, usize::MAX);
-        let chunk = reader.poll_chunk(&mut conn, NOW).unwrap();
+        let chunk = reader.poll_chunk(&mut conn).unwrap();
         assert_eq!(chunk, Some(Chunk::Text("good".into(), Part::First)));
-        let failed = reader.poll_chunk(&mut conn, NOW);
+        let failed = reader.poll_chunk(&mut conn);
         assert_eq!(failed, Err(Error::Message(MessageError::InvalidUtf8)));
-        assert_eq!(reader.poll_chunk(&mut conn, NOW), Ok(None));
+        assert_eq!(reader.poll_chunk(&mut conn), Ok(None));
     }
 }
 
@@ -208,7 +205,7 @@ fn a_message_of_any_size_takes_no_more_than_a_read_brings() {
         let counted = measure(|| {
             while !wire.is_empty() {
                 read(&mut reader, &conn, &mut wire, usize::MAX);
-                while let Some(chunk) = reader.poll_chunk(&mut conn, NOW).unwrap() {
+                while let Some(chunk) = reader.poll_chunk(&mut conn).unwrap() {
                     let Chunk::Binary(payload, _) = chunk else { panic!("{chunk:?}") };
                     received += payload.len();
                 }
@@ -273,7 +270,7 @@ mod deflate {
             let mut largest = 0;
             while !wire.is_empty() {
                 read(&mut reader, &client, &mut wire, most);
-                while let Some(chunk) = reader.poll_chunk(&mut client, NOW).unwrap() {
+                while let Some(chunk) = reader.poll_chunk(&mut client).unwrap() {
                     if let Chunk::Binary(payload, _) = &chunk {
                         largest = largest.max(payload.len());
                     }
@@ -305,9 +302,9 @@ mod deflate {
                         chunked = !chunked;
                     }
                     let chunk = if chunked {
-                        reader.poll_chunk(&mut client, NOW).unwrap()
+                        reader.poll_chunk(&mut client).unwrap()
                     } else {
-                        reader.poll_owned(&mut client, NOW).unwrap().map(Chunk::from)
+                        reader.poll_owned(&mut client).unwrap().map(Chunk::from)
                     };
                     match chunk {
                         None => break,
@@ -336,16 +333,16 @@ mod deflate {
         let mut wire = Vec::new();
         server.append_fragment(kind, &[7; 100_000], false, &mut wire, NoEntropy).unwrap();
         read(&mut reader, &client, &mut &*wire, usize::MAX);
-        let first = reader.poll_chunk(&mut client, NOW).unwrap();
+        let first = reader.poll_chunk(&mut client).unwrap();
         assert!(matches!(first, Some(Chunk::Binary(_, Part::First))), "{first:?}");
         assert!(reader.unread().is_empty());
-        assert_eq!(reader.poll_owned(&mut client, NOW), Ok(None));
+        assert_eq!(reader.poll_owned(&mut client), Ok(None));
 
         wire.clear();
         server.append_fragment(kind, &[8; 100], true, &mut wire, NoEntropy).unwrap();
         server.append_text("short", &mut wire, NoEntropy).unwrap();
         read(&mut reader, &client, &mut &*wire, usize::MAX);
-        let next = reader.poll_chunk(&mut client, NOW).unwrap();
+        let next = reader.poll_chunk(&mut client).unwrap();
         assert_eq!(next, Some(Chunk::Text("short".into(), Part::Whole)));
     }
 
@@ -363,7 +360,7 @@ mod deflate {
             // The first one is lent, and its place not given away.
             loop {
                 read(&mut reader, &client, &mut wire, 1);
-                if let Some(message) = reader.poll(&mut client, NOW).unwrap() {
+                if let Some(message) = reader.poll(&mut client).unwrap() {
                     assert_eq!(message, MessageRef::Text(&"some words ".repeat(100)));
                     break;
                 }
@@ -371,13 +368,13 @@ mod deflate {
             let (mut left, mut given) = (most, None);
             while left > 0 && given.is_none() && !wire.is_empty() {
                 read(&mut reader, &client, &mut wire, 1);
-                given = reader.poll_chunk(&mut client, NOW).unwrap();
+                given = reader.poll_chunk(&mut client).unwrap();
                 left -= 1;
             }
             let mut whole = None;
             while !wire.is_empty() {
                 read(&mut reader, &client, &mut wire, 7);
-                whole = reader.poll_owned(&mut client, NOW).unwrap();
+                whole = reader.poll_owned(&mut client).unwrap();
             }
             if let Some(chunk) = given {
                 assert!(matches!(chunk, Chunk::Text(_, Part::First)), "{chunk:?}");
@@ -402,11 +399,11 @@ mod deflate {
         room[..wire.len()].copy_from_slice(&wire);
         endpoint.advance(wire.len());
         let mut joined = Joined::default();
-        while let Some(chunk) = endpoint.poll_chunk(NOW).unwrap() {
+        while let Some(chunk) = endpoint.poll_chunk().unwrap() {
             joined.take(chunk);
             assert_eq!(endpoint.is_within_message(), joined.current.is_some());
         }
         assert_eq!(joined.messages, [text(&"words ".repeat(1000))]);
-        assert!(endpoint.send(MessageRef::Text("x"), NOW).is_err(), "no key can be drawn");
+        assert!(endpoint.send(MessageRef::Text("x")).is_err(), "no key can be drawn");
     }
 }

@@ -31,17 +31,16 @@ fn config(timeouts: Timeouts) -> Config {
     config
 }
 
-fn close(conn: &mut Connection, code: CloseCode, reason: &str, now: Duration) -> Vec<u8> {
+fn close(conn: &mut Connection, code: CloseCode, reason: &str) -> Vec<u8> {
     let mut out = [0; 256];
-    let len = conn.close(code, reason, now, &mut out, TestEntropy::new(5)).expect("a Close");
+    let len = conn.close(code, reason, &mut out, TestEntropy::new(5)).expect("a Close");
     out[..len].to_vec()
 }
 
 /// Lets one side of a pair close.
 fn closes(pair: &mut Pair, role: Role, code: CloseCode, reason: &str) {
-    let now = pair.now;
     let write = |conn: &mut Connection, out: &mut [u8], entropy: &mut TestEntropy| {
-        conn.close(code, reason, now, out, entropy).expect("a Close")
+        conn.close(code, reason, out, entropy).expect("a Close")
     };
     match role {
         Role::Client => pair.client_sends(write),
@@ -146,12 +145,12 @@ fn a_message_in_fragments_goes_on_after_our_own_close() {
     for role in ROLES {
         let mut conn = open(role);
         drive(&mut conn, &to(role, Frame::text("Hel").unfinished()), Split::Whole);
-        close(&mut conn, CloseCode::Normal, "", s(0));
+        close(&mut conn, CloseCode::Normal, "");
         let rest = [to(role, Frame::ping("?")), to(role, Frame::continuation("lo"))].concat();
         let mut input = rest;
         let mut input = Input::new(&mut input);
         let mut events = Vec::new();
-        while let Some(event) = conn.poll_event(&mut input, s(0)).unwrap() {
+        while let Some(event) = conn.poll_event(&mut input).unwrap() {
             events.push(event);
         }
         assert_eq!(events, [Event::Ping, Event::Text(b"lo", Part::Last)]);
@@ -163,7 +162,7 @@ fn a_message_in_fragments_goes_on_after_our_own_close() {
 fn a_ping_after_our_own_close_is_seen_but_not_answered() {
     for role in ROLES {
         let mut conn = open(role);
-        close(&mut conn, CloseCode::Normal, "", s(0));
+        close(&mut conn, CloseCode::Normal, "");
         let outcome = drive(&mut conn, &to(role, Frame::ping("p")), Split::Whole);
         assert_eq!((outcome.seen, outcome.output), (vec![Seen::Ping(b"p".into())], vec![]));
     }
@@ -210,7 +209,7 @@ fn our_own_close_is_told_once_it_is_written() {
     for role in ROLES {
         let mut conn = open(role);
         assert_eq!(conn.sent_close(), None);
-        close(&mut conn, CloseCode::Away, "bye", s(0));
+        close(&mut conn, CloseCode::Away, "bye");
         assert_eq!(conn.sent_close(), Some(Some(CloseCode::Away)));
         drive(&mut conn, &to(role, Frame::close(1000, "")), Split::Whole);
         assert_eq!(conn.sent_close(), Some(Some(CloseCode::Away)));
@@ -220,7 +219,7 @@ fn our_own_close_is_told_once_it_is_written() {
         {
             let mut conn = open(role);
             let mut bytes = to(role, received);
-            let event = conn.poll_event(&mut Input::new(&mut bytes), s(0));
+            let event = conn.poll_event(&mut Input::new(&mut bytes));
             assert_eq!((event, conn.sent_close()), (Ok(Some(Event::Close)), None));
             conn.poll_transmit(&mut [0; 64], TestEntropy::new(1)).unwrap();
             assert_eq!(conn.sent_close(), Some(answer));
@@ -247,7 +246,7 @@ fn try_every_send(conn: &mut Connection) -> Vec<Option<SendError>> {
         conn.mask_binary(&mut b"a".to_owned(), &mut *e).err(),
         conn.text_header("a").err(),
         conn.binary_header(1).err(),
-        conn.close(CloseCode::Normal, "", s(0), &mut out, e).err(),
+        conn.close(CloseCode::Normal, "", &mut out, e).err(),
     ]
 }
 
@@ -256,14 +255,14 @@ fn nothing_can_be_sent_once_a_close_went_either_way_or_the_connection_failed() {
     let refused = vec![Some(SendError::Closed); 10];
     for role in ROLES {
         let mut conn = open(role);
-        close(&mut conn, CloseCode::Normal, "", s(0));
+        close(&mut conn, CloseCode::Normal, "");
         assert_eq!(try_every_send(&mut conn), refused, "after our Close");
         drive(&mut conn, &to(role, Frame::close(1000, "")), Split::Whole);
         assert_eq!(try_every_send(&mut conn), refused, "after both");
 
         let mut conn = open(role);
         let mut received = to(role, Frame::close(1000, ""));
-        let event = conn.poll_event(&mut Input::new(&mut received), s(0));
+        let event = conn.poll_event(&mut Input::new(&mut received));
         assert_eq!(event, Ok(Some(Event::Close)));
         assert_eq!(try_every_send(&mut conn), refused, "before the answer went out");
 
@@ -354,7 +353,7 @@ fn ends_of_input_are_told_apart() {
         ),
         (
             "after our own Close",
-            |_, conn| drop(close(conn, CloseCode::Normal, "", s(0))),
+            |_, conn| drop(close(conn, CloseCode::Normal, "")),
             Some(Ended::WithoutClose),
         ),
         ("after both Closes", |role, conn| feed(role, conn, Frame::close(1000, ""), 0), None),
@@ -362,7 +361,7 @@ fn ends_of_input_are_told_apart() {
             "after the peer's Close, before our answer went out",
             |role, conn| {
                 let mut bytes = to(role, Frame::close(1000, ""));
-                conn.poll_event(&mut Input::new(&mut bytes), s(0)).unwrap();
+                conn.poll_event(&mut Input::new(&mut bytes)).unwrap();
             },
             None,
         ),
@@ -551,7 +550,7 @@ fn a_failure_after_our_own_close_sends_no_second_one() {
     for failure in failures() {
         for role in failure.roles.iter().copied() {
             let mut conn = limited(role);
-            close(&mut conn, CloseCode::Normal, "", s(0));
+            close(&mut conn, CloseCode::Normal, "");
             let outcome = drive(&mut conn, &failure.bytes(role), Split::Whole);
             assert_eq!((outcome.error, outcome.output), (Some(failure.error), vec![]));
             assert!(conn.is_closed() && !conn.is_clean());
@@ -690,10 +689,10 @@ fn a_deadline_that_was_kept_does_not_come_again() {
     type Prepare = fn(Role, &mut Connection);
     let cases: [(&str, Prepare); 6] = [
         ("open", |_, _| {}),
-        ("our Close went out", |_, conn| drop(close(conn, CloseCode::Normal, "", s(0)))),
+        ("our Close went out", |_, conn| drop(close(conn, CloseCode::Normal, ""))),
         ("the peer's Close came, our answer was never drained", |role, conn| {
             let mut bytes = to(role, Frame::close(1000, ""));
-            conn.poll_event(&mut Input::new(&mut bytes), s(0)).unwrap();
+            conn.poll_event(&mut Input::new(&mut bytes)).unwrap();
         }),
         ("both Closes are through", |role, conn| {
             drive(conn, &to(role, Frame::close(1000, "")), Split::Whole);
@@ -714,7 +713,7 @@ fn a_deadline_that_was_kept_does_not_come_again() {
             drive(&mut conn, &to(role, Frame::text("hello")), Split::Whole);
             prepare(role, &mut conn);
             let mut last = None;
-            while let Some(at) = conn.poll_timeout() {
+            while let Some(at) = conn.poll_timeout(last.unwrap_or_default()) {
                 assert!(last < Some(at), "{role:?}, {when}: {last:?}, then {at:?}");
                 let _ = conn.handle_timeout(at);
                 last = Some(at);

@@ -63,7 +63,7 @@ fn receive(role: Role, received: &mut [u8], read_size: usize) -> (usize, usize) 
     let (mut bytes, mut events) = (0, 0);
     for read in received.chunks_mut(read_size) {
         let mut input = Input::new(read);
-        while let Some(event) = conn.poll_event(&mut input, Duration::ZERO).unwrap() {
+        while let Some(event) = conn.poll_event(&mut input).unwrap() {
             match event {
                 Event::Text(chunk, part) | Event::Binary(chunk, part) => {
                     bytes += chunk.len();
@@ -124,7 +124,7 @@ fn a_whole_message_is_lent_from_the_callers_buffer() {
             let address = buffer.as_ptr() as usize;
             let mut conn = open(role);
             let mut input = Input::new(&mut buffer);
-            match conn.poll_event(&mut input, Duration::ZERO) {
+            match conn.poll_event(&mut input) {
                 Ok(Some(Event::Binary(payload, Part::Whole))) => {
                     assert_eq!(payload.len(), len);
                     assert_eq!(payload.as_ptr() as usize, address + payload_at);
@@ -154,7 +154,7 @@ fn failing_allocates_nothing() {
             let counted = measure(|| {
                 let mut conn = open(role);
                 let mut input = Input::new(&mut received);
-                while let Ok(Some(_)) = conn.poll_event(&mut input, Duration::ZERO) {}
+                while let Ok(Some(_)) = conn.poll_event(&mut input) {}
                 assert!(conn.failure().is_some());
                 let mut out = [0; MAX_CONTROL_FRAME_LEN];
                 let close = conn.poll_transmit(&mut out, TestEntropy::new(1));
@@ -188,8 +188,7 @@ fn sending_allocates_nothing() {
                 assert!(conn.send_text("no room", &mut [], &mut entropy).is_err());
                 conn.send_ping(&[1; 125], &mut control, &mut entropy).unwrap();
                 conn.send_pong(b"", &mut control, &mut entropy).unwrap();
-                conn.close(CloseCode::Normal, "bye", Duration::ZERO, &mut control, &mut entropy)
-                    .unwrap();
+                conn.close(CloseCode::Normal, "bye", &mut control, &mut entropy).unwrap();
             });
         }
     }

@@ -2,8 +2,6 @@
 //! much the transport takes at a time; what is not copied, and what a refused message leaves behind.
 #![cfg(feature = "alloc")]
 
-use std::time::Duration;
-
 use allocation_counter::measure;
 use fullduplex::{
     Bytes, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, MessageRef,
@@ -11,13 +9,12 @@ use fullduplex::{
 };
 use fullduplex_testkit::{BrokenEntropy, Frame, Random, TestEntropy, frames};
 
-const NOW: Duration = Duration::from_secs(1);
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const LARGE: usize = 64 << 10;
 
 fn open(role: Role) -> Endpoint<TestEntropy> {
     let negotiated = Negotiated::without_extensions();
-    Endpoint::open(role, negotiated, &[], EndpointConfig::new(), TestEntropy::new(1), NOW)
+    Endpoint::open(role, negotiated, &[], EndpointConfig::new(), TestEntropy::new(1))
 }
 
 fn bytes(len: usize) -> Vec<u8> {
@@ -62,17 +59,17 @@ fn messages_leave_whole_and_in_order_however_they_are_sent_and_taken() {
                         sent.push(note.payload().to_vec());
                     }
                     2 => {
-                        endpoint.send(MessageRef::Binary(&payload), NOW).unwrap();
+                        endpoint.send(MessageRef::Binary(&payload)).unwrap();
                         sent.push(payload);
                     }
                     3 => {
                         let shared = Bytes::from(payload.clone());
-                        endpoint.send_message(&mut Message::Binary(shared.clone()), NOW).unwrap();
+                        endpoint.send_message(&mut Message::Binary(shared.clone())).unwrap();
                         assert_eq!(shared, payload, "what others have a handle to is not masked");
                         sent.push(payload);
                     }
                     _ => {
-                        endpoint.send_message(&mut Message::from(payload.clone()), NOW).unwrap();
+                        endpoint.send_message(&mut Message::from(payload.clone())).unwrap();
                         sent.push(payload);
                     }
                 }
@@ -96,7 +93,7 @@ fn a_large_payload_is_not_copied() {
         let place = payload.as_ptr();
         let mut message = Message::Binary(payload);
         let counted = measure(|| {
-            endpoint.send_message(&mut message, NOW).unwrap();
+            endpoint.send_message(&mut message).unwrap();
         });
         assert!(counted.bytes_total < 1024, "{role:?}: {counted:?}");
         let last = endpoint.output_chunks().unwrap().last().unwrap();
@@ -135,8 +132,8 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
     let mut message = Message::text(text.clone());
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
     let mut endpoint =
-        Endpoint::open(Role::Client, negotiated, &[], config, BrokenEntropy { draws: 0 }, NOW);
-    let refused = endpoint.send_message(&mut message, NOW);
+        Endpoint::open(Role::Client, negotiated, &[], config, BrokenEntropy { draws: 0 });
+    let refused = endpoint.send_message(&mut message);
     assert!(matches!(refused, Err(SendError::Entropy(_))));
     assert_eq!(message, Message::text(text.clone()));
     assert_eq!(endpoint.pending_output(), 0);
@@ -145,17 +142,17 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
     config.max_write_buffer = LARGE;
     for role in ROLES {
         let negotiated = Negotiated::without_extensions();
-        let mut endpoint = Endpoint::open(role, negotiated, &[], config, TestEntropy::new(1), NOW);
+        let mut endpoint = Endpoint::open(role, negotiated, &[], config, TestEntropy::new(1));
         assert_eq!(endpoint.config(), &config);
         assert_eq!(open(role).config(), &EndpointConfig::new());
-        endpoint.send_message(&mut Message::text(text.clone()), NOW).unwrap();
+        endpoint.send_message(&mut Message::text(text.clone())).unwrap();
         let pending = endpoint.pending_output();
-        let refused = endpoint.send_message(&mut message, NOW);
+        let refused = endpoint.send_message(&mut message);
         assert_eq!(refused, Err(SendError::WriteBufferFull));
         assert_eq!(message, Message::text(text.clone()));
         assert_eq!(endpoint.pending_output(), pending);
         assert_eq!(payloads(&frames(&write(&mut endpoint, usize::MAX))), [text.as_bytes()]);
-        endpoint.send_message(&mut message.clone(), NOW).unwrap();
+        endpoint.send_message(&mut message.clone()).unwrap();
     }
 }
 
@@ -169,10 +166,10 @@ fn endpoints_at_rest_share_what_they_read_into_and_write_from() {
             let wire = &wires[usize::from(endpoint.role() == Role::Client)];
             endpoint.room()[..wire.len()].copy_from_slice(wire);
             endpoint.advance(wire.len());
-            let mut message = endpoint.poll_owned(NOW).unwrap().unwrap();
-            endpoint.send_message(&mut message, NOW).unwrap();
+            let mut message = endpoint.poll_owned().unwrap().unwrap();
+            endpoint.send_message(&mut message).unwrap();
             write(endpoint, usize::MAX);
-            assert_eq!(endpoint.poll_owned(NOW), Ok(None));
+            assert_eq!(endpoint.poll_owned(), Ok(None));
             endpoint.release();
         }
     });
@@ -194,14 +191,14 @@ fn a_close_leaves_with_a_code_or_without_as_it_was_given() {
             for owned in [false, true] {
                 let mut endpoint = open(role);
                 let sent = if owned {
-                    endpoint.send_message(&mut close.clone(), NOW)
+                    endpoint.send_message(&mut close.clone())
                 } else {
-                    endpoint.send(close.as_message_ref(), NOW)
+                    endpoint.send(close.as_message_ref())
                 };
                 assert_eq!(sent, Ok(()));
                 assert_eq!(payloads(&frames(&write(&mut endpoint, usize::MAX))), [&payload[..]]);
                 assert_eq!(endpoint.connection().unwrap().sent_close(), Some(code));
-                let again = endpoint.send(close.as_message_ref(), NOW);
+                let again = endpoint.send(close.as_message_ref());
                 assert_eq!(again, Err(SendError::Closed));
 
                 let answer = Frame::new(8, payload.clone());
@@ -209,7 +206,7 @@ fn a_close_leaves_with_a_code_or_without_as_it_was_given() {
                 let wire = answer.encode();
                 endpoint.room()[..wire.len()].copy_from_slice(&wire);
                 endpoint.advance(wire.len());
-                assert_eq!(endpoint.poll_owned(NOW).unwrap().as_ref(), Some(&close));
+                assert_eq!(endpoint.poll_owned().unwrap().as_ref(), Some(&close));
                 assert!(endpoint.connection().unwrap().is_clean());
             }
         }
@@ -227,8 +224,8 @@ fn the_buffers_of_an_endpoint_that_ends_serve_the_next() {
         // A part of what follows stays unread, and an answer unwritten.
         endpoint.room()[..10].copy_from_slice(&wire[..10]);
         endpoint.advance(10);
-        let message = endpoint.poll_owned(NOW).unwrap().unwrap();
-        endpoint.send(message.as_message_ref(), NOW).unwrap();
+        let message = endpoint.poll_owned().unwrap().unwrap();
+        endpoint.send(message.as_message_ref()).unwrap();
     };
     // The first fills the thread's pool, and what a message shares of a buffer is kept with that.
     life();

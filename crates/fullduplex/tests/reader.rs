@@ -2,8 +2,6 @@
 //! owned, whatever the reads; and it holds no more memory than it should.
 #![cfg(feature = "alloc")]
 
-use std::time::Duration;
-
 use allocation_counter::measure;
 use fullduplex::{
     BufMut, Config, Connection, Error, Limits, Message, MessageRef, Negotiated, Reader, Role,
@@ -102,15 +100,15 @@ impl Session {
                 Mode::Mixed => self.random.below(2) == 0,
             };
             let polled = if ask_owned {
-                let message = self.reader.poll_owned(&mut self.conn, Duration::ZERO);
+                let message = self.reader.poll_owned(&mut self.conn);
                 message.map(|message| message.map(Kept::Owned))
             } else if self.random.below(2) == 0 {
-                let message = self.reader.poll(&mut self.conn, Duration::ZERO);
+                let message = self.reader.poll(&mut self.conn);
                 message.map(|message| message.map(|message| Kept::Lent(lent(message))))
             } else {
-                match self.reader.poll_found(&mut self.conn, Duration::ZERO) {
+                match self.reader.poll_found(&mut self.conn) {
                     Ok(Some(found)) => {
-                        let message = self.reader.lend(found, &mut self.conn, Duration::ZERO);
+                        let message = self.reader.lend(found, &mut self.conn);
                         message.map(|message| Some(Kept::Lent(lent(message))))
                     }
                     Ok(None) => Ok(None),
@@ -408,26 +406,6 @@ fn after_a_failure_nothing_comes_and_reading_on_is_harmless() {
 
 /// Advances beyond the room that was given are cut, as documented.
 #[test]
-fn a_poll_without_input_starts_the_waiting_times() {
-    let mut config = Config::new();
-    config.timeouts.idle_timeout = Some(Duration::from_secs(5));
-    let now = Duration::from_secs(100);
-    for way in 0..3 {
-        let negotiated = Negotiated::without_extensions();
-        let mut conn = Connection::new(Role::Server, negotiated, config);
-        let mut reader = Reader::new();
-        assert_eq!(conn.poll_timeout(), None);
-        let nothing = match way {
-            0 => reader.poll(&mut conn, now).unwrap().is_none(),
-            1 => reader.poll_owned(&mut conn, now).unwrap().is_none(),
-            _ => reader.poll_found(&mut conn, now).unwrap().is_none(),
-        };
-        assert!(nothing);
-        assert_eq!(conn.poll_timeout(), Some(Duration::from_secs(105)));
-    }
-}
-
-#[test]
 fn an_advance_beyond_the_room_is_harmless() {
     let mut conn = open(Role::Client);
     let mut reader = Reader::new();
@@ -437,7 +415,7 @@ fn an_advance_beyond_the_room_is_harmless() {
     reader.advance(usize::MAX);
     assert_eq!(reader.unread().len(), room);
     // Zeros: a continuation of nothing.
-    assert!(reader.poll(&mut conn, Duration::ZERO).is_err());
+    assert!(reader.poll(&mut conn).is_err());
 }
 
 #[test]
@@ -539,7 +517,7 @@ fn a_large_message_that_comes_in_small_reads_is_moved_a_bounded_number_of_times(
                 for read in wire.chunks(small) {
                     reader.room_buf(&conn).put_slice(read);
                     reader.advance(read.len());
-                    if let Some(message) = reader.poll(&mut conn, Duration::ZERO).unwrap() {
+                    if let Some(message) = reader.poll(&mut conn).unwrap() {
                         assert_eq!(message.to_message().len(), MIB);
                     }
                 }
@@ -560,7 +538,7 @@ fn lending_small_messages_allocates_nothing_once_there_is_a_buffer() {
         room[..wire.len()].copy_from_slice(&wire);
         reader.advance(wire.len());
         let mut messages = 0;
-        while let Some(message) = reader.poll(&mut conn, Duration::ZERO).unwrap() {
+        while let Some(message) = reader.poll(&mut conn).unwrap() {
             assert_eq!(message, MessageRef::Text("hello"));
             messages += 1;
         }
@@ -584,7 +562,7 @@ fn owned_messages_that_are_dropped_leave_their_memory_to_the_next() {
         let mut round = || {
             let mut rest = &wire[..];
             loop {
-                if let Some(message) = reader.poll_owned(&mut conn, Duration::ZERO).unwrap() {
+                if let Some(message) = reader.poll_owned(&mut conn).unwrap() {
                     assert_eq!(message.len(), len);
                     break;
                 }

@@ -1,7 +1,5 @@
 //! The examples of RFC 6455, byte for byte, in both directions.
 
-use std::time::Duration;
-
 use fullduplex::handshake::{
     Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
 };
@@ -71,7 +69,7 @@ fn a_server_sends_the_unmasked_text() {
 fn a_server_receives_the_masked_text_and_it_is_whole() {
     assert_eq!(receive(Role::Server, MASKED).seen, hello());
     let mut buffer = MASKED.to_vec();
-    let event = open(Role::Server).poll_event(&mut Input::new(&mut buffer), Duration::ZERO);
+    let event = open(Role::Server).poll_event(&mut Input::new(&mut buffer));
     assert_eq!(event, Ok(Some(Event::Text(b"Hello", Part::Whole))));
 }
 
@@ -107,7 +105,7 @@ fn a_server_sends_the_fragmented_text() {
 fn a_client_answers_the_unmasked_ping_with_the_masked_pong() {
     let mut conn = open(Role::Client);
     let mut buffer = PING.to_vec();
-    let event = conn.poll_event(&mut Input::new(&mut buffer), Duration::ZERO);
+    let event = conn.poll_event(&mut Input::new(&mut buffer));
     assert_eq!(event, Ok(Some(Event::Ping)));
     assert_eq!(conn.control_payload(), b"Hello");
     let mut out = [0; 16];

@@ -135,7 +135,7 @@ fn a_close_with_a_reason_of_every_length() {
         for len in 0..=123 {
             let reason = ascii(len);
             let wire = send(role, &mut open(role), &|conn, out, entropy| {
-                conn.close(CloseCode::Away, &reason, Duration::ZERO, out, entropy)
+                conn.close(CloseCode::Away, &reason, out, entropy)
             });
             assert_eq!(unmasked(one_frame(role, &wire)), Frame::close(1001, &reason));
         }
@@ -307,7 +307,7 @@ fn receive(role: Role, conn: &mut Connection, received: &[Frame]) {
     };
     let mut buffer: Vec<u8> = received.iter().flat_map(encode).collect();
     let mut input = Input::new(&mut buffer);
-    while conn.poll_event(&mut input, Duration::ZERO).is_ok_and(|event| event.is_some()) {}
+    while conn.poll_event(&mut input).is_ok_and(|event| event.is_some()) {}
 }
 
 /// Everything that is queued, each frame first refused by a buffer that is one byte too small.
@@ -338,6 +338,7 @@ fn answers_come_as_pong_then_ping_then_close() {
         config.timeouts = Timeouts::new().keepalive(second, second);
         let mut conn = Connection::new(role, Negotiated::without_extensions(), config);
         receive(role, &mut conn, &[Frame::ping("first"), Frame::ping("second")]);
+        conn.poll_timeout(Duration::ZERO);
         conn.handle_timeout(second).unwrap();
         receive(role, &mut conn, &[Frame::close(1000, "bye"), Frame::ping("late")]);
         assert_eq!(
@@ -376,8 +377,7 @@ fn our_close_takes_a_queued_pong_along() {
         let mut conn = open(role);
         receive(role, &mut conn, &[Frame::ping("p")]);
         let mut out = [0; 2 * MAX_CONTROL_FRAME_LEN];
-        let len =
-            conn.close(CloseCode::Normal, "bye", Duration::ZERO, &mut out, entropy()).unwrap();
+        let len = conn.close(CloseCode::Normal, "bye", &mut out, entropy()).unwrap();
         let written: Vec<Frame> = frames(&out[..len]).into_iter().map(unmasked).collect();
         assert_eq!(written, [Frame::pong("p"), Frame::close(1000, "bye")]);
         assert!(!conn.has_transmit() && !conn.may_send());
@@ -390,7 +390,7 @@ fn our_close_with_a_queued_pong_says_how_much_room_both_need() {
         let mut conn = open(role);
         receive(role, &mut conn, &[Frame::ping("0123456789")]);
         let close = |conn: &mut Connection, out: &mut [u8]| {
-            conn.close(CloseCode::Normal, "", Duration::ZERO, out, entropy())
+            conn.close(CloseCode::Normal, "", out, entropy())
         };
         let needed = frame_len(role, 10) + frame_len(role, 2);
         for room in 0..needed {
@@ -412,11 +412,11 @@ fn our_close_with_entropy_for_the_pong_alone_leaves_both() {
     receive(Role::Client, &mut conn, &[Frame::ping("p")]);
     let mut out = [0; 2 * MAX_CONTROL_FRAME_LEN];
     let one_draw = BrokenEntropy { draws: 1 };
-    let refused = conn.close(CloseCode::Normal, "", Duration::ZERO, &mut out, one_draw);
+    let refused = conn.close(CloseCode::Normal, "", &mut out, one_draw);
     assert!(matches!(refused, Err(SendError::Entropy(_))));
     assert!(conn.may_send());
     assert_eq!(drain(&mut conn), [Frame::pong("p")]);
-    let len = conn.close(CloseCode::Normal, "", Duration::ZERO, &mut out, entropy()).unwrap();
+    let len = conn.close(CloseCode::Normal, "", &mut out, entropy()).unwrap();
     assert_eq!(one_frame(Role::Client, &out[..len]).opcode, 8);
 }
 
@@ -428,10 +428,7 @@ fn only_the_latest_of_several_pings_is_answered_if_none_was_drained_in_between()
         receive(role, &mut conn, &pings);
         assert_eq!(drain(&mut conn), [Frame::pong([9; 9])]);
         let mut buffer = Vec::new();
-        assert_eq!(
-            conn.poll_event(&mut Input::new(&mut buffer), Duration::ZERO),
-            Ok(None::<Event<'_>>)
-        );
+        assert_eq!(conn.poll_event(&mut Input::new(&mut buffer)), Ok(None::<Event<'_>>));
         assert_eq!(drain(&mut conn), []);
     }
 }

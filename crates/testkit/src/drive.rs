@@ -1,7 +1,5 @@
 //! A connection driven by any split of its input, and what came of it.
 
-use std::time::Duration;
-
 use fullduplex::{Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN, MessageKind};
 
 use crate::{Random, TestEntropy};
@@ -108,7 +106,7 @@ pub fn drive_inflating(
         done += size;
         let mut input = Input::new(&mut buffer);
         loop {
-            let event = conn.poll_event(&mut input, Duration::ZERO);
+            let event = conn.poll_event(&mut input);
             match event {
                 Ok(Some(event)) => {
                     if let Event::Text(chunk, _)

@@ -36,12 +36,12 @@ impl Side {
         }
     }
 
-    fn receive(&mut self, now: Duration, most: usize) -> bool {
+    fn receive(&mut self, most: usize) -> bool {
         let len = self.inbox.len().min(most);
         let mut buffer: Vec<u8> = self.inbox.drain(..len).collect();
         let mut input = Input::new(&mut buffer);
         loop {
-            match self.conn.poll_event(&mut input, now) {
+            match self.conn.poll_event(&mut input) {
                 Ok(Some(event)) => drive::record(&mut self.seen, &self.conn, event),
                 Ok(None) => break,
                 Err(error) => self.errors.push(error),
@@ -107,8 +107,8 @@ impl Pair {
     /// Carries bytes both ways until nothing moves any more.
     pub fn run(&mut self) {
         loop {
-            let to_server = carry(&mut self.client, &mut self.server, self.now, self.read_size);
-            let to_client = carry(&mut self.server, &mut self.client, self.now, self.read_size);
+            let to_server = carry(&mut self.client, &mut self.server, self.read_size);
+            let to_client = carry(&mut self.server, &mut self.client, self.read_size);
             let moved = to_server | to_client;
             if !moved {
                 return;
@@ -121,10 +121,11 @@ impl Pair {
     pub fn pass(&mut self, time: Duration, connected: bool) {
         let end = self.now + time;
         loop {
-            let next = [&self.client, &self.server]
-                .iter()
-                .filter_map(|side| side.conn.poll_timeout())
-                .filter(|at| *at > self.now)
+            let now = self.now;
+            let next = [&mut self.client, &mut self.server]
+                .into_iter()
+                .filter_map(|side| side.conn.poll_timeout(now))
+                .filter(|at| *at > now)
                 .min();
             let Some(next) = next.filter(|at| *at <= end) else { break };
             self.now = next;
@@ -142,11 +143,11 @@ impl Pair {
 }
 
 /// Carries what `from` has to write; returns whether anything moved.
-fn carry(from: &mut Side, to: &mut Side, now: Duration, read_size: usize) -> bool {
+fn carry(from: &mut Side, to: &mut Side, read_size: usize) -> bool {
     let bytes = from.transmit();
     from.written.extend(&bytes);
     to.inbox.extend(&bytes);
-    to.receive(now, read_size) | !bytes.is_empty()
+    to.receive(read_size) | !bytes.is_empty()
 }
 
 fn send(

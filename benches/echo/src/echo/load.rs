@@ -2,16 +2,14 @@
 //! the next one. One thread, over mio. It is made to cost little: frames are encoded once, and of an echo the
 //! header is looked at. In the first, untimed run our core decodes what comes, and every payload is compared.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use bytes::BufMut;
 use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome};
 use fullduplex::{Endpoint, EndpointConfig, MessageRef, Negotiated, Role, Uri};
 use fullduplex_benches::ChaChaEntropy;
 use mio::Interest;
 use mio::net::TcpStream;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 
 use super::{Burst, Echo};
 use crate::case::{Failure, Load, PATIENCE};
@@ -233,7 +231,7 @@ impl Proof {
 fn client() -> Endpoint<ChaChaEntropy> {
     let negotiated = Negotiated::without_extensions();
     let config = EndpointConfig::new();
-    Endpoint::open(Role::Client, negotiated, &[], config, ChaChaEntropy::new(), Duration::ZERO)
+    Endpoint::open(Role::Client, negotiated, &[], config, ChaChaEntropy::new())
 }
 
 /// Decodes what has come and shows each payload to `is_right`.
@@ -249,7 +247,7 @@ fn receive(
         drop(room);
         endpoint.advance(now.len());
         bytes = later;
-        while let Some(message) = endpoint.poll(Duration::ZERO)? {
+        while let Some(message) = endpoint.poll()? {
             let MessageRef::Binary(payload) = message else {
                 return Err("something else than a binary message came".into());
             };

@@ -1,7 +1,6 @@
 //! The core and the blocking adapter of this project.
 
 use std::io::{IoSlice, Read, Write};
-use std::time::{Duration, Instant};
 
 use fullduplex::{
     Config, Connection, Endpoint, EndpointConfig, Event, Input, Message, MessageRef, Negotiated,
@@ -88,14 +87,13 @@ struct Events<const SITE: u8> {
     /// Where unread input lies.
     start: usize,
     end: usize,
-    origin: Instant,
 }
 
 impl<const SITE: u8> Events<SITE> {
     fn new(parts: Parts) -> Self {
         let conn = connection(&parts);
         let buffer = vec![0; READ_SIZE];
-        Self { conn, memory: parts.memory, buffer, start: 0, end: 0, origin: Instant::now() }
+        Self { conn, memory: parts.memory, buffer, start: 0, end: 0 }
     }
 }
 
@@ -104,11 +102,9 @@ impl<const SITE: u8> Contender for Events<SITE> {
     fn run(&mut self, messages: usize, tally: &mut Tally) {
         let goal = tally.messages + messages as u64;
         loop {
-            // The clock is asked once for each read.
-            let now = self.origin.elapsed();
             let mut input = Input::new(&mut self.buffer[self.start..self.end]);
             while tally.messages < goal
-                && let Some(event) = self.conn.poll_event(&mut input, now).expect("valid frames")
+                && let Some(event) = self.conn.poll_event(&mut input).expect("valid frames")
             {
                 match event {
                     Event::Binary(chunk, part) => {
@@ -140,22 +136,20 @@ struct Lent {
     conn: Connection,
     reader: Reader,
     memory: Memory,
-    origin: Instant,
 }
 
 impl Lent {
     fn new(parts: Parts) -> Self {
         let conn = connection(&parts);
-        Self { conn, reader: Reader::new(), memory: parts.memory, origin: Instant::now() }
+        Self { conn, reader: Reader::new(), memory: parts.memory }
     }
 }
 
 impl Contender for Lent {
     fn run(&mut self, messages: usize, tally: &mut Tally) {
         let goal = tally.messages + messages as u64;
-        let mut now = self.origin.elapsed();
         while tally.messages < goal {
-            match self.reader.poll(&mut self.conn, now).expect("valid frames") {
+            match self.reader.poll(&mut self.conn).expect("valid frames") {
                 Some(MessageRef::Binary(payload)) => tally.binary(payload),
                 Some(MessageRef::Text(text)) => tally.text(text.as_bytes()),
                 Some(_) => panic!("nothing but messages"),
@@ -163,7 +157,6 @@ impl Contender for Lent {
                     let room = self.reader.room(&self.conn);
                     let len = self.memory.read(room).expect("never fails");
                     self.reader.advance(len);
-                    now = self.origin.elapsed();
                 }
             }
         }
@@ -180,18 +173,16 @@ impl Owned {
 
 impl Contender for Owned {
     fn run(&mut self, messages: usize, tally: &mut Tally) {
-        let Lent { conn, reader, memory, origin } = &mut self.0;
+        let Lent { conn, reader, memory } = &mut self.0;
         let goal = tally.messages + messages as u64;
-        let mut now = origin.elapsed();
         while tally.messages < goal {
-            match reader.poll_owned(conn, now).expect("valid frames") {
+            match reader.poll_owned(conn).expect("valid frames") {
                 Some(Message::Binary(payload)) => tally.binary(&payload),
                 Some(Message::Text(text)) => tally.text(text.as_bytes()),
                 Some(_) => panic!("nothing but messages"),
                 None => {
                     let len = memory.read_buf(reader.room_buf(conn));
                     reader.advance(len);
-                    now = origin.elapsed();
                 }
             }
         }
@@ -275,27 +266,23 @@ struct Queued {
     endpoint: Endpoint<OsEntropy>,
     memory: Memory,
     payloads: Payloads,
-    origin: Instant,
 }
 
 impl Queued {
     fn new(parts: Parts) -> Self {
         let negotiated = Negotiated::without_extensions();
         let config = EndpointConfig::new();
-        let endpoint =
-            Endpoint::open(role(&parts), negotiated, &[], config, OsEntropy, Duration::ZERO);
+        let endpoint = Endpoint::open(role(&parts), negotiated, &[], config, OsEntropy);
         let Parts { memory, payloads, .. } = parts;
-        Self { endpoint, memory, payloads, origin: Instant::now() }
+        Self { endpoint, memory, payloads }
     }
 }
 
 impl Contender for Queued {
     fn run(&mut self, messages: usize, _: &mut Tally) {
-        // Sending a message looks at no clock; only a Close needs the time.
-        let now = self.origin.elapsed();
         for _ in 0..messages {
             let mut message = Message::Binary(self.payloads.next().clone());
-            self.endpoint.send_message(&mut message, now).expect("room for the frame");
+            self.endpoint.send_message(&mut message).expect("room for the frame");
             // As an adapter does: one piece is the rule.
             let pending = self.endpoint.pending_output();
             let first = self.endpoint.output().expect("no answers wait");

@@ -6,7 +6,6 @@ use fullduplex::{Chunk, Endpoint, FoundMessage, Message, MessageRef};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Engine, Waited};
-use crate::clock::LastRead;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::waiters::Side;
@@ -19,15 +18,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         &mut self,
         cx: &mut Context<'_>,
         looks_again: bool,
-        mut find: impl FnMut(
-            &mut Endpoint<OsEntropy>,
-            &mut LastRead,
-        ) -> Result<Option<T>, fullduplex::Error>,
+        mut find: impl FnMut(&mut Endpoint<OsEntropy>) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
             // Whoever is woken by new input has looked through the old one before.
             if !self.drained {
-                match find(&mut self.endpoint, &mut self.last_read) {
+                match find(&mut self.endpoint) {
                     Ok(Some(found)) => {
                         self.drained = self.endpoint.is_drained();
                         if !self.drained && !looks_again {
@@ -59,14 +55,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// The next message or control frame; `None` at the end.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
-        self.poll_find(cx, false, |endpoint, now| endpoint.poll_owned(now))
+        self.poll_find(cx, false, Endpoint::poll_owned)
     }
 
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         // What is no message may be a piece of one.
         self.drained = false;
-        self.poll_find(cx, false, |endpoint, now| endpoint.poll_chunk(now))
+        self.poll_find(cx, false, Endpoint::poll_chunk)
     }
 
     /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
@@ -75,7 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<FoundMessage>>> {
-        self.poll_find(cx, false, |endpoint, now| endpoint.poll_found(now))
+        self.poll_find(cx, false, Endpoint::poll_found)
     }
 
     /// Lends each message to `f`, with a way to answer it, until the end or until `f` fails.
@@ -91,8 +87,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             if self.has_much_to_write() {
                 ready!(self.poll_room(cx))?;
             }
-            let found = self.poll_find(cx, true, |endpoint, now| {
-                endpoint.poll_with(now, |message, reply| {
+            let found = self.poll_find(cx, true, |endpoint| {
+                endpoint.poll_with(|message, reply| {
                     failed = f(message, reply);
                     failed.is_ok()
                 })
@@ -114,6 +110,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// For text that is not UTF-8. The next call that reads tells the peer.
     #[inline]
     pub(crate) fn lend(&mut self, found: FoundMessage) -> Result<MessageRef<'_>> {
-        Ok(self.endpoint.lend(found, &mut self.last_read)?)
+        Ok(self.endpoint.lend(found)?)
     }
 }

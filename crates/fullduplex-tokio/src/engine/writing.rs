@@ -49,7 +49,7 @@ impl<S> Engine<S> {
     /// Takes a message where [`poll_ready`](Self::poll_ready) has seen that it may.
     #[inline]
     fn take(&mut self, message: &mut Message) -> Result<()> {
-        self.endpoint.send_message(message, self.last_read.clock)?;
+        self.endpoint.send_message(message)?;
         if message.is_close() {
             // There is a new deadline, which a waiting reader does not know of.
             self.waiters.wake(Side::Reader);
@@ -207,7 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Ok(len) if len > 0 => {
                     self.endpoint.advance(len);
                     self.took_input();
-                    self.endpoint.handle_unread_input(&mut self.last_read);
+                    self.endpoint.handle_unread_input();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 ended => self.input_end = Some(Box::new(ended.map(drop))),
@@ -226,13 +226,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_blocked(&mut self, listens: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !listens {
             // We are not reading, so we cannot tell that the peer is silent.
-            self.endpoint.handle_unread_input(self.last_read.clock);
+            self.endpoint.handle_unread_input();
         }
-        let Some(at) = self.endpoint.poll_timeout() else {
+        if !self.endpoint.has_timeout() {
             self.timer.clear();
             return Poll::Pending;
-        };
-        ready!(self.poll_instant(at, cx));
+        }
+        ready!(self.poll_due(cx));
         let now = self.now();
         match self.endpoint.expired(now) {
             Some(timeout) => Poll::Ready(Err(Error::Timeout(timeout))),
@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         {
             let normal = CloseReason { code: CloseCode::Normal, reason: "" };
             let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
-            let begun = self.endpoint.close(reason, self.now());
+            let begun = self.endpoint.close(reason);
             // Now there is a deadline, which a waiting reader does not know of.
             self.waiters.wake(Side::Reader);
             begun?;
@@ -328,7 +328,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return self.poll_give_up(cx).map_ok(|()| false);
         }
         let listens = self.poll_read_ahead(cx);
-        match self.endpoint.find_close(&mut closing.scan, &mut self.last_read) {
+        match self.endpoint.find_close(&mut closing.scan) {
             Ok(true) if written.is_pending() => {
                 closing.scan = CloseScan::new();
                 self.poll_blocked(true, cx).map_ok(|()| false)
@@ -370,7 +370,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// or a deadline has changed something.
     fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
-            match self.endpoint.poll_chunk(&mut self.last_read) {
+            match self.endpoint.poll_chunk() {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(error) => {
@@ -383,7 +383,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return Poll::Ready(Ok(()));
         }
         // A peer that keeps us busy must not make us miss the deadline.
-        if let Some(timeout) = self.endpoint.expired(self.now()) {
+        if let Some(timeout) = self.endpoint.expired(self.clock.elapsed()) {
             return Poll::Ready(Err(Error::Timeout(timeout)));
         }
         let read = match self.input_end.take() {
@@ -427,7 +427,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let cx = &mut Context::from_waker(std::task::Waker::noop());
         let away = CloseReason { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
-        let _ = self.endpoint.close(away, self.now());
+        let _ = self.endpoint.close(away);
         if let Poll::Ready(Ok(())) = self.poll_write_rest(cx) {
             self.shut(cx);
         }
@@ -439,7 +439,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.fail(cx);
         while self.end == End::Failed {
             // What comes after a failure is not kept.
-            let _ = self.endpoint.poll_owned(&mut self.last_read);
+            let _ = self.endpoint.poll_owned();
             let _ = ready!(self.poll_input(cx));
         }
         Poll::Ready(())

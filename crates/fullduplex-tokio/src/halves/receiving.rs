@@ -9,12 +9,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fullduplex::{
-    Chunk, Connection, Endpoint, FoundMessage, Message, MessageRef, Now, Reader, ReceivingHalf,
-    Shutdown,
+    Chunk, Connection, Endpoint, FoundMessage, Message, MessageRef, Reader, ReceivingHalf, Shutdown,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::clock::LastRead;
+use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::engine::{End, Engine, EngineParts, InputEnd, Waited, is_gone};
 use crate::entropy::OsEntropy;
@@ -33,7 +32,7 @@ pub(super) struct ReceivingSide<S: IntoHalves> {
     conn: ReceivingHalf,
     reader: Reader,
     shared: Arc<Shared<S::Writing>>,
-    last_read: LastRead,
+    clock: Clock,
     timer: Timer,
     held: Held,
     input_end: InputEnd,
@@ -41,8 +40,8 @@ pub(super) struct ReceivingSide<S: IntoHalves> {
     end: End,
     /// Whether nothing more will come from the transport, or is waited for.
     ended: bool,
-    /// Whether a deadline ran at the last read, and was not looked at since.
-    unchecked: bool,
+    /// As in `Engine`.
+    unchecked: Option<Duration>,
 }
 
 /// A message that was found and can be lent.
@@ -87,15 +86,14 @@ impl<S: IntoHalves> ReceivingSide<S> {
         let (reading, writing) = parts.stream.into_halves();
         let (receiving, sending) = conn.split();
         let write_buffer_size = parts.config.write_buffer_size;
-        let (outlet, clock) = (parts.outlet, parts.last_read.clock);
-        let sending = SendingSide::new(writing, sending, writer, outlet, clock, write_buffer_size);
+        let sending = SendingSide::new(writing, sending, writer, parts.outlet, write_buffer_size);
         let shared = Shared::new(sending);
         let receiving = Self {
             stream: reading,
             conn: receiving,
             reader,
             shared: Arc::clone(&shared),
-            last_read: parts.last_read,
+            clock: parts.clock,
             timer: parts.timer,
             held: Held::default(),
             input_end: parts.input_end,
@@ -113,8 +111,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let sending = self.shared.into_sending()?;
-        let now = self.last_read.clock.elapsed();
-        let connection = Connection::join(self.conn, sending.conn, now);
+        let connection = Connection::join(self.conn, sending.conn);
         let config = self.config.endpoint();
         let (reader, writer) = (self.reader, sending.writer);
         let mut endpoint = Endpoint::from_parts(connection, reader, writer, OsEntropy, config);
@@ -127,7 +124,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
             endpoint,
             config: *self.config,
             outlet: sending.outlet,
-            last_read: self.last_read,
+            clock: self.clock,
             timer: self.timer,
             input_end: self.input_end,
             end: self.end,
@@ -181,7 +178,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         self.poll_next(
             cx,
-            |side| side.reader.poll_owned(&mut side.conn, &mut side.last_read),
+            |side| side.reader.poll_owned(&mut side.conn),
             |message| !matches!(message, Message::Text(_) | Message::Binary(_)),
             |side, message| side.held.keep(Ok(message)),
             Self::take_held,
@@ -192,7 +189,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         self.poll_next(
             cx,
-            |side| side.reader.poll_chunk(&mut side.conn, &mut side.last_read),
+            |side| side.reader.poll_chunk(&mut side.conn),
             |chunk| matches!(chunk, Chunk::Control(_)),
             |side, chunk| {
                 if let Chunk::Control(message) = chunk {
@@ -209,7 +206,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
         self.poll_next(
             cx,
             |side| {
-                let found = side.reader.poll_found(&mut side.conn, &mut side.last_read)?;
+                let found = side.reader.poll_found(&mut side.conn)?;
                 Ok(found.map(Found::Here))
             },
             |found| matches!(found, Found::Here(found) if found.is_control()),
@@ -233,9 +230,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     #[inline]
     pub(super) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
         match (found, self.held.lent()) {
-            (Found::Here(found), _) => {
-                Ok(self.reader.lend(found, &mut self.conn, &mut self.last_read)?)
-            }
+            (Found::Here(found), _) => Ok(self.reader.lend(found, &mut self.conn)?),
             (Found::Held, Some(message)) => Ok(message.as_message_ref()),
             (Found::Held, None) => unreachable!("it is lent as long as nothing else is asked for"),
         }
@@ -279,7 +274,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
             let knows_progress = written.is_some();
             // As in `Engine::shut_down`.
             let is_over = written.as_ref().is_some_and(|written| written.is_shut)
-                || self.conn.poll_timeout().is_none();
+                || self.conn.poll_timeout(self.clock.elapsed()).is_none();
             // As in `Engine::writes_last_words`.
             let writes_last_words = self.end == End::No
                 && self.conn.peer_close().is_some()
@@ -341,7 +336,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
             }
             let progress = side.outlet.take_progress();
             if progress == Progress::Resumed {
-                conn.handle_write_progress(side.clock);
+                conn.handle_write_progress();
             }
             let is_shut = side.outlet.is_shut();
             (Written { result, pending, is_shut }, news || progress != Progress::None)
@@ -354,9 +349,8 @@ impl<S: IntoHalves> ReceivingSide<S> {
 
     /// See `Engine::check_deadlines`.
     fn check_deadlines(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.unchecked)
-            && let now = self.last_read.now()
-            && let Err(error) = self.handle_timeout(now)
+        if let Some(read_at) = self.unchecked.take()
+            && let Err(error) = self.handle_timeout(read_at)
             && self.end == End::No
         {
             self.end = End::Failed;
@@ -366,7 +360,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
-        if self.conn.poll_timeout().is_none_or(|deadline| now < deadline) {
+        if self.conn.poll_timeout(now).is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
         let result = self.conn.handle_timeout(now);
@@ -412,8 +406,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
         match read {
             Ok(len) if len > 0 => {
                 self.reader.advance(len);
-                self.unchecked = self.conn.poll_timeout().is_some();
-                self.last_read.brought(self.unchecked);
+                self.unchecked = self.conn.has_timeout().then(|| self.clock.elapsed());
                 Poll::Ready(Ok(()))
             }
             ended => Poll::Ready(self.read_ended(ended)),
@@ -444,13 +437,15 @@ impl<S: IntoHalves> ReceivingSide<S> {
 
     /// Waits for the next deadline, and does what is due then.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let deadline = self.conn.poll_timeout().and_then(|at| self.last_read.clock.instant(at));
-        let Some(deadline) = deadline.filter(|_| !self.ended) else {
+        let clock = self.clock;
+        let runs = self.conn.has_timeout() && !self.ended;
+        let deadline = if runs { self.conn.poll_timeout(clock.elapsed()) } else { None };
+        let Some(deadline) = deadline.and_then(|at| clock.instant(at)) else {
             self.timer.clear();
             return Poll::Pending;
         };
         ready!(self.timer.poll(deadline, cx));
-        Poll::Ready(Ok(self.handle_timeout(self.last_read.clock.elapsed())?))
+        Poll::Ready(Ok(self.handle_timeout(clock.elapsed())?))
     }
 }
 

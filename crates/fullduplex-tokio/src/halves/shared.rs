@@ -12,7 +12,6 @@ use atomic_waker::AtomicWaker;
 use fullduplex::{CloseCode, CloseReason, ReceivingHalf, SendingHalf, Writer};
 use tokio::io::AsyncWrite;
 
-use crate::clock::Clock;
 use crate::entropy::OsEntropy;
 use crate::error::Result;
 use crate::guard::{Farewell, Guard};
@@ -25,7 +24,6 @@ pub(super) struct SendingSide<W> {
     pub(super) conn: SendingHalf,
     pub(super) writer: Writer,
     pub(super) outlet: Outlet,
-    pub(super) clock: Clock,
     pub(super) write_buffer_size: usize,
     /// Whether the receiver waits for nothing any more: what is pending is not written.
     pub(super) ended: bool,
@@ -39,11 +37,10 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         conn: SendingHalf,
         writer: Writer,
         outlet: Outlet,
-        clock: Clock,
         write_buffer_size: usize,
     ) -> Self {
         let farewell = Self::farewell;
-        Self { stream, conn, writer, outlet, clock, write_buffer_size, ended: false, farewell }
+        Self { stream, conn, writer, outlet, write_buffer_size, ended: false, farewell }
     }
 
     /// Writes what is pending, and flushes the stream.
@@ -78,7 +75,7 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
             self.conn.handle_signals(news);
         }
         if let Some(news) = self.conn.signals() {
-            receiving.handle_signals(news, self.clock.elapsed());
+            receiving.handle_signals(news);
         }
         learned
     }
@@ -90,7 +87,7 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         let cx = &mut Context::from_waker(Waker::noop());
         let away = CloseReason { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
-        let _ = self.writer.close(away, &mut self.conn, self.clock.elapsed(), &mut OsEntropy);
+        let _ = self.writer.close(away, &mut self.conn, &mut OsEntropy);
         if let Poll::Ready(Ok(())) = self.poll_write_out(cx) {
             self.outlet.shut(&mut self.stream, cx);
         }

@@ -1,8 +1,6 @@
 //! The two halves of a [`Connection`], for two tasks or threads. They share no memory: what one has to tell
 //! the other is a value, which the caller carries.
 
-use core::time::Duration;
-
 use crate::closing::Closing;
 use crate::connection::{Connection, Elsewhere, ReceivingHalf, SendingHalf};
 use crate::control_payload::ControlPayload;
@@ -37,7 +35,6 @@ impl Connection {
     /// [`handle_signals`](SendingHalf::handle_signals).
     ///
     /// ```
-    /// use std::time::Duration;
     /// use fullduplex::{Config, Connection, Event, Input, Negotiated, NoEntropy, Role};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +42,7 @@ impl Connection {
     /// let (mut receiver, mut sender) = conn.split();
     ///
     /// let mut ping = *b"\x89\x82\0\0\0\0hi";
-    /// let event = receiver.poll_event(&mut Input::new(&mut ping), Duration::ZERO)?;
+    /// let event = receiver.poll_event(&mut Input::new(&mut ping))?;
     /// assert_eq!(event, Some(Event::Ping));
     ///
     /// // The answer is the sender's business.
@@ -91,12 +88,12 @@ impl Connection {
     ///
     /// Halves of two connections make one that has little to say to either peer.
     #[must_use]
-    pub fn join(mut receiving: ReceivingHalf, mut sending: SendingHalf, now: Duration) -> Self {
+    pub fn join(mut receiving: ReceivingHalf, mut sending: SendingHalf) -> Self {
         if let Some(signals) = receiving.signals() {
             sending.handle_signals(signals);
         }
         if let Some(signals) = sending.signals() {
-            receiving.handle_signals(signals, now);
+            receiving.handle_signals(signals);
         }
         Self {
             receiving: receiving.receiving,
@@ -141,12 +138,12 @@ impl ReceivingHalf {
     }
 
     /// Takes what the sender had to tell.
-    pub fn handle_signals(&mut self, signals: Signals, now: Duration) {
+    pub fn handle_signals(&mut self, signals: Signals) {
         self.closing.learn(signals.closing);
         // The sender knows it, too, but what it was told.
         self.sending.told.learn(signals.closing);
         if self.closing.sent().is_some() {
-            self.timers.closing(now);
+            self.timers.closing();
         }
         self.update_boundary();
     }

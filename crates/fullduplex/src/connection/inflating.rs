@@ -5,7 +5,6 @@ use crate::connection::{Connection, Inflated, Receiving};
 use crate::deflate::{Finished, InflateError};
 use crate::error::Error;
 use crate::message::inbound::MessageError;
-use crate::now::Now;
 
 impl<S> Connection<Receiving, S> {
     /// See [`Connection::release`].
@@ -25,18 +24,13 @@ impl<S> Connection<Receiving, S> {
     /// # Errors
     /// [`Error::Inflate`], [`MessageError::TooLarge`] and [`MessageError::InvalidUtf8`]: the connection fails,
     /// as in [`poll_event`](Self::poll_event).
-    pub fn inflate(
-        &mut self,
-        chunk: &[u8],
-        out: &mut [u8],
-        mut now: impl Now,
-    ) -> Result<Inflated, Error> {
+    pub fn inflate(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
         if self.failure.is_some() || !self.receiving.inbound.is_inflating() {
             return Ok(Inflated { consumed: chunk.len(), produced: 0, done: true });
         }
         let result = self.inflate_some(chunk, out);
         match result {
-            Err(error) => self.fail(error, now.now()),
+            Err(error) => self.fail(error),
             Ok(_) => self.update_boundary(),
         }
         result

@@ -17,20 +17,12 @@ use crate::keepalive::{Due, Timeout};
 use crate::mask;
 #[cfg(feature = "alloc")]
 use crate::message::inbound::MessageError;
-use crate::now::Now;
 use crate::utf8;
 
 /// Receiving.
 impl<S> Connection<Receiving, S> {
-    /// Begins to count the waiting times of [`Timeouts`](crate::Timeouts) at `now`. Without it they count from the first
-    /// [`poll_event`](Self::poll_event), which an application that only sends may never call.
-    pub fn start(&mut self, mut now: Duration) {
-        self.timers.started(&mut now);
-    }
-
     /// The next event in `input`, or `None` when all of it is consumed and more is needed.
     ///
-    /// `now` is the time since any origin that does not change, monotonic, or a [clock](Now) to ask for it.
     /// Payload is unmasked in place, and the event borrows it from the caller's buffer.
     ///
     /// # Errors
@@ -38,20 +30,16 @@ impl<S> Connection<Receiving, S> {
     /// the input is ignored, further calls return `None`, and [`failure`](Self::failure) keeps the cause.
     // Only what most messages take, wherever it is called.
     #[inline(always)]
-    pub fn poll_event<'b>(
-        &mut self,
-        input: &mut Input<'b>,
-        mut now: impl Now,
-    ) -> Result<Option<Event<'b>>, Error> {
-        let Some(Whole { kind, payload, ascii }) = self.whole_message(input, &mut now) else {
-            return self.poll_any(input, &mut now);
+    pub fn poll_event<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {
+        let Some(Whole { kind, payload, ascii }) = self.whole_message(input) else {
+            return self.poll_any(input);
         };
         match kind {
             MessageKind::Binary => Ok(Some(Event::Binary(payload, Part::Whole))),
             MessageKind::Text if ascii || utf8::is_valid(payload) => {
                 Ok(Some(Event::Text(payload, Part::Whole)))
             }
-            MessageKind::Text => self.invalid_whole_text(payload, now.now()),
+            MessageKind::Text => self.invalid_whole_text(payload),
         }
     }
 
@@ -62,11 +50,7 @@ impl<S> Connection<Receiving, S> {
     /// length within the limits. Whatever is not exactly that is left to the machines below, which
     /// also know what is wrong with it.
     #[inline(always)]
-    pub(crate) fn whole_message<'b>(
-        &mut self,
-        input: &mut Input<'b>,
-        now: &mut impl Now,
-    ) -> Option<Whole<'b>> {
+    pub(crate) fn whole_message<'b>(&mut self, input: &mut Input<'b>) -> Option<Whole<'b>> {
         const TEXT: u8 = FIN | OpCode::Text as u8;
         const BINARY: u8 = FIN | OpCode::Binary as u8;
         if !self.receiving.at_message_boundary {
@@ -81,7 +65,7 @@ impl<S> Connection<Receiving, S> {
         // A wrong mask bit makes this larger than any limit.
         let len = (word >> 8) as u8 ^ self.receiving.mask_bit;
         if len > self.receiving.small_frame_limit {
-            return if len == LEN_16 { self.medium_message(kind, word, input, now) } else { None };
+            return if len == LEN_16 { self.medium_message(kind, word, input) } else { None };
         }
         let header_len = 2 + usize::from(self.receiving.mask_bit >> 5);
         let frame_len = header_len + usize::from(len);
@@ -89,7 +73,7 @@ impl<S> Connection<Receiving, S> {
             return None;
         }
         let payload = input.take(frame_len).get_mut(header_len..)?;
-        self.timers.received(now);
+        self.timers.received();
         let key = (word >> 16) as u32;
         let ascii = match (kind, self.receiving.mask_bit) {
             (MessageKind::Binary, 0) => false,
@@ -111,7 +95,6 @@ impl<S> Connection<Receiving, S> {
         kind: MessageKind,
         word: u64,
         input: &mut Input<'b>,
-        now: &mut impl Now,
     ) -> Option<Whole<'b>> {
         let len = u16::from_be_bytes([(word >> 16) as u8, (word >> 24) as u8]);
         let header_len = 4 + usize::from(self.receiving.mask_bit >> 5);
@@ -123,7 +106,7 @@ impl<S> Connection<Receiving, S> {
             return None;
         }
         let payload = input.take(frame_len).get_mut(header_len..)?;
-        self.timers.received(now);
+        self.timers.received();
         if self.receiving.mask_bit != 0 {
             mask::apply_large(payload, (word >> 32) as u32);
         }
@@ -136,22 +119,20 @@ impl<S> Connection<Receiving, S> {
     pub(crate) fn poll_any<'b>(
         &mut self,
         input: &mut Input<'b>,
-        now: &mut dyn Now,
     ) -> Result<Option<Event<'b>>, Error> {
         if input.is_empty() {
-            self.timers.started(now);
             if self.receiving.inbound.pending_error().is_ok() {
                 return Ok(None);
             }
         } else {
-            self.timers.received(now);
+            self.timers.received();
         }
         let result = self.route(input);
         if let Err(error) = result {
-            self.fail(error, now.now());
+            self.fail(error);
         }
         if self.closing.queued().is_some() {
-            self.timers.closing(now.now());
+            self.timers.closing();
         }
         self.update_boundary();
         result
@@ -160,10 +141,8 @@ impl<S> Connection<Receiving, S> {
     /// [`poll_event`](Self::poll_event) without input, where that is known to bring nothing: between messages.
     #[cfg(feature = "alloc")]
     #[inline(always)]
-    pub(crate) fn has_nothing(&mut self, now: &mut dyn Now) -> bool {
-        if self.receiving.at_message_boundary {
-            self.timers.started(now);
-        }
+    pub(crate) fn has_nothing(&mut self) -> bool {
+        if self.receiving.at_message_boundary {}
         self.receiving.at_message_boundary
     }
 
@@ -245,15 +224,11 @@ impl<S> Connection<Receiving, S> {
     }
 
     #[cold]
-    fn invalid_whole_text<'b>(
-        &mut self,
-        text: &'b [u8],
-        now: Duration,
-    ) -> Result<Option<Event<'b>>, Error> {
+    fn invalid_whole_text<'b>(&mut self, text: &'b [u8]) -> Result<Option<Event<'b>>, Error> {
         self.receiving.at_message_boundary = false;
         let result = self.receiving.inbound.invalid_whole_text(text).map_err(Error::from);
         if let Err(error) = result {
-            self.fail(error, now);
+            self.fail(error);
         }
         result
     }
@@ -261,17 +236,17 @@ impl<S> Connection<Receiving, S> {
     /// A whole message that the shortcut found is not UTF-8.
     #[cfg(feature = "alloc")]
     #[cold]
-    pub(crate) fn fail_whole_text(&mut self, now: Duration) -> Error {
+    pub(crate) fn fail_whole_text(&mut self) -> Error {
         let error = MessageError::InvalidUtf8.into();
-        self.fail(error, now);
+        self.fail(error);
         error
     }
 
     /// Fails the connection (§7.1.7).
-    pub(super) fn fail(&mut self, error: Error, now: Duration) {
+    pub(super) fn fail(&mut self, error: Error) {
         self.failure = Some(error);
         self.closing.fail(error.close_code());
-        self.timers.closing(now);
+        self.timers.closing();
         self.receiving.at_message_boundary = false;
     }
 
@@ -340,13 +315,23 @@ impl<S> Connection<Receiving, S> {
         })
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), as an instant of the caller's clock.
+    /// When to call [`handle_timeout`](Self::handle_timeout), as an instant of the caller's clock. Ask again before each
+    /// wait.
     ///
-    /// It changes with every other call; ask again before each wait.
+    /// `now` is the time since any origin that does not change, monotonic. Input that came since the last call counts
+    /// as having come now, and a waiting time that begins with something since then begins now.
+    #[inline]
+    pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+        self.timers.deadline(now)
+    }
+
+    /// Whether a waiting time runs. If not, [`poll_timeout`](Self::poll_timeout) returns `None` whatever the time is, and a
+    /// caller need not ask its clock. With the default [`Timeouts`](crate::Timeouts), none runs while the connection is
+    /// open.
     #[inline]
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        self.timers.deadline()
+    pub fn has_timeout(&self) -> bool {
+        self.timers.is_running()
     }
 
     /// Does what is due at `now`: queues a Ping, or fails the connection. Early calls do nothing.
@@ -362,7 +347,7 @@ impl<S> Connection<Receiving, S> {
                 self.closing.give_up();
             }
             Due::Expired(timeout) => {
-                self.fail(timeout.into(), now);
+                self.fail(timeout.into());
                 return Err(timeout.into());
             }
         }
@@ -373,22 +358,22 @@ impl<S> Connection<Receiving, S> {
     /// [`handle_timeout`](Self::handle_timeout): a caller that has received more than it has polled may deliver that
     /// first.
     #[must_use]
-    pub fn expired(&self, now: Duration) -> Option<Timeout> {
+    pub fn expired(&mut self, now: Duration) -> Option<Timeout> {
         self.timers.expired(now)
     }
 
     /// Call it when input has come that will be polled later, and after a time in which nobody listened. Silence is
     /// counted from now on: it puts off the Ping, the Pong's deadline and the idle timeout (see
     /// [`Timeouts`](crate::Timeouts)).
-    pub fn handle_unread_input(&mut self, mut now: impl Now) {
-        self.timers.received(&mut now);
+    pub fn handle_unread_input(&mut self) {
+        self.timers.received();
     }
 
     /// A write that was blocked has gone on, so the peer reads. If a Ping waited in line, the wait for its Pong begins
     /// anew.
     #[inline]
-    pub fn handle_write_progress(&mut self, mut now: impl Now) {
-        self.timers.written(&mut now);
+    pub fn handle_write_progress(&mut self) {
+        self.timers.written();
     }
 
     /// Gives up the memory of the last control frame, unless that is under way or is the peer's Close.

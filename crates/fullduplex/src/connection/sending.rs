@@ -3,7 +3,6 @@
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
-use core::time::Duration;
 
 #[cfg(feature = "alloc")]
 use bytes::Bytes;
@@ -213,7 +212,6 @@ impl<R> Connection<R, Sending> {
         &mut self,
         code: CloseCode,
         reason: &str,
-        now: Duration,
         out: &mut [u8],
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
@@ -235,7 +233,7 @@ impl<R> Connection<R, Sending> {
         let rest = out.get_mut(pong_len..).unwrap_or_default();
         let frame = FrameKind::last(OpCode::Close);
         self.sending.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
-        self.close_written(Some(code), now);
+        self.close_written(Some(code));
         Ok(needed)
     }
 
@@ -244,11 +242,11 @@ impl<R> Connection<R, Sending> {
         ClosePayload::new(code, reason)
     }
 
-    fn close_written(&mut self, code: Option<CloseCode>, now: Duration) {
+    fn close_written(&mut self, code: Option<CloseCode>) {
         self.pong_queued = false;
         self.ping_queued = false;
         self.closing.send_close(code);
-        self.timers.closing(now);
+        self.timers.closing();
     }
 
     /// Writes the next answer of the connection's own to the start of `out`, a Pong, a Ping or a Close in
@@ -445,7 +443,6 @@ impl<R> Connection<R, Sending> {
     pub(crate) fn append_close(
         &mut self,
         reason: Option<CloseReason<'_>>,
-        now: Duration,
         out: &mut Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
@@ -463,7 +460,7 @@ impl<R> Connection<R, Sending> {
             out,
             entropy,
         )?;
-        self.close_written(reason.map(|reason| reason.code), now);
+        self.close_written(reason.map(|reason| reason.code));
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::convert::Infallible;
-use core::time::Duration;
 
 use crate::buffers;
 use crate::connection::Connection;
@@ -14,6 +13,7 @@ use crate::handshake::{
     AcceptError, Answer, ClientHandshake, EncodeRequestError, Outcome, OwnedClientRequest,
     OwnedRejection, OwnedRequest, PlainRequest, RejectError, Rejection, Request, ServerHandshake,
 };
+use crate::keepalive::Deadline;
 use crate::negotiated::Negotiated;
 use crate::role::Role;
 
@@ -21,9 +21,9 @@ use crate::role::Role;
 impl<E: Entropy> Endpoint<E> {
     /// A server that waits for a request (RFC 6455 §4.2).
     #[must_use]
-    pub fn server(config: EndpointConfig, entropy: E, now: Duration) -> Self {
+    pub fn server(config: EndpointConfig, entropy: E) -> Self {
         let handshake = ServerHandshake::new(config.head_limits);
-        let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
+        let deadline = config.handshake_timeout.map_or(Deadline::Never, Deadline::After);
         Self::new(Phase::ServerHandshake(Box::new(handshake), deadline), config, entropy)
     }
 
@@ -35,7 +35,6 @@ impl<E: Entropy> Endpoint<E> {
         request: OwnedClientRequest,
         config: EndpointConfig,
         mut entropy: E,
-        now: Duration,
     ) -> Result<Self, HandshakeError> {
         #[cfg(feature = "deflate")]
         let request = request.deflate(config.deflate);
@@ -44,7 +43,7 @@ impl<E: Entropy> Endpoint<E> {
             Err(EncodeRequestError::BufferTooSmall(error)) => Err(Ok(error.needed)),
             other => other.map_err(Err),
         })?;
-        let deadline = config.handshake_timeout.map(|timeout| now.saturating_add(timeout));
+        let deadline = config.handshake_timeout.map_or(Deadline::Never, Deadline::After);
         let phase = Phase::ClientHandshake(Box::new((handshake, request)), deadline);
         let mut endpoint = Self::new(phase, config, entropy);
         endpoint.writer.put(output);
@@ -56,11 +55,8 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`HandshakeError::Request`] and [`HandshakeError::Response`] when the peer's head is not what it
     /// must be. A server's answer is in the [output](Self::output) then.
-    pub fn poll_handshake(
-        &mut self,
-        now: Duration,
-    ) -> Result<Option<HandshakeEvent>, HandshakeError> {
-        self.poll_handshake_by(now, None)
+    pub fn poll_handshake(&mut self) -> Result<Option<HandshakeEvent>, HandshakeError> {
+        self.poll_handshake_by(None)
     }
 
     /// As [`poll_handshake`](Self::poll_handshake), and lets `answer` answer a request that asks for no WebSocket, such
@@ -73,15 +69,13 @@ impl<E: Entropy> Endpoint<E> {
     /// the output then holds a response with status 500.
     pub fn poll_handshake_or(
         &mut self,
-        now: Duration,
         answer: AnswerPlain<'_>,
     ) -> Result<Option<HandshakeEvent>, HandshakeError> {
-        self.poll_handshake_by(now, Some(answer))
+        self.poll_handshake_by(Some(answer))
     }
 
     fn poll_handshake_by(
         &mut self,
-        now: Duration,
         answer: Option<AnswerPlain<'_>>,
     ) -> Result<Option<HandshakeEvent>, HandshakeError> {
         match &mut self.phase {
@@ -104,7 +98,7 @@ impl<E: Entropy> Endpoint<E> {
                             });
                             (response.unwrap_or_default(), Err(error.into()))
                         });
-                        self.refuse(now);
+                        self.refuse();
                         self.writer.put(response);
                         outcome.map(Some)
                     }
@@ -117,18 +111,18 @@ impl<E: Entropy> Endpoint<E> {
                     Ok(Some(Outcome::Open { response, negotiated })) => {
                         let response = response.into_owned();
                         self.reader.consume(response.as_response().head_len());
-                        self.opened(Role::Client, negotiated, now);
+                        self.opened(Role::Client, negotiated);
                         Ok(Some(HandshakeEvent::Open(response)))
                     }
                     Ok(Some(Outcome::Refused(response))) => {
                         let response = response.into_owned();
                         let heads = response.as_response().head_len();
                         let body = self.reader.unread().get(heads..).unwrap_or_default().to_vec();
-                        self.refuse(now);
+                        self.refuse();
                         Ok(Some(HandshakeEvent::Refused(response, body)))
                     }
                     Err(error) => {
-                        self.refuse(now);
+                        self.refuse();
                         Err(error.into())
                     }
                 }
@@ -161,7 +155,6 @@ impl<E: Entropy> Endpoint<E> {
     pub fn accept<S: AsRef<str>>(
         &mut self,
         answer: &Answer<'_, S>,
-        now: Duration,
     ) -> Result<Option<OwnedRequest>, AcceptError> {
         let Phase::Deciding(request, _) = &self.phase else { return Ok(None) };
         let answer = Answer {
@@ -180,7 +173,7 @@ impl<E: Entropy> Endpoint<E> {
             Err(error) => Err(Err(error)),
         })?;
         self.writer.put(response);
-        Ok(match self.opened(Role::Server, negotiated, now) {
+        Ok(match self.opened(Role::Server, negotiated) {
             Phase::Deciding(request, _) => Some(*request),
             _ => None,
         })
@@ -194,7 +187,6 @@ impl<E: Entropy> Endpoint<E> {
     pub fn reject<S: AsRef<str>>(
         &mut self,
         rejection: &Rejection<'_, S>,
-        now: Duration,
     ) -> Result<(), RejectError> {
         if let Phase::Deciding(..) = &self.phase {
             let response = encode(|out| match rejection.encode(out) {
@@ -202,20 +194,19 @@ impl<E: Entropy> Endpoint<E> {
                 other => other.map_err(Err),
             })?;
             self.writer.put(response);
-            self.refuse(now);
+            self.refuse();
         }
         Ok(())
     }
 
-    fn opened(&mut self, role: Role, negotiated: Negotiated, now: Duration) -> Phase {
-        let mut conn = Connection::new(role, negotiated, self.config().connection);
-        conn.start(now);
+    fn opened(&mut self, role: Role, negotiated: Negotiated) -> Phase {
+        let conn = Connection::new(role, negotiated, self.config().connection);
         core::mem::replace(&mut self.phase, Phase::Open(conn))
     }
 
-    fn refuse(&mut self, now: Duration) {
+    fn refuse(&mut self) {
         let wait = self.config().connection.timeouts.close_timeout;
-        self.phase = Phase::Refused(self.role(), Some(now.saturating_add(wait)));
+        self.phase = Phase::Refused(self.role(), Deadline::After(wait));
     }
 }
 

@@ -1,13 +1,10 @@
 //! Sending through an [`Endpoint`]: what its [`Writer`] does, once the connection is open.
 
-use core::time::Duration;
-
 use crate::closing::CloseReason;
 use crate::endpoint::{Endpoint, Phase, Reply};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::message::outbound::SendError;
-use crate::now::Now;
 use crate::owned::{Message, MessageRef};
 use crate::prepared::PreparedMessage;
 use crate::writer::Writer;
@@ -19,9 +16,9 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
-    pub fn send(&mut self, message: MessageRef<'_>, now: impl Now) -> Result<(), SendError> {
+    pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        self.writer.send(message, conn, now, &mut self.entropy)
+        self.writer.send(message, conn, &mut self.entropy)
     }
 
     /// Sends an owned message or control frame, see [`Writer::send_message`].
@@ -29,9 +26,9 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
-    pub fn send_message(&mut self, message: &mut Message, now: impl Now) -> Result<(), SendError> {
+    pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        self.writer.send_message(message, conn, now, &mut self.entropy)
+        self.writer.send_message(message, conn, &mut self.entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
@@ -76,9 +73,9 @@ impl<E: Entropy> Endpoint<E> {
     ///
     /// # Errors
     /// As [`Connection::close`](crate::Connection::close).
-    pub fn close(&mut self, reason: CloseReason<'_>, now: Duration) -> Result<(), SendError> {
+    pub fn close(&mut self, reason: CloseReason<'_>) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        self.writer.close(reason, conn, now, &mut self.entropy)
+        self.writer.close(reason, conn, &mut self.entropy)
     }
 
     /// Whether a message is taken: nothing waits to be written, or fewer bytes than
@@ -148,7 +145,7 @@ impl<E: Entropy> Reply<'_, E> {
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        self.writer.send(message, self.conn, &mut *self.now, self.entropy)
+        self.writer.send(message, self.conn, self.entropy)
     }
 
     /// Sends an owned message or control frame, see [`Writer::send_message`].
@@ -157,7 +154,7 @@ impl<E: Entropy> Reply<'_, E> {
     /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
     pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
-        self.writer.send_message(message, self.conn, &mut *self.now, self.entropy)
+        self.writer.send_message(message, self.conn, self.entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.

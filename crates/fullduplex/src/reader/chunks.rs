@@ -11,7 +11,6 @@ use crate::connection::{Connection, Receiving};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
-use crate::now::Now;
 use crate::owned::{Chunk, CloseFrame, Message};
 #[cfg(feature = "deflate")]
 use crate::reader::Compressed;
@@ -33,7 +32,6 @@ impl Reader {
     pub fn poll_chunk<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        mut now: impl Now,
     ) -> Result<Option<Chunk>, Error> {
         self.chunks.asked = true;
         if core::mem::take(&mut self.close_held) {
@@ -46,14 +44,14 @@ impl Reader {
             }
             #[cfg(feature = "deflate")]
             if self.chunks.compressed.is_some() {
-                match self.inflate_some(conn, &mut now)? {
+                match self.inflate_some(conn)? {
                     Some(chunk) => return Ok(Some(chunk)),
                     None => continue,
                 }
             }
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
-            let event = conn.poll_any(&mut input, &mut now);
+            let event = conn.poll_any(&mut input);
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();
                 self.start + range.start..self.start + range.end
@@ -148,10 +146,9 @@ impl Reader {
     pub(super) fn skip_compressed<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
     ) -> Result<(), Error> {
         while self.chunks.compressed.is_some() {
-            self.inflate_some(conn, now)?;
+            self.inflate_some(conn)?;
         }
         Ok(())
     }
@@ -164,11 +161,10 @@ impl Reader {
         kind: MessageKind,
         last: bool,
         conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
     ) -> Result<(), Error> {
         let rest = self.give(chunk);
         self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
-        self.skip_compressed(conn, now)
+        self.skip_compressed(conn)
     }
 
     /// Inflates a part of the piece in progress.
@@ -176,7 +172,6 @@ impl Reader {
     fn inflate_some<S>(
         &mut self,
         conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
     ) -> Result<Option<Chunk>, Error> {
         use bytes::Buf;
 
@@ -184,7 +179,7 @@ impl Reader {
         // Little comes of little, mostly; the more there is, the better it was compressed.
         let room = compressed.rest.len().saturating_mul(4).clamp(256, INFLATE_AT_ONCE);
         let mut out = BytesMut::zeroed(room);
-        let step = match conn.inflate(&compressed.rest, &mut out, now) {
+        let step = match conn.inflate(&compressed.rest, &mut out) {
             Ok(step) => step,
             Err(error) => {
                 self.chunks.compressed = None;

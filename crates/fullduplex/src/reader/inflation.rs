@@ -6,7 +6,6 @@ use crate::buffers::FIRST_SIZE;
 use crate::connection::{Connection, Receiving};
 use crate::error::Error;
 use crate::event::MessageKind;
-use crate::now::Now;
 #[cfg(feature = "std")]
 use crate::pool::{self, Pool};
 
@@ -67,7 +66,6 @@ impl Inflation {
         kind: MessageKind,
         first: bool,
         conn: &mut Connection<Receiving, S>,
-        now: &mut dyn Now,
     ) -> Result<(), Error> {
         if first {
             self.len = 0;
@@ -87,7 +85,7 @@ impl Inflation {
                 self.grow(conn);
             }
             let room = self.buf.get_mut(self.len..).unwrap_or_default();
-            let step = conn.inflate(chunk, room, &mut *now)?;
+            let step = conn.inflate(chunk, room)?;
             self.len += step.produced;
             chunk = chunk.get(step.consumed..).unwrap_or_default();
             if step.done {

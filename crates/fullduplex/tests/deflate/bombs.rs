@@ -1,15 +1,11 @@
 //! Little that becomes much: what it may cost.
 
-use std::time::Duration;
-
 use allocation_counter::measure;
 use fullduplex::{Config, Endpoint, EndpointConfig, Event, Input, Limits, MessageError, Role};
 use fullduplex_testkit::{Frame, TestEntropy, frames};
 
 use crate::support::negotiate;
 use crate::{KIB, MIB, ROLES, Zlib, compressed, limited, open, to};
-
-const NOW: Duration = Duration::ZERO;
 
 /// What may be allocated beyond the limit: window, state and receive buffer.
 const CONSTANT: usize = 256 * KIB;
@@ -35,7 +31,7 @@ fn endpoint(role: Role, config: Config) -> Server {
     let mut endpoint_config = EndpointConfig::new();
     endpoint_config.connection = config;
     let negotiated = negotiate(deflate, deflate).by(role);
-    Endpoint::open(role, negotiated, &[], endpoint_config, TestEntropy::new(1), NOW)
+    Endpoint::open(role, negotiated, &[], endpoint_config, TestEntropy::new(1))
 }
 
 /// Gives `wire` to an endpoint in reads of at most `most` bytes until it fails or wants no more.
@@ -47,7 +43,7 @@ fn feed(endpoint: &mut Server, mut wire: &[u8], most: usize) -> Option<fullduple
         wire = &wire[len..];
         endpoint.advance(len);
         loop {
-            match endpoint.poll(NOW) {
+            match endpoint.poll() {
                 Ok(None) => break,
                 Ok(Some(_)) => {}
                 Err(error) => return Some(error),
@@ -111,12 +107,11 @@ fn a_gigabyte_that_is_inflated_bit_by_bit_takes_no_memory() {
             let (mut total, mut error) = (0, None);
             let counted = measure(|| {
                 let mut input = Input::new(&mut wire);
-                let Ok(Some(Event::Compressed(mut chunk, ..))) = conn.poll_event(&mut input, NOW)
-                else {
+                let Ok(Some(Event::Compressed(mut chunk, ..))) = conn.poll_event(&mut input) else {
                     panic!("a compressed chunk");
                 };
                 error = loop {
-                    match conn.inflate(chunk, &mut out, NOW) {
+                    match conn.inflate(chunk, &mut out) {
                         Ok(step) => {
                             assert!(!step.done && (step.consumed > 0 || step.produced > 0));
                             total += step.produced;

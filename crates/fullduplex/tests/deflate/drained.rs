@@ -3,7 +3,7 @@
 use fullduplex::{DeflateConfig, Endpoint, Error, Message, MessageKind};
 use fullduplex_testkit::{Frame, Random};
 
-use crate::endpoints::{Joined, Keys, NOW};
+use crate::endpoints::{Joined, Keys};
 use crate::{noise, prose};
 
 /// What a client sends: messages of all sizes, whole and in fragments, with control frames between them.
@@ -12,7 +12,7 @@ fn conversation(client: &mut Endpoint<Keys>, random: &mut Random) -> Vec<u8> {
     for _ in 0..20 {
         let len = sizes[random.below(sizes.len())];
         client.set_compression(random.below(2) == 0);
-        let mut send = |mut message| client.send_message(&mut message, NOW).expect("room");
+        let mut send = |mut message| client.send_message(&mut message).expect("room");
         match random.below(5) {
             0 => send(Message::text(prose(len, len as u64))),
             1 => send(Message::binary(noise(len, 1))),
@@ -21,7 +21,7 @@ fn conversation(client: &mut Endpoint<Keys>, random: &mut Random) -> Vec<u8> {
             _ => {
                 for piece in prose(len + 3, 2).as_bytes().chunks(len / 3 + 1) {
                     client.send_fragment(MessageKind::Text, piece, false).expect("room");
-                    client.send_message(&mut Message::Ping("in".into()), NOW).expect("room");
+                    client.send_message(&mut Message::Ping("in".into())).expect("room");
                 }
                 client.send_fragment(MessageKind::Text, b"", true).expect("room");
             }
@@ -35,10 +35,10 @@ fn conversation(client: &mut Endpoint<Keys>, random: &mut Random) -> Vec<u8> {
 /// Asks in one of the ways in which one can ask; returns whether something came.
 fn poll(endpoint: &mut Endpoint<Keys>, how: usize) -> Result<bool, Error> {
     match how {
-        0 => endpoint.poll_owned(NOW).map(|message| message.is_some()),
-        1 => endpoint.poll(NOW).map(|message| message.is_some()),
-        2 => endpoint.poll_with(NOW, |_, _| ()).map(|polled| polled.is_some()),
-        _ => endpoint.poll_chunk(NOW).map(|chunk| chunk.is_some()),
+        0 => endpoint.poll_owned().map(|message| message.is_some()),
+        1 => endpoint.poll().map(|message| message.is_some()),
+        2 => endpoint.poll_with(|_, _| ()).map(|polled| polled.is_some()),
+        _ => endpoint.poll_chunk().map(|chunk| chunk.is_some()),
     }
 }
 

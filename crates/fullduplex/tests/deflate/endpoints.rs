@@ -1,16 +1,12 @@
 //! Two endpoints joined in memory.
 
-use std::cell::Cell;
-use std::rc::Rc;
-use std::time::Duration;
-
 use fullduplex::handshake::{Answer, OwnedClientRequest};
 use fullduplex::{
     DeflateConfig, Endpoint, EndpointConfig, Entropy, EntropyError, Error, HandshakeEvent, Message,
 };
 use fullduplex_testkit::{Frame, Seen, TestEntropy, frames};
-
-pub(crate) const NOW: Duration = Duration::ZERO;
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// Entropy that can be broken, and mended.
 pub(crate) struct Keys {
@@ -72,7 +68,7 @@ impl End {
 
     fn poll(&mut self) {
         loop {
-            match self.endpoint.poll_owned(NOW) {
+            match self.endpoint.poll_owned() {
                 Ok(Some(message)) => self.seen.push(match message {
                     Message::Text(text) => Seen::Text(text.as_bytes().into(), true),
                     Message::Binary(data) => Seen::Binary(data.into(), true),
@@ -113,16 +109,16 @@ impl Joined {
         let client = config(client.into());
         let server = config(server.into());
         let mut joined = Self {
-            client: End::new(|keys| Endpoint::client(request, client, keys, NOW).expect("keys")),
-            server: End::new(|keys| Endpoint::server(server, keys, NOW)),
+            client: End::new(|keys| Endpoint::client(request, client, keys).expect("keys")),
+            server: End::new(|keys| Endpoint::server(server, keys)),
             read_size: usize::MAX,
         };
         joined.run();
-        let asked = joined.server.endpoint.poll_handshake(NOW);
+        let asked = joined.server.endpoint.poll_handshake();
         assert!(matches!(asked, Ok(Some(HandshakeEvent::Request))), "{asked:?}");
-        joined.server.endpoint.accept(&Answer::new(), NOW).expect("an answer");
+        joined.server.endpoint.accept(&Answer::new()).expect("an answer");
         joined.run();
-        let opened = joined.client.endpoint.poll_handshake(NOW);
+        let opened = joined.client.endpoint.poll_handshake();
         assert!(matches!(opened, Ok(Some(HandshakeEvent::Open(_)))), "{opened:?}");
         joined.client.written.clear();
         joined.server.written.clear();

@@ -1,14 +1,10 @@
 //! The examples of RFC 7692 §7.2.3, byte for byte.
 
-use std::time::Duration;
-
 use fullduplex::{Config, DeflateConfig, Endpoint, EndpointConfig, MessageKind, MessageRef, Role};
 use fullduplex_testkit::{Frame, Seen, Split, StrictInflate, TestEntropy, frames};
 
 use crate::support::negotiate;
 use crate::{ROLES, RSV1, compressed, open, receive, to};
-
-const NOW: Duration = Duration::ZERO;
 
 /// §7.2.3.1, "A Message Compressed Using One Compressed DEFLATE Block".
 pub(crate) const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
@@ -87,7 +83,7 @@ fn written(
     let deflate = DeflateConfig::new().level(level).threshold(0);
     let negotiated = negotiate(deflate, deflate).by(role);
     let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-    let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy, NOW);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy);
     send(&mut endpoint);
     let written = frames(endpoint.output().unwrap());
     assert!(written.iter().all(|frame| frame.mask.is_some() == (role == Role::Client)));
@@ -99,14 +95,14 @@ fn the_examples_that_are_ours_are_sent_as_the_rfc_has_them() {
     for role in ROLES {
         let sent = written(role, 6, |endpoint| {
             for text in ["Hello", "Hello", ""] {
-                endpoint.send(MessageRef::Text(text), NOW).unwrap();
+                endpoint.send(MessageRef::Text(text)).unwrap();
             }
         });
         let whole = |payload: &[u8]| (RSV1, 1, true, payload.to_vec());
         assert_eq!(sent, [whole(&HELLO), whole(&HELLO_AGAIN), whole(&EMPTY)], "{role:?}");
 
         let sent = written(role, 0, |endpoint| {
-            endpoint.send(MessageRef::Text("Hello"), NOW).unwrap();
+            endpoint.send(MessageRef::Text("Hello")).unwrap();
         });
         assert_eq!(sent, [whole(&STORED)], "{role:?}");
 

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::endpoints::{End, Joined, NOW};
+use crate::endpoints::{End, Joined};
 use crate::support::negotiate;
 use crate::{KIB, MIB, RSV1, noise, prose, receive};
 
@@ -36,7 +36,7 @@ impl Sent {
                 Ok(text) if self.text => MessageRef::Text(text),
                 _ => MessageRef::Binary(&self.data),
             };
-            end.endpoint.send(message, NOW).unwrap();
+            end.endpoint.send(message).unwrap();
             return;
         };
         for (nth, piece) in self.pieces(fragments).enumerate() {
@@ -45,7 +45,7 @@ impl Sent {
             // Settled by the first fragment.
             end.endpoint.set_compression(!self.compressed);
             if !last {
-                end.endpoint.send(MessageRef::Ping(&[nth as u8]), NOW).unwrap();
+                end.endpoint.send(MessageRef::Ping(&[nth as u8])).unwrap();
             }
         }
     }
@@ -234,7 +234,7 @@ fn without_an_offer_or_an_answer_nothing_is_compressed() {
             // Turning it on changes nothing.
             let (sender, _) = joined.ends(from_client);
             sender.endpoint.set_compression(true);
-            sender.endpoint.send(MessageRef::Text("plain"), NOW).unwrap();
+            sender.endpoint.send(MessageRef::Text("plain")).unwrap();
             joined.run();
             let (sender, receiver) = joined.ends(from_client);
             assert_eq!(receiver.take_seen(), [Seen::Text(b"plain".into(), true)]);
@@ -257,7 +257,7 @@ fn messages_below_the_threshold_are_not_compressed() {
             let (sender, _) = joined.ends(from_client);
             let lens = [0, 1, 2, 127, 128, 129, 999, 1000, 1001, 5000];
             for len in lens {
-                sender.endpoint.send(MessageRef::Text(&"x".repeat(len)), NOW).unwrap();
+                sender.endpoint.send(MessageRef::Text(&"x".repeat(len))).unwrap();
             }
             joined.run();
             let (sender, receiver) = joined.ends(from_client);
@@ -341,7 +341,7 @@ fn a_window_that_was_not_written_is_forgotten() {
         let config = DeflateConfig::new().threshold(0).no_context_takeover(!takeover);
         let mut joined = Joined::new(config, config);
         let texts = [prose(300, 1), prose(300, 2), prose(300, 3)];
-        let send = |end: &mut End, text: &str| end.endpoint.send(MessageRef::Text(text), NOW);
+        let send = |end: &mut End, text: &str| end.endpoint.send(MessageRef::Text(text));
         let client = &mut joined.client;
         send(client, &texts[0]).unwrap();
         client.broken.set(true);
@@ -376,12 +376,12 @@ fn an_owned_message_that_cannot_be_masked_stays_as_it_was_and_can_be_sent_again(
                 let client = &mut joined.client;
                 client.endpoint.set_compression(on);
                 client.broken.set(true);
-                let refused = client.endpoint.send_message(&mut sent, NOW);
+                let refused = client.endpoint.send_message(&mut sent);
                 assert_eq!(refused, Err(SendError::Entropy(EntropyError)));
                 assert!(sent == message, "{len}, {on}, {is_shared}");
                 assert_eq!(client.endpoint.pending_output(), 0);
                 client.broken.set(false);
-                client.endpoint.send_message(&mut sent, NOW).unwrap();
+                client.endpoint.send_message(&mut sent).unwrap();
                 assert!(other.is_none_or(|other| other == message));
                 joined.run();
                 expected.push(match message {
@@ -511,12 +511,12 @@ proptest! {
                 Operation::Fail { data } => {
                     joined.client.endpoint.set_compression(true);
                     joined.client.broken.set(true);
-                    let sent = joined.client.endpoint.send(MessageRef::Binary(data), NOW);
+                    let sent = joined.client.endpoint.send(MessageRef::Binary(data));
                     prop_assert_eq!(sent, Err(SendError::Entropy(EntropyError)));
                     joined.client.broken.set(false);
                 }
                 Operation::Ping { from_client } => {
-                    joined.ends(*from_client).0.endpoint.send(MessageRef::Ping(b"?"), NOW).unwrap();
+                    joined.ends(*from_client).0.endpoint.send(MessageRef::Ping(b"?")).unwrap();
                     expected[usize::from(*from_client)].push(Seen::Ping(b"?".into()));
                 }
                 Operation::Release { from_client } => {

@@ -1,7 +1,5 @@
 //! What must not be done with compressed messages, by the peer or by ourselves.
 
-use std::time::Duration;
-
 use fullduplex::{
     Config, Connection, Error, Event, Fault, FrameError, InflateError, Input, MessageError,
     Negotiated, Part,
@@ -9,8 +7,6 @@ use fullduplex::{
 use fullduplex_testkit::{Frame, Seen, Split, drive, frames};
 
 use crate::{ROLES, RSV1, compressed, deflated, noise, open, prose, receive, to};
-
-const NOW: Duration = Duration::ZERO;
 
 fn close_code(output: &[u8]) -> u16 {
     match &frames(output)[..] {
@@ -119,7 +115,7 @@ fn random_bytes_never_panic_and_fail_with_1007_if_at_all() {
 
 /// Polls until there is a compressed chunk, and returns it.
 fn poll_chunk<'b>(conn: &mut Connection, input: &mut Input<'b>) -> (&'b [u8], Part) {
-    match conn.poll_event(input, NOW) {
+    match conn.poll_event(input) {
         Ok(Some(Event::Compressed(chunk, _, part))) => (chunk, part),
         other => panic!("{other:?}"),
     }
@@ -145,14 +141,14 @@ fn a_chunk_that_is_not_inflated_before_the_next_poll_is_our_own_fault() {
                     let mut conn = open(role, Config::new());
                     let (chunk, _) = poll_chunk(&mut conn, &mut input);
                     if begun {
-                        let step = conn.inflate(chunk, &mut [0], NOW).unwrap();
+                        let step = conn.inflate(chunk, &mut [0]).unwrap();
                         assert_eq!((step.produced, step.done), (1, false));
                     }
                     let error = MessageError::NotInflated.into();
-                    assert_eq!(conn.poll_event(&mut input, NOW), Err(error), "{begun} {rest}");
+                    assert_eq!(conn.poll_event(&mut input), Err(error), "{begun} {rest}");
                     assert_eq!(conn.failure(), Some(error));
                     assert_eq!(error.fault(), Fault::Local);
-                    assert_eq!(conn.poll_event(&mut input, NOW), Ok(None));
+                    assert_eq!(conn.poll_event(&mut input), Ok(None));
                     assert!(input.is_empty());
                     let mut out = [0; 200];
                     let entropy = fullduplex_testkit::TestEntropy::new(1);
@@ -174,7 +170,7 @@ fn inflating_where_there_is_nothing_to_inflate_does_nothing() {
         drive(&mut failed, &[0xff], Split::Whole);
         for conn in [&mut plain, &mut idle, &mut failed] {
             let failure = conn.failure();
-            let step = conn.inflate(b"anything", &mut out, NOW).unwrap();
+            let step = conn.inflate(b"anything", &mut out).unwrap();
             assert_eq!((step.consumed, step.produced, step.done), (8, 0, true));
             assert_eq!((conn.failure(), out), (failure, [7; 100]));
         }
@@ -199,7 +195,7 @@ fn text_that_is_not_utf8_is_never_told_to_be_done() {
                 assert_eq!(part, Part::Whole);
                 let mut out = vec![0; room];
                 let error = loop {
-                    match conn.inflate(chunk, &mut out, NOW) {
+                    match conn.inflate(chunk, &mut out) {
                         Ok(step) => {
                             assert!(!step.done, "{data:02x?} by {room}: a whole message");
                             chunk = &chunk[step.consumed..];

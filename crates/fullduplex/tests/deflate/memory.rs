@@ -7,7 +7,6 @@ use fullduplex::{
 };
 use fullduplex_testkit::{Frame, Seen, Split, StrictInflate, TestEntropy};
 
-use crate::endpoints::NOW;
 use crate::examples::{HELLO, HELLO_AGAIN};
 use crate::support::{inflate_by, negotiate};
 use crate::{KIB, ROLES, Zlib, compressed, deflated, noise, prose, receive, to};
@@ -31,13 +30,13 @@ pub(crate) fn held(role: Role, deflate: Option<DeflateConfig>) -> (i64, i64) {
     let mut endpoint = None;
     let before = measure(|| {
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-        let opened = Endpoint::open(role, negotiated, &[], config, entropy, NOW);
+        let opened = Endpoint::open(role, negotiated, &[], config, entropy);
         let endpoint = endpoint.insert(opened);
         endpoint.room()[..wire.len()].copy_from_slice(&wire);
         endpoint.advance(wire.len());
-        assert_eq!(endpoint.poll(NOW), Ok(Some(MessageRef::Text(&text))));
-        assert_eq!(endpoint.poll(NOW), Ok(None));
-        endpoint.send(MessageRef::Text(&text), NOW).unwrap();
+        assert_eq!(endpoint.poll(), Ok(Some(MessageRef::Text(&text))));
+        assert_eq!(endpoint.poll(), Ok(None));
+        endpoint.send(MessageRef::Text(&text)).unwrap();
         let written = endpoint.output().unwrap().len();
         assert_eq!(written < KIB, deflate.is_some());
         endpoint.advance_output(written);
@@ -153,7 +152,7 @@ fn connections_move_between_threads_in_the_middle_of_their_messages() {
             client.append_fragment(kind, &piece, last, &mut out, entropy).unwrap();
             for read in out.chunks_mut(7) {
                 let mut input = Input::new(read);
-                while let Some(event) = server.poll_event(&mut input, NOW).unwrap() {
+                while let Some(event) = server.poll_event(&mut input).unwrap() {
                     let Event::Compressed(chunk, ..) = event else { panic!("{event:?}") };
                     inflate_by(100)(&mut server, chunk, &mut received).unwrap();
                 }

@@ -8,7 +8,6 @@ use fullduplex::{
 };
 use fullduplex_testkit::TestEntropy;
 
-use crate::endpoints::NOW;
 use crate::memory::{held, without_takeover};
 use crate::support::negotiate;
 use crate::{KIB, MIB, ROLES, Zlib, compressed, prose, to};
@@ -58,11 +57,11 @@ impl Served {
         read.copy_from_slice(&self.wire);
         let mut input = Input::new(read);
         let Some(Event::Compressed(chunk, MessageKind::Text, Part::Whole)) =
-            self.conn.poll_event(&mut input, NOW).unwrap()
+            self.conn.poll_event(&mut input).unwrap()
         else {
             panic!("a compressed message");
         };
-        let step = self.conn.inflate(chunk, inflated, NOW).unwrap();
+        let step = self.conn.inflate(chunk, inflated).unwrap();
         assert!(step.done && inflated[..step.produced] == *text.as_bytes());
     }
 }
@@ -106,18 +105,18 @@ fn an_endpoint_without_takeover_allocates_nothing_for_a_message_once_it_is_warm(
         let agreed = negotiate(without_takeover(), without_takeover());
         let wire = to(role, &[compressed(1, Zlib::new(6, 12).message(text.as_bytes()))]);
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-        let mut endpoint = Endpoint::open(role, agreed.by(role), &[], config, entropy, NOW);
+        let mut endpoint = Endpoint::open(role, agreed.by(role), &[], config, entropy);
         let mut exchange = || {
             let mut seen = 0;
             for piece in wire.chunks(1000) {
                 endpoint.room()[..piece.len()].copy_from_slice(piece);
                 endpoint.advance(piece.len());
-                while let Some(message) = endpoint.poll(NOW).unwrap() {
+                while let Some(message) = endpoint.poll().unwrap() {
                     assert_eq!(message, MessageRef::Text(&text));
                     seen += 1;
                 }
             }
-            endpoint.send(MessageRef::Text(&text), NOW).unwrap();
+            endpoint.send(MessageRef::Text(&text)).unwrap();
             let written = endpoint.output().unwrap().len();
             assert!(written < len && seen == 1);
             endpoint.advance_output(written);
@@ -137,17 +136,17 @@ fn a_large_message_is_not_held_beyond_its_reading() {
         let wire = to(Role::Server, &[compressed(1, message)]);
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
         let mut endpoint =
-            Endpoint::open(Role::Server, agreed.by(Role::Server), &[], config, entropy, NOW);
+            Endpoint::open(Role::Server, agreed.by(Role::Server), &[], config, entropy);
         let counted = measure(|| {
             for piece in wire.chunks(4096) {
                 endpoint.room()[..piece.len()].copy_from_slice(piece);
                 endpoint.advance(piece.len());
                 if owned {
-                    while let Some(message) = endpoint.poll_owned(NOW).unwrap() {
+                    while let Some(message) = endpoint.poll_owned().unwrap() {
                         assert!(message == Message::text(&*text));
                     }
                 } else {
-                    while let Some(message) = endpoint.poll(NOW).unwrap() {
+                    while let Some(message) = endpoint.poll().unwrap() {
                         assert_eq!(message, MessageRef::Text(&text));
                     }
                 }

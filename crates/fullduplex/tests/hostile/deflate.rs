@@ -3,7 +3,6 @@
 use fullduplex::handshake::ResponseError;
 use fullduplex::{DeflateConfig, EndpointConfig, MessageRef, NegotiationError, Role};
 use fullduplex_testkit::{Random, StrictInflate, TestEntropy, frames};
-use std::time::Duration;
 
 use crate::client::{Answered, answer};
 use crate::support::{Agreed, negotiate};
@@ -124,9 +123,7 @@ fn dd_32_our_output_keeps_to_every_window_and_takeover_that_was_agreed_on() {
                     assert_eq!(taken.window_bits(), bits, "{context}");
                     assert_eq!(taken.context_takeover(), takeover, "{context}");
                     let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-                    let now = Duration::ZERO;
-                    let mut sender =
-                        Endpoint::open(role, agreed.by(role), &[], config, entropy, now);
+                    let mut sender = Endpoint::open(role, agreed.by(role), &[], config, entropy);
                     let mut strict = StrictInflate::new(bits);
                     let mut random = Random::new(u64::from(bits));
                     // The last two are the same: a reference into the last message would pay.
@@ -135,7 +132,7 @@ fn dd_32_our_output_keeps_to_every_window_and_takeover_that_was_agreed_on() {
                     texts.extend([texts[2].clone(), texts[2].clone()]);
                     let mut lens = Vec::new();
                     for text in &texts {
-                        sender.send(MessageRef::Text(text), now).unwrap();
+                        sender.send(MessageRef::Text(text)).unwrap();
                         let written = sender.output().unwrap().to_vec();
                         sender.advance_output(written.len());
                         let [frame] = &frames(&written)[..] else { panic!("one frame") };

@@ -202,7 +202,7 @@ fn flood_of_pings(role: Role) {
         }
         let mut input = Input::new(&mut buffer);
         let mut pings = 0;
-        while let Some(event) = conn.poll_event(&mut input, Duration::ZERO).unwrap() {
+        while let Some(event) = conn.poll_event(&mut input).unwrap() {
             assert_eq!(event, Event::Ping);
             pings += 1;
         }
@@ -242,7 +242,9 @@ fn silence(conn: &mut Connection) -> (Vec<Duration>, Vec<Frame>) {
     let (mut woken, mut written) = (Vec::new(), Vec::new());
     let mut entropy = TestEntropy::new(1);
     let mut out = [0; MAX_CONTROL_FRAME_LEN];
-    while let Some(at) = conn.poll_timeout() {
+    let mut now = s(100);
+    while let Some(at) = conn.poll_timeout(now) {
+        now = at;
         assert!(woken.last().is_none_or(|last| *last < at), "no busy loop: {woken:?}, {at:?}");
         woken.push(at);
         let _ = conn.handle_timeout(at);
@@ -258,7 +260,7 @@ fn tm_02_half_a_header_and_then_silence_is_ended_by_the_keepalive_timer() {
     for role in ROLES {
         let mut conn = with_timeouts(role, Timeouts::new().keepalive(s(20), s(10)));
         let mut half = [to(role, Frame::binary([0; 300]))[0]];
-        assert_eq!(conn.poll_event(&mut Input::new(&mut half), s(100)), Ok(None));
+        assert_eq!(conn.poll_event(&mut Input::new(&mut half)), Ok(None));
         let (woken, written) = silence(&mut conn);
         // The last is the end of the wait for the transport to end.
         assert_eq!(woken, [s(120), s(130), s(135)]);
@@ -277,7 +279,7 @@ fn tm_02_half_a_header_and_then_silence_is_ended_by_the_idle_timer() {
         timeouts.idle_timeout = Some(s(60));
         let mut conn = with_timeouts(role, timeouts);
         let mut half = [to(role, Frame::binary([0; 300]))[0]];
-        assert_eq!(conn.poll_event(&mut Input::new(&mut half), s(100)), Ok(None));
+        assert_eq!(conn.poll_event(&mut Input::new(&mut half)), Ok(None));
         let (woken, written) = silence(&mut conn);
         assert_eq!(woken, [s(160), s(165)]);
         assert_eq!(written[0].payload, 1001_u16.to_be_bytes());
@@ -291,16 +293,16 @@ fn tm_05_a_peer_that_sends_for_ever_after_our_close_is_ended_by_the_close_timer(
         let mut conn = open(role);
         let mut out = [0; 64];
         let mut entropy = TestEntropy::new(1);
-        conn.close(CloseCode::Normal, "", s(1), &mut out, &mut entropy).unwrap();
+        conn.close(CloseCode::Normal, "", &mut out, &mut entropy).unwrap();
         let data = to(role, Frame::binary([7; 100]));
         let mut delivered = 0;
         let mut now = s(1);
         while !conn.is_closed() {
-            assert_eq!(conn.poll_timeout(), Some(s(6)), "data does not put it off");
+            assert_eq!(conn.poll_timeout(now), Some(s(6)), "data does not put it off");
             now += Duration::from_millis(100);
             let mut buffer = data.clone();
             let mut input = Input::new(&mut buffer);
-            while conn.poll_event(&mut input, now).unwrap().is_some() {
+            while conn.poll_event(&mut input).unwrap().is_some() {
                 delivered += 1;
             }
             match conn.handle_timeout(now) {
@@ -310,8 +312,8 @@ fn tm_05_a_peer_that_sends_for_ever_after_our_close_is_ended_by_the_close_timer(
         }
         assert_eq!(delivered, 50, "until then it is delivered: it may have been under way");
         assert!(!conn.is_clean() && !conn.has_transmit());
-        assert_eq!(conn.poll_event(&mut Input::new(&mut data.clone()), now), Ok(None));
-        assert_eq!(conn.poll_timeout(), None);
+        assert_eq!(conn.poll_event(&mut Input::new(&mut data.clone())), Ok(None));
+        assert_eq!(conn.poll_timeout(now), None);
     }
 }
 
@@ -322,13 +324,13 @@ fn tm_07_any_byte_answers_a_ping_also_a_pong_with_another_payload() {
     for role in ROLES {
         for answer in [Frame::pong("of other payload"), Frame::binary("data")] {
             let mut conn = with_timeouts(role, Timeouts::new().keepalive(s(20), s(10)));
-            assert_eq!(conn.poll_event(&mut Input::new(&mut []), s(0)), Ok(None));
+            assert_eq!(conn.poll_timeout(s(0)), Some(s(20)));
             assert_eq!(conn.handle_timeout(s(20)), Ok(()));
             assert!(conn.has_transmit());
-            assert_eq!(conn.poll_timeout(), Some(s(30)));
+            assert_eq!(conn.poll_timeout(s(20)), Some(s(30)));
             let mut buffer = to(role, answer);
-            assert!(conn.poll_event(&mut Input::new(&mut buffer), s(25)).unwrap().is_some());
-            assert_eq!(conn.poll_timeout(), Some(s(45)));
+            assert!(conn.poll_event(&mut Input::new(&mut buffer)).unwrap().is_some());
+            assert_eq!(conn.poll_timeout(s(25)), Some(s(45)));
         }
     }
 }
@@ -336,12 +338,11 @@ fn tm_07_any_byte_answers_a_ping_also_a_pong_with_another_payload() {
 #[test]
 fn tm_08_when_both_sides_close_at_once_each_sends_exactly_one_close() {
     let mut pair = Pair::new(Config::new());
-    let now = pair.now;
     pair.client_sends(|conn, out, entropy| {
-        conn.close(CloseCode::Normal, "client", now, out, entropy).unwrap()
+        conn.close(CloseCode::Normal, "client", out, entropy).unwrap()
     });
     pair.server_sends(|conn, out, entropy| {
-        conn.close(CloseCode::Away, "server", now, out, entropy).unwrap()
+        conn.close(CloseCode::Away, "server", out, entropy).unwrap()
     });
     pair.run();
     assert_eq!(pair.client.seen, [Seen::Close(Some((1001, "server".into())))]);
@@ -379,7 +380,7 @@ fn tr_01_output_buffers_of_any_size_give_the_same_bytes() {
             for bytes in &input {
                 let mut buffer = bytes.clone();
                 let mut received = Input::new(&mut buffer);
-                while conn.poll_event(&mut received, s(0)).unwrap().is_some() {}
+                while conn.poll_event(&mut received).unwrap().is_some() {}
                 let mut out = vec![0; buffer_size()];
                 while conn.has_transmit() {
                     match conn.poll_transmit(&mut out, &mut entropy) {
@@ -410,7 +411,6 @@ fn tr_01_a_wire_that_takes_one_byte_at_a_time_carries_the_same_session() {
     let session = |read_size| {
         let mut pair = Pair::new(Config::new());
         pair.read_size = read_size;
-        let now = pair.now;
         pair.client_sends(|conn, out, entropy| conn.send_text("grüße", out, entropy).unwrap());
         pair.client_sends(|conn, out, entropy| conn.send_ping(b"?", out, entropy).unwrap());
         pair.run();
@@ -418,7 +418,7 @@ fn tr_01_a_wire_that_takes_one_byte_at_a_time_carries_the_same_session() {
             conn.send_binary(&[3; 70_000], out, entropy).unwrap()
         });
         pair.server_sends(|conn, out, entropy| {
-            conn.close(CloseCode::Normal, "", now, out, entropy).unwrap()
+            conn.close(CloseCode::Normal, "", out, entropy).unwrap()
         });
         pair.run();
         assert!(pair.client.conn.is_clean() && pair.server.conn.is_clean());
@@ -493,17 +493,17 @@ fn tr_14_close_codes_and_reasons_that_must_not_be_sent_are_refused_at_the_call()
         let mut conn = open(role);
         let mut entropy = TestEntropy::new(1);
         for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
-            let refused = conn.close(CloseCode::from(code), "", s(0), &mut out, &mut entropy);
+            let refused = conn.close(CloseCode::from(code), "", &mut out, &mut entropy);
             assert_eq!(refused, Err(SendError::CloseCode(code)));
         }
-        let refused = conn.close(CloseCode::Normal, &"r".repeat(124), s(0), &mut out, &mut entropy);
+        let refused = conn.close(CloseCode::Normal, &"r".repeat(124), &mut out, &mut entropy);
         assert_eq!(refused, Err(SendError::ReasonTooLong));
         let refused = conn.send_ping(&[0; 126], &mut out, &mut entropy);
         assert_eq!(refused, Err(SendError::ControlTooLong));
         assert!(out.iter().all(|byte| *byte == UNTOUCHED));
-        assert!(conn.may_send() && conn.poll_timeout().is_none());
+        assert!(conn.may_send() && !conn.has_timeout());
         let reason = "r".repeat(123);
-        let len = conn.close(CloseCode::Normal, &reason, s(0), &mut out, &mut entropy).unwrap();
+        let len = conn.close(CloseCode::Normal, &reason, &mut out, &mut entropy).unwrap();
         assert_eq!(frames(&out[..len])[0].payload, Frame::close(1000, &reason).payload);
     }
 }
@@ -526,7 +526,7 @@ fn tr_15_every_frame_of_a_client_has_a_fresh_key() {
             _ => {
                 let mut ping = Frame::ping("same").encode();
                 let mut input = Input::new(&mut ping);
-                assert_eq!(conn.poll_event(&mut input, s(0)), Ok(Some(Event::Ping)));
+                assert_eq!(conn.poll_event(&mut input), Ok(Some(Event::Ping)));
                 conn.poll_transmit(&mut out, &mut entropy).unwrap().expect("a Pong").len()
             }
         };
@@ -548,7 +548,7 @@ fn tr_15_without_entropy_nothing_is_written_and_the_connection_goes_on() {
         (2, |conn, out, entropy| {
             conn.send_fragment(MessageKind::Binary, b"same", false, out, entropy)
         }),
-        (8, |conn, out, entropy| conn.close(CloseCode::Normal, "", s(0), out, entropy)),
+        (8, |conn, out, entropy| conn.close(CloseCode::Normal, "", out, entropy)),
     ];
     for (opcode, send) in sends {
         let mut conn = open(Role::Client);
@@ -573,7 +573,7 @@ fn tr_15_without_entropy_an_answer_stays_queued() {
     let mut conn = open(Role::Client);
     let mut buffer = [Frame::ping("p").encode(), Frame::close(1000, "").encode()].concat();
     let mut input = Input::new(&mut buffer);
-    while conn.poll_event(&mut input, s(0)).unwrap().is_some() {}
+    while conn.poll_event(&mut input).unwrap().is_some() {}
     let mut out = [UNTOUCHED; MAX_CONTROL_FRAME_LEN];
     let mut entropy = TestEntropy::new(1);
     for opcode in [10, 8] {
