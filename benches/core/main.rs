@@ -14,8 +14,6 @@ use fullduplex::{Config, Connection, Negotiated, Role};
 /// The payload sizes.
 const SIZES: [usize; 6] = [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20];
 
-/// The instant that every call is told.
-
 fn connection(role: Role) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), Config::new())
 }

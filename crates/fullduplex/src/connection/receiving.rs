@@ -141,8 +141,7 @@ impl<S> Connection<Receiving, S> {
     /// [`poll_event`](Self::poll_event) without input, where that is known to bring nothing: between messages.
     #[cfg(feature = "alloc")]
     #[inline(always)]
-    pub(crate) fn has_nothing(&mut self) -> bool {
-        if self.receiving.at_message_boundary {}
+    pub(crate) fn has_nothing(&self) -> bool {
         self.receiving.at_message_boundary
     }
 
