@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use fullduplex_std::fullduplex::{self, Timeout};
 use fullduplex_std::{
-    CloseCode, EndpointConfig, Error, HandshakeError, Message, OwnedAnswer, OwnedRejection, Role,
-    WebSocket, accept_with, client_with,
+    Bytes, CloseCode, EndpointConfig, Error, HandshakeError, Message, OwnedAnswer, OwnedRejection,
+    Role, WebSocket, accept_with, client_with,
 };
 use fullduplex_testkit::Frame;
 
 use crate::raw::{REQUEST, closes_with, our_client, our_server, read_frames};
 use crate::support::{bounded, drain, handshake_timeout, is_over, ms, sockets, takes, timeouts};
+use crate::wire::SlowReader;
 
 const MIB: usize = 1 << 20;
 
@@ -327,6 +328,63 @@ fn neither_keepalive_nor_an_idle_timeout_ends_a_peer_that_reads_slowly() {
         ours.send(vec![0; MIB]).unwrap();
         assert!(begun.elapsed() > ms(500), "it was not slow: {:?}", begun.elapsed());
         drop(reading.join().unwrap());
+    });
+}
+
+/// A server of ours that has received a Pong, and has messages to write that take a [`SlowReader`] at least 600 ms: 80
+/// of 128 KiB, which go out in vectored writes of at most 8.
+fn writes_many(
+    mut config: EndpointConfig,
+    most: usize,
+    waits: bool,
+) -> (WebSocket<SlowReader>, usize) {
+    config.max_write_buffer = 16 * MIB;
+    let stream = SlowReader::new(Frame::pong("").masked().encode(), most, waits);
+    let mut ours = WebSocket::from_raw_socket(stream, Role::Server, config);
+    assert!(ours.read().unwrap().is_pong());
+    let payload = Bytes::from(vec![0; MIB / 8]);
+    for _ in 0..80 {
+        ours.feed(Message::binary(payload.clone())).unwrap();
+    }
+    (ours, 80 * payload.len())
+}
+
+#[test]
+fn a_peer_that_takes_vectored_writes_in_part_is_not_idle() {
+    bounded(|| {
+        let config = timeouts(|timeouts| timeouts.idle_timeout = Some(ms(400)));
+        // More than the first piece, less than all.
+        let (mut ours, _) = writes_many(config, MIB - 1, true);
+        let begun = Instant::now();
+        ours.flush().unwrap();
+        assert!(begun.elapsed() > ms(400), "it was not slow: {:?}", begun.elapsed());
+        let error = ours.read().unwrap_err();
+        assert!(error.would_block(), "{error:?}");
+        // It has not said anything, though.
+        thread::sleep(ms(400));
+        timed_out(&ours.read().unwrap_err(), Timeout::Idle);
+    });
+}
+
+#[test]
+fn keepalive_leaves_a_peer_alone_that_reads_slowly_over_a_nonblocking_stream() {
+    bounded(|| {
+        let config = timeouts(|timeouts| *timeouts = timeouts.keepalive(ms(50), ms(300)));
+        // Each write is taken in part, or as a whole and the next one blocks.
+        for most in [MIB - 1, usize::MAX] {
+            let (mut ours, len) = writes_many(config, most, false);
+            let begun = Instant::now();
+            let error = loop {
+                match ours.read() {
+                    Err(error) if error.would_block() => thread::sleep(ms(5)),
+                    other => break other.unwrap_err(),
+                }
+            };
+            timed_out(&error, Timeout::Pong);
+            // It was not given up before all was written, and had the whole time to answer after that.
+            assert!(ours.get_ref().taken > len, "{} of {len}", ours.get_ref().taken);
+            assert!(begun.elapsed() > ms(9 * 60 + 300), "{:?}", begun.elapsed());
+        }
     });
 }
 

@@ -1,13 +1,17 @@
-//! Streams in memory: one that blocks whenever it likes, and one that plays a script and counts.
+//! Streams in memory: one that blocks whenever it likes, one that plays a script and counts, and one whose peer reads
+//! slowly.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use fullduplex_testkit::Random;
 
 use crate::raw::response_to;
+use crate::support::ms;
 
 /// One direction between two [`Wire`]s.
 #[derive(Debug, Default)]
@@ -192,5 +196,60 @@ impl Write for Scripted {
 
     fn flush(&mut self) -> io::Result<()> {
         self.count(true)
+    }
+}
+
+/// A stream to a peer that has said something, is silent then, and reads a part of what waits for it from time to time.
+#[derive(Debug)]
+pub(crate) struct SlowReader {
+    said: io::Cursor<Vec<u8>>,
+    /// How many bytes it reads at once.
+    most: usize,
+    /// Whether a write waits until the peer reads, or would block.
+    waits: bool,
+    reads_next: Instant,
+    /// How many bytes it has read.
+    pub(crate) taken: usize,
+}
+
+impl SlowReader {
+    /// How long it pauses.
+    const PAUSE: Duration = ms(60);
+
+    pub(crate) fn new(said: Vec<u8>, most: usize, waits: bool) -> Self {
+        let said = io::Cursor::new(said);
+        Self { said, most, waits, reads_next: Instant::now(), taken: 0 }
+    }
+}
+
+impl Read for SlowReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.said.read(buf)? {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            len => Ok(len),
+        }
+    }
+}
+
+impl Write for SlowReader {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(buf)])
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let left = self.reads_next.saturating_duration_since(Instant::now());
+        if self.waits {
+            thread::sleep(left);
+        } else if !left.is_zero() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.reads_next = Instant::now() + Self::PAUSE;
+        let len = bufs.iter().map(|buf| buf.len()).sum::<usize>().min(self.most);
+        self.taken += len;
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
