@@ -1,8 +1,11 @@
 //! Peers that do not read: what is received meanwhile keeps its order and its bound, and nothing of what they are
 //! answered is lost.
 
-use std::pin::pin;
-use std::sync::Arc;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll};
 
 use fullduplex_testkit::{Frame, frames};
 use fullduplex_tokio::fullduplex::Timeout;
@@ -13,11 +16,15 @@ use fullduplex_tokio::{
     Error, IntoHalves, Message, MessageRef, Role, WebSocketConfig, WebSocketStream,
 };
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, join, split,
+};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::support::{drain, ms, our_server, pair_with, poll_and_drop, poll_once, secs, write};
+use crate::support::{
+    Flag, drain, ms, our_server, pair_with, poll_and_drop, poll_once, secs, write,
+};
 
 /// The ways in which a server answers each message with itself.
 #[derive(Clone, Copy, Debug)]
@@ -329,6 +336,80 @@ async fn keepalive_leaves_a_peer_alone_that_reads_slowly() {
         // It was not given up before all was written, and had the whole time to answer after that.
         assert!(begun.elapsed() >= secs(49 * 9 + 10), "{:?}", begun.elapsed());
         reading.abort();
+    }
+}
+
+/// A transport that is full. Where `lasts` is set, the next write lasts, with its thread, until it is told whether there
+/// is room for a byte.
+struct Full {
+    lasts: Arc<AtomicBool>,
+    begun: mpsc::Sender<()>,
+    has_room: mpsc::Receiver<bool>,
+}
+
+impl AsyncWrite for Full {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.lasts.swap(false, Ordering::SeqCst) {
+            return Poll::Pending;
+        }
+        self.begun.send(()).unwrap();
+        if self.has_room.recv() == Ok(true) { Poll::Ready(Ok(1)) } else { Poll::Pending }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_runs_out_during_a_write_waits_for_what_comes_of_the_write() {
+    for reads in [true, false] {
+        let ((begun, has_begun), (room, has_room)) = (mpsc::channel(), mpsc::channel());
+        let lasts = Arc::<AtomicBool>::default();
+        let full = Full { lasts: Arc::clone(&lasts), begun, has_room };
+        let (silence, _peer) = duplex(1);
+        let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
+        let stream = join(silence, full);
+        let server = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+        let (mut sender, mut receiver) = server.into_split();
+        let (flag, waker) = Flag::new();
+        let mut receive = || pin!(receiver.recv()).poll(&mut Context::from_waker(&waker));
+
+        // A Ping waits in line, and its Pong is due.
+        assert!(poll_once(pin!(sender.send("blocked".into()))).is_pending());
+        assert!(receive().is_pending());
+        advance(secs(20)).await;
+        assert!(receive().is_pending());
+        advance(secs(10)).await;
+        flag.take();
+        lasts.store(true, Ordering::SeqCst);
+        let meanwhile = std::thread::scope(|scope| {
+            let writing = scope.spawn(|| poll_once(pin!(sender.flush())).is_pending());
+            has_begun.recv_timeout(secs(60)).unwrap();
+            let meanwhile = receive();
+            room.send(reads).unwrap();
+            assert!(writing.join().unwrap(), "there is room for more than a byte");
+            meanwhile
+        });
+        assert!(meanwhile.is_pending(), "{meanwhile:?}");
+        assert!(flag.take(), "the receiver is not woken when the write has ended");
+        if reads {
+            // It has the whole time to answer.
+            let received = receive();
+            assert!(received.is_pending(), "{received:?}");
+            advance(ms(9_999)).await;
+            assert!(receive().is_pending());
+            advance(ms(1)).await;
+        }
+        let received = receive();
+        assert!(
+            matches!(received, Poll::Ready(Some(Err(Error::Timeout(Timeout::Pong))))),
+            "{received:?}"
+        );
     }
 }
 
