@@ -1,5 +1,5 @@
-//! Why a connection failed: the layers' small errors united, whose fault each is, and the one total
-//! function from error to close code.
+//! Why an open connection failed: the layers' small errors united, whose fault each is, and the one total function from
+//! error to close code.
 
 use core::fmt;
 
@@ -7,9 +7,7 @@ use crate::close_code::CloseCode;
 use crate::closing::{CloseFrameError, Ended};
 #[cfg(feature = "deflate")]
 use crate::deflate::InflateError;
-use crate::entropy::EntropyError;
 use crate::frame::header::FrameError;
-use crate::handshake::{EncodeRequestError, RejectError, RequestError, ResponseError};
 use crate::keepalive::Timeout;
 use crate::message::inbound::MessageError;
 
@@ -133,61 +131,5 @@ impl From<Timeout> for Error {
 impl From<Ended> for Error {
     fn from(error: Ended) -> Self {
         Self::Ended(error)
-    }
-}
-
-/// Why an opening handshake failed (RFC 6455 §4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum HandshakeError {
-    /// Server: the client's request is not one for a WebSocket. It was answered with
-    /// [`RequestError::status`].
-    Request(RequestError),
-    /// Server: the application's answer to a request that asks for no WebSocket must not be sent. The client was sent
-    /// 500.
-    Answer(RejectError),
-    /// Client: the server's response does not open a WebSocket.
-    Response(ResponseError),
-    /// Client: our own request must not be sent.
-    Encode(EncodeRequestError),
-    /// Client: no key could be drawn.
-    Entropy(EntropyError),
-}
-
-impl fmt::Display for HandshakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request(error) => error.fmt(f),
-            Self::Answer(error) => error.fmt(f),
-            Self::Response(error) => error.fmt(f),
-            Self::Encode(error) => error.fmt(f),
-            Self::Entropy(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for HandshakeError {}
-
-impl From<RequestError> for HandshakeError {
-    fn from(error: RequestError) -> Self {
-        Self::Request(error)
-    }
-}
-
-impl From<ResponseError> for HandshakeError {
-    fn from(error: ResponseError) -> Self {
-        Self::Response(error)
-    }
-}
-
-impl From<EncodeRequestError> for HandshakeError {
-    fn from(error: EncodeRequestError) -> Self {
-        Self::Encode(error)
-    }
-}
-
-impl From<EntropyError> for HandshakeError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
     }
 }

@@ -185,9 +185,10 @@ pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
 pub use endpoint::{AnswerPlain, Endpoint, EndpointConfig, HandshakeEvent, Reply};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
-pub use error::{Error, Fault, HandshakeError};
+pub use error::{Error, Fault};
 pub use event::{Event, MessageKind, Part};
 pub use frame::{FrameError, FrameHeader, MAX_HEADER_LEN, OpCode};
+pub use handshake::HandshakeError;
 pub use input::Input;
 pub use keepalive::{DEFAULT_CLOSE_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, Timeout, Timeouts};
 pub use limits::{DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_FRAME_SIZE, DEFAULT_MAX_MESSAGE_SIZE, Limits};

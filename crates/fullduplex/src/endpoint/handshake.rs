@@ -8,10 +8,10 @@ use crate::buffers;
 use crate::connection::Connection;
 use crate::endpoint::{AnswerPlain, Endpoint, EndpointConfig, HandshakeEvent, Phase};
 use crate::entropy::Entropy;
-use crate::error::HandshakeError;
 use crate::handshake::{
-    AcceptError, Answer, ClientHandshake, EncodeRequestError, Outcome, OwnedClientRequest,
-    OwnedRejection, OwnedRequest, PlainRequest, RejectError, Rejection, Request, ServerHandshake,
+    AcceptError, Answer, ClientHandshake, EncodeRequestError, HandshakeError, Outcome,
+    OwnedClientRequest, OwnedRejection, OwnedRequest, PlainRequest, RejectError, Rejection,
+    Request, ServerHandshake,
 };
 use crate::keepalive::Deadline;
 use crate::negotiated::Negotiated;

@@ -12,6 +12,7 @@
 //! Nothing here allocates but the types whose name begins with `Owned`.
 
 mod client;
+mod error;
 mod head;
 mod key;
 mod negotiate;
@@ -23,6 +24,7 @@ pub use client::{
 };
 #[cfg(feature = "alloc")]
 pub use client::{OwnedClientRequest, OwnedResponse};
+pub use error::HandshakeError;
 pub use head::{
     DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS, HeadError, HeadLimits, MAX_HEADERS_CAP,
     MAX_METHOD_LENGTH,

@@ -1,0 +1,63 @@
+//! Why an opening handshake failed, at either end.
+
+use core::fmt;
+
+use super::client::{EncodeRequestError, ResponseError};
+use super::server::{RejectError, RequestError};
+use crate::entropy::EntropyError;
+
+/// Why an opening handshake failed (RFC 6455 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// Server: the client's request is not one for a WebSocket. It was answered with
+    /// [`RequestError::status`].
+    Request(RequestError),
+    /// Server: the application's answer to a request that asks for no WebSocket must not be sent. The client was sent
+    /// 500.
+    Answer(RejectError),
+    /// Client: the server's response does not open a WebSocket.
+    Response(ResponseError),
+    /// Client: our own request must not be sent.
+    Encode(EncodeRequestError),
+    /// Client: no key could be drawn.
+    Entropy(EntropyError),
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::Answer(error) => error.fmt(f),
+            Self::Response(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
+            Self::Entropy(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for HandshakeError {}
+
+impl From<RequestError> for HandshakeError {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<ResponseError> for HandshakeError {
+    fn from(error: ResponseError) -> Self {
+        Self::Response(error)
+    }
+}
+
+impl From<EncodeRequestError> for HandshakeError {
+    fn from(error: EncodeRequestError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<EntropyError> for HandshakeError {
+    fn from(error: EntropyError) -> Self {
+        Self::Entropy(error)
+    }
+}
