@@ -1,6 +1,6 @@
 //! Dialling: a URL to an open WebSocket over TCP, with TLS where the URL says so.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
@@ -11,61 +11,11 @@ use fullduplex::handshake::{OwnedClientRequest, OwnedResponse};
 
 use crate::error::{Error, Result};
 use crate::handshake::{IntoRequest, client_with};
+use crate::socket::stream::MaybeTlsStream;
 use crate::websocket::WebSocket;
 
 /// How long dialling may take by default, for the name look-up and all addresses of the host together: 10 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A TCP stream, with TLS or without.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum MaybeTlsStream {
-    /// Without TLS: `ws`.
-    Plain(TcpStream),
-    /// With TLS: `wss`.
-    #[cfg(feature = "tls")]
-    Rustls(Box<crate::tls::ClientTlsStream>),
-}
-
-impl MaybeTlsStream {
-    /// The socket beneath.
-    #[must_use]
-    pub fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(socket) => socket,
-            #[cfg(feature = "tls")]
-            Self::Rustls(stream) => stream.sock.get_ref(),
-        }
-    }
-}
-
-impl Read for MaybeTlsStream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buf),
-            #[cfg(feature = "tls")]
-            Self::Rustls(stream) => stream.read(buf),
-        }
-    }
-}
-
-impl Write for MaybeTlsStream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(buf),
-            #[cfg(feature = "tls")]
-            Self::Rustls(stream) => stream.write(buf),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.flush(),
-            #[cfg(feature = "tls")]
-            Self::Rustls(stream) => stream.flush(),
-        }
-    }
-}
 
 /// How to dial.
 #[derive(Clone, Debug)]

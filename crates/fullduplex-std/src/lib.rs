@@ -42,8 +42,6 @@
 #![forbid(unsafe_code)]
 
 mod connect;
-#[cfg(feature = "tls")]
-mod deadline_stream;
 mod entropy;
 mod error;
 mod handshake;
@@ -52,7 +50,7 @@ mod socket;
 pub mod tls;
 mod websocket;
 
-pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, MaybeTlsStream, connect, connect_with};
+pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, connect, connect_with};
 pub use entropy::OsEntropy;
 pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
@@ -71,6 +69,7 @@ pub use handshake::{
 };
 #[cfg(feature = "tls")]
 pub use rustls;
+pub use socket::stream::MaybeTlsStream;
 #[cfg(feature = "tls")]
 pub use tls::{accept_tls, accept_tls_with};
 pub use websocket::WebSocket;

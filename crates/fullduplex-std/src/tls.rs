@@ -1,9 +1,7 @@
-//! TLS by rustls: configurations with a choice of roots and provider, and what ends a TLS stream.
+//! TLS by rustls: configurations with a choice of roots and provider, and WebSockets accepted over TLS.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fullduplex::EndpointConfig;
 use fullduplex::handshake::{OwnedAnswer, Request};
@@ -13,17 +11,11 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
 
-pub use crate::deadline_stream::DeadlineStream;
 use crate::error::{Error, Result, TlsError};
 use crate::handshake::{Decision, HandshakeError, MidAccept, accept_with};
-use crate::socket::Operations;
+pub use crate::socket::deadline_stream::DeadlineStream;
+pub use crate::socket::stream::{ClientTlsStream, ServerTlsStream};
 use crate::websocket::WebSocket;
-
-/// A client's TLS stream over TCP. To use your own session: `StreamOwned::new(session, tcp.into())`.
-pub type ClientTlsStream = StreamOwned<ClientConnection, DeadlineStream>;
-
-/// A server's TLS stream over TCP.
-pub type ServerTlsStream = StreamOwned<ServerConnection, DeadlineStream>;
 
 /// The provider to use: the process's default if one was installed, else the one that a feature of this
 /// crate brings.
@@ -152,35 +144,3 @@ where
 {
     accept_with(accept(socket, tls)?, config, decide)
 }
-
-macro_rules! tls_operations {
-    ($session:ty) => {
-        impl<S: Operations + Read + Write> Operations for StreamOwned<$session, S> {
-            fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
-                self.sock.bound(left)
-            }
-
-            fn bounds_the_sum(&self) -> bool {
-                self.sock.bounds_the_sum()
-            }
-
-            fn end(&mut self, how: Shutdown) -> io::Result<()> {
-                // Without close_notify the peer could not tell an end from a cut (RFC 8446 §6.1).
-                self.conn.send_close_notify();
-                // Not `flush`: that would go on with a TLS handshake that is not over.
-                let mut notified = Ok(());
-                while self.conn.wants_write() && notified.is_ok() {
-                    notified = match self.conn.write_tls(&mut self.sock) {
-                        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-                        other => other.map(drop),
-                    };
-                }
-                self.sock.end(how)?;
-                notified
-            }
-        }
-    };
-}
-
-tls_operations!(ClientConnection);
-tls_operations!(ServerConnection);

@@ -11,7 +11,8 @@ use fullduplex::{
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::socket::{Armed, Socket};
+use crate::socket::Socket;
+use crate::socket::operations::Armed;
 
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;

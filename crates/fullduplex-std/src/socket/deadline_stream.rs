@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::socket::{Armed, Operations, SHORTEST};
+use super::operations::{Armed, Operations, SHORTEST};
 
 /// A TCP socket whose reads and writes end at one deadline, however many there are.
 ///

@@ -1,0 +1,79 @@
+//! The operations of each kind of socket, and the timeout that a socket has now.
+
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+/// How much too early a socket may end a wait: the coarsest clock tick of the systems in use.
+pub(super) const TICK: Duration = Duration::from_millis(20);
+
+/// The shortest wait: sockets refuse a timeout of zero.
+pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The operations behind [`Socket`](super::Socket), for one kind of stream.
+pub(crate) trait Operations {
+    fn bound(&mut self, left: Option<Duration>) -> io::Result<()>;
+    fn bounds_the_sum(&self) -> bool;
+    fn end(&mut self, how: Shutdown) -> io::Result<()>;
+}
+
+/// One read or write is one wait.
+macro_rules! plain_operations {
+    ($socket:ty) => {
+        impl Operations for $socket {
+            fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
+                self.set_read_timeout(left)?;
+                self.set_write_timeout(left)
+            }
+
+            fn bounds_the_sum(&self) -> bool {
+                false
+            }
+
+            fn end(&mut self, how: Shutdown) -> io::Result<()> {
+                self.shutdown(how)
+            }
+        }
+    };
+}
+
+plain_operations!(TcpStream);
+#[cfg(unix)]
+plain_operations!(std::os::unix::net::UnixStream);
+
+/// The timeout that a socket has now.
+///
+/// A timeout that is already set and ends early enough is kept: a wait that ends too early now and then costs less than
+/// a system call for each wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Armed(Option<Duration>);
+
+impl Armed {
+    /// Whether a wait of at most `left` can begin with the timeout as it is.
+    pub(crate) fn suits(self, left: Option<Duration>) -> bool {
+        match (self.0, left) {
+            (None, None) => true,
+            (Some(armed), Some(left)) => armed <= left,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn set(&mut self, left: Option<Duration>) {
+        self.0 = left;
+    }
+
+    /// Whether a timeout is set.
+    pub(crate) fn is_set(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether the timeout explains a failed wait of this length. If so, the next wait sets its own timeout. If not,
+    /// the socket is non-blocking.
+    pub(crate) fn has_ended(&mut self, waited: Duration) -> bool {
+        let ended = self.0.is_some_and(|armed| armed <= waited.saturating_add(TICK));
+        if ended {
+            self.0 = Some(Duration::MAX);
+        }
+        ended
+    }
+}

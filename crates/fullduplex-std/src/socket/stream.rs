@@ -1,0 +1,132 @@
+//! The streams that this crate makes: TCP, with TLS or without.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+#[cfg(feature = "tls")]
+use rustls::{ClientConnection, ServerConnection, StreamOwned};
+
+#[cfg(feature = "tls")]
+use super::deadline_stream::DeadlineStream;
+use super::operations::Operations;
+
+/// A client's TLS stream over TCP. To use your own session: `StreamOwned::new(session, tcp.into())`.
+#[cfg(feature = "tls")]
+pub type ClientTlsStream = StreamOwned<ClientConnection, DeadlineStream>;
+
+/// A server's TLS stream over TCP.
+#[cfg(feature = "tls")]
+pub type ServerTlsStream = StreamOwned<ServerConnection, DeadlineStream>;
+
+/// A TCP stream, with TLS or without.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MaybeTlsStream {
+    /// Without TLS: `ws`.
+    Plain(TcpStream),
+    /// With TLS: `wss`.
+    #[cfg(feature = "tls")]
+    Rustls(Box<ClientTlsStream>),
+}
+
+impl MaybeTlsStream {
+    /// The socket beneath.
+    #[must_use]
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => stream.sock.get_ref(),
+        }
+    }
+}
+
+impl Read for MaybeTlsStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buf),
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Write for MaybeTlsStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(buf),
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => stream.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => stream.flush(),
+        }
+    }
+}
+
+impl Operations for MaybeTlsStream {
+    fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.bound(left),
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => stream.bound(left),
+        }
+    }
+
+    fn bounds_the_sum(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.bounds_the_sum(),
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => stream.bounds_the_sum(),
+        }
+    }
+
+    fn end(&mut self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.end(how),
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => stream.end(how),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+macro_rules! tls_operations {
+    ($session:ty) => {
+        impl<S: Operations + Read + Write> Operations for StreamOwned<$session, S> {
+            fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
+                self.sock.bound(left)
+            }
+
+            fn bounds_the_sum(&self) -> bool {
+                self.sock.bounds_the_sum()
+            }
+
+            fn end(&mut self, how: Shutdown) -> io::Result<()> {
+                // Without close_notify the peer could not tell an end from a cut (RFC 8446 §6.1).
+                self.conn.send_close_notify();
+                // Not `flush`: that would go on with a TLS handshake that is not over.
+                let mut notified = Ok(());
+                while self.conn.wants_write() && notified.is_ok() {
+                    notified = match self.conn.write_tls(&mut self.sock) {
+                        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                        other => other.map(drop),
+                    };
+                }
+                self.sock.end(how)?;
+                notified
+            }
+        }
+    };
+}
+
+#[cfg(feature = "tls")]
+tls_operations!(ClientConnection);
+#[cfg(feature = "tls")]
+tls_operations!(ServerConnection);
