@@ -2,7 +2,7 @@
 //! thin over it.
 
 mod receiving;
-mod writing;
+pub(crate) mod writing;
 
 use std::future::Future;
 use std::io;
@@ -21,8 +21,6 @@ use crate::guard::Farewell;
 use crate::outlet::{Outlet, Progress};
 use crate::timer::Timer;
 use crate::waiters::{Side, Waiters};
-
-pub(crate) use writing::Closing;
 
 /// How a transport's input has ended: with an end of input, or with a failed read.
 pub(crate) type InputEnd = Option<Box<io::Result<()>>>;

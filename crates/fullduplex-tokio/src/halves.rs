@@ -19,7 +19,6 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use tokio::io::AsyncWrite;
 
-use crate::engine::Engine;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
@@ -85,13 +84,43 @@ impl<S: IntoHalves> fmt::Debug for WebSocketSender<S> {
     }
 }
 
-/// Takes an engine apart.
-pub(crate) fn split<S: IntoHalves>(
-    engine: Engine<S>,
-) -> Option<(WebSocketSender<S>, WebSocketReceiver<S>)> {
-    let (receiving, shared) = ReceivingSide::of(engine)?;
-    let side = Guard::new(Box::new(receiving));
-    Some((WebSocketSender { shared }, WebSocketReceiver { side }))
+/// In two halves.
+impl<S: IntoHalves> WebSocketStream<S> {
+    /// Takes the WebSocket apart into a half that receives and one that sends, for two tasks.
+    /// [`WebSocketReceiver::reunite`] puts them together.
+    ///
+    /// Neither holds a lock while it waits: over TCP, messages are received and sent at the same time, on two
+    /// threads if there are two.
+    ///
+    /// ```
+    /// # use fullduplex_tokio::{WebSocketStream, Role, Result};
+    /// # async fn go(socket: WebSocketStream<tokio::net::TcpStream>) -> Result<()> {
+    /// let (mut sender, mut receiver) = socket.into_split();
+    /// let telling = tokio::spawn(async move {
+    ///     for second in 0..10 {
+    ///         sender.send(format!("{second} s").into()).await?;
+    ///         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    ///     }
+    ///     sender.close(None).await?;
+    ///     Ok::<_, fullduplex_tokio::Error>(sender)
+    /// });
+    /// // Answers Pings while the other task sleeps.
+    /// while let Some(message) = receiver.recv().await {
+    ///     println!("{}", message?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn into_split(self) -> (WebSocketSender<S>, WebSocketReceiver<S>) {
+        match ReceivingSide::of(*self.into_engine()) {
+            Some((receiving, shared)) => {
+                let side = Guard::new(Box::new(receiving));
+                (WebSocketSender { shared }, WebSocketReceiver { side })
+            }
+            None => unreachable!("there is no `WebSocketStream` before its connection is open"),
+        }
+    }
 }
 
 impl<S: IntoHalves> WebSocketReceiver<S> {

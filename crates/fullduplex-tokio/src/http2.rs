@@ -23,7 +23,8 @@ use crate::config::WebSocketConfig;
 use crate::error::{Error, Result};
 use crate::handshake::{ClientResponse, header_list, unasked};
 use crate::request::{IntoClientRequest, to_core};
-use crate::upgrade::{UpgradedStream, append};
+use crate::stream::UpgradedStream;
+use crate::upgrade::append;
 use crate::websocket::WebSocketStream;
 
 /// How much of the body of a refusal is kept.

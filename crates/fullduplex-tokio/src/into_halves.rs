@@ -108,7 +108,7 @@ macro_rules! by_lock {
 
 by_lock!([] DuplexStream);
 #[cfg(feature = "hyper")]
-by_lock!([] crate::UpgradedStream);
+by_lock!([] crate::stream::UpgradedStream);
 #[cfg(feature = "native-tls")]
 by_lock!([S: AsyncRead + AsyncWrite + Unpin] tokio_native_tls::TlsStream<S>);
 #[cfg(feature = "tls")]

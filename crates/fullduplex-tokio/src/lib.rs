@@ -117,6 +117,8 @@ pub use request::{ClientRequest, ClientRequestBuilder, IntoClientRequest};
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use stream::MaybeTlsStream;
+#[cfg(feature = "hyper")]
+pub use stream::UpgradedStream;
 pub use tls::{
     AcceptTls, Connector, accept_async_tls, accept_async_tls_with_config,
     accept_hdr_async_tls_with_config, accept_tls_with, client_async_tls,
@@ -125,9 +127,7 @@ pub use tls::{
 #[cfg(feature = "tls")]
 pub use tokio_rustls;
 #[cfg(feature = "hyper")]
-pub use upgrade::{
-    UpgradeResponse, UpgradedStream, Upgrading, is_upgrade_request, upgrade, upgrade_with,
-};
+pub use upgrade::{UpgradeResponse, Upgrading, is_upgrade_request, upgrade, upgrade_with};
 pub use websocket::{Reply, WebSocketStream};
 
 #[doc = include_str!("../MIGRATION.md")]

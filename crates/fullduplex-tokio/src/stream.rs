@@ -1,4 +1,4 @@
-//! A stream with TLS or without.
+//! The streams that this crate makes: with TLS or without, or of an HTTP server.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -33,6 +33,10 @@ impl<S> MaybeTlsStream<S> {
         }
     }
 }
+
+/// What an HTTP server's WebSocket goes over.
+#[cfg(feature = "hyper")]
+pub type UpgradedStream = hyper_util::rt::TokioIo<hyper::upgrade::Upgraded>;
 
 #[cfg(feature = "native-tls")]
 mod native {

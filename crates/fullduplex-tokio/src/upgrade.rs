@@ -16,7 +16,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 #[cfg(feature = "http2")]
 use http::uri::{Authority, PathAndQuery};
 use http_body_util::Full;
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -26,10 +26,8 @@ use crate::error::{Error, Result};
 #[cfg(feature = "http2")]
 use crate::handshake::header_list;
 use crate::handshake::{rejected, with_parts};
+use crate::stream::UpgradedStream;
 use crate::websocket::WebSocketStream;
-
-/// What an HTTP server's WebSocket goes over.
-pub type UpgradedStream = TokioIo<Upgraded>;
 
 /// The response to a request for a WebSocket: 101, or 200 over HTTP/2, and no body; or a refusal.
 pub type UpgradeResponse = http::Response<Full<Bytes>>;

@@ -14,12 +14,11 @@ use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::WebSocketConfig;
-use crate::engine::{Closing, Engine};
+use crate::engine::Engine;
+use crate::engine::writing::Closing;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
-use crate::halves::{self, WebSocketReceiver, WebSocketSender};
-use crate::into_halves::IntoHalves;
 
 /// A WebSocket over a stream `S`.
 ///
@@ -69,43 +68,11 @@ impl<S> WebSocketStream<S> {
     /// is told nothing.
     #[must_use]
     pub fn into_inner(self) -> S {
-        self.guard.into_inner().into_stream()
+        self.into_engine().into_stream()
     }
 
-    /// Takes the WebSocket apart into a half that receives and one that sends, for two tasks.
-    /// [`WebSocketReceiver::reunite`] puts them together.
-    ///
-    /// Neither holds a lock while it waits: over TCP, messages are received and sent at the same time, on two
-    /// threads if there are two.
-    ///
-    /// ```
-    /// # use fullduplex_tokio::{WebSocketStream, Role, Result};
-    /// # async fn go(socket: WebSocketStream<tokio::net::TcpStream>) -> Result<()> {
-    /// let (mut sender, mut receiver) = socket.into_split();
-    /// let telling = tokio::spawn(async move {
-    ///     for second in 0..10 {
-    ///         sender.send(format!("{second} s").into()).await?;
-    ///         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    ///     }
-    ///     sender.close(None).await?;
-    ///     Ok::<_, fullduplex_tokio::Error>(sender)
-    /// });
-    /// // Answers Pings while the other task sleeps.
-    /// while let Some(message) = receiver.recv().await {
-    ///     println!("{}", message?);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn into_split(self) -> (WebSocketSender<S>, WebSocketReceiver<S>)
-    where
-        S: IntoHalves,
-    {
-        match halves::split(*self.guard.into_inner()) {
-            Some(halves) => halves,
-            None => unreachable!("there is no `WebSocketStream` before its connection is open"),
-        }
+    pub(crate) fn into_engine(self) -> Box<Engine<S>> {
+        self.guard.into_inner()
     }
 
     /// The stream.
