@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-use crate::{Report, Result};
+use crate::report::{Report, Result};
 
 /// Accepts connections and sends back what comes, for ever.
 ///

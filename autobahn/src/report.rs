@@ -1,0 +1,68 @@
+//! What became of a connection, and results for people.
+
+use fullduplex_std::fullduplex::Connection;
+use fullduplex_std::{CloseCode, Message};
+use serde::Serialize;
+
+/// A result whose error is for a person to read.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// What became of one connection.
+#[derive(Default, Serialize)]
+pub struct Report {
+    /// `open` or `fail`.
+    pub handshake: &'static str,
+    /// The status of the server's response.
+    pub status: Option<u16>,
+    /// Why the handshake or the connection failed.
+    pub error: Option<String>,
+    messages: Vec<Received>,
+    close_sent: Option<u16>,
+    close_received: Option<u16>,
+    clean: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Received {
+    Text { data: String },
+    Binary { hex: String },
+}
+
+/// No code in a Close frame, as the API of browsers puts it (RFC 6455 §7.1.5).
+const NO_CODE: u16 = 1005;
+
+impl Report {
+    /// The connection was opened.
+    #[must_use]
+    pub fn open() -> Self {
+        Self { handshake: "open", status: Some(101), ..Self::default() }
+    }
+
+    /// The handshake failed.
+    #[must_use]
+    pub fn failed(status: Option<u16>, error: &impl ToString) -> Self {
+        Self { handshake: "fail", status, error: Some(error.to_string()), ..Self::default() }
+    }
+
+    /// Adds a message; control frames do not count.
+    pub fn add(&mut self, message: Message) {
+        match message {
+            Message::Text(text) => self.messages.push(Received::Text { data: text.into() }),
+            Message::Binary(data) => {
+                let hex = data.iter().map(|byte| format!("{byte:02x}")).collect();
+                self.messages.push(Received::Binary { hex });
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds how the connection ended.
+    pub fn end(&mut self, connection: &Connection) {
+        self.close_sent =
+            connection.sent_close().map(|sent| sent.map_or(NO_CODE, CloseCode::to_u16));
+        self.close_received =
+            connection.peer_close().map(|close| close.map_or(NO_CODE, |close| close.code.to_u16()));
+        self.clean = connection.is_clean();
+    }
+}
