@@ -1,10 +1,13 @@
-//! `cargo xtask layers`: a file of the core imports only from lower layers.
+//! `cargo xtask layers`: imports between the rooms of a crate run down, and within a room they run in no circle.
 //!
-//! Which file lies where is written once, in the table of `crates/ARCHITECTURE.md`. Files with the
-//! same number do not import each other. Three kinds of file have no layer: a `mod.rs` only declares
-//! and re-exports, so that naming something through it is naming the file where it comes from; the
-//! same holds for `lib.rs`, save what it defines itself; and tests may import what they like.
+//! A room is a folder of sources together with the file of the same name beside it, or a single file. The tables of
+//! `crates/ARCHITECTURE.md` say on which floor each room lies. A room imports only from rooms on lower floors.
+//!
+//! Three kinds of file are special. A `mod.rs` only declares and re-exports, so a path through it leads to the file
+//! where the name comes from. The same holds for `lib.rs` and `main.rs`, except for what they define themselves. Tests
+//! may import whatever they like.
 
+mod circle;
 mod facts;
 mod table;
 mod tree;
@@ -16,94 +19,119 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::shell::{Failure, Outcome, fail, read, root};
-use table::Layers;
-use tree::Tree;
+use circle::Imports;
+use table::Rooms;
+use tree::{Sources, Tree, room_of};
 
-/// The text of each source file by its path below `src`, with `/` between folders.
-type Sources = BTreeMap<String, String>;
-
-/// Checks the core.
+/// Checks every crate that has a table, and that every folder in `crates` has one.
 pub(crate) fn run() -> Outcome {
     let document = read(&root().join("crates/ARCHITECTURE.md"))?;
-    let mut sources = Sources::new();
-    collect(&root().join("crates/fullduplex/src"), "", &mut sources)?;
-    match check(&document, &sources) {
-        Ok(summary) => {
-            println!(
-                "layers: {} files, {} imports, all of them down",
-                summary.files, summary.imports
-            );
-            Ok(())
+    let crates = table::parse(&document).map_err(Failure::new)?;
+    let mut complaints = Vec::new();
+    for name in names_in(&root().join("crates"))? {
+        let folder = format!("crates/{name}");
+        if root().join(&folder).is_dir() && !crates.contains_key(&folder) {
+            complaints.push(format!("{folder} has no table"));
         }
-        Err(complaints) => fail(format!("layers:\n  {}", complaints.join("\n  "))),
     }
-}
-
-/// What was found in order.
-#[derive(Debug)]
-struct Summary {
-    /// Files that have a layer.
-    files: usize,
-    /// Pairs of files of which one imports from the other.
-    imports: usize,
-}
-
-/// Checks the files against the table; complains with one sentence for each thing that is wrong.
-fn check(document: &str, sources: &Sources) -> Result<Summary, Vec<String>> {
-    let layers = Layers::parse(document).map_err(|complaint| vec![complaint])?;
-    let tree = Tree::parse(sources)?;
-
-    let mut complaints: Vec<String> = tree.misplaced_items();
-    for file in layers.files().filter(|file| !sources.contains_key(*file)) {
-        complaints.push(format!("{file} is in the table, but there is no such file"));
-    }
-    let mut imports = BTreeSet::new();
-    for file in tree.files_with_layer() {
-        let Some(layer) = layers.of(file) else {
-            complaints.push(format!("{file} is not in the table"));
-            continue;
-        };
-        for edge in tree.edges_from(file) {
-            // A file that is missing in the table is complained of once, as itself.
-            match layers.of(edge.to) {
-                Some(other) if other > layer => complaints.push(format!(
-                    "{file}:{} imports from {}, from layer {layer} up to layer {other}: {}",
-                    edge.line, edge.to, edge.path
-                )),
-                Some(other) if other == layer => complaints.push(format!(
-                    "{file}:{} imports from {}, sideways within layer {layer}: {}",
-                    edge.line, edge.to, edge.path
-                )),
-                Some(_) => _ = imports.insert((file, edge.to)),
-                None if tree::is_facade(edge.to) => complaints.push(format!(
-                    "{file}:{} names {}, but {} does not say whose it is",
-                    edge.line, edge.path, edge.to
-                )),
-                None => {}
+    for (folder, rooms) in &crates {
+        let mut sources = Sources::new();
+        collect(&root().join(folder).join("src"), "", &mut sources)?;
+        match check(rooms, &sources) {
+            Ok(summary) => println!("layers: {folder}: {summary}"),
+            Err(found) => {
+                complaints.extend(found.iter().map(|complaint| format!("{folder}: {complaint}")));
             }
         }
     }
     if complaints.is_empty() {
-        Ok(Summary { files: tree.files_with_layer().count(), imports: imports.len() })
+        Ok(())
+    } else {
+        fail(format!("layers:\n  {}", complaints.join("\n  ")))
+    }
+}
+
+/// Checks the files of a crate against its table. Returns what was found in order, or one sentence for each thing that
+/// is wrong.
+fn check(rooms: &Rooms, sources: &Sources) -> Result<String, Vec<String>> {
+    let tree = Tree::parse(sources)?;
+    let mut complaints: Vec<String> = tree.misplaced_items();
+    // What each room has: which of its files imports from which other one.
+    let mut found: BTreeMap<&str, Imports<'_>> = BTreeMap::new();
+    let mut between = BTreeSet::new();
+    for file in tree.files_in_rooms() {
+        let room = room_of(file);
+        let within = found.entry(room).or_default().entry(file).or_default();
+        for edge in tree.edges_from(file) {
+            let to = room_of(edge.to);
+            if tree::is_facade(edge.to) {
+                complaints.push(format!(
+                    "{file}:{} names {}, but {} does not say whose it is",
+                    edge.line, edge.path, edge.to
+                ));
+            } else if to == room {
+                within.insert(edge.to);
+            } else if let (Some(floor), Some(other)) = (rooms.floor_of(room), rooms.floor_of(to)) {
+                // A room that is missing in the table is complained of once, as itself.
+                between.insert((file, edge.to));
+                if other >= floor {
+                    let direction = if other > floor { "up" } else { "sideways" };
+                    complaints.push(format!(
+                        "{file}:{} imports from {}, {direction} from floor {floor} to floor {other}: {}",
+                        edge.line, edge.to, edge.path
+                    ));
+                }
+            }
+        }
+    }
+    for (room, imports) in &found {
+        if rooms.floor_of(room).is_none() {
+            complaints.push(format!("{room} is not in the table"));
+        }
+        if let Some(circle) = circle::find(imports) {
+            complaints.push(format!("{room} has a circle: {}", circle.join(" -> ")));
+        }
+    }
+    for room in rooms.names().filter(|room| !found.contains_key(room)) {
+        complaints.push(format!("{room} is in the table, but there is no such room"));
+    }
+    if complaints.is_empty() {
+        let files: usize = found.values().map(BTreeMap::len).sum();
+        let (rooms, between) = (found.len(), between.len());
+        Ok(format!("{rooms} rooms, {files} files, {between} imports between rooms"))
     } else {
         Err(complaints)
     }
 }
 
-/// Reads all Rust files of a folder and of those in it.
+/// Reads all Rust files of a folder and of those in it. Programs in `bin` are crates of their own, above this one.
 fn collect(folder: &Path, prefix: &str, sources: &mut Sources) -> Outcome {
-    let broken =
-        |error: std::io::Error| Failure::new(format!("cannot list {}: {error}", folder.display()));
-    for entry in folder.read_dir().map_err(broken)? {
-        let path = entry.map_err(broken)?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return fail(format!("{} has a strange name", path.display()));
-        };
+    for name in names_in(folder)? {
+        let path = folder.join(&name);
+        let below = format!("{prefix}{name}");
         if path.is_dir() {
-            collect(&path, &format!("{prefix}{name}/"), sources)?;
+            if below != "bin" {
+                collect(&path, &format!("{below}/"), sources)?;
+            }
         } else if name.ends_with(".rs") {
-            sources.insert(format!("{prefix}{name}"), read(&path)?);
+            sources.insert(below, read(&path)?);
         }
     }
     Ok(())
+}
+
+/// The names of what is in a folder, in order.
+fn names_in(folder: &Path) -> Outcome<Vec<String>> {
+    let broken =
+        |error: std::io::Error| Failure::new(format!("cannot list {}: {error}", folder.display()));
+    let mut names = Vec::new();
+    for entry in folder.read_dir().map_err(broken)? {
+        let name = entry.map_err(broken)?.file_name();
+        let name = name.into_string().map_err(|name| {
+            Failure::new(format!("{} in {} is a strange name", name.display(), folder.display()))
+        })?;
+        names.push(name);
+    }
+    names.sort();
+    Ok(names)
 }

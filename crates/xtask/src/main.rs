@@ -34,7 +34,7 @@ struct Arguments {
 enum Chore {
     /// Runs all tests, and the core's for every set of features
     Test,
-    /// Checks that the files of the core import only from lower layers
+    /// Checks that the rooms of each crate import only from lower floors
     Layers,
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
     Autobahn(autobahn::Options),

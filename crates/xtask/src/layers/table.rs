@@ -1,63 +1,79 @@
-//! The table of layers in the architecture document.
+//! The tables of rooms in the architecture document, one for each crate.
 
 use std::collections::BTreeMap;
 
-/// The heading above the table, at whatever level.
-const HEADING: &str = "Layers of the core";
+/// The heading above the tables. Each crate has a smaller heading below it, with its folder in backticks.
+const HEADING: &str = "Rooms";
 
-/// The layer of each file.
-pub(super) struct Layers(BTreeMap<String, u32>);
-
-impl Layers {
-    /// Reads the rows of the table: a number, then files in backticks, then what is nobody's
-    /// business here.
-    pub(super) fn parse(document: &str) -> Result<Self, String> {
-        let mut lines = document.lines().map(str::trim);
-        if !lines
-            .any(|line| line.starts_with('#') && line.trim_start_matches('#').trim() == HEADING)
-        {
-            return Err(format!("the document has no heading `{HEADING}`"));
+/// Reads the tables: the rooms of each crate, by the crate's folder.
+pub(super) fn parse(document: &str) -> Result<BTreeMap<String, Rooms>, String> {
+    let (_, below) = document
+        .split_once(&format!("\n## {HEADING}\n"))
+        .ok_or_else(|| format!("the document has no heading `{HEADING}`"))?;
+    let below = below.split("\n## ").next().unwrap_or_default();
+    let mut crates = BTreeMap::new();
+    for section in below.split("\n### ").skip(1) {
+        let (heading, table) = section.split_once('\n').unwrap_or((section, ""));
+        let Some(folder) = in_backticks(heading).next() else {
+            return Err(format!("a heading below `{HEADING}` names no folder: {heading}"));
+        };
+        let rooms = Rooms::parse(table).map_err(|complaint| format!("{folder}: {complaint}"))?;
+        if crates.insert(folder.to_owned(), rooms).is_some() {
+            return Err(format!("{folder} has two tables"));
         }
-        let rows =
-            lines.take_while(|line| !line.starts_with('#')).filter(|line| line.starts_with('|'));
-        let mut layers = BTreeMap::new();
+    }
+    if crates.is_empty() {
+        return Err(format!("there is no table below `{HEADING}`"));
+    }
+    Ok(crates)
+}
+
+/// The floor of each room of a crate.
+#[derive(Debug)]
+pub(super) struct Rooms(BTreeMap<String, u32>);
+
+impl Rooms {
+    /// Reads the rows of a table, from the highest floor to the lowest: a number, then rooms in backticks, then words
+    /// for people.
+    fn parse(table: &str) -> Result<Self, String> {
+        let rows = table.lines().map(str::trim).filter(|line| line.starts_with('|'));
+        let mut rooms = BTreeMap::new();
+        let mut lowest = u32::MAX;
         // The first two rows are the head of the table and the line below it.
         for row in rows.skip(2) {
             let mut cells = row.trim_matches('|').split('|').map(str::trim);
-            let number = cells.next().unwrap_or_default();
-            let Ok(layer) = number.parse() else {
+            let Ok(floor) = cells.next().unwrap_or_default().parse() else {
                 return Err(format!("a row of the table has no number: {row}"));
             };
-            // Between backticks lies every second piece.
-            let files: Vec<&str> =
-                cells.next().unwrap_or_default().split('`').skip(1).step_by(2).collect();
-            if files.is_empty() {
-                return Err(format!("a row of the table names no file in backticks: {row}"));
+            if floor > lowest {
+                return Err(format!("a row of the table stands below a lower floor: {row}"));
             }
-            for file in files {
-                if file.ends_with("mod.rs") {
-                    return Err(format!(
-                        "{file} is in the table, but only declares and re-exports"
-                    ));
-                }
-                if layers.insert(file.to_owned(), layer).is_some() {
-                    return Err(format!("{file} is in the table twice"));
+            lowest = floor;
+            let mut named = in_backticks(cells.next().unwrap_or_default()).peekable();
+            if named.peek().is_none() {
+                return Err(format!("a row of the table names no room in backticks: {row}"));
+            }
+            for room in named {
+                if rooms.insert(room.to_owned(), floor).is_some() {
+                    return Err(format!("{room} is in the table twice"));
                 }
             }
         }
-        if layers.is_empty() {
-            return Err(format!("there is no table below `{HEADING}`"));
-        }
-        Ok(Self(layers))
+        if rooms.is_empty() { Err("there are no rooms".to_owned()) } else { Ok(Self(rooms)) }
     }
 
-    /// The layer of a file, if the table has it.
-    pub(super) fn of(&self, file: &str) -> Option<u32> {
-        self.0.get(file).copied()
+    /// The floor of a room, if the table has it.
+    pub(super) fn floor_of(&self, room: &str) -> Option<u32> {
+        self.0.get(room).copied()
     }
 
-    /// All files of the table.
-    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+    /// All rooms of the table.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
+}
+
+/// Every second piece between backticks lies in a pair of them.
+fn in_backticks(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
 }

@@ -5,30 +5,36 @@ use super::*;
 const TABLE: &str = "
 # Something
 
-## Layers of the core
+## Rooms
 
 Words about it.
 
-| n | file | owns |
+### `crates/small`
+
+| floor | room | owns |
 |---|---|---|
-| 3 | `lib.rs` | the tour |
-| 2 | `connection.rs` | the whole |
-| 1 | `frame/decoder.rs` `frame/encoder.rs` | `Frame` in and out |
-| 0 | `mask.rs` | masking |
+| 3 | `lib` | the tour |
+| 2 | `connection` | the whole |
+| 1 | `frame` `limits` | `Frame` in and out; numbers |
+| 0 | `mask` | masking |
 
 ## Something else
 
-| 9 | `nowhere.rs` | another table |
+### `crates/nowhere`
+
+| 9 | `nowhere` | another table |
 ";
 
 /// A tree that is in order, with one file replaced or added.
 fn tree_with(name: &str, text: &str) -> Sources {
     let mut sources: Sources = [
-        ("lib.rs", "mod connection; mod frame; mod mask; pub use connection::Connection; pub use mask::Key;"),
-        ("connection.rs", "use crate::frame::{Decoder, Encoder}; pub struct Connection(Decoder, Encoder);"),
+        ("lib.rs", "mod connection; mod frame; mod limits; mod mask; pub use connection::Connection; pub use mask::Key;"),
+        ("connection.rs", "mod halves; use crate::frame::{Decoder, Encoder}; pub struct Connection(Decoder, Encoder);"),
+        ("connection/halves.rs", "use super::Connection; pub struct Half(Connection);"),
         ("frame/mod.rs", "mod decoder; mod encoder; pub use self::decoder::Decoder; pub(crate) use encoder::*;"),
         ("frame/decoder.rs", "use super::super::mask; pub struct Decoder(mask::Key);"),
         ("frame/encoder.rs", "pub struct Encoder(crate::mask::Key); pub fn encode() {}"),
+        ("limits.rs", "pub struct Limits;"),
         ("mask.rs", "pub struct Key; #[cfg(test)] mod tests;"),
         ("mask/tests.rs", "use crate::connection::Connection;"),
     ]
@@ -38,9 +44,14 @@ fn tree_with(name: &str, text: &str) -> Sources {
     sources
 }
 
+/// What the check says about a tree.
+fn checked(sources: &Sources) -> Result<String, Vec<String>> {
+    check(&table::parse(TABLE).unwrap()["crates/small"], sources)
+}
+
 /// What the check says when one file of the tree reads differently.
 fn complaints(name: &str, text: &str) -> Vec<String> {
-    check(TABLE, &tree_with(name, text)).err().unwrap_or_default()
+    checked(&tree_with(name, text)).err().unwrap_or_default()
 }
 
 /// Asserts that there is one complaint, with these words in it.
@@ -50,20 +61,31 @@ fn assert_found(name: &str, text: &str, words: &str) {
 }
 
 #[test]
-fn the_core_is_in_order() {
+fn all_crates_are_in_order() {
     let outcome = run();
     assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
 }
 
 #[test]
 fn a_tree_in_order_passes() {
-    let summary = check(TABLE, &tree_with("mask.rs", "pub struct Key;")).unwrap();
-    assert_eq!((summary.files, summary.imports), (5, 6));
+    let summary = checked(&tree_with("mask.rs", "pub struct Key;")).unwrap();
+    assert_eq!(summary, "5 rooms, 7 files, 6 imports between rooms");
+}
+
+#[test]
+fn a_program_has_rooms_as_a_library_has() {
+    let mut sources = tree_with("mask.rs", "pub struct Key(crate::VERSION);");
+    let root = sources.remove("lib.rs").unwrap() + "const VERSION: u8 = 1;";
+    sources.insert("main.rs".to_owned(), root);
+    let rooms = table::parse(&TABLE.replace("`lib`", "`main`")).unwrap();
+    let complaints = check(&rooms["crates/small"], &sources).unwrap_err();
+    assert!(complaints.len() == 1, "{complaints:?}");
+    assert!(complaints[0].contains("imports from main.rs, up from floor 0 to floor 3"));
 }
 
 #[test]
 fn an_upward_edge_is_found_however_it_is_written() {
-    const UP: &str = "frame/decoder.rs:1 imports from connection.rs, from layer 1 up to layer 2";
+    const UP: &str = "frame/decoder.rs:1 imports from connection.rs, up from floor 1 to floor 2";
     for text in [
         "use crate::connection::Connection;",
         "pub use crate::connection::Connection as C;",
@@ -92,31 +114,90 @@ fn an_upward_edge_is_found_however_it_is_written() {
 
 #[test]
 fn a_module_that_was_imported_is_followed() {
-    let text = "pub struct Decoder; use crate::frame; fn f() { frame::encode() }";
-    assert_found("frame/decoder.rs", text, "imports from frame/encoder.rs, sideways");
+    let text = "pub struct Limits; use crate::frame; fn f() { frame::encode() }";
+    assert_found("limits.rs", text, "imports from frame/encoder.rs, sideways");
     let text = "use crate::connection;\nfn f() { connection::connect() } pub struct Decoder;";
     assert_eq!(complaints("frame/decoder.rs", text).len(), 2);
 }
 
 #[test]
 fn a_sideways_edge_is_found_through_what_re_exports() {
-    const SIDEWAYS: &str = "imports from frame/decoder.rs, sideways within layer 1";
-    assert_found("frame/encoder.rs", "use super::decoder::Decoder;pub struct Encoder;", SIDEWAYS);
-    assert_found("frame/encoder.rs", "use super::Decoder;pub struct Encoder;", SIDEWAYS);
-    assert_found("frame/encoder.rs", "use crate::frame::Decoder;pub struct Encoder;", SIDEWAYS);
-    assert_found("frame/encoder.rs", "use super::*;pub struct Encoder;", SIDEWAYS);
-    const BACK: &str = "imports from frame/encoder.rs, sideways within layer 1";
-    assert_found("frame/decoder.rs", "use super::Encoder; pub struct Decoder;", BACK);
-    assert_found("frame/decoder.rs", "pub struct Decoder(super::Encoder);", BACK);
+    const SIDEWAYS: &str = "imports from frame/decoder.rs, sideways from floor 1 to floor 1";
+    assert_found("limits.rs", "use crate::frame::decoder::Decoder;", SIDEWAYS);
+    assert_found("limits.rs", "use crate::frame::Decoder;", SIDEWAYS);
+    assert_found("limits.rs", "use super::frame::{Decoder as D};", SIDEWAYS);
+    assert_found("limits.rs", "pub struct Limits(super::frame::Decoder);", SIDEWAYS);
+    assert_eq!(complaints("limits.rs", "use crate::frame::*;").len(), 2);
+}
+
+#[test]
+fn within_a_room_imports_run_in_any_direction() {
+    for (name, text) in [
+        ("frame/encoder.rs", "use super::decoder::Decoder; pub struct Encoder;"),
+        ("frame/decoder.rs", "use super::encoder::Encoder; pub struct Decoder;"),
+        ("frame/decoder.rs", "use crate::frame::Encoder; pub struct Decoder;"),
+        ("connection/parts.rs", "use crate::connection::{Connection, halves::Half};"),
+    ] {
+        assert_eq!(complaints(name, text), [] as [&str; 0], "{text}");
+    }
+}
+
+#[test]
+fn a_circle_within_a_room_is_found() {
+    let mut sources = tree_with("frame/decoder.rs", "use super::Encoder; pub struct Decoder;");
+    let mut replace = |name: &str, text: &str| {
+        sources.insert(name.to_owned(), text.to_owned());
+        checked(&sources).err().unwrap_or_default()
+    };
+    for text in [
+        "use super::Decoder; pub struct Encoder;",
+        "use crate::frame::Decoder; pub struct Encoder;",
+        "use super::*; pub struct Encoder;",
+        "pub struct Encoder(super::decoder::Decoder);",
+    ] {
+        assert_eq!(
+            replace("frame/encoder.rs", text),
+            ["frame has a circle: frame/decoder.rs -> frame/encoder.rs -> frame/decoder.rs"],
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_circle_through_the_file_beside_the_folder_is_found() {
+    assert_found(
+        "connection.rs",
+        "mod halves; pub use halves::Half; pub struct Connection;",
+        "connection has a circle: connection.rs -> connection/halves.rs -> connection.rs",
+    );
+}
+
+#[test]
+fn a_long_circle_is_found_and_what_only_leads_to_it_is_not_named() {
+    let mut sources = tree_with("connection.rs", "use halves::Half; pub struct Connection;");
+    for (name, text) in [
+        ("connection/a.rs", "use super::Connection;"),
+        ("connection/halves.rs", "use crate::connection::parts::Part; pub struct Half;"),
+        ("connection/parts.rs", "use super::Connection; pub struct Part;"),
+        ("connection/z.rs", "use super::parts::Part;"),
+    ] {
+        sources.insert(name.to_owned(), text.to_owned());
+    }
+    assert_eq!(
+        checked(&sources).unwrap_err(),
+        [
+            "connection has a circle: connection.rs -> connection/halves.rs -> connection/parts.rs -> connection.rs"
+        ]
+    );
 }
 
 #[test]
 fn what_the_top_defines_itself_lies_at_the_top() {
     let mut sources = tree_with("mask.rs", "pub struct Key(crate::VERSION);");
     sources.get_mut("lib.rs").unwrap().push_str("pub const VERSION: u8 = 1;");
-    let complaints = check(TABLE, &sources).unwrap_err();
+    let complaints = checked(&sources).unwrap_err();
     assert!(
-        complaints[0].contains("imports from lib.rs, from layer 0 up to layer 3"),
+        complaints[0].contains("imports from lib.rs, up from floor 0 to floor 3"),
         "{complaints:?}"
     );
 }
@@ -141,25 +222,25 @@ fn tests_comments_and_other_crates_are_no_edges() {
 }
 
 #[test]
-fn a_module_that_only_tests_compile_has_no_layer() {
+fn a_module_that_only_tests_compile_lies_in_no_room() {
     let mut sources = tree_with("script.rs", "use crate::connection::Connection;");
     sources.get_mut("lib.rs").unwrap().push_str("#[cfg(test)] mod script;");
-    assert!(check(TABLE, &sources).is_ok());
+    assert!(checked(&sources).is_ok());
 }
 
 #[test]
-fn a_file_that_is_not_in_the_table_is_found() {
-    assert_found("utf8.rs", "", "utf8.rs is not in the table");
+fn a_room_that_is_not_in_the_table_is_found() {
+    assert_found("utf8.rs", "", "utf8 is not in the table");
+    assert_found("utf8/tables.rs", "", "utf8 is not in the table");
 }
 
 #[test]
-fn a_row_without_its_file_is_found() {
+fn a_row_without_its_room_is_found() {
     let mut sources = tree_with("mask.rs", "pub struct Key;");
-    sources.remove("frame/encoder.rs");
-    let complaints = check(TABLE, &sources).unwrap_err();
-    assert!(
-        complaints[0].contains("frame/encoder.rs is in the table, but there is no such file"),
-        "{complaints:?}"
+    sources.remove("limits.rs");
+    assert_eq!(
+        checked(&sources).unwrap_err(),
+        ["limits is in the table, but there is no such room"]
     );
 }
 
@@ -185,16 +266,28 @@ fn a_source_that_cannot_be_read_is_found() {
 }
 
 #[test]
+fn a_crate_without_a_root_is_found() {
+    let mut sources = tree_with("mask.rs", "pub struct Key;");
+    sources.remove("lib.rs");
+    assert_eq!(checked(&sources).unwrap_err(), ["there is neither a lib.rs nor a main.rs"]);
+}
+
+#[test]
 fn a_table_that_cannot_be_read_is_refused() {
-    let sources = tree_with("mask.rs", "pub struct Key;");
-    let refused = |table: &str, words: &str| {
-        let complaints = check(table, &sources).unwrap_err();
-        assert!(complaints[0].contains(words), "{complaints:?}");
+    let refused = |document: &str, words: &str| {
+        let complaint = table::parse(document).unwrap_err();
+        assert!(complaint.contains(words), "{complaint}");
     };
     refused("# Title", "no heading");
-    refused("## Layers of the core\nNothing.", "no table");
-    refused(&TABLE.replace("| 0 |", "| ? |"), "has no number");
-    refused(&TABLE.replace("`mask.rs`", "mask.rs"), "names no file");
-    refused(&TABLE.replace("`mask.rs`", "`lib.rs`"), "twice");
-    refused(&TABLE.replace("`mask.rs`", "`frame/mod.rs`"), "only declares");
+    refused("# Title\n## Rooms\nNothing.\n", "no table");
+    refused(&TABLE.replace("`crates/small`", "The crate"), "names no folder");
+    refused(&TABLE.replace("| 1 |", "| ? |"), "has no number");
+    refused(&TABLE.replace("| 1 |", "| 3 |"), "stands below a lower floor");
+    refused(&TABLE.replace("`mask`", "mask"), "names no room");
+    refused(&TABLE.replace("`mask`", "`lib`"), "twice");
+    refused("# Title\n## Rooms\n\n### `a`\n", "there are no rooms");
+    let twice =
+        TABLE.replace("## Something else", "").replace("`crates/nowhere`", "`crates/small`");
+    let twice = twice.replace("| 9 |", "| head |\n|---|\n| 9 |");
+    refused(&twice, "two tables");
 }

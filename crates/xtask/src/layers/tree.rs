@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Sources;
 use super::facts::Facts;
+
+/// The text of each source file by its path below `src`, with `/` between folders.
+pub(super) type Sources = BTreeMap<String, String>;
 
 /// The longest chain of re-exports that is followed; one that is longer goes round in circles.
 const CHAIN: usize = 16;
@@ -36,11 +38,21 @@ pub(super) fn is_facade(file: &str) -> bool {
     file == "mod.rs" || file.ends_with("/mod.rs")
 }
 
+/// Whether the file is the root of its crate.
+fn is_root(file: &str) -> bool {
+    matches!(file, "lib.rs" | "main.rs")
+}
+
+/// The room that a file lies in: a folder, with the file of the same name beside it, or a single file.
+pub(super) fn room_of(file: &str) -> &str {
+    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
+}
+
 /// The module that a file is.
 fn module_of(file: &str) -> Vec<String> {
     let path = file.trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
-    if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
+    if is_root(file) { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
 impl Tree {
@@ -64,16 +76,19 @@ impl Tree {
                 }
             }
         }
+        if !modules.contains_key([].as_slice()) && complaints.is_empty() {
+            complaints.push("there is neither a lib.rs nor a main.rs".to_owned());
+        }
         if complaints.is_empty() { Ok(Self { files, modules }) } else { Err(complaints) }
     }
 
-    /// The files that have to be in the table.
-    pub(super) fn files_with_layer(&self) -> impl Iterator<Item = &str> {
+    /// The files that lie in a room.
+    pub(super) fn files_in_rooms(&self) -> impl Iterator<Item = &str> {
         let names = self.files.keys().map(String::as_str);
         names.filter(|name| !is_facade(name) && !self.is_for_tests(name))
     }
 
-    /// What stands in a `mod.rs` although it has no layer to be in.
+    /// What stands in a `mod.rs` although it lies in no room.
     pub(super) fn misplaced_items(&self) -> Vec<String> {
         let facades =
             self.files.iter().filter(|(name, _)| is_facade(name) && !self.is_for_tests(name));
@@ -182,7 +197,7 @@ impl Tree {
     fn files_behind(&self, path: &[String], chain: usize) -> BTreeSet<&str> {
         let (name, rest) = self.deepest_module(path);
         match rest.first() {
-            _ if !is_facade(name) && name != "lib.rs" => BTreeSet::from([name]),
+            _ if !is_facade(name) && !is_root(name) => BTreeSet::from([name]),
             None => BTreeSet::new(),
             Some(item) => {
                 let found = self.files_that_give(name, item, chain);
@@ -194,7 +209,7 @@ impl Tree {
     /// The files that a glob over a path from the root leads to.
     fn files_behind_all_of(&self, path: &[String], chain: usize) -> BTreeSet<&str> {
         let (name, rest) = self.deepest_module(path);
-        let all_of_a_facade = rest.is_empty() && (is_facade(name) || name == "lib.rs");
+        let all_of_a_facade = rest.is_empty() && (is_facade(name) || is_root(name));
         if !all_of_a_facade || chain == 0 {
             return self.files_behind(path, chain);
         }
@@ -217,8 +232,8 @@ impl Tree {
     fn deepest_module<'a>(&self, path: &'a [String]) -> (&str, &'a [String]) {
         let depth =
             (0..=path.len()).take_while(|depth| self.modules.contains_key(&path[..*depth])).last();
-        let depth = depth.unwrap_or(0);
-        (self.modules.get(&path[..depth]).map_or("lib.rs", String::as_str), &path[depth..])
+        let (module, rest) = path.split_at(depth.unwrap_or(0));
+        (&self.modules[module], rest)
     }
 
     /// The files that a file which re-exports has `item` from.
@@ -244,7 +259,7 @@ impl Tree {
             .collect()
     }
 
-    /// Whether a file that has a layer defines the item, or imports it.
+    /// Whether a file that lies in a room defines the item, or imports it.
     fn gives_itself(&self, name: &str, item: &str) -> bool {
         let facts = &self.files[name].facts;
         facts.items.iter().any(|(defined, _)| defined == item)

@@ -1,0 +1,29 @@
+//! Circles among imports.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which files each file imports from.
+pub(super) type Imports<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+/// A circle of files, each of which imports from the next; the first stands at the end again. `None` if there is no
+/// circle.
+pub(super) fn find<'a>(imports: &Imports<'a>) -> Option<Vec<&'a str>> {
+    let mut left = imports.clone();
+    let next = |left: &Imports<'a>, file: &str| -> Option<&'a str> {
+        left.get(file)?.iter().find(|to| left.contains_key(*to)).copied()
+    };
+    // A file that imports from none of those that are left is in no circle.
+    while let Some(end) = left.keys().find(|file| next(&left, file).is_none()).copied() {
+        left.remove(end);
+    }
+    // Each file that is left imports from another one that is left, so this walk comes to a file twice.
+    let mut walk = vec![*left.keys().next()?];
+    loop {
+        let to = next(&left, walk.last()?)?;
+        let start = walk.iter().position(|file| *file == to);
+        walk.push(to);
+        if let Some(start) = start {
+            return Some(walk.split_off(start));
+        }
+    }
+}
