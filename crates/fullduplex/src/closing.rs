@@ -1,15 +1,7 @@
 //! The closing handshake (RFC 6455 §7): values in, values out. Knows no frames, no clock, no role.
 //!
-//! | state | we send Close | peer's Close | answer written | failure |
-//! |---|---|---|---|---|
-//! | `Open` | `Closing` | `Answering` | | `Failing` |
-//! | `Closing` (ours sent) | refused | `Closed` | | `Failed` |
-//! | `Answering` (peer's came, ours queued) | refused | | `Closed` | `Failed` |
-//! | `Failing` (failure's Close queued) | refused | | `Failed` | |
-//! | `Closed` (both Closes are through) | refused | | | |
-//! | `Failed` (nothing more to say) | refused | | | |
-//!
-//! An empty cell cannot happen from outside and changes nothing.
+//! [`TABLE`] is the machine. The methods of [`Closing`] name its events; what they do beyond the table is to keep what
+//! our Close says, and whether either Close has gone through.
 
 use core::fmt;
 
@@ -97,13 +89,107 @@ impl<'a> CloseReason<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
+    /// No Close went either way, and nothing failed.
     Open,
+    /// Our Close was written, the peer's is to come.
     Closing,
+    /// The peer's Close came; our answer is queued.
     Answering,
+    /// The connection failed; a Close that says so is queued.
     Failing,
+    /// Both Closes went through.
     Closed,
+    /// The connection failed or was lost; there is nothing more to write.
     Failed,
 }
+
+/// What can happen to a connection that is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CloseEvent {
+    /// We have written a Close that begins the closing handshake.
+    SendClose,
+    /// The peer's Close came.
+    RecvClose,
+    /// The queued Close was written.
+    WriteQueued,
+    /// The connection fails, and a Close shall tell the peer why.
+    Fail,
+    /// The connection fails in a way of which the peer is not told.
+    FailSilently,
+    /// The time to write the queued Close is over.
+    GiveUp,
+    /// The transport ended.
+    End,
+    /// The connection's other half reports its state. Each half alone sees a part of what happens: one sends, the other
+    /// receives and fails.
+    Hear(State),
+}
+
+/// State, event, next state. Where there is no row the event changes nothing.
+///
+/// A state only ever gives way to one further down its list, so that every connection comes to an end; and two halves
+/// that hear of each other agree, whichever hears first. The tests below walk the table for both.
+const TABLE: [(State, CloseEvent, State); 35] = {
+    use CloseEvent::{End, Fail, FailSilently, GiveUp, Hear, RecvClose, SendClose, WriteQueued};
+    use State::{Answering, Closed, Closing, Failed, Failing, Open};
+    [
+        // "Upon either sending or receiving a Close control frame, it is said that _The WebSocket Closing Handshake is
+        // Started_ and that the WebSocket connection is in the CLOSING state." (§7.1.3)
+        (Open, SendClose, Closing),
+        // "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a
+        // Close frame in response." (§5.5.1)
+        (Open, RecvClose, Answering),
+        // "After both sending and receiving a Close message, an endpoint considers the WebSocket connection closed".
+        // (§5.5.1)
+        (Closing, RecvClose, Closed),
+        (Answering, WriteQueued, Closed),
+        // "An endpoint MUST NOT continue to attempt to process data (including a responding Close frame) from the remote
+        // endpoint after being instructed to _Fail the WebSocket Connection_." (§7.1.7)
+        (Failing, WriteQueued, Failed),
+        // "If _The WebSocket Connection is Established_ prior to the point where the endpoint is required to _Fail the
+        // WebSocket Connection_, the endpoint SHOULD send a Close frame with an appropriate status code" (§7.1.7); after
+        // a Close, or in place of an answer, that would be too late.
+        (Open, Fail, Failing),
+        (Closing, Fail, Failed),
+        (Answering, Fail, Failed),
+        // "An endpoint MAY omit sending a Close frame if it believes the other side is unlikely to be able to receive
+        // and process the Close frame" (§7.1.7).
+        (Open, FailSilently, Failed),
+        (Closing, FailSilently, Failed),
+        (Answering, FailSilently, Failed),
+        // What could not be written in time is not written at all.
+        (Open, GiveUp, Failed),
+        (Closing, GiveUp, Failed),
+        (Answering, GiveUp, Failed),
+        (Failing, GiveUp, Failed),
+        // "If _The WebSocket Connection is Closed_ and no Close control frame was received by the endpoint ..., _The
+        // WebSocket Connection Close Code_ is considered to be 1006." (§7.1.5) A peer that goes away after its Close has
+        // said all it had to say.
+        (Open, End, Failed),
+        (Closing, End, Failed),
+        // Whichever half has seen more is right.
+        (Open, Hear(Closing), Closing),
+        (Open, Hear(Answering), Answering),
+        (Open, Hear(Failing), Failing),
+        (Open, Hear(Closed), Closed),
+        (Open, Hear(Failed), Failed),
+        // Our Close was sent, and the peer's came.
+        (Closing, Hear(Answering), Closed),
+        (Answering, Hear(Closing), Closed),
+        // A Close was sent, or an answer queued, before the failure's could be.
+        (Closing, Hear(Failing), Failed),
+        (Failing, Hear(Closing), Failed),
+        (Answering, Hear(Failing), Failed),
+        (Failing, Hear(Answering), Failed),
+        (Closing, Hear(Closed), Closed),
+        (Answering, Hear(Closed), Closed),
+        (Failing, Hear(Closed), Closed),
+        (Closing, Hear(Failed), Failed),
+        (Answering, Hear(Failed), Failed),
+        (Failing, Hear(Failed), Failed),
+        (Closed, Hear(Failed), Failed),
+    ]
+};
 
 /// The state of closing, and what our Close says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,41 +255,39 @@ impl Closing {
         if self.sent { Some(self.code) } else { None }
     }
 
+    /// Goes where the table says, if it has a row for `event`, and returns whether it has.
+    fn step(&mut self, event: CloseEvent) -> bool {
+        let row = TABLE.iter().find(|(state, on, _)| *state == self.state && *on == event);
+        if let Some((_, _, next)) = row {
+            self.state = *next;
+        }
+        row.is_some()
+    }
+
+    /// [`step`](Self::step) for an event that decides what our Close says, unless something else came before it.
+    fn step_with(&mut self, event: CloseEvent, code: Option<CloseCode>) -> bool {
+        if self.may_send() {
+            self.code = code;
+        }
+        self.step(event)
+    }
+
     /// Our Close was written.
     pub(crate) fn send_close(&mut self, code: Option<CloseCode>) {
-        if self.state == State::Open {
-            self.code = code;
-            self.sent = true;
-            self.state = State::Closing;
-        }
+        self.sent |= self.step_with(CloseEvent::SendClose, code);
     }
 
     /// The peer's Close arrived with this code.
     ///
-    /// "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint
-    /// MUST send a Close frame in response", which "typically echos the status code". (§5.5.1)
+    /// "When sending a Close frame in response, the endpoint typically echos the status code it received." (§5.5.1)
     pub(crate) fn recv_close(&mut self, code: Option<CloseCode>) {
-        self.received = true;
-        self.state = match self.state {
-            State::Open => {
-                self.code = code;
-                State::Answering
-            }
-            State::Closing => State::Closed,
-            other => other,
-        };
+        self.received |= self.step_with(CloseEvent::RecvClose, code);
     }
 
     /// The connection fails; `code` is what our Close will say, `None` sends no Close at all.
     pub(crate) fn fail(&mut self, code: Option<CloseCode>) {
-        self.state = match (self.state, code) {
-            (State::Open, Some(_)) => {
-                self.code = code;
-                State::Failing
-            }
-            (State::Open | State::Closing | State::Answering, _) => State::Failed,
-            (other, _) => other,
-        };
+        let event = if code.is_some() { CloseEvent::Fail } else { CloseEvent::FailSilently };
+        self.step_with(event, code);
     }
 
     /// The Close that waits to be written: its code, or `None` for an empty one.
@@ -214,41 +298,25 @@ impl Closing {
 
     /// The queued Close was written.
     pub(crate) fn queued_sent(&mut self) {
-        self.sent = true;
-        self.state = match self.state {
-            State::Answering => State::Closed,
-            State::Failing => State::Failed,
-            other => other,
-        };
+        self.sent |= self.step(CloseEvent::WriteQueued);
     }
 
     /// The wait for the queued Close to be written is over.
     pub(crate) fn give_up(&mut self) {
-        if !self.is_clean() {
-            self.state = State::Failed;
-        }
+        self.step(CloseEvent::GiveUp);
     }
 
-    /// Takes in what the connection's other half knows. Each half alone sees a part of what happens: one sends,
-    /// the other receives and fails. Whoever hears of it first, both come to the same state.
+    /// Takes in what the connection's other half knows. Whichever half hears of it first, both come to the same state.
     pub(crate) fn learn(&mut self, other: Self) {
-        use State::{Answering, Closed, Closing, Failed, Failing, Open};
         // What was written is what our Close says, whatever else was meant to be.
         if other.sent || (self.code.is_none() && !self.sent) {
             self.code = other.code;
         }
         self.sent |= other.sent;
         self.received |= other.received;
-        self.state = match (self.state, other.state) {
-            (one, other) if one == other => one,
-            (Open, state) | (state, Open) => state,
-            (Failed, _) | (_, Failed) => Failed,
-            (Closed, _) | (_, Closed) => Closed,
-            // Ours was sent, the peer's came.
-            (Closing, Answering) | (Answering, Closing) => Closed,
-            // Ours was sent before the failure could be.
-            (Closing | Answering | Failing, _) => Failed,
-        };
+        if self.state != other.state {
+            self.step(CloseEvent::Hear(other.state));
+        }
     }
 
     /// The transport ended. Tells a clean end from the others; the connection is over either way.
@@ -256,14 +324,7 @@ impl Closing {
     /// # Errors
     /// [`Ended`] when a Close frame is missing that would have made the end clean.
     pub(crate) fn end(&mut self, how: Ended) -> Result<(), Ended> {
-        match self.state {
-            State::Open | State::Closing => {
-                self.state = State::Failed;
-                Err(how)
-            }
-            // The peer's Close is here; a peer that then goes away has said all it had to say.
-            State::Answering | State::Failing | State::Closed | State::Failed => Ok(()),
-        }
+        if self.step(CloseEvent::End) { Err(how) } else { Ok(()) }
     }
 }
 
@@ -273,47 +334,136 @@ mod tests {
 
     const CODE: Option<CloseCode> = Some(CloseCode::Normal);
 
-    #[derive(Clone, Copy, Debug)]
-    enum On {
-        SendClose,
-        RecvClose,
-        QueuedSent,
-        Fail,
-        FailSilently,
-        End,
-    }
+    /// In an order in which no state comes before one that it can come from.
+    const STATES: [State; 6] = {
+        use State::{Answering, Closed, Closing, Failed, Failing, Open};
+        [Open, Closing, Answering, Failing, Closed, Failed]
+    };
+
+    const EVENTS: [CloseEvent; 13] = {
+        use CloseEvent::{
+            End, Fail, FailSilently, GiveUp, Hear, RecvClose, SendClose, WriteQueued,
+        };
+        use State::{Answering, Closed, Closing, Failed, Failing, Open};
+        [
+            SendClose,
+            RecvClose,
+            WriteQueued,
+            Fail,
+            FailSilently,
+            GiveUp,
+            End,
+            Hear(Open),
+            Hear(Closing),
+            Hear(Answering),
+            Hear(Failing),
+            Hear(Closed),
+            Hear(Failed),
+        ]
+    };
 
     fn at(state: State) -> Closing {
         Closing { state, code: None, sent: false, received: false }
     }
 
-    fn after(state: State, on: On) -> State {
+    /// How far along the list of states this one is.
+    fn rank(state: State) -> usize {
+        STATES.iter().position(|one| *one == state).expect("STATES has every state")
+    }
+
+    /// The state after the method that stands for `event`.
+    fn after(state: State, event: CloseEvent) -> State {
         let mut closing = at(state);
-        match on {
-            On::SendClose => closing.send_close(Some(CloseCode::Normal)),
-            On::RecvClose => closing.recv_close(CODE),
-            On::QueuedSent => closing.queued_sent(),
-            On::Fail => closing.fail(Some(CloseCode::Protocol)),
-            On::FailSilently => closing.fail(None),
-            On::End => drop(closing.end(Ended::Reset)),
+        match event {
+            CloseEvent::SendClose => closing.send_close(CODE),
+            CloseEvent::RecvClose => closing.recv_close(CODE),
+            CloseEvent::WriteQueued => closing.queued_sent(),
+            CloseEvent::Fail => closing.fail(CODE),
+            CloseEvent::FailSilently => closing.fail(None),
+            CloseEvent::GiveUp => closing.give_up(),
+            CloseEvent::End => drop(closing.end(Ended::Reset)),
+            CloseEvent::Hear(other) => closing.learn(at(other)),
         }
         closing.state()
     }
 
     #[test]
-    fn every_state_and_event_leads_where_the_table_says() {
+    fn the_table_has_one_row_at_most_for_a_state_and_an_event() {
+        for state in STATES {
+            for event in EVENTS {
+                let rows = TABLE.iter().filter(|(from, on, _)| (*from, *on) == (state, event));
+                assert!(rows.count() <= 1, "{state:?} on {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_taken_and_without_a_row_nothing_changes() {
+        let mut taken = 0;
+        for state in STATES {
+            for event in EVENTS {
+                let row = TABLE.iter().find(|(from, on, _)| (*from, *on) == (state, event));
+                taken += usize::from(row.is_some());
+                let expected = row.map_or(state, |(_, _, next)| *next);
+                assert_eq!(after(state, event), expected, "{state:?} on {event:?}");
+            }
+        }
+        assert_eq!(taken, TABLE.len(), "a row for an event that the test does not know");
+    }
+
+    #[test]
+    fn every_row_leads_further_so_that_every_connection_ends() {
+        for (state, event, next) in TABLE {
+            assert!(rank(next) > rank(state), "{state:?} on {event:?}");
+        }
+        for state in STATES {
+            let ended = after(after(state, CloseEvent::End), CloseEvent::GiveUp);
+            assert!(at(ended).is_over(), "{state:?} can be ended from outside");
+        }
+    }
+
+    #[test]
+    fn halves_that_hear_of_each_other_agree_whichever_hears_first() {
+        for one in STATES {
+            for other in STATES {
+                let heard = after(one, CloseEvent::Hear(other));
+                assert_eq!(heard, after(other, CloseEvent::Hear(one)), "{one:?} and {other:?}");
+                assert_eq!(heard, after(heard, CloseEvent::Hear(other)), "{other:?} once more");
+                assert_eq!(heard, after(other, CloseEvent::Hear(heard)), "{heard:?} told back");
+            }
+        }
+    }
+
+    /// The table once more, as a grid, so that a change of a row is a change of two places.
+    #[test]
+    fn every_state_and_event_leads_where_the_grid_says() {
         use State::{Answering, Closed, Closing, Failed, Failing, Open};
-        let events =
-            [On::SendClose, On::RecvClose, On::QueuedSent, On::Fail, On::FailSilently, On::End];
-        for (state, expected) in [
-            (Open, [Closing, Answering, Open, Failing, Failed, Failed]),
-            (Closing, [Closing, Closed, Closing, Failed, Failed, Failed]),
-            (Answering, [Answering, Answering, Closed, Failed, Failed, Answering]),
-            (Failing, [Failing, Failing, Failed, Failing, Failing, Failing]),
-            (Closed, [Closed; 6]),
-            (Failed, [Failed; 6]),
+        for (state, from_outside, heard) in [
+            (
+                Open,
+                [Closing, Answering, Open, Failing, Failed, Failed, Failed],
+                [Open, Closing, Answering, Failing, Closed, Failed],
+            ),
+            (
+                Closing,
+                [Closing, Closed, Closing, Failed, Failed, Failed, Failed],
+                [Closing, Closing, Closed, Failed, Closed, Failed],
+            ),
+            (
+                Answering,
+                [Answering, Answering, Closed, Failed, Failed, Failed, Answering],
+                [Answering, Closed, Answering, Failed, Closed, Failed],
+            ),
+            (
+                Failing,
+                [Failing, Failing, Failed, Failing, Failing, Failed, Failing],
+                [Failing, Failed, Failed, Failing, Closed, Failed],
+            ),
+            (Closed, [Closed; 7], [Closed, Closed, Closed, Closed, Closed, Failed]),
+            (Failed, [Failed; 7], [Failed; 6]),
         ] {
-            for (event, expected) in events.into_iter().zip(expected) {
+            let expected = from_outside.into_iter().chain(heard);
+            for (event, expected) in EVENTS.into_iter().zip(expected) {
                 assert_eq!(after(state, event), expected, "{state:?} on {event:?}");
             }
         }
