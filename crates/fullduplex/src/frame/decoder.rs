@@ -207,3 +207,6 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,3 +204,6 @@ fn put<const N: usize>(
     }
     Ok(end)
 }
+
+#[cfg(test)]
+mod tests;

@@ -312,3 +312,6 @@ impl Inbound {
         self.invalid
     }
 }
+
+#[cfg(test)]
+mod tests;

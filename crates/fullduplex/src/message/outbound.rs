@@ -282,3 +282,6 @@ const fn opcode(kind: MessageKind) -> OpCode {
         MessageKind::Binary => OpCode::Binary,
     }
 }
+
+#[cfg(test)]
+mod tests;
