@@ -3,6 +3,7 @@
 #![cfg(feature = "alloc")]
 
 use allocation_counter::measure;
+use fullduplex::handshake::OwnedClientRequest;
 use fullduplex::{
     Bytes, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, MessageRef,
     Negotiated, PreparedMessage, Role, SendError,
@@ -209,6 +210,27 @@ fn a_close_leaves_with_a_code_or_without_as_it_was_given() {
                 assert_eq!(endpoint.poll_owned().unwrap().as_ref(), Some(&close));
                 assert!(endpoint.connection().unwrap().is_clean());
             }
+        }
+    }
+}
+
+/// RFC 6455 §4.1: "Once the client's opening handshake has been sent, the client MUST wait for a response from the server
+/// before sending any further data."
+#[test]
+fn a_client_sends_nothing_but_its_request_before_the_response_has_come() {
+    let request = OwnedClientRequest::new("ws://localhost/chat").unwrap();
+    let entropy = TestEntropy::new(1);
+    let mut endpoint = Endpoint::client(request, EndpointConfig::new(), entropy, NOW).unwrap();
+    for written in [false, true] {
+        for message in [MessageRef::Text("early"), MessageRef::Ping(b""), MessageRef::Close(None)] {
+            assert_eq!(endpoint.send(message, NOW), Err(SendError::Closed), "{message:?}");
+        }
+        let output = endpoint.output().unwrap().to_vec();
+        if written {
+            assert_eq!(output, b"");
+        } else {
+            assert!(output.starts_with(b"GET /chat HTTP/1.1\r\n") && output.ends_with(b"\r\n\r\n"));
+            endpoint.advance_output(output.len());
         }
     }
 }

@@ -1,10 +1,11 @@
-//! `cargo xtask lint`: formatting, lints, documentation, layers.
+//! `cargo xtask lint`: formatting, lints, documentation, layers, rules.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::layers;
+use crate::rules;
 use crate::shell::{Failure, Outcome, cargo, output, run as run_command};
 
 /// The packages whose features bring code, TLS above all.
@@ -36,7 +37,8 @@ pub(crate) fn run() -> Outcome {
     )))?;
     let doc = format!("doc {rest} --no-deps --features {features}");
     run_command(cargo(&doc).env("RUSTDOCFLAGS", "-D warnings"))?;
-    layers::run()
+    layers::run()?;
+    rules::run()
 }
 
 /// Every feature of the adapters but [`NOT_LINTED`], so that a new one is linted from its first day.

@@ -15,6 +15,7 @@ mod lint;
 mod no_std;
 mod peers;
 mod readme;
+mod rules;
 mod shell;
 mod test;
 
@@ -36,6 +37,8 @@ enum Chore {
     Test,
     /// Checks that the rooms of each crate import only from lower floors
     Layers,
+    /// Checks that each rule of the RFCs has its place in the code and its test
+    Rules,
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
     Autobahn(autobahn::Options),
     /// Measures what it costs to build a minimal echo server
@@ -56,7 +59,7 @@ enum Chore {
     Fuzz(fuzz::Options),
     /// Builds the core for a machine without an operating system
     NoStd,
-    /// Checks formatting, lints, documentation and layers
+    /// Checks formatting, lints, documentation, layers and rules
     Lint,
     /// Installs the WebSocket libraries that the tests talk to
     Peers,
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test => test::run(),
         Chore::Layers => layers::run(),
+        Chore::Rules => rules::run(),
         Chore::Autobahn(options) => autobahn::run(&options),
         Chore::BenchBuild(options) => bench_build::run(&options),
         Chore::BenchDeflate(options) => bench_deflate::run(&options),

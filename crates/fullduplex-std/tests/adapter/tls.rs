@@ -132,6 +132,15 @@ fn alpn_names_http_1_1() {
     });
 }
 
+/// RFC 6455 §4.1: "Clients MUST use the Server Name Indication extension in the TLS handshake".
+#[test]
+fn a_client_names_the_server_in_the_tls_handshake() {
+    bounded(|| {
+        let (_client, server) = pair(EndpointConfig::new());
+        assert_eq!(server.get_ref().conn.server_name(), Some("localhost"));
+    });
+}
+
 #[test]
 fn a_server_whose_certificate_is_not_trusted_is_an_error_on_both_sides() {
     bounded(|| {

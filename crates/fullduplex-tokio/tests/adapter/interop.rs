@@ -243,6 +243,24 @@ async fn our_client_talks_to_their_server_over_tls() {
     serving.await.unwrap();
 }
 
+/// RFC 6455 §4.1: "Clients MUST use the Server Name Indication extension in the TLS handshake".
+#[tokio::test]
+async fn a_client_names_the_server_in_the_tls_handshake() {
+    let (server_tls, client_tls) = configs();
+    let (listener, port) = listen().await;
+    let dialling = tokio::spawn(async move {
+        let connector = Some(Connector::Rustls(client_tls));
+        let url = format!("wss://localhost:{port}/");
+        connect_async_tls_with_config(url, None, true, connector).await
+    });
+    let (stream, _) = listener.accept().await.unwrap();
+    let stream = TlsAcceptor::from(server_tls).accept(stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.server_name(), Some("localhost"));
+    drop(stream);
+    // Nobody answers the request.
+    assert!(dialling.await.unwrap().is_err());
+}
+
 #[cfg(feature = "native-tls")]
 #[tokio::test]
 async fn our_client_talks_over_the_platform_s_tls() {

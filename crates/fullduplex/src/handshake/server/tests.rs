@@ -1,5 +1,6 @@
 use super::*;
 use crate::headers::{Header, InvalidHeader};
+use crate::negotiated::Negotiated;
 use crate::output::BufferTooSmall;
 
 // The tests run where there is a heap, whatever the crate is built for.
@@ -351,6 +352,23 @@ fn the_server_chooses_among_the_subprotocols_of_all_lines() {
         &Answer::new().subprotocol(chosen),
         &["Sec-WebSocket-Protocol: superchat\r\n"],
     );
+}
+
+/// RFC 6455 §4.2.2: "if the server does not wish to agree to one of the suggested subprotocols, it MUST NOT send back a
+/// |Sec-WebSocket-Protocol| header field in its response".
+#[test]
+fn an_answer_names_no_subprotocol_if_none_was_agreed_on() {
+    for offered in ["", "Sec-WebSocket-Protocol: chat, superchat\r\n"] {
+        let text = with(|lines| lines[6] = offered);
+        let request = request(&text);
+        let chosen = request.choose_subprotocol(&["soap"]);
+        let mut out = [0; 256];
+        let (length, negotiated) =
+            request.accept(&Answer::new().subprotocol(chosen), &mut out).unwrap();
+        let response = core::str::from_utf8(&out[..length]).unwrap();
+        assert!(!response.contains("Sec-WebSocket-Protocol"), "{offered:?}: {response}");
+        assert_eq!(negotiated, Negotiated::without_extensions(), "{offered:?}");
+    }
 }
 
 #[test]
