@@ -189,22 +189,22 @@ fn headers_are_decoded_or_refused_at_the_byte_that_settles_it() {
     );
 }
 
-/// RFC 7692 §6: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first fragments of a
+/// RFC 7692 §6.1: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first fragments of a
 /// data message. An endpoint receiving such a frame MUST _Fail the WebSocket Connection_."
 #[test]
 fn where_rsv1_was_negotiated_the_first_frame_of_a_message_may_have_it() {
     check(
         0x40,
         &[
-            ("7692 6", Client, &[0xc1, 1], Ok(compressed(fin(Text, 1)))),
-            ("7692 6", Client, &[0x42, 1], Ok(compressed(more(Binary, 1)))),
-            ("7692 6", Server, &[0xc1, 0x81, 1, 2, 3, 4], Ok(masked(compressed(fin(Text, 1))))),
-            ("7692 6", Client, &[0x81, 1], Ok(fin(Text, 1))),
-            ("7692 6", Client, &[0xc0], Err(ReservedBits)),
-            ("7692 6", Client, &[0x40], Err(ReservedBits)),
-            ("7692 6", Client, &[0xc8], Err(ReservedBits)),
-            ("7692 6", Server, &[0xc9], Err(ReservedBits)),
-            ("7692 6", Client, &[0xca], Err(ReservedBits)),
+            ("7692 6.1", Client, &[0xc1, 1], Ok(compressed(fin(Text, 1)))),
+            ("7692 6.1", Client, &[0x42, 1], Ok(compressed(more(Binary, 1)))),
+            ("7692 6.1", Server, &[0xc1, 0x81, 1, 2, 3, 4], Ok(masked(compressed(fin(Text, 1))))),
+            ("7692 6.1", Client, &[0x81, 1], Ok(fin(Text, 1))),
+            ("7692 6.1", Client, &[0xc0], Err(ReservedBits)),
+            ("7692 6.1", Client, &[0x40], Err(ReservedBits)),
+            ("7692 6.1", Client, &[0xc8], Err(ReservedBits)),
+            ("7692 6.1", Server, &[0xc9], Err(ReservedBits)),
+            ("7692 6.1", Client, &[0xca], Err(ReservedBits)),
             ("5.2", Client, &[0xa1], Err(ReservedBits)),
             ("5.2", Client, &[0xe1], Err(ReservedBits)),
             ("5.2", Client, &[0x91], Err(ReservedBits)),

@@ -65,7 +65,7 @@ const ROWS: &[Row] = &[
     // "Close frames sent from client to server must be masked as per Section 5.3."
     ("5.5.1", Client, last(Close), ("ab", 1), b"\x88\x82\x37\xfa\x21\x3d"),
     ("5.5.1", Server, last(Close), ("", 0), b"\x88\x00"),
-    // "the "Per-Message Compressed" bit, which indicates whether or not the message is compressed"
+    // "this bit indicates whether a message is compressed or not"
     ("7692 6", Server, compressed(last(Text)), ("x", 1), b"\xc1\x01"),
     ("7692 6", Client, compressed(more(Binary)), ("x", 1), b"\x42\x81\x37\xfa\x21\x3d"),
 ];
