@@ -220,10 +220,10 @@ fn a_close_leaves_with_a_code_or_without_as_it_was_given() {
 fn a_client_sends_nothing_but_its_request_before_the_response_has_come() {
     let request = OwnedClientRequest::new("ws://localhost/chat").unwrap();
     let entropy = TestEntropy::new(1);
-    let mut endpoint = Endpoint::client(request, EndpointConfig::new(), entropy, NOW).unwrap();
+    let mut endpoint = Endpoint::client(request, EndpointConfig::new(), entropy).unwrap();
     for written in [false, true] {
         for message in [MessageRef::Text("early"), MessageRef::Ping(b""), MessageRef::Close(None)] {
-            assert_eq!(endpoint.send(message, NOW), Err(SendError::Closed), "{message:?}");
+            assert_eq!(endpoint.send(message), Err(SendError::Closed), "{message:?}");
         }
         let output = endpoint.output().unwrap().to_vec();
         if written {
