@@ -103,15 +103,15 @@ fn event(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
 
 /// `Reader::poll`: whole messages, lent; text as `&str`.
 fn lent(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
-    let (mut conn, mut reader) = (connection(role), Reader::new());
+    let ((mut receiver, _), mut reader) = (connection(role).split(), Reader::new());
     Box::new(move || {
         let mut messages = 0;
         while messages < traffic.messages {
-            let room = reader.room(&conn);
+            let room = reader.room(&receiver);
             let len = room.len().min(read_size);
             let len = traffic.read(&mut room[..len]);
             reader.advance(len);
-            while let Some(message) = reader.poll(&mut conn).unwrap() {
+            while let Some(message) = reader.poll(&mut receiver).unwrap() {
                 black_box::<MessageRef<'_>>(message);
                 messages += 1;
             }
@@ -122,15 +122,15 @@ fn lent(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
 
 /// `Reader::poll_owned`: whole messages, given away.
 fn owned(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
-    let (mut conn, mut reader) = (connection(role), Reader::new());
+    let ((mut receiver, _), mut reader) = (connection(role).split(), Reader::new());
     Box::new(move || {
         let mut messages = 0;
         while messages < traffic.messages {
-            let room = reader.room(&conn);
+            let room = reader.room(&receiver);
             let len = room.len().min(read_size);
             let len = traffic.read(&mut room[..len]);
             reader.advance(len);
-            while let Some(message) = reader.poll_owned(&mut conn).unwrap() {
+            while let Some(message) = reader.poll_owned(&mut receiver).unwrap() {
                 drop(black_box(message));
                 messages += 1;
             }

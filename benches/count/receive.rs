@@ -82,13 +82,14 @@ fn events<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u6
 
 /// `Reader::poll`: text comes as `&str`.
 #[inline(never)]
-fn lent<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
+fn lent<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
+    let (mut receiver, _) = conn.split();
     let mut reader = Reader::new();
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
-        let len = traffic.read(reader.room(&conn));
+        let len = traffic.read(reader.room(&receiver));
         reader.advance(len);
-        while let Some(message) = reader.poll(&mut conn).expect("valid frames") {
+        while let Some(message) = reader.poll(&mut receiver).expect("valid frames") {
             sum += match message {
                 MessageRef::Text(text) => digest(text.as_bytes()),
                 MessageRef::Binary(payload) => digest(payload),
@@ -104,13 +105,14 @@ fn lent<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64)
 
 /// `Reader::poll_owned`.
 #[inline(never)]
-fn owned<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
+fn owned<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
+    let (mut receiver, _) = conn.split();
     let mut reader = Reader::new();
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
-        let len = traffic.read(reader.room(&conn));
+        let len = traffic.read(reader.room(&receiver));
         reader.advance(len);
-        while let Some(message) = reader.poll_owned(&mut conn).expect("valid frames") {
+        while let Some(message) = reader.poll_owned(&mut receiver).expect("valid frames") {
             sum += digest_of(&message);
             messages += 1;
             if messages == count {
@@ -122,13 +124,14 @@ fn owned<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64
 
 /// `Reader::poll_owned`, from a transport that reads into memory that was never written to.
 #[inline(never)]
-fn owned_buf<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
+fn owned_buf<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
+    let (mut receiver, _) = conn.split();
     let mut reader = Reader::new();
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
-        let len = traffic.read_buf(reader.room_buf(&conn));
+        let len = traffic.read_buf(reader.room_buf(&receiver));
         reader.advance(len);
-        while let Some(message) = reader.poll_owned(&mut conn).expect("valid frames") {
+        while let Some(message) = reader.poll_owned(&mut receiver).expect("valid frames") {
             sum += digest_of(&message);
             messages += 1;
             if messages == count {

@@ -156,7 +156,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
 
     /// The receiving half of the connection: the peer's Close, why it failed, whether it is closed.
     #[must_use]
-    pub fn connection(&self) -> &fullduplex::ReceivingHalf {
+    pub fn connection(&self) -> &fullduplex::Receiver {
         self.side.connection()
     }
 

@@ -199,11 +199,13 @@ pub(crate) struct Closing {
     code: Option<CloseCode>,
     sent: bool,
     received: bool,
+    /// Whether a step was taken that the connection's other direction has not been told of.
+    has_news: bool,
 }
 
 impl Closing {
     pub(crate) const fn new() -> Self {
-        Self { state: State::Open, code: None, sent: false, received: false }
+        Self { state: State::Open, code: None, sent: false, received: false, has_news: false }
     }
 
     #[cfg(test)]
@@ -219,10 +221,16 @@ impl Closing {
         matches!(self.state, State::Open)
     }
 
-    /// Whether the two are the same. Of most connections both are open, which needs no closer look.
+    /// Whether a step was taken that the connection's other direction has not been told of.
     #[inline]
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        (self.may_send() && other.may_send()) || self == other
+    pub(crate) const fn has_news(&self) -> bool {
+        self.has_news
+    }
+
+    /// What the other direction has to [learn](Self::learn). It counts as told then.
+    pub(crate) const fn take_news(&mut self) -> Self {
+        self.has_news = false;
+        *self
     }
 
     /// Whether what the peer sends still counts.
@@ -260,6 +268,8 @@ impl Closing {
         let row = TABLE.iter().find(|(state, on, _)| *state == self.state && *on == event);
         if let Some((_, _, next)) = row {
             self.state = *next;
+            // What was heard need not be told back: the other direction comes to the same state.
+            self.has_news |= !matches!(event, CloseEvent::Hear(_));
         }
         row.is_some()
     }
@@ -363,7 +373,7 @@ mod tests {
     };
 
     fn at(state: State) -> Closing {
-        Closing { state, code: None, sent: false, received: false }
+        Closing { state, code: None, sent: false, received: false, has_news: false }
     }
 
     /// How far along the list of states this one is.

@@ -1,39 +1,42 @@
-//! The open connection: owns the machines of the layers below and routes between them. What may
-//! happen when is their business; nothing here or below holds a rule of its own but the shortcut for the
-//! most frequent frame.
+//! The open connection: two directions, and the signals between them. What may happen when is the business of the
+//! machines below.
 
 #[cfg(feature = "alloc")]
 pub(crate) mod close_scan;
 #[cfg(feature = "deflate")]
 mod compressing;
-pub(crate) mod halves;
 #[cfg(feature = "deflate")]
 mod inflating;
-mod receiving;
-#[cfg(feature = "alloc")]
-mod releasing;
-mod sending;
+mod receiver;
+mod sender;
+mod signals;
 
-#[cfg(feature = "deflate")]
-use alloc::boxed::Box;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::close_code::CloseCode;
-use crate::closing::Closing;
-use crate::control_payload::ControlPayload;
+use crate::closing::CloseReason;
 #[cfg(feature = "deflate")]
-use crate::deflate::{Compressing, Decompressor};
+use crate::deflate::DeflateParams;
+use crate::entropy::Entropy;
 use crate::error::Error;
-use crate::event::MessageKind;
-use crate::frame::decoder::Decoder;
-#[cfg(feature = "deflate")]
-use crate::frame::header::RSV1;
-use crate::frame::header::{MASK, MAX_CONTROL_PAYLOAD, OpCode};
-use crate::keepalive::{Timeouts, Timers};
+use crate::event::{Event, MessageKind};
+use crate::frame::header::MAX_CONTROL_PAYLOAD;
+use crate::input::Input;
+use crate::keepalive::{Timeout, Timeouts};
 use crate::limits::Limits;
-use crate::message::inbound::Inbound;
-use crate::message::outbound::Outbound;
+use crate::message::outbound::{HeaderBytes, SendError};
 use crate::negotiated::Negotiated;
 use crate::role::Role;
+
+#[cfg(feature = "deflate")]
+pub use inflating::Inflated;
+#[cfg(feature = "alloc")]
+pub(crate) use receiver::Expected;
+pub use receiver::{Receiver, Shutdown};
+pub use sender::Sender;
+pub use signals::Signals;
 
 /// The longest control frame: a masked header of 6 bytes and 125 of payload. An output buffer of
 /// this size is large enough for [`Connection::poll_transmit`].
@@ -57,219 +60,500 @@ impl Config {
     }
 }
 
-/// A whole message that the shortcut found.
-pub(crate) struct Whole<'b> {
-    pub(crate) kind: MessageKind,
-    pub(crate) payload: &'b [u8],
-    /// Whether the payload is known to be ASCII.
-    pub(crate) ascii: bool,
-}
-
-/// How many bytes of payload are still to come.
-#[cfg(feature = "alloc")]
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Expected {
-    /// To end the current frame; 0 between frames.
-    pub(crate) frame: u64,
-    /// To end the current message, at most.
-    pub(crate) message: u64,
-}
-
-/// What one call of [`Connection::inflate`] did.
-#[cfg(feature = "deflate")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Inflated {
-    /// Bytes of the chunk that are done with; the rest is to be given again.
-    pub consumed: usize,
-    /// Bytes of the message that were written.
-    pub produced: usize,
-    /// Whether the chunk is done with: nothing more will come of it. If it is the last of its message, so is
-    /// the message.
-    pub done: bool,
-}
-
-/// An open WebSocket connection (RFC 6455 §5 to §7) without its transport.
+/// An open WebSocket connection (RFC 6455 §5 to §7) without its transport: a [`Receiver`] and a [`Sender`], and what
+/// they tell each other.
 ///
-/// Bytes from the peer go in by [`poll_event`](Self::poll_event), the instants that
-/// [`poll_timeout`](Self::poll_timeout) asks for by [`handle_timeout`](Self::handle_timeout), and the
-/// transport's end by [`handle_eof`](Self::handle_eof) or [`handle_reset`](Self::handle_reset). Frames come out in the caller's buffer: data by
-/// the `send_*` methods, answers by [`poll_transmit`](Self::poll_transmit). Everything written to an
-/// output buffer must reach the peer whole and in the order in which it was written.
+/// Bytes from the peer go in by [`poll_event`](Self::poll_event), the time by [`poll_timeout`](Self::poll_timeout) and
+/// [`handle_timeout`](Self::handle_timeout), and the transport's end by [`handle_eof`](Self::handle_eof) or
+/// [`handle_reset`](Self::handle_reset). Frames come out in the caller's buffer: data by the `send_*` methods, answers by
+/// [`poll_transmit`](Self::poll_transmit). Everything written to an output buffer must reach the peer whole and in the
+/// order in which it was written.
 ///
 /// Without the feature `alloc` it allocates nothing and has one fixed size. With it, it takes memory for the
 /// payload of a control frame, at most 125 bytes each way, and for compression.
-///
-/// It has two halves, which [`split`](Connection::split) takes apart for two tasks or threads: what can be
-/// called on which is told by the type parameters.
 #[derive(Debug)]
-pub struct Connection<R = Receiving, S = Sending> {
-    receiving: R,
-    sending: S,
-    role: Role,
-    over_stream: bool,
-    pong_queued: bool,
-    ping_queued: bool,
-    failure: Option<Error>,
-    closing: Closing,
-    timers: Timers,
-    /// The payload of the queued Pong.
-    pong: ControlPayload,
+pub struct Connection {
+    receiver: Receiver,
+    sender: Sender,
 }
 
-/// What a [`Connection`] receives with.
-#[derive(Debug)]
-pub struct Receiving {
-    /// Whether the next byte begins a frame that may be a whole message: derived from the machines
-    /// below, so that the shortcut has one thing to test.
-    at_message_boundary: bool,
-    /// The largest payload that the shortcut takes in a frame with a 7-bit length: at most 125.
-    small_frame_limit: u8,
-    /// The same with a 16-bit length.
-    medium_frame_limit: u16,
-    /// The mask bit as the peer must set it.
-    mask_bit: u8,
-    /// Which control frame `control` belongs to while its payload comes in.
-    receiving_control: Option<OpCode>,
-    decoder: Decoder,
-    inbound: Inbound,
-    #[cfg(feature = "deflate")]
-    decompressor: Option<Box<Decompressor>>,
-    /// The last control frame received.
-    control: ControlPayload,
-}
-
-/// What a [`Connection`] sends with.
-#[derive(Debug)]
-pub struct Sending {
-    outbound: Outbound,
-    #[cfg(feature = "deflate")]
-    compressing: Option<Box<Compressing>>,
-}
-
-/// What is to be done with the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
-    /// Nothing: go on.
-    No,
-    /// End the sending direction, then read on until the peer has ended its own or the
-    /// [deadline](Connection::poll_timeout) has come: a transport that is dropped with input unread may
-    /// throw away what was sent last.
-    Write,
-    /// Drop it.
-    Both,
-}
-
-/// In place of a half that is somewhere else.
-#[derive(Debug)]
-pub struct Elsewhere {
-    /// What the other half was told last.
-    told: Closing,
-}
-
-/// The half of a [`Connection`] that receives.
-pub type ReceivingHalf = Connection<Receiving, Elsewhere>;
-
-/// The half of a [`Connection`] that sends.
-pub type SendingHalf = Connection<Elsewhere, Sending>;
-
+/// Both directions.
 impl Connection {
     /// A connection whose opening handshake is complete.
     #[must_use]
     pub fn new(role: Role, negotiated: Negotiated, config: Config) -> Self {
-        let limits = &config.limits;
-        #[cfg(feature = "deflate")]
-        let params = negotiated.deflate();
-        #[cfg(feature = "deflate")]
-        let allowed_rsv = if params.is_some() { RSV1 } else { 0 };
-        #[cfg(not(feature = "deflate"))]
-        let allowed_rsv = 0;
-        let smallest = limits.max_frame_size.min(limits.max_message_size);
         Self {
-            receiving: Receiving {
-                at_message_boundary: true,
-                small_frame_limit: smallest.min(MAX_CONTROL_PAYLOAD as u64) as u8,
-                medium_frame_limit: smallest.min(u64::from(u16::MAX)) as u16,
-                mask_bit: if role == Role::Server { MASK } else { 0 },
-                receiving_control: None,
-                decoder: Decoder::new(role, limits.max_frame_size, allowed_rsv),
-                inbound: Inbound::new(limits),
+            receiver: Receiver::new(role, &negotiated, &config.limits, &config.timeouts),
+            sender: Sender::new(
+                role,
                 #[cfg(feature = "deflate")]
-                decompressor: params.map(|params| Box::new(Decompressor::new(params.inflation()))),
-                control: ControlPayload::EMPTY,
-            },
-            sending: Sending {
-                outbound: Outbound::new(role),
-                #[cfg(feature = "deflate")]
-                compressing: params.map(|params| Box::new(Compressing::new(&params))),
-            },
-            role,
-            over_stream: negotiated.is_over_stream(),
-            pong_queued: false,
-            ping_queued: false,
-            failure: None,
-            closing: Closing::new(),
-            timers: Timers::new(&config.timeouts),
-            pong: ControlPayload::EMPTY,
+                &negotiated,
+            ),
         }
     }
-}
 
-/// Its state.
-impl<R, S> Connection<R, S> {
+    /// Takes the connection apart, so that one task can receive while another one sends. The caller gives what
+    /// [`signals`](Receiver::signals) of one direction returns to [`handle_signals`](Sender::handle_signals) of the other.
+    ///
+    /// ```
+    /// use fullduplex::{Config, Connection, Event, Input, Negotiated, NoEntropy, Role};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let conn = Connection::new(Role::Server, Negotiated::without_extensions(), Config::new());
+    /// let (mut receiver, mut sender) = conn.split();
+    ///
+    /// let mut ping = *b"\x89\x82\0\0\0\0hi";
+    /// let event = receiver.poll_event(&mut Input::new(&mut ping))?;
+    /// assert_eq!(event, Some(Event::Ping));
+    ///
+    /// // The answer is the sender's business.
+    /// let signals = receiver.signals().ok_or("there is one")?;
+    /// sender.handle_signals(signals);
+    /// let mut out = [0; fullduplex::MAX_CONTROL_FRAME_LEN];
+    /// let pong = sender.poll_transmit(&mut out, NoEntropy)?;
+    /// assert_eq!(pong, Some(&b"\x8a\x02hi"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn split(self) -> (Receiver, Sender) {
+        (self.receiver, self.sender)
+    }
+
+    /// Puts the directions of one connection together again.
+    ///
+    /// Directions of two connections make one that has little to say to either peer.
+    #[must_use]
+    pub fn join(receiver: Receiver, sender: Sender) -> Self {
+        let mut joined = Self { receiver, sender };
+        joined.exchange();
+        joined
+    }
+
+    /// Lets each direction hear what the other one has to tell.
+    #[inline]
+    pub(crate) fn exchange(&mut self) {
+        if self.has_signals() {
+            self.exchange_slow();
+        }
+    }
+
+    #[cold]
+    fn exchange_slow(&mut self) {
+        // Without a copy of its own, which a signal would need.
+        if self.receiver.take_pong() {
+            self.sender.queue_pong(self.receiver.control_payload());
+        }
+        if let Some(signals) = self.receiver.signals() {
+            self.sender.handle_signals(signals);
+        }
+        if let Some(signals) = self.sender.signals() {
+            self.receiver.handle_signals(signals);
+        }
+    }
+
+    /// The receiving direction. Whoever uses it must [exchange](Self::exchange) signals then.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn receiver(&mut self) -> &mut Receiver {
+        &mut self.receiver
+    }
+
+    /// The receiving direction, to be looked at.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn receiver_ref(&self) -> &Receiver {
+        &self.receiver
+    }
+
+    /// The sending direction. Whoever uses it must [exchange](Self::exchange) signals then, unless it only sent data.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn sender(&mut self) -> &mut Sender {
+        &mut self.sender
+    }
+
+    /// Whether a direction has something to tell the other one.
+    #[inline]
+    pub(crate) fn has_signals(&self) -> bool {
+        self.receiver.has_signals() || self.sender.has_signals()
+    }
+
+    /// A whole message is not UTF-8: the connection fails.
+    #[cfg(feature = "alloc")]
+    #[cold]
+    pub(crate) fn fail_whole_text(&mut self) -> Error {
+        let error = self.receiver.fail_whole_text();
+        self.exchange();
+        error
+    }
+
     /// Which end of the connection this is.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.role
+        self.receiver.role()
     }
 
     /// Our own Close: `None` while it has not been written, `Some(None)` when it had no code.
     #[must_use]
     pub fn sent_close(&self) -> Option<Option<CloseCode>> {
-        self.closing.sent()
+        self.sender.sent_close()
     }
 
     /// Why the connection failed, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
-        self.failure
+        self.receiver.failure()
     }
 
     /// Whether data and control frames may still be sent.
     #[must_use]
     pub fn may_send(&self) -> bool {
-        self.closing.may_send()
+        self.sender.may_send()
     }
 
     /// Whether both Close frames are through: the connection was closed cleanly (§7.1.4).
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.closing.is_clean()
+        self.receiver.is_clean()
     }
 
-    /// Whether the connection is over: nothing more will be received and nothing is left to be written.
-    ///
-    /// "the server MUST close the TCP connection immediately"; a client waits for that, up to its
-    /// [close timeout](Timeouts::close_timeout) (§7.1.1).
+    /// Whether the connection is over: see [`Receiver::is_closed`].
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.closing.is_over()
+        self.receiver.is_closed()
     }
 
-    /// What is to be done with the transport, now that everything has been written and the transport has not
-    /// ended by itself.
-    ///
-    /// "the server MUST close the TCP connection immediately" once both Closes are through; the client
-    /// waits for it (RFC 6455 §7.1.1). Of a stream of HTTP/2 each end closes its own direction, "orderly TCP-level
-    /// closures are represented as END_STREAM flags" (RFC 8441 §5), and a server that gave up the other one as well would
-    /// reset the stream, with its Close under way.
+    /// What is to be done with the transport: see [`Receiver::shutdown`].
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
-        match (self.is_closed(), self.is_clean(), self.role) {
-            (false, ..) => Shutdown::No,
-            (true, true, Role::Client) => Shutdown::No,
-            (true, true, Role::Server) if self.over_stream => Shutdown::Write,
-            (true, true, Role::Server) => Shutdown::Both,
-            (true, false, _) => Shutdown::Write,
+        self.receiver.shutdown()
+    }
+
+    /// What was agreed on about permessage-deflate; `None` where it is not in use.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(&self) -> Option<DeflateParams> {
+        let compressing = self.sender.compressing.as_ref()?;
+        let inflation = self.receiver.decompressor.as_ref()?.settings();
+        let compression = compressing.compressor.settings();
+        Some(DeflateParams::new(compression, inflation, compressing.threshold))
+    }
+
+    /// Gives up memory that no later message could need: see [`Receiver::release`] and [`Sender::release`].
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub fn release(&mut self) {
+        self.receiver.release();
+        self.sender.release();
+    }
+}
+
+/// Receiving: as [`Receiver`] does it, and the sender hears of it.
+impl Connection {
+    /// The next event in `input`, or `None` when all of it is consumed and more is needed.
+    ///
+    /// Payload is unmasked in place, and the event borrows it from the caller's buffer.
+    ///
+    /// # Errors
+    /// As [`Receiver::poll_event`].
+    // Only what most messages take, wherever it is called.
+    #[inline(always)]
+    pub fn poll_event<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {
+        let event = self.receiver.poll_event(input);
+        // The sender need not hear of data.
+        if !matches!(event, Ok(Some(Event::Text(..) | Event::Binary(..)))) {
+            self.exchange();
         }
+        event
+    }
+
+    /// Inflates a part of a compressed message: see [`Receiver::inflate`].
+    ///
+    /// # Errors
+    /// As [`Receiver::inflate`].
+    #[cfg(feature = "deflate")]
+    pub fn inflate(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
+        let result = self.receiver.inflate(chunk, out);
+        self.exchange();
+        result
+    }
+
+    /// The payload of the last Ping or Pong, at most 125 bytes; valid until the next
+    /// [`poll_event`](Self::poll_event).
+    #[must_use]
+    pub fn control_payload(&self) -> &[u8] {
+        self.receiver.control_payload()
+    }
+
+    /// The peer's Close: `None` while it has not come, `Some(None)` when it had no code (1005).
+    #[must_use]
+    pub fn peer_close(&self) -> Option<Option<CloseReason<'_>>> {
+        self.receiver.peer_close()
+    }
+
+    /// The transport has come to its end of input.
+    ///
+    /// # Errors
+    /// As [`Receiver::handle_eof`].
+    pub fn handle_eof(&mut self) -> Result<(), Error> {
+        let result = self.receiver.handle_eof();
+        self.exchange();
+        result
+    }
+
+    /// The transport was reset, or cut in another way than by an end of input.
+    ///
+    /// # Errors
+    /// As [`Receiver::handle_reset`].
+    pub fn handle_reset(&mut self) -> Result<(), Error> {
+        let result = self.receiver.handle_reset();
+        self.exchange();
+        result
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): see [`Receiver::poll_timeout`].
+    #[inline]
+    pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+        self.receiver.poll_timeout(now)
+    }
+
+    /// Whether a waiting time runs: see [`Receiver::has_timeout`].
+    #[inline]
+    #[must_use]
+    pub fn has_timeout(&self) -> bool {
+        self.receiver.has_timeout()
+    }
+
+    /// Does what is due at `now`: queues a Ping, or fails the connection. Early calls do nothing.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when a waiting time ran out.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
+        let result = self.receiver.handle_timeout(now);
+        self.exchange();
+        result
+    }
+
+    /// The waiting time that has run out at `now`, if one has: see [`Receiver::expired`].
+    #[must_use]
+    pub fn expired(&mut self, now: Duration) -> Option<Timeout> {
+        self.receiver.expired(now)
+    }
+
+    /// Input has come that will be polled later, or nobody has listened: see [`Receiver::handle_unread_input`].
+    pub fn handle_unread_input(&mut self) {
+        self.receiver.handle_unread_input();
+    }
+
+    /// A write that was blocked has gone on: see [`Receiver::handle_write_progress`].
+    #[inline]
+    pub fn handle_write_progress(&mut self) {
+        self.receiver.handle_write_progress();
+    }
+}
+
+/// Sending: as [`Sender`] does it, and the receiver hears of it. Each method writes one whole frame to the start of `out`
+/// and returns its length; what is refused leaves no trace.
+impl Connection {
+    /// Writes a whole text message as one frame: payload and at most 14 bytes of header.
+    ///
+    /// # Errors
+    /// As [`Sender::send_text`].
+    #[inline]
+    pub fn send_text(
+        &mut self,
+        text: &str,
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.sender.send_text(text, out, entropy)
+    }
+
+    /// Writes a whole binary message as one frame: payload and at most 14 bytes of header.
+    ///
+    /// # Errors
+    /// As [`Sender::send_binary`].
+    #[inline]
+    pub fn send_binary(
+        &mut self,
+        payload: &[u8],
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.sender.send_binary(payload, out, entropy)
+    }
+
+    /// Writes the next fragment of a message (§5.4): the first call begins it, `last` ends it.
+    ///
+    /// # Errors
+    /// As [`Sender::send_fragment`].
+    pub fn send_fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.sender.send_fragment(kind, payload, last, out, entropy)
+    }
+
+    /// The header of a whole text message whose payload a server writes from where it lies.
+    ///
+    /// # Errors
+    /// As [`Sender::text_header`].
+    pub fn text_header(&mut self, text: &str) -> Result<HeaderBytes, SendError> {
+        self.sender.text_header(text)
+    }
+
+    /// The header of a whole binary message whose payload, of `len` bytes, a server writes from where
+    /// it lies.
+    ///
+    /// # Errors
+    /// As [`Sender::binary_header`].
+    pub fn binary_header(&mut self, len: usize) -> Result<HeaderBytes, SendError> {
+        self.sender.binary_header(len)
+    }
+
+    /// The header of a whole text message whose payload stays in the caller's buffer and, if we are a
+    /// client, is masked there.
+    ///
+    /// # Errors
+    /// As [`Sender::mask_text`].
+    pub fn mask_text(
+        &mut self,
+        text: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<HeaderBytes, SendError> {
+        self.sender.mask_text(text, entropy)
+    }
+
+    /// The header of a whole binary message whose payload stays in the caller's buffer and, if we are a
+    /// client, is masked there.
+    ///
+    /// # Errors
+    /// As [`Sender::mask_binary`].
+    pub fn mask_binary(
+        &mut self,
+        payload: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<HeaderBytes, SendError> {
+        self.sender.mask_binary(payload, entropy)
+    }
+
+    /// Writes a Ping with at most 125 bytes of payload (§5.5.2).
+    ///
+    /// # Errors
+    /// As [`Sender::send_ping`].
+    pub fn send_ping(
+        &mut self,
+        payload: &[u8],
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.sender.send_ping(payload, out, entropy)
+    }
+
+    /// Writes an unsolicited Pong with at most 125 bytes of payload (§5.5.3). Pings are answered
+    /// without it.
+    ///
+    /// # Errors
+    /// As [`Sender::send_pong`].
+    pub fn send_pong(
+        &mut self,
+        payload: &[u8],
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        self.sender.send_pong(payload, out, entropy)
+    }
+
+    /// Writes a Close (§5.5.1), after a Pong that was still queued, and starts the wait for the peer's.
+    /// Messages that the peer had under way are still delivered.
+    ///
+    /// # Errors
+    /// As [`Sender::close`].
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        out: &mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<usize, SendError> {
+        let written = self.sender.close(code, reason, out, entropy);
+        self.exchange();
+        written
+    }
+
+    /// Writes the next answer of the connection's own: see [`Sender::poll_transmit`].
+    ///
+    /// # Errors
+    /// As [`Sender::poll_transmit`].
+    pub fn poll_transmit<'o>(
+        &mut self,
+        out: &'o mut [u8],
+        entropy: impl Entropy,
+    ) -> Result<Option<&'o [u8]>, SendError> {
+        let written = self.sender.poll_transmit(out, entropy);
+        self.exchange();
+        written
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to write.
+    #[inline]
+    #[must_use]
+    pub fn has_transmit(&self) -> bool {
+        self.sender.has_transmit()
+    }
+
+    /// Appends a whole text message, compressed where that was negotiated.
+    ///
+    /// # Errors
+    /// As [`Sender::append_text`].
+    #[cfg(feature = "alloc")]
+    pub fn append_text(
+        &mut self,
+        text: &str,
+        out: &mut Vec<u8>,
+        entropy: impl Entropy,
+    ) -> Result<(), SendError> {
+        self.sender.append_text(text, out, entropy)
+    }
+
+    /// Appends a whole binary message, compressed where that was negotiated.
+    ///
+    /// # Errors
+    /// As [`Sender::append_binary`].
+    #[cfg(feature = "alloc")]
+    pub fn append_binary(
+        &mut self,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        entropy: impl Entropy,
+    ) -> Result<(), SendError> {
+        self.sender.append_binary(payload, out, entropy)
+    }
+
+    /// Appends the next fragment of a message (§5.4), see [`send_fragment`](Self::send_fragment).
+    ///
+    /// # Errors
+    /// As [`Sender::append_fragment`].
+    #[cfg(feature = "alloc")]
+    pub fn append_fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+        out: &mut Vec<u8>,
+        entropy: impl Entropy,
+    ) -> Result<(), SendError> {
+        self.sender.append_fragment(kind, payload, last, out, entropy)
+    }
+
+    /// Whether the messages that follow are to be compressed: see [`Sender::set_compression`].
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, on: bool) {
+        self.sender.set_compression(on);
     }
 }

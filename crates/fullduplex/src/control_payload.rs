@@ -68,4 +68,11 @@ impl ControlPayload {
         self.clear();
         self.push(payload);
     }
+
+    /// A copy of a payload of at most 125 bytes.
+    pub(crate) fn of(payload: &[u8]) -> Self {
+        let mut copy = Self::EMPTY;
+        copy.push(payload);
+        copy
+    }
 }

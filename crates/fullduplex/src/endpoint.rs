@@ -31,7 +31,6 @@ use crate::connection::{Config, Connection, Expected, Shutdown};
 use crate::deflate::DeflateConfig;
 use crate::entropy::Entropy;
 use crate::error::Error;
-use crate::event::MessageKind;
 use crate::handshake::{
     ClientHandshake, HeadLimits, OwnedClientRequest, OwnedRejection, OwnedRequest, OwnedResponse,
     PlainRequest, ServerHandshake,
@@ -40,9 +39,8 @@ use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Deadline, Timeout};
 use crate::message::outbound::SendError;
 use crate::negotiated::Negotiated;
 use crate::owned::{Chunk, Message, MessageRef};
-use crate::reader::{FoundMessage, Reader};
+use crate::reader::{FoundMessage, Reader, lend_data};
 use crate::role::Role;
-use crate::utf8;
 use crate::writer::{DEFAULT_MAX_WRITE_BUFFER, Writer};
 
 /// How an endpoint behaves.
@@ -273,11 +271,12 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     pub fn poll_found(&mut self) -> Result<Option<FoundMessage>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let found = self.reader.poll_found(conn)?;
-        if found.as_ref().is_some_and(FoundMessage::is_control) {
+        let found = self.reader.poll_found(conn.receiver());
+        let is_data = matches!(&found, Ok(Some(found)) if !found.is_control());
+        if !is_data && conn.has_signals() {
             self.answer();
         }
-        Ok(found)
+        found
     }
 
     /// Lends what [`poll_found`](Self::poll_found) has found; an empty message once the connection is not open.
@@ -287,7 +286,12 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     pub fn lend(&mut self, found: FoundMessage) -> Result<MessageRef<'_>, Error> {
         match &mut self.phase {
-            Phase::Open(conn) => self.reader.lend(found, conn),
+            Phase::Open(conn) => match self.reader.data(&found) {
+                Some((kind, payload)) => {
+                    lend_data(kind, payload).ok_or_else(|| conn.fail_whole_text())
+                }
+                None => Ok(found.lend_control(conn.receiver())),
+            },
             _ => Ok(MessageRef::Binary(&[])),
         }
     }
@@ -300,20 +304,24 @@ impl<E: Entropy> Endpoint<E> {
     #[inline(always)]
     pub fn poll_owned(&mut self) -> Result<Option<Message>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        match self.reader.take_whole(conn) {
-            Some(message) => message.map(Some),
-            None => self.poll_any_owned(),
+        match self.reader.take_whole(conn.receiver()) {
+            Some(Ok(message)) => Ok(Some(message)),
+            Some(Err(error)) => {
+                self.answer();
+                Err(error)
+            }
+            None => self.poll_owned_slow(),
         }
     }
 
     #[inline(never)]
-    fn poll_any_owned(&mut self) -> Result<Option<Message>, Error> {
+    fn poll_owned_slow(&mut self) -> Result<Option<Message>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let message = self.reader.poll_any_owned(conn)?;
-        if let Some(Message::Ping(_) | Message::Close(_)) = message {
+        let message = self.reader.poll_any_owned(conn.receiver());
+        if conn.has_signals() {
             self.answer();
         }
-        Ok(message)
+        message
     }
 
     /// Lends the next message or control frame to `f`, with a way to answer it while it is lent; returns what `f`
@@ -327,19 +335,27 @@ impl<E: Entropy> Endpoint<E> {
         f: impl FnOnce(MessageRef<'_>, Reply<'_, E>) -> T,
     ) -> Result<Option<T>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let Some(found) = self.reader.poll_found(conn)? else { return Ok(None) };
+        let found = match self.reader.poll_found(conn.receiver()) {
+            Ok(Some(found)) => found,
+            other => {
+                if conn.has_signals() {
+                    self.answer();
+                }
+                return other.map(|_| None);
+            }
+        };
         let (writer, entropy) = (&mut self.writer, &mut self.entropy);
         let control;
         let message = match self.reader.data(&found) {
-            Some((MessageKind::Binary, payload)) => MessageRef::Binary(payload),
-            Some((MessageKind::Text, payload)) => match utf8::as_str(payload) {
-                Some(text) => MessageRef::Text(text),
+            Some((kind, payload)) => match lend_data(kind, payload) {
+                Some(message) => message,
                 None => return Err(conn.fail_whole_text()),
             },
             // Its payload lies in the connection, which is to send.
             None => {
-                control = self.reader.lend(found, conn)?.to_message();
-                let _ = writer.queue_answers(conn, entropy);
+                control = found.lend_control(conn.receiver()).to_message();
+                conn.exchange();
+                let _ = writer.queue_answers(conn.sender(), entropy);
                 control.as_message_ref()
             }
         };
@@ -358,11 +374,11 @@ impl<E: Entropy> Endpoint<E> {
     /// As [`poll`](Self::poll).
     pub fn poll_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(None) };
-        let chunk = self.reader.poll_chunk(conn)?;
-        if let Some(Chunk::Control(_)) = chunk {
+        let chunk = self.reader.poll_chunk(conn.receiver());
+        if conn.has_signals() {
             self.answer();
         }
-        Ok(chunk)
+        chunk
     }
 
     /// Whether it is known without looking that no message is to be found: the connection is open and between
@@ -371,7 +387,7 @@ impl<E: Entropy> Endpoint<E> {
     #[must_use]
     pub fn is_drained(&self) -> bool {
         match &self.phase {
-            Phase::Open(conn) => self.reader.is_drained(conn),
+            Phase::Open(conn) => self.reader.is_drained(conn.receiver_ref()),
             _ => false,
         }
     }
@@ -387,10 +403,13 @@ impl<E: Entropy> Endpoint<E> {
         self.reader.give_up_message();
     }
 
-    /// A control frame has come: its answer leaves before what the application makes of it and of what follows. One
-    /// that cannot be masked stays queued, and `output` tells.
+    /// What was received is no message: lets the sender hear of it. An answer leaves before what the application makes
+    /// of a control frame and of what follows; one that cannot be masked stays queued, and `output` tells.
     #[cold]
     fn answer(&mut self) {
+        if let Phase::Open(conn) = &mut self.phase {
+            conn.exchange();
+        }
         let _ = self.queue_answers();
     }
 
@@ -398,7 +417,11 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     fn queue_answers(&mut self) -> Result<(), SendError> {
         match &mut self.phase {
-            Phase::Open(conn) => self.writer.queue_answers(conn, &mut self.entropy),
+            Phase::Open(conn) if conn.has_transmit() => {
+                let queued = self.writer.queue_answers(conn.sender(), &mut self.entropy);
+                conn.exchange();
+                queued
+            }
             _ => Ok(()),
         }
     }
@@ -430,7 +453,7 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     fn expected(&mut self) -> Expected {
         if let Phase::Open(conn) = &self.phase {
-            return conn.expected();
+            return conn.receiver_ref().expected();
         }
         self.expected_unless_open()
     }
@@ -557,7 +580,7 @@ impl<E: Entropy> Endpoint<E> {
     /// Close that has made it fail now.
     pub fn find_close(&mut self, scan: &mut CloseScan) -> Result<bool, Error> {
         let Phase::Open(conn) = &mut self.phase else { return Ok(false) };
-        let found = conn.find_close(scan, self.reader.unread_mut())?;
+        let found = conn.receiver().find_close(scan, self.reader.unread_mut())?;
         if found && scan.is_close_next() {
             let close = self.poll_owned()?;
             self.reader.hold_close(close.is_some_and(|message| message.is_close()));

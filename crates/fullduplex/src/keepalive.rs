@@ -97,8 +97,11 @@ const NEVER: Nanos = Nanos::MAX;
 /// The instant that nobody asks for.
 const UNCOUNTED: Nanos = NEVER - 1;
 
-/// The instant at which the caller next tells the time.
-const UNDATED: Nanos = NEVER - 2;
+/// In place of the last byte's instant: the connection is closing, and silence no longer counts.
+const CLOSING: Nanos = NEVER - 2;
+
+/// The instant at which the caller next tells the time. No instant that means something else is below it.
+const UNDATED: Nanos = NEVER - 3;
 
 #[inline(always)]
 fn nanos(instant: Duration) -> Nanos {
@@ -155,13 +158,11 @@ pub(crate) enum Due {
 /// The timers of one open connection.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    /// When the last byte came, or the connection began; [`UNCOUNTED`] for good if no waiting time depends on it, which
-    /// is the default.
+    /// When the last byte came, or the connection began; [`UNCOUNTED`] if no waiting time depends on it, which is the
+    /// default; [`CLOSING`] from our Close or a failure on.
     received: Nanos,
-    /// When a Ping went out after which nothing has come.
-    pinged: Nanos,
-    /// When our Close went out, or the connection failed.
-    closing: Nanos,
+    /// When the present wait began: for a Pong, if a Ping went out after which nothing has come, or for the peer's Close.
+    waiting: Nanos,
     ping_interval: Wait,
     pong: Wait,
     idle: Wait,
@@ -173,8 +174,7 @@ impl Timers {
         let counts = timeouts.ping_interval.is_some() || timeouts.idle_timeout.is_some();
         Self {
             received: if counts { UNDATED } else { UNCOUNTED },
-            pinged: NEVER,
-            closing: NEVER,
+            waiting: NEVER,
             ping_interval: Wait::new(timeouts.ping_interval),
             pong: Wait::new(timeouts.pong_timeout),
             idle: Wait::new(timeouts.idle_timeout),
@@ -185,9 +185,9 @@ impl Timers {
     /// Bytes came: the peer lives, and that is all a Ping asks.
     #[inline(always)]
     pub(crate) const fn received(&mut self) {
-        if self.received != UNCOUNTED {
+        if self.received <= UNDATED {
             self.received = UNDATED;
-            self.pinged = NEVER;
+            self.waiting = NEVER;
         }
     }
 
@@ -195,33 +195,35 @@ impl Timers {
     /// anew.
     #[inline]
     pub(crate) const fn written(&mut self) {
-        if self.pinged != NEVER {
-            self.pinged = UNDATED;
+        if self.received <= UNDATED && self.waiting != NEVER {
+            self.waiting = UNDATED;
         }
     }
 
     /// Our Close went out, or the connection failed: from here on only the close timeout counts.
     pub(crate) const fn closing(&mut self) {
-        if self.closing == NEVER {
-            self.closing = UNDATED;
+        if self.received != CLOSING {
+            self.received = CLOSING;
+            self.waiting = UNDATED;
         }
     }
 
     /// Nothing is waited for any more.
     pub(crate) fn stop(&mut self) {
-        self.closing = 0;
+        self.received = CLOSING;
+        self.waiting = 0;
         self.close = Wait::FOR_EVER;
     }
 
     /// Whether a waiting time runs. By default there is none while the connection is open.
     #[inline]
     pub(crate) const fn is_running(&self) -> bool {
-        self.closing != NEVER || self.received != UNCOUNTED
+        self.received != UNCOUNTED
     }
 
     /// Says when what has happened since the last call did happen: now.
     fn date(&mut self, now: Nanos) {
-        for instant in [&mut self.received, &mut self.pinged, &mut self.closing] {
+        for instant in [&mut self.received, &mut self.waiting] {
             if *instant == UNDATED {
                 *instant = now;
             }
@@ -255,7 +257,7 @@ impl Timers {
         match self.next() {
             (at, due) if at <= now => {
                 match due {
-                    Due::Ping => self.pinged = now,
+                    Due::Ping => self.waiting = now,
                     // What has run out once does not run out again.
                     Due::Expired(Timeout::Close) => self.stop(),
                     _ => {}
@@ -267,15 +269,14 @@ impl Timers {
     }
 
     fn next(&self) -> (Nanos, Due) {
-        if self.closing != NEVER {
-            return (self.close.after(self.closing), Due::Expired(Timeout::Close));
-        }
-        if self.received == UNCOUNTED {
-            return (NEVER, Due::Nothing);
+        match self.received {
+            UNCOUNTED => return (NEVER, Due::Nothing),
+            CLOSING => return (self.close.after(self.waiting), Due::Expired(Timeout::Close)),
+            _ => {}
         }
         let idle = (self.idle.after(self.received), Due::Expired(Timeout::Idle));
-        let ping = if self.pinged != NEVER {
-            (self.pong.after(self.pinged), Due::Expired(Timeout::Pong))
+        let ping = if self.waiting != NEVER {
+            (self.pong.after(self.waiting), Due::Expired(Timeout::Pong))
         } else {
             (self.ping_interval.after(self.received), Due::Ping)
         };

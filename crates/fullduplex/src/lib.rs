@@ -175,10 +175,8 @@ pub use closing::{CloseFrameError, CloseReason, Ended};
 pub use connection::Inflated;
 #[cfg(feature = "alloc")]
 pub use connection::close_scan::CloseScan;
-pub use connection::halves::Signals;
 pub use connection::{
-    Config, Connection, Elsewhere, MAX_CONTROL_FRAME_LEN, Receiving, ReceivingHalf, Sending,
-    SendingHalf, Shutdown,
+    Config, Connection, MAX_CONTROL_FRAME_LEN, Receiver, Sender, Shutdown, Signals,
 };
 #[cfg(feature = "deflate")]
 pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};

@@ -21,7 +21,7 @@ use core::ops::Range;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::buffers::FIRST_SIZE;
-use crate::connection::{Connection, Receiving};
+use crate::connection::Receiver;
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
@@ -119,6 +119,15 @@ impl FoundMessage {
     pub fn is_control(&self) -> bool {
         matches!(self.0, Found::Ping | Found::Pong | Found::Close)
     }
+
+    /// Lends a control frame, whose payload lies in the receiver.
+    pub(crate) fn lend_control(self, receiver: &Receiver) -> MessageRef<'_> {
+        match self.0 {
+            Found::Ping => MessageRef::Ping(receiver.control_payload()),
+            Found::Pong => MessageRef::Pong(receiver.control_payload()),
+            _ => MessageRef::Close(receiver.peer_close().flatten()),
+        }
+    }
 }
 
 impl Reader {
@@ -144,22 +153,22 @@ impl Reader {
     /// The next message or control frame, lent from the buffer; `None` when more input is needed.
     ///
     /// # Errors
-    /// As [`Connection::poll_event`].
+    /// As [`Receiver::poll_event`].
     // Only what most messages take: what comes of it stays in registers then, wherever it is called.
     #[inline(always)]
-    pub fn poll<'a, S>(
+    pub fn poll<'a>(
         &'a mut self,
-        conn: &'a mut Connection<Receiving, S>,
+        receiver: &'a mut Receiver,
     ) -> Result<Option<MessageRef<'a>>, Error> {
-        let Some((kind, range, _)) = self.find_whole(conn) else {
-            return self.poll_any(conn);
+        let Some((kind, range, _)) = self.find_whole(receiver) else {
+            return self.poll_any(receiver);
         };
         let payload = self.buf.get(range).unwrap_or_default();
         match kind {
             MessageKind::Binary => Ok(Some(MessageRef::Binary(payload))),
             MessageKind::Text => match utf8::as_str(payload) {
                 Some(text) => Ok(Some(MessageRef::Text(text))),
-                None => Err(conn.fail_whole_text()),
+                None => Err(receiver.fail_whole_text()),
             },
         }
     }
@@ -167,44 +176,35 @@ impl Reader {
     /// The next message or control frame, owned; `None` when more input is needed.
     ///
     /// # Errors
-    /// As [`Connection::poll_event`].
+    /// As [`Receiver::poll_event`].
     // As `poll`.
     #[inline(always)]
-    pub fn poll_owned<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Result<Option<Message>, Error> {
-        match self.take_whole(conn) {
+    pub fn poll_owned(&mut self, receiver: &mut Receiver) -> Result<Option<Message>, Error> {
+        match self.take_whole(receiver) {
             Some(message) => message.map(Some),
-            None => self.poll_any_owned(conn),
+            None => self.poll_any_owned(receiver),
         }
     }
 
     /// [`poll_owned`](Self::poll_owned) for a message that lies whole in the buffer; `None` if there is none.
     #[inline(always)]
-    pub(crate) fn take_whole<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Option<Result<Message, Error>> {
-        let (kind, range, ascii) = self.find_whole(conn)?;
+    pub(crate) fn take_whole(&mut self, receiver: &mut Receiver) -> Option<Result<Message, Error>> {
+        let (kind, range, ascii) = self.find_whole(receiver)?;
         if kind == MessageKind::Binary {
             return Some(Ok(Message::Binary(self.give(range))));
         }
         if ascii || self.buf.get(range.clone()).is_some_and(utf8::is_valid) {
             return Some(Ok(Message::Text(Utf8Bytes::from_validated(self.give(range)))));
         }
-        Some(Err(conn.fail_whole_text()))
+        Some(Err(receiver.fail_whole_text()))
     }
 
     /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
     #[inline(always)]
-    fn find_whole<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Option<(MessageKind, Range<usize>, bool)> {
+    fn find_whole(&mut self, receiver: &mut Receiver) -> Option<(MessageKind, Range<usize>, bool)> {
         let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
         let mut input = Input::new(unread);
-        let whole = conn.whole_message(&mut input)?;
+        let whole = receiver.whole_message(&mut input)?;
         let (kind, len, ascii) = (whole.kind, whole.payload.len(), whole.ascii);
         self.start += input.consumed();
         // The payload is the end of what was consumed.
@@ -215,16 +215,13 @@ impl Reader {
     /// [`poll`](Self::poll) while it looks for one. [`lend`](Self::lend) it before anything else is done.
     ///
     /// # Errors
-    /// As [`Connection::poll_event`].
+    /// As [`Receiver::poll_event`].
     // As `poll`.
     #[inline(always)]
-    pub fn poll_found<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Result<Option<FoundMessage>, Error> {
-        let found = match self.find_whole(conn) {
+    pub fn poll_found(&mut self, receiver: &mut Receiver) -> Result<Option<FoundMessage>, Error> {
+        let found = match self.find_whole(receiver) {
             Some((kind, range, _)) => Some(Found::Data(kind, range)),
-            None => self.find_unless_empty(conn)?,
+            None => self.find_unless_empty(receiver)?,
         };
         Ok(found.map(FoundMessage))
     }
@@ -234,25 +231,16 @@ impl Reader {
     /// # Errors
     /// [`Error::Message`] when it is text that is not UTF-8: the connection fails then.
     #[inline]
-    pub fn lend<'a, S>(
+    pub fn lend<'a>(
         &'a mut self,
         found: FoundMessage,
-        conn: &'a mut Connection<Receiving, S>,
+        receiver: &'a mut Receiver,
     ) -> Result<MessageRef<'a>, Error> {
-        let Some((kind, payload)) = self.data(&found) else {
-            return Ok(match found.0 {
-                Found::Ping => MessageRef::Ping(conn.control_payload()),
-                Found::Pong => MessageRef::Pong(conn.control_payload()),
-                _ => MessageRef::Close(conn.peer_close().flatten()),
-            });
-        };
-        match kind {
-            MessageKind::Binary => Ok(MessageRef::Binary(payload)),
-            // Where it was found valid piece by piece, only the whole can become a `&str` without unsafe code.
-            MessageKind::Text => match utf8::as_str(payload) {
-                Some(text) => Ok(MessageRef::Text(text)),
-                None => Err(conn.fail_whole_text()),
-            },
+        match self.data(&found) {
+            Some((kind, payload)) => {
+                lend_data(kind, payload).ok_or_else(|| receiver.fail_whole_text())
+            }
+            None => Ok(found.lend_control(receiver)),
         }
     }
 
@@ -280,66 +268,62 @@ impl Reader {
     /// connection may have a failure to report, and what is left of the last message is given up. Returns whether a
     /// Close is still to be delivered.
     #[inline(always)]
-    fn poll_empty<S>(&mut self, conn: &mut Connection<Receiving, S>) -> Result<bool, Error> {
-        if !conn.has_nothing() {
+    fn poll_empty(&mut self, receiver: &mut Receiver) -> Result<bool, Error> {
+        if !receiver.has_nothing() {
             if core::mem::take(&mut self.close_held) {
                 return Ok(true);
             }
             self.give_up_message();
             #[cfg(feature = "deflate")]
-            self.skip_compressed(conn)?;
-            conn.poll_any(&mut Input::new(&mut []))?;
+            self.skip_compressed(receiver)?;
+            receiver.poll_any(&mut Input::new(&mut []))?;
         }
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
-            inflated.rest(conn);
+            inflated.rest(receiver);
         }
         Ok(false)
     }
 
     /// [`poll`](Self::poll) for everything else.
     #[inline(never)]
-    fn poll_any<'a, S>(
+    fn poll_any<'a>(
         &'a mut self,
-        conn: &'a mut Connection<Receiving, S>,
+        receiver: &'a mut Receiver,
     ) -> Result<Option<MessageRef<'a>>, Error> {
         if self.start == self.end {
-            if !self.poll_empty(conn)? {
+            if !self.poll_empty(receiver)? {
                 return Ok(None);
             }
-            return self.lend(FoundMessage(Found::Close), conn).map(Some);
+            return self.lend(FoundMessage(Found::Close), receiver).map(Some);
         }
-        match self.find_any(conn)? {
+        match self.find_any(receiver)? {
             None => Ok(None),
-            Some(found) => self.lend(FoundMessage(found), conn).map(Some),
+            Some(found) => self.lend(FoundMessage(found), receiver).map(Some),
         }
     }
 
     /// [`poll_owned`](Self::poll_owned) for everything else: before every read that is nothing, so what there is to
     /// save for more is saved elsewhere.
     #[inline(never)]
-    pub(crate) fn poll_any_owned<S>(
+    pub(crate) fn poll_any_owned(
         &mut self,
-        conn: &mut Connection<Receiving, S>,
+        receiver: &mut Receiver,
     ) -> Result<Option<Message>, Error> {
         if self.start == self.end {
-            return Ok(self.poll_empty(conn)?.then(|| close(conn)));
+            return Ok(self.poll_empty(receiver)?.then(|| close(receiver)));
         }
-        self.find_owned(conn)
+        self.find_owned(receiver)
     }
 
     #[inline(never)]
-    fn find_owned<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Result<Option<Message>, Error> {
-        let control =
-            |conn: &Connection<Receiving, S>| Bytes::copy_from_slice(conn.control_payload());
-        let (kind, payload) = match self.find_any(conn)? {
+    fn find_owned(&mut self, receiver: &mut Receiver) -> Result<Option<Message>, Error> {
+        let control = |receiver: &Receiver| Bytes::copy_from_slice(receiver.control_payload());
+        let (kind, payload) = match self.find_any(receiver)? {
             None => return Ok(None),
-            Some(Found::Ping) => return Ok(Some(Message::Ping(control(conn)))),
-            Some(Found::Pong) => return Ok(Some(Message::Pong(control(conn)))),
-            Some(Found::Close) => return Ok(Some(close(conn))),
+            Some(Found::Ping) => return Ok(Some(Message::Ping(control(receiver)))),
+            Some(Found::Pong) => return Ok(Some(Message::Pong(control(receiver)))),
+            Some(Found::Close) => return Ok(Some(close(receiver))),
             Some(Found::Data(kind, range)) => (kind, self.give(range)),
             #[cfg(feature = "deflate")]
             Some(Found::Inflated(kind)) => {
@@ -355,26 +339,23 @@ impl Reader {
 
     /// [`find_any`](Self::find_any), see [`poll_any_owned`](Self::poll_any_owned).
     #[inline(never)]
-    fn find_unless_empty<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Result<Option<Found>, Error> {
+    fn find_unless_empty(&mut self, receiver: &mut Receiver) -> Result<Option<Found>, Error> {
         if self.start == self.end {
-            return Ok(self.poll_empty(conn)?.then_some(Found::Close));
+            return Ok(self.poll_empty(receiver)?.then_some(Found::Close));
         }
-        self.find_any(conn)
+        self.find_any(receiver)
     }
 
     #[inline(never)]
-    fn find_any<S>(&mut self, conn: &mut Connection<Receiving, S>) -> Result<Option<Found>, Error> {
+    fn find_any(&mut self, receiver: &mut Receiver) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
         self.give_up_message();
         #[cfg(feature = "deflate")]
-        self.skip_compressed(conn)?;
+        self.skip_compressed(receiver)?;
         loop {
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
-            let event = conn.poll_any(&mut input);
+            let event = receiver.poll_any(&mut input);
             // The chunk's place in the buffer, so that the buffer is free to be used again.
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();
@@ -388,16 +369,16 @@ impl Reader {
                     let chunk = place(chunk);
                     self.start += input.consumed();
                     if self.chunks.begun == Begun::GivenUp {
-                        self.skip_chunk(chunk, kind, part.is_last(), conn)?;
+                        self.skip_chunk(chunk, kind, part.is_last(), receiver)?;
                         continue;
                     }
                     let chunk = self.buf.get(chunk).unwrap_or_default();
                     let inflated = self.inflated.get_or_insert_default();
                     // Not where its first frame begins: that may have been asked for in pieces, of which none came.
                     let first = !inflated.open;
-                    inflated.inflate(chunk, kind, first, conn)?;
+                    inflated.inflate(chunk, kind, first, receiver)?;
                     // Otherwise the text was found not to be any, which the next poll tells.
-                    inflated.open = !conn.is_between_messages();
+                    inflated.open = !receiver.is_between_messages();
                     if part.is_last() && !inflated.open {
                         return Ok(Some(Found::Inflated(kind)));
                     }
@@ -412,7 +393,7 @@ impl Reader {
                         _ => {
                             #[cfg(feature = "deflate")]
                             if let Some(inflated) = &mut self.inflated {
-                                inflated.rest(conn);
+                                inflated.rest(receiver);
                             }
                             None
                         }
@@ -461,7 +442,17 @@ impl Reader {
     }
 }
 
+/// A data message; `None` for text that is not UTF-8.
+#[inline]
+pub(crate) fn lend_data(kind: MessageKind, payload: &[u8]) -> Option<MessageRef<'_>> {
+    match kind {
+        MessageKind::Binary => Some(MessageRef::Binary(payload)),
+        // Where it was found valid piece by piece, only the whole can become a `&str` without unsafe code.
+        MessageKind::Text => utf8::as_str(payload).map(MessageRef::Text),
+    }
+}
+
 /// The peer's Close, which has come.
-fn close<S>(conn: &Connection<Receiving, S>) -> Message {
-    Message::Close(conn.peer_close().flatten().map(CloseFrame::from))
+fn close(receiver: &Receiver) -> Message {
+    Message::Close(receiver.peer_close().flatten().map(CloseFrame::from))
 }

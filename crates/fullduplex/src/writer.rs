@@ -2,7 +2,7 @@
 //! [`Reader`](crate::Reader).
 
 use crate::closing::CloseReason;
-use crate::connection::{Connection, Sending};
+use crate::connection::Sender;
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::frame::header::OpCode;
@@ -52,51 +52,51 @@ impl Writer {
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
-    pub fn send<R>(
+    pub fn send(
         &mut self,
         message: MessageRef<'_>,
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (kind, payload) = match message {
             MessageRef::Text(text) => (MessageKind::Text, text.as_bytes()),
             MessageRef::Binary(data) => (MessageKind::Binary, data),
-            control => return self.send_control(control, conn, entropy),
+            control => return self.send_control(control, sender, entropy),
         };
-        self.send_data(kind, payload, conn, entropy)
+        self.send_data(kind, payload, sender, entropy)
     }
 
     /// All that is to be done for data, in one call: around it is what an application knows of the message, and that
     /// is to be inlined.
     #[inline(never)]
-    fn send_data<R>(
+    fn send_data(
         &mut self,
         kind: MessageKind,
         payload: &[u8],
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         self.check_room()?;
-        conn.append_message(kind, payload, self.out.buffer(), entropy)
+        sender.append_message(kind, payload, self.out.buffer(), entropy)
     }
 
     #[inline(never)]
-    fn send_control<R>(
+    fn send_control(
         &mut self,
         message: MessageRef<'_>,
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (opcode, payload) = match message {
             MessageRef::Ping(data) => (OpCode::Ping, data),
             MessageRef::Pong(data) => (OpCode::Pong, data),
             MessageRef::Close(reason) => {
-                return conn.append_close(reason, self.out.buffer(), entropy);
+                return sender.append_close(reason, self.out.buffer(), entropy);
             }
             MessageRef::Text(_) | MessageRef::Binary(_) => return Ok(()),
         };
         self.check_room()?;
-        conn.append_control(opcode, payload, self.out.buffer(), entropy)
+        sender.append_control(opcode, payload, self.out.buffer(), entropy)
     }
 
     /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again, and a
@@ -106,28 +106,28 @@ impl Writer {
     /// # Errors
     /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
-    pub fn send_message<R>(
+    pub fn send_message(
         &mut self,
         message: &mut Message,
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (kind, payload): (_, &[u8]) = match message {
             Message::Text(text) => (MessageKind::Text, text.as_bytes()),
             Message::Binary(data) => (MessageKind::Binary, data),
-            control => return self.send_control(control.as_message_ref(), conn, entropy),
+            control => return self.send_control(control.as_message_ref(), sender, entropy),
         };
         if payload.len() >= SHARE_FROM {
-            return self.send_large(message, conn, entropy);
+            return self.send_large(message, sender, entropy);
         }
-        self.send_data(kind, payload, conn, entropy)
+        self.send_data(kind, payload, sender, entropy)
     }
 
     #[inline(never)]
-    fn send_large<R>(
+    fn send_large(
         &mut self,
         message: &mut Message,
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let (kind, payload) = match message {
@@ -137,51 +137,51 @@ impl Writer {
             _ => return Ok(()),
         };
         self.check_room()?;
-        conn.append_shared(kind, payload, &mut self.out, entropy)
+        sender.append_shared(kind, payload, &mut self.out, entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
     ///
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
-    pub fn send_prepared<R>(
+    pub fn send_prepared(
         &mut self,
         message: &PreparedMessage,
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         self.check_room()?;
-        conn.append_prepared(message, SHARE_FROM, &mut self.out, entropy)
+        sender.append_prepared(message, SHARE_FROM, &mut self.out, entropy)
     }
 
     /// Sends the next fragment of a message (RFC 6455 §5.4): the first call begins it, `last` ends it.
     ///
     /// # Errors
-    /// As [`Connection::send_fragment`], and [`SendError::WriteBufferFull`].
-    pub fn send_fragment<R>(
+    /// As [`Sender::send_fragment`], and [`SendError::WriteBufferFull`].
+    pub fn send_fragment(
         &mut self,
         kind: MessageKind,
         payload: &[u8],
         last: bool,
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         self.check_room()?;
-        conn.append_fragment(kind, payload, last, self.out.buffer(), entropy)
+        sender.append_fragment(kind, payload, last, self.out.buffer(), entropy)
     }
 
     /// Begins the closing handshake (RFC 6455 §7.1.2), however much waits. Messages that the peer had under way
     /// are still delivered.
     ///
     /// # Errors
-    /// As [`Connection::close`].
-    pub fn close<R>(
+    /// As [`Sender::close`].
+    pub fn close(
         &mut self,
         reason: CloseReason<'_>,
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        conn.append_close(Some(reason), self.out.buffer(), entropy)
+        sender.append_close(Some(reason), self.out.buffer(), entropy)
     }
 
     /// Moves the connection's own answers to the queue, unless the peer does not read: it gets no second
@@ -190,13 +190,13 @@ impl Writer {
     /// # Errors
     /// [`SendError::Entropy`] when an answer cannot be masked; it stays with the connection.
     #[inline]
-    pub fn queue_answers<R>(
+    pub fn queue_answers(
         &mut self,
-        conn: &mut Connection<R, Sending>,
+        sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        if conn.has_transmit() && self.out.len() <= self.limit {
-            conn.append_transmit(self.out.buffer(), entropy)
+        if sender.has_transmit() && self.out.len() <= self.limit {
+            sender.append_transmit(self.out.buffer(), entropy)
         } else {
             Ok(())
         }

@@ -3,18 +3,19 @@
 
 use allocation_counter::measure;
 use fullduplex::{
-    Chunk, Config, Connection, Error, Limits, Message, MessageError, Negotiated, Part, Reader, Role,
+    Chunk, Config, Connection, Error, Limits, Message, MessageError, Negotiated, Part, Reader,
+    Receiver, Role,
 };
 use fullduplex_testkit::{Frame, Random};
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
-fn open(role: Role) -> Connection {
+fn open(role: Role) -> Receiver {
     let mut config = Config::new();
     config.limits = Limits::new();
     config.limits.max_message_size = u64::MAX;
     config.limits.max_frame_size = u64::MAX;
-    Connection::new(role, Negotiated::without_extensions(), config)
+    Connection::new(role, Negotiated::without_extensions(), config).split().0
 }
 
 fn to(role: Role, frame: &Frame) -> Vec<u8> {
@@ -88,8 +89,8 @@ impl Joined {
     }
 }
 
-fn read(reader: &mut Reader, conn: &Connection, wire: &mut &[u8], most: usize) {
-    let room = reader.room(conn);
+fn read(reader: &mut Reader, receiver: &Receiver, wire: &mut &[u8], most: usize) {
+    let room = reader.room(receiver);
     let len = room.len().min(wire.len()).min(most);
     room[..len].copy_from_slice(&wire[..len]);
     reader.advance(len);
@@ -102,11 +103,11 @@ fn joined_pieces_are_what_was_sent_however_it_is_read() {
     for role in ROLES {
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| to(role, frame)).collect();
         for most in [1, 3, 1000, 5000, usize::MAX] {
-            let (mut conn, mut reader) = (open(role), Reader::new());
+            let (mut receiver, mut reader) = (open(role), Reader::new());
             let (mut wire, mut joined) = (&*bytes, Joined::default());
             while !wire.is_empty() {
-                read(&mut reader, &conn, &mut wire, most);
-                while let Some(chunk) = reader.poll_chunk(&mut conn).unwrap() {
+                read(&mut reader, &receiver, &mut wire, most);
+                while let Some(chunk) = reader.poll_chunk(&mut receiver).unwrap() {
                     joined.take(chunk);
                 }
             }
@@ -128,20 +129,20 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
         let mut random = Random::new(seed);
         let role = ROLES[random.below(2)];
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| to(role, frame)).collect();
-        let (mut conn, mut reader) = (open(role), Reader::new());
+        let (mut receiver, mut reader) = (open(role), Reader::new());
         let mut wire = &*bytes;
         // Whole messages, and what was given away of others.
         let mut got: Vec<(Option<Message>, Vec<u8>, bool)> = Vec::new();
         let mut chunked = random.below(2) == 0;
         while !wire.is_empty() {
             let most = 1 + random.below(20_000);
-            read(&mut reader, &conn, &mut wire, most);
+            read(&mut reader, &receiver, &mut wire, most);
             loop {
                 if random.below(4) == 0 {
                     chunked = !chunked;
                 }
                 if chunked {
-                    let Some(chunk) = reader.poll_chunk(&mut conn).unwrap() else { break };
+                    let Some(chunk) = reader.poll_chunk(&mut receiver).unwrap() else { break };
                     let (payload, part) = match chunk {
                         Chunk::Text(payload, part) | Chunk::Binary(payload, part) => {
                             (payload, part)
@@ -160,7 +161,7 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
                     data.extend_from_slice(&payload);
                     *done = part.is_last();
                 } else {
-                    match reader.poll_owned(&mut conn).unwrap() {
+                    match reader.poll_owned(&mut receiver).unwrap() {
                         None => break,
                         Some(Message::Ping(_) | Message::Pong(_)) => {}
                         Some(message) => got.push((Some(message), vec![], true)),
@@ -184,14 +185,14 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
 #[test]
 fn valid_text_comes_before_the_failure() {
     for role in ROLES {
-        let (mut conn, mut reader) = (open(role), Reader::new());
+        let (mut receiver, mut reader) = (open(role), Reader::new());
         let bytes = to(role, &Frame::text(*b"good\xffbad"));
-        read(&mut reader, &conn, &mut &*bytes, usize::MAX);
-        let chunk = reader.poll_chunk(&mut conn).unwrap();
+        read(&mut reader, &receiver, &mut &*bytes, usize::MAX);
+        let chunk = reader.poll_chunk(&mut receiver).unwrap();
         assert_eq!(chunk, Some(Chunk::Text("good".into(), Part::First)));
-        let failed = reader.poll_chunk(&mut conn);
+        let failed = reader.poll_chunk(&mut receiver);
         assert_eq!(failed, Err(Error::Message(MessageError::InvalidUtf8)));
-        assert_eq!(reader.poll_chunk(&mut conn), Ok(None));
+        assert_eq!(reader.poll_chunk(&mut receiver), Ok(None));
     }
 }
 
@@ -200,12 +201,12 @@ fn a_message_of_any_size_takes_no_more_than_a_read_brings() {
     const SIZE: usize = 32 << 20;
     for role in ROLES {
         let bytes = to(role, &Frame::binary(vec![7; SIZE]));
-        let (mut conn, mut reader) = (open(role), Reader::new());
+        let (mut receiver, mut reader) = (open(role), Reader::new());
         let (mut wire, mut received) = (&*bytes, 0);
         let counted = measure(|| {
             while !wire.is_empty() {
-                read(&mut reader, &conn, &mut wire, usize::MAX);
-                while let Some(chunk) = reader.poll_chunk(&mut conn).unwrap() {
+                read(&mut reader, &receiver, &mut wire, usize::MAX);
+                while let Some(chunk) = reader.poll_chunk(&mut receiver).unwrap() {
                     let Chunk::Binary(payload, _) = chunk else { panic!("{chunk:?}") };
                     received += payload.len();
                 }
@@ -222,8 +223,13 @@ mod deflate {
 
     use super::*;
 
-    /// Two connections that compress.
-    fn pair() -> (Connection, Connection) {
+    /// What a client receives with, and a server, which compress.
+    fn pair() -> (Receiver, Connection) {
+        let (client, server) = connections();
+        (client.split().0, server)
+    }
+
+    fn connections() -> (Connection, Connection) {
         use fullduplex::handshake::{Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome};
         let uri = fullduplex::Uri::parse("ws://example.com/").unwrap();
         let request = ClientRequest::new(uri).deflate(DeflateConfig::new());
@@ -389,7 +395,7 @@ mod deflate {
 
     #[test]
     fn an_endpoint_gives_pieces_too() {
-        let (client, mut server) = pair();
+        let (client, mut server) = connections();
         let mut wire = Vec::new();
         server.append_text(&"words ".repeat(1000), &mut wire, NoEntropy).unwrap();
         let config = EndpointConfig::new();

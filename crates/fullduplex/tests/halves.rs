@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fullduplex::{
-    CloseCode, Config, Connection, Error, Event, Input, Negotiated, ReceivingHalf, Role, SendError,
-    SendingHalf, Signals, Timeouts,
+    CloseCode, Config, Connection, Error, Event, Input, Negotiated, Receiver, Role, SendError,
+    Sender, Signals, Timeouts,
 };
 use fullduplex_testkit::{Frame, TestEntropy, frames};
 use proptest::collection::vec;
@@ -93,8 +93,8 @@ struct Done {
 
 /// A connection in halves, and what is on its way between them.
 struct Halves {
-    receiver: ReceivingHalf,
-    sender: SendingHalf,
+    receiver: Receiver,
+    sender: Sender,
     to_sender: Option<Signals>,
     to_receiver: Option<Signals>,
 }
@@ -314,7 +314,7 @@ fn a_connection_that_was_joined_goes_on() {
 #[test]
 fn halves_can_be_used_by_two_threads() {
     fn movable<T: Send + Sync + 'static>() {}
-    movable::<(ReceivingHalf, SendingHalf, Signals)>();
+    movable::<(Receiver, Sender, Signals)>();
 }
 
 #[test]

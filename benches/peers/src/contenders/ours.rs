@@ -4,7 +4,7 @@ use std::io::{IoSlice, Read, Write};
 
 use fullduplex::{
     Config, Connection, Endpoint, EndpointConfig, Event, Input, Message, MessageRef, Negotiated,
-    NoEntropy, Reader, Role,
+    NoEntropy, Reader, Receiver, Role,
 };
 use fullduplex_benches::Content;
 use fullduplex_std::{OsEntropy, WebSocket};
@@ -133,15 +133,15 @@ impl<const SITE: u8> Contender for Events<SITE> {
 }
 
 struct Lent {
-    conn: Connection,
+    receiver: Receiver,
     reader: Reader,
     memory: Memory,
 }
 
 impl Lent {
     fn new(parts: Parts) -> Self {
-        let conn = connection(&parts);
-        Self { conn, reader: Reader::new(), memory: parts.memory }
+        let (receiver, _) = connection(&parts).split();
+        Self { receiver, reader: Reader::new(), memory: parts.memory }
     }
 }
 
@@ -149,12 +149,12 @@ impl Contender for Lent {
     fn run(&mut self, messages: usize, tally: &mut Tally) {
         let goal = tally.messages + messages as u64;
         while tally.messages < goal {
-            match self.reader.poll(&mut self.conn).expect("valid frames") {
+            match self.reader.poll(&mut self.receiver).expect("valid frames") {
                 Some(MessageRef::Binary(payload)) => tally.binary(payload),
                 Some(MessageRef::Text(text)) => tally.text(text.as_bytes()),
                 Some(_) => panic!("nothing but messages"),
                 None => {
-                    let room = self.reader.room(&self.conn);
+                    let room = self.reader.room(&self.receiver);
                     let len = self.memory.read(room).expect("never fails");
                     self.reader.advance(len);
                 }
@@ -173,15 +173,15 @@ impl Owned {
 
 impl Contender for Owned {
     fn run(&mut self, messages: usize, tally: &mut Tally) {
-        let Lent { conn, reader, memory } = &mut self.0;
+        let Lent { receiver, reader, memory } = &mut self.0;
         let goal = tally.messages + messages as u64;
         while tally.messages < goal {
-            match reader.poll_owned(conn).expect("valid frames") {
+            match reader.poll_owned(receiver).expect("valid frames") {
                 Some(Message::Binary(payload)) => tally.binary(&payload),
                 Some(Message::Text(text)) => tally.text(text.as_bytes()),
                 Some(_) => panic!("nothing but messages"),
                 None => {
-                    let len = memory.read_buf(reader.room_buf(conn));
+                    let len = memory.read_buf(reader.room_buf(receiver));
                     reader.advance(len);
                 }
             }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fullduplex::{
-    Chunk, Connection, Endpoint, FoundMessage, Message, MessageRef, Reader, ReceivingHalf, Shutdown,
+    Chunk, Connection, Endpoint, FoundMessage, Message, MessageRef, Reader, Receiver, Shutdown,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
@@ -29,7 +29,7 @@ use crate::waiters::Side;
 /// Receiving, and what it is read from.
 pub(super) struct ReceivingSide<S: IntoHalves> {
     stream: S::Reading,
-    conn: ReceivingHalf,
+    conn: Receiver,
     reader: Reader,
     shared: Arc<Shared<S::Writing>>,
     clock: Clock,
@@ -62,7 +62,7 @@ struct Written {
 }
 
 impl<S: IntoHalves> ReceivingSide<S> {
-    pub(super) fn connection(&self) -> &ReceivingHalf {
+    pub(super) fn connection(&self) -> &Receiver {
         &self.conn
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
 use atomic_waker::AtomicWaker;
-use fullduplex::{CloseCode, CloseReason, ReceivingHalf, SendingHalf, Writer};
+use fullduplex::{CloseCode, CloseReason, Receiver, Sender, Writer};
 use tokio::io::AsyncWrite;
 
 use crate::entropy::OsEntropy;
@@ -21,7 +21,7 @@ use crate::waiters::Side;
 /// Sending, and what it is written to.
 pub(super) struct SendingSide<W> {
     pub(super) stream: W,
-    pub(super) conn: SendingHalf,
+    pub(super) conn: Sender,
     pub(super) writer: Writer,
     pub(super) outlet: Outlet,
     pub(super) write_buffer_size: usize,
@@ -34,7 +34,7 @@ pub(super) struct SendingSide<W> {
 impl<W: AsyncWrite + Unpin> SendingSide<W> {
     pub(super) fn new(
         stream: W,
-        conn: SendingHalf,
+        conn: Sender,
         writer: Writer,
         outlet: Outlet,
         write_buffer_size: usize,
@@ -68,7 +68,7 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
     /// Tells both halves of the connection what the other one knows; returns whether the sender learned
     /// something.
     #[inline(always)]
-    pub(super) fn exchange(&mut self, receiving: &mut ReceivingHalf) -> bool {
+    pub(super) fn exchange(&mut self, receiving: &mut Receiver) -> bool {
         let news = receiving.signals();
         let learned = news.is_some();
         if let Some(news) = news {

@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use crate::connection::{Connection, Receiving};
+use crate::connection::receiver::Receiver;
 use crate::error::Error;
 use crate::frame::decoder::{Decoded, Decoder};
 use crate::frame::header::OpCode;
@@ -37,21 +37,20 @@ impl CloseScan {
     }
 }
 
-impl<S> Connection<Receiving, S> {
+impl Receiver {
     /// Looks for a whole Close frame in `unread`, the input that has not been polled. Payloads stay masked.
     pub(crate) fn find_close(
         &self,
         scan: &mut CloseScan,
         unread: &mut [u8],
     ) -> Result<bool, Error> {
-        let receiving = &self.receiving;
         let scan = scan.0.get_or_insert_with(|| {
-            let in_close = receiving.receiving_control == Some(OpCode::Close);
-            let in_other = receiving.decoder.remaining() > 0 && !in_close;
+            let in_close = self.receiving_control == Some(OpCode::Close);
+            let in_other = self.decoder.remaining() > 0 && !in_close;
             Box::new(Scan {
-                decoder: receiving.decoder.clone(),
+                decoder: self.decoder.clone(),
                 in_close,
-                has_found_other: in_other || !receiving.inbound.is_idle(),
+                has_found_other: in_other || !self.inbound.is_idle(),
                 scanned: 0,
             })
         });

@@ -1,34 +1,16 @@
-//! Compressed messages of a [`Connection`] (RFC 7692 §6.1): which ones are, and their frames into a buffer that
+//! Compressed messages of a [`Sender`] (RFC 7692 §6.1): which ones are, and their frames into a buffer that
 //! grows.
 
 use alloc::vec::Vec;
 
-use crate::connection::{Connection, Sending};
-use crate::deflate::{DeflateParams, Flush};
+use crate::connection::sender::Sender;
+use crate::deflate::Flush;
 use crate::entropy::Entropy;
 use crate::frame::encoder::FrameKind;
 use crate::frame::header::{MAX_HEADER_LEN, OpCode, RSV1};
 use crate::message::outbound::SendError;
 
-impl Connection {
-    /// What was agreed on about permessage-deflate; `None` where it is not in use.
-    #[must_use]
-    pub fn deflate(&self) -> Option<DeflateParams> {
-        let compressing = self.sending.compressing.as_ref()?;
-        let inflation = self.receiving.decompressor.as_ref()?.settings();
-        let compression = compressing.compressor.settings();
-        Some(DeflateParams::new(compression, inflation, compressing.threshold))
-    }
-}
-
-impl<R> Connection<R, Sending> {
-    /// See [`Connection::release`].
-    pub(super) fn release_compressor(&mut self) {
-        if let Some(compressing) = &mut self.sending.compressing {
-            compressing.compressor.release();
-        }
-    }
-
+impl Sender {
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
     /// first. A message that is being sent in fragments goes on as it began.
     ///
@@ -65,7 +47,7 @@ impl<R> Connection<R, Sending> {
     /// # }
     /// ```
     pub fn set_compression(&mut self, on: bool) {
-        if let Some(compressing) = &mut self.sending.compressing {
+        if let Some(compressing) = &mut self.compressing {
             compressing.enabled = on;
         }
     }
@@ -73,15 +55,14 @@ impl<R> Connection<R, Sending> {
     /// Whether a whole message of this size is to be compressed.
     #[inline]
     pub(crate) fn compresses(&self, len: usize) -> bool {
-        self.sending
-            .compressing
+        self.compressing
             .as_ref()
             .is_some_and(|compressing| compressing.enabled && len >= compressing.threshold)
     }
 
     /// Whether this fragment is to be compressed: "Per-Message Compressed" is settled by the first (§6.1).
     pub(crate) fn compresses_fragment(&self, frame: FrameKind) -> bool {
-        self.sending.compressing.as_ref().is_some_and(|compressing| match frame.opcode {
+        self.compressing.as_ref().is_some_and(|compressing| match frame.opcode {
             OpCode::Continuation => compressing.fragmented,
             // How large the message will be is not known.
             _ => compressing.enabled && compressing.threshold < usize::MAX,
@@ -90,7 +71,7 @@ impl<R> Connection<R, Sending> {
 
     /// Whether a compressed message has begun that is not at its end.
     pub(crate) fn is_compressing(&self) -> bool {
-        self.sending.compressing.as_ref().is_some_and(|compressing| compressing.fragmented)
+        self.compressing.as_ref().is_some_and(|compressing| compressing.fragmented)
     }
 
     /// Appends a frame with compressed payload, the first of its message with RSV1.
@@ -116,7 +97,7 @@ impl<R> Connection<R, Sending> {
         out: &mut Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        let Some(compressing) = self.sending.compressing.as_deref_mut() else {
+        let Some(compressing) = self.compressing.as_deref_mut() else {
             return Err(SendError::Compress);
         };
         let flush = if frame.fin { Flush::Message } else { Flush::Fragment };
@@ -129,7 +110,7 @@ impl<R> Connection<R, Sending> {
         let first = frame.opcode != OpCode::Continuation;
         let frame = FrameKind { rsv: if first { RSV1 } else { 0 }, ..frame };
         let compressed = out.get_mut(room..).unwrap_or_default();
-        let header = self.sending.outbound.header_in_place(frame, compressed, entropy);
+        let header = self.outbound.header_in_place(frame, compressed, entropy);
         let header = header.inspect_err(|_| compressing.compressor.forget())?;
         let begin = room.saturating_sub(header.len());
         out.get_mut(begin..room).unwrap_or_default().copy_from_slice(&header);

@@ -1,19 +1,24 @@
-//! Compressed messages of a [`Connection`] (RFC 7692 §6.2): from the chunks that the peer sent to those that
+//! Compressed messages of a [`Receiver`] (RFC 7692 §6.2): from the chunks that the peer sent to those that
 //! the application sees.
 
-use crate::connection::{Connection, Inflated, Receiving};
+use crate::connection::receiver::Receiver;
 use crate::deflate::{Finished, InflateError};
 use crate::error::Error;
 use crate::message::inbound::MessageError;
 
-impl<S> Connection<Receiving, S> {
-    /// See [`Connection::release`].
-    pub(super) fn release_decompressor(&mut self) {
-        if let Some(decompressor) = &mut self.receiving.decompressor {
-            decompressor.release();
-        }
-    }
+/// What one call of [`Receiver::inflate`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inflated {
+    /// Bytes of the chunk that are done with; the rest is to be given again.
+    pub consumed: usize,
+    /// Bytes of the message that were written.
+    pub produced: usize,
+    /// Whether the chunk is done with: nothing more will come of it. If it is the last of its message, so is
+    /// the message.
+    pub done: bool,
+}
 
+impl Receiver {
     /// Decompresses `chunk`, from [`Event::Compressed`](crate::Event::Compressed), into `out`. Call it again
     /// with the rest of the chunk, which may be empty, until it is done.
     ///
@@ -25,7 +30,7 @@ impl<S> Connection<Receiving, S> {
     /// [`Error::Inflate`], [`MessageError::TooLarge`] and [`MessageError::InvalidUtf8`]: the connection fails,
     /// as in [`poll_event`](Self::poll_event).
     pub fn inflate(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
-        if self.failure.is_some() || !self.receiving.inbound.is_inflating() {
+        if self.failure.is_some() || !self.inbound.is_inflating() {
             return Ok(Inflated { consumed: chunk.len(), produced: 0, done: true });
         }
         let result = self.inflate_some(chunk, out);
@@ -37,15 +42,15 @@ impl<S> Connection<Receiving, S> {
     }
 
     fn inflate_some(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
-        if self.receiving.inbound.is_invalid() {
+        if self.inbound.is_invalid() {
             return Err(MessageError::InvalidUtf8.into());
         }
-        let Some(decompressor) = self.receiving.decompressor.as_deref_mut() else {
+        let Some(decompressor) = self.decompressor.as_deref_mut() else {
             return Err(InflateError::Invalid.into());
         };
         // At the limit one more byte is let out, to see whether there is one.
         let mut probe = [0];
-        let room = self.receiving.inbound.inflate_room();
+        let room = self.inbound.inflate_room();
         let at_limit = room == 0;
         let out = match out.get_mut(..room.min(out.len())) {
             Some(out) if !at_limit => out,
@@ -55,7 +60,7 @@ impl<S> Connection<Receiving, S> {
         let mut inflated =
             Inflated { consumed: progress.consumed, produced: progress.produced, done: false };
         let consumed = progress.consumed == chunk.len();
-        if consumed && self.receiving.inbound.is_last_chunk() {
+        if consumed && self.inbound.is_last_chunk() {
             let rest = out.get_mut(progress.produced..).unwrap_or_default();
             // What came before a fault goes out first; the next call tells of it.
             let finished = match decompressor.finish(rest) {
@@ -73,12 +78,12 @@ impl<S> Connection<Receiving, S> {
             return Err(MessageError::TooLarge.into());
         }
         let piece = out.get(..inflated.produced).unwrap_or_default();
-        inflated.produced = self.receiving.inbound.inflated(piece);
-        if inflated.done && !self.receiving.inbound.is_invalid() {
-            self.receiving.inbound.chunk_inflated();
+        inflated.produced = self.inbound.inflated(piece);
+        if inflated.done && !self.inbound.is_invalid() {
+            self.inbound.chunk_inflated();
         }
         // The text before a bad byte is handed out; the next call tells of the failure.
-        if self.receiving.inbound.is_invalid() {
+        if self.inbound.is_invalid() {
             inflated.done = false;
             if inflated.produced == 0 {
                 return Err(MessageError::InvalidUtf8.into());
@@ -90,6 +95,6 @@ impl<S> Connection<Receiving, S> {
     /// Whether the decompressor is needed between messages.
     #[cfg(feature = "std")]
     pub(crate) fn peer_takes_over(&self) -> bool {
-        self.receiving.decompressor.as_ref().is_some_and(|inflate| inflate.settings().takeover)
+        self.decompressor.as_ref().is_some_and(|inflate| inflate.settings().takeover)
     }
 }

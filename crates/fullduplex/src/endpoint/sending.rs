@@ -18,7 +18,12 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        self.writer.send(message, conn, &mut self.entropy)
+        let is_close = matches!(message, MessageRef::Close(_));
+        let sent = self.writer.send(message, conn.sender(), &mut self.entropy);
+        if is_close {
+            conn.exchange();
+        }
+        sent
     }
 
     /// Sends an owned message or control frame, see [`Writer::send_message`].
@@ -28,7 +33,11 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        self.writer.send_message(message, conn, &mut self.entropy)
+        let sent = self.writer.send_message(message, conn.sender(), &mut self.entropy);
+        if message.is_close() {
+            conn.exchange();
+        }
+        sent
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
@@ -37,7 +46,7 @@ impl<E: Entropy> Endpoint<E> {
     /// [`SendError`]; nothing of it was sent then.
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        self.writer.send_prepared(message, conn, &mut self.entropy)
+        self.writer.send_prepared(message, conn.sender(), &mut self.entropy)
     }
 
     /// Sends the next fragment of a message (RFC 6455 §5.4): the first call begins it, `last` ends it.
@@ -51,7 +60,7 @@ impl<E: Entropy> Endpoint<E> {
         last: bool,
     ) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        self.writer.send_fragment(kind, payload, last, conn, &mut self.entropy)
+        self.writer.send_fragment(kind, payload, last, conn.sender(), &mut self.entropy)
     }
 
     /// Has the next message taken, see [`Writer::reserve`].
@@ -75,7 +84,9 @@ impl<E: Entropy> Endpoint<E> {
     /// As [`Connection::close`](crate::Connection::close).
     pub fn close(&mut self, reason: CloseReason<'_>) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        self.writer.close(reason, conn, &mut self.entropy)
+        let sent = self.writer.close(reason, conn.sender(), &mut self.entropy);
+        conn.exchange();
+        sent
     }
 
     /// Whether a message is taken: nothing waits to be written, or fewer bytes than
@@ -145,7 +156,12 @@ impl<E: Entropy> Reply<'_, E> {
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        self.writer.send(message, self.conn, self.entropy)
+        let is_close = matches!(message, MessageRef::Close(_));
+        let sent = self.writer.send(message, self.conn.sender(), self.entropy);
+        if is_close {
+            self.conn.exchange();
+        }
+        sent
     }
 
     /// Sends an owned message or control frame, see [`Writer::send_message`].
@@ -154,7 +170,11 @@ impl<E: Entropy> Reply<'_, E> {
     /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
     pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
-        self.writer.send_message(message, self.conn, self.entropy)
+        let sent = self.writer.send_message(message, self.conn.sender(), self.entropy);
+        if message.is_close() {
+            self.conn.exchange();
+        }
+        sent
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
@@ -162,6 +182,6 @@ impl<E: Entropy> Reply<'_, E> {
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
-        self.writer.send_prepared(message, self.conn, self.entropy)
+        self.writer.send_prepared(message, self.conn.sender(), self.entropy)
     }
 }

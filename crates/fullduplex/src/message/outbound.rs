@@ -130,6 +130,12 @@ impl Outbound {
         Self { role, unfinished: None, utf8: Validator::default() }
     }
 
+    /// Which end sends.
+    #[inline]
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
     /// The frame of a whole message.
     ///
     /// "Control frames ... MAY be injected in the middle of a fragmented message"; data may not (§5.4).

@@ -7,7 +7,7 @@ use bytes::Bytes;
 #[cfg(feature = "deflate")]
 use bytes::BytesMut;
 
-use crate::connection::{Connection, Receiving};
+use crate::connection::Receiver;
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
@@ -28,14 +28,11 @@ impl Reader {
     /// up what is left of it.
     ///
     /// # Errors
-    /// As [`Connection::poll_event`].
-    pub fn poll_chunk<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Result<Option<Chunk>, Error> {
+    /// As [`Receiver::poll_event`].
+    pub fn poll_chunk(&mut self, receiver: &mut Receiver) -> Result<Option<Chunk>, Error> {
         self.chunks.asked = true;
         if core::mem::take(&mut self.close_held) {
-            return Ok(Some(Chunk::Control(close(conn))));
+            return Ok(Some(Chunk::Control(close(receiver))));
         }
         loop {
             let gathered = self.take_gathered();
@@ -44,14 +41,14 @@ impl Reader {
             }
             #[cfg(feature = "deflate")]
             if self.chunks.compressed.is_some() {
-                match self.inflate_some(conn)? {
+                match self.inflate_some(receiver)? {
                     Some(chunk) => return Ok(Some(chunk)),
                     None => continue,
                 }
             }
             let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
             let mut input = Input::new(unread);
-            let event = conn.poll_any(&mut input);
+            let event = receiver.poll_any(&mut input);
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();
                 self.start + range.start..self.start + range.end
@@ -74,12 +71,12 @@ impl Reader {
                 }
                 other => {
                     self.start += input.consumed();
-                    let payload = || Bytes::copy_from_slice(conn.control_payload());
+                    let payload = || Bytes::copy_from_slice(receiver.control_payload());
                     return Ok(match other? {
                         Some(Event::Ping) => Some(Chunk::Control(Message::Ping(payload()))),
                         Some(Event::Pong) => Some(Chunk::Control(Message::Pong(payload()))),
                         Some(Event::Close) => {
-                            let reason = conn.peer_close().flatten().map(CloseFrame::from);
+                            let reason = receiver.peer_close().flatten().map(CloseFrame::from);
                             Some(Chunk::Control(Message::Close(reason)))
                         }
                         _ => None,
@@ -143,43 +140,37 @@ impl Reader {
 
     /// Drops what is left of a message that was given away in part. Nothing comes of it any more.
     #[cfg(feature = "deflate")]
-    pub(super) fn skip_compressed<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Result<(), Error> {
+    pub(super) fn skip_compressed(&mut self, receiver: &mut Receiver) -> Result<(), Error> {
         while self.chunks.compressed.is_some() {
-            self.inflate_some(conn)?;
+            self.inflate_some(receiver)?;
         }
         Ok(())
     }
 
     /// Skips the part of a message that was compressed.
     #[cfg(feature = "deflate")]
-    pub(super) fn skip_chunk<S>(
+    pub(super) fn skip_chunk(
         &mut self,
         chunk: core::ops::Range<usize>,
         kind: MessageKind,
         last: bool,
-        conn: &mut Connection<Receiving, S>,
+        receiver: &mut Receiver,
     ) -> Result<(), Error> {
         let rest = self.give(chunk);
         self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
-        self.skip_compressed(conn)
+        self.skip_compressed(receiver)
     }
 
     /// Inflates a part of the piece in progress.
     #[cfg(feature = "deflate")]
-    fn inflate_some<S>(
-        &mut self,
-        conn: &mut Connection<Receiving, S>,
-    ) -> Result<Option<Chunk>, Error> {
+    fn inflate_some(&mut self, receiver: &mut Receiver) -> Result<Option<Chunk>, Error> {
         use bytes::Buf;
 
         let Some(compressed) = &mut self.chunks.compressed else { return Ok(None) };
         // Little comes of little, mostly; the more there is, the better it was compressed.
         let room = compressed.rest.len().saturating_mul(4).clamp(256, INFLATE_AT_ONCE);
         let mut out = BytesMut::zeroed(room);
-        let step = match conn.inflate(&compressed.rest, &mut out) {
+        let step = match receiver.inflate(&compressed.rest, &mut out) {
             Ok(step) => step,
             Err(error) => {
                 self.chunks.compressed = None;
@@ -188,7 +179,7 @@ impl Reader {
         };
         compressed.rest.advance(step.consumed.min(compressed.rest.len()));
         let kind = compressed.kind;
-        let last = compressed.last && step.done && conn.is_between_messages();
+        let last = compressed.last && step.done && receiver.is_between_messages();
         if step.done {
             self.chunks.compressed = None;
         }

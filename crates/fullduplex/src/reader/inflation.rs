@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::buffers::FIRST_SIZE;
-use crate::connection::{Connection, Receiving};
+use crate::connection::Receiver;
 use crate::error::Error;
 use crate::event::MessageKind;
 #[cfg(feature = "std")]
@@ -60,32 +60,32 @@ impl Inflation {
     }
 
     /// Adds what comes of `chunk`; `first` begins a new message.
-    pub(super) fn inflate<S>(
+    pub(super) fn inflate(
         &mut self,
         mut chunk: &[u8],
         kind: MessageKind,
         first: bool,
-        conn: &mut Connection<Receiving, S>,
+        receiver: &mut Receiver,
     ) -> Result<(), Error> {
         if first {
             self.len = 0;
             self.kind = Some(kind);
             #[cfg(feature = "std")]
-            if self.buf.is_empty() && !conn.peer_takes_over() {
+            if self.buf.is_empty() && !receiver.peer_takes_over() {
                 self.buf = pool::take(&BUFFERS, &()).unwrap_or_default();
                 self.made = self.buf.len();
             }
             // What owned messages have left of the buffer is too little for one more like them.
             if self.buf.len() < self.last + LEAST_ROOM {
-                self.grow(conn);
+                self.grow(receiver);
             }
         }
         loop {
             if self.buf.len() - self.len < LEAST_ROOM {
-                self.grow(conn);
+                self.grow(receiver);
             }
             let room = self.buf.get_mut(self.len..).unwrap_or_default();
-            let step = conn.inflate(chunk, room)?;
+            let step = receiver.inflate(chunk, room)?;
             self.len += step.produced;
             chunk = chunk.get(step.consumed..).unwrap_or_default();
             if step.done {
@@ -102,7 +102,7 @@ impl Inflation {
     }
 
     /// At least doubles the room, but not beyond what the message may still bring.
-    fn grow<S>(&mut self, conn: &Connection<Receiving, S>) {
+    fn grow(&mut self, receiver: &Receiver) {
         if self.len == 0 && self.made >= self.last + LEAST_ROOM {
             // All of it, if the messages that were given away are gone.
             self.buf.clear();
@@ -111,7 +111,7 @@ impl Inflation {
                 return;
             }
         }
-        let most = usize::try_from(conn.expected().message).unwrap_or(usize::MAX);
+        let most = usize::try_from(receiver.expected().message).unwrap_or(usize::MAX);
         let left = most.saturating_add(LEAST_ROOM);
         let like_the_last = (self.last + LEAST_ROOM).saturating_sub(self.len);
         let double = self.len.max(FIRST_SIZE).max(like_the_last);
@@ -127,7 +127,7 @@ impl Inflation {
 
     /// All messages have been read, and more input is needed: a large buffer is given up. A small one is lent
     /// to others, but by a connection that takes over context: that holds more than this either way.
-    pub(super) fn rest<S>(&mut self, conn: &Connection<Receiving, S>) {
+    pub(super) fn rest(&mut self, receiver: &Receiver) {
         if self.open || self.made == 0 {
             return;
         }
@@ -138,7 +138,7 @@ impl Inflation {
             self.len = 0;
         }
         #[cfg(feature = "std")]
-        if !conn.peer_takes_over() {
+        if !receiver.peer_takes_over() {
             let buf = core::mem::take(&mut self.buf);
             if buf.len() >= LEAST_ROOM {
                 pool::put(&BUFFERS, (), buf);
@@ -147,6 +147,6 @@ impl Inflation {
             self.len = 0;
         }
         #[cfg(not(feature = "std"))]
-        let _ = conn;
+        let _ = receiver;
     }
 }

@@ -3,7 +3,7 @@
 use bytes::{Buf, BufMut};
 
 use crate::buffers::{self, READ_SIZE};
-use crate::connection::{Connection, Expected, Receiving};
+use crate::connection::{Expected, Receiver};
 use crate::reader::Reader;
 
 /// What a read inside a large payload may bring beyond it: the next small messages, not so many that
@@ -27,19 +27,16 @@ impl Reader {
 
     /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
     ///
-    /// `conn` tells how much of a payload is still to come, so that a large one is read into place.
-    pub fn room<S>(&mut self, conn: &Connection<Receiving, S>) -> &mut [u8] {
-        self.room_for(conn.expected())
+    /// `receiver` tells how much of a payload is still to come, so that a large one is read into place.
+    pub fn room(&mut self, receiver: &Receiver) -> &mut [u8] {
+        self.room_for(receiver.expected())
     }
 
     /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
     /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
     /// put in.
-    pub fn room_buf<'a, S>(
-        &'a mut self,
-        conn: &Connection<Receiving, S>,
-    ) -> impl BufMut + use<'a, S> {
-        self.room_buf_for(conn.expected())
+    pub fn room_buf<'a>(&'a mut self, receiver: &Receiver) -> impl BufMut + use<'a> {
+        self.room_buf_for(receiver.expected())
     }
 
     /// [`room`](Self::room), with what is `expected` of the current message.
@@ -248,15 +245,15 @@ impl Reader {
         self.buf.capacity()
     }
 
-    /// Whether it is known without looking that no message is to be found: nothing is unread, and `conn` is between
+    /// Whether it is known without looking that no message is to be found: nothing is unread, and `receiver` is between
     /// messages.
     #[inline]
-    pub(crate) fn is_drained<S>(&self, conn: &Connection<Receiving, S>) -> bool {
+    pub(crate) fn is_drained(&self, receiver: &Receiver) -> bool {
         #[cfg(feature = "deflate")]
         if self.inflated.is_some() {
             return false;
         }
-        self.start == self.end && conn.is_at_message_boundary()
+        self.start == self.end && receiver.is_at_message_boundary()
     }
 
     /// Bytes received that no message has been made of yet.

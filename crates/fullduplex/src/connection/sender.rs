@@ -1,6 +1,7 @@
-//! The sending half of [`Connection`]'s interface: checks with the machines, then frames into the
-//! caller's buffer.
+//! The sending direction of a connection: checks with the machines, then frames into the caller's buffer.
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
@@ -10,12 +11,18 @@ use bytes::Bytes;
 use crate::close_code::CloseCode;
 #[cfg(feature = "alloc")]
 use crate::closing::CloseReason;
-use crate::connection::{Connection, Sending};
+use crate::closing::Closing;
+use crate::control_payload::ControlPayload;
+#[cfg(feature = "deflate")]
+use crate::deflate::Compressing;
 use crate::entropy::Entropy;
+use crate::error::Error;
 use crate::event::MessageKind;
 use crate::frame::encoder::FrameKind;
 use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
 use crate::message::outbound::{ClosePayload, HeaderBytes, Outbound, SendError};
+#[cfg(feature = "deflate")]
+use crate::negotiated::Negotiated;
 #[cfg(feature = "alloc")]
 use crate::outgoing::Outgoing;
 use crate::output::BufferTooSmall;
@@ -24,9 +31,96 @@ use crate::prepared::PreparedMessage;
 use crate::role::Role;
 use crate::utf8;
 
+/// The sending direction of a [`Connection`](crate::Connection).
+///
+/// Frames come out in the caller's buffer: messages by the `send_*` methods, answers of the connection's own by
+/// [`poll_transmit`](Self::poll_transmit). What the [`Receiver`](crate::Receiver) has to hear of comes out by
+/// [`signals`](Self::signals).
+#[derive(Debug)]
+pub struct Sender {
+    pub(super) pong_queued: bool,
+    pub(super) ping_queued: bool,
+    pub(super) failure: Option<Error>,
+    pub(super) closing: Closing,
+    pub(super) outbound: Outbound,
+    #[cfg(feature = "deflate")]
+    pub(super) compressing: Option<Box<Compressing>>,
+    /// The payload of the queued Pong.
+    pub(super) pong: ControlPayload,
+}
+
+impl Sender {
+    pub(super) fn new(role: Role, #[cfg(feature = "deflate")] negotiated: &Negotiated) -> Self {
+        Self {
+            pong_queued: false,
+            ping_queued: false,
+            failure: None,
+            closing: Closing::new(),
+            outbound: Outbound::new(role),
+            #[cfg(feature = "deflate")]
+            compressing: negotiated.deflate().map(|params| Box::new(Compressing::new(&params))),
+            pong: ControlPayload::EMPTY,
+        }
+    }
+}
+
+/// Its state.
+impl Sender {
+    /// Which end of the connection this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.outbound.role()
+    }
+
+    /// Our own Close: `None` while it has not been written, `Some(None)` when it had no code.
+    #[must_use]
+    pub fn sent_close(&self) -> Option<Option<CloseCode>> {
+        self.closing.sent()
+    }
+
+    /// Why the connection failed, if it did, as far as the receiver has told.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.failure
+    }
+
+    /// Whether data and control frames may still be sent.
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        self.closing.may_send()
+    }
+
+    /// Whether both Close frames are through: the connection was closed cleanly (§7.1.4).
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.closing.is_clean()
+    }
+
+    /// Whether the connection is over: nothing more will be received and nothing is left to be written.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closing.is_over()
+    }
+
+    /// Gives up memory that no later message could need, for a connection that is about to wait for long: that
+    /// of the last Pong, and of the compressor where no context is taken over (RFC 7692 §7.1.1). `DeflateConfig` tells
+    /// how much it has.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub fn release(&mut self) {
+        if self.pong.has_memory() && !self.pong_queued {
+            self.pong = ControlPayload::EMPTY;
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(compressing) = &mut self.compressing {
+            compressing.compressor.release();
+        }
+    }
+}
+
 /// Sending. Each method writes one whole frame to the start of `out` and returns its length; what is
 /// refused leaves no trace.
-impl<R> Connection<R, Sending> {
+impl Sender {
     /// Writes a whole text message as one frame: payload and at most 14 bytes of header.
     ///
     /// # Errors
@@ -64,13 +158,13 @@ impl<R> Connection<R, Sending> {
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
         let frame = self.whole(kind)?;
-        self.sending.outbound.frame(frame, payload, out, &mut entropy)
+        self.outbound.frame(frame, payload, out, &mut entropy)
     }
 
     #[inline]
     fn whole(&self, kind: MessageKind) -> Result<FrameKind, SendError> {
         self.sendable()?;
-        self.sending.outbound.whole(kind)
+        self.outbound.whole(kind)
     }
 
     #[inline]
@@ -94,13 +188,13 @@ impl<R> Connection<R, Sending> {
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
         self.sendable()?;
-        let fragment = self.sending.outbound.fragment(kind, payload, last)?;
+        let fragment = self.outbound.fragment(kind, payload, last)?;
         #[cfg(feature = "deflate")]
         if self.is_compressing() {
             return Err(SendError::BegunCompressed);
         }
-        let len = self.sending.outbound.frame(fragment.frame, payload, out, &mut entropy)?;
-        self.sending.outbound.commit(fragment);
+        let len = self.outbound.frame(fragment.frame, payload, out, &mut entropy)?;
+        self.outbound.commit(fragment);
         Ok(len)
     }
 
@@ -111,7 +205,7 @@ impl<R> Connection<R, Sending> {
     /// [`send_text`](Self::send_text).
     pub fn text_header(&mut self, text: &str) -> Result<HeaderBytes, SendError> {
         let frame = self.whole(MessageKind::Text)?;
-        self.sending.outbound.header_alone(frame, text.len())
+        self.outbound.header_alone(frame, text.len())
     }
 
     /// The header of a whole binary message whose payload, of `len` bytes, a server writes from where
@@ -122,7 +216,7 @@ impl<R> Connection<R, Sending> {
     /// [`send_binary`](Self::send_binary).
     pub fn binary_header(&mut self, len: usize) -> Result<HeaderBytes, SendError> {
         let frame = self.whole(MessageKind::Binary)?;
-        self.sending.outbound.header_alone(frame, len)
+        self.outbound.header_alone(frame, len)
     }
 
     /// The header of a whole text message whose payload stays in the caller's buffer and, if we are a
@@ -139,7 +233,7 @@ impl<R> Connection<R, Sending> {
         if !utf8::is_valid(text) {
             return Err(SendError::InvalidUtf8);
         }
-        self.sending.outbound.header_in_place(frame, text, &mut entropy)
+        self.outbound.header_in_place(frame, text, &mut entropy)
     }
 
     /// The header of a whole binary message whose payload stays in the caller's buffer and, if we are a
@@ -153,7 +247,7 @@ impl<R> Connection<R, Sending> {
         mut entropy: impl Entropy,
     ) -> Result<HeaderBytes, SendError> {
         let frame = self.whole(MessageKind::Binary)?;
-        self.sending.outbound.header_in_place(frame, payload, &mut entropy)
+        self.outbound.header_in_place(frame, payload, &mut entropy)
     }
 
     /// Writes a Ping with at most 125 bytes of payload (§5.5.2).
@@ -191,7 +285,7 @@ impl<R> Connection<R, Sending> {
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
         let frame = self.control_frame(opcode, payload)?;
-        self.sending.outbound.frame(frame, payload, out, &mut entropy)
+        self.outbound.frame(frame, payload, out, &mut entropy)
     }
 
     fn control_frame(&self, opcode: OpCode, payload: &[u8]) -> Result<FrameKind, SendError> {
@@ -218,7 +312,7 @@ impl<R> Connection<R, Sending> {
         let close = self.closing_frame(code, reason)?;
         let pong = self.pong_queued.then(|| self.pong.as_bytes());
         // Room for both is checked first: a Pong that waits goes out with the Close or stays queued.
-        let header_len = match self.role {
+        let header_len = match self.role() {
             Role::Server => 2,
             Role::Client => 6,
         };
@@ -228,11 +322,11 @@ impl<R> Connection<R, Sending> {
             return Err(SendError::NoRoom(BufferTooSmall { needed }));
         }
         if let Some(pong) = pong {
-            self.sending.outbound.frame(FrameKind::last(OpCode::Pong), pong, out, &mut entropy)?;
+            self.outbound.frame(FrameKind::last(OpCode::Pong), pong, out, &mut entropy)?;
         }
         let rest = out.get_mut(pong_len..).unwrap_or_default();
         let frame = FrameKind::last(OpCode::Close);
-        self.sending.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
+        self.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
         self.close_written(Some(code));
         Ok(needed)
     }
@@ -246,12 +340,12 @@ impl<R> Connection<R, Sending> {
         self.pong_queued = false;
         self.ping_queued = false;
         self.closing.send_close(code);
-        self.timers.closing();
     }
 
     /// Writes the next answer of the connection's own to the start of `out`, a Pong, a Ping or a Close in
     /// that order, and returns it; `None` when there is none. Call it until then after each round of
-    /// [`poll_event`](Self::poll_event) and after [`handle_timeout`](Self::handle_timeout).
+    /// [`Connection::poll_event`](crate::Connection::poll_event) and after
+    /// [`handle_timeout`](crate::Connection::handle_timeout).
     ///
     /// # Errors
     /// [`SendError::NoRoom`] when `out` is too small:
@@ -274,19 +368,19 @@ impl<R> Connection<R, Sending> {
         write: impl FnOnce(&Outbound, OpCode, &[u8]) -> Result<T, SendError>,
     ) -> Result<Option<T>, SendError> {
         if self.pong_queued {
-            let written = write(&self.sending.outbound, OpCode::Pong, self.pong.as_bytes())?;
+            let written = write(&self.outbound, OpCode::Pong, self.pong.as_bytes())?;
             self.pong_queued = false;
             return Ok(Some(written));
         }
         if self.ping_queued {
-            let written = write(&self.sending.outbound, OpCode::Ping, &[])?;
+            let written = write(&self.outbound, OpCode::Ping, &[])?;
             self.ping_queued = false;
             return Ok(Some(written));
         }
         let Some(code) = self.closing.queued() else { return Ok(None) };
         let code = code.map(|code| code.to_u16().to_be_bytes());
         let payload = code.as_ref().map_or(&[][..], |code| code);
-        let written = write(&self.sending.outbound, OpCode::Close, payload)?;
+        let written = write(&self.outbound, OpCode::Close, payload)?;
         self.closing.queued_sent();
         Ok(Some(written))
     }
@@ -302,7 +396,7 @@ impl<R> Connection<R, Sending> {
 /// The same into a buffer that grows: each appends one whole frame to `out`, and compresses messages where
 /// permessage-deflate (RFC 7692) was negotiated. What is refused leaves `out` as it was.
 #[cfg(feature = "alloc")]
-impl<R> Connection<R, Sending> {
+impl Sender {
     /// Appends a whole text message, compressed where that was negotiated.
     ///
     /// # Errors
@@ -344,7 +438,7 @@ impl<R> Connection<R, Sending> {
         if self.compresses(payload.len()) {
             return self.append_compressed(frame, payload, out, entropy);
         }
-        self.sending.outbound.append_message(frame, payload, out, entropy)
+        self.outbound.append_message(frame, payload, out, entropy)
     }
 
     /// Appends a whole message whose payload stays where it is if it can, and takes it then.
@@ -360,17 +454,17 @@ impl<R> Connection<R, Sending> {
         if self.compresses(payload.len()) {
             return self.append_compressed(frame, payload, out.buffer(), entropy);
         }
-        let header = match self.role {
-            Role::Server => self.sending.outbound.header_alone(frame, payload.len())?,
+        let header = match self.role() {
+            Role::Server => self.outbound.header_alone(frame, payload.len())?,
             Role::Client => match core::mem::take(payload).try_into_mut() {
                 Ok(mut own) => {
-                    let header = self.sending.outbound.header_in_place(frame, &mut own, entropy);
+                    let header = self.outbound.header_in_place(frame, &mut own, entropy);
                     *payload = own.freeze();
                     header?
                 }
                 Err(shared) => {
                     *payload = shared;
-                    return self.sending.outbound.append(frame, payload, out.buffer(), entropy);
+                    return self.outbound.append(frame, payload, out.buffer(), entropy);
                 }
             },
         };
@@ -389,9 +483,9 @@ impl<R> Connection<R, Sending> {
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let frame = self.whole(message.kind)?;
-        match self.role {
+        match self.role() {
             Role::Client => {
-                self.sending.outbound.append(frame, message.payload(), out.buffer(), entropy)?;
+                self.outbound.append(frame, message.payload(), out.buffer(), entropy)?;
             }
             Role::Server if message.frame.len() < share_from => {
                 out.buffer().extend_from_slice(&message.frame);
@@ -415,15 +509,15 @@ impl<R> Connection<R, Sending> {
         mut entropy: impl Entropy,
     ) -> Result<(), SendError> {
         self.sendable()?;
-        let fragment = self.sending.outbound.fragment(kind, payload, last)?;
+        let fragment = self.outbound.fragment(kind, payload, last)?;
         #[cfg(feature = "deflate")]
         if self.compresses_fragment(fragment.frame) {
             self.append_compressed(fragment.frame, payload, out, &mut entropy)?;
-            self.sending.outbound.commit(fragment);
+            self.outbound.commit(fragment);
             return Ok(());
         }
-        self.sending.outbound.append(fragment.frame, payload, out, &mut entropy)?;
-        self.sending.outbound.commit(fragment);
+        self.outbound.append(fragment.frame, payload, out, &mut entropy)?;
+        self.outbound.commit(fragment);
         Ok(())
     }
 
@@ -436,7 +530,7 @@ impl<R> Connection<R, Sending> {
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         let frame = self.control_frame(opcode, payload)?;
-        self.sending.outbound.append(frame, payload, out, entropy)
+        self.outbound.append(frame, payload, out, entropy)
     }
 
     /// Appends a Close, after a Pong that was still queued; `None` sends one without a code.
@@ -454,12 +548,7 @@ impl<R> Connection<R, Sending> {
         if self.pong_queued {
             self.append_transmit(out, entropy)?;
         }
-        self.sending.outbound.append(
-            FrameKind::last(OpCode::Close),
-            close.as_bytes(),
-            out,
-            entropy,
-        )?;
+        self.outbound.append(FrameKind::last(OpCode::Close), close.as_bytes(), out, entropy)?;
         self.close_written(reason.map(|reason| reason.code));
         Ok(())
     }

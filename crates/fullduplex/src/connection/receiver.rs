@@ -1,26 +1,207 @@
-//! The receiving half of [`Connection`]'s interface: bytes, instants and the transport's end in, events out.
+//! The receiving direction of a connection: bytes, instants and the transport's end in, events out.
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::closing::{CloseReason, Ended};
-#[cfg(feature = "alloc")]
-use crate::connection::Expected;
-use crate::connection::{Connection, Receiving, Whole};
-#[cfg(feature = "alloc")]
+use crate::close_code::CloseCode;
+use crate::closing::{CloseReason, Closing, Ended};
 use crate::control_payload::ControlPayload;
+#[cfg(feature = "deflate")]
+use crate::deflate::Decompressor;
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
-use crate::frame::decoder::{Decoded, Payload};
-use crate::frame::header::{FIN, FrameHeader, LEN_16, MAX_CONTROL_PAYLOAD, OpCode};
+use crate::frame::decoder::{Decoded, Decoder, Payload};
+#[cfg(feature = "deflate")]
+use crate::frame::header::RSV1;
+use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_CONTROL_PAYLOAD, OpCode};
 use crate::input::Input;
-use crate::keepalive::{Due, Timeout};
+use crate::keepalive::{Due, Timeout, Timeouts, Timers};
+use crate::limits::Limits;
 use crate::mask;
+use crate::message::inbound::Inbound;
 #[cfg(feature = "alloc")]
 use crate::message::inbound::MessageError;
+use crate::negotiated::Negotiated;
+use crate::role::Role;
 use crate::utf8;
 
+/// A whole message that the shortcut found.
+pub(crate) struct Whole<'b> {
+    pub(crate) kind: MessageKind,
+    pub(crate) payload: &'b [u8],
+    /// Whether the payload is known to be ASCII.
+    pub(crate) ascii: bool,
+}
+
+/// How many bytes of payload are still to come.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Expected {
+    /// To end the current frame; 0 between frames.
+    pub(crate) frame: u64,
+    /// To end the current message, at most.
+    pub(crate) message: u64,
+}
+
+/// What is to be done with the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Nothing: go on.
+    No,
+    /// End the sending direction, then read on until the peer has ended its own or the
+    /// [deadline](Receiver::poll_timeout) has come: a transport that is dropped with input unread may
+    /// throw away what was sent last.
+    Write,
+    /// Drop it.
+    Both,
+}
+
+/// The receiving direction of a [`Connection`](crate::Connection).
+///
+/// Bytes from the peer go in by [`poll_event`](Self::poll_event), the time by [`poll_timeout`](Self::poll_timeout) and
+/// [`handle_timeout`](Self::handle_timeout), and the transport's end by [`handle_eof`](Self::handle_eof) or
+/// [`handle_reset`](Self::handle_reset). What the [`Sender`](crate::Sender) has to hear of comes out by
+/// [`signals`](Self::signals).
+#[derive(Debug)]
+pub struct Receiver {
+    /// Whether the next byte begins a frame that may be a whole message: derived from the machines
+    /// below, so that the shortcut has one thing to test.
+    at_message_boundary: bool,
+    /// The largest payload that the shortcut takes in a frame with a 7-bit length: at most 125.
+    small_frame_limit: u8,
+    /// The same with a 16-bit length.
+    medium_frame_limit: u16,
+    /// The mask bit as the peer must set it: only a server's peer, a client, sets it.
+    mask_bit: u8,
+    over_stream: bool,
+    /// Whether the last Ping, whose payload is in `control`, is to be answered and the sender has not been told.
+    pub(super) pong_due: bool,
+    /// Whether a Ping of our own is to be sent and the sender has not been told.
+    pub(super) ping_due: bool,
+    /// Which control frame `control` belongs to while its payload comes in.
+    pub(super) receiving_control: Option<OpCode>,
+    pub(super) failure: Option<Error>,
+    pub(super) closing: Closing,
+    pub(super) decoder: Decoder,
+    pub(super) inbound: Inbound,
+    pub(super) timers: Timers,
+    #[cfg(feature = "deflate")]
+    pub(super) decompressor: Option<Box<Decompressor>>,
+    /// The payload of the last control frame received.
+    pub(super) control: ControlPayload,
+}
+
+impl Receiver {
+    pub(super) fn new(
+        role: Role,
+        negotiated: &Negotiated,
+        limits: &Limits,
+        timeouts: &Timeouts,
+    ) -> Self {
+        #[cfg(feature = "deflate")]
+        let params = negotiated.deflate();
+        #[cfg(feature = "deflate")]
+        let allowed_rsv = if params.is_some() { RSV1 } else { 0 };
+        #[cfg(not(feature = "deflate"))]
+        let allowed_rsv = 0;
+        let smallest = limits.max_frame_size.min(limits.max_message_size);
+        Self {
+            at_message_boundary: true,
+            small_frame_limit: smallest.min(MAX_CONTROL_PAYLOAD as u64) as u8,
+            medium_frame_limit: smallest.min(u64::from(u16::MAX)) as u16,
+            mask_bit: if role == Role::Server { MASK } else { 0 },
+            over_stream: negotiated.is_over_stream(),
+            pong_due: false,
+            ping_due: false,
+            receiving_control: None,
+            failure: None,
+            closing: Closing::new(),
+            decoder: Decoder::new(role, limits.max_frame_size, allowed_rsv),
+            inbound: Inbound::new(limits),
+            timers: Timers::new(timeouts),
+            #[cfg(feature = "deflate")]
+            decompressor: params.map(|params| Box::new(Decompressor::new(params.inflation()))),
+            control: ControlPayload::EMPTY,
+        }
+    }
+}
+
+/// Its state.
+impl Receiver {
+    /// Which end of the connection this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        if self.mask_bit == MASK { Role::Server } else { Role::Client }
+    }
+
+    /// Our own Close: `None` while it has not been written, `Some(None)` when it had no code.
+    #[must_use]
+    pub fn sent_close(&self) -> Option<Option<CloseCode>> {
+        self.closing.sent()
+    }
+
+    /// Why the connection failed, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.failure
+    }
+
+    /// Whether data and control frames may still be sent.
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        self.closing.may_send()
+    }
+
+    /// Whether both Close frames are through: the connection was closed cleanly (§7.1.4).
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.closing.is_clean()
+    }
+
+    /// Whether the connection is over: nothing more will be received and nothing is left to be written.
+    ///
+    /// "the server MUST close the TCP connection immediately"; a client waits for that, up to its
+    /// [close timeout](Timeouts::close_timeout) (§7.1.1).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closing.is_over()
+    }
+
+    /// What is to be done with the transport, now that everything has been written and the transport has not
+    /// ended by itself.
+    ///
+    /// "the server MUST close the TCP connection immediately" once both Closes are through; the client
+    /// waits for it (RFC 6455 §7.1.1). Of a stream of HTTP/2 each end closes its own direction, "orderly TCP-level
+    /// closures are represented as END_STREAM flags" (RFC 8441 §5), and a server that gave up the other one as well would
+    /// reset the stream, with its Close under way.
+    #[must_use]
+    pub fn shutdown(&self) -> Shutdown {
+        match (self.is_closed(), self.is_clean(), self.role()) {
+            (false, ..) => Shutdown::No,
+            (true, true, Role::Client) => Shutdown::No,
+            (true, true, Role::Server) if self.over_stream => Shutdown::Write,
+            (true, true, Role::Server) => Shutdown::Both,
+            (true, false, _) => Shutdown::Write,
+        }
+    }
+
+    /// Gives up memory that no later message could need, for a connection that is about to wait for long: that
+    /// of the last control frame, and of the decompressor where no context is taken over (RFC 7692 §7.1.1).
+    /// `DeflateConfig` tells how much it has.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub fn release(&mut self) {
+        self.release_control();
+        #[cfg(feature = "deflate")]
+        if let Some(decompressor) = &mut self.decompressor {
+            decompressor.release();
+        }
+    }
+}
+
 /// Receiving.
-impl<S> Connection<Receiving, S> {
+impl Receiver {
     /// The next event in `input`, or `None` when all of it is consumed and more is needed.
     ///
     /// Payload is unmasked in place, and the event borrows it from the caller's buffer.
@@ -53,7 +234,7 @@ impl<S> Connection<Receiving, S> {
     pub(crate) fn whole_message<'b>(&mut self, input: &mut Input<'b>) -> Option<Whole<'b>> {
         const TEXT: u8 = FIN | OpCode::Text as u8;
         const BINARY: u8 = FIN | OpCode::Binary as u8;
-        if !self.receiving.at_message_boundary {
+        if !self.at_message_boundary {
             return None;
         }
         let word = u64::from_le_bytes(*input.first_chunk()?);
@@ -63,11 +244,11 @@ impl<S> Connection<Receiving, S> {
             _ => return None,
         };
         // A wrong mask bit makes this larger than any limit.
-        let len = (word >> 8) as u8 ^ self.receiving.mask_bit;
-        if len > self.receiving.small_frame_limit {
+        let len = (word >> 8) as u8 ^ self.mask_bit;
+        if len > self.small_frame_limit {
             return if len == LEN_16 { self.medium_message(kind, word, input) } else { None };
         }
-        let header_len = 2 + usize::from(self.receiving.mask_bit >> 5);
+        let header_len = 2 + usize::from(self.mask_bit >> 5);
         let frame_len = header_len + usize::from(len);
         if input.len() < frame_len {
             return None;
@@ -75,7 +256,7 @@ impl<S> Connection<Receiving, S> {
         let payload = input.take(frame_len).get_mut(header_len..)?;
         self.timers.received();
         let key = (word >> 16) as u32;
-        let ascii = match (kind, self.receiving.mask_bit) {
+        let ascii = match (kind, self.mask_bit) {
             (MessageKind::Binary, 0) => false,
             (MessageKind::Binary, _) => {
                 // Looking for ASCII is left out of this copy, for nobody asks.
@@ -97,17 +278,17 @@ impl<S> Connection<Receiving, S> {
         input: &mut Input<'b>,
     ) -> Option<Whole<'b>> {
         let len = u16::from_be_bytes([(word >> 16) as u8, (word >> 24) as u8]);
-        let header_len = 4 + usize::from(self.receiving.mask_bit >> 5);
+        let header_len = 4 + usize::from(self.mask_bit >> 5);
         let frame_len = header_len + usize::from(len);
         if len <= MAX_CONTROL_PAYLOAD as u16
-            || len > self.receiving.medium_frame_limit
+            || len > self.medium_frame_limit
             || input.len() < frame_len
         {
             return None;
         }
         let payload = input.take(frame_len).get_mut(header_len..)?;
         self.timers.received();
-        if self.receiving.mask_bit != 0 {
+        if self.mask_bit != 0 {
             mask::apply_large(payload, (word >> 32) as u32);
         }
         Some(Whole { kind, payload, ascii: false })
@@ -121,7 +302,7 @@ impl<S> Connection<Receiving, S> {
         input: &mut Input<'b>,
     ) -> Result<Option<Event<'b>>, Error> {
         if input.is_empty() {
-            if self.receiving.inbound.pending_error().is_ok() {
+            if self.inbound.pending_error().is_ok() {
                 return Ok(None);
             }
         } else {
@@ -142,7 +323,7 @@ impl<S> Connection<Receiving, S> {
     #[cfg(feature = "alloc")]
     #[inline(always)]
     pub(crate) fn has_nothing(&self) -> bool {
-        self.receiving.at_message_boundary
+        self.at_message_boundary
     }
 
     /// Whether the next frame begins a message, and is to be received: the connection has not failed, and no Close
@@ -150,13 +331,12 @@ impl<S> Connection<Receiving, S> {
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn is_at_message_boundary(&self) -> bool {
-        self.receiving.at_message_boundary
+        self.at_message_boundary
     }
 
     pub(super) fn update_boundary(&mut self) {
-        self.receiving.at_message_boundary = self.receiving.decoder.at_boundary()
-            && self.receiving.inbound.is_idle()
-            && self.closing.may_receive();
+        self.at_message_boundary =
+            self.decoder.at_boundary() && self.inbound.is_idle() && self.closing.may_receive();
     }
 
     fn route<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {
@@ -165,14 +345,14 @@ impl<S> Connection<Receiving, S> {
                 input.take(usize::MAX);
                 return Ok(None);
             }
-            self.receiving.inbound.pending_error()?;
-            match self.receiving.decoder.poll(input)? {
+            self.inbound.pending_error()?;
+            match self.decoder.poll(input)? {
                 Decoded::NeedMore => return Ok(None),
                 Decoded::Header(header) => self.begin_frame(&header)?,
                 Decoded::Payload(payload) => {
-                    let event = match self.receiving.receiving_control {
+                    let event = match self.receiving_control {
                         Some(opcode) => self.control_piece(opcode, payload)?,
-                        None => self.receiving.inbound.piece(payload)?,
+                        None => self.inbound.piece(payload)?,
                     };
                     if event.is_some() {
                         return Ok(event);
@@ -184,12 +364,14 @@ impl<S> Connection<Receiving, S> {
 
     fn begin_frame(&mut self, header: &FrameHeader) -> Result<(), Error> {
         if header.opcode.is_control() {
-            self.receiving.receiving_control = Some(header.opcode);
-            self.receiving.control.clear();
+            self.receiving_control = Some(header.opcode);
+            // The payload of a Ping that was not answered in time is gone.
+            self.pong_due = false;
+            self.control.clear();
             Ok(())
         } else {
-            self.receiving.receiving_control = None;
-            Ok(self.receiving.inbound.begin_frame(header)?)
+            self.receiving_control = None;
+            Ok(self.inbound.begin_frame(header)?)
         }
     }
 
@@ -199,22 +381,18 @@ impl<S> Connection<Receiving, S> {
         payload: Payload<'b>,
     ) -> Result<Option<Event<'b>>, Error> {
         let ends_frame = payload.ends_frame;
-        self.receiving.control.push(payload.unmask());
+        self.control.push(payload.unmask());
         if !ends_frame {
             return Ok(None);
         }
         Ok(Some(match opcode {
             OpCode::Ping => {
-                // "an endpoint MAY elect to send a Pong frame for only the most recently processed
-                // Ping frame" (§5.5.3); after our own Close there is nothing more to send.
-                if self.closing.may_send() {
-                    self.pong.set(self.receiving.control.as_bytes());
-                    self.pong_queued = true;
-                }
+                // After our own Close there is nothing more to send.
+                self.pong_due = self.closing.may_send();
                 Event::Ping
             }
             OpCode::Close => {
-                let reason = CloseReason::parse(self.receiving.control.as_bytes())?;
+                let reason = CloseReason::parse(self.control.as_bytes())?;
                 self.closing.recv_close(reason.map(|reason| reason.code));
                 Event::Close
             }
@@ -224,8 +402,8 @@ impl<S> Connection<Receiving, S> {
 
     #[cold]
     fn invalid_whole_text<'b>(&mut self, text: &'b [u8]) -> Result<Option<Event<'b>>, Error> {
-        self.receiving.at_message_boundary = false;
-        let result = self.receiving.inbound.invalid_whole_text(text).map_err(Error::from);
+        self.at_message_boundary = false;
+        let result = self.inbound.invalid_whole_text(text).map_err(Error::from);
         if let Err(error) = result {
             self.fail(error);
         }
@@ -246,36 +424,36 @@ impl<S> Connection<Receiving, S> {
         self.failure = Some(error);
         self.closing.fail(error.close_code());
         self.timers.closing();
-        self.receiving.at_message_boundary = false;
+        self.at_message_boundary = false;
     }
 
     /// Whether the next frame begins a message.
     #[cfg(feature = "deflate")]
     pub(crate) fn is_between_messages(&self) -> bool {
-        self.receiving.inbound.is_idle()
+        self.inbound.is_idle()
     }
 
     /// What the current frame and its message may still bring.
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn expected(&self) -> Expected {
-        if self.receiving.at_message_boundary {
-            return Expected { frame: 0, message: self.receiving.inbound.max_size() };
+        if self.at_message_boundary {
+            return Expected { frame: 0, message: self.inbound.max_size() };
         }
-        let frame = self.receiving.decoder.remaining();
+        let frame = self.decoder.remaining();
         #[cfg(feature = "deflate")]
-        if self.receiving.inbound.is_compressed() {
+        if self.inbound.is_compressed() {
             // What is still to come of the frame is not kept, and says nothing about what becomes of it.
-            return Expected { frame: 0, message: self.receiving.inbound.room() };
+            return Expected { frame: 0, message: self.inbound.room() };
         }
-        Expected { frame, message: frame.saturating_add(self.receiving.inbound.room()) }
+        Expected { frame, message: frame.saturating_add(self.inbound.room()) }
     }
 
     /// The payload of the last Ping or Pong, at most 125 bytes; valid until the next
     /// [`poll_event`](Self::poll_event).
     #[must_use]
     pub fn control_payload(&self) -> &[u8] {
-        self.receiving.control.as_bytes()
+        self.control.as_bytes()
     }
 
     /// The peer's Close: `None` while it has not come, `Some(None)` when it had no code (1005).
@@ -284,7 +462,7 @@ impl<S> Connection<Receiving, S> {
         // Nothing is received after a Close, so its payload is still there.
         self.closing
             .has_received()
-            .then(|| CloseReason::parse(self.receiving.control.as_bytes()).ok().flatten())
+            .then(|| CloseReason::parse(self.control.as_bytes()).ok().flatten())
     }
 
     /// The transport has come to its end of input.
@@ -293,7 +471,7 @@ impl<S> Connection<Receiving, S> {
     /// [`Error::Ended`] when that was not after the peer's Close (§7.1.5: code 1006): between frames, or in
     /// the middle of a message.
     pub fn handle_eof(&mut self) -> Result<(), Error> {
-        let between = self.receiving.decoder.at_boundary() && self.receiving.inbound.is_idle();
+        let between = self.decoder.at_boundary() && self.inbound.is_idle();
         self.end(if between { Ended::WithoutClose } else { Ended::InsideMessage })
     }
 
@@ -306,7 +484,7 @@ impl<S> Connection<Receiving, S> {
     }
 
     fn end(&mut self, how: Ended) -> Result<(), Error> {
-        self.receiving.at_message_boundary = false;
+        self.at_message_boundary = false;
         self.timers.stop();
         self.closing.end(how).map_err(|ended| {
             self.failure = Some(ended.into());
@@ -340,7 +518,7 @@ impl<S> Connection<Receiving, S> {
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
         match self.timers.poll(now) {
             Due::Nothing => {}
-            Due::Ping => self.ping_queued = self.closing.may_send(),
+            Due::Ping => self.ping_due = self.closing.may_send(),
             // The cause is known already; what is still queued will never be read.
             Due::Expired(_) if self.failure.is_some() || self.closing.is_clean() => {
                 self.closing.give_up();
@@ -378,11 +556,12 @@ impl<S> Connection<Receiving, S> {
     /// Gives up the memory of the last control frame, unless that is under way or is the peer's Close.
     #[cfg(feature = "alloc")]
     #[inline]
-    pub(super) fn release_control(&mut self) {
-        let control = &self.receiving.control;
-        let is_done = || self.receiving.decoder.at_boundary() && !self.closing.has_received();
+    fn release_control(&mut self) {
+        let control = &self.control;
+        let is_done =
+            || self.decoder.at_boundary() && !self.pong_due && !self.closing.has_received();
         if control.has_memory() && is_done() {
-            self.receiving.control = ControlPayload::EMPTY;
+            self.control = ControlPayload::EMPTY;
         }
     }
 }
