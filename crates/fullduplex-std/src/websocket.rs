@@ -323,8 +323,9 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// Writes what is pending, ends the transport if its time has come, else waits for input.
     pub(crate) fn wait(&mut self) -> Result<()> {
         // A peer that keeps us busy must not make us miss a deadline. What was read has been looked at by
-        // now and counts as a sign of life; how long that took us does not count.
+        // now and counts as a sign of life, so it is dated first; how long that took us does not count.
         if let Some(read_at) = self.unchecked.take() {
+            self.endpoint.poll_timeout(self.origin.elapsed());
             self.endpoint.handle_timeout(read_at).map_err(|error| self.fail(error))?;
         }
         match self.write_out() {

@@ -325,12 +325,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// What was read a while ago may have come after a deadline: a peer that keeps us busy must not make us
-    /// miss one. What was read has been looked at by now and counts as a sign of life; how long that took
-    /// us does not count.
+    /// miss one. What was read has been looked at by now and counts as a sign of life, so it is dated first; how long
+    /// that took us does not count.
     #[inline(never)]
     fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        if let Some(read_at) = self.unchecked.take()
-            && let Err(error) = self.endpoint.handle_timeout(read_at)
+        let Some(read_at) = self.unchecked.take() else { return Ok(()) };
+        self.endpoint.poll_timeout(self.clock.elapsed());
+        if let Err(error) = self.endpoint.handle_timeout(read_at)
             && self.end == End::No
         {
             self.fail(cx);

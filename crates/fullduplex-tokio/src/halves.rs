@@ -224,7 +224,7 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
 
     /// Whether the connection has failed, or its end has come: it does not matter any more what is pending.
     fn is_over(&self) -> bool {
-        self.ended || self.conn.failure().is_some()
+        self.ended || self.conn.has_failed()
     }
 
     /// What is told to who uses a connection that is over.

@@ -253,6 +253,11 @@ impl Closing {
         matches!(self.state, State::Closed)
     }
 
+    /// Whether the connection has failed or was lost.
+    pub(crate) const fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failing | State::Failed)
+    }
+
     /// Whether nothing will be received and nothing is left to be written.
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.state, State::Closed | State::Failed)

@@ -218,7 +218,8 @@ proptest! {
             prop_assert_eq!(whole.may_send(), halves.sender.may_send());
             prop_assert_eq!(whole.sent_close(), halves.receiver.sent_close());
             prop_assert_eq!(whole.sent_close(), halves.sender.sent_close());
-            prop_assert_eq!(whole.failure(), halves.sender.failure());
+            prop_assert_eq!(whole.failure(), halves.receiver.failure());
+            prop_assert_eq!(whole.failure().is_some(), halves.sender.has_failed());
             prop_assert_eq!(whole.poll_timeout(now), halves.receiver.poll_timeout(now));
         }
     }
@@ -250,7 +251,7 @@ proptest! {
         prop_assert_eq!(receiver.is_closed(), sender.is_closed());
         prop_assert_eq!(receiver.is_clean(), sender.is_clean());
         prop_assert_eq!(receiver.sent_close(), sender.sent_close());
-        prop_assert_eq!(receiver.failure(), sender.failure());
+        prop_assert_eq!(receiver.failure().is_some(), sender.has_failed());
         prop_assert_eq!(receiver.may_send(), sender.may_send());
         prop_assert!(!sender.has_transmit());
         prop_assert!(done.errors.len() <= 1);

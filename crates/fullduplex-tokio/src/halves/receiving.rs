@@ -349,8 +349,9 @@ impl<S: IntoHalves> ReceivingSide<S> {
 
     /// See `Engine::check_deadlines`.
     fn check_deadlines(&mut self) -> Result<()> {
-        if let Some(read_at) = self.unchecked.take()
-            && let Err(error) = self.handle_timeout(read_at)
+        let Some(read_at) = self.unchecked.take() else { return Ok(()) };
+        self.conn.poll_timeout(self.clock.elapsed());
+        if let Err(error) = self.handle_timeout(read_at)
             && self.end == End::No
         {
             self.end = End::Failed;

@@ -16,7 +16,6 @@ use crate::control_payload::ControlPayload;
 #[cfg(feature = "deflate")]
 use crate::deflate::Compressing;
 use crate::entropy::Entropy;
-use crate::error::Error;
 use crate::event::MessageKind;
 use crate::frame::encoder::FrameKind;
 use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
@@ -40,7 +39,6 @@ use crate::utf8;
 pub struct Sender {
     pub(super) pong_queued: bool,
     pub(super) ping_queued: bool,
-    pub(super) failure: Option<Error>,
     pub(super) closing: Closing,
     pub(super) outbound: Outbound,
     #[cfg(feature = "deflate")]
@@ -54,7 +52,6 @@ impl Sender {
         Self {
             pong_queued: false,
             ping_queued: false,
-            failure: None,
             closing: Closing::new(),
             outbound: Outbound::new(role),
             #[cfg(feature = "deflate")]
@@ -78,10 +75,11 @@ impl Sender {
         self.closing.sent()
     }
 
-    /// Why the connection failed, if it did, as far as the receiver has told.
+    /// Whether the connection has failed, as far as the receiver has told: [`Receiver::failure`](crate::Receiver::failure)
+    /// says why.
     #[must_use]
-    pub fn failure(&self) -> Option<Error> {
-        self.failure
+    pub fn has_failed(&self) -> bool {
+        self.closing.has_failed()
     }
 
     /// Whether data and control frames may still be sent.

@@ -5,13 +5,11 @@ use crate::closing::Closing;
 use crate::connection::receiver::Receiver;
 use crate::connection::sender::Sender;
 use crate::control_payload::ControlPayload;
-use crate::error::Error;
 
 /// What one direction of a connection has to tell the other one: an answer to be sent, a step of closing.
 #[derive(Debug)]
 pub struct Signals {
     closing: Closing,
-    failure: Option<Error>,
     ping: bool,
     pong: Option<ControlPayload>,
 }
@@ -21,7 +19,6 @@ impl Signals {
     /// to send a Pong frame for only the most recently processed Ping frame" (RFC 6455 §5.5.3).
     pub fn merge(&mut self, later: Self) {
         self.closing = later.closing;
-        self.failure = later.failure;
         self.ping |= later.ping;
         if later.pong.is_some() {
             self.pong = later.pong;
@@ -50,7 +47,6 @@ impl Receiver {
         let answers = self.take_pong();
         Signals {
             closing: self.closing.take_news(),
-            failure: self.failure,
             ping: core::mem::take(&mut self.ping_due),
             pong: answers.then(|| ControlPayload::of(self.control.as_bytes())),
         }
@@ -80,7 +76,7 @@ impl Sender {
 
     #[cold]
     fn take_signals(&mut self) -> Signals {
-        Signals { closing: self.closing.take_news(), failure: None, ping: false, pong: None }
+        Signals { closing: self.closing.take_news(), ping: false, pong: None }
     }
 
     /// Whether there is something to tell.
@@ -103,7 +99,6 @@ impl Sender {
     /// Takes what the receiver had to tell.
     pub fn handle_signals(&mut self, signals: Signals) {
         self.closing.learn(signals.closing);
-        self.failure = signals.failure;
         // "after sending a Close frame" there is nothing more to send (§5.5.1).
         let may_send = self.closing.may_send();
         if let Some(pong) = signals.pong.filter(|_| may_send) {

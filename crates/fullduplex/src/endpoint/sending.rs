@@ -18,12 +18,12 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        let is_close = matches!(message, MessageRef::Close(_));
-        let sent = self.writer.send(message, conn.sender(), &mut self.entropy);
-        if is_close {
+        if let MessageRef::Close(_) = message {
+            let sent = self.writer.send(message, conn.sender(), &mut self.entropy);
             conn.exchange();
+            return sent;
         }
-        sent
+        self.writer.send(message, conn.sender(), &mut self.entropy)
     }
 
     /// Sends an owned message or control frame, see [`Writer::send_message`].
@@ -33,11 +33,12 @@ impl<E: Entropy> Endpoint<E> {
     #[inline]
     pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
         let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        let sent = self.writer.send_message(message, conn.sender(), &mut self.entropy);
-        if message.is_close() {
+        if let Message::Close(_) = message {
+            let sent = self.writer.send_message(message, conn.sender(), &mut self.entropy);
             conn.exchange();
+            return sent;
         }
-        sent
+        self.writer.send_message(message, conn.sender(), &mut self.entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
@@ -156,12 +157,12 @@ impl<E: Entropy> Reply<'_, E> {
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        let is_close = matches!(message, MessageRef::Close(_));
-        let sent = self.writer.send(message, self.conn.sender(), self.entropy);
-        if is_close {
+        if let MessageRef::Close(_) = message {
+            let sent = self.writer.send(message, self.conn.sender(), self.entropy);
             self.conn.exchange();
+            return sent;
         }
-        sent
+        self.writer.send(message, self.conn.sender(), self.entropy)
     }
 
     /// Sends an owned message or control frame, see [`Writer::send_message`].
@@ -170,11 +171,12 @@ impl<E: Entropy> Reply<'_, E> {
     /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
     pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
-        let sent = self.writer.send_message(message, self.conn.sender(), self.entropy);
-        if message.is_close() {
+        if let Message::Close(_) = message {
+            let sent = self.writer.send_message(message, self.conn.sender(), self.entropy);
             self.conn.exchange();
+            return sent;
         }
-        sent
+        self.writer.send_message(message, self.conn.sender(), self.entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
