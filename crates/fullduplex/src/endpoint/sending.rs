@@ -5,7 +5,7 @@ use crate::endpoint::{Endpoint, Phase, Reply};
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::message::outbound::SendError;
-use crate::owned::{Message, MessageRef};
+use crate::owned::{CloseFrame, Message, MessageRef};
 use crate::prepared::PreparedMessage;
 use crate::writer::Writer;
 
@@ -17,27 +17,34 @@ impl<E: Entropy> Endpoint<E> {
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        if let MessageRef::Close(_) = message {
-            let sent = self.writer.send(message, conn.sender(), &mut self.entropy);
-            conn.exchange();
-            return sent;
+        if let MessageRef::Close(reason) = message {
+            return self.send_close(reason);
         }
+        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
         self.writer.send(message, conn.sender(), &mut self.entropy)
+    }
+
+    /// Sends a Close, of which the receiver has to hear.
+    #[cold]
+    fn send_close(&mut self, reason: Option<CloseReason<'_>>) -> Result<(), SendError> {
+        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
+        let close = MessageRef::Close(reason);
+        let sent = self.writer.send(close, conn.sender(), &mut self.entropy);
+        conn.exchange();
+        sent
     }
 
     /// Sends an owned message or control frame, see [`Writer::send_message`].
     ///
     /// # Errors
     /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
-    #[inline]
+    // Only the choice of what to do, wherever it is called.
+    #[inline(always)]
     pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        if let Message::Close(_) = message {
-            let sent = self.writer.send_message(message, conn.sender(), &mut self.entropy);
-            conn.exchange();
-            return sent;
+        if let Message::Close(frame) = message {
+            return self.send_close(frame.as_ref().map(CloseFrame::as_reason));
         }
+        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
         self.writer.send_message(message, conn.sender(), &mut self.entropy)
     }
 
@@ -84,10 +91,7 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// As [`Connection::close`](crate::Connection::close).
     pub fn close(&mut self, reason: CloseReason<'_>) -> Result<(), SendError> {
-        let Phase::Open(conn) = &mut self.phase else { return Err(SendError::Closed) };
-        let sent = self.writer.close(reason, conn.sender(), &mut self.entropy);
-        conn.exchange();
-        sent
+        self.send_close(Some(reason))
     }
 
     /// Whether a message is taken: nothing waits to be written, or fewer bytes than
