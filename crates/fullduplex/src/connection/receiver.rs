@@ -14,25 +14,17 @@ use crate::event::{Event, MessageKind, Part};
 use crate::frame::decoder::{Decoded, Decoder, Payload};
 #[cfg(feature = "deflate")]
 use crate::frame::header::RSV1;
-use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_CONTROL_PAYLOAD, OpCode};
+use crate::frame::header::{FrameHeader, OpCode};
+use crate::frame::shortcut::{Shortcut, Whole};
 use crate::input::Input;
 use crate::keepalive::{Due, Timeout, Timeouts, Timers};
 use crate::limits::Limits;
-use crate::mask;
 use crate::message::inbound::Inbound;
 #[cfg(feature = "alloc")]
 use crate::message::inbound::MessageError;
 use crate::negotiated::Negotiated;
 use crate::role::Role;
 use crate::utf8;
-
-/// A whole message that the shortcut found.
-pub(crate) struct Whole<'b> {
-    pub(crate) kind: MessageKind,
-    pub(crate) payload: &'b [u8],
-    /// Whether the payload is known to be ASCII.
-    pub(crate) ascii: bool,
-}
 
 /// How many bytes of payload are still to come.
 #[cfg(feature = "alloc")]
@@ -68,12 +60,8 @@ pub struct Receiver {
     /// Whether the next byte begins a frame that may be a whole message: derived from the machines
     /// below, so that the shortcut has one thing to test.
     at_message_boundary: bool,
-    /// The largest payload that the shortcut takes in a frame with a 7-bit length: at most 125.
-    small_frame_limit: u8,
-    /// The same with a 16-bit length.
-    medium_frame_limit: u16,
-    /// The mask bit as the peer must set it: only a server's peer, a client, sets it.
-    mask_bit: u8,
+    shortcut: Shortcut,
+    role: Role,
     over_stream: bool,
     /// Whether the last Ping, whose payload is in `control`, is to be answered and the sender has not been told.
     pub(super) pong_due: bool,
@@ -108,9 +96,8 @@ impl Receiver {
         let smallest = limits.max_frame_size.min(limits.max_message_size);
         Self {
             at_message_boundary: true,
-            small_frame_limit: smallest.min(MAX_CONTROL_PAYLOAD as u64) as u8,
-            medium_frame_limit: smallest.min(u64::from(u16::MAX)) as u16,
-            mask_bit: if role == Role::Server { MASK } else { 0 },
+            shortcut: Shortcut::new(role, smallest),
+            role,
             over_stream: negotiated.is_over_stream(),
             pong_due: false,
             ping_due: false,
@@ -132,7 +119,7 @@ impl Receiver {
     /// Which end of the connection this is.
     #[must_use]
     pub fn role(&self) -> Role {
-        if self.mask_bit == MASK { Role::Server } else { Role::Client }
+        self.role
     }
 
     /// Our own Close: `None` while it has not been written, `Some(None)` when it had no code.
@@ -177,7 +164,7 @@ impl Receiver {
     /// reset the stream, with its Close under way.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
-        match (self.is_closed(), self.is_clean(), self.role()) {
+        match (self.is_closed(), self.is_clean(), self.role) {
             (false, ..) => Shutdown::No,
             (true, true, Role::Client) => Shutdown::No,
             (true, true, Role::Server) if self.over_stream => Shutdown::Write,
@@ -224,74 +211,13 @@ impl Receiver {
         }
     }
 
-    /// The shortcut: a whole message in one frame, all of it in the buffer. It is unmasked; text is not
-    /// checked yet, unless it turned out to be ASCII on the way.
-    ///
-    /// The first two bytes settle everything: FIN, no RSV, text or binary; the right mask bit and a
-    /// length within the limits. Whatever is not exactly that is left to the machines below, which
-    /// also know what is wrong with it.
+    /// The [`Shortcut`], where a message may begin.
     #[inline(always)]
     pub(crate) fn whole_message<'b>(&mut self, input: &mut Input<'b>) -> Option<Whole<'b>> {
-        const TEXT: u8 = FIN | OpCode::Text as u8;
-        const BINARY: u8 = FIN | OpCode::Binary as u8;
         if !self.at_message_boundary {
             return None;
         }
-        let word = u64::from_le_bytes(*input.first_chunk()?);
-        let kind = match word as u8 {
-            TEXT => MessageKind::Text,
-            BINARY => MessageKind::Binary,
-            _ => return None,
-        };
-        // A wrong mask bit makes this larger than any limit.
-        let len = (word >> 8) as u8 ^ self.mask_bit;
-        if len > self.small_frame_limit {
-            return if len == LEN_16 { self.medium_message(kind, word, input) } else { None };
-        }
-        let header_len = 2 + usize::from(self.mask_bit >> 5);
-        let frame_len = header_len + usize::from(len);
-        if input.len() < frame_len {
-            return None;
-        }
-        let payload = input.take(frame_len).get_mut(header_len..)?;
-        self.timers.received();
-        let key = (word >> 16) as u32;
-        let ascii = match (kind, self.mask_bit) {
-            (MessageKind::Binary, 0) => false,
-            (MessageKind::Binary, _) => {
-                // Looking for ASCII is left out of this copy, for nobody asks.
-                mask::apply_small(payload, key);
-                false
-            }
-            (MessageKind::Text, 0) => mask::is_ascii(payload),
-            (MessageKind::Text, _) => mask::apply_small(payload, key),
-        };
-        Some(Whole { kind, payload, ascii })
-    }
-
-    /// [`whole_message`](Self::whole_message) with a 16-bit length.
-    #[inline(always)]
-    fn medium_message<'b>(
-        &mut self,
-        kind: MessageKind,
-        word: u64,
-        input: &mut Input<'b>,
-    ) -> Option<Whole<'b>> {
-        let len = u16::from_be_bytes([(word >> 16) as u8, (word >> 24) as u8]);
-        let header_len = 4 + usize::from(self.mask_bit >> 5);
-        let frame_len = header_len + usize::from(len);
-        if len <= MAX_CONTROL_PAYLOAD as u16
-            || len > self.medium_frame_limit
-            || input.len() < frame_len
-        {
-            return None;
-        }
-        let payload = input.take(frame_len).get_mut(header_len..)?;
-        self.timers.received();
-        if self.mask_bit != 0 {
-            mask::apply_large(payload, (word >> 32) as u32);
-        }
-        Some(Whole { kind, payload, ascii: false })
+        self.shortcut.take(input, || self.timers.received())
     }
 
     /// [`poll_event`](Self::poll_event) without its shortcut: for everything that is not a small whole message, and for

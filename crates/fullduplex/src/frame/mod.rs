@@ -3,5 +3,6 @@
 pub(crate) mod decoder;
 pub(crate) mod encoder;
 pub(crate) mod header;
+pub(crate) mod shortcut;
 
 pub use header::{FrameError, FrameHeader, MAX_HEADER_LEN, OpCode};

@@ -1,0 +1,110 @@
+//! The shortcut for the most frequent frame: a whole message below 64 KiB, all of it in the buffer. A pure function of the
+//! input; whatever it does not take is left to the [decoder](super::decoder), which also knows what is wrong with it.
+
+use crate::event::MessageKind;
+use crate::frame::header::{FIN, LEN_16, MASK, MAX_CONTROL_PAYLOAD, OpCode};
+use crate::input::Input;
+use crate::mask;
+use crate::role::Role;
+
+#[cfg(test)]
+mod tests;
+
+/// A whole message. It is unmasked; text is not checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Whole<'b> {
+    pub(crate) kind: MessageKind,
+    pub(crate) payload: &'b [u8],
+    /// Whether the payload is known to be ASCII.
+    pub(crate) ascii: bool,
+}
+
+/// Which frames the shortcut takes.
+#[derive(Debug)]
+pub(crate) struct Shortcut {
+    /// The largest payload in a frame with a 7-bit length: at most 125.
+    small_limit: u8,
+    /// The same with a 16-bit length.
+    medium_limit: u16,
+    /// The mask bit as the peer must set it.
+    mask_bit: u8,
+}
+
+impl Shortcut {
+    /// A shortcut for what `role` receives, with payloads of at most `max_payload` bytes.
+    pub(crate) fn new(role: Role, max_payload: u64) -> Self {
+        Self {
+            small_limit: max_payload.min(MAX_CONTROL_PAYLOAD as u64) as u8,
+            medium_limit: max_payload.min(u64::from(u16::MAX)) as u16,
+            mask_bit: if role == Role::Server { MASK } else { 0 },
+        }
+    }
+
+    /// Takes a whole message from the start of `input`, which must be the beginning of a frame. `None` takes nothing.
+    ///
+    /// `note` is called when the message is taken and before it is unmasked: after that, the caller's registers would
+    /// have to be saved for it.
+    #[inline(always)]
+    pub(crate) fn take<'b>(&self, input: &mut Input<'b>, note: impl FnOnce()) -> Option<Whole<'b>> {
+        // "An unfragmented message consists of a single frame with the FIN bit set and an opcode other than 0" (§5.4).
+        // Bits RSV1 to RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values"
+        // (§5.2); with one that does, the message takes the long way.
+        const TEXT: u8 = FIN | OpCode::Text as u8;
+        const BINARY: u8 = FIN | OpCode::Binary as u8;
+        let word = u64::from_le_bytes(*input.first_chunk()?);
+        let kind = match word as u8 {
+            TEXT => MessageKind::Text,
+            BINARY => MessageKind::Binary,
+            _ => return None,
+        };
+        // "A server MUST close the connection upon receiving a frame that is not masked", and "a client MUST close a
+        // connection if it detects a masked frame" (§5.1): a wrong mask bit makes this larger than any limit.
+        let len = (word >> 8) as u8 ^ self.mask_bit;
+        if len > self.small_limit {
+            return if len == LEN_16 { self.take_medium(kind, word, input, note) } else { None };
+        }
+        let header_len = 2 + usize::from(self.mask_bit >> 5);
+        let frame_len = header_len + usize::from(len);
+        if input.len() < frame_len {
+            return None;
+        }
+        let payload = input.take(frame_len).get_mut(header_len..)?;
+        note();
+        let key = (word >> 16) as u32;
+        let ascii = match (kind, self.mask_bit) {
+            (MessageKind::Binary, 0) => false,
+            (MessageKind::Binary, _) => {
+                // Looking for ASCII is left out of this copy, for nobody asks.
+                mask::apply_small(payload, key);
+                false
+            }
+            (MessageKind::Text, 0) => mask::is_ascii(payload),
+            (MessageKind::Text, _) => mask::apply_small(payload, key),
+        };
+        Some(Whole { kind, payload, ascii })
+    }
+
+    /// [`take`](Self::take) with a 16-bit length.
+    #[inline(always)]
+    fn take_medium<'b>(
+        &self,
+        kind: MessageKind,
+        word: u64,
+        input: &mut Input<'b>,
+        note: impl FnOnce(),
+    ) -> Option<Whole<'b>> {
+        let len = u16::from_be_bytes([(word >> 16) as u8, (word >> 24) as u8]);
+        let header_len = 4 + usize::from(self.mask_bit >> 5);
+        let frame_len = header_len + usize::from(len);
+        // "The minimal number of bytes MUST be used to encode the length" (§5.2).
+        if len <= MAX_CONTROL_PAYLOAD as u16 || len > self.medium_limit || input.len() < frame_len {
+            return None;
+        }
+        let payload = input.take(frame_len).get_mut(header_len..)?;
+        note();
+        if self.mask_bit != 0 {
+            mask::apply_large(payload, (word >> 32) as u32);
+        }
+        Some(Whole { kind, payload, ascii: false })
+    }
+}
