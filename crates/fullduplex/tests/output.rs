@@ -157,6 +157,72 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
     }
 }
 
+/// Once with an empty queue that has no room yet, and once with one that has written before.
+#[test]
+fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
+    let mut config = EndpointConfig::new();
+    config.max_write_buffer = 11;
+    let note = MessageRef::Text("note");
+    for role in ROLES {
+        for (written, owned) in [(false, false), (false, true), (true, false), (true, true)] {
+            let open = |draws| {
+                let (negotiated, entropy) =
+                    (Negotiated::without_extensions(), BrokenEntropy { draws });
+                let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy);
+                if written {
+                    endpoint.send(MessageRef::Text("before, and longer")).unwrap();
+                    endpoint.advance_output(endpoint.pending_output());
+                }
+                endpoint
+            };
+            let send = |endpoint: &mut Endpoint<BrokenEntropy>| match owned {
+                false => endpoint.send(note),
+                true => endpoint.send_message(&mut note.to_message()),
+            };
+
+            // Where room ends: behind two of them, but one more message goes where it was promised.
+            let mut endpoint = open(9);
+            while endpoint.pending_output() < 11 {
+                send(&mut endpoint).unwrap();
+            }
+            let pending = endpoint.pending_output();
+            assert_eq!(send(&mut endpoint), Err(SendError::WriteBufferFull));
+            assert_eq!(endpoint.pending_output(), pending);
+            endpoint.reserve();
+            send(&mut endpoint).unwrap();
+            assert_eq!(send(&mut endpoint), Err(SendError::WriteBufferFull));
+            // A promise is kept once, also where it was not needed.
+            endpoint.advance_output(endpoint.pending_output());
+            endpoint.reserve();
+            send(&mut endpoint).unwrap();
+            send(&mut endpoint).unwrap();
+            assert_eq!(send(&mut endpoint), Err(SendError::WriteBufferFull));
+
+            // "The fragments of one message MUST NOT be interleaved between the fragments of another message" (§5.4).
+            let mut endpoint = open(9);
+            endpoint.send_fragment(MessageKind::Text, b"a", false).unwrap();
+            assert_eq!(send(&mut endpoint), Err(SendError::MessageUnfinished));
+            endpoint.send_fragment(MessageKind::Text, b"b", true).unwrap();
+            endpoint.advance_output(endpoint.pending_output());
+            send(&mut endpoint).unwrap();
+
+            // "The application MUST NOT send any more data frames after sending a Close frame" (§5.5.1).
+            let mut endpoint = open(9);
+            endpoint.send(MessageRef::Close(None)).unwrap();
+            assert_eq!(send(&mut endpoint), Err(SendError::Closed));
+
+            let mut endpoint = open(usize::from(written));
+            match role {
+                Role::Server => send(&mut endpoint).unwrap(),
+                Role::Client => {
+                    assert!(matches!(send(&mut endpoint), Err(SendError::Entropy(_))));
+                    assert_eq!(endpoint.pending_output(), 0);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn endpoints_at_rest_share_what_they_read_into_and_write_from() {
     let frame = Frame::binary(bytes(1000));
