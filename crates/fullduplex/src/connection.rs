@@ -7,6 +7,8 @@ pub(crate) mod close_scan;
 mod compressing;
 #[cfg(feature = "deflate")]
 mod inflating;
+#[cfg(feature = "alloc")]
+mod queueing;
 mod receiver;
 mod sender;
 mod signals;

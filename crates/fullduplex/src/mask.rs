@@ -212,7 +212,7 @@ pub(crate) fn copy(payload: &[u8], out: &mut [u8], key: u32) {
     }
     // A block is a multiple of four bytes, so the key has not moved.
     if let (Some(payload), Some(out)) = (payload.get(whole..), out.get_mut(whole..)) {
-        copy_small(payload, out, key);
+        copy_words(payload, out, key);
     }
 }
 
@@ -233,7 +233,7 @@ fn copy_blocks(payload: &[u8], out: &mut [u8], key: u32) {
 }
 
 #[inline(always)]
-fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
+fn copy_words(payload: &[u8], out: &mut [u8], key: u32) {
     let wide = widen(key);
     let (words, tail) = payload.as_chunks::<8>();
     let (out_words, out_tail) = out.as_chunks_mut::<8>();
@@ -242,6 +242,52 @@ fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
     }
     for ((byte, out), key) in tail.iter().zip(out_tail).zip(wide.to_le_bytes()) {
         *out = byte ^ key;
+    }
+}
+
+/// [`copy`] for at most [`SMALL`] bytes, without a call and, from four bytes on, without a loop.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+pub(crate) fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
+    match payload.len() {
+        64.. => copy_ends::<16, 64>(payload, out, key),
+        32.. => copy_ends::<8, 32>(payload, out, key),
+        16.. => copy_ends::<4, 16>(payload, out, key),
+        8.. => copy_ends::<2, 8>(payload, out, key),
+        4.. => copy_ends::<1, 4>(payload, out, key),
+        _ => {
+            for ((byte, out), key) in payload.iter().zip(out).zip(key.to_le_bytes()) {
+                *out = byte ^ key;
+            }
+        }
+    }
+}
+
+/// [`copy_small`] for as many bytes as `N` keys have to twice as many, as [`apply_ends`].
+#[cfg(feature = "alloc")]
+#[inline(always)]
+fn copy_ends<const N: usize, const BYTES: usize>(payload: &[u8], out: &mut [u8], key: u32) {
+    let shifted = advance(key, payload.len());
+    if let (Some(first), Some(out)) =
+        (payload.first_chunk::<BYTES>(), out.first_chunk_mut::<BYTES>())
+    {
+        copy_lanes::<N>(first, out, key);
+    }
+    if let (Some(last), Some(out)) = (payload.last_chunk::<BYTES>(), out.last_chunk_mut::<BYTES>())
+    {
+        copy_lanes::<N>(last, out, shifted);
+    }
+}
+
+/// Copies as many bytes as `N` keys have.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+fn copy_lanes<const N: usize>(payload: &[u8], out: &mut [u8], key: u32) {
+    if let (Some(lanes), Some(out)) = (
+        payload.as_chunks::<4>().0.first_chunk::<N>(),
+        out.as_chunks_mut::<4>().0.first_chunk_mut::<N>(),
+    ) {
+        *out = lanes.map(|lane| (u32::from_le_bytes(lane) ^ key).to_le_bytes());
     }
 }
 
@@ -299,6 +345,12 @@ mod tests {
                     let mut copied = std::vec![0; len];
                     copy(plain, &mut copied, advance(u32::from_le_bytes(key), position));
                     assert_eq!(copied, expected, "copy, len {len}");
+                    #[cfg(feature = "alloc")]
+                    if len <= SMALL {
+                        let mut copied = std::vec![0; len];
+                        copy_small(plain, &mut copied, advance(u32::from_le_bytes(key), position));
+                        assert_eq!(copied, expected, "copy_small, len {len}");
+                    }
                     #[cfg(feature = "alloc")]
                     {
                         let mut appended = std::vec![1, 2, 3];

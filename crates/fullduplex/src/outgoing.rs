@@ -2,13 +2,14 @@
 //! the application has them.
 //!
 //! ```text
-//!  bytes:    | taken | header, frame, header |            | frame |
-//!  shared:                                   ^ payload    ^ payload
+//!  bytes:    | taken | header, frame, header |            | frame | room |
+//!  queue:                                    ^ payload    ^ payload
 //! ```
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::ops::{Deref, DerefMut};
 
 use bytes::{Buf, Bytes};
 
@@ -20,19 +21,31 @@ const KEEP: usize = 64 << 10;
 /// As long as less than this was taken, it is not worth moving what is left.
 const COMPACT_FROM: usize = 4 << 10;
 
+/// How much room is made at once at least: enough for some small frames.
+const FIRST_ROOM: usize = 256;
+
+/// How much room is made at once at most, unless a frame needs more. Room that is cut off before it is used was filled
+/// with zeros for nothing.
+const MOST_ROOM: usize = 1 << 10;
+
 /// What waits to be written, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
+    /// What waits, and behind it room for more: what this connection has written before, or zeros. A frame that is
+    /// written over them costs less than one that is appended, and they need no filling again.
     bytes: Vec<u8>,
-    /// How much of `bytes` the transport has taken.
-    taken: usize,
-    /// Made for the first large payload.
-    shared: Option<Box<Payloads>>,
+    /// Where the bytes that wait end.
+    end: usize,
+    /// Made for the first payload that stays where it is, and for the first write that takes a part.
+    pieces: Option<Box<Pieces>>,
 }
 
-/// Payloads that stay where the application has them.
+/// What is to be known where the bytes that wait are not one piece from the start of the buffer.
 #[derive(Debug, Default)]
-struct Payloads {
+struct Pieces {
+    /// How much of the buffer the transport has taken.
+    taken: usize,
+    /// Payloads that stay where the application has them.
     queue: VecDeque<Shared>,
     /// How many bytes they have.
     len: usize,
@@ -50,49 +63,79 @@ struct Shared {
 }
 
 impl Outgoing {
-    /// The buffer, to append to.
-    #[inline]
-    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+    /// The buffer, to append to. Room that was left in it is cut off.
+    pub(crate) fn buffer(&mut self) -> Appending<'_> {
         if self.bytes.capacity() == 0 {
             self.bytes = buffers::take_output();
         }
-        &mut self.bytes
+        self.bytes.truncate(self.end);
+        Appending(self)
+    }
+
+    /// Room of at least `len` bytes behind what waits. [`fill`](Self::fill) says how much of it was written.
+    pub(crate) fn room(&mut self, len: usize) -> &mut [u8] {
+        if self.bytes.len() - self.end < len {
+            self.make_room(len);
+        }
+        self.ready().unwrap_or_default()
+    }
+
+    /// The room that is there already, however little it is. It is never `None`: the buffer does not end before `end`.
+    #[inline(always)]
+    pub(crate) fn ready(&mut self) -> Option<&mut [u8]> {
+        self.bytes.get_mut(self.end..)
+    }
+
+    /// So many bytes at the start of the room wait to be written now.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, len: usize) {
+        self.end += len;
+    }
+
+    #[cold]
+    fn make_room(&mut self, len: usize) {
+        let end = self.end;
+        let room = len.max(end.clamp(FIRST_ROOM, MOST_ROOM));
+        self.buffer().resize(end + room, 0);
+        self.end = end;
     }
 
     /// Appends a payload without copying it.
     pub(crate) fn share(&mut self, payload: Bytes) {
-        let shared = self.shared.get_or_insert_default();
-        shared.len = shared.len.saturating_add(payload.len());
-        shared.queue.push_back(Shared { at: self.bytes.len(), payload });
+        let at = self.end;
+        let pieces = self.pieces.get_or_insert_default();
+        pieces.len = pieces.len.saturating_add(payload.len());
+        pieces.queue.push_back(Shared { at, payload });
     }
 
     /// Appends a payload that other connections send as well. From here on, [`copy_shared`](Self::copy_shared) copies
     /// nothing until the queue is empty.
     pub(crate) fn share_with_many(&mut self, payload: Bytes) {
         self.share(payload);
-        if let Some(shared) = &mut self.shared {
-            shared.for_many = true;
+        if let Some(pieces) = &mut self.pieces {
+            pieces.for_many = true;
         }
     }
 
-    /// The first payload between those of the buffer.
+    /// Whether what waits is more than one piece, or does not begin where the buffer does.
     #[inline(always)]
-    fn first_shared(&self) -> Option<&Shared> {
-        self.shared.as_ref()?.queue.front()
+    fn is_in_pieces(&self) -> bool {
+        self.pieces.as_ref().is_some_and(|pieces| pieces.taken > 0 || !pieces.queue.is_empty())
     }
 
     /// Copies the payloads of fewer than `below` bytes into the buffer, at their places; none if other connections send
     /// one of them as well. Each is copied once, however often this is called.
     #[cold]
     pub(crate) fn copy_shared(&mut self, below: usize) {
-        let Some(payloads) = &mut self.shared else { return };
-        if payloads.for_many {
+        let Some(pieces) = &mut self.pieces else { return };
+        if pieces.for_many {
             return;
         }
         let is_small = |shared: &Shared| shared.payload.len() < below;
-        let Some(first) = payloads.queue.iter().position(is_small) else { return };
-        let rest = payloads.queue.split_off(first);
+        let Some(first) = pieces.queue.iter().position(is_small) else { return };
+        let rest = pieces.queue.split_off(first);
         let begin = rest.front().map_or(0, |shared| shared.at);
+        self.bytes.truncate(self.end);
         let tail = self.bytes.split_off(begin);
         let mut moved = 0;
         for mut shared in rest {
@@ -100,34 +143,38 @@ impl Outgoing {
             self.bytes.extend_from_slice(tail.get(moved..end).unwrap_or_default());
             moved = end;
             if is_small(&shared) {
-                payloads.len -= shared.payload.len();
+                pieces.len -= shared.payload.len();
                 self.bytes.extend_from_slice(&shared.payload);
             } else {
                 shared.at = self.bytes.len();
-                payloads.queue.push_back(shared);
+                pieces.queue.push_back(shared);
             }
         }
         self.bytes.extend_from_slice(tail.get(moved..).unwrap_or_default());
+        self.end = self.bytes.len();
     }
 
     /// How many bytes wait.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.taken + self.shared.as_ref().map_or(0, |shared| shared.len)
+        match &self.pieces {
+            None => self.end,
+            Some(pieces) => self.end - pieces.taken + pieces.len,
+        }
     }
 
     /// What waits, piece by piece; no piece is empty.
     #[inline]
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        let mut shared = self.shared.iter().flat_map(|shared| &shared.queue);
-        let mut at = self.taken;
+        let mut shared = self.pieces.iter().flat_map(|pieces| &pieces.queue);
+        let mut at = self.pieces.as_ref().map_or(0, |pieces| pieces.taken);
         let mut payload = None;
         core::iter::from_fn(move || {
             if payload.is_some() {
                 return payload.take();
             }
             let next = shared.next();
-            let end = next.map_or(self.bytes.len(), |next| next.at);
+            let end = next.map_or(self.end, |next| next.at);
             let bytes = self.bytes.get(at..end).filter(|bytes| !bytes.is_empty());
             at = end;
             payload = next.map(|next| &*next.payload);
@@ -138,66 +185,88 @@ impl Outgoing {
     /// The first piece of what waits; empty when nothing does.
     #[inline]
     pub(crate) fn first(&self) -> &[u8] {
-        match self.first_shared() {
-            None => self.bytes.get(self.taken..).unwrap_or_default(),
-            Some(_) => self.chunks().next().unwrap_or_default(),
+        if self.is_in_pieces() {
+            return self.first_piece();
         }
+        match self.bytes.get(..self.end) {
+            Some(whole) => whole,
+            None => self.first_piece(),
+        }
+    }
+
+    #[inline(never)]
+    fn first_piece(&self) -> &[u8] {
+        self.chunks().next().unwrap_or_default()
     }
 
     /// The first `len` bytes were taken; what is beyond the end does not count.
     #[inline]
-    pub(crate) fn advance(&mut self, mut len: usize) {
-        if self.first_shared().is_some() {
-            match self.advance_shared(len) {
-                None => return,
-                Some(rest) => len = rest,
-            }
-        }
-        self.taken = self.taken.saturating_add(len).min(self.bytes.len());
-        if self.taken == self.bytes.len() && self.first_shared().is_none() {
-            self.taken = 0;
-            self.bytes.clear();
-            if self.bytes.capacity() > KEEP {
-                self.bytes = Vec::new();
-            }
-        } else if self.taken >= COMPACT_FROM && self.taken >= self.bytes.len() / 2 {
-            self.compact();
+    pub(crate) fn advance(&mut self, len: usize) {
+        // Most writes take all that waits.
+        if self.is_in_pieces() || len < self.end {
+            self.advance_in_pieces(len);
+        } else {
+            self.clear();
         }
     }
 
-    /// Takes `len` bytes up to the last payload between those of the buffer; returns how many of them lie behind
-    /// it, or `None` if it ends within a payload.
+    /// All of the buffer has left.
+    #[inline(always)]
+    fn clear(&mut self) {
+        self.end = 0;
+        if self.bytes.capacity() > KEEP {
+            self.drop_buffer();
+        }
+    }
+
+    #[cold]
+    fn drop_buffer(&mut self) {
+        self.bytes = Vec::new();
+    }
+
+    /// [`advance`](Self::advance) where a part was or is taken, or payloads lie between the bytes.
     #[inline(never)]
-    fn advance_shared(&mut self, mut len: usize) -> Option<usize> {
-        let payloads = self.shared.as_mut()?;
-        while let Some(shared) = payloads.queue.front_mut() {
-            let before = shared.at - self.taken;
+    fn advance_in_pieces(&mut self, mut len: usize) {
+        let end = self.end;
+        let pieces = self.pieces.get_or_insert_default();
+        while let Some(shared) = pieces.queue.front_mut() {
+            let before = shared.at - pieces.taken;
             if len < before {
-                return Some(len);
+                break;
             }
-            self.taken = shared.at;
+            pieces.taken = shared.at;
             len -= before;
             let part = len.min(shared.payload.len());
-            payloads.len -= part;
+            pieces.len -= part;
             if part < shared.payload.len() {
                 shared.payload.advance(part);
-                return None;
+                return;
             }
             len -= part;
-            payloads.queue.pop_front();
+            pieces.queue.pop_front();
         }
-        Some(len)
+        pieces.taken = pieces.taken.saturating_add(len).min(end);
+        if pieces.taken == end && pieces.queue.is_empty() {
+            pieces.taken = 0;
+            pieces.for_many = false;
+            self.clear();
+        } else if pieces.taken >= COMPACT_FROM && pieces.taken >= end / 2 {
+            self.compact();
+        }
     }
 
     /// Moves what is left to the start: a queue that never runs empty must not grow for ever. At least as
     /// much was taken as is moved, so each byte is moved once on average.
     #[inline(never)]
     fn compact(&mut self) {
-        self.bytes.drain(..self.taken);
-        for shared in self.shared.iter_mut().flat_map(|shared| &mut shared.queue) {
-            shared.at -= self.taken;
+        let Some(pieces) = &mut self.pieces else { return };
+        self.bytes.truncate(self.end);
+        self.bytes.drain(..pieces.taken);
+        self.end = self.bytes.len();
+        for shared in &mut pieces.queue {
+            shared.at -= pieces.taken;
         }
-        self.taken = 0;
+        pieces.taken = 0;
     }
 
     /// Gives the memory back if nothing waits.
@@ -205,18 +274,49 @@ impl Outgoing {
         if self.len() > 0 {
             return;
         }
-        if self.shared.is_some() {
-            self.shared = None;
+        if self.pieces.is_some() {
+            self.pieces = None;
         }
         if self.bytes.capacity() > 0 {
-            buffers::give_output(core::mem::take(&mut self.bytes));
+            self.give_buffer();
         }
+    }
+
+    /// The buffer goes to the next connection, without what was in it.
+    fn give_buffer(&mut self) {
+        let mut bytes = core::mem::take(&mut self.bytes);
+        bytes.clear();
+        self.end = 0;
+        buffers::give_output(bytes);
+    }
+}
+
+/// The buffer of what waits, while something is appended to it.
+pub(crate) struct Appending<'o>(&'o mut Outgoing);
+
+impl Deref for Appending<'_> {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.0.bytes
+    }
+}
+
+impl DerefMut for Appending<'_> {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.0.bytes
+    }
+}
+
+impl Drop for Appending<'_> {
+    fn drop(&mut self) {
+        self.0.end = self.0.bytes.len();
     }
 }
 
 impl From<Vec<u8>> for Outgoing {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, taken: 0, shared: None }
+        Self { end: bytes.len(), bytes, pieces: None }
     }
 }
 
@@ -224,9 +324,7 @@ impl From<Vec<u8>> for Outgoing {
 impl Drop for Outgoing {
     fn drop(&mut self) {
         if self.bytes.capacity() > 0 {
-            let mut bytes = core::mem::take(&mut self.bytes);
-            bytes.clear();
-            buffers::give_output(bytes);
+            self.give_buffer();
         }
     }
 }
@@ -294,7 +392,6 @@ mod tests {
         assert_eq!(out.chunks().flatten().count(), expected.len() + 4);
         // Once the queue is empty, that is forgotten.
         out.advance(100);
-        out.release();
         out.share(Bytes::from_static(b"own"));
         out.buffer().extend(b"!");
         out.copy_shared(100);
@@ -325,5 +422,92 @@ mod tests {
         }
         assert_eq!(out.len(), 1000);
         assert!(out.buffer().capacity() < 32 << 10, "{}", out.buffer().capacity());
+    }
+    #[test]
+    fn room_is_what_has_left_and_only_what_was_filled_is_written() {
+        let mut out = Outgoing::default();
+        out.room(5)[..5].copy_from_slice(b"first");
+        out.fill(5);
+        assert_eq!((out.first(), out.len()), (&b"first"[..], 5));
+        let room = out.ready().unwrap().len();
+        out.advance(5);
+        assert_eq!(out.len(), 0);
+        assert_eq!(out.first(), b"");
+        assert_eq!(out.ready().unwrap().len(), room + 5, "all of it is room again");
+        assert!(out.room(3).starts_with(b"first"));
+        out.room(3)[..3].copy_from_slice(b"two");
+        out.fill(3);
+        out.buffer().extend(b" more");
+        assert_eq!(out.chunks().collect::<Vec<_>>(), [b"two more"]);
+    }
+
+    #[test]
+    fn room_is_made_as_large_as_it_is_needed() {
+        let mut out = Outgoing::default();
+        for len in [1, 18, 131, 1000, 8206, 1] {
+            assert!(out.room(len).len() >= len);
+            out.fill(len);
+        }
+        assert_eq!(out.len(), 1 + 18 + 131 + 1000 + 8206 + 1);
+        assert!(out.ready().unwrap().len() <= MOST_ROOM);
+    }
+
+    #[test]
+    fn the_next_connection_finds_nothing_of_what_was_in_a_buffer() {
+        let mut out = Outgoing::default();
+        out.room(6)[..6].copy_from_slice(b"secret");
+        out.fill(6);
+        out.advance(6);
+        out.release();
+        let mut next = Outgoing::default();
+        assert!(next.room(6).iter().all(|byte| *byte == 0));
+    }
+
+    /// Everything that can be done, in an order that a number settles, beside what must wait after it.
+    #[test]
+    fn whatever_is_done_in_which_order_what_waits_is_what_was_put_in() {
+        for seed in 1..200_u64 {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut below = |limit: u64| {
+                state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                ((state >> 33) % limit) as usize
+            };
+            let (mut out, mut expected) = (Outgoing::default(), Vec::<u8>::new());
+            for step in 0..300 {
+                let piece = [step as u8; 700];
+                let piece = &piece[..1 + below(700)];
+                match below(8) {
+                    0 => out.buffer().extend(piece),
+                    1 => out.share(Bytes::copy_from_slice(piece)),
+                    2 => out.copy_shared(below(700)),
+                    3 | 4 => {
+                        out.room(piece.len())[..piece.len()].copy_from_slice(piece);
+                        out.fill(piece.len());
+                    }
+                    5 => {
+                        let len = below(1000).min(expected.len());
+                        out.advance(len);
+                        expected.drain(..len);
+                        continue;
+                    }
+                    6 => {
+                        out.advance(out.len());
+                        expected.clear();
+                        continue;
+                    }
+                    _ => {
+                        out.release();
+                        continue;
+                    }
+                }
+                if out.len() > expected.len() {
+                    expected.extend(piece);
+                }
+                let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
+                assert_eq!(waiting, expected, "seed {seed}, step {step}");
+                assert_eq!(out.len(), expected.len(), "seed {seed}, step {step}");
+                assert_eq!(out.chunks().next().unwrap_or_default(), out.first());
+            }
+        }
     }
 }

@@ -3,8 +3,9 @@
 
 use crate::closing::CloseReason;
 use crate::connection::Sender;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, EntropyError};
 use crate::event::MessageKind;
+use crate::frame::encoder::SMALL;
 use crate::frame::header::OpCode;
 use crate::message::outbound::SendError;
 use crate::outgoing::Outgoing;
@@ -63,11 +64,50 @@ impl Writer {
             MessageRef::Binary(data) => (MessageKind::Binary, data),
             control => return self.send_control(control, sender, entropy),
         };
+        if payload.len() <= SMALL
+            && let Some(sent) = self.send_small(kind, payload, sender, entropy)
+        {
+            return sent.map_err(SendError::Entropy);
+        }
         self.send_data(kind, payload, sender, entropy)
     }
 
-    /// All that is to be done for data, in one call: around it is what an application knows of the message, and that
-    /// is to be inlined.
+    /// Sends a small message if the buffer has room for it and nothing is in its way. Else nothing was done, and the way
+    /// of all other messages sends it or says why not. All of it is one call: around it is what an application knows of
+    /// the message, and that is to be inlined.
+    #[inline(never)]
+    fn send_small(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        sender: &mut Sender,
+        entropy: &mut impl Entropy,
+    ) -> Option<Result<(), EntropyError>> {
+        if self.out.len() >= self.limit {
+            return None;
+        }
+        // A client's way calls for a key, so it has registers to save. A server's has none as long as they are apart.
+        if sender.is_client() {
+            return self.send_small_masked(kind, payload, sender, entropy);
+        }
+        sender.queue_small(kind, payload, &mut self.out)?;
+        self.reserved = false;
+        Some(Ok(()))
+    }
+
+    #[inline(never)]
+    fn send_small_masked(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        sender: &mut Sender,
+        entropy: &mut impl Entropy,
+    ) -> Option<Result<(), EntropyError>> {
+        let sent = sender.queue_small_masked(kind, payload, &mut self.out, entropy)?;
+        self.reserved = false;
+        Some(sent)
+    }
+
     #[inline(never)]
     fn send_data(
         &mut self,
@@ -77,7 +117,7 @@ impl Writer {
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         self.check_room()?;
-        sender.append_message(kind, payload, self.out.buffer(), entropy)
+        sender.queue_message(kind, payload, &mut self.out, entropy)
     }
 
     #[inline(never)]
@@ -91,12 +131,12 @@ impl Writer {
             MessageRef::Ping(data) => (OpCode::Ping, data),
             MessageRef::Pong(data) => (OpCode::Pong, data),
             MessageRef::Close(reason) => {
-                return sender.append_close(reason, self.out.buffer(), entropy);
+                return sender.append_close(reason, &mut self.out.buffer(), entropy);
             }
             MessageRef::Text(_) | MessageRef::Binary(_) => return Ok(()),
         };
         self.check_room()?;
-        sender.append_control(opcode, payload, self.out.buffer(), entropy)
+        sender.append_control(opcode, payload, &mut self.out.buffer(), entropy)
     }
 
     /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again, and a
@@ -112,6 +152,28 @@ impl Writer {
         sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
+        let small: Option<(_, &[u8])> = match &*message {
+            Message::Text(text) => Some((MessageKind::Text, text.as_bytes())),
+            Message::Binary(data) => Some((MessageKind::Binary, data)),
+            _ => None,
+        };
+        if let Some((kind, payload)) = small
+            && payload.len() <= SMALL
+            && let Some(sent) = self.send_small(kind, payload, sender, entropy)
+        {
+            return sent.map_err(SendError::Entropy);
+        }
+        self.send_any_message(message, sender, entropy)
+    }
+
+    /// Every message that [`send_small`](Self::send_small) does not take.
+    #[inline(never)]
+    fn send_any_message(
+        &mut self,
+        message: &mut Message,
+        sender: &mut Sender,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
         let (kind, payload): (_, &[u8]) = match message {
             Message::Text(text) => (MessageKind::Text, text.as_bytes()),
             Message::Binary(data) => (MessageKind::Binary, data),
@@ -120,10 +182,11 @@ impl Writer {
         if payload.len() >= SHARE_FROM {
             return self.send_large(message, sender, entropy);
         }
-        self.send_data(kind, payload, sender, entropy)
+        self.check_room()?;
+        sender.queue_message(kind, payload, &mut self.out, entropy)
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn send_large(
         &mut self,
         message: &mut Message,
@@ -167,7 +230,7 @@ impl Writer {
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         self.check_room()?;
-        sender.append_fragment(kind, payload, last, self.out.buffer(), entropy)
+        sender.append_fragment(kind, payload, last, &mut self.out.buffer(), entropy)
     }
 
     /// Begins the closing handshake (RFC 6455 §7.1.2), however much waits. Messages that the peer had under way
@@ -181,7 +244,7 @@ impl Writer {
         sender: &mut Sender,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        sender.append_close(Some(reason), self.out.buffer(), entropy)
+        sender.append_close(Some(reason), &mut self.out.buffer(), entropy)
     }
 
     /// Moves the connection's own answers to the queue, unless the peer does not read: it gets no second
@@ -196,10 +259,20 @@ impl Writer {
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         if sender.has_transmit() && self.out.len() <= self.limit {
-            sender.append_transmit(self.out.buffer(), entropy)
+            self.append_answers(sender, entropy)
         } else {
             Ok(())
         }
+    }
+
+    /// Out of line, so that a look at the output is inlined: most of the time there are no answers.
+    #[inline(never)]
+    fn append_answers(
+        &mut self,
+        sender: &mut Sender,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), SendError> {
+        sender.append_transmit(&mut self.out.buffer(), entropy)
     }
 
     /// Whether a message is taken: nothing waits, or fewer bytes than the limit, or room was

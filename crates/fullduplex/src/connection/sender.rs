@@ -160,7 +160,7 @@ impl Sender {
     }
 
     #[inline]
-    fn whole(&self, kind: MessageKind) -> Result<FrameKind, SendError> {
+    pub(super) fn whole(&self, kind: MessageKind) -> Result<FrameKind, SendError> {
         self.sendable()?;
         self.outbound.whole(kind)
     }
@@ -450,7 +450,7 @@ impl Sender {
         let frame = self.whole(kind)?;
         #[cfg(feature = "deflate")]
         if self.compresses(payload.len()) {
-            return self.append_compressed(frame, payload, out.buffer(), entropy);
+            return self.append_compressed(frame, payload, &mut out.buffer(), entropy);
         }
         let header = match self.role() {
             Role::Server => self.outbound.header_alone(frame, payload.len())?,
@@ -462,7 +462,7 @@ impl Sender {
                 }
                 Err(shared) => {
                     *payload = shared;
-                    return self.outbound.append(frame, payload, out.buffer(), entropy);
+                    return self.outbound.append(frame, payload, &mut out.buffer(), entropy);
                 }
             },
         };
@@ -483,7 +483,7 @@ impl Sender {
         let frame = self.whole(message.kind)?;
         match self.role() {
             Role::Client => {
-                self.outbound.append(frame, message.payload(), out.buffer(), entropy)?;
+                self.outbound.append(frame, message.payload(), &mut out.buffer(), entropy)?;
             }
             Role::Server if message.frame.len() < share_from => {
                 out.buffer().extend_from_slice(&message.frame);

@@ -5,10 +5,17 @@
 use alloc::vec::Vec;
 
 use crate::entropy::{Entropy, EntropyError};
+#[cfg(feature = "alloc")]
+use crate::frame::header::MASK;
 use crate::frame::header::{FIN, FrameHeader, MAX_HEADER_LEN, OpCode};
 use crate::mask;
 use crate::output::BufferTooSmall;
 use crate::role::Role;
+
+/// The largest payload whose length stands in the second byte of the header (RFC 6455 §5.2), as that of most messages
+/// does.
+#[cfg(feature = "alloc")]
+pub(crate) const SMALL: usize = 125;
 
 /// Why a frame could not be encoded; nothing was written.
 pub(crate) enum EncodeError {
@@ -69,6 +76,66 @@ pub(crate) fn frame(
             put(out, [kind.first_byte(), 0x80 | 126, a, b, k0, k1, k2, k3], payload, Some(key))
         }
         (_, _) => large_frame(role, kind, payload, out, entropy),
+    }
+}
+
+/// [`frame`] for what most frames of a server are: a [`SMALL`] payload, and room for it. `None` for every other, and
+/// nothing is written then.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+pub(crate) fn small_frame(kind: FrameKind, payload: &[u8], out: &mut [u8]) -> Option<usize> {
+    let len @ 0..=SMALL = payload.len() else { return None };
+    let (header, body) = out.get_mut(..2 + len)?.split_first_chunk_mut()?;
+    *header = [kind.first_byte(), len as u8];
+    copy_small(payload, body);
+    Some(2 + len)
+}
+
+/// [`small_frame`] for a client. No key is drawn for a frame that is not written.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+pub(crate) fn small_masked_frame(
+    kind: FrameKind,
+    payload: &[u8],
+    out: &mut [u8],
+    entropy: &mut impl Entropy,
+) -> Option<Result<usize, EntropyError>> {
+    let len @ 0..=SMALL = payload.len() else { return None };
+    let (header, body) = out.get_mut(..6 + len)?.split_first_chunk_mut()?;
+    let key = match entropy.next_u32() {
+        Ok(key) => key,
+        Err(error) => return Some(Err(error)),
+    };
+    let [k0, k1, k2, k3] = key.to_le_bytes();
+    *header = [kind.first_byte(), MASK | len as u8, k0, k1, k2, k3];
+    mask::copy_small(payload, body, key);
+    Some(Ok(6 + len))
+}
+
+/// Copies a [`SMALL`] payload without a call and without a loop.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+fn copy_small(payload: &[u8], out: &mut [u8]) {
+    match payload.len() {
+        64.. => copy_ends::<64>(payload, out),
+        32.. => copy_ends::<32>(payload, out),
+        16.. => copy_ends::<16>(payload, out),
+        8.. => copy_ends::<8>(payload, out),
+        4.. => copy_ends::<4>(payload, out),
+        2.. => copy_ends::<2>(payload, out),
+        _ => copy_ends::<1>(payload, out),
+    }
+}
+
+/// Copies the first `N` bytes and the last, which are all bytes of a payload of at most twice as many.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+fn copy_ends<const N: usize>(payload: &[u8], out: &mut [u8]) {
+    if let (Some(first), Some(out)) = (payload.first_chunk::<N>(), out.first_chunk_mut::<N>()) {
+        *out = *first;
+    }
+    if let (Some(last), Some(out)) = (payload.last_chunk::<N>(), out.last_chunk_mut::<N>()) {
+        *out = *last;
     }
 }
 

@@ -123,6 +123,49 @@ fn a_frame_that_is_appended_is_the_same_behind_what_was_there() {
     }
 }
 
+#[cfg(feature = "alloc")]
+#[test]
+fn a_small_frame_is_the_same_and_is_written_only_where_it_has_room() {
+    fn small(
+        role: Role,
+        kind: FrameKind,
+        payload: &[u8],
+        out: &mut [u8],
+        entropy: &mut impl Entropy,
+    ) -> Option<Result<usize, EntropyError>> {
+        match role {
+            Server => small_frame(kind, payload, out).map(Ok),
+            Client => small_masked_frame(kind, payload, out, entropy),
+        }
+    }
+    let payload: Vec<u8> = (0..=SMALL as u8).map(|i| i.wrapping_mul(7)).collect();
+    for role in [Server, Client] {
+        for len in 0..=SMALL {
+            let (kind, payload, mut entropy) = (last(Binary), &payload[..len], KnownKey(0));
+            let mut expected = vec![0xaa; len + 14];
+            let Ok(frame_len) = frame(role, kind, payload, &mut expected, &mut entropy) else {
+                panic!("{role:?}, {len}: not written");
+            };
+            let mut out = vec![0xaa; len + 14];
+            let written = small(role, kind, payload, &mut out, &mut entropy);
+            assert_eq!(written, Some(Ok(frame_len)), "{role:?}, {len}");
+            assert_eq!(out, expected, "{role:?}, {len}");
+            // Without room, and without a key.
+            let (mut out, mut entropy) = (vec![0xaa; frame_len], KnownKey(0));
+            let short = &mut out[..frame_len - 1];
+            assert_eq!(small(role, kind, payload, short, &mut entropy), None, "{role:?}, {len}");
+            assert_eq!(entropy.0, 0, "{role:?}, {len}: keys drawn");
+            if role == Client {
+                let refused = small(role, kind, payload, &mut out, &mut NoEntropy);
+                assert_eq!(refused, Some(Err(EntropyError)), "{len}");
+            }
+            assert!(role == Server || out.iter().all(|byte| *byte == 0xaa), "{len}");
+        }
+        let mut out = vec![0; 200];
+        assert_eq!(small(role, last(Binary), &payload, &mut out, &mut KnownKey(0)), None);
+    }
+}
+
 #[test]
 fn without_room_no_key_is_drawn_and_without_a_key_nothing_is_written() {
     for row in ROWS {
