@@ -72,6 +72,11 @@ impl Outgoing {
         Appending(self)
     }
 
+    /// Whether nothing was ever written to the buffer, or there is none.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Room of at least `len` bytes behind what waits. [`fill`](Self::fill) says how much of it was written.
     pub(crate) fn room(&mut self, len: usize) -> &mut [u8] {
         if self.bytes.len() - self.end < len {

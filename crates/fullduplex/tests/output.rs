@@ -224,6 +224,15 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
 }
 
 #[test]
+fn a_lone_message_takes_little_more_memory_than_its_frame() {
+    for role in ROLES {
+        let mut endpoint = open(role);
+        let counted = measure(|| endpoint.send(MessageRef::Text("lone")).unwrap());
+        assert!(counted.bytes_max <= 16, "{counted:?}");
+    }
+}
+
+#[test]
 fn endpoints_at_rest_share_what_they_read_into_and_write_from() {
     let frame = Frame::binary(bytes(1000));
     let wires = [frame.clone().masked().encode(), frame.encode()];

@@ -27,8 +27,10 @@ impl Sender {
         if self.compresses(payload.len()) {
             return self.append_compressed(frame, payload, &mut out.buffer(), entropy);
         }
-        if payload.len() >= APPEND_FROM {
-            return self.outbound.append(frame, payload, &mut out.buffer(), entropy);
+        // Nor does a lone message pay for zeros, which is all that some connections send between two waits.
+        if payload.len() >= APPEND_FROM || out.is_blank() {
+            let out = &mut out.buffer();
+            return self.outbound.append_message(frame, payload, out, entropy);
         }
         let room = out.room(MAX_HEADER_LEN + payload.len());
         let len = self.outbound.frame(frame, payload, room, entropy)?;
