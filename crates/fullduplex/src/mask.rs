@@ -17,6 +17,10 @@ const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 /// What the block kernel takes at a time: enough vectors that the loop around them does not count.
 const BLOCK: usize = 128;
 
+/// From this size on AVX2 saves more than it costs to find out whether the processor has it.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+const WIDE_FROM: usize = 512;
+
 /// What the block kernel aligns to: one cache line.
 const CACHE_LINE: usize = 64;
 
@@ -145,9 +149,19 @@ fn apply_tiny(payload: &mut [u8], key: u32) -> bool {
     seen.is_ascii()
 }
 
-/// [`apply`] for large payloads: whole blocks, which the compiler turns into vectors.
+/// [`apply`] for large payloads.
 #[inline(never)]
 pub(crate) fn apply_large(payload: &mut [u8], key: u32) {
+    vectorised(
+        payload.len(),
+        #[inline(always)]
+        move || apply_blocks(payload, key),
+    );
+}
+
+/// Whole blocks, which the compiler turns into vectors, and what is left at both ends.
+#[inline(always)]
+fn apply_blocks(payload: &mut [u8], key: u32) {
     let head = if payload.len() >= ALIGN_FROM {
         payload.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
     } else {
@@ -157,40 +171,48 @@ pub(crate) fn apply_large(payload: &mut [u8], key: u32) {
     apply_small(head, key);
     let key = advance(key, head.len());
     let (blocks, rest) = body.as_chunks_mut::<BLOCK>();
-    apply_blocks(blocks, key);
+    let pattern = pattern(key);
+    for block in blocks {
+        for (byte, key) in block.iter_mut().zip(pattern.as_flattened()) {
+            *byte ^= key;
+        }
+    }
     // A block is a multiple of four bytes, so the key has not moved.
     apply_small(rest, key);
 }
 
-#[inline]
-fn apply_blocks(blocks: &mut [[u8; BLOCK]], key: u32) {
-    vectorised(
-        #[inline(always)]
-        move || {
-            let pattern = pattern(key);
-            for block in blocks {
-                for (byte, key) in block.iter_mut().zip(pattern.as_flattened()) {
-                    *byte ^= key;
-                }
-            }
-        },
-    );
-}
-
-/// Runs a loop as it was compiled for the instructions that every processor of the target has.
-#[cfg(not(feature = "simd"))]
+/// Runs `kernel`, a loop over `len` bytes, as it was compiled for the instructions that every processor of the target
+/// has.
+#[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
 #[inline(always)]
-fn vectorised(kernel: impl FnOnce()) {
+fn vectorised(_len: usize, kernel: impl FnOnce()) {
     kernel();
 }
 
-/// Runs a loop as it was compiled for the best instructions that this processor has.
-#[cfg(feature = "simd")]
+/// Runs `kernel`, a loop over `len` bytes, as it was compiled for AVX2 if this processor has AVX2 and `len` is worth it.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
 #[inline(always)]
-fn vectorised(kernel: impl FnOnce()) {
-    use fearless_simd::{Level, Simd, dispatch};
+fn vectorised(len: usize, kernel: impl FnOnce()) {
+    if len < WIDE_FROM {
+        kernel();
+    } else {
+        widely_vectorised(kernel);
+    }
+}
 
-    dispatch!(Level::new(), simd => simd.vectorize(kernel));
+/// Out of line, so that a short loop does not pay for what this call keeps on the stack.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+#[inline(never)]
+fn widely_vectorised(kernel: impl FnOnce()) {
+    use jxl_simd::{AvxDescriptor, SimdDescriptor};
+
+    match AvxDescriptor::new() {
+        Some(avx2) => avx2.call(
+            #[inline(always)]
+            |_| kernel(),
+        ),
+        None => kernel(),
+    }
 }
 
 /// A block of nothing but the key. Bytes and not words, for a loop over words within one over blocks is
@@ -218,11 +240,12 @@ pub(crate) fn copy(payload: &[u8], out: &mut [u8], key: u32) {
 
 #[inline(never)]
 fn copy_blocks(payload: &[u8], out: &mut [u8], key: u32) {
-    let blocks = payload.as_chunks::<BLOCK>().0.iter().zip(out.as_chunks_mut::<BLOCK>().0);
     vectorised(
+        payload.len(),
         #[inline(always)]
         move || {
             let pattern = pattern(key);
+            let blocks = payload.as_chunks::<BLOCK>().0.iter().zip(out.as_chunks_mut::<BLOCK>().0);
             for (block, out) in blocks {
                 for ((byte, key), out) in block.iter().zip(pattern.as_flattened()).zip(out) {
                     *out = byte ^ key;
@@ -309,14 +332,35 @@ pub(crate) fn append(payload: &[u8], out: &mut alloc::vec::Vec<u8>, key: u32) {
 #[inline(never)]
 fn append_blocks(blocks: &[[u8; BLOCK]], out: &mut alloc::vec::Vec<u8>, key: u32) {
     vectorised(
+        blocks.as_flattened().len(),
         #[inline(always)]
         move || {
             let pattern = pattern(key);
             for block in blocks {
-                out.extend(block.iter().zip(pattern.as_flattened()).map(|(byte, key)| byte ^ key));
+                append_block(block, out, &pattern);
             }
         },
     );
+}
+
+/// Appends `block`, masked with `pattern`. In each build the compiler makes good code of one of these ways only: with
+/// two copies of the loop, it reads the pattern of the second way from memory.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+fn append_block(
+    block: &[u8; BLOCK],
+    out: &mut alloc::vec::Vec<u8>,
+    pattern: &[[u8; 8]; BLOCK / 8],
+) {
+    if cfg!(all(feature = "simd", target_arch = "x86_64")) {
+        let mut block = *block;
+        for (byte, key) in block.iter_mut().zip(pattern.as_flattened()) {
+            *byte ^= key;
+        }
+        out.extend_from_slice(&block);
+    } else {
+        out.extend(block.iter().zip(pattern.as_flattened()).map(|(byte, key)| byte ^ key));
+    }
 }
 
 #[cfg(test)]
