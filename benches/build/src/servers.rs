@@ -26,7 +26,7 @@ const ALL: [Server; 5] = [
     Server {
         name: OURS,
         package: "echo-fullduplex-tokio",
-        about: "without default features: no dialling, TLS and compression",
+        about: "without default features: no dialling, TLS, compression and AVX2",
     },
     Server {
         name: "tokio-websockets",

@@ -37,7 +37,7 @@
 //! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; health checks
 //! on the same port: [`accept_or_answer`]. Limits and deadlines: [`EndpointConfig`]. TLS: the features
 //! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots` or `native-roots`; a server over TLS accepts by `accept_tls`.
-//! Internationalised host names in URLs: the feature `url`.
+//! Internationalised host names in URLs: the feature `url`. Masking with AVX2: the feature `simd`, on by default.
 
 #![forbid(unsafe_code)]
 

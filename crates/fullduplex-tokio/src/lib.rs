@@ -44,7 +44,8 @@
 //! [`ClientRequestBuilder`]. Health checks on the same port: [`accept_or_answer`]. TLS for `wss` URLs: the features
 //! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`, `native-roots` or `platform-verifier`; or `native-tls`. A server
 //! over TLS accepts by [`accept_async_tls`] or [`accept_tls_with`]. URLs mean what they mean to browsers
-//! ([`IntoClientRequest`]); the feature `url` adds internationalised host names and `url::Url`.
+//! ([`IntoClientRequest`]); the feature `url` adds internationalised host names and `url::Url`. Dialling and masking with
+//! AVX2 are the features `connect` and `simd`, on by default.
 //!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
 //! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server that has done the handshake hands over its stream by
