@@ -30,7 +30,7 @@ use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
 use crate::reader::inflation::Inflation;
 use crate::utf8;
 
-/// A receive buffer of its own, for one [`Connection`].
+/// A receive buffer of its own, for one [`Receiver`].
 ///
 /// Memory grows with what has arrived, never with what was announced: a buffer at most doubles beyond
 /// what is in it. An owned message shares the buffer that it was read into, 4 to 64 KiB for small ones: who

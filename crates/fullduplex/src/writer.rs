@@ -23,7 +23,7 @@ const SHARE_FROM: usize = 8 << 10;
 /// in is at most about twice as large.
 const COPY_BELOW: usize = 128 << 10;
 
-/// A write queue of its own, for one [`Connection`] or its sending half.
+/// A write queue of its own, for one [`Sender`].
 ///
 /// Frames are appended in the order of the calls, small payloads copied behind their headers, large owned ones
 /// left where they are. It takes messages until a number of bytes waits to be written: that bounds its memory
