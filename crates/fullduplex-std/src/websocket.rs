@@ -450,9 +450,11 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 
     /// Bounds the next read or write by the next deadline.
     fn arm(&mut self) -> Result<()> {
-        let Some(socket) = self.socket else { return Ok(()) };
         let now = if self.endpoint.has_timeout() { self.origin.elapsed() } else { Duration::ZERO };
-        let deadline = match self.endpoint.poll_timeout(now) {
+        // Also where no socket is known: a waiting time that has begun counts from here.
+        let deadline = self.endpoint.poll_timeout(now);
+        let Some(socket) = self.socket else { return Ok(()) };
+        let deadline = match deadline {
             // Nothing is waited for any more, so nothing may take long.
             None if self.endpoint.shutdown() == Shutdown::Both => Some(Duration::ZERO),
             deadline => deadline,

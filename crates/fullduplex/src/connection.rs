@@ -128,7 +128,9 @@ impl Connection {
     #[must_use]
     pub fn join(receiver: Receiver, sender: Sender) -> Self {
         let mut joined = Self { receiver, sender };
-        joined.exchange();
+        // Signals that were taken may never have arrived, so each hears all that the other one knows.
+        joined.sender.handle_signals(joined.receiver.take_signals());
+        joined.receiver.handle_signals(joined.sender.take_signals());
         joined
     }
 

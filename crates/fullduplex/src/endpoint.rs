@@ -356,6 +356,8 @@ impl<E: Entropy> Endpoint<E> {
                 control = found.lend_control(conn.receiver()).to_message();
                 conn.exchange();
                 let _ = writer.queue_answers(conn.sender(), entropy);
+                // Our answer to a Close was queued, of which the receiver has to hear.
+                conn.exchange();
                 control.as_message_ref()
             }
         };

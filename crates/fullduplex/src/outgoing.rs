@@ -9,6 +9,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 use bytes::{Buf, Bytes};
@@ -29,7 +30,7 @@ const FIRST_ROOM: usize = 256;
 const MOST_ROOM: usize = 1 << 10;
 
 /// What waits to be written, in order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Outgoing {
     /// What waits, and behind it room for more: what this connection has written before, or zeros. A frame that is
     /// written over them costs less than one that is appended, and they need no filling again.
@@ -38,6 +39,13 @@ pub(crate) struct Outgoing {
     end: usize,
     /// Made for the first payload that stays where it is, and for the first write that takes a part.
     pieces: Option<Box<Pieces>>,
+}
+
+/// Shows what waits, and not what has left.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.chunks()).finish()
+    }
 }
 
 /// What is to be known where the bytes that wait are not one piece from the start of the buffer.

@@ -722,3 +722,44 @@ fn a_deadline_that_was_kept_does_not_come_again() {
         }
     }
 }
+
+#[test]
+fn a_failure_that_is_still_to_be_told_comes_before_messages_even_behind_our_own_close() {
+    for role in ROLES {
+        let mut conn = open(role);
+        let mut wire = to(role, Frame::text(*b"a\xff, and more"));
+        wire.extend(to(role, Frame::binary([7; 8])));
+        let mut input = Input::new(&mut wire);
+        assert_eq!(conn.poll_event(&mut input), Ok(Some(Event::Text(b"a", Part::First))));
+        close(&mut conn, CloseCode::Normal, "");
+        assert_eq!(conn.poll_event(&mut input), Err(MessageError::InvalidUtf8.into()));
+        assert_eq!(conn.poll_event(&mut input), Ok(None));
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn however_the_peers_close_is_polled_the_connection_is_closed_once_it_is_answered() {
+    use fullduplex::{Endpoint, EndpointConfig, NoEntropy, Shutdown};
+
+    for way in 0..5 {
+        let negotiated = Negotiated::without_extensions();
+        let config = EndpointConfig::new();
+        let mut server = Endpoint::open(Role::Server, negotiated, &[], config, NoEntropy);
+        let close = to(Role::Server, Frame::close(1000, "bye"));
+        server.room()[..close.len()].copy_from_slice(&close);
+        server.advance(close.len());
+        match way {
+            0 => assert!(server.poll().unwrap().is_some()),
+            1 => assert!(server.poll_owned().unwrap().is_some()),
+            2 => assert!(server.poll_chunk().unwrap().is_some()),
+            3 => assert_eq!(server.poll_with(|_, _| ()), Ok(Some(()))),
+            _ => assert!(server.poll_found().unwrap().is_some_and(|found| found.is_control())),
+        }
+        let answer = server.output().unwrap().len();
+        assert_eq!(answer, 4, "way {way}");
+        server.advance_output(answer);
+        assert!(server.connection().unwrap().is_clean(), "way {way}");
+        assert_eq!(server.shutdown(), Shutdown::Both, "way {way}");
+    }
+}

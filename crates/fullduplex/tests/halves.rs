@@ -342,3 +342,16 @@ fn what_is_merged_has_all_that_was_to_be_told() {
         }
     }
 }
+
+#[test]
+fn joined_directions_know_what_was_told_and_never_heard() {
+    for role in ROLES {
+        let (mut receiver, sender) = open(role).split();
+        let mut close = wire(role, Received::Close(1000));
+        assert_eq!(receiver.poll_event(&mut Input::new(&mut close)), Ok(Some(Event::Close)));
+        assert!(receiver.signals().is_some(), "and it is lost");
+        let joined = Connection::join(receiver, sender);
+        assert!(!joined.may_send());
+        assert!(joined.has_transmit(), "the answer");
+    }
+}

@@ -274,6 +274,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
             let knows_progress = written.is_some();
             // As in `Engine::shut_down`.
             let is_over = written.as_ref().is_some_and(|written| written.is_shut)
+                || !self.conn.has_timeout()
                 || self.conn.poll_timeout(self.clock.elapsed()).is_none();
             // As in `Engine::writes_last_words`.
             let writes_last_words = self.end == End::No

@@ -104,3 +104,19 @@ async fn more_answers_than_there_is_room_for_are_refused_and_text_that_is_none_f
     drop(wire);
     server.recv_each(twice).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn close_is_done_at_once_behind_a_loop_that_ended_at_the_peers_close() {
+    let (mut server, mut wire) = our_server(WebSocketConfig::new()).await;
+    write(&mut wire, Frame::close(1000, "").masked().encode()).await;
+    let ended = server
+        .recv_each(|message, _| match message {
+            MessageRef::Close(_) => Err(Error::AlreadyClosed),
+            _ => Ok(()),
+        })
+        .await;
+    assert!(matches!(ended, Err(Error::AlreadyClosed)));
+    let begun = tokio::time::Instant::now();
+    server.close(None).await.unwrap();
+    assert!(begun.elapsed().is_zero());
+}

@@ -261,8 +261,11 @@ impl Receiver {
     }
 
     pub(super) fn update_boundary(&mut self) {
-        self.at_message_boundary =
-            self.decoder.at_boundary() && self.inbound.is_idle() && self.closing.may_receive();
+        self.at_message_boundary = self.decoder.at_boundary()
+            && self.inbound.is_idle()
+            // A failure that the next poll returns comes before any message.
+            && self.inbound.pending_error().is_ok()
+            && self.closing.may_receive();
     }
 
     fn route<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {

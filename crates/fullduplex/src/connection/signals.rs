@@ -8,6 +8,7 @@ use crate::control_payload::ControlPayload;
 
 /// What one direction of a connection has to tell the other one: an answer to be sent, a step of closing.
 #[derive(Debug)]
+#[must_use = "the other direction has to hear of it"]
 pub struct Signals {
     closing: Closing,
     ping: bool,
@@ -27,7 +28,7 @@ impl Signals {
 }
 
 impl Receiver {
-    /// What the sender is to be told; `None` when there is nothing new. Ask after each event, after
+    /// What the sender is to be told; `None` when there is nothing new. Ask after each event and each error, after
     /// [`handle_timeout`](Self::handle_timeout), and after the transport's end. A Ping whose signal was not taken before
     /// the next control frame comes is not answered.
     #[inline]
@@ -42,8 +43,9 @@ impl Receiver {
         self.pong_due || self.ping_due || self.closing.has_news()
     }
 
+    /// All that the other direction may have to hear, new or not.
     #[cold]
-    fn take_signals(&mut self) -> Signals {
+    pub(super) fn take_signals(&mut self) -> Signals {
         let answers = self.take_pong();
         Signals {
             closing: self.closing.take_news(),
@@ -74,8 +76,9 @@ impl Sender {
         if self.has_signals() { Some(self.take_signals()) } else { None }
     }
 
+    /// All that the other direction may have to hear, new or not.
     #[cold]
-    fn take_signals(&mut self) -> Signals {
+    pub(super) fn take_signals(&mut self) -> Signals {
         Signals { closing: self.closing.take_news(), ping: false, pong: None }
     }
 
