@@ -96,10 +96,6 @@ impl<S> Engine<S> {
         }
     }
 
-    pub(crate) fn now(&self) -> Duration {
-        self.clock.elapsed()
-    }
-
     /// Bytes that were taken and have not been written.
     pub(crate) fn pending(&self) -> usize {
         self.endpoint.pending_output()
@@ -483,7 +479,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline(never)]
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         ready!(self.poll_due(cx));
-        Poll::Ready(Ok(self.endpoint.handle_timeout(self.now())?))
+        Poll::Ready(Ok(self.endpoint.handle_timeout(self.clock.elapsed())?))
     }
 
     /// Waits until the next deadline of the endpoint.

@@ -103,7 +103,7 @@ pub(crate) enum State {
     Failed,
 }
 
-/// What can happen to a connection that is to be closed.
+/// An event of the closing handshake, or of a failure (§7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CloseEvent {
     /// We have written a Close that begins the closing handshake.

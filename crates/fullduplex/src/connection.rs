@@ -134,7 +134,7 @@ impl Connection {
         joined
     }
 
-    /// Lets each direction hear what the other one has to tell.
+    /// Passes the signals of each direction to the other.
     #[inline]
     pub(crate) fn exchange(&mut self) {
         if self.has_signals() {
@@ -156,28 +156,28 @@ impl Connection {
         }
     }
 
-    /// The receiving direction. Whoever uses it must [exchange](Self::exchange) signals then.
+    /// The receiving direction. After using it, the caller must [exchange](Self::exchange) signals.
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn receiver(&mut self) -> &mut Receiver {
         &mut self.receiver
     }
 
-    /// The receiving direction, to be looked at.
+    /// The receiving direction, for reading its state.
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn receiver_ref(&self) -> &Receiver {
         &self.receiver
     }
 
-    /// The sending direction. Whoever uses it must [exchange](Self::exchange) signals then, unless it only sent data.
+    /// The sending direction. After using it for anything but data, the caller must [exchange](Self::exchange) signals.
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn sender(&mut self) -> &mut Sender {
         &mut self.sender
     }
 
-    /// Whether a direction has something to tell the other one.
+    /// Whether one direction has news for the other.
     #[inline]
     pub(crate) fn has_signals(&self) -> bool {
         self.receiver.has_signals() || self.sender.has_signals()
@@ -228,7 +228,7 @@ impl Connection {
         self.receiver.is_closed()
     }
 
-    /// What is to be done with the transport: see [`Receiver::shutdown`].
+    /// How far the caller must end the transport now: see [`Receiver::shutdown`].
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         self.receiver.shutdown()
@@ -555,7 +555,7 @@ impl Connection {
         self.sender.append_fragment(kind, payload, last, out, entropy)
     }
 
-    /// Whether the messages that follow are to be compressed: see [`Sender::set_compression`].
+    /// Turns compression of the messages that follow on or off: see [`Sender::set_compression`].
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
         self.sender.set_compression(on);

@@ -439,3 +439,37 @@ fn what_came_while_the_application_was_busy_counts_as_a_sign_of_life() {
         assert_eq!(ours.read().unwrap(), Message::text("2"));
     });
 }
+
+/// A stream of a kind that the adapter does not know. Its peer sends a byte of a message from time to time.
+struct Drip(usize);
+
+impl Read for Drip {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        thread::sleep(ms(150));
+        self.0 += 1;
+        buf[0] = if self.0 == 1 { 0x82 } else { 0x80 };
+        Ok(1)
+    }
+}
+
+impl Write for Drip {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn over_an_unknown_stream_too_the_wait_for_a_close_begins_with_our_close() {
+    bounded(|| {
+        let config = timeouts(|timeouts| timeouts.close_timeout = ms(200));
+        let mut ours = WebSocket::from_raw_socket(Drip(0), Role::Server, config);
+        ours.close(None).unwrap();
+        timed_out(&ours.read().unwrap_err(), Timeout::Close);
+        let reads = ours.get_ref().0;
+        assert!(reads <= 2, "the second comes after 300 ms: {reads}");
+    });
+}

@@ -233,7 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return Poll::Pending;
         }
         ready!(self.poll_due(cx));
-        let now = self.now();
+        let now = self.clock.elapsed();
         match self.endpoint.expired(now) {
             Some(timeout) => Poll::Ready(Err(Error::Timeout(timeout))),
             None => Poll::Ready(Ok(self.endpoint.handle_timeout(now)?)),

@@ -9,7 +9,7 @@ use crate::message::inbound::MessageError;
 /// What one call of [`Receiver::inflate`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Inflated {
-    /// Bytes of the chunk that are done with; the rest is to be given again.
+    /// How many bytes of the chunk were used up. Pass the rest of it to the next call.
     pub consumed: usize,
     /// Bytes of the message that were written.
     pub produced: usize,

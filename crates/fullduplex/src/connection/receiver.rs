@@ -36,7 +36,7 @@ pub(crate) struct Expected {
     pub(crate) message: u64,
 }
 
-/// What is to be done with the transport.
+/// How far the caller must end the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
     /// Nothing: go on.
@@ -63,9 +63,9 @@ pub struct Receiver {
     shortcut: Shortcut,
     role: Role,
     over_stream: bool,
-    /// Whether the last Ping, whose payload is in `control`, is to be answered and the sender has not been told.
+    /// Whether the sender must still hear of the last Ping, whose payload is in `control`.
     pub(super) pong_due: bool,
-    /// Whether a Ping of our own is to be sent and the sender has not been told.
+    /// Whether the sender must still hear that a Ping of our own is due.
     pub(super) ping_due: bool,
     /// Which control frame `control` belongs to while its payload comes in.
     pub(super) receiving_control: Option<OpCode>,
@@ -155,7 +155,7 @@ impl Receiver {
         self.closing.is_over()
     }
 
-    /// What is to be done with the transport, now that everything has been written and the transport has not
+    /// How far the caller must end the transport, once everything has been written and if the transport has not
     /// ended by itself.
     ///
     /// "the server MUST close the TCP connection immediately" once both Closes are through; the client

@@ -422,9 +422,7 @@ impl Sender {
     }
 
     /// Appends a whole message.
-    // For the two that are called for most messages.
-    #[inline(always)]
-    pub(crate) fn append_message(
+    fn append_message(
         &mut self,
         kind: MessageKind,
         payload: &[u8],

@@ -6,7 +6,7 @@ use crate::connection::receiver::Receiver;
 use crate::connection::sender::Sender;
 use crate::control_payload::ControlPayload;
 
-/// What one direction of a connection has to tell the other one: an answer to be sent, a step of closing.
+/// A report from one direction of a connection to the other: a Ping to answer, a step of closing.
 #[derive(Debug)]
 #[must_use = "the other direction has to hear of it"]
 pub struct Signals {
@@ -16,7 +16,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Adds what the same direction has to tell later. Of two Pongs the later one is kept: "an endpoint MAY elect
+    /// Adds a later report of the same direction. Of two Pongs the later one is kept: "an endpoint MAY elect
     /// to send a Pong frame for only the most recently processed Ping frame" (RFC 6455 §5.5.3).
     pub fn merge(&mut self, later: Self) {
         self.closing = later.closing;
@@ -28,7 +28,7 @@ impl Signals {
 }
 
 impl Receiver {
-    /// What the sender is to be told; `None` when there is nothing new. Ask after each event and each error, after
+    /// Returns what the sender must hear; `None` when there is nothing new. Ask after each event and each error, after
     /// [`handle_timeout`](Self::handle_timeout), and after the transport's end. A Ping whose signal was not taken before
     /// the next control frame comes is not answered.
     #[inline]
@@ -36,14 +36,14 @@ impl Receiver {
         if self.has_signals() { Some(self.take_signals()) } else { None }
     }
 
-    /// Whether there is something to tell.
+    /// Whether [`signals`](Self::signals) has something to return.
     #[inline]
     #[must_use]
     pub fn has_signals(&self) -> bool {
         self.pong_due || self.ping_due || self.closing.has_news()
     }
 
-    /// All that the other direction may have to hear, new or not.
+    /// Returns a report whether there is news or not.
     #[cold]
     pub(super) fn take_signals(&mut self) -> Signals {
         let answers = self.take_pong();
@@ -54,12 +54,12 @@ impl Receiver {
         }
     }
 
-    /// Whether the last Ping is still to be answered; the caller sees to it.
+    /// Whether the last Ping still needs an answer. The caller passes it on, so the next call returns `false`.
     pub(super) fn take_pong(&mut self) -> bool {
         core::mem::take(&mut self.pong_due)
     }
 
-    /// Takes what the sender had to tell.
+    /// Takes in a report of the sender.
     pub fn handle_signals(&mut self, signals: Signals) {
         self.closing.learn(signals.closing);
         if self.closing.sent().is_some() {
@@ -70,19 +70,20 @@ impl Receiver {
 }
 
 impl Sender {
-    /// What the receiver is to be told; `None` when there is nothing new. Ask after a Close of our own, and when [`poll_transmit`](Self::poll_transmit) has written something.
+    /// Returns what the receiver must hear; `None` when there is nothing new. Ask after a Close of our own, and when
+    /// [`poll_transmit`](Self::poll_transmit) has written something.
     #[inline]
     pub fn signals(&mut self) -> Option<Signals> {
         if self.has_signals() { Some(self.take_signals()) } else { None }
     }
 
-    /// All that the other direction may have to hear, new or not.
+    /// Returns a report whether there is news or not.
     #[cold]
     pub(super) fn take_signals(&mut self) -> Signals {
         Signals { closing: self.closing.take_news(), ping: false, pong: None }
     }
 
-    /// Whether there is something to tell.
+    /// Whether [`signals`](Self::signals) has something to return.
     #[inline]
     #[must_use]
     pub fn has_signals(&self) -> bool {
@@ -99,15 +100,12 @@ impl Sender {
         }
     }
 
-    /// Takes what the receiver had to tell.
+    /// Takes in a report of the receiver.
     pub fn handle_signals(&mut self, signals: Signals) {
         self.closing.learn(signals.closing);
-        // "after sending a Close frame" there is nothing more to send (§5.5.1).
-        let may_send = self.closing.may_send();
-        if let Some(pong) = signals.pong.filter(|_| may_send) {
-            self.pong = pong;
-            self.pong_queued = true;
+        if let Some(pong) = signals.pong {
+            self.queue_pong(pong.as_bytes());
         }
-        self.ping_queued |= signals.ping && may_send;
+        self.ping_queued |= signals.ping && self.closing.may_send();
     }
 }
