@@ -39,6 +39,7 @@ pub(crate) use receiver::Expected;
 pub use receiver::{Receiver, Shutdown};
 pub use sender::Sender;
 pub use signals::Signals;
+pub(crate) use signals::{exchange, exchange_all};
 
 /// The longest control frame: a masked header of 6 bytes and 125 of payload. An output buffer of
 /// this size is large enough for [`Connection::poll_transmit`].
@@ -129,67 +130,14 @@ impl Connection {
     pub fn join(receiver: Receiver, sender: Sender) -> Self {
         let mut joined = Self { receiver, sender };
         // Signals that were taken may never have arrived, so each hears all that the other one knows.
-        joined.sender.handle_signals(joined.receiver.take_signals());
-        joined.receiver.handle_signals(joined.sender.take_signals());
+        exchange_all(&mut joined.receiver, &mut joined.sender);
         joined
     }
 
     /// Passes the signals of each direction to the other.
     #[inline]
-    pub(crate) fn exchange(&mut self) {
-        if self.has_signals() {
-            self.exchange_slow();
-        }
-    }
-
-    #[cold]
-    fn exchange_slow(&mut self) {
-        // Without a copy of its own, which a signal would need.
-        if self.receiver.take_pong() {
-            self.sender.queue_pong(self.receiver.control_payload());
-        }
-        if let Some(signals) = self.receiver.signals() {
-            self.sender.handle_signals(signals);
-        }
-        if let Some(signals) = self.sender.signals() {
-            self.receiver.handle_signals(signals);
-        }
-    }
-
-    /// The receiving direction. After using it, the caller must [exchange](Self::exchange) signals.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    pub(crate) fn receiver(&mut self) -> &mut Receiver {
-        &mut self.receiver
-    }
-
-    /// The receiving direction, for reading its state.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    pub(crate) fn receiver_ref(&self) -> &Receiver {
-        &self.receiver
-    }
-
-    /// The sending direction. After using it for anything but data, the caller must [exchange](Self::exchange) signals.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    pub(crate) fn sender(&mut self) -> &mut Sender {
-        &mut self.sender
-    }
-
-    /// Whether one direction has news for the other.
-    #[inline]
-    pub(crate) fn has_signals(&self) -> bool {
-        self.receiver.has_signals() || self.sender.has_signals()
-    }
-
-    /// A whole message is not UTF-8: the connection fails.
-    #[cfg(feature = "alloc")]
-    #[cold]
-    pub(crate) fn fail_whole_text(&mut self) -> Error {
-        let error = self.receiver.fail_whole_text();
-        self.exchange();
-        error
+    fn exchange(&mut self) {
+        exchange(&mut self.receiver, &mut self.sender);
     }
 
     /// Which end of the connection this is.

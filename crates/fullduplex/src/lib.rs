@@ -182,7 +182,10 @@ pub use connection::{
 #[cfg(feature = "deflate")]
 pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
-pub use endpoint::{AnswerPlain, Endpoint, EndpointConfig, HandshakeEvent, Reply};
+pub use endpoint::{
+    AnswerPlain, Connected, Connecting, Endpoint, EndpointConfig, Incoming, IncomingRequest,
+    Progress, Refusal, Refused,
+};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
 pub use error::{Error, Fault};
 pub use event::{Event, MessageKind, Part};
@@ -200,7 +203,7 @@ pub use owned::{Chunk, CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "alloc")]
 pub use prepared::PreparedMessage;
 #[cfg(feature = "alloc")]
-pub use reader::{FoundMessage, Reader};
+pub use reader::Reader;
 pub use role::Role;
 #[cfg(feature = "alloc")]
 pub use uri::OwnedUri;

@@ -1,60 +1,49 @@
 //! A receive buffer that turns a connection's chunks into whole messages: room to read into, messages
 //! lent from where they lie or given away.
 //!
-//! ```text
-//!  0          message      start          end           buf.len()
-//!  |  free    |  so far  |  |   unread    |    room      |
-//! ```
-//!
 //! A message that comes in several pieces is gathered where it lies: its first piece stays, the next ones
 //! move down over the headers between them, so a message of one frame is never moved at all.
 
 mod chunks;
 #[cfg(feature = "deflate")]
 mod inflation;
-mod room;
+pub(crate) mod room;
 
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
 use core::ops::Range;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
-use crate::buffers::FIRST_SIZE;
-use crate::connection::Receiver;
+use crate::connection::close_scan::CloseScan;
+use crate::connection::{Expected, Receiver};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
 use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "deflate")]
 use crate::reader::inflation::Inflation;
+use crate::reader::room::ReadBuffer;
 use crate::utf8;
 
-/// A receive buffer of its own, for one [`Receiver`].
+/// The receiving direction of a connection with its receive buffer: reads go in, messages come out.
+///
+/// [`room`](Self::room) and [`advance`](Self::advance) take what the transport has read; [`poll`](Self::poll) or one of its
+/// relatives is called until it returns `None`. Time, the transport's end and signals are the business of the
+/// [`receiver`](Self::receiver_mut) in it.
 ///
 /// Memory grows with what has arrived, never with what was announced: a buffer at most doubles beyond
 /// what is in it. An owned message shares the buffer that it was read into, 4 to 64 KiB for small ones: who
 /// keeps small messages for long should keep copies.
 #[derive(Debug)]
 pub struct Reader {
-    /// Up to its length initialised, beyond `end` with bytes that mean nothing.
-    buf: BytesMut,
-    /// Unread input: `start..end`.
-    start: usize,
-    end: usize,
-    /// Whether a read that fills the buffer asks for a larger one.
-    growing: bool,
+    receiver: Receiver,
+    buffer: ReadBuffer,
+    /// What [`find`](Self::find) has found and [`message`](Self::message) lends.
+    found: Option<Found>,
     /// Whether the peer's Close has taken effect and is still to be delivered.
     close_held: bool,
-    /// How large a buffer is made where no large message asks for more: grows once a read has filled a small one.
-    size: u32,
-    /// The message that is being gathered, below `start`.
-    gathering: Option<(MessageKind, Range<usize>)>,
     chunks: Chunks,
-    /// The largest message so far: so much room is made at once when another large one comes.
-    largest: usize,
-    /// How large the present buffer was made; owned messages have taken their parts of it.
-    made: usize,
     #[cfg(feature = "deflate")]
     /// Made for the first compressed message.
     inflated: Option<Box<Inflation>>,
@@ -89,16 +78,6 @@ struct Compressed {
     last: bool,
 }
 
-impl Default for Reader {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// A message that [`Reader::poll_found`] has found: where it lies, to be lent by [`Reader::lend`].
-#[derive(Debug)]
-pub struct FoundMessage(Found);
-
 /// What was found: where it lies, not what it is, so that the buffer can be borrowed anew.
 #[derive(Debug)]
 enum Found {
@@ -112,42 +91,39 @@ enum Found {
     Close,
 }
 
-impl FoundMessage {
-    /// Whether it is a control frame.
-    #[inline]
-    #[must_use]
-    pub fn is_control(&self) -> bool {
-        matches!(self.0, Found::Ping | Found::Pong | Found::Close)
-    }
-
-    /// Lends a control frame, whose payload lies in the receiver.
-    pub(crate) fn lend_control(self, receiver: &Receiver) -> MessageRef<'_> {
-        match self.0 {
-            Found::Ping => MessageRef::Ping(receiver.control_payload()),
-            Found::Pong => MessageRef::Pong(receiver.control_payload()),
-            _ => MessageRef::Close(receiver.peer_close().flatten()),
-        }
-    }
-}
-
 impl Reader {
-    /// An empty reader, which holds no memory until [`room`](Self::room) is called.
+    /// A reader for `receiver`, which holds no memory until [`room`](Self::room) is called.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(receiver: Receiver) -> Self {
+        Self::with_buffer(receiver, ReadBuffer::new())
+    }
+
+    /// A reader for `receiver`, with what was received behind the opening handshake.
+    pub(crate) fn with_buffer(receiver: Receiver, buffer: ReadBuffer) -> Self {
         Self {
-            buf: BytesMut::new(),
-            start: 0,
-            end: 0,
-            growing: false,
+            receiver,
+            buffer,
+            found: None,
             close_held: false,
-            size: FIRST_SIZE as u32,
-            gathering: None,
             chunks: Chunks::default(),
-            largest: 0,
-            made: 0,
             #[cfg(feature = "deflate")]
             inflated: None,
         }
+    }
+
+    /// The state of the receiving direction: the peer's Close, why the connection failed, whether it is over.
+    #[inline]
+    #[must_use]
+    pub fn receiver(&self) -> &Receiver {
+        &self.receiver
+    }
+
+    /// The receiving direction, for [time](Receiver::poll_timeout), [the transport's end](Receiver::handle_eof) and
+    /// [signals](Receiver::signals). Input goes in by [`advance`](Self::advance), not by
+    /// [`Receiver::poll_event`].
+    #[inline]
+    pub fn receiver_mut(&mut self) -> &mut Receiver {
+        &mut self.receiver
     }
 
     /// The next message or control frame, lent from the buffer; `None` when more input is needed.
@@ -156,21 +132,74 @@ impl Reader {
     /// As [`Receiver::poll_event`].
     // Only what most messages take: what comes of it stays in registers then, wherever it is called.
     #[inline(always)]
-    pub fn poll<'a>(
-        &'a mut self,
-        receiver: &'a mut Receiver,
-    ) -> Result<Option<MessageRef<'a>>, Error> {
-        let Some((kind, range, _)) = self.find_whole(receiver) else {
-            return self.poll_any(receiver);
+    pub fn poll(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
+        let Some((kind, range, _)) = self.find_whole() else {
+            return self.poll_slow();
         };
-        let payload = self.buf.get(range).unwrap_or_default();
-        match kind {
-            MessageKind::Binary => Ok(Some(MessageRef::Binary(payload))),
-            MessageKind::Text => match utf8::as_str(payload) {
-                Some(text) => Ok(Some(MessageRef::Text(text))),
-                None => Err(receiver.fail_whole_text()),
-            },
+        let payload = self.buffer.buf.get(range).unwrap_or_default();
+        match lend_data(kind, payload) {
+            Some(message) => Ok(Some(message)),
+            None => Err(self.receiver.fail_whole_text()),
         }
+    }
+
+    /// [`poll`](Self::poll) for everything that is not a small whole message.
+    #[inline(never)]
+    fn poll_slow(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
+        self.found = self.find_slow()?;
+        self.message()
+    }
+
+    /// Finds the next message or control frame, which [`message`](Self::message) then lends; `false` when more input is
+    /// needed. The two are [`poll`](Self::poll) in two steps, for a caller that has something to do in between, such as
+    /// to pass on signals, or that cannot keep a borrow while it looks.
+    ///
+    /// # Errors
+    /// As [`Receiver::poll_event`].
+    // As `poll`.
+    #[inline(always)]
+    pub fn find(&mut self) -> Result<bool, Error> {
+        self.found = match self.find_whole() {
+            Some((kind, range, _)) => Some(Found::Data(kind, range)),
+            None => self.find_slow()?,
+        };
+        Ok(self.found.is_some())
+    }
+
+    /// Lends what [`find`](Self::find) has found; `None` if that found nothing, or something else was asked for since.
+    ///
+    /// # Errors
+    /// [`Error::Message`] when it is text that is not UTF-8: the connection fails then.
+    #[inline]
+    pub fn message(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
+        let Self { receiver, buffer, found, .. } = self;
+        let data = match found {
+            None => return Ok(None),
+            Some(Found::Data(kind, range)) => {
+                buffer.buf.get(range.clone()).map(|data| (*kind, data))
+            }
+            #[cfg(feature = "deflate")]
+            Some(Found::Inflated(kind)) => {
+                self.inflated.as_deref().map(|inflated| (*kind, inflated.message()))
+            }
+            Some(Found::Ping) => return Ok(Some(MessageRef::Ping(receiver.control_payload()))),
+            Some(Found::Pong) => return Ok(Some(MessageRef::Pong(receiver.control_payload()))),
+            Some(Found::Close) => {
+                return Ok(Some(MessageRef::Close(receiver.peer_close().flatten())));
+            }
+        };
+        // The buffer may have been given away since.
+        let Some((kind, payload)) = data else { return Ok(None) };
+        match lend_data(kind, payload) {
+            Some(message) => Ok(Some(message)),
+            None => Err(receiver.fail_whole_text()),
+        }
+    }
+
+    /// Whether [`find`](Self::find) has found a control frame last.
+    #[inline]
+    pub(crate) fn has_found_control(&self) -> bool {
+        matches!(self.found, Some(Found::Ping | Found::Pong | Found::Close))
     }
 
     /// The next message or control frame, owned; `None` when more input is needed.
@@ -179,152 +208,98 @@ impl Reader {
     /// As [`Receiver::poll_event`].
     // As `poll`.
     #[inline(always)]
-    pub fn poll_owned(&mut self, receiver: &mut Receiver) -> Result<Option<Message>, Error> {
-        match self.take_whole(receiver) {
+    pub fn poll_owned(&mut self) -> Result<Option<Message>, Error> {
+        match self.take_whole() {
             Some(message) => message.map(Some),
-            None => self.poll_any_owned(receiver),
+            None => self.poll_owned_slow(),
         }
     }
 
     /// [`poll_owned`](Self::poll_owned) for a message that lies whole in the buffer; `None` if there is none.
     #[inline(always)]
-    pub(crate) fn take_whole(&mut self, receiver: &mut Receiver) -> Option<Result<Message, Error>> {
-        let (kind, range, ascii) = self.find_whole(receiver)?;
+    pub(crate) fn take_whole(&mut self) -> Option<Result<Message, Error>> {
+        let (kind, range, ascii) = self.find_whole()?;
         if kind == MessageKind::Binary {
-            return Some(Ok(Message::Binary(self.give(range))));
+            return Some(Ok(Message::Binary(self.buffer.give(range))));
         }
-        if ascii || self.buf.get(range.clone()).is_some_and(utf8::is_valid) {
-            return Some(Ok(Message::Text(Utf8Bytes::from_validated(self.give(range)))));
+        if ascii || self.buffer.buf.get(range.clone()).is_some_and(utf8::is_valid) {
+            return Some(Ok(Message::Text(Utf8Bytes::from_validated(self.buffer.give(range)))));
         }
-        Some(Err(receiver.fail_whole_text()))
+        Some(Err(self.receiver.fail_whole_text()))
     }
 
     /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
     #[inline(always)]
-    fn find_whole(&mut self, receiver: &mut Receiver) -> Option<(MessageKind, Range<usize>, bool)> {
-        let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
-        let mut input = Input::new(unread);
-        let whole = receiver.whole_message(&mut input)?;
+    fn find_whole(&mut self) -> Option<(MessageKind, Range<usize>, bool)> {
+        let mut input = Input::new(self.buffer.unread_mut());
+        let whole = self.receiver.whole_message(&mut input)?;
         let (kind, len, ascii) = (whole.kind, whole.payload.len(), whole.ascii);
-        self.start += input.consumed();
+        self.buffer.start += input.consumed();
         // The payload is the end of what was consumed.
-        Some((kind, self.start - len..self.start, ascii))
+        Some((kind, self.buffer.start - len..self.buffer.start, ascii))
     }
 
-    /// The next message or control frame, found and not yet lent: for a caller that cannot keep the borrow of
-    /// [`poll`](Self::poll) while it looks for one. [`lend`](Self::lend) it before anything else is done.
+    /// Whether the peer's whole Close lies in what was received and has not been polled. It is for a caller that waits
+    /// for the closing handshake and leaves what precedes the Close to be polled later. Use the same `scan` in later
+    /// calls, so that each byte is scanned once. Begin with a new one when something has been polled, or after any result
+    /// but `Ok(false)`.
+    ///
+    /// A Close that nothing precedes takes effect now, and the next poll still delivers it. Any other Close takes
+    /// effect when it is polled.
     ///
     /// # Errors
-    /// As [`Receiver::poll_event`].
-    // As `poll`.
+    /// [`Error::Frame`] for a frame that will make the connection fail when it is polled; [`Error::CloseFrame`] for a
+    /// Close that has made it fail now.
+    pub fn find_close(&mut self, scan: &mut CloseScan) -> Result<bool, Error> {
+        let found = self.receiver.find_close(scan, self.buffer.unread_mut())?;
+        if found && scan.is_close_next() {
+            self.close_held = self.poll_owned()?.is_some_and(|message| message.is_close());
+            // What follows a Close is ignored.
+            self.buffer.consume(usize::MAX);
+        }
+        Ok(found)
+    }
+
+    /// Looks for a message when nothing is unread, as before every read: no input brings no message, but the connection
+    /// may have a failure to report, and what is left of the last message is given up. Returns whether a Close is still
+    /// to be delivered.
     #[inline(always)]
-    pub fn poll_found(&mut self, receiver: &mut Receiver) -> Result<Option<FoundMessage>, Error> {
-        let found = match self.find_whole(receiver) {
-            Some((kind, range, _)) => Some(Found::Data(kind, range)),
-            None => self.find_unless_empty(receiver)?,
-        };
-        Ok(found.map(FoundMessage))
-    }
-
-    /// Lends what [`poll_found`](Self::poll_found) has found.
-    ///
-    /// # Errors
-    /// [`Error::Message`] when it is text that is not UTF-8: the connection fails then.
-    #[inline]
-    pub fn lend<'a>(
-        &'a mut self,
-        found: FoundMessage,
-        receiver: &'a mut Receiver,
-    ) -> Result<MessageRef<'a>, Error> {
-        match self.data(&found) {
-            Some((kind, payload)) => {
-                lend_data(kind, payload).ok_or_else(|| receiver.fail_whole_text())
-            }
-            None => Ok(found.lend_control(receiver)),
-        }
-    }
-
-    /// Where the data lies that were found, text not checked; `None` for a control frame.
-    #[inline]
-    pub(crate) fn data(&self, found: &FoundMessage) -> Option<(MessageKind, &[u8])> {
-        match &found.0 {
-            Found::Data(kind, range) => Some((*kind, self.buf.get(range.clone())?)),
-            #[cfg(feature = "deflate")]
-            Found::Inflated(kind) => Some((*kind, self.inflated.as_deref()?.message())),
-            Found::Ping | Found::Pong | Found::Close => None,
-        }
-    }
-
-    /// Notes whether the peer's Close was polled early: if so, the next poll delivers it, and what follows it is
-    /// ignored.
-    pub(crate) fn hold_close(&mut self, is_polled: bool) {
-        self.close_held = is_polled;
-        if is_polled {
-            self.consume(usize::MAX);
-        }
-    }
-
-    /// [`poll`](Self::poll) when nothing is unread, as before every read: no input brings no message, but the
-    /// connection may have a failure to report, and what is left of the last message is given up. Returns whether a
-    /// Close is still to be delivered.
-    #[inline(always)]
-    fn poll_empty(&mut self, receiver: &mut Receiver) -> Result<bool, Error> {
-        if !receiver.has_nothing() {
+    fn poll_empty(&mut self) -> Result<bool, Error> {
+        if !self.receiver.has_nothing() {
             if core::mem::take(&mut self.close_held) {
                 return Ok(true);
             }
             self.give_up_message();
             #[cfg(feature = "deflate")]
-            self.skip_compressed(receiver)?;
-            receiver.poll_any(&mut Input::new(&mut []))?;
+            self.skip_compressed()?;
+            self.receiver.poll_any(&mut Input::new(&mut []))?;
         }
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
-            inflated.rest(receiver);
+            inflated.rest(&self.receiver);
         }
         Ok(false)
     }
 
-    /// [`poll`](Self::poll) for everything else.
+    /// [`poll_owned`](Self::poll_owned) for everything that is not a small whole message. Before every read that is
+    /// nothing, so the rest, which has more registers to save, is a call of its own.
     #[inline(never)]
-    fn poll_any<'a>(
-        &'a mut self,
-        receiver: &'a mut Receiver,
-    ) -> Result<Option<MessageRef<'a>>, Error> {
-        if self.start == self.end {
-            if !self.poll_empty(receiver)? {
-                return Ok(None);
-            }
-            return self.lend(FoundMessage(Found::Close), receiver).map(Some);
+    pub(crate) fn poll_owned_slow(&mut self) -> Result<Option<Message>, Error> {
+        if self.buffer.is_empty() {
+            return Ok(self.poll_empty()?.then(|| close(&self.receiver)));
         }
-        match self.find_any(receiver)? {
-            None => Ok(None),
-            Some(found) => self.lend(FoundMessage(found), receiver).map(Some),
-        }
-    }
-
-    /// [`poll_owned`](Self::poll_owned) for everything else: before every read that is nothing, so what there is to
-    /// save for more is saved elsewhere.
-    #[inline(never)]
-    pub(crate) fn poll_any_owned(
-        &mut self,
-        receiver: &mut Receiver,
-    ) -> Result<Option<Message>, Error> {
-        if self.start == self.end {
-            return Ok(self.poll_empty(receiver)?.then(|| close(receiver)));
-        }
-        self.find_owned(receiver)
+        self.find_owned()
     }
 
     #[inline(never)]
-    fn find_owned(&mut self, receiver: &mut Receiver) -> Result<Option<Message>, Error> {
+    fn find_owned(&mut self) -> Result<Option<Message>, Error> {
         let control = |receiver: &Receiver| Bytes::copy_from_slice(receiver.control_payload());
-        let (kind, payload) = match self.find_any(receiver)? {
+        let (kind, payload) = match self.find_any()? {
             None => return Ok(None),
-            Some(Found::Ping) => return Ok(Some(Message::Ping(control(receiver)))),
-            Some(Found::Pong) => return Ok(Some(Message::Pong(control(receiver)))),
-            Some(Found::Close) => return Ok(Some(close(receiver))),
-            Some(Found::Data(kind, range)) => (kind, self.give(range)),
+            Some(Found::Ping) => return Ok(Some(Message::Ping(control(&self.receiver)))),
+            Some(Found::Pong) => return Ok(Some(Message::Pong(control(&self.receiver)))),
+            Some(Found::Close) => return Ok(Some(close(&self.receiver))),
+            Some(Found::Data(kind, range)) => (kind, self.buffer.give(range)),
             #[cfg(feature = "deflate")]
             Some(Found::Inflated(kind)) => {
                 let inflated = self.inflated.as_deref_mut();
@@ -337,29 +312,31 @@ impl Reader {
         }))
     }
 
-    /// [`find_any`](Self::find_any), see [`poll_any_owned`](Self::poll_any_owned).
+    /// [`find`](Self::find) for everything that is not a small whole message, see
+    /// [`poll_owned_slow`](Self::poll_owned_slow).
     #[inline(never)]
-    fn find_unless_empty(&mut self, receiver: &mut Receiver) -> Result<Option<Found>, Error> {
-        if self.start == self.end {
-            return Ok(self.poll_empty(receiver)?.then_some(Found::Close));
+    fn find_slow(&mut self) -> Result<Option<Found>, Error> {
+        if self.buffer.is_empty() {
+            return Ok(self.poll_empty()?.then_some(Found::Close));
         }
-        self.find_any(receiver)
+        self.find_any()
     }
 
     #[inline(never)]
-    fn find_any(&mut self, receiver: &mut Receiver) -> Result<Option<Found>, Error> {
+    fn find_any(&mut self) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
         self.give_up_message();
         #[cfg(feature = "deflate")]
-        self.skip_compressed(receiver)?;
+        self.skip_compressed()?;
         loop {
-            let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
-            let mut input = Input::new(unread);
-            let event = receiver.poll_any(&mut input);
+            let ReadBuffer { buf, start, end, .. } = &mut self.buffer;
+            let begin = *start;
+            let mut input = Input::new(buf.get_mut(begin..*end).unwrap_or_default());
+            let event = self.receiver.poll_any(&mut input);
             // The chunk's place in the buffer, so that the buffer is free to be used again.
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();
-                self.start + range.start..self.start + range.end
+                begin + range.start..begin + range.end
             };
             let (kind, range, part) = match event {
                 Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, place(chunk), part),
@@ -367,25 +344,25 @@ impl Reader {
                 #[cfg(feature = "deflate")]
                 Ok(Some(Event::Compressed(chunk, kind, part))) => {
                     let chunk = place(chunk);
-                    self.start += input.consumed();
+                    *start += input.consumed();
                     if self.chunks.begun == Begun::GivenUp {
-                        self.skip_chunk(chunk, kind, part.is_last(), receiver)?;
+                        self.skip_chunk(chunk, kind, part.is_last())?;
                         continue;
                     }
-                    let chunk = self.buf.get(chunk).unwrap_or_default();
+                    let chunk = self.buffer.buf.get(chunk).unwrap_or_default();
                     let inflated = self.inflated.get_or_insert_default();
                     // Not where its first frame begins: that may have been asked for in pieces, of which none came.
                     let first = !inflated.open;
-                    inflated.inflate(chunk, kind, first, receiver)?;
+                    inflated.inflate(chunk, kind, first, &mut self.receiver)?;
                     // Otherwise the text was found not to be any, which the next poll tells.
-                    inflated.open = !receiver.is_between_messages();
+                    inflated.open = !self.receiver.is_between_messages();
                     if part.is_last() && !inflated.open {
                         return Ok(Some(Found::Inflated(kind)));
                     }
                     continue;
                 }
                 other => {
-                    self.start += input.consumed();
+                    *start += input.consumed();
                     return Ok(match other? {
                         Some(Event::Ping) => Some(Found::Ping),
                         Some(Event::Pong) => Some(Found::Pong),
@@ -393,52 +370,118 @@ impl Reader {
                         _ => {
                             #[cfg(feature = "deflate")]
                             if let Some(inflated) = &mut self.inflated {
-                                inflated.rest(receiver);
+                                inflated.rest(&self.receiver);
                             }
                             None
                         }
                     });
                 }
             };
-            self.start += input.consumed();
+            *start += input.consumed();
             if self.chunks.begun == Begun::GivenUp {
                 if part.is_last() {
                     self.chunks.begun = Begun::No;
                 }
                 continue;
             }
-            let range = if part == Part::Whole { range } else { self.gather(kind, range) };
+            let range = if part == Part::Whole { range } else { self.buffer.gather(kind, range) };
             if part.is_last() {
-                self.gathering = None;
-                self.largest = self.largest.max(range.len());
+                self.buffer.gathering = None;
+                self.buffer.largest = self.buffer.largest.max(range.len());
                 return Ok(Some(Found::Data(kind, range)));
             }
         }
     }
+}
 
-    /// Adds a chunk to the message in progress and returns where that now lies.
-    fn gather(&mut self, kind: MessageKind, chunk: Range<usize>) -> Range<usize> {
-        let message = match self.gathering.take() {
-            None => chunk,
-            Some((_, message)) if message.end == chunk.start => message.start..chunk.end,
-            Some((_, message)) => {
-                let end = message.end + chunk.len();
-                self.buf.copy_within(chunk, message.end);
-                message.start..end
-            }
-        };
-        self.gathering = Some((kind, message.clone()));
-        message
+/// The buffer.
+impl Reader {
+    /// Takes bytes that were read already: what followed the handshake in the same read.
+    pub fn push(&mut self, received: &[u8]) {
+        self.buffer.push(received);
     }
 
-    /// Makes an owned payload of `range`, and lets go of what lies before it.
+    /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
+    pub fn room(&mut self) -> &mut [u8] {
+        let expected = self.expected();
+        self.buffer.room(expected)
+    }
+
+    /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
+    /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
+    /// put in.
+    // Only what most reads take.
     #[inline(always)]
-    fn give(&mut self, range: Range<usize>) -> Bytes {
-        let mut payload = self.buf.split_to(range.end).freeze();
-        payload.advance(range.start);
-        self.start -= range.end;
-        self.end -= range.end;
-        payload
+    pub fn room_buf(&mut self) -> impl BufMut {
+        let expected = self.expected();
+        self.buffer.room_buf(expected)
+    }
+
+    /// Room to read into what will be polled later, for a caller that cannot deliver now; `None` when there is none.
+    /// Follow with [`advance`](Self::advance) and [`Receiver::handle_unread_input`].
+    ///
+    /// At most `size` bytes are unread then, or as many as an ordinary buffer has if that is more, and the buffer grows no
+    /// larger for it. With a `size` of 0 there is no room. What counts is the memory, however small the messages are.
+    pub fn room_ahead(&mut self, size: usize) -> Option<impl BufMut> {
+        self.buffer.room_ahead(size)
+    }
+
+    /// How much the next read may bring of the current message, so that a large one is read into place.
+    #[inline(always)]
+    fn expected(&self) -> Expected {
+        let expected = self.receiver.expected();
+        // A message that is taken in pieces needs no room for all of it.
+        if self.chunks.asked { Expected { frame: 0, ..expected } } else { expected }
+    }
+
+    /// The transport has read `len` bytes into the [`room`](Self::room). A `len` beyond the room is cut to it.
+    #[inline]
+    pub fn advance(&mut self, len: usize) {
+        self.buffer.advance(len);
+    }
+
+    /// Gives the buffer up if nothing is in it, and what memory the receiver can spare: for a connection that is about to
+    /// wait for long.
+    ///
+    /// With `std` the buffer goes to a pool of the thread's, for the next connection that reads.
+    #[inline]
+    pub fn release(&mut self) {
+        self.receiver.release();
+        #[cfg(feature = "deflate")]
+        if self.inflated.as_ref().is_some_and(|inflated| inflated.open) {
+            return;
+        }
+        if self.buffer.release() {
+            self.found = None;
+            #[cfg(feature = "deflate")]
+            {
+                self.inflated = None;
+            }
+        }
+    }
+
+    /// The size of the buffer, in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buffer.buf.capacity()
+    }
+
+    /// Bytes received that no message has been made of yet.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        self.buffer.unread()
+    }
+
+    /// Whether it is known without looking that no message is to be found: nothing is unread, the connection is between
+    /// messages, and the peer's Close has not come.
+    #[inline]
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        if self.inflated.is_some() {
+            return false;
+        }
+        self.buffer.is_empty() && self.receiver.is_at_message_boundary()
     }
 }
 

@@ -1,6 +1,8 @@
 //! A write queue that takes messages for a connection and lends the bytes to a transport: the counterpart of
 //! [`Reader`](crate::Reader).
 
+use alloc::vec::Vec;
+
 use crate::closing::CloseReason;
 use crate::connection::Sender;
 use crate::entropy::{Entropy, EntropyError};
@@ -23,53 +25,66 @@ const SHARE_FROM: usize = 8 << 10;
 /// in is at most about twice as large.
 const COPY_BELOW: usize = 128 << 10;
 
-/// A write queue of its own, for one [`Sender`].
+/// The sending direction of a connection with its write queue: messages go in, bytes for the transport come out.
 ///
-/// Frames are appended in the order of the calls, small payloads copied behind their headers, large owned ones
+/// `E` is where the masking keys of a client come from. Frames are appended in the order of the calls, small payloads copied behind their headers, large owned ones
 /// left where they are. It takes messages until a number of bytes waits to be written: that bounds its memory
 /// to as much and one message.
 #[derive(Debug)]
-pub struct Writer {
+pub struct Writer<E> {
+    sender: Sender,
     out: Outgoing,
     limit: usize,
     /// Whether the next message has its room.
     reserved: bool,
+    entropy: E,
 }
 
-impl Writer {
-    /// An empty queue, which takes messages as long as fewer than `limit` bytes wait.
+impl<E> Writer<E> {
+    /// An empty queue for what `sender` sends, which takes messages as long as fewer than `limit` bytes wait.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { out: Outgoing::default(), limit, reserved: false }
+    pub fn new(sender: Sender, limit: usize, entropy: E) -> Self {
+        Self { sender, out: Outgoing::default(), limit, reserved: false, entropy }
     }
 
-    /// A queue with the end of a handshake in it.
-    pub(crate) fn put(&mut self, bytes: alloc::vec::Vec<u8>) {
-        self.out = bytes.into();
+    /// A queue with the end of the opening handshake in it.
+    pub(crate) fn with_output(sender: Sender, output: Vec<u8>, limit: usize, entropy: E) -> Self {
+        Self { out: output.into(), ..Self::new(sender, limit, entropy) }
     }
 
+    /// The state of the sending direction: whether messages may be sent, our own Close.
+    #[inline]
+    #[must_use]
+    pub fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// The sending direction, for [signals](Sender::signals) and settings. Frames that it writes to a buffer of the
+    /// caller's do not go through this queue.
+    #[inline]
+    pub fn sender_mut(&mut self) -> &mut Sender {
+        &mut self.sender
+    }
+}
+
+impl<E: Entropy> Writer<E> {
     /// Sends a message or control frame. A Close begins the closing handshake.
     ///
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
     #[inline]
-    pub fn send(
-        &mut self,
-        message: MessageRef<'_>,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
+    pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         let (kind, payload) = match message {
             MessageRef::Text(text) => (MessageKind::Text, text.as_bytes()),
             MessageRef::Binary(data) => (MessageKind::Binary, data),
-            control => return self.send_control(control, sender, entropy),
+            control => return self.send_control(control),
         };
         if payload.len() <= SMALL
-            && let Some(sent) = self.send_small(kind, payload, sender, entropy)
+            && let Some(sent) = self.send_small(kind, payload)
         {
             return sent.map_err(SendError::Entropy);
         }
-        self.send_data(kind, payload, sender, entropy)
+        self.send_data(kind, payload)
     }
 
     /// Sends a small message if the buffer has room for it and nothing is in its way. Else nothing was done, and the way
@@ -80,17 +95,15 @@ impl Writer {
         &mut self,
         kind: MessageKind,
         payload: &[u8],
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
     ) -> Option<Result<(), EntropyError>> {
         if self.out.len() >= self.limit {
             return None;
         }
         // A client's way calls for a key, so it has registers to save. A server's has none as long as they are apart.
-        if sender.is_client() {
-            return self.send_small_masked(kind, payload, sender, entropy);
+        if self.sender.is_client() {
+            return self.send_small_masked(kind, payload);
         }
-        sender.queue_small(kind, payload, &mut self.out)?;
+        self.sender.queue_small(kind, payload, &mut self.out)?;
         self.reserved = false;
         Some(Ok(()))
     }
@@ -100,43 +113,31 @@ impl Writer {
         &mut self,
         kind: MessageKind,
         payload: &[u8],
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
     ) -> Option<Result<(), EntropyError>> {
-        let sent = sender.queue_small_masked(kind, payload, &mut self.out, entropy)?;
+        let Self { sender, out, entropy, .. } = self;
+        let sent = sender.queue_small_masked(kind, payload, out, entropy)?;
         self.reserved = false;
         Some(sent)
     }
 
     #[inline(never)]
-    fn send_data(
-        &mut self,
-        kind: MessageKind,
-        payload: &[u8],
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
+    fn send_data(&mut self, kind: MessageKind, payload: &[u8]) -> Result<(), SendError> {
         self.check_room()?;
-        sender.queue_message(kind, payload, &mut self.out, entropy)
+        self.sender.queue_message(kind, payload, &mut self.out, &mut self.entropy)
     }
 
     #[inline(never)]
-    fn send_control(
-        &mut self,
-        message: MessageRef<'_>,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
+    fn send_control(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         let (opcode, payload) = match message {
             MessageRef::Ping(data) => (OpCode::Ping, data),
             MessageRef::Pong(data) => (OpCode::Pong, data),
             MessageRef::Close(reason) => {
-                return sender.append_close(reason, &mut self.out.buffer(), entropy);
+                return self.append_close(reason);
             }
             MessageRef::Text(_) | MessageRef::Binary(_) => return Ok(()),
         };
         self.check_room()?;
-        sender.append_control(opcode, payload, &mut self.out.buffer(), entropy)
+        self.sender.append_control(opcode, payload, &mut self.out.buffer(), &mut self.entropy)
     }
 
     /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again, and a
@@ -146,12 +147,7 @@ impl Writer {
     /// # Errors
     /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
     #[inline]
-    pub fn send_message(
-        &mut self,
-        message: &mut Message,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
+    pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
         let small: Option<(_, &[u8])> = match &*message {
             Message::Text(text) => Some((MessageKind::Text, text.as_bytes())),
             Message::Binary(data) => Some((MessageKind::Binary, data)),
@@ -159,40 +155,30 @@ impl Writer {
         };
         if let Some((kind, payload)) = small
             && payload.len() <= SMALL
-            && let Some(sent) = self.send_small(kind, payload, sender, entropy)
+            && let Some(sent) = self.send_small(kind, payload)
         {
             return sent.map_err(SendError::Entropy);
         }
-        self.send_any_message(message, sender, entropy)
+        self.send_message_slow(message)
     }
 
     /// Every message that [`send_small`](Self::send_small) does not take.
     #[inline(never)]
-    fn send_any_message(
-        &mut self,
-        message: &mut Message,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
+    fn send_message_slow(&mut self, message: &mut Message) -> Result<(), SendError> {
         let (kind, payload): (_, &[u8]) = match message {
             Message::Text(text) => (MessageKind::Text, text.as_bytes()),
             Message::Binary(data) => (MessageKind::Binary, data),
-            control => return self.send_control(control.as_message_ref(), sender, entropy),
+            control => return self.send_control(control.as_message_ref()),
         };
         if payload.len() >= SHARE_FROM {
-            return self.send_large(message, sender, entropy);
+            return self.send_large(message);
         }
         self.check_room()?;
-        sender.queue_message(kind, payload, &mut self.out, entropy)
+        self.sender.queue_message(kind, payload, &mut self.out, &mut self.entropy)
     }
 
     #[inline(always)]
-    fn send_large(
-        &mut self,
-        message: &mut Message,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
+    fn send_large(&mut self, message: &mut Message) -> Result<(), SendError> {
         let (kind, payload) = match message {
             Message::Text(text) => (MessageKind::Text, text.bytes_mut()),
             Message::Binary(data) => (MessageKind::Binary, data),
@@ -200,21 +186,16 @@ impl Writer {
             _ => return Ok(()),
         };
         self.check_room()?;
-        sender.append_shared(kind, payload, &mut self.out, entropy)
+        self.sender.append_shared(kind, payload, &mut self.out, &mut self.entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.
     ///
     /// # Errors
     /// [`SendError`]; nothing of it was sent then.
-    pub fn send_prepared(
-        &mut self,
-        message: &PreparedMessage,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
+    pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
         self.check_room()?;
-        sender.append_prepared(message, SHARE_FROM, &mut self.out, entropy)
+        self.sender.append_prepared(message, SHARE_FROM, &mut self.out, &mut self.entropy)
     }
 
     /// Sends the next fragment of a message (RFC 6455 §5.4): the first call begins it, `last` ends it.
@@ -226,11 +207,10 @@ impl Writer {
         kind: MessageKind,
         payload: &[u8],
         last: bool,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
         self.check_room()?;
-        sender.append_fragment(kind, payload, last, &mut self.out.buffer(), entropy)
+        let Self { sender, out, entropy, .. } = self;
+        sender.append_fragment(kind, payload, last, &mut out.buffer(), entropy)
     }
 
     /// Begins the closing handshake (RFC 6455 §7.1.2), however much waits. Messages that the peer had under way
@@ -238,13 +218,13 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Sender::close`].
-    pub fn close(
-        &mut self,
-        reason: CloseReason<'_>,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
-        sender.append_close(Some(reason), &mut self.out.buffer(), entropy)
+    pub fn close(&mut self, reason: CloseReason<'_>) -> Result<(), SendError> {
+        self.append_close(Some(reason))
+    }
+
+    #[cold]
+    fn append_close(&mut self, reason: Option<CloseReason<'_>>) -> Result<(), SendError> {
+        self.sender.append_close(reason, &mut self.out.buffer(), &mut self.entropy)
     }
 
     /// Moves the connection's own answers to the queue, unless the peer does not read: it gets no second
@@ -253,13 +233,9 @@ impl Writer {
     /// # Errors
     /// [`SendError::Entropy`] when an answer cannot be masked; it stays with the connection.
     #[inline]
-    pub fn queue_answers(
-        &mut self,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
-        if sender.has_transmit() && self.out.len() <= self.limit {
-            self.append_answers(sender, entropy)
+    pub fn queue_answers(&mut self) -> Result<(), SendError> {
+        if self.sender.has_transmit() && self.out.len() <= self.limit {
+            self.append_answers()
         } else {
             Ok(())
         }
@@ -267,12 +243,8 @@ impl Writer {
 
     /// Out of line, so that a look at the output is inlined: most of the time there are no answers.
     #[inline(never)]
-    fn append_answers(
-        &mut self,
-        sender: &mut Sender,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
-        sender.append_transmit(&mut self.out.buffer(), entropy)
+    fn append_answers(&mut self) -> Result<(), SendError> {
+        self.sender.append_transmit(&mut self.out.buffer(), &mut self.entropy)
     }
 
     /// Whether a message is taken: nothing waits, or fewer bytes than the limit, or room was

@@ -9,16 +9,16 @@ use fullduplex_testkit::{Frame, Random, TestEntropy};
 
 fn server() -> Endpoint<TestEntropy> {
     let negotiated = Negotiated::without_extensions();
-    Endpoint::open(Role::Server, negotiated, &[], EndpointConfig::new(), TestEntropy::new(1))
+    Endpoint::open(Role::Server, negotiated, &[], &EndpointConfig::new(), TestEntropy::new(1))
 }
 
 fn receive_ahead(endpoint: &mut Endpoint<TestEntropy>, mut bytes: &[u8]) {
     while !bytes.is_empty() {
-        let mut room = endpoint.room_ahead(1 << 20).expect("there is room");
+        let mut room = endpoint.reader.room_ahead(1 << 20).expect("there is room");
         let len = room.remaining_mut().min(bytes.len());
         room.put_slice(&bytes[..len]);
         drop(room);
-        endpoint.advance(len);
+        endpoint.reader.advance(len);
         bytes = &bytes[len..];
     }
 }
@@ -47,7 +47,7 @@ fn what_is_read_ahead_fills_a_buffer_of_the_size_that_was_given_and_no_larger_on
     const ORDINARY: usize = 4 << 10;
     for size in [1, 100, ORDINARY, 10_000, 64 << 10, 100_000, 1 << 20] {
         for seed in 0..10 {
-            let mut reader = Reader::new();
+            let mut reader = server().reader;
             let total = fill(&mut reader, size, &mut Random::new(seed));
             assert_eq!(total, size.max(ORDINARY), "seed {seed}");
             assert_eq!(reader.capacity(), total);
@@ -55,7 +55,7 @@ fn what_is_read_ahead_fills_a_buffer_of_the_size_that_was_given_and_no_larger_on
             assert!(reader.room_ahead(size).is_none());
         }
     }
-    assert!(Reader::new().room_ahead(0).is_none());
+    assert!(server().reader.room_ahead(0).is_none());
 }
 
 #[test]
@@ -66,23 +66,23 @@ fn a_buffer_that_a_large_message_has_left_is_not_filled() {
     for piece in bytes.chunks(1 << 20) {
         let mut put = 0;
         while put < piece.len() {
-            let room = endpoint.room();
+            let room = endpoint.reader.room();
             let len = room.len().min(piece.len() - put);
             room[..len].copy_from_slice(&piece[put..put + len]);
-            endpoint.advance(len);
+            endpoint.reader.advance(len);
             put += len;
         }
-        if let Some(message) = endpoint.poll().unwrap() {
+        if let Some((message, _)) = endpoint.poll().unwrap() {
             assert_eq!(message.to_message().len(), 8 << 20);
         }
     }
     let mut total = 0;
     loop {
-        let Some(mut room) = endpoint.room_ahead(64 << 10) else { break };
+        let Some(mut room) = endpoint.reader.room_ahead(64 << 10) else { break };
         let len = room.remaining_mut();
         room.put_bytes(7, len);
         drop(room);
-        endpoint.advance(len);
+        endpoint.reader.advance(len);
         total += len;
     }
     assert!(total <= 64 << 10, "{total}");
@@ -96,7 +96,7 @@ fn messages_that_are_taken_make_room_again_without_a_copy_of_the_rest_for_each()
     let (mut at, mut received, mut grown) = (0, 0, 0);
     for _ in 0..20_000 {
         loop {
-            let Some(mut room) = endpoint.room_ahead(SIZE) else { break };
+            let Some(mut room) = endpoint.reader.room_ahead(SIZE) else { break };
             let (len, mut put) = (room.remaining_mut(), 0);
             grown += 1;
             while put < len {
@@ -105,7 +105,7 @@ fn messages_that_are_taken_make_room_again_without_a_copy_of_the_rest_for_each()
                 (at, put) = ((at + piece.len()) % frame.len(), put + piece.len());
             }
             drop(room);
-            endpoint.advance(len);
+            endpoint.reader.advance(len);
         }
         assert_eq!(endpoint.poll_owned(), Ok(Some(Message::binary(vec![1]))));
         received += 1;
@@ -135,15 +135,15 @@ fn a_close_is_found_at_any_cut_and_what_precedes_it_stays_as_it_came() {
             let mut messages = poll_all(&mut endpoint);
             let mut scan = CloseScan::new();
             receive_ahead(&mut endpoint, &bytes[polled..cut]);
-            assert_eq!(endpoint.find_close(&mut scan), Ok(false), "{polled} to {cut}");
+            assert_eq!(endpoint.reader.find_close(&mut scan), Ok(false), "{polled} to {cut}");
             receive_ahead(&mut endpoint, &bytes[cut..]);
-            assert_eq!(endpoint.find_close(&mut scan), Ok(true), "{polled} to {cut}");
-            assert!(endpoint.connection().unwrap().may_send(), "it takes effect in its order");
+            assert_eq!(endpoint.reader.find_close(&mut scan), Ok(true), "{polled} to {cut}");
+            assert!(endpoint.writer.sender().may_send(), "it takes effect in its order");
             messages.extend(poll_all(&mut endpoint));
             assert_eq!(messages.len(), 4);
             assert_eq!(messages[2].len(), 304);
             assert!(messages[3].is_close());
-            assert!(!endpoint.connection().unwrap().may_send());
+            assert!(!endpoint.writer.sender().may_send());
         }
     }
 }
@@ -158,10 +158,10 @@ fn a_close_that_nothing_precedes_takes_effect_when_it_is_found_and_is_delivered_
         if polled {
             assert_eq!(endpoint.poll_owned(), Ok(None));
         }
-        assert_eq!(endpoint.find_close(&mut scan), Ok(false));
+        assert_eq!(endpoint.reader.find_close(&mut scan), Ok(false));
         receive_ahead(&mut endpoint, &close[cut..]);
-        assert_eq!(endpoint.find_close(&mut scan), Ok(true));
-        let reason = endpoint.connection().unwrap().peer_close().flatten();
+        assert_eq!(endpoint.reader.find_close(&mut scan), Ok(true));
+        let reason = endpoint.reader.receiver().peer_close().flatten();
         assert_eq!(reason.map(|reason| reason.reason.to_owned()), Some("bye".to_owned()));
         match cut % 3 {
             0 => assert!(endpoint.poll_owned().unwrap().unwrap().is_close()),
@@ -170,7 +170,7 @@ fn a_close_that_nothing_precedes_takes_effect_when_it_is_found_and_is_delivered_
         }
         assert_eq!(endpoint.poll_owned(), Ok(None));
         assert_eq!(endpoint.poll_chunk(), Ok(None));
-        assert!(!endpoint.output().unwrap().is_empty(), "it is answered");
+        assert!(!endpoint.output().unwrap().first().is_empty(), "it is answered");
     }
 }
 
@@ -179,15 +179,15 @@ fn a_fault_is_told_when_it_is_found_and_once_more_where_it_stands() {
     let mut endpoint = server();
     receive_ahead(&mut endpoint, &Frame::text("one").masked().encode());
     receive_ahead(&mut endpoint, &Frame::new(3, *b"reserved").masked().encode());
-    let found = endpoint.find_close(&mut CloseScan::new());
+    let found = endpoint.reader.find_close(&mut CloseScan::new());
     assert!(matches!(found, Err(Error::Frame(_))), "{found:?}");
     assert_eq!(endpoint.poll_owned(), Ok(Some("one".into())));
     assert_eq!(endpoint.poll_owned().map(|_| ()), found.map(|_| ()));
 
     let mut endpoint = server();
     receive_ahead(&mut endpoint, &Frame::close(1005, "").masked().encode());
-    let found = endpoint.find_close(&mut CloseScan::new());
+    let found = endpoint.reader.find_close(&mut CloseScan::new());
     assert!(matches!(found, Err(Error::CloseFrame(_))), "{found:?}");
-    assert!(endpoint.connection().unwrap().failure().is_some());
+    assert!(endpoint.reader.receiver().failure().is_some());
     assert_eq!(endpoint.poll_owned(), Ok(None));
 }

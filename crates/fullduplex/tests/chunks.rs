@@ -3,19 +3,18 @@
 
 use allocation_counter::measure;
 use fullduplex::{
-    Chunk, Config, Connection, Error, Limits, Message, MessageError, Negotiated, Part, Reader,
-    Receiver, Role,
+    Chunk, Config, Connection, Error, Limits, Message, MessageError, Negotiated, Part, Reader, Role,
 };
 use fullduplex_testkit::{Frame, Random};
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
-fn open(role: Role) -> Receiver {
+fn open(role: Role) -> Reader {
     let mut config = Config::new();
     config.limits = Limits::new();
     config.limits.max_message_size = u64::MAX;
     config.limits.max_frame_size = u64::MAX;
-    Connection::new(role, Negotiated::without_extensions(), config).split().0
+    Reader::new(Connection::new(role, Negotiated::without_extensions(), config).split().0)
 }
 
 fn to(role: Role, frame: &Frame) -> Vec<u8> {
@@ -89,8 +88,8 @@ impl Joined {
     }
 }
 
-fn read(reader: &mut Reader, receiver: &Receiver, wire: &mut &[u8], most: usize) {
-    let room = reader.room(receiver);
+fn read(reader: &mut Reader, wire: &mut &[u8], most: usize) {
+    let room = reader.room();
     let len = room.len().min(wire.len()).min(most);
     room[..len].copy_from_slice(&wire[..len]);
     reader.advance(len);
@@ -103,11 +102,11 @@ fn joined_pieces_are_what_was_sent_however_it_is_read() {
     for role in ROLES {
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| to(role, frame)).collect();
         for most in [1, 3, 1000, 5000, usize::MAX] {
-            let (mut receiver, mut reader) = (open(role), Reader::new());
+            let mut reader = open(role);
             let (mut wire, mut joined) = (&*bytes, Joined::default());
             while !wire.is_empty() {
-                read(&mut reader, &receiver, &mut wire, most);
-                while let Some(chunk) = reader.poll_chunk(&mut receiver).unwrap() {
+                read(&mut reader, &mut wire, most);
+                while let Some(chunk) = reader.poll_chunk().unwrap() {
                     joined.take(chunk);
                 }
             }
@@ -129,20 +128,20 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
         let mut random = Random::new(seed);
         let role = ROLES[random.below(2)];
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| to(role, frame)).collect();
-        let (mut receiver, mut reader) = (open(role), Reader::new());
+        let mut reader = open(role);
         let mut wire = &*bytes;
         // Whole messages, and what was given away of others.
         let mut got: Vec<(Option<Message>, Vec<u8>, bool)> = Vec::new();
         let mut chunked = random.below(2) == 0;
         while !wire.is_empty() {
             let most = 1 + random.below(20_000);
-            read(&mut reader, &receiver, &mut wire, most);
+            read(&mut reader, &mut wire, most);
             loop {
                 if random.below(4) == 0 {
                     chunked = !chunked;
                 }
                 if chunked {
-                    let Some(chunk) = reader.poll_chunk(&mut receiver).unwrap() else { break };
+                    let Some(chunk) = reader.poll_chunk().unwrap() else { break };
                     let (payload, part) = match chunk {
                         Chunk::Text(payload, part) | Chunk::Binary(payload, part) => {
                             (payload, part)
@@ -161,7 +160,7 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
                     data.extend_from_slice(&payload);
                     *done = part.is_last();
                 } else {
-                    match reader.poll_owned(&mut receiver).unwrap() {
+                    match reader.poll_owned().unwrap() {
                         None => break,
                         Some(Message::Ping(_) | Message::Pong(_)) => {}
                         Some(message) => got.push((Some(message), vec![], true)),
@@ -185,14 +184,14 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
 #[test]
 fn valid_text_comes_before_the_failure() {
     for role in ROLES {
-        let (mut receiver, mut reader) = (open(role), Reader::new());
+        let mut reader = open(role);
         let bytes = to(role, &Frame::text(*b"good\xffbad"));
-        read(&mut reader, &receiver, &mut &*bytes, usize::MAX);
-        let chunk = reader.poll_chunk(&mut receiver).unwrap();
+        read(&mut reader, &mut &*bytes, usize::MAX);
+        let chunk = reader.poll_chunk().unwrap();
         assert_eq!(chunk, Some(Chunk::Text("good".into(), Part::First)));
-        let failed = reader.poll_chunk(&mut receiver);
+        let failed = reader.poll_chunk();
         assert_eq!(failed, Err(Error::Message(MessageError::InvalidUtf8)));
-        assert_eq!(reader.poll_chunk(&mut receiver), Ok(None));
+        assert_eq!(reader.poll_chunk(), Ok(None));
     }
 }
 
@@ -201,12 +200,12 @@ fn a_message_of_any_size_takes_no_more_than_a_read_brings() {
     const SIZE: usize = 32 << 20;
     for role in ROLES {
         let bytes = to(role, &Frame::binary(vec![7; SIZE]));
-        let (mut receiver, mut reader) = (open(role), Reader::new());
+        let mut reader = open(role);
         let (mut wire, mut received) = (&*bytes, 0);
         let counted = measure(|| {
             while !wire.is_empty() {
-                read(&mut reader, &receiver, &mut wire, usize::MAX);
-                while let Some(chunk) = reader.poll_chunk(&mut receiver).unwrap() {
+                read(&mut reader, &mut wire, usize::MAX);
+                while let Some(chunk) = reader.poll_chunk().unwrap() {
                     let Chunk::Binary(payload, _) = chunk else { panic!("{chunk:?}") };
                     received += payload.len();
                 }
@@ -219,14 +218,14 @@ fn a_message_of_any_size_takes_no_more_than_a_read_brings() {
 
 #[cfg(feature = "deflate")]
 mod deflate {
-    use fullduplex::{DeflateConfig, Endpoint, EndpointConfig, MessageRef, NoEntropy};
+    use fullduplex::{DeflateConfig, Endpoint, MessageRef, NoEntropy, Writer};
 
     use super::*;
 
     /// What a client receives with, and a server, which compress.
-    fn pair() -> (Receiver, Connection) {
+    fn pair() -> (Reader, Connection) {
         let (client, server) = connections();
-        (client.split().0, server)
+        (Reader::new(client.split().0), server)
     }
 
     fn connections() -> (Connection, Connection) {
@@ -268,15 +267,15 @@ mod deflate {
 
     #[test]
     fn inflated_pieces_are_what_was_sent_and_a_bomb_waits_for_its_reader() {
-        let (mut client, mut server) = pair();
+        let (mut reader, mut server) = pair();
         let bytes = compressed(&mut server, &messages());
         for most in [1, 100, usize::MAX] {
             let mut wire = &*bytes;
-            let (mut joined, mut reader) = (Joined::default(), Reader::new());
+            let mut joined = Joined::default();
             let mut largest = 0;
             while !wire.is_empty() {
-                read(&mut reader, &client, &mut wire, most);
-                while let Some(chunk) = reader.poll_chunk(&mut client).unwrap() {
+                read(&mut reader, &mut wire, most);
+                while let Some(chunk) = reader.poll_chunk().unwrap() {
                     if let Chunk::Binary(payload, _) = &chunk {
                         largest = largest.max(payload.len());
                     }
@@ -287,7 +286,7 @@ mod deflate {
             let expected = messages().into_iter().flat_map(|data| [Message::binary(data), short()]);
             assert_eq!(joined.messages, expected.collect::<Vec<_>>(), "reads of {most}");
             assert!(largest <= 32 << 10);
-            (client, server) = pair();
+            (reader, server) = pair();
             assert_eq!(compressed(&mut server, &messages()), bytes);
         }
     }
@@ -296,21 +295,21 @@ mod deflate {
     fn the_rest_is_skipped_and_the_window_stays_in_step() {
         for seed in 0..60 {
             let mut random = Random::new(seed);
-            let (mut client, mut server) = pair();
+            let (mut reader, mut server) = pair();
             let bytes = compressed(&mut server, &messages());
-            let (mut wire, mut reader) = (&*bytes, Reader::new());
+            let mut wire = &*bytes;
             let (mut shorts, mut chunked) = (0, false);
             while !wire.is_empty() {
                 let most = 1 + random.below(3000);
-                read(&mut reader, &client, &mut wire, most);
+                read(&mut reader, &mut wire, most);
                 loop {
                     if random.below(5) == 0 {
                         chunked = !chunked;
                     }
                     let chunk = if chunked {
-                        reader.poll_chunk(&mut client).unwrap()
+                        reader.poll_chunk().unwrap()
                     } else {
-                        reader.poll_owned(&mut client).unwrap().map(Chunk::from)
+                        reader.poll_owned().unwrap().map(Chunk::from)
                     };
                     match chunk {
                         None => break,
@@ -327,28 +326,27 @@ mod deflate {
                 }
             }
             assert!(shorts > 0, "seed {seed}");
-            assert_eq!(client.failure(), None);
+            assert_eq!(reader.receiver().failure(), None);
         }
     }
 
     #[test]
     fn what_was_read_and_not_inflated_is_given_up_with_all_that_follows() {
-        let (mut client, mut server) = pair();
-        let mut reader = Reader::new();
+        let (mut reader, mut server) = pair();
         let kind = fullduplex::MessageKind::Binary;
         let mut wire = Vec::new();
         server.append_fragment(kind, &[7; 100_000], false, &mut wire, NoEntropy).unwrap();
-        read(&mut reader, &client, &mut &*wire, usize::MAX);
-        let first = reader.poll_chunk(&mut client).unwrap();
+        read(&mut reader, &mut &*wire, usize::MAX);
+        let first = reader.poll_chunk().unwrap();
         assert!(matches!(first, Some(Chunk::Binary(_, Part::First))), "{first:?}");
         assert!(reader.unread().is_empty());
-        assert_eq!(reader.poll_owned(&mut client), Ok(None));
+        assert_eq!(reader.poll_owned(), Ok(None));
 
         wire.clear();
         server.append_fragment(kind, &[8; 100], true, &mut wire, NoEntropy).unwrap();
         server.append_text("short", &mut wire, NoEntropy).unwrap();
-        read(&mut reader, &client, &mut &*wire, usize::MAX);
-        let next = reader.poll_chunk(&mut client).unwrap();
+        read(&mut reader, &mut &*wire, usize::MAX);
+        let next = reader.poll_chunk().unwrap();
         assert_eq!(next, Some(Chunk::Text("short".into(), Part::Whole)));
     }
 
@@ -356,8 +354,7 @@ mod deflate {
     fn of_a_message_that_was_begun_in_pieces_and_gave_none_all_is_received_whole() {
         let mut received = 0;
         for most in 1..20 {
-            let (mut client, mut server) = pair();
-            let mut reader = Reader::new();
+            let (mut reader, mut server) = pair();
             let mut bytes = Vec::new();
             for words in ["some words ", "other words "] {
                 server.append_text(&words.repeat(100), &mut bytes, NoEntropy).unwrap();
@@ -365,22 +362,22 @@ mod deflate {
             let mut wire = &*bytes;
             // The first one is lent, and its place not given away.
             loop {
-                read(&mut reader, &client, &mut wire, 1);
-                if let Some(message) = reader.poll(&mut client).unwrap() {
+                read(&mut reader, &mut wire, 1);
+                if let Some(message) = reader.poll().unwrap() {
                     assert_eq!(message, MessageRef::Text(&"some words ".repeat(100)));
                     break;
                 }
             }
             let (mut left, mut given) = (most, None);
             while left > 0 && given.is_none() && !wire.is_empty() {
-                read(&mut reader, &client, &mut wire, 1);
-                given = reader.poll_chunk(&mut client).unwrap();
+                read(&mut reader, &mut wire, 1);
+                given = reader.poll_chunk().unwrap();
                 left -= 1;
             }
             let mut whole = None;
             while !wire.is_empty() {
-                read(&mut reader, &client, &mut wire, 7);
-                whole = reader.poll_owned(&mut client).unwrap();
+                read(&mut reader, &mut wire, 7);
+                whole = reader.poll_owned().unwrap();
             }
             if let Some(chunk) = given {
                 assert!(matches!(chunk, Chunk::Text(_, Part::First)), "{chunk:?}");
@@ -398,18 +395,18 @@ mod deflate {
         let (client, mut server) = connections();
         let mut wire = Vec::new();
         server.append_text(&"words ".repeat(1000), &mut wire, NoEntropy).unwrap();
-        let config = EndpointConfig::new();
-        let writer = fullduplex::Writer::new(1000);
-        let mut endpoint = Endpoint::from_parts(client, Reader::new(), writer, NoEntropy, config);
-        let room = endpoint.room();
+        let (receiver, sender) = client.split();
+        let writer = Writer::new(sender, 1000, NoEntropy);
+        let mut endpoint = Endpoint::join(Reader::new(receiver), writer);
+        let room = endpoint.reader.room();
         room[..wire.len()].copy_from_slice(&wire);
-        endpoint.advance(wire.len());
+        endpoint.reader.advance(wire.len());
         let mut joined = Joined::default();
         while let Some(chunk) = endpoint.poll_chunk().unwrap() {
             joined.take(chunk);
-            assert_eq!(endpoint.is_within_message(), joined.current.is_some());
+            assert_eq!(endpoint.reader.is_within_message(), joined.current.is_some());
         }
         assert_eq!(joined.messages, [text(&"words ".repeat(1000))]);
-        assert!(endpoint.send(MessageRef::Text("x")).is_err(), "no key can be drawn");
+        assert!(endpoint.writer.send(MessageRef::Text("x")).is_err(), "no key can be drawn");
     }
 }

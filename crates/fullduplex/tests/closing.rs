@@ -745,21 +745,21 @@ fn however_the_peers_close_is_polled_the_connection_is_closed_once_it_is_answere
     for way in 0..5 {
         let negotiated = Negotiated::without_extensions();
         let config = EndpointConfig::new();
-        let mut server = Endpoint::open(Role::Server, negotiated, &[], config, NoEntropy);
+        let mut server = Endpoint::open(Role::Server, negotiated, &[], &config, NoEntropy);
         let close = to(Role::Server, Frame::close(1000, "bye"));
-        server.room()[..close.len()].copy_from_slice(&close);
-        server.advance(close.len());
+        server.reader.room()[..close.len()].copy_from_slice(&close);
+        server.reader.advance(close.len());
         match way {
             0 => assert!(server.poll().unwrap().is_some()),
             1 => assert!(server.poll_owned().unwrap().is_some()),
             2 => assert!(server.poll_chunk().unwrap().is_some()),
-            3 => assert_eq!(server.poll_with(|_, _| ()), Ok(Some(()))),
-            _ => assert!(server.poll_found().unwrap().is_some_and(|found| found.is_control())),
+            3 => assert!(server.reader.poll_owned().unwrap().is_some()),
+            _ => assert_eq!(server.find(), Ok(true)),
         }
-        let answer = server.output().unwrap().len();
+        let answer = server.output().unwrap().first().len();
         assert_eq!(answer, 4, "way {way}");
-        server.advance_output(answer);
-        assert!(server.connection().unwrap().is_clean(), "way {way}");
+        server.writer.advance(answer);
+        assert!(server.reader.receiver().is_clean(), "way {way}");
         assert_eq!(server.shutdown(), Shutdown::Both, "way {way}");
     }
 }

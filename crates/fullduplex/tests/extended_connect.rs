@@ -346,14 +346,14 @@ fn each_end_of_a_stream_closes_its_own_direction() {
     let (negotiated, _) = answer_to(&check(&fields).unwrap(), &Answer::new());
     let closed = |role, frame: Frame| {
         let config = EndpointConfig::new();
-        let mut endpoint = Endpoint::open(role, negotiated, &[], config, TestEntropy::new(1));
+        let mut endpoint = Endpoint::open(role, negotiated, &[], &config, TestEntropy::new(1));
         let wire = frame.encode();
-        endpoint.room()[..wire.len()].copy_from_slice(&wire);
-        endpoint.advance(wire.len());
+        endpoint.reader.room()[..wire.len()].copy_from_slice(&wire);
+        endpoint.reader.advance(wire.len());
         assert!(matches!(endpoint.poll_owned(), Ok(Some(Message::Close(_)))));
-        let written = endpoint.output().unwrap().len();
-        endpoint.advance_output(written);
-        assert!(endpoint.connection().unwrap().is_clean());
+        let written = endpoint.output().unwrap().first().len();
+        endpoint.writer.advance(written);
+        assert!(endpoint.reader.receiver().is_clean());
         endpoint
     };
     // "The server MUST close […] immediately", and still reads what the client has to say, for a while.

@@ -3,7 +3,6 @@
 #![cfg(feature = "alloc")]
 
 use allocation_counter::measure;
-use fullduplex::handshake::OwnedClientRequest;
 use fullduplex::{
     Bytes, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, MessageRef,
     Negotiated, PreparedMessage, Role, SendError,
@@ -15,7 +14,7 @@ const LARGE: usize = 64 << 10;
 
 fn open(role: Role) -> Endpoint<TestEntropy> {
     let negotiated = Negotiated::without_extensions();
-    Endpoint::open(role, negotiated, &[], EndpointConfig::new(), TestEntropy::new(1))
+    Endpoint::open(role, negotiated, &[], &EndpointConfig::new(), TestEntropy::new(1))
 }
 
 fn bytes(len: usize) -> Vec<u8> {
@@ -25,12 +24,12 @@ fn bytes(len: usize) -> Vec<u8> {
 /// Takes at most `most` bytes of the output, in pieces as a vectored write would, and returns them.
 fn write(endpoint: &mut Endpoint<TestEntropy>, most: usize) -> Vec<u8> {
     let mut taken: Vec<u8> =
-        endpoint.output_chunks().unwrap().flat_map(|chunk| chunk.iter().copied()).collect();
-    assert_eq!(taken.len(), endpoint.pending_output());
+        endpoint.output().unwrap().chunks().flat_map(|chunk| chunk.iter().copied()).collect();
+    assert_eq!(taken.len(), endpoint.writer.pending());
     taken.truncate(most);
-    let first = endpoint.output().unwrap();
+    let first = endpoint.output().unwrap().first();
     assert!(first.starts_with(&taken[..first.len().min(taken.len())]));
-    endpoint.advance_output(taken.len());
+    endpoint.writer.advance(taken.len());
     taken
 }
 
@@ -52,25 +51,25 @@ fn messages_leave_whole_and_in_order_however_they_are_sent_and_taken() {
                 let payload = bytes(sizes[random.below(sizes.len())]);
                 match random.below(5) {
                     0 => {
-                        endpoint.send_prepared(&news).unwrap();
+                        endpoint.writer.send_prepared(&news).unwrap();
                         sent.push(news.payload().to_vec());
                     }
                     1 => {
-                        endpoint.send_prepared(&note).unwrap();
+                        endpoint.writer.send_prepared(&note).unwrap();
                         sent.push(note.payload().to_vec());
                     }
                     2 => {
-                        endpoint.send(MessageRef::Binary(&payload)).unwrap();
+                        endpoint.writer.send(MessageRef::Binary(&payload)).unwrap();
                         sent.push(payload);
                     }
                     3 => {
                         let shared = Bytes::from(payload.clone());
-                        endpoint.send_message(&mut Message::Binary(shared.clone())).unwrap();
+                        endpoint.writer.send_message(&mut Message::Binary(shared.clone())).unwrap();
                         assert_eq!(shared, payload, "what others have a handle to is not masked");
                         sent.push(payload);
                     }
                     _ => {
-                        endpoint.send_message(&mut Message::from(payload.clone())).unwrap();
+                        endpoint.writer.send_message(&mut Message::from(payload.clone())).unwrap();
                         sent.push(payload);
                     }
                 }
@@ -78,7 +77,7 @@ fn messages_leave_whole_and_in_order_however_they_are_sent_and_taken() {
                 wire.extend(write(&mut endpoint, most));
             }
             wire.extend(write(&mut endpoint, usize::MAX));
-            assert_eq!(endpoint.pending_output(), 0);
+            assert_eq!(endpoint.writer.pending(), 0);
             let frames = frames(&wire);
             assert!(frames.iter().all(|frame| frame.mask.is_some() == (role == Role::Client)));
             assert_eq!(payloads(&frames), sent);
@@ -94,10 +93,10 @@ fn a_large_payload_is_not_copied() {
         let place = payload.as_ptr();
         let mut message = Message::Binary(payload);
         let counted = measure(|| {
-            endpoint.send_message(&mut message).unwrap();
+            endpoint.writer.send_message(&mut message).unwrap();
         });
         assert!(counted.bytes_total < 1024, "{role:?}: {counted:?}");
-        let last = endpoint.output_chunks().unwrap().last().unwrap();
+        let last = endpoint.output().unwrap().chunks().last().unwrap();
         assert_eq!((last.as_ptr(), last.len()), (place, LARGE));
     }
 }
@@ -108,12 +107,12 @@ fn a_broadcast_is_encoded_once() {
     let mut rooms: Vec<_> = (0..100).map(|_| open(Role::Server)).collect();
     let counted = measure(|| {
         for endpoint in &mut rooms {
-            endpoint.send_prepared(&news).unwrap();
+            endpoint.writer.send_prepared(&news).unwrap();
         }
     });
     assert!(counted.bytes_total < 100 * 512, "{counted:?}");
     for endpoint in &mut rooms {
-        let place = endpoint.output().unwrap().as_ptr_range();
+        let place = endpoint.output().unwrap().first().as_ptr_range();
         assert!(place.contains(&news.payload().as_ptr()));
     }
 }
@@ -133,27 +132,25 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
     let mut message = Message::text(text.clone());
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
     let mut endpoint =
-        Endpoint::open(Role::Client, negotiated, &[], config, BrokenEntropy { draws: 0 });
-    let refused = endpoint.send_message(&mut message);
+        Endpoint::open(Role::Client, negotiated, &[], &config, BrokenEntropy { draws: 0 });
+    let refused = endpoint.writer.send_message(&mut message);
     assert!(matches!(refused, Err(SendError::Entropy(_))));
     assert_eq!(message, Message::text(text.clone()));
-    assert_eq!(endpoint.pending_output(), 0);
+    assert_eq!(endpoint.writer.pending(), 0);
 
     let mut config = EndpointConfig::new();
     config.max_write_buffer = LARGE;
     for role in ROLES {
         let negotiated = Negotiated::without_extensions();
-        let mut endpoint = Endpoint::open(role, negotiated, &[], config, TestEntropy::new(1));
-        assert_eq!(endpoint.config(), &config);
-        assert_eq!(open(role).config(), &EndpointConfig::new());
-        endpoint.send_message(&mut Message::text(text.clone())).unwrap();
-        let pending = endpoint.pending_output();
-        let refused = endpoint.send_message(&mut message);
+        let mut endpoint = Endpoint::open(role, negotiated, &[], &config, TestEntropy::new(1));
+        endpoint.writer.send_message(&mut Message::text(text.clone())).unwrap();
+        let pending = endpoint.writer.pending();
+        let refused = endpoint.writer.send_message(&mut message);
         assert_eq!(refused, Err(SendError::WriteBufferFull));
         assert_eq!(message, Message::text(text.clone()));
-        assert_eq!(endpoint.pending_output(), pending);
+        assert_eq!(endpoint.writer.pending(), pending);
         assert_eq!(payloads(&frames(&write(&mut endpoint, usize::MAX))), [text.as_bytes()]);
-        endpoint.send_message(&mut message.clone()).unwrap();
+        endpoint.writer.send_message(&mut message.clone()).unwrap();
     }
 }
 
@@ -168,47 +165,47 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
             let open = |draws| {
                 let (negotiated, entropy) =
                     (Negotiated::without_extensions(), BrokenEntropy { draws });
-                let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy);
+                let mut endpoint = Endpoint::open(role, negotiated, &[], &config, entropy);
                 if written {
-                    endpoint.send(MessageRef::Text("before, and longer")).unwrap();
-                    endpoint.advance_output(endpoint.pending_output());
+                    endpoint.writer.send(MessageRef::Text("before, and longer")).unwrap();
+                    endpoint.writer.advance(endpoint.writer.pending());
                 }
                 endpoint
             };
             let send = |endpoint: &mut Endpoint<BrokenEntropy>| match owned {
-                false => endpoint.send(note),
-                true => endpoint.send_message(&mut note.to_message()),
+                false => endpoint.writer.send(note),
+                true => endpoint.writer.send_message(&mut note.to_message()),
             };
 
             // Where room ends: behind two of them, but one more message goes where it was promised.
             let mut endpoint = open(9);
-            while endpoint.pending_output() < 11 {
+            while endpoint.writer.pending() < 11 {
                 send(&mut endpoint).unwrap();
             }
-            let pending = endpoint.pending_output();
+            let pending = endpoint.writer.pending();
             assert_eq!(send(&mut endpoint), Err(SendError::WriteBufferFull));
-            assert_eq!(endpoint.pending_output(), pending);
-            endpoint.reserve();
+            assert_eq!(endpoint.writer.pending(), pending);
+            endpoint.writer.reserve();
             send(&mut endpoint).unwrap();
             assert_eq!(send(&mut endpoint), Err(SendError::WriteBufferFull));
             // A promise is kept once, also where it was not needed.
-            endpoint.advance_output(endpoint.pending_output());
-            endpoint.reserve();
+            endpoint.writer.advance(endpoint.writer.pending());
+            endpoint.writer.reserve();
             send(&mut endpoint).unwrap();
             send(&mut endpoint).unwrap();
             assert_eq!(send(&mut endpoint), Err(SendError::WriteBufferFull));
 
             // "The fragments of one message MUST NOT be interleaved between the fragments of another message" (§5.4).
             let mut endpoint = open(9);
-            endpoint.send_fragment(MessageKind::Text, b"a", false).unwrap();
+            endpoint.writer.send_fragment(MessageKind::Text, b"a", false).unwrap();
             assert_eq!(send(&mut endpoint), Err(SendError::MessageUnfinished));
-            endpoint.send_fragment(MessageKind::Text, b"b", true).unwrap();
-            endpoint.advance_output(endpoint.pending_output());
+            endpoint.writer.send_fragment(MessageKind::Text, b"b", true).unwrap();
+            endpoint.writer.advance(endpoint.writer.pending());
             send(&mut endpoint).unwrap();
 
             // "The application MUST NOT send any more data frames after sending a Close frame" (§5.5.1).
             let mut endpoint = open(9);
-            endpoint.send(MessageRef::Close(None)).unwrap();
+            endpoint.writer.send(MessageRef::Close(None)).unwrap();
             assert_eq!(send(&mut endpoint), Err(SendError::Closed));
 
             let mut endpoint = open(usize::from(written));
@@ -216,7 +213,7 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
                 Role::Server => send(&mut endpoint).unwrap(),
                 Role::Client => {
                     assert!(matches!(send(&mut endpoint), Err(SendError::Entropy(_))));
-                    assert_eq!(endpoint.pending_output(), 0);
+                    assert_eq!(endpoint.writer.pending(), 0);
                 }
             }
         }
@@ -227,7 +224,7 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
 fn a_lone_message_takes_little_more_memory_than_its_frame() {
     for role in ROLES {
         let mut endpoint = open(role);
-        let counted = measure(|| endpoint.send(MessageRef::Text("lone")).unwrap());
+        let counted = measure(|| endpoint.writer.send(MessageRef::Text("lone")).unwrap());
         assert!(counted.bytes_max <= 16, "{counted:?}");
     }
 }
@@ -240,10 +237,10 @@ fn endpoints_at_rest_share_what_they_read_into_and_write_from() {
     let counted = measure(|| {
         for endpoint in &mut rest {
             let wire = &wires[usize::from(endpoint.role() == Role::Client)];
-            endpoint.room()[..wire.len()].copy_from_slice(wire);
-            endpoint.advance(wire.len());
+            endpoint.reader.room()[..wire.len()].copy_from_slice(wire);
+            endpoint.reader.advance(wire.len());
             let mut message = endpoint.poll_owned().unwrap().unwrap();
-            endpoint.send_message(&mut message).unwrap();
+            endpoint.writer.send_message(&mut message).unwrap();
             write(endpoint, usize::MAX);
             assert_eq!(endpoint.poll_owned(), Ok(None));
             endpoint.release();
@@ -267,45 +264,24 @@ fn a_close_leaves_with_a_code_or_without_as_it_was_given() {
             for owned in [false, true] {
                 let mut endpoint = open(role);
                 let sent = if owned {
-                    endpoint.send_message(&mut close.clone())
+                    endpoint.writer.send_message(&mut close.clone())
                 } else {
-                    endpoint.send(close.as_message_ref())
+                    endpoint.writer.send(close.as_message_ref())
                 };
                 assert_eq!(sent, Ok(()));
                 assert_eq!(payloads(&frames(&write(&mut endpoint, usize::MAX))), [&payload[..]]);
-                assert_eq!(endpoint.connection().unwrap().sent_close(), Some(code));
-                let again = endpoint.send(close.as_message_ref());
+                assert_eq!(endpoint.writer.sender().sent_close(), Some(code));
+                let again = endpoint.writer.send(close.as_message_ref());
                 assert_eq!(again, Err(SendError::Closed));
 
                 let answer = Frame::new(8, payload.clone());
                 let answer = if role == Role::Server { answer.masked() } else { answer };
                 let wire = answer.encode();
-                endpoint.room()[..wire.len()].copy_from_slice(&wire);
-                endpoint.advance(wire.len());
+                endpoint.reader.room()[..wire.len()].copy_from_slice(&wire);
+                endpoint.reader.advance(wire.len());
                 assert_eq!(endpoint.poll_owned().unwrap().as_ref(), Some(&close));
-                assert!(endpoint.connection().unwrap().is_clean());
+                assert!(endpoint.reader.receiver().is_clean());
             }
-        }
-    }
-}
-
-/// RFC 6455 §4.1: "Once the client's opening handshake has been sent, the client MUST wait for a response from the server
-/// before sending any further data."
-#[test]
-fn a_client_sends_nothing_but_its_request_before_the_response_has_come() {
-    let request = OwnedClientRequest::new("ws://localhost/chat").unwrap();
-    let entropy = TestEntropy::new(1);
-    let mut endpoint = Endpoint::client(request, EndpointConfig::new(), entropy).unwrap();
-    for written in [false, true] {
-        for message in [MessageRef::Text("early"), MessageRef::Ping(b""), MessageRef::Close(None)] {
-            assert_eq!(endpoint.send(message), Err(SendError::Closed), "{message:?}");
-        }
-        let output = endpoint.output().unwrap().to_vec();
-        if written {
-            assert_eq!(output, b"");
-        } else {
-            assert!(output.starts_with(b"GET /chat HTTP/1.1\r\n") && output.ends_with(b"\r\n\r\n"));
-            endpoint.advance_output(output.len());
         }
     }
 }
@@ -316,13 +292,13 @@ fn the_buffers_of_an_endpoint_that_ends_serve_the_next() {
     let wire = Frame::binary(bytes(1000)).masked().encode();
     let life = || {
         let mut endpoint = open(Role::Server);
-        endpoint.room()[..wire.len()].copy_from_slice(&wire);
-        endpoint.advance(wire.len());
+        endpoint.reader.room()[..wire.len()].copy_from_slice(&wire);
+        endpoint.reader.advance(wire.len());
         // A part of what follows stays unread, and an answer unwritten.
-        endpoint.room()[..10].copy_from_slice(&wire[..10]);
-        endpoint.advance(10);
+        endpoint.reader.room()[..10].copy_from_slice(&wire[..10]);
+        endpoint.reader.advance(10);
         let message = endpoint.poll_owned().unwrap().unwrap();
-        endpoint.send(message.as_message_ref()).unwrap();
+        endpoint.writer.send(message.as_message_ref()).unwrap();
     };
     // The first fills the thread's pool, and what a message shares of a buffer is kept with that.
     life();

@@ -4,8 +4,7 @@
 
 use allocation_counter::measure;
 use fullduplex::{
-    BufMut, Config, Connection, Error, Limits, Message, MessageRef, Negotiated, Reader, Receiver,
-    Role,
+    BufMut, Config, Connection, Error, Limits, Message, MessageRef, Negotiated, Reader, Role,
 };
 use fullduplex_testkit::{Frame, Outcome, Random, Seen, Split, drive};
 
@@ -79,7 +78,6 @@ enum Kept {
 }
 
 struct Session {
-    receiver: Receiver,
     reader: Reader,
     mode: Mode,
     random: Random,
@@ -91,7 +89,7 @@ impl Session {
     fn new(conn: Connection, mode: Mode, seed: u64) -> Self {
         let random = Random::new(seed);
         let (receiver, _) = conn.split();
-        Self { receiver, reader: Reader::new(), mode, random, kept: Vec::new(), error: None }
+        Self { reader: Reader::new(receiver), mode, random, kept: Vec::new(), error: None }
     }
 
     fn poll(&mut self) {
@@ -102,20 +100,17 @@ impl Session {
                 Mode::Mixed => self.random.below(2) == 0,
             };
             let polled = if ask_owned {
-                let message = self.reader.poll_owned(&mut self.receiver);
+                let message = self.reader.poll_owned();
                 message.map(|message| message.map(Kept::Owned))
             } else if self.random.below(2) == 0 {
-                let message = self.reader.poll(&mut self.receiver);
+                let message = self.reader.poll();
                 message.map(|message| message.map(|message| Kept::Lent(lent(message))))
             } else {
-                match self.reader.poll_found(&mut self.receiver) {
-                    Ok(Some(found)) => {
-                        let message = self.reader.lend(found, &mut self.receiver);
-                        message.map(|message| Some(Kept::Lent(lent(message))))
-                    }
-                    Ok(None) => Ok(None),
-                    Err(error) => Err(error),
-                }
+                self.reader.find().and_then(|is_found| {
+                    let message = self.reader.message()?;
+                    assert!(is_found || message.is_none());
+                    Ok(message.map(|message| Kept::Lent(lent(message))))
+                })
             };
             match polled {
                 Ok(Some(kept)) => self.kept.push(kept),
@@ -134,12 +129,12 @@ impl Session {
         while !wire.is_empty() {
             let most = wire.len().min(1 + self.random.below(most));
             let len = if self.random.below(2) == 0 {
-                let room = self.reader.room(&self.receiver);
+                let room = self.reader.room();
                 let len = room.len().min(most);
                 room[..len].copy_from_slice(&wire[..len]);
                 len
             } else {
-                let mut room = self.reader.room_buf(&self.receiver);
+                let mut room = self.reader.room_buf();
                 let len = room.remaining_mut().min(most);
                 room.put_slice(&wire[..len]);
                 len
@@ -353,7 +348,7 @@ fn several_reads_may_come_before_a_poll() {
         let mut session = Session::new(open(Role::Client), Mode::Mixed, seed);
         let mut rest = &wire[..];
         while !rest.is_empty() {
-            let room = session.reader.room(&session.receiver);
+            let room = session.reader.room();
             let len = room.len().min(rest.len()).min(1 + random.below(9000));
             room[..len].copy_from_slice(&rest[..len]);
             session.reader.advance(len);
@@ -409,15 +404,14 @@ fn after_a_failure_nothing_comes_and_reading_on_is_harmless() {
 /// Advances beyond the room that was given are cut, as documented.
 #[test]
 fn an_advance_beyond_the_room_is_harmless() {
-    let (mut receiver, _) = open(Role::Client).split();
-    let mut reader = Reader::new();
+    let mut reader = Reader::new(open(Role::Client).split().0);
     reader.advance(usize::MAX);
     assert!(reader.unread().is_empty());
-    let room = reader.room(&receiver).len();
+    let room = reader.room().len();
     reader.advance(usize::MAX);
     assert_eq!(reader.unread().len(), room);
     // Zeros: a continuation of nothing.
-    assert!(reader.poll(&mut receiver).is_err());
+    assert!(reader.poll().is_err());
 }
 
 #[test]
@@ -433,7 +427,7 @@ fn a_length_that_is_only_announced_makes_no_room() {
                 let mut session = Session::new(limited(role, limit, limit), mode, 1);
                 let counted = measure(|| session.read(&frame, most));
                 // The room for the next read, too.
-                session.reader.room(&session.receiver);
+                session.reader.room();
                 assert!(session.reader.capacity() <= 128 * KIB, "{}", session.reader.capacity());
                 assert!(counted.bytes_max <= 256 * KIB as u64, "{counted:?}");
             }
@@ -505,8 +499,7 @@ fn an_idle_reader_gives_its_buffer_up() {
 #[test]
 fn a_large_message_that_comes_in_small_reads_is_moved_a_bounded_number_of_times() {
     for (role, frames) in [(Role::Server, 1), (Role::Client, 1), (Role::Client, 3)] {
-        let (mut receiver, _) = open(role).split();
-        let mut reader = Reader::new();
+        let mut reader = Reader::new(open(role).split().0);
         let payload = bytes(MIB, 1);
         let mut wire = Vec::new();
         for (nth, piece) in payload.chunks(MIB.div_ceil(frames)).enumerate() {
@@ -517,9 +510,9 @@ fn a_large_message_that_comes_in_small_reads_is_moved_a_bounded_number_of_times(
         for small in [1, 1400, 1] {
             let counted = measure(|| {
                 for read in wire.chunks(small) {
-                    reader.room_buf(&receiver).put_slice(read);
+                    reader.room_buf().put_slice(read);
                     reader.advance(read.len());
-                    if let Some(message) = reader.poll(&mut receiver).unwrap() {
+                    if let Some(message) = reader.poll().unwrap() {
                         assert_eq!(message.to_message().len(), MIB);
                     }
                 }
@@ -532,15 +525,14 @@ fn a_large_message_that_comes_in_small_reads_is_moved_a_bounded_number_of_times(
 
 #[test]
 fn lending_small_messages_allocates_nothing_once_there_is_a_buffer() {
-    let (mut receiver, _) = open(Role::Server).split();
-    let mut reader = Reader::new();
+    let mut reader = Reader::new(open(Role::Server).split().0);
     let wire = to(Role::Server, Frame::text("hello")).repeat(50);
-    let mut round = |reader: &mut Reader| {
-        let room = reader.room(&receiver);
+    let round = |reader: &mut Reader| {
+        let room = reader.room();
         room[..wire.len()].copy_from_slice(&wire);
         reader.advance(wire.len());
         let mut messages = 0;
-        while let Some(message) = reader.poll(&mut receiver).unwrap() {
+        while let Some(message) = reader.poll().unwrap() {
             assert_eq!(message, MessageRef::Text("hello"));
             messages += 1;
         }
@@ -558,17 +550,16 @@ fn lending_small_messages_allocates_nothing_once_there_is_a_buffer() {
 #[test]
 fn owned_messages_that_are_dropped_leave_their_memory_to_the_next() {
     for len in [5, 1000, 30 * KIB, 300 * KIB] {
-        let (mut receiver, _) = open(Role::Server).split();
-        let mut reader = Reader::new();
+        let mut reader = Reader::new(open(Role::Server).split().0);
         let wire = to(Role::Server, Frame::binary(bytes(len, 1)));
         let mut round = || {
             let mut rest = &wire[..];
             loop {
-                if let Some(message) = reader.poll_owned(&mut receiver).unwrap() {
+                if let Some(message) = reader.poll_owned().unwrap() {
                     assert_eq!(message.len(), len);
                     break;
                 }
-                let mut room = reader.room_buf(&receiver);
+                let mut room = reader.room_buf();
                 let read = room.remaining_mut().min(rest.len());
                 room.put_slice(&rest[..read]);
                 drop(room);

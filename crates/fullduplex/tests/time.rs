@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fullduplex::{
-    Endpoint, EndpointConfig, Error, Message, Negotiated, NoEntropy, Role, Timeout, Timeouts,
+    Endpoint, EndpointConfig, Message, Negotiated, NoEntropy, Role, Timeout, Timeouts,
 };
 use fullduplex_testkit::Frame;
 
@@ -16,12 +16,12 @@ fn open(timeouts: Timeouts) -> Endpoint<NoEntropy> {
     let mut config = EndpointConfig::new();
     config.connection.timeouts = timeouts;
     let negotiated = Negotiated::without_extensions();
-    Endpoint::open(Role::Server, negotiated, &[], config, NoEntropy)
+    Endpoint::open(Role::Server, negotiated, &[], &config, NoEntropy)
 }
 
 fn receive(endpoint: &mut Endpoint<NoEntropy>, wire: &[u8]) {
-    endpoint.room()[..wire.len()].copy_from_slice(wire);
-    endpoint.advance(wire.len());
+    endpoint.reader.room()[..wire.len()].copy_from_slice(wire);
+    endpoint.reader.advance(wire.len());
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn by_default_an_open_connection_needs_no_clock() {
     assert!(!endpoint.has_timeout());
     receive(&mut endpoint, &Frame::text("whole").masked().encode());
     assert_eq!(endpoint.poll_owned(), Ok(Some(Message::text("whole"))));
-    endpoint.send_message(&mut Message::text("hi")).unwrap();
+    endpoint.writer.send_message(&mut Message::text("hi")).unwrap();
     assert!(!endpoint.has_timeout());
     assert_eq!(endpoint.poll_timeout(s(1)), None);
 }
@@ -66,7 +66,7 @@ fn input_that_was_polled_before_a_deadline_is_looked_at_puts_it_off() {
 fn the_wait_for_a_close_begins_with_the_first_wait_after_ours_or_after_a_failure() {
     let wait = Timeouts::new().close_timeout;
     let mut endpoint = open(Timeouts::new());
-    endpoint.send_message(&mut Message::Close(None)).unwrap();
+    endpoint.writer.send_message(&mut Message::Close(None)).unwrap();
     assert!(endpoint.has_timeout());
     assert_eq!(endpoint.poll_timeout(s(100)), Some(s(100) + wait));
     assert_eq!(endpoint.poll_timeout(s(103)), Some(s(100) + wait));
@@ -78,16 +78,4 @@ fn the_wait_for_a_close_begins_with_the_first_wait_after_ours_or_after_a_failure
         assert!(endpoint.poll_owned().is_err());
         assert_eq!(endpoint.poll_timeout(s(300)), Some(s(300) + wait));
     }
-}
-
-#[test]
-fn the_opening_handshake_has_its_time_from_the_first_wait_on() {
-    let mut config = EndpointConfig::new();
-    config.handshake_timeout = Some(s(10));
-    let mut endpoint = Endpoint::server(config, NoEntropy);
-    assert_eq!(endpoint.poll_timeout(s(2)), Some(s(12)));
-    receive(&mut endpoint, b"GET / HTTP/1.1\r\n");
-    assert!(endpoint.poll_handshake().unwrap().is_none());
-    assert_eq!(endpoint.poll_timeout(s(11)), Some(s(12)), "no byte puts it off");
-    assert_eq!(endpoint.handle_timeout(s(12)), Err(Error::Timeout(Timeout::Handshake)));
 }

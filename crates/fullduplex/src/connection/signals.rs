@@ -27,6 +27,34 @@ impl Signals {
     }
 }
 
+/// Passes the signals of each direction to the other.
+#[inline]
+pub(crate) fn exchange(receiver: &mut Receiver, sender: &mut Sender) {
+    if receiver.has_signals() || sender.has_signals() {
+        exchange_slow(receiver, sender);
+    }
+}
+
+#[cold]
+fn exchange_slow(receiver: &mut Receiver, sender: &mut Sender) {
+    // Without a copy of its own, which a signal would need.
+    if receiver.take_pong() {
+        sender.queue_pong(receiver.control_payload());
+    }
+    if let Some(signals) = receiver.signals() {
+        sender.handle_signals(signals);
+    }
+    if let Some(signals) = sender.signals() {
+        receiver.handle_signals(signals);
+    }
+}
+
+/// Tells each direction all that the other one knows, whether it has been told before or not.
+pub(crate) fn exchange_all(receiver: &mut Receiver, sender: &mut Sender) {
+    sender.handle_signals(receiver.take_signals());
+    receiver.handle_signals(sender.take_signals());
+}
+
 impl Receiver {
     /// Returns what the sender must hear; `None` when there is nothing new. Ask after each event and each error, after
     /// [`handle_timeout`](Self::handle_timeout), and after the transport's end. A Ping whose signal was not taken before
@@ -45,7 +73,7 @@ impl Receiver {
 
     /// Returns a report whether there is news or not.
     #[cold]
-    pub(super) fn take_signals(&mut self) -> Signals {
+    fn take_signals(&mut self) -> Signals {
         let answers = self.take_pong();
         Signals {
             closing: self.closing.take_news(),
@@ -55,7 +83,7 @@ impl Receiver {
     }
 
     /// Whether the last Ping still needs an answer. The caller passes it on, so the next call returns `false`.
-    pub(super) fn take_pong(&mut self) -> bool {
+    fn take_pong(&mut self) -> bool {
         core::mem::take(&mut self.pong_due)
     }
 
@@ -79,7 +107,7 @@ impl Sender {
 
     /// Returns a report whether there is news or not.
     #[cold]
-    pub(super) fn take_signals(&mut self) -> Signals {
+    fn take_signals(&mut self) -> Signals {
         Signals { closing: self.closing.take_news(), ping: false, pong: None }
     }
 
@@ -92,7 +120,7 @@ impl Sender {
 
     /// Answers a Ping. "An endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame"
     /// (§5.5.3).
-    pub(super) fn queue_pong(&mut self, payload: &[u8]) {
+    fn queue_pong(&mut self, payload: &[u8]) {
         // "The application MUST NOT send any more data frames after sending a Close frame" (§5.5.1), nor anything else.
         if self.closing.may_send() {
             self.pong.set(payload);

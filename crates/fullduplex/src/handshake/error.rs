@@ -13,6 +13,8 @@ pub enum HandshakeError {
     /// Server: the client's request is not one for a WebSocket. It was answered with
     /// [`RequestError::status`].
     Request(RequestError),
+    /// Server: the application has answered a request that asks for no WebSocket, with this status.
+    Answered(u16),
     /// Server: the application's answer to a request that asks for no WebSocket must not be sent. The client was sent
     /// 500.
     Answer(RejectError),
@@ -28,6 +30,9 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(error) => error.fmt(f),
+            Self::Answered(status) => {
+                write!(f, "a request for no WebSocket was answered with {status}")
+            }
             Self::Answer(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),

@@ -7,13 +7,13 @@ use bytes::Bytes;
 #[cfg(feature = "deflate")]
 use bytes::BytesMut;
 
-use crate::connection::Receiver;
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
-use crate::owned::{Chunk, CloseFrame, Message};
+use crate::owned::{Chunk, Message};
 #[cfg(feature = "deflate")]
 use crate::reader::Compressed;
+use crate::reader::room::ReadBuffer;
 use crate::reader::{Begun, Reader, close};
 
 /// How much of a compressed message is made of its input at once: a bomb stops here, and waits for its reader.
@@ -28,11 +28,11 @@ impl Reader {
     /// up what is left of it.
     ///
     /// # Errors
-    /// As [`Receiver::poll_event`].
-    pub fn poll_chunk(&mut self, receiver: &mut Receiver) -> Result<Option<Chunk>, Error> {
+    /// As [`Receiver::poll_event`](crate::Receiver::poll_event).
+    pub fn poll_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         self.chunks.asked = true;
         if core::mem::take(&mut self.close_held) {
-            return Ok(Some(Chunk::Control(close(receiver))));
+            return Ok(Some(Chunk::Control(close(&self.receiver))));
         }
         loop {
             let gathered = self.take_gathered();
@@ -41,17 +41,18 @@ impl Reader {
             }
             #[cfg(feature = "deflate")]
             if self.chunks.compressed.is_some() {
-                match self.inflate_some(receiver)? {
+                match self.inflate_some()? {
                     Some(chunk) => return Ok(Some(chunk)),
                     None => continue,
                 }
             }
-            let unread = self.buf.get_mut(self.start..self.end).unwrap_or_default();
-            let mut input = Input::new(unread);
-            let event = receiver.poll_any(&mut input);
+            let ReadBuffer { buf, start, end, .. } = &mut self.buffer;
+            let begin = *start;
+            let mut input = Input::new(buf.get_mut(begin..*end).unwrap_or_default());
+            let event = self.receiver.poll_any(&mut input);
             let place = |chunk: &[u8]| {
                 let range = input.range_of(chunk).unwrap_or_default();
-                self.start + range.start..self.start + range.end
+                begin + range.start..begin + range.end
             };
             let (kind, range, last) = match event {
                 Ok(Some(Event::Text(chunk, part))) => {
@@ -63,28 +64,25 @@ impl Reader {
                 #[cfg(feature = "deflate")]
                 Ok(Some(Event::Compressed(chunk, kind, part))) => {
                     let range = place(chunk);
-                    self.start += input.consumed();
-                    let rest = self.give(range);
+                    *start += input.consumed();
+                    let rest = self.buffer.give(range);
                     let last = part.is_last();
                     self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
                     continue;
                 }
                 other => {
-                    self.start += input.consumed();
-                    let payload = || Bytes::copy_from_slice(receiver.control_payload());
+                    *start += input.consumed();
+                    let payload = || Bytes::copy_from_slice(self.receiver.control_payload());
                     return Ok(match other? {
                         Some(Event::Ping) => Some(Chunk::Control(Message::Ping(payload()))),
                         Some(Event::Pong) => Some(Chunk::Control(Message::Pong(payload()))),
-                        Some(Event::Close) => {
-                            let reason = receiver.peer_close().flatten().map(CloseFrame::from);
-                            Some(Chunk::Control(Message::Close(reason)))
-                        }
+                        Some(Event::Close) => Some(Chunk::Control(close(&self.receiver))),
                         _ => None,
                     });
                 }
             };
-            self.start += input.consumed();
-            let payload = self.give(range);
+            *start += input.consumed();
+            let payload = self.buffer.give(range);
             let chunk = self.chunk(kind, payload, last);
             if chunk.is_some() {
                 return Ok(chunk);
@@ -120,11 +118,11 @@ impl Reader {
 
     /// What was gathered of a message before it was asked for in pieces.
     fn take_gathered(&mut self) -> Option<Chunk> {
-        if let Some((kind, range)) = self.gathering.take() {
+        if let Some((kind, range)) = self.buffer.gathering.take() {
             if range.is_empty() {
                 return None;
             }
-            let payload = self.give(range);
+            let payload = self.buffer.give(range);
             return self.chunk(kind, payload, false);
         }
         #[cfg(feature = "deflate")]
@@ -140,9 +138,9 @@ impl Reader {
 
     /// Drops what is left of a message that was given away in part. Nothing comes of it any more.
     #[cfg(feature = "deflate")]
-    pub(super) fn skip_compressed(&mut self, receiver: &mut Receiver) -> Result<(), Error> {
+    pub(super) fn skip_compressed(&mut self) -> Result<(), Error> {
         while self.chunks.compressed.is_some() {
-            self.inflate_some(receiver)?;
+            self.inflate_some()?;
         }
         Ok(())
     }
@@ -154,23 +152,22 @@ impl Reader {
         chunk: core::ops::Range<usize>,
         kind: MessageKind,
         last: bool,
-        receiver: &mut Receiver,
     ) -> Result<(), Error> {
-        let rest = self.give(chunk);
+        let rest = self.buffer.give(chunk);
         self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
-        self.skip_compressed(receiver)
+        self.skip_compressed()
     }
 
     /// Inflates a part of the piece in progress.
     #[cfg(feature = "deflate")]
-    fn inflate_some(&mut self, receiver: &mut Receiver) -> Result<Option<Chunk>, Error> {
+    fn inflate_some(&mut self) -> Result<Option<Chunk>, Error> {
         use bytes::Buf;
 
         let Some(compressed) = &mut self.chunks.compressed else { return Ok(None) };
         // Little comes of little, mostly; the more there is, the better it was compressed.
         let room = compressed.rest.len().saturating_mul(4).clamp(256, INFLATE_AT_ONCE);
         let mut out = BytesMut::zeroed(room);
-        let step = match receiver.inflate(&compressed.rest, &mut out) {
+        let step = match self.receiver.inflate(&compressed.rest, &mut out) {
             Ok(step) => step,
             Err(error) => {
                 self.chunks.compressed = None;
@@ -179,7 +176,7 @@ impl Reader {
         };
         compressed.rest.advance(step.consumed.min(compressed.rest.len()));
         let kind = compressed.kind;
-        let last = compressed.last && step.done && receiver.is_between_messages();
+        let last = compressed.last && step.done && self.receiver.is_between_messages();
         if step.done {
             self.chunks.compressed = None;
         }

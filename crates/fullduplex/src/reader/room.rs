@@ -1,10 +1,17 @@
-//! The receive buffer of a [`Reader`]: room to read into, which grows and is given up.
+//! A receive buffer: room to read into, which grows and is given up.
+//!
+//! ```text
+//!  0          message      start          end           buf.len()
+//!  |  free    |  so far  |  |   unread    |    room      |
+//! ```
 
-use bytes::{Buf, BufMut};
+use core::ops::Range;
 
-use crate::buffers::{self, READ_SIZE};
-use crate::connection::{Expected, Receiver};
-use crate::reader::Reader;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::buffers::{self, FIRST_SIZE, READ_SIZE};
+use crate::connection::Expected;
+use crate::event::MessageKind;
 
 /// What a read inside a large payload may bring beyond it: the next small messages, not so many that
 /// moving them would cost.
@@ -13,9 +20,44 @@ const READ_BEYOND: usize = 4 << 10;
 /// From this size on, a payload gets room of its own to be read into.
 const LARGE_FROM: usize = 16 << 10;
 
-impl Reader {
-    /// Takes bytes that were read already: what followed the handshake in the same read.
-    pub fn push(&mut self, received: &[u8]) {
+/// What was received and not consumed, and room to read more into. The head of an opening handshake is read into one,
+/// which then becomes the [`Reader`](crate::Reader)'s with what follows the head.
+#[derive(Debug)]
+pub(crate) struct ReadBuffer {
+    /// Up to its length initialised, beyond `end` with bytes that mean nothing.
+    pub(super) buf: BytesMut,
+    /// Unread input: `start..end`.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Whether a read that fills the buffer asks for a larger one.
+    growing: bool,
+    /// How large a buffer is made where no large message asks for more: grows once a read has filled a small one.
+    size: u32,
+    /// The message that is being gathered, below `start`.
+    pub(super) gathering: Option<(MessageKind, Range<usize>)>,
+    /// The largest message so far: so much room is made at once when another large one comes.
+    pub(super) largest: usize,
+    /// How large the present buffer was made; owned messages have taken their parts of it.
+    made: usize,
+}
+
+impl ReadBuffer {
+    /// An empty buffer, which holds no memory until there has to be room.
+    pub(crate) fn new() -> Self {
+        Self {
+            buf: BytesMut::new(),
+            start: 0,
+            end: 0,
+            growing: false,
+            size: FIRST_SIZE as u32,
+            gathering: None,
+            largest: 0,
+            made: 0,
+        }
+    }
+
+    /// Takes bytes that were read already.
+    pub(crate) fn push(&mut self, received: &[u8]) {
         if received.is_empty() {
             return;
         }
@@ -25,22 +67,8 @@ impl Reader {
         self.end = self.buf.len();
     }
 
-    /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
-    ///
-    /// `receiver` tells how much of a payload is still to come, so that a large one is read into place.
-    pub fn room(&mut self, receiver: &Receiver) -> &mut [u8] {
-        self.room_for(receiver.expected())
-    }
-
-    /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
-    /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
-    /// put in.
-    pub fn room_buf<'a>(&'a mut self, receiver: &Receiver) -> impl BufMut + use<'a> {
-        self.room_buf_for(receiver.expected())
-    }
-
-    /// [`room`](Self::room), with what is `expected` of the current message.
-    pub(crate) fn room_for(&mut self, expected: Expected) -> &mut [u8] {
+    /// Where the transport reads into, when so much is `expected` of the current message; never empty.
+    pub(crate) fn room(&mut self, expected: Expected) -> &mut [u8] {
         let room = self.make_room(expected);
         let end = self.end + room;
         if self.buf.len() < end {
@@ -49,20 +77,16 @@ impl Reader {
         self.buf.get_mut(self.end..end).unwrap_or_default()
     }
 
-    /// [`room_buf`](Self::room_buf), with what is `expected` of the current message.
+    /// [`room`](Self::room) that need not be filled with zeros first.
     #[inline(always)]
-    pub(crate) fn room_buf_for(&mut self, expected: Expected) -> impl BufMut {
+    pub(crate) fn room_buf(&mut self, expected: Expected) -> impl BufMut {
         let room = self.make_room(expected);
         self.buf.truncate(self.end);
         (&mut self.buf).limit(room)
     }
 
-    /// Room to read into what will be polled later, for a caller that cannot deliver now; `None` when there is none.
-    /// Follow with [`advance`](Self::advance).
-    ///
-    /// At most `size` bytes are unread then, or as many as an ordinary buffer has if that is more, and the buffer grows no
-    /// larger for it. With a `size` of 0 there is no room. What counts is the memory, however small the messages are.
-    pub fn room_ahead(&mut self, size: usize) -> Option<impl BufMut> {
+    /// See [`Reader::room_ahead`](crate::Reader::room_ahead).
+    pub(crate) fn room_ahead(&mut self, size: usize) -> Option<impl BufMut> {
         if size == 0 {
             return None;
         }
@@ -101,7 +125,6 @@ impl Reader {
         let wanted = match size(expected.frame) {
             // What is left of a small payload comes with the messages behind it.
             0..LARGE_FROM => None,
-            _ if self.chunks.asked => None,
             // Room for what is to come, but no more than what has come already or ever came.
             remaining => {
                 let here = self.gathering.as_ref().map_or(0, |(_, message)| message.len());
@@ -123,10 +146,8 @@ impl Reader {
         wanted.map_or(free, |wanted| wanted.min(free))
     }
 
-    /// The transport has read `len` bytes into the [`room`](Self::room).
-    ///
-    /// A `len` beyond the room is cut to it.
-    pub fn advance(&mut self, len: usize) {
+    /// The transport has read `len` bytes into the room. A `len` beyond the room is cut to it.
+    pub(crate) fn advance(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buf.len());
         if self.growing && self.end == self.buf.capacity() {
             self.size = READ_SIZE as u32;
@@ -209,25 +230,42 @@ impl Reader {
         self.size as usize
     }
 
-    /// Gives the buffer up if nothing is in it: for a connection that is about to wait for long.
-    ///
-    /// With `std` it goes to a pool of the thread's, for the next connection that reads.
-    pub fn release(&mut self) {
-        #[cfg(feature = "deflate")]
-        if self.inflated.as_ref().is_some_and(|inflated| inflated.open) {
-            return;
-        }
+    /// Gives the buffer up if nothing is in it. Returns whether there was one.
+    #[inline]
+    pub(super) fn release(&mut self) -> bool {
         if self.made == 0 || self.start != self.end || self.gathering.is_some() {
-            return;
+            return false;
         }
         self.give_up();
         (self.start, self.end, self.made) = (0, 0, 0);
-        // What is said to have been read now filled nothing.
+        // An `advance` after this must not count as having filled a buffer.
         self.growing = false;
-        #[cfg(feature = "deflate")]
-        {
-            self.inflated = None;
-        }
+        true
+    }
+
+    /// Makes an owned payload of `range`, and lets go of what lies before it.
+    #[inline(always)]
+    pub(super) fn give(&mut self, range: Range<usize>) -> Bytes {
+        let mut payload = self.buf.split_to(range.end).freeze();
+        payload.advance(range.start);
+        self.start -= range.end;
+        self.end -= range.end;
+        payload
+    }
+
+    /// Adds a chunk to the message in progress and returns where that now lies.
+    pub(super) fn gather(&mut self, kind: MessageKind, chunk: Range<usize>) -> Range<usize> {
+        let message = match self.gathering.take() {
+            None => chunk,
+            Some((_, message)) if message.end == chunk.start => message.start..chunk.end,
+            Some((_, message)) => {
+                let end = message.end + chunk.len();
+                self.buf.copy_within(chunk, message.end);
+                message.start..end
+            }
+        };
+        self.gathering = Some((kind, message.clone()));
+        message
     }
 
     fn give_up(&mut self) {
@@ -239,38 +277,26 @@ impl Reader {
         }
     }
 
-    /// The size of the buffer, in bytes.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.buf.capacity()
+    /// Whether nothing is unread.
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
     }
 
-    /// Whether it is known without looking that no message is to be found: nothing is unread, and `receiver` is between
-    /// messages.
-    #[inline]
-    pub(crate) fn is_drained(&self, receiver: &Receiver) -> bool {
-        #[cfg(feature = "deflate")]
-        if self.inflated.is_some() {
-            return false;
-        }
-        self.start == self.end && receiver.is_at_message_boundary()
-    }
-
-    /// Bytes received that no message has been made of yet.
-    #[must_use]
-    pub fn unread(&self) -> &[u8] {
+    /// What was received and not consumed.
+    pub(crate) fn unread(&self) -> &[u8] {
         self.buf.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The same, to be changed before it is polled: folded lines are rewritten in place, and the frame decoder asks for
-    /// it.
+    /// The same, to be changed: payloads are unmasked and folded header lines are rewritten in place.
+    #[inline(always)]
     pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
         self.buf.get_mut(self.start..self.end).unwrap_or_default()
     }
 }
 
-/// The buffer goes where [`release`](Reader::release) gives it, whatever is in it.
-impl Drop for Reader {
+/// The memory goes where [`release`](ReadBuffer::release) gives it, whatever is in it.
+impl Drop for ReadBuffer {
     fn drop(&mut self) {
         if self.made > 0 {
             self.give_up();

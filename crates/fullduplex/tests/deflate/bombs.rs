@@ -31,17 +31,17 @@ fn endpoint(role: Role, config: Config) -> Server {
     let mut endpoint_config = EndpointConfig::new();
     endpoint_config.connection = config;
     let negotiated = negotiate(deflate, deflate).by(role);
-    Endpoint::open(role, negotiated, &[], endpoint_config, TestEntropy::new(1))
+    Endpoint::open(role, negotiated, &[], &endpoint_config, TestEntropy::new(1))
 }
 
 /// Gives `wire` to an endpoint in reads of at most `most` bytes until it fails or wants no more.
 fn feed(endpoint: &mut Server, mut wire: &[u8], most: usize) -> Option<fullduplex::Error> {
     while !wire.is_empty() {
-        let room = endpoint.room();
+        let room = endpoint.reader.room();
         let len = room.len().min(most).min(wire.len());
         room[..len].copy_from_slice(&wire[..len]);
         wire = &wire[len..];
-        endpoint.advance(len);
+        endpoint.reader.advance(len);
         loop {
             match endpoint.poll() {
                 Ok(None) => break,
@@ -70,7 +70,7 @@ fn a_gigabyte_in_a_megabyte_stops_at_the_limit_and_costs_the_limit_and_a_constan
                     let mut error = None;
                     let counted = measure(|| error = feed(&mut endpoint, &wire, most));
                     assert_eq!(error, Some(MessageError::TooLarge.into()));
-                    let close = frames(endpoint.output().unwrap());
+                    let close = frames(endpoint.output().unwrap().first());
                     assert_eq!(close[0].payload, 1009_u16.to_be_bytes());
                     let context = format!("{role:?}, limit {limit}, {fragments}: {counted:?}");
                     assert!(counted.bytes_current <= (limit + CONSTANT) as i64, "{context}");

@@ -11,8 +11,8 @@ fn conversation(client: &mut Endpoint<Keys>, random: &mut Random) -> Vec<u8> {
     let sizes = [0, 1, 7, 100, 126, 3000, 9000, 70_000];
     for _ in 0..20 {
         let len = sizes[random.below(sizes.len())];
-        client.set_compression(random.below(2) == 0);
-        let mut send = |mut message| client.send_message(&mut message).expect("room");
+        client.writer.sender_mut().set_compression(random.below(2) == 0);
+        let mut send = |mut message| client.writer.send_message(&mut message).expect("room");
         match random.below(5) {
             0 => send(Message::text(prose(len, len as u64))),
             1 => send(Message::binary(noise(len, 1))),
@@ -20,15 +20,15 @@ fn conversation(client: &mut Endpoint<Keys>, random: &mut Random) -> Vec<u8> {
             3 => send(Message::Pong("!".into())),
             _ => {
                 for piece in prose(len + 3, 2).as_bytes().chunks(len / 3 + 1) {
-                    client.send_fragment(MessageKind::Text, piece, false).expect("room");
-                    client.send_message(&mut Message::Ping("in".into())).expect("room");
+                    client.writer.send_fragment(MessageKind::Text, piece, false).expect("room");
+                    client.writer.send_message(&mut Message::Ping("in".into())).expect("room");
                 }
-                client.send_fragment(MessageKind::Text, b"", true).expect("room");
+                client.writer.send_fragment(MessageKind::Text, b"", true).expect("room");
             }
         }
     }
-    let wire = client.output_chunks().expect("keys").collect::<Vec<_>>().concat();
-    client.advance_output(wire.len());
+    let wire = client.output().expect("keys").chunks().collect::<Vec<_>>().concat();
+    client.writer.advance(wire.len());
     wire
 }
 
@@ -37,7 +37,7 @@ fn poll(endpoint: &mut Endpoint<Keys>, how: usize) -> Result<bool, Error> {
     match how {
         0 => endpoint.poll_owned().map(|message| message.is_some()),
         1 => endpoint.poll().map(|message| message.is_some()),
-        2 => endpoint.poll_with(|_, _| ()).map(|polled| polled.is_some()),
+        2 => endpoint.find(),
         _ => endpoint.poll_chunk().map(|chunk| chunk.is_some()),
     }
 }
@@ -56,16 +56,16 @@ fn who_is_drained_has_nothing_to_give() {
         let most = [1, 10, 1000, 100_000][random.below(4)];
         let (mut rest, mut failed) = (&*wire, false);
         while !rest.is_empty() {
-            let room = server.room();
+            let room = server.reader.room();
             let len = room.len().min(1 + random.below(most)).min(rest.len());
             room[..len].copy_from_slice(&rest[..len]);
             rest = &rest[len..];
-            server.advance(len);
+            server.reader.advance(len);
             // Not always until there is nothing more.
             for _ in 0..random.below(20) {
                 let found = poll(server, random.below(4));
                 failed |= found.is_err();
-                if server.is_drained() {
+                if server.reader.is_drained() {
                     drained += 1;
                     assert!((0..4).all(|how| poll(server, how) == Ok(false)), "seed {seed}");
                 }
@@ -85,8 +85,8 @@ fn who_is_drained_has_nothing_to_give() {
                 Err(_) => failed = true,
             }
         }
-        assert!(!server.is_drained(), "seed {seed}: it is over");
-        assert!(failed || server.connection().is_some_and(|conn| conn.peer_close().is_some()));
+        assert!(!server.reader.is_drained(), "seed {seed}: it is over");
+        assert!(failed || server.reader.receiver().peer_close().is_some());
     }
     assert!(drained > 100, "{drained} of {rounds}: it never was");
 }

@@ -2,7 +2,8 @@
 
 use fullduplex::handshake::{Answer, OwnedClientRequest};
 use fullduplex::{
-    DeflateConfig, Endpoint, EndpointConfig, Entropy, EntropyError, Error, HandshakeEvent, Message,
+    Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Entropy, EntropyError, Error,
+    Incoming, Message, Progress,
 };
 use fullduplex_testkit::{Frame, Seen, TestEntropy, frames};
 use std::cell::Cell;
@@ -12,6 +13,13 @@ use std::rc::Rc;
 pub(crate) struct Keys {
     keys: TestEntropy,
     broken: Rc<Cell<bool>>,
+}
+
+impl Keys {
+    fn new() -> (Self, Rc<Cell<bool>>) {
+        let broken = Rc::new(Cell::new(false));
+        (Self { keys: TestEntropy::new(1), broken: broken.clone() }, broken)
+    }
 }
 
 impl Entropy for Keys {
@@ -32,10 +40,8 @@ pub(crate) struct End {
 }
 
 impl End {
-    fn new(open: impl FnOnce(Keys) -> Endpoint<Keys>) -> Self {
-        let broken = Rc::new(Cell::new(false));
-        let keys = Keys { keys: TestEntropy::new(1), broken: broken.clone() };
-        Self { endpoint: open(keys), broken, seen: Vec::new(), error: None, written: Vec::new() }
+    fn new(endpoint: Endpoint<Keys>, broken: Rc<Cell<bool>>) -> Self {
+        Self { endpoint, broken, seen: Vec::new(), error: None, written: Vec::new() }
     }
 
     /// The frames that it wrote since it was asked last.
@@ -49,19 +55,19 @@ impl End {
     }
 
     fn write(&mut self) -> Vec<u8> {
-        let bytes = self.endpoint.output().expect("entropy").to_vec();
-        self.endpoint.advance_output(bytes.len());
+        let bytes = self.endpoint.output().expect("entropy").first().to_vec();
+        self.endpoint.writer.advance(bytes.len());
         self.written.extend(&bytes);
         bytes
     }
 
     fn read(&mut self, mut bytes: &[u8], most: usize) {
         while !bytes.is_empty() {
-            let room = self.endpoint.room();
+            let room = self.endpoint.reader.room();
             let len = room.len().min(most).min(bytes.len());
             room[..len].copy_from_slice(&bytes[..len]);
             bytes = &bytes[len..];
-            self.endpoint.advance(len);
+            self.endpoint.reader.advance(len);
             self.poll();
         }
     }
@@ -106,23 +112,28 @@ impl Joined {
             config
         };
         let request = OwnedClientRequest::new("ws://server.example.com/").expect("a URI");
-        let client = config(client.into());
-        let server = config(server.into());
-        let mut joined = Self {
-            client: End::new(|keys| Endpoint::client(request, client, keys).expect("keys")),
-            server: End::new(|keys| Endpoint::server(server, keys)),
-            read_size: usize::MAX,
+        let (keys, broken) = Keys::new();
+        let mut connecting = Connecting::new(request, config(client.into()), keys).expect("keys");
+        let (keys, broken_too) = Keys::new();
+        let mut incoming = Incoming::new(config(server.into()), keys);
+        let output = connecting.output().to_vec();
+        connecting.advance_output(output.len());
+        incoming.room()[..output.len()].copy_from_slice(&output);
+        incoming.advance(output.len());
+        let Ok(Progress::Done(request)) = incoming.poll() else { panic!("a request") };
+        let (mut server, _) = request.accept(&Answer::new()).expect("an answer");
+        let output = server.output().expect("entropy").first().to_vec();
+        server.writer.advance(output.len());
+        connecting.room()[..output.len()].copy_from_slice(&output);
+        connecting.advance(output.len());
+        let Ok(Progress::Done(Connected::Open { endpoint, .. })) = connecting.poll() else {
+            panic!("a response")
         };
-        joined.run();
-        let asked = joined.server.endpoint.poll_handshake();
-        assert!(matches!(asked, Ok(Some(HandshakeEvent::Request))), "{asked:?}");
-        joined.server.endpoint.accept(&Answer::new()).expect("an answer");
-        joined.run();
-        let opened = joined.client.endpoint.poll_handshake();
-        assert!(matches!(opened, Ok(Some(HandshakeEvent::Open(_)))), "{opened:?}");
-        joined.client.written.clear();
-        joined.server.written.clear();
-        joined
+        Self {
+            client: End::new(endpoint, broken),
+            server: End::new(server, broken_too),
+            read_size: usize::MAX,
+        }
     }
 
     /// The end of a role that sends, and the one that receives.

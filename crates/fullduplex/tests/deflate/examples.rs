@@ -83,9 +83,9 @@ fn written(
     let deflate = DeflateConfig::new().level(level).threshold(0);
     let negotiated = negotiate(deflate, deflate).by(role);
     let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-    let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], &config, entropy);
     send(&mut endpoint);
-    let written = frames(endpoint.output().unwrap());
+    let written = frames(endpoint.output().unwrap().first());
     assert!(written.iter().all(|frame| frame.mask.is_some() == (role == Role::Client)));
     written.into_iter().map(|frame| (frame.rsv, frame.opcode, frame.fin, frame.payload)).collect()
 }
@@ -95,21 +95,21 @@ fn the_examples_that_are_ours_are_sent_as_the_rfc_has_them() {
     for role in ROLES {
         let sent = written(role, 6, |endpoint| {
             for text in ["Hello", "Hello", ""] {
-                endpoint.send(MessageRef::Text(text)).unwrap();
+                endpoint.writer.send(MessageRef::Text(text)).unwrap();
             }
         });
         let whole = |payload: &[u8]| (RSV1, 1, true, payload.to_vec());
         assert_eq!(sent, [whole(&HELLO), whole(&HELLO_AGAIN), whole(&EMPTY)], "{role:?}");
 
         let sent = written(role, 0, |endpoint| {
-            endpoint.send(MessageRef::Text("Hello")).unwrap();
+            endpoint.writer.send(MessageRef::Text("Hello")).unwrap();
         });
         assert_eq!(sent, [whole(&STORED)], "{role:?}");
 
         // "Hel" and "lo" are flushed each; what is left to say at the end is an empty fragment.
         let sent = written(role, 6, |endpoint| {
             for (piece, last) in [("Hel", false), ("lo", false), ("", true)] {
-                endpoint.send_fragment(MessageKind::Text, piece.as_bytes(), last).unwrap();
+                endpoint.writer.send_fragment(MessageKind::Text, piece.as_bytes(), last).unwrap();
             }
         });
         let heads: Vec<_> =

@@ -30,22 +30,22 @@ impl Sent {
     }
 
     fn send(&self, end: &mut End) {
-        end.endpoint.set_compression(self.compressed);
+        end.endpoint.writer.sender_mut().set_compression(self.compressed);
         let Some(fragments) = self.fragments else {
             let message = match std::str::from_utf8(&self.data) {
                 Ok(text) if self.text => MessageRef::Text(text),
                 _ => MessageRef::Binary(&self.data),
             };
-            end.endpoint.send(message).unwrap();
+            end.endpoint.writer.send(message).unwrap();
             return;
         };
         for (nth, piece) in self.pieces(fragments).enumerate() {
             let last = nth + 1 == fragments;
-            end.endpoint.send_fragment(self.kind(), piece, last).unwrap();
+            end.endpoint.writer.send_fragment(self.kind(), piece, last).unwrap();
             // Settled by the first fragment.
-            end.endpoint.set_compression(!self.compressed);
+            end.endpoint.writer.sender_mut().set_compression(!self.compressed);
             if !last {
-                end.endpoint.send(MessageRef::Ping(&[nth as u8])).unwrap();
+                end.endpoint.writer.send(MessageRef::Ping(&[nth as u8])).unwrap();
             }
         }
     }
@@ -233,8 +233,8 @@ fn without_an_offer_or_an_answer_nothing_is_compressed() {
         for from_client in [true, false] {
             // Turning it on changes nothing.
             let (sender, _) = joined.ends(from_client);
-            sender.endpoint.set_compression(true);
-            sender.endpoint.send(MessageRef::Text("plain")).unwrap();
+            sender.endpoint.writer.sender_mut().set_compression(true);
+            sender.endpoint.writer.send(MessageRef::Text("plain")).unwrap();
             joined.run();
             let (sender, receiver) = joined.ends(from_client);
             assert_eq!(receiver.take_seen(), [Seen::Text(b"plain".into(), true)]);
@@ -257,7 +257,7 @@ fn messages_below_the_threshold_are_not_compressed() {
             let (sender, _) = joined.ends(from_client);
             let lens = [0, 1, 2, 127, 128, 129, 999, 1000, 1001, 5000];
             for len in lens {
-                sender.endpoint.send(MessageRef::Text(&"x".repeat(len))).unwrap();
+                sender.endpoint.writer.send(MessageRef::Text(&"x".repeat(len))).unwrap();
             }
             joined.run();
             let (sender, receiver) = joined.ends(from_client);
@@ -328,8 +328,8 @@ fn fragments_are_not_compressed_either_where_the_threshold_is_never_reached() {
     let config = DeflateConfig::new().threshold(usize::MAX);
     let mut joined = Joined::new(config, config);
     let (sender, _) = joined.ends(true);
-    sender.endpoint.send_fragment(MessageKind::Text, b"never ", false).unwrap();
-    sender.endpoint.send_fragment(MessageKind::Text, b"mind", true).unwrap();
+    sender.endpoint.writer.send_fragment(MessageKind::Text, b"never ", false).unwrap();
+    sender.endpoint.writer.send_fragment(MessageKind::Text, b"mind", true).unwrap();
     joined.run();
     assert_eq!(joined.server.take_seen(), [Seen::Text(b"never mind".into(), true)]);
     assert!(joined.client.frames().iter().all(|frame| frame.rsv == 0));
@@ -341,7 +341,7 @@ fn a_window_that_was_not_written_is_forgotten() {
         let config = DeflateConfig::new().threshold(0).no_context_takeover(!takeover);
         let mut joined = Joined::new(config, config);
         let texts = [prose(300, 1), prose(300, 2), prose(300, 3)];
-        let send = |end: &mut End, text: &str| end.endpoint.send(MessageRef::Text(text));
+        let send = |end: &mut End, text: &str| end.endpoint.writer.send(MessageRef::Text(text));
         let client = &mut joined.client;
         send(client, &texts[0]).unwrap();
         client.broken.set(true);
@@ -374,14 +374,14 @@ fn an_owned_message_that_cannot_be_masked_stays_as_it_was_and_can_be_sent_again(
                 };
                 let other = is_shared.then(|| sent.clone());
                 let client = &mut joined.client;
-                client.endpoint.set_compression(on);
+                client.endpoint.writer.sender_mut().set_compression(on);
                 client.broken.set(true);
-                let refused = client.endpoint.send_message(&mut sent);
+                let refused = client.endpoint.writer.send_message(&mut sent);
                 assert_eq!(refused, Err(SendError::Entropy(EntropyError)));
                 assert!(sent == message, "{len}, {on}, {is_shared}");
-                assert_eq!(client.endpoint.pending_output(), 0);
+                assert_eq!(client.endpoint.writer.pending(), 0);
                 client.broken.set(false);
-                client.endpoint.send_message(&mut sent).unwrap();
+                client.endpoint.writer.send_message(&mut sent).unwrap();
                 assert!(other.is_none_or(|other| other == message));
                 joined.run();
                 expected.push(match message {
@@ -408,7 +408,7 @@ fn a_fragment_that_was_not_written_is_forgotten_and_can_be_sent_again() {
                     let client = &mut joined.client;
                     let mut send = || {
                         let (kind, last) = (MessageKind::Text, nth == 2);
-                        client.endpoint.send_fragment(kind, piece.as_bytes(), last)
+                        client.endpoint.writer.send_fragment(kind, piece.as_bytes(), last)
                     };
                     if nth == fails {
                         client.broken.set(true);
@@ -438,7 +438,7 @@ fn releasing_memory_in_the_middle_of_a_message_loses_nothing() {
                 for (piece, last) in [(&text[..1000], false), (&text[1000..], true)] {
                     let (sender, _) = joined.ends(from_client);
                     let piece = piece.as_bytes();
-                    sender.endpoint.send_fragment(MessageKind::Text, piece, last).unwrap();
+                    sender.endpoint.writer.send_fragment(MessageKind::Text, piece, last).unwrap();
                     sender.endpoint.release();
                     joined.run();
                     joined.client.endpoint.release();
@@ -509,14 +509,14 @@ proptest! {
                     expected[usize::from(*from_client)].extend(sent.seen());
                 }
                 Operation::Fail { data } => {
-                    joined.client.endpoint.set_compression(true);
+                    joined.client.endpoint.writer.sender_mut().set_compression(true);
                     joined.client.broken.set(true);
-                    let sent = joined.client.endpoint.send(MessageRef::Binary(data));
+                    let sent = joined.client.endpoint.writer.send(MessageRef::Binary(data));
                     prop_assert_eq!(sent, Err(SendError::Entropy(EntropyError)));
                     joined.client.broken.set(false);
                 }
                 Operation::Ping { from_client } => {
-                    joined.ends(*from_client).0.endpoint.send(MessageRef::Ping(b"?")).unwrap();
+                    joined.ends(*from_client).0.endpoint.writer.send(MessageRef::Ping(b"?")).unwrap();
                     expected[usize::from(*from_client)].push(Seen::Ping(b"?".into()));
                 }
                 Operation::Release { from_client } => {

@@ -30,16 +30,16 @@ pub(crate) fn held(role: Role, deflate: Option<DeflateConfig>) -> (i64, i64) {
     let mut endpoint = None;
     let before = measure(|| {
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-        let opened = Endpoint::open(role, negotiated, &[], config, entropy);
+        let opened = Endpoint::open(role, negotiated, &[], &config, entropy);
         let endpoint = endpoint.insert(opened);
-        endpoint.room()[..wire.len()].copy_from_slice(&wire);
-        endpoint.advance(wire.len());
-        assert_eq!(endpoint.poll(), Ok(Some(MessageRef::Text(&text))));
-        assert_eq!(endpoint.poll(), Ok(None));
-        endpoint.send(MessageRef::Text(&text)).unwrap();
-        let written = endpoint.output().unwrap().len();
+        endpoint.reader.room()[..wire.len()].copy_from_slice(&wire);
+        endpoint.reader.advance(wire.len());
+        assert_eq!(endpoint.reader.poll(), Ok(Some(MessageRef::Text(&text))));
+        assert_eq!(endpoint.reader.poll(), Ok(None));
+        endpoint.writer.send(MessageRef::Text(&text)).unwrap();
+        let written = endpoint.output().unwrap().first().len();
         assert_eq!(written < KIB, deflate.is_some());
-        endpoint.advance_output(written);
+        endpoint.writer.advance(written);
     });
     let endpoint = endpoint.as_mut().unwrap();
     let released = measure(|| endpoint.release());

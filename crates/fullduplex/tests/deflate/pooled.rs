@@ -105,21 +105,21 @@ fn an_endpoint_without_takeover_allocates_nothing_for_a_message_once_it_is_warm(
         let agreed = negotiate(without_takeover(), without_takeover());
         let wire = to(role, &[compressed(1, Zlib::new(6, 12).message(text.as_bytes()))]);
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-        let mut endpoint = Endpoint::open(role, agreed.by(role), &[], config, entropy);
+        let mut endpoint = Endpoint::open(role, agreed.by(role), &[], &config, entropy);
         let mut exchange = || {
             let mut seen = 0;
             for piece in wire.chunks(1000) {
-                endpoint.room()[..piece.len()].copy_from_slice(piece);
-                endpoint.advance(piece.len());
-                while let Some(message) = endpoint.poll().unwrap() {
+                endpoint.reader.room()[..piece.len()].copy_from_slice(piece);
+                endpoint.reader.advance(piece.len());
+                while let Some((message, _)) = endpoint.poll().unwrap() {
                     assert_eq!(message, MessageRef::Text(&text));
                     seen += 1;
                 }
             }
-            endpoint.send(MessageRef::Text(&text)).unwrap();
-            let written = endpoint.output().unwrap().len();
+            endpoint.writer.send(MessageRef::Text(&text)).unwrap();
+            let written = endpoint.output().unwrap().first().len();
             assert!(written < len && seen == 1);
-            endpoint.advance_output(written);
+            endpoint.writer.advance(written);
         };
         (0..3).for_each(|_| exchange());
         let counted = measure(|| (0..100).for_each(|_| exchange()));
@@ -136,17 +136,17 @@ fn a_large_message_is_not_held_beyond_its_reading() {
         let wire = to(Role::Server, &[compressed(1, message)]);
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
         let mut endpoint =
-            Endpoint::open(Role::Server, agreed.by(Role::Server), &[], config, entropy);
+            Endpoint::open(Role::Server, agreed.by(Role::Server), &[], &config, entropy);
         let counted = measure(|| {
             for piece in wire.chunks(4096) {
-                endpoint.room()[..piece.len()].copy_from_slice(piece);
-                endpoint.advance(piece.len());
+                endpoint.reader.room()[..piece.len()].copy_from_slice(piece);
+                endpoint.reader.advance(piece.len());
                 if owned {
                     while let Some(message) = endpoint.poll_owned().unwrap() {
                         assert!(message == Message::text(&*text));
                     }
                 } else {
-                    while let Some(message) = endpoint.poll().unwrap() {
+                    while let Some((message, _)) = endpoint.poll().unwrap() {
                         assert_eq!(message, MessageRef::Text(&text));
                     }
                 }

@@ -123,7 +123,7 @@ fn dd_32_our_output_keeps_to_every_window_and_takeover_that_was_agreed_on() {
                     assert_eq!(taken.window_bits(), bits, "{context}");
                     assert_eq!(taken.context_takeover(), takeover, "{context}");
                     let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
-                    let mut sender = Endpoint::open(role, agreed.by(role), &[], config, entropy);
+                    let mut sender = Endpoint::open(role, agreed.by(role), &[], &config, entropy);
                     let mut strict = StrictInflate::new(bits);
                     let mut random = Random::new(u64::from(bits));
                     // The last two are the same: a reference into the last message would pay.
@@ -132,9 +132,9 @@ fn dd_32_our_output_keeps_to_every_window_and_takeover_that_was_agreed_on() {
                     texts.extend([texts[2].clone(), texts[2].clone()]);
                     let mut lens = Vec::new();
                     for text in &texts {
-                        sender.send(MessageRef::Text(text)).unwrap();
-                        let written = sender.output().unwrap().to_vec();
-                        sender.advance_output(written.len());
+                        sender.writer.send(MessageRef::Text(text)).unwrap();
+                        let written = sender.output().unwrap().first().to_vec();
+                        sender.writer.advance(written.len());
                         let [frame] = &frames(&written)[..] else { panic!("one frame") };
                         assert_eq!((frame.rsv, frame.opcode), (4, 1), "{context}");
                         if !takeover {

@@ -1,0 +1,58 @@
+//! How an endpoint behaves, from its opening handshake on.
+
+use core::time::Duration;
+
+use crate::connection::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateConfig;
+use crate::handshake::HeadLimits;
+use crate::keepalive::DEFAULT_HANDSHAKE_TIMEOUT;
+use crate::writer::DEFAULT_MAX_WRITE_BUFFER;
+
+/// How an endpoint behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointConfig {
+    /// The open connection: limits and timeouts.
+    pub connection: Config,
+    /// How large the peer's handshake may be.
+    pub head_limits: HeadLimits,
+    /// How long the opening handshake may take; `None` for ever.
+    pub handshake_timeout: Option<Duration>,
+    /// How many bytes may wait to be written before sending is refused: a message is taken as long as fewer wait.
+    pub max_write_buffer: usize,
+    /// permessage-deflate (RFC 7692): a client offers it, a server accepts it where it is offered; `None`,
+    /// the default, does neither.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<DeflateConfig>,
+}
+
+impl EndpointConfig {
+    /// The defaults: [`Config::new`], [`HeadLimits::DEFAULT`], [`DEFAULT_HANDSHAKE_TIMEOUT`],
+    /// [`DEFAULT_MAX_WRITE_BUFFER`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            connection: Config::new(),
+            head_limits: HeadLimits::DEFAULT,
+            handshake_timeout: Some(DEFAULT_HANDSHAKE_TIMEOUT),
+            max_write_buffer: DEFAULT_MAX_WRITE_BUFFER,
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
+    }
+
+    /// Turns permessage-deflate on.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(mut self, deflate: DeflateConfig) -> Self {
+        self.deflate = Some(deflate);
+        self
+    }
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,332 @@
+//! The opening handshake of a server.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::fmt;
+use core::time::Duration;
+
+use bytes::BufMut;
+
+use crate::endpoint::opening::{self, Opening, encode};
+use crate::endpoint::{Endpoint, EndpointConfig, Progress};
+use crate::entropy::Entropy;
+use crate::error::Error;
+use crate::handshake::{
+    AcceptError, Answer, HandshakeError, OwnedRejection, OwnedRequest, PlainRequest, RejectError,
+    Rejection, Request, ServerHandshake,
+};
+use crate::keepalive::{Deadline, Timeout};
+use crate::negotiated::Negotiated;
+use crate::outgoing::Outgoing;
+use crate::role::Role;
+
+/// Answers a request that asks for no WebSocket, with any status from 200 to 599. If it returns `None`, the request is
+/// refused.
+pub type AnswerPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<OwnedRejection>;
+
+/// A server's opening handshake (RFC 6455 §4.2) before the request: becomes an [`IncomingRequest`], which becomes an
+/// [`Endpoint`].
+///
+/// Read into the [`room`](Self::room), and [`poll`](Self::poll) after each read. If the transport ends before that, so does
+/// the handshake: [`Ended::InsideHandshake`](crate::Ended::InsideHandshake).
+///
+/// ```
+/// use fullduplex::handshake::OwnedAnswer;
+/// use fullduplex::{Endpoint, EndpointConfig, Incoming, NoEntropy, Progress};
+/// use std::io::{Read, Write};
+///
+/// fn accept(
+///     stream: &mut (impl Read + Write),
+/// ) -> Result<Option<Endpoint<NoEntropy>>, Box<dyn std::error::Error>> {
+///     let mut incoming = Incoming::new(EndpointConfig::new(), NoEntropy);
+///     let request = loop {
+///         let len = stream.read(incoming.room())?;
+///         if len == 0 {
+///             return Ok(None);
+///         }
+///         incoming.advance(len);
+///         match incoming.poll() {
+///             Ok(Progress::Waiting(same)) => incoming = same,
+///             Ok(Progress::Done(request)) => break request,
+///             Err(refused) => {
+///                 stream.write_all(refused.refusal.output())?;
+///                 return Err(refused.error.into());
+///             }
+///         }
+///     };
+///     println!("{}", request.request().path());
+///     match request.accept(&OwnedAnswer::new().as_answer()) {
+///         // The response is the first output of the endpoint.
+///         Ok((endpoint, _)) => Ok(Some(endpoint)),
+///         Err(refused) => Err(refused.error.into()),
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Incoming<E> {
+    opening: Opening<E>,
+    handshake: Box<ServerHandshake>,
+}
+
+/// A valid request for a WebSocket, which the application accepts or rejects.
+#[derive(Debug)]
+pub struct IncomingRequest<E> {
+    opening: Opening<E>,
+    request: Box<OwnedRequest>,
+}
+
+/// A response that refuses a request and is still to be written. Then the caller ends the sending direction of the
+/// transport and reads on until the client has ended its own or the [deadline](Self::poll_timeout) has come: a transport
+/// that is dropped with input unread may throw away what was sent last.
+#[derive(Debug)]
+pub struct Refusal {
+    out: Outgoing,
+    deadline: Deadline,
+}
+
+/// A server's opening handshake that has failed, and the response that tells the client so.
+#[derive(Debug)]
+pub struct Refused<T> {
+    /// Why.
+    pub error: T,
+    /// What is to be written.
+    pub refusal: Refusal,
+}
+
+impl<T: fmt::Display> fmt::Display for Refused<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T: core::error::Error + 'static> core::error::Error for Refused<T> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl<E: Entropy> Incoming<E> {
+    /// A handshake that waits for a request.
+    #[must_use]
+    pub fn new(config: EndpointConfig, entropy: E) -> Self {
+        let handshake = Box::new(ServerHandshake::new(config.head_limits));
+        Self { opening: Opening::new(config, entropy), handshake }
+    }
+
+    /// The request, once its head is complete. Call it after each read.
+    ///
+    /// # Errors
+    /// [`HandshakeError::Request`] when it is no valid request for a WebSocket. The response says so by the status that it
+    /// calls for ([`RequestError::status`](crate::handshake::RequestError::status)).
+    pub fn poll(self) -> Result<Progress<Self, IncomingRequest<E>>, Box<Refused<HandshakeError>>> {
+        self.poll_by(None)
+    }
+
+    /// As [`poll`](Self::poll), and lets `answer` answer a request that asks for no WebSocket, such as a load balancer's
+    /// `GET /healthz`. If `answer` returns `None`, the request is refused like any other request that is not a valid one
+    /// for a WebSocket.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll). [`HandshakeError::Answered`] when `answer` has answered the request.
+    /// [`HandshakeError::Answer`] when its answer must not be sent; the response has status 500 then.
+    pub fn poll_or(
+        self,
+        answer: AnswerPlain<'_>,
+    ) -> Result<Progress<Self, IncomingRequest<E>>, Box<Refused<HandshakeError>>> {
+        self.poll_by(Some(answer))
+    }
+
+    fn poll_by(
+        mut self,
+        answer: Option<AnswerPlain<'_>>,
+    ) -> Result<Progress<Self, IncomingRequest<E>>, Box<Refused<HandshakeError>>> {
+        let Self { opening, handshake } = &mut self;
+        let request = match handshake.poll(opening.buffer.unread()) {
+            Ok(None) => return Ok(Progress::Waiting(self)),
+            Ok(Some(request)) => Box::new(request.into_owned()),
+            Err(error) => {
+                let answered = answer.and_then(|answer| {
+                    answer_plain(&handshake.plain_request(opening.buffer.unread())?, answer)
+                });
+                let (response, error) = answered.unwrap_or_else(|| {
+                    let response = encode::<Infallible>(|out| {
+                        error.encode_response(out).map_err(|error| Ok(error.needed))
+                    });
+                    let Ok(response) = response;
+                    (response, error.into())
+                });
+                return Err(refused(error, response, &opening.config));
+            }
+        };
+        self.opening.buffer.consume(request.as_request().head_len());
+        Ok(Progress::Done(IncomingRequest { opening: self.opening, request }))
+    }
+
+    /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
+    pub fn room(&mut self) -> &mut [u8] {
+        self.opening.room()
+    }
+
+    /// [`room`](Self::room) that need not be filled with zeros first.
+    pub fn room_buf(&mut self) -> impl BufMut {
+        self.opening.room_buf()
+    }
+
+    /// The transport has read `len` bytes into the [`room`](Self::room). A `len` beyond it is cut.
+    pub fn advance(&mut self, len: usize) {
+        self.opening.buffer.advance(len);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): the end of
+    /// [`handshake_timeout`](EndpointConfig#structfield.handshake_timeout), which begins with the first call.
+    pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+        self.opening.deadline.from(now)
+    }
+
+    /// Looks at the deadline. Early calls do nothing.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the handshake has taken too long. The caller drops the transport.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
+        opening::check(&mut self.opening.deadline, now, Timeout::Handshake)
+    }
+}
+
+impl<E: Entropy> IncomingRequest<E> {
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> Request<'_> {
+        self.request.as_request()
+    }
+
+    /// Accepts the request. The response is the first output of the endpoint, which is returned with the request.
+    ///
+    /// # Errors
+    /// [`AcceptError`] when the answer must not be sent; the response has status 500 then, for the fault is ours and the
+    /// client must not wait in vain.
+    pub fn accept<S: AsRef<str>>(
+        self,
+        answer: &Answer<'_, S>,
+    ) -> Result<(Endpoint<E>, OwnedRequest), Box<Refused<AcceptError>>> {
+        let Self { opening, request } = self;
+        let answer = Answer {
+            subprotocol: answer.subprotocol,
+            headers: answer.headers,
+            #[cfg(feature = "deflate")]
+            deflate: opening.config.deflate,
+        };
+        let mut negotiated = Negotiated::without_extensions();
+        let response = encode(|out| match request.as_request().accept(&answer, out) {
+            Ok((len, settled)) => {
+                negotiated = settled;
+                Ok(len)
+            }
+            Err(AcceptError::BufferTooSmall(error)) => Err(Ok(error.needed)),
+            Err(error) => Err(Err(error)),
+        });
+        let Opening { buffer, config, entropy, .. } = opening;
+        match response {
+            Ok(response) => Ok((
+                Endpoint::opened(Role::Server, negotiated, buffer, response, &config, entropy),
+                *request,
+            )),
+            Err(error) => Err(refused(error, server_error(), &config)),
+        }
+    }
+
+    /// Rejects the request with a response of the application's.
+    ///
+    /// # Errors
+    /// [`RejectError`] when the response must not be sent; it is replaced by one with status 500.
+    pub fn reject<S: AsRef<str>>(
+        self,
+        rejection: &Rejection<'_, S>,
+    ) -> Result<Refusal, Box<Refused<RejectError>>> {
+        match encode_rejection(rejection) {
+            Ok(response) => Ok(Refusal::new(response, &self.opening.config)),
+            Err(error) => Err(refused(error, server_error(), &self.opening.config)),
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): see [`Incoming::poll_timeout`].
+    pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+        self.opening.deadline.from(now)
+    }
+
+    /// Looks at the deadline: see [`Incoming::handle_timeout`].
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the handshake has taken too long.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
+        opening::check(&mut self.opening.deadline, now, Timeout::Handshake)
+    }
+}
+
+impl Refusal {
+    fn new(response: Vec<u8>, config: &EndpointConfig) -> Self {
+        let deadline = Deadline::After(config.connection.timeouts.close_timeout);
+        Self { out: response.into(), deadline }
+    }
+
+    /// What is still to be written of the response. Follow with [`advance_output`](Self::advance_output).
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        self.out.first()
+    }
+
+    /// The transport has taken `len` bytes of the [`output`](Self::output). A `len` beyond it is cut.
+    pub fn advance_output(&mut self, len: usize) {
+        self.out.advance(len);
+    }
+
+    /// When to drop the transport: the end of the [close timeout](crate::Timeouts::close_timeout), which begins with the
+    /// first call.
+    pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+        self.deadline.from(now)
+    }
+
+    /// Looks at the deadline. Early calls do nothing.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the client has not ended its direction in time. The caller drops the transport.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
+        opening::check(&mut self.deadline, now, Timeout::Close)
+    }
+}
+
+#[cold]
+fn refused<T>(error: T, response: Vec<u8>, config: &EndpointConfig) -> Box<Refused<T>> {
+    Box::new(Refused { error, refusal: Refusal::new(response, config) })
+}
+
+/// The application's response and what to tell the caller of it; `None` if the application does not answer.
+#[cold]
+fn answer_plain(
+    request: &PlainRequest<'_>,
+    answer: AnswerPlain<'_>,
+) -> Option<(Vec<u8>, HandshakeError)> {
+    let answer = answer(request)?;
+    let response = encode(|out| match request.encode_response(&answer.as_rejection(), out) {
+        Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
+        other => other.map_err(Err),
+    });
+    Some(match response {
+        Ok(response) => (response, HandshakeError::Answered(answer.status())),
+        Err(error) => (server_error(), HandshakeError::Answer(error)),
+    })
+}
+
+fn encode_rejection<S: AsRef<str>>(rejection: &Rejection<'_, S>) -> Result<Vec<u8>, RejectError> {
+    encode(|out| match rejection.encode(out) {
+        Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
+        other => other.map_err(Err),
+    })
+}
+
+/// The response for a fault of ours.
+fn server_error() -> Vec<u8> {
+    let response = encode_rejection(&OwnedRejection::new(500).as_rejection());
+    debug_assert!(response.is_ok(), "a response without headers and body is in order");
+    response.unwrap_or_default()
+}
