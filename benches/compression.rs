@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use fullduplex::handshake::{Answer, OwnedClientRequest};
-use fullduplex::{DeflateConfig, Endpoint, EndpointConfig, NoEntropy};
+use fullduplex::{
+    Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Incoming, NoEntropy, Progress,
+};
 use fullduplex_testkit::Random;
 
 use crate::ChaChaEntropy;
@@ -47,19 +49,21 @@ impl Setting {
 pub fn pair(setting: Setting) -> (Endpoint<NoEntropy>, Endpoint<ChaChaEntropy>) {
     let config = setting.config();
     let request = OwnedClientRequest::new("ws://localhost/").expect("a URI");
-    let mut server = Endpoint::server(config, NoEntropy);
-    let mut client = Endpoint::client(request, config, ChaChaEntropy::new()).expect("a request");
-    let request = client.output().expect("a request").to_vec();
-    client.advance_output(request.len());
-    server.room()[..request.len()].copy_from_slice(&request);
-    server.advance(request.len());
-    server.poll_handshake().expect("a valid request").expect("all of it");
-    server.accept(&Answer::new()).expect("an answer");
-    let answer = server.output().expect("an answer").to_vec();
-    server.advance_output(answer.len());
-    client.room()[..answer.len()].copy_from_slice(&answer);
-    client.advance(answer.len());
-    client.poll_handshake().expect("a valid answer").expect("all of it");
+    let mut incoming = Incoming::new(config, NoEntropy);
+    let mut connecting = Connecting::new(request, config, ChaChaEntropy::new()).expect("a request");
+    let request = connecting.output().to_vec();
+    connecting.advance_output(request.len());
+    incoming.room()[..request.len()].copy_from_slice(&request);
+    incoming.advance(request.len());
+    let Ok(Progress::Done(request)) = incoming.poll() else { panic!("all of a valid request") };
+    let (mut server, _) = request.accept(&Answer::new()).expect("an answer");
+    let answer = server.output().expect("an answer").first().to_vec();
+    server.writer.advance(answer.len());
+    connecting.room()[..answer.len()].copy_from_slice(&answer);
+    connecting.advance(answer.len());
+    let Ok(Progress::Done(Connected::Open { endpoint: client, .. })) = connecting.poll() else {
+        panic!("all of a valid answer")
+    };
     (server, client)
 }
 

@@ -103,15 +103,15 @@ fn event(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
 
 /// `Reader::poll`: whole messages, lent; text as `&str`.
 fn lent(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
-    let ((mut receiver, _), mut reader) = (connection(role).split(), Reader::new());
+    let mut reader = Reader::new(connection(role).split().0);
     Box::new(move || {
         let mut messages = 0;
         while messages < traffic.messages {
-            let room = reader.room(&receiver);
+            let room = reader.room();
             let len = room.len().min(read_size);
             let len = traffic.read(&mut room[..len]);
             reader.advance(len);
-            while let Some(message) = reader.poll(&mut receiver).unwrap() {
+            while let Some(message) = reader.poll().unwrap() {
                 black_box::<MessageRef<'_>>(message);
                 messages += 1;
             }
@@ -122,15 +122,15 @@ fn lent(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
 
 /// `Reader::poll_owned`: whole messages, given away.
 fn owned(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
-    let ((mut receiver, _), mut reader) = (connection(role).split(), Reader::new());
+    let mut reader = Reader::new(connection(role).split().0);
     Box::new(move || {
         let mut messages = 0;
         while messages < traffic.messages {
-            let room = reader.room(&receiver);
+            let room = reader.room();
             let len = room.len().min(read_size);
             let len = traffic.read(&mut room[..len]);
             reader.advance(len);
-            while let Some(message) = reader.poll_owned(&mut receiver).unwrap() {
+            while let Some(message) = reader.poll_owned().unwrap() {
                 drop(black_box(message));
                 messages += 1;
             }
@@ -142,14 +142,14 @@ fn owned(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
 /// `Endpoint::poll_owned`, as an adapter reads.
 fn endpoint(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
-    let mut endpoint = Endpoint::open(role, negotiated, &[], config, NoEntropy);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], &config, NoEntropy);
     Box::new(move || {
         let mut messages = 0;
         while messages < traffic.messages {
-            let room = endpoint.room();
+            let room = endpoint.reader.room();
             let len = room.len().min(read_size);
             let len = traffic.read(&mut room[..len]);
-            endpoint.advance(len);
+            endpoint.reader.advance(len);
             while let Some(message) = endpoint.poll_owned().unwrap() {
                 drop(black_box(message));
                 messages += 1;

@@ -40,12 +40,12 @@ fn each_way<E: Entropy>(
         });
         // `Endpoint::send`, and a write that takes all of it.
         let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
-        let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy());
+        let mut endpoint = Endpoint::open(role, negotiated, &[], &config, entropy());
         group.bench_function(BenchmarkId::new("endpoint", len), |bencher| {
             bencher.iter(|| {
-                endpoint.send(MessageRef::Binary(black_box(&payload))).unwrap();
-                let len = black_box(endpoint.output().unwrap()).len();
-                endpoint.advance_output(len);
+                endpoint.writer.send(MessageRef::Binary(black_box(&payload))).unwrap();
+                let len = black_box(endpoint.output().unwrap().first()).len();
+                endpoint.writer.advance(len);
                 len
             });
         });

@@ -83,13 +83,12 @@ fn events<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u6
 /// `Reader::poll`: text comes as `&str`.
 #[inline(never)]
 fn lent<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
-    let (mut receiver, _) = conn.split();
-    let mut reader = Reader::new();
+    let mut reader = Reader::new(conn.split().0);
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
-        let len = traffic.read(reader.room(&receiver));
+        let len = traffic.read(reader.room());
         reader.advance(len);
-        while let Some(message) = reader.poll(&mut receiver).expect("valid frames") {
+        while let Some(message) = reader.poll().expect("valid frames") {
             sum += match message {
                 MessageRef::Text(text) => digest(text.as_bytes()),
                 MessageRef::Binary(payload) => digest(payload),
@@ -106,13 +105,12 @@ fn lent<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> 
 /// `Reader::poll_owned`.
 #[inline(never)]
 fn owned<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
-    let (mut receiver, _) = conn.split();
-    let mut reader = Reader::new();
+    let mut reader = Reader::new(conn.split().0);
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
-        let len = traffic.read(reader.room(&receiver));
+        let len = traffic.read(reader.room());
         reader.advance(len);
-        while let Some(message) = reader.poll_owned(&mut receiver).expect("valid frames") {
+        while let Some(message) = reader.poll_owned().expect("valid frames") {
             sum += digest_of(&message);
             messages += 1;
             if messages == count {
@@ -125,13 +123,12 @@ fn owned<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) ->
 /// `Reader::poll_owned`, from a transport that reads into memory that was never written to.
 #[inline(never)]
 fn owned_buf<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
-    let (mut receiver, _) = conn.split();
-    let mut reader = Reader::new();
+    let mut reader = Reader::new(conn.split().0);
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
-        let len = traffic.read_buf(reader.room_buf(&receiver));
+        let len = traffic.read_buf(reader.room_buf());
         reader.advance(len);
-        while let Some(message) = reader.poll_owned(&mut receiver).expect("valid frames") {
+        while let Some(message) = reader.poll_owned().expect("valid frames") {
             sum += digest_of(&message);
             messages += 1;
             if messages == count {
@@ -145,11 +142,11 @@ fn owned_buf<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64
 #[inline(never)]
 fn endpoint<const SITE: u64>(role: Role, mut traffic: Traffic, count: u64) -> u64 {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
-    let mut endpoint = Endpoint::open(role, negotiated, &[], config, NoEntropy);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], &config, NoEntropy);
     let (mut sum, mut messages) = (start::<SITE>(), 0);
     loop {
-        let len = traffic.read(endpoint.room());
-        endpoint.advance(len);
+        let len = traffic.read(endpoint.reader.room());
+        endpoint.reader.advance(len);
         while let Some(message) = endpoint.poll_owned().expect("valid frames") {
             sum += digest_of(&message);
             messages += 1;

@@ -78,24 +78,24 @@ fn feed_masked<const SITE: u64>(content: Content, payload: Vec<u8>, count: u64) 
 #[inline(always)]
 fn feed(role: Role, content: Content, payload: Vec<u8>, count: u64, entropy: impl Entropy) -> u64 {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
-    let mut endpoint = Endpoint::open(role, negotiated, &[], config, entropy);
+    let mut endpoint = Endpoint::open(role, negotiated, &[], &config, entropy);
     let message: Message = match content {
         Content::Binary => payload.into(),
         Content::Ascii | Content::Mixed => String::from_utf8(payload).expect("text").into(),
     };
     let mut sum = 0;
     for _ in 0..count {
-        endpoint.send_message(black_box(&mut message.clone())).expect("room");
+        endpoint.writer.send_message(black_box(&mut message.clone())).expect("room");
         // As an adapter does: one piece is the rule.
-        let pending = endpoint.pending_output();
-        let first = endpoint.output().expect("nothing to be masked");
+        let pending = endpoint.writer.pending();
+        let first = endpoint.output().expect("nothing to be masked").first();
         if first.len() == pending {
             sum += digest(black_box(first));
         } else {
-            let chunks = endpoint.output_chunks().expect("nothing to be masked");
+            let chunks = endpoint.writer.chunks();
             sum += chunks.map(|chunk| digest(black_box(chunk))).sum::<u64>();
         }
-        endpoint.advance_output(pending);
+        endpoint.writer.advance(pending);
     }
     sum
 }

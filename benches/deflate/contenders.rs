@@ -38,11 +38,11 @@ impl Messages {
         let (mut server, _) = pair(setting);
         let mut wire = Vec::new();
         for message in &plain {
-            server.send(MessageRef::Binary(message)).expect("room");
+            server.writer.send(MessageRef::Binary(message)).expect("room");
             let output = server.output().expect("nothing is masked");
             wire.extend_from_slice(output);
             let len = output.len();
-            server.advance_output(len);
+            server.writer.advance(len);
         }
         let with_tail = |payload: Vec<u8>| [payload, TAIL.to_vec()].concat();
         let compressed: Vec<Vec<u8>> =
@@ -71,8 +71,8 @@ impl Messages {
         let mut traffic = Traffic::of(self.wire.clone(), self.count());
         let mut expected = self.plain.iter();
         while expected.len() > 0 {
-            let len = traffic.read(client.room());
-            client.advance(len);
+            let len = traffic.read(client.reader.room());
+            client.reader.advance(len);
             while expected.len() > 0
                 && let Some(message) = client.poll().expect("valid frames")
             {
@@ -118,9 +118,9 @@ pub(crate) fn compressors(messages: &Messages) -> Vec<(&'static str, Contender)>
     let mut next = 0;
     let ours = move |count| {
         for _ in 0..count {
-            server.send(MessageRef::Binary(&plain[next])).expect("room");
-            let len = black_box(server.output().expect("nothing is masked")).len();
-            server.advance_output(len);
+            server.writer.send(MessageRef::Binary(&plain[next])).expect("room");
+            let len = black_box(server.output().expect("nothing is masked").first()).len();
+            server.writer.advance(len);
             next = (next + 1) % plain.len();
         }
     };
@@ -156,15 +156,15 @@ pub(crate) fn decompressors(messages: &Messages) -> Vec<(&'static str, Contender
     let lent = move |count| {
         let mut received = 0;
         loop {
-            while let Some(message) = client.poll().expect("valid frames") {
+            while let Some((message, _)) = client.poll().expect("valid frames") {
                 black_box::<MessageRef<'_>>(message);
                 received += 1;
                 if received == count {
                     return;
                 }
             }
-            let len = traffic.read(client.room());
-            client.advance(len);
+            let len = traffic.read(client.reader.room());
+            client.reader.advance(len);
         }
     };
 
@@ -180,8 +180,8 @@ pub(crate) fn decompressors(messages: &Messages) -> Vec<(&'static str, Contender
                     return;
                 }
             }
-            let len = traffic.read(client.room());
-            client.advance(len);
+            let len = traffic.read(client.reader.room());
+            client.reader.advance(len);
         }
     };
     vec![

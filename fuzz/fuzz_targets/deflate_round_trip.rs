@@ -36,7 +36,7 @@ fuzz_target!(|input: Input| {
     let open = |role, negotiated| {
         let mut config = EndpointConfig::new();
         config.max_write_buffer = usize::MAX;
-        Endpoint::open(role, negotiated, &[], config, TestEntropy::new(role as u64 + 1))
+        Endpoint::open(role, negotiated, &[], &config, TestEntropy::new(role as u64 + 1))
     };
     let mut client = Side::new(open(Role::Client, by_client), by_client.deflate());
     let mut server = Side::new(open(Role::Server, by_server), by_server.deflate());
@@ -86,7 +86,7 @@ struct Side {
 
 impl Side {
     fn new(endpoint: Endpoint<TestEntropy>, params: Option<DeflateParams>) -> Self {
-        assert_eq!(endpoint.connection().expect("open").deflate(), params);
+        assert_eq!(endpoint.deflate(), params);
         Self {
             endpoint,
             params,
@@ -103,8 +103,8 @@ impl Side {
             Act::Send(data) => {
                 let (text, payload) = data.payload();
                 let sent = match std::str::from_utf8(&payload) {
-                    Ok(payload) if text => self.endpoint.send(MessageRef::Text(payload)),
-                    _ => self.endpoint.send(MessageRef::Binary(&payload)),
+                    Ok(payload) if text => self.endpoint.writer.send(MessageRef::Text(payload)),
+                    _ => self.endpoint.writer.send(MessageRef::Binary(&payload)),
                 };
                 assert_eq!(sent.is_ok(), self.unfinished.is_none());
                 if sent.is_ok() {
@@ -116,9 +116,9 @@ impl Side {
                 self.fragment(true, &scaled(unit.as_bytes(), *scale), *last);
             }
             Act::Ping(payload) => {
-                let _ = self.endpoint.send(MessageRef::Ping(payload));
+                let _ = self.endpoint.writer.send(MessageRef::Ping(payload));
             }
-            Act::Compress(on) => self.endpoint.set_compression(*on),
+            Act::Compress(on) => self.endpoint.writer.sender_mut().set_compression(*on),
             Act::Release => self.endpoint.release(),
             Act::Deliver => {}
             Act::Owned(owned) => self.owned = *owned,
@@ -127,7 +127,7 @@ impl Side {
 
     fn fragment(&mut self, text: bool, payload: &[u8], last: bool) {
         let kind = if text { MessageKind::Text } else { MessageKind::Binary };
-        if self.endpoint.send_fragment(kind, payload, last).is_ok() {
+        if self.endpoint.writer.send_fragment(kind, payload, last).is_ok() {
             let (_, data) = self.unfinished.get_or_insert((text, Vec::new()));
             data.extend(payload);
             if last && let Some(message) = self.unfinished.take() {
@@ -146,16 +146,16 @@ impl Side {
 
     /// Everything that it has to write arrives at the peer.
     fn deliver(&mut self, peer: &mut Self, reads: &mut Reads<'_>) {
-        let output = self.endpoint.output().expect("entropy never fails here").to_vec();
-        self.endpoint.advance_output(output.len());
+        let output = self.endpoint.output().expect("entropy never fails here").first().to_vec();
+        self.endpoint.writer.advance(output.len());
         self.written.extend(&output);
         let mut rest = &output[..];
         while !rest.is_empty() {
-            let room = peer.endpoint.room();
+            let room = peer.endpoint.reader.room();
             let len = room.len().min(rest.len()).min(reads.next(output.len()));
             room[..len].copy_from_slice(&rest[..len]);
             rest = &rest[len..];
-            peer.endpoint.advance(len);
+            peer.endpoint.reader.advance(len);
             peer.poll();
         }
     }
@@ -171,11 +171,13 @@ impl Side {
                     }
                 })
             } else {
-                self.endpoint.poll().expect("a peer without fault").map(|message| match message {
-                    MessageRef::Text(text) => Some((true, text.as_bytes().to_vec())),
-                    MessageRef::Binary(data) => Some((false, data.to_vec())),
-                    _ => None,
-                })
+                self.endpoint.poll().expect("a peer without fault").map(
+                    |(message, _)| match message {
+                        MessageRef::Text(text) => Some((true, text.as_bytes().to_vec())),
+                        MessageRef::Binary(data) => Some((false, data.to_vec())),
+                        _ => None,
+                    },
+                )
             };
             match message {
                 Some(message) => self.received.extend(message),

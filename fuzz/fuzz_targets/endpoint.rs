@@ -8,8 +8,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use fullduplex::handshake::{OwnedAnswer, OwnedClientRequest, OwnedRejection};
 use fullduplex::{
-    BufMut, CloseCode, CloseReason, Endpoint, EndpointConfig, HandshakeEvent, Message, MessageKind,
-    MessageRef, PreparedMessage, Shutdown,
+    BufMut, CloseCode, CloseReason, Connected, Connecting, Endpoint, EndpointConfig, Incoming,
+    Message, MessageKind, MessageRef, PreparedMessage, Progress, Refusal, SendError, Shutdown,
 };
 use fullduplex_fuzz::{Data, close_code};
 use fullduplex_testkit::{Seen, TestEntropy};
@@ -71,10 +71,10 @@ fuzz_target!(|input: Input| {
     }
     let request = OwnedClientRequest::new("ws://fuzz.example/").expect("a valid URI");
     let request = if input.subprotocol { request.subprotocol("chat") } else { request };
-    let client = Endpoint::client(request, config, TestEntropy::new(1));
+    let client = Connecting::new(request, config, TestEntropy::new(1));
     let mut wire = Wire {
-        client: Side::new(client.expect("a valid request")),
-        server: Side::new(Endpoint::server(config, TestEntropy::new(2))),
+        client: Side::new(Phase::Connecting(client.expect("a valid request"))),
+        server: Side::new(Phase::Incoming(Incoming::new(config, TestEntropy::new(2)))),
         now: Duration::ZERO,
         rounds: 0,
         rejected: input.rejected,
@@ -91,14 +91,129 @@ fuzz_target!(|input: Input| {
     // What is under way arrives; the clock may move, but not for ever: keepalive never comes to rest.
     wire.settle(3);
     let reason = CloseReason { code: CloseCode::Normal, reason: "that is all" };
-    let _ = wire.client.endpoint.close(reason);
+    let _ = wire.client.phase.send(|endpoint| endpoint.writer.close(reason));
     wire.settle(20);
     wire.check();
 });
 
-/// One endpoint and its application.
+/// How far an end has come.
+enum Phase {
+    Incoming(Incoming<TestEntropy>),
+    Connecting(Connecting<TestEntropy>),
+    Open(Endpoint<TestEntropy>),
+    /// A server that has refused the request.
+    Refusal(Refusal),
+    /// There is nothing more to do but to drop the transport.
+    Over,
+}
+
+impl Phase {
+    /// Sends, once the connection is open.
+    fn send(
+        &mut self,
+        f: impl FnOnce(&mut Endpoint<TestEntropy>) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        match self {
+            Self::Open(endpoint) => f(endpoint),
+            _ => Err(SendError::Closed),
+        }
+    }
+
+    /// Gives up to `most` bytes of what is to be written.
+    fn write(&mut self, most: usize) -> Vec<u8> {
+        let cut = |output: &[u8]| output[..output.len().min(most)].to_vec();
+        match self {
+            Self::Incoming(_) | Self::Over => Vec::new(),
+            Self::Connecting(connecting) => {
+                let output = cut(connecting.output());
+                connecting.advance_output(output.len());
+                output
+            }
+            Self::Refusal(refusal) => {
+                let output = cut(refusal.output());
+                refusal.advance_output(output.len());
+                output
+            }
+            Self::Open(endpoint) => {
+                let writer = endpoint.output().expect("entropy never fails here");
+                let output: Vec<u8> = writer.chunks().flatten().take(most).copied().collect();
+                writer.advance(output.len());
+                output
+            }
+        }
+    }
+
+    fn shutdown(&mut self) -> Shutdown {
+        match self {
+            Self::Incoming(_) | Self::Connecting(_) => Shutdown::No,
+            Self::Refusal(refusal) if !refusal.output().is_empty() => Shutdown::No,
+            Self::Refusal(_) => Shutdown::Write,
+            Self::Open(endpoint) => endpoint.shutdown(),
+            Self::Over => Shutdown::Both,
+        }
+    }
+
+    /// Takes up to `most` bytes of `inbox`, by one way or the other; how many it took.
+    fn read(&mut self, inbox: &mut VecDeque<u8>, most: usize, by_buf: bool) -> usize {
+        let most = most.min(inbox.len());
+        let fill = |room: &mut [u8], inbox: &mut VecDeque<u8>| {
+            assert!(!room.is_empty(), "nowhere to read into");
+            let read = most.min(room.len());
+            for (slot, byte) in room.iter_mut().zip(inbox.drain(..read)) {
+                *slot = byte;
+            }
+            read
+        };
+        let put = |room: &mut dyn BufMut, inbox: &mut VecDeque<u8>| {
+            assert!(room.has_remaining_mut(), "nowhere to read into");
+            let read = most.min(room.remaining_mut());
+            inbox.drain(..read).for_each(|byte| room.put_u8(byte));
+            read
+        };
+        macro_rules! take {
+            ($it:expr) => {{
+                let read =
+                    if by_buf { put(&mut $it.room_buf(), inbox) } else { fill($it.room(), inbox) };
+                $it.advance(read);
+                read
+            }};
+        }
+        match self {
+            Self::Incoming(incoming) => take!(incoming),
+            Self::Connecting(connecting) => take!(connecting),
+            Self::Open(endpoint) => take!(endpoint.reader),
+            Self::Refusal(_) | Self::Over => inbox.drain(..most).count(),
+        }
+    }
+
+    fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+        match self {
+            Self::Incoming(incoming) => incoming.poll_timeout(now),
+            Self::Connecting(connecting) => connecting.poll_timeout(now),
+            Self::Open(endpoint) => endpoint.poll_timeout(now),
+            Self::Refusal(refusal) => refusal.poll_timeout(now),
+            Self::Over => None,
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Duration) {
+        match self {
+            Self::Incoming(incoming) => incoming.handle_timeout(now).expect("nobody is late"),
+            Self::Connecting(connecting) => connecting.handle_timeout(now).expect("nobody is late"),
+            Self::Open(endpoint) => endpoint.handle_timeout(now).expect("nobody is late"),
+            Self::Refusal(refusal) => {
+                if refusal.handle_timeout(now).is_err() {
+                    *self = Self::Over;
+                }
+            }
+            Self::Over => {}
+        }
+    }
+}
+
+/// One end and its application.
 struct Side {
-    endpoint: Endpoint<TestEntropy>,
+    phase: Phase,
     /// Bytes on their way to it, and whether more can come.
     inbox: VecDeque<u8>,
     inbox_ended: bool,
@@ -115,9 +230,9 @@ struct Side {
 }
 
 impl Side {
-    fn new(endpoint: Endpoint<TestEntropy>) -> Self {
+    fn new(phase: Phase) -> Self {
         Self {
-            endpoint,
+            phase,
             inbox: VecDeque::new(),
             inbox_ended: false,
             knows_end: false,
@@ -134,7 +249,12 @@ impl Side {
     }
 
     fn act(&mut self, what: &What) {
-        let endpoint = &mut self.endpoint;
+        let Self { phase: Phase::Open(endpoint), .. } = self else {
+            if let What::PollOwned(owned) = what {
+                self.owned = *owned;
+            }
+            return;
+        };
         match what {
             What::Send(data, how) => {
                 let (text, payload) = data.payload();
@@ -146,24 +266,24 @@ impl Side {
                 };
                 let sent = match how {
                     How::Lent => match std::str::from_utf8(&payload) {
-                        Ok(payload) if text => endpoint.send(MessageRef::Text(payload)),
-                        _ => endpoint.send(MessageRef::Binary(&payload)),
+                        Ok(payload) if text => endpoint.writer.send(MessageRef::Text(payload)),
+                        _ => endpoint.writer.send(MessageRef::Binary(&payload)),
                     },
                     How::Owned => {
                         let mut message = owned();
-                        endpoint.send_message(&mut message).inspect_err(|_| {
+                        endpoint.writer.send_message(&mut message).inspect_err(|_| {
                             assert_eq!(message, owned(), "refused and changed");
                         })
                     }
                     How::Shared => {
                         let message = owned();
-                        let sent = endpoint.send_message(&mut message.clone());
+                        let sent = endpoint.writer.send_message(&mut message.clone());
                         assert_eq!(message, owned(), "masked under the eyes of another");
                         sent
                     }
                     How::Prepared => {
                         let prepared = PreparedMessage::new(kind, &payload).expect("checked");
-                        endpoint.send_prepared(&prepared)
+                        endpoint.writer.send_prepared(&prepared)
                     }
                 };
                 if sent.is_ok() {
@@ -172,7 +292,7 @@ impl Side {
             }
             What::Fragment { text, payload, last } => {
                 let kind = if *text { MessageKind::Text } else { MessageKind::Binary };
-                if endpoint.send_fragment(kind, payload, *last).is_ok() {
+                if endpoint.writer.send_fragment(kind, payload, *last).is_ok() {
                     let (_, data) = self.unfinished.get_or_insert((*text, Vec::new()));
                     data.extend(payload);
                     if *last && let Some((text, data)) = self.unfinished.take() {
@@ -181,13 +301,13 @@ impl Side {
                 }
             }
             What::Ping(payload) => {
-                if endpoint.send(MessageRef::Ping(payload)).is_ok() {
+                if endpoint.writer.send(MessageRef::Ping(payload)).is_ok() {
                     self.pings.push(Seen::Ping(payload.clone()));
                 }
             }
             What::Close(code, reason) => {
                 let code = CloseCode::from_u16(close_code(*code));
-                if endpoint.close(CloseReason { code, reason }).is_ok() {
+                if endpoint.writer.close(CloseReason { code, reason }).is_ok() {
                     self.closed = Some((code.to_u16(), reason.clone()));
                 }
             }
@@ -198,53 +318,56 @@ impl Side {
 
     /// Everything that what has arrived means.
     fn deliver(&mut self, rejects: bool) {
-        while !self.endpoint.is_handshake_over() {
-            match self.endpoint.poll_handshake().expect("both handshakes are in order") {
-                None => break,
-                Some(HandshakeEvent::Request) if rejects => {
-                    let rejection = OwnedRejection::new(403).body("not today");
-                    self.endpoint.reject(&rejection.as_rejection()).expect("in order");
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Incoming(incoming) => match incoming.poll().expect("the request is in order") {
+                Progress::Waiting(incoming) => Phase::Incoming(incoming),
+                Progress::Done(request) if rejects => {
                     self.refused = Some(403);
+                    let rejection = OwnedRejection::new(403).body("not today");
+                    Phase::Refusal(request.reject(&rejection.as_rejection()).expect("in order"))
                 }
-                Some(HandshakeEvent::Request) => {
-                    let request = self.endpoint.request().expect("it waits");
-                    let chosen = request.choose_subprotocol(&["chat"]).map(str::to_owned);
+                Progress::Done(request) => {
+                    let chosen = request.request().choose_subprotocol(&["chat"]).map(str::to_owned);
                     let answer = OwnedAnswer::new();
                     let answer = match chosen {
                         Some(chosen) => answer.subprotocol(chosen),
                         None => answer,
                     };
-                    let request = self.endpoint.accept(&answer.as_answer()).expect("in order");
-                    assert!(request.is_some());
+                    let (endpoint, _) = request.accept(&answer.as_answer()).expect("in order");
                     self.opened = true;
+                    Phase::Open(endpoint)
                 }
-                Some(HandshakeEvent::Answered(status)) => {
-                    panic!("nobody answers, and with {status}")
-                }
-                Some(HandshakeEvent::Open(response)) => {
-                    assert_eq!(response.as_response().status(), 101);
-                    self.opened = true;
-                }
-                Some(HandshakeEvent::Refused(response, _)) => {
-                    self.refused = Some(response.as_response().status());
+            },
+            Phase::Connecting(connecting) => {
+                match connecting.poll().expect("the response is in order") {
+                    Progress::Waiting(connecting) => Phase::Connecting(connecting),
+                    Progress::Done(Connected::Open { endpoint, response }) => {
+                        assert_eq!(response.as_response().status(), 101);
+                        self.opened = true;
+                        Phase::Open(endpoint)
+                    }
+                    Progress::Done(Connected::Refused { response, .. }) => {
+                        self.refused = Some(response.as_response().status());
+                        Phase::Over
+                    }
                 }
             }
-        }
+            other => other,
+        };
+        let Phase::Open(endpoint) = &mut self.phase else { return };
         loop {
             let seen = if self.owned {
-                self.endpoint.poll_owned().expect("a peer without fault").map(|message| {
-                    match message {
-                        Message::Text(text) => Seen::Text(text.as_bytes().to_vec(), true),
-                        Message::Binary(data) => Seen::Binary(data.to_vec(), true),
-                        Message::Ping(data) => Seen::Ping(data.to_vec()),
-                        Message::Pong(data) => Seen::Pong(data.to_vec()),
-                        Message::Close(frame) => Seen::Close(
-                            frame.map(|close| (close.code.to_u16(), close.reason.to_string())),
-                        ),
-                    }
+                endpoint.poll_owned().expect("a peer without fault").map(|message| match message {
+                    Message::Text(text) => Seen::Text(text.as_bytes().to_vec(), true),
+                    Message::Binary(data) => Seen::Binary(data.to_vec(), true),
+                    Message::Ping(data) => Seen::Ping(data.to_vec()),
+                    Message::Pong(data) => Seen::Pong(data.to_vec()),
+                    Message::Close(frame) => Seen::Close(
+                        frame.map(|close| (close.code.to_u16(), close.reason.to_string())),
+                    ),
                 })
             } else {
-                self.endpoint.poll().expect("a peer without fault").map(|message| match message {
+                endpoint.poll().expect("a peer without fault").map(|(message, _)| match message {
                     MessageRef::Text(text) => Seen::Text(text.as_bytes().to_vec(), true),
                     MessageRef::Binary(data) => Seen::Binary(data.to_vec(), true),
                     MessageRef::Ping(data) => Seen::Ping(data.to_vec()),
@@ -267,13 +390,11 @@ impl Side {
             return false;
         }
         self.deliver(rejects);
-        let output = self.endpoint.output_chunks().expect("entropy never fails here");
-        let before = peer.inbox.len();
-        peer.inbox.extend(output.flatten().take(sizes.0));
-        let written = peer.inbox.len() - before;
+        let output = self.phase.write(sizes.0);
+        peer.inbox.extend(&output);
+        let written = output.len();
         assert!(written == 0 || !peer.inbox_ended, "output after the end");
-        self.endpoint.advance_output(written);
-        match self.endpoint.shutdown() {
+        match self.phase.shutdown() {
             Shutdown::No => {}
             Shutdown::Write if peer.inbox_ended => {}
             Shutdown::Write => {
@@ -286,26 +407,15 @@ impl Side {
                 return true;
             }
         }
-        let most = self.inbox.len().min(sizes.1);
-        let read = if self.owned {
-            let mut room = self.endpoint.room_buf();
-            assert!(room.has_remaining_mut(), "nowhere to read into");
-            let read = most.min(room.remaining_mut());
-            self.inbox.drain(..read).for_each(|byte| room.put_u8(byte));
-            read
-        } else {
-            let room = self.endpoint.room();
-            assert!(!room.is_empty(), "nowhere to read into");
-            let read = most.min(room.len());
-            for (slot, byte) in room.iter_mut().zip(self.inbox.drain(..read)) {
-                *slot = byte;
-            }
-            read
-        };
-        self.endpoint.advance(read);
+        let read = self.phase.read(&mut self.inbox, sizes.1, self.owned);
         if read == 0 && self.inbox_ended && !self.knows_end {
             self.knows_end = true;
-            self.endpoint.handle_eof().expect("a peer ends after its Close");
+            match &mut self.phase {
+                Phase::Open(endpoint) => {
+                    endpoint.handle_eof().expect("a peer ends after its Close")
+                }
+                phase => *phase = Phase::Over,
+            }
             return true;
         }
         written + read > 0
@@ -348,14 +458,13 @@ impl Wire<'_> {
             let now = self.now;
             let sides = [&mut self.client, &mut self.server];
             let waiting = sides.into_iter().filter(|side| !side.over);
-            let Some(next) = waiting.filter_map(|side| side.endpoint.poll_timeout(now)).min()
-            else {
+            let Some(next) = waiting.filter_map(|side| side.phase.poll_timeout(now)).min() else {
                 return;
             };
             self.now = self.now.max(next);
             for side in [&mut self.client, &mut self.server] {
                 if !side.over {
-                    side.endpoint.handle_timeout(self.now).expect("nobody is late");
+                    side.phase.handle_timeout(self.now);
                 }
             }
         }
@@ -372,8 +481,8 @@ impl Wire<'_> {
         }
         for (side, peer) in [(client, server), (server, client)] {
             assert!(side.opened);
-            let conn = side.endpoint.connection().expect("it was open");
-            assert!(conn.is_clean(), "not a clean end");
+            let Phase::Open(endpoint) = &side.phase else { panic!("it was open") };
+            assert!(endpoint.reader.receiver().is_clean(), "not a clean end");
             let data = peer.only(|seen| matches!(seen, Seen::Text(..) | Seen::Binary(..)));
             assert!(data.iter().copied().eq(&side.sent), "messages are lost or changed");
             let pings = peer.only(|seen| matches!(seen, Seen::Ping(data) if !data.is_empty()));

@@ -161,23 +161,23 @@ fn through_an_endpoint(
     endpoint_config.connection = config;
     let mut seen = Vec::new();
     let mut error = None;
-    let mut endpoint = Endpoint::open(role, negotiated, &[], endpoint_config, TestEntropy::new(1));
+    let mut endpoint = Endpoint::open(role, negotiated, &[], &endpoint_config, TestEntropy::new(1));
     let mut most = 0;
     let mut rest = wire;
     while !rest.is_empty() {
         let counted = measure(|| {
-            let room = endpoint.room();
+            let room = endpoint.reader.room();
             let len = room.len().min(rest.len());
             room[..len].copy_from_slice(&rest[..len]);
             rest = &rest[len..];
-            endpoint.advance(len);
+            endpoint.reader.advance(len);
         });
         most = most.max(counted.bytes_max);
         loop {
             let mut polled = None;
             // What is copied for the comparison does not count.
             let counted = measure(|| match endpoint.poll() {
-                Ok(Some(message)) => polled = Some(Ok(lent(message))),
+                Ok(Some((message, _))) => polled = Some(Ok(lent(message))),
                 Ok(None) => {}
                 Err(failed) => polled = Some(Err(failed)),
             });

@@ -10,17 +10,16 @@ use fullduplex_testkit::{Seen, record_chunk, record_control};
 /// When the pieces of a message are not one first, any number in the middle and one last.
 #[must_use]
 pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
-    let (mut receiver, _) = conn.split();
-    let mut reader = Reader::new();
+    let mut reader = Reader::new(conn.split().0);
     let (mut seen, mut error) = (Vec::new(), None);
     while !wire.is_empty() {
-        let room = reader.room(&receiver);
+        let room = reader.room();
         let len = room.len().min(wire.len()).min(most.max(1));
         room[..len].copy_from_slice(&wire[..len]);
         wire = &wire[len..];
         reader.advance(len);
         loop {
-            match reader.poll_chunk(&mut receiver) {
+            match reader.poll_chunk() {
                 Ok(Some(chunk)) => join(&mut seen, chunk),
                 Ok(None) => break,
                 Err(failed) => assert_eq!(error.replace(failed), None, "a failure is told once"),

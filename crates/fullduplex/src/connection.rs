@@ -63,6 +63,15 @@ impl Config {
     }
 }
 
+/// What two directions have agreed on about permessage-deflate; `None` where it is not in use.
+#[cfg(feature = "deflate")]
+pub(crate) fn deflate(receiver: &Receiver, sender: &Sender) -> Option<DeflateParams> {
+    let compressing = sender.compressing.as_ref()?;
+    let inflation = receiver.decompressor.as_ref()?.settings();
+    let compression = compressing.compressor.settings();
+    Some(DeflateParams::new(compression, inflation, compressing.threshold))
+}
+
 /// An open WebSocket connection (RFC 6455 §5 to §7) without its transport: a [`Receiver`] and a [`Sender`], and what
 /// they tell each other.
 ///
@@ -186,10 +195,7 @@ impl Connection {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(&self) -> Option<DeflateParams> {
-        let compressing = self.sender.compressing.as_ref()?;
-        let inflation = self.receiver.decompressor.as_ref()?.settings();
-        let compression = compressing.compressor.settings();
-        Some(DeflateParams::new(compression, inflation, compressing.threshold))
+        deflate(&self.receiver, &self.sender)
     }
 
     /// Gives up memory that no later message could need: see [`Receiver::release`] and [`Sender::release`].

@@ -19,7 +19,11 @@ mod opening;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+#[cfg(feature = "deflate")]
+use crate::connection;
 use crate::connection::{Connection, Shutdown, exchange, exchange_all};
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateParams;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::keepalive::Timeout;
@@ -108,6 +112,13 @@ impl<E: Entropy> Endpoint<E> {
     #[must_use]
     pub fn role(&self) -> Role {
         self.reader.receiver().role()
+    }
+
+    /// What was agreed on about permessage-deflate; `None` where it is not in use.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(&self) -> Option<DeflateParams> {
+        connection::deflate(self.reader.receiver(), self.writer.sender())
     }
 
     /// Passes the signals of each direction to the other.

@@ -231,7 +231,7 @@ impl Proof {
 fn client() -> Endpoint<ChaChaEntropy> {
     let negotiated = Negotiated::without_extensions();
     let config = EndpointConfig::new();
-    Endpoint::open(Role::Client, negotiated, &[], config, ChaChaEntropy::new())
+    Endpoint::open(Role::Client, negotiated, &[], &config, ChaChaEntropy::new())
 }
 
 /// Decodes what has come and shows each payload to `is_right`.
@@ -241,13 +241,13 @@ fn receive(
     mut is_right: impl FnMut(&[u8]) -> bool,
 ) -> Result<(), Failure> {
     while !bytes.is_empty() {
-        let mut room = endpoint.room_buf();
+        let mut room = endpoint.reader.room_buf();
         let (now, later) = bytes.split_at(bytes.len().min(room.remaining_mut()));
         room.put_slice(now);
         drop(room);
-        endpoint.advance(now.len());
+        endpoint.reader.advance(now.len());
         bytes = later;
-        while let Some(message) = endpoint.poll()? {
+        while let Some((message, _)) = endpoint.poll()? {
             let MessageRef::Binary(payload) = message else {
                 return Err("something else than a binary message came".into());
             };

@@ -4,7 +4,7 @@ use std::io::{IoSlice, Read, Write};
 
 use fullduplex::{
     Config, Connection, Endpoint, EndpointConfig, Event, Input, Message, MessageRef, Negotiated,
-    NoEntropy, Reader, Receiver, Role,
+    NoEntropy, Reader, Role,
 };
 use fullduplex_benches::Content;
 use fullduplex_std::{OsEntropy, WebSocket};
@@ -133,7 +133,6 @@ impl<const SITE: u8> Contender for Events<SITE> {
 }
 
 struct Lent {
-    receiver: Receiver,
     reader: Reader,
     memory: Memory,
 }
@@ -141,7 +140,7 @@ struct Lent {
 impl Lent {
     fn new(parts: Parts) -> Self {
         let (receiver, _) = connection(&parts).split();
-        Self { receiver, reader: Reader::new(), memory: parts.memory }
+        Self { reader: Reader::new(receiver), memory: parts.memory }
     }
 }
 
@@ -149,12 +148,12 @@ impl Contender for Lent {
     fn run(&mut self, messages: usize, tally: &mut Tally) {
         let goal = tally.messages + messages as u64;
         while tally.messages < goal {
-            match self.reader.poll(&mut self.receiver).expect("valid frames") {
+            match self.reader.poll().expect("valid frames") {
                 Some(MessageRef::Binary(payload)) => tally.binary(payload),
                 Some(MessageRef::Text(text)) => tally.text(text.as_bytes()),
                 Some(_) => panic!("nothing but messages"),
                 None => {
-                    let room = self.reader.room(&self.receiver);
+                    let room = self.reader.room();
                     let len = self.memory.read(room).expect("never fails");
                     self.reader.advance(len);
                 }
@@ -173,15 +172,15 @@ impl Owned {
 
 impl Contender for Owned {
     fn run(&mut self, messages: usize, tally: &mut Tally) {
-        let Lent { receiver, reader, memory } = &mut self.0;
+        let Lent { reader, memory } = &mut self.0;
         let goal = tally.messages + messages as u64;
         while tally.messages < goal {
-            match reader.poll_owned(receiver).expect("valid frames") {
+            match reader.poll_owned().expect("valid frames") {
                 Some(Message::Binary(payload)) => tally.binary(&payload),
                 Some(Message::Text(text)) => tally.text(text.as_bytes()),
                 Some(_) => panic!("nothing but messages"),
                 None => {
-                    let len = memory.read_buf(reader.room_buf(receiver));
+                    let len = memory.read_buf(reader.room_buf());
                     reader.advance(len);
                 }
             }
@@ -272,7 +271,7 @@ impl Queued {
     fn new(parts: Parts) -> Self {
         let negotiated = Negotiated::without_extensions();
         let config = EndpointConfig::new();
-        let endpoint = Endpoint::open(role(&parts), negotiated, &[], config, OsEntropy);
+        let endpoint = Endpoint::open(role(&parts), negotiated, &[], &config, OsEntropy);
         let Parts { memory, payloads, .. } = parts;
         Self { endpoint, memory, payloads }
     }
@@ -282,22 +281,22 @@ impl Contender for Queued {
     fn run(&mut self, messages: usize, _: &mut Tally) {
         for _ in 0..messages {
             let mut message = Message::Binary(self.payloads.next().clone());
-            self.endpoint.send_message(&mut message).expect("room for the frame");
+            self.endpoint.writer.send_message(&mut message).expect("room for the frame");
             // As an adapter does: one piece is the rule.
-            let pending = self.endpoint.pending_output();
-            let first = self.endpoint.output().expect("no answers wait");
+            let pending = self.endpoint.writer.pending();
+            let first = self.endpoint.output().expect("no answers wait").first();
             let len = if first.len() == pending {
                 self.memory.write(first)
             } else {
                 let mut pieces = [IoSlice::new(&[]); 2];
-                let chunks = self.endpoint.output_chunks().expect("no answers wait");
+                let chunks = self.endpoint.writer.chunks();
                 for (piece, chunk) in pieces.iter_mut().zip(chunks) {
                     *piece = IoSlice::new(chunk);
                 }
                 self.memory.write_vectored(&pieces)
             };
             assert_eq!(len.expect("never fails"), pending, "all is written");
-            self.endpoint.advance_output(pending);
+            self.endpoint.writer.advance(pending);
             self.memory.flush().expect("never fails");
         }
     }
