@@ -204,9 +204,7 @@ impl Client {
             if late {
                 report.error = Some("the connection had not ended in time".to_owned());
             }
-            if let Some(connection) = socket.connection() {
-                report.end(connection);
-            }
+            report.end(socket.receiver(), socket.sender());
             Ok(report)
         })
     }

@@ -1,6 +1,6 @@
 //! What became of a connection, and results for people.
 
-use fullduplex_std::fullduplex::Connection;
+use fullduplex_std::fullduplex::{Receiver, Sender};
 use fullduplex_std::{CloseCode, Message};
 use serde::Serialize;
 
@@ -58,11 +58,10 @@ impl Report {
     }
 
     /// Adds how the connection ended.
-    pub fn end(&mut self, connection: &Connection) {
-        self.close_sent =
-            connection.sent_close().map(|sent| sent.map_or(NO_CODE, CloseCode::to_u16));
+    pub fn end(&mut self, receiver: &Receiver, sender: &Sender) {
+        self.close_sent = sender.sent_close().map(|sent| sent.map_or(NO_CODE, CloseCode::to_u16));
         self.close_received =
-            connection.peer_close().map(|close| close.map_or(NO_CODE, |close| close.code.to_u16()));
-        self.clean = connection.is_clean();
+            receiver.peer_close().map(|close| close.map_or(NO_CODE, |close| close.code.to_u16()));
+        self.clean = receiver.is_clean();
     }
 }

@@ -164,9 +164,7 @@ fn once(options: &Options, mut connect: ConnectOptions) -> Result<Report> {
             }
         }
     }
-    if let Some(connection) = socket.connection() {
-        report.end(connection);
-    }
+    report.end(socket.receiver(), socket.sender());
     Ok(report)
 }
 

@@ -176,6 +176,7 @@ impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
         match error {
             HandshakeError::Answer(error) => Self::Reject(error),
+            HandshakeError::Answered(status) => Self::Rejected(status),
             error => Self::Handshake(error),
         }
     }

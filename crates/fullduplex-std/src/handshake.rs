@@ -1,15 +1,19 @@
 //! The opening handshake over a stream: `accept` and `client`, in one go or step by step.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use fullduplex::handshake::{
     OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest, Request,
 };
-use fullduplex::{AnswerPlain, Endpoint, EndpointConfig, HandshakeEvent, UriError};
+use fullduplex::{
+    Connected, Connecting, Ended, Endpoint, EndpointConfig, Incoming, IncomingRequest, Progress,
+    UriError,
+};
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Refused, Result};
+use crate::transport::{Transport, Waits, is_gone};
 use crate::websocket::WebSocket;
 
 /// An opening handshake that did not come to its end.
@@ -63,11 +67,27 @@ pub type Decision = Result<OwnedAnswer, OwnedRejection>;
 pub type NoAnswer = fn(&PlainRequest<'_>) -> Option<OwnedRejection>;
 
 /// A server's handshake under way on a non-blocking stream.
-#[derive(Debug)]
-pub struct MidAccept<S, C, P = NoAnswer> {
-    socket: Box<WebSocket<S>>,
-    decide: Option<C>,
+pub struct MidAccept<S, C, P = NoAnswer>(Accepting<S, C, P>);
+
+enum Accepting<S, C, P> {
+    /// The request is to come.
+    Reading(Box<Reading<S, C, P>>),
+    /// The response is to be written.
+    Responding(Box<WebSocket<S>>),
+}
+
+struct Reading<S, C, P> {
+    transport: Transport<S>,
+    incoming: Incoming<OsEntropy>,
+    config: EndpointConfig,
+    decide: C,
     answer: Option<P>,
+}
+
+impl<S, C, P> fmt::Debug for MidAccept<S, C, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MidAccept").finish_non_exhaustive()
+    }
 }
 
 impl<S, C, P> MidAccept<S, C, P>
@@ -76,60 +96,106 @@ where
     C: FnOnce(&Request<'_>) -> Decision,
     P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 {
+    fn new(stream: S, config: EndpointConfig, decide: C, answer: Option<P>) -> Self {
+        let (transport, incoming) = (Transport::new(stream), Incoming::new(config, OsEntropy));
+        Self(Accepting::Reading(Box::new(Reading { transport, incoming, config, decide, answer })))
+    }
+
     /// Goes on with the handshake.
     ///
     /// # Errors
     /// As [`accept_with`] and [`accept_or_answer`].
-    pub fn handshake(mut self) -> Result<WebSocket<S>, HandshakeError<Self>> {
-        match self.drive() {
-            Ok(()) => Ok(*self.socket),
-            Err(error) if error.would_block() => Err(HandshakeError::Interrupted(self)),
-            Err(error) => Err(HandshakeError::Failure(error)),
-        }
-    }
-
-    fn drive(&mut self) -> Result<()> {
-        while let Some(decide) = self.decide.take() {
-            let answers = self.answer.is_some();
-            let mut answer =
-                |request: &PlainRequest<'_>| self.answer.take().and_then(|answer| answer(request));
-            match step(&mut self.socket, if answers { Some(&mut answer) } else { None }) {
-                Ok(Some(HandshakeEvent::Request)) => self.decide(decide)?,
-                Ok(Some(HandshakeEvent::Answered(status))) => {
-                    self.socket.finish_failed();
-                    return Err(Error::Rejected(status));
-                }
-                Ok(_) => self.decide = Some(decide),
-                Err(error) => {
-                    self.decide = Some(decide);
-                    return Err(error);
-                }
-            }
-        }
-        self.socket.flush()
-    }
-
-    fn decide(&mut self, decide: C) -> Result<()> {
-        let endpoint = self.socket.endpoint();
-        let Some(request) = endpoint.request() else { return Ok(()) };
-        match decide(&request) {
-            Ok(answer) => {
-                endpoint.accept(&answer.as_answer())?;
-                Ok(())
-            }
-            Err(rejection) => {
-                endpoint.reject(&rejection.as_rejection())?;
-                self.socket.finish_failed();
-                Err(Error::Rejected(rejection.status()))
+    pub fn handshake(self) -> Result<WebSocket<S>, HandshakeError<Self>> {
+        let mut accepting = self.0;
+        loop {
+            accepting = match accepting {
+                Accepting::Reading(reading) => reading.step()?,
+                Accepting::Responding(mut socket) => match socket.flush() {
+                    Ok(()) => return Ok(*socket),
+                    Err(error) if error.would_block() => {
+                        return Err(HandshakeError::Interrupted(Self(Accepting::Responding(
+                            socket,
+                        ))));
+                    }
+                    Err(error) => return Err(HandshakeError::Failure(error)),
+                },
             }
         }
     }
 }
 
+impl<S, C, P> Reading<S, C, P>
+where
+    S: Read + Write + 'static,
+    C: FnOnce(&Request<'_>) -> Decision,
+    P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
+{
+    /// Responds to the request if it has come, else reads once.
+    fn step(self: Box<Self>) -> Result<Accepting<S, C, P>, HandshakeError<MidAccept<S, C, P>>> {
+        let Self { mut transport, incoming, config, decide, mut answer } = *self;
+        let polled = if answer.is_some() {
+            incoming.poll_or(&mut |request| answer.take().and_then(|answer| answer(request)))
+        } else {
+            incoming.poll()
+        };
+        match polled {
+            Ok(Progress::Waiting(mut incoming)) => {
+                let read = read(&mut transport, &mut incoming);
+                let same = Box::new(Self { transport, incoming, config, decide, answer });
+                match read {
+                    Ok(()) => Ok(Accepting::Reading(same)),
+                    Err(error) if error.would_block() => {
+                        Err(HandshakeError::Interrupted(MidAccept(Accepting::Reading(same))))
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Ok(Progress::Done(request)) => {
+                let endpoint = respond(request, decide, &mut transport)?;
+                let socket = WebSocket::new(transport, endpoint, config);
+                Ok(Accepting::Responding(Box::new(socket)))
+            }
+            Err(mut refused) => {
+                transport.refuse(&mut refused.refusal);
+                Err(Error::from(refused.error).into())
+            }
+        }
+    }
+}
+
+/// Accepts or rejects the request, as `decide` says.
+fn respond<S: Read + Write + 'static>(
+    request: IncomingRequest<OsEntropy>,
+    decide: impl FnOnce(&Request<'_>) -> Decision,
+    transport: &mut Transport<S>,
+) -> Result<Endpoint<OsEntropy>> {
+    let (mut refusal, error) = match decide(&request.request()) {
+        Ok(answer) => match request.accept(&answer.as_answer()) {
+            Ok((endpoint, _)) => return Ok(endpoint),
+            Err(refused) => (refused.refusal, refused.error.into()),
+        },
+        Err(rejection) => match request.reject(&rejection.as_rejection()) {
+            Ok(refusal) => (refusal, Error::Rejected(rejection.status())),
+            Err(refused) => (refused.refusal, refused.error.into()),
+        },
+    };
+    transport.refuse(&mut refusal);
+    Err(error)
+}
+
 /// A client's handshake under way on a non-blocking stream.
-#[derive(Debug)]
-pub struct MidConnect<S> {
-    socket: Box<WebSocket<S>>,
+pub struct MidConnect<S>(Box<ConnectingOver<S>>);
+
+struct ConnectingOver<S> {
+    transport: Transport<S>,
+    connecting: Connecting<OsEntropy>,
+    config: EndpointConfig,
+}
+
+impl<S> fmt::Debug for MidConnect<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MidConnect").finish_non_exhaustive()
+    }
 }
 
 impl<S: Read + Write + 'static> MidConnect<S> {
@@ -137,44 +203,112 @@ impl<S: Read + Write + 'static> MidConnect<S> {
     ///
     /// # Errors
     /// As [`client`].
-    pub fn handshake(mut self) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<Self>> {
+    pub fn handshake(self) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<Self>> {
+        let ConnectingOver { mut transport, mut connecting, config } = *self.0;
         loop {
-            match step(&mut self.socket, None) {
-                Ok(Some(HandshakeEvent::Open(response))) => return Ok((*self.socket, response)),
-                Ok(Some(HandshakeEvent::Refused(response, body))) => {
+            connecting = match connecting.poll().map_err(Error::from)? {
+                Progress::Waiting(connecting) => connecting,
+                Progress::Done(Connected::Open { endpoint, response }) => {
+                    return Ok((WebSocket::new(transport, endpoint, config), response));
+                }
+                Progress::Done(Connected::Refused { response, body }) => {
                     return Err(Error::Http(Box::new(Refused { response, body })).into());
                 }
-                Ok(_) => {}
-                Err(error) if error.would_block() => return Err(HandshakeError::Interrupted(self)),
+            };
+            let round = write_request(&mut transport, &mut connecting)
+                .and_then(|()| read(&mut transport, &mut connecting));
+            match round {
+                Ok(()) => {}
+                Err(error) if error.would_block() => {
+                    let same = ConnectingOver { transport, connecting, config };
+                    return Err(HandshakeError::Interrupted(Self(Box::new(same))));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
     }
 }
 
-/// One round: what the handshake has come to, or more input for it.
-fn step<S: Read + Write + 'static>(
-    socket: &mut WebSocket<S>,
-    answer: Option<AnswerPlain<'_>>,
-) -> Result<Option<HandshakeEvent>> {
-    let polled = match answer {
-        Some(answer) => socket.endpoint().poll_handshake_or(answer),
-        None => socket.endpoint().poll_handshake(),
-    };
-    match polled {
-        Ok(None) => {
-            socket.wait()?;
-            Ok(None)
+/// An opening handshake that reads the peer's head.
+trait Reads: Waits {
+    fn room(&mut self) -> &mut [u8];
+    fn advance(&mut self, len: usize);
+}
+
+impl Reads for Incoming<OsEntropy> {
+    fn room(&mut self) -> &mut [u8] {
+        self.room()
+    }
+
+    fn advance(&mut self, len: usize) {
+        self.advance(len);
+    }
+}
+
+impl Reads for Connecting<OsEntropy> {
+    fn room(&mut self) -> &mut [u8] {
+        self.room()
+    }
+
+    fn advance(&mut self, len: usize) {
+        self.advance(len);
+    }
+}
+
+/// One read from the stream.
+fn read<S: Read + Write + 'static>(
+    transport: &mut Transport<S>,
+    handshake: &mut impl Reads,
+) -> Result<()> {
+    // A peer that sends a little at a time must not put off the deadline; what it sent in time has been looked at.
+    if let Some(read_at) = transport.unchecked.take() {
+        handshake.handle_timeout(read_at)?;
+    }
+    transport.arm(handshake)?;
+    match transport.stream.read(handshake.room()) {
+        // A reset that a write was told of comes as an end of input here.
+        Ok(0) if transport.unwritable => Err(Ended::Reset.into()),
+        Ok(0) => Err(Ended::InsideHandshake.into()),
+        Ok(len) => {
+            handshake.advance(len);
+            transport.unchecked = Some(transport.elapsed());
+            Ok(())
         }
-        Ok(event) => Ok(event),
-        Err(error) => {
-            // A client has nothing to say to a server that it does not understand, so nothing to wait for.
-            if socket.endpoint().pending_output() > 0 {
-                socket.finish_failed();
+        Err(error) if is_gone(error.kind()) => Err(Ended::Reset.into()),
+        Err(error) => transport.interrupted(error, handshake),
+    }
+}
+
+/// Writes what is left of the request, as far as the stream takes it.
+fn write_request<S: Read + Write + 'static>(
+    transport: &mut Transport<S>,
+    connecting: &mut Connecting<OsEntropy>,
+) -> Result<()> {
+    while !transport.unwritable {
+        transport.arm(connecting)?;
+        let done = connecting.output().is_empty();
+        let written = if done {
+            transport.stream.flush().map(|()| 0)
+        } else {
+            transport.stream.write(connecting.output())
+        };
+        match written {
+            Ok(_) if done => break,
+            Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+            Ok(len) => {
+                connecting.advance_output(len);
+                connecting.handle_timeout(transport.elapsed())?;
             }
-            Err(error.into())
+            // It reads no more; it may have responded before that.
+            Err(error) if is_gone(error.kind()) => transport.unwritable = true,
+            Err(error) => match transport.interrupted(error, connecting) {
+                // The server may respond before it has read all of the request.
+                Err(error) if error.would_block() => break,
+                other => other?,
+            },
         }
     }
+    Ok(())
 }
 
 /// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default
@@ -207,7 +341,7 @@ where
     S: Read + Write + 'static,
     C: FnOnce(&Request<'_>) -> Decision,
 {
-    MidAccept { socket: server(stream, config), decide: Some(decide), answer: None }.handshake()
+    MidAccept::new(stream, config, decide, None).handshake()
 }
 
 /// As [`accept_with`], and lets `answer` answer a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
@@ -230,7 +364,7 @@ where
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// # let address = listener.local_addr()?;
 /// # let probe = std::thread::spawn(move || -> std::io::Result<String> {
-/// #     use std::io::{Read, Write};
+/// #     use std::io::{self, Read, Write};
 /// #     let mut stream = std::net::TcpStream::connect(address)?;
 /// #     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
 /// #     let mut answer = String::new();
@@ -263,12 +397,7 @@ where
     C: FnOnce(&Request<'_>) -> Decision,
     P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 {
-    MidAccept { socket: server(stream, config), decide: Some(decide), answer: Some(answer) }
-        .handshake()
-}
-
-fn server<S: Read + Write + 'static>(stream: S, config: EndpointConfig) -> Box<WebSocket<S>> {
-    Box::new(WebSocket::new(stream, Endpoint::server(config, OsEntropy)))
+    MidAccept::new(stream, config, decide, Some(answer)).handshake()
 }
 
 /// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default
@@ -296,9 +425,9 @@ pub fn client_with<S: Read + Write + 'static>(
     config: EndpointConfig,
 ) -> Result<(WebSocket<S>, OwnedResponse), HandshakeError<MidConnect<S>>> {
     let request = request.into_request().map_err(Error::Url)?;
-    let socket =
-        WebSocket::new(stream, Endpoint::client(request, config, OsEntropy).map_err(Error::from)?);
-    MidConnect { socket: Box::new(socket) }.handshake()
+    let connecting = Connecting::new(request, config, OsEntropy).map_err(Error::from)?;
+    let transport = Transport::new(stream);
+    MidConnect(Box::new(ConnectingOver { transport, connecting, config })).handshake()
 }
 
 /// What a client can be opened with: a URL, or a request that was put together.

@@ -48,6 +48,7 @@ mod handshake;
 mod socket;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod transport;
 mod websocket;
 
 pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, connect, connect_with};

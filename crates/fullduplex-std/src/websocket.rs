@@ -2,7 +2,6 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net;
-use std::time::{Duration, Instant};
 
 use fullduplex::{
     Chunk, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role,
@@ -11,8 +10,7 @@ use fullduplex::{
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::socket::Socket;
-use crate::socket::operations::Armed;
+use crate::transport::{Transport, is_gone};
 
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
@@ -42,21 +40,11 @@ enum End {
 /// it. After a failure, our last frames may then still have to be written: go on reading until
 /// [`Error::AlreadyClosed`].
 pub struct WebSocket<S> {
-    stream: S,
+    transport: Transport<S>,
     endpoint: Endpoint<OsEntropy>,
-    socket: Option<Socket<S>>,
-    armed: Armed,
-    /// When the wait that the timeout bounds began.
-    waiting_since: Duration,
-    origin: Instant,
-    /// The time of the last read if a deadline ran then and was not looked at since.
-    unchecked: Option<Duration>,
+    config: Box<EndpointConfig>,
     /// Whether the last write was blocked, or wrote only a part.
     blocked: bool,
-    /// Whether the stream has been seen to return where it would have had to block.
-    would_block: bool,
-    /// Whether a write has failed, so that nothing more can be written.
-    unwritable: bool,
     end: End,
 }
 
@@ -67,22 +55,14 @@ impl<S> std::fmt::Debug for WebSocket<S> {
 }
 
 impl<S: Read + Write + 'static> WebSocket<S> {
-    pub(crate) fn new(stream: S, mut endpoint: Endpoint<OsEntropy>) -> Self {
-        // Its first waiting time begins when the clock does.
-        endpoint.poll_timeout(Duration::ZERO);
-        Self {
-            socket: Socket::of(&stream),
-            stream,
-            endpoint,
-            armed: Armed::default(),
-            waiting_since: Duration::ZERO,
-            origin: Instant::now(),
-            unchecked: None,
-            blocked: false,
-            would_block: false,
-            unwritable: false,
-            end: End::No,
-        }
+    pub(crate) fn new(
+        transport: Transport<S>,
+        mut endpoint: Endpoint<OsEntropy>,
+        config: EndpointConfig,
+    ) -> Self {
+        // Its first waiting time begins now.
+        endpoint.poll_timeout(transport.elapsed());
+        Self { transport, endpoint, config: Box::new(config), blocked: false, end: End::No }
     }
 
     /// A WebSocket over a stream on which something else has done the opening handshake.
@@ -100,7 +80,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         config: EndpointConfig,
     ) -> Self {
         let negotiated = Negotiated::without_extensions();
-        Self::new(stream, Endpoint::open(role, negotiated, &part, config, OsEntropy))
+        let endpoint = Endpoint::open(role, negotiated, &part, &config, OsEntropy);
+        Self::new(Transport::new(stream), endpoint, config)
     }
 
     /// The next message or control frame; waits for it, and writes what is pending first.
@@ -177,7 +158,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
         let mut message = message.into();
         self.check_open()?;
-        match self.endpoint.send_message(&mut message) {
+        match self.endpoint.writer.send_message(&mut message) {
             Err(SendError::WriteBufferFull) => {}
             other => return Ok(other?),
         }
@@ -186,7 +167,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Err(error) if error.would_block() => {}
             other => other?,
         }
-        match self.endpoint.send_message(&mut message) {
+        match self.endpoint.writer.send_message(&mut message) {
             Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
             other => Ok(other?),
         }
@@ -199,19 +180,25 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then.
     pub fn feed_fragment(&mut self, kind: MessageKind, payload: &[u8], last: bool) -> Result<()> {
         self.check_open()?;
-        match self.endpoint.send_fragment(kind, payload, last) {
+        match self.endpoint.writer.send_fragment(kind, payload, last) {
             Err(SendError::WriteBufferFull) => {}
             other => return Ok(other?),
         }
         self.flush()?;
-        Ok(self.endpoint.send_fragment(kind, payload, last)?)
+        Ok(self.endpoint.writer.send_fragment(kind, payload, last)?)
     }
 
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
     /// first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
-        self.endpoint.set_compression(on);
+        self.endpoint.writer.sender_mut().set_compression(on);
+    }
+
+    /// What was agreed on about permessage-deflate; `None` where it is not in use.
+    #[cfg(feature = "deflate")]
+    pub fn deflate(&self) -> Option<fullduplex::DeflateParams> {
+        self.endpoint.deflate()
     }
 
     /// Gives up what memory the buffers hold beyond what is in them: for a connection that is about to wait for
@@ -233,7 +220,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.check_writable()?;
         self.write_out()?;
         // Given up: the wait for the end of the connection is over.
-        if self.endpoint.pending_output() > 0 { Err(Timeout::Close.into()) } else { Ok(()) }
+        if self.endpoint.writer.pending() > 0 { Err(Timeout::Close.into()) } else { Ok(()) }
     }
 
     /// Begins the closing handshake with `frame`, or code 1000, and writes it. Does nothing when the
@@ -256,76 +243,71 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// Whether messages can be read: neither has the peer's Close come nor the connection failed.
     #[must_use]
     pub fn can_read(&self) -> bool {
-        self.end == End::No
-            && self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_none())
+        self.end == End::No && !self.has_peer_close()
     }
 
     /// Whether messages can be sent.
     #[must_use]
     pub fn can_write(&self) -> bool {
         self.end == End::No
-            && !self.unwritable
-            && self.endpoint.connection().is_some_and(fullduplex::Connection::may_send)
+            && !self.transport.unwritable
+            && self.endpoint.writer.sender().may_send()
     }
 
     /// The stream.
     pub fn get_ref(&self) -> &S {
-        &self.stream
+        &self.transport.stream
     }
 
     /// The stream, to be changed. Reading from it or writing to it breaks the connection.
     pub fn get_mut(&mut self) -> &mut S {
-        &mut self.stream
+        &mut self.transport.stream
     }
 
     /// The configuration.
     pub fn config(&self) -> &EndpointConfig {
-        self.endpoint.config()
+        &self.config
     }
 
-    /// The connection's state: whether it closed cleanly, with which code, why it failed.
-    pub fn connection(&self) -> Option<&fullduplex::Connection> {
-        self.endpoint.connection()
+    /// The state of the connection as its receiving direction knows it: whether it closed cleanly, with which code, why it
+    /// failed.
+    pub fn receiver(&self) -> &fullduplex::Receiver {
+        self.endpoint.reader.receiver()
+    }
+
+    /// The state of its sending direction: our own Close.
+    pub fn sender(&self) -> &fullduplex::Sender {
+        self.endpoint.writer.sender()
     }
 
     /// Returns the stream, and removes the timeouts that the WebSocket has set on it. What was received and not read is
     /// lost, and so is what was not flushed.
-    pub fn into_inner(mut self) -> S {
-        if let Some(socket) = self.socket
-            && self.armed.is_set()
-        {
-            // If the socket refuses this, it has failed, and its next read or write returns the error.
-            let _ = (socket.bound)(&mut self.stream, None);
-        }
-        self.stream
+    pub fn into_inner(self) -> S {
+        self.transport.into_stream()
     }
 }
 
 /// The loop's parts.
 impl<S: Read + Write + 'static> WebSocket<S> {
-    pub(crate) fn endpoint(&mut self) -> &mut Endpoint<OsEntropy> {
-        &mut self.endpoint
-    }
-
     fn check_open(&self) -> Result<()> {
         if self.end == End::No { self.check_writable() } else { Err(Error::AlreadyClosed) }
     }
 
     fn check_writable(&self) -> Result<()> {
         let error = || io::Error::from(io::ErrorKind::BrokenPipe).into();
-        if self.unwritable { Err(error()) } else { Ok(()) }
+        if self.transport.unwritable { Err(error()) } else { Ok(()) }
     }
 
     fn has_peer_close(&self) -> bool {
-        self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some())
+        self.receiver().peer_close().is_some()
     }
 
     /// Writes what is pending, ends the transport if its time has come, else waits for input.
-    pub(crate) fn wait(&mut self) -> Result<()> {
+    fn wait(&mut self) -> Result<()> {
         // A peer that keeps us busy must not make us miss a deadline. What was read has been looked at by
         // now and counts as a sign of life, so it is dated first; how long that took us does not count.
-        if let Some(read_at) = self.unchecked.take() {
-            self.endpoint.poll_timeout(self.origin.elapsed());
+        if let Some(read_at) = self.transport.unchecked.take() {
+            self.endpoint.poll_timeout(self.transport.elapsed());
             self.endpoint.handle_timeout(read_at).map_err(|error| self.fail(error))?;
         }
         match self.write_out() {
@@ -357,31 +339,32 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 
     /// Writes what is pending and flushes the stream; gives up once nothing is waited for any more.
     fn write_out(&mut self) -> Result<()> {
-        while !self.unwritable {
+        while !self.transport.unwritable {
             self.arm()?;
-            let pending = self.endpoint.pending_output();
-            let first = self.endpoint.output()?;
+            let writer = self.endpoint.output()?;
+            let (pending, first) = (writer.pending(), writer.first());
             let (done, mut offered) = (first.is_empty(), first.len());
+            let stream = &mut self.transport.stream;
             let written = if done {
-                self.stream.flush().map(|()| 0)
+                stream.flush().map(|()| 0)
             } else if offered < pending {
                 let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
                 let mut count = 0;
                 offered = 0;
-                for (piece, chunk) in pieces.iter_mut().zip(self.endpoint.output_chunks()?) {
+                for (piece, chunk) in pieces.iter_mut().zip(writer.chunks()) {
                     *piece = IoSlice::new(chunk);
                     offered += chunk.len();
                     count += 1;
                 }
-                self.stream.write_vectored(&pieces[..count])
+                stream.write_vectored(&pieces[..count])
             } else {
-                self.stream.write(first)
+                stream.write(first)
             };
             let interrupted = match written {
                 Ok(0) if done => break,
                 Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(len) => {
-                    self.endpoint.advance_output(len);
+                    self.endpoint.writer.advance(len);
                     if self.blocked || len < offered {
                         self.write_goes_on();
                     }
@@ -394,13 +377,13 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                 Err(error) => {
                     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
                         self.blocked = true;
-                        self.endpoint.copy_payloads();
+                        self.endpoint.writer.copy_payloads();
                     }
                     self.interrupted(error)
                 }
             };
             if let Err(error) = interrupted {
-                self.unwritable |= matches!(error, Error::Io(_)) && !error.would_block();
+                self.transport.unwritable |= matches!(error, Error::Io(_)) && !error.would_block();
                 return Err(error);
             }
             if self.endpoint.shutdown() == Shutdown::Both {
@@ -413,33 +396,34 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// A write that was blocked has gone on, so the peer reads. Over a blocking stream we have not read meanwhile, so
     /// we cannot tell that the peer was silent.
     fn write_goes_on(&mut self) {
-        if self.would_block {
-            self.endpoint.handle_write_progress();
+        let receiver = self.endpoint.reader.receiver_mut();
+        if self.transport.would_block {
+            receiver.handle_write_progress();
         } else {
-            self.endpoint.handle_unread_input();
+            receiver.handle_unread_input();
         }
     }
 
-    /// A peer that reads a little at a time must not put off the end of a handshake or of a connection. In an open
-    /// connection, where the deadlines are about silence, a peer that reads is not silent.
+    /// A peer that reads a little at a time must not put off the end of a connection. In an open connection, where the deadlines are about silence, a peer that reads is not silent.
     fn check_end(&mut self) -> Result<()> {
-        if self.endpoint.connection().is_some_and(fullduplex::Connection::may_send) {
+        if self.endpoint.writer.sender().may_send() {
             return Ok(());
         }
-        let now = self.origin.elapsed();
+        let now = self.transport.elapsed();
         self.endpoint.handle_timeout(now).map_err(|error| self.fail(error))
     }
 
     /// One read from the stream.
     fn fill(&mut self) -> Result<()> {
         self.arm()?;
-        let ended = match self.stream.read(self.endpoint.room()) {
+        let ended = match self.transport.stream.read(self.endpoint.reader.room()) {
             // A reset that a write was told of comes as an end of input here.
-            Ok(0) if self.unwritable => self.endpoint.handle_reset(),
+            Ok(0) if self.transport.unwritable => self.endpoint.handle_reset(),
             Ok(0) => self.endpoint.handle_eof(),
             Ok(len) => {
-                self.endpoint.advance(len);
-                self.unchecked = self.endpoint.has_timeout().then(|| self.origin.elapsed());
+                self.endpoint.reader.advance(len);
+                self.transport.unchecked =
+                    self.endpoint.has_timeout().then(|| self.transport.elapsed());
                 return Ok(());
             }
             Err(error) if is_gone(error.kind()) => self.endpoint.handle_reset(),
@@ -450,64 +434,26 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 
     /// Bounds the next read or write by the next deadline.
     fn arm(&mut self) -> Result<()> {
-        let now = if self.endpoint.has_timeout() { self.origin.elapsed() } else { Duration::ZERO };
-        // Also where no socket is known: a waiting time that has begun counts from here.
-        let deadline = self.endpoint.poll_timeout(now);
-        let Some(socket) = self.socket else { return Ok(()) };
-        let deadline = match deadline {
-            // Nothing is waited for any more, so nothing may take long.
-            None if self.endpoint.shutdown() == Shutdown::Both => Some(Duration::ZERO),
-            deadline => deadline,
-        };
-        let left = deadline.map(|deadline| {
-            self.waiting_since = now;
-            // Even if the application asks after the deadline, it gets what has arrived by now.
-            deadline.saturating_sub(now).max(socket.shortest())
-        });
-        // Earlier waits have used up a part of a shared bound, so it must be set again.
-        let used_up = socket.bounds_the_sum && left.is_some();
-        if used_up || !self.armed.suits(left) {
-            (socket.bound)(&mut self.stream, left)?;
-            self.armed.set(left);
-        }
-        Ok(())
+        Ok(self.transport.arm(&mut self.endpoint)?)
     }
 
-    /// After an error from the stream: goes on if it was a wait that ended, fails else.
+    /// See [`Transport::interrupted`]; the connection fails if a deadline has come.
     fn interrupted(&mut self, error: io::Error) -> Result<()> {
-        match error.kind() {
-            io::ErrorKind::Interrupted => Ok(()),
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                let now = self.origin.elapsed();
-                if self.endpoint.poll_timeout(now).is_some_and(|deadline| deadline <= now) {
-                    return self.endpoint.handle_timeout(now).map_err(|error| self.fail(error));
-                }
-                if self.armed.has_ended(now.saturating_sub(self.waiting_since)) {
-                    // Our own timeout ended the wait before the deadline: wait again.
-                    Ok(())
-                } else {
-                    // We had set no timeout, or the wait was shorter than it: the stream is non-blocking.
-                    self.would_block = true;
-                    Err(io::Error::from(io::ErrorKind::WouldBlock).into())
-                }
-            }
-            _ => Err(error.into()),
+        match self.transport.interrupted(error, &mut self.endpoint) {
+            Err(Error::Protocol(error)) => Err(self.fail(error)),
+            other => other,
         }
     }
 
-    /// Handshake or connection have failed: writes what there is to say and ends the sending direction.
-    pub(crate) fn finish_failed(&mut self) {
-        self.end = End::Failed;
-        // The failure is the error to tell. Last words that cannot be written now are written by the
-        // next `read`, if ever.
-        if self.write_out().is_ok() {
-            let _ = self.linger();
-        }
-    }
-
+    /// The connection has failed: writes what there is to say and ends the sending direction.
     fn fail(&mut self, error: fullduplex::Error) -> Error {
         if self.end == End::No {
-            self.finish_failed();
+            self.end = End::Failed;
+            // The failure is the error to tell. A Close that cannot be written now is written by the next `read`, if
+            // ever.
+            if self.write_out().is_ok() {
+                let _ = self.linger();
+            }
         }
         error.into()
     }
@@ -531,11 +477,11 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Shutdown::No | Shutdown::Both => net::Shutdown::Both,
         };
         self.shut(how);
-        while self.socket.is_some() && self.endpoint.shutdown() == Shutdown::Write {
+        while self.transport.is_known() && self.endpoint.shutdown() == Shutdown::Write {
             if self.arm().is_err() {
                 break;
             }
-            match self.stream.read(self.endpoint.room()) {
+            match self.transport.stream.read(self.endpoint.reader.room()) {
                 Ok(0) => {
                     let _ = self.endpoint.handle_eof();
                 }
@@ -547,28 +493,12 @@ impl<S: Read + Write + 'static> WebSocket<S> {
                     Ok(()) => {}
                 },
             }
-            let _ = self.endpoint.handle_timeout(self.origin.elapsed());
+            let _ = self.endpoint.handle_timeout(self.transport.elapsed());
         }
         Ok(())
     }
 
     fn shut(&mut self, how: net::Shutdown) {
-        if let Some(socket) = self.socket {
-            // The transport may be gone already, which is what was wanted.
-            let _ = self.arm();
-            let _ = (socket.shutdown)(&mut self.stream, how);
-        }
+        self.transport.shut(how, &mut self.endpoint);
     }
-}
-
-/// Whether an error says that the peer is gone.
-fn is_gone(kind: io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-            // TLS: the transport ended without close_notify, which may be an attacker's cut.
-            | io::ErrorKind::UnexpectedEof
-    )
 }

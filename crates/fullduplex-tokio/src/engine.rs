@@ -54,6 +54,8 @@ pub(crate) struct Engine<S> {
     clock: Clock,
     timer: Timer,
     waiters: Waiters,
+    /// `None` for the defaults.
+    config: Option<Box<WebSocketConfig>>,
     write_buffer_size: usize,
     read_ahead_size: usize,
     /// The end of input, which was read while a write was blocked. It takes effect once everything before it has been
@@ -89,16 +91,12 @@ impl<S> Engine<S> {
     }
 
     pub(crate) fn config(&self) -> WebSocketConfig {
-        WebSocketConfig {
-            write_buffer_size: self.write_buffer_size,
-            read_ahead_size: self.read_ahead_size,
-            ..WebSocketConfig::from(*self.endpoint.config())
-        }
+        self.config.as_deref().copied().unwrap_or_default()
     }
 
     /// Bytes that were taken and have not been written.
     pub(crate) fn pending(&self) -> usize {
-        self.endpoint.pending_output()
+        self.endpoint.writer.pending()
     }
 
     /// Whether the end was told and everything before it.
@@ -107,9 +105,7 @@ impl<S> Engine<S> {
     }
 
     pub(crate) fn may_send(&self) -> bool {
-        self.end == End::No
-            && !self.outlet.unwritable
-            && self.endpoint.connection().is_some_and(fullduplex::Connection::may_send)
+        self.end == End::No && !self.outlet.unwritable && self.endpoint.writer.sender().may_send()
     }
 
     fn check_sendable(&self) -> Result<()> {
@@ -125,9 +121,10 @@ impl<S> Engine<S> {
 
     /// What is told to who uses a connection that is over.
     fn ended(&self) -> Error {
-        match self.endpoint.connection() {
-            Some(connection) if connection.is_clean() => Error::ConnectionClosed,
-            _ => Error::AlreadyClosed,
+        if self.endpoint.reader.receiver().is_clean() {
+            Error::ConnectionClosed
+        } else {
+            Error::AlreadyClosed
         }
     }
 }
@@ -197,6 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             clock: parts.clock,
             timer: parts.timer,
             waiters: Waiters::default(),
+            config: (parts.config != WebSocketConfig::new()).then(|| Box::new(parts.config)),
             write_buffer_size: parts.config.write_buffer_size,
             read_ahead_size: parts.config.read_ahead_size,
             input_end: parts.input_end,
@@ -278,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn note_written(&mut self) -> bool {
         let progress = self.outlet.take_progress();
         if progress == Progress::Resumed {
-            self.endpoint.handle_write_progress();
+            self.endpoint.reader.receiver_mut().handle_write_progress();
         }
         progress != Progress::None
     }
@@ -289,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.pending() > 0
             && !self.outlet.unwritable
             && self.end == End::No
-            && self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some())
+            && self.endpoint.reader.receiver().peer_close().is_some()
     }
 
     /// The end of input was read while a write was blocked. Everything before it has been received, so it takes effect
@@ -391,7 +389,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// as can be done now.
     #[inline]
     fn answer_close(&mut self, cx: &mut Context<'_>) {
-        if self.endpoint.connection().is_some_and(|conn| conn.peer_close().is_some()) {
+        if self.endpoint.reader.receiver().peer_close().is_some() {
             self.received_close(cx);
         }
     }
@@ -411,7 +409,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             // There may be more to answer once there is room for it.
-            let writer = self.endpoint.writer()?;
+            let writer = self.endpoint.output()?;
             if self.outlet.is_idle(writer) {
                 return Poll::Ready(Ok(()));
             }
@@ -428,12 +426,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Reads once. The errors are those that are to be told; an end that was to be expected is none.
     #[inline(always)]
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let mut room = self.endpoint.room_buf();
+        let mut room = self.endpoint.reader.room_buf();
         let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
         drop(room);
         match read {
             Ok(len) if len > 0 => {
-                self.endpoint.advance(len);
+                self.endpoint.reader.advance(len);
                 self.took_input();
                 Poll::Ready(Ok(()))
             }

@@ -19,7 +19,6 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use tokio::io::AsyncWrite;
 
-use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::halves::receiving::ReceivingSide;
@@ -73,7 +72,7 @@ impl<S: IntoHalves> std::error::Error for ReuniteError<S> {}
 impl<S: IntoHalves> fmt::Debug for WebSocketReceiver<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketReceiver")
-            .field("connection", self.connection())
+            .field("receiver", self.receiver())
             .finish_non_exhaustive()
     }
 }
@@ -113,13 +112,9 @@ impl<S: IntoHalves> WebSocketStream<S> {
     /// ```
     #[must_use]
     pub fn into_split(self) -> (WebSocketSender<S>, WebSocketReceiver<S>) {
-        match ReceivingSide::of(*self.into_engine()) {
-            Some((receiving, shared)) => {
-                let side = Guard::new(Box::new(receiving));
-                (WebSocketSender { shared }, WebSocketReceiver { side })
-            }
-            None => unreachable!("there is no `WebSocketStream` before its connection is open"),
-        }
+        let (receiving, shared) = ReceivingSide::of(*self.into_engine());
+        let side = Guard::new(Box::new(receiving));
+        (WebSocketSender { shared }, WebSocketReceiver { side })
     }
 }
 
@@ -140,7 +135,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
     /// As [`recv`](Self::recv).
     pub async fn recv_ref(&mut self) -> Option<Result<MessageRef<'_>>> {
         match poll_fn(|cx| self.side.poll_found(cx)).await? {
-            Ok(found) => Some(self.side.lend(found)),
+            Ok(found) => self.side.lend(found),
             Err(error) => Some(Err(error)),
         }
     }
@@ -156,8 +151,8 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
 
     /// The receiving half of the connection: the peer's Close, why it failed, whether it is closed.
     #[must_use]
-    pub fn connection(&self) -> &fullduplex::Receiver {
-        self.side.connection()
+    pub fn receiver(&self) -> &fullduplex::Receiver {
+        self.side.receiver()
     }
 
     /// The direction of the stream that is read from.
@@ -213,7 +208,7 @@ impl<S: IntoHalves> Unpin for WebSocketSender<S> {}
 impl<W: AsyncWrite + Unpin> SendingSide<W> {
     /// Why nothing can be sent, if so.
     fn check_sendable(&self) -> Result<()> {
-        if self.conn.is_closed() || self.is_over() {
+        if self.writer.sender().is_closed() || self.is_over() {
             return Err(self.why_over());
         }
         if self.outlet.unwritable {
@@ -224,12 +219,12 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
 
     /// Whether the connection has failed, or its end has come: it does not matter any more what is pending.
     fn is_over(&self) -> bool {
-        self.ended || self.conn.has_failed()
+        self.ended || self.writer.sender().has_failed()
     }
 
     /// What is told to who uses a connection that is over.
     fn why_over(&self) -> Error {
-        if self.conn.is_clean() { Error::ConnectionClosed } else { Error::AlreadyClosed }
+        if self.writer.sender().is_clean() { Error::ConnectionClosed } else { Error::AlreadyClosed }
     }
 
     /// Whether something can be taken without writing first.
@@ -241,15 +236,15 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
 
     /// Whether the receiver is to hear of something.
     fn has_news(&self) -> bool {
-        self.conn.has_signals() || self.outlet.unwritable
+        self.writer.sender().has_signals() || self.outlet.unwritable
     }
 
     fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        self.writer.send(message, &mut self.conn, &mut OsEntropy)
+        self.writer.send(message)
     }
 
     fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
-        self.writer.send_message(message, &mut self.conn, &mut OsEntropy)
+        self.writer.send_message(message)
     }
 
     fn poll_write_enough(
@@ -315,11 +310,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// # Errors
     /// As [`feed`](Self::feed).
     pub fn feed_prepared(&mut self, message: &PreparedMessage) -> impl Future<Output = Result<()>> {
-        poll_fn(move |cx| {
-            self.poll_taken(cx, |side| {
-                Ok(side.writer.send_prepared(message, &mut side.conn, &mut OsEntropy)?)
-            })
-        })
+        poll_fn(move |cx| self.poll_taken(cx, |side| Ok(side.writer.send_prepared(message)?)))
     }
 
     /// As [`feed`](Self::feed), the next fragment of a message (RFC 6455 §5.4): the first call begins the
@@ -334,10 +325,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         last: bool,
     ) -> impl Future<Output = Result<()>> {
         poll_fn(move |cx| {
-            self.poll_taken(cx, |side| {
-                let SendingSide { writer, conn, .. } = side;
-                Ok(writer.send_fragment(kind, payload, last, conn, &mut OsEntropy)?)
-            })
+            self.poll_taken(cx, |side| Ok(side.writer.send_fragment(kind, payload, last)?))
         })
     }
 
@@ -361,15 +349,16 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
     #[must_use]
     pub fn can_send(&self) -> bool {
-        self.shared
-            .wait_with(Side::Writer, |side, _| side.conn.may_send() && !side.outlet.unwritable)
+        self.shared.wait_with(Side::Writer, |side, _| {
+            side.writer.sender().may_send() && !side.outlet.unwritable
+        })
     }
 
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
     /// first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
-        self.shared.wait_with(Side::Writer, |side, _| side.conn.set_compression(on));
+        self.shared.wait_with(Side::Writer, |side, _| side.writer.sender_mut().set_compression(on));
     }
 
     fn poll_feed(
@@ -441,11 +430,10 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ) -> Poll<Result<()>> {
         self.shared.register(Side::Writer, cx.waker());
         let begun = self.shared.with(Side::Writer, |side, _| match frame.take() {
-            Some(frame) if side.conn.may_send() && !side.outlet.unwritable => {
+            Some(frame) if side.writer.sender().may_send() && !side.outlet.unwritable => {
                 let normal = CloseReason { code: CloseCode::Normal, reason: "" };
                 let reason = frame.as_ref().map_or(normal, CloseFrame::as_reason);
-                let SendingSide { writer, conn, .. } = side;
-                Some(writer.close(reason, conn, &mut OsEntropy))
+                Some(side.writer.close(reason))
             }
             // It is closing or over already, or this was done before.
             _ => None,

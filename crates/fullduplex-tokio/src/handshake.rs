@@ -2,14 +2,15 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use fullduplex::handshake::{
     OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
     Request as CoreRequest, RequestParts,
 };
 use fullduplex::headers::Header;
-use fullduplex::{AnswerPlain, Endpoint, HandshakeError, HandshakeEvent};
+use fullduplex::{
+    Connected, Connecting, Endpoint, HandshakeError, Incoming, IncomingRequest, Progress, Refusal,
+};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
@@ -19,9 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
-use crate::engine::{Engine, EngineParts, Waited};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, ProtocolError, Result, SubProtocolError};
+use crate::opening::Opening;
 use crate::request::{IntoClientRequest, to_core};
 use crate::websocket::WebSocketStream;
 
@@ -254,75 +255,68 @@ pub(crate) async fn accept<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut socket = socket(stream, &config, server(&config), began);
-    let answers = plain.is_some();
-    let event = poll_fn(|cx| {
-        let mut plain = |request: &PlainRequest<'_>| plain.take().and_then(|plain| plain(request));
-        poll_event(socket.engine(), cx, if answers { Some(&mut plain) } else { None })
-    });
-    let accepted = match event.await {
-        Ok(HandshakeEvent::Answered(status)) => Err(answered(status)),
-        Ok(_) => answer(socket.engine(), decide),
-        Err(error) => Err(error),
+    let mut incoming = incoming(&config);
+    let mut opening = Opening::new(stream, began, &mut incoming);
+    let responded = loop {
+        match step(incoming, &mut plain) {
+            Ok(Progress::Waiting(same)) => incoming = same,
+            Ok(Progress::Done(request)) => break respond(request, decide),
+            Err(refused) => break Err(refused),
+        }
+        opening.read(&mut incoming).await?;
     };
-    match accepted {
-        Ok(()) => {
+    match responded {
+        Ok(endpoint) => {
+            let mut socket = WebSocketStream::new(opening.open(endpoint, &config));
             // A client that does not take the response is in the handshake still.
             let deadline = config.handshake_timeout;
             poll_fn(|cx| socket.engine().poll_flush_until(deadline, cx)).await?;
             Ok(socket)
         }
-        Err(error) => {
-            poll_fn(|cx| socket.engine().poll_finish(cx)).await;
+        Err((error, refusal)) => {
+            opening.refuse(refusal).await;
             Err(error)
         }
     }
 }
 
-/// A socket before its opening handshake. The deadline counts from `began`: TLS is part of the time.
-fn socket<S>(
-    stream: S,
-    config: &WebSocketConfig,
-    endpoint: Endpoint<OsEntropy>,
-    began: Option<Clock>,
-) -> WebSocketStream<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let engine = Engine::new(stream, config, endpoint);
-    WebSocketStream::new(match began {
-        None => engine,
-        Some(clock) => Engine::from_parts(EngineParts { clock, ..engine.into_parts() }),
+/// Compiled here, once, for it does not depend on the stream.
+#[inline(never)]
+fn incoming(config: &WebSocketConfig) -> Incoming<OsEntropy> {
+    Incoming::new(config.endpoint(), OsEntropy)
+}
+
+/// Looks for the request in what was received.
+fn step(
+    incoming: Incoming<OsEntropy>,
+    plain: &mut Option<impl FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>>,
+) -> Result<Progress<Incoming<OsEntropy>, IncomingRequest<OsEntropy>>, (Error, Refusal)> {
+    let polled = if plain.is_some() {
+        incoming.poll_or(&mut |request| plain.take().and_then(|plain| plain(request)))
+    } else {
+        incoming.poll()
+    };
+    polled.map_err(|refused| match refused.error {
+        HandshakeError::Answered(status) => (answered(status), refused.refusal),
+        error => (error.into(), refused.refusal),
     })
 }
 
-/// Compiled here, once, for it does not depend on the stream, as [`next_event`] does not.
-#[inline(never)]
-fn server(config: &WebSocketConfig) -> Endpoint<OsEntropy> {
-    Endpoint::server(config.endpoint(), OsEntropy)
-}
-
-/// Writes the decision about the request that waits.
-fn answer<S>(
-    engine: &mut Engine<S>,
+/// Accepts or rejects the request, as `decide` says.
+fn respond(
+    request: IncomingRequest<OsEntropy>,
     decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
-) -> Result<()> {
-    let endpoint = engine.endpoint_mut();
-    let decision = endpoint.request().map(|request| decide(&request));
-    let refused = match decision {
-        None => return Ok(()),
-        Some(Ok(answer)) => match endpoint.accept(&answer.as_answer()) {
-            Ok(_) => return Ok(()),
-            Err(error) => error.into(),
+) -> Result<Endpoint<OsEntropy>, (Error, Refusal)> {
+    match decide(&request.request()) {
+        Ok(answer) => match request.accept(&answer.as_answer()) {
+            Ok((endpoint, _)) => Ok(endpoint),
+            Err(refused) => Err((refused.error.into(), refused.refusal)),
         },
-        Some(Err(rejection)) => match endpoint.reject(&rejection.as_rejection()) {
-            Ok(()) => return Err(rejected(&rejection)),
-            Err(error) => error.into(),
+        Err(rejection) => match request.reject(&rejection.as_rejection()) {
+            Ok(refusal) => Err((rejected(&rejection), refusal)),
+            Err(refused) => Err((refused.error.into(), refused.refusal)),
         },
-    };
-    // The fault is ours, and the client is not to wait for an answer.
-    endpoint.reject(&OwnedRejection::new(500).as_rejection())?;
-    Err(refused)
+    }
 }
 
 /// What the caller is told of a rejection of his.
@@ -541,15 +535,21 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let offers_any = !request.as_request().subprotocols.is_empty();
-    let endpoint = Endpoint::client(request, config.endpoint(), OsEntropy)?;
-    let mut socket = socket(stream, config, endpoint, began);
-    let event = poll_fn(|cx| poll_event(socket.engine(), cx, None)).await;
-    match event.map_err(|error| if offers_any { error } else { unasked(error) })? {
-        HandshakeEvent::Refused(response, body) => {
-            Err(Error::Http(Box::new(to_response(&response, Some(body))?)))
+    let mut connecting = Connecting::new(request, config.endpoint(), OsEntropy)?;
+    let mut opening = Opening::new(stream, began, &mut connecting);
+    loop {
+        opening.write_and_read(&mut connecting).await?;
+        let polled = connecting.poll().map_err(Error::from);
+        match polled.map_err(|error| if offers_any { error } else { unasked(error) })? {
+            Progress::Waiting(same) => connecting = same,
+            Progress::Done(Connected::Open { endpoint, response }) => {
+                let socket = WebSocketStream::new(opening.open(endpoint, config));
+                return Ok((socket, to_response(&response, None)?));
+            }
+            Progress::Done(Connected::Refused { response, body }) => {
+                return Err(Error::Http(Box::new(to_response(&response, Some(body))?)));
+            }
         }
-        HandshakeEvent::Open(response) => Ok((socket, to_response(&response, None)?)),
-        HandshakeEvent::Request | HandshakeEvent::Answered(_) => Err(Error::AlreadyClosed),
     }
 }
 
@@ -569,39 +569,4 @@ fn to_response(response: &OwnedResponse, body: Option<Vec<u8>>) -> Result<Client
     *http_response.status_mut() = StatusCode::from_u16(response.status())?;
     *http_response.headers_mut() = header_map(response.headers())?;
     Ok(http_response)
-}
-
-/// What the handshake comes to; writes and reads until then.
-fn poll_event<S>(
-    engine: &mut Engine<S>,
-    cx: &mut Context<'_>,
-    mut plain: Option<AnswerPlain<'_>>,
-) -> Poll<Result<HandshakeEvent>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    loop {
-        let plain = plain.as_mut().map(|plain| &mut **plain as AnswerPlain<'_>);
-        match next_event(engine.endpoint_mut(), plain) {
-            Ok(Some(event)) => return Poll::Ready(Ok(event)),
-            Ok(None) => match ready!(engine.poll_input(cx)) {
-                Waited::Progress => {}
-                Waited::End => return Poll::Ready(Err(Error::AlreadyClosed)),
-                Waited::Failed(error) => return Poll::Ready(Err(*error)),
-            },
-            Err(error) => return Poll::Ready(Err(error)),
-        }
-    }
-}
-
-#[inline(never)]
-fn next_event(
-    endpoint: &mut Endpoint<OsEntropy>,
-    plain: Option<AnswerPlain<'_>>,
-) -> Result<Option<HandshakeEvent>> {
-    let event = match plain {
-        Some(plain) => endpoint.poll_handshake_or(plain),
-        None => endpoint.poll_handshake(),
-    };
-    Ok(event?)
 }

@@ -67,6 +67,7 @@ mod handshake;
 #[cfg(feature = "http2")]
 mod http2;
 mod into_halves;
+mod opening;
 mod outlet;
 mod request;
 mod stream;

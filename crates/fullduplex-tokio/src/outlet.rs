@@ -8,6 +8,8 @@ use fullduplex::Writer;
 use tokio::io::AsyncWrite;
 use tokio::task::coop::has_budget_remaining;
 
+use crate::entropy::OsEntropy;
+
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
 
@@ -40,7 +42,7 @@ pub(crate) struct Outlet {
 impl Outlet {
     /// Whether there is nothing to write or flush.
     #[inline]
-    pub(crate) fn is_idle(&self, writer: &Writer) -> bool {
+    pub(crate) fn is_idle(&self, writer: &Writer<OsEntropy>) -> bool {
         self.unwritable || (writer.pending() == 0 && !self.unflushed)
     }
 
@@ -49,7 +51,7 @@ impl Outlet {
     pub(crate) fn poll_write<W: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut W,
-        writer: &mut Writer,
+        writer: &mut Writer<OsEntropy>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while !self.unwritable {
@@ -97,7 +99,7 @@ impl Outlet {
     }
 
     #[inline]
-    fn poll_flush<W: AsyncWrite + Unpin>(
+    pub(crate) fn poll_flush<W: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut W,
         cx: &mut Context<'_>,
@@ -139,7 +141,7 @@ impl Outlet {
 #[inline(never)]
 fn poll_write_pieces<W: AsyncWrite + Unpin>(
     stream: &mut W,
-    writer: &Writer,
+    writer: &Writer<OsEntropy>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let mut pieces = [IoSlice::new(&[]); MAX_PIECES];

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use fullduplex::{
     Chunk, CloseFrame, Endpoint, Message, MessageKind, MessageRef, Negotiated, PreparedMessage,
-    Role, SendError,
+    Role, SendError, Writer,
 };
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
@@ -92,12 +92,24 @@ impl<S> WebSocketStream<S> {
         self.guard.config()
     }
 
-    /// The connection's state: whether it closed cleanly, with which code, why it failed.
-    ///
-    /// `None` never: only after the handshake is there a `WebSocketStream`.
+    /// The state of the connection as its receiving direction knows it: whether it closed cleanly, with which code, why it
+    /// failed.
     #[must_use]
-    pub fn connection(&self) -> Option<&fullduplex::Connection> {
-        self.guard.endpoint().connection()
+    pub fn receiver(&self) -> &fullduplex::Receiver {
+        self.guard.endpoint().reader.receiver()
+    }
+
+    /// The state of its sending direction: our own Close.
+    #[must_use]
+    pub fn sender(&self) -> &fullduplex::Sender {
+        self.guard.endpoint().writer.sender()
+    }
+
+    /// What was agreed on about permessage-deflate; `None` where it is not in use.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(&self) -> Option<fullduplex::DeflateParams> {
+        self.guard.endpoint().deflate()
     }
 
     /// How many bytes were taken by `feed` and `send` and have not been given to the stream.
@@ -116,7 +128,7 @@ impl<S> WebSocketStream<S> {
     /// first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
-        self.guard.endpoint_mut().set_compression(on);
+        self.guard.endpoint_mut().writer.sender_mut().set_compression(on);
     }
 }
 
@@ -158,8 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         config: Option<WebSocketConfig>,
     ) -> Self {
         let config = config.unwrap_or_default();
-        let endpoint = config.endpoint();
-        let endpoint = Endpoint::open(role, negotiated, part, endpoint, OsEntropy);
+        let endpoint = Endpoint::open(role, negotiated, part, &config.endpoint(), OsEntropy);
         Self::new(Engine::new(stream, &config, endpoint))
     }
 
@@ -183,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// As [`recv`](Self::recv).
     pub async fn recv_ref(&mut self) -> Option<Result<MessageRef<'_>>> {
         match poll_fn(|cx| self.guard.poll_found(cx)).await? {
-            Ok(found) => Some(self.guard.lend(found)),
+            Ok(()) => self.guard.message(),
             Err(error) => Some(Err(error)),
         }
     }
@@ -332,7 +343,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
 
 /// Answers a message while it is lent: see [`WebSocketStream::recv_each`].
 #[derive(Debug)]
-pub struct Reply<'a>(fullduplex::Reply<'a, OsEntropy>);
+pub struct Reply<'a>(&'a mut Writer<OsEntropy>);
 
 impl Reply<'_> {
     /// Takes a message into the write buffer, copied.
@@ -397,7 +408,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
         let engine = &mut self.get_mut().guard;
         ready!(engine.poll_ready(cx))?;
         // Another task may receive, and so answer, before the message comes.
-        engine.endpoint_mut().reserve();
+        engine.endpoint_mut().writer.reserve();
         Poll::Ready(Ok(()))
     }
 

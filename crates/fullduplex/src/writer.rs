@@ -306,10 +306,12 @@ impl<E: Entropy> Writer<E> {
         self.out.len()
     }
 
-    /// Gives the memory up if nothing waits: for a connection that is about to wait for long.
+    /// Gives the memory up if nothing waits, and what the sender can spare: for a connection that is about to wait for
+    /// long.
     ///
     /// With `std` it goes to a pool of the thread's, for the next connection that writes.
     pub fn release(&mut self) {
+        self.sender.release();
         self.out.release();
     }
 }

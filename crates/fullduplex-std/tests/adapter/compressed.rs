@@ -235,7 +235,7 @@ fn our_client(
         let (read, written) = (Arc::clone(&stream.read), Arc::clone(&stream.written));
         let (mut socket, response) = client_with("ws://localhost/", stream, config(ours)).unwrap();
         talk(&mut socket);
-        let params = socket.connection().unwrap().deflate().unwrap();
+        let params = socket.deflate().unwrap();
         assert_eq!(terms(params.context_takeover(), params.window_bits()), client);
         assert_eq!(terms(params.peer_context_takeover(), params.peer_window_bits()), server);
         // A stream of a kind that the adapter does not know is ended by whoever has it.
@@ -261,7 +261,7 @@ fn serve_one(listener: &TcpListener, ours: DeflateConfig, server: Terms, client:
     let stream = Noted::new(listener.accept().unwrap().0);
     let (read, written) = (Arc::clone(&stream.read), Arc::clone(&stream.written));
     let mut socket = accept_with(stream, config(ours), |_| Ok(Default::default())).unwrap();
-    let params = socket.connection().unwrap().deflate().unwrap();
+    let params = socket.deflate().unwrap();
     assert_eq!(terms(params.context_takeover(), params.window_bits()), server);
     assert_eq!(terms(params.peer_context_takeover(), params.peer_window_bits()), client);
     let (mut plain, mut first) = (Vec::new(), None);

@@ -562,5 +562,5 @@ fn talk<S: Read + Write + 'static>(mut socket: WebSocket<S>) {
     socket.close(None).unwrap();
     let (messages, error) = drain(&mut socket);
     assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
-    assert!(messages.len() == 1 && socket.connection().unwrap().is_clean());
+    assert!(messages.len() == 1 && socket.receiver().is_clean());
 }

@@ -77,7 +77,7 @@ fn our_client_talks_to(port: u16, closer: &str) -> String {
     let Message::Close(close) = socket.read().unwrap() else { panic!("no Close") };
     assert!(matches!(socket.read(), Err(Error::ConnectionClosed)));
     is_over(&mut socket);
-    report(close, socket.connection().unwrap().is_clean())
+    report(close, socket.receiver().is_clean())
 }
 
 /// Our server serves one client.
@@ -119,7 +119,7 @@ fn our_server_serves_one(listener: TcpListener) -> String {
         }
     }
     is_over(&mut socket);
-    report(closed, socket.connection().unwrap().is_clean())
+    report(closed, socket.receiver().is_clean())
 }
 
 /// What `closer` leads to: the report of the server, and the client's.

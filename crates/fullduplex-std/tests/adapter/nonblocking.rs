@@ -57,7 +57,7 @@ impl<S: Read + Write + 'static> Side<S> {
     }
 
     fn open(socket: WebSocket<S>) -> Self {
-        let role = socket.connection().unwrap().role();
+        let role = socket.receiver().role();
         Self::Open(Box::new(Talk {
             socket,
             to_send: messages(role).into(),

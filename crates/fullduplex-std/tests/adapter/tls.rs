@@ -87,7 +87,7 @@ fn an_echo_over_tls_and_a_clean_close_from_either_side() {
                             }
                             Ok(_) => {}
                             Err(error) => {
-                                assert!(server.connection().unwrap().is_clean());
+                                assert!(server.receiver().is_clean());
                                 is_over(&mut server);
                                 return error;
                             }
@@ -114,7 +114,7 @@ fn an_echo_over_tls_and_a_clean_close_from_either_side() {
             let [Message::Close(Some(frame))] = &messages[..] else { panic!("{messages:?}") };
             assert_eq!(frame.code, CloseCode::Library(4000));
             assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
-            assert!(client.connection().unwrap().is_clean());
+            assert!(client.receiver().is_clean());
             is_over(&mut client);
             let error = serving.join().unwrap();
             assert!(matches!(error, Error::ConnectionClosed), "{error:?}");

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, ready};
 
-use fullduplex::{Chunk, Endpoint, FoundMessage, Message, MessageRef};
+use fullduplex::{Chunk, Endpoint, Message, MessageRef, Writer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Engine, Waited};
@@ -25,7 +25,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             if !self.drained {
                 match find(&mut self.endpoint) {
                     Ok(Some(found)) => {
-                        self.drained = self.endpoint.is_drained();
+                        self.drained = self.endpoint.reader.is_drained();
                         if !self.drained && !looks_again {
                             self.answer_close(cx);
                         }
@@ -65,21 +65,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.poll_find(cx, false, Endpoint::poll_chunk)
     }
 
-    /// Finds the next message or control frame, to be [lent](Self::lend); `None` at the end.
+    /// Finds the next message or control frame, to be [lent](Self::message); `None` at the end.
     #[inline]
-    pub(crate) fn poll_found(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<FoundMessage>>> {
-        self.poll_find(cx, false, Endpoint::poll_found)
+    pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<()>>> {
+        self.poll_find(cx, false, |endpoint| Ok(endpoint.find()?.then_some(())))
     }
 
-    /// Lends each message to `f`, with a way to answer it, until the end or until `f` fails.
+    /// Lends what was found.
+    ///
+    /// # Errors
+    /// For text that is not UTF-8. The next call that reads tells the peer.
+    #[inline]
+    pub(crate) fn message(&mut self) -> Option<Result<MessageRef<'_>>> {
+        Some(self.endpoint.reader.message().transpose()?.map_err(Error::from))
+    }
+
+    /// Lends each message to `f`, with the writer to answer it with, until the end or until `f` fails.
     #[inline]
     pub(crate) fn poll_each(
         &mut self,
         cx: &mut Context<'_>,
-        mut f: impl FnMut(MessageRef<'_>, fullduplex::Reply<'_, OsEntropy>) -> Result<()>,
+        mut f: impl FnMut(MessageRef<'_>, &mut Writer<OsEntropy>) -> Result<()>,
     ) -> Poll<Result<()>> {
         // An error in a place of its own, so that few bytes are returned for each message.
         let mut failed = Ok(());
@@ -88,10 +94,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 ready!(self.poll_room(cx))?;
             }
             let found = self.poll_find(cx, true, |endpoint| {
-                endpoint.poll_with(|message, reply| {
-                    failed = f(message, reply);
-                    failed.is_ok()
-                })
+                let Some((message, writer)) = endpoint.poll()? else { return Ok(None) };
+                failed = f(message, writer);
+                Ok(Some(failed.is_ok()))
             });
             match ready!(found) {
                 None => return Poll::Ready(Ok(())),
@@ -102,14 +107,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
         self.answer_close(cx);
         Poll::Ready(failed)
-    }
-
-    /// Lends what was found.
-    ///
-    /// # Errors
-    /// For text that is not UTF-8. The next call that reads tells the peer.
-    #[inline]
-    pub(crate) fn lend(&mut self, found: FoundMessage) -> Result<MessageRef<'_>> {
-        Ok(self.endpoint.lend(found)?)
     }
 }

@@ -40,7 +40,7 @@ impl<S> Engine<S> {
     /// [`Error::WriteBufferFull`] when there is no room at all; why it must not be sent.
     pub(crate) fn start_send(&mut self, mut message: Message) -> Result<()> {
         self.check_sendable()?;
-        if !self.endpoint.has_room() {
+        if !self.endpoint.writer.has_room() {
             return Err(Error::WriteBufferFull(Box::new(message)));
         }
         self.take(&mut message)
@@ -49,7 +49,7 @@ impl<S> Engine<S> {
     /// Takes a message where [`poll_ready`](Self::poll_ready) has seen that it may.
     #[inline]
     fn take(&mut self, message: &mut Message) -> Result<()> {
-        self.endpoint.send_message(message)?;
+        self.endpoint.writer.send_message(message)?;
         if message.is_close() {
             // There is a new deadline, which a waiting reader does not know of.
             self.waiters.wake(Side::Reader);
@@ -75,8 +75,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Whether so much is pending that some of it is to be written before more is taken.
     #[inline]
     pub(super) fn has_much_to_write(&self) -> bool {
-        let pending = self.endpoint.pending_output();
-        pending > 0 && (pending >= self.write_buffer_size || !self.endpoint.has_room())
+        let pending = self.endpoint.writer.pending();
+        pending > 0 && (pending >= self.write_buffer_size || !self.endpoint.writer.has_room())
     }
 
     #[inline(never)]
@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         ready!(self.poll_ready(cx))?;
-        Poll::Ready(Ok(self.endpoint.send_prepared(message)?))
+        Poll::Ready(Ok(self.endpoint.writer.send_prepared(message)?))
     }
 
     /// Takes a fragment of a message, once there is room.
@@ -129,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         ready!(self.poll_ready(cx))?;
-        Poll::Ready(Ok(self.endpoint.send_fragment(kind, payload, last)?))
+        Poll::Ready(Ok(self.endpoint.writer.send_fragment(kind, payload, last)?))
     }
 
     /// Writes everything that was taken, and flushes the stream.
@@ -175,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     break Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
                 }
                 Poll::Ready(done) => break done,
-                Poll::Pending if room_is_enough && self.endpoint.has_room() => break Ok(()),
+                Poll::Pending if room_is_enough && self.endpoint.writer.has_room() => break Ok(()),
                 Poll::Pending => {}
             }
             let listens = self.poll_read_ahead(cx);
@@ -197,7 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// has been asked for more.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> bool {
         while self.input_end.is_none() {
-            let Some(mut room) = self.endpoint.room_ahead(self.read_ahead_size) else {
+            let Some(mut room) = self.endpoint.reader.room_ahead(self.read_ahead_size) else {
                 return false;
             };
             let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
@@ -205,9 +205,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             let Poll::Ready(read) = read else { break };
             match read {
                 Ok(len) if len > 0 => {
-                    self.endpoint.advance(len);
+                    self.endpoint.reader.advance(len);
                     self.took_input();
-                    self.endpoint.handle_unread_input();
+                    self.endpoint.reader.receiver_mut().handle_unread_input();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 ended => self.input_end = Some(Box::new(ended.map(drop))),
@@ -226,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_blocked(&mut self, listens: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !listens {
             // We are not reading, so we cannot tell that the peer is silent.
-            self.endpoint.handle_unread_input();
+            self.endpoint.reader.receiver_mut().handle_unread_input();
         }
         if !self.endpoint.has_timeout() {
             self.timer.clear();
@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         {
             let normal = CloseReason { code: CloseCode::Normal, reason: "" };
             let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
-            let begun = self.endpoint.close(reason);
+            let begun = self.endpoint.writer.close(reason);
             // Now there is a deadline, which a waiting reader does not know of.
             self.waiters.wake(Side::Reader);
             begun?;
@@ -328,7 +328,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return self.poll_give_up(cx).map_ok(|()| false);
         }
         let listens = self.poll_read_ahead(cx);
-        match self.endpoint.find_close(&mut closing.scan) {
+        match self.endpoint.reader.find_close(&mut closing.scan) {
             Ok(true) if written.is_pending() => {
                 closing.scan = CloseScan::new();
                 self.poll_blocked(true, cx).map_ok(|()| false)
@@ -349,7 +349,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             Err(error) => {
                 // The reader meets a fault that lies behind messages when it has delivered them.
-                if self.endpoint.connection().is_some_and(|conn| conn.failure().is_some()) {
+                if self.endpoint.reader.receiver().failure().is_some() {
                     self.fail(cx);
                 }
                 Poll::Ready(Err(error.into()))
@@ -359,11 +359,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// How the closing handshake has ended, if it has.
     fn closed(&self) -> Option<Result<()>> {
-        let Some(connection) = self.endpoint.connection() else { return Some(Ok(())) };
-        if let Some(failure) = connection.failure() {
+        let receiver = self.endpoint.reader.receiver();
+        if let Some(failure) = receiver.failure() {
             return Some(Err(failure.into()));
         }
-        (self.end != End::No || connection.is_closed()).then_some(Ok(()))
+        (self.end != End::No || receiver.is_closed()).then_some(Ok(()))
     }
 
     /// Gives up what was received and not delivered, including an incomplete message, and reads on. Ready when a read
@@ -379,7 +379,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 }
             }
         }
-        if self.endpoint.connection().is_some_and(fullduplex::Connection::is_closed) {
+        if self.endpoint.reader.receiver().is_closed() {
             return Poll::Ready(Ok(()));
         }
         // A peer that keeps us busy must not make us miss the deadline.
@@ -416,32 +416,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// Tells the peer what can be told without waiting: what is pending, and that we are gone.
     pub(super) fn farewell(&mut self) {
-        let nothing_to_say = self.end == End::No && self.endpoint.connection().is_none();
-        if self.end == End::Told
-            || nothing_to_say
-            || self.outlet.unwritable
-            || std::thread::panicking()
-        {
+        if self.end == End::Told || self.outlet.unwritable || std::thread::panicking() {
             return;
         }
         let cx = &mut Context::from_waker(std::task::Waker::noop());
         let away = CloseReason { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
-        let _ = self.endpoint.close(away);
+        let _ = self.endpoint.writer.close(away);
         if let Poll::Ready(Ok(())) = self.poll_write_rest(cx) {
             self.shut(cx);
         }
-    }
-
-    /// The opening handshake or the connection failed: sees to it that the last words arrive, within the
-    /// deadline for closing.
-    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.fail(cx);
-        while self.end == End::Failed {
-            // What comes after a failure is not kept.
-            let _ = self.endpoint.poll_owned();
-            let _ = ready!(self.poll_input(cx));
-        }
-        Poll::Ready(())
     }
 }

@@ -8,15 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{
-    Chunk, Connection, Endpoint, FoundMessage, Message, MessageRef, Reader, Receiver, Shutdown,
-};
+use fullduplex::{Chunk, Endpoint, Message, MessageRef, Reader, Receiver, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::engine::{End, Engine, EngineParts, InputEnd, Waited, is_gone};
-use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Farewell;
 use crate::halves::held::Held;
@@ -29,7 +26,6 @@ use crate::waiters::Side;
 /// Receiving, and what it is read from.
 pub(super) struct ReceivingSide<S: IntoHalves> {
     stream: S::Reading,
-    conn: Receiver,
     reader: Reader,
     shared: Arc<Shared<S::Writing>>,
     clock: Clock,
@@ -48,7 +44,7 @@ pub(super) struct ReceivingSide<S: IntoHalves> {
 #[derive(Debug)]
 pub(super) enum Found {
     /// It lies in the receive buffer.
-    Here(FoundMessage),
+    Here,
     /// It lies in `held`: the sender had to know of it first.
     Held,
 }
@@ -62,8 +58,8 @@ struct Written {
 }
 
 impl<S: IntoHalves> ReceivingSide<S> {
-    pub(super) fn connection(&self) -> &Receiver {
-        &self.conn
+    pub(super) fn receiver(&self) -> &Receiver {
+        self.reader.receiver()
     }
 
     pub(super) fn stream(&self) -> &S::Reading {
@@ -78,19 +74,17 @@ impl<S: IntoHalves> ReceivingSide<S> {
         self.end == End::Told && !self.held.is_kept()
     }
 
-    /// Takes an engine apart; `None` if its connection is not open.
-    pub(super) fn of(engine: Engine<S>) -> Option<(Self, Arc<Shared<S::Writing>>)> {
-        let parts = engine.into_parts();
+    /// Takes an engine apart.
+    pub(super) fn of(engine: Engine<S>) -> (Self, Arc<Shared<S::Writing>>) {
+        let mut parts = engine.into_parts();
         let ended = parts.end == End::Told || parts.endpoint.shutdown() == Shutdown::Both;
-        let (conn, reader, writer, _) = parts.endpoint.into_parts()?;
+        let (reader, writer) = parts.endpoint.split();
         let (reading, writing) = parts.stream.into_halves();
-        let (receiving, sending) = conn.split();
         let write_buffer_size = parts.config.write_buffer_size;
-        let sending = SendingSide::new(writing, sending, writer, parts.outlet, write_buffer_size);
+        let sending = SendingSide::new(writing, writer, parts.outlet, write_buffer_size);
         let shared = Shared::new(sending);
         let receiving = Self {
             stream: reading,
-            conn: receiving,
             reader,
             shared: Arc::clone(&shared),
             clock: parts.clock,
@@ -102,7 +96,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
             ended,
             unchecked: parts.unchecked,
         };
-        Some((receiving, shared))
+        (receiving, shared)
     }
 
     /// An engine of both sides; `None` if the other half still has the sending one.
@@ -111,10 +105,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let sending = self.shared.into_sending()?;
-        let connection = Connection::join(self.conn, sending.conn);
-        let config = self.config.endpoint();
-        let (reader, writer) = (self.reader, sending.writer);
-        let mut endpoint = Endpoint::from_parts(connection, reader, writer, OsEntropy, config);
+        let mut endpoint = Endpoint::join(self.reader, sending.writer);
         if self.ended {
             // Whatever is missing at this end was told.
             let _ = endpoint.handle_eof();
@@ -151,7 +142,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 }
             }
             match find(self) {
-                Ok(Some(found)) if self.conn.has_signals() && is_control(&found) => {
+                Ok(Some(found)) if self.reader.receiver().has_signals() && is_control(&found) => {
                     hold(self, found);
                 }
                 Ok(Some(found)) => return Poll::Ready(Some(Ok(found))),
@@ -178,7 +169,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         self.poll_next(
             cx,
-            |side| side.reader.poll_owned(&mut side.conn),
+            |side| side.reader.poll_owned(),
             |message| !matches!(message, Message::Text(_) | Message::Binary(_)),
             |side, message| side.held.keep(Ok(message)),
             Self::take_held,
@@ -189,7 +180,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         self.poll_next(
             cx,
-            |side| side.reader.poll_chunk(&mut side.conn),
+            |side| side.reader.poll_chunk(),
             |chunk| matches!(chunk, Chunk::Control(_)),
             |side, chunk| {
                 if let Chunk::Control(message) = chunk {
@@ -205,14 +196,14 @@ impl<S: IntoHalves> ReceivingSide<S> {
     pub(super) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found>>> {
         self.poll_next(
             cx,
-            |side| {
-                let found = side.reader.poll_found(&mut side.conn)?;
-                Ok(found.map(Found::Here))
-            },
-            |found| matches!(found, Found::Here(found) if found.is_control()),
+            |side| Ok(side.reader.find()?.then_some(Found::Here)),
+            // Whoever has signals has found a control frame.
+            |found| matches!(found, Found::Here),
             |side, found| {
-                let message = side.lend(found).map(MessageRef::to_message);
-                side.held.keep(message);
+                let message = side.lend(found).map(|lent| lent.map(MessageRef::to_message));
+                if let Some(message) = message {
+                    side.held.keep(message);
+                }
             },
             |side| {
                 Some(side.take_held()?.map(|message| {
@@ -228,27 +219,27 @@ impl<S: IntoHalves> ReceivingSide<S> {
     /// # Errors
     /// For text that is not UTF-8. The next call tells the peer.
     #[inline]
-    pub(super) fn lend(&mut self, found: Found) -> Result<MessageRef<'_>> {
+    pub(super) fn lend(&mut self, found: Found) -> Option<Result<MessageRef<'_>>> {
         match (found, self.held.lent()) {
-            (Found::Here(found), _) => Ok(self.reader.lend(found, &mut self.conn)?),
-            (Found::Held, Some(message)) => Ok(message.as_message_ref()),
+            (Found::Here, _) => Some(self.reader.message().transpose()?.map_err(Error::from)),
+            (Found::Held, Some(message)) => Some(Ok(message.as_message_ref())),
             (Found::Held, None) => unreachable!("it is lent as long as nothing else is asked for"),
         }
     }
 
     /// Tells the sender what it has to hear of. Ready when that was told.
     fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.conn.has_signals() {
+        if !self.reader.receiver().has_signals() {
             return Poll::Ready(());
         }
         self.shared.register(Side::Reader, cx.waker());
-        let told = if self.conn.may_send() {
+        let told = if self.reader.receiver().may_send() {
             // Each Ping has its Pong: a later one would take the place of one that still waits.
-            let Self { conn, shared, .. } = self;
+            let Self { reader, shared, .. } = self;
             shared.with(Side::Reader, |side, _| {
-                side.exchange(conn);
+                side.exchange(reader.receiver_mut());
                 // An answer that cannot be masked stays queued, and a write tells.
-                let _ = side.writer.queue_answers(&mut side.conn, &mut OsEntropy);
+                let _ = side.writer.queue_answers();
             })
         } else {
             // Nothing follows the peer's Close or a failure, so an application may never receive again. What
@@ -274,11 +265,11 @@ impl<S: IntoHalves> ReceivingSide<S> {
             let knows_progress = written.is_some();
             // As in `Engine::shut_down`.
             let is_over = written.as_ref().is_some_and(|written| written.is_shut)
-                || !self.conn.has_timeout()
-                || self.conn.poll_timeout(self.clock.elapsed()).is_none();
+                || !self.reader.receiver().has_timeout()
+                || self.reader.receiver_mut().poll_timeout(self.clock.elapsed()).is_none();
             // As in `Engine::writes_last_words`.
             let writes_last_words = self.end == End::No
-                && self.conn.peer_close().is_some()
+                && self.reader.receiver().peer_close().is_some()
                 && written.as_ref().is_none_or(|written| written.result.is_pending());
             let pending = match written {
                 Some(Written { result: Poll::Ready(Err(error)), .. }) => match error {
@@ -291,7 +282,9 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 None if self.ended => return Poll::Pending,
                 None => true,
             };
-            if self.ended || (!pending && is_over && self.conn.shutdown() == Shutdown::Both) {
+            if self.ended
+                || (!pending && is_over && self.reader.receiver().shutdown() == Shutdown::Both)
+            {
                 self.end = End::Told;
                 self.timer.clear();
                 return Poll::Ready(Waited::End);
@@ -303,7 +296,6 @@ impl<S: IntoHalves> ReceivingSide<S> {
                 });
             }
             self.reader.release();
-            self.conn.release();
             if !knows_progress {
                 // The sender may have seen that the peer reads. It wakes us when it is done.
                 return Poll::Pending;
@@ -318,13 +310,14 @@ impl<S: IntoHalves> ReceivingSide<S> {
     /// Lets both halves know what the other one knows, writes what is pending, and ends the sending direction
     /// when its time has come. `None` when the sender is at it just now.
     fn write_out(&mut self) -> Option<Written> {
-        let Self { conn, shared, ended, .. } = self;
+        let Self { reader, shared, ended, .. } = self;
+        let conn = reader.receiver_mut();
         let (written, news) = shared.with(Side::Reader, |side, cx| {
             let news = side.exchange(conn) || *ended != side.ended;
             side.ended = *ended;
             let result = side.poll_write_out(cx);
             // Our Close may have been written.
-            if side.conn.has_signals() {
+            if side.writer.sender().has_signals() {
                 side.exchange(conn);
             }
             let pending = side.writer.pending() > 0;
@@ -333,7 +326,6 @@ impl<S: IntoHalves> ReceivingSide<S> {
             }
             if !pending {
                 side.writer.release();
-                side.conn.release();
             }
             let progress = side.outlet.take_progress();
             if progress == Progress::Resumed {
@@ -351,7 +343,7 @@ impl<S: IntoHalves> ReceivingSide<S> {
     /// See `Engine::check_deadlines`.
     fn check_deadlines(&mut self) -> Result<()> {
         let Some(read_at) = self.unchecked.take() else { return Ok(()) };
-        self.conn.poll_timeout(self.clock.elapsed());
+        self.reader.receiver_mut().poll_timeout(self.clock.elapsed());
         if let Err(error) = self.handle_timeout(read_at)
             && self.end == End::No
         {
@@ -362,12 +354,12 @@ impl<S: IntoHalves> ReceivingSide<S> {
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
-        if self.conn.poll_timeout(now).is_none_or(|deadline| now < deadline) {
+        if self.reader.receiver_mut().poll_timeout(now).is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        let result = self.conn.handle_timeout(now);
+        let result = self.reader.receiver_mut().handle_timeout(now);
         // Once the connection is over, the one thing still waited for is the transport's end.
-        self.ended |= self.conn.is_closed();
+        self.ended |= self.reader.receiver().is_closed();
         result
     }
 
@@ -402,13 +394,13 @@ impl<S: IntoHalves> ReceivingSide<S> {
         if let Some(end) = self.input_end.take() {
             return Poll::Ready(self.read_ended(end.map(|()| 0)));
         }
-        let mut room = self.reader.room_buf(&self.conn);
+        let mut room = self.reader.room_buf();
         let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
         drop(room);
         match read {
             Ok(len) if len > 0 => {
                 self.reader.advance(len);
-                self.unchecked = self.conn.has_timeout().then(|| self.clock.elapsed());
+                self.unchecked = self.reader.receiver().has_timeout().then(|| self.clock.elapsed());
                 Poll::Ready(Ok(()))
             }
             ended => Poll::Ready(self.read_ended(ended)),
@@ -421,14 +413,14 @@ impl<S: IntoHalves> ReceivingSide<S> {
         let ended = match read {
             // A reset that a write was told of comes as an end of input here.
             Ok(_) if self.shared.wait_with(Side::Reader, |side, _| side.outlet.unwritable) => {
-                self.conn.handle_reset()
+                self.reader.receiver_mut().handle_reset()
             }
-            Ok(_) => self.conn.handle_eof(),
-            Err(error) if is_gone(error.kind()) => self.conn.handle_reset(),
+            Ok(_) => self.reader.receiver_mut().handle_eof(),
+            Err(error) if is_gone(error.kind()) => self.reader.receiver_mut().handle_reset(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => {
                 // Nothing is to be expected of such a stream: the next call finds the end.
-                let _ = self.conn.handle_reset();
+                let _ = self.reader.receiver_mut().handle_reset();
                 self.ended = true;
                 return Err(error.into());
             }
@@ -440,8 +432,9 @@ impl<S: IntoHalves> ReceivingSide<S> {
     /// Waits for the next deadline, and does what is due then.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let clock = self.clock;
-        let runs = self.conn.has_timeout() && !self.ended;
-        let deadline = if runs { self.conn.poll_timeout(clock.elapsed()) } else { None };
+        let runs = self.reader.receiver().has_timeout() && !self.ended;
+        let deadline =
+            if runs { self.reader.receiver_mut().poll_timeout(clock.elapsed()) } else { None };
         let Some(deadline) = deadline.and_then(|at| clock.instant(at)) else {
             self.timer.clear();
             return Poll::Pending;
@@ -454,12 +447,12 @@ impl<S: IntoHalves> ReceivingSide<S> {
 /// What the sender was not told yet, it is told when the receiver is dropped.
 impl<S: IntoHalves> Farewell for ReceivingSide<S> {
     fn say_farewell(&mut self) {
-        if !self.conn.has_signals() || std::thread::panicking() {
+        if !self.reader.receiver().has_signals() || std::thread::panicking() {
             return;
         }
-        let Self { conn, shared, .. } = self;
+        let Self { reader, shared, .. } = self;
         shared.wait_with(Side::Reader, |side, cx| {
-            side.exchange(conn);
+            side.exchange(reader.receiver_mut());
             // What cannot be written now is written by the sender.
             let _ = side.poll_write_out(cx);
         });

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
 use atomic_waker::AtomicWaker;
-use fullduplex::{CloseCode, CloseReason, Receiver, Sender, Writer};
+use fullduplex::{CloseCode, CloseReason, Receiver, Writer};
 use tokio::io::AsyncWrite;
 
 use crate::entropy::OsEntropy;
@@ -21,8 +21,7 @@ use crate::waiters::Side;
 /// Sending, and what it is written to.
 pub(super) struct SendingSide<W> {
     pub(super) stream: W,
-    pub(super) conn: Sender,
-    pub(super) writer: Writer,
+    pub(super) writer: Writer<OsEntropy>,
     pub(super) outlet: Outlet,
     pub(super) write_buffer_size: usize,
     /// Whether the receiver waits for nothing any more: what is pending is not written.
@@ -34,19 +33,18 @@ pub(super) struct SendingSide<W> {
 impl<W: AsyncWrite + Unpin> SendingSide<W> {
     pub(super) fn new(
         stream: W,
-        conn: Sender,
-        writer: Writer,
+        writer: Writer<OsEntropy>,
         outlet: Outlet,
         write_buffer_size: usize,
     ) -> Self {
         let farewell = Self::farewell;
-        Self { stream, conn, writer, outlet, write_buffer_size, ended: false, farewell }
+        Self { stream, writer, outlet, write_buffer_size, ended: false, farewell }
     }
 
     /// Writes what is pending, and flushes the stream.
     #[inline(always)]
     pub(super) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.writer.queue_answers(&mut self.conn, &mut OsEntropy)?;
+        self.writer.queue_answers()?;
         if self.outlet.is_idle(&self.writer) {
             return Poll::Ready(Ok(()));
         }
@@ -58,7 +56,7 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         loop {
             ready!(self.outlet.poll_write(&mut self.stream, &mut self.writer, cx))?;
             // There may be more to answer now that there is room for it.
-            self.writer.queue_answers(&mut self.conn, &mut OsEntropy)?;
+            self.writer.queue_answers()?;
             if self.outlet.is_idle(&self.writer) {
                 return Poll::Ready(Ok(()));
             }
@@ -72,9 +70,9 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         let news = receiving.signals();
         let learned = news.is_some();
         if let Some(news) = news {
-            self.conn.handle_signals(news);
+            self.writer.sender_mut().handle_signals(news);
         }
-        if let Some(news) = self.conn.signals() {
+        if let Some(news) = self.writer.sender_mut().signals() {
             receiving.handle_signals(news);
         }
         learned
@@ -87,7 +85,7 @@ impl<W: AsyncWrite + Unpin> SendingSide<W> {
         let cx = &mut Context::from_waker(Waker::noop());
         let away = CloseReason { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
-        let _ = self.writer.close(away, &mut self.conn, &mut OsEntropy);
+        let _ = self.writer.close(away);
         if let Poll::Ready(Ok(())) = self.poll_write_out(cx) {
             self.outlet.shut(&mut self.stream, cx);
         }

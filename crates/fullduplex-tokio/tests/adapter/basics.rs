@@ -97,7 +97,7 @@ async fn messages_of_every_size_come_back_whole() {
         client.close(None).await.unwrap();
         assert!(matches!(client.recv().await, Some(Ok(Message::Close(_)))));
         assert!(client.recv().await.is_none());
-        assert!(serving.await.unwrap().unwrap().connection().unwrap().is_clean());
+        assert!(serving.await.unwrap().unwrap().receiver().is_clean());
     }
 }
 

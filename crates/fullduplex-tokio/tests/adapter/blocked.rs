@@ -521,7 +521,7 @@ async fn a_peer_that_sends_more_before_its_close_than_is_held_is_closed_all_the_
         let (messages, error) = drain(&mut server).await;
         assert!(error.is_none(), "{error:?}");
         assert_eq!(messages.len(), if kept { 41 } else { 0 });
-        assert!(server.connection().unwrap().is_clean());
+        assert!(server.receiver().is_clean());
         answering.await.unwrap();
     }
 }
@@ -560,7 +560,7 @@ async fn close_gives_up_a_message_of_any_size_that_is_under_way() {
             assert!(begun.elapsed() < secs(1), "{nth}: {:?}", begun.elapsed());
             let (messages, error) = drain(&mut server).await;
             assert!(messages.is_empty() && error.is_none(), "{nth}: {error:?}");
-            assert!(server.connection().unwrap().is_clean());
+            assert!(server.receiver().is_clean());
             drop(server);
             assert_eq!(frames(&sending.await.unwrap()), [Frame::close(1000, "")]);
         }
@@ -660,7 +660,7 @@ async fn close_knows_how_it_ended_where_nothing_came_before_the_close() {
     let (mut server, mut far) = our_server(WebSocketConfig::new()).await;
     write(&mut far, Frame::close(4000, "bye").masked().encode()).await;
     server.close(None).await.unwrap();
-    assert!(server.connection().unwrap().is_clean());
+    assert!(server.receiver().is_clean());
     let (messages, error) = drain(&mut server).await;
     assert!(error.is_none() && messages.len() == 1 && messages[0].is_close());
 

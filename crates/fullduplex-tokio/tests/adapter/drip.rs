@@ -450,7 +450,7 @@ async fn talk<S: Stream>(mut socket: WebSocketStream<S>) {
     assert_eq!(received, [Message::text("one, two, three"), Message::Pong("alive?".into())]);
     socket.close(None).await.unwrap();
     assert!(drain(&mut socket).await.1.is_none());
-    assert!(socket.connection().unwrap().is_clean());
+    assert!(socket.receiver().is_clean());
 }
 
 #[tokio::test(start_paused = true)]

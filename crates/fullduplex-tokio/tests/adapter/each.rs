@@ -47,7 +47,7 @@ async fn an_echo_comes_to_its_end_with_a_peer_that_writes_all_before_it_reads() 
             }
         }
         client.close(None).await.unwrap();
-        assert!(serving.await.unwrap().connection().unwrap().is_clean());
+        assert!(serving.await.unwrap().receiver().is_clean());
     }
 }
 

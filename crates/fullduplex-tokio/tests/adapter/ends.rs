@@ -108,7 +108,7 @@ async fn ends_without_a_close_are_told_apart() {
         let (messages, error) = drain(&mut client).await;
         assert!(messages.is_empty());
         assert!(matches!(error, Some(Error::Protocol(found)) if found == expected));
-        assert_eq!(client.connection().unwrap().failure(), Some(cause.into()));
+        assert_eq!(client.receiver().failure(), Some(cause.into()));
     }
 }
 
@@ -132,7 +132,7 @@ async fn a_reset_in_the_middle_of_a_frame_is_told() {
     assert!(messages.is_empty());
     let expected = ProtocolError::ResetWithoutClosingHandshake;
     assert!(matches!(&error, Some(Error::Protocol(found)) if *found == expected), "{error:?}");
-    assert_eq!(client.connection().unwrap().failure(), Some(Ended::Reset.into()));
+    assert_eq!(client.receiver().failure(), Some(Ended::Reset.into()));
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn both_may_close_at_once() {
     two.unwrap();
     let ((_, one), (_, two)) = tokio::join!(drain(&mut client), drain(&mut server));
     assert!(one.is_none() && two.is_none());
-    assert!(client.connection().unwrap().is_clean() && server.connection().unwrap().is_clean());
+    assert!(client.receiver().is_clean() && server.receiver().is_clean());
 }
 
 /// A transport to which nothing can be written.
@@ -199,7 +199,7 @@ async fn a_write_that_fails_is_told_once_after_what_has_come() {
             } else {
                 let reset = ProtocolError::ResetWithoutClosingHandshake;
                 assert!(matches!(error, Some(Error::Protocol(found)) if found == reset));
-                assert_eq!(server.connection().unwrap().failure(), Some(Ended::Reset.into()));
+                assert_eq!(server.receiver().failure(), Some(Ended::Reset.into()));
             }
         }
     }

@@ -64,10 +64,10 @@ async fn what_is_lent_is_sent_back_with_one_write_for_all_that_one_read_brought(
     sender.close(None).await.unwrap();
     assert!(receiver.recv().await.unwrap().unwrap().is_close());
     assert!(receiver.recv().await.is_none());
-    assert!(receiver.connection().is_clean());
+    assert!(receiver.receiver().is_clean());
     assert!(matches!(sender.send("more".into()).await, Err(Error::ConnectionClosed)));
     let (mut sender, receiver) = serving.await.unwrap();
-    assert!(receiver.connection().is_clean());
+    assert!(receiver.receiver().is_clean());
     assert!(matches!(sender.feed("more".into()).await, Err(Error::ConnectionClosed)));
 }
 
@@ -117,7 +117,7 @@ async fn no_wake_up_is_lost_between_the_halves() {
                 }
                 assert_eq!(next, COUNT);
                 assert!(receiver.next().await.is_none());
-                assert!(receiver.connection().is_clean());
+                assert!(receiver.receiver().is_clean());
             });
         }
         // The senders' tasks never end.
@@ -164,7 +164,7 @@ async fn the_peers_close_is_answered_before_it_is_told_and_ends_sending() {
     write(&mut wire, Frame::close(4000, "bye").masked().encode()).await;
     let close = CloseFrame { code: CloseCode::from_u16(4000), reason: "bye".into() };
     assert_eq!(receiver.recv().await.unwrap().unwrap(), Message::Close(Some(close)));
-    assert!(receiver.connection().is_clean(), "it was answered");
+    assert!(receiver.receiver().is_clean(), "it was answered");
     assert!(!sender.can_send());
     assert!(matches!(sender.send("more".into()).await, Err(Error::ConnectionClosed)));
     sender.close(None).await.unwrap();
@@ -649,7 +649,7 @@ async fn received_beside_a_write(
                 }
             }
         }
-        (received, receiver.connection().failure(), shut.load(Ordering::SeqCst))
+        (received, receiver.receiver().failure(), shut.load(Ordering::SeqCst))
     })
 }
 
@@ -738,7 +738,7 @@ async fn a_stream_of_any_kind_can_be_split_first_and_joined() {
         let mut client = receiver.reunite(sending.await.unwrap()).unwrap();
         client.close(None).await.unwrap();
         let (_, receiver) = serving.await.unwrap();
-        assert!(receiver.connection().is_clean());
+        assert!(receiver.receiver().is_clean());
     };
     let talking = local.run_until(talking);
     tokio::time::timeout(secs(20), talking).await.expect("it hangs");

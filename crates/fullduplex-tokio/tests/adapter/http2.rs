@@ -85,7 +85,7 @@ async fn many_websockets_share_a_connection_with_other_requests() {
             socket.send(Message::Ping("ping".into())).await.unwrap();
             assert_eq!(socket.recv().await.unwrap().unwrap(), Message::Pong("ping".into()));
             socket.close(None).await.unwrap();
-            assert!(socket.connection().unwrap().is_clean());
+            assert!(socket.receiver().is_clean());
         }));
     }
     for task in tasks {
@@ -106,7 +106,7 @@ async fn compression_is_agreed_on_over_http_2() {
         let url = format!("ws://{address}/");
         let (mut socket, response) = client_http2(&mut sender, url, Some(client)).await.unwrap();
         assert_eq!(response.headers().contains_key("sec-websocket-extensions"), agreed);
-        assert_eq!(socket.connection().unwrap().deflate().is_some(), agreed);
+        assert_eq!(socket.deflate().is_some(), agreed);
         let message = Message::text("compressible ".repeat(10_000));
         socket.send(message.clone()).await.unwrap();
         assert_eq!(socket.recv().await.unwrap().unwrap(), message);
@@ -142,7 +142,7 @@ async fn a_server_decides_over_http_2() {
     assert_eq!(response.headers()["sec-websocket-protocol"], "other");
     assert_eq!(response.headers()["x-own"], "1");
     socket.close(Some(CloseFrame::new(CloseCode::Away))).await.unwrap();
-    let close = socket.connection().unwrap().peer_close().flatten();
+    let close = socket.receiver().peer_close().flatten();
     assert_eq!(close.unwrap().code, CloseCode::Away);
 
     let error = client_http2(&mut sender, request("/closed"), None).await.unwrap_err();

@@ -89,7 +89,7 @@ where
     client.close(None).await.unwrap();
     let (messages, error) = drain(&mut client).await;
     assert!(error.is_none() && messages.len() == 1);
-    assert!(client.connection().unwrap().is_clean());
+    assert!(client.receiver().is_clean());
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn their_client_talks_to_our_server() {
         echo(accept_async(stream).await.unwrap()).await.unwrap()
     });
     their_client(TcpStream::connect(("127.0.0.1", port)).await.unwrap()).await;
-    assert!(serving.await.unwrap().connection().unwrap().is_clean());
+    assert!(serving.await.unwrap().receiver().is_clean());
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn their_client_talks_to_our_server_over_tls() {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = "localhost".try_into().unwrap();
     their_client(TlsConnector::from(client_tls).connect(name, stream).await.unwrap()).await;
-    assert!(serving.await.unwrap().connection().unwrap().is_clean());
+    assert!(serving.await.unwrap().receiver().is_clean());
 }
 
 /// An echo server and an echo client in halves, each half in a task of its own.
@@ -127,7 +127,7 @@ async fn halves_talk_to_them_over_tls() {
         let (stream, _) = listener.accept().await.unwrap();
         let server = accept_async_tls(stream, acceptor.clone()).await.unwrap();
         let (sender, receiver) = echo_in_halves(server.into_split()).await;
-        assert!(receiver.connection().is_clean());
+        assert!(receiver.receiver().is_clean());
         drop(sender);
         let (stream, _) = listener.accept().await.unwrap();
         their_server(acceptor.accept(stream).await.unwrap()).await;
@@ -193,7 +193,7 @@ async fn halves_compress_each_on_its_own() {
         accept_async_with_config(far, Some(config)),
     );
     let (client, server) = (client.unwrap().0, server.unwrap());
-    assert!(client.connection().unwrap().deflate().is_some());
+    assert!(client.deflate().is_some());
     let serving = tokio::spawn(echo_in_halves(server.into_split()));
     let text = |i: usize| "many words, ".repeat(i * 100);
     let (mut sender, mut receiver) = client.into_split();
@@ -208,7 +208,7 @@ async fn halves_compress_each_on_its_own() {
         assert_eq!(receiver.recv().await.unwrap().unwrap(), text(i).into());
     }
     let mut client = receiver.reunite(sending.await.unwrap()).unwrap();
-    assert!(client.connection().unwrap().deflate().is_some());
+    assert!(client.deflate().is_some());
     client.send(text(3).into()).await.unwrap();
     assert_eq!(client.recv().await.unwrap().unwrap(), text(3).into());
     client.close(None).await.unwrap();

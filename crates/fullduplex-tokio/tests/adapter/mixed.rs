@@ -253,7 +253,7 @@ async fn converse(seed: u64) {
             }
         }
         assert!(expected.closed);
-        assert!(server.connection().unwrap().is_clean());
+        assert!(server.receiver().is_clean());
     };
     tokio::join!(sending, reading, serving);
 }

@@ -120,7 +120,7 @@ async fn compression_is_agreed_on_with_a_hyper_server() {
         let (mut client, response) =
             connect_async_with_config(url, Some(client), true).await.unwrap();
         assert_eq!(response.headers().contains_key("sec-websocket-extensions"), agreed);
-        assert_eq!(client.connection().unwrap().deflate().is_some(), agreed);
+        assert_eq!(client.deflate().is_some(), agreed);
         for _ in 0..3 {
             let message = Message::text("compressible ".repeat(10_000));
             client.send(message.clone()).await.unwrap();

@@ -1,0 +1,225 @@
+//! A stream, the bounds of its waits, and the clock: what opening handshake and open connection share.
+
+use std::io::{self, Read, Write};
+use std::net;
+use std::time::{Duration, Instant};
+
+use fullduplex::{Connecting, Endpoint, Entropy, Incoming, Refusal, Shutdown};
+
+use crate::error::Result;
+use crate::socket::Socket;
+use crate::socket::operations::Armed;
+
+/// What waits for a transport until a deadline.
+pub(crate) trait Waits {
+    /// The next deadline.
+    fn poll_timeout(&mut self, now: Duration) -> Option<Duration>;
+
+    /// Does what is due.
+    ///
+    /// # Errors
+    /// [`fullduplex::Error::Timeout`] when a waiting time has run out.
+    fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error>;
+
+    /// Whether the clock need be asked.
+    fn has_timeout(&mut self) -> bool {
+        true
+    }
+
+    /// Whether nothing is waited for any more, so that nothing may take long.
+    fn is_over(&mut self) -> bool {
+        false
+    }
+}
+
+macro_rules! waits {
+    ([$($generics:tt)*] $kind:ty, $($more:item)*) => {
+        impl<$($generics)*> Waits for $kind {
+            fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+                <$kind>::poll_timeout(self, now)
+            }
+
+            fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
+                <$kind>::handle_timeout(self, now)
+            }
+
+            $($more)*
+        }
+    };
+}
+
+waits!([E: Entropy] Incoming<E>,);
+waits!([E: Entropy] Connecting<E>,);
+waits!([] Refusal,);
+waits!([E: Entropy] Endpoint<E>,
+    fn has_timeout(&mut self) -> bool {
+        Endpoint::has_timeout(self)
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.shutdown() == Shutdown::Both
+    }
+);
+
+/// A stream whose waits end in time.
+pub(crate) struct Transport<S> {
+    pub(crate) stream: S,
+    socket: Option<Socket<S>>,
+    armed: Armed,
+    /// When the wait that the timeout bounds began.
+    waiting_since: Duration,
+    origin: Instant,
+    /// The time of the last read if a deadline ran then and was not looked at since.
+    pub(crate) unchecked: Option<Duration>,
+    /// Whether the stream has been seen to return where it would have had to block.
+    pub(crate) would_block: bool,
+    /// Whether a write has failed, so that nothing more can be written.
+    pub(crate) unwritable: bool,
+}
+
+impl<S: Read + Write + 'static> Transport<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self {
+            socket: Socket::of(&stream),
+            stream,
+            armed: Armed::default(),
+            waiting_since: Duration::ZERO,
+            origin: Instant::now(),
+            unchecked: None,
+            would_block: false,
+            unwritable: false,
+        }
+    }
+
+    /// The time.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// Whether the waits can be bounded, and one direction ended.
+    pub(crate) fn is_known(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Bounds the next read or write by the next deadline.
+    pub(crate) fn arm(&mut self, waits: &mut impl Waits) -> io::Result<()> {
+        let now = if waits.has_timeout() { self.elapsed() } else { Duration::ZERO };
+        // Also where no socket is known: a waiting time that has begun counts from here.
+        let deadline = waits.poll_timeout(now);
+        let Some(socket) = self.socket else { return Ok(()) };
+        let deadline = match deadline {
+            None if waits.is_over() => Some(Duration::ZERO),
+            deadline => deadline,
+        };
+        let left = deadline.map(|deadline| {
+            self.waiting_since = now;
+            // Even if the application asks after the deadline, it gets what has arrived by now.
+            deadline.saturating_sub(now).max(socket.shortest())
+        });
+        // Earlier waits have used up a part of a shared bound, so it must be set again.
+        let used_up = socket.bounds_the_sum && left.is_some();
+        if used_up || !self.armed.suits(left) {
+            (socket.bound)(&mut self.stream, left)?;
+            self.armed.set(left);
+        }
+        Ok(())
+    }
+
+    /// After an error from the stream: goes on if it was a wait that ended.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`](crate::Error::Protocol) when a deadline has come; [`Error::Io`](crate::Error::Io) when the stream has failed, and with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when it does not block.
+    pub(crate) fn interrupted(&mut self, error: io::Error, waits: &mut impl Waits) -> Result<()> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Ok(()),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                let now = self.elapsed();
+                if waits.poll_timeout(now).is_some_and(|deadline| deadline <= now) {
+                    return Ok(waits.handle_timeout(now)?);
+                }
+                if self.armed.has_ended(now.saturating_sub(self.waiting_since)) {
+                    // Our own timeout ended the wait before the deadline: wait again.
+                    Ok(())
+                } else {
+                    // We had set no timeout, or the wait was shorter than it: the stream is non-blocking.
+                    self.would_block = true;
+                    Err(io::Error::from(io::ErrorKind::WouldBlock).into())
+                }
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Ends a direction of the transport, or both.
+    pub(crate) fn shut(&mut self, how: net::Shutdown, waits: &mut impl Waits) {
+        if let Some(socket) = self.socket {
+            // The transport may be gone already, which is what was wanted.
+            let _ = self.arm(waits);
+            let _ = (socket.shutdown)(&mut self.stream, how);
+        }
+    }
+
+    /// The stream, without the timeouts that were set on it.
+    pub(crate) fn into_stream(mut self) -> S {
+        if let Some(socket) = self.socket
+            && self.armed.is_set()
+        {
+            // If the socket refuses this, it has failed, and its next read or write returns the error.
+            let _ = (socket.bound)(&mut self.stream, None);
+        }
+        self.stream
+    }
+
+    /// Writes a refusal, ends the sending direction, and reads on for a while: a transport that is dropped with input
+    /// unread may throw away what was sent last. A stream that would block gets what it takes at once.
+    pub(crate) fn refuse(&mut self, refusal: &mut Refusal) {
+        while !refusal.output().is_empty() {
+            if self.arm(refusal).is_err() {
+                return;
+            }
+            match self.stream.write(refusal.output()) {
+                Ok(0) => return,
+                Ok(len) => refusal.advance_output(len),
+                Err(error) => {
+                    if self.interrupted(error, refusal).is_err() {
+                        return;
+                    }
+                }
+            }
+            // A client that reads a little at a time must not put off the end.
+            if refusal.handle_timeout(self.elapsed()).is_err() {
+                return;
+            }
+        }
+        let _ = self.stream.flush();
+        self.shut(net::Shutdown::Write, refusal);
+        let mut scratch = [0; 4 << 10];
+        while self.is_known() && self.arm(refusal).is_ok() {
+            match self.stream.read(&mut scratch) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    if self.interrupted(error, refusal).is_err() {
+                        return;
+                    }
+                }
+            }
+            if refusal.handle_timeout(self.elapsed()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether an error says that the peer is gone.
+pub(crate) fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            // TLS: the transport ended without close_notify, which may be an attacker's cut.
+            | io::ErrorKind::UnexpectedEof
+    )
+}

@@ -1,0 +1,269 @@
+//! A stream before its WebSocket is open: writes and reads the opening handshake, until its deadline.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use fullduplex::{BufMut, Connecting, Ended, Endpoint, Incoming, Refusal};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use crate::clock::Clock;
+use crate::config::WebSocketConfig;
+use crate::engine::{End, Engine, EngineParts, is_gone};
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+use crate::outlet::Outlet;
+use crate::timer::Timer;
+
+/// What waits for the peer until a deadline.
+pub(crate) trait Waits {
+    fn poll_timeout(&mut self, now: Duration) -> Option<Duration>;
+    fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error>;
+}
+
+/// An opening handshake that reads the peer's head.
+pub(crate) trait Reads: Waits {
+    fn room_buf(&mut self) -> impl BufMut;
+    fn advance(&mut self, len: usize);
+}
+
+macro_rules! waits {
+    ($kind:ty) => {
+        impl Waits for $kind {
+            fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+                self.poll_timeout(now)
+            }
+
+            fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
+                self.handle_timeout(now)
+            }
+        }
+    };
+}
+
+macro_rules! reads {
+    ($kind:ty) => {
+        waits!($kind);
+
+        impl Reads for $kind {
+            fn room_buf(&mut self) -> impl BufMut {
+                self.room_buf()
+            }
+
+            fn advance(&mut self, len: usize) {
+                self.advance(len);
+            }
+        }
+    };
+}
+
+waits!(Refusal);
+reads!(Incoming<OsEntropy>);
+reads!(Connecting<OsEntropy>);
+
+/// The stream, and what waits on it.
+pub(crate) struct Opening<S> {
+    stream: S,
+    clock: Clock,
+    timer: Timer,
+    /// The time of the last read, if the deadline was not looked at since.
+    unchecked: Option<Duration>,
+    outlet: Outlet,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
+    /// The deadline counts from `began`, which is when the TLS handshake began if there was one: TLS is part of the time.
+    pub(crate) fn new(stream: S, began: Option<Clock>, waits: &mut impl Waits) -> Self {
+        waits.poll_timeout(Duration::ZERO);
+        Self {
+            stream,
+            clock: began.unwrap_or_else(Clock::start),
+            timer: Timer::default(),
+            unchecked: None,
+            outlet: Outlet::default(),
+        }
+    }
+
+    /// The handshake is over.
+    pub(crate) fn open(
+        self,
+        mut endpoint: Endpoint<OsEntropy>,
+        config: &WebSocketConfig,
+    ) -> Box<Engine<S>> {
+        // The first waiting time of the connection begins now.
+        endpoint.poll_timeout(self.clock.elapsed());
+        Engine::from_parts(EngineParts {
+            stream: self.stream,
+            endpoint,
+            config: *config,
+            outlet: self.outlet,
+            clock: self.clock,
+            timer: self.timer,
+            input_end: None,
+            end: End::No,
+            unchecked: self.unchecked,
+        })
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at the deadline; for an end of the stream, which comes too early.
+    pub(crate) fn read(&mut self, handshake: &mut impl Reads) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| self.poll_read(handshake, cx))
+    }
+
+    /// Writes the request as far as the stream takes it, and reads once.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`Error::Io`].
+    pub(crate) fn write_and_read(
+        &mut self,
+        connecting: &mut Connecting<OsEntropy>,
+    ) -> impl Future<Output = Result<()>> {
+        poll_fn(move |cx| {
+            // The server may respond before it has read all of the request.
+            if let Poll::Ready(written) = self.poll_write_request(connecting, cx) {
+                written?;
+            }
+            self.poll_read(connecting, cx)
+        })
+    }
+
+    fn poll_read(&mut self, handshake: &mut impl Reads, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        // A peer that sends a little at a time must not put off the deadline; what it sent in time has been looked at.
+        if let Some(read_at) = self.unchecked.take() {
+            handshake.handle_timeout(read_at)?;
+        }
+        loop {
+            let mut room = handshake.room_buf();
+            let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
+            drop(room);
+            match read {
+                Poll::Ready(Ok(len)) if len > 0 => {
+                    handshake.advance(len);
+                    self.unchecked = Some(self.clock.elapsed());
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(ended) => return Poll::Ready(Err(self.ended(ended))),
+                Poll::Pending => ready!(self.poll_deadline(handshake, cx))?,
+            }
+        }
+    }
+
+    /// The stream has ended before the handshake has.
+    fn ended(&self, read: io::Result<usize>) -> Error {
+        let ended = match read {
+            // A reset that a write was told of comes as an end of input here.
+            Ok(_) if self.outlet.unwritable => Ended::Reset,
+            Ok(_) => Ended::InsideHandshake,
+            Err(error) if is_gone(error.kind()) => Ended::Reset,
+            Err(error) => return error.into(),
+        };
+        fullduplex::Error::from(ended).into()
+    }
+
+    /// Waits for the deadline, and tells when it has come.
+    fn poll_deadline(
+        &mut self,
+        waits: &mut impl Waits,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), fullduplex::Error>> {
+        let deadline = waits.poll_timeout(self.clock.elapsed());
+        let Some(deadline) = deadline.and_then(|at| self.clock.instant(at)) else {
+            return Poll::Pending;
+        };
+        ready!(self.timer.poll(deadline, cx));
+        Poll::Ready(waits.handle_timeout(self.clock.elapsed()))
+    }
+
+    fn poll_write_request(
+        &mut self,
+        connecting: &mut Connecting<OsEntropy>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        while !connecting.output().is_empty() && !self.outlet.unwritable {
+            let written = ready!(self.poll_write(connecting.output(), cx));
+            match written {
+                Ok(len) => connecting.advance_output(len),
+                // The server reads no more; it may have responded before that.
+                Err(error) if is_gone(error.kind()) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        match ready!(self.outlet.poll_flush(&mut self.stream, cx)) {
+            Err(error) if !is_gone(error.kind()) => Poll::Ready(Err(error.into())),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_write(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.stream).poll_write(cx, bytes)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            Ok(0) => {
+                self.outlet.unwritable = true;
+                Err(io::ErrorKind::WriteZero.into())
+            }
+            Ok(len) => {
+                self.outlet.unflushed = true;
+                Ok(len)
+            }
+            Err(error) => {
+                self.outlet.unwritable = true;
+                Err(error)
+            }
+        })
+    }
+
+    /// Writes a refusal, ends the sending direction, and reads on until the client has ended its own or the deadline has
+    /// come: a transport that is dropped with input unread may throw away what was sent last.
+    pub(crate) fn refuse(mut self, mut refusal: Refusal) -> impl Future<Output = ()> {
+        refusal.poll_timeout(self.clock.elapsed());
+        poll_fn(move |cx| {
+            // Whatever happens, the refusal has its reason already.
+            let _ = ready!(self.poll_refuse(&mut refusal, cx));
+            Poll::Ready(())
+        })
+    }
+
+    fn poll_refuse(&mut self, refusal: &mut Refusal, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            match self.poll_last_write(refusal, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => {
+                    ready!(self.poll_deadline(refusal, cx))?;
+                    continue;
+                }
+            }
+            let mut scratch = Vec::with_capacity(SCRATCH);
+            let read = pin!(self.stream.read_buf(&mut scratch)).poll(cx);
+            match read {
+                Poll::Ready(Ok(len)) if len > 0 => refusal.handle_timeout(self.clock.elapsed())?,
+                Poll::Ready(ended) => return Poll::Ready(ended.map(drop).map_err(Error::from)),
+                Poll::Pending => ready!(self.poll_deadline(refusal, cx))?,
+            }
+        }
+    }
+
+    /// Writes and flushes what is left of the refusal, and ends the sending direction.
+    fn poll_last_write(
+        &mut self,
+        refusal: &mut Refusal,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !refusal.output().is_empty() {
+            let len = ready!(self.poll_write(refusal.output(), cx))?;
+            refusal.advance_output(len);
+        }
+        ready!(self.outlet.poll_flush(&mut self.stream, cx))?;
+        self.outlet.shut(&mut self.stream, cx);
+        if self.outlet.is_shut() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}
+
+/// How much of what comes after a refusal is read at once. It is not kept.
+const SCRATCH: usize = 4 << 10;
