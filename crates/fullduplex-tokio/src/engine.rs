@@ -1,5 +1,5 @@
-//! Runs the core's loop over a tokio stream: deliver, write, end or wait. Everything else in this crate is
-//! thin over it.
+//! The loop of this adapter: deliver, write, end or wait. It runs over a [`Link`]: one of a whole WebSocket, or one of the
+//! half that receives. Everything else in this crate is thin over it.
 
 mod receiving;
 pub(crate) mod writing;
@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{Endpoint, Shutdown};
+use fullduplex::{Endpoint, Reader, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::clock::Clock;
@@ -18,9 +18,11 @@ use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Farewell;
-use crate::outlet::{Outlet, Progress};
+use crate::link::{Link, Whole};
+use crate::sending::{Sending, Written};
 use crate::timer::Timer;
-use crate::waiters::{Side, Waiters};
+use crate::waiters::Waiters;
+use crate::write_state::WriteState;
 
 /// How a transport's input has ended: with an end of input, or with a failed read.
 pub(crate) type InputEnd = Option<Box<io::Result<()>>>;
@@ -29,293 +31,283 @@ pub(crate) type InputEnd = Option<Box<io::Result<()>>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     No,
-    /// The connection failed; the cause was told. The transport may still have to be ended.
+    /// The connection failed, and the application knows why. The stream may still have to be ended.
     Failed,
-    /// The end was told.
+    /// The application knows of the end.
     Told,
 }
 
-/// What a wait was worth.
+/// What has come of a wait.
 pub(crate) enum Waited {
     /// There may be something to deliver.
     Progress,
     /// The connection is over, and there is nothing more to deliver.
     End,
-    /// The connection has failed; the error is to be told. In a box, for it comes once and this for each read.
+    /// The connection has failed, with this error. In a box, for it comes once and this for each read.
     Failed(Box<Error>),
 }
 
-/// A stream, the endpoint over it, and what waits on both.
-pub(crate) struct Engine<S> {
-    stream: S,
-    endpoint: Endpoint<OsEntropy>,
-    /// Says farewell to the peer when the connection is dropped; knows what `S` can do.
+/// What to do now that all has been written that can be.
+enum Next {
+    Read,
+    /// Something is still to be written after the peer's Close. Only the end of input can come then. It must not cut off
+    /// our output, for a peer that has ended its own direction may still read.
+    FinishWriting,
+    /// The sending direction is in use elsewhere. It may have seen that the peer reads, so no deadline is looked at.
+    ReadWhileSenderIsBusy,
+    /// The wait is over.
+    Return(Waited),
+    /// The end cannot be told before the sender has heard of it, and that is busy.
+    WaitForSender,
+}
+
+/// The receiving direction, the stream, and the link to the sending direction.
+pub(crate) struct Receiving<L> {
+    pub(crate) reader: Reader,
+    pub(crate) link: L,
+    /// What the drop does; knows what the stream can do.
     farewell: fn(&mut Self),
     clock: Clock,
     timer: Timer,
-    waiters: Waiters,
     /// `None` for the defaults.
     config: Option<Box<WebSocketConfig>>,
-    write_buffer_size: usize,
-    read_ahead_size: usize,
     /// The end of input, which was read while a write was blocked. It takes effect once everything before it has been
     /// received.
     input_end: InputEnd,
-    end: End,
     /// The time of the last read if a deadline ran then and was not looked at since.
     unchecked: Option<Duration>,
+    end: End,
+    /// Whether nothing more will come from the stream, or is waited for.
+    ended: bool,
     /// Whether no message is found in what was read, and nothing was read since.
     drained: bool,
-    outlet: Outlet,
 }
 
-impl<S> Engine<S> {
-    pub(crate) fn stream(&self) -> &S {
-        &self.stream
+/// A whole WebSocket.
+pub(crate) type Engine<S> = Receiving<Whole<S>>;
+
+/// What [`Receiving`] is made of besides its link, for a WebSocket that is taken apart or put together. Who waits is not
+/// among it: the tasks that did use it no more.
+pub(crate) struct Parts {
+    pub(crate) reader: Reader,
+    pub(crate) clock: Clock,
+    pub(crate) timer: Timer,
+    pub(crate) config: Option<Box<WebSocketConfig>>,
+    pub(crate) input_end: InputEnd,
+    pub(crate) unchecked: Option<Duration>,
+    pub(crate) end: End,
+    pub(crate) ended: bool,
+}
+
+impl<L> Receiving<L> {
+    pub(crate) fn from_parts(parts: Parts, link: L, farewell: fn(&mut Self)) -> Box<Self> {
+        Box::new(Self {
+            reader: parts.reader,
+            link,
+            farewell,
+            clock: parts.clock,
+            timer: parts.timer,
+            config: parts.config,
+            input_end: parts.input_end,
+            unchecked: parts.unchecked,
+            end: parts.end,
+            ended: parts.ended,
+            drained: false,
+        })
     }
 
-    pub(crate) fn stream_mut(&mut self) -> &mut S {
-        &mut self.stream
-    }
-
-    pub(crate) fn into_stream(self) -> S {
-        self.stream
-    }
-
-    pub(crate) fn endpoint(&self) -> &Endpoint<OsEntropy> {
-        &self.endpoint
-    }
-
-    pub(crate) fn endpoint_mut(&mut self) -> &mut Endpoint<OsEntropy> {
-        &mut self.endpoint
+    pub(crate) fn into_parts(self) -> (Parts, L) {
+        let parts = Parts {
+            reader: self.reader,
+            clock: self.clock,
+            timer: self.timer,
+            config: self.config,
+            input_end: self.input_end,
+            unchecked: self.unchecked,
+            end: self.end,
+            ended: self.ended,
+        };
+        (parts, self.link)
     }
 
     pub(crate) fn config(&self) -> WebSocketConfig {
         self.config.as_deref().copied().unwrap_or_default()
     }
 
-    /// Bytes that were taken and have not been written.
-    pub(crate) fn pending(&self) -> usize {
-        self.endpoint.writer.pending()
-    }
-
-    /// Whether the end was told and everything before it.
+    /// Whether the application knows of the end and everything before it.
     pub(crate) fn is_terminated(&self) -> bool {
         self.end == End::Told
     }
-
-    pub(crate) fn may_send(&self) -> bool {
-        self.end == End::No && !self.outlet.unwritable && self.endpoint.writer.sender().may_send()
-    }
-
-    fn check_sendable(&self) -> Result<()> {
-        if self.end != End::No {
-            return Err(self.ended());
-        }
-        if self.outlet.unwritable {
-            Err(io::Error::from(io::ErrorKind::BrokenPipe).into())
-        } else {
-            Ok(())
-        }
-    }
-
-    /// What is told to who uses a connection that is over.
-    fn ended(&self) -> Error {
-        if self.endpoint.reader.receiver().is_clean() {
-            Error::ConnectionClosed
-        } else {
-            Error::AlreadyClosed
-        }
-    }
 }
 
-/// What an engine is made of, for the two halves that it can be taken apart into. Who waits is not among it: the
-/// tasks that did use it no more.
-pub(crate) struct EngineParts<S> {
-    pub(crate) stream: S,
-    pub(crate) endpoint: Endpoint<OsEntropy>,
-    pub(crate) config: WebSocketConfig,
-    pub(crate) outlet: Outlet,
-    pub(crate) clock: Clock,
-    pub(crate) timer: Timer,
-    pub(crate) input_end: InputEnd,
-    pub(crate) end: End,
-    pub(crate) unchecked: Option<Duration>,
-}
-
-impl<S> Engine<S> {
-    pub(crate) fn into_parts(self) -> EngineParts<S> {
-        EngineParts {
-            config: self.config(),
-            stream: self.stream,
-            endpoint: self.endpoint,
-            outlet: self.outlet,
-            clock: self.clock,
-            timer: self.timer,
-            input_end: self.input_end,
-            end: self.end,
-            unchecked: self.unchecked,
-        }
-    }
-}
-
-impl<S> Farewell for Engine<S> {
+impl<L> Farewell for Receiving<L> {
     fn say_farewell(&mut self) {
         (self.farewell)(self);
     }
 }
 
+/// How an open connection begins.
 impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn new(
         stream: S,
         config: &WebSocketConfig,
-        mut endpoint: Endpoint<OsEntropy>,
+        endpoint: Endpoint<OsEntropy>,
     ) -> Box<Self> {
-        // Its first waiting time begins when the clock does.
-        endpoint.poll_timeout(Duration::ZERO);
-        Self::from_parts(EngineParts {
-            stream,
-            endpoint,
-            config: *config,
-            outlet: Outlet::default(),
-            clock: Clock::start(),
-            timer: Timer::default(),
+        let (clock, state) = (Clock::start(), WriteState::default());
+        Self::opened(stream, config, endpoint, clock, Timer::default(), None, state)
+    }
+
+    /// After an opening handshake that has used the stream, the clock and the timer.
+    pub(crate) fn opened(
+        stream: S,
+        config: &WebSocketConfig,
+        mut endpoint: Endpoint<OsEntropy>,
+        clock: Clock,
+        timer: Timer,
+        unchecked: Option<Duration>,
+        state: WriteState,
+    ) -> Box<Self> {
+        // The first waiting time of the connection begins now.
+        endpoint.poll_timeout(clock.elapsed());
+        let (reader, writer) = endpoint.split();
+        let write_buffer_size = config.write_buffer_size;
+        let sending = Sending { writer, state, write_buffer_size, ended: false };
+        let parts = Parts {
+            reader,
+            clock,
+            timer,
+            config: (*config != WebSocketConfig::new()).then(|| Box::new(*config)),
             input_end: None,
+            unchecked,
             end: End::No,
-            unchecked: None,
-        })
+            ended: false,
+        };
+        Self::from_whole(parts, stream, sending)
     }
 
-    pub(crate) fn from_parts(parts: EngineParts<S>) -> Box<Self> {
-        Box::new(Self {
-            stream: parts.stream,
-            endpoint: parts.endpoint,
-            farewell: Self::farewell,
-            clock: parts.clock,
-            timer: parts.timer,
-            waiters: Waiters::default(),
-            config: (parts.config != WebSocketConfig::new()).then(|| Box::new(parts.config)),
-            write_buffer_size: parts.config.write_buffer_size,
-            read_ahead_size: parts.config.read_ahead_size,
-            input_end: parts.input_end,
-            end: parts.end,
-            unchecked: parts.unchecked,
-            drained: false,
-            outlet: parts.outlet,
+    pub(crate) fn from_whole(parts: Parts, stream: S, sending: Sending) -> Box<Self> {
+        let link = Whole { stream, sending, waiters: Waiters::default() };
+        Self::from_parts(parts, link, |engine| {
+            if engine.end != End::Told {
+                let Whole { stream, sending, .. } = &mut engine.link;
+                sending.say_goodbye(stream);
+            }
         })
     }
+}
 
-    /// The reader's wait: writes what is pending, ends the transport if its time has come, else reads.
+impl<L: Link> Receiving<L> {
+    /// The receiver's wait: writes what is pending, ends the stream if its time has come, else reads.
     #[inline(always)]
-    pub(crate) fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
-        let waited = ready!(match self.waiters.wait(Side::Reader, cx.waker()) {
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
+        let waited = ready!(match self.link.begin_wait(cx.waker()) {
             None => self.poll_wait(cx),
             Some(both) => self.poll_wait(&mut Context::from_waker(&both)),
         });
-        self.waiters.done(Side::Reader);
+        self.link.end_wait();
         Poll::Ready(waited)
     }
 
     #[inline(never)]
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
         loop {
-            // Whoever is woken to read has nothing else to do yet.
-            let at_rest = self.endpoint.is_at_rest()
+            // A task that is woken to read has nothing else to do yet.
+            let at_rest = self.link.is_at_rest()
                 && self.end == End::No
+                && !self.ended
                 && self.unchecked.is_none()
                 && self.input_end.is_none()
-                && !self.outlet.unflushed;
-            if !at_rest && let Some(waited) = self.work(cx) {
-                return Poll::Ready(waited);
+                && !self.reader.receiver().has_signals();
+            let next = if at_rest { Next::Read } else { self.work(cx) };
+            match next {
+                Next::Read | Next::ReadWhileSenderIsBusy => {
+                    if let Poll::Ready(read) = self.poll_fill(cx) {
+                        return Poll::Ready(match read {
+                            Ok(()) => Waited::Progress,
+                            Err(error) => self.fail_with(error, cx),
+                        });
+                    }
+                }
+                Next::FinishWriting => {}
+                Next::Return(waited) => return Poll::Ready(waited),
+                Next::WaitForSender => return Poll::Pending,
             }
-            let listens = at_rest || !self.writes_last_words();
-            if listens && let Poll::Ready(read) = self.poll_fill(cx) {
-                return Poll::Ready(match read {
-                    Ok(()) => Waited::Progress,
-                    Err(error) => self.tell(error, cx),
-                });
+            self.release(cx);
+            if let Next::ReadWhileSenderIsBusy = next {
+                return Poll::Pending;
             }
-            self.endpoint.release();
-            match ready!(self.poll_timer(cx)) {
-                Ok(()) => {}
-                Err(error) => return Poll::Ready(self.tell(error, cx)),
+            if let Err(error) = ready!(self.poll_timer(cx)) {
+                return Poll::Ready(self.fail_with(error, cx));
             }
         }
     }
 
-    /// What is to be done before reading: looks at the deadlines, writes what is pending, ends the transport if its
-    /// time has come. Returns what the wait was worth, if it is over.
-    fn work(&mut self, cx: &mut Context<'_>) -> Option<Waited> {
+    /// What is to be done before reading: looks at the deadlines, writes what is pending, ends the stream if its time has
+    /// come.
+    fn work(&mut self, cx: &mut Context<'_>) -> Next {
         if self.end == End::Told {
-            return Some(Waited::End);
+            return Next::Return(Waited::End);
         }
         if self.unchecked.is_some()
             && let Err(error) = self.check_deadlines(cx)
         {
-            return Some(Waited::Failed(error.into()));
+            return Next::Return(Waited::Failed(error.into()));
         }
-        let written = self.poll_write_out(cx);
-        if self.note_written() {
-            self.waiters.wake(Side::Writer);
-        }
-        // A peer that does not read may have to be read before it does.
-        if let Poll::Ready(Err(error)) = written
-            && let Some(ended) = self.write_failed(error)
+        let has_peer_close = self.end == End::No && self.reader.receiver().peer_close().is_some();
+        let Some(written) = self.poll_write(cx) else {
+            return match (self.ended, has_peer_close) {
+                (true, _) => Next::WaitForSender,
+                (false, true) => Next::FinishWriting,
+                (false, false) => Next::ReadWhileSenderIsBusy,
+            };
+        };
+        let writes_on = has_peer_close && written.result.is_pending();
+        if let Poll::Ready(Err(error)) = written.result
+            && let Some(waited) = self.write_failed(error)
         {
-            return Some(ended);
+            return Next::Return(waited);
         }
-        match self.endpoint.shutdown() {
-            Shutdown::No if self.input_end.is_some() => self.take_input_end(cx),
-            Shutdown::No => None,
-            shutdown => self.shut_down(shutdown, cx).or_else(|| self.take_input_end(cx)),
+        if written.shutdown == Shutdown::Both {
+            // TLS sends an alert at its end. A peer that reads slowly may have no room for it yet.
+            let waits = !written.is_shut && self.poll_timeout().is_some();
+            if !waits {
+                self.over();
+                return Next::Return(Waited::End);
+            }
+        }
+        match self.input_end.take() {
+            _ if writes_on => Next::FinishWriting,
+            None => Next::Read,
+            // Everything before it has been received, so the end of input takes effect now.
+            Some(end) => Next::Return(match self.read_ended(end.map(|()| 0), cx) {
+                Ok(()) => Waited::Progress,
+                Err(error) => self.fail_with(error, cx),
+            }),
         }
     }
 
-    /// Tells keepalive what was written since the last call. Returns whether anything was.
-    #[inline]
-    fn note_written(&mut self) -> bool {
-        let progress = self.outlet.take_progress();
-        if progress == Progress::Resumed {
-            self.endpoint.reader.receiver_mut().handle_write_progress();
+    /// Lets the sender hear of what was received, writes what is pending, and ends the sending direction of the stream
+    /// when its time has come. `None` when the sender is busy.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Option<Written> {
+        let Self { reader, link, ended, .. } = self;
+        let written = link.with_sending(cx, |sending, stream, cx| {
+            sending.poll_serve(stream, reader.receiver_mut(), *ended, cx)
+        })?;
+        if written.has_news {
+            link.wake_sender();
         }
-        progress != Progress::None
+        Some(written)
     }
 
-    /// Whether the peer's Close has come and something is still to be written. Only the end of input can come then. It
-    /// must not cut off our output, for a peer that has ended its own direction may still read.
-    fn writes_last_words(&self) -> bool {
-        self.pending() > 0
-            && !self.outlet.unwritable
-            && self.end == End::No
-            && self.endpoint.reader.receiver().peer_close().is_some()
-    }
-
-    /// The end of input was read while a write was blocked. Everything before it has been received, so it takes effect
-    /// now.
+    /// As [`poll_write`](Self::poll_write), whatever a sender does. What cannot be written now is written by the next call
+    /// that receives, if ever.
     #[cold]
-    fn take_input_end(&mut self, cx: &mut Context<'_>) -> Option<Waited> {
-        if self.writes_last_words() {
-            return None;
-        }
-        let end = self.input_end.take()?;
-        Some(match self.read_ended(end.map(|()| 0)) {
-            Ok(()) => Waited::Progress,
-            Err(error) => self.tell(error, cx),
-        })
-    }
-
-    /// Where the connection is over, ends the transport as far as it is to be.
-    #[cold]
-    fn shut_down(&mut self, shutdown: Shutdown, cx: &mut Context<'_>) -> Option<Waited> {
-        self.shut(cx);
-        // TLS sends an alert at its end. A peer that reads slowly may have no room for it yet.
-        let waits =
-            !self.outlet.is_shut() && self.endpoint.poll_timeout(self.clock.elapsed()).is_some();
-        if shutdown == Shutdown::Both && !waits {
-            self.told();
-            return Some(Waited::End);
-        }
-        None
+    fn write_now(&mut self, cx: &mut Context<'_>) {
+        let Self { reader, link, ended, .. } = self;
+        link.with_sending_now(cx, |sending, stream, cx| {
+            let _ = sending.poll_serve(stream, reader.receiver_mut(), *ended, cx);
+        });
+        link.wake_sender();
     }
 
     /// What was read a while ago may have come after a deadline: a peer that keeps us busy must not make us
@@ -324,8 +316,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline(never)]
     fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let Some(read_at) = self.unchecked.take() else { return Ok(()) };
-        self.endpoint.poll_timeout(self.clock.elapsed());
-        if let Err(error) = self.endpoint.handle_timeout(read_at)
+        self.poll_timeout();
+        if let Err(error) = self.handle_timeout(read_at)
             && self.end == End::No
         {
             self.fail(cx);
@@ -340,13 +332,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         match error {
             // The peer reads no more; what it has sent is still to be delivered.
             Error::Io(error) if is_gone(error.kind()) => None,
-            error => Some(self.give_up(error)),
+            // The stream is of no use any more.
+            error => {
+                let before = self.end;
+                self.over();
+                Some(if before == End::No { Waited::Failed(error.into()) } else { Waited::End })
+            }
         }
     }
 
-    /// A failure is told once; what comes of the last words is not.
+    /// A failure is told once; what happens after it is not.
     #[cold]
-    fn tell(&mut self, error: Error, cx: &mut Context<'_>) -> Waited {
+    fn fail_with(&mut self, error: Error, cx: &mut Context<'_>) -> Waited {
         if self.end != End::No {
             return Waited::Progress;
         }
@@ -354,88 +351,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Waited::Failed(error.into())
     }
 
-    /// The transport is of no use any more.
-    fn give_up(&mut self, error: Error) -> Waited {
-        let before = self.end;
-        self.told();
-        if before == End::No { Waited::Failed(error.into()) } else { Waited::End }
+    /// The connection has failed: writes our Close, and ends the sending direction. An application may never receive
+    /// again, so this is not put off.
+    #[cold]
+    fn fail(&mut self, cx: &mut Context<'_>) {
+        if self.end == End::No {
+            self.end = End::Failed;
+            self.write_now(cx);
+        }
     }
 
     /// There is nothing more to wait for.
-    fn told(&mut self) {
+    fn over(&mut self) {
         self.end = End::Told;
         self.timer.clear();
-        self.waiters.wake(Side::Writer);
+        self.link.wake_sender();
     }
 
-    /// The connection has failed: writes what there is to say, and ends the sending direction.
-    #[cold]
-    fn fail(&mut self, cx: &mut Context<'_>) {
-        if self.end != End::No {
-            return;
-        }
-        self.end = End::Failed;
-        // The failure is the error to tell. Last words that cannot be written now are written by the next
-        // call that reads, if ever.
-        if let Poll::Ready(Ok(())) = self.poll_write_rest(cx)
-            && self.endpoint.shutdown() != Shutdown::No
-        {
-            self.shut(cx);
-        }
-        self.waiters.wake(Side::Writer);
-    }
-
-    /// Nothing follows the peer's Close, so an application may never read again: answers it, if it has come, as far
-    /// as can be done now.
-    #[inline]
-    fn answer_close(&mut self, cx: &mut Context<'_>) {
-        if self.endpoint.reader.receiver().peer_close().is_some() {
-            self.received_close(cx);
-        }
-    }
-
-    #[cold]
-    fn received_close(&mut self, cx: &mut Context<'_>) {
-        let both = self.waiters.wait(Side::Reader, cx.waker());
-        let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
-        // What cannot be written now is written by the next call.
-        let _ = self.poll_write_rest(cx);
-        self.waiters.done(Side::Reader);
-        self.waiters.wake(Side::Writer);
-    }
-
-    /// Writes what is pending, and flushes the stream.
-    #[inline(always)]
-    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        loop {
-            // There may be more to answer once there is room for it.
-            let writer = self.endpoint.output()?;
-            if self.outlet.is_idle(writer) {
-                return Poll::Ready(Ok(()));
-            }
-            ready!(self.outlet.poll_write(&mut self.stream, writer, cx))?;
-        }
-    }
-
-    /// [`poll_write_out`](Self::poll_write_out) for who seldom comes here.
-    #[inline(never)]
-    fn poll_write_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll_write_out(cx)
-    }
-
-    /// Reads once. The errors are those that are to be told; an end that was to be expected is none.
+    /// Reads once. An end that was to be expected is no error.
     #[inline(always)]
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let mut room = self.endpoint.reader.room_buf();
-        let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx));
+        let mut room = self.reader.room_buf();
+        let read = ready!(pin!(self.link.reading().read_buf(&mut room)).poll(cx));
         drop(room);
         match read {
             Ok(len) if len > 0 => {
-                self.endpoint.reader.advance(len);
+                self.reader.advance(len);
                 self.took_input();
                 Poll::Ready(Ok(()))
             }
-            ended => Poll::Ready(self.read_ended(ended)),
+            ended => Poll::Ready(self.read_ended(ended, cx)),
         }
     }
 
@@ -444,30 +389,73 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn took_input(&mut self) {
         self.drained = false;
         // How long it takes to look at the input must not count.
-        self.unchecked = self.endpoint.has_timeout().then(|| self.clock.elapsed());
+        self.unchecked = self.has_timeout().then(|| self.clock.elapsed());
     }
 
     /// A read brought nothing.
     #[cold]
-    fn read_ended(&mut self, read: io::Result<usize>) -> Result<()> {
-        Ok(match read {
+    fn read_ended(&mut self, read: io::Result<usize>, cx: &mut Context<'_>) -> Result<()> {
+        let receiver = self.reader.receiver_mut();
+        let mut unwritable =
+            || self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);
+        let ended = match read {
             // A reset that a write was told of comes as an end of input here.
-            Ok(_) if self.outlet.unwritable => self.endpoint.handle_reset(),
-            Ok(_) => self.endpoint.handle_eof(),
-            Err(error) if is_gone(error.kind()) => self.endpoint.handle_reset(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Ok(_) if unwritable() => receiver.handle_reset(),
+            Ok(_) => receiver.handle_eof(),
+            Err(error) if is_gone(error.kind()) => receiver.handle_reset(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => {
                 // Nothing is to be expected of such a stream: the next call finds the end.
-                let _ = self.endpoint.handle_reset();
+                let _ = receiver.handle_reset();
+                self.ended = true;
                 return Err(error.into());
             }
-        }?)
+        };
+        self.ended = true;
+        Ok(ended?)
+    }
+
+    /// Gives up memory that is not needed while nothing comes.
+    fn release(&mut self, cx: &mut Context<'_>) {
+        self.reader.release();
+        self.link.with_sending(cx, |sending, _, _| sending.writer.release());
+    }
+}
+
+/// Deadlines.
+impl<L: Link> Receiving<L> {
+    /// Whether a waiting time runs.
+    #[inline(always)]
+    fn has_timeout(&self) -> bool {
+        !self.ended && self.reader.receiver().has_timeout()
+    }
+
+    /// The next deadline, by the connection's clock.
+    fn poll_timeout(&mut self) -> Option<Duration> {
+        if self.has_timeout() {
+            self.reader.receiver_mut().poll_timeout(self.clock.elapsed())
+        } else {
+            None
+        }
+    }
+
+    /// Does what is due at `now`.
+    fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
+        let has_timeout = self.has_timeout();
+        let receiver = self.reader.receiver_mut();
+        if !has_timeout || receiver.poll_timeout(now).is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        let result = receiver.handle_timeout(now);
+        // Once the connection is over, the one thing still waited for is the stream's end.
+        self.ended |= receiver.is_closed();
+        result
     }
 
     /// Waits for the next deadline, and does what is due then.
     #[inline]
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.endpoint.has_timeout() {
+        if self.has_timeout() {
             return self.poll_deadline(cx);
         }
         self.timer.clear();
@@ -477,12 +465,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline(never)]
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         ready!(self.poll_due(cx));
-        Poll::Ready(Ok(self.endpoint.handle_timeout(self.clock.elapsed())?))
+        Poll::Ready(Ok(self.handle_timeout(self.clock.elapsed())?))
     }
 
-    /// Waits until the next deadline of the endpoint.
+    /// Waits until the next deadline.
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.endpoint.poll_timeout(self.clock.elapsed()) {
+        match self.poll_timeout() {
             Some(at) => self.poll_instant(at, cx),
             None => {
                 self.timer.clear();
@@ -500,10 +488,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Pending
             }
         }
-    }
-
-    fn shut(&mut self, cx: &mut Context<'_>) {
-        self.outlet.shut(&mut self.stream, cx);
     }
 }
 

@@ -1,20 +1,15 @@
 //! A WebSocket in two halves, for two tasks: one receives, one sends.
 
-mod held;
 mod receiving;
 mod shared;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use fullduplex::{
-    Chunk, CloseCode, CloseFrame, CloseReason, Message, MessageKind, MessageRef, PreparedMessage,
-    SendError,
-};
+use fullduplex::{Chunk, CloseFrame, Message, MessageKind, MessageRef, PreparedMessage, SendError};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use tokio::io::AsyncWrite;
@@ -22,8 +17,9 @@ use tokio::io::AsyncWrite;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::halves::receiving::ReceivingSide;
-use crate::halves::shared::{SendingSide, Shared};
+use crate::halves::shared::Shared;
 use crate::into_halves::IntoHalves;
+use crate::sending::Sending;
 use crate::waiters::Side;
 use crate::websocket::WebSocketStream;
 
@@ -112,9 +108,8 @@ impl<S: IntoHalves> WebSocketStream<S> {
     /// ```
     #[must_use]
     pub fn into_split(self) -> (WebSocketSender<S>, WebSocketReceiver<S>) {
-        let (receiving, shared) = ReceivingSide::of(*self.into_engine());
-        let side = Guard::new(Box::new(receiving));
-        (WebSocketSender { shared }, WebSocketReceiver { side })
+        let (receiving, shared) = receiving::split(*self.into_engine());
+        (WebSocketSender { shared }, WebSocketReceiver { side: Guard::new(receiving) })
     }
 }
 
@@ -135,7 +130,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
     /// As [`recv`](Self::recv).
     pub async fn recv_ref(&mut self) -> Option<Result<MessageRef<'_>>> {
         match poll_fn(|cx| self.side.poll_found(cx)).await? {
-            Ok(found) => self.side.lend(found),
+            Ok(()) => self.side.message(),
             Err(error) => Some(Err(error)),
         }
     }
@@ -152,19 +147,19 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
     /// The receiving half of the connection: the peer's Close, why it failed, whether it is closed.
     #[must_use]
     pub fn receiver(&self) -> &fullduplex::Receiver {
-        self.side.receiver()
+        self.side.reader.receiver()
     }
 
     /// The direction of the stream that is read from.
     #[must_use]
     pub fn get_ref(&self) -> &S::Reading {
-        self.side.stream()
+        &self.side.link.reading
     }
 
     /// Whether `sender` is the other half of this WebSocket.
     #[must_use]
     pub fn is_pair_of(&self, sender: &WebSocketSender<S>) -> bool {
-        self.side.is_of(&sender.shared)
+        Arc::ptr_eq(&self.side.link.shared, &sender.shared)
     }
 
     /// Puts the two halves together again. Nothing is lost: neither what was received nor what was fed.
@@ -179,7 +174,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
             return Err(ReuniteError(self, sender));
         }
         drop(sender);
-        match self.side.into_inner().into_engine() {
+        match receiving::join(*self.side.into_inner()) {
             Some(engine) => Ok(WebSocketStream::new(engine)),
             None => unreachable!("these are the only two halves, and of one stream"),
         }
@@ -205,66 +200,6 @@ impl<S: IntoHalves> FusedStream for WebSocketReceiver<S> {
 impl<S: IntoHalves> Unpin for WebSocketReceiver<S> {}
 impl<S: IntoHalves> Unpin for WebSocketSender<S> {}
 
-impl<W: AsyncWrite + Unpin> SendingSide<W> {
-    /// Why nothing can be sent, if so.
-    fn check_sendable(&self) -> Result<()> {
-        if self.writer.sender().is_closed() || self.is_over() {
-            return Err(self.why_over());
-        }
-        if self.outlet.unwritable {
-            return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
-        }
-        Ok(())
-    }
-
-    /// Whether the connection has failed, or its end has come: it does not matter any more what is pending.
-    fn is_over(&self) -> bool {
-        self.ended || self.writer.sender().has_failed()
-    }
-
-    /// What is told to who uses a connection that is over.
-    fn why_over(&self) -> Error {
-        if self.writer.sender().is_clean() { Error::ConnectionClosed } else { Error::AlreadyClosed }
-    }
-
-    /// Whether something can be taken without writing first.
-    #[inline]
-    fn takes(&self) -> bool {
-        let pending = self.writer.pending();
-        pending == 0 || (pending < self.write_buffer_size && self.writer.has_room())
-    }
-
-    /// Whether the receiver is to hear of something.
-    fn has_news(&self) -> bool {
-        self.writer.sender().has_signals() || self.outlet.unwritable
-    }
-
-    fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        self.writer.send(message)
-    }
-
-    fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
-        self.writer.send_message(message)
-    }
-
-    fn poll_write_enough(
-        &mut self,
-        enough: impl Fn(&Self) -> bool,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<()>> {
-        if self.is_over() && self.writer.pending() > 0 {
-            return Poll::Ready(Err(self.why_over()));
-        }
-        match self.poll_write_out(cx) {
-            Poll::Ready(Ok(())) if self.outlet.unwritable && self.writer.pending() > 0 => {
-                Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
-            }
-            Poll::Pending if enough(self) => Poll::Ready(Ok(())),
-            other => other,
-        }
-    }
-}
-
 impl<S: IntoHalves> WebSocketSender<S> {
     /// Takes a message into the write buffer, once there is room. It is written by [`flush`](Self::flush), or
     /// before the receiver waits. Dropped before it is ready, it has taken nothing.
@@ -281,7 +216,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// # Errors
     /// As [`feed`](Self::feed).
     pub fn feed_ref(&mut self, message: MessageRef<'_>) -> impl Future<Output = Result<()>> {
-        poll_fn(move |cx| self.poll_taken(cx, |side| Ok(side.send(message)?)))
+        poll_fn(move |cx| self.poll_taken(cx, |sending| Ok(sending.writer.send(message)?)))
     }
 
     /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
@@ -310,7 +245,9 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// # Errors
     /// As [`feed`](Self::feed).
     pub fn feed_prepared(&mut self, message: &PreparedMessage) -> impl Future<Output = Result<()>> {
-        poll_fn(move |cx| self.poll_taken(cx, |side| Ok(side.writer.send_prepared(message)?)))
+        poll_fn(move |cx| {
+            self.poll_taken(cx, |sending| Ok(sending.writer.send_prepared(message)?))
+        })
     }
 
     /// As [`feed`](Self::feed), the next fragment of a message (RFC 6455 §5.4): the first call begins the
@@ -325,7 +262,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         last: bool,
     ) -> impl Future<Output = Result<()>> {
         poll_fn(move |cx| {
-            self.poll_taken(cx, |side| Ok(side.writer.send_fragment(kind, payload, last)?))
+            self.poll_taken(cx, |sending| Ok(sending.writer.send_fragment(kind, payload, last)?))
         })
     }
 
@@ -343,22 +280,22 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// How many bytes were taken and have not been given to the stream.
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
-        self.shared.wait_with(Side::Writer, |side, _| side.writer.pending())
+        self.shared.wait_with(Side::Writer, |side, _| side.sending.writer.pending())
     }
 
     /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
     #[must_use]
     pub fn can_send(&self) -> bool {
-        self.shared.wait_with(Side::Writer, |side, _| {
-            side.writer.sender().may_send() && !side.outlet.unwritable
-        })
+        self.shared.wait_with(Side::Writer, |side, _| side.sending.can_send())
     }
 
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
     /// first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
-        self.shared.wait_with(Side::Writer, |side, _| side.writer.sender_mut().set_compression(on));
+        self.shared.wait_with(Side::Writer, |side, _| {
+            side.sending.writer.sender_mut().set_compression(on);
+        });
     }
 
     fn poll_feed(
@@ -367,7 +304,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         if let Some(present) = message {
-            let taken = ready!(self.poll_taken(cx, |side| Ok(side.send_message(present)?)));
+            let taken =
+                ready!(self.poll_taken(cx, |sending| Ok(sending.writer.send_message(present)?)));
             *message = None;
             taken?;
         }
@@ -379,18 +317,20 @@ impl<S: IntoHalves> WebSocketSender<S> {
     fn poll_taken(
         &mut self,
         cx: &mut Context<'_>,
-        mut take: impl FnMut(&mut SendingSide<S::Writing>) -> Result<()>,
+        mut take: impl FnMut(&mut Sending) -> Result<()>,
     ) -> Poll<Result<()>> {
         let mut has_tried_to_write = false;
         loop {
             let taken = self.shared.with(Side::Writer, |side, _| -> Result<_> {
-                side.check_sendable()?;
-                let takes = side.takes() || (has_tried_to_write && side.writer.has_room());
-                if !takes {
+                let sending = &mut side.sending;
+                sending.check_sendable()?;
+                let has_room = !sending.has_much_to_write()
+                    || (has_tried_to_write && sending.writer.has_room());
+                if !has_room {
                     return Ok(None);
                 }
-                take(side)?;
-                Ok(Some(side.has_news()))
+                take(sending)?;
+                Ok(Some(has_news(sending)))
             });
             match taken.transpose()?.flatten() {
                 Some(false) => return Poll::Ready(Ok(())),
@@ -398,10 +338,10 @@ impl<S: IntoHalves> WebSocketSender<S> {
                     self.shared.wake(Side::Reader);
                     return Poll::Ready(Ok(()));
                 }
-                // It is taken, or full.
+                // The other half has it, or it is full.
                 None => {}
             }
-            ready!(self.poll_writing(cx, |side| side.writer.has_room()))?;
+            ready!(self.poll_writing(cx, |sending| sending.writer.has_room()))?;
             has_tried_to_write = true;
         }
     }
@@ -410,12 +350,13 @@ impl<S: IntoHalves> WebSocketSender<S> {
     fn poll_writing(
         &mut self,
         cx: &mut Context<'_>,
-        enough: impl Fn(&SendingSide<S::Writing>) -> bool,
+        enough: impl Fn(&Sending) -> bool,
     ) -> Poll<Result<()>> {
         self.shared.register(Side::Writer, cx.waker());
-        let written = self
-            .shared
-            .with(Side::Writer, |side, cx| (side.poll_write_enough(enough, cx), side.has_news()));
+        let written = self.shared.with(Side::Writer, |side, cx| {
+            let written = side.sending.poll_write_enough(&mut side.stream, enough, cx);
+            (written, has_news(&side.sending))
+        });
         let Some((written, news)) = written else { return Poll::Pending };
         if news {
             self.shared.wake(Side::Reader);
@@ -430,10 +371,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ) -> Poll<Result<()>> {
         self.shared.register(Side::Writer, cx.waker());
         let begun = self.shared.with(Side::Writer, |side, _| match frame.take() {
-            Some(frame) if side.writer.sender().may_send() && !side.outlet.unwritable => {
-                let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-                let reason = frame.as_ref().map_or(normal, CloseFrame::as_reason);
-                Some(side.writer.close(reason))
+            Some(frame) if side.sending.can_send() => {
+                Some(side.sending.close(frame.as_ref().map(CloseFrame::as_reason)))
             }
             // It is closing or over already, or this was done before.
             _ => None,
@@ -451,6 +390,11 @@ impl<S: IntoHalves> WebSocketSender<S> {
     }
 }
 
+/// Whether the receiver must hear of something.
+fn has_news(sending: &Sending) -> bool {
+    sending.writer.sender().has_signals() || sending.state.unwritable
+}
+
 /// `start_send` takes the message, `poll_flush` writes it, `poll_close` does what
 /// [`close`](WebSocketSender::close) does. `start_send` cannot be put off: on two threads it may wait for the
 /// receiver to come back from a write.
@@ -458,19 +402,20 @@ impl<S: IntoHalves> Sink<Message> for WebSocketSender<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().poll_taken(cx, |side| {
+        self.get_mut().poll_taken(cx, |sending| {
             // The receiver may answer before the message comes.
-            side.writer.reserve();
+            sending.writer.reserve();
             Ok(())
         })
     }
 
     fn start_send(self: Pin<&mut Self>, mut item: Message) -> Result<()> {
         let sent = self.shared.wait_with(Side::Writer, |side, _| -> Result<_> {
-            side.check_sendable()?;
-            match side.send_message(&mut item) {
+            let sending = &mut side.sending;
+            sending.check_sendable()?;
+            match sending.writer.send_message(&mut item) {
                 Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(item))),
-                other => Ok(other.map(|()| side.has_news())?),
+                other => Ok(other.map(|()| has_news(sending))?),
             }
         });
         if sent? {

@@ -67,9 +67,10 @@ mod handshake;
 #[cfg(feature = "http2")]
 mod http2;
 mod into_halves;
+mod link;
 mod opening;
-mod outlet;
 mod request;
+mod sending;
 mod stream;
 mod timer;
 pub mod tls;
@@ -78,6 +79,7 @@ pub mod tungstenite;
 mod upgrade;
 mod waiters;
 mod websocket;
+mod write_state;
 
 pub use config::{DEFAULT_READ_AHEAD_SIZE, DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
 #[cfg(feature = "connect")]

@@ -11,11 +11,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
-use crate::engine::{End, Engine, EngineParts, is_gone};
+use crate::engine::{Engine, is_gone};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::outlet::Outlet;
 use crate::timer::Timer;
+use crate::write_state::WriteState;
 
 /// What waits for the peer until a deadline.
 pub(crate) trait Waits {
@@ -70,7 +70,7 @@ pub(crate) struct Opening<S> {
     timer: Timer,
     /// The time of the last read, if the deadline was not looked at since.
     unchecked: Option<Duration>,
-    outlet: Outlet,
+    state: WriteState,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
@@ -82,29 +82,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
             clock: began.unwrap_or_else(Clock::start),
             timer: Timer::default(),
             unchecked: None,
-            outlet: Outlet::default(),
+            state: WriteState::default(),
         }
     }
 
     /// The handshake is over.
     pub(crate) fn open(
         self,
-        mut endpoint: Endpoint<OsEntropy>,
+        endpoint: Endpoint<OsEntropy>,
         config: &WebSocketConfig,
     ) -> Box<Engine<S>> {
-        // The first waiting time of the connection begins now.
-        endpoint.poll_timeout(self.clock.elapsed());
-        Engine::from_parts(EngineParts {
-            stream: self.stream,
-            endpoint,
-            config: *config,
-            outlet: self.outlet,
-            clock: self.clock,
-            timer: self.timer,
-            input_end: None,
-            end: End::No,
-            unchecked: self.unchecked,
-        })
+        let Self { stream, clock, timer, unchecked, state } = self;
+        Engine::opened(stream, config, endpoint, clock, timer, unchecked, state)
     }
 
     /// Reads once.
@@ -158,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     fn ended(&self, read: io::Result<usize>) -> Error {
         let ended = match read {
             // A reset that a write was told of comes as an end of input here.
-            Ok(_) if self.outlet.unwritable => Ended::Reset,
+            Ok(_) if self.state.unwritable => Ended::Reset,
             Ok(_) => Ended::InsideHandshake,
             Err(error) if is_gone(error.kind()) => Ended::Reset,
             Err(error) => return error.into(),
@@ -185,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         connecting: &mut Connecting<OsEntropy>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        while !connecting.output().is_empty() && !self.outlet.unwritable {
+        while !connecting.output().is_empty() && !self.state.unwritable {
             let written = ready!(self.poll_write(connecting.output(), cx));
             match written {
                 Ok(len) => connecting.advance_output(len),
@@ -194,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
-        match ready!(self.outlet.poll_flush(&mut self.stream, cx)) {
+        match ready!(self.state.poll_flush(&mut self.stream, cx)) {
             Err(error) if !is_gone(error.kind()) => Poll::Ready(Err(error.into())),
             _ => Poll::Ready(Ok(())),
         }
@@ -204,15 +193,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         Poll::Ready(match ready!(Pin::new(&mut self.stream).poll_write(cx, bytes)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             Ok(0) => {
-                self.outlet.unwritable = true;
+                self.state.unwritable = true;
                 Err(io::ErrorKind::WriteZero.into())
             }
             Ok(len) => {
-                self.outlet.unflushed = true;
+                self.state.unflushed = true;
                 Ok(len)
             }
             Err(error) => {
-                self.outlet.unwritable = true;
+                self.state.unwritable = true;
                 Err(error)
             }
         })
@@ -259,9 +248,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
             let len = ready!(self.poll_write(refusal.output(), cx))?;
             refusal.advance_output(len);
         }
-        ready!(self.outlet.poll_flush(&mut self.stream, cx))?;
-        self.outlet.shut(&mut self.stream, cx);
-        if self.outlet.is_shut() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        ready!(self.state.poll_flush(&mut self.stream, cx))?;
+        self.state.shut(&mut self.stream, cx);
+        if self.state.is_shut() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 

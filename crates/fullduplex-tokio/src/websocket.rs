@@ -57,7 +57,8 @@ pub struct WebSocketStream<S> {
 impl<S> fmt::Debug for WebSocketStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketStream")
-            .field("endpoint", self.guard.endpoint())
+            .field("receiver", self.receiver())
+            .field("sender", self.sender())
             .finish_non_exhaustive()
     }
 }
@@ -96,20 +97,20 @@ impl<S> WebSocketStream<S> {
     /// failed.
     #[must_use]
     pub fn receiver(&self) -> &fullduplex::Receiver {
-        self.guard.endpoint().reader.receiver()
+        self.guard.reader.receiver()
     }
 
     /// The state of its sending direction: our own Close.
     #[must_use]
     pub fn sender(&self) -> &fullduplex::Sender {
-        self.guard.endpoint().writer.sender()
+        self.guard.writer().sender()
     }
 
     /// What was agreed on about permessage-deflate; `None` where it is not in use.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(&self) -> Option<fullduplex::DeflateParams> {
-        self.guard.endpoint().deflate()
+        self.guard.reader.receiver().deflate_with(self.guard.writer().sender())
     }
 
     /// How many bytes were taken by `feed` and `send` and have not been given to the stream.
@@ -121,14 +122,14 @@ impl<S> WebSocketStream<S> {
     /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
     #[must_use]
     pub fn can_send(&self) -> bool {
-        self.guard.may_send()
+        self.guard.can_send()
     }
 
     /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
     /// first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
-        self.guard.endpoint_mut().writer.sender_mut().set_compression(on);
+        self.guard.writer_mut().sender_mut().set_compression(on);
     }
 }
 
@@ -408,7 +409,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
         let engine = &mut self.get_mut().guard;
         ready!(engine.poll_ready(cx))?;
         // Another task may receive, and so answer, before the message comes.
-        engine.endpoint_mut().writer.reserve();
+        engine.writer_mut().reserve();
         Poll::Ready(Ok(()))
     }
 

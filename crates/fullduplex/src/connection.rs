@@ -39,7 +39,7 @@ pub(crate) use receiver::Expected;
 pub use receiver::{Receiver, Shutdown};
 pub use sender::Sender;
 pub use signals::Signals;
-pub(crate) use signals::{exchange, exchange_all};
+pub(crate) use signals::exchange_all;
 
 /// The longest control frame: a masked header of 6 bytes and 125 of payload. An output buffer of
 /// this size is large enough for [`Connection::poll_transmit`].
@@ -61,15 +61,6 @@ impl Config {
     pub const fn new() -> Self {
         Self { limits: Limits::new(), timeouts: Timeouts::new() }
     }
-}
-
-/// What two directions have agreed on about permessage-deflate; `None` where it is not in use.
-#[cfg(feature = "deflate")]
-pub(crate) fn deflate(receiver: &Receiver, sender: &Sender) -> Option<DeflateParams> {
-    let compressing = sender.compressing.as_ref()?;
-    let inflation = receiver.decompressor.as_ref()?.settings();
-    let compression = compressing.compressor.settings();
-    Some(DeflateParams::new(compression, inflation, compressing.threshold))
 }
 
 /// An open WebSocket connection (RFC 6455 §5 to §7) without its transport: a [`Receiver`] and a [`Sender`], and what
@@ -146,7 +137,7 @@ impl Connection {
     /// Passes the signals of each direction to the other.
     #[inline]
     fn exchange(&mut self) {
-        exchange(&mut self.receiver, &mut self.sender);
+        Signals::exchange(&mut self.receiver, &mut self.sender);
     }
 
     /// Which end of the connection this is.
@@ -195,7 +186,7 @@ impl Connection {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(&self) -> Option<DeflateParams> {
-        deflate(&self.receiver, &self.sender)
+        self.receiver.deflate_with(&self.sender)
     }
 
     /// Gives up memory that no later message could need: see [`Receiver::release`] and [`Sender::release`].

@@ -19,9 +19,7 @@ mod opening;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-#[cfg(feature = "deflate")]
-use crate::connection;
-use crate::connection::{Connection, Shutdown, exchange, exchange_all};
+use crate::connection::{Connection, Shutdown, Signals, exchange_all};
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateParams;
 use crate::entropy::Entropy;
@@ -118,13 +116,13 @@ impl<E: Entropy> Endpoint<E> {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(&self) -> Option<DeflateParams> {
-        connection::deflate(self.reader.receiver(), self.writer.sender())
+        self.reader.receiver().deflate_with(self.writer.sender())
     }
 
     /// Passes the signals of each direction to the other.
     #[inline]
     fn exchange(&mut self) {
-        exchange(self.reader.receiver_mut(), self.writer.sender_mut());
+        Signals::exchange(self.reader.receiver_mut(), self.writer.sender_mut());
     }
 }
 

@@ -1,35 +1,37 @@
-//! The reader's side: finds messages in the receive buffer, and gives them, lends them, or hands them to a closure.
+//! Finds messages in the receive buffer, and gives them, lends them, or hands them to a closure.
 
 use std::task::{Context, Poll, ready};
 
-use fullduplex::{Chunk, Endpoint, Message, MessageRef, Writer};
+use fullduplex::{Chunk, Message, MessageRef, Reader, Writer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Engine, Waited};
+use crate::engine::{Engine, Receiving, Waited};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::waiters::Side;
+use crate::link::Link;
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
-    /// The next of what `find` finds in what is received; `None` at the end. Whoever looks again in any case has the
-    /// peer's Close answered then.
+impl<L: Link> Receiving<L> {
+    /// The next of what `find` finds in what is received; `None` at the end.
     #[inline]
     fn poll_find<T>(
         &mut self,
         cx: &mut Context<'_>,
-        looks_again: bool,
-        mut find: impl FnMut(&mut Endpoint<OsEntropy>) -> Result<Option<T>, fullduplex::Error>,
+        mut find: impl FnMut(&mut Reader, &mut L) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
-            // Whoever is woken by new input has looked through the old one before.
+            // A task that is woken by new input has looked through the old one before.
             if !self.drained {
-                match find(&mut self.endpoint) {
+                if self.reader.receiver().has_signals() {
+                    ready!(self.poll_pass_signals(cx));
+                }
+                let found = find(&mut self.reader, &mut self.link);
+                if self.reader.receiver().has_signals() {
+                    self.answer(cx);
+                }
+                match found {
                     Ok(Some(found)) => {
-                        self.drained = self.endpoint.reader.is_drained();
-                        if !self.drained && !looks_again {
-                            self.answer_close(cx);
-                        }
-                        self.waiters.done(Side::Reader);
+                        self.drained = self.reader.is_drained();
+                        self.link.end_wait();
                         return Poll::Ready(Some(Ok(found)));
                     }
                     Ok(None) => self.drained = true,
@@ -47,39 +49,67 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// What was received breaks the protocol.
     #[cold]
     fn found_fault(&mut self, error: fullduplex::Error, cx: &mut Context<'_>) -> Error {
-        self.waiters.done(Side::Reader);
+        self.link.end_wait();
         self.fail(cx);
         error.into()
+    }
+
+    /// A control frame was found: lets the sender hear of it, before the application does if the sender is not busy.
+    #[cold]
+    fn answer(&mut self, cx: &mut Context<'_>) {
+        let Self { reader, link, .. } = self;
+        if reader.receiver().peer_close().is_some() {
+            // Nothing follows the peer's Close, so an application may never receive again.
+            let both = link.begin_wait(cx.waker());
+            self.write_now(&mut Context::from_waker(both.as_ref().unwrap_or(cx.waker())));
+            self.link.end_wait();
+        } else {
+            link.with_sending(cx, |sending, _, _| sending.hear(reader.receiver_mut()));
+        }
+    }
+
+    /// The sender was busy when a control frame was found, and has to hear of it before there is another one: of two Pings
+    /// each has its Pong.
+    #[cold]
+    fn poll_pass_signals(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { reader, link, .. } = self;
+        link.begin_wait(cx.waker());
+        match link.with_sending(cx, |sending, _, _| sending.hear(reader.receiver_mut())) {
+            Some(()) => Poll::Ready(()),
+            None => Poll::Pending,
+        }
     }
 
     /// The next message or control frame; `None` at the end.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
-        self.poll_find(cx, false, Endpoint::poll_owned)
+        self.poll_find(cx, |reader, _| reader.poll_owned())
     }
 
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         // What is no message may be a piece of one.
         self.drained = false;
-        self.poll_find(cx, false, Endpoint::poll_chunk)
+        self.poll_find(cx, |reader, _| reader.poll_chunk())
     }
 
-    /// Finds the next message or control frame, to be [lent](Self::message); `None` at the end.
+    /// Finds the next message or control frame, which [`message`](Self::message) then lends; `None` at the end.
     #[inline]
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<()>>> {
-        self.poll_find(cx, false, |endpoint| Ok(endpoint.find()?.then_some(())))
+        self.poll_find(cx, |reader, _| Ok(reader.find()?.then_some(())))
     }
 
     /// Lends what was found.
     ///
     /// # Errors
-    /// For text that is not UTF-8. The next call that reads tells the peer.
+    /// For text that is not UTF-8. The next call that receives tells the peer.
     #[inline]
     pub(crate) fn message(&mut self) -> Option<Result<MessageRef<'_>>> {
-        Some(self.endpoint.reader.message().transpose()?.map_err(Error::from))
+        Some(self.reader.message().transpose()?.map_err(Error::from))
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Lends each message to `f`, with the writer to answer it with, until the end or until `f` fails.
     #[inline]
     pub(crate) fn poll_each(
@@ -90,22 +120,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         // An error in a place of its own, so that few bytes are returned for each message.
         let mut failed = Ok(());
         loop {
-            if self.has_much_to_write() {
+            if self.link.sending.has_much_to_write() {
                 ready!(self.poll_room(cx))?;
             }
-            let found = self.poll_find(cx, true, |endpoint| {
-                let Some((message, writer)) = endpoint.poll()? else { return Ok(None) };
-                failed = f(message, writer);
+            let found = self.poll_find(cx, |reader, link| {
+                if !reader.find()? {
+                    return Ok(None);
+                }
+                if reader.receiver().has_signals() {
+                    // An answer goes before what the application sends.
+                    link.sending.hear(reader.receiver_mut());
+                }
+                let Some(message) = reader.message()? else { return Ok(None) };
+                failed = f(message, &mut link.sending.writer);
                 Ok(Some(failed.is_ok()))
             });
             match ready!(found) {
                 None => return Poll::Ready(Ok(())),
                 Some(Ok(true)) => {}
-                Some(Ok(false)) => break,
+                Some(Ok(false)) => {
+                    if self.reader.receiver().peer_close().is_some() {
+                        self.answer(cx);
+                    }
+                    return Poll::Ready(failed);
+                }
                 Some(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
-        self.answer_close(cx);
-        Poll::Ready(failed)
     }
 }

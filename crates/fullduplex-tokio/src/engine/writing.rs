@@ -7,13 +7,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fullduplex::{
-    CloseCode, CloseFrame, CloseReason, CloseScan, Ended, Message, MessageKind, PreparedMessage,
-    Role, Shutdown, Timeout,
+    CloseFrame, CloseScan, Ended, Message, MessageKind, PreparedMessage, Role, Signals, Timeout,
+    Writer,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{End, Engine, is_gone};
+use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
+use crate::link::Whole;
+use crate::sending::{Written, broken_pipe};
 use crate::waiters::Side;
 
 /// The state of a call that closes the connection and waits for the closing handshake.
@@ -32,7 +35,50 @@ impl Closing {
     }
 }
 
+/// What it holds.
 impl<S> Engine<S> {
+    pub(crate) fn stream(&self) -> &S {
+        &self.link.stream
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        &mut self.link.stream
+    }
+
+    pub(crate) fn into_stream(self) -> S {
+        self.link.stream
+    }
+
+    pub(crate) fn writer(&self) -> &Writer<OsEntropy> {
+        &self.link.sending.writer
+    }
+
+    pub(crate) fn writer_mut(&mut self) -> &mut Writer<OsEntropy> {
+        &mut self.link.sending.writer
+    }
+
+    /// Bytes that were taken and have not been written.
+    pub(crate) fn pending(&self) -> usize {
+        self.writer().pending()
+    }
+
+    pub(crate) fn can_send(&self) -> bool {
+        self.end == End::No && self.link.sending.can_send()
+    }
+
+    /// # Errors
+    /// Why nothing can be sent any more.
+    #[inline]
+    fn check_sendable(&self) -> Result<()> {
+        if self.end == End::No { self.link.sending.check_sendable() } else { Err(self.why_over()) }
+    }
+
+    /// The error for who uses a connection that is over.
+    #[cold]
+    fn why_over(&self) -> Error {
+        self.link.sending.why_over()
+    }
+
     /// Takes a message; the caller has seen that there is room. It may be larger than that: what waits to be
     /// written is bounded by the limit and one message.
     ///
@@ -40,7 +86,7 @@ impl<S> Engine<S> {
     /// [`Error::WriteBufferFull`] when there is no room at all; why it must not be sent.
     pub(crate) fn start_send(&mut self, mut message: Message) -> Result<()> {
         self.check_sendable()?;
-        if !self.endpoint.writer.has_room() {
+        if !self.writer().has_room() {
             return Err(Error::WriteBufferFull(Box::new(message)));
         }
         self.take(&mut message)
@@ -49,12 +95,18 @@ impl<S> Engine<S> {
     /// Takes a message where [`poll_ready`](Self::poll_ready) has seen that it may.
     #[inline]
     fn take(&mut self, message: &mut Message) -> Result<()> {
-        self.endpoint.writer.send_message(message)?;
+        self.writer_mut().send_message(message)?;
         if message.is_close() {
-            // There is a new deadline, which a waiting reader does not know of.
-            self.waiters.wake(Side::Reader);
+            self.closing_begins();
         }
         Ok(())
+    }
+
+    /// Our Close was queued: there is a new deadline, which a waiting receiver does not know of.
+    #[cold]
+    fn closing_begins(&mut self) {
+        Signals::exchange(self.reader.receiver_mut(), self.link.sending.writer.sender_mut());
+        self.link.waiters.wake(Side::Reader);
     }
 }
 
@@ -66,17 +118,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline]
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.check_sendable()?;
-        if self.has_much_to_write() {
+        if self.link.sending.has_much_to_write() {
             return self.poll_room(cx);
         }
         Poll::Ready(Ok(()))
-    }
-
-    /// Whether so much is pending that some of it is to be written before more is taken.
-    #[inline]
-    pub(super) fn has_much_to_write(&self) -> bool {
-        let pending = self.endpoint.writer.pending();
-        pending > 0 && (pending >= self.write_buffer_size || !self.endpoint.writer.has_room())
     }
 
     #[inline(never)]
@@ -114,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         ready!(self.poll_ready(cx))?;
-        Poll::Ready(Ok(self.endpoint.writer.send_prepared(message)?))
+        Poll::Ready(Ok(self.writer_mut().send_prepared(message)?))
     }
 
     /// Takes a fragment of a message, once there is room.
@@ -129,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         ready!(self.poll_ready(cx))?;
-        Poll::Ready(Ok(self.endpoint.writer.send_fragment(kind, payload, last)?))
+        Poll::Ready(Ok(self.writer_mut().send_fragment(kind, payload, last)?))
     }
 
     /// Writes everything that was taken, and flushes the stream.
@@ -162,20 +207,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Reads while the write is blocked, because the peer may not read until we do.
     #[inline(never)]
     fn poll_writing(&mut self, cx: &mut Context<'_>, room_is_enough: bool) -> Poll<Result<()>> {
-        let both = self.waiters.wait(Side::Writer, cx.waker());
+        let both = self.link.waiters.wait(Side::Writer, cx.waker());
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         let done = loop {
             if self.end != End::No && self.pending() > 0 {
-                break Err(self.ended());
+                break Err(self.why_over());
             }
-            let written = self.poll_write_rest(cx);
-            self.note_written();
-            match written {
-                Poll::Ready(Ok(())) if self.outlet.unwritable && self.pending() > 0 => {
-                    break Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
-                }
+            let written = self.serve(cx);
+            match written.result {
+                Poll::Ready(Ok(())) if self.cannot_write() => break Err(broken_pipe()),
                 Poll::Ready(done) => break done,
-                Poll::Pending if room_is_enough && self.endpoint.writer.has_room() => break Ok(()),
+                Poll::Pending if room_is_enough && self.writer().has_room() => break Ok(()),
                 Poll::Pending => {}
             }
             let listens = self.poll_read_ahead(cx);
@@ -185,9 +227,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Pending => return Poll::Pending,
             }
         };
-        self.waiters.done(Side::Writer);
-        if self.end != End::No || self.endpoint.shutdown() != Shutdown::No {
-            self.waiters.wake(Side::Reader);
+        self.link.waiters.done(Side::Writer);
+        if self.end != End::No || !self.writer().sender().may_send() {
+            self.link.waiters.wake(Side::Reader);
         }
         Poll::Ready(done)
     }
@@ -196,25 +238,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// yet: a Close or a fault takes effect when everything before it has been received. Returns whether the transport
     /// has been asked for more.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> bool {
+        let read_ahead_size = self.config().read_ahead_size;
         while self.input_end.is_none() {
-            let Some(mut room) = self.endpoint.reader.room_ahead(self.read_ahead_size) else {
+            let Some(mut room) = self.reader.room_ahead(read_ahead_size) else {
                 return false;
             };
-            let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
+            let read = pin!(self.link.stream.read_buf(&mut room)).poll(cx);
             drop(room);
             let Poll::Ready(read) = read else { break };
             match read {
                 Ok(len) if len > 0 => {
-                    self.endpoint.reader.advance(len);
+                    self.reader.advance(len);
                     self.took_input();
-                    self.endpoint.reader.receiver_mut().handle_unread_input();
+                    self.reader.receiver_mut().handle_unread_input();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 ended => self.input_end = Some(Box::new(ended.map(drop))),
             }
-            self.waiters.wake(Side::Reader);
+            self.link.waiters.wake(Side::Reader);
         }
-        self.endpoint.release();
+        self.release(cx);
         true
     }
 
@@ -226,17 +269,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_blocked(&mut self, listens: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !listens {
             // We are not reading, so we cannot tell that the peer is silent.
-            self.endpoint.reader.receiver_mut().handle_unread_input();
+            self.reader.receiver_mut().handle_unread_input();
         }
-        if !self.endpoint.has_timeout() {
+        if !self.has_timeout() {
             self.timer.clear();
             return Poll::Pending;
         }
         ready!(self.poll_due(cx));
         let now = self.clock.elapsed();
-        match self.endpoint.expired(now) {
+        match self.expired(now) {
             Some(timeout) => Poll::Ready(Err(Error::Timeout(timeout))),
-            None => Poll::Ready(Ok(self.endpoint.handle_timeout(now)?)),
+            None => Poll::Ready(Ok(self.handle_timeout(now)?)),
         }
     }
 
@@ -246,13 +289,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// For a code or reason that must not be sent.
     fn begin_close(&mut self, frame: &mut Option<Option<CloseFrame>>) -> Result<()> {
         if let Some(close) = frame.take()
-            && self.may_send()
+            && self.can_send()
         {
-            let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-            let reason = close.as_ref().map_or(normal, CloseFrame::as_reason);
-            let begun = self.endpoint.writer.close(reason);
-            // Now there is a deadline, which a waiting reader does not know of.
-            self.waiters.wake(Side::Reader);
+            let begun = self.link.sending.close(close.as_ref().map(CloseFrame::as_reason));
+            self.closing_begins();
             begun?;
         }
         Ok(())
@@ -271,9 +311,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if self.end == End::No || self.pending() > 0 {
             ready!(self.poll_flush(cx))?;
         }
-        if self.endpoint.shutdown() != Shutdown::No {
-            self.shut(cx);
-        }
+        self.serve(cx);
         Poll::Ready(Ok(()))
     }
 
@@ -289,7 +327,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         self.begin_close(&mut closing.frame)?;
-        let both = self.waiters.wait(Side::Writer, cx.waker());
+        let both = self.link.waiters.wait(Side::Writer, cx.waker());
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         let closed = loop {
             match ready!(self.poll_closed(closing, cx)) {
@@ -299,23 +337,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
         };
         self.drained = false;
-        self.waiters.done(Side::Writer);
-        if self.endpoint.shutdown() != Shutdown::No {
-            self.shut(cx);
-        }
-        self.waiters.wake(Side::Reader);
+        self.link.waiters.done(Side::Writer);
+        self.serve(cx);
+        self.link.waiters.wake(Side::Reader);
         Poll::Ready(closed)
     }
 
     /// One round of [`poll_close`](Self::poll_close): writes and reads. Whether the closing handshake is over.
     fn poll_closed(&mut self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<Result<bool>> {
         if self.end != End::No && self.pending() > 0 {
-            return Poll::Ready(Err(self.ended()));
+            return Poll::Ready(Err(self.why_over()));
         }
-        let written = self.poll_write_rest(cx)?;
-        self.note_written();
-        if self.outlet.unwritable && self.pending() > 0 {
-            return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        let written = self.serve(cx).result?;
+        if self.cannot_write() {
+            return Poll::Ready(Err(broken_pipe()));
         }
         if let Some(closed) = self.closed() {
             // What is pending goes before the end.
@@ -328,7 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return self.poll_give_up(cx).map_ok(|()| false);
         }
         let listens = self.poll_read_ahead(cx);
-        match self.endpoint.reader.find_close(&mut closing.scan) {
+        match self.reader.find_close(&mut closing.scan) {
             Ok(true) if written.is_pending() => {
                 closing.scan = CloseScan::new();
                 self.poll_blocked(true, cx).map_ok(|()| false)
@@ -336,8 +371,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             Ok(true) => {
                 // "the server MUST close the TCP connection immediately" (§7.1.1): we have
                 // nothing more to send.
-                if self.endpoint.role() == Role::Server {
-                    self.shut(cx);
+                if self.reader.receiver().role() == Role::Server {
+                    let Whole { stream, sending, .. } = &mut self.link;
+                    sending.state.shut(stream, cx);
                 }
                 Poll::Ready(Ok(true))
             }
@@ -349,7 +385,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             Err(error) => {
                 // The reader meets a fault that lies behind messages when it has delivered them.
-                if self.endpoint.reader.receiver().failure().is_some() {
+                if self.reader.receiver().failure().is_some() {
                     self.fail(cx);
                 }
                 Poll::Ready(Err(error.into()))
@@ -359,7 +395,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// How the closing handshake has ended, if it has.
     fn closed(&self) -> Option<Result<()>> {
-        let receiver = self.endpoint.reader.receiver();
+        let receiver = self.reader.receiver();
         if let Some(failure) = receiver.failure() {
             return Some(Err(failure.into()));
         }
@@ -370,7 +406,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// or a deadline has changed something.
     fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
-            match self.endpoint.poll_chunk() {
+            let chunk = self.reader.poll_chunk();
+            self.link.sending.hear(self.reader.receiver_mut());
+            match chunk {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(error) => {
@@ -379,15 +417,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 }
             }
         }
-        if self.endpoint.reader.receiver().is_closed() {
+        if self.reader.receiver().is_closed() {
             return Poll::Ready(Ok(()));
         }
         // A peer that keeps us busy must not make us miss the deadline.
-        if let Some(timeout) = self.endpoint.expired(self.clock.elapsed()) {
+        if let Some(timeout) = self.expired(self.clock.elapsed()) {
             return Poll::Ready(Err(Error::Timeout(timeout)));
         }
         let read = match self.input_end.take() {
-            Some(end) => Poll::Ready(self.read_ended(end.map(|()| 0))),
+            Some(end) => Poll::Ready(self.read_ended(end.map(|()| 0), cx)),
             None => self.poll_fill(cx),
         };
         match read {
@@ -397,7 +435,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Ready(Err(error))
             }
             Poll::Pending => {
-                self.endpoint.release();
+                self.release(cx);
                 self.poll_blocked(true, cx)
             }
         }
@@ -414,17 +452,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// Tells the peer what can be told without waiting: what is pending, and that we are gone.
-    pub(super) fn farewell(&mut self) {
-        if self.end == End::Told || self.outlet.unwritable || std::thread::panicking() {
-            return;
-        }
-        let cx = &mut Context::from_waker(std::task::Waker::noop());
-        let away = CloseReason { code: CloseCode::Away, reason: "" };
-        // A connection that is closing has said so already.
-        let _ = self.endpoint.writer.close(away);
-        if let Poll::Ready(Ok(())) = self.poll_write_rest(cx) {
-            self.shut(cx);
-        }
+    /// Lets both directions hear of each other, and writes what is pending.
+    fn serve(&mut self, cx: &mut Context<'_>) -> Written {
+        let Self { reader, link: Whole { stream, sending, .. }, ended, .. } = self;
+        sending.poll_serve(stream, reader.receiver_mut(), *ended, cx)
+    }
+
+    /// The waiting time that has run out at `now`, if one has.
+    fn expired(&mut self, now: Duration) -> Option<Timeout> {
+        if self.has_timeout() { self.reader.receiver_mut().expired(now) } else { None }
+    }
+
+    /// Whether something is pending and a write has failed.
+    fn cannot_write(&self) -> bool {
+        self.link.sending.state.unwritable && self.pending() > 0
     }
 }

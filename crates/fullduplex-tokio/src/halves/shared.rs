@@ -6,89 +6,26 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Wake, Waker};
 
 use atomic_waker::AtomicWaker;
-use fullduplex::{CloseCode, CloseReason, Receiver, Writer};
 use tokio::io::AsyncWrite;
 
-use crate::entropy::OsEntropy;
-use crate::error::Result;
 use crate::guard::{Farewell, Guard};
-use crate::outlet::Outlet;
+use crate::sending::Sending;
 use crate::waiters::Side;
 
-/// Sending, and what it is written to.
+/// The sending direction, and what it is written to.
 pub(super) struct SendingSide<W> {
     pub(super) stream: W,
-    pub(super) writer: Writer<OsEntropy>,
-    pub(super) outlet: Outlet,
-    pub(super) write_buffer_size: usize,
-    /// Whether the receiver waits for nothing any more: what is pending is not written.
-    pub(super) ended: bool,
-    /// Says farewell to the peer when both halves are gone; knows what `W` can do.
+    pub(super) sending: Sending,
+    /// What the drop does when both halves are gone; knows what `W` can do.
     farewell: fn(&mut Self),
 }
 
 impl<W: AsyncWrite + Unpin> SendingSide<W> {
-    pub(super) fn new(
-        stream: W,
-        writer: Writer<OsEntropy>,
-        outlet: Outlet,
-        write_buffer_size: usize,
-    ) -> Self {
-        let farewell = Self::farewell;
-        Self { stream, writer, outlet, write_buffer_size, ended: false, farewell }
-    }
-
-    /// Writes what is pending, and flushes the stream.
-    #[inline(always)]
-    pub(super) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.writer.queue_answers()?;
-        if self.outlet.is_idle(&self.writer) {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_write_all(cx)
-    }
-
-    #[inline(never)]
-    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        loop {
-            ready!(self.outlet.poll_write(&mut self.stream, &mut self.writer, cx))?;
-            // There may be more to answer now that there is room for it.
-            self.writer.queue_answers()?;
-            if self.outlet.is_idle(&self.writer) {
-                return Poll::Ready(Ok(()));
-            }
-        }
-    }
-
-    /// Tells both halves of the connection what the other one knows; returns whether the sender learned
-    /// something.
-    #[inline(always)]
-    pub(super) fn exchange(&mut self, receiving: &mut Receiver) -> bool {
-        let news = receiving.signals();
-        let learned = news.is_some();
-        if let Some(news) = news {
-            self.writer.sender_mut().handle_signals(news);
-        }
-        if let Some(news) = self.writer.sender_mut().signals() {
-            receiving.handle_signals(news);
-        }
-        learned
-    }
-
-    fn farewell(&mut self) {
-        if self.outlet.unwritable || std::thread::panicking() {
-            return;
-        }
-        let cx = &mut Context::from_waker(Waker::noop());
-        let away = CloseReason { code: CloseCode::Away, reason: "" };
-        // A connection that is closing has said so already.
-        let _ = self.writer.close(away);
-        if let Poll::Ready(Ok(())) = self.poll_write_out(cx) {
-            self.outlet.shut(&mut self.stream, cx);
-        }
+    pub(super) fn new(stream: W, sending: Sending) -> Self {
+        Self { stream, sending, farewell: |side| side.sending.say_goodbye(&mut side.stream) }
     }
 }
 

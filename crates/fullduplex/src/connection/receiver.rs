@@ -6,9 +6,11 @@ use core::time::Duration;
 
 use crate::close_code::CloseCode;
 use crate::closing::{CloseReason, Closing, Ended};
+#[cfg(feature = "deflate")]
+use crate::connection::sender::Sender;
 use crate::control_payload::ControlPayload;
 #[cfg(feature = "deflate")]
-use crate::deflate::Decompressor;
+use crate::deflate::{Decompressor, DeflateParams};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::frame::decoder::{Decoded, Decoder, Payload};
@@ -171,6 +173,16 @@ impl Receiver {
             (true, true, Role::Server) => Shutdown::Both,
             (true, false, _) => Shutdown::Write,
         }
+    }
+
+    /// What was agreed on about permessage-deflate, which `sender` knows the other half of; `None` where it is not in use.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate_with(&self, sender: &Sender) -> Option<DeflateParams> {
+        let compressing = sender.compressing.as_ref()?;
+        let inflation = self.decompressor.as_ref()?.settings();
+        let compression = compressing.compressor.settings();
+        Some(DeflateParams::new(compression, inflation, compressing.threshold))
     }
 
     /// Gives up memory that no later message could need, for a connection that is about to wait for long: that

@@ -16,6 +16,14 @@ pub struct Signals {
 }
 
 impl Signals {
+    /// Passes the signals of each direction to the other, where both are at hand.
+    #[inline]
+    pub fn exchange(receiver: &mut Receiver, sender: &mut Sender) {
+        if receiver.has_signals() || sender.has_signals() {
+            exchange_slow(receiver, sender);
+        }
+    }
+
     /// Adds a later report of the same direction. Of two Pongs the later one is kept: "an endpoint MAY elect
     /// to send a Pong frame for only the most recently processed Ping frame" (RFC 6455 §5.5.3).
     pub fn merge(&mut self, later: Self) {
@@ -24,14 +32,6 @@ impl Signals {
         if later.pong.is_some() {
             self.pong = later.pong;
         }
-    }
-}
-
-/// Passes the signals of each direction to the other.
-#[inline]
-pub(crate) fn exchange(receiver: &mut Receiver, sender: &mut Sender) {
-    if receiver.has_signals() || sender.has_signals() {
-        exchange_slow(receiver, sender);
     }
 }
 

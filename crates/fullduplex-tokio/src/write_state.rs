@@ -1,4 +1,4 @@
-//! The sending direction of a transport.
+//! How far the sending direction of a stream has come: written, flushed, blocked, ended.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use crate::entropy::OsEntropy;
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
 
-/// What was written since the last [`take_progress`](Outlet::take_progress).
+/// What was written since the last [`take_progress`](WriteState::take_progress).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Progress {
     #[default]
@@ -24,12 +24,12 @@ pub(crate) enum Progress {
     Resumed,
 }
 
-/// How far a transport's sending direction has come.
+/// How far the sending direction of a stream has come.
 #[derive(Debug, Default)]
-pub(crate) struct Outlet {
+pub(crate) struct WriteState {
     /// Whether something was written that was not flushed.
     pub(crate) unflushed: bool,
-    /// What was written since the last [`take_progress`](Outlet::take_progress).
+    /// What was written since the last [`take_progress`](WriteState::take_progress).
     progress: Progress,
     /// Whether the last write was blocked.
     blocked: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Outlet {
     shut: bool,
 }
 
-impl Outlet {
+impl WriteState {
     /// Whether there is nothing to write or flush.
     #[inline]
     pub(crate) fn is_idle(&self, writer: &Writer<OsEntropy>) -> bool {

@@ -1,0 +1,190 @@
+//! The sending direction of a connection and of its stream, which the receiving one uses as well: it has answers to write,
+//! and ends the stream.
+
+use std::io;
+use std::task::{Context, Poll, Waker, ready};
+
+use fullduplex::{CloseCode, CloseReason, Receiver, Shutdown, Signals, Writer};
+use tokio::io::AsyncWrite;
+
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+use crate::write_state::{Progress, WriteState};
+
+/// What is queued, and how far the stream has taken it.
+pub(crate) struct Sending {
+    pub(crate) writer: Writer<OsEntropy>,
+    pub(crate) state: WriteState,
+    pub(crate) write_buffer_size: usize,
+    /// Whether the receiver waits for nothing any more: what is pending is not written.
+    pub(crate) ended: bool,
+}
+
+/// What came of an attempt to write.
+pub(crate) struct Written {
+    pub(crate) result: Poll<Result<()>>,
+    /// What is to be done with the stream.
+    pub(crate) shutdown: Shutdown,
+    /// Whether the sending direction of the stream has been ended.
+    pub(crate) is_shut: bool,
+    /// Whether something has happened that a waiting sender may wait for.
+    pub(crate) has_news: bool,
+}
+
+impl Sending {
+    /// Lets both directions hear of each other, writes what is pending, and ends the sending direction of the stream if
+    /// its time has come. `ended` is whether the receiver waits for nothing any more.
+    pub(crate) fn poll_serve<W: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut W,
+        receiver: &mut Receiver,
+        ended: bool,
+        cx: &mut Context<'_>,
+    ) -> Written {
+        let mut has_news = receiver.has_signals() || ended != self.ended;
+        self.ended = ended;
+        Signals::exchange(receiver, self.writer.sender_mut());
+        let result = self.poll_write_out(stream, cx);
+        // Our Close may have been written.
+        Signals::exchange(receiver, self.writer.sender_mut());
+        let shutdown = self.shutdown(receiver);
+        if shutdown != Shutdown::No {
+            self.state.shut(stream, cx);
+        }
+        let progress = self.state.take_progress();
+        if progress == Progress::Resumed {
+            receiver.handle_write_progress();
+        }
+        has_news |= progress != Progress::None;
+        Written { result, shutdown, is_shut: self.state.is_shut(), has_news }
+    }
+
+    /// What is to be done with the stream: see [`Receiver::shutdown`].
+    #[inline]
+    fn shutdown(&self, receiver: &Receiver) -> Shutdown {
+        if self.ended {
+            return Shutdown::Both;
+        }
+        if self.writer.sender().may_send() || self.writer.pending() > 0 {
+            return Shutdown::No;
+        }
+        receiver.shutdown()
+    }
+
+    /// Passes the receiver's signals on, and queues the answers. An answer that cannot be masked stays queued, and a
+    /// write tells.
+    pub(crate) fn hear(&mut self, receiver: &mut Receiver) {
+        Signals::exchange(receiver, self.writer.sender_mut());
+        let _ = self.writer.queue_answers();
+        // Our answer to a Close may have been queued.
+        Signals::exchange(receiver, self.writer.sender_mut());
+    }
+
+    /// Writes what is pending, and flushes the stream.
+    #[inline]
+    pub(crate) fn poll_write_out<W: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        loop {
+            // There may be more to answer once there is room for it.
+            self.writer.queue_answers()?;
+            if self.state.is_idle(&self.writer) {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.state.poll_write(stream, &mut self.writer, cx))?;
+        }
+    }
+
+    /// [`poll_write_out`](Self::poll_write_out) until all is written, or until the write is blocked and `enough` says that
+    /// it may wait.
+    ///
+    /// # Errors
+    /// When what is pending cannot be written any more.
+    pub(crate) fn poll_write_enough<W: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut W,
+        enough: impl Fn(&Self) -> bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        if self.is_over() && self.writer.pending() > 0 {
+            return Poll::Ready(Err(self.why_over()));
+        }
+        match self.poll_write_out(stream, cx) {
+            Poll::Ready(Ok(())) if self.state.unwritable && self.writer.pending() > 0 => {
+                Poll::Ready(Err(broken_pipe()))
+            }
+            Poll::Pending if enough(self) => Poll::Ready(Ok(())),
+            other => other,
+        }
+    }
+
+    /// Whether so much is pending that some of it is to be written before more is taken.
+    #[inline]
+    pub(crate) fn has_much_to_write(&self) -> bool {
+        let pending = self.writer.pending();
+        pending > 0 && (pending >= self.write_buffer_size || !self.writer.has_room())
+    }
+
+    /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
+    pub(crate) fn can_send(&self) -> bool {
+        self.writer.sender().may_send() && !self.state.unwritable && !self.ended
+    }
+
+    /// # Errors
+    /// Why nothing can be sent any more.
+    #[inline]
+    pub(crate) fn check_sendable(&self) -> Result<()> {
+        if self.writer.sender().may_send() && !self.state.unwritable && !self.ended {
+            return Ok(());
+        }
+        self.check_sendable_slow()
+    }
+
+    #[cold]
+    fn check_sendable_slow(&self) -> Result<()> {
+        if self.writer.sender().is_closed() || self.is_over() {
+            return Err(self.why_over());
+        }
+        if self.state.unwritable { Err(broken_pipe()) } else { Ok(()) }
+    }
+
+    /// Whether the connection has failed, or its end has come: it does not matter any more what is pending.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended || self.writer.sender().has_failed()
+    }
+
+    /// The error for who uses a connection that is over.
+    pub(crate) fn why_over(&self) -> Error {
+        if self.writer.sender().is_clean() { Error::ConnectionClosed } else { Error::AlreadyClosed }
+    }
+
+    /// Begins the closing handshake with `reason`, or code 1000.
+    ///
+    /// # Errors
+    /// For a code or reason that must not be sent.
+    pub(crate) fn close(&mut self, reason: Option<CloseReason<'_>>) -> Result<()> {
+        let normal = CloseReason { code: CloseCode::Normal, reason: "" };
+        Ok(self.writer.close(reason.unwrap_or(normal))?)
+    }
+
+    /// The connection is dropped: writes what is pending and a Close with 1001, as far as the stream takes that at once.
+    pub(crate) fn say_goodbye<W: AsyncWrite + Unpin>(&mut self, stream: &mut W) {
+        if self.state.unwritable || std::thread::panicking() {
+            return;
+        }
+        let cx = &mut Context::from_waker(Waker::noop());
+        let away = CloseReason { code: CloseCode::Away, reason: "" };
+        // A connection that is closing has said so already.
+        let _ = self.writer.close(away);
+        if let Poll::Ready(Ok(())) = self.poll_write_out(stream, cx) {
+            self.state.shut(stream, cx);
+        }
+    }
+}
+
+/// The error for a stream to which nothing more can be written.
+pub(crate) fn broken_pipe() -> Error {
+    io::Error::from(io::ErrorKind::BrokenPipe).into()
+}
