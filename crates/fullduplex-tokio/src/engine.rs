@@ -1,6 +1,7 @@
 //! The loop of this adapter: deliver, write, end or wait. It runs over a [`Link`]: one of a whole WebSocket, or one of the
 //! half that receives. Everything else in this crate is thin over it.
 
+pub(crate) mod link;
 mod receiving;
 pub(crate) mod writing;
 
@@ -15,14 +16,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
+use crate::engine::link::{Link, Whole};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Farewell;
-use crate::link::{Link, Whole};
+use crate::sending::write_state::WriteState;
 use crate::sending::{Sending, Written};
 use crate::timer::Timer;
 use crate::waiters::Waiters;
-use crate::write_state::WriteState;
 
 /// How a transport's input has ended: with an end of input, or with a failed read.
 pub(crate) type InputEnd = Option<Box<io::Result<()>>>;

@@ -67,7 +67,6 @@ mod handshake;
 #[cfg(feature = "http2")]
 mod http2;
 mod into_halves;
-mod link;
 mod opening;
 mod request;
 mod sending;
@@ -79,7 +78,6 @@ pub mod tungstenite;
 mod upgrade;
 mod waiters;
 mod websocket;
-mod write_state;
 
 pub use config::{DEFAULT_READ_AHEAD_SIZE, DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
 #[cfg(feature = "connect")]

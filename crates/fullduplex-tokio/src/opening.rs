@@ -14,8 +14,8 @@ use crate::config::WebSocketConfig;
 use crate::engine::{Engine, is_gone};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
+use crate::sending::write_state::WriteState;
 use crate::timer::Timer;
-use crate::write_state::WriteState;
 
 /// What waits for the peer until a deadline.
 pub(crate) trait Waits {

@@ -1,6 +1,8 @@
 //! The sending direction of a connection and of its stream, which the receiving one uses as well: it has answers to write,
 //! and ends the stream.
 
+pub(crate) mod write_state;
+
 use std::io;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -9,7 +11,7 @@ use tokio::io::AsyncWrite;
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::write_state::{Progress, WriteState};
+use crate::sending::write_state::{Progress, WriteState};
 
 /// What is queued, and how far the stream has taken it.
 pub(crate) struct Sending {

@@ -12,9 +12,6 @@
 //!    [`Reader::advance`], or [`handle_eof`](Endpoint::handle_eof), or [`handle_timeout`](Endpoint::handle_timeout).
 
 mod config;
-mod connecting;
-mod incoming;
-mod opening;
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -34,13 +31,11 @@ use crate::role::Role;
 use crate::writer::Writer;
 
 pub use config::EndpointConfig;
-pub use connecting::{Connected, Connecting};
-pub use incoming::{AnswerPlain, Incoming, IncomingRequest, Refusal, Refused};
-pub use opening::Progress;
 
 /// An open WebSocket connection without its transport: a [`Reader`] and a [`Writer`], which hear of each other.
 ///
-/// The opening handshake comes before it, as [`Incoming`] of a server and [`Connecting`] of a client, or something else
+/// The opening handshake comes before it, as [`Incoming`](crate::Incoming) of a server and
+/// [`Connecting`](crate::Connecting) of a client, or something else
 /// has done it ([`open`](Self::open)). See [`Connection`] for a connection without buffers.
 ///
 /// Either direction can be used by itself: `endpoint.writer.send(..)`, `endpoint.reader.room()`. What one of them does that
@@ -72,7 +67,7 @@ impl<E: Entropy> Endpoint<E> {
     }
 
     /// A connection with what was received behind the opening handshake and what is still to be written of it.
-    fn opened(
+    pub(crate) fn opened(
         role: Role,
         negotiated: Negotiated,
         buffer: ReadBuffer,

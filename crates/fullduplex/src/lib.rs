@@ -152,6 +152,8 @@ mod mask;
 mod message;
 mod negotiated;
 #[cfg(feature = "alloc")]
+mod opening;
+#[cfg(feature = "alloc")]
 mod outgoing;
 mod output;
 #[cfg(feature = "alloc")]
@@ -182,10 +184,7 @@ pub use connection::{
 #[cfg(feature = "deflate")]
 pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
-pub use endpoint::{
-    AnswerPlain, Connected, Connecting, Endpoint, EndpointConfig, Incoming, IncomingRequest,
-    Progress, Refusal, Refused,
-};
+pub use endpoint::{Endpoint, EndpointConfig};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
 pub use error::{Error, Fault};
 pub use event::{Event, MessageKind, Part};
@@ -197,6 +196,10 @@ pub use limits::{DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_FRAME_SIZE, DEFAULT_MAX_MESS
 pub use mask::apply_mask;
 pub use message::{HeaderBytes, MessageError, SendError};
 pub use negotiated::Negotiated;
+#[cfg(feature = "alloc")]
+pub use opening::{
+    AnswerPlain, Connected, Connecting, Incoming, IncomingRequest, Progress, Refusal, Refused,
+};
 pub use output::BufferTooSmall;
 #[cfg(feature = "alloc")]
 pub use owned::{Chunk, CloseFrame, InvalidUtf8, Message, MessageRef, Utf8Bytes};

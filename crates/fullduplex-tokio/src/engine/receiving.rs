@@ -5,10 +5,10 @@ use std::task::{Context, Poll, ready};
 use fullduplex::{Chunk, Message, MessageRef, Reader, Writer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::engine::link::Link;
 use crate::engine::{Engine, Receiving, Waited};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::link::Link;
 
 impl<L: Link> Receiving<L> {
     /// The next of what `find` finds in what is received; `None` at the end.

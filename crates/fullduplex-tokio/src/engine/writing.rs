@@ -13,9 +13,9 @@ use fullduplex::{
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{End, Engine, is_gone};
+use crate::engine::link::Whole;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::link::Whole;
 use crate::sending::{Written, broken_pipe};
 use crate::waiters::Side;
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
+use crate::engine::link::{Link, Whole};
 use crate::engine::{Engine, Receiving};
 use crate::halves::shared::{SendingSide, Shared};
 use crate::into_halves::IntoHalves;
-use crate::link::{Link, Whole};
 use crate::sending::Sending;
 use crate::waiters::Side;
 

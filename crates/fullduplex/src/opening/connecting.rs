@@ -6,14 +6,14 @@ use core::time::Duration;
 
 use bytes::BufMut;
 
-use crate::endpoint::opening::{self, Opening, encode};
-use crate::endpoint::{Endpoint, EndpointConfig, Progress};
+use crate::endpoint::{Endpoint, EndpointConfig};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::handshake::{
     ClientHandshake, EncodeRequestError, HandshakeError, Outcome, OwnedClientRequest, OwnedResponse,
 };
 use crate::keepalive::Timeout;
+use crate::opening::shared::{Opening, Progress, check, encode};
 use crate::outgoing::Outgoing;
 use crate::role::Role;
 
@@ -161,6 +161,6 @@ impl<E: Entropy> Connecting<E> {
     /// # Errors
     /// [`Error::Timeout`] when the handshake has taken too long. The caller drops the transport.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        opening::check(&mut self.opening.deadline, now, Timeout::Handshake)
+        check(&mut self.opening.deadline, now, Timeout::Handshake)
     }
 }

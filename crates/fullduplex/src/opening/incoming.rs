@@ -8,8 +8,7 @@ use core::time::Duration;
 
 use bytes::BufMut;
 
-use crate::endpoint::opening::{self, Opening, encode};
-use crate::endpoint::{Endpoint, EndpointConfig, Progress};
+use crate::endpoint::{Endpoint, EndpointConfig};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::handshake::{
@@ -18,6 +17,7 @@ use crate::handshake::{
 };
 use crate::keepalive::{Deadline, Timeout};
 use crate::negotiated::Negotiated;
+use crate::opening::shared::{Opening, Progress, check, encode};
 use crate::outgoing::Outgoing;
 use crate::role::Role;
 
@@ -189,7 +189,7 @@ impl<E: Entropy> Incoming<E> {
     /// # Errors
     /// [`Error::Timeout`] when the handshake has taken too long. The caller drops the transport.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        opening::check(&mut self.opening.deadline, now, Timeout::Handshake)
+        check(&mut self.opening.deadline, now, Timeout::Handshake)
     }
 }
 
@@ -259,7 +259,7 @@ impl<E: Entropy> IncomingRequest<E> {
     /// # Errors
     /// [`Error::Timeout`] when the handshake has taken too long.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        opening::check(&mut self.opening.deadline, now, Timeout::Handshake)
+        check(&mut self.opening.deadline, now, Timeout::Handshake)
     }
 }
 
@@ -291,7 +291,7 @@ impl Refusal {
     /// # Errors
     /// [`Error::Timeout`] when the client has not ended its direction in time. The caller drops the transport.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        opening::check(&mut self.deadline, now, Timeout::Close)
+        check(&mut self.deadline, now, Timeout::Close)
     }
 }
 

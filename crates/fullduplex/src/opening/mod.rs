@@ -1,0 +1,9 @@
+//! The opening handshake as an adapter drives it, with its buffers: it becomes an [`Endpoint`](crate::Endpoint).
+
+mod connecting;
+mod incoming;
+mod shared;
+
+pub use connecting::{Connected, Connecting};
+pub use incoming::{AnswerPlain, Incoming, IncomingRequest, Refusal, Refused};
+pub use shared::Progress;
