@@ -84,6 +84,9 @@ struct Reading<S, C, P> {
     answer: Option<P>,
 }
 
+/// What comes of a step of a server's handshake.
+type Step<S, C, P> = Result<Accepting<S, C, P>, HandshakeError<MidAccept<S, C, P>>>;
+
 impl<S, C, P> fmt::Debug for MidAccept<S, C, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MidAccept").finish_non_exhaustive()
@@ -109,7 +112,7 @@ where
         let mut accepting = self.0;
         loop {
             accepting = match accepting {
-                Accepting::Reading(reading) => reading.step()?,
+                Accepting::Reading(reading) => (*reading).step()?,
                 Accepting::Responding(mut socket) => match socket.flush() {
                     Ok(()) => return Ok(*socket),
                     Err(error) if error.would_block() => {
@@ -131,8 +134,8 @@ where
     P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 {
     /// Responds to the request if it has come, else reads once.
-    fn step(self: Box<Self>) -> Result<Accepting<S, C, P>, HandshakeError<MidAccept<S, C, P>>> {
-        let Self { mut transport, incoming, config, decide, mut answer } = *self;
+    fn step(self) -> Step<S, C, P> {
+        let Self { mut transport, incoming, config, decide, mut answer } = self;
         let polled = if answer.is_some() {
             incoming.poll_or(&mut |request| answer.take().and_then(|answer| answer(request)))
         } else {

@@ -9,7 +9,7 @@ use crate::frame::decoder::{Decoded, Decoder};
 use crate::frame::header::OpCode;
 use crate::input::Input;
 
-/// How far a search for the peer's Close has come: see [`Endpoint::find_close`](crate::Endpoint::find_close).
+/// How far a search for the peer's Close has come: see [`Reader::find_close`](crate::Reader::find_close).
 #[derive(Debug, Default)]
 pub struct CloseScan(Option<Box<Scan>>);
 

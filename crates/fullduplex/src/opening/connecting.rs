@@ -61,6 +61,8 @@ pub struct Connecting<E> {
 }
 
 /// How the server has responded.
+// It comes once, and is taken apart at once.
+#[expect(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Connected<E> {
     /// With 101: the connection is open.
