@@ -89,20 +89,50 @@
 //! # assert!(wire.1.ends_with(b"\r\n\r\n\x81\x05Hello\x88\x02\x03\xe8"));
 //! ```
 //!
-//! # Two tasks
+//! # The loop
 //!
-//! [`Connection::split`] makes a half that receives and one that sends. They share nothing: what one has to tell the
-//! other, a Pong to be written or a Close that was sent, is a value ([`Signals`]) that the caller carries.
+//! **Bytes reach the peer in the order in which the sending direction has written them, each frame whole, and everything
+//! that was received is delivered before anything else happens.** All else is settled by the state machines. So every
+//! transport runs the same loop:
 //!
-//! # With `alloc`
+//! 1. **Deliver**: poll until there is nothing more.
+//! 2. **Write** all output: what the application has sent, and the answers of the connection's own.
+//! 3. **End** the transport if [`shutdown`](Endpoint::shutdown) says so.
+//! 4. **Wait** for input, at most until [`poll_timeout`](Endpoint::poll_timeout): then tell of the bytes, of the transport's
+//!    end, or of the time.
 //!
-//! [`Reader`] owns a receive buffer and makes whole messages of chunks, lent ([`MessageRef`]) or owned
-//! ([`Message`]), or gives the pieces of large ones as they arrive ([`Chunk`]). [`Writer`] is its counterpart, a write
-//! queue. [`Endpoint`] is the whole thing for an adapter: handshake, connection, reader and writer behind one loop.
-//! `fullduplex-std` is that loop over `std::io`.
+//! # A message that is larger than any buffer
 //!
-//! The `append_*` methods of [`Connection`] send into a `Vec<u8>` that grows, compressed where permessage-deflate
-//! was negotiated; its `send_*` methods, into a buffer of fixed size, do not compress.
+//! A message of any size goes through in pieces: [`Reader::poll_chunk`] gives what each read has brought of it, and
+//! [`Writer::send_fragment`] sends it on. Without a heap, [`Connection::poll_event`] and [`Connection::send_fragment`] do the
+//! same in the caller's buffers.
+//!
+//! ```
+//! use fullduplex::{Config, Connection, Event, Input, MessageKind, Negotiated, NoEntropy, Role};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut conn = Connection::new(Role::Server, Negotiated::without_extensions(), Config::new());
+//! // A binary message of 10,000 bytes, masked with a key of zeros, through buffers of 512 and 600 bytes.
+//! let wire = [&[0x82, 0xfe, 0x27, 0x10, 0, 0, 0, 0][..], &[7; 10_000]].concat();
+//! let (mut buf, mut out) = ([0; 512], [0; 600]);
+//! let (mut received, mut sent) = (0, 0);
+//! for read in wire.chunks(buf.len()) {
+//!     let buf = &mut buf[..read.len()];
+//!     buf.copy_from_slice(read);
+//!     let mut input = Input::new(buf);
+//!     while let Some(Event::Binary(chunk, part)) = conn.poll_event(&mut input)? {
+//!         received += chunk.len();
+//!         let (kind, last) = (MessageKind::Binary, part.is_last());
+//!         sent += conn.send_fragment(kind, chunk, last, &mut out, NoEntropy)?;
+//!     }
+//! }
+//! assert_eq!(received, 10_000);
+//! assert!(sent > received, "each fragment has a header");
+//! # Ok(())
+//! # }
+//! ```
+//!
+#![cfg_attr(feature = "alloc", doc = include_str!("tour.md"))]
 //!
 //! # What it takes care of
 //!
