@@ -19,7 +19,7 @@ use crate::config::WebSocketConfig;
 use crate::engine::link::{Link, Whole};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::guard::Farewell;
+use crate::guard::OnDrop;
 use crate::sending::write_state::WriteState;
 use crate::sending::{Sending, Written};
 use crate::timer::Timer;
@@ -35,11 +35,11 @@ pub(crate) enum End {
     /// The connection failed, and the application knows why. The stream may still have to be ended.
     Failed,
     /// The application knows of the end.
-    Told,
+    Reported,
 }
 
 /// What has come of a wait.
-pub(crate) enum Waited {
+pub(crate) enum Outcome {
     /// There may be something to deliver.
     Progress,
     /// The connection is over, and there is nothing more to deliver.
@@ -57,7 +57,7 @@ enum Next {
     /// The sending direction is in use elsewhere. It may have seen that the peer reads, so no deadline is looked at.
     ReadWhileSenderIsBusy,
     /// The wait is over.
-    Return(Waited),
+    Return(Outcome),
     /// The end cannot be told before the sender has heard of it, and that is busy.
     WaitForSender,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Receiving<L> {
     pub(crate) reader: Reader,
     pub(crate) link: L,
     /// What the drop does; knows what the stream can do.
-    farewell: fn(&mut Self),
+    on_drop: fn(&mut Self),
     clock: Clock,
     timer: Timer,
     /// `None` for the defaults.
@@ -101,11 +101,11 @@ pub(crate) struct Parts {
 }
 
 impl<L> Receiving<L> {
-    pub(crate) fn from_parts(parts: Parts, link: L, farewell: fn(&mut Self)) -> Box<Self> {
+    pub(crate) fn from_parts(parts: Parts, link: L, on_drop: fn(&mut Self)) -> Box<Self> {
         Box::new(Self {
             reader: parts.reader,
             link,
-            farewell,
+            on_drop,
             clock: parts.clock,
             timer: parts.timer,
             config: parts.config,
@@ -137,13 +137,13 @@ impl<L> Receiving<L> {
 
     /// Whether the application knows of the end and everything before it.
     pub(crate) fn is_terminated(&self) -> bool {
-        self.end == End::Told
+        self.end == End::Reported
     }
 }
 
-impl<L> Farewell for Receiving<L> {
-    fn say_farewell(&mut self) {
-        (self.farewell)(self);
+impl<L> OnDrop for Receiving<L> {
+    fn on_drop(&mut self) {
+        (self.on_drop)(self);
     }
 }
 
@@ -189,7 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn from_whole(parts: Parts, stream: S, sending: Sending) -> Box<Self> {
         let link = Whole { stream, sending, waiters: Waiters::default() };
         Self::from_parts(parts, link, |engine| {
-            if engine.end != End::Told {
+            if engine.end != End::Reported {
                 let Whole { stream, sending, .. } = &mut engine.link;
                 sending.say_goodbye(stream);
             }
@@ -200,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 impl<L: Link> Receiving<L> {
     /// The receiver's wait: writes what is pending, ends the stream if its time has come, else reads.
     #[inline(always)]
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let waited = ready!(match self.link.begin_wait(cx.waker()) {
             None => self.poll_wait(cx),
             Some(both) => self.poll_wait(&mut Context::from_waker(&both)),
@@ -210,7 +210,7 @@ impl<L: Link> Receiving<L> {
     }
 
     #[inline(never)]
-    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         loop {
             // A task that is woken to read has nothing else to do yet.
             let at_rest = self.link.is_at_rest()
@@ -224,7 +224,7 @@ impl<L: Link> Receiving<L> {
                 Next::Read | Next::ReadWhileSenderIsBusy => {
                     if let Poll::Ready(read) = self.poll_fill(cx) {
                         return Poll::Ready(match read {
-                            Ok(()) => Waited::Progress,
+                            Ok(()) => Outcome::Progress,
                             Err(error) => self.fail_with(error, cx),
                         });
                     }
@@ -246,13 +246,13 @@ impl<L: Link> Receiving<L> {
     /// What is to be done before reading: looks at the deadlines, writes what is pending, ends the stream if its time has
     /// come.
     fn work(&mut self, cx: &mut Context<'_>) -> Next {
-        if self.end == End::Told {
-            return Next::Return(Waited::End);
+        if self.end == End::Reported {
+            return Next::Return(Outcome::End);
         }
         if self.unchecked.is_some()
             && let Err(error) = self.check_deadlines(cx)
         {
-            return Next::Return(Waited::Failed(error.into()));
+            return Next::Return(Outcome::Failed(error.into()));
         }
         let has_peer_close = self.end == End::No && self.reader.receiver().peer_close().is_some();
         let Some(written) = self.poll_write(cx) else {
@@ -273,7 +273,7 @@ impl<L: Link> Receiving<L> {
             let waits = !written.is_shut && self.poll_timeout().is_some();
             if !waits {
                 self.over();
-                return Next::Return(Waited::End);
+                return Next::Return(Outcome::End);
             }
         }
         match self.input_end.take() {
@@ -281,7 +281,7 @@ impl<L: Link> Receiving<L> {
             None => Next::Read,
             // Everything before it has been received, so the end of input takes effect now.
             Some(end) => Next::Return(match self.read_ended(end.map(|()| 0), cx) {
-                Ok(()) => Waited::Progress,
+                Ok(()) => Outcome::Progress,
                 Err(error) => self.fail_with(error, cx),
             }),
         }
@@ -329,7 +329,7 @@ impl<L: Link> Receiving<L> {
 
     /// Nothing more can be written.
     #[cold]
-    fn write_failed(&mut self, error: Error) -> Option<Waited> {
+    fn write_failed(&mut self, error: Error) -> Option<Outcome> {
         match error {
             // The peer reads no more; what it has sent is still to be delivered.
             Error::Io(error) if is_gone(error.kind()) => None,
@@ -337,19 +337,19 @@ impl<L: Link> Receiving<L> {
             error => {
                 let before = self.end;
                 self.over();
-                Some(if before == End::No { Waited::Failed(error.into()) } else { Waited::End })
+                Some(if before == End::No { Outcome::Failed(error.into()) } else { Outcome::End })
             }
         }
     }
 
     /// A failure is told once; what happens after it is not.
     #[cold]
-    fn fail_with(&mut self, error: Error, cx: &mut Context<'_>) -> Waited {
+    fn fail_with(&mut self, error: Error, cx: &mut Context<'_>) -> Outcome {
         if self.end != End::No {
-            return Waited::Progress;
+            return Outcome::Progress;
         }
         self.fail(cx);
-        Waited::Failed(error.into())
+        Outcome::Failed(error.into())
     }
 
     /// The connection has failed: writes our Close, and ends the sending direction. An application may never receive
@@ -364,7 +364,7 @@ impl<L: Link> Receiving<L> {
 
     /// There is nothing more to wait for.
     fn over(&mut self) {
-        self.end = End::Told;
+        self.end = End::Reported;
         self.timer.clear();
         self.link.wake_sender();
     }

@@ -1,23 +1,23 @@
-//! What says farewell when it is dropped.
+//! A value that does something when it is dropped, and can still be taken apart.
 
 use std::ops::{Deref, DerefMut};
 
-/// Has something to say before it goes.
-pub(crate) trait Farewell {
-    /// Tells the peer what can be told without waiting.
-    fn say_farewell(&mut self);
+/// What a value does when it is dropped.
+pub(crate) trait OnDrop {
+    /// Lets the peer know, as far as that needs no waiting.
+    fn on_drop(&mut self);
 }
 
-impl<T: Farewell> Farewell for Box<T> {
-    fn say_farewell(&mut self) {
-        (**self).say_farewell();
+impl<T: OnDrop> OnDrop for Box<T> {
+    fn on_drop(&mut self) {
+        (**self).on_drop();
     }
 }
 
-/// Something that [says farewell](Farewell) when it is dropped, unless it is taken out.
-pub(crate) struct Guard<T: Farewell>(Option<T>);
+/// Holds a value and calls [`OnDrop`] when it is dropped, unless the value was taken out.
+pub(crate) struct Guard<T: OnDrop>(Option<T>);
 
-impl<T: Farewell> Guard<T> {
+impl<T: OnDrop> Guard<T> {
     pub(crate) fn new(inner: T) -> Self {
         Self(Some(inner))
     }
@@ -30,7 +30,7 @@ impl<T: Farewell> Guard<T> {
     }
 }
 
-impl<T: Farewell> Deref for Guard<T> {
+impl<T: OnDrop> Deref for Guard<T> {
     type Target = T;
 
     #[inline]
@@ -42,7 +42,7 @@ impl<T: Farewell> Deref for Guard<T> {
     }
 }
 
-impl<T: Farewell> DerefMut for Guard<T> {
+impl<T: OnDrop> DerefMut for Guard<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         match &mut self.0 {
@@ -52,10 +52,10 @@ impl<T: Farewell> DerefMut for Guard<T> {
     }
 }
 
-impl<T: Farewell> Drop for Guard<T> {
+impl<T: OnDrop> Drop for Guard<T> {
     fn drop(&mut self) {
         if let Some(inner) = &mut self.0 {
-            inner.say_farewell();
+            inner.on_drop();
         }
     }
 }

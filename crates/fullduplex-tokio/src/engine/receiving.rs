@@ -6,7 +6,7 @@ use fullduplex::{Chunk, Message, MessageRef, Reader, Writer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::engine::link::Link;
-use crate::engine::{Engine, Receiving, Waited};
+use crate::engine::{Engine, Outcome, Receiving};
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 
@@ -39,9 +39,9 @@ impl<L: Link> Receiving<L> {
                 }
             }
             match ready!(self.poll_input(cx)) {
-                Waited::Progress => {}
-                Waited::End => return Poll::Ready(None),
-                Waited::Failed(error) => return Poll::Ready(Some(Err(*error))),
+                Outcome::Progress => {}
+                Outcome::End => return Poll::Ready(None),
+                Outcome::Failed(error) => return Poll::Ready(Some(Err(*error))),
             }
         }
     }

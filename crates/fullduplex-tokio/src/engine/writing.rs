@@ -13,6 +13,7 @@ use fullduplex::{
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{End, Engine, is_gone};
+use crate::config::DEFAULT_READ_AHEAD_SIZE;
 use crate::engine::link::Whole;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
@@ -238,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// yet: a Close or a fault takes effect when everything before it has been received. Returns whether the transport
     /// has been asked for more.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> bool {
-        let read_ahead_size = self.config().read_ahead_size;
+        let read_ahead_size = self.read_ahead_size();
         while self.input_end.is_none() {
             let Some(mut room) = self.reader.room_ahead(read_ahead_size) else {
                 return false;
@@ -259,6 +260,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
         self.release(cx);
         true
+    }
+
+    fn read_ahead_size(&self) -> usize {
+        self.config.as_ref().map_or(DEFAULT_READ_AHEAD_SIZE, |config| config.read_ahead_size)
     }
 
     /// Waits for the next deadline while a write is blocked. Ready when there is more to write.

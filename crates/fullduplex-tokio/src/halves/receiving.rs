@@ -72,11 +72,11 @@ pub(super) fn split<S: IntoHalves>(
     let (reading, writing) = stream.into_halves();
     let shared = Shared::new(SendingSide::new(writing, sending));
     let link = HalfLink { reading, shared: Arc::clone(&shared) };
-    (Receiving::from_parts(parts, link, say_farewell), shared)
+    (Receiving::from_parts(parts, link, on_drop), shared)
 }
 
 /// What the sender has not heard yet, it hears when the receiver is dropped.
-fn say_farewell<S: IntoHalves>(side: &mut ReceivingSide<S>) {
+fn on_drop<S: IntoHalves>(side: &mut ReceivingSide<S>) {
     if !side.reader.receiver().has_signals() || std::thread::panicking() {
         return;
     }

@@ -11,7 +11,7 @@ use std::task::{Context, Wake, Waker};
 use atomic_waker::AtomicWaker;
 use tokio::io::AsyncWrite;
 
-use crate::guard::{Farewell, Guard};
+use crate::guard::{Guard, OnDrop};
 use crate::sending::Sending;
 use crate::waiters::Side;
 
@@ -20,18 +20,18 @@ pub(super) struct SendingSide<W> {
     pub(super) stream: W,
     pub(super) sending: Sending,
     /// What the drop does when both halves are gone; knows what `W` can do.
-    farewell: fn(&mut Self),
+    on_drop: fn(&mut Self),
 }
 
 impl<W: AsyncWrite + Unpin> SendingSide<W> {
     pub(super) fn new(stream: W, sending: Sending) -> Self {
-        Self { stream, sending, farewell: |side| side.sending.say_goodbye(&mut side.stream) }
+        Self { stream, sending, on_drop: |side| side.sending.say_goodbye(&mut side.stream) }
     }
 }
 
-impl<W> Farewell for SendingSide<W> {
-    fn say_farewell(&mut self) {
-        (self.farewell)(self);
+impl<W> OnDrop for SendingSide<W> {
+    fn on_drop(&mut self) {
+        (self.on_drop)(self);
     }
 }
 
