@@ -4,7 +4,7 @@
 
 use allocation_counter::measure;
 use fullduplex::{
-    Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Error, MessageRef, Negotiated,
+    Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Input, MessageRef, Negotiated,
     Role,
 };
 use fullduplex_fuzz::{in_pieces, negotiate};
@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
     let wire: Vec<u8> = messages.iter().flat_map(|message| encode(role, text, message)).collect();
     let connection = || Connection::new(role, negotiated, config);
 
-    let whole = drive_inflating(&mut connection(), &wire, Split::Whole, inflate_by(limit + 1));
+    let whole = receive(connection(), &wire, Split::Whole, limit + 1);
     check(&whole, limit);
     let split = match reads {
         0 => Split::Whole,
@@ -44,7 +44,7 @@ fuzz_target!(|input: &[u8]| {
     };
     // A room of one byte for a megabyte would take too long.
     let room = 1 + usize::from(room).max(whole_len(&whole) / 2000);
-    let cut = drive_inflating(&mut connection(), &wire, split, inflate_by(room));
+    let cut = receive(connection(), &wire, split, room);
     assert_eq!(whole, cut);
     let (pieces, error) =
         in_pieces(connection(), &wire, 16 * usize::from(reads).max(1 + wire.len() / 2000));
@@ -106,25 +106,11 @@ fn encode(role: Role, text: bool, fragments: &[Vec<u8>]) -> Vec<u8> {
     wire
 }
 
-/// Decompresses a chunk into room for so many bytes at a time.
-fn inflate_by(
-    room: usize,
-) -> impl FnMut(&mut Connection, &[u8], &mut Vec<u8>) -> Result<(), Error> {
-    let mut out = vec![0; room];
-    move |conn, mut chunk, data| {
-        let mut idle = 0;
-        loop {
-            let step = conn.inflate(chunk, &mut out)?;
-            data.extend_from_slice(&out[..step.produced]);
-            chunk = &chunk[step.consumed..];
-            if step.done {
-                assert!(chunk.is_empty(), "done with something left");
-                return Ok(());
-            }
-            idle = if step.consumed == 0 && step.produced == 0 { idle + 1 } else { 0 };
-            assert!(idle < 3, "it stands still");
-        }
-    }
+/// What becomes of `wire`, inflated into scratch of `room` bytes at a time.
+fn receive(mut conn: Connection, wire: &[u8], split: Split, room: usize) -> Outcome {
+    drive_inflating(&mut conn, wire, split, room, |received, scratch| {
+        Input::with_scratch(received, scratch)
+    })
 }
 
 fn data(seen: &Seen) -> Option<&[u8]> {

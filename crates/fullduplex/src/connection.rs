@@ -32,8 +32,6 @@ use crate::message::outbound::{HeaderBytes, SendError};
 use crate::negotiated::Negotiated;
 use crate::role::Role;
 
-#[cfg(feature = "deflate")]
-pub use inflating::Inflated;
 #[cfg(feature = "alloc")]
 pub(crate) use receiver::Expected;
 pub use receiver::{Receiver, Shutdown};
@@ -200,9 +198,8 @@ impl Connection {
 
 /// Receiving: as [`Receiver`] does it, and the sender hears of it.
 impl Connection {
-    /// The next event in `input`, or `None` when all of it is consumed and more is needed.
-    ///
-    /// Payload is unmasked in place, and the event borrows it from the caller's buffer.
+    /// The next event in `input`, or `None` when all of it is consumed and more is needed: see
+    /// [`Receiver::poll_event`].
     ///
     /// # Errors
     /// As [`Receiver::poll_event`].
@@ -215,17 +212,6 @@ impl Connection {
             self.exchange();
         }
         event
-    }
-
-    /// Inflates a part of a compressed message: see [`Receiver::inflate`].
-    ///
-    /// # Errors
-    /// As [`Receiver::inflate`].
-    #[cfg(feature = "deflate")]
-    pub fn inflate(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
-        let result = self.receiver.inflate(chunk, out);
-        self.exchange();
-        result
     }
 
     /// The payload of the last Ping or Pong, at most 125 bytes; valid until the next

@@ -57,7 +57,7 @@ impl Error {
             Self::Message(MessageError::InvalidUtf8)
             | Self::CloseFrame(CloseFrameError::Reason) => CloseCode::Invalid,
             #[cfg(feature = "deflate")]
-            Self::Message(MessageError::NotInflated) => CloseCode::Error,
+            Self::Message(MessageError::NoScratch) => CloseCode::Error,
             #[cfg(feature = "deflate")]
             Self::Inflate(_) => CloseCode::Invalid,
             Self::Frame(_) | Self::Message(_) | Self::CloseFrame(_) => CloseCode::Protocol,
@@ -72,7 +72,7 @@ impl Error {
     pub const fn fault(&self) -> Fault {
         match self {
             #[cfg(feature = "deflate")]
-            Self::Message(MessageError::NotInflated) => Fault::Local,
+            Self::Message(MessageError::NoScratch) => Fault::Local,
             #[cfg(feature = "deflate")]
             Self::Inflate(_) => Fault::Peer,
             Self::Frame(_) | Self::Message(_) | Self::CloseFrame(_) => Fault::Peer,

@@ -54,7 +54,8 @@ impl Part {
 /// Chunks borrow the buffer that was given to [`Input`](crate::Input), not the connection, so the
 /// connection can be used while one is at hand. They are unmasked, and follow the wire: a message
 /// arrives in as many chunks as reads and fragments make of it, and is
-/// [`Part::Whole`] when all of it lay in the buffer as one frame.
+/// [`Part::Whole`] when all of it lay in the buffer as one frame. Of a message that the peer compressed
+/// (RFC 7692 §6.2) they are inflated, and borrow the scratch that was given with the input; a full scratch ends a chunk, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'b> {
     /// A chunk of a text message. All chunks of the message joined are UTF-8, and so far no byte has
@@ -62,10 +63,6 @@ pub enum Event<'b> {
     Text(&'b [u8], Part),
     /// A chunk of a binary message.
     Binary(&'b [u8], Part),
-    /// A chunk of a message that the peer has compressed (RFC 7692), as it came. It is only sent where
-    /// permessage-deflate was negotiated, and must go through
-    /// [`Connection::inflate`](crate::Connection::inflate) before the next poll.
-    Compressed(&'b [u8], MessageKind, Part),
     /// The peer sent a Ping; the Pong is queued already. Its payload is
     /// [`Connection::control_payload`](crate::Connection::control_payload) until the next poll.
     Ping,

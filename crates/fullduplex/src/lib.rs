@@ -204,8 +204,6 @@ mod writer;
 pub use bytes::{BufMut, Bytes};
 pub use close_code::CloseCode;
 pub use closing::{CloseFrameError, CloseReason, Ended};
-#[cfg(feature = "deflate")]
-pub use connection::Inflated;
 #[cfg(feature = "alloc")]
 pub use connection::close_scan::CloseScan;
 pub use connection::{

@@ -65,17 +65,6 @@ struct Chunks {
     /// Whether pieces were asked for last, so that no room is made for whole messages.
     asked: bool,
     begun: Begun,
-    /// A piece as it came, compressed, of which not all is inflated yet.
-    #[cfg(feature = "deflate")]
-    compressed: Option<Box<Compressed>>,
-}
-
-#[cfg(feature = "deflate")]
-#[derive(Debug)]
-struct Compressed {
-    rest: Bytes,
-    kind: MessageKind,
-    last: bool,
 }
 
 /// What was found: where it lies, not what it is, so that the buffer can be borrowed anew.
@@ -260,56 +249,52 @@ impl Reader {
         Ok(found)
     }
 
-    /// Looks for a message when nothing is unread, as before every read: no input brings no message, but the connection
-    /// may have a failure to report, and what is left of the last message is given up. Returns whether a Close is still
-    /// to be delivered.
+    /// Looks for a message when nothing is unread, as before every read: that brings none, unless the connection is within
+    /// one, has a failure to report, or a Close is still to be delivered.
     #[inline(always)]
-    fn poll_empty(&mut self) -> Result<bool, Error> {
+    fn find_without_input(&mut self) -> Result<Option<Found>, Error> {
         if !self.receiver.has_nothing() {
             if core::mem::take(&mut self.close_held) {
-                return Ok(true);
+                return Ok(Some(Found::Close));
             }
-            self.give_up_message();
-            #[cfg(feature = "deflate")]
-            self.skip_compressed()?;
-            self.receiver.poll_any(&mut Input::new(&mut []))?;
+            return self.find_any();
         }
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
             inflated.rest(&self.receiver);
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// [`poll_owned`](Self::poll_owned) for everything that is not a small whole message. Before every read that is
     /// nothing, so the rest, which has more registers to save, is a call of its own.
     #[inline(never)]
     pub(crate) fn poll_owned_slow(&mut self) -> Result<Option<Message>, Error> {
-        if self.buffer.is_empty() {
-            return Ok(self.poll_empty()?.then(|| close(&self.receiver)));
+        match self.find_slow()? {
+            None => Ok(None),
+            Some(found) => Ok(Some(self.own(found))),
         }
-        self.find_owned()
     }
 
+    /// Gives away what was found.
     #[inline(never)]
-    fn find_owned(&mut self) -> Result<Option<Message>, Error> {
+    fn own(&mut self, found: Found) -> Message {
         let control = |receiver: &Receiver| Bytes::copy_from_slice(receiver.control_payload());
-        let (kind, payload) = match self.find_any()? {
-            None => return Ok(None),
-            Some(Found::Ping) => return Ok(Some(Message::Ping(control(&self.receiver)))),
-            Some(Found::Pong) => return Ok(Some(Message::Pong(control(&self.receiver)))),
-            Some(Found::Close) => return Ok(Some(close(&self.receiver))),
-            Some(Found::Data(kind, range)) => (kind, self.buffer.give(range)),
+        let (kind, payload) = match found {
+            Found::Ping => return Message::Ping(control(&self.receiver)),
+            Found::Pong => return Message::Pong(control(&self.receiver)),
+            Found::Close => return close(&self.receiver),
+            Found::Data(kind, range) => (kind, self.buffer.give(range)),
             #[cfg(feature = "deflate")]
-            Some(Found::Inflated(kind)) => {
+            Found::Inflated(kind) => {
                 let inflated = self.inflated.as_deref_mut();
                 (kind, inflated.map(Inflation::give).unwrap_or_default())
             }
         };
-        Ok(Some(match kind {
+        match kind {
             MessageKind::Binary => Message::Binary(payload),
             MessageKind::Text => Message::Text(Utf8Bytes::from_validated(payload)),
-        }))
+        }
     }
 
     /// [`find`](Self::find) for everything that is not a small whole message, see
@@ -317,7 +302,7 @@ impl Reader {
     #[inline(never)]
     fn find_slow(&mut self) -> Result<Option<Found>, Error> {
         if self.buffer.is_empty() {
-            return Ok(self.poll_empty()?.then_some(Found::Close));
+            return self.find_without_input();
         }
         self.find_any()
     }
@@ -326,47 +311,32 @@ impl Reader {
     fn find_any(&mut self) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
         self.give_up_message();
-        #[cfg(feature = "deflate")]
-        self.skip_compressed()?;
         loop {
             let ReadBuffer { buf, start, end, .. } = &mut self.buffer;
             let begin = *start;
-            let mut input = Input::new(buf.get_mut(begin..*end).unwrap_or_default());
+            let unread = buf.get_mut(begin..*end).unwrap_or_default();
+            #[cfg(not(feature = "deflate"))]
+            let mut input = Input::new(unread);
+            #[cfg(feature = "deflate")]
+            let mut input = Input::with_scratch(
+                unread,
+                self.inflated.as_deref_mut().map(Inflation::scratch).unwrap_or_default(),
+            );
             let event = self.receiver.poll_any(&mut input);
-            // The chunk's place in the buffer, so that the buffer is free to be used again.
-            let place = |chunk: &[u8]| {
-                let range = input.range_of(chunk).unwrap_or_default();
-                begin + range.start..begin + range.end
-            };
-            let (kind, range, part) = match event {
-                Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, place(chunk), part),
-                Ok(Some(Event::Binary(chunk, part))) => (MessageKind::Binary, place(chunk), part),
-                #[cfg(feature = "deflate")]
-                Ok(Some(Event::Compressed(chunk, kind, part))) => {
-                    let chunk = place(chunk);
-                    *start += input.consumed();
-                    if self.chunks.begun == Begun::GivenUp {
-                        self.skip_chunk(chunk, kind, part.is_last())?;
-                        continue;
-                    }
-                    let chunk = self.buffer.buf.get(chunk).unwrap_or_default();
-                    let inflated = self.inflated.get_or_insert_default();
-                    // Not where its first frame begins: that may have been asked for in pieces, of which none came.
-                    let first = !inflated.open;
-                    inflated.inflate(chunk, kind, first, &mut self.receiver)?;
-                    // Otherwise the text was found not to be any, which the next poll tells.
-                    inflated.open = !self.receiver.is_between_messages();
-                    if part.is_last() && !inflated.open {
-                        return Ok(Some(Found::Inflated(kind)));
-                    }
-                    continue;
-                }
+            let (kind, chunk, part) = match event {
+                Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, chunk, part),
+                Ok(Some(Event::Binary(chunk, part))) => (MessageKind::Binary, chunk, part),
                 other => {
                     *start += input.consumed();
                     return Ok(match other? {
                         Some(Event::Ping) => Some(Found::Ping),
                         Some(Event::Pong) => Some(Found::Pong),
                         Some(Event::Close) => Some(Found::Close),
+                        #[cfg(feature = "deflate")]
+                        _ if input.needs_scratch() => {
+                            self.inflated.get_or_insert_default().make_room(&self.receiver);
+                            continue;
+                        }
                         _ => {
                             #[cfg(feature = "deflate")]
                             if let Some(inflated) = &mut self.inflated {
@@ -377,6 +347,10 @@ impl Reader {
                     });
                 }
             };
+            // The chunk's place in the buffer, so that the buffer is free to be used again.
+            let place = input.range_of(chunk);
+            #[cfg(feature = "deflate")]
+            let len = chunk.len();
             *start += input.consumed();
             if self.chunks.begun == Begun::GivenUp {
                 if part.is_last() {
@@ -384,6 +358,19 @@ impl Reader {
                 }
                 continue;
             }
+            #[cfg(feature = "deflate")]
+            if let Some(inflated) = self.inflated.as_deref_mut()
+                // No place tells of an empty chunk where it belongs.
+                && (inflated.open || len > 0 && place.is_none())
+            {
+                inflated.push(kind, len, part.is_last());
+                if part.is_last() {
+                    return Ok(Some(Found::Inflated(kind)));
+                }
+                continue;
+            }
+            let range = place.unwrap_or_default();
+            let range = begin + range.start..begin + range.end;
             let range = if part == Part::Whole { range } else { self.buffer.gather(kind, range) };
             if part.is_last() {
                 self.buffer.gathering = None;

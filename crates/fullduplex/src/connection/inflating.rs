@@ -1,95 +1,77 @@
-//! Compressed messages of a [`Receiver`] (RFC 7692 §6.2): from the chunks that the peer sent to those that
-//! the application sees.
+//! Compressed messages of a [`Receiver`] (RFC 7692 §6.2): from the payload that the peer sent to the chunks that the
+//! application sees.
 
 use crate::connection::receiver::Receiver;
-use crate::deflate::{Finished, InflateError};
+use crate::deflate::{Decompressor, Finished, InflateError, Progress};
 use crate::error::Error;
+use crate::event::Event;
+use crate::input::Input;
 use crate::message::inbound::MessageError;
 
-/// What one call of [`Receiver::inflate`] did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Inflated {
-    /// How many bytes of the chunk were used up. Pass the rest of it to the next call.
-    pub consumed: usize,
-    /// Bytes of the message that were written.
-    pub produced: usize,
-    /// Whether the chunk is done with: nothing more will come of it. If it is the last of its message, so is
-    /// the message.
-    pub done: bool,
-}
+/// The least that is unmasked at a time. What is unmasked and does not fit into the scratch is masked again, so it is not
+/// much more than the scratch takes.
+const LEAST_PIECE: usize = 8 << 10;
 
 impl Receiver {
-    /// Decompresses `chunk`, from [`Event::Compressed`](crate::Event::Compressed), into `out`. Call it again
-    /// with the rest of the chunk, which may be empty, until it is done.
-    ///
-    /// The message is counted against [`Limits::max_message_size`](crate::Limits::max_message_size) as it
-    /// appears, and text is checked as it appears; what was good before a fault is handed out first. `out` must
-    /// not be empty; how large it is decides how much memory a message takes at a time.
-    ///
-    /// # Errors
-    /// [`Error::Inflate`], [`MessageError::TooLarge`] and [`MessageError::InvalidUtf8`]: the connection fails,
-    /// as in [`poll_event`](Self::poll_event).
-    pub fn inflate(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
-        if self.failure.is_some() || !self.inbound.is_inflating() {
-            return Ok(Inflated { consumed: chunk.len(), produced: 0, done: true });
+    /// Whether [`inflate`](Self::inflate) comes next: there is payload of a compressed message, or something that it left
+    /// behind.
+    pub(super) fn has_to_inflate(&self, input: &Input<'_>) -> bool {
+        if !self.inbound.is_compressed() {
+            return false;
         }
-        let result = self.inflate_some(chunk, out);
-        match result {
-            Err(error) => self.fail(error),
-            Ok(_) => self.update_boundary(),
+        let left = |decompressor: &Decompressor| {
+            decompressor.is_full() || decompressor.pending_error().is_err()
+        };
+        if self.decompressor.as_deref().is_some_and(left) {
+            return true;
         }
-        result
+        if self.decoder.is_in_payload() {
+            return self.receiving_control.is_none() && self.decoder.piece_len(input).is_some();
+        }
+        // All of the message has come, but its end has not been handed out.
+        self.inbound.is_last_frame()
     }
 
-    fn inflate_some(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<Inflated, Error> {
-        if self.inbound.is_invalid() {
-            return Err(MessageError::InvalidUtf8.into());
-        }
+    /// Inflates what there is of the payload, as far as there is scratch. Returns the event for what comes of it, if there
+    /// is anything to tell.
+    ///
+    /// Payload that does not fit stays in `input`, still masked, and output that does not fit in the decompressor.
+    pub(super) fn inflate<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+    ) -> Result<Option<Event<'b>>, Error> {
         let Some(decompressor) = self.decompressor.as_deref_mut() else {
             return Err(InflateError::Invalid.into());
         };
-        // At the limit one more byte is let out, to see whether there is one.
-        let mut probe = [0];
-        let room = self.inbound.inflate_room();
-        let at_limit = room == 0;
-        let out = match out.get_mut(..room.min(out.len())) {
-            Some(out) if !at_limit => out,
-            _ => &mut probe[..],
+        decompressor.pending_error()?;
+        let Some(scratch) = input.take_scratch() else {
+            return Err(MessageError::NoScratch.into());
         };
-        let progress = decompressor.decompress(chunk, out)?;
-        let mut inflated =
-            Inflated { consumed: progress.consumed, produced: progress.produced, done: false };
-        let consumed = progress.consumed == chunk.len();
-        if consumed && self.inbound.is_last_chunk() {
-            let rest = out.get_mut(progress.produced..).unwrap_or_default();
-            // What came before a fault goes out first; the next call tells of it.
-            let finished = match decompressor.finish(rest) {
-                Err(_) if progress.produced > 0 => Finished::default(),
+        let most = scratch.len().min(self.inbound.inflate_limit());
+        let out = scratch.get_mut(..most).unwrap_or_default();
+        let is_needed = decompressor.is_full() || self.decoder.piece_len(input) > Some(0);
+        if out.is_empty() && is_needed {
+            input.ask_for_scratch();
+            return Ok(None);
+        }
+        let Progress { mut produced, .. } =
+            self.decoder.read_payload(input, out.len().max(LEAST_PIECE), |payload| {
+                let progress = decompressor.decompress(payload, out);
+                (progress.map_or(0, |progress| progress.consumed), progress)
+            })?;
+        let mut is_whole = false;
+        if !self.decoder.is_in_payload() && self.inbound.is_last_frame() {
+            let finished = match decompressor.finish(out.get_mut(produced..).unwrap_or_default()) {
+                // What came before a fault is handed out first; the next poll tells of it.
+                Err(_) if produced > 0 => Finished::default(),
                 finished => finished?,
             };
-            inflated.produced += finished.produced;
-            inflated.done = finished.done;
-        } else {
-            // With room left there is nothing more to come of what was consumed.
-            inflated.done =
-                consumed && progress.produced < out.len() && decompressor.pending_error().is_ok();
+            produced += finished.produced;
+            is_whole = finished.done;
         }
-        if at_limit && inflated.produced > 0 {
-            return Err(MessageError::TooLarge.into());
-        }
-        let piece = out.get(..inflated.produced).unwrap_or_default();
-        inflated.produced = self.inbound.inflated(piece);
-        if inflated.done && !self.inbound.is_invalid() {
-            self.inbound.chunk_inflated();
-        }
-        // The text before a bad byte is handed out; the next call tells of the failure.
-        if self.inbound.is_invalid() {
-            inflated.done = false;
-            if inflated.produced == 0 {
-                return Err(MessageError::InvalidUtf8.into());
-            }
-        }
-        Ok(inflated)
+        let (chunk, rest) = scratch.split_at_mut(produced.min(scratch.len()));
+        input.put_back_scratch(rest);
+        Ok(self.inbound.inflated(chunk, is_whole)?)
     }
 
     /// Whether the decompressor is needed between messages.

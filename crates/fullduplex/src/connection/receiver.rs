@@ -203,7 +203,13 @@ impl Receiver {
 impl Receiver {
     /// The next event in `input`, or `None` when all of it is consumed and more is needed.
     ///
-    /// Payload is unmasked in place, and the event borrows it from the caller's buffer.
+    /// Payload is unmasked in place, and the event borrows it from the caller's buffer. Payload of a compressed message
+    /// (RFC 7692) is inflated into the scratch of `Input::with_scratch`, and the event borrows it from there. What does not
+    /// fit comes with the next call. Where no scratch is left it returns `None` although there is more, and
+    /// `Input::needs_scratch` says so: poll what remains of the input, which may be nothing, with more scratch.
+    ///
+    /// A message is counted against [`Limits::max_message_size`] and text is checked as it appears, compressed or not. What
+    /// was good before a fault is handed out first.
     ///
     /// # Errors
     /// [`Error`] when the connection fails, once. A Close with the right code is then queued, the rest of
@@ -240,7 +246,10 @@ impl Receiver {
         input: &mut Input<'b>,
     ) -> Result<Option<Event<'b>>, Error> {
         if input.is_empty() {
-            if self.inbound.pending_error().is_ok() {
+            let is_done = self.inbound.pending_error().is_ok();
+            #[cfg(feature = "deflate")]
+            let is_done = is_done && !self.has_to_inflate(input);
+            if is_done {
                 return Ok(None);
             }
         } else {
@@ -287,6 +296,14 @@ impl Receiver {
                 return Ok(None);
             }
             self.inbound.pending_error()?;
+            #[cfg(feature = "deflate")]
+            if self.has_to_inflate(input) {
+                let event = self.inflate(input)?;
+                if event.is_some() || input.needs_scratch() {
+                    return Ok(event);
+                }
+                continue;
+            }
             match self.decoder.poll(input)? {
                 Decoded::NeedMore => return Ok(None),
                 Decoded::Header(header) => self.begin_frame(&header)?,
@@ -366,12 +383,6 @@ impl Receiver {
         self.closing.fail(error.close_code());
         self.timers.closing();
         self.at_message_boundary = false;
-    }
-
-    /// Whether the next frame begins a message.
-    #[cfg(feature = "deflate")]
-    pub(crate) fn is_between_messages(&self) -> bool {
-        self.inbound.is_idle()
     }
 
     /// What the current frame and its message may still bring.

@@ -308,6 +308,11 @@ impl<I: Inflater> DecompressorOver<I> {
         Ok(progress)
     }
 
+    /// Whether output may be waiting that did not fit into the room of the last call.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
+    }
+
     /// The failure that the last call left behind: its output ended right before a fault.
     pub(crate) fn pending_error(&self) -> Result<(), InflateError> {
         self.error.map_or(Ok(()), Err)

@@ -110,6 +110,43 @@ impl Decoder {
         self.remaining
     }
 
+    /// How much of the current frame's payload lies in `input`; `None` between payloads, and where more input is needed. A
+    /// payload of no bytes is one piece.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn piece_len(&self, input: &Input<'_>) -> Option<usize> {
+        let len = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(input.len());
+        (self.in_payload && (len > 0 || self.remaining == 0)).then_some(len)
+    }
+
+    /// Whether the current frame has more payload to come.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn is_in_payload(&self) -> bool {
+        self.in_payload
+    }
+
+    /// Shows what has come of the current frame's payload, at most `most` bytes, unmasked, to `read`, which returns how much
+    /// of it is done with. The rest stays in `input` as it came.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn read_payload<T>(
+        &mut self,
+        input: &mut Input<'_>,
+        most: usize,
+        read: impl FnOnce(&[u8]) -> (usize, T),
+    ) -> T {
+        let wanted = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        let piece = input.first_mut(wanted.min(most));
+        mask::apply(piece, self.key);
+        let (done, result) = read(piece);
+        let done = done.min(piece.len());
+        let key = mask::advance(self.key, done);
+        mask::apply(piece.get_mut(done..).unwrap_or_default(), key);
+        input.take(done);
+        self.key = key;
+        self.remaining -= done as u64;
+        self.in_payload = self.remaining > 0;
+        result
+    }
+
     /// The next header or piece of payload.
     ///
     /// # Errors

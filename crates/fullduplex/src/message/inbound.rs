@@ -24,10 +24,10 @@ pub enum MessageError {
     TooLarge,
     /// More frames than [`Limits::max_fragments`]. Answered with Close 1008.
     TooManyFragments,
-    /// A compressed chunk was not given to [`Connection::inflate`](crate::Connection::inflate) before the
-    /// next poll: our own fault. Answered with Close 1011.
+    /// A compressed message came in an input without scratch ([`Input::new`](crate::Input::new)): our own fault. Answered with
+    /// Close 1011.
     #[cfg(feature = "deflate")]
-    NotInflated,
+    NoScratch,
 }
 
 impl fmt::Display for MessageError {
@@ -38,7 +38,9 @@ impl fmt::Display for MessageError {
             Self::InvalidUtf8 => "a text message is not UTF-8",
             Self::TooLarge => "a message is larger than the limit",
             #[cfg(feature = "deflate")]
-            Self::NotInflated => "a compressed chunk was not decompressed before the next poll",
+            Self::NoScratch => {
+                "a compressed message came, and no memory to decompress it into was given"
+            }
             Self::TooManyFragments => "a message has more fragments than the limit",
         })
     }
@@ -60,24 +62,11 @@ pub(crate) struct Inbound {
     started: bool,
     /// Whether the current frame is the message's last.
     fin: bool,
-    /// Invalid text came; what was valid before it has been handed out.
-    invalid: bool,
+    /// What is wrong with the message behind the last chunk, which was good and has been handed out.
+    pending: Option<MessageError>,
+    /// Whether the message in progress is a compressed one (RFC 7692 §6).
     #[cfg(feature = "deflate")]
-    compressed: Compressed,
-}
-
-/// Where a compressed message stands (RFC 7692 §6).
-#[cfg(feature = "deflate")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compressed {
-    /// The message is not compressed, or there is none.
-    No,
-    /// All chunks so far are inflated.
-    Waiting,
-    /// A chunk was handed out and is not inflated yet.
-    Chunk,
-    /// The same, and it is the message's last.
-    LastChunk,
+    compressed: bool,
 }
 
 impl Inbound {
@@ -91,9 +80,9 @@ impl Inbound {
             kind: None,
             started: false,
             fin: false,
-            invalid: false,
+            pending: None,
             #[cfg(feature = "deflate")]
-            compressed: Compressed::No,
+            compressed: false,
         }
     }
 
@@ -110,23 +99,16 @@ impl Inbound {
         self.max_size
     }
 
-    /// How many bytes the message in progress may still announce.
+    /// How many bytes the message in progress may still announce, or bring if it is compressed.
     #[cfg(feature = "alloc")]
     pub(crate) fn room(&self) -> u64 {
         self.max_size.saturating_sub(self.size)
     }
 
-    /// The failure that the last chunk left behind: it ended right before a byte that is not UTF-8.
+    /// The failure that the last chunk left behind: it ended right before a byte that is not UTF-8, or at the limit.
     #[inline]
     pub(crate) fn pending_error(&self) -> Result<(), MessageError> {
-        if self.invalid {
-            return Err(MessageError::InvalidUtf8);
-        }
-        #[cfg(feature = "deflate")]
-        if self.is_inflating() {
-            return Err(MessageError::NotInflated);
-        }
-        Ok(())
+        self.pending.map_or(Ok(()), Err)
     }
 
     /// A data frame begins.
@@ -163,10 +145,8 @@ impl Inbound {
     fn announced(&mut self, header: &FrameHeader) -> u64 {
         #[cfg(feature = "deflate")]
         {
-            if header.rsv != 0 {
-                self.compressed = Compressed::Waiting;
-            }
-            if self.compressed != Compressed::No {
+            self.compressed |= header.rsv != 0;
+            if self.compressed {
                 return 0;
             }
         }
@@ -183,25 +163,37 @@ impl Inbound {
     ) -> Result<Option<Event<'b>>, MessageError> {
         let ends_message = payload.ends_frame && self.fin;
         let kind = self.kind.unwrap_or(MessageKind::Binary);
-        #[cfg(feature = "deflate")]
-        if self.compressed != Compressed::No {
-            return Ok(self.compressed_piece(payload, kind, ends_message));
-        }
         let chunk = match kind {
             MessageKind::Binary => payload.unmask(),
             MessageKind::Text => {
                 let (chunk, valid) = payload.unmask_checked(|block| self.utf8.push(block));
-                self.invalid = valid.is_err() || ends_message && !self.utf8.is_complete();
+                if valid.is_err() || ends_message && !self.utf8.is_complete() {
+                    self.pending = Some(MessageError::InvalidUtf8);
+                }
                 chunk
             }
         };
+        self.event(kind, chunk, ends_message)
+    }
+
+    /// The event for a chunk that was found good, if there is anything to tell.
+    ///
+    /// # Errors
+    /// What is [pending](Self::pending_error), when nothing comes before it.
+    #[inline]
+    fn event<'b>(
+        &mut self,
+        kind: MessageKind,
+        chunk: &'b [u8],
+        ends_message: bool,
+    ) -> Result<Option<Event<'b>>, MessageError> {
         if chunk.is_empty() {
             self.pending_error()?;
             if !ends_message {
                 return Ok(None);
             }
         }
-        let part = Part::new(!self.started, ends_message && !self.invalid);
+        let part = Part::new(!self.started, ends_message && self.pending.is_none());
         self.started = true;
         if part.is_last() {
             self.reset();
@@ -223,7 +215,7 @@ impl Inbound {
         &mut self,
         text: &'b [u8],
     ) -> Result<Option<Event<'b>>, MessageError> {
-        self.invalid = true;
+        self.pending = Some(MessageError::InvalidUtf8);
         match text.get(..utf8::first_bad_byte(text)) {
             None | Some([]) => Err(MessageError::InvalidUtf8),
             Some(valid) => Ok(Some(Event::Text(valid, Part::First))),
@@ -233,7 +225,7 @@ impl Inbound {
     fn reset(&mut self) {
         #[cfg(feature = "deflate")]
         {
-            self.compressed = Compressed::No;
+            self.compressed = false;
         }
         self.size = 0;
         self.fragments = 0;
@@ -245,71 +237,51 @@ impl Inbound {
 /// Compressed messages (RFC 7692 §6.2).
 #[cfg(feature = "deflate")]
 impl Inbound {
-    /// Whether a chunk was handed out that is not inflated yet.
-    pub(crate) fn is_inflating(&self) -> bool {
-        matches!(self.compressed, Compressed::Chunk | Compressed::LastChunk)
-    }
-
     /// Whether the message in progress is a compressed one.
     pub(crate) fn is_compressed(&self) -> bool {
-        self.compressed != Compressed::No
+        self.compressed
     }
 
-    /// Whether the chunk that is being inflated is the last of its message.
-    pub(crate) fn is_last_chunk(&self) -> bool {
-        self.compressed == Compressed::LastChunk
+    /// Whether the current frame, or the one before this point, is the last of the message in progress.
+    pub(crate) fn is_last_frame(&self) -> bool {
+        self.fin
     }
 
-    fn compressed_piece<'b>(
+    /// How much the decompressor may bring at most: what the message may still have, and one byte more, which shows that
+    /// it has too much.
+    pub(crate) fn inflate_limit(&self) -> usize {
+        usize::try_from(self.room()).unwrap_or(usize::MAX).saturating_add(1)
+    }
+
+    /// The decompressor has brought `chunk`, within the [limit](Self::inflate_limit). Counts it, checks it if it is text, and
+    /// returns the event for it, if there is anything to tell.
+    ///
+    /// # Errors
+    /// [`MessageError::InvalidUtf8`] and [`MessageError::TooLarge`], when nothing good comes before it.
+    pub(crate) fn inflated<'b>(
         &mut self,
-        payload: Payload<'b>,
-        kind: MessageKind,
+        chunk: &'b [u8],
         ends_message: bool,
-    ) -> Option<Event<'b>> {
-        let chunk = payload.unmask();
-        if chunk.is_empty() && !ends_message {
-            return None;
+    ) -> Result<Option<Event<'b>>, MessageError> {
+        let kind = self.kind.unwrap_or(MessageKind::Binary);
+        let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
+        let (mut chunk, beyond) = chunk.split_at_checked(room).unwrap_or((chunk, &[]));
+        if !beyond.is_empty() {
+            self.pending = Some(MessageError::TooLarge);
         }
-        let part = Part::new(!self.started, ends_message);
-        self.started = true;
-        self.compressed = if ends_message { Compressed::LastChunk } else { Compressed::Chunk };
-        Some(Event::Compressed(chunk, kind, part))
-    }
-
-    /// How many bytes of the message may still come out of the decompressor.
-    pub(crate) fn inflate_room(&self) -> usize {
-        usize::try_from(self.max_size - self.size).unwrap_or(usize::MAX)
-    }
-
-    /// The decompressor has brought `piece`: counts it, and checks it if it is text. Returns how many bytes
-    /// of it are good; the failure is [pending](Self::pending_error) if that is not all.
-    pub(crate) fn inflated(&mut self, piece: &[u8]) -> usize {
-        self.size = self.size.saturating_add(piece.len() as u64);
-        if self.kind != Some(MessageKind::Text) {
-            return piece.len();
-        }
-        match self.utf8.push(piece) {
-            Ok(()) => piece.len(),
-            Err(good) => {
-                self.invalid = true;
-                good
+        self.size = self.size.saturating_add(chunk.len() as u64);
+        if kind == MessageKind::Text {
+            // "PMCEs do not change the opcode field": what comes out of the decompressor is text.
+            let checked = self.utf8.push(chunk);
+            if let Err(good) = checked {
+                chunk = chunk.get(..good).unwrap_or(chunk);
+            }
+            let is_cut = ends_message && beyond.is_empty() && !self.utf8.is_complete();
+            if checked.is_err() || is_cut {
+                self.pending = Some(MessageError::InvalidUtf8);
             }
         }
-    }
-
-    /// The chunk is inflated whole. The failure is [pending](Self::pending_error) if the message may not end
-    /// here.
-    pub(crate) fn chunk_inflated(&mut self) {
-        match self.compressed {
-            Compressed::LastChunk if self.utf8.is_complete() => self.reset(),
-            Compressed::LastChunk => self.invalid = true,
-            _ => self.compressed = Compressed::Waiting,
-        }
-    }
-
-    /// Whether text came out of the decompressor that is none.
-    pub(crate) fn is_invalid(&self) -> bool {
-        self.invalid
+        self.event(kind, chunk, ends_message)
     }
 }
 

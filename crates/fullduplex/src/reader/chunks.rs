@@ -1,8 +1,5 @@
 //! Messages in pieces, as they arrive: for those that are too large to be held whole.
 
-#[cfg(feature = "deflate")]
-use alloc::boxed::Box;
-
 use bytes::Bytes;
 #[cfg(feature = "deflate")]
 use bytes::BytesMut;
@@ -11,8 +8,6 @@ use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
 use crate::owned::{Chunk, Message};
-#[cfg(feature = "deflate")]
-use crate::reader::Compressed;
 use crate::reader::room::ReadBuffer;
 use crate::reader::{Begun, Reader, close};
 
@@ -34,41 +29,25 @@ impl Reader {
         if core::mem::take(&mut self.close_held) {
             return Ok(Some(Chunk::Control(close(&self.receiver))));
         }
+        let gathered = self.take_gathered();
+        if gathered.is_some() {
+            return Ok(gathered);
+        }
+        #[cfg(feature = "deflate")]
+        let mut scratch = BytesMut::new();
         loop {
-            let gathered = self.take_gathered();
-            if gathered.is_some() {
-                return Ok(gathered);
-            }
-            #[cfg(feature = "deflate")]
-            if self.chunks.compressed.is_some() {
-                match self.inflate_some()? {
-                    Some(chunk) => return Ok(Some(chunk)),
-                    None => continue,
-                }
-            }
             let ReadBuffer { buf, start, end, .. } = &mut self.buffer;
             let begin = *start;
-            let mut input = Input::new(buf.get_mut(begin..*end).unwrap_or_default());
+            let unread = buf.get_mut(begin..*end).unwrap_or_default();
+            #[cfg(not(feature = "deflate"))]
+            let mut input = Input::new(unread);
+            #[cfg(feature = "deflate")]
+            let mut input = Input::with_scratch(unread, &mut scratch);
             let event = self.receiver.poll_any(&mut input);
-            let place = |chunk: &[u8]| {
-                let range = input.range_of(chunk).unwrap_or_default();
-                begin + range.start..begin + range.end
-            };
-            let (kind, range, last) = match event {
-                Ok(Some(Event::Text(chunk, part))) => {
-                    (MessageKind::Text, place(chunk), part.is_last())
-                }
+            let (kind, chunk, last) = match event {
+                Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, chunk, part.is_last()),
                 Ok(Some(Event::Binary(chunk, part))) => {
-                    (MessageKind::Binary, place(chunk), part.is_last())
-                }
-                #[cfg(feature = "deflate")]
-                Ok(Some(Event::Compressed(chunk, kind, part))) => {
-                    let range = place(chunk);
-                    *start += input.consumed();
-                    let rest = self.buffer.give(range);
-                    let last = part.is_last();
-                    self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
-                    continue;
+                    (MessageKind::Binary, chunk, part.is_last())
                 }
                 other => {
                     *start += input.consumed();
@@ -77,12 +56,28 @@ impl Reader {
                         Some(Event::Ping) => Some(Chunk::Control(Message::Ping(payload()))),
                         Some(Event::Pong) => Some(Chunk::Control(Message::Pong(payload()))),
                         Some(Event::Close) => Some(Chunk::Control(close(&self.receiver))),
+                        #[cfg(feature = "deflate")]
+                        _ if input.needs_scratch() => {
+                            // Little comes of little, mostly; the more there is, the better it was compressed.
+                            let room = input.remaining().len().saturating_mul(4);
+                            scratch = BytesMut::zeroed(room.clamp(256, INFLATE_AT_ONCE));
+                            continue;
+                        }
                         _ => None,
                     });
                 }
             };
+            let place = input.range_of(chunk);
+            #[cfg(feature = "deflate")]
+            let len = chunk.len();
             *start += input.consumed();
-            let payload = self.buffer.give(range);
+            let payload = match place {
+                Some(range) => self.buffer.give(begin + range.start..begin + range.end),
+                #[cfg(feature = "deflate")]
+                None => scratch.split_to(len).freeze(),
+                #[cfg(not(feature = "deflate"))]
+                None => Bytes::new(),
+            };
             let chunk = self.chunk(kind, payload, last);
             if chunk.is_some() {
                 return Ok(chunk);
@@ -134,56 +129,5 @@ impl Reader {
             }
         }
         None
-    }
-
-    /// Drops what is left of a message that was given away in part. Nothing comes of it any more.
-    #[cfg(feature = "deflate")]
-    pub(super) fn skip_compressed(&mut self) -> Result<(), Error> {
-        while self.chunks.compressed.is_some() {
-            self.inflate_some()?;
-        }
-        Ok(())
-    }
-
-    /// Skips the part of a message that was compressed.
-    #[cfg(feature = "deflate")]
-    pub(super) fn skip_chunk(
-        &mut self,
-        chunk: core::ops::Range<usize>,
-        kind: MessageKind,
-        last: bool,
-    ) -> Result<(), Error> {
-        let rest = self.buffer.give(chunk);
-        self.chunks.compressed = Some(Box::new(Compressed { rest, kind, last }));
-        self.skip_compressed()
-    }
-
-    /// Inflates a part of the piece in progress.
-    #[cfg(feature = "deflate")]
-    fn inflate_some(&mut self) -> Result<Option<Chunk>, Error> {
-        use bytes::Buf;
-
-        let Some(compressed) = &mut self.chunks.compressed else { return Ok(None) };
-        // Little comes of little, mostly; the more there is, the better it was compressed.
-        let room = compressed.rest.len().saturating_mul(4).clamp(256, INFLATE_AT_ONCE);
-        let mut out = BytesMut::zeroed(room);
-        let step = match self.receiver.inflate(&compressed.rest, &mut out) {
-            Ok(step) => step,
-            Err(error) => {
-                self.chunks.compressed = None;
-                return Err(error);
-            }
-        };
-        compressed.rest.advance(step.consumed.min(compressed.rest.len()));
-        let kind = compressed.kind;
-        let last = compressed.last && step.done && self.receiver.is_between_messages();
-        if step.done {
-            self.chunks.compressed = None;
-        }
-        if step.produced == 0 && !last {
-            return Ok(None);
-        }
-        out.truncate(step.produced);
-        Ok(self.chunk(kind, out.freeze(), last))
     }
 }

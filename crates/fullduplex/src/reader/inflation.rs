@@ -4,7 +4,6 @@ use bytes::{Bytes, BytesMut};
 
 use crate::buffers::FIRST_SIZE;
 use crate::connection::Receiver;
-use crate::error::Error;
 use crate::event::MessageKind;
 #[cfg(feature = "std")]
 use crate::pool::{self, Pool};
@@ -59,39 +58,38 @@ impl Inflation {
         message.freeze()
     }
 
-    /// Adds what comes of `chunk`; `first` begins a new message.
-    pub(super) fn inflate(
-        &mut self,
-        mut chunk: &[u8],
-        kind: MessageKind,
-        first: bool,
-        receiver: &mut Receiver,
-    ) -> Result<(), Error> {
-        if first {
+    /// The room behind what has come of the message; nothing where that is too little, so that more is
+    /// [asked for](Self::make_room) when a compressed message comes.
+    pub(super) fn scratch(&mut self) -> &mut [u8] {
+        if !self.open {
+            self.note();
             self.len = 0;
-            self.kind = Some(kind);
-            #[cfg(feature = "std")]
-            if self.buf.is_empty() && !receiver.peer_takes_over() {
-                self.buf = pool::take(&BUFFERS, &()).unwrap_or_default();
-                self.made = self.buf.len();
-            }
-            // What owned messages have left of the buffer is too little for one more like them.
-            if self.buf.len() < self.last + LEAST_ROOM {
-                self.grow(receiver);
-            }
         }
-        loop {
-            if self.buf.len() - self.len < LEAST_ROOM {
-                self.grow(receiver);
-            }
-            let room = self.buf.get_mut(self.len..).unwrap_or_default();
-            let step = receiver.inflate(chunk, room)?;
-            self.len += step.produced;
-            chunk = chunk.get(step.consumed..).unwrap_or_default();
-            if step.done {
-                return Ok(());
-            }
+        // What owned messages have left of the buffer may be too little for one more like them.
+        let expected = if self.open { 0 } else { self.last };
+        match self.buf.get_mut(self.len..) {
+            Some(room) if room.len() >= expected + LEAST_ROOM => room,
+            _ => &mut [],
         }
+    }
+
+    /// Makes room for [`scratch`](Self::scratch).
+    pub(super) fn make_room(&mut self, receiver: &Receiver) {
+        #[cfg(feature = "std")]
+        if self.buf.is_empty() && !receiver.peer_takes_over() {
+            self.buf = pool::take(&BUFFERS, &()).unwrap_or_default();
+            self.made = self.buf.len();
+        }
+        if self.scratch().is_empty() {
+            self.grow(receiver);
+        }
+    }
+
+    /// `len` bytes have been inflated to the start of the scratch.
+    pub(super) fn push(&mut self, kind: MessageKind, len: usize, last: bool) {
+        self.kind = Some(kind);
+        self.len += len;
+        self.open = !last;
     }
 
     /// Notes how large the message was.

@@ -113,22 +113,15 @@ fn random_bytes_never_panic_and_fail_with_1007_if_at_all() {
     }
 }
 
-/// Polls until there is a compressed chunk, and returns it.
-fn poll_chunk<'b>(conn: &mut Connection, input: &mut Input<'b>) -> (&'b [u8], Part) {
-    match conn.poll_event(input) {
-        Ok(Some(Event::Compressed(chunk, _, part))) => (chunk, part),
-        other => panic!("{other:?}"),
-    }
-}
-
 #[test]
-fn a_chunk_that_is_not_inflated_before_the_next_poll_is_our_own_fault() {
+fn a_compressed_message_in_an_input_without_scratch_is_our_own_fault() {
     let payload = deflated(prose(500, 1).as_bytes());
     let pieces = |at: usize| {
         [compressed(1, &payload[..at]).unfinished(), Frame::continuation(&payload[at..])]
     };
     for role in ROLES {
-        // The last chunk, the first of two, and one that was begun only; with input left, and without.
+        // A whole message, one in two frames, and one of which the first part was received as it should be; with input
+        // behind it, and without.
         for frames in
             [&[compressed(1, &payload[..]), Frame::ping("")][..], &pieces(payload.len() - 10)]
         {
@@ -137,14 +130,17 @@ fn a_chunk_that_is_not_inflated_before_the_next_poll_is_our_own_fault() {
                     let mut wire = to(role, frames);
                     let first = to(role, &frames[..1]).len();
                     wire.truncate(if rest { wire.len() } else { first });
-                    let mut input = Input::new(&mut wire);
                     let mut conn = open(role, Config::new());
-                    let (chunk, _) = poll_chunk(&mut conn, &mut input);
+                    let mut start = 0;
                     if begun {
-                        let step = conn.inflate(chunk, &mut [0]).unwrap();
-                        assert_eq!((step.produced, step.done), (1, false));
+                        let mut scratch = [0];
+                        let mut input = Input::with_scratch(&mut wire, &mut scratch);
+                        let event = conn.poll_event(&mut input);
+                        assert!(matches!(event, Ok(Some(Event::Text([_], Part::First)))));
+                        start = input.consumed();
                     }
-                    let error = MessageError::NotInflated.into();
+                    let mut input = Input::new(&mut wire[start..]);
+                    let error = MessageError::NoScratch.into();
                     assert_eq!(conn.poll_event(&mut input), Err(error), "{begun} {rest}");
                     assert_eq!(conn.failure(), Some(error));
                     assert_eq!(error.fault(), Fault::Local);
@@ -161,18 +157,80 @@ fn a_chunk_that_is_not_inflated_before_the_next_poll_is_our_own_fault() {
 }
 
 #[test]
-fn inflating_where_there_is_nothing_to_inflate_does_nothing() {
+fn where_the_scratch_is_full_it_is_asked_for_and_nothing_is_lost() {
+    let text = prose(100, 1);
     for role in ROLES {
-        let mut out = [7; 100];
+        for room in [0, 1, 50, 99, 100, 101] {
+            let frames = [compressed(1, deflated(text.as_bytes())), Frame::ping("behind it")];
+            let mut wire = to(role, &frames);
+            let mut conn = open(role, Config::new());
+            let mut scratch = vec![0; room];
+            let mut input = Input::with_scratch(&mut wire, &mut scratch);
+            let mut received = Vec::new();
+            while let Some(event) = conn.poll_event(&mut input).unwrap() {
+                let Event::Text(chunk, part) = event else {
+                    // There was room to see that nothing more comes.
+                    assert!(room > 100 && event == Event::Ping);
+                    continue;
+                };
+                assert_eq!(
+                    input.scratch_range_of(chunk),
+                    Some(received.len()..received.len() + chunk.len())
+                );
+                received.extend_from_slice(chunk);
+                assert_eq!((part.is_first(), part.is_last()), (true, room > 100));
+            }
+            assert_eq!(input.needs_scratch(), room <= 100);
+            assert_eq!(received.len(), room.min(100));
+            assert_eq!(conn.poll_event(&mut input), Ok(None), "asked again with nothing new");
+            let consumed = input.consumed();
+            // With input left or without, as often as one likes.
+            let mut input = Input::with_scratch(&mut wire[consumed..], &mut []);
+            assert_eq!(conn.poll_event(&mut input), Ok(None));
+            assert_eq!(input.needs_scratch(), room <= 100);
+            assert_eq!(input.consumed(), 0);
+
+            let mut scratch = [0; 200];
+            let mut input = Input::with_scratch(&mut wire[consumed..], &mut scratch);
+            if room <= 100 {
+                let part = if room == 0 { Part::Whole } else { Part::Last };
+                let rest = &text.as_bytes()[room..];
+                assert_eq!(
+                    conn.poll_event(&mut input),
+                    Ok(Some(Event::Text(rest, part))),
+                    "{room}"
+                );
+                assert_eq!(conn.poll_event(&mut input), Ok(Some(Event::Ping)));
+            }
+            assert_eq!(conn.poll_event(&mut input), Ok(None));
+            assert!(input.is_empty() && !input.needs_scratch());
+        }
+    }
+}
+
+#[test]
+fn scratch_where_there_is_nothing_to_inflate_is_left_alone() {
+    for role in ROLES {
+        let mut scratch = [7; 100];
         let mut plain = Connection::new(role, Negotiated::without_extensions(), Config::new());
         let mut idle = open(role, Config::new());
         let mut failed = open(role, Config::new());
         drive(&mut failed, &[0xff], Split::Whole);
         for conn in [&mut plain, &mut idle, &mut failed] {
-            let failure = conn.failure();
-            let step = conn.inflate(b"anything", &mut out).unwrap();
-            assert_eq!((step.consumed, step.produced, step.done), (8, 0, true));
-            assert_eq!((conn.failure(), out), (failure, [7; 100]));
+            for frames in [&[][..], &[Frame::text("plain")], &[Frame::ping("")]] {
+                let mut wire = to(role, frames);
+                let mut input = Input::with_scratch(&mut wire, &mut scratch);
+                let failure = conn.failure();
+                while let Some(event) = conn.poll_event(&mut input).unwrap() {
+                    assert_eq!(event == Event::Ping, frames[0].opcode == 9);
+                    if let Event::Text(chunk, _) = event {
+                        assert!(input.range_of(chunk).is_some());
+                        assert_eq!(input.scratch_range_of(chunk), None);
+                    }
+                }
+                assert!(input.is_empty() && !input.needs_scratch());
+                assert_eq!((conn.failure(), scratch), (failure, [7; 100]));
+            }
         }
         // Nor does it disturb a message that goes on.
         let wire = to(role, &[compressed(1, deflated(b"Hello"))]);
@@ -182,26 +240,27 @@ fn inflating_where_there_is_nothing_to_inflate_does_nothing() {
     }
 }
 
-/// Whoever takes the last chunk, and is told that it is done with, has a whole message.
+/// A caller that is given the last chunk has a whole message.
 #[test]
 fn text_that_is_not_utf8_is_never_told_to_be_done() {
     for data in [&b"a\xff"[..], b"abc\xe2\x82", b"\xf0\x9f\x98"] {
         for room in [1, 2, 100] {
             for role in ROLES {
                 let mut wire = to(role, &[compressed(1, deflated(data))]);
-                let mut input = Input::new(&mut wire);
                 let mut conn = open(role, Config::new());
-                let (mut chunk, part) = poll_chunk(&mut conn, &mut input);
-                assert_eq!(part, Part::Whole);
-                let mut out = vec![0; room];
+                let mut scratch = vec![0; room];
+                let mut rest = &mut wire[..];
                 let error = loop {
-                    match conn.inflate(chunk, &mut out) {
-                        Ok(step) => {
-                            assert!(!step.done, "{data:02x?} by {room}: a whole message");
-                            chunk = &chunk[step.consumed..];
+                    let mut input = Input::with_scratch(rest, &mut scratch);
+                    match conn.poll_event(&mut input) {
+                        Ok(Some(Event::Text(_, part))) => {
+                            assert!(!part.is_last(), "{data:02x?} by {room}: a whole message");
                         }
                         Err(error) => break error,
+                        other => panic!("{other:?}"),
                     }
+                    let consumed = input.consumed();
+                    rest = &mut rest[consumed..];
                 };
                 assert_eq!(error, MessageError::InvalidUtf8.into());
                 assert_eq!(conn.failure(), Some(error));

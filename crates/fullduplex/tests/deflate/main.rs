@@ -15,9 +15,9 @@ mod support;
 
 use flate2::{Compress, Compression, FlushCompress};
 use fullduplex::{Config, Connection, DeflateConfig, Role};
-use fullduplex_testkit::{Frame, Outcome, Random, Split, drive_inflating};
+use fullduplex_testkit::{Frame, Random};
 
-use support::{inflate_by, negotiate};
+use support::{negotiate, receive};
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const KIB: usize = 1 << 10;
@@ -50,11 +50,6 @@ fn to(role: Role, frames: &[Frame]) -> Vec<u8> {
 /// A frame of this opcode that begins a compressed message.
 fn compressed(opcode: u8, payload: impl Into<Vec<u8>>) -> Frame {
     Frame { rsv: RSV1, ..Frame::new(opcode, payload) }
-}
-
-/// What becomes of `bytes`, inflated in rooms of this many bytes.
-fn receive(conn: &mut Connection, bytes: &[u8], split: Split, room: usize) -> Outcome {
-    drive_inflating(conn, bytes, split, inflate_by(room))
 }
 
 /// A peer's compressor: zlib in C.

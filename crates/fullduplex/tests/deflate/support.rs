@@ -1,9 +1,10 @@
-//! What the tests with permessage-deflate share: a handshake that settles it, and a way to inflate.
+//! What the tests with permessage-deflate share: a handshake that settles it, and a way to receive.
 
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
+    Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome as Opened, ServerHandshake,
 };
-use fullduplex::{Connection, DeflateConfig, Error, Negotiated, Role, Uri};
+use fullduplex::{Connection, DeflateConfig, Input, Negotiated, Role, Uri};
+use fullduplex_testkit::{Outcome, Split, drive_inflating};
 
 /// What came of a handshake.
 pub(crate) struct Agreed {
@@ -35,7 +36,7 @@ pub(crate) fn negotiate(client: DeflateConfig, server: DeflateConfig) -> Agreed 
     let (len, by_server) =
         received.accept(&Answer::new().deflate(server), &mut answered).expect("an answer");
     let opened = handshake.poll(&answered[..len], &request).expect("a response");
-    let Some(Outcome::Open { negotiated: by_client, .. }) = opened else { panic!("{opened:?}") };
+    let Some(Opened::Open { negotiated: by_client, .. }) = opened else { panic!("{opened:?}") };
     let head = std::str::from_utf8(&answered[..len]).expect("a head is ASCII");
     let mut answers =
         head.lines().filter_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
@@ -44,23 +45,9 @@ pub(crate) fn negotiate(client: DeflateConfig, server: DeflateConfig) -> Agreed 
     Agreed { answer, client: by_client, server: by_server }
 }
 
-/// For [`fullduplex_testkit::drive_inflating`]: decompresses a chunk into room for `room` bytes at a time.
-pub(crate) fn inflate_by(
-    room: usize,
-) -> impl FnMut(&mut Connection, &[u8], &mut Vec<u8>) -> Result<(), Error> {
-    move |conn, mut chunk, data| {
-        let mut out = vec![0; room];
-        let mut idle = 0;
-        loop {
-            let step = conn.inflate(chunk, &mut out)?;
-            data.extend_from_slice(&out[..step.produced]);
-            chunk = &chunk[step.consumed..];
-            if step.done {
-                assert!(chunk.is_empty(), "done with something left");
-                return Ok(());
-            }
-            idle = if step.consumed == 0 && step.produced == 0 { idle + 1 } else { 0 };
-            assert!(idle < 3, "it stands still");
-        }
-    }
+/// What becomes of `bytes`, inflated into scratch of `room` bytes at a time.
+pub(crate) fn receive(conn: &mut Connection, bytes: &[u8], split: Split, room: usize) -> Outcome {
+    drive_inflating(conn, bytes, split, room, |received, scratch| {
+        Input::with_scratch(received, scratch)
+    })
 }

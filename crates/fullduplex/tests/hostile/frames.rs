@@ -1,7 +1,7 @@
 //! Rows of kind `frames`: what a connection makes of them in either role.
 
 use fullduplex::{Config, Connection, Limits, Negotiated, Role};
-use fullduplex_testkit::{Outcome, Seen, Split, drive_inflating, frames};
+use fullduplex_testkit::{Outcome, Seen, Split, frames};
 use serde_json::Value;
 
 use crate::{DEFLATE, Row, cuts, rows, unhex};
@@ -32,15 +32,13 @@ fn config(row: &Row) -> Config {
 /// How much room there is for what is decompressed.
 const ROOM: usize = 4096;
 
-/// How a row's messages are decompressed: into room for so many bytes at a time.
+/// How a row's messages are received: inflated into so much scratch at a time.
 #[cfg(feature = "deflate")]
-use crate::support::inflate_by;
+use crate::support::receive;
 
 #[cfg(not(feature = "deflate"))]
-fn inflate_by(
-    _room: usize,
-) -> impl FnMut(&mut Connection, &[u8], &mut Vec<u8>) -> Result<(), fullduplex::Error> {
-    |_, _, _| panic!("compression was not negotiated")
+fn receive(conn: &mut Connection, bytes: &[u8], split: Split, _room: usize) -> Outcome {
+    fullduplex_testkit::drive(conn, bytes, split)
 }
 
 fn negotiated(row: &Row, role: Role) -> Negotiated {
@@ -55,7 +53,7 @@ fn negotiated(row: &Row, role: Role) -> Negotiated {
 
 fn run(row: &Row, role: Role, bytes: &[u8], split: Split, room: usize) -> Outcome {
     let mut conn = Connection::new(role, negotiated(row, role), config(row));
-    let outcome = drive_inflating(&mut conn, bytes, split, inflate_by(room));
+    let outcome = receive(&mut conn, bytes, split, room);
     assert_eq!(conn.failure(), outcome.error);
     outcome
 }

@@ -143,11 +143,10 @@ const ROWS: &[Row] = &[
 /// Puts frames through a decoder, read by read, and shows `inbound` what comes out as a connection does.
 fn receive(
     inbound: &mut Inbound,
-    allowed_rsv: u8,
     reads: &[&[u8]],
-    mut see: impl FnMut(&mut Inbound, Event<'_>),
+    mut see: impl FnMut(Event<'_>),
 ) -> Result<(), MessageError> {
-    let mut decoder = Decoder::new(Role::Client, 100, allowed_rsv);
+    let mut decoder = Decoder::new(Role::Client, 100, 0);
     for read in reads {
         let mut read = read.to_vec();
         let mut input = Input::new(&mut read);
@@ -158,7 +157,7 @@ fn receive(
                 Decoded::Header(header) => inbound.begin_frame(&header)?,
                 Decoded::Payload(payload) => {
                     if let Some(event) = inbound.piece(payload)? {
-                        see(inbound, event);
+                        see(event);
                     }
                 }
             }
@@ -172,7 +171,7 @@ fn frames_come_to_the_events_and_the_failure_of_the_table() {
     for (section, frames, events, end) in ROWS {
         let mut inbound = Inbound::new(&LIMITS);
         let mut seen = Vec::new();
-        let outcome = receive(&mut inbound, 0, frames, |_, event| {
+        let outcome = receive(&mut inbound, frames, |event| {
             let number = seen.len();
             assert_eq!(Some(&event), events.get(number), "§{section}: {frames:x?}");
             seen.push(());
@@ -216,7 +215,7 @@ fn byte_by_byte_the_joined_messages_and_the_failure_are_the_same() {
         let reads: Vec<&[u8]> = wire.chunks(1).collect();
         let mut inbound = Inbound::new(&LIMITS);
         let mut messages = Messages::new();
-        let outcome = receive(&mut inbound, 0, &reads, |_, event| join(&mut messages, event));
+        let outcome = receive(&mut inbound, &reads, |event| join(&mut messages, event));
         assert_eq!(messages, expected, "§{section}: {frames:x?}");
         assert_eq!(outcome.map(|()| progress(&inbound)), *end, "§{section}: {frames:x?}");
     }
@@ -240,84 +239,120 @@ fn text_that_was_found_whole_fails_as_if_it_had_come_piece_by_piece() {
 mod compressed {
     use super::*;
 
-    use MessageError::NotInflated;
-
-    /// Frames whose first one has RSV1; for each chunk what it is inflated to; the compressed chunks with how much of it
-    /// is good; what it ends with.
+    /// Frames whose first one has RSV1; for each frame what its payload is inflated to; the events, and what it ends with.
     type Row = (
         &'static [Frame],
         &'static [&'static [u8]],
-        &'static [(Part, usize)],
+        &'static [Event<'static>],
         Result<Progress, MessageError>,
     );
 
     const ROWS: &[Row] = &[
-        (&[b"\xc1\x01?"], &[b"hi"], &[(Whole, 2)], BETWEEN),
-        (&[b"\xc2\x01?"], &[b"\xff"], &[(Whole, 1)], BETWEEN),
+        (&[b"\xc1\x01?"], &[b"hi"], &[text(b"hi", Whole)], BETWEEN),
+        (&[b"\xc2\x01?"], &[b"\xff"], &[binary(b"\xff", Whole)], BETWEEN),
         // The size on the wire says nothing about the size of the message.
-        (&[b"\xc2\x0a??????????"], &[b"hi"], &[(Whole, 2)], BETWEEN),
+        (&[b"\xc2\x0a??????????"], &[b"hi"], &[binary(b"hi", Whole)], BETWEEN),
         // "non-first fragments" have no RSV1, and belong to the compressed message.
         (
             &[b"\x41\x01?", b"\x00\x00", b"\x80\x01?"],
-            &[b"h\xc3", b"\xbc"],
-            &[(First, 2), (Last, 1)],
+            &[b"h\xc3", b"", b"\xbc"],
+            &[text(b"h\xc3", First), text(b"\xbc", Last)],
             BETWEEN,
         ),
-        (&[b"\x41\x00", b"\x80\x00"], &[b""], &[(Whole, 0)], BETWEEN),
-        (&[b"\x41\x01?"], &[b"a"], &[(First, 1)], IN_MESSAGE),
+        // What ends a message may be empty, and the first chunk is the first one with something in it.
+        (&[b"\x41\x00", b"\x80\x00"], &[b"", b""], &[text(b"", Whole)], BETWEEN),
+        (&[b"\x41\x01?", b"\x80\x01?"], &[b"", b"a"], &[text(b"a", Whole)], BETWEEN),
+        (
+            &[b"\x41\x01?", b"\x80\x01?"],
+            &[b"a", b""],
+            &[text(b"a", First), text(b"", Last)],
+            BETWEEN,
+        ),
+        (&[b"\x41\x01?"], &[b"a"], &[text(b"a", First)], IN_MESSAGE),
         // A message that is not compressed may follow one that is.
-        (&[b"\xc1\x01?", b"\x80\x00"], &[b"a"], &[(Whole, 1)], Err(UnexpectedContinuation)),
-        (&[b"\x41\x01?", b"\xc1\x01?"], &[b"a"], &[(First, 1)], Err(Interleaved)),
+        (&[b"\xc1\x01?", b"\x80\x00"], &[b"a"], &[text(b"a", Whole)], Err(UnexpectedContinuation)),
+        (&[b"\x41\x01?", b"\xc1\x01?"], &[b"a"], &[text(b"a", First)], Err(Interleaved)),
         // Text is checked behind the decompressor.
-        (&[b"\xc1\x01?"], &[b"ab\xff"], &[(Whole, 2)], Err(InvalidUtf8)),
-        (&[b"\xc1\x01?"], &[b"ab\xc3"], &[(Whole, 3)], Err(InvalidUtf8)),
+        (&[b"\xc1\x01?"], &[b"ab\xff"], &[text(b"ab", First)], Err(InvalidUtf8)),
+        (&[b"\xc1\x01?"], &[b"\xff"], &[], Err(InvalidUtf8)),
+        (&[b"\xc1\x01?"], &[b"ab\xc3"], &[text(b"ab\xc3", First)], Err(InvalidUtf8)),
+        // The limit counts what came out of it. The limit itself is not over the limit, and what is within it comes first.
+        (&[b"\xc2\x01?"], &[b"12345678"], &[binary(b"12345678", Whole)], BETWEEN),
+        (&[b"\xc2\x01?"], &[b"123456789"], &[binary(b"12345678", First)], Err(TooLarge)),
+        (
+            &[b"\x42\x01?", b"\x80\x01?"],
+            &[b"12345678", b"9"],
+            &[binary(b"12345678", First)],
+            Err(TooLarge),
+        ),
+        (&[b"\xc1\x01?"], &[b"123\xff56789"], &[text(b"123", First)], Err(InvalidUtf8)),
+        (&[b"\xc1\x01?"], &[b"1234567\xc3\xbc"], &[text(b"1234567\xc3", First)], Err(TooLarge)),
         (
             &[b"\x41\x01?", b"\x00\x01?", b"\x00\x01?", b"\x00\x01?", b"\x80\x01?"],
             &[b"", b"", b"", b""],
-            &[(First, 0), (Middle, 0), (Middle, 0), (Middle, 0)],
+            &[],
             Err(TooManyFragments),
         ),
     ];
 
-    #[test]
-    fn compressed_frames_come_to_chunks_and_the_message_to_what_they_are_inflated_to() {
-        for (frames, inflated, chunks, end) in ROWS {
-            let mut inbound = Inbound::new(&LIMITS);
-            let mut seen = Vec::new();
-            let outcome = receive(&mut inbound, 0x40, frames, |inbound, event| {
-                let Event::Compressed(_, _, part) = event else { panic!("{event:?}") };
-                assert_eq!(inbound.pending_error(), Err(NotInflated), "{frames:x?}");
-                assert_eq!(inbound.is_last_chunk(), part.is_last(), "{frames:x?}");
-                let good = inbound.inflated(inflated[seen.len()]);
-                seen.push((part, good));
-                if inbound.is_invalid() {
-                    return;
-                }
-                inbound.chunk_inflated();
+    /// Puts frames through a decoder, and shows `inbound` what their payloads are inflated to as a connection does.
+    fn receive(
+        inbound: &mut Inbound,
+        frames: &[Frame],
+        inflated: &[&'static [u8]],
+        mut see: impl FnMut(Event<'_>),
+    ) -> Result<(), MessageError> {
+        let mut decoder = Decoder::new(Role::Client, 100, 0x40);
+        let mut inflated = inflated.iter();
+        for frame in frames {
+            let mut frame = frame.to_vec();
+            let mut input = Input::new(&mut frame);
+            inbound.pending_error()?;
+            let Ok(Decoded::Header(header)) = decoder.poll(&mut input) else { panic!("a frame") };
+            inbound.begin_frame(&header)?;
+            assert!(inbound.is_compressed());
+            let len = decoder.piece_len(&input).expect("all of it is there");
+            decoder.read_payload(&mut input, usize::MAX, |payload| {
+                assert_eq!(payload, &b"??????????"[..len]);
+                (len, ())
             });
-            assert_eq!(seen, *chunks, "{frames:x?}");
+            assert!(!decoder.is_in_payload() && input.is_empty());
+            let chunk = inflated.next().expect("a chunk for each frame");
+            assert!(chunk.len() <= inbound.inflate_limit());
+            let ends_message = inbound.is_last_frame();
+            if let Some(event) = inbound.inflated(chunk, ends_message)? {
+                see(event);
+            }
+        }
+        inbound.pending_error()
+    }
+
+    #[test]
+    fn compressed_frames_come_to_the_events_and_the_failure_of_what_they_are_inflated_to() {
+        for (frames, inflated, events, end) in ROWS {
+            let mut inbound = Inbound::new(&LIMITS);
+            let mut seen = 0;
+            let outcome = receive(&mut inbound, frames, inflated, |event| {
+                assert_eq!(Some(&event), events.get(seen), "{frames:x?}");
+                seen += 1;
+            });
+            assert_eq!(seen, events.len(), "{frames:x?}");
             assert_eq!(outcome.map(|()| progress(&inbound)), *end, "{frames:x?}");
         }
     }
 
     #[test]
-    fn what_may_still_be_inflated_is_the_limit_without_what_was() {
+    fn what_may_still_be_inflated_is_the_limit_without_what_was_and_a_byte_that_shows_more() {
         let mut inbound = Inbound::new(&LIMITS);
-        let mut left = Vec::new();
-        let frames: [&[u8]; 3] = [b"\x42\x01?", b"\x80\x01?", b"\xc2\x01?"];
-        let outcome = receive(&mut inbound, 0x40, &frames, |inbound, _| {
-            left.push(inbound.inflate_room());
-            inbound.inflated(b"abc");
-            left.push(inbound.inflate_room());
-            inbound.chunk_inflated();
-        });
-        assert_eq!((outcome, left), (Ok(()), [8, 5, 5, 2, 8, 5].to_vec()));
-    }
-
-    #[test]
-    fn a_chunk_that_is_not_inflated_fails_the_next_poll() {
-        let mut inbound = Inbound::new(&LIMITS);
-        let outcome = receive(&mut inbound, 0x40, &[b"\xc1\x01?"], |_, _| {});
-        assert_eq!(outcome, Err(NotInflated));
+        for (frame, left) in [
+            (b"\x42\x01?", 6),
+            (b"\x80\x01?", 9),
+            (b"\xc2\x01?", 9),
+            (b"\x42\x01?", 6),
+            (b"\x00\x01?", 3),
+        ] {
+            assert_eq!(receive(&mut inbound, &[frame], &[b"abc"], |_| {}), Ok(()));
+            assert_eq!(inbound.inflate_limit(), left);
+        }
     }
 }
