@@ -20,11 +20,10 @@ use crate::connection::{Expected, Receiver};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
 use crate::input::Input;
-use crate::owned::{CloseFrame, Message, MessageRef, Utf8Bytes};
+use crate::owned::{Chunk, CloseFrame, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "deflate")]
 use crate::reader::inflation::Inflation;
 use crate::reader::room::ReadBuffer;
-use crate::utf8;
 
 /// The receiving direction of a connection with its receive buffer: reads go in, messages come out.
 ///
@@ -67,14 +66,15 @@ struct Chunks {
     begun: Begun,
 }
 
-/// What was found: where it lies, not what it is, so that the buffer can be borrowed anew.
+/// What was found: a piece of a message, a whole one, or a control frame. It says where that lies, not what it is, so that
+/// the buffers can be borrowed anew.
 #[derive(Debug)]
 enum Found {
-    /// A message; text has been checked.
-    Data(MessageKind, Range<usize>),
-    /// A message that was compressed: it is the inflated one.
+    /// Payload in the receive buffer. Text has been checked, unless it is a small whole message.
+    Received(MessageKind, Range<usize>, Part),
+    /// Payload that was compressed: what has been inflated.
     #[cfg(feature = "deflate")]
-    Inflated(MessageKind),
+    Inflated(MessageKind, Part),
     Ping,
     Pong,
     Close,
@@ -126,10 +126,7 @@ impl Reader {
             return self.poll_slow();
         };
         let payload = self.buffer.buf.get(range).unwrap_or_default();
-        match lend_data(kind, payload) {
-            Some(message) => Ok(Some(message)),
-            None => Err(self.receiver.fail_whole_text()),
-        }
+        lend(&mut self.receiver, kind, payload).map(Some)
     }
 
     /// [`poll`](Self::poll) for everything that is not a small whole message.
@@ -149,7 +146,7 @@ impl Reader {
     #[inline(always)]
     pub fn find(&mut self) -> Result<bool, Error> {
         self.found = match self.find_whole() {
-            Some((kind, range, _)) => Some(Found::Data(kind, range)),
+            Some((kind, range, _)) => Some(Found::Received(kind, range, Part::Whole)),
             None => self.find_slow()?,
         };
         Ok(self.found.is_some())
@@ -164,11 +161,11 @@ impl Reader {
         let Self { receiver, buffer, found, .. } = self;
         let data = match found {
             None => return Ok(None),
-            Some(Found::Data(kind, range)) => {
+            Some(Found::Received(kind, range, _)) => {
                 buffer.buf.get(range.clone()).map(|data| (*kind, data))
             }
             #[cfg(feature = "deflate")]
-            Some(Found::Inflated(kind)) => {
+            Some(Found::Inflated(kind, _)) => {
                 self.inflated.as_deref().map(|inflated| (*kind, inflated.message()))
             }
             Some(Found::Ping) => return Ok(Some(MessageRef::Ping(receiver.control_payload()))),
@@ -179,10 +176,7 @@ impl Reader {
         };
         // The buffer may have been given away since.
         let Some((kind, payload)) = data else { return Ok(None) };
-        match lend_data(kind, payload) {
-            Some(message) => Ok(Some(message)),
-            None => Err(receiver.fail_whole_text()),
-        }
+        lend(receiver, kind, payload).map(Some)
     }
 
     /// Whether [`find`](Self::find) has found a control frame last.
@@ -211,10 +205,13 @@ impl Reader {
         if kind == MessageKind::Binary {
             return Some(Ok(Message::Binary(self.buffer.give(range))));
         }
-        if ascii || self.buffer.buf.get(range.clone()).is_some_and(utf8::is_valid) {
-            return Some(Ok(Message::Text(Utf8Bytes::from_validated(self.buffer.give(range)))));
+        if !ascii {
+            let text = self.buffer.buf.get(range.clone()).unwrap_or_default();
+            if let Err(error) = self.receiver.whole_text(text) {
+                return Some(Err(error));
+            }
         }
-        Some(Err(self.receiver.fail_whole_text()))
+        Some(Ok(Message::Text(Utf8Bytes::from_validated(self.buffer.give(range)))))
     }
 
     /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
@@ -249,51 +246,41 @@ impl Reader {
         Ok(found)
     }
 
-    /// Looks for a message when nothing is unread, as before every read: that brings none, unless the connection is within
-    /// one, has a failure to report, or a Close is still to be delivered.
-    #[inline(always)]
-    fn find_without_input(&mut self) -> Result<Option<Found>, Error> {
-        if !self.receiver.has_nothing() {
-            if core::mem::take(&mut self.close_held) {
-                return Ok(Some(Found::Close));
-            }
-            return self.find_any();
-        }
-        #[cfg(feature = "deflate")]
-        if let Some(inflated) = &mut self.inflated {
-            inflated.rest(&self.receiver);
-        }
-        Ok(None)
-    }
-
     /// [`poll_owned`](Self::poll_owned) for everything that is not a small whole message. Before every read that is
     /// nothing, so the rest, which has more registers to save, is a call of its own.
     #[inline(never)]
     pub(crate) fn poll_owned_slow(&mut self) -> Result<Option<Message>, Error> {
-        match self.find_slow()? {
+        match self.find_unless_idle()? {
             None => Ok(None),
-            Some(found) => Ok(Some(self.own(found))),
+            Some(found) => Ok(Some(self.give_message(found))),
+        }
+    }
+
+    #[inline(never)]
+    fn give_message(&mut self, found: Found) -> Message {
+        match self.give(found) {
+            Chunk::Text(payload, _) => Message::Text(Utf8Bytes::from_validated(payload)),
+            Chunk::Binary(payload, _) => Message::Binary(payload),
+            Chunk::Control(message) => message,
         }
     }
 
     /// Gives away what was found.
-    #[inline(never)]
-    fn own(&mut self, found: Found) -> Message {
+    fn give(&mut self, found: Found) -> Chunk {
         let control = |receiver: &Receiver| Bytes::copy_from_slice(receiver.control_payload());
-        let (kind, payload) = match found {
-            Found::Ping => return Message::Ping(control(&self.receiver)),
-            Found::Pong => return Message::Pong(control(&self.receiver)),
-            Found::Close => return close(&self.receiver),
-            Found::Data(kind, range) => (kind, self.buffer.give(range)),
+        match found {
+            Found::Received(kind, range, part) => Chunk::new(kind, self.buffer.give(range), part),
             #[cfg(feature = "deflate")]
-            Found::Inflated(kind) => {
+            Found::Inflated(kind, part) => {
                 let inflated = self.inflated.as_deref_mut();
-                (kind, inflated.map(Inflation::give).unwrap_or_default())
+                Chunk::new(kind, inflated.map(Inflation::give).unwrap_or_default(), part)
             }
-        };
-        match kind {
-            MessageKind::Binary => Message::Binary(payload),
-            MessageKind::Text => Message::Text(Utf8Bytes::from_validated(payload)),
+            Found::Ping => Chunk::Control(Message::Ping(control(&self.receiver))),
+            Found::Pong => Chunk::Control(Message::Pong(control(&self.receiver))),
+            Found::Close => {
+                let reason = self.receiver.peer_close().flatten();
+                Chunk::Control(Message::Close(reason.map(CloseFrame::from)))
+            }
         }
     }
 
@@ -301,16 +288,66 @@ impl Reader {
     /// [`poll_owned_slow`](Self::poll_owned_slow).
     #[inline(never)]
     fn find_slow(&mut self) -> Result<Option<Found>, Error> {
-        if self.buffer.is_empty() {
-            return self.find_without_input();
-        }
-        self.find_any()
+        self.find_unless_idle()
     }
 
+    /// Looks for a message unless it is known that there is none, as before every read: nothing is unread, the connection is
+    /// between messages, has no failure to report, and no Close is still to be delivered.
+    #[inline(always)]
+    fn find_unless_idle(&mut self) -> Result<Option<Found>, Error> {
+        if self.buffer.is_empty() && self.receiver.has_nothing() {
+            self.rest();
+            return Ok(None);
+        }
+        self.find_message()
+    }
+
+    /// Gathers the pieces of a message until it is whole, or a control frame comes.
     #[inline(never)]
-    fn find_any(&mut self) -> Result<Option<Found>, Error> {
+    fn find_message(&mut self) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
         self.give_up_message();
+        loop {
+            match self.next_piece()? {
+                None => {
+                    self.rest();
+                    return Ok(None);
+                }
+                Some(Found::Received(kind, range, part)) => {
+                    let range = match part {
+                        Part::Whole => range,
+                        _ => self.buffer.gather(kind, range),
+                    };
+                    if part.is_last() {
+                        self.buffer.gathering = None;
+                        self.buffer.largest = self.buffer.largest.max(range.len());
+                        return Ok(Some(Found::Received(kind, range, Part::Whole)));
+                    }
+                }
+                #[cfg(feature = "deflate")]
+                Some(Found::Inflated(kind, part)) => {
+                    if let Some(inflated) = &mut self.inflated {
+                        inflated.gather(kind, part);
+                    }
+                    if part.is_last() {
+                        return Ok(Some(Found::Inflated(kind, Part::Whole)));
+                    }
+                }
+                control => return Ok(control),
+            }
+        }
+    }
+
+    /// The next piece of a message as it comes, or a control frame; `None` when more input is needed. What is inflated is
+    /// added to the inflated message, which is empty where none is in progress.
+    // Each of its two callers is a loop of its own around it.
+    #[inline(always)]
+    fn next_piece(&mut self) -> Result<Option<Found>, Error> {
+        if core::mem::take(&mut self.close_held) {
+            return Ok(Some(Found::Close));
+        }
+        #[cfg(feature = "deflate")]
+        let mut room = self.inflate_room();
         loop {
             let ReadBuffer { buf, start, end, .. } = &mut self.buffer;
             let begin = *start;
@@ -318,10 +355,11 @@ impl Reader {
             #[cfg(not(feature = "deflate"))]
             let mut input = Input::new(unread);
             #[cfg(feature = "deflate")]
-            let mut input = Input::with_scratch(
-                unread,
-                self.inflated.as_deref_mut().map(Inflation::scratch).unwrap_or_default(),
-            );
+            let mut input = {
+                let inflated = self.inflated.as_deref_mut();
+                let scratch = inflated.map(|inflated| inflated.scratch(room.clone()));
+                Input::with_scratch(unread, scratch.unwrap_or_default())
+            };
             let event = self.receiver.poll_any(&mut input);
             let (kind, chunk, part) = match event {
                 Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, chunk, part),
@@ -334,16 +372,13 @@ impl Reader {
                         Some(Event::Close) => Some(Found::Close),
                         #[cfg(feature = "deflate")]
                         _ if input.needs_scratch() => {
-                            self.inflated.get_or_insert_default().make_room(&self.receiver);
+                            let inflated = self.inflated.get_or_insert_default();
+                            inflated.make_room(room.start, &self.receiver);
+                            // However much that is: near its limit, a message needs no more.
+                            room.start = 1;
                             continue;
                         }
-                        _ => {
-                            #[cfg(feature = "deflate")]
-                            if let Some(inflated) = &mut self.inflated {
-                                inflated.rest(&self.receiver);
-                            }
-                            None
-                        }
+                        _ => None,
                     });
                 }
             };
@@ -360,23 +395,23 @@ impl Reader {
             }
             #[cfg(feature = "deflate")]
             if let Some(inflated) = self.inflated.as_deref_mut()
-                // No place tells of an empty chunk where it belongs.
-                && (inflated.open || len > 0 && place.is_none())
+                // Where an empty chunk lies says nothing.
+                && (inflated.is_gathering() || len > 0 && place.is_none())
             {
-                inflated.push(kind, len, part.is_last());
-                if part.is_last() {
-                    return Ok(Some(Found::Inflated(kind)));
-                }
-                continue;
+                inflated.push(len);
+                return Ok(Some(Found::Inflated(kind, part)));
             }
             let range = place.unwrap_or_default();
-            let range = begin + range.start..begin + range.end;
-            let range = if part == Part::Whole { range } else { self.buffer.gather(kind, range) };
-            if part.is_last() {
-                self.buffer.gathering = None;
-                self.buffer.largest = self.buffer.largest.max(range.len());
-                return Ok(Some(Found::Data(kind, range)));
-            }
+            return Ok(Some(Found::Received(kind, begin + range.start..begin + range.end, part)));
+        }
+    }
+
+    /// Nothing is to be found before the next read: gives up what the last message has left.
+    #[inline(always)]
+    fn rest(&mut self) {
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = &mut self.inflated {
+            inflated.rest(&self.receiver);
         }
     }
 }
@@ -435,7 +470,7 @@ impl Reader {
     pub fn release(&mut self) {
         self.receiver.release();
         #[cfg(feature = "deflate")]
-        if self.inflated.as_ref().is_some_and(|inflated| inflated.open) {
+        if self.inflated.as_ref().is_some_and(|inflated| inflated.is_gathering()) {
             return;
         }
         if self.buffer.release() {
@@ -472,17 +507,16 @@ impl Reader {
     }
 }
 
-/// A data message; `None` for text that is not UTF-8.
-#[inline]
-pub(crate) fn lend_data(kind: MessageKind, payload: &[u8]) -> Option<MessageRef<'_>> {
+/// Lends a whole data message.
+// Where text was found valid piece by piece, only the whole can become a `&str` without unsafe code.
+#[inline(always)]
+fn lend<'a>(
+    receiver: &mut Receiver,
+    kind: MessageKind,
+    payload: &'a [u8],
+) -> Result<MessageRef<'a>, Error> {
     match kind {
-        MessageKind::Binary => Some(MessageRef::Binary(payload)),
-        // Where it was found valid piece by piece, only the whole can become a `&str` without unsafe code.
-        MessageKind::Text => utf8::as_str(payload).map(MessageRef::Text),
+        MessageKind::Binary => Ok(MessageRef::Binary(payload)),
+        MessageKind::Text => receiver.whole_text(payload).map(MessageRef::Text),
     }
-}
-
-/// The peer's Close, which has come.
-fn close(receiver: &Receiver) -> Message {
-    Message::Close(receiver.peer_close().flatten().map(CloseFrame::from))
 }

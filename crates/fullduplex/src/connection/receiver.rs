@@ -368,10 +368,22 @@ impl Receiver {
         result
     }
 
-    /// A whole message that the shortcut found is not UTF-8.
+    /// The text of a whole message, which was not checked as it came, or only piece by piece.
+    ///
+    /// # Errors
+    /// [`MessageError::InvalidUtf8`]: the connection fails.
+    #[cfg(feature = "alloc")]
+    #[inline(always)]
+    pub(crate) fn whole_text<'a>(&mut self, text: &'a [u8]) -> Result<&'a str, Error> {
+        match utf8::as_str(text) {
+            Some(text) => Ok(text),
+            None => Err(self.fail_whole_text()),
+        }
+    }
+
     #[cfg(feature = "alloc")]
     #[cold]
-    pub(crate) fn fail_whole_text(&mut self) -> Error {
+    fn fail_whole_text(&mut self) -> Error {
         let error = MessageError::InvalidUtf8.into();
         self.fail(error);
         error

@@ -1,15 +1,14 @@
 //! Messages in pieces, as they arrive: for those that are too large to be held whole.
 
-use bytes::Bytes;
 #[cfg(feature = "deflate")]
-use bytes::BytesMut;
+use core::ops::Range;
 
 use crate::error::Error;
-use crate::event::{Event, MessageKind, Part};
-use crate::input::Input;
-use crate::owned::{Chunk, Message};
-use crate::reader::room::ReadBuffer;
-use crate::reader::{Begun, Reader, close};
+use crate::event::Part;
+use crate::owned::Chunk;
+#[cfg(feature = "deflate")]
+use crate::reader::inflation::LEAST_ROOM;
+use crate::reader::{Begun, Found, Reader};
 
 /// How much of a compressed message is made of its input at once: a bomb stops here, and waits for its reader.
 #[cfg(feature = "deflate")]
@@ -26,63 +25,19 @@ impl Reader {
     /// As [`Receiver::poll_event`](crate::Receiver::poll_event).
     pub fn poll_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         self.chunks.asked = true;
-        if core::mem::take(&mut self.close_held) {
-            return Ok(Some(Chunk::Control(close(&self.receiver))));
-        }
-        let gathered = self.take_gathered();
-        if gathered.is_some() {
-            return Ok(gathered);
-        }
-        #[cfg(feature = "deflate")]
-        let mut scratch = BytesMut::new();
-        loop {
-            let ReadBuffer { buf, start, end, .. } = &mut self.buffer;
-            let begin = *start;
-            let unread = buf.get_mut(begin..*end).unwrap_or_default();
-            #[cfg(not(feature = "deflate"))]
-            let mut input = Input::new(unread);
-            #[cfg(feature = "deflate")]
-            let mut input = Input::with_scratch(unread, &mut scratch);
-            let event = self.receiver.poll_any(&mut input);
-            let (kind, chunk, last) = match event {
-                Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, chunk, part.is_last()),
-                Ok(Some(Event::Binary(chunk, part))) => {
-                    (MessageKind::Binary, chunk, part.is_last())
-                }
-                other => {
-                    *start += input.consumed();
-                    let payload = || Bytes::copy_from_slice(self.receiver.control_payload());
-                    return Ok(match other? {
-                        Some(Event::Ping) => Some(Chunk::Control(Message::Ping(payload()))),
-                        Some(Event::Pong) => Some(Chunk::Control(Message::Pong(payload()))),
-                        Some(Event::Close) => Some(Chunk::Control(close(&self.receiver))),
-                        #[cfg(feature = "deflate")]
-                        _ if input.needs_scratch() => {
-                            // Little comes of little, mostly; the more there is, the better it was compressed.
-                            let room = input.remaining().len().saturating_mul(4);
-                            scratch = BytesMut::zeroed(room.clamp(256, INFLATE_AT_ONCE));
-                            continue;
-                        }
-                        _ => None,
-                    });
-                }
-            };
-            let place = input.range_of(chunk);
-            #[cfg(feature = "deflate")]
-            let len = chunk.len();
-            *start += input.consumed();
-            let payload = match place {
-                Some(range) => self.buffer.give(begin + range.start..begin + range.end),
-                #[cfg(feature = "deflate")]
-                None => scratch.split_to(len).freeze(),
-                #[cfg(not(feature = "deflate"))]
-                None => Bytes::new(),
-            };
-            let chunk = self.chunk(kind, payload, last);
-            if chunk.is_some() {
-                return Ok(chunk);
-            }
-        }
+        let found = match self.take_gathered() {
+            None => self.next_piece()?,
+            gathered => gathered,
+        };
+        let Some(found) = found else {
+            self.rest();
+            return Ok(None);
+        };
+        Ok(Some(match self.give(found) {
+            Chunk::Text(payload, part) => Chunk::Text(payload, self.note_piece(part)),
+            Chunk::Binary(payload, part) => Chunk::Binary(payload, self.note_piece(part)),
+            control => control,
+        }))
     }
 
     /// Whether a message has been given away in part, by [`poll_chunk`](Self::poll_chunk).
@@ -99,35 +54,34 @@ impl Reader {
         }
     }
 
-    /// The next piece of a message, unless that was given up.
-    fn chunk(&mut self, kind: MessageKind, payload: Bytes, last: bool) -> Option<Chunk> {
-        let begun = self.chunks.begun;
-        self.chunks.begun = match begun {
-            _ if last => Begun::No,
-            Begun::No => Begun::Yes,
-            begun => begun,
-        };
-        let part = Part::new(begun == Begun::No, last);
-        (begun != Begun::GivenUp).then(|| Chunk::new(kind, payload, part))
+    /// Notes that a piece is given away. Returns which part of its message it is to the caller, to which the first piece may
+    /// be what was gathered of the message.
+    fn note_piece(&mut self, part: Part) -> Part {
+        let first = self.chunks.begun == Begun::No;
+        self.chunks.begun = if part.is_last() { Begun::No } else { Begun::Yes };
+        Part::new(first, part.is_last())
     }
 
     /// What was gathered of a message before it was asked for in pieces.
-    fn take_gathered(&mut self) -> Option<Chunk> {
+    fn take_gathered(&mut self) -> Option<Found> {
         if let Some((kind, range)) = self.buffer.gathering.take() {
-            if range.is_empty() {
-                return None;
-            }
-            let payload = self.buffer.give(range);
-            return self.chunk(kind, payload, false);
+            return Some(Found::Received(kind, range, Part::First));
         }
         #[cfg(feature = "deflate")]
-        if let Some(inflated) = self.inflated.as_mut().filter(|inflated| inflated.open) {
-            inflated.open = false;
-            let (kind, payload) = (inflated.kind(), inflated.give());
-            if !payload.is_empty() {
-                return self.chunk(kind, payload, false);
-            }
+        if let Some(kind) = self.inflated.as_mut().and_then(|inflated| inflated.take_gathered()) {
+            return Some(Found::Inflated(kind, Part::First));
         }
         None
+    }
+
+    /// How much room to inflate into the next piece should have, and may have.
+    #[cfg(feature = "deflate")]
+    pub(super) fn inflate_room(&self) -> Range<usize> {
+        if self.chunks.asked {
+            // Little comes of little, mostly; the more there is, the better it was compressed.
+            let least = self.buffer.unread().len().saturating_mul(4);
+            return least.clamp(LEAST_ROOM, INFLATE_AT_ONCE)..INFLATE_AT_ONCE;
+        }
+        self.inflated.as_ref().map_or(LEAST_ROOM, |inflated| inflated.least_room())..usize::MAX
     }
 }

@@ -1,15 +1,17 @@
 //! The buffer of a [`Reader`](crate::Reader) in which compressed messages become what they were.
 
+use core::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::buffers::FIRST_SIZE;
 use crate::connection::Receiver;
-use crate::event::MessageKind;
+use crate::event::{MessageKind, Part};
 #[cfg(feature = "std")]
 use crate::pool::{self, Pool};
 
 /// The least room to inflate into: enough for a short message, and more than one step in any case.
-const LEAST_ROOM: usize = 256;
+pub(super) const LEAST_ROOM: usize = 256;
 
 /// A larger buffer is given up as soon as its message has been read. Smaller ones stay for the next message, of
 /// whichever connection on the thread where there is a pool. Messages of 64 KiB grow to this size.
@@ -23,86 +25,92 @@ std::thread_local! {
     static BUFFERS: Pool<(), BytesMut> = const { Pool::new(&POOLED) };
 }
 
-/// What has come of the compressed message in progress, or of the last one.
+/// What has been inflated: of the compressed message in progress, or the last one, or a piece of one.
 #[derive(Debug, Default)]
 pub(super) struct Inflation {
     /// All of it initialised, beyond `len` with bytes that mean nothing.
     buf: BytesMut,
     len: usize,
-    /// How large the present buffer was made; owned messages have taken their parts of it.
+    /// How large the present buffer was made; what was given away has taken its part of it.
     made: usize,
     /// How large the last message was: so much room is made for the next one.
     last: usize,
-    /// Whether more of the message is to come.
-    pub(super) open: bool,
-    /// What kind of message it is; `None` before the first one.
-    kind: Option<MessageKind>,
+    /// What kind of message is being gathered, if one is.
+    gathering: Option<MessageKind>,
 }
 
 impl Inflation {
-    /// What has come of the message.
+    /// What has been inflated.
     pub(super) fn message(&self) -> &[u8] {
         self.buf.get(..self.len).unwrap_or_default()
     }
 
-    /// What kind of message it is.
-    pub(super) fn kind(&self) -> MessageKind {
-        self.kind.unwrap_or(MessageKind::Binary)
-    }
-
-    /// Gives the message away.
+    /// Gives it away.
     pub(super) fn give(&mut self) -> Bytes {
-        self.note();
         let message = self.buf.split_to(self.len.min(self.buf.len()));
         self.len = 0;
         message.freeze()
     }
 
-    /// The room behind what has come of the message; nothing where that is too little, so that more is
-    /// [asked for](Self::make_room) when a compressed message comes.
-    pub(super) fn scratch(&mut self) -> &mut [u8] {
-        if !self.open {
-            self.note();
+    /// Whether a message is being gathered.
+    pub(super) fn is_gathering(&self) -> bool {
+        self.gathering.is_some()
+    }
+
+    /// What has been inflated is `part` of a message, and belongs to what comes next.
+    pub(super) fn gather(&mut self, kind: MessageKind, part: Part) {
+        self.gathering = if part.is_last() { None } else { Some(kind) };
+        if part.is_last() && self.len > 0 {
+            self.last = self.len;
+        }
+    }
+
+    /// Ends the gathering: what there is of the message will be given away. Returns its kind, if one is being gathered.
+    pub(super) fn take_gathered(&mut self) -> Option<MessageKind> {
+        self.gathering.take()
+    }
+
+    /// How much room there should be for more of the message, or for a new one.
+    pub(super) fn least_room(&self) -> usize {
+        // What owned messages have left of the buffer may be too little for one more like them.
+        LEAST_ROOM + if self.is_gathering() { 0 } else { self.last }
+    }
+
+    /// The room behind what is being gathered, of at least `room.start` bytes and at most `room.end`. Nothing where there is
+    /// less, so that the receiver asks for it when a compressed message comes.
+    #[inline]
+    pub(super) fn scratch(&mut self, room: Range<usize>) -> &mut [u8] {
+        if !self.is_gathering() {
             self.len = 0;
         }
-        // What owned messages have left of the buffer may be too little for one more like them.
-        let expected = if self.open { 0 } else { self.last };
         match self.buf.get_mut(self.len..) {
-            Some(room) if room.len() >= expected + LEAST_ROOM => room,
+            Some(free) if free.len() >= room.start => {
+                let most = free.len().min(room.end);
+                free.get_mut(..most).unwrap_or_default()
+            }
             _ => &mut [],
         }
     }
 
-    /// Makes room for [`scratch`](Self::scratch).
-    pub(super) fn make_room(&mut self, receiver: &Receiver) {
+    /// So much has been inflated to the start of the scratch.
+    #[inline]
+    pub(super) fn push(&mut self, len: usize) {
+        self.len += len;
+    }
+
+    /// Makes `least` bytes of room, or as many as the message can need, of which there are some in any case.
+    #[inline(never)]
+    pub(super) fn make_room(&mut self, least: usize, receiver: &Receiver) {
         #[cfg(feature = "std")]
         if self.buf.is_empty() && !receiver.peer_takes_over() {
             self.buf = pool::take(&BUFFERS, &()).unwrap_or_default();
             self.made = self.buf.len();
         }
-        if self.scratch().is_empty() {
-            self.grow(receiver);
+        if self.buf.len() - self.len >= least {
+            return;
         }
-    }
-
-    /// `len` bytes have been inflated to the start of the scratch.
-    pub(super) fn push(&mut self, kind: MessageKind, len: usize, last: bool) {
-        self.kind = Some(kind);
-        self.len += len;
-        self.open = !last;
-    }
-
-    /// Notes how large the message was.
-    fn note(&mut self) {
-        if self.len > 0 {
-            self.last = self.len;
-        }
-    }
-
-    /// At least doubles the room, but not beyond what the message may still bring.
-    fn grow(&mut self, receiver: &Receiver) {
-        if self.len == 0 && self.made >= self.last + LEAST_ROOM {
-            // All of it, if the messages that were given away are gone.
+        if self.len == 0 && self.made >= least {
+            // All of it, if what was given away is gone.
             self.buf.clear();
             if self.buf.try_reclaim(self.made) {
                 self.buf.resize(self.made, 0);
@@ -111,8 +119,7 @@ impl Inflation {
         }
         let most = usize::try_from(receiver.expected().message).unwrap_or(usize::MAX);
         let left = most.saturating_add(LEAST_ROOM);
-        let like_the_last = (self.last + LEAST_ROOM).saturating_sub(self.len);
-        let double = self.len.max(FIRST_SIZE).max(like_the_last);
+        let double = self.len.max(FIRST_SIZE).max(least);
         // What would be nearly the end is the end, so that a message at the limit is not moved once more.
         let more = if double.saturating_add(LEAST_ROOM) < left { double } else { left };
         self.made = self.len + more;
@@ -123,13 +130,12 @@ impl Inflation {
         self.buf = larger;
     }
 
-    /// All messages have been read, and more input is needed: a large buffer is given up. A small one is lent
+    /// Everything has been read, and more input is needed: a large buffer is given up. A small one is lent
     /// to others, but by a connection that takes over context: that holds more than this either way.
     pub(super) fn rest(&mut self, receiver: &Receiver) {
-        if self.open || self.made == 0 {
+        if self.is_gathering() || self.made == 0 {
             return;
         }
-        self.note();
         if self.made > KEEP {
             self.buf = BytesMut::new();
             self.made = 0;
