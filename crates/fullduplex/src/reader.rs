@@ -24,6 +24,7 @@ use crate::owned::{Chunk, CloseFrame, Message, MessageRef, Utf8Bytes};
 #[cfg(feature = "deflate")]
 use crate::reader::inflation::Inflation;
 use crate::reader::room::ReadBuffer;
+use crate::utf8;
 
 /// The receiving direction of a connection with its receive buffer: reads go in, messages come out.
 ///
@@ -205,13 +206,12 @@ impl Reader {
         if kind == MessageKind::Binary {
             return Some(Ok(Message::Binary(self.buffer.give(range))));
         }
-        if !ascii {
-            let text = self.buffer.buf.get(range.clone()).unwrap_or_default();
-            if let Err(error) = self.receiver.whole_text(text) {
-                return Some(Err(error));
-            }
-        }
-        Some(Ok(Message::Text(Utf8Bytes::from_validated(self.buffer.give(range)))))
+        let is_valid = ascii || self.buffer.buf.get(range.clone()).is_some_and(utf8::is_valid);
+        Some(
+            self.receiver
+                .valid_text(is_valid.then_some(()))
+                .map(|()| Message::Text(Utf8Bytes::from_validated(self.buffer.give(range)))),
+        )
     }
 
     /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
@@ -266,6 +266,8 @@ impl Reader {
     }
 
     /// Gives away what was found.
+    // So that its caller's `match` becomes part of this one.
+    #[inline(always)]
     fn give(&mut self, found: Found) -> Chunk {
         let control = |receiver: &Receiver| Bytes::copy_from_slice(receiver.control_payload());
         match found {
@@ -517,6 +519,6 @@ fn lend<'a>(
 ) -> Result<MessageRef<'a>, Error> {
     match kind {
         MessageKind::Binary => Ok(MessageRef::Binary(payload)),
-        MessageKind::Text => receiver.whole_text(payload).map(MessageRef::Text),
+        MessageKind::Text => receiver.valid_text(utf8::as_str(payload)).map(MessageRef::Text),
     }
 }

@@ -368,14 +368,14 @@ impl Receiver {
         result
     }
 
-    /// The text of a whole message, which was not checked as it came, or only piece by piece.
+    /// The text of a whole message if it was found valid.
     ///
     /// # Errors
-    /// [`MessageError::InvalidUtf8`]: the connection fails.
+    /// [`MessageError::InvalidUtf8`] if it was not: the connection fails.
     #[cfg(feature = "alloc")]
     #[inline(always)]
-    pub(crate) fn whole_text<'a>(&mut self, text: &'a [u8]) -> Result<&'a str, Error> {
-        match utf8::as_str(text) {
+    pub(crate) fn valid_text<T>(&mut self, text: Option<T>) -> Result<T, Error> {
+        match text {
             Some(text) => Ok(text),
             None => Err(self.fail_whole_text()),
         }
