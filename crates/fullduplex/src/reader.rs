@@ -40,7 +40,7 @@ pub struct Reader {
     receiver: Receiver,
     buffer: ReadBuffer,
     /// What [`find`](Self::find) has found and [`message`](Self::message) lends.
-    found: Option<Found>,
+    found: Option<Lendable>,
     /// Whether the peer's Close has taken effect and is still to be delivered.
     close_held: bool,
     chunks: Chunks,
@@ -76,6 +76,18 @@ enum Found {
     /// Payload that was compressed: what has been inflated.
     #[cfg(feature = "deflate")]
     Inflated(MessageKind, Part),
+    Ping,
+    Pong,
+    Close,
+}
+
+/// What [`Reader::message`] lends. A message lies in the receive buffer, at [`ReadBuffer::message`], or is what has been
+/// inflated.
+#[derive(Debug)]
+enum Lendable {
+    Received(MessageKind),
+    #[cfg(feature = "deflate")]
+    Inflated(MessageKind),
     Ping,
     Pong,
     Close,
@@ -133,7 +145,8 @@ impl Reader {
     /// [`poll`](Self::poll) for everything that is not a small whole message.
     #[inline(never)]
     fn poll_slow(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
-        self.found = self.find_slow()?;
+        let found = self.find_slow()?;
+        self.keep(found);
         self.message()
     }
 
@@ -146,11 +159,32 @@ impl Reader {
     // As `poll`.
     #[inline(always)]
     pub fn find(&mut self) -> Result<bool, Error> {
-        self.found = match self.find_whole() {
-            Some((kind, range, _)) => Some(Found::Received(kind, range, Part::Whole)),
-            None => self.find_slow()?,
-        };
+        match self.find_whole() {
+            Some((kind, range, _)) => {
+                self.buffer.message = range;
+                self.found = Some(Lendable::Received(kind));
+            }
+            None => {
+                let found = self.find_slow()?;
+                self.keep(found);
+            }
+        }
         Ok(self.found.is_some())
+    }
+
+    /// Keeps what was found, to be lent.
+    fn keep(&mut self, found: Option<Found>) {
+        self.found = found.map(|found| match found {
+            Found::Received(kind, range, _) => {
+                self.buffer.message = range;
+                Lendable::Received(kind)
+            }
+            #[cfg(feature = "deflate")]
+            Found::Inflated(kind, _) => Lendable::Inflated(kind),
+            Found::Ping => Lendable::Ping,
+            Found::Pong => Lendable::Pong,
+            Found::Close => Lendable::Close,
+        });
     }
 
     /// Lends what [`find`](Self::find) has found; `None` if that found nothing, or something else was asked for since.
@@ -162,20 +196,20 @@ impl Reader {
         let Self { receiver, buffer, found, .. } = self;
         let data = match found {
             None => return Ok(None),
-            Some(Found::Received(kind, range, _)) => {
-                buffer.buf.get(range.clone()).map(|data| (*kind, data))
+            Some(Lendable::Received(kind)) => {
+                buffer.buf.get(buffer.message.clone()).map(|data| (*kind, data))
             }
             #[cfg(feature = "deflate")]
-            Some(Found::Inflated(kind, _)) => {
+            Some(Lendable::Inflated(kind)) => {
                 self.inflated.as_deref().map(|inflated| (*kind, inflated.message()))
             }
-            Some(Found::Ping) => return Ok(Some(MessageRef::Ping(receiver.control_payload()))),
-            Some(Found::Pong) => return Ok(Some(MessageRef::Pong(receiver.control_payload()))),
-            Some(Found::Close) => {
+            Some(Lendable::Ping) => return Ok(Some(MessageRef::Ping(receiver.control_payload()))),
+            Some(Lendable::Pong) => return Ok(Some(MessageRef::Pong(receiver.control_payload()))),
+            Some(Lendable::Close) => {
                 return Ok(Some(MessageRef::Close(receiver.peer_close().flatten())));
             }
         };
-        // The buffer may have been given away since.
+        debug_assert!(data.is_some(), "nothing moves it between the two steps");
         let Some((kind, payload)) = data else { return Ok(None) };
         lend(receiver, kind, payload).map(Some)
     }
@@ -183,7 +217,7 @@ impl Reader {
     /// Whether [`find`](Self::find) has found a control frame last.
     #[inline]
     pub(crate) fn has_found_control(&self) -> bool {
-        matches!(self.found, Some(Found::Ping | Found::Pong | Found::Close))
+        matches!(self.found, Some(Lendable::Ping | Lendable::Pong | Lendable::Close))
     }
 
     /// The next message or control frame, owned; `None` when more input is needed.
@@ -202,6 +236,7 @@ impl Reader {
     /// [`poll_owned`](Self::poll_owned) for a message that lies whole in the buffer; `None` if there is none.
     #[inline(always)]
     pub(crate) fn take_whole(&mut self) -> Option<Result<Message, Error>> {
+        self.found = None;
         let (kind, range, ascii) = self.find_whole()?;
         if kind == MessageKind::Binary {
             return Some(Ok(Message::Binary(self.buffer.give(range))));
@@ -422,11 +457,13 @@ impl Reader {
 impl Reader {
     /// Takes bytes that were read already: what followed the handshake in the same read.
     pub fn push(&mut self, received: &[u8]) {
+        self.found = None;
         self.buffer.push(received);
     }
 
     /// Where the transport reads into; never empty. Follow with [`advance`](Self::advance).
     pub fn room(&mut self) -> &mut [u8] {
+        self.found = None;
         let expected = self.expected();
         self.buffer.room(expected)
     }
@@ -437,6 +474,7 @@ impl Reader {
     // Only what most reads take.
     #[inline(always)]
     pub fn room_buf(&mut self) -> impl BufMut {
+        self.found = None;
         let expected = self.expected();
         self.buffer.room_buf(expected)
     }
@@ -447,6 +485,7 @@ impl Reader {
     /// At most `size` bytes are unread then, or as many as an ordinary buffer has if that is more, and the buffer grows no
     /// larger for it. With a `size` of 0 there is no room. What counts is the memory, however small the messages are.
     pub fn room_ahead(&mut self, size: usize) -> Option<impl BufMut> {
+        self.found = None;
         self.buffer.room_ahead(size)
     }
 
@@ -470,17 +509,16 @@ impl Reader {
     /// With `std` the buffer goes to a pool of the thread's, for the next connection that reads.
     #[inline]
     pub fn release(&mut self) {
+        self.found = None;
         self.receiver.release();
         #[cfg(feature = "deflate")]
         if self.inflated.as_ref().is_some_and(|inflated| inflated.is_gathering()) {
             return;
         }
-        if self.buffer.release() {
-            self.found = None;
-            #[cfg(feature = "deflate")]
-            {
-                self.inflated = None;
-            }
+        let _released = self.buffer.release();
+        #[cfg(feature = "deflate")]
+        if _released {
+            self.inflated = None;
         }
     }
 

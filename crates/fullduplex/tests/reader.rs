@@ -578,3 +578,36 @@ fn owned_messages_that_are_dropped_leave_their_memory_to_the_next() {
         assert_eq!(counted.count_total, 0, "{len}: {counted:?}");
     }
 }
+
+#[test]
+fn what_was_found_is_lent_until_something_else_is_asked_for() {
+    let frames =
+        [to(Role::Server, Frame::text("one")), to(Role::Server, Frame::ping("two"))].concat();
+    let others: [fn(&mut Reader); 6] = [
+        |reader| assert!(reader.room().len() > 1),
+        |reader| drop(reader.room_buf()),
+        |reader| drop(reader.room_ahead(100)),
+        |reader| drop(reader.poll_owned()),
+        |reader| drop(reader.poll_chunk()),
+        Reader::release,
+    ];
+    for other in others {
+        let mut reader = Reader::new(open(Role::Server).split().0);
+        assert_eq!(reader.message(), Ok(None), "nothing was looked for");
+        reader.push(&frames);
+        assert_eq!(reader.find(), Ok(true));
+        for _ in 0..2 {
+            assert_eq!(reader.message(), Ok(Some(MessageRef::Text("one"))));
+        }
+        other(&mut reader);
+        assert_eq!(reader.message(), Ok(None));
+    }
+    let mut reader = Reader::new(open(Role::Server).split().0);
+    reader.push(&frames);
+    assert_eq!((reader.find(), reader.find()), (Ok(true), Ok(true)));
+    assert_eq!(reader.message(), Ok(Some(MessageRef::Ping(b"two"))));
+    reader.release();
+    assert_eq!(reader.message(), Ok(None));
+    assert_eq!(reader.find(), Ok(false));
+    assert_eq!(reader.message(), Ok(None));
+}

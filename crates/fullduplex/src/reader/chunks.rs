@@ -25,6 +25,7 @@ impl Reader {
     /// As [`Receiver::poll_event`](crate::Receiver::poll_event).
     pub fn poll_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         self.chunks.asked = true;
+        self.found = None;
         let found = match self.take_gathered() {
             None => self.next_piece()?,
             gathered => gathered,
@@ -64,8 +65,8 @@ impl Reader {
 
     /// What was gathered of a message before it was asked for in pieces.
     fn take_gathered(&mut self) -> Option<Found> {
-        if let Some((kind, range)) = self.buffer.gathering.take() {
-            return Some(Found::Received(kind, range, Part::First));
+        if let Some(kind) = self.buffer.gathering.take() {
+            return Some(Found::Received(kind, self.buffer.message.clone(), Part::First));
         }
         #[cfg(feature = "deflate")]
         if let Some(kind) = self.inflated.as_mut().and_then(|inflated| inflated.take_gathered()) {

@@ -34,7 +34,9 @@ pub(crate) struct ReadBuffer {
     /// How large a buffer is made where no large message asks for more: grows once a read has filled a small one.
     size: u32,
     /// The message that is being gathered, below `start`.
-    pub(super) gathering: Option<(MessageKind, Range<usize>)>,
+    pub(super) gathering: Option<MessageKind>,
+    /// Where the message lies that is being gathered, or that is to be lent.
+    pub(super) message: Range<usize>,
     /// The largest message so far: so much room is made at once when another large one comes.
     pub(super) largest: usize,
     /// How large the present buffer was made; owned messages have taken their parts of it.
@@ -51,6 +53,7 @@ impl ReadBuffer {
             growing: false,
             size: FIRST_SIZE as u32,
             gathering: None,
+            message: 0..0,
             largest: 0,
             made: 0,
         }
@@ -96,8 +99,7 @@ impl ReadBuffer {
         if room == 0 {
             return None;
         }
-        let used =
-            self.end - self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
+        let used = self.end - self.gathered().map_or(self.start, |message| message.start);
         let capacity = self.buf.capacity();
         let target = if used <= capacity / 2 { capacity } else { used.saturating_mul(2).min(size) };
         let target = target.max(self.size());
@@ -127,7 +129,7 @@ impl ReadBuffer {
             0..LARGE_FROM => None,
             // Room for what is to come, but no more than what has come already or ever came.
             remaining => {
-                let here = self.gathering.as_ref().map_or(0, |(_, message)| message.len());
+                let here = self.gathered().map_or(0, ExactSizeIterator::len);
                 let trusted = here.max(self.largest.saturating_sub(here)).max(READ_SIZE);
                 Some(remaining.min(trusted).saturating_add(READ_BEYOND))
             }
@@ -176,7 +178,7 @@ impl ReadBuffer {
     #[inline(always)]
     fn close_gap(&mut self) {
         if self.start == self.end {
-            self.start = self.gathering.as_ref().map_or(0, |(_, message)| message.end);
+            self.start = self.gathered().map_or(0, |message| message.end);
             self.end = self.start;
         }
     }
@@ -192,7 +194,7 @@ impl ReadBuffer {
     /// most `most` bytes more than are in it, unless `room` or the ordinary size asks for more.
     #[inline(never)]
     fn move_or_grow(&mut self, room: usize, most: usize) {
-        let first = self.gathering.as_ref().map_or(self.start, |(_, message)| message.start);
+        let first = self.gathered().map_or(self.start, |message| message.start);
         let used = first..self.end;
         let used_len = used.len();
         let needed = used_len.saturating_add(room);
@@ -219,8 +221,8 @@ impl ReadBuffer {
         }
         self.start -= first;
         self.end -= first;
-        if let Some((_, message)) = &mut self.gathering {
-            *message = message.start - first..message.end - first;
+        if self.gathering.is_some() {
+            self.message = self.message.start - first..self.message.end - first;
         }
     }
 
@@ -253,19 +255,26 @@ impl ReadBuffer {
         payload
     }
 
+    /// Where the message in progress lies, if there is one.
+    #[inline(always)]
+    fn gathered(&self) -> Option<&Range<usize>> {
+        if self.gathering.is_some() { Some(&self.message) } else { None }
+    }
+
     /// Adds a chunk to the message in progress and returns where that now lies.
     pub(super) fn gather(&mut self, kind: MessageKind, chunk: Range<usize>) -> Range<usize> {
-        let message = match self.gathering.take() {
+        self.message = match self.gathered() {
             None => chunk,
-            Some((_, message)) if message.end == chunk.start => message.start..chunk.end,
-            Some((_, message)) => {
-                let end = message.end + chunk.len();
-                self.buf.copy_within(chunk, message.end);
-                message.start..end
+            Some(message) if message.end == chunk.start => message.start..chunk.end,
+            Some(message) => {
+                let whole = message.start..message.end + chunk.len();
+                let end = message.end;
+                self.buf.copy_within(chunk, end);
+                whole
             }
         };
-        self.gathering = Some((kind, message.clone()));
-        message
+        self.gathering = Some(kind);
+        self.message.clone()
     }
 
     fn give_up(&mut self) {
