@@ -1,8 +1,8 @@
-//! Writing into a buffer of the caller's, with the size that was missing as the error.
+//! Output into a buffer of the caller's. The error says how large the buffer must be.
 
 use core::fmt;
 
-/// The caller's output buffer is too small; nothing was written that the caller may send.
+/// The caller's output buffer is too small. The caller must not send what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BufferTooSmall {
     /// How many bytes the output needs in all.
@@ -17,8 +17,8 @@ impl fmt::Display for BufferTooSmall {
 
 impl core::error::Error for BufferTooSmall {}
 
-/// A write position in a caller's buffer that goes on counting past the end, so that the error can
-/// say how large the buffer should have been.
+/// A writer into the caller's buffer. When the buffer is full it goes on counting, so that the error can say how large
+/// the buffer must be.
 pub(crate) struct Cursor<'o> {
     out: &'o mut [u8],
     written: usize,
@@ -29,7 +29,7 @@ impl<'o> Cursor<'o> {
         Self { out, written: 0 }
     }
 
-    /// Appends `bytes`, or only counts them once the buffer is full.
+    /// Appends `bytes`. If they do not fit, it only counts them.
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         let end = self.written.saturating_add(bytes.len());
         if let Some(room) = self.out.get_mut(self.written..end) {
@@ -41,13 +41,27 @@ impl<'o> Cursor<'o> {
     /// The number of bytes written.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] when not all of it fitted.
+    /// [`BufferTooSmall`] if not all of them fitted.
     pub(crate) fn finish(self) -> Result<usize, BufferTooSmall> {
         if self.written <= self.out.len() {
             Ok(self.written)
         } else {
             Err(BufferTooSmall { needed: self.written })
         }
+    }
+
+    /// The bytes written.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`] if not all of them fitted.
+    pub(crate) fn into_bytes(self) -> Result<&'o [u8], BufferTooSmall> {
+        let out: &'o [u8] = self.out;
+        out.get(..self.written).ok_or(BufferTooSmall { needed: self.written })
+    }
+
+    /// The number of all bytes, including those that did not fit.
+    pub(crate) const fn count(&self) -> usize {
+        self.written
     }
 }
 

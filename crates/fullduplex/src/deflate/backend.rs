@@ -1,26 +1,26 @@
-//! What the codec asks of a DEFLATE implementation (RFC 1951): nothing about messages or tails.
+//! What the codec needs of a DEFLATE implementation (RFC 1951). A backend knows nothing of messages or of their tails.
 
 use alloc::vec::Vec;
 
-/// How one direction is compressed.
+/// How the messages of one direction are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Compression {
     /// 0 (stored) to 9 (smallest).
     pub(crate) level: u8,
-    /// 1 (least memory) to 9, where the backend has a choice.
+    /// 1 (least memory) to 9; a backend that has no choice ignores it.
     pub(crate) mem_level: u8,
-    /// No distance is larger than two to this power; 8 to 15.
+    /// No distance is larger than two to the power of this number; 8 to 15.
     pub(crate) window_bits: u8,
-    /// Whether a message may refer back into the ones before it.
+    /// Whether a message may refer back to earlier messages.
     pub(crate) takeover: bool,
 }
 
-/// How one direction is decompressed.
+/// How the messages of one direction are decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inflation {
-    /// The peer has promised that no distance is larger than two to this power; 8 to 15.
+    /// The peer has promised that no distance is larger than two to the power of this number; 8 to 15.
     pub(crate) window_bits: u8,
-    /// Whether a message may refer back into the ones before it.
+    /// Whether a message may refer back to earlier messages.
     pub(crate) takeover: bool,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Inflation {
 pub(crate) struct Inflated {
     /// Bytes taken from the input.
     pub(crate) consumed: usize,
-    /// Bytes written to the output: all that came before the end or the fault, if there was one.
+    /// Bytes written to the output. Before an end or a fault, that is everything that comes before it.
     pub(crate) produced: usize,
     pub(crate) next: Next,
 }
@@ -37,63 +37,64 @@ pub(crate) struct Inflated {
 /// How an [`Inflater`] goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// With more input, or more room.
+    /// It needs more input, or more space for output.
     Continue,
-    /// A block with BFINAL has ended: nothing more can be read before [`Inflater::reset`].
+    /// A block with BFINAL has ended. Nothing more can be read before [`Inflater::reset`].
     Reset,
-    /// Not at all: the data are not DEFLATE.
-    Refuse,
+    /// It cannot go on, because the data are not DEFLATE.
+    Invalid,
 }
 
-/// The implementation refused what it was given.
+/// The implementation reported an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused;
+pub(crate) struct BackendError;
 
 /// A compressor of one raw DEFLATE stream.
 pub(crate) trait Deflater: Sized {
-    /// A fresh stream. Values out of range are brought into it.
+    /// Begins a stream. A value that is out of range is replaced by the nearest value in it.
     fn new(settings: Compression) -> Self;
 
-    /// One that some connection is done with, if there is one; [`reset`](Self::reset) it first.
+    /// Takes a used compressor from the pool, if there is one. The caller must [`reset`](Self::reset) it.
     fn from_pool(_settings: Compression) -> Option<Self> {
         None
     }
 
-    /// Puts it where [`from_pool`](Self::from_pool) finds it, or returns it if there is no such place.
+    /// Puts this compressor into the pool. Returns it if the backend has no pool.
     fn into_pool(self, _settings: Compression) -> Option<Self> {
         Some(self)
     }
 
-    /// Compresses all of `input` and appends what comes out to `out`. With `flush` that is
-    /// everything so far, and behind it an empty stored block, whose last four bytes are 00 00 FF
-    /// FF; it may come twice.
-    fn deflate(&mut self, input: &[u8], out: &mut Vec<u8>, flush: bool) -> Result<(), Refused>;
+    /// Compresses all of `input` and appends the result to `out`. Without `flush`, some of the result may stay inside
+    /// until later. With `flush` all of it comes out, followed by an empty stored block, whose last four bytes are 00 00
+    /// FF FF. That block may come twice.
+    fn deflate(&mut self, input: &[u8], out: &mut Vec<u8>, flush: bool)
+    -> Result<(), BackendError>;
 
-    /// Begins a fresh stream, which refers to nothing before it.
+    /// Begins a new stream, which does not refer to earlier input.
     fn reset(&mut self);
 }
 
 /// A decompressor of one raw DEFLATE stream.
 pub(crate) trait Inflater: Sized {
-    /// A fresh stream.
+    /// Begins a stream.
     fn new(window_bits: u8) -> Self;
 
-    /// One that some connection is done with, if there is one; [`reset`](Self::reset) it first.
+    /// Takes a used decompressor from the pool, if there is one. The caller must [`reset`](Self::reset) it.
     fn from_pool(_window_bits: u8) -> Option<Self> {
         None
     }
 
-    /// Puts it where [`from_pool`](Self::from_pool) finds it, or returns it if there is no such place.
+    /// Puts this decompressor into the pool. Returns it if the backend has no pool.
     fn into_pool(self, _window_bits: u8) -> Option<Self> {
         Some(self)
     }
 
-    /// Decompresses `input` into `out`. Without room in `out` it may do nothing.
+    /// Decompresses `input` into `out`. If `out` is empty, it may do nothing.
     fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Inflated;
 
-    /// Reads all of `input`, which must bring no output and at whose last byte a block must end.
-    fn inflate_block_end(&mut self, input: &[u8]) -> Result<(), Refused>;
+    /// Reads all of `input`. It is an error if `input` produces output, or if no block ends at its last byte.
+    fn inflate_block_end(&mut self, input: &[u8]) -> Result<(), BackendError>;
 
-    /// Begins a fresh stream, in which nothing before it can be referred to.
+    /// Begins a new stream, which cannot refer to earlier output.
     fn reset(&mut self);
 }

@@ -1,22 +1,22 @@
-//! Messages to compressed payloads and back (RFC 7692 §7.2): the tail, context takeover, and output
-//! that the caller bounds.
+//! Compresses messages and decompresses payloads (RFC 7692 §7.2): the tail of a message, context takeover, and output
+//! that the caller limits.
 //!
 //! ```text
 //! Compressor:    piece ──▶ DEFLATE ──▶ sync flush ──▶ payload without the last 00 00 FF FF
-//! Decompressor:  payload ──▶ DEFLATE ──▶ as much as the caller has room for
+//! Decompressor:  payload ──▶ DEFLATE ──▶ as much as the caller has space for
 //!                end of the message ──▶ 00 00 FF FF, at which a block must end
 //! ```
 //!
-//! Without context takeover nothing of a message is needed once it has ended. With `std` compressor and
-//! decompressor then go into the thread's pool, where the next message of any connection finds them. Without,
-//! they stay, to be used again, until `release`: an allocation of that size for each message is what a small
-//! heap bears least, and only the caller knows when one connection will wait and another one work.
+//! Without context takeover, no message needs the history of an earlier one. With `std`, compressor and decompressor
+//! therefore go into a pool of the thread when a message ends, and the next message of any connection takes them from
+//! there. Without `std` there is no pool, and the connection keeps them until the caller calls `release`: to allocate so
+//! much memory for each message would fragment a small heap, and only the caller knows which connection will be idle.
 //!
-//! A message that is sent uncompressed passes by both: "the LZ77 sliding window" holds compressed
-//! messages only (§7.2), so both ends stay in step without being told.
+//! An uncompressed message goes through neither. "The LZ77 sliding window" holds compressed messages only (§7.2), so
+//! the windows of both ends stay the same.
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use super::backend::{Compression, Deflater, Inflater, Inflation, Next};
 #[cfg(not(feature = "std"))]
@@ -27,7 +27,7 @@ use super::zlib as native;
 #[cfg(test)]
 mod tests;
 
-/// "00 00 FF FF": what ends an empty stored block, and is left out at the end of a message.
+/// The end of an empty stored block, which is left out at the end of a message (§7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// An empty stored block that begins at a byte boundary.
@@ -39,18 +39,18 @@ pub(crate) type Compressor = CompressorOver<native::Deflate>;
 /// The decompressor for incoming messages.
 pub(crate) type Decompressor = DecompressorOver<native::Inflate>;
 
-/// What is to happen behind a piece of a message.
+/// What follows a piece of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flush {
-    /// More of the message follows: output may wait for it.
+    /// More of the message follows. The compressor may hold output back.
     No,
-    /// More follows, but everything so far is to be readable by the peer.
+    /// More of the message follows, but the peer must be able to decompress everything up to here.
     Fragment,
     /// The message ends.
     Message,
 }
 
-/// The compressor failed, which none of its inputs can cause; it is of no use any more.
+/// The compressor failed. No input can cause this, only a fault in the backend. Every later call fails as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CompressError;
 
@@ -65,7 +65,7 @@ impl core::error::Error for CompressError {}
 /// A compressed message that cannot be decompressed (RFC 7692 §7.2.2). Answered with Close 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InflateError {
-    /// The data are not DEFLATE, or refer to more than the peer may refer to (RFC 1951).
+    /// The data are not DEFLATE (RFC 1951), or they refer back too far.
     Invalid,
     /// The message ends inside a block.
     Truncated,
@@ -86,13 +86,13 @@ impl core::error::Error for InflateError {}
 pub(crate) struct CompressorOver<D> {
     settings: Compression,
     deflater: Option<D>,
-    /// Something was compressed since the last flush.
+    /// Whether something was compressed since the last flush.
     dirty: bool,
-    /// A message is in progress.
+    /// Whether a message is in progress.
     open: bool,
-    /// The deflater, if there is one, holds a message that the next one must not refer to.
+    /// Whether the deflater must be reset before it is used: it holds the history of another message.
     stale: bool,
-    /// The deflater refused once.
+    /// Whether the deflater has failed.
     failed: bool,
 }
 
@@ -106,11 +106,11 @@ impl<D: Deflater> CompressorOver<D> {
         self.settings
     }
 
-    /// Compresses the next piece of a message and appends what comes out to `out`. The pieces of a
-    /// message may be appended to different vectors; all of them must reach the peer, in order.
+    /// Compresses the next piece of a message and appends the output to `out`. Each piece may have another `out`; the
+    /// peer must get all output, in order.
     ///
     /// # Errors
-    /// [`CompressError`] never happens, short of a fault in the backend; then always.
+    /// [`CompressError`] if the backend has a fault, and then from every later call.
     pub(crate) fn compress(
         &mut self,
         piece: &[u8],
@@ -123,7 +123,7 @@ impl<D: Deflater> CompressorOver<D> {
         self.open = true;
         self.dirty |= !piece.is_empty();
         if self.dirty {
-            // Absorbing: left set unless the end is reached.
+            // If `deflate` fails, this stays set.
             self.failed = true;
             self.deflate(piece, flush != Flush::No, out)?;
             self.failed = false;
@@ -140,8 +140,8 @@ impl<D: Deflater> CompressorOver<D> {
                     }
                     out.truncate(out.len().saturating_sub(TAIL.len()));
                 } else {
-                    // Nothing since the last flush, at a byte boundary: an empty stored block
-                    // (§7.2.3.6), of which the first byte remains.
+                    // Nothing was compressed since the last flush, which ended at a byte boundary. So the message ends
+                    // with an empty stored block (§7.2.3.6), of which only the first byte is sent.
                     out.push(0x00);
                 }
                 if !self.settings.takeover {
@@ -156,16 +156,16 @@ impl<D: Deflater> CompressorOver<D> {
         Ok(())
     }
 
-    /// Gives memory back where no later message could need it: between messages, without context
-    /// takeover, unless it went into the pool already. The next message then allocates again.
+    /// Frees the compressor if no message is in progress and no later message may refer to an earlier one. The next
+    /// compressed message then creates one.
     pub(crate) fn release(&mut self) {
         if !self.open && !self.settings.takeover {
             self.deflater = None;
         }
     }
 
-    /// Forgets all history: what was compressed last did not reach the peer. A stream that begins anew at a
-    /// byte boundary refers to nothing, so the peer need not know.
+    /// Forgets all history. The caller must call this when compressed output will not reach the peer: later messages
+    /// would refer to data that the peer does not have. The peer notices nothing, because a new stream refers to nothing.
     pub(crate) fn forget(&mut self) {
         *self = Self::new(self.settings);
     }
@@ -181,7 +181,7 @@ impl<D: Deflater> CompressorOver<D> {
             self.stale = pooled.is_some();
             pooled.unwrap_or_else(|| D::new(self.settings))
         });
-        if core::mem::take(&mut self.stale) {
+        if mem::take(&mut self.stale) {
             deflater.reset();
         }
         deflater.deflate(piece, out, flush).map_err(|_| CompressError)
@@ -200,7 +200,7 @@ impl<D> fmt::Debug for CompressorOver<D> {
 /// What one call of [`Decompressor::decompress`](DecompressorOver::decompress) did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// Bytes of the input that are done with.
+    /// Bytes of the input that were consumed.
     pub(crate) consumed: usize,
     /// Bytes written to the output.
     pub(crate) produced: usize,
@@ -211,7 +211,7 @@ pub(crate) struct Progress {
 pub(crate) struct Finished {
     /// Bytes written to the output.
     pub(crate) produced: usize,
-    /// The message is whole. If not, `finish` is to be called again with more room.
+    /// Whether the message is complete. If not, the caller must call `finish` again with more space.
     pub(crate) done: bool,
 }
 
@@ -219,13 +219,13 @@ pub(crate) struct Finished {
 pub(crate) struct DecompressorOver<I> {
     settings: Inflation,
     inflater: Option<I>,
-    /// No byte was read since the message began or since a block with BFINAL ended.
+    /// Whether no byte was read since the message began, or since a block with BFINAL ended.
     at_start: bool,
     /// The last byte of the message so far.
     last: u8,
-    /// The last call filled its output, so more may be waiting.
+    /// Whether the last call filled its output. If so, the inflater may hold more of it.
     full: bool,
-    /// The inflater, if there is one, holds a message that the next one must not refer to.
+    /// Whether the inflater must be reset before it is used: it holds the history of another message.
     stale: bool,
     error: Option<InflateError>,
 }
@@ -249,13 +249,12 @@ impl<I: Inflater> DecompressorOver<I> {
 
     /// Decompresses the next bytes of a message into `out`.
     ///
-    /// Stops when `input` is consumed or `out` is full. When `out` is full there may be more, even
-    /// with all input consumed: call again, or go on to [`finish`](Self::finish). Nothing is held
-    /// back otherwise.
+    /// Stops when `input` is consumed or `out` is full. If `out` is full, there may be more output, even if all input is
+    /// consumed: call again, or call [`finish`](Self::finish). If `out` is not full, there is no more output.
     ///
     /// # Errors
-    /// [`InflateError`], and from then on the same with every call. What came before the fault is
-    /// handed out first, however the message is split: see [`pending_error`](Self::pending_error).
+    /// [`InflateError`], and then the same from every later call. The output before a fault is handed out first,
+    /// however the message is split: see [`pending_error`](Self::pending_error).
     pub(crate) fn decompress(
         &mut self,
         input: &[u8],
@@ -272,37 +271,42 @@ impl<I: Inflater> DecompressorOver<I> {
             self.stale = pooled.is_some();
             pooled.unwrap_or_else(|| I::new(window_bits))
         });
-        if core::mem::take(&mut self.stale) {
+        if mem::take(&mut self.stale) {
             inflater.reset();
         }
+        let (mut rest, mut space) = (input, out);
         loop {
-            let rest = input.get(progress.consumed..).unwrap_or_default();
-            let room = out.get_mut(progress.produced..).unwrap_or_default();
-            let room_len = room.len();
-            let step = inflater.inflate(rest, room);
-            progress.consumed = progress.consumed.saturating_add(step.consumed);
-            progress.produced = progress.produced.saturating_add(step.produced);
-            self.full = step.produced >= room_len;
+            let step = inflater.inflate(rest, space);
+            let (Some((_, behind)), Some((_, free))) = (
+                rest.split_at_checked(step.consumed),
+                mem::take(&mut space).split_at_mut_checked(step.produced),
+            ) else {
+                return Err(*self.error.insert(InflateError::Invalid));
+            };
+            (rest, space) = (behind, free);
+            progress.consumed += step.consumed;
+            progress.produced += step.produced;
+            self.full = space.is_empty();
             match step.next {
                 Next::Continue if step.consumed == 0 && step.produced == 0 => break,
                 Next::Continue => self.at_start &= step.consumed == 0,
-                // What follows a block with BFINAL is a stream of its own: its sender has begun
-                // afresh as well (§7.2.3.4), so there is no history to refer to.
+                // A block with BFINAL ends a stream, and another stream follows (§7.2.3.4). Its sender has forgotten
+                // its history, so it cannot refer to it.
                 Next::Reset => {
                     inflater.reset();
                     self.at_start = true;
                     self.full = false;
                 }
-                Next::Refuse => {
+                Next::Invalid => {
                     let error = *self.error.insert(InflateError::Invalid);
                     return if progress.produced == 0 { Err(error) } else { Ok(progress) };
                 }
             }
-            if self.full || progress.consumed >= input.len() {
+            if self.full || rest.is_empty() {
                 break;
             }
         }
-        if let Some(&last) = progress.consumed.checked_sub(1).and_then(|index| input.get(index)) {
+        if let Some(&last) = input.get(..progress.consumed).and_then(<[u8]>::last) {
             self.last = last;
         }
         Ok(progress)
@@ -313,29 +317,30 @@ impl<I: Inflater> DecompressorOver<I> {
         self.full
     }
 
-    /// The failure that the last call left behind: its output ended right before a fault.
+    /// The error of the last call, if its output ended before a fault.
     pub(crate) fn pending_error(&self) -> Result<(), InflateError> {
         self.error.map_or(Ok(()), Err)
     }
 
-    /// The message has ended: "append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the
-    /// payload" (§7.2.2), and see whether it was whole.
+    /// Ends the message: "append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload" (§7.2.2), and check
+    /// that it is complete.
     ///
-    /// Everything up to the end must have been consumed. Needs room in `out` only when the last
-    /// call filled its own.
+    /// The caller must have passed all of the payload to [`decompress`](Self::decompress). `out` may be empty, unless the
+    /// last call has filled its own.
     ///
     /// # Errors
-    /// [`InflateError`], and from then on the same with every call.
+    /// [`InflateError`], and then the same from every later call.
     pub(crate) fn finish(&mut self, out: &mut [u8]) -> Result<Finished, InflateError> {
         let Progress { produced, .. } = self.decompress(&[], out)?;
         if self.full {
             return Ok(Finished { produced, done: false });
         }
-        // At a start there is nothing to end: either the message is empty, or its last block had
-        // BFINAL and the sender spared the empty block behind it.
+        // At the start of a stream there is nothing to end: either the message is empty, or its last block had BFINAL
+        // and the sender has left out the empty block after it.
         if !self.at_start {
-            // No header of a stored block can end in the byte FF. So the tail was left on the
-            // wire, as some do; in its place goes a block that leaves everything as it is.
+            // Usually the payload ends with the header of the empty block whose end was left out. Such a header cannot
+            // end in the byte FF. So this sender has left the tail in place, as some do, and the block is complete:
+            // append another empty block, which changes nothing.
             let tail: &[u8] = if self.last == 0xFF { &EMPTY_BLOCK } else { &TAIL };
             let ended = self.inflater.as_mut().map(|inflater| inflater.inflate_block_end(tail));
             if ended != Some(Ok(())) {
@@ -352,8 +357,8 @@ impl<I: Inflater> DecompressorOver<I> {
         Ok(Finished { produced, done: true })
     }
 
-    /// Gives memory back where no later message could need it: between messages, without context
-    /// takeover, unless it went into the pool already. The next compressed message then allocates again.
+    /// Frees the decompressor if no message is in progress and no later message may refer to an earlier one. The next
+    /// compressed message then creates one.
     pub(crate) fn release(&mut self) {
         if self.stale {
             self.inflater = None;

@@ -3,11 +3,11 @@
 use super::codec::Compressor;
 use super::params::DeflateParams;
 
-/// What a connection that compresses keeps.
+/// The state of a connection that compresses its messages.
 #[derive(Debug)]
 pub(crate) struct Compressing {
     pub(crate) compressor: Compressor,
-    /// Messages of fewer bytes are not compressed.
+    /// Messages with fewer bytes than this are not compressed.
     pub(crate) threshold: usize,
     /// Whether the application wants its messages compressed.
     pub(crate) enabled: bool,

@@ -1,4 +1,4 @@
-//! permessage-deflate (RFC 7692): what is negotiated, and the codec over one of two backends.
+//! permessage-deflate (RFC 7692): its negotiation, and the codec over one of two backends.
 
 mod backend;
 mod codec;
@@ -12,5 +12,5 @@ mod zlib;
 pub use codec::InflateError;
 pub(crate) use codec::{CompressError, Decompressor, Finished, Flush, Progress};
 pub(crate) use compressing::Compressing;
-pub(crate) use params::DeflateAnswer;
+pub(crate) use params::DeflateResponse;
 pub use params::{DeflateConfig, DeflateParams, NegotiationError};

@@ -1,5 +1,5 @@
-//! Offers and answers of permessage-deflate (RFC 7692 §5 and §7.1): what each end asks for, and what
-//! was agreed.
+//! Negotiation of permessage-deflate (RFC 7692 §5 and §7.1): the client's offer, the server's response, and the
+//! parameters that both have agreed on.
 
 use core::fmt;
 
@@ -22,14 +22,14 @@ const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
 const MIN_WINDOW_BITS: u8 = 8;
 const MAX_WINDOW_BITS: u8 = 15;
 
-/// What to offer or accept of permessage-deflate (RFC 7692), and how to compress.
+/// How to negotiate permessage-deflate (RFC 7692), and how to compress.
 ///
-/// Values that are out of range are brought into it.
+/// A value that is out of range is replaced by the nearest value in it.
 ///
 /// # Memory
-/// Nothing is held before the first compressed message in a direction, but 288 bytes for where it stands. What
-/// is held then depends on whether the next message may refer to the ones before it (context takeover). Where
-/// it may, a connection holds what stands here, in bytes, measured:
+/// Before the first compressed message, a connection holds 288 bytes of state. After that, it depends on context
+/// takeover, which means that a message may refer back to earlier messages. With context takeover, a connection holds
+/// this many bytes, as measured:
 ///
 /// | | with `std` | without |
 /// |---|---|---|
@@ -43,55 +43,54 @@ const MAX_WINDOW_BITS: u8 = 15;
 /// | the same, windows 9, memory level 1 | 185 056 | 330 630 |
 /// | **the same without context takeover, at rest** | **288** | **288**, once released |
 ///
-/// Without context takeover nothing is held between messages. With `std`, compressor and decompressor then lie
-/// in a pool of the thread's, for the next message of any of its connections: at most four of a kind on a thread
-/// and 64 in all, whatever the number of connections. Without `std` they stay with the connection until
-/// [`Connection::release`](crate::Connection::release): one connection that is busy allocates nothing for a
-/// message, and of several the caller knows which will wait.
+/// Without context takeover, a connection holds no compressor or decompressor between messages. With `std`, they go into
+/// a pool of the thread, and the next message of any of its connections uses them. The pools hold at most four of a kind
+/// for each thread and 64 in all, with any number of connections. Without `std`, they stay with the connection until
+/// [`Connection::release`](crate::Connection::release): a single busy connection then allocates nothing for a message,
+/// and a caller with several connections knows which ones are idle.
 ///
-/// The level makes no difference. Who has little memory can receive compressed messages without
-/// ever sending one, with a [`threshold`](Self::threshold) of `usize::MAX`.
+/// The level makes no difference. To save memory, a connection can receive compressed messages and never send one: set a
+/// [`threshold`](Self::threshold) of `usize::MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeflateConfig {
     /// How hard to compress, 0 (not at all) to 9 (smallest).
     pub level: u8,
-    /// How much memory to compress with, 1 to 9; it has no meaning without `std`.
+    /// How much memory the compressor takes, 1 to 9. It has no effect without `std`.
     pub mem_level: u8,
-    /// Our own messages refer back at most two to this power bytes, 8 to 15; less when the peer
-    /// asks for less.
+    /// The window for our own messages, as a power of two, 8 to 15: they refer back at most that many bytes. It is
+    /// smaller if the peer asks for less.
     pub max_window_bits: u8,
-    /// The peer's messages may refer back at most two to this power bytes, 8 to 15. Below 15 a
-    /// server declines offers that do not let it ask for that (§7.1.2.2).
+    /// The window for the peer's messages, as a power of two, 8 to 15. Below 15, a server declines an offer that does
+    /// not allow it to limit the client's window (§7.1.2.2).
     pub max_peer_window_bits: u8,
     /// Whether each of our messages is compressed on its own.
     pub no_context_takeover: bool,
     /// Whether the peer must compress each message on its own.
     pub peer_no_context_takeover: bool,
-    /// Messages of fewer bytes than this are sent uncompressed. Of one that is sent in fragments the size is not
-    /// known when it begins: it is compressed.
+    /// Messages with fewer bytes than this are sent uncompressed. A message that is sent in fragments is compressed,
+    /// because its size is not known when it begins.
     pub threshold: usize,
-    /// Whether a client lets the server limit the window that the client compresses with, by the
-    /// parameter `client_max_window_bits` of its offer (§7.1.2.2).
+    /// Whether a client's offer has the parameter `client_max_window_bits`, which allows the server to limit the window
+    /// for the client's messages (§7.1.2.2).
     pub accept_window_limit: bool,
 }
 
-/// Of zlib's levels the one behind which each further percent costs a third more time (JSON, 300
-/// bytes to 64 KiB); zlib's own default is 6.
+/// Above this level of zlib's, each further percent costs a third more time (JSON, 300 bytes to 64 KiB). zlib's own
+/// default is 6.
 const DEFAULT_LEVEL: u8 = 4;
 
-/// With this and the next a compressor takes 165 KB instead of zlib's 380 KB, and messages of JSON
-/// come out no larger. Python's websockets has the same two.
+/// With this and [`DEFAULT_WINDOW_BITS`], a compressor takes 165 KB instead of zlib's 380 KB, and messages of JSON get no
+/// larger. Python's websockets has the same defaults.
 const DEFAULT_MEM_LEVEL: u8 = 5;
 const DEFAULT_WINDOW_BITS: u8 = 12;
 
-/// What is shorter fits into one packet either way. npm's ws has 1024, without context takeover.
+/// A shorter message fits into one packet either way. npm's ws has 1024, without context takeover.
 const DEFAULT_THRESHOLD: usize = 128;
 
 impl DeflateConfig {
-    /// Level 4, memory level 5 and a window of 4 KiB for our own messages; any window for the
-    /// peer's, and context takeover on both sides, which any peer can do and which compresses best;
-    /// nothing below 128 bytes.
+    /// Level 4, memory level 5 and a window of 4 KiB for our own messages, and any window for the peer's. Both ends use
+    /// context takeover, which every peer supports and which compresses best. Messages below 128 bytes are not compressed.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -113,7 +112,7 @@ impl DeflateConfig {
         self
     }
 
-    /// Sets how much memory to compress with, 1 to 9. It has no meaning without `std`.
+    /// Sets how much memory the compressor takes, 1 to 9. It has no effect without `std`.
     #[must_use]
     pub const fn mem_level(mut self, mem_level: u8) -> Self {
         self.mem_level = mem_level;
@@ -129,14 +128,14 @@ impl DeflateConfig {
 
     /// Sets the largest window that the peer's messages may need, as a power of two, 8 to 15.
     ///
-    /// It saves memory without `std` only: zlib-rs always has 32 KiB.
+    /// It saves memory only without `std`, because zlib-rs always takes a window of 32 KiB.
     #[must_use]
     pub const fn max_peer_window_bits(mut self, bits: u8) -> Self {
         self.max_peer_window_bits = bits;
         self
     }
 
-    /// Sets whether each of our messages is compressed on its own: worse, but a connection at rest holds no
+    /// Sets whether each of our messages is compressed on its own. They get larger, but an idle connection holds no
     /// compressor.
     #[must_use]
     pub const fn no_context_takeover(mut self, on: bool) -> Self {
@@ -144,15 +143,14 @@ impl DeflateConfig {
         self
     }
 
-    /// Sets whether the peer must compress each message on its own, so that a connection at rest holds no
-    /// decompressor.
+    /// Sets whether the peer must compress each message on its own, so that an idle connection holds no decompressor.
     #[must_use]
     pub const fn peer_no_context_takeover(mut self, on: bool) -> Self {
         self.peer_no_context_takeover = on;
         self
     }
 
-    /// Sets the size from which on messages are compressed; `usize::MAX` for never.
+    /// Sets the size from which messages are compressed; `usize::MAX` for never.
     #[must_use]
     pub const fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = bytes;
@@ -172,7 +170,7 @@ impl DeflateConfig {
         if self.peer_no_context_takeover {
             put_name(out, SERVER_NO_CONTEXT_TAKEOVER);
         }
-        // "The client informs the peer server of a hint": it lets the server hold less.
+        // "The client informs the peer server of a hint": the server can then hold less memory.
         if self.no_context_takeover {
             put_name(out, CLIENT_NO_CONTEXT_TAKEOVER);
         }
@@ -186,12 +184,12 @@ impl DeflateConfig {
         }
     }
 
-    /// A server's choice among the extensions that a client offers, in the client's order (§5.1):
-    /// the first offer of permessage-deflate that can be accepted, and the answer to it.
+    /// A server's choice among the extensions that a client offers. It accepts the first offer of permessage-deflate
+    /// that it can, in the client's order (§5.1), and returns the response with it.
     pub(crate) fn choose<'a>(
         &self,
         offers: impl IntoIterator<Item = Extension<'a>>,
-    ) -> Option<(DeflateParams, DeflateAnswer)> {
+    ) -> Option<(DeflateParams, DeflateResponse)> {
         offers.into_iter().filter(|offer| offer.name() == NAME).find_map(|offer| {
             // "A server MUST decline an extension negotiation offer for this extension if": a
             // parameter is not defined for an offer, has an invalid value, or comes twice.
@@ -200,7 +198,7 @@ impl DeflateConfig {
         })
     }
 
-    fn accept(&self, offer: &Parameters) -> Option<(DeflateParams, DeflateAnswer)> {
+    fn accept(&self, offer: &Parameters) -> Option<(DeflateParams, DeflateResponse)> {
         let own_window = self.own_window().min(offer.server_window.unwrap_or(MAX_WINDOW_BITS));
         let peer_window = self.peer_window().min(match offer.client_window {
             Some(Window::Bits(bits)) => bits,
@@ -208,30 +206,29 @@ impl DeflateConfig {
         });
         if offer.client_window.is_none() && peer_window < MAX_WINDOW_BITS {
             // "If a received extension negotiation offer doesn't have the client_max_window_bits
-            // parameter, the corresponding response MUST NOT include" it: the client cannot be
-            // limited.
+            // parameter, the corresponding response MUST NOT include" it: we cannot limit this client.
             return None;
         }
-        let answer = DeflateAnswer {
+        let response = DeflateResponse {
             // "A server accepts […] by including the server_no_context_takeover parameter".
             server_no_context_takeover: offer.server_no_context_takeover
                 || self.no_context_takeover,
-            // Saying it makes the client's hint binding.
+            // The response makes the client's hint binding.
             client_no_context_takeover: offer.client_no_context_takeover
                 || self.peer_no_context_takeover,
-            // Said only when asked for: a smaller window than the client counts on hurts nobody.
+            // Only in reply to the same parameter: a window smaller than the client expects does no harm.
             server_window: offer.server_window.map(|_| own_window),
             client_window: (peer_window < MAX_WINDOW_BITS).then_some(peer_window),
         };
         let params = DeflateParams {
-            compression: self.compression(own_window, !answer.server_no_context_takeover),
+            compression: self.compression(own_window, !response.server_no_context_takeover),
             inflation: Inflation {
                 window_bits: peer_window,
-                takeover: !answer.client_no_context_takeover,
+                takeover: !response.client_no_context_takeover,
             },
             threshold: self.threshold,
         };
-        Some((params, answer))
+        Some((params, response))
     }
 
     fn own_window(&self) -> u8 {
@@ -271,25 +268,25 @@ impl DeflateParams {
         Self { compression, inflation, threshold }
     }
 
-    /// Our messages refer back at most two to this power bytes.
+    /// The window for our messages, as a power of two: they refer back at most that many bytes.
     #[must_use]
     pub const fn window_bits(&self) -> u8 {
         self.compression.window_bits
     }
 
-    /// The peer's messages refer back at most two to this power bytes.
+    /// The window for the peer's messages, as a power of two: they refer back at most that many bytes.
     #[must_use]
     pub const fn peer_window_bits(&self) -> u8 {
         self.inflation.window_bits
     }
 
-    /// Whether our messages may refer back into earlier ones.
+    /// Whether our messages may refer back to earlier ones.
     #[must_use]
     pub const fn context_takeover(&self) -> bool {
         self.compression.takeover
     }
 
-    /// Whether the peer's messages may refer back into earlier ones.
+    /// Whether the peer's messages may refer back to earlier ones.
     #[must_use]
     pub const fn peer_context_takeover(&self) -> bool {
         self.inflation.takeover
@@ -305,44 +302,44 @@ impl DeflateParams {
         self.inflation
     }
 
-    /// Messages of fewer bytes than this are not compressed.
+    /// Messages with fewer bytes than this are not compressed.
     pub(crate) const fn threshold(&self) -> usize {
         self.threshold
     }
 
-    /// A client's check of the extensions that a server has answered with, against what was offered
-    /// (§5.1 and §7.1): `None` when the server uses no extension.
+    /// Checks the extensions in a server's response against the client's offer (§5.1 and §7.1). Returns `None` when the
+    /// server uses no extension.
     ///
     /// # Errors
     /// [`NegotiationError`]: "the client MUST _Fail the WebSocket Connection_".
-    pub(crate) fn of_answer<'a>(
+    pub(crate) fn of_response<'a>(
         offered: Option<&DeflateConfig>,
-        answers: impl IntoIterator<Item = Result<Extension<'a>, MalformedExtension>>,
+        extensions: impl IntoIterator<Item = Result<Extension<'a>, MalformedExtension>>,
     ) -> Result<Option<Self>, NegotiationError> {
         let mut agreed = None;
-        for answer in answers {
-            let answer = answer.map_err(|MalformedExtension| NegotiationError::Malformed)?;
+        for extension in extensions {
+            let extension = extension.map_err(|MalformedExtension| NegotiationError::Malformed)?;
             let offered = match offered {
-                Some(offered) if answer.name() == NAME => offered,
+                Some(offered) if extension.name() == NAME => offered,
                 _ => return Err(NegotiationError::NotOffered),
             };
             if agreed.is_some() {
                 return Err(NegotiationError::Repeated);
             }
-            agreed = Some(Self::of_parameters(offered, &Parameters::of(&answer)?)?);
+            agreed = Some(Self::of_parameters(offered, &Parameters::of(&extension)?)?);
         }
         Ok(agreed)
     }
 
     fn of_parameters(
         offered: &DeflateConfig,
-        answer: &Parameters,
+        response: &Parameters,
     ) -> Result<Self, NegotiationError> {
         // "A server accepts an extension negotiation offer that includes [it] by including" it.
-        if offered.peer_no_context_takeover && !answer.server_no_context_takeover {
+        if offered.peer_no_context_takeover && !response.server_no_context_takeover {
             return Err(NegotiationError::Ignored);
         }
-        let peer_window = match answer.server_window {
+        let peer_window = match response.server_window {
             Some(bits) if bits > offered.peer_window() => {
                 return Err(NegotiationError::WindowTooLarge);
             }
@@ -352,41 +349,41 @@ impl DeflateParams {
             }
             None => MAX_WINDOW_BITS,
         };
-        let own_window = match answer.client_window {
+        let own_window = match response.client_window {
             None => offered.own_window(),
             Some(_) if !offered.accept_window_limit => return Err(NegotiationError::NotAllowed),
             // "The client_max_window_bits parameter in a response MUST have a value".
             Some(Window::Any) => return Err(NegotiationError::InvalidValue),
-            // Our value was "a hint"; a server that allows more than we are going to use does no harm.
+            // Our value was "a hint": a server may allow a larger window than we use.
             Some(Window::Bits(bits)) => bits.min(offered.own_window()),
         };
-        let own_takeover = !offered.no_context_takeover && !answer.client_no_context_takeover;
+        let own_takeover = !offered.no_context_takeover && !response.client_no_context_takeover;
         Ok(Self {
             compression: offered.compression(own_window, own_takeover),
             inflation: Inflation {
                 window_bits: peer_window,
-                takeover: !answer.server_no_context_takeover,
+                takeover: !response.server_no_context_takeover,
             },
             threshold: offered.threshold,
         })
     }
 }
 
-/// A server's answer to the offer that it accepts.
+/// A server's response to the offer that it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct DeflateAnswer {
+pub(crate) struct DeflateResponse {
     server_no_context_takeover: bool,
     client_no_context_takeover: bool,
     server_window: Option<u8>,
     client_window: Option<u8>,
 }
 
-impl DeflateAnswer {
-    /// The length of the longest: the name, two names of 26 characters and two of 22 with two digits,
-    /// and what stands between them.
+impl DeflateResponse {
+    /// The length of the longest response: the extension's name, two parameters with names of 26 characters, and two with
+    /// names of 22 characters and values of two digits, with the punctuation between them.
     pub(crate) const MAX_LENGTH: usize = NAME.len() + 2 * (2 + 26) + 2 * (2 + 22 + 3);
 
-    /// Writes it as an element of `Sec-WebSocket-Extensions`.
+    /// Writes the response as an element of `Sec-WebSocket-Extensions`.
     pub(crate) fn write(&self, out: &mut Cursor<'_>) {
         out.put(NAME.as_bytes());
         if self.server_no_context_takeover {
@@ -404,8 +401,8 @@ impl DeflateAnswer {
     }
 }
 
-/// Why the extensions that a server answers with do not fit what was offered (RFC 6455 §9.1,
-/// RFC 7692 §7.1): always the server's fault, and the handshake fails.
+/// Why the extensions in a server's response do not fit the client's offer (RFC 6455 §9.1, RFC 7692 §7.1). It is
+/// always the server's fault, and the handshake fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NegotiationError {
     /// A `Sec-WebSocket-Extensions` header is not a list of names and parameters.
@@ -420,11 +417,11 @@ pub enum NegotiationError {
     RepeatedParameter,
     /// A parameter whose value is missing, not allowed or out of range.
     InvalidValue,
-    /// `client_max_window_bits`, though the offer does not have it.
+    /// `client_max_window_bits`, although the offer does not have it.
     NotAllowed,
     /// A larger window than was offered.
     WindowTooLarge,
-    /// A parameter of the offer that an acceptance must repeat is missing.
+    /// A parameter of the offer that the response must repeat is missing.
     Ignored,
 }
 
@@ -453,12 +450,12 @@ impl core::error::Error for NegotiationError {}
 /// The value of `client_max_window_bits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Window {
-    /// Without a value, as an offer may have it.
+    /// The parameter has no value, which is allowed in an offer.
     Any,
     Bits(u8),
 }
 
-/// The parameters of an offer or an answer.
+/// The parameters of an offer or a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Parameters {
     server_no_context_takeover: bool,

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::deflate::backend::{Inflated, Refused};
+use crate::deflate::backend::{BackendError, Inflated};
 use crate::deflate::miniz;
 #[cfg(feature = "std")]
 use crate::deflate::zlib;
@@ -861,8 +861,8 @@ fn a_deflater_that_misbehaves_is_an_error() {
         fn new(settings: Compression) -> Self {
             Self(settings.level)
         }
-        fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>, _: bool) -> Result<(), Refused> {
-            if self.0 == 0 { Err(Refused) } else { Ok(()) }
+        fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>, _: bool) -> Result<(), BackendError> {
+            if self.0 == 0 { Err(BackendError) } else { Ok(()) }
         }
         fn reset(&mut self) {}
     }
@@ -885,11 +885,36 @@ fn an_inflater_that_stands_still_ends_the_call() {
         fn inflate(&mut self, _: &[u8], _: &mut [u8]) -> Inflated {
             Inflated { consumed: 0, produced: 0, next: Next::Continue }
         }
-        fn inflate_block_end(&mut self, _: &[u8]) -> Result<(), Refused> {
-            Err(Refused)
+        fn inflate_block_end(&mut self, _: &[u8]) -> Result<(), BackendError> {
+            Err(BackendError)
         }
         fn reset(&mut self) {}
     }
     let mut one = decompressor::<Still>();
     assert_eq!(one.decompress(b"x", &mut [0]).unwrap(), Progress::default());
+}
+
+#[test]
+fn an_inflater_that_claims_more_than_it_was_given_is_an_error() {
+    struct Boastful(u8);
+    impl Inflater for Boastful {
+        fn new(window_bits: u8) -> Self {
+            Self(window_bits)
+        }
+        fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Inflated {
+            let (consumed, produced) =
+                if self.0 == 8 { (input.len() + 1, 0) } else { (0, out.len() + 1) };
+            Inflated { consumed, produced, next: Next::Continue }
+        }
+        fn inflate_block_end(&mut self, _: &[u8]) -> Result<(), BackendError> {
+            Err(BackendError)
+        }
+        fn reset(&mut self) {}
+    }
+    for window_bits in [8, 9] {
+        let mut one = DecompressorOver::<Boastful>::new(Inflation { window_bits, takeover: true });
+        for _ in 0..2 {
+            assert_eq!(one.decompress(b"x", &mut [0]), Err(InflateError::Invalid));
+        }
+    }
 }

@@ -46,7 +46,7 @@ fn choose(config: &DeflateConfig, offers: &str) -> Option<(Agreed, String)> {
 
 fn check(config: &DeflateConfig, answer: &str) -> Result<Agreed, NegotiationError> {
     let answers = extensions(answer.as_bytes());
-    Ok(agreed(&DeflateParams::of_answer(Some(config), answers)?.unwrap()))
+    Ok(agreed(&DeflateParams::of_response(Some(config), answers)?.unwrap()))
 }
 
 #[test]
@@ -193,9 +193,9 @@ fn a_client_takes_an_answer_that_fits_its_offer() {
         let got = check(&config, &std::format!("permessage-deflate{answer}"));
         assert_eq!(got, Ok(expected), "{answer}");
     }
-    let none = DeflateParams::of_answer(Some(&largest()), extensions(b" , "));
+    let none = DeflateParams::of_response(Some(&largest()), extensions(b" , "));
     assert_eq!(none, Ok(None));
-    assert_eq!(DeflateParams::of_answer(None, extensions(b"")), Ok(None));
+    assert_eq!(DeflateParams::of_response(None, extensions(b"")), Ok(None));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_client_fails_an_answer_that_does_not_fit_its_offer() {
         let answer = std::format!("permessage-deflate; {parameters}");
         assert!(check(&largest(), &answer).is_err(), "{answer}");
     }
-    let unasked = DeflateParams::of_answer(None, extensions(b"permessage-deflate"));
+    let unasked = DeflateParams::of_response(None, extensions(b"permessage-deflate"));
     assert_eq!(unasked, Err(NotOffered));
 }
 
@@ -295,7 +295,7 @@ proptest! {
     #[test]
     fn nothing_panics(text in "(permessage-deflate|[a-z_=;, \"0-9]{0,20}|; ?(server|client)_(max_window_bits(=[0-9]{0,2})?|no_context_takeover)){0,6}") {
         let _ = choose(&largest(), &text);
-        let _ = DeflateParams::of_answer(Some(&largest()), extensions(text.as_bytes()));
+        let _ = DeflateParams::of_response(Some(&largest()), extensions(text.as_bytes()));
     }
 }
 
@@ -335,7 +335,7 @@ fn the_hostile_rows_come_out_as_they_should() {
             assert_eq!(offer(&config), text);
             config
         });
-        let result = DeflateParams::of_answer(config.as_ref(), extensions(answer.as_bytes()));
+        let result = DeflateParams::of_response(config.as_ref(), extensions(answer.as_bytes()));
         assert_eq!(row["oracle"]["allow"][0] == "open", result.is_ok(), "{id} {recipe}");
         if id == "HR-24" {
             assert_eq!(agreed(&result.unwrap().unwrap()), (11, false, 12, false));
@@ -356,11 +356,11 @@ fn too_little_room_is_told() {
 
 #[test]
 fn the_longest_answer_fits_the_room_for_one() {
-    let answer = DeflateAnswer {
+    let answer = DeflateResponse {
         server_no_context_takeover: true,
         client_no_context_takeover: true,
         server_window: Some(MAX_WINDOW_BITS),
         client_window: Some(MAX_WINDOW_BITS),
     };
-    assert_eq!(written(|out| answer.write(out)).len(), DeflateAnswer::MAX_LENGTH);
+    assert_eq!(written(|out| answer.write(out)).len(), DeflateResponse::MAX_LENGTH);
 }

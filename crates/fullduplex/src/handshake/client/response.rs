@@ -1,4 +1,4 @@
-//! A server's final response, and the checks of one that opens a WebSocket (RFC 6455 §4.1).
+//! A server's final response, and the checks of a response that opens a WebSocket (RFC 6455 §4.1).
 
 use super::error::ResponseError;
 use super::request::ClientRequest;
@@ -10,26 +10,25 @@ use crate::handshake::negotiate::UpgradeTokens;
 use crate::headers::Headers;
 use crate::negotiated::Negotiated;
 
-/// How a handshake ended that was not cut short: the server's final response.
+/// The result of a complete handshake: the server's final response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<'b> {
-    /// Status 101 and all that belongs to it: the WebSocket is open. What follows the heads in the
-    /// buffer ([`Response::head_len`]) is frames.
+    /// A valid response with status 101: the WebSocket is open. The bytes after the heads in the buffer
+    /// ([`Response::head_len`]) are frames.
     Open {
         /// The response: its subprotocol and headers.
         response: Response<'b>,
         /// What [`Connection::new`](crate::Connection::new) needs.
         negotiated: Negotiated,
     },
-    /// Another final status: a redirect, a demand for credentials, a refusal. Whether and how to
-    /// try again is the caller's to decide (RFC 6455 §4.1, item 1); what follows the heads in the
-    /// buffer is the beginning of the response's body. Following a redirect to another origin, do
-    /// not send `Authorization` and `Cookie` along.
+    /// Another final status, such as a redirect, a demand for credentials, or a refusal. The caller decides whether and how
+    /// to try again (RFC 6455 §4.1, item 1). The bytes after the heads in the buffer begin the response's body. A client
+    /// that follows a redirect to another origin must not send its `Authorization` and `Cookie` headers there.
     Refused(Response<'b>),
 }
 
-/// The head of a server's final response (RFC 9112 §4). It borrows the received bytes; with
-/// `alloc`, [`into_owned`](Self::into_owned) keeps them.
+/// The head of a server's final response (RFC 9112 §4). It borrows the received bytes; with `alloc`,
+/// [`into_owned`](Self::into_owned) copies them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response<'b> {
     pub(super) head_len: usize,
@@ -48,8 +47,8 @@ impl<'b> Response<'b> {
         }
     }
 
-    /// The number of bytes of all heads, those of interim responses included. What follows them in
-    /// the buffer that was polled are frames, or the body of a response that refuses.
+    /// The number of bytes of all heads, including interim responses. The bytes after them in the buffer are frames, or the
+    /// body of a response that does not open the WebSocket.
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head_len
@@ -61,27 +60,26 @@ impl<'b> Response<'b> {
         self.status
     }
 
-    /// The reason phrase; empty when the server left it out or wrote it in something else than
-    /// ASCII.
+    /// The reason phrase. It is empty if the server did not send one, or did not send it in ASCII.
     #[must_use]
     pub const fn reason(&self) -> &'b str {
         self.reason
     }
 
-    /// All header lines, in order. With status 426, `list("Sec-WebSocket-Version")` has the
-    /// versions that the server speaks (RFC 6455 §4.4).
+    /// All header lines, in order. With status 426, `list("Sec-WebSocket-Version")` returns the versions that the server
+    /// supports (RFC 6455 §4.4).
     #[must_use]
     pub const fn headers(&self) -> Headers<'b> {
         self.headers
     }
 
-    /// The `Sec-WebSocket-Protocol` header: in an open WebSocket, the subprotocol in use.
+    /// The `Sec-WebSocket-Protocol` header. If the WebSocket is open, it is the subprotocol in use.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&'b str> {
         self.headers.get_str("sec-websocket-protocol")
     }
 
-    /// The checks that RFC 6455 §4.1 has a client make of a response with status 101.
+    /// Checks a response with status 101 as RFC 6455 §4.1 demands.
     pub(super) fn check<S: AsRef<str>>(
         &self,
         parsed: &ResponseHead<'_, 'b>,
@@ -125,7 +123,7 @@ impl<'b> Response<'b> {
         self.check_choices(&subprotocols, request)
     }
 
-    /// What HTTP/1.1 and HTTP/2 have in common: extensions and subprotocol.
+    /// Checks the extensions and the subprotocol, which HTTP/1.1 and HTTP/2 have in common.
     pub(super) fn check_choices<S: AsRef<str>>(
         &self,
         subprotocols: &Repeatable<'_>,
@@ -143,14 +141,14 @@ impl<'b> Response<'b> {
     }
 }
 
-/// The extensions in use: "the use of an extension that was not present in the client's handshake" fails
-/// the connection (RFC 6455 §4.1).
+/// The extensions in use: "the use of an extension that was not present in the client's handshake" fails the connection
+/// (RFC 6455 §4.1).
 #[cfg(feature = "deflate")]
 fn negotiated<S: AsRef<str>>(
     headers: Headers<'_>,
     request: &ClientRequest<'_, S>,
 ) -> Result<Negotiated, ResponseError> {
-    match DeflateParams::of_answer(request.deflate.as_ref(), headers.extensions()) {
+    match DeflateParams::of_response(request.deflate.as_ref(), headers.extensions()) {
         Ok(agreed) => Ok(Negotiated::with_deflate(agreed)),
         Err(error) if request.deflate.is_some() && error != NegotiationError::NotOffered => {
             Err(ResponseError::Deflate(error))
@@ -159,7 +157,7 @@ fn negotiated<S: AsRef<str>>(
     }
 }
 
-/// The extensions in use: without any that could be offered, none.
+/// Without the feature `deflate`, the client offers no extension, so the server must use none.
 #[cfg(not(feature = "deflate"))]
 fn negotiated<S: AsRef<str>>(
     headers: Headers<'_>,
@@ -171,7 +169,7 @@ fn negotiated<S: AsRef<str>>(
     }
 }
 
-/// A header that should come once: how often it did, and its last value.
+/// A header that must not be repeated: how many lines it has, and the value of the last one.
 #[derive(Default)]
 pub(super) struct Repeatable<'b> {
     lines: usize,

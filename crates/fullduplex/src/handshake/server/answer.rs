@@ -1,4 +1,4 @@
-//! What a server says to a request that it could accept: yes (RFC 6455 §4.2.2), or no.
+//! A server's response to a valid request: it accepts the WebSocket (RFC 6455 §4.2.2), or rejects it.
 
 use core::fmt;
 use core::ops::RangeInclusive;
@@ -6,13 +6,13 @@ use core::ops::RangeInclusive;
 use super::reply::{put_content_length, put_status_line};
 use super::request::Request;
 #[cfg(feature = "deflate")]
-use crate::deflate::{DeflateAnswer, DeflateConfig};
+use crate::deflate::{DeflateConfig, DeflateResponse};
 use crate::handshake::negotiate::{LowerCase, check_headers, is_reserved, put_header, put_headers};
 use crate::headers::InvalidHeader;
 use crate::negotiated::Negotiated;
 use crate::output::{BufferTooSmall, Cursor};
 
-/// What the answer that opens a WebSocket says beyond the mandatory (RFC 6455 §4.2.2).
+/// The optional parts of the response that opens a WebSocket (RFC 6455 §4.2.2).
 ///
 /// ```
 /// use fullduplex::handshake::Answer;
@@ -22,19 +22,19 @@ use crate::output::{BufferTooSmall, Cursor};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a, S: AsRef<str> = &'a str> {
-    /// The subprotocol in use, one of those that the client offered; `None` for none. See
+    /// The subprotocol in use, which must be one that the client has offered, or `None`. See
     /// [`Request::choose_subprotocol`].
     pub subprotocol: Option<&'a str>,
-    /// Headers to add, names and values, in order. The handshake's own (`Upgrade`, `Connection`,
-    /// `Sec-WebSocket-*`) and those of a body (`Content-Length`, `Transfer-Encoding`) are refused.
+    /// Extra headers, names and values, in order. The headers of the handshake itself (`Upgrade`, `Connection`,
+    /// `Sec-WebSocket-*`) and of a body (`Content-Length`, `Transfer-Encoding`) are errors.
     pub headers: &'a [(S, S)],
-    /// permessage-deflate, if it is to be accepted where the client offers it (RFC 7692).
+    /// How to accept permessage-deflate if the client offers it (RFC 7692); `None` does not accept it.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
 }
 
 impl<'a> Answer<'a> {
-    /// An answer with nothing but the mandatory.
+    /// A response with only the mandatory headers.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -47,14 +47,14 @@ impl<'a> Answer<'a> {
 }
 
 impl Request<'_> {
-    /// Writes the answer that opens the WebSocket, status 101, into `out` (RFC 6455 §4.2.2).
-    /// Returns its length in bytes and what [`Connection::new`](crate::Connection::new) needs. Two
-    /// hundred bytes are enough for an answer without extra headers.
+    /// Writes the response that opens the WebSocket, with status 101, into `out` (RFC 6455 §4.2.2). Returns its length in
+    /// bytes, and the [`Negotiated`] for [`Connection::new`](crate::Connection::new). Two hundred bytes are enough for a
+    /// response without extra headers.
     ///
     /// # Errors
-    /// [`AcceptError`] when the subprotocol was not offered, an extra header must not be sent, or
-    /// `out` is too small; when the request is one of HTTP/2, whose answer is no bytes of ours. What `out` then
-    /// holds must not be sent.
+    /// [`AcceptError`] when the client did not offer the subprotocol, an extra header must not be sent, or `out` is too
+    /// small; also for a request over HTTP/2, because its HTTP library writes the response. The caller must not send what
+    /// `out` then holds.
     pub fn accept<S: AsRef<str>>(
         &self,
         answer: &Answer<'_, S>,
@@ -63,21 +63,21 @@ impl Request<'_> {
         answer.encode(self, out)
     }
 
-    /// As [`accept`](Self::accept), for an HTTP server to send: gives the header lines of the response, whose
-    /// status is [`success_status`](Self::success_status), to `put`, names and values in order, and each as a line of
-    /// its own. Over HTTP/2 the names are in lower case.
+    /// As [`accept`](Self::accept), but an HTTP server sends the response. Its status is
+    /// [`success_status`](Self::success_status). This calls `put` with the name and value of each header line, in order.
+    /// Over HTTP/2, the names are in lower case.
     ///
     /// # Errors
-    /// [`AcceptError`] when the subprotocol was not offered or an extra header must not be sent;
-    /// nothing was `put` then.
+    /// [`AcceptError`] when the client did not offer the subprotocol, or when an extra header must not be sent. `put` was
+    /// not called then.
     pub fn accept_parts<S: AsRef<str>>(
         &self,
         answer: &Answer<'_, S>,
         put: impl FnMut(&str, &[u8]),
     ) -> Result<Negotiated, AcceptError> {
-        let settled = answer.settle(self)?;
-        answer.put_lines(self, &settled, put);
-        Ok(settled.negotiated)
+        let checked = answer.check(self)?;
+        answer.put_lines(self, &checked, put);
+        Ok(checked.negotiated)
     }
 }
 
@@ -95,7 +95,7 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         self
     }
 
-    /// Sets the headers to add.
+    /// Sets the extra headers.
     #[must_use]
     pub fn headers<T: AsRef<str>>(self, headers: &'a [(T, T)]) -> Answer<'a, T> {
         Answer {
@@ -106,7 +106,7 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         }
     }
 
-    /// Accepts permessage-deflate where the client offers it (RFC 7692).
+    /// Accepts permessage-deflate if the client offers it (RFC 7692).
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
@@ -114,7 +114,7 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         self
     }
 
-    /// Writes the answer to `request`.
+    /// Writes the response to `request`.
     fn encode(
         &self,
         request: &Request<'_>,
@@ -123,28 +123,27 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         if request.key().is_none() {
             return Err(AcceptError::ExtendedConnect);
         }
-        let settled = self.settle(request)?;
+        let checked = self.check(request)?;
         let mut out = Cursor::new(out);
         out.put(b"HTTP/1.1 101 Switching Protocols\r\n");
-        self.put_lines(request, &settled, |name, value| put_header(&mut out, name, value));
+        self.put_lines(request, &checked, |name, value| put_header(&mut out, name, value));
         out.put(b"\r\n");
         let length = out.finish().map_err(AcceptError::BufferTooSmall)?;
-        Ok((length, settled.negotiated))
+        Ok((length, checked.negotiated))
     }
 
-    /// Checks the answer, and settles which of the extensions that the client offers are in use.
-    fn settle(&self, request: &Request<'_>) -> Result<Settled, AcceptError> {
-        let mut settled = self.choose(request)?;
+    /// Checks the response, and chooses which of the client's extensions are in use.
+    fn check(&self, request: &Request<'_>) -> Result<Checked, AcceptError> {
+        let mut checked = self.check_choices(request)?;
         if request.key().is_none() {
-            settled.negotiated = settled.negotiated.with_stream();
+            checked.negotiated = checked.negotiated.with_stream();
         }
-        Ok(settled)
+        Ok(checked)
     }
 
-    fn choose(&self, request: &Request<'_>) -> Result<Settled, AcceptError> {
-        // "The value chosen MUST be derived from the client's handshake, specifically by selecting
-        // one of the values from the |Sec-WebSocket-Protocol| field." Those were found to be
-        // tokens.
+    fn check_choices(&self, request: &Request<'_>) -> Result<Checked, AcceptError> {
+        // "The value chosen MUST be derived from the client's handshake, specifically by selecting one of the values
+        // from the |Sec-WebSocket-Protocol| field." The check of the request has found these to be tokens.
         if let Some(chosen) = self.subprotocol
             && !request.subprotocols().any(|offered| offered == chosen)
         {
@@ -157,73 +156,76 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
         #[cfg(feature = "deflate")]
         {
             let chosen = self.deflate.and_then(|deflate| deflate.choose(request.extensions()));
-            let (params, answer) = chosen.unzip();
-            Ok(Settled { negotiated: Negotiated::with_deflate(params), deflate: answer })
+            let (params, response) = chosen.unzip();
+            Ok(Checked { negotiated: Negotiated::with_deflate(params), deflate: response })
         }
         #[cfg(not(feature = "deflate"))]
-        Ok(Settled { negotiated: Negotiated::without_extensions() })
+        Ok(Checked { negotiated: Negotiated::without_extensions() })
     }
 
-    /// The header lines of the answer, in order.
+    /// Calls `put` for each header line of the response, in order.
     fn put_lines(
         &self,
         request: &Request<'_>,
-        settled: &Settled,
+        checked: &Checked,
         mut put: impl FnMut(&str, &[u8]),
     ) {
         let Some(key) = request.key() else {
             let mut lower = LowerCase::new();
-            return self.put_choices(settled, |name, value| put(lower.of(name), value));
+            return self.put_choices(checked, |name, value| put(lower.of(name), value));
         };
         put("Upgrade", b"websocket");
         put("Connection", b"Upgrade");
         put("Sec-WebSocket-Accept", &key.accept());
-        self.put_choices(settled, put);
+        self.put_choices(checked, put);
     }
 
-    /// What HTTP/1.1 and HTTP/2 have in common: subprotocol, extensions, and headers that were added.
-    fn put_choices(&self, settled: &Settled, mut put: impl FnMut(&str, &[u8])) {
+    /// The header lines that HTTP/1.1 and HTTP/2 have in common: subprotocol, extensions and extra headers.
+    fn put_choices(&self, checked: &Checked, mut put: impl FnMut(&str, &[u8])) {
         if let Some(subprotocol) = self.subprotocol {
             put("Sec-WebSocket-Protocol", subprotocol.as_bytes());
         }
-        settled.put_extensions(&mut put);
+        checked.put_extensions(&mut put);
         for (name, value) in self.headers {
             put(name.as_ref(), value.as_ref().as_bytes());
         }
     }
 }
 
-/// What a checked answer comes to.
-struct Settled {
+/// What the check of a response returns: what was negotiated, and the extension to write.
+struct Checked {
     negotiated: Negotiated,
     #[cfg(feature = "deflate")]
-    deflate: Option<DeflateAnswer>,
+    deflate: Option<DeflateResponse>,
 }
 
-impl Settled {
-    /// Says which extensions are in use; no line when there is none.
+impl Checked {
+    /// Calls `put` with the extensions in use, if there are any.
     #[cfg(feature = "deflate")]
     fn put_extensions(&self, put: &mut impl FnMut(&str, &[u8])) {
-        if let Some(answer) = &self.deflate {
-            let mut value = [0; DeflateAnswer::MAX_LENGTH];
+        if let Some(response) = &self.deflate {
+            let mut value = [0; DeflateResponse::MAX_LENGTH];
             let mut out = Cursor::new(&mut value);
-            answer.write(&mut out);
-            let length = out.finish().unwrap_or_default();
-            put("Sec-WebSocket-Extensions", value.get(..length).unwrap_or_default());
+            response.write(&mut out);
+            let value = out.into_bytes();
+            debug_assert!(value.is_ok(), "a response is longer than MAX_LENGTH");
+            if let Ok(value) = value {
+                put("Sec-WebSocket-Extensions", value);
+            }
         }
     }
 
-    /// Without any that could be offered, none is in use.
+    /// Without the feature `deflate`, no extension is in use.
     #[cfg(not(feature = "deflate"))]
     fn put_extensions(&self, _put: &mut impl FnMut(&str, &[u8])) {}
 }
 
-/// Why an answer was not written: the server's own fault.
+/// Why a response was not written. It is the server's own fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AcceptError {
     /// The client did not offer the chosen subprotocol.
     SubprotocolNotOffered,
-    /// The request is an [extended CONNECT](super::ExtendedConnect): [`Request::accept_parts`] answers it.
+    /// The request is an [extended CONNECT](super::ExtendedConnect). Use [`Request::accept_parts`] for it.
     ExtendedConnect,
     /// An extra header must not be sent.
     InvalidHeader(InvalidHeader),
@@ -238,7 +240,7 @@ impl fmt::Display for AcceptError {
                 f.write_str("the client did not offer the chosen subprotocol")
             }
             Self::ExtendedConnect => {
-                f.write_str("a request of HTTP/2 is answered by its HTTP server, not in bytes")
+                f.write_str("the HTTP library must write the response to a request over HTTP/2")
             }
             Self::InvalidHeader(error) => fmt::Display::fmt(error, f),
             Self::BufferTooSmall(error) => fmt::Display::fmt(error, f),
@@ -248,10 +250,10 @@ impl fmt::Display for AcceptError {
 
 impl core::error::Error for AcceptError {}
 
-/// A refusal of a request that would have been in order: a status code, headers and a body.
+/// A response that rejects a valid request: a status code, headers and a body.
 ///
-/// For a request that is not in order, see [`RequestError`](super::RequestError). It is also the answer to a request
-/// that asks for no WebSocket: [`PlainRequest::encode_response`](super::PlainRequest::encode_response).
+/// For an invalid request, see [`RequestError`](super::RequestError). A `Rejection` is also the response to a request
+/// that does not ask for a WebSocket: [`PlainRequest::encode_response`](super::PlainRequest::encode_response).
 ///
 /// ```
 /// use fullduplex::handshake::Rejection;
@@ -263,19 +265,18 @@ impl core::error::Error for AcceptError {}
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rejection<'a, S: AsRef<str> = &'a str> {
-    /// The status code, 300 to 599: a client must not take the refusal for success. In the answer to a
+    /// The status code, 300 to 599, so that no client takes the rejection for success. In the response to a
     /// [`PlainRequest`](super::PlainRequest), 200 to 299 are allowed as well.
     pub status: u16,
-    /// Headers to add, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order.
-    /// `Connection`, `Content-Length`, `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are
-    /// refused.
+    /// Extra headers, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order. `Connection`, `Content-Length`,
+    /// `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are errors.
     pub headers: &'a [(S, S)],
     /// The body, which may be empty.
     pub body: &'a [u8],
 }
 
 impl Rejection<'_> {
-    /// A refusal with `status`, without extra headers and body.
+    /// A rejection with `status`, without extra headers and body.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self { status, headers: &[], body: &[] }
@@ -283,7 +284,7 @@ impl Rejection<'_> {
 }
 
 impl<'a, S: AsRef<str>> Rejection<'a, S> {
-    /// Sets the headers to add.
+    /// Sets the extra headers.
     #[must_use]
     pub fn headers<T: AsRef<str>>(self, headers: &'a [(T, T)]) -> Rejection<'a, T> {
         Rejection { status: self.status, headers, body: self.body }
@@ -296,7 +297,8 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         self
     }
 
-    /// Checks that it may be sent, for an HTTP server to do so; [`encode`](Self::encode) does as well.
+    /// Checks that the rejection may be sent, for a caller whose HTTP server sends it. [`encode`](Self::encode) checks it
+    /// itself.
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 300 to 599 or an extra header must not be sent.
@@ -304,7 +306,7 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         self.check_for(300..=599)
     }
 
-    /// Checks that the rejection may be sent, given the status codes that are `allowed`.
+    /// Checks that the rejection may be sent. Its status code must be `allowed`.
     pub(super) fn check_for(&self, allowed: RangeInclusive<u16>) -> Result<(), RejectError> {
         if !allowed.contains(&self.status) {
             return Err(RejectError::Status(self.status));
@@ -312,12 +314,12 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         check_headers(self.headers, is_reserved).map_err(RejectError::InvalidHeader)
     }
 
-    /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`.
-    /// Returns its length in bytes. The connection is to be closed after it (RFC 9112 §9.6).
+    /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`, and returns its length in
+    /// bytes. The caller must close the connection after it (RFC 9112 §9.6).
     ///
     /// # Errors
-    /// [`RejectError`] when the status is not 300 to 599, an extra header must not be sent, or
-    /// `out` is too small. What `out` then holds must not be sent.
+    /// [`RejectError`] when the status is not 300 to 599, an extra header must not be sent, or `out` is too small. The
+    /// caller must not send what `out` then holds.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, RejectError> {
         self.check()?;
         let mut out = Cursor::new(out);
@@ -330,10 +332,10 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
     }
 }
 
-/// Why a refusal was not written: the server's own fault.
+/// Why a rejection was not written. It is the server's own fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RejectError {
-    /// The status code is not 300 to 599; in the answer to a [`PlainRequest`](super::PlainRequest), not 200 to 599.
+    /// The status code is not 300 to 599; in the response to a [`PlainRequest`](super::PlainRequest), not 200 to 599.
     Status(u16),
     /// An extra header must not be sent.
     InvalidHeader(InvalidHeader),
@@ -347,7 +349,7 @@ impl fmt::Display for RejectError {
             Self::Status(status) => {
                 write!(
                     f,
-                    "status {status} is none for a rejection (300 to 599) or a plain answer (200 to 599)"
+                    "status {status} is not allowed: a rejection has 300 to 599, the response to a plain request 200 to 599"
                 )
             }
             Self::InvalidHeader(error) => fmt::Display::fmt(error, f),
