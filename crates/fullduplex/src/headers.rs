@@ -1,7 +1,7 @@
-//! Header fields: a view over a block that was validated once, list values, and the checks that
-//! keep an outgoing header from smuggling a second one.
+//! Header fields: a view of header lines that were validated once, list values, and the checks that keep the value of
+//! an outgoing header from containing a second header.
 //!
-//! Nothing here allocates. Everything is linear in the bytes it looks at.
+//! Nothing here allocates, unless its name says so. All work is linear in the number of bytes.
 
 use core::fmt;
 
@@ -21,8 +21,7 @@ pub(crate) use token::is_token_byte;
 pub struct Header<'a> {
     /// The field name as it was sent. Names are compared without regard to case.
     pub name: &'a str,
-    /// The field value: any bytes but control characters. Usually ASCII, but nothing obliges a
-    /// peer.
+    /// The field value: any bytes but control characters. It is usually ASCII, but a peer may send other bytes.
     pub value: &'a [u8],
 }
 
@@ -34,7 +33,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Prints name and value; the value of a header that carries credentials is left out.
+/// Prints name and value, but not the value of a header that carries credentials.
 impl fmt::Debug for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if is_sensitive(self.name) {
@@ -46,8 +45,8 @@ impl fmt::Debug for Header<'_> {
 
 /// The header lines of a request or response, in the order in which they came (RFC 9110 §5).
 ///
-/// A view into the received bytes, or into the list of an HTTP server that has read them: copying it
-/// copies a pointer. Only what has validated all of them makes one, so reading it cannot fail.
+/// This is a view of the received bytes, or of a list that an HTTP server has made of them, so copying it is cheap. All
+/// lines were validated before the view was created, so reading them cannot fail.
 #[derive(Clone, Copy)]
 pub struct Headers<'a> {
     lines: Lines<'a>,
@@ -57,7 +56,7 @@ pub struct Headers<'a> {
 enum Lines<'a> {
     /// Whole lines, each ended by CRLF, without the empty line that ends the head.
     Block(&'a [u8]),
-    /// Lines that something else has taken apart.
+    /// Lines that another library has parsed.
     List(&'a [Header<'a>]),
 }
 
@@ -72,7 +71,7 @@ impl<'a> Headers<'a> {
         Self { lines: Lines::List(list) }
     }
 
-    /// The raw lines, each with its CRLF; `None` when they came as a list.
+    /// The raw lines, each with its CRLF, or `None` if they came as a list.
     #[cfg(feature = "alloc")]
     pub(crate) const fn block(self) -> Option<&'a [u8]> {
         match self.lines {
@@ -81,11 +80,11 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// The lines as a block of their own, wherever they lie.
+    /// Copies the lines into a new block.
     #[cfg(feature = "alloc")]
     pub(crate) fn to_block(self) -> alloc::boxed::Box<[u8]> {
         let mut lines = alloc::vec::Vec::new();
-        // Names and values were checked: they hold no line end, and names no colon.
+        // Names and values were checked: they contain no line end, and names contain no colon.
         for Header { name, value } in self {
             for part in [name.as_bytes(), b": ", value, b"\r\n"] {
                 lines.extend_from_slice(part);
@@ -106,8 +105,7 @@ impl<'a> Headers<'a> {
         self.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
     }
 
-    /// The value of the first header called `name` as text; `None` when there is none or when it is
-    /// not UTF-8.
+    /// The value of the first header called `name` as text, or `None` if there is none or if it is not UTF-8.
     #[must_use]
     pub fn get_str(&self, name: &str) -> Option<&'a str> {
         self.get(name).and_then(|value| core::str::from_utf8(value).ok())
@@ -126,14 +124,14 @@ impl<'a> Headers<'a> {
     /// The elements of a comma-separated list that may be spread over several lines called `name`
     /// (RFC 9110 §5.3 and §5.6.1): trimmed, in order, empty elements left out.
     ///
-    /// For lists of tokens; a comma inside a quoted string would split it.
+    /// This is for lists of tokens: it would split a quoted string at a comma.
     pub fn list<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a, 'n> {
         self.get_all(name).flat_map(list_elements)
     }
 
     /// The elements of all `Sec-WebSocket-Extensions` lines, in order (RFC 6455 §9.1).
     ///
-    /// A malformed line yields [`MalformedExtension`] once and ends there; the next line goes on.
+    /// A malformed line yields [`MalformedExtension`] at its first fault, and the iterator goes on with the next line.
     pub fn extensions(
         &self,
     ) -> impl Iterator<Item = Result<Extension<'a>, MalformedExtension>> + Clone + use<'a> {
@@ -156,7 +154,7 @@ impl Default for Headers<'_> {
     }
 }
 
-/// The same lines in the same order, however they are held.
+/// Two views are equal if they have the same lines in the same order.
 impl PartialEq for Headers<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -211,12 +209,13 @@ impl<'a> Iterator for HeadersIter<'a> {
     }
 }
 
-/// Takes the first line off a block.
+/// Takes the first line from a block.
 #[inline]
 fn take_line<'a>(block: &mut &'a [u8]) -> Option<Header<'a>> {
-    let (line, rest) = block.split_at_checked(line_length(block))?;
-    // Past the CRLF that ended the line.
-    *block = rest.get(2..).unwrap_or_default();
+    // A checked line contains no CR but the one that ends it.
+    let length = block.iter().position(|&byte| byte == b'\r')?;
+    let (line, rest) = block.split_at_checked(length)?;
+    *block = rest.strip_prefix(b"\r\n")?;
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = line.split_at_checked(colon)?;
     let name = core::str::from_utf8(name).ok()?;
@@ -225,7 +224,7 @@ fn take_line<'a>(block: &mut &'a [u8]) -> Option<Header<'a>> {
 
 impl core::iter::FusedIterator for HeadersIter<'_> {}
 
-/// Prints the lines that are left.
+/// Prints the remaining lines.
 impl fmt::Debug for HeadersIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
@@ -240,7 +239,7 @@ pub fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
 
 /// Whether the comma-separated `value` has `token` among its elements, compared without regard to
 /// case.
-// For lists of several elements; what asks for the upgrade has looked for the plain value before.
+// The handshake compares with the usual value first, so it rarely comes here.
 #[inline(never)]
 #[must_use]
 pub fn list_contains(value: &[u8], token: &str) -> bool {
@@ -262,38 +261,42 @@ pub const fn is_token(text: &[u8]) -> bool {
     !text.is_empty()
 }
 
-/// Whether `value` may be sent as a header value: no control character but tabs (RFC 9110 §5.5),
-/// and so no CR, LF or NUL with which a second header could be smuggled in.
+/// Whether `value` may be sent as a header value. It must contain no control character but tabs (RFC 9110 §5.5), because
+/// CR, LF or NUL could begin a second header.
 #[must_use]
 pub fn is_header_value(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b'\t' || !byte.is_ascii_control())
 }
 
-/// How many bytes of `bytes` come before the first control character (below 0x20, or DEL).
+/// Skips the bytes before the first control character (below 0x20, or DEL).
 ///
-/// A word at a time: all but a few bytes of a head are plain.
+/// It works on eight bytes at a time, because nearly all bytes of a head are plain.
 #[inline]
-pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
+pub(crate) fn skip_plain(bytes: &[u8]) -> &[u8] {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES * 0x80;
-    let mut length = 0;
     let mut rest = bytes;
     while let Some((word, tail)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*word);
-        // With the top bit masked off no sum carries into the next byte, so each verdict is exact:
-        // +1 sets the top bit for 0x7F alone, +0x60 sets it from 0x20 on.
+        // Without its top bit, no byte can carry into the next one. Adding 1 sets the top bit only for 0x7F, and adding
+        // 0x60 sets it from 0x20 on.
         let low = word & !HIGH;
         let control = ((low + ONES) | !(low + ONES * 0x60)) & !word & HIGH;
         if control != 0 {
-            return length + (control.trailing_zeros() / 8) as usize;
+            // This is below 8, and `rest` has at least 8 bytes.
+            return rest.split_at((control.trailing_zeros() / 8) as usize).1;
         }
-        length += 8;
         rest = tail;
     }
-    length + rest.iter().take_while(|byte| !byte.is_ascii_control()).count()
+    while let [byte, tail @ ..] = rest
+        && !byte.is_ascii_control()
+    {
+        rest = tail;
+    }
+    rest
 }
 
-/// A header that must not be sent as it is. Counted from 0 in the order in which they were given.
+/// A header that must not be sent. An `index` counts from 0, in the order in which the caller has given the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InvalidHeader {
     /// The name of the header at `index` is not a token (RFC 9110 §5.1).
@@ -301,13 +304,13 @@ pub enum InvalidHeader {
         /// Its place among the extra headers.
         index: usize,
     },
-    /// The value of the header at `index` has a control character: CR, LF and NUL would let it
-    /// smuggle in another header (RFC 9110 §5.5).
+    /// The value of the header at `index` has a control character. CR, LF or NUL could begin another header (RFC 9110
+    /// §5.5).
     Value {
         /// Its place among the extra headers.
         index: usize,
     },
-    /// The header at `index` is one that the handshake writes itself.
+    /// The handshake itself writes the header at `index`.
     Reserved {
         /// Its place among the extra headers.
         index: usize,
@@ -357,12 +360,7 @@ impl fmt::Display for InvalidHeader {
 
 impl core::error::Error for InvalidHeader {}
 
-/// The length of the first line without its CRLF; a checked value holds no CR.
-fn line_length(block: &[u8]) -> usize {
-    block.iter().position(|&byte| byte == b'\r').unwrap_or(block.len())
-}
-
-/// Whether the header carries credentials, which do not belong in a log.
+/// Whether the header carries credentials, which must not appear in a log.
 fn is_sensitive(name: &str) -> bool {
     ["authorization", "proxy-authorization", "cookie", "set-cookie"]
         .iter()

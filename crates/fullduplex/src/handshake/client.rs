@@ -1,10 +1,10 @@
-//! The client's side of the opening handshake (RFC 6455 §4.1): a request goes out, and the response
-//! to it is checked. It knows neither transport nor clock. Over HTTP/2 both are header lists:
-//! [`ClientRequest::connect_fields`] and [`ConnectResponse`].
+//! The client's side of the opening handshake (RFC 6455 §4.1): writes the request, and checks the response to it. It knows
+//! neither transport nor clock. Over HTTP/2, request and response are header lists: [`ClientRequest::connect_fields`] and
+//! [`ConnectResponse`].
 //!
-//! A response with status 101 is checked in this order, and the first check that fails names the
-//! error: HTTP/1.1, `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, extensions, subprotocol.
-//! Interim responses (other 1xx) are skipped; any other status is handed to the caller.
+//! A response with status 101 is checked in this order, and the first check that fails decides the error: HTTP/1.1,
+//! `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, extensions, subprotocol. Interim responses (other 1xx) are skipped.
+//! The caller gets a response with any other status.
 
 mod error;
 mod extended_connect;
@@ -63,7 +63,7 @@ pub struct ClientHandshake {
     key: Key,
     scanner: HeadScanner,
     limits: HeadLimits,
-    /// Where the head that is being received begins: behind the interim responses.
+    /// Where the head that is being received begins: after the interim responses.
     head_start: usize,
     failed: Option<ResponseError>,
 }
@@ -78,15 +78,15 @@ impl ClientHandshake {
         Ok(Self::with_key(Key::random(entropy)?))
     }
 
-    /// Begins a handshake with a nonce that is **not random**, so that tests can compare bytes. A
-    /// server or proxy could have the answer ready; never use it on a network.
+    /// Begins a handshake with a nonce that is **not random**, so that tests can compare bytes. Never use it on a network:
+    /// a server or proxy that knows the nonce can prepare its response.
     #[must_use]
     pub fn with_fixed_key_for_tests(nonce: [u8; 16]) -> Self {
         Self::with_key(Key::from_nonce(nonce))
     }
 
-    /// Changes the limits on the response, [`HeadLimits::DEFAULT`] until then. To be called before
-    /// the first [`poll`](Self::poll).
+    /// Sets the limits for the response; the default is [`HeadLimits::DEFAULT`]. Call it before the first
+    /// [`poll`](Self::poll).
     #[must_use]
     pub fn with_limits(mut self, limits: HeadLimits) -> Self {
         self.scanner = HeadScanner::new(HeadKind::Response, limits.max_size);
@@ -100,12 +100,11 @@ impl ClientHandshake {
         self.key
     }
 
-    /// Writes the whole request into `out`. Returns its length in bytes. Calling it again writes
-    /// the same.
+    /// Writes the whole request into `out`, and returns its length in bytes. A second call writes the same request.
     ///
     /// # Errors
-    /// [`EncodeRequestError`] when a subprotocol or header must not be sent, or when `out` is too
-    /// small (it says how much is needed). What `out` then holds must not be sent.
+    /// [`EncodeRequestError`] when a subprotocol or header must not be sent, or when `out` is too small; the error says
+    /// how much is needed. The caller must not send what `out` then holds.
     pub fn encode_request<S: AsRef<str>>(
         &self,
         request: &ClientRequest<'_, S>,
@@ -114,21 +113,20 @@ impl ClientHandshake {
         request.encode(&self.key, out)
     }
 
-    /// Looks for the final response in `received`: everything that has come from the server since
-    /// the connection began, in one piece. The caller reads on into the same buffer and calls again
-    /// while the answer is `None`; each byte is looked at once however often that is. `request` is
-    /// the one that was sent.
+    /// Looks for the final response in `received`, which must hold all bytes from the server since the connection began.
+    /// While this returns `None`, the caller reads more into the same buffer and calls again. Each byte is looked at
+    /// once, with any number of calls. `request` must be the request that was sent.
     ///
-    /// Interim responses are skipped, and so is one empty line before each head; together with the final head they must
+    /// Interim responses are skipped, and so is one empty line before each head. Together with the final head, they must
     /// not exceed [`HeadLimits::max_size`].
     ///
-    /// A header line that is folded has to be rewritten before it can be shown: see
-    /// [`poll_unfolding`](Self::poll_unfolding), which may write to `received`.
+    /// A folded header line is an error here, because it must be rewritten. [`poll_unfolding`](Self::poll_unfolding)
+    /// rewrites it in `received`.
     ///
     /// # Errors
-    /// [`ResponseError`] when the response does not open the WebSocket although it says so, or is
-    /// not HTTP; [`HeadError::FoldedLine`] when a line of it is folded. Close the connection then. The error stays:
-    /// later calls return it again.
+    /// [`ResponseError`] when the response does not open the WebSocket although its status says so, or when it is not
+    /// HTTP; [`HeadError::FoldedLine`] when a header line is folded. The caller must close the connection. Later calls
+    /// return the same error.
     pub fn poll<'b, S: AsRef<str>>(
         &mut self,
         received: &'b [u8],
@@ -140,9 +138,9 @@ impl ClientHandshake {
         self.advance(received, request).inspect_err(|&error| self.failed = Some(error))
     }
 
-    /// As [`poll`](Self::poll), and accepts folded header lines as well (obs-fold, RFC 9112 §5.2): where a line goes on
-    /// in the next one, it replaces the CR and LF between them by two spaces, in `received`. It changes nothing else,
-    /// and moves nothing. Call it each time with the same buffer, unchanged but for new bytes at its end.
+    /// As [`poll`](Self::poll), but accepts folded header lines (obs-fold, RFC 9112 §5.2). If a line continues in the next
+    /// one, it replaces the CR and LF between them by two spaces, in `received`. It changes and moves nothing else. Each
+    /// call must get the same buffer, with nothing changed but new bytes at its end.
     ///
     /// ```
     /// use fullduplex::Uri;
@@ -162,14 +160,14 @@ impl ClientHandshake {
     /// ```
     ///
     /// # Errors
-    /// As [`poll`](Self::poll), but for [`HeadError::FoldedLine`], which it does not return.
+    /// As [`poll`](Self::poll), except [`HeadError::FoldedLine`].
     pub fn poll_unfolding<'b, S: AsRef<str>>(
         &mut self,
         received: &'b mut [u8],
         request: &ClientRequest<'_, S>,
     ) -> Result<Option<Outcome<'b>>, ResponseError> {
         if self.failed.is_none() {
-            // `poll` returns any other verdict again, and scans no byte twice.
+            // `poll` below returns any other result of `find` again. The scanner scans no byte twice.
             while let Err(HeadError::FoldedLine) = self.find(received) {
                 self.scanner.unfold(received);
             }
@@ -177,9 +175,8 @@ impl ClientHandshake {
         self.poll(received, request)
     }
 
-    /// Takes note that the server will send no more. Call it when the transport ends while
-    /// [`poll`](Self::poll) still says `None`; the error it returns is the one `poll` returns from
-    /// then on.
+    /// Tells the handshake that the server will send no more. Call it when the transport ends and [`poll`](Self::poll)
+    /// still returns `None`. It returns the error that `poll` returns from then on.
     pub fn handle_eof(&mut self) -> ResponseError {
         *self.failed.get_or_insert(ResponseError::Head(HeadError::UnexpectedEnd))
     }
@@ -200,10 +197,7 @@ impl ClientHandshake {
         received: &'b [u8],
         request: &ClientRequest<'_, S>,
     ) -> Result<Option<Outcome<'b>>, ResponseError> {
-        let Some(heads) = self.find(received)?.and_then(|end| received.get(..end)) else {
-            return Ok(None);
-        };
-        let head = heads.get(self.head_start..).unwrap_or_default();
+        let Some((heads, head)) = self.find(received)? else { return Ok(None) };
         let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
         let parsed = parse_response(head, &self.limits, &mut slots)?;
         let response = Response::new(heads, &parsed);
@@ -214,14 +208,18 @@ impl ClientHandshake {
         Ok(Some(Outcome::Refused(response)))
     }
 
-    /// Returns where the final head ends, or `None` if it has not ended yet. `head_start` is then where it begins.
-    fn find(&mut self, received: &[u8]) -> Result<Option<usize>, HeadError> {
+    /// Returns all heads, and the final one alone, or `None` if the final head is not complete.
+    fn find<'b>(&mut self, received: &'b [u8]) -> Result<Option<(&'b [u8], &'b [u8])>, HeadError> {
         loop {
-            let end = self.scanner.poll(received)?;
-            let Some(heads) = end.and_then(|end| received.get(..end)) else { return Ok(None) };
-            let head = heads.get(self.head_start..).unwrap_or_default();
+            let Some(end) = self.scanner.poll(received)? else { return Ok(None) };
+            let heads = received.get(..end);
+            let Some((heads, head)) =
+                heads.and_then(|all| Some((all, all.get(self.head_start..)?)))
+            else {
+                return Ok(None);
+            };
             if !is_interim(head) {
-                return Ok(end);
+                return Ok(Some((heads, head)));
             }
             // "A client MUST be able to parse one or more 1xx responses received prior to a
             // final response, even if the client does not expect one."
@@ -232,7 +230,7 @@ impl ClientHandshake {
     }
 }
 
-/// An interim response must be well-formed; nothing else about it matters.
+/// An interim response must be well formed. Nothing else of it is checked.
 #[cold]
 fn check_interim(head: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
     let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];

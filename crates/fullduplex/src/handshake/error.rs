@@ -1,4 +1,4 @@
-//! Why an opening handshake failed, at either end.
+//! Why an opening handshake failed, at the server or at the client.
 
 use core::fmt;
 
@@ -10,19 +10,19 @@ use crate::entropy::EntropyError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// Server: the client's request is not one for a WebSocket. It was answered with
+    /// Server: the client's request does not ask for a WebSocket. The response has the status
     /// [`RequestError::status`].
     Request(RequestError),
     /// Server: the application has answered a request that asks for no WebSocket, with this status.
     Answered(u16),
-    /// Server: the application's answer to a request that asks for no WebSocket must not be sent. The client was sent
-    /// 500.
+    /// Server: the application's response to a request that asks for no WebSocket must not be sent. The client was sent
+    /// 500 instead.
     Answer(RejectError),
     /// Client: the server's response does not open a WebSocket.
     Response(ResponseError),
     /// Client: our own request must not be sent.
     Encode(EncodeRequestError),
-    /// Client: no key could be drawn.
+    /// Client: no `Sec-WebSocket-Key` could be drawn.
     Entropy(EntropyError),
 }
 

@@ -1,5 +1,5 @@
-//! Request and response heads within limits: an incremental scanner finds the end of a head,
-//! looking at each byte once; `httparse` then takes the whole head apart, once (RFC 9112 §2 to §5).
+//! Reads request and response heads within limits (RFC 9112 §2 to §5). An incremental scanner finds the end of a head and
+//! looks at each byte once. Then `httparse` parses the whole head, once.
 //!
 //! ```text
 //!          CR           LF            first character
@@ -14,14 +14,14 @@
 //!                                    │  └ any character: Line
 //!                                    └ CR: EndCr
 //! ```
-//! The first line of a request goes `Method`, `TargetStart`, `Target`, `Fixed`; that of a response `Fixed`, and the
-//! reason phrase is a `Line`. A fault is reported at the byte that causes it, so the verdict is the same however the
-//! input was split, and we do not wait for more from a peer that does not speak HTTP.
+//! In the first line of a request the states are `Method`, `TargetStart`, `Target` and `Fixed`; in the first line of a
+//! response, `Fixed`, and `Line` for the reason phrase. A fault is reported at the byte that causes it. So the result is
+//! the same however the input was split, and we do not wait for more input from a peer that does not speak HTTP.
 
 use core::fmt;
 use core::mem::MaybeUninit;
 
-use crate::headers::{Headers, is_token_byte, plain_prefix};
+use crate::headers::{Headers, is_token_byte, skip_plain};
 
 #[cfg(test)]
 mod tests;
@@ -34,21 +34,21 @@ pub const DEFAULT_MAX_HEAD_SIZE: usize = 16 * 1024;
 /// A browser sends about 15.
 pub const DEFAULT_MAX_HEADERS: usize = 100;
 
-/// The most that [`HeadLimits::max_headers`] can be; a larger value counts as this one. The table
-/// of header lines is on the stack while a head is parsed: 128 entries of 4 words.
+/// The largest value of [`HeadLimits::max_headers`]; a larger one counts as this. While a head is parsed, the table of
+/// header lines is on the stack: 128 entries of 4 words.
 pub const MAX_HEADERS_CAP: usize = 128;
 
-/// How long a method can be: about twice the longest that is registered, UPDATEREDIRECTREF. A peer that sends more
-/// without a space does not speak HTTP, and we do not wait for the rest.
+/// The longest method: about twice as long as UPDATEREDIRECTREF, the longest that is registered. A peer that sends more
+/// characters without a space does not speak HTTP, so we do not wait for the rest.
 pub const MAX_METHOD_LENGTH: usize = 32;
 
-/// How much of a peer's head is taken before it is refused (RFC 6585 §5).
+/// How large a peer's head may be before it is refused (RFC 6585 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HeadLimits {
-    /// The size of a head in bytes, its empty line included. Default [`DEFAULT_MAX_HEAD_SIZE`].
+    /// The size of a head in bytes, including the empty line at its end. Default [`DEFAULT_MAX_HEAD_SIZE`].
     ///
-    /// The caller's buffer must hold this much. For a client it covers all heads together: interim
-    /// responses (1xx) and the final one.
+    /// The caller's buffer must hold this much. For a client, it limits all heads together: interim responses (1xx) and
+    /// the final one.
     pub max_size: usize,
     /// The number of header lines in one head. Default [`DEFAULT_MAX_HEADERS`], at most
     /// [`MAX_HEADERS_CAP`].
@@ -70,8 +70,8 @@ impl Default for HeadLimits {
 /// What is wrong with a head as HTTP/1.1, whichever end sent it (RFC 9112).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeadError {
-    /// The first byte cannot begin a head: the peer does not speak HTTP. 0x16 is TLS on a port that
-    /// expects clear text.
+    /// The first byte cannot begin a head: the peer does not speak HTTP. If it is 0x16, the peer speaks TLS on a port
+    /// that expects clear text.
     NotHttp {
         /// The first byte.
         byte: u8,
@@ -93,14 +93,14 @@ pub enum HeadError {
     TooManyHeaders,
     /// The first line is not the request line or status line of HTTP.
     FirstLine,
-    /// The method is longer than any that is registered: more than [`MAX_METHOD_LENGTH`] characters.
+    /// The method has more than [`MAX_METHOD_LENGTH`] characters, and is longer than any that is registered.
     MethodTooLong,
     /// The version is not HTTP/1.1.
     Version,
-    /// A header name is not a token followed at once by a colon; white space before the first one also counts.
+    /// A header name is not a token with a colon right after it, or there is white space before the first name.
     HeaderName,
-    /// A header line goes on in the next one, which begins with white space (RFC 9112 §5.2). A client accepts it in a
-    /// response that it may rewrite: [`ClientHandshake::poll_unfolding`](super::ClientHandshake::poll_unfolding).
+    /// A header line continues in the next one, which begins with white space (RFC 9112 §5.2). A client can accept such
+    /// lines: [`ClientHandshake::poll_unfolding`](super::ClientHandshake::poll_unfolding).
     FoldedLine,
     /// A header value is malformed.
     HeaderValue,
@@ -145,21 +145,21 @@ pub(crate) enum HeadKind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing of the head yet.
+    /// Before the head.
     Start,
     /// After the CR of an empty line before the head.
     LeadCr,
     /// After that empty line.
     Started,
-    /// Within the method, after so many characters of it.
+    /// In the method, after this number of characters.
     Method(u8),
-    /// After the space behind the method.
+    /// After the space that ends the method.
     TargetStart,
-    /// Within the target.
+    /// In the target.
     Target,
-    /// Within the version of a request, or version and status code of a response, after so many characters.
+    /// In the version of a request, or in the version and status code of a response, after this number of characters.
     Fixed(u8),
-    /// Within a line whose grammar does not matter here.
+    /// In a line whose grammar the scanner does not check.
     Line,
     /// After the CR that ends a line.
     Cr,
@@ -173,12 +173,12 @@ enum State {
     Done,
 }
 
-/// Finds the end of a head in input that grows, in time linear in the input.
+/// Finds the end of a head in input that grows. Its work is linear in the size of the input.
 #[derive(Clone, Debug)]
 pub(crate) struct HeadScanner {
     kind: HeadKind,
     max_size: usize,
-    /// How many bytes have been looked at and were in order; the head ends there once the state is `Done`.
+    /// How many bytes were scanned and are valid. In the state `Done`, the head ends there.
     scanned: usize,
     state: State,
     in_first_line: bool,
@@ -189,26 +189,27 @@ impl HeadScanner {
         Self { kind, max_size, scanned: 0, state: State::Start, in_first_line: true }
     }
 
-    /// Expects another head right behind the one that was found; the size limit covers both.
+    /// Expects another head right after the one that was found. The size limit covers both.
     pub(crate) const fn restart(&mut self) {
         self.state = State::Start;
         self.in_first_line = true;
     }
 
-    /// Whether nothing has been looked at yet.
+    /// Whether nothing was scanned yet.
     pub(crate) const fn is_fresh(&self) -> bool {
         self.scanned == 0
     }
 
-    /// Looks at what is new in `received`, which holds everything since the first call. Returns where the head ends, or
-    /// `None` while it does not. After a fault, the scanner stands before the byte at fault.
+    /// Scans the new bytes of `received`, which holds everything since the first call. Returns where the head ends, or
+    /// `None` if its end has not been received. After a fault, `scanned` is the position of the byte at fault.
     pub(crate) fn poll(&mut self, received: &[u8]) -> Result<Option<usize>, HeadError> {
         let within = received.get(..self.max_size).unwrap_or(received);
-        let mut rest = within.get(self.scanned..).unwrap_or_default();
+        // If the caller passes fewer bytes than before, none of them is new.
+        let Some(mut rest) = within.get(self.scanned..) else { return Ok(None) };
         while !matches!(self.state, State::Done) {
             if matches!(self.state, State::Line) {
-                rest = rest.get(plain_prefix(rest)..).unwrap_or_default();
-                // Most lines end in CRLF, and the next one begins with a letter: no need to step byte by byte.
+                rest = skip_plain(rest);
+                // Most lines end in CRLF, and the next line begins with a letter: take these three bytes at once.
                 if let [b'\r', b'\n', tail @ ..] = rest {
                     self.state = self.next_line();
                     rest = tail;
@@ -240,8 +241,7 @@ impl HeadScanner {
         }
     }
 
-    /// Skips in one step what need not be judged byte by byte: the beginning of nearly all responses, and a request
-    /// target.
+    /// Skips in one step what needs no check byte by byte: the beginning of nearly all responses, and a request target.
     #[inline(never)]
     fn skip_in_first_line<'r>(&mut self, rest: &'r [u8]) -> &'r [u8] {
         match (self.state, self.kind) {
@@ -253,14 +253,19 @@ impl HeadScanner {
                 None => rest,
             },
             (State::Target, _) => {
-                let length = rest.iter().take_while(|&&byte| is_target_byte(byte)).count();
-                rest.get(length..).unwrap_or_default()
+                let mut rest = rest;
+                while let [byte, tail @ ..] = rest
+                    && is_target_byte(*byte)
+                {
+                    rest = tail;
+                }
+                rest
             }
             _ => rest,
         }
     }
 
-    /// The state behind a line.
+    /// The state after a line.
     #[inline]
     const fn next_line(&mut self) -> State {
         if self.in_first_line {
@@ -271,10 +276,11 @@ impl HeadScanner {
         }
     }
 
-    /// Lets `poll` go on after [`HeadError::FoldedLine`], which it has just returned for these bytes.
+    /// Lets `poll` go on after [`HeadError::FoldedLine`]. The caller must pass the bytes for which `poll` has just
+    /// returned that error.
     ///
     /// "A user agent that receives an obs-fold in a response message […] MUST replace each received obs-fold with one
-    /// or more SP octets prior to interpreting the field value." Its CR and LF become two, so that nothing moves.
+    /// or more SP octets prior to interpreting the field value." CR and LF become two spaces, so that nothing moves.
     pub(crate) fn unfold(&mut self, received: &mut [u8]) {
         let fold = self.scanned.saturating_sub(2)..self.scanned;
         if let Some(fold) = received.get_mut(fold) {
@@ -311,7 +317,7 @@ impl HeadScanner {
         }
     }
 
-    /// The same in front of the first line and within it.
+    /// The state after `byte`, before and in the first line.
     #[inline(never)]
     fn step_first_line(&self, byte: u8) -> Result<State, HeadError> {
         match (self.state, byte) {
@@ -339,7 +345,7 @@ impl HeadScanner {
         }
     }
 
-    /// "HTTP-name "/" DIGIT "." DIGIT", and in a response "SP 3DIGIT" behind it.
+    /// "HTTP-name "/" DIGIT "." DIGIT", and in a response "SP 3DIGIT" after it.
     fn step_fixed(&self, at: u8, byte: u8) -> Result<State, HeadError> {
         const NAME: &[u8] = b"HTTP/";
         let is_response = self.kind == HeadKind::Response;
@@ -347,20 +353,20 @@ impl HeadScanner {
         let expected = match at {
             5 => byte == b'1',
             6 => byte == b'.',
-            // HTTP/1.0 is refused later: the answer depends on the rest of the head.
+            // HTTP/1.0 is refused later, because the response to it depends on the rest of the head.
             7 => matches!(byte, b'0' | b'1'),
             8 if !is_response && byte == b'\r' => return Ok(State::Cr),
             8 => byte == after_version,
             9 => matches!(byte, b'1'..=b'9'),
             10 | 11 => byte.is_ascii_digit(),
             // "A server MUST send the space that separates the status-code from the reason-phrase even when the
-            // reason-phrase is absent": some servers do not.
+            // reason-phrase is absent": some servers do not send it.
             12 if byte == b' ' => return Ok(State::Line),
             12 if byte == b'\r' => return Ok(State::Cr),
             12 => false,
             _ => NAME.get(usize::from(at)) == Some(&byte),
         };
-        // A version other than ours: another number, or a number that ends early or goes on.
+        // Another version than 1.1: another number, or a number with fewer or more digits.
         let is_version = match at {
             5 | 7 => byte.is_ascii_digit(),
             6 => byte.is_ascii_digit() || byte == after_version,
@@ -375,12 +381,12 @@ impl HeadScanner {
     }
 }
 
-/// Whether `byte` can stand in a request target: "no whitespace is allowed", and no control character.
+/// Whether `byte` may be part of a request target: "no whitespace is allowed", and no control character.
 const fn is_target_byte(byte: u8) -> bool {
     byte > b' ' && byte != 0x7f
 }
 
-/// What is wrong with a `byte` that cannot stand where it does in the first line.
+/// The error for a `byte` in the first line that is not allowed where it is.
 const fn first_line_fault(byte: u8) -> HeadError {
     match byte {
         b'\n' => HeadError::BareLineFeed,
@@ -390,13 +396,13 @@ const fn first_line_fault(byte: u8) -> HeadError {
     }
 }
 
-/// Room for the header lines of one head.
+/// Memory for the header lines of one head.
 pub(crate) type Slots<'b> = [MaybeUninit<httparse::Header<'b>>; MAX_HEADERS_CAP];
 
-/// A request head taken apart; the header lines stand in the slots and in `headers` alike.
+/// A parsed request head. `lines` and `headers` are the same header lines: `lines` as parsed, `headers` as a view.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHead<'s, 'b> {
-    /// All of the head, with the empty line before it and the one that ends it.
+    /// All of the head, including an empty line before it and the empty line that ends it.
     pub(crate) head: &'b [u8],
     /// The minor version of HTTP/1: 0 or 1.
     pub(crate) minor_version: u8,
@@ -406,7 +412,7 @@ pub(crate) struct RequestHead<'s, 'b> {
     pub(crate) headers: Headers<'b>,
 }
 
-/// A response head taken apart.
+/// A parsed response head.
 #[derive(Clone, Copy)]
 pub(crate) struct ResponseHead<'s, 'b> {
     /// The minor version of HTTP/1: 0 or 1.
@@ -417,14 +423,14 @@ pub(crate) struct ResponseHead<'s, 'b> {
     pub(crate) headers: Headers<'b>,
 }
 
-/// Takes apart a request that came in one read, as nearly all do, without scanning it first. `None`
-/// means that the scanner must look: it finds the same head in it, or the fault.
+/// Parses a request that came in one read, as nearly all do, without the scanner. `None` means that the scanner must scan
+/// it: the scanner finds the same head, or the fault.
 pub(crate) fn parse_request_at_once<'s, 'b>(
     received: &'b [u8],
     limits: &HeadLimits,
     slots: &'s mut Slots<'b>,
 ) -> Option<RequestHead<'s, 'b>> {
-    // A client waits for the answer before it sends more.
+    // A client waits for the response before it sends more, so its head is usually all that was received.
     if !received.ends_with(b"\r\n\r\n") || received.len() > limits.max_size {
         return None;
     }
@@ -433,8 +439,8 @@ pub(crate) fn parse_request_at_once<'s, 'b>(
     let Ok(httparse::Status::Complete(length)) = parsed else { return None };
     let head = received.get(..length)?;
     let parsed = RequestHead::new(head, request)?;
-    // All that the parser takes and the scanner does not: several empty lines before the head, a long method, and
-    // lines that end in LF alone.
+    // The parser accepts three things that the scanner refuses: several empty lines before the head, a long method, and
+    // lines that end in LF without CR.
     let lead = Span::of(head, parsed.method.as_bytes()).start;
     let ended_well = |end: usize| head.get(..end).is_some_and(|lines| lines.ends_with(b"\r\n"));
     let same = (lead == 0 || head.get(..lead) == Some(b"\r\n"))
@@ -444,7 +450,7 @@ pub(crate) fn parse_request_at_once<'s, 'b>(
     same.then_some(parsed)
 }
 
-/// Takes apart a head that the scanner found whole.
+/// Parses a request head whose end the scanner has found.
 pub(crate) fn parse_request<'s, 'b>(
     head: &'b [u8],
     limits: &HeadLimits,
@@ -457,7 +463,7 @@ pub(crate) fn parse_request<'s, 'b>(
 }
 
 impl<'s, 'b> RequestHead<'s, 'b> {
-    /// `None` when there is no request line, which cannot be once the parser has taken the whole head.
+    /// `None` if there is no request line, which cannot happen once the parser has accepted the whole head.
     fn new(head: &'b [u8], request: httparse::Request<'s, 'b>) -> Option<Self> {
         let httparse::Request { method, path, version, headers: lines } = request;
         let headers = header_block(head, lines);
@@ -466,15 +472,15 @@ impl<'s, 'b> RequestHead<'s, 'b> {
     }
 }
 
-/// Whether a head that the scanner found whole belongs to an interim response, which another head follows. Status 101
-/// is final: what follows it is another protocol.
+/// Whether a complete head belongs to an interim response, after which another head follows. Status 101 is final: after
+/// it, another protocol follows.
 pub(crate) fn is_interim(head: &[u8]) -> bool {
     let line = head.strip_prefix(b"\r\n").unwrap_or(head);
     let status = line.get(b"HTTP/1.1 ".len()..);
     matches!(status, Some([b'1', tens, ones, ..]) if (*tens, *ones) != (b'0', b'1'))
 }
 
-/// Takes apart a head that the scanner found whole.
+/// Parses a response head whose end the scanner has found.
 pub(crate) fn parse_response<'s, 'b>(
     head: &'b [u8],
     limits: &HeadLimits,
@@ -508,10 +514,10 @@ fn slots_for<'s, 'b>(
     slots: &'s mut Slots<'b>,
     max_headers: usize,
 ) -> &'s mut [MaybeUninit<httparse::Header<'b>>] {
-    slots.get_mut(..max_headers.min(MAX_HEADERS_CAP)).unwrap_or_default()
+    slots.split_at_mut(max_headers.min(MAX_HEADERS_CAP)).0
 }
 
-/// Insists that the parser took exactly the head, whose first line and line ends the scanner has checked.
+/// Checks that the parser accepted exactly the head. The scanner has checked its first line and its line ends.
 fn whole(outcome: httparse::Result<usize>, head: &[u8]) -> Result<(), HeadError> {
     match outcome {
         Ok(httparse::Status::Complete(length)) if length == head.len() => Ok(()),
@@ -522,15 +528,15 @@ fn whole(outcome: httparse::Result<usize>, head: &[u8]) -> Result<(), HeadError>
     }
 }
 
-/// The lines of a head without its first and its empty one.
+/// The header lines of a head: without its first line, and without the empty line at its end.
 fn header_block<'b>(head: &'b [u8], lines: &[httparse::Header<'b>]) -> Headers<'b> {
-    let start = lines.first().map_or(usize::MAX, |line| Span::of(head, line.name.as_bytes()).start);
     // The empty line is a CRLF.
     let end = head.len().saturating_sub(2);
-    Headers::from_validated(head.get(start..end).unwrap_or_default())
+    let start = lines.first().map_or(end, |line| Span::of(head, line.name.as_bytes()).start);
+    Headers::from_validated(Span { start, end }.bytes(head))
 }
 
-/// Where a part lies in a head, so that an owned head can give the part again.
+/// Where a part lies in a head, so that an owned copy of the head finds the part again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: usize,
@@ -538,22 +544,26 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The place of `part`, which is a piece of `whole`. A part from elsewhere gives a span that
-    /// [`bytes`](Self::bytes) finds nothing in, or something else; it does no harm.
+    /// The place of `part` in `whole`. `part` must be a slice of `whole`.
     pub(crate) fn of(whole: &[u8], part: &[u8]) -> Self {
         let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
         Self { start, end: start.saturating_add(part.len()) }
     }
 
-    /// The part of `whole` that lies here.
-    #[cfg(feature = "alloc")]
+    /// The part of `whole` that lies here. `whole` must be the text of [`of`](Self::of), or a copy of it.
     pub(crate) fn bytes(self, whole: &[u8]) -> &[u8] {
-        whole.get(self.start..self.end).unwrap_or_default()
+        let part = whole.get(self.start..self.end);
+        debug_assert!(part.is_some(), "{self:?} of {} bytes", whole.len());
+        // Only a span of another text is not found.
+        part.unwrap_or_default()
     }
 
-    /// The part of `whole` that lies here.
+    /// [`bytes`](Self::bytes) of a text.
     #[cfg(feature = "alloc")]
     pub(crate) fn text(self, whole: &str) -> &str {
-        whole.get(self.start..self.end).unwrap_or_default()
+        let part = whole.get(self.start..self.end);
+        debug_assert!(part.is_some(), "{self:?} of {} bytes", whole.len());
+        // Only a span of another text is not found.
+        part.unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! `Sec-WebSocket-Key` and the `Sec-WebSocket-Accept` that answers it (RFC 6455 §4.1 and §4.2.2).
+//! `Sec-WebSocket-Key`, and the `Sec-WebSocket-Accept` that replies to it (RFC 6455 §4.1 and §4.2.2).
 
 use core::fmt;
 
@@ -15,10 +15,10 @@ pub const KEY_LENGTH: usize = 24;
 /// The length of an accept value in characters: a SHA-1 hash, 20 bytes, in base64.
 pub const ACCEPT_LENGTH: usize = 28;
 
-/// What RFC 6455 §1.3 has appended to the key before it is hashed.
+/// The GUID that is appended to the key before it is hashed (RFC 6455 §1.3).
 const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Reads keys as RFC 4648 §3.5 permits: bits that padding leaves over need not be zero.
+/// Decodes keys as RFC 4648 §3.5 permits: the unused bits of the last character need not be zero.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
@@ -42,18 +42,18 @@ impl Key {
         Ok(Self::from_nonce(nonce))
     }
 
-    /// The key that stands for `nonce`.
+    /// The key for `nonce`.
     #[must_use]
     pub fn from_nonce(nonce: [u8; 16]) -> Self {
         Self(encode(&nonce))
     }
 
-    /// Takes a header value as a key, or returns `None` when it is not 24 characters of base64 that
-    /// decode to 16 bytes. The characters are kept as they came, for the hash is taken over them.
+    /// Reads a key from a header value. Returns `None` if it is not 24 characters of base64 that decode to 16 bytes. The
+    /// key keeps the characters as they were sent, because they are what is hashed.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let text = <[u8; KEY_LENGTH]>::try_from(value).ok()?;
-        // The decoder wants room for its own estimate, whole groups of four characters.
+        // The decoder needs space for whole groups of four characters.
         let mut nonce = [0; 18];
         let length = LENIENT.decode_slice(text, &mut nonce).ok()?;
         // "which when decoded has a length of 16 bytes"
@@ -66,8 +66,7 @@ impl Key {
         &self.0
     }
 
-    /// The `Sec-WebSocket-Accept` value that proves that this key was read (RFC 6455 §4.2.2, item
-    /// 5.4).
+    /// The `Sec-WebSocket-Accept` value, which proves that the server has read this key (RFC 6455 §4.2.2, item 5.4).
     #[must_use]
     pub fn accept(&self) -> [u8; ACCEPT_LENGTH] {
         let mut input = [0; KEY_LENGTH + GUID.len()];

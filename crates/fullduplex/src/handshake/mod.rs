@@ -1,15 +1,17 @@
-//! The opening handshake (RFC 6455 §4, RFC 8441), both ends of it, over bytes that the caller moves.
+//! The opening handshake of both ends (RFC 6455 §4, RFC 8441). The caller moves the bytes.
 //!
-//! [`ServerHandshake`] checks a request and [`Request::accept`] answers it; [`ClientHandshake`]
-//! writes a request and checks the answer. Both are given everything received so far, look at each
-//! byte once as it comes, and say how long the head was: what follows it in the caller's buffer is
-//! frames. Where an HTTP server has read the request, [`RequestParts`] takes the place of
-//! [`ServerHandshake`]. Over HTTP/2 and HTTP/3 the handshake is another one, of header lists (RFC 8441):
-//! [`ExtendedConnect`] checks a request, [`ClientRequest::connect_fields`] makes one, and [`ConnectResponse`] checks the
-//! answer. Each ends in [`Negotiated`](crate::Negotiated), which
-//! [`Connection`](crate::Connection) takes.
+//! [`ServerHandshake`] checks a request, and [`Request::accept`] writes the response. [`ClientHandshake`] writes a request
+//! and checks the response. The caller passes everything received so far; each byte is looked at once. When the head is
+//! complete, the handshake says how long it was: the bytes after it in the caller's buffer are frames.
 //!
-//! Nothing here allocates but the types whose name begins with `Owned`.
+//! If an HTTP server has read the request, use [`RequestParts`] instead of [`ServerHandshake`]. Over HTTP/2 and HTTP/3
+//! there is another handshake, which consists of header lists (RFC 8441): [`ExtendedConnect`] checks a request,
+//! [`ClientRequest::connect_fields`] creates one, and [`ConnectResponse`] checks the response.
+//!
+//! The result of each handshake is a [`Negotiated`](crate::Negotiated), from which the caller creates a
+//! [`Connection`](crate::Connection).
+//!
+//! Only the types whose names begin with `Owned` allocate memory.
 
 mod client;
 mod error;

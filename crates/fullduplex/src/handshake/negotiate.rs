@@ -1,5 +1,5 @@
-//! The rules that both ends of the opening handshake share: which header lines ask for the upgrade,
-//! which subprotocol is chosen, and which headers the caller may add (RFC 6455 §4).
+//! The rules that both ends of the opening handshake share (RFC 6455 §4): which header lines ask for the upgrade, which
+//! subprotocol is chosen, and which headers the caller may add.
 
 use crate::headers::{InvalidHeader, is_header_value, is_token, list_contains};
 use crate::output::Cursor;
@@ -7,9 +7,9 @@ use crate::output::Cursor;
 /// Whether a list of `Upgrade` and `Connection` lines asks for the WebSocket protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UpgradeTokens {
-    /// Some `Upgrade` line holds `websocket`.
+    /// An `Upgrade` line lists `websocket`.
     pub(crate) upgrade: bool,
-    /// Some `Connection` line holds `Upgrade`.
+    /// A `Connection` line lists `Upgrade`.
     pub(crate) connection: bool,
 }
 
@@ -17,7 +17,7 @@ impl UpgradeTokens {
     /// "An |Upgrade| header field containing the value "websocket", treated as an ASCII
     /// case-insensitive value."
     pub(crate) fn add_upgrade(&mut self, value: &[u8]) {
-        // Nearly every client writes it like this.
+        // Nearly every client sends exactly this.
         self.upgrade |= value == b"websocket" || list_contains(value, "websocket");
     }
 
@@ -28,7 +28,7 @@ impl UpgradeTokens {
     }
 }
 
-/// The first of `supported` that is among `offered`: the order of `supported` decides.
+/// The first of `supported` that is among `offered`. The order of `offered` does not matter.
 pub(crate) fn choose_subprotocol<'s, 'o>(
     supported: &[&'s str],
     offered: impl Iterator<Item = &'o str> + Clone,
@@ -51,7 +51,7 @@ pub(crate) fn check_subprotocols<S: AsRef<str>>(subprotocols: &[S]) -> Result<()
     Ok(())
 }
 
-/// Checks headers that the caller adds: they are well formed, and none is `reserved`.
+/// Checks the headers that the caller adds: they must be well formed, and none may be `reserved`.
 pub(crate) fn check_headers<S: AsRef<str>>(
     headers: &[(S, S)],
     reserved: impl Fn(&str) -> bool,
@@ -70,8 +70,8 @@ pub(crate) fn check_headers<S: AsRef<str>>(
     Ok(())
 }
 
-/// Whether the handshake alone writes the header called `name`: those that ask for the upgrade or
-/// answer it, and those that would announce a body where frames follow.
+/// Whether the caller must not add a header called `name`: one that belongs to the handshake itself, or one that
+/// announces a body, because frames follow the head.
 pub(crate) fn is_reserved(name: &str) -> bool {
     const PREFIX: &str = "sec-websocket-";
     ["upgrade", "connection", "content-length", "transfer-encoding"]
@@ -80,8 +80,8 @@ pub(crate) fn is_reserved(name: &str) -> bool {
         || name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
-/// Whether the header called `name` is about a connection of HTTP/1.1, and so must not be in a message of HTTP/2
-/// (RFC 9113 §8.2.2).
+/// Whether the header called `name` is about an HTTP/1.1 connection. Such a header is forbidden in an HTTP/2 message (RFC
+/// 9113 §8.2.2).
 pub(crate) fn is_connection_specific(name: &str) -> bool {
     ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "te"]
         .iter()
@@ -93,15 +93,15 @@ pub(crate) fn is_connection_specific(name: &str) -> bool {
 pub(crate) struct LowerCase([u8; Self::MAX]);
 
 impl LowerCase {
-    /// How long a name can be: longer than any that is in use.
+    /// The longest name. No name in use is as long.
     const MAX: usize = 128;
 
     pub(crate) const fn new() -> Self {
         Self([0; Self::MAX])
     }
 
-    /// Checks headers that are to be written so: beyond what [`check_headers`] does, that none is too long and none
-    /// is about a connection of HTTP/1.1.
+    /// Checks, in addition to [`check_headers`], that no name is too long, and that no header is about an HTTP/1.1
+    /// connection.
     pub(crate) fn check<S: AsRef<str>>(headers: &[(S, S)]) -> Result<(), InvalidHeader> {
         for (index, (name, _)) in headers.iter().enumerate() {
             if name.as_ref().len() > Self::MAX {
@@ -114,12 +114,17 @@ impl LowerCase {
         Ok(())
     }
 
-    /// A `name` that was checked, in lower case.
+    /// Returns `name` in lower case. [`check`](Self::check) must have accepted it.
     pub(crate) fn of(&mut self, name: &str) -> &str {
-        let Some(place) = self.0.get_mut(..name.len()) else { return "" };
-        place.copy_from_slice(name.as_bytes());
-        place.make_ascii_lowercase();
-        core::str::from_utf8(place).unwrap_or_default()
+        let copy = self.0.get_mut(..name.len()).and_then(|place| {
+            place.copy_from_slice(name.as_bytes());
+            core::str::from_utf8_mut(place).ok()
+        });
+        debug_assert!(copy.is_some(), "{name} was not checked");
+        // Only a name that was not checked has no copy.
+        let copy = copy.unwrap_or_default();
+        copy.make_ascii_lowercase();
+        copy
     }
 }
 

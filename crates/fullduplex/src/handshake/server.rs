@@ -1,9 +1,9 @@
-//! The server's side of the opening handshake (RFC 6455 §4.2): a request comes in and is checked; an answer or a
-//! refusal goes out. It knows neither transport nor clock. A request comes as bytes, [`ServerHandshake`], or in the
-//! parts that an HTTP server has taken it into, [`RequestParts`]; that of HTTP/2 is another one, [`ExtendedConnect`],
-//! with checks of its own. A request of HTTP that asks for no WebSocket can be answered as well, see [`PlainRequest`].
+//! The server's side of the opening handshake (RFC 6455 §4.2): checks a request, and writes a response that accepts or
+//! rejects it. It knows neither transport nor clock. A request comes as bytes, [`ServerHandshake`], or as the parts that
+//! an HTTP server has parsed, [`RequestParts`]. Over HTTP/2 there is another kind of request, [`ExtendedConnect`], with
+//! checks of its own. A server can also respond to an HTTP request that does not ask for a WebSocket: [`PlainRequest`].
 //!
-//! The checks come in this order, and the first that fails names the error:
+//! The checks have this order, and the first check that fails decides the error:
 //! 1. the head is HTTP/1.1 within the limits ([`HeadError`]; other versions 505),
 //! 2. the method is `GET` (405),
 //! 3. the request target is a path or an absolute `http`, `https`, `ws` or `wss` URI, without a
@@ -74,22 +74,22 @@ pub struct ServerHandshake {
 }
 
 impl ServerHandshake {
-    /// Expects a request of at most `limits`.
+    /// Expects a request whose head is within `limits`.
     #[must_use]
     pub const fn new(limits: HeadLimits) -> Self {
         Self { scanner: HeadScanner::new(HeadKind::Request, limits.max_size), limits, failed: None }
     }
 
-    /// Looks for the request in `received`: everything that has come from the client since the
-    /// connection began, in one piece. The caller reads on into the same buffer and calls again
-    /// while the answer is `None`; each byte is looked at once however often that is.
+    /// Looks for the request in `received`, which must hold all bytes from the client since the connection began. While
+    /// this returns `None`, the caller reads more into the same buffer and calls again. Each byte is looked at once, with
+    /// any number of calls.
     ///
-    /// Once the head is complete, it is parsed and checked, and what follows it in the buffer
-    /// ([`Request::head_len`]) is frames.
+    /// When the head is complete, it is parsed and checked. The bytes after it in the buffer ([`Request::head_len`]) are
+    /// frames.
     ///
     /// # Errors
-    /// [`RequestError`] when this is no request for a WebSocket; [`RequestError::encode_response`]
-    /// writes the answer that it calls for. The error stays: later calls return it again.
+    /// [`RequestError`] when this is not a valid request for a WebSocket; [`RequestError::encode_response`] writes the
+    /// response. Later calls return the same error.
     pub fn poll<'b>(&mut self, received: &'b [u8]) -> Result<Option<Request<'b>>, RequestError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -98,8 +98,8 @@ impl ServerHandshake {
     }
 
     /// Returns the request that [`poll`](Self::poll) has just refused, if it is a valid request of HTTP/1.1 or HTTP/1.0
-    /// that does not ask for a WebSocket. Answer it with [`PlainRequest::encode_response`] in place of
-    /// [`RequestError::encode_response`]. `received` is what was polled.
+    /// that does not ask for a WebSocket. Respond to it with [`PlainRequest::encode_response`] instead of
+    /// [`RequestError::encode_response`]. `received` must be the bytes that `poll` got.
     ///
     /// ```
     /// use fullduplex::handshake::{HeadLimits, Rejection, ServerHandshake};
@@ -121,7 +121,7 @@ impl ServerHandshake {
     #[must_use]
     pub fn plain_request<'b>(&self, received: &'b [u8]) -> Option<PlainRequest<'b>> {
         self.failed?;
-        // The head is parsed again: `poll` keeps nothing for callers that never ask.
+        // The head is parsed again, because `poll` keeps nothing of a request that it refuses.
         let end =
             HeadScanner::new(HeadKind::Request, self.limits.max_size).poll(received).ok()??;
         let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
@@ -129,9 +129,8 @@ impl ServerHandshake {
         PlainRequest::of(&parsed)
     }
 
-    /// Takes note that the client will send no more. Call it when the transport ends while
-    /// [`poll`](Self::poll) still says `None`; the error it returns is the one `poll` returns from
-    /// then on. There is no one left to answer.
+    /// Tells the handshake that the client will send no more. Call it when the transport ends and [`poll`](Self::poll)
+    /// still returns `None`. It returns the error that `poll` returns from then on. There is no client left to respond to.
     pub fn handle_eof(&mut self) -> RequestError {
         *self.failed.get_or_insert(RequestError::Head(HeadError::UnexpectedEnd))
     }

@@ -1,4 +1,4 @@
-//! `Sec-WebSocket-Extensions` values, read in one pass without allocation (RFC 6455 §9.1).
+//! Reads `Sec-WebSocket-Extensions` values in one pass, without allocation (RFC 6455 §9.1).
 
 use core::fmt;
 
@@ -8,19 +8,19 @@ use super::token::is_token_byte;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extension<'a> {
     /// A token.
-    name: &'a [u8],
-    /// What follows the name, already checked.
+    name: &'a str,
+    /// The parameters, each with the semicolon before it. They were checked.
     params: &'a [u8],
 }
 
 impl<'a> Extension<'a> {
     /// The extension's name, such as `permessage-deflate`.
     #[must_use]
-    pub fn name(&self) -> &'a str {
-        text(self.name)
+    pub const fn name(&self) -> &'a str {
+        self.name
     }
 
-    /// The parameters in order. A name may come twice: what that means is the extension's affair.
+    /// The parameters in order. A name may come twice; the extension defines what that means.
     #[must_use]
     pub const fn params(&self) -> ExtensionParams<'a> {
         ExtensionParams { rest: self.params }
@@ -29,7 +29,7 @@ impl<'a> Extension<'a> {
 
 impl fmt::Debug for Extension<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.name(), self.params.escape_ascii())
+        write!(f, "{}{}", self.name, self.params.escape_ascii())
     }
 }
 
@@ -38,21 +38,21 @@ impl fmt::Debug for Extension<'_> {
 pub struct ExtensionParam<'a> {
     /// The parameter's name, such as `client_max_window_bits`.
     pub name: &'a str,
-    /// The value after the equals sign, unless the parameter is a name alone.
+    /// The value after the equals sign, or `None` if the parameter is only a name.
     pub value: Option<ParamValue<'a>>,
 }
 
-/// The value of an extension parameter: a token, however it was quoted (RFC 6455 §9.1).
+/// The value of an extension parameter: a token, which may have been quoted (RFC 6455 §9.1).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ParamValue<'a> {
-    /// Without the quotation marks, still with backslashes.
+    /// The value without its quotation marks, but with its backslashes.
     raw: &'a str,
 }
 
 impl<'a> ParamValue<'a> {
-    /// The characters of the value, escapes resolved. It has at least one.
+    /// The characters of the value without the backslashes. There is at least one.
     pub fn chars(&self) -> impl Iterator<Item = char> + Clone + use<'a> {
-        // What an escape stands for must be a token character, and a backslash is none.
+        // An escaped character must be a token character, and a backslash is not one.
         self.raw.chars().filter(|&character| character != '\\')
     }
 }
@@ -133,8 +133,7 @@ impl<'a> Iterator for ExtensionParams<'a> {
 
     fn next(&mut self) -> Option<ExtensionParam<'a>> {
         let (name, value) = take_param(&mut self.rest)??;
-        let value = value.map(|raw| ParamValue { raw: text(raw) });
-        Some(ExtensionParam { name: text(name), value })
+        Some(ExtensionParam { name, value: value.map(|raw| ParamValue { raw }) })
     }
 }
 
@@ -149,11 +148,11 @@ fn take_extension<'a>(rest: &mut &'a [u8]) -> Option<Extension<'a>> {
     matches!(rest, [] | [b',', ..]).then_some(Extension { name, params })
 }
 
-/// A parameter's name, and its value with escapes but without quotation marks.
-type RawParam<'a> = (&'a [u8], Option<&'a [u8]>);
+/// A parameter's name, and its value with its backslashes but without its quotation marks.
+type RawParam<'a> = (&'a str, Option<&'a str>);
 
 /// "extension-param = token [ "=" (token | quoted-string) ]" with the semicolon before it.
-/// `None` is a fault; `Some(None)` means that no further parameter follows.
+/// `None` means that the parameter is malformed, and `Some(None)` that no further parameter follows.
 fn take_param<'a>(rest: &mut &'a [u8]) -> Option<Option<RawParam<'a>>> {
     if !take_byte(rest, b';') {
         return Some(None);
@@ -166,7 +165,7 @@ fn take_param<'a>(rest: &mut &'a [u8]) -> Option<Option<RawParam<'a>>> {
     Some(Some((name, Some(value))))
 }
 
-/// Skips white space, then takes `byte` if it is next.
+/// Skips white space, and takes the next byte if it is `byte`.
 fn take_byte(rest: &mut &[u8], byte: u8) -> bool {
     skip_white_space(rest);
     match rest {
@@ -178,17 +177,17 @@ fn take_byte(rest: &mut &[u8], byte: u8) -> bool {
     }
 }
 
-fn take_token<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+fn take_token<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     skip_white_space(rest);
     let length = rest.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(rest.len());
     let (token, tail) = rest.split_at_checked(length)?;
     *rest = tail;
     skip_white_space(rest);
-    (!token.is_empty()).then_some(token)
+    text(token)
 }
 
-/// What stands between quotation marks, the first of which has been taken.
-fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+/// Takes a quoted string and its closing quotation mark. The opening one has been taken.
+fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     let whole = *rest;
     let mut tail = whole;
     loop {
@@ -197,7 +196,7 @@ fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
                 let raw = whole.get(..whole.len().saturating_sub(tail.len()))?;
                 *rest = after;
                 skip_white_space(rest);
-                return (!raw.is_empty()).then_some(raw);
+                return text(raw);
             }
             // "The value after quoted-string unescaping MUST conform to the 'token' ABNF."
             [b'\\', byte, after @ ..] | [byte, after @ ..] if is_token_byte(*byte) => after,
@@ -212,7 +211,7 @@ fn skip_white_space(rest: &mut &[u8]) {
     }
 }
 
-/// What was found to consist of token characters and backslashes is text.
-fn text(checked: &[u8]) -> &str {
-    core::str::from_utf8(checked).unwrap_or_default()
+/// Token characters and backslashes as text. There must be at least one.
+fn text(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok().filter(|text| !text.is_empty())
 }

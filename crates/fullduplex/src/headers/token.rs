@@ -1,6 +1,6 @@
 //! The characters of an HTTP token (RFC 9110 §5.6.2).
 
-/// Whether `byte` may stand in a token.
+/// Whether `byte` may be part of a token.
 #[inline]
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
     const TOKEN: [bool; 256] = {
@@ -14,6 +14,6 @@ pub(crate) const fn is_token_byte(byte: u8) -> bool {
         }
         table
     };
-    // A byte is always within a table of 256.
+    // The table has an entry for each of the 256 bytes.
     TOKEN[byte as usize]
 }

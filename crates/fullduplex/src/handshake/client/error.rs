@@ -1,4 +1,4 @@
-//! What can go wrong in a client's handshake: on its own side, and on the server's.
+//! The errors of a client's handshake: its own faults, and the server's.
 
 use core::fmt;
 
@@ -32,11 +32,11 @@ impl core::error::Error for EncodeRequestError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// The head is not one of HTTP/1.1, or too large.
+    /// The head is not valid HTTP/1.1, or is too large.
     Head(HeadError),
-    /// Status 101 in another version than HTTP/1.1.
+    /// Status 101, but another version than HTTP/1.1.
     Version,
-    /// HTTP/2: no final status, or a header with an invalid name or value.
+    /// HTTP/2: the status is not final, or a header has an invalid name or value.
     Connect,
     /// No `Upgrade` header lists `websocket`.
     Upgrade,
@@ -44,16 +44,16 @@ pub enum ResponseError {
     Connection,
     /// `Sec-WebSocket-Accept` is missing.
     AcceptMissing,
-    /// `Sec-WebSocket-Accept` is repeated, or does not answer our key.
+    /// `Sec-WebSocket-Accept` is repeated, or does not fit our key.
     Accept,
-    /// An extension is in use that was not offered.
+    /// The server uses an extension that was not offered.
     Extension,
-    /// What is said of extensions does not fit the offer of permessage-deflate (RFC 7692 §5.1).
+    /// The server's extensions do not fit the offer of permessage-deflate (RFC 7692 §5.1).
     #[cfg(feature = "deflate")]
     Deflate(NegotiationError),
-    /// `Sec-WebSocket-Protocol` is repeated, or not one of the subprotocols that were offered.
+    /// `Sec-WebSocket-Protocol` is repeated, or is not one of the subprotocols that were offered.
     Subprotocol,
-    /// No subprotocol is in use, and the request has one required.
+    /// The server chose no subprotocol, but the request requires one.
     SubprotocolMissing,
 }
 

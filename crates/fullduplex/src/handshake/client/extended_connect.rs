@@ -1,6 +1,6 @@
-//! The client's side of the opening handshake of HTTP/2 and HTTP/3: extended CONNECT (RFC 8441 §4 and §5, RFC 9220
-//! §3). A header list goes out, and the one that comes back is checked: nothing of it is a secret of this handshake,
-//! for the HTTP library has matched response and request. The stream of the request becomes the transport.
+//! The client's side of the opening handshake over HTTP/2 and HTTP/3: extended CONNECT (RFC 8441 §4 and §5, RFC 9220 §3).
+//! Creates the header list of a request, and checks the header list of the response. There is no key, because the HTTP
+//! library matches responses to requests. The stream of the request becomes the transport.
 
 use super::error::{EncodeRequestError, ResponseError};
 use super::request::ClientRequest;
@@ -12,12 +12,12 @@ use crate::output::{BufferTooSmall, Cursor};
 type EachField<'f> = &'f mut dyn FnMut(&str, &dyn Fn(&mut Cursor<'_>));
 
 impl<S: AsRef<str>> ClientRequest<'_, S> {
-    /// Gives the fields that ask for the WebSocket over HTTP/2 or HTTP/3 to `put`, names in lower case and values, in
-    /// order, the pseudo-headers first (RFC 8441 §5). Each value is put together in `scratch`, 4 KiB are enough for
-    /// most.
+    /// Creates the fields of a request for a WebSocket over HTTP/2 or HTTP/3 (RFC 8441 §5). It calls `put` with the name, in
+    /// lower case, and the value of each field, in order; the pseudo-headers come first. Each value is built in
+    /// `scratch`; 4 KiB are enough for most requests.
     ///
-    /// A client sends it only to a server that has announced `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441 §3), and
-    /// without END_STREAM: the stream goes on as the WebSocket.
+    /// A client may send the request only to a server that has announced `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441
+    /// §3). It must send it without END_STREAM, because the stream becomes the WebSocket.
     ///
     /// ```
     /// use fullduplex::Uri;
@@ -38,8 +38,8 @@ impl<S: AsRef<str>> ClientRequest<'_, S> {
     /// ```
     ///
     /// # Errors
-    /// [`EncodeRequestError`] when a subprotocol or header must not be sent, or when `scratch` is too small (it says
-    /// how much is needed). Nothing was `put` then.
+    /// [`EncodeRequestError`] when a subprotocol or header must not be sent, or when `scratch` is too small; the error
+    /// says how much is needed. `put` was not called then.
     pub fn connect_fields(
         &self,
         scratch: &mut [u8],
@@ -51,7 +51,7 @@ impl<S: AsRef<str>> ClientRequest<'_, S> {
         self.each_field(&mut |_, write| {
             let mut counter = Cursor::new(&mut []);
             write(&mut counter);
-            needed = needed.max(counter.finish().unwrap_or_else(|short| short.needed));
+            needed = needed.max(counter.count());
         });
         if needed > scratch.len() {
             return Err(EncodeRequestError::BufferTooSmall(BufferTooSmall { needed }));
@@ -59,13 +59,16 @@ impl<S: AsRef<str>> ClientRequest<'_, S> {
         self.each_field(&mut |name, write| {
             let mut out = Cursor::new(scratch);
             write(&mut out);
-            let length = out.finish().unwrap_or_default();
-            put(name, scratch.get(..length).unwrap_or_default());
+            let value = out.into_bytes();
+            debug_assert!(value.is_ok(), "the counter has counted fewer bytes");
+            if let Ok(value) = value {
+                put(name, value);
+            }
         });
         Ok(())
     }
 
-    /// Gives each field to `field`: its name, and what writes its value.
+    /// Calls `field` for each field, with its name and a function that writes its value.
     fn each_field(&self, field: EachField<'_>) {
         let uri = &self.uri;
         field(":method", &|out| out.put(b"CONNECT"));
@@ -98,22 +101,22 @@ impl<S: AsRef<str>> ClientRequest<'_, S> {
     }
 }
 
-/// A final response to an extended CONNECT, as an HTTP library hands it out: nothing of it is taken for granted.
+/// A final response to an extended CONNECT, as an HTTP library hands it out. All of it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectResponse<'b> {
     /// `:status`.
     pub status: u16,
-    /// The header fields behind it, in order.
+    /// The header fields, in order, without `:status`.
     pub headers: &'b [Header<'b>],
 }
 
 impl<'b> ConnectResponse<'b> {
-    /// Checks the response to `request`: any status of 200 to 299 opens the WebSocket (RFC 8441 §5), if subprotocol
-    /// and extensions are some that were offered.
+    /// Checks the response to `request`. Any status from 200 to 299 opens the WebSocket (RFC 8441 §5), if the client has
+    /// offered the subprotocol and the extensions.
     ///
     /// # Errors
-    /// [`ResponseError`] when it does not open the WebSocket although it says so, or when it is no final response of
-    /// HTTP/2. The stream is to be reset.
+    /// [`ResponseError`] when the response does not open the WebSocket although its status says so, or when it is not a
+    /// final response of HTTP/2. The caller must reset the stream.
     pub fn check<S: AsRef<str>>(
         &self,
         request: &ClientRequest<'_, S>,

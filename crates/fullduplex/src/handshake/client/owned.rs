@@ -1,4 +1,4 @@
-//! A request that owns its text, and a response that owns its bytes.
+//! A client's request that owns its text, and a response that owns its bytes.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -12,7 +12,7 @@ use crate::deflate::DeflateConfig;
 use crate::headers::Headers;
 use crate::uri::{OwnedUri, UriError};
 
-/// A [`ClientRequest`] that owns its text, put together step by step.
+/// A [`ClientRequest`] that owns its text. It is built step by step.
 ///
 /// ```
 /// use fullduplex::handshake::OwnedClientRequest;
@@ -35,7 +35,7 @@ pub struct OwnedClientRequest {
 }
 
 impl OwnedClientRequest {
-    /// Asks for `uri` and nothing else.
+    /// A request for `uri`, without subprotocols and extra headers.
     ///
     /// # Errors
     /// [`UriError`] when `uri` is not the URL of a WebSocket, see [`OwnedUri::parse`].
@@ -43,7 +43,7 @@ impl OwnedClientRequest {
         Ok(Self::from_uri(OwnedUri::parse(uri)?))
     }
 
-    /// Asks for `uri` and nothing else.
+    /// A request for `uri`, without subprotocols and extra headers.
     #[must_use]
     pub const fn from_uri(uri: OwnedUri) -> Self {
         Self {
@@ -57,15 +57,15 @@ impl OwnedClientRequest {
         }
     }
 
-    /// Offers one more subprotocol, less preferred than those before it. It is checked when the
-    /// request is written, see [`ClientRequest::validate`].
+    /// Offers one more subprotocol. The client prefers the earlier ones. It is checked when the request is written, see
+    /// [`ClientRequest::validate`].
     #[must_use]
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.subprotocols.push(subprotocol.into());
         self
     }
 
-    /// Adds one more header behind those before it. It is checked when the request is written, see
+    /// Adds one more header after the earlier ones. It is checked when the request is written, see
     /// [`ClientRequest::validate`].
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -80,7 +80,7 @@ impl OwnedClientRequest {
         self
     }
 
-    /// Refuses a server that chooses none of the subprotocols.
+    /// Fails the handshake if the server chooses none of the subprotocols.
     #[must_use]
     pub const fn require_subprotocol(mut self) -> Self {
         self.require_subprotocol = true;
@@ -95,7 +95,7 @@ impl OwnedClientRequest {
         self
     }
 
-    /// The view.
+    /// A view of this request.
     #[must_use]
     pub fn as_request(&self) -> ClientRequest<'_, String> {
         ClientRequest {
@@ -110,14 +110,14 @@ impl OwnedClientRequest {
     }
 }
 
-/// Prints what [`ClientRequest`] prints.
+/// Prints the same as [`ClientRequest`].
 impl fmt::Debug for OwnedClientRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.as_request(), f)
     }
 }
 
-/// A [`Response`] that owns the bytes of its head, to be kept when the receive buffer moves on.
+/// A [`Response`] that owns its headers, so that it outlives the receive buffer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnedResponse {
     head_len: usize,
@@ -127,7 +127,7 @@ pub struct OwnedResponse {
 }
 
 impl OwnedResponse {
-    /// The view. Nothing is parsed or checked again.
+    /// A view of this response. Nothing is parsed or checked again.
     #[must_use]
     pub fn as_response(&self) -> Response<'_> {
         Response {
@@ -161,7 +161,7 @@ impl From<Response<'_>> for OwnedResponse {
     }
 }
 
-/// Prints what [`Response`] prints.
+/// Prints the same as [`Response`].
 impl fmt::Debug for OwnedResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.as_response(), f)

@@ -1,4 +1,4 @@
-//! What a client asks for, and the bytes that ask for it (RFC 6455 §4.1).
+//! A client's request, and how it is written (RFC 6455 §4.1).
 
 use core::fmt;
 
@@ -13,33 +13,32 @@ use crate::headers::{InvalidHeader, is_header_value};
 use crate::output::Cursor;
 use crate::uri::Uri;
 
-/// What a client asks for: a URI, subprotocols, headers of its own (RFC 6455 §4.1).
+/// A client's request: a URI, subprotocols, and extra headers (RFC 6455 §4.1).
 ///
-/// `S` is whatever holds text: `&str`, or `String` in lists that are kept.
+/// `S` is the type of the texts in the lists: `&str` or `String`.
 #[derive(Clone, Copy)]
 pub struct ClientRequest<'a, S: AsRef<str> = &'a str> {
-    /// The URI. User information in it is sent as `Authorization: Basic`, in clear text over `ws`,
-    /// unless `headers` has an `Authorization` of its own.
+    /// The URI. Its user information is sent as `Authorization: Basic`, over `ws` in clear text, unless `headers` contains
+    /// an `Authorization`.
     pub uri: Uri<'a>,
-    /// The subprotocols that are offered, the preferred one first: tokens, each once.
+    /// The subprotocols that are offered, the preferred one first. Each must be a token, and none may be repeated.
     pub subprotocols: &'a [S],
-    /// Headers to add, names and values, in order. `Host` (the URI has it), `Origin` (there is a
-    /// field for it), the handshake's own (`Upgrade`, `Connection`, `Sec-WebSocket-*`) and those of
-    /// a body (`Content-Length`, `Transfer-Encoding`) are refused.
+    /// Extra headers, names and values, in order. These are errors: `Host`, which comes from the URI; `Origin`, which has
+    /// a field here; the headers of the handshake itself (`Upgrade`, `Connection`, `Sec-WebSocket-*`) and of a body
+    /// (`Content-Length`, `Transfer-Encoding`).
     pub headers: &'a [(S, S)],
-    /// The `Origin` header, which programs other than browsers may leave out (RFC 6455 §4.1, item
-    /// 8).
+    /// The `Origin` header. Only browsers must send it (RFC 6455 §4.1, item 8).
     pub origin: Option<&'a str>,
-    /// Whether a server that chooses none of the subprotocols is refused. The RFC lets it do so,
-    /// and so does the default.
+    /// Whether the handshake fails if the server chooses none of the subprotocols. The RFC allows that choice, and so does
+    /// the default.
     pub require_subprotocol: bool,
-    /// permessage-deflate, if it is to be offered (RFC 7692).
+    /// How to offer permessage-deflate (RFC 7692); `None` does not offer it.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
 }
 
 impl<'a> ClientRequest<'a> {
-    /// Asks for `uri` and nothing else.
+    /// A request for `uri`, without subprotocols and extra headers.
     #[must_use]
     pub const fn new(uri: Uri<'a>) -> Self {
         Self {
@@ -62,7 +61,7 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         self
     }
 
-    /// Sets the headers to add.
+    /// Sets the extra headers.
     #[must_use]
     pub fn headers(mut self, headers: &'a [(S, S)]) -> Self {
         self.headers = headers;
@@ -76,7 +75,7 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         self
     }
 
-    /// Refuses a server that chooses none of the subprotocols.
+    /// Fails the handshake if the server chooses none of the subprotocols.
     #[must_use]
     pub fn require_subprotocol(mut self) -> Self {
         self.require_subprotocol = true;
@@ -91,11 +90,11 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         self
     }
 
-    /// Checks what [`ClientHandshake::encode_request`](super::ClientHandshake::encode_request)
-    /// checks before it writes: the subprotocols, the headers and the origin.
+    /// Checks the subprotocols, the headers and the origin, as
+    /// [`ClientHandshake::encode_request`](super::ClientHandshake::encode_request) does before it writes.
     ///
     /// # Errors
-    /// [`InvalidHeader`] says which is at fault.
+    /// [`InvalidHeader`] says which of them is invalid.
     pub fn validate(&self) -> Result<(), InvalidHeader> {
         check_subprotocols(self.subprotocols)?;
         check_headers(self.headers, |name| {
@@ -111,7 +110,7 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         }
     }
 
-    /// Whether `subprotocol` is among those that are offered.
+    /// Whether the client offers `subprotocol`.
     pub(super) fn offers(&self, subprotocol: &[u8]) -> bool {
         self.subprotocols.iter().any(|offered| offered.as_ref().as_bytes() == subprotocol)
     }
@@ -169,7 +168,7 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
     }
 }
 
-/// Prints URI (without credentials), subprotocols and the names of the headers, whose values may be
+/// Prints the URI without its credentials, the subprotocols, and the names of the headers. The values of headers may be
 /// secret.
 impl<S: AsRef<str>> fmt::Debug for ClientRequest<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! What an application decides about a request, owned: for callbacks that put it together.
+//! An application's decision about a request, as types that own their data: a callback can build and return them.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::answer::{Answer, Rejection};
 
-/// An [`Answer`] that owns its text, put together step by step.
+/// An [`Answer`] that owns its text. It is built step by step.
 ///
 /// ```
 /// use fullduplex::handshake::OwnedAnswer;
@@ -21,27 +21,27 @@ pub struct OwnedAnswer {
 }
 
 impl OwnedAnswer {
-    /// An answer with nothing but the mandatory.
+    /// A response with only the mandatory headers.
     #[must_use]
     pub const fn new() -> Self {
         Self { subprotocol: None, headers: Vec::new() }
     }
 
-    /// Sets the subprotocol in use, one of those that the client offered.
+    /// Sets the subprotocol in use, which must be one that the client has offered.
     #[must_use]
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.subprotocol = Some(subprotocol.into());
         self
     }
 
-    /// Adds one more header behind those before it.
+    /// Adds one more header after the earlier ones.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The view. It is checked when it is written, see [`Request::accept`](super::Request::accept).
+    /// A view of this response. It is checked when it is written, see [`Request::accept`](super::Request::accept).
     #[must_use]
     pub fn as_answer(&self) -> Answer<'_, String> {
         Answer {
@@ -53,7 +53,7 @@ impl OwnedAnswer {
     }
 }
 
-/// A [`Rejection`] that owns its text, put together step by step.
+/// A [`Rejection`] that owns its data. It is built step by step.
 ///
 /// ```
 /// use fullduplex::handshake::OwnedRejection;
@@ -69,14 +69,14 @@ pub struct OwnedRejection {
 }
 
 impl OwnedRejection {
-    /// A rejection with a status code from 300 to 599 and no body; in the answer to a
-    /// [`PlainRequest`](super::PlainRequest), from 200 to 599.
+    /// A rejection without headers and body. Its status code must be 300 to 599; in the response to a
+    /// [`PlainRequest`](super::PlainRequest), 200 to 599.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Cow::Borrowed(&[]) }
     }
 
-    /// Adds one more header behind those before it.
+    /// Adds one more header after the earlier ones.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -96,7 +96,7 @@ impl OwnedRejection {
         self.status
     }
 
-    /// The view. It is checked when it is written, see [`Rejection::encode`] and
+    /// A view of this rejection. It is checked when it is written, see [`Rejection::encode`] and
     /// [`PlainRequest::encode_response`](super::PlainRequest::encode_response).
     #[must_use]
     pub fn as_rejection(&self) -> Rejection<'_, String> {

@@ -1,4 +1,4 @@
-//! What can be wrong with a request, and the response that says so (RFC 6455 §4.2.1 and §4.2.2).
+//! Why a request is refused, and the response that says so (RFC 6455 §4.2.1 and §4.2.2).
 
 use core::fmt;
 
@@ -9,13 +9,13 @@ use crate::output::{BufferTooSmall, Cursor};
 
 const CONNECTION: &str = "Connection";
 
-/// The body is this error's sentence.
+/// The body of the response is the text of the error.
 const CONTENT_TYPE: (&str, &str) = ("Content-Type", "text/plain; charset=utf-8");
 
-/// Why a request does not open a WebSocket (RFC 6455 §4.2.1): always the client's fault.
+/// Why a request does not open a WebSocket (RFC 6455 §4.2.1). It is always the client's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RequestError {
-    /// The head is not one of HTTP/1.1, or too large.
+    /// The head is not valid HTTP/1.1, or is too large.
     Head(HeadError),
     /// The method is not `GET`.
     Method,
@@ -23,15 +23,16 @@ pub enum RequestError {
     NotConnect,
     /// HTTP/2: `:protocol` is missing or not `websocket`.
     Protocol,
-    /// HTTP/2: a pseudo-header is missing, repeated, unknown, not text, or behind other fields.
+    /// HTTP/2: a pseudo-header is missing, repeated, unknown or not text, or it comes after other fields.
     PseudoHeaders,
     /// The request target is neither a path nor an absolute URI with a host, or it has a fragment.
     Target,
-    /// `Host` is missing, repeated or not a host and port. HTTP/2: `:authority` is none, or `Host` contradicts it.
+    /// `Host` is missing, repeated, or not a host and port. HTTP/2: `:authority` is not a host and port, or `Host`
+    /// contradicts it.
     Host,
-    /// HTTP/2: a header that belongs to a connection of HTTP/1.1, such as `Connection`.
+    /// HTTP/2: a header that is about an HTTP/1.1 connection, such as `Connection`.
     ConnectionSpecific,
-    /// A body is announced: a `Content-Length` other than 0, or any `Transfer-Encoding`, `identity` too.
+    /// The request announces a body: a `Content-Length` other than 0, or any `Transfer-Encoding`, even `identity`.
     Body,
     /// No `Upgrade` header lists `websocket`.
     Upgrade,
@@ -39,20 +40,20 @@ pub enum RequestError {
     Connection,
     /// `Sec-WebSocket-Version` is missing, repeated or not 13.
     Version,
-    /// The same over HTTP/2, which knows no `Upgrade`.
+    /// HTTP/2: `Sec-WebSocket-Version` is missing, repeated or not 13. HTTP/2 has no `Upgrade`, so the status is another one.
     ConnectVersion,
     /// `Sec-WebSocket-Key` is missing.
     KeyMissing,
     /// `Sec-WebSocket-Key` is repeated, or not 16 bytes in base64.
     Key,
-    /// A `Sec-WebSocket-Protocol` line is empty or names something that is not a token.
+    /// A `Sec-WebSocket-Protocol` line is empty, or one of its elements is not a token.
     Subprotocols,
     /// A `Sec-WebSocket-Extensions` line is malformed.
     Extensions,
 }
 
 impl RequestError {
-    /// The status code of the response that this error calls for (RFC 9110 §15.5, RFC 6585 §5).
+    /// The status code of the response to such a request (RFC 9110 §15.5, RFC 6585 §5).
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -82,8 +83,8 @@ impl RequestError {
         }
     }
 
-    /// The headers of the response that this error calls for, names and values, for an HTTP server to
-    /// send with [`status`](Self::status) and this error's sentence as the body.
+    /// The headers of the response to such a request, names and values. An HTTP server sends them with
+    /// [`status`](Self::status), and with the text of this error as the body.
     #[must_use]
     pub const fn response_headers(&self) -> &'static [(&'static str, &'static str)] {
         match self {
@@ -104,20 +105,20 @@ impl RequestError {
         }
     }
 
-    /// Writes the complete response into `out`: the status, what the client needs to do better, and
-    /// this error's sentence as a plain text body. Returns its length in bytes; 400 are enough. The
-    /// connection is to be closed after it.
+    /// Writes the complete response into `out`: the status, headers that tell the client what is supported, and the text
+    /// of this error as a plain text body. Returns its length in bytes; 400 are enough. The caller must close the
+    /// connection after it.
     ///
-    /// There is no `Date`, for there is no clock here (RFC 9110 §6.6.1).
+    /// There is no `Date`, because there is no clock here (RFC 9110 §6.6.1).
     ///
     /// # Errors
-    /// [`BufferTooSmall`] says how much room is needed.
+    /// [`BufferTooSmall`] says how many bytes are needed.
     pub fn encode_response(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut out = Cursor::new(out);
         put_status_line(&mut out, self.status());
         let mut options = "close";
         for &(name, value) in self.response_headers() {
-            // Both options stand in one line, for clients that look at the first alone.
+            // Both options are in one line, for clients that look only at the first one.
             if name == CONNECTION {
                 options = "Upgrade, close";
             } else {

@@ -1,11 +1,11 @@
-//! The server's side of the opening handshake of HTTP/2 and HTTP/3: extended CONNECT (RFC 8441 §4 and §5, RFC 9220
-//! §3). A header list comes in; what goes out is a header list as well, [`Request::accept_parts`]. There are no bytes
-//! and no key: the stream of the request becomes the WebSocket's transport.
+//! The server's side of the opening handshake over HTTP/2 and HTTP/3: extended CONNECT (RFC 8441 §4 and §5, RFC 9220 §3).
+//! Request and response are header lists; [`Request::accept_parts`] creates the response. There is no key, and the stream
+//! of the request becomes the WebSocket's transport.
 //!
-//! The checks come in this order, and the first that fails names the error:
+//! The checks have this order, and the first check that fails decides the error:
 //! 1. the method is `CONNECT` (405) and `:protocol` is `websocket` (501),
 //! 2. `:scheme` is `http` or `https`, and `:path` is a path without a fragment (400),
-//! 3. names and values of the headers are valid, and none belongs to a connection of HTTP/1.1 (400),
+//! 3. names and values of the headers are valid, and none is about an HTTP/1.1 connection (400),
 //! 4. there is one valid `:authority`, which `Host` does not contradict (400),
 //! 5. no body is announced (400),
 //! 6. `Sec-WebSocket-Version` is 13, once (400),
@@ -19,10 +19,10 @@ use crate::handshake::head::HeadError;
 use crate::handshake::negotiate::is_connection_specific;
 use crate::headers::{Header, Headers, is_header_value, is_token};
 
-/// A request of HTTP/2 or HTTP/3 that may ask for a WebSocket (RFC 8441 §4), as an HTTP library hands it out: nothing
-/// of it is taken for granted.
+/// A request over HTTP/2 or HTTP/3 that may ask for a WebSocket (RFC 8441 §4), as an HTTP library hands it out. All of it
+/// is checked.
 ///
-/// The server announces `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441 §3), which is the library's affair.
+/// The HTTP library must announce `SETTINGS_ENABLE_CONNECT_PROTOCOL` to the client (RFC 8441 §3).
 ///
 /// ```
 /// use fullduplex::handshake::{Answer, ExtendedConnect};
@@ -54,35 +54,32 @@ use crate::headers::{Header, Headers, is_header_value, is_token};
 pub struct ExtendedConnect<'b> {
     /// `:method`: `CONNECT`.
     pub method: &'b str,
-    /// `:protocol`, which makes the CONNECT an extended one: `websocket`.
+    /// `:protocol`: `websocket`. This field makes the request an extended CONNECT.
     pub protocol: Option<&'b str>,
-    /// `:scheme`: `https` for a URI of `wss`, `http` for one of `ws`.
+    /// `:scheme`: `https` for a `wss` URI, `http` for a `ws` URI.
     pub scheme: Option<&'b str>,
-    /// `:authority`: host, and port unless it is the scheme's own. Where it is missing, `Host` has to be there.
+    /// `:authority`: the host, and the port unless it is the scheme's default. Without it, there must be a `Host` header.
     pub authority: Option<&'b str>,
     /// `:path`: a path with its query.
     pub path: Option<&'b str>,
-    /// The header fields behind the pseudo-headers, in order.
+    /// The header fields after the pseudo-headers, in order.
     pub headers: &'b [Header<'b>],
 }
 
 impl<'b> ExtendedConnect<'b> {
-    /// Takes a list of fields apart that begins with the pseudo-headers, as they came (RFC 9113 §8.3). It may be that
-    /// of any request; [`check`](Self::check) tells what it asks for.
+    /// Reads a list of fields as it was received, pseudo-headers first (RFC 9113 §8.3). It may be the list of any request;
+    /// [`check`](Self::check) checks that it asks for a WebSocket.
     ///
     /// # Errors
-    /// [`RequestError::PseudoHeaders`] when one is repeated, unknown, not text, or comes behind other fields.
+    /// [`RequestError::PseudoHeaders`] when a pseudo-header is repeated, unknown or not text, or comes after other fields,
+    /// and when there is no `:method`.
     pub fn from_fields(fields: &'b [Header<'b>]) -> Result<Self, RequestError> {
-        let is_pseudo = |field: &Header<'_>| field.name.starts_with(':');
-        let count = fields.iter().take_while(|field| is_pseudo(field)).count();
-        let (pseudo, headers) = fields.split_at_checked(count).unwrap_or_default();
-        // "All pseudo-header fields MUST appear in a field block before all regular field lines."
-        if headers.iter().any(is_pseudo) {
-            return Err(RequestError::PseudoHeaders);
-        }
         let mut method = None;
-        let mut connect = Self { headers, ..Self::default() };
-        for Header { name, value } in pseudo {
+        let mut connect = Self { headers: fields, ..Self::default() };
+        while let [Header { name, value }, headers @ ..] = connect.headers
+            && name.starts_with(':')
+        {
+            connect.headers = headers;
             let place = match *name {
                 ":method" => &mut method,
                 ":protocol" => &mut connect.protocol,
@@ -99,25 +96,29 @@ impl<'b> ExtendedConnect<'b> {
                 return Err(RequestError::PseudoHeaders);
             }
         }
+        // "All pseudo-header fields MUST appear in a field block before all regular field lines."
+        if connect.headers.iter().any(|field| field.name.starts_with(':')) {
+            return Err(RequestError::PseudoHeaders);
+        }
         connect.method = method.ok_or(RequestError::PseudoHeaders)?;
         Ok(connect)
     }
 
-    /// Whether it asks for a WebSocket. For a target that serves other requests as well; [`check`](Self::check) says
-    /// whether it is one that can be answered.
+    /// Whether the request asks for a WebSocket, for a target that serves other requests as well. [`check`](Self::check)
+    /// says whether it is valid.
     #[must_use]
     pub fn asks_for_websocket(&self) -> bool {
-        // "Recipients SHOULD use case-insensitive comparison when matching each protocol-name" (RFC 9110 §7.8), of
-        // whose registry ":protocol" is.
+        // "Recipients SHOULD use case-insensitive comparison when matching each protocol-name" (RFC 9110 §7.8).
+        // `:protocol` is a name from the same registry (RFC 8441 §4).
         self.method == "CONNECT"
             && self.protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
     }
 
-    /// Checks that this is a request for a WebSocket, in the order that stands at the head of the module's source.
+    /// Checks that this is a valid request for a WebSocket, in the order at the head of the module's source.
     ///
     /// # Errors
-    /// [`RequestError`] when it is none; [`RequestError::status`] and [`RequestError::response_headers`] are the
-    /// response that it calls for.
+    /// [`RequestError`] when it is not; [`RequestError::status`] and [`RequestError::response_headers`] are the response to
+    /// send.
     pub fn check(&self) -> Result<Request<'b>, RequestError> {
         if self.method != "CONNECT" {
             return Err(RequestError::NotConnect);
@@ -139,15 +140,15 @@ impl<'b> ExtendedConnect<'b> {
         let path = self.path.filter(is_path).ok_or(RequestError::Target)?;
         let mut fields = Fields::default();
         for Header { name, value } in self.headers {
-            // "A field name MUST NOT contain characters in the ranges […] 0x41-0x5a": it is in lower case.
+            // "A field name MUST NOT contain characters in the ranges […] 0x41-0x5a", which are capital letters.
             if !is_token(name.as_bytes()) || name.bytes().any(|byte| byte.is_ascii_uppercase()) {
                 return Err(HeadError::HeaderName.into());
             }
             if !is_header_value(value) {
                 return Err(HeadError::HeaderValue.into());
             }
-            // "Any message containing connection-specific header fields MUST be treated as malformed", but for TE,
-            // which "MUST NOT contain any value other than "trailers"".
+            // "Any message containing connection-specific header fields MUST be treated as malformed", except TE, which
+            // "MUST NOT contain any value other than "trailers"".
             let is_te = *name == "te" && value.trim_ascii().eq_ignore_ascii_case(b"trailers");
             if is_connection_specific(name) && !is_te {
                 return Err(RequestError::ConnectionSpecific);
@@ -159,7 +160,7 @@ impl<'b> ExtendedConnect<'b> {
     }
 }
 
-/// Prints pseudo-headers and headers; the values of headers with credentials are left out.
+/// Prints pseudo-headers and headers, but not the values of headers that carry credentials.
 impl fmt::Debug for ExtendedConnect<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExtendedConnect")

@@ -1,4 +1,4 @@
-//! A request that owns its bytes.
+//! A server's request that owns its bytes.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -8,32 +8,40 @@ use crate::handshake::head::Span;
 use crate::handshake::key::Key;
 use crate::headers::Headers;
 
-/// A [`Request`] that owns the bytes of its head, to be kept when the receive buffer moves on.
+/// A [`Request`] that owns the bytes of its head, so that it outlives the receive buffer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnedRequest {
-    /// The head; of a request that came in parts, only its header lines.
-    bytes: Box<[u8]>,
-    head_len: usize,
-    headers: Span,
-    /// The target, and behind it the host. They are copied because they were found to be text: among the bytes of
-    /// the head they would have to be checked again for each view.
-    text: Box<str>,
-    target_len: usize,
+    bytes: Bytes,
+    // Target and host lie in the head as well, but there each view would have to check again that they are UTF-8.
+    target: Box<str>,
     path_and_query: Span,
+    host: Box<str>,
     key: Option<Key>,
 }
 
+/// What a request was copied from.
+#[derive(Clone, PartialEq, Eq)]
+enum Bytes {
+    /// From a head, in which the header lines lie here.
+    Head(Box<[u8]>, Span),
+    /// From the parts that an HTTP server has parsed: these are the header lines.
+    Lines(Box<[u8]>),
+}
+
 impl OwnedRequest {
-    /// The view. Nothing is parsed or checked again.
+    /// A view of this request. Nothing is parsed or checked again.
     #[must_use]
     pub fn as_request(&self) -> Request<'_> {
-        let (target, host) = self.text.split_at_checked(self.target_len).unwrap_or_default();
+        let (head, headers) = match &self.bytes {
+            Bytes::Head(head, headers) => (&**head, headers.bytes(head)),
+            Bytes::Lines(lines) => (&[][..], &**lines),
+        };
         Request {
-            head: self.bytes.get(..self.head_len).unwrap_or_default(),
-            target,
-            path_and_query: self.path_and_query.text(target),
-            host,
-            headers: Headers::from_validated(self.headers.bytes(&self.bytes)),
+            head,
+            target: &self.target,
+            path_and_query: self.path_and_query.text(&self.target),
+            host: &self.host,
+            headers: Headers::from_validated(headers),
             key: self.key,
         }
     }
@@ -43,21 +51,15 @@ impl Request<'_> {
     /// Copies the head, so that the request outlives the receive buffer.
     #[must_use]
     pub fn into_owned(self) -> OwnedRequest {
-        let (bytes, headers) = match self.headers.block().filter(|_| !self.head.is_empty()) {
-            Some(block) => (self.head.into(), Span::of(self.head, block)),
-            None => {
-                let lines = self.headers.to_block();
-                let all = Span { start: 0, end: lines.len() };
-                (lines, all)
-            }
+        let bytes = match self.headers.block().filter(|_| !self.head.is_empty()) {
+            Some(block) => Bytes::Head(self.head.into(), Span::of(self.head, block)),
+            None => Bytes::Lines(self.headers.to_block()),
         };
         OwnedRequest {
             bytes,
-            head_len: self.head.len(),
-            headers,
-            text: [self.target, self.host].concat().into_boxed_str(),
-            target_len: self.target.len(),
+            target: self.target.into(),
             path_and_query: Span::of(self.target.as_bytes(), self.path_and_query.as_bytes()),
+            host: self.host.into(),
             key: self.key,
         }
     }
@@ -69,7 +71,7 @@ impl From<Request<'_>> for OwnedRequest {
     }
 }
 
-/// Prints what [`Request`] prints.
+/// Prints the same as [`Request`].
 impl fmt::Debug for OwnedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.as_request(), f)

@@ -1,5 +1,5 @@
-//! A request that something else has read and taken apart, such as an HTTP server: the same checks
-//! without the bytes (RFC 6455 §4.2.1).
+//! A request that another library has parsed, such as an HTTP server (RFC 6455 §4.2.1). The checks are the same as for a
+//! request that comes as bytes.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use super::request::{Fields, Request};
 use crate::handshake::head::HeadError;
 use crate::headers::{Header, Headers, is_header_value, is_token};
 
-/// A request as an HTTP server hands it out: nothing of it is taken for granted.
+/// A request as an HTTP server hands it out. All of it is checked.
 ///
 /// ```
 /// use fullduplex::handshake::{Answer, RequestParts};
@@ -40,20 +40,19 @@ pub struct RequestParts<'b> {
     pub target: &'b str,
     /// The version of HTTP, major and minor: `(1, 1)`.
     pub version: (u8, u8),
-    /// The header lines in order, one for each line that was sent.
+    /// The header lines, in order. A header that was sent in several lines has several elements here.
     pub headers: &'b [Header<'b>],
 }
 
 impl<'b> RequestParts<'b> {
-    /// Checks that this is a request for a WebSocket, as
-    /// [`ServerHandshake`](super::ServerHandshake) does, and in that order. Limits on the size of the
-    /// head are the affair of who read it.
+    /// Checks that this is a valid request for a WebSocket, as [`ServerHandshake`](super::ServerHandshake) does and in the
+    /// same order. The HTTP server must limit the size of the head.
     ///
     /// # Errors
-    /// [`RequestError`] when it is none; [`RequestError::status`] and
-    /// [`RequestError::response_headers`] are the response that it calls for.
+    /// [`RequestError`] when it is not; [`RequestError::status`] and [`RequestError::response_headers`] are the response to
+    /// send.
     pub fn check(&self) -> Result<Request<'b>, RequestError> {
-        // "An HTTP/1.1 or higher GET request": over HTTP/2 the handshake is another one (RFC 8441).
+        // "An HTTP/1.1 or higher GET request": HTTP/2 has another handshake (RFC 8441).
         if self.version != (1, 1) {
             return Err(HeadError::Version.into());
         }
@@ -71,9 +70,8 @@ impl<'b> RequestParts<'b> {
         Request::check_fields(&[], self.method, self.target, headers, &self.fields())
     }
 
-    /// Whether the headers ask for a WebSocket: `Upgrade` holds `websocket`, and `Connection` holds
-    /// `Upgrade`. For a target that serves other requests as well; [`check`](Self::check) says whether
-    /// it is one that can be answered.
+    /// Whether the headers ask for a WebSocket, for a target that serves other requests as well: `Upgrade` lists
+    /// `websocket`, and `Connection` lists `Upgrade`. [`check`](Self::check) says whether the request is valid.
     #[must_use]
     pub fn asks_for_websocket(&self) -> bool {
         let tokens = self.fields().tokens;
@@ -89,7 +87,7 @@ impl<'b> RequestParts<'b> {
     }
 }
 
-/// Prints method, target and headers; the values of headers with credentials are left out.
+/// Prints method, target and headers, but not the values of headers that carry credentials.
 impl fmt::Debug for RequestParts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestParts")

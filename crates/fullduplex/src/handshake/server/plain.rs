@@ -1,5 +1,5 @@
-//! A request of HTTP/1 that does not ask for a WebSocket, such as a load balancer's `GET /healthz`, and its answer: for
-//! a server whose port has no HTTP server behind it (RFC 9110 §9, RFC 9112 §3).
+//! An HTTP/1 request that does not ask for a WebSocket, such as a load balancer's `GET /healthz`, and the response to it
+//! (RFC 9110 §9, RFC 9112 §3). It is for a port that no HTTP server listens on.
 
 use core::fmt;
 
@@ -11,11 +11,11 @@ use crate::handshake::negotiate::put_headers;
 use crate::headers::Headers;
 use crate::output::Cursor;
 
-/// A request of HTTP/1.1 or HTTP/1.0 that does not ask for a WebSocket, with its head in order: see
+/// A valid HTTP/1.1 or HTTP/1.0 request that does not ask for a WebSocket: see
 /// [`ServerHandshake::plain_request`](super::ServerHandshake::plain_request).
 ///
-/// It borrows the received bytes. Whatever the answer is, the caller must close the connection after it, and a body of
-/// the request is not read.
+/// It borrows the received bytes. After any response, the caller must close the connection. A body of the request is not
+/// read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PlainRequest<'b> {
     head_len: usize,
@@ -27,7 +27,7 @@ pub struct PlainRequest<'b> {
 }
 
 impl<'b> PlainRequest<'b> {
-    /// `None` for a request that asks for a WebSocket, and for one that must be answered with 400 whatever it asks for.
+    /// Returns `None` for a request that asks for a WebSocket, and for an invalid one, to which the response is 400.
     pub(super) fn of(parsed: &RequestHead<'_, 'b>) -> Option<Self> {
         let mut fields = Fields::default();
         for line in parsed.lines {
@@ -52,7 +52,7 @@ impl<'b> PlainRequest<'b> {
         })
     }
 
-    /// The number of bytes of the head. What follows them in the buffer that was polled is the request's body.
+    /// The number of bytes of the head. The bytes after it in the buffer are the request's body.
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head_len
@@ -91,16 +91,15 @@ impl<'b> PlainRequest<'b> {
         self.headers
     }
 
-    /// Writes the complete response into `out`, with `Connection: close`. Here the [`Rejection`] may have any final
-    /// status, 200 to 599. Returns the length of the response in bytes. The caller must close the connection after it
-    /// (RFC 9112 §9.6).
+    /// Writes the complete response into `out`, with `Connection: close`, and returns its length in bytes. Here the
+    /// [`Rejection`] may have any final status, 200 to 599. The caller must close the connection after it (RFC 9112 §9.6).
     ///
-    /// In reply to `HEAD`, only the head is written, with the length of the body (RFC 9110 §9.3.2); status 204, 205 and
-    /// 304 have no body.
+    /// In reply to `HEAD`, only the head is written, with the length of the body (RFC 9110 §9.3.2). A response with status
+    /// 204, 205 or 304 has no body.
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 200 to 599, an extra header must not be sent, or `out` is too small.
-    /// What `out` then holds must not be sent.
+    /// The caller must not send what `out` then holds.
     pub fn encode_response<S: AsRef<str>>(
         &self,
         response: &Rejection<'_, S>,
@@ -112,7 +111,7 @@ impl<'b> PlainRequest<'b> {
         out.put(b"Connection: close\r\n");
         put_headers(&mut out, response.headers);
         // "A server MUST NOT send a Content-Length header field in any response with a status code of […] 204 (No
-        // Content)", and with 304 the length would describe the representation, not this response.
+        // Content)". With 304, the length would be the length of the representation, not of this response.
         if matches!(response.status, 204 | 304) {
             out.put(b"\r\n");
         } else if response.status == 205 {
@@ -129,7 +128,7 @@ impl<'b> PlainRequest<'b> {
     }
 }
 
-/// Prints method, target and headers; the values of headers with credentials are left out.
+/// Prints method, target and headers, but not the values of headers that carry credentials.
 impl fmt::Debug for PlainRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PlainRequest")

@@ -1,4 +1,4 @@
-//! The parts that every HTTP response of ours has: status line, length, body.
+//! The parts of a server's HTTP response: status line, length and body.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use crate::output::Cursor;
 
 /// Writes "HTTP/1.1 SP status-code SP [ reason-phrase ] CRLF".
 pub(in crate::handshake) fn put_status_line(out: &mut Cursor<'_>, status: u16) {
-    // Writing to a cursor cannot fail: it counts on past its end.
+    // Writing to a cursor cannot fail: when its buffer is full, it counts.
     let _ = fmt::Write::write_fmt(out, format_args!("HTTP/1.1 {status} {}\r\n", reason(status)));
 }
 
@@ -14,8 +14,7 @@ pub(in crate::handshake) fn put_status_line(out: &mut Cursor<'_>, status: u16) {
 pub(in crate::handshake) fn put_final_lines(out: &mut Cursor<'_>, body: fmt::Arguments<'_>) {
     let mut counter = Cursor::new(&mut []);
     let _ = fmt::Write::write_fmt(&mut counter, body);
-    let length = counter.finish().unwrap_or_else(|short| short.needed);
-    put_content_length(out, length);
+    put_content_length(out, counter.count());
     let _ = fmt::Write::write_fmt(out, body);
 }
 
@@ -24,8 +23,7 @@ pub(in crate::handshake) fn put_content_length(out: &mut Cursor<'_>, length: usi
     let _ = fmt::Write::write_fmt(out, format_args!("Content-Length: {length}\r\n\r\n"));
 }
 
-/// The reason phrase that RFC 9110 §15 and RFC 6585 give a status code; others have none, as they
-/// may.
+/// The reason phrase of a status code in RFC 9110 §15 and RFC 6585. It is empty for any other code, which is allowed.
 const fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

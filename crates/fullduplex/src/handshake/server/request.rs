@@ -1,4 +1,4 @@
-//! A request that asks for a WebSocket, and the checks that say so (RFC 6455 §4.2.1).
+//! A request for a WebSocket, and its checks (RFC 6455 §4.2.1).
 
 use core::fmt;
 
@@ -9,10 +9,11 @@ use crate::handshake::negotiate::{UpgradeTokens, choose_subprotocol};
 use crate::headers::{Extension, Headers, extensions, is_token, list_elements};
 use crate::uri::{Origin, is_host, split_absolute_target};
 
-/// A checked request for a WebSocket (RFC 6455 §4.2.1): what to decide on, and how to say yes.
+/// A checked request for a WebSocket (RFC 6455 §4.2.1). The application decides on it, and [`accept`](Self::accept) opens
+/// the WebSocket.
 ///
 /// It borrows the received bytes, or the [parts](super::RequestParts) that it came in. With `alloc`,
-/// [`into_owned`](Self::into_owned) keeps them.
+/// [`into_owned`](Self::into_owned) copies them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Request<'b> {
     /// Empty for a request that came in parts.
@@ -27,16 +28,15 @@ pub struct Request<'b> {
 }
 
 impl<'b> Request<'b> {
-    /// The number of bytes of the head. What follows them in the buffer that was polled are frames,
-    /// which belong to the connection: a client may send before it has the answer. 0 for a request that
-    /// came in [parts](super::RequestParts).
+    /// The number of bytes of the head. The bytes after it in the buffer are frames for the connection, because a client may
+    /// send before it has the response. It is 0 for a request that came in [parts](super::RequestParts).
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head.len()
     }
 
-    /// The request target as it was sent (RFC 9112 §3.2): `/chat?room=1`, or from a proxy's client
-    /// the absolute form, `http://example.com/chat?room=1`.
+    /// The request target as it was sent (RFC 9112 §3.2): `/chat?room=1`, or the absolute form,
+    /// `http://example.com/chat?room=1`, which the client of a proxy sends.
     #[must_use]
     pub const fn target(&self) -> &'b str {
         self.target
@@ -56,29 +56,28 @@ impl<'b> Request<'b> {
         self.path_and_query.split_once('?').map(|(_, query)| query)
     }
 
-    /// The host, and the port where it was sent, that the client means to talk to: the authority of
-    /// an absolute target, which RFC 9112 §3.2.2 has win, or else the `Host` header.
+    /// The host that the client wants to talk to, and the port if it was sent: the authority of an absolute target, which
+    /// takes precedence (RFC 9112 §3.2.2), or the `Host` header.
     #[must_use]
     pub const fn host(&self) -> &'b str {
         self.host
     }
 
-    /// The `Origin` header: the site whose script opened the WebSocket (RFC 6455 §10.2). Browsers
-    /// always send it, and it is `null` for a page without one; other clients may leave it out or
-    /// lie. `None` also when it is not UTF-8, see [`Headers::get`].
+    /// The `Origin` header: the site whose script opened the WebSocket (RFC 6455 §10.2). Browsers always send it, with the
+    /// value `null` if the page has no origin. Other clients may not send it, or send any value. It is also `None` when it
+    /// is not UTF-8; then see [`Headers::get`].
     #[must_use]
     pub fn origin(&self) -> Option<&'b str> {
         self.headers.get_str("origin")
     }
 
-    /// Whether the script that opened the WebSocket came from this very host and port: the simplest
-    /// defence against other sites' scripts that would act with a visitor's cookies (RFC 6455
-    /// §10.2).
+    /// Whether the script that opened the WebSocket came from the same host and port. This is the simplest defence against
+    /// scripts of other sites, which would act with a visitor's cookies (RFC 6455 §10.2).
     ///
-    /// `Origin` is compared with [`host`](Self::host), default ports filled in by the origin's
-    /// scheme. Behind a proxy that rewrites `Host`, use [`origin_allowed`](Self::origin_allowed). A
-    /// request without `Origin` comes from no browser, is no such attack, and counts as the same
-    /// origin; `null`, a malformed origin and two `Origin` lines do not.
+    /// `Origin` is compared with [`host`](Self::host); the origin's scheme decides the default port. If a proxy rewrites
+    /// `Host`, use [`origin_allowed`](Self::origin_allowed) instead. A request without `Origin` does not come from a
+    /// browser, so it cannot be such an attack, and this returns true. It returns false for `null`, for a malformed
+    /// origin, and for two `Origin` lines.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
         self.check_origin(|origin| {
@@ -86,12 +85,12 @@ impl<'b> Request<'b> {
         })
     }
 
-    /// Whether the `Origin` is one of `allowed`, each as a browser sends it: `https://a.example`,
-    /// with a port where it is not the default, and no path. Scheme and host are compared without
-    /// regard to case. `null` is allowed if the list has it.
+    /// Whether the `Origin` is one of `allowed`. Each is written as browsers send it: `https://a.example`, with a port if it
+    /// is not the default, and without a path. Scheme and host are compared without regard to case. `null` is allowed if
+    /// the list contains it.
     ///
-    /// A request without `Origin` comes from no browser and is allowed: an origin that a program
-    /// leaves out it could as well make up. To insist on one, ask [`origin`](Self::origin) too.
+    /// A request without `Origin` does not come from a browser, and is allowed: a program could send any origin. To demand
+    /// an origin, check [`origin`](Self::origin) as well.
     #[must_use]
     pub fn origin_allowed(&self, allowed: &[&str]) -> bool {
         self.check_origin(|origin| {
@@ -105,17 +104,16 @@ impl<'b> Request<'b> {
         })
     }
 
-    /// The subprotocols that the client offers, in its order of preference, from all
-    /// `Sec-WebSocket-Protocol` lines (RFC 6455 §11.3.4). Each is a token.
+    /// The subprotocols that the client offers, in its order of preference, from all `Sec-WebSocket-Protocol` lines (RFC
+    /// 6455 §11.3.4). Each of them is a token.
     pub fn subprotocols(&self) -> impl Iterator<Item = &'b str> + Clone + use<'b> {
         self.headers
             .list("sec-websocket-protocol")
             .filter_map(|subprotocol| core::str::from_utf8(subprotocol).ok())
     }
 
-    /// The first of `supported` that the client offers: the server's order of preference decides,
-    /// and subprotocols are compared exactly. `None` means to answer without one (RFC 6455 §4.2.2,
-    /// item 5.5).
+    /// The first of `supported` that the client offers, so the server's order of preference decides. Subprotocols are
+    /// compared exactly. `None` means that the server should use none (RFC 6455 §4.2.2, item 5.5).
     #[must_use]
     pub fn choose_subprotocol<'s>(&self, supported: &[&'s str]) -> Option<&'s str> {
         choose_subprotocol(supported, self.subprotocols())
@@ -123,7 +121,7 @@ impl<'b> Request<'b> {
 
     /// The extensions that the client offers, in its order of preference (RFC 6455 §9.1).
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'b>> + Clone + use<'b> {
-        // The check found every element well formed.
+        // The check of the request has found every element well formed.
         self.headers.extensions().filter_map(Result::ok)
     }
 
@@ -133,8 +131,8 @@ impl<'b> Request<'b> {
         self.headers
     }
 
-    /// The client's `Sec-WebSocket-Key`; `None` for an [extended CONNECT](super::ExtendedConnect) of HTTP/2, which
-    /// has none (RFC 8441 §5).
+    /// The client's `Sec-WebSocket-Key`, or `None` for an [extended CONNECT](super::ExtendedConnect) over HTTP/2, which has
+    /// no key (RFC 8441 §5).
     #[must_use]
     pub const fn key(&self) -> Option<Key> {
         self.key
@@ -146,8 +144,7 @@ impl<'b> Request<'b> {
         if self.key.is_some() { 101 } else { 200 }
     }
 
-    /// Runs `test` on the one `Origin`; without one the answer is yes, with two or with one that is
-    /// not text it is no.
+    /// Runs `test` on the `Origin`. Returns true if there is none, and false if there are two or if it is not text.
     fn check_origin(&self, test: impl FnOnce(&str) -> bool) -> bool {
         let mut origins = self.headers.get_all("origin");
         match (origins.next(), origins.next()) {
@@ -157,9 +154,10 @@ impl<'b> Request<'b> {
         }
     }
 
-    /// Checks 2 to 9 of the list at the head of the module, of a head that came as bytes.
+    /// Checks 2 to 9 of the list in the module `server`, for a head that came as bytes.
     pub(super) fn check(parsed: &RequestHead<'_, 'b>) -> Result<Self, RequestError> {
-        // "An HTTP/1.1 or higher GET request": of HTTP/1.0, "a server MUST ignore an Upgrade header field".
+        // "An HTTP/1.1 or higher GET request": "a server MUST ignore an Upgrade header field that is received in an
+        // HTTP/1.0 request" (RFC 9110 §7.8).
         if parsed.minor_version != 1 {
             return Err(HeadError::Version.into());
         }
@@ -170,8 +168,8 @@ impl<'b> Request<'b> {
         Self::check_fields(parsed.head, parsed.method, parsed.target, parsed.headers, &fields)
     }
 
-    /// The same of a request however it came; `fields` is what `headers` say, `head` is empty where there
-    /// were no bytes.
+    /// Checks 2 to 9 of the list in the module `server`, for any request of HTTP/1.1. `fields` must be gathered from
+    /// `headers`. `head` is empty if the request did not come as bytes.
     #[inline]
     pub(super) fn check_fields(
         head: &'b [u8],
@@ -187,14 +185,14 @@ impl<'b> Request<'b> {
         let (authority, path_and_query) = split_target(target)?;
         // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
         // message that lacks a Host header field and to any request message that contains more than
-        // one Host header field line or a Host header field with an invalid field value." An empty value is for
-        // target URIs without an authority, and a URI of ws always has one (RFC 6455 §3).
+        // one Host header field line or a Host header field with an invalid field value." An empty value is only for
+        // target URIs without an authority, and a ws URI always has one (RFC 6455 §3).
         let host = fields.host.only().ok_or(RequestError::Host)?;
         let host = core::str::from_utf8(host).ok().filter(|host| is_host(host));
         // "When an origin server receives a request with an absolute-form of request-target, the
         // origin server MUST ignore the received Host header field."
         let host = authority.or(host).ok_or(RequestError::Host)?;
-        // A body would be taken for frames by one side and not by the other.
+        // One end could take the bytes of a body for frames, and the other not.
         if fields.announces_body {
             return Err(RequestError::Body);
         }
@@ -218,7 +216,7 @@ impl<'b> Request<'b> {
         Ok(Self { head, target, path_and_query, host, headers, key: Some(key) })
     }
 
-    /// Checks 4 to 7 of the list at the head of `extended_connect`.
+    /// Checks 4 to 7 of the list in the module `extended_connect`.
     pub(super) fn check_connect(
         path: &'b str,
         authority: Option<&'b str>,
@@ -248,7 +246,7 @@ impl<'b> Request<'b> {
     }
 }
 
-/// Prints target, host and headers; the values of headers with credentials are left out.
+/// Prints target, host and headers, but not the values of headers that carry credentials.
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -259,7 +257,7 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
-/// The authority of an absolute target, and the path and query of any.
+/// Splits a target into the authority, if the target is absolute, and path and query.
 pub(super) fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
     // "Fragment identifiers MUST NOT be used on these URIs."
     if target.contains('#') {
@@ -269,22 +267,22 @@ pub(super) fn split_target(target: &str) -> Result<(Option<&str>, &str), Request
         return Ok((None, target));
     }
     // "To allow for transition to the absolute-form for all requests, a server MUST accept the
-    // absolute-form in requests." The asterisk and a bare authority are not for GET.
+    // absolute-form in requests." The other two forms, `*` and an authority alone, are not for GET.
     let (authority, rest) = split_absolute_target(target).ok_or(RequestError::Target)?;
     Ok((Some(authority), rest))
 }
 
-/// Whether a `Content-Length` announces no body.
+/// Whether a `Content-Length` announces an empty body.
 ///
-/// "Content-Length = 1*DIGIT", so `00` is a length as well; and for a list "consisting of the same decimal value […]
-/// such as "Content-Length: 42, 42"" a recipient may use "that valid value once" (RFC 9110 §8.6). Any other value
-/// counts as announcing a body.
+/// "Content-Length = 1*DIGIT", so `00` is valid. For a list "consisting of the same decimal value […] such as
+/// "Content-Length: 42, 42"", a recipient may use "that valid value once" (RFC 9110 §8.6). Any other value counts as
+/// announcing a body.
 fn is_zero_length(value: &[u8]) -> bool {
     let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|&byte| byte == b'0');
     value == b"0" || value.split(|&byte| byte == b',').all(|length| is_zero(length.trim_ascii()))
 }
 
-/// A header that may come once.
+/// A header that must not be repeated.
 #[derive(Clone, Copy, Default)]
 enum Field<'b> {
     #[default]
@@ -309,7 +307,7 @@ impl<'b> Field<'b> {
     }
 }
 
-/// A list header that may come several times.
+/// A list header, which may come in several lines.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum List {
     #[default]
@@ -317,7 +315,7 @@ enum List {
     Malformed,
 }
 
-/// What the header lines say about the handshake, gathered in one pass.
+/// What the handshake needs of the header lines, gathered in one pass.
 #[derive(Default)]
 pub(super) struct Fields<'b> {
     host: Field<'b>,
@@ -340,23 +338,23 @@ impl<'b> Fields<'b> {
         Ok(())
     }
 
-    /// Whether the `Host` lines are what any request of HTTP/1 must have: one that is valid, or, in HTTP/1.0, none.
+    /// Whether the `Host` lines are valid for any HTTP/1 request: there is one valid line, or, in HTTP/1.0, none.
     pub(super) fn has_sound_host(&self, is_1_1: bool) -> bool {
         match self.host {
             Field::Absent => !is_1_1,
-            // An empty one is for target URIs without an authority.
+            // An empty value is for target URIs without an authority.
             Field::Once(host) => host.is_empty() || core::str::from_utf8(host).is_ok_and(is_host),
             Field::Repeated => false,
         }
     }
 
-    /// Takes note of one line.
-    // It is the body of two loops over every line that comes.
+    /// Adds one header line.
+    // Inlined, because it is the body of loops over all lines of a head.
     #[inline(always)]
     pub(super) fn add(&mut self, name: &str, value: &'b [u8]) {
-        // Clients write these names as the RFC does; the comparison that minds the case is cheaper.
+        // Most clients write these names as the RFC does, and an exact comparison is cheaper.
         let is = |known: &str| name == known || name.eq_ignore_ascii_case(known);
-        // The length tells nearly all names apart before a character is compared.
+        // The length excludes nearly all names before a character is compared.
         match name.len() {
             4 if is("Host") => self.host.add(value),
             7 if is("Upgrade") => self.tokens.add_upgrade(value),
