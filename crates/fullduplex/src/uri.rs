@@ -1,7 +1,7 @@
-//! WebSocket URIs (RFC 6455 §3), and origins (RFC 6454) compared with hosts.
+//! WebSocket URIs (RFC 6455 §3), and the comparison of origins (RFC 6454) with hosts.
 //!
-//! The URL standard (`whatwg`) says what a text means, as in browsers; this file takes from it what a WebSocket client
-//! needs. Origins and hosts that a peer sends must follow RFC 3986, whose grammar `iri-string` knows.
+//! A URL means what it means to a browser, so the URL standard decides (module `whatwg`). Origins and hosts that a peer
+//! sends must follow the grammar of RFC 3986, for which we use `iri-string`.
 
 use core::fmt;
 
@@ -22,7 +22,7 @@ mod tests;
 
 pub use error::UriError;
 
-/// A checked `ws:` or `wss:` URI (RFC 6455 §3): where to connect, and what to ask for there. It borrows its text.
+/// A checked `ws:` or `wss:` URI (RFC 6455 §3): where to connect, and which resource to request. It borrows its text.
 ///
 /// ```
 /// let uri = fullduplex::Uri::parse("wss://[2001:db8::1]:8443/chat?room=1")?;
@@ -32,7 +32,7 @@ pub use error::UriError;
 /// # Ok::<(), fullduplex::UriError>(())
 /// ```
 ///
-/// With a heap, `OwnedUri` takes a URL as people have it, and brings it into the form in which browsers send it.
+/// With a heap, use `OwnedUri`: it accepts a URL as people write it, and converts it to the form in which browsers send it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Uri<'a> {
     text: &'a str,
@@ -40,72 +40,71 @@ pub struct Uri<'a> {
 }
 
 impl<'a> Uri<'a> {
-    /// Reads `text` as the URL of a WebSocket, if it can be sent as it stands: what this takes goes out as `OwnedUri`
-    /// sends it.
+    /// Parses `text` as the URL of a WebSocket. The URL must already have the form in which it is sent.
     ///
-    /// `OwnedUri` brings a URL into the form which the [URL standard](https://url.spec.whatwg.org) gives it. Without
-    /// a heap, that is up to the caller:
+    /// The [URL standard](https://url.spec.whatwg.org) defines that form. `OwnedUri` converts a URL to it. Without a heap,
+    /// the caller must do this:
     ///
-    /// * Control characters, spaces, `"`, `<`, `>` and whatever is outside of ASCII are percent-encoded in path and
-    ///   query; in a path `^`, `` ` ``, `{` and `}` are encoded too, and in a query `'`. `#` is written `%23`. A
-    ///   backslash in a path is a slash.
-    /// * A path has no segment that is `.` or `..`, encoded (`%2e`) or not.
-    /// * The host is ASCII and not percent-encoded; an internationalised name is punycode (`xn--…`). An IP address
-    ///   has its usual form: `127.0.0.1`, not `127.1` or `0x7f000001`; `[::1]`, not `[0:0::1]`.
-    /// * Two slashes follow the scheme's colon, and there is no tab or line break.
+    /// * In path and query, percent-encode control characters, spaces, `"`, `<`, `>` and all characters that are not ASCII;
+    ///   in a path also `^`, `` ` ``, `{` and `}`, and in a query also `'`. Write `#` as `%23`. Replace each backslash in a
+    ///   path by a slash.
+    /// * Remove the segments `.` and `..` from the path, encoded (`%2e`) or not.
+    /// * Write the host in ASCII and without percent-encoding; an internationalised name must be punycode (`xn--…`). Write
+    ///   an IP address in its usual form: `127.0.0.1`, not `127.1` or `0x7f000001`; `[::1]`, not `[0:0::1]`.
+    /// * Write two slashes after the scheme's colon, and no tab or line break.
     ///
     /// The case of scheme and host does not matter; `http` means `ws`, and `https` means `wss`. The path may be empty,
-    /// and so may the port (`ws://host:/`). Space around the text is cut off. User information
+    /// and so may the port (`ws://host:/`). Space around the text is ignored. User information
     /// (`ws://user:password@host/`) becomes an `Authorization: Basic` header of the handshake (RFC 7617),
     /// percent-decoded.
     ///
     /// # Errors
-    /// [`UriError::NotNormal`] when `text` would have to be rewritten; another [`UriError`] says which part is at fault.
+    /// [`UriError::NotNormal`] when `text` has another form; otherwise, a [`UriError`] says which part is invalid.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
         let text = whatwg::trimmed(text);
         let layout = whatwg::check(text)
             .and_then(|layout| check_userinfo(layout.userinfo(text)).map(|()| layout));
         match layout {
             Ok(layout) => Ok(Self { text, layout }),
-            // The standard removes tabs and line breaks; here no part may contain them.
+            // The standard removes tabs and line breaks, which we cannot do without a heap.
             Err(_) if text.bytes().any(whatwg::is_removed) => Err(UriError::NotNormal),
             Err(error) => Err(error),
         }
     }
 
-    /// The text, credentials and all: for a parser, not for a log.
+    /// The text, including credentials. It is for a parser, not for a log.
     #[must_use]
     pub const fn as_str(&self) -> &'a str {
         self.text
     }
 
-    /// Whether the scheme is `wss`: TLS before the handshake (RFC 6455 §3).
+    /// Whether the scheme is `wss`, which means TLS (RFC 6455 §3).
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.layout.secure
     }
 
-    /// The host to dial: a name, or an IP address without brackets. A name may have capital letters here, which are
-    /// sent as small ones.
+    /// The host to connect to: a name, or an IP address without brackets. A name may have capital letters here; the `Host`
+    /// header has it in lower case.
     #[must_use]
     pub fn host(&self) -> &'a str {
         let host = self.bracketed_host();
         host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
     }
 
-    /// The host as it stands in the URI and, in lower case, in a `Host` header: an IPv6 address has brackets.
+    /// The host as it is in the URI: an IPv6 address has brackets. A `Host` header has it in lower case.
     #[must_use]
     pub fn bracketed_host(&self) -> &'a str {
         self.layout.host(self.text)
     }
 
-    /// The port to dial: the URI's own, or 80 for `ws` and 443 for `wss` (RFC 6455 §3).
+    /// The port to connect to. The default is 80 for `ws` and 443 for `wss` (RFC 6455 §3).
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.layout.port
     }
 
-    /// The path for the request line, percent-encoded as in the URI; `/` when the URI has none.
+    /// The path for the request line, percent-encoded as in the URI. It is `/` if the URI has none.
     #[must_use]
     pub fn path(&self) -> &'a str {
         match self.layout.path(self.text) {
@@ -120,10 +119,10 @@ impl<'a> Uri<'a> {
         self.layout.query(self.text)
     }
 
-    /// Whether the URI carries a user name or password, which the handshake will send.
+    /// Whether the URI contains a user name or password, which the handshake sends.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        // If user name and password are both empty, the URL standard says that there are no credentials.
+        // By the URL standard, there are no credentials if user name and password are both empty.
         !matches!(self.userinfo(), "" | ":")
     }
 
@@ -131,7 +130,7 @@ impl<'a> Uri<'a> {
         self.layout.userinfo(self.text)
     }
 
-    /// Writes the resource name of RFC 6455 §3: path, and the query after a question mark.
+    /// Writes the resource name (RFC 6455 §3): the path, and the query after a question mark.
     pub(crate) fn put_resource_name(&self, out: &mut Cursor<'_>) {
         out.put(self.path().as_bytes());
         if let Some(query) = self.query() {
@@ -140,7 +139,7 @@ impl<'a> Uri<'a> {
         }
     }
 
-    /// Writes the value of the `Host` header: the port only where it is not the scheme's own.
+    /// Writes the value of the `Host` header, with the port if it is not the scheme's default.
     pub(crate) fn put_host(&self, out: &mut Cursor<'_>) {
         let host = self.bracketed_host().as_bytes();
         if host.iter().any(u8::is_ascii_uppercase) {
@@ -149,7 +148,7 @@ impl<'a> Uri<'a> {
             out.put(host);
         }
         if self.layout.port != default_port(self.layout.secure) {
-            // Writing to a cursor cannot fail: it counts on past its end.
+            // Writing to a cursor cannot fail: when its buffer is full, it counts.
             let _ = fmt::Write::write_fmt(out, format_args!(":{}", self.layout.port));
         }
     }
@@ -157,45 +156,48 @@ impl<'a> Uri<'a> {
     /// Writes the credentials of RFC 7617 §2: "user-id ":" password", decoded, then in base64.
     pub(crate) fn put_basic_credentials(&self, out: &mut Cursor<'_>) {
         let userinfo = self.userinfo();
-        // A user without a password has an empty one; the colon is needed all the same.
+        // Without a password, the colon is needed as well.
         let colon: &[u8] = if userinfo.contains(':') { b"" } else { b":" };
-        let mut group = [0; 3];
-        let mut filled = 0;
+        // Base64 encodes groups of three bytes. These are the bytes of a group that is not complete.
+        let (mut first, mut second) = (None, None);
         for byte in percent_decoded(userinfo).chain(colon.iter().copied()) {
-            if let Some(place) = group.get_mut(filled) {
-                *place = byte;
-            }
-            filled += 1;
-            if filled == group.len() {
-                put_base64(&group, out);
-                filled = 0;
+            match (first, second) {
+                (None, _) => first = Some(byte),
+                (Some(_), None) => second = Some(byte),
+                (Some(a), Some(b)) => {
+                    put_base64(&[a, b, byte], out);
+                    (first, second) = (None, None);
+                }
             }
         }
-        put_base64(group.get(..filled).unwrap_or_default(), out);
+        match (first, second) {
+            (None, _) => {}
+            (Some(a), None) => put_base64(&[a], out),
+            (Some(a), Some(b)) => put_base64(&[a, b], out),
+        }
     }
 }
 
-/// Prints the URI with its credentials left out.
+/// Prints the URI without its credentials.
 impl fmt::Display for Uri<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authority = self.layout.authority;
-        f.write_str(self.text.get(..authority).unwrap_or_default())?;
+        f.write_str(self.layout.before_authority(self.text))?;
         if self.has_credentials() {
             f.write_str("***@")?;
         }
-        f.write_str(self.text.get(self.layout.host..).unwrap_or_default())
+        f.write_str(self.layout.from_host(self.text))
     }
 }
 
-/// Prints the URI with its credentials left out.
+/// Prints the URI without its credentials.
 impl fmt::Debug for Uri<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Uri({self})")
     }
 }
 
-/// A `ws:` or `wss:` URI (RFC 6455 §3) that owns its text: a URL as people have it, brought into the form in which
-/// browsers send it.
+/// A `ws:` or `wss:` URI (RFC 6455 §3) that owns its text. It accepts a URL as people write it, and converts it to the form
+/// in which browsers send it.
 ///
 /// ```
 /// use fullduplex::{OwnedUri, UriError};
@@ -214,35 +216,35 @@ pub struct OwnedUri {
 
 #[cfg(feature = "alloc")]
 impl OwnedUri {
-    /// Reads `text` as the constructor of a browser's `WebSocket` does, by the
-    /// [URL standard](https://url.spec.whatwg.org): `http` becomes `ws` and `https` becomes `wss`; space around the text,
-    /// tabs and line breaks are removed; backslashes are slashes; path and query are percent-encoded only where they
-    /// must be; dot segments are applied to the segments before them; the host is percent-decoded and in lower case, an
-    /// IP address in its usual form.
+    /// Parses `text` as a browser's `WebSocket` does, by the [URL standard](https://url.spec.whatwg.org). `http` becomes
+    /// `ws`, and `https` becomes `wss`. Space around the text, tabs and line breaks are removed. Backslashes become
+    /// slashes. Path and query are percent-encoded only where they must be. Dot segments are removed, each `..` together
+    /// with the segment before it. The host is percent-decoded and converted to lower case, and an IP address to its usual
+    /// form.
     ///
-    /// A host outside of ASCII becomes punycode with the feature `url`. Punycode is not checked. User information is
-    /// handled as by [`Uri::parse`].
+    /// With the feature `url`, a host that is not ASCII becomes punycode. Punycode in the text is not checked. User
+    /// information is handled as by [`Uri::parse`].
     ///
-    /// The standard accepts these, and this function refuses them: port 0, to which no client can connect; credentials
-    /// that Basic authentication has no form for (RFC 7617 §2); the characters `"`, `` ` ``, `{` and `}` in a host,
-    /// which no `Host` header may hold (RFC 9110 §7.2); more than 65 534 bytes.
+    /// The standard accepts these, but this function refuses them: port 0, to which no client can connect; credentials
+    /// that Basic authentication cannot express (RFC 7617 §2); the characters `"`, `` ` ``, `{` and `}` in a host, which no
+    /// `Host` header may contain (RFC 9110 §7.2); more than 65 534 bytes.
     ///
     /// # Errors
-    /// [`UriError`] says which part is at fault.
+    /// [`UriError`] says which part is invalid.
     pub fn parse(text: impl AsRef<str>) -> Result<Self, UriError> {
         let (text, layout) = whatwg::normalise(text.as_ref())?;
         check_userinfo(layout.userinfo(&text))?;
         Ok(Self { text, layout })
     }
 
-    /// The view; nothing is parsed again.
+    /// A view of this URI. Nothing is parsed again.
     #[must_use]
     pub fn as_uri(&self) -> Uri<'_> {
         Uri { text: &self.text, layout: self.layout }
     }
 }
 
-/// Prints the URI with its credentials left out.
+/// Prints the URI without its credentials.
 #[cfg(feature = "alloc")]
 impl fmt::Debug for OwnedUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -250,18 +252,18 @@ impl fmt::Debug for OwnedUri {
     }
 }
 
-/// An origin or authority taken apart: what two of them are compared by (RFC 6454 §5).
+/// A parsed origin (RFC 6454 §5).
 #[derive(Clone, Copy)]
 pub(crate) struct Origin<'a> {
     scheme: &'a str,
     host: &'a str,
-    /// Explicit, or the scheme's own where that is known.
+    /// The explicit port, or the scheme's default port if that is known.
     port: Option<u16>,
 }
 
 impl<'a> Origin<'a> {
-    /// Reads a serialised origin, "scheme "://" host [ ":" port ]" (RFC 6454 §6.2). `None` for
-    /// `null` and whatever else names no host.
+    /// Parses a serialised origin, "scheme "://" host [ ":" port ]" (RFC 6454 §6.2). Returns `None` for `null`, and for
+    /// everything else that is not an origin with a host.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let uri = UriStr::new(text).ok()?;
         let authority = uri.authority_components()?;
@@ -287,8 +289,8 @@ impl<'a> Origin<'a> {
             && self.port == other.port
     }
 
-    /// Whether `host` (the value of a `Host` header) names this origin's host and port. A `Host`
-    /// without a port means the default port of this origin's scheme.
+    /// Whether `host`, the value of a `Host` header, is this origin's host and port. A `Host` without a port means the
+    /// default port of this origin's scheme.
     pub(crate) fn matches_host(&self, host: &str) -> bool {
         let default = known_port(self.scheme);
         default.is_some()
@@ -298,8 +300,8 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// The authority of an absolute `http`, `https`, `ws` or `wss` URI without user information, and
-/// what follows it; `None` for anything else.
+/// Splits an absolute `http`, `https`, `ws` or `wss` URI without user information into its authority and the rest after it.
+/// Returns `None` for any other text.
 pub(crate) fn split_absolute_target(target: &str) -> Option<(&str, &str)> {
     let uri = UriStr::new(target).ok()?;
     known_port(uri.scheme_str())?;
@@ -308,33 +310,34 @@ pub(crate) fn split_absolute_target(target: &str) -> Option<(&str, &str)> {
     is_host(authority).then_some((authority, rest))
 }
 
-/// Whether `text` is the value of a `Host` header: "uri-host [ ":" port ]" (RFC 9110 §7.2), the
-/// host not empty and the port at most 65535.
+/// Whether `text` is a valid value of a `Host` header: "uri-host [ ":" port ]" (RFC 9110 §7.2), with a host that is not
+/// empty and a port of at most 65535.
 pub(crate) fn is_host(text: &str) -> bool {
     split_host(text).is_some()
 }
 
-/// The host, brackets and all, and the port where there is one; `None` when it is no authority or
+/// Splits an authority into the host, with its brackets, and the port if there is one. Returns `None` if it is not valid, or
 /// has user information.
 fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
-    // Bytes, because a search for a character costs more than so short a text.
-    let colon = text.bytes().rposition(|byte| byte == b':').unwrap_or(text.len());
-    let (host, port) = match (text.get(..colon), text.get(colon + 1..)) {
-        // A colon within the brackets belongs to the address.
-        (Some(host), Some(port)) if !port.ends_with(']') => (host, port),
+    // This searches bytes, because in so short a text a search for a character costs more.
+    let colon = text.bytes().rposition(|byte| byte == b':');
+    let parts = colon.and_then(|colon| Some((text.get(..colon)?, text.get(colon + 1..)?)));
+    let (host, port) = match parts {
+        // A colon within brackets is part of an IPv6 address.
+        Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (text, ""),
     };
     iri_string::validate::host::<UriSpec>(host).ok()?;
     let port = match port {
         "" => None,
-        // `parse` would take a plus sign.
+        // `parse` would accept a plus sign.
         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
         _ => return None,
     };
     (!host.is_empty()).then_some((host, port))
 }
 
-/// The default port of the schemes that a WebSocket can have to do with.
+/// The default port of the schemes of HTTP and WebSocket.
 fn known_port(scheme: &str) -> Option<u16> {
     match scheme {
         _ if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("ws") => Some(80),
@@ -357,9 +360,10 @@ fn check_userinfo(userinfo: &str) -> Result<(), UriError> {
     if is_valid { Ok(()) } else { Err(UriError::Userinfo) }
 }
 
-/// Writes at most three bytes as four characters.
+/// Writes one to three bytes as four characters.
 fn put_base64(group: &[u8], out: &mut Cursor<'_>) {
     let mut text = [0; 4];
-    let length = STANDARD.encode_slice(group, &mut text).unwrap_or_default();
-    out.put(text.get(..length).unwrap_or_default());
+    let written = STANDARD.encode_slice(group, &mut text);
+    debug_assert_eq!(written.ok(), Some(text.len()));
+    out.put(&text);
 }

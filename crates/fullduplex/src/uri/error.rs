@@ -7,13 +7,13 @@ use core::fmt;
 pub enum UriError {
     /// There is no scheme: `example.com/chat`, or `localhost:9001`, where the text before the colon is a host.
     MissingScheme,
-    /// The scheme is neither `ws` nor `wss`, nor `http` or `https`, which mean the same here.
+    /// The scheme is not `ws`, `wss`, `http` or `https`. `http` means `ws` here, and `https` means `wss`.
     Scheme,
     /// There is no host.
     MissingHost,
-    /// The host is no name that can stand in a `Host` header, and no IP address.
+    /// The host is neither a name that a `Host` header can contain nor an IP address.
     Host,
-    /// The host has characters outside of ASCII, and the feature `url`, which encodes them, is off.
+    /// The host has characters that are not ASCII, and the feature `url`, which encodes them, is off.
     NonAsciiHost,
     /// The port is not a number from 1 to 65535.
     Port,
@@ -25,7 +25,7 @@ pub enum UriError {
     /// The text is not in the form in which it would be sent, and [`Uri`](super::Uri) has no heap to rewrite it;
     /// `OwnedUri` rewrites it. See [`Uri::parse`](super::Uri::parse) for what must be encoded.
     NotNormal,
-    /// The URL is longer than 65 534 bytes. Servers take some 8 000 (RFC 9112 §3).
+    /// The URL is longer than 65 534 bytes. Servers accept about 8 000 (RFC 9112 §3).
     TooLong,
 }
 

@@ -7,7 +7,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::error::UriError;
 
-/// A host that was read. It is printed in its normal form, except that names keep their case.
+/// A parsed host. It is printed in its normal form, but a name keeps its case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Host<'a> {
     Name(&'a str),
@@ -34,7 +34,7 @@ impl<'a> Host<'a> {
         Ok(Self::Name(text))
     }
 
-    /// Writes it in its normal form, names in lower case.
+    /// Appends the normal form of the host, in lower case.
     #[cfg(feature = "alloc")]
     pub(super) fn append_to(&self, out: &mut String) {
         let begin = out.len();
@@ -48,7 +48,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Whether `text`, from which this host was read, is its normal form, apart from the case of letters.
+    /// Whether `text` is the normal form of this host, apart from the case of letters. The host must be parsed from `text`.
     pub(super) fn is_written_as(&self, text: &str) -> bool {
         let mut expected = Expected(text);
         matches!(self, Self::Name(_)) || write!(expected, "{self}").is_ok() && expected.0.is_empty()
@@ -60,7 +60,7 @@ impl fmt::Display for Host<'_> {
         match self {
             Self::Name(name) => f.write_str(name),
             Self::V4(address) => address.fmt(f),
-            // The standard library prints the last 32 bits of these as an IPv4 address, the URL standard does not.
+            // The standard library prints the last 32 bits of such an address as an IPv4 address; the URL standard does not.
             Self::V6(address) if address.to_ipv4_mapped().is_some() => {
                 let [.., high, low] = address.segments();
                 write!(f, "[::ffff:{high:x}:{low:x}]")
@@ -70,7 +70,8 @@ impl fmt::Display for Host<'_> {
     }
 }
 
-/// A writer that compares: it holds the text that is still expected, and ignores the case of letters.
+/// A writer that compares what is written with the expected text, and ignores the case of letters. It holds the part of
+/// the text that is still expected.
 struct Expected<'a>(&'a str);
 
 impl Write for Expected<'_> {
@@ -83,8 +84,8 @@ impl Write for Expected<'_> {
     }
 }
 
-/// "reg-name = *( unreserved / pct-encoded / sub-delims )" (RFC 3986 §3.2.2), which is what a `Host` header may hold
-/// (RFC 9110 §7.2). The URL standard lets four more characters through: `"`, `` ` ``, `{` and `}`.
+/// "reg-name = *( unreserved / pct-encoded / sub-delims )" (RFC 3986 §3.2.2): what a `Host` header may contain (RFC 9110
+/// §7.2). The URL standard allows four more characters: `"`, `` ` ``, `{` and `}`.
 const fn is_in_name(byte: u8) -> bool {
     matches!(
         byte,
@@ -98,14 +99,12 @@ const fn is_in_name(byte: u8) -> bool {
 /// number does not return failure, then return true."
 fn ends_in_a_number(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    let dot = name.bytes().rposition(|byte| byte == b'.');
-    let last = dot.and_then(|dot| name.get(dot + 1..)).unwrap_or(name);
+    let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
     ipv4_number(last).is_some()
         || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// One to four numbers with dots between them, and an optional dot at the end. The last number fills the bytes that the
-/// others leave.
+/// One to four numbers with dots between them, and an optional dot at the end. The last number fills all remaining bytes.
 fn ipv4(name: &str) -> Option<Ipv4Addr> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let count = name.split('.').count();
@@ -129,12 +128,12 @@ fn ipv4(name: &str) -> Option<Ipv4Addr> {
     u32::try_from(address).ok().map(Ipv4Addr::from)
 }
 
-/// A number in decimal, in hexadecimal behind `0x`, or in octal behind `0`; a number that is too large for an address
-/// never becomes a valid one.
+/// A number in decimal, in hexadecimal after `0x`, or in octal after `0`. A number that is too large for an address stays
+/// too large.
 fn ipv4_number(text: &str) -> Option<u64> {
     let (digits, radix) = match text.as_bytes() {
         [] => return None,
-        // "If input is the empty string, then return (0, true)": nothing behind `0x` is zero.
+        // "If input is the empty string, then return (0, true)": `0x` without digits is zero.
         [b'0', b'x' | b'X', ..] => (text.get(2..)?, 16),
         [b'0', _, ..] => (text.get(1..)?, 8),
         _ => (text, 10),

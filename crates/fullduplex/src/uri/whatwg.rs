@@ -1,8 +1,8 @@
-//! The URL standard (<https://url.spec.whatwg.org>, §4.4) for the URLs of WebSockets: this module finds the parts of a
-//! text, checks whether it is in the form in which it is sent, and brings it into that form.
+//! The URL standard (<https://url.spec.whatwg.org>, §4.4) for the URLs of WebSockets. This module finds the parts of a URL,
+//! checks whether it has the form in which it is sent (its normal form), and converts it to that form.
 //!
-//! These URLs are absolute, and their schemes are what the standard calls special. That leaves little of its state
-//! machine: the parts are found from left to right, and each is encoded by itself.
+//! These URLs are absolute, and their schemes are what the standard calls special. So most of the standard's state machine
+//! is not needed: the parts are found from left to right, and each part is encoded by itself.
 
 #[cfg(feature = "alloc")]
 use alloc::{borrow::Cow, string::String, vec::Vec};
@@ -22,35 +22,45 @@ pub(super) const fn is_removed(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r')
 }
 
-/// Where the parts lie in the text, so that a URL need not be parsed again.
+/// Where the parts of a URL lie in its text, so that it need not be parsed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) secure: bool,
     pub(super) port: u16,
-    /// Where the user information begins, or the host if there is none.
+    /// Where the user information begins, or the host if there is no user information.
     pub(super) authority: usize,
     pub(super) host: usize,
     pub(super) host_end: usize,
     pub(super) path: usize,
-    /// Where the question mark is, or the end if there is no query.
+    /// Where the question mark of the query is, or the end of the text.
     pub(super) path_end: usize,
 }
 
 impl Layout {
-    /// User name and password with the colon between them, and without the at sign.
+    /// The scheme, and what follows it before the user information or the host.
+    pub(super) fn before_authority<'t>(&self, text: &'t str) -> &'t str {
+        part(text, 0, self.authority)
+    }
+
+    /// User name and password with the colon between them, without the `@`.
     pub(super) fn userinfo<'t>(&self, text: &'t str) -> &'t str {
-        let userinfo = text.get(self.authority..self.host).unwrap_or_default();
+        let userinfo = part(text, self.authority, self.host);
         userinfo.strip_suffix('@').unwrap_or(userinfo)
     }
 
     /// The host as it is written: an IPv6 address has brackets.
     pub(super) fn host<'t>(&self, text: &'t str) -> &'t str {
-        text.get(self.host..self.host_end).unwrap_or_default()
+        part(text, self.host, self.host_end)
+    }
+
+    /// The host and everything after it.
+    pub(super) fn from_host<'t>(&self, text: &'t str) -> &'t str {
+        part(text, self.host, text.len())
     }
 
     /// The path, which may be empty.
     pub(super) fn path<'t>(&self, text: &'t str) -> &'t str {
-        text.get(self.path..self.path_end).unwrap_or_default()
+        part(text, self.path, self.path_end)
     }
 
     /// The query without its question mark.
@@ -59,35 +69,42 @@ impl Layout {
     }
 }
 
+/// The part of a URL from `start` to `end`, which must come from the layout of the same URL.
+fn part(url: &str, start: usize, end: usize) -> &str {
+    let part = url.get(start..end);
+    debug_assert!(part.is_some(), "{start}..{end} of {url}");
+    // Only with the layout of another URL there is no such part.
+    part.unwrap_or_default()
+}
+
 /// "Remove any leading and trailing C0 control or space from input."
 pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches(|character| character <= ' ')
 }
 
-/// Reads a text that can be sent as it stands, apart from what is corrected while it is written: the case of scheme and
-/// host, an empty path, a port with leading zeros, the default port. User information may have any form, because it is
-/// decoded before it is sent.
+/// Parses a text that must have its normal form, except for what is corrected when it is sent: the case of scheme and host,
+/// an empty path, a port with leading zeros, the default port. User information may have any form, because it is decoded
+/// before it is sent.
 pub(super) fn check(text: &str) -> Result<Layout, UriError> {
     if text.len() > MAX_LEN {
         return Err(UriError::TooLong);
     }
     let layout = split(text)?;
-    let before_authority = text.get(..layout.authority).unwrap_or_default();
     let host = layout.host(text);
-    if !before_authority.ends_with("://")
+    if !layout.before_authority(text).ends_with("://")
         || host.bytes().any(|byte| !byte.is_ascii() || byte == b'%')
     {
         return Err(UriError::NotNormal);
     }
-    let (path, query) = (layout.path(text), layout.query(text).unwrap_or_default());
+    let path = layout.path(text);
     let is_normal = Host::parse(host)?.is_written_as(host)
         && is_encoded(path, PATH)
         && path.as_bytes().split(|byte| *byte == b'/').all(|segment| dots(segment) == Dots::None)
-        && is_encoded(query, QUERY);
+        && layout.query(text).is_none_or(|query| is_encoded(query, QUERY));
     if is_normal { Ok(layout) } else { Err(UriError::NotNormal) }
 }
 
-/// Reads any text that is a URL of a WebSocket, and writes it in its normal form.
+/// Parses any URL of a WebSocket, and converts it to its normal form.
 #[cfg(feature = "alloc")]
 pub(super) fn normalise(text: &str) -> Result<(String, Layout), UriError> {
     let text = trimmed(text);
@@ -136,15 +153,14 @@ pub(super) fn normalise(text: &str) -> Result<(String, Layout), UriError> {
     Ok((out, Layout { authority, host, host_end, path, path_end, ..raw }))
 }
 
-/// Finds the parts. Only scheme and port are checked here.
+/// Finds the parts of a URL. Only scheme and port are checked here.
 fn split(text: &str) -> Result<Layout, UriError> {
-    let scheme_len = text.bytes().position(|byte| !is_in_scheme(byte)).unwrap_or(text.len());
-    let (scheme, rest) = text.split_at_checked(scheme_len).unwrap_or((text, ""));
+    let (scheme, rest) = split_before(text, |byte| !is_in_scheme(byte));
     let rest = rest.strip_prefix(':').ok_or(UriError::MissingScheme)?;
     let secure = match scheme {
         _ if is_any_of(scheme, ["ws", "http"]) => false,
         _ if is_any_of(scheme, ["wss", "https"]) => true,
-        // To the standard `localhost:9001` has the scheme `localhost`; the author has most likely forgotten the scheme.
+        // By the standard, `localhost:9001` has the scheme `localhost`. But most likely its author has forgotten the scheme.
         _ if rest.starts_with("//")
             && scheme.starts_with(|first: char| first.is_ascii_alphabetic()) =>
         {
@@ -153,49 +169,53 @@ fn split(text: &str) -> Result<Layout, UriError> {
         _ => return Err(UriError::MissingScheme),
     };
     // "If c is neither U+002F (/) nor U+005C (\), then set state to authority state": any number of them is skipped.
-    let slashes = rest.bytes().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
-    let authority = scheme.len() + 1 + slashes;
-    let behind = text.get(authority..).unwrap_or_default().as_bytes();
-    let authority_len = behind.iter().position(|byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
-    let authority_len = authority_len.unwrap_or(behind.len());
-    let rest = behind.get(authority_len..).unwrap_or_default();
-    let path_len = rest.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(rest.len());
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let authority_start = text.len() - rest.len();
+    let (authority, rest) = split_before(rest, |byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
+    let path_start = text.len() - rest.len();
+    let (path, query) = split_before(rest, |byte| matches!(byte, b'?' | b'#'));
     // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used on these URIs" (RFC
     // 6455 §3); "If urlRecord's fragment is non-null, then throw" (WebSockets standard §3).
-    if rest.get(path_len..).unwrap_or_default().contains(&b'#') {
+    if query.contains('#') {
         return Err(UriError::Fragment);
     }
-    let path = authority + authority_len;
-    let path_end = path + path_len;
 
-    // "If c is U+0040 (@)": it is the last one that ends the user information.
-    let within = behind.get(..authority_len).unwrap_or_default();
-    let at = within.iter().rposition(|&byte| byte == b'@').map_or(0, |at| at + 1);
-    let host_and_port = within.get(at..).unwrap_or_default();
+    // "If c is U+0040 (@)": the last one ends the user information.
+    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, after)| after);
+    let host_start = path_start - host_and_port.len();
     let mut in_brackets = false;
-    let host_len = host_and_port.iter().position(|byte| {
+    let (host, after_host) = split_before(host_and_port, |byte| {
         match byte {
             b'[' => in_brackets = true,
             b']' => in_brackets = false,
             _ => {}
         }
-        *byte == b':' && !in_brackets
+        byte == b':' && !in_brackets
     });
-    let host_len = host_len.unwrap_or(host_and_port.len());
-    if host_len == 0 {
+    if host.is_empty() {
         return Err(UriError::MissingHost);
     }
-    let port = port(host_and_port.get(host_len + 1..).unwrap_or_default())?;
-    let host = authority + at;
+    let port = match after_host.strip_prefix(':') {
+        None | Some("") => default_port(secure),
+        Some(digits) => port(digits).ok_or(UriError::Port)?,
+    };
     Ok(Layout {
         secure,
-        port: port.unwrap_or(default_port(secure)),
-        authority,
-        host,
-        host_end: host + host_len,
-        path,
-        path_end,
+        port,
+        authority: authority_start,
+        host: host_start,
+        host_end: host_start + host.len(),
+        path: path_start,
+        path_end: path_start + path.len(),
     })
+}
+
+/// Splits `text` before the first byte that `is_end` accepts, or at its end. `is_end` must accept only ASCII.
+fn split_before(text: &str, is_end: impl FnMut(u8) -> bool) -> (&str, &str) {
+    match text.bytes().position(is_end) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    }
 }
 
 /// "If c is an ASCII alphanumeric, U+002B (+), U+002D (-), or U+002E (.)".
@@ -207,17 +227,13 @@ fn is_any_of(scheme: &str, names: [&str; 2]) -> bool {
     names.iter().any(|name| scheme.eq_ignore_ascii_case(name))
 }
 
-/// The port of digits, if there are any. "If port is greater than 2^16 − 1, return failure." Port 0 is reserved (RFC
-/// 6335 §6): the standard reads it, and no client can connect to it.
-fn port(digits: &[u8]) -> Result<Option<u16>, UriError> {
-    if digits.is_empty() {
-        return Ok(None);
-    }
-    let number = digits.iter().try_fold(0_u16, |number, digit| {
-        let digit = char::from(*digit).to_digit(10)?;
-        number.checked_mul(10)?.checked_add(digit as u16)
+/// Parses a port. "If port is greater than 2^16 − 1, return failure." The standard accepts port 0, but it is reserved (RFC
+/// 6335 §6), and no client can connect to it.
+fn port(digits: &str) -> Option<u16> {
+    let number = digits.chars().try_fold(0_u16, |number, digit| {
+        number.checked_mul(10)?.checked_add(digit.to_digit(10)? as u16)
     });
-    number.filter(|&port| port != 0).map(Some).ok_or(UriError::Port)
+    number.filter(|&port| port != 0)
 }
 
 pub(super) const fn default_port(secure: bool) -> u16 {
@@ -228,7 +244,7 @@ pub(super) const fn default_port(secure: bool) -> u16 {
 /// the result of running domain parser with domain."
 #[cfg(feature = "alloc")]
 fn ascii_host(host: &str) -> Result<Cow<'_, str>, UriError> {
-    // An address in brackets is not decoded; a character outside of ASCII makes it invalid.
+    // An address in brackets is not decoded. It is invalid if it is not ASCII.
     if host.starts_with('[') {
         return Ok(Cow::Borrowed(host));
     }
@@ -238,7 +254,7 @@ fn ascii_host(host: &str) -> Result<Cow<'_, str>, UriError> {
     } else {
         Cow::Borrowed(host)
     };
-    // "If domain is an ASCII string, then set result to domain, lowercased": punycode in it is the caller's business.
+    // "If domain is an ASCII string, then set result to domain, lowercased". So punycode in it is not checked.
     if domain.is_ascii() { Ok(domain) } else { to_ascii(&domain).map(Cow::Owned) }
 }
 
@@ -253,7 +269,8 @@ const fn to_ascii(_: &str) -> Result<String, UriError> {
     Err(UriError::NonAsciiHost)
 }
 
-/// Writes a path that begins with a slash. Encodes its segments, and applies dot segments to the segments before them.
+/// Appends `path`, which may be empty, with a slash at its beginning. Encodes its segments, and removes dot segments, each
+/// double-dot segment together with the segment before it.
 #[cfg(feature = "alloc")]
 fn write_path(path: &str, out: &mut String) {
     let begin = out.len();
@@ -269,8 +286,11 @@ fn write_path(path: &str, out: &mut String) {
             // c is U+005C (\), append the empty string to url's path."
             double_or_single => {
                 if double_or_single == Dots::Double {
-                    let shorter = out.get(begin..).and_then(|path| path.rfind('/'));
-                    out.truncate(begin + shorter.unwrap_or_default());
+                    // The path is empty or begins with a slash.
+                    let last = out.get(begin..).and_then(|path| path.rfind('/'));
+                    if let Some(last) = last {
+                        out.truncate(begin + last);
+                    }
                 }
                 if is_last {
                     out.push('/');
@@ -290,21 +310,22 @@ enum Dots {
 /// "A single-dot URL path segment is a URL path segment that is "." or an ASCII case-insensitive match for "%2e"", and
 /// a double-dot one is two of these.
 fn dots(segment: &[u8]) -> Dots {
-    let without_dot = |text: &[u8]| match text {
-        [b'.', ..] => Some(1),
-        [b'%', b'2', b'e' | b'E', ..] => Some(3),
-        _ => None,
-    };
-    let Some(first) = without_dot(segment) else { return Dots::None };
-    let rest = segment.get(first..).unwrap_or_default();
-    match without_dot(rest) {
-        None if rest.is_empty() => Dots::Single,
-        Some(second) if rest.len() == second => Dots::Double,
+    match after_dot(segment) {
+        Some([]) => Dots::Single,
+        Some(rest) if after_dot(rest) == Some(&[]) => Dots::Double,
         _ => Dots::None,
     }
 }
 
-/// The sets of characters that are percent-encoded, one for each part of a URL: bits in [`SETS`].
+/// What follows a dot at the beginning of `text`, if there is one.
+fn after_dot(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => Some(rest),
+        _ => None,
+    }
+}
+
+/// The sets of characters that are percent-encoded, one for each part of a URL. Each set is a bit in [`SETS`].
 const QUERY: u8 = 1;
 const PATH: u8 = 2;
 #[cfg(feature = "alloc")]
@@ -312,20 +333,20 @@ const USERINFO: u8 = 4;
 #[cfg(not(feature = "alloc"))]
 const USERINFO: u8 = 0;
 
-/// Says in which sets each ASCII character is; all other characters are in all sets (URL standard §1.3).
+/// The sets of each ASCII character. All other characters are in all sets (URL standard §1.3).
 const SETS: [u8; 128] = {
     let mut sets = [0; 128];
     let mut byte = 0;
     while byte < 128 {
         sets[byte as usize] = match byte {
             // "The C0 control percent-encode set": C0 controls, and all code points greater than U+007E (~). "The
-            // query percent-encode set": and space, ", #, <, and >. What is in it is in the other two as well.
+            // query percent-encode set": and space, ", #, <, and >. The other two sets contain all of these.
             0..=b' ' | b'"' | b'#' | b'<' | b'>' | 0x7f => QUERY | PATH | USERINFO,
             // "The special-query percent-encode set is the query percent-encode set and U+0027 (')."
             b'\'' => QUERY,
             // "The path percent-encode set is the query percent-encode set and ?, ^, `, {, and }."
             b'?' | b'^' | b'`' | b'{' | b'}' => PATH | USERINFO,
-            // A backslash never gets into a path: it is a slash.
+            // A backslash in a path never comes here, because it means a slash.
             b'\\' => PATH | USERINFO,
             // "The userinfo percent-encode set is the path percent-encode set and /, :, ;, =, @, [ to ], and |."
             b'/' | b':' | b';' | b'=' | b'@' | b'[' | b']' | b'|' => USERINFO,
@@ -344,24 +365,23 @@ fn is_encoded(text: &str, set: u8) -> bool {
     !text.bytes().any(|byte| must_be_encoded(byte, set))
 }
 
-/// "UTF-8 percent-encode": what is encoded already stays as it is, and so does a `%` that encodes nothing.
+/// "UTF-8 percent-encode". What is already encoded stays as it is, and so does a `%` without two hexadecimal digits.
 #[cfg(feature = "alloc")]
 fn encode(text: &str, set: u8, out: &mut String) {
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| must_be_encoded(byte, set)) {
-        out.push_str(rest.get(..at).unwrap_or_default());
-        // All bytes of a character outside of ASCII are encoded, so the next character begins right behind them.
-        let mut behind = rest.get(at..).unwrap_or_default().chars();
-        let mut utf8 = [0; 4];
-        for byte in behind.next().unwrap_or_default().encode_utf8(&mut utf8).bytes() {
+    for character in text.chars() {
+        // All bytes of a character that is not ASCII are encoded.
+        if character.is_ascii() && !must_be_encoded(character as u8, set) {
+            out.push(character);
+            continue;
+        }
+        for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+            // Writing to a string cannot fail.
             let _ = write!(out, "%{byte:02X}");
         }
-        rest = behind.as_str();
     }
-    out.push_str(rest);
 }
 
-/// "Percent-decode": a `%` without two hexadecimal digits behind it stays as it is.
+/// "Percent-decode": a `%` without two hexadecimal digits after it stays as it is.
 pub(super) fn percent_decoded(text: &str) -> impl Iterator<Item = u8> {
     decode_whatwg_bytes(text.as_bytes()).bytes_fragments().flat_map(|fragment| {
         let (direct, decoded): (&[u8], _) = match fragment {
