@@ -1,27 +1,27 @@
-//! Masking: XOR with a four-byte key (RFC 6455 §5.3). Pure kernels, no state.
+//! Masking: XOR with a four-byte key (RFC 6455 §5.3). These functions have no state.
 //!
-//! A key travels here as a little-endian `u32` whose lowest byte is for the next payload byte, so
-//! that going on in the middle of a payload is a rotation ([`advance`]).
+//! Here a key is a little-endian `u32` whose lowest byte is for the next payload byte. To continue in the middle of a
+//! payload, the key is rotated ([`advance`]).
 
 use core::array;
 
-/// Up to this size no loop is needed.
+/// The largest payload for [`apply_small`] and [`copy_small`], most of which have no loop.
 const SMALL: usize = BLOCK;
 
-/// From this size on it pays to bring the block loop to an aligned address first.
+/// From this size on, it is faster to bring the loop over blocks to an aligned address first.
 const ALIGN_FROM: usize = 2048;
 
-/// The bit of each byte in a word that ASCII does not have.
+/// The top bit of each byte in a word. In ASCII it is 0.
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// What the block kernel takes at a time: enough vectors that the loop around them does not count.
+/// How many bytes the loop over blocks takes at a time: so many vectors that the cost of the loop itself does not matter.
 const BLOCK: usize = 128;
 
-/// From this size on AVX2 saves more than it costs to find out whether the processor has it.
+/// From this size on, AVX2 saves more than it costs to check whether the processor has it.
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 const WIDE_FROM: usize = 512;
 
-/// What the block kernel aligns to: one cache line.
+/// The alignment of the loop over blocks: one cache line.
 const CACHE_LINE: usize = 64;
 
 /// Masks or unmasks `payload` in place with `key`; `position` is the offset of its first byte within
@@ -38,7 +38,7 @@ pub fn apply_mask(payload: &mut [u8], key: [u8; 4], position: u64) {
     apply(payload, u32::from_le_bytes(key).rotate_right(8 * (position % 4) as u32));
 }
 
-/// The key for the byte that follows `len` more bytes of payload.
+/// The key for the byte after the next `len` bytes of payload.
 #[inline(always)]
 pub(crate) fn advance(key: u32, len: usize) -> u32 {
     key.rotate_right(8 * (len & 3) as u32)
@@ -49,7 +49,7 @@ fn widen(key: u32) -> u64 {
     u64::from(key) | u64::from(key) << 32
 }
 
-/// XORs `payload` in place; a key of 0, which frames without a mask have here, leaves it untouched.
+/// XORs `payload` in place. A key of 0, which means a frame without a mask, changes nothing.
 #[inline]
 pub(crate) fn apply(payload: &mut [u8], key: u32) {
     if key == 0 {
@@ -62,10 +62,10 @@ pub(crate) fn apply(payload: &mut [u8], key: u32) {
     }
 }
 
-/// XORs a `payload`, best of at most [`SMALL`] bytes, in place and returns whether the result is ASCII.
+/// XORs `payload` in place, and returns whether the result is ASCII. It is made for at most [`SMALL`] bytes.
 ///
-/// The end is a piece that overlaps the one before it: it is read before that is written and written after it, so
-/// that no byte is touched alone.
+/// Instead of a loop over the last bytes, it takes a whole word or vector at the end, which overlaps the one before. The
+/// last one must be read before the one before is written, and written after it.
 #[inline(always)]
 pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> bool {
     match payload.len() {
@@ -80,8 +80,8 @@ pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> bool {
     }
 }
 
-/// [`apply_small`] for as many bytes as `N` keys have to twice as many: the first ones and the last ones. Lanes as
-/// wide as the key, and no loop, are what compilers make the same vectors of for every processor.
+/// [`apply_small`] for a payload as long as `N` to `2 * N` keys: it takes the first `N` keys' bytes and the last. From lanes
+/// as wide as the key, and without a loop, compilers make the same vectors for every processor.
 #[inline(always)]
 fn apply_ends<const N: usize>(payload: &mut [u8], key: u32) -> bool {
     let shifted = advance(key, payload.len());
@@ -105,7 +105,7 @@ fn apply_ends<const N: usize>(payload: &mut [u8], key: u32) -> bool {
     seen.map(|lane| lane & HIGH_BITS as u32) == [0; 4]
 }
 
-/// [`apply_small`] from eight bytes on.
+/// [`apply_small`] for at least eight bytes.
 #[inline(always)]
 fn apply_words(payload: &mut [u8], key: u32) -> bool {
     let wide = widen(key);
@@ -124,7 +124,7 @@ fn apply_words(payload: &mut [u8], key: u32) -> bool {
     seen & HIGH_BITS == 0
 }
 
-/// Whether a short `payload` is ASCII.
+/// Whether `payload` is ASCII. It is made for a short one.
 #[inline(always)]
 pub(crate) fn is_ascii(payload: &[u8]) -> bool {
     let seen = match payload.last_chunk::<8>() {
@@ -138,7 +138,7 @@ pub(crate) fn is_ascii(payload: &[u8]) -> bool {
     seen & HIGH_BITS == 0
 }
 
-/// [`apply_small`] below eight bytes.
+/// [`apply_small`] for fewer than eight bytes.
 #[inline]
 fn apply_tiny(payload: &mut [u8], key: u32) -> bool {
     let mut seen = 0;
@@ -159,7 +159,7 @@ pub(crate) fn apply_large(payload: &mut [u8], key: u32) {
     );
 }
 
-/// Whole blocks, which the compiler turns into vectors, and what is left at both ends.
+/// XORs whole blocks, which the compiler turns into vectors, and the bytes before and after them.
 #[inline(always)]
 fn apply_blocks(payload: &mut [u8], key: u32) {
     let head = if payload.len() >= ALIGN_FROM {
@@ -177,19 +177,19 @@ fn apply_blocks(payload: &mut [u8], key: u32) {
             *byte ^= key;
         }
     }
-    // A block is a multiple of four bytes, so the key has not moved.
+    // The length of a block is a multiple of four, so the key need not be rotated.
     apply_small(rest, key);
 }
 
-/// Runs `kernel`, a loop over `len` bytes, as it was compiled for the instructions that every processor of the target
-/// has.
+/// Runs `kernel`, a loop over `len` bytes, which is compiled for every processor of the target.
 #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
 #[inline(always)]
 fn vectorised(_len: usize, kernel: impl FnOnce()) {
     kernel();
 }
 
-/// Runs `kernel`, a loop over `len` bytes, as it was compiled for AVX2 if this processor has AVX2 and `len` is worth it.
+/// Runs `kernel`, a loop over `len` bytes. If `len` is large enough and the processor has AVX2, it runs a copy of `kernel`
+/// that is compiled for AVX2.
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 #[inline(always)]
 fn vectorised(len: usize, kernel: impl FnOnce()) {
@@ -200,7 +200,7 @@ fn vectorised(len: usize, kernel: impl FnOnce()) {
     }
 }
 
-/// Out of line, so that a short loop does not pay for what this call keeps on the stack.
+/// This is not inlined, so that a short loop does not pay for the stack that this needs.
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 #[inline(never)]
 fn widely_vectorised(kernel: impl FnOnce()) {
@@ -215,15 +215,15 @@ fn widely_vectorised(kernel: impl FnOnce()) {
     }
 }
 
-/// A block of nothing but the key. Bytes and not words, for a loop over words within one over blocks is
-/// turned inside out by some compilers for AVX-512, which takes four times as long.
+/// A block that repeats the key. It has bytes, not words: if a loop over words is inside the loop over blocks, some
+/// compilers exchange the two loops for AVX-512, which takes four times as long.
 #[inline(always)]
 fn pattern(key: u32) -> [[u8; 8]; BLOCK / 8] {
     [widen(key).to_le_bytes(); BLOCK / 8]
 }
 
-/// Copies `payload` to `out`, masked with `key`, in one pass. Both have the same length; what one of
-/// them has more is left alone.
+/// Copies `payload` to `out` and masks it with `key`, in one pass. Both should have the same length; if not, the rest of the
+/// longer one is ignored.
 #[inline]
 pub(crate) fn copy(payload: &[u8], out: &mut [u8], key: u32) {
     let len = payload.len().min(out.len());
@@ -232,7 +232,7 @@ pub(crate) fn copy(payload: &[u8], out: &mut [u8], key: u32) {
     if whole > 0 {
         copy_blocks(payload, out, key);
     }
-    // A block is a multiple of four bytes, so the key has not moved.
+    // The length of a block is a multiple of four, so the key need not be rotated.
     if let (Some(payload), Some(out)) = (payload.get(whole..), out.get_mut(whole..)) {
         copy_words(payload, out, key);
     }
@@ -268,7 +268,7 @@ fn copy_words(payload: &[u8], out: &mut [u8], key: u32) {
     }
 }
 
-/// [`copy`] for at most [`SMALL`] bytes, without a call and, from four bytes on, without a loop.
+/// [`copy`] for at most [`SMALL`] bytes, without a call. From four bytes on, it has no loop.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(crate) fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
@@ -286,7 +286,7 @@ pub(crate) fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
     }
 }
 
-/// [`copy_small`] for as many bytes as `N` keys have to twice as many, as [`apply_ends`].
+/// [`copy_small`] for a payload as long as `N` to `2 * N` keys, which are `BYTES` bytes. See [`apply_ends`].
 #[cfg(feature = "alloc")]
 #[inline(always)]
 fn copy_ends<const N: usize, const BYTES: usize>(payload: &[u8], out: &mut [u8], key: u32) {
@@ -302,7 +302,7 @@ fn copy_ends<const N: usize, const BYTES: usize>(payload: &[u8], out: &mut [u8],
     }
 }
 
-/// Copies as many bytes as `N` keys have.
+/// Copies and masks as many bytes as `N` keys have.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 fn copy_lanes<const N: usize>(payload: &[u8], out: &mut [u8], key: u32) {
@@ -314,7 +314,7 @@ fn copy_lanes<const N: usize>(payload: &[u8], out: &mut [u8], key: u32) {
     }
 }
 
-/// Appends `payload` to `out`, masked with `key`, in one pass.
+/// Appends `payload` to `out` and masks it with `key`, in one pass.
 #[cfg(feature = "alloc")]
 #[inline]
 pub(crate) fn append(payload: &[u8], out: &mut alloc::vec::Vec<u8>, key: u32) {
@@ -322,10 +322,11 @@ pub(crate) fn append(payload: &[u8], out: &mut alloc::vec::Vec<u8>, key: u32) {
     if !blocks.is_empty() {
         append_blocks(blocks, out, key);
     }
-    // A block is a multiple of four bytes, so the key has not moved.
+    // The length of a block is a multiple of four, so the key need not be rotated.
     let start = out.len();
     out.extend_from_slice(rest);
-    apply_small(out.get_mut(start..).unwrap_or_default(), key);
+    let (_, appended) = out.split_at_mut(start);
+    apply_small(appended, key);
 }
 
 #[cfg(feature = "alloc")]
@@ -343,8 +344,9 @@ fn append_blocks(blocks: &[[u8; BLOCK]], out: &mut alloc::vec::Vec<u8>, key: u32
     );
 }
 
-/// Appends `block`, masked with `pattern`. In each build the compiler makes good code of one of these ways only: with
-/// two copies of the loop, it reads the pattern of the second way from memory.
+/// Appends `block` and masks it with `pattern`. There are two ways to write this, and the compiler makes good code of only one
+/// of them: with the feature `simd` there are two copies of the loop, and the second way would then read the pattern from
+/// memory.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 fn append_block(

@@ -1,7 +1,6 @@
-//! UTF-8 validation of text that arrives in pieces (RFC 6455 §8.1, RFC 3629).
+//! Validates UTF-8 text that arrives in pieces (RFC 6455 §8.1, RFC 3629).
 //!
-//! Knows nothing of frames: bytes go in, and the position of the first byte that no continuation
-//! could make valid comes out.
+//! It knows nothing of frames. It reports the first byte after which no continuation could make the text valid.
 
 /// Below this size the standard library's check is as fast as the vectorised one.
 const VECTORISE_FROM: usize = 64;
@@ -22,11 +21,12 @@ pub(crate) fn as_str(text: &[u8]) -> Option<&str> {
     }
 }
 
-/// Validates a text piece by piece. Remembers of a character that was cut how it began.
+/// Validates a text piece by piece. If a piece ends inside a character, it remembers that character's first byte and how
+/// many of its bytes were seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Validator {
     lead: u8,
-    /// How many bytes of the character have come; 0 between characters.
+    /// How many bytes of the character were seen; 0 between characters.
     seen: u8,
 }
 
@@ -34,8 +34,8 @@ impl Validator {
     /// Checks the next piece.
     ///
     /// # Errors
-    /// The number of bytes of this piece before the first one that makes the text invalid, whatever
-    /// may follow ("fail fast"). It is the same byte of the text, however the text was cut.
+    /// The number of bytes of this piece before the first one that makes the text invalid, whatever may follow ("fail
+    /// fast"). That is the same byte of the text, however the text was split.
     #[inline]
     pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), usize> {
         if self.seen == 0 {
@@ -54,7 +54,7 @@ impl Validator {
         self.seen == 0
     }
 
-    /// Takes the rest of a character that was cut, or as much of it as there is; returns how many bytes.
+    /// Takes the next bytes of an unfinished character, up to its end or the end of the piece. Returns how many it has taken.
     fn finish_character(&mut self, piece: &[u8]) -> Result<usize, usize> {
         for (taken, &byte) in piece.iter().enumerate() {
             if !may_follow(self.lead, self.seen, byte) {
@@ -69,11 +69,13 @@ impl Validator {
         Ok(piece.len())
     }
 
-    /// Checks a piece that begins at a character; `offset` is where it lies in the caller's piece.
+    /// Checks a piece that begins with a new character. `offset` is its position in the caller's piece.
     #[inline]
     fn push_fresh(&mut self, piece: &[u8], offset: usize) -> Result<(), usize> {
-        // The vectorised check cannot tell "cut" from "wrong", so the cut end is set apart first.
+        // The vectorised check takes an unfinished character for an invalid one, so we split it off first.
         let cut = cut_character(piece);
+        debug_assert!(cut <= piece.len());
+        // No piece is shorter than the character at its end.
         let (body, end) = piece.split_at_checked(piece.len() - cut).unwrap_or((piece, &[]));
         if !is_valid(body) {
             return Err(offset + first_bad_byte(body));
@@ -86,7 +88,7 @@ impl Validator {
     }
 }
 
-/// How many bytes a character has that begins with `lead`; 0 where none does (RFC 3629 §4).
+/// The length of a character that begins with `lead`, or 0 if no character does (RFC 3629 §4).
 #[inline]
 fn character_len(lead: u8) -> u8 {
     match lead {
@@ -98,11 +100,11 @@ fn character_len(lead: u8) -> u8 {
     }
 }
 
-/// Whether `byte` may come after `seen` bytes of a character that begins with `lead` (RFC 3629 §4).
+/// Whether `byte` may follow `seen` bytes of a character that begins with `lead` (RFC 3629 §4).
 #[inline]
 fn may_follow(lead: u8, seen: u8, byte: u8) -> bool {
     match (seen, lead) {
-        // No character has more bytes than it needs, none is a surrogate, none is above U+10FFFF.
+        // This excludes characters with more bytes than they need, surrogates, and characters above U+10FFFF.
         (1, 0xe0) => matches!(byte, 0xa0..=0xbf),
         (1, 0xed) => matches!(byte, 0x80..=0x9f),
         (1, 0xf0) => matches!(byte, 0x90..=0xbf),
@@ -123,10 +125,10 @@ fn cut_character(piece: &[u8]) -> usize {
     0
 }
 
-/// The position of the first byte of `text` that no continuation could make valid.
+/// The position of the first byte of `text` that makes it invalid, whatever may follow.
 ///
-/// std reports where the broken character starts and how many of its bytes are wrong; a lead byte
-/// that could have begun a character is not itself at fault, the byte after its valid prefix is.
+/// The standard library reports where the invalid character starts, and how many of its bytes could begin a character. If
+/// its first byte could begin a character, the invalid byte is the first one after them.
 #[cold]
 #[inline(never)]
 pub(crate) fn first_bad_byte(text: &[u8]) -> usize {

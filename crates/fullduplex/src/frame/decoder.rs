@@ -1,7 +1,7 @@
-//! Frames from any split of the input (RFC 6455 §5.2): gathers a header, applies the rules that role
-//! and negotiated extensions add, then hands out the payload as it arrives.
+//! Decodes frames from input that may be split anywhere (RFC 6455 §5.2). It gathers a header, checks the rules that depend
+//! on the role and on the extensions, and then hands out the payload as it arrives.
 //!
-//! Knows frames only: what a frame means for a message or for closing is decided above.
+//! It knows only frames. Other modules decide what a frame means for a message or for the connection.
 
 use crate::frame::header::{
     FIN, FrameError, FrameHeader, MASK, MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN, OPCODE, OpCode, RSV,
@@ -10,20 +10,19 @@ use crate::input::Input;
 use crate::mask;
 use crate::role::Role;
 
-/// The incremental decoder of one direction of a connection.
+/// An incremental decoder for the frames that a connection receives.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder {
-    /// Bytes of the current frame's payload that are still to come.
+    /// How many bytes of the current frame's payload have not been received.
     remaining: u64,
     max_frame_size: u64,
-    /// The masking key, rotated to the next payload byte; 0 where frames are not masked.
+    /// The masking key, rotated for the next payload byte, or 0 if the peer does not mask.
     key: u32,
     header: [u8; MAX_HEADER_LEN],
     header_len: u8,
-    /// The mask bit as the peer must set it: `0x80` from a client, 0 from a server.
+    /// The mask bit that the peer must send: `0x80` from a client, 0 from a server.
     mask_bit: u8,
-    /// The reserved bits that the first frame of a message may have: RSV1 where permessage-deflate was
-    /// negotiated.
+    /// The reserved bits that the first frame of a message may have: RSV1 if permessage-deflate was negotiated.
     allowed_rsv: u8,
     in_payload: bool,
 }
@@ -32,13 +31,13 @@ pub(crate) struct Decoder {
 pub(crate) enum Decoded<'b> {
     /// All input is consumed.
     NeedMore,
-    /// A frame begins; its rules as a frame are checked.
+    /// A frame begins. Its header was checked.
     Header(FrameHeader),
-    /// More of the current frame's payload.
+    /// The next piece of the current frame's payload.
     Payload(Payload<'b>),
 }
 
-/// A piece of payload as it came from the wire: still masked.
+/// A piece of payload as it was received. It is still masked.
 pub(crate) struct Payload<'b> {
     bytes: &'b mut [u8],
     key: u32,
@@ -54,8 +53,9 @@ impl<'b> Payload<'b> {
         self.bytes
     }
 
-    /// Unmasks the piece in place, block by block, and shows each block to `check` while it is still
-    /// in the cache. Returns the piece up to where `check` failed, and whether it did.
+    /// Unmasks the piece in place, block by block, and calls `check` with each block while it is in the cache. `check`
+    /// returns how many bytes of the block are valid if not all are. Returns the valid part of the piece, and an error if
+    /// that is not all of it.
     #[inline]
     pub(crate) fn unmask_checked(
         self,
@@ -67,7 +67,9 @@ impl<'b> Payload<'b> {
             mask::apply(block, key);
             key = mask::advance(key, block.len());
             if let Err(good) = check(block) {
+                debug_assert!(good <= block.len());
                 let bytes: &'b [u8] = self.bytes;
+                // A block has no more valid bytes than it has bytes, so the fallback is never used.
                 return (bytes.get(..done + good).unwrap_or(bytes), Err(()));
             }
             done += block.len();
@@ -76,8 +78,8 @@ impl<'b> Payload<'b> {
     }
 }
 
-/// How much is unmasked before it is checked: small enough that the check finds it in the first-level
-/// cache, large enough that neither loop's start-up counts.
+/// How many bytes are unmasked before they are checked: few enough that the check finds them in the first-level cache, and
+/// enough that it does not matter how long the two loops take to start.
 const CHECK_BLOCK: usize = 8 << 10;
 
 impl Decoder {
@@ -104,7 +106,7 @@ impl Decoder {
         !self.in_payload && self.header_len == 0
     }
 
-    /// Bytes of the current frame's payload that are still to come; 0 between frames.
+    /// How many bytes of the current frame's payload have not been received; 0 between frames.
     #[cfg(feature = "alloc")]
     pub(crate) fn remaining(&self) -> u64 {
         self.remaining
@@ -150,7 +152,7 @@ impl Decoder {
     /// The next header or piece of payload.
     ///
     /// # Errors
-    /// [`FrameError`]; the error is settled by the same byte however the input is split.
+    /// [`FrameError`]. The same byte causes the error, however the input is split.
     #[inline]
     pub(crate) fn poll<'b>(&mut self, input: &mut Input<'b>) -> Result<Decoded<'b>, FrameError> {
         if !self.in_payload {
@@ -184,9 +186,11 @@ impl Decoder {
     /// Moves header bytes from `input` into the fixed buffer until the header is whole.
     fn gather_header(&mut self, input: &mut Input<'_>) -> Result<Option<FrameHeader>, FrameError> {
         let had = usize::from(self.header_len);
-        let room = self.header.get_mut(had..).unwrap_or_default();
-        let len = room.len().min(input.len());
-        for (slot, byte) in room.iter_mut().zip(input.remaining()) {
+        // Bytes are kept only while a header is not complete, and 14 bytes always are.
+        debug_assert!(had < MAX_HEADER_LEN);
+        let free = self.header.get_mut(had..).unwrap_or_default();
+        let len = free.len().min(input.len());
+        for (slot, byte) in free.iter_mut().zip(input.remaining()) {
             *slot = *byte;
         }
         let gathered = had + len;
@@ -203,7 +207,7 @@ impl Decoder {
         }
     }
 
-    /// The rules for a frame header, in the order of the bytes that settle them.
+    /// Checks the rules for a frame header, in the order of its bytes.
     fn check(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, FrameError> {
         let [first, rest @ ..] = bytes else { return Ok(None) };
         // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values"

@@ -1,5 +1,5 @@
-//! Frames into the caller's buffer (RFC 6455 §5.2): header and payload, masked where the role says so,
-//! or the header alone.
+//! Encodes frames into the caller's buffer (RFC 6455 §5.2): header and payload, which is masked if we are a client, or only
+//! the header.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -12,23 +12,22 @@ use crate::mask;
 use crate::output::BufferTooSmall;
 use crate::role::Role;
 
-/// The largest payload whose length stands in the second byte of the header (RFC 6455 §5.2), as that of most messages
-/// does.
+/// The largest payload whose length fits into the second byte of the header (RFC 6455 §5.2). Most messages are not larger.
 #[cfg(feature = "alloc")]
 pub(crate) const SMALL: usize = 125;
 
-/// Why a frame could not be encoded; nothing was written.
+/// Why a frame was not encoded. Nothing was written.
 pub(crate) enum EncodeError {
     NoRoom(BufferTooSmall),
     Entropy(EntropyError),
 }
 
-/// What a frame to be sent is, apart from its payload.
+/// The header fields of a frame that do not depend on its payload.
 #[derive(Clone, Copy)]
 pub(crate) struct FrameKind {
     pub(crate) opcode: OpCode,
     pub(crate) fin: bool,
-    /// The reserved bits where they stand in the first byte.
+    /// The reserved bits, at their places in the first byte.
     pub(crate) rsv: u8,
 }
 
@@ -43,10 +42,10 @@ impl FrameKind {
     }
 }
 
-/// Writes a whole frame to the start of `out` and returns its length.
+/// Writes a whole frame to the start of `out`, and returns its length.
 ///
-/// Room is checked before a key is drawn, and a key before a byte is written. One fixed array per
-/// length class keeps the copy of the header a single store.
+/// If `out` is too small, no key is drawn; if no key can be drawn, nothing is written. Each form of the length has a header
+/// array of its own, so that the header is written with a single store.
 #[inline]
 pub(crate) fn frame(
     role: Role,
@@ -62,14 +61,14 @@ pub(crate) fn frame(
             put(out, [kind.first_byte(), 126, a, b], payload, None)
         }
         (Role::Client, len @ 0..=125) => {
-            room(out, 6, payload)?;
+            check_space(out, 6, payload)?;
             let key = entropy.next_u32().map_err(EncodeError::Entropy)?;
             let [k0, k1, k2, k3] = key.to_le_bytes();
             let header = [kind.first_byte(), 0x80 | len as u8, k0, k1, k2, k3];
             put(out, header, payload, Some(key))
         }
         (Role::Client, len @ 126..=0xffff) => {
-            room(out, 8, payload)?;
+            check_space(out, 8, payload)?;
             let key = entropy.next_u32().map_err(EncodeError::Entropy)?;
             let [k0, k1, k2, k3] = key.to_le_bytes();
             let [a, b] = (len as u16).to_be_bytes();
@@ -79,8 +78,8 @@ pub(crate) fn frame(
     }
 }
 
-/// [`frame`] for what most frames of a server are: a [`SMALL`] payload, and room for it. `None` for every other, and
-/// nothing is written then.
+/// [`frame`] for most frames of a server: the payload is at most [`SMALL`], and `out` is large enough. For any other frame,
+/// it returns `None` and writes nothing.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(crate) fn small_frame(kind: FrameKind, payload: &[u8], out: &mut [u8]) -> Option<usize> {
@@ -91,7 +90,7 @@ pub(crate) fn small_frame(kind: FrameKind, payload: &[u8], out: &mut [u8]) -> Op
     Some(2 + len)
 }
 
-/// [`small_frame`] for a client. No key is drawn for a frame that is not written.
+/// [`small_frame`] for a client. If it returns `None`, it has not drawn a key.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(crate) fn small_masked_frame(
@@ -112,7 +111,7 @@ pub(crate) fn small_masked_frame(
     Some(Ok(6 + len))
 }
 
-/// Copies a [`SMALL`] payload without a call and without a loop.
+/// Copies a payload of at most [`SMALL`] bytes without a call and without a loop.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 fn copy_small(payload: &[u8], out: &mut [u8]) {
@@ -127,7 +126,7 @@ fn copy_small(payload: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Copies the first `N` bytes and the last, which are all bytes of a payload of at most twice as many.
+/// Copies the first `N` bytes and the last `N` bytes. Together they are all bytes of a payload of `N` to `2 * N` bytes.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 fn copy_ends<const N: usize>(payload: &[u8], out: &mut [u8]) {
@@ -152,7 +151,7 @@ fn large_frame(
         Role::Server => 10,
         Role::Client => MAX_HEADER_LEN,
     };
-    room(out, header_len, payload)?;
+    check_space(out, header_len, payload)?;
     let (header, _, key) =
         header(role, kind, payload.len(), entropy).map_err(EncodeError::Entropy)?;
     match (role, header.first_chunk::<10>()) {
@@ -163,7 +162,8 @@ fn large_frame(
 
 /// Appends a whole frame to `out`, which grows as needed.
 ///
-/// What a server sends most of the time is inlined, so it is for the few places that most messages go through.
+/// The usual frames of a server are inlined. So only those few places should call this that encode most messages; others
+/// should call [`append_slow`].
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(crate) fn append(
@@ -179,7 +179,7 @@ pub(crate) fn append(
             let [a, b] = (len as u16).to_be_bytes();
             push(out, [kind.first_byte(), 126, a, b], payload);
         }
-        _ => return append_any(role, kind, payload, out, entropy),
+        _ => return append_slow(role, kind, payload, out, entropy),
     }
     Ok(())
 }
@@ -192,10 +192,10 @@ fn push<const N: usize>(out: &mut Vec<u8>, header: [u8; N], payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// [`append`] for every other frame, and for places that few messages go through.
+/// [`append`] for all other frames, and for places that encode few messages.
 #[cfg(feature = "alloc")]
 #[inline(never)]
-pub(crate) fn append_any(
+pub(crate) fn append_slow(
     role: Role,
     kind: FrameKind,
     payload: &[u8],
@@ -211,6 +211,8 @@ pub(crate) fn append_any(
         return Ok(());
     }
     let (header, header_len, key) = header(role, kind, payload.len(), entropy)?;
+    // `encode` returns how many bytes of its array it has written.
+    debug_assert!(header_len <= header.len());
     out.reserve(header_len + payload.len());
     out.extend_from_slice(header.get(..header_len).unwrap_or_default());
     match role {
@@ -220,8 +222,8 @@ pub(crate) fn append_any(
     Ok(())
 }
 
-/// Encodes a header alone, drawing a key for a client. Returns the bytes, how many of them count, and
-/// the key with which the payload is to be masked.
+/// Encodes only the header of a frame, and draws a key if we are a client. Returns the bytes, the header's length in them,
+/// and the key to mask the payload with.
 pub(crate) fn header(
     role: Role,
     kind: FrameKind,
@@ -245,7 +247,7 @@ pub(crate) fn header(
 }
 
 #[inline(always)]
-fn room(out: &[u8], header_len: usize, payload: &[u8]) -> Result<(), EncodeError> {
+fn check_space(out: &[u8], header_len: usize, payload: &[u8]) -> Result<(), EncodeError> {
     // A slice is at most isize::MAX bytes long, so the sum does not wrap.
     let needed = header_len + payload.len();
     if out.len() < needed { Err(EncodeError::NoRoom(BufferTooSmall { needed })) } else { Ok(()) }
@@ -258,7 +260,7 @@ fn put<const N: usize>(
     payload: &[u8],
     key: Option<u32>,
 ) -> Result<usize, EncodeError> {
-    room(out, N, payload)?;
+    check_space(out, N, payload)?;
     let end = N + payload.len();
     if let Some((head, rest)) = out.split_first_chunk_mut::<N>()
         && let Some(body) = rest.get_mut(..payload.len())

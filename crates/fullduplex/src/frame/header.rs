@@ -1,4 +1,4 @@
-//! The frame header (RFC 6455 §5.2): bytes to value and back. Pure; knows neither role nor limits.
+//! The frame header (RFC 6455 §5.2), as bytes and as a value. It knows neither role nor limits.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -35,7 +35,7 @@ pub(crate) const MASK: u8 = 0x80;
 pub(crate) const OPCODE: u8 = 0x0f;
 const LEN: u8 = 0x7f;
 
-/// What a frame is (RFC 6455 §5.2 and §11.8).
+/// The opcode of a frame: what kind of frame it is (RFC 6455 §5.2 and §11.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum OpCode {
@@ -75,11 +75,11 @@ impl OpCode {
     }
 }
 
-/// A frame that breaks RFC 6455 §5. All of them are answered with Close 1002, but for
-/// [`TooLarge`](Self::TooLarge), which is 1009.
+/// How a frame breaks RFC 6455 §5, or a limit. The connection fails with Close 1002, or with Close 1009 after
+/// [`TooLarge`](Self::TooLarge).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrameError {
-    /// A reserved bit is set that no negotiated extension defines (§5.2).
+    /// A reserved bit is set, and no negotiated extension defines it (§5.2).
     ReservedBits,
     /// An opcode from 3 to 7 or 11 to 15 (§5.2); the field is the opcode.
     ReservedOpCode(u8),
@@ -91,7 +91,7 @@ pub enum FrameError {
     Unmasked,
     /// A server's frame with a mask (§5.1).
     Masked,
-    /// A payload length in more bytes than it needs (§5.2).
+    /// A payload length that is encoded in more bytes than it needs (§5.2).
     LengthNotMinimal,
     /// A 64-bit payload length whose most significant bit is set (§5.2).
     LengthOverflow,
@@ -122,11 +122,11 @@ impl core::error::Error for FrameError {}
 pub struct FrameHeader {
     /// Whether this is the last frame of its message.
     pub fin: bool,
-    /// The reserved bits where they stand in the first byte: a subset of `0x70`.
+    /// The reserved bits, at their places in the first byte: a subset of `0x70`.
     pub rsv: u8,
-    /// What the frame is.
+    /// The opcode.
     pub opcode: OpCode,
-    /// The masking key of a client's frame.
+    /// The masking key; only a client's frame has one.
     pub mask: Option<[u8; 4]>,
     /// The payload's length in bytes, below 2^63.
     pub payload_len: u64,
@@ -135,12 +135,12 @@ pub struct FrameHeader {
 impl FrameHeader {
     /// Reads a header from the start of `bytes`.
     ///
-    /// Returns the header and its length in bytes, or `None` while more bytes are needed. Rules that
-    /// depend on role, extensions or limits are not checked here.
+    /// Returns the header and its length in bytes, or `None` if more bytes are needed. It does not check the rules that
+    /// depend on role, extensions or limits.
     ///
     /// # Errors
-    /// [`FrameError::ReservedOpCode`], [`FrameError::LengthNotMinimal`] or
-    /// [`FrameError::LengthOverflow`], each as soon as the byte is there that settles it.
+    /// [`FrameError::ReservedOpCode`], [`FrameError::LengthNotMinimal`] or [`FrameError::LengthOverflow`], even if the rest
+    /// of the header is missing.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, FrameError> {
         let [first, rest @ ..] = bytes else { return Ok(None) };
         let bits = first & OPCODE;
@@ -180,7 +180,7 @@ impl FrameHeader {
         Ok(Some((header, bytes.len() - rest.len())))
     }
 
-    /// The length of this header on the wire: 2 to 14 bytes.
+    /// The length of the encoded header: 2 to 14 bytes.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
         let extended = match self.payload_len {
@@ -191,8 +191,7 @@ impl FrameHeader {
         2 + extended + if self.mask.is_some() { 4 } else { 0 }
     }
 
-    /// Writes the header, with the shortest form of the length, and returns how many bytes of `out`
-    /// it took.
+    /// Writes the header, with the shortest form of the length, and returns how many bytes of `out` it has written.
     pub fn encode(&self, out: &mut [u8; MAX_HEADER_LEN]) -> usize {
         let mask_bit = if self.mask.is_some() { MASK } else { 0 };
         out[0] = if self.fin { FIN } else { 0 } | self.rsv & RSV | self.opcode as u8;

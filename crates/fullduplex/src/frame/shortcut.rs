@@ -1,5 +1,5 @@
-//! The shortcut for the most frequent frame: a whole message below 64 KiB, all of it in the buffer. A pure function of the
-//! input; whatever it does not take is left to the [decoder](super::decoder), which also knows what is wrong with it.
+//! A shortcut for the most frequent frame: a whole message below 64 KiB, all of which is in the input. It depends on nothing
+//! but the input. It leaves every other frame, and every invalid one, to the [decoder](super::decoder).
 
 use crate::event::MessageKind;
 use crate::frame::header::{FIN, LEN_16, MASK, MAX_CONTROL_PAYLOAD, OpCode};
@@ -10,7 +10,7 @@ use crate::role::Role;
 #[cfg(test)]
 mod tests;
 
-/// A whole message. It is unmasked; text is not checked.
+/// A message in one frame. It is unmasked. Text was not checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Whole<'b> {
     pub(crate) kind: MessageKind,
@@ -19,19 +19,19 @@ pub(crate) struct Whole<'b> {
     pub(crate) ascii: bool,
 }
 
-/// Which frames the shortcut takes.
+/// The shortcut, and which frames it takes.
 #[derive(Debug)]
 pub(crate) struct Shortcut {
-    /// The largest payload in a frame with a 7-bit length: at most 125.
+    /// The largest payload that it takes from a frame with a 7-bit length: at most 125 bytes.
     small_limit: u8,
-    /// The same with a 16-bit length.
+    /// The largest payload that it takes from a frame with a 16-bit length.
     medium_limit: u16,
-    /// The mask bit as the peer must set it.
+    /// The mask bit that the peer must send.
     mask_bit: u8,
 }
 
 impl Shortcut {
-    /// A shortcut for what `role` receives, with payloads of at most `max_payload` bytes.
+    /// A shortcut for the frames that `role` receives. It takes payloads of at most `max_payload` bytes.
     pub(crate) fn new(role: Role, max_payload: u64) -> Self {
         Self {
             small_limit: max_payload.min(MAX_CONTROL_PAYLOAD as u64) as u8,
@@ -40,15 +40,16 @@ impl Shortcut {
         }
     }
 
-    /// Takes a whole message from the start of `input`, which must be the beginning of a frame. `None` takes nothing.
+    /// Takes a whole message from the start of `input`, which must be the beginning of a frame. If it returns `None`, it has
+    /// taken nothing.
     ///
-    /// `note` is called when the message is taken and before it is unmasked: after that, the caller's registers would
-    /// have to be saved for it.
+    /// It calls `note` once it knows that it takes the message, but before it unmasks the payload: after that, the
+    /// processor's registers would have to be saved for the call.
     #[inline(always)]
     pub(crate) fn take<'b>(&self, input: &mut Input<'b>, note: impl FnOnce()) -> Option<Whole<'b>> {
         // "An unfragmented message consists of a single frame with the FIN bit set and an opcode other than 0" (§5.4).
         // Bits RSV1 to RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values"
-        // (§5.2); with one that does, the message takes the long way.
+        // (§5.2). If an extension was negotiated, its messages go to the decoder.
         const TEXT: u8 = FIN | OpCode::Text as u8;
         const BINARY: u8 = FIN | OpCode::Binary as u8;
         let word = u64::from_le_bytes(*input.first_chunk()?);
@@ -58,7 +59,7 @@ impl Shortcut {
             _ => return None,
         };
         // "A server MUST close the connection upon receiving a frame that is not masked", and "a client MUST close a
-        // connection if it detects a masked frame" (§5.1): a wrong mask bit makes this larger than any limit.
+        // connection if it detects a masked frame" (§5.1): with a wrong mask bit, `len` is above any limit.
         let len = (word >> 8) as u8 ^ self.mask_bit;
         if len > self.small_limit {
             return if len == LEN_16 { self.take_medium(kind, word, input, note) } else { None };
@@ -74,7 +75,7 @@ impl Shortcut {
         let ascii = match (kind, self.mask_bit) {
             (MessageKind::Binary, 0) => false,
             (MessageKind::Binary, _) => {
-                // Looking for ASCII is left out of this copy, for nobody asks.
+                // The result is not used, so the compiler leaves the search for ASCII out of this inlined copy.
                 mask::apply_small(payload, key);
                 false
             }

@@ -1,6 +1,6 @@
-//! Data frames to chunks of messages (RFC 6455 §5.4, §5.6): fragment order, UTF-8, size.
+//! Turns data frames into chunks of messages (RFC 6455 §5.4, §5.6): checks the order of fragments, UTF-8, and limits.
 //!
-//! Knows no control frames and no role.
+//! It knows neither control frames nor the role.
 
 use core::fmt;
 
@@ -10,19 +10,19 @@ use crate::frame::header::{FrameHeader, OpCode};
 use crate::limits::Limits;
 use crate::utf8::{self, Validator};
 
-/// A message that breaks RFC 6455 §5.4 or §8.1, or goes over a limit.
+/// How a message breaks RFC 6455 §5.4 or §8.1, or a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MessageError {
-    /// A continuation frame with no message in progress (§5.4). Answered with Close 1002.
+    /// A continuation frame, but no message is in progress (§5.4). The connection fails with Close 1002.
     UnexpectedContinuation,
-    /// A new message inside an unfinished one (§5.4). Answered with Close 1002.
+    /// A new message begins before the last one has ended (§5.4). The connection fails with Close 1002.
     Interleaved,
-    /// Text that is not UTF-8 (§8.1). Answered with Close 1007.
+    /// Text that is not UTF-8 (§8.1). The connection fails with Close 1007.
     InvalidUtf8,
-    /// More bytes than [`Limits::max_message_size`]. Answered with Close 1009.
+    /// More bytes than [`Limits::max_message_size`]. The connection fails with Close 1009.
     TooLarge,
-    /// More frames than [`Limits::max_fragments`]. Answered with Close 1008.
+    /// More frames than [`Limits::max_fragments`]. The connection fails with Close 1008.
     TooManyFragments,
     /// A compressed message came in an input without scratch ([`Input::new`](crate::Input::new)): our own fault. Answered with
     /// Close 1011.
@@ -114,7 +114,7 @@ impl Inbound {
     /// A data frame begins.
     ///
     /// # Errors
-    /// [`MessageError`] when it may not begin here or announces too much.
+    /// [`MessageError`] when it must not begin here, or is too large.
     pub(crate) fn begin_frame(&mut self, header: &FrameHeader) -> Result<(), MessageError> {
         let kind = match (header.opcode, self.kind) {
             (OpCode::Continuation, Some(kind)) => kind,
@@ -153,15 +153,17 @@ impl Inbound {
         header.payload_len
     }
 
-    /// Payload of the current frame. Returns the event for it, if there is anything to tell.
+    /// Takes a piece of the current frame's payload. Returns the event for it, if there is one.
     ///
     /// # Errors
-    /// [`MessageError::InvalidUtf8`], when the first byte already is the bad one.
+    /// [`MessageError::InvalidUtf8`] when the text is invalid from the first byte of the piece.
     pub(crate) fn piece<'b>(
         &mut self,
         payload: Payload<'b>,
     ) -> Result<Option<Event<'b>>, MessageError> {
         let ends_message = payload.ends_frame && self.fin;
+        // A payload comes after its header, so a message is in progress, and the fallback is never used.
+        debug_assert!(self.kind.is_some());
         let kind = self.kind.unwrap_or(MessageKind::Binary);
         let chunk = match kind {
             MessageKind::Binary => payload.unmask(),
@@ -204,12 +206,12 @@ impl Inbound {
         }))
     }
 
-    /// A whole text message of one frame, unmasked already, turned out not to be UTF-8.
+    /// Takes a whole text message that the shortcut has found and that is not UTF-8.
     ///
-    /// Returns the valid part before the bad byte, as the slow way would have.
+    /// Returns the valid part before the invalid byte, as [`piece`](Self::piece) does.
     ///
     /// # Errors
-    /// [`MessageError::InvalidUtf8`] when there is nothing valid before it.
+    /// [`MessageError::InvalidUtf8`] when the first byte is invalid.
     #[cold]
     pub(crate) fn invalid_whole_text<'b>(
         &mut self,

@@ -1,5 +1,5 @@
-//! Messages to frames (RFC 6455 §5.4): whole, in fragments, or as a header for a payload that stays
-//! where it is. Refuses what may not be sent before a byte is written.
+//! Turns messages into frames (RFC 6455 §5.4): a whole message, a fragment, or only a header for a payload that stays where
+//! it is. A message that must not be sent is refused before anything is written.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -18,7 +18,7 @@ use crate::output::BufferTooSmall;
 use crate::role::Role;
 use crate::utf8::Validator;
 
-/// Why something was not sent. Nothing of it was written, and the connection is as it was.
+/// Why a message was not sent. Nothing was written, and the state of the connection is the same as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendError {
@@ -30,27 +30,27 @@ pub enum SendError {
     CloseCode(u16),
     /// A close reason of more than 123 bytes (§5.5).
     ReasonTooLong,
-    /// Another message was begun in fragments and is not finished (§5.4).
+    /// Another message is being sent in fragments, and its last fragment was not sent (§5.4).
     MessageUnfinished,
-    /// The fragments of one message are of different kinds (§5.4).
+    /// The fragment is of another kind than the earlier fragments of its message (§5.4).
     KindChanged,
-    /// A message that began compressed has to go on so, by
+    /// The earlier fragments of this message are compressed, so this one must be sent with
     /// [`Connection::append_fragment`](crate::Connection::append_fragment).
     #[cfg(feature = "deflate")]
     BegunCompressed,
     /// Fragments of text that are not UTF-8 (§5.6).
     InvalidUtf8,
-    /// A client's payload has to be masked, so its header cannot be sent alone (§5.1).
+    /// A client must mask the payload, so it cannot send only the header (§5.1).
     MustMask,
-    /// Too many bytes wait to be written: see
+    /// Too many bytes are waiting to be written: see
     /// [`EndpointConfig::max_write_buffer`](crate::EndpointConfig::max_write_buffer).
     #[cfg(feature = "alloc")]
     WriteBufferFull,
-    /// The output buffer has no room for the frame.
+    /// The output buffer is too small for the frame.
     NoRoom(BufferTooSmall),
     /// No masking key could be drawn.
     Entropy(EntropyError),
-    /// The compressor failed, which no payload can cause; nothing can be compressed any more.
+    /// The compressor failed. No payload can cause this. Nothing can be compressed any more.
     #[cfg(feature = "deflate")]
     Compress,
 }
@@ -65,11 +65,11 @@ impl fmt::Display for SendError {
             Self::MessageUnfinished => "a message begun in fragments is not finished",
             Self::KindChanged => "a fragment is of another kind than its message",
             #[cfg(feature = "deflate")]
-            Self::BegunCompressed => "a fragment is not compressed, as those before it are",
+            Self::BegunCompressed => "a fragment is not compressed, but the earlier ones are",
             Self::InvalidUtf8 => "a fragment makes the text message invalid UTF-8",
             Self::MustMask => "a client's payload has to be masked with its header",
             #[cfg(feature = "alloc")]
-            Self::WriteBufferFull => "too many bytes wait to be written",
+            Self::WriteBufferFull => "too many bytes are waiting to be written",
             Self::NoRoom(error) => return error.fmt(f),
             Self::Entropy(error) => return error.fmt(f),
             #[cfg(feature = "deflate")]
@@ -96,7 +96,7 @@ impl From<EncodeError> for SendError {
     }
 }
 
-/// An encoded frame header, 2 to 14 bytes, to be written right before its payload.
+/// An encoded frame header of 2 to 14 bytes. The caller must write it right before its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderBytes {
     bytes: [u8; MAX_HEADER_LEN],
@@ -107,7 +107,10 @@ impl Deref for HeaderBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        let header = self.bytes.get(..usize::from(self.len));
+        // `encode` has returned this length for this array.
+        debug_assert!(header.is_some());
+        header.unwrap_or_default()
     }
 }
 
@@ -117,7 +120,7 @@ impl AsRef<[u8]> for HeaderBytes {
     }
 }
 
-/// The sending side: which message is being sent in fragments, if any.
+/// The state of sending messages: which message is being sent in fragments, if any.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     role: Role,
@@ -130,7 +133,7 @@ impl Outbound {
         Self { role, unfinished: None, utf8: Validator::default() }
     }
 
-    /// Which end sends.
+    /// Which end of the connection this is.
     #[inline]
     pub(crate) const fn role(&self) -> Role {
         self.role
@@ -181,10 +184,10 @@ impl Outbound {
         out: &mut Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {
-        encoder::append_any(self.role, frame, payload, out, entropy).map_err(SendError::Entropy)
+        encoder::append_slow(self.role, frame, payload, out, entropy).map_err(SendError::Entropy)
     }
 
-    /// Checks the next fragment; [`Fragment::commit`] makes it count, once it is written.
+    /// Checks the next fragment. Once it is written, the caller must [commit](Self::commit) it.
     pub(crate) fn fragment(
         &self,
         kind: MessageKind,
@@ -207,14 +210,14 @@ impl Outbound {
         Ok(Fragment { frame, utf8, unfinished: (!last).then_some(kind) })
     }
 
-    /// The fragment was written.
+    /// Takes note that the fragment was written.
     pub(crate) fn commit(&mut self, fragment: Fragment) {
         self.unfinished = fragment.unfinished;
         self.utf8 = fragment.utf8;
     }
 
-    /// The header of a frame whose payload stays in the caller's buffer, where it is masked if we are
-    /// a client.
+    /// Encodes the header of a frame whose payload stays in the caller's buffer. If we are a client, it masks the payload
+    /// there.
     pub(crate) fn header_in_place(
         &self,
         frame: FrameKind,
@@ -229,7 +232,7 @@ impl Outbound {
         Ok(HeaderBytes { bytes, len: len as u8 })
     }
 
-    /// The header of a server's frame, which leaves the payload as it is.
+    /// Encodes the header of a server's frame, whose payload need not be masked.
     pub(crate) fn header_alone(
         &self,
         frame: FrameKind,
@@ -245,7 +248,7 @@ impl Outbound {
     }
 }
 
-/// A fragment that may be sent, and the state that it leads to.
+/// A fragment that may be sent, and the state after it.
 pub(crate) struct Fragment {
     pub(crate) frame: FrameKind,
     utf8: Validator,
@@ -259,7 +262,7 @@ pub(crate) struct ClosePayload {
 }
 
 impl ClosePayload {
-    /// "The Close frame MAY contain a body".
+    /// No payload: "The Close frame MAY contain a body".
     #[cfg(feature = "alloc")]
     pub(crate) const EMPTY: Self = Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 };
 
@@ -272,13 +275,16 @@ impl ClosePayload {
         let mut bytes = [0; MAX_CONTROL_PAYLOAD];
         let (number, rest) = bytes.split_at_mut(2);
         number.copy_from_slice(&code.to_u16().to_be_bytes());
-        let room = rest.get_mut(..reason.len()).ok_or(SendError::ReasonTooLong)?;
-        room.copy_from_slice(reason.as_bytes());
+        let place = rest.get_mut(..reason.len()).ok_or(SendError::ReasonTooLong)?;
+        place.copy_from_slice(reason.as_bytes());
         Ok(Self { bytes, len: 2 + reason.len() })
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        let payload = self.bytes.get(..self.len);
+        // `new` has written this many bytes.
+        debug_assert!(payload.is_some());
+        payload.unwrap_or_default()
     }
 }
 

@@ -118,7 +118,7 @@ fn a_frame_that_is_appended_is_the_same_behind_what_was_there() {
         let (payload, wire) = expected(row);
         let mut out = b"before".to_vec();
         append(role, kind, &payload, &mut out, &mut KnownKey(0)).unwrap();
-        append_any(role, kind, &payload, &mut out, &mut KnownKey(0)).unwrap();
+        append_slow(role, kind, &payload, &mut out, &mut KnownKey(0)).unwrap();
         assert_eq!(out, [&b"before"[..], &wire, &wire].concat(), "§{section}");
     }
 }
