@@ -8,7 +8,7 @@ use super::token::is_token_byte;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extension<'a> {
     /// A token.
-    name: &'a str,
+    name: &'a [u8],
     /// The parameters, each with the semicolon before it. They were checked.
     params: &'a [u8],
 }
@@ -16,8 +16,8 @@ pub struct Extension<'a> {
 impl<'a> Extension<'a> {
     /// The extension's name, such as `permessage-deflate`.
     #[must_use]
-    pub const fn name(&self) -> &'a str {
-        self.name
+    pub fn name(&self) -> &'a str {
+        text(self.name)
     }
 
     /// The parameters in order. A name may come twice; the extension defines what that means.
@@ -29,7 +29,7 @@ impl<'a> Extension<'a> {
 
 impl fmt::Debug for Extension<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.name, self.params.escape_ascii())
+        write!(f, "{}{}", self.name(), self.params.escape_ascii())
     }
 }
 
@@ -133,7 +133,8 @@ impl<'a> Iterator for ExtensionParams<'a> {
 
     fn next(&mut self) -> Option<ExtensionParam<'a>> {
         let (name, value) = take_param(&mut self.rest)??;
-        Some(ExtensionParam { name, value: value.map(|raw| ParamValue { raw }) })
+        let value = value.map(|raw| ParamValue { raw: text(raw) });
+        Some(ExtensionParam { name: text(name), value })
     }
 }
 
@@ -149,7 +150,7 @@ fn take_extension<'a>(rest: &mut &'a [u8]) -> Option<Extension<'a>> {
 }
 
 /// A parameter's name, and its value with its backslashes but without its quotation marks.
-type RawParam<'a> = (&'a str, Option<&'a str>);
+type RawParam<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// "extension-param = token [ "=" (token | quoted-string) ]" with the semicolon before it.
 /// `None` means that the parameter is malformed, and `Some(None)` that no further parameter follows.
@@ -177,17 +178,17 @@ fn take_byte(rest: &mut &[u8], byte: u8) -> bool {
     }
 }
 
-fn take_token<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+fn take_token<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     skip_white_space(rest);
     let length = rest.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(rest.len());
     let (token, tail) = rest.split_at_checked(length)?;
     *rest = tail;
     skip_white_space(rest);
-    text(token)
+    (!token.is_empty()).then_some(token)
 }
 
 /// Takes a quoted string and its closing quotation mark. The opening one has been taken.
-fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let whole = *rest;
     let mut tail = whole;
     loop {
@@ -196,7 +197,7 @@ fn take_quoted<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
                 let raw = whole.get(..whole.len().saturating_sub(tail.len()))?;
                 *rest = after;
                 skip_white_space(rest);
-                return text(raw);
+                return (!raw.is_empty()).then_some(raw);
             }
             // "The value after quoted-string unescaping MUST conform to the 'token' ABNF."
             [b'\\', byte, after @ ..] | [byte, after @ ..] if is_token_byte(*byte) => after,
@@ -211,7 +212,9 @@ fn skip_white_space(rest: &mut &[u8]) {
     }
 }
 
-/// Token characters and backslashes as text. There must be at least one.
-fn text(bytes: &[u8]) -> Option<&str> {
-    core::str::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+/// Checked bytes as text. They are token characters and backslashes, so they are ASCII.
+fn text(checked: &[u8]) -> &str {
+    debug_assert!(checked.is_ascii(), "{checked:?} was not checked");
+    // To convert them earlier would cost a check of UTF-8 for every offer, and most servers do not read most of them.
+    core::str::from_utf8(checked).unwrap_or_default()
 }

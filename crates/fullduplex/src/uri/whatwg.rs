@@ -169,7 +169,7 @@ fn split(text: &str) -> Result<Layout, UriError> {
         _ => return Err(UriError::MissingScheme),
     };
     // "If c is neither U+002F (/) nor U+005C (\), then set state to authority state": any number of them is skipped.
-    let rest = rest.trim_start_matches(['/', '\\']);
+    let (_, rest) = split_before(rest, |byte| !matches!(byte, b'/' | b'\\'));
     let authority_start = text.len() - rest.len();
     let (authority, rest) = split_before(rest, |byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
     let path_start = text.len() - rest.len();
@@ -181,7 +181,10 @@ fn split(text: &str) -> Result<Layout, UriError> {
     }
 
     // "If c is U+0040 (@)": the last one ends the user information.
-    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, after)| after);
+    let host_and_port = match authority.bytes().rposition(|byte| byte == b'@') {
+        Some(at) => authority.split_at(at + 1).1,
+        None => authority,
+    };
     let host_start = path_start - host_and_port.len();
     let mut in_brackets = false;
     let (host, after_host) = split_before(host_and_port, |byte| {
@@ -210,7 +213,8 @@ fn split(text: &str) -> Result<Layout, UriError> {
     })
 }
 
-/// Splits `text` before the first byte that `is_end` accepts, or at its end. `is_end` must accept only ASCII.
+/// Splits `text` before the first byte that `is_end` accepts, or at its end. The bytes before it must be ASCII, or `is_end`
+/// must accept only ASCII. This searches bytes, because in so short a text a search for characters costs more.
 fn split_before(text: &str, is_end: impl FnMut(u8) -> bool) -> (&str, &str) {
     match text.bytes().position(is_end) {
         Some(at) => text.split_at(at),
