@@ -1,5 +1,5 @@
-//! Buffers of connections that wait, for the next one that does not: with `std` a thread's connections share them.
-//! Without, there are no threads to know of, and nothing is kept.
+//! Buffers that idle connections do not need, for the connections that read or write next. With `std`, the connections of a
+//! thread share a pool of them. Without `std` there is no pool, and buffers are freed.
 
 use alloc::vec::Vec;
 #[cfg(feature = "std")]
@@ -10,29 +10,29 @@ use bytes::BytesMut;
 #[cfg(feature = "std")]
 use crate::pool::{self, Pool};
 
-/// The first size of a receive buffer: one page, as most messages are small.
+/// The first size of a receive buffer: one page, because most messages are small.
 pub(crate) const FIRST_SIZE: usize = 4 << 10;
 
-/// The size up to which a receive buffer grows because a read has filled it: one system call then brings as
-/// much as a socket buffer usually holds.
+/// A receive buffer that a read has filled grows up to this size. One system call can then read as much as a socket buffer
+/// usually holds.
 pub(crate) const READ_SIZE: usize = 64 << 10;
 
-/// How many receive buffers the pools of all threads hold.
+/// How many receive buffers the pools of all threads may hold together.
 #[cfg(feature = "std")]
 static RECEIVING_IN_ALL: AtomicUsize = AtomicUsize::new(0);
 
-/// How many output buffers the pools of all threads hold.
+/// How many output buffers the pools of all threads may hold together.
 #[cfg(feature = "std")]
 static OUTPUT_IN_ALL: AtomicUsize = AtomicUsize::new(0);
 
 #[cfg(feature = "std")]
 std::thread_local! {
-    /// By their sizes.
+    /// The key is the size of a buffer.
     static RECEIVING: Pool<usize, BytesMut> = const { Pool::new(&RECEIVING_IN_ALL) };
     static OUTPUT: Pool<(), Vec<u8>> = const { Pool::new(&OUTPUT_IN_ALL) };
 }
 
-/// An empty receive buffer with a capacity of `size` bytes.
+/// Takes an empty receive buffer with a capacity of `size` bytes from the pool, or allocates one.
 #[inline]
 pub(crate) fn take(size: usize) -> BytesMut {
     #[cfg(feature = "std")]
@@ -42,7 +42,7 @@ pub(crate) fn take(size: usize) -> BytesMut {
     BytesMut::with_capacity(size)
 }
 
-/// Keeps an empty receive buffer that nobody else has a handle to, if it has one of the two usual sizes.
+/// Puts an empty receive buffer into the pool, if it has one of the two usual sizes. No message may share its memory.
 pub(crate) fn give(buffer: BytesMut) {
     #[cfg(feature = "std")]
     if matches!(buffer.capacity(), FIRST_SIZE | READ_SIZE) {
@@ -52,7 +52,7 @@ pub(crate) fn give(buffer: BytesMut) {
     drop(buffer);
 }
 
-/// An empty output buffer.
+/// Takes an empty output buffer from the pool, or creates one without memory.
 pub(crate) fn take_output() -> Vec<u8> {
     #[cfg(feature = "std")]
     if let Some(kept) = pool::take(&OUTPUT, &()) {
@@ -61,7 +61,7 @@ pub(crate) fn take_output() -> Vec<u8> {
     Vec::new()
 }
 
-/// Keeps an empty output buffer, unless it is large.
+/// Puts an empty output buffer into the pool, unless it is large.
 pub(crate) fn give_output(buffer: Vec<u8>) {
     #[cfg(feature = "std")]
     if (1..=READ_SIZE).contains(&buffer.capacity()) {

@@ -4,8 +4,8 @@ use core::fmt;
 
 /// Why a connection was closed (RFC 6455 §7.4): the number in a Close frame.
 ///
-/// Every `u16` converts to exactly one value and back. Which of them may travel in a frame is told
-/// by [`is_allowed`](Self::is_allowed).
+/// Every `u16` converts to exactly one value and back. [`is_allowed`](Self::is_allowed) says which values a Close frame may
+/// contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseCode {
     /// 1000: the purpose of the connection has been fulfilled.
@@ -14,17 +14,17 @@ pub enum CloseCode {
     Away,
     /// 1002: the peer broke the protocol.
     Protocol,
-    /// 1003: a kind of data that the endpoint cannot accept.
+    /// 1003: the endpoint cannot accept this kind of data.
     Unsupported,
-    /// 1005: no code was in the Close frame. Never sent.
+    /// 1005: the Close frame had no code. Never sent.
     Status,
     /// 1006: the connection ended without a Close frame. Never sent.
     Abnormal,
-    /// 1007: data that does not fit the message's type, such as text that is not UTF-8.
+    /// 1007: the data do not fit the type of the message, such as text that is not UTF-8.
     Invalid,
-    /// 1008: a message that breaks the endpoint's policy.
+    /// 1008: a message violates the endpoint's policy.
     Policy,
-    /// 1009: a message too large to process.
+    /// 1009: a message is too large to process.
     Size,
     /// 1010: the server did not negotiate an extension that the client needs.
     Extension,
@@ -34,24 +34,24 @@ pub enum CloseCode {
     Restart,
     /// 1013: try again later (IANA registry).
     Again,
-    /// 1014: a gateway got a bad answer from the server behind it (IANA registry).
+    /// 1014: a gateway got an invalid response from the server behind it (IANA registry).
     BadGateway,
     /// 1015: the TLS handshake failed. Never sent.
     Tls,
-    /// 1004 and 1016 to 2999: reserved for the protocol; not allowed in a frame today.
+    /// 1004 and 1016 to 2999: reserved for the protocol. Not allowed in a frame today.
     Reserved(u16),
     /// 3000 to 3999: registered with IANA for libraries and frameworks.
     Iana(u16),
     /// 4000 to 4999: for private use.
     Library(u16),
-    /// 0 to 999, and 5000 upwards: no close code at all.
+    /// 0 to 999, and 5000 and above: not a close code.
     Bad(u16),
 }
 
 impl CloseCode {
-    /// Whether this code may stand in a Close frame (RFC 6455 §7.4.1 and §7.4.2).
+    /// Whether a Close frame may contain this code (RFC 6455 §7.4.1 and §7.4.2).
     ///
-    /// 1004, 1005, 1006 and 1015 must not, nor may numbers that nobody has defined.
+    /// It must not contain 1004, 1005, 1006 or 1015, or a number that is not defined.
     #[must_use]
     pub const fn is_allowed(self) -> bool {
         !matches!(
@@ -60,7 +60,7 @@ impl CloseCode {
         )
     }
 
-    /// The number as it stands in the frame.
+    /// The number in the Close frame.
     #[must_use]
     pub const fn to_u16(self) -> u16 {
         match self {

@@ -1,19 +1,19 @@
-//! The closing handshake (RFC 6455 §7): values in, values out. Knows no frames, no clock, no role.
+//! The closing handshake (RFC 6455 §7) as a state machine. It knows no frames, no clock and no role.
 //!
-//! [`TABLE`] is the machine. The methods of [`Closing`] name its events; what they do beyond the table is to keep what
-//! our Close says, and whether either Close has gone through.
+//! [`TABLE`] has all transitions. Each event has a method of [`Closing`]. Beyond the table, the methods keep the code of our
+//! Close, and whether our Close was sent and the peer's was received.
 
 use core::fmt;
 
 use crate::close_code::CloseCode;
 use crate::utf8;
 
-/// A Close frame that breaks RFC 6455 §5.5.1 or §7.4; answered with Close 1002 or 1007.
+/// How a Close frame breaks RFC 6455 §5.5.1 or §7.4. The connection fails with Close 1002 or 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseFrameError {
-    /// A payload of one byte: a code has two.
+    /// A payload of one byte, but a code has two bytes.
     HalfACode,
-    /// A code that must not be sent; the field is the number.
+    /// A code that must not be sent. The field is the number.
     Code(u16),
     /// A reason that is not UTF-8.
     Reason,
@@ -62,12 +62,12 @@ impl core::error::Error for Ended {}
 pub struct CloseReason<'a> {
     /// Why the connection is closed.
     pub code: CloseCode,
-    /// Words for a developer, at most 123 bytes; may be empty.
+    /// A text for developers of at most 123 bytes. It may be empty.
     pub reason: &'a str,
 }
 
 impl<'a> CloseReason<'a> {
-    /// Reads the payload of a Close frame; an empty one is `None`.
+    /// Parses the payload of a Close frame. Returns `None` if it is empty.
     ///
     /// # Errors
     /// [`CloseFrameError`] when it breaks RFC 6455 §5.5.1 or §7.4.
@@ -87,48 +87,49 @@ impl<'a> CloseReason<'a> {
     }
 }
 
+/// The state of the closing handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// No Close went either way, and nothing failed.
+    /// No Close was sent or received, and the connection has not failed.
     Open,
-    /// Our Close was written, the peer's is to come.
+    /// Our Close was written. The peer's Close was not received.
     Closing,
-    /// The peer's Close came; our answer is queued.
+    /// The peer's Close was received. Our Close, the response to it, is queued.
     Answering,
-    /// The connection failed; a Close that says so is queued.
+    /// The connection failed. A Close with the reason is queued.
     Failing,
-    /// Both Closes went through.
+    /// Both Closes were sent and received.
     Closed,
-    /// The connection failed or was lost; there is nothing more to write.
+    /// The connection failed or was lost, and nothing more will be written.
     Failed,
 }
 
 /// An event of the closing handshake, or of a failure (§7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CloseEvent {
-    /// We have written a Close that begins the closing handshake.
+    /// We have written a Close that starts the closing handshake.
     SendClose,
-    /// The peer's Close came.
+    /// The peer's Close was received.
     RecvClose,
     /// The queued Close was written.
     WriteQueued,
-    /// The connection fails, and a Close shall tell the peer why.
+    /// The connection fails, and a Close will tell the peer why.
     Fail,
-    /// The connection fails in a way of which the peer is not told.
+    /// The connection fails, and the peer is not told.
     FailSilently,
-    /// The time to write the queued Close is over.
+    /// The close timeout has expired before the queued Close was written.
     GiveUp,
     /// The transport ended.
     End,
-    /// The connection's other half reports its state. Each half alone sees a part of what happens: one sends, the other
-    /// receives and fails.
+    /// The connection's other direction has reported its state. Each direction sees only some events: one sends, the other
+    /// one receives and fails.
     Hear(State),
 }
 
-/// State, event, next state. Where there is no row the event changes nothing.
+/// State, event, next state. Without a row, the event changes nothing.
 ///
-/// A state only ever gives way to one further down its list, so that every connection comes to an end; and two halves
-/// that hear of each other agree, whichever hears first. The tests below walk the table for both.
+/// The tests below check two properties. The next state always comes later in the list of states, so every connection comes
+/// to an end. And two directions that report their states to each other reach the same state, whichever reports first.
 const TABLE: [(State, CloseEvent, State); 35] = {
     use CloseEvent::{End, Fail, FailSilently, GiveUp, Hear, RecvClose, SendClose, WriteQueued};
     use State::{Answering, Closed, Closing, Failed, Failing, Open};
@@ -148,7 +149,7 @@ const TABLE: [(State, CloseEvent, State); 35] = {
         (Failing, WriteQueued, Failed),
         // "If _The WebSocket Connection is Established_ prior to the point where the endpoint is required to _Fail the
         // WebSocket Connection_, the endpoint SHOULD send a Close frame with an appropriate status code" (§7.1.7); after
-        // a Close, or in place of an answer, that would be too late.
+        // another Close, or instead of the response to one, it would be too late.
         (Open, Fail, Failing),
         (Closing, Fail, Failed),
         (Answering, Fail, Failed),
@@ -157,26 +158,26 @@ const TABLE: [(State, CloseEvent, State); 35] = {
         (Open, FailSilently, Failed),
         (Closing, FailSilently, Failed),
         (Answering, FailSilently, Failed),
-        // What could not be written in time is not written at all.
+        // A Close that was not written in time is not written at all.
         (Open, GiveUp, Failed),
         (Closing, GiveUp, Failed),
         (Answering, GiveUp, Failed),
         (Failing, GiveUp, Failed),
         // "If _The WebSocket Connection is Closed_ and no Close control frame was received by the endpoint ..., _The
-        // WebSocket Connection Close Code_ is considered to be 1006." (§7.1.5) A peer that goes away after its Close has
-        // said all it had to say.
+        // WebSocket Connection Close Code_ is considered to be 1006." (§7.1.5) After the peer's Close, the end is no
+        // failure.
         (Open, End, Failed),
         (Closing, End, Failed),
-        // Whichever half has seen more is right.
+        // The direction that has seen more is right.
         (Open, Hear(Closing), Closing),
         (Open, Hear(Answering), Answering),
         (Open, Hear(Failing), Failing),
         (Open, Hear(Closed), Closed),
         (Open, Hear(Failed), Failed),
-        // Our Close was sent, and the peer's came.
+        // Our Close was sent, and the peer's was received.
         (Closing, Hear(Answering), Closed),
         (Answering, Hear(Closing), Closed),
-        // A Close was sent, or an answer queued, before the failure's could be.
+        // Another Close was sent, or queued, before the Close that tells of the failure.
         (Closing, Hear(Failing), Failed),
         (Failing, Hear(Closing), Failed),
         (Answering, Hear(Failing), Failed),
@@ -191,15 +192,15 @@ const TABLE: [(State, CloseEvent, State); 35] = {
     ]
 };
 
-/// The state of closing, and what our Close says.
+/// The closing handshake of one direction: its state, and the code of our Close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Closing {
     state: State,
-    /// What our Close frame says, queued or sent; `None` is an empty one.
+    /// The code of our Close, which is queued or was sent; `None` if it has no code.
     code: Option<CloseCode>,
     sent: bool,
     received: bool,
-    /// Whether a step was taken that the connection's other direction has not been told of.
+    /// Whether the state has changed since it was last reported to the connection's other direction.
     has_news: bool,
 }
 
@@ -213,7 +214,7 @@ impl Closing {
         self.state
     }
 
-    /// Whether data, pings and a Close of our own may still be sent.
+    /// Whether data, a Ping or a Close that starts the closing handshake may still be sent.
     ///
     /// "The application MUST NOT send any more data frames after sending a Close frame." (§5.5.1)
     #[inline]
@@ -221,34 +222,34 @@ impl Closing {
         matches!(self.state, State::Open)
     }
 
-    /// Whether a step was taken that the connection's other direction has not been told of.
+    /// Whether the state has changed since it was last reported to the connection's other direction.
     #[inline]
     pub(crate) const fn has_news(&self) -> bool {
         self.has_news
     }
 
-    /// What the other direction has to [learn](Self::learn). It counts as told then.
+    /// Returns the state for the other direction to [learn](Self::learn). It counts as reported.
     pub(crate) const fn take_news(&mut self) -> Self {
         self.has_news = false;
         *self
     }
 
-    /// Whether what the peer sends still counts.
+    /// Whether frames from the peer are still processed.
     ///
     /// "After both sending and receiving a Close message, an endpoint considers the WebSocket
     /// connection closed"; and a failed connection "MUST NOT continue to attempt to process data"
-    /// (§7.1.7). After our Close alone, what the peer had under way is still delivered.
+    /// (§7.1.7). If only our Close was sent, frames that the peer sent before it has received our Close are still delivered.
     #[inline]
     pub(crate) const fn may_receive(&self) -> bool {
         matches!(self.state, State::Open | State::Closing)
     }
 
-    /// Whether the peer's Close has come.
+    /// Whether the peer's Close was received.
     pub(crate) const fn has_received(&self) -> bool {
         self.received
     }
 
-    /// Whether both Closes are through: the connection was closed cleanly (§7.1.4).
+    /// Whether both Closes were sent and received: the connection was closed cleanly (§7.1.4).
     pub(crate) const fn is_clean(&self) -> bool {
         matches!(self.state, State::Closed)
     }
@@ -258,28 +259,28 @@ impl Closing {
         matches!(self.state, State::Failing | State::Failed)
     }
 
-    /// Whether nothing will be received and nothing is left to be written.
+    /// Whether nothing more will be received, and no Close is left to write.
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.state, State::Closed | State::Failed)
     }
 
-    /// Our Close: `Some` once it was written; the code in it is `None` for an empty one.
+    /// The code of our Close: `None` until the Close is written, and `Some(None)` if it has no code.
     pub(crate) const fn sent(&self) -> Option<Option<CloseCode>> {
         if self.sent { Some(self.code) } else { None }
     }
 
-    /// Goes where the table says, if it has a row for `event`, and returns whether it has.
+    /// Makes the transition for `event`. Returns whether the table has one.
     fn step(&mut self, event: CloseEvent) -> bool {
         let row = TABLE.iter().find(|(state, on, _)| *state == self.state && *on == event);
         if let Some((_, _, next)) = row {
             self.state = *next;
-            // What was heard need not be told back: the other direction comes to the same state.
+            // What the other direction has reported need not be reported back: it reaches the same state.
             self.has_news |= !matches!(event, CloseEvent::Hear(_));
         }
         row.is_some()
     }
 
-    /// [`step`](Self::step) for an event that decides what our Close says, unless something else came before it.
+    /// [`step`](Self::step) for an event that decides the code of our Close, unless an earlier event has decided it.
     fn step_with(&mut self, event: CloseEvent, code: Option<CloseCode>) -> bool {
         if self.may_send() {
             self.code = code;
@@ -287,25 +288,25 @@ impl Closing {
         self.step(event)
     }
 
-    /// Our Close was written.
+    /// We have written a Close that starts the closing handshake.
     pub(crate) fn send_close(&mut self, code: Option<CloseCode>) {
         self.sent |= self.step_with(CloseEvent::SendClose, code);
     }
 
-    /// The peer's Close arrived with this code.
+    /// The peer's Close was received, with this code.
     ///
     /// "When sending a Close frame in response, the endpoint typically echos the status code it received." (§5.5.1)
     pub(crate) fn recv_close(&mut self, code: Option<CloseCode>) {
         self.received |= self.step_with(CloseEvent::RecvClose, code);
     }
 
-    /// The connection fails; `code` is what our Close will say, `None` sends no Close at all.
+    /// The connection fails. `code` is the code of our Close; with `None`, no Close is sent.
     pub(crate) fn fail(&mut self, code: Option<CloseCode>) {
         let event = if code.is_some() { CloseEvent::Fail } else { CloseEvent::FailSilently };
         self.step_with(event, code);
     }
 
-    /// The Close that waits to be written: its code, or `None` for an empty one.
+    /// The code of the queued Close: `None` if no Close is queued, and `Some(None)` if it has no code.
     #[inline]
     pub(crate) const fn queued(&self) -> Option<Option<CloseCode>> {
         if matches!(self.state, State::Answering | State::Failing) { Some(self.code) } else { None }
@@ -316,14 +317,14 @@ impl Closing {
         self.sent |= self.step(CloseEvent::WriteQueued);
     }
 
-    /// The wait for the queued Close to be written is over.
+    /// The close timeout has expired before the queued Close was written.
     pub(crate) fn give_up(&mut self) {
         self.step(CloseEvent::GiveUp);
     }
 
-    /// Takes in what the connection's other half knows. Whichever half hears of it first, both come to the same state.
+    /// Takes over what the connection's other direction has seen. Both directions reach the same state, whichever learns first.
     pub(crate) fn learn(&mut self, other: Self) {
-        // What was written is what our Close says, whatever else was meant to be.
+        // The code that was sent takes precedence over a code that was only planned.
         if other.sent || (self.code.is_none() && !self.sent) {
             self.code = other.code;
         }
@@ -334,10 +335,10 @@ impl Closing {
         }
     }
 
-    /// The transport ended. Tells a clean end from the others; the connection is over either way.
+    /// The transport has ended, and the connection is over.
     ///
     /// # Errors
-    /// [`Ended`] when a Close frame is missing that would have made the end clean.
+    /// `how`, if the end is not clean because the peer's Close is missing.
     pub(crate) fn end(&mut self, how: Ended) -> Result<(), Ended> {
         if self.step(CloseEvent::End) { Err(how) } else { Ok(()) }
     }
@@ -349,7 +350,7 @@ mod tests {
 
     const CODE: Option<CloseCode> = Some(CloseCode::Normal);
 
-    /// In an order in which no state comes before one that it can come from.
+    /// In an order in which every transition leads to a later state.
     const STATES: [State; 6] = {
         use State::{Answering, Closed, Closing, Failed, Failing, Open};
         [Open, Closing, Answering, Failing, Closed, Failed]

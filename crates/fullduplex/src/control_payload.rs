@@ -1,12 +1,12 @@
-//! The payload of a control frame that has to be kept: at most 125 bytes (RFC 6455 §5.5).
+//! A copy of a control frame's payload: at most 125 bytes (RFC 6455 §5.5).
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
 use crate::frame::header::MAX_CONTROL_PAYLOAD;
 
-/// A small payload. Most connections have none most of the time, so with `alloc` it takes memory when it is
-/// there.
+/// The payload of a control frame. Most connections have none most of the time, so with `alloc` it takes memory only when
+/// there is one.
 #[derive(Debug)]
 pub(crate) struct ControlPayload {
     #[cfg(feature = "alloc")]
@@ -46,7 +46,10 @@ impl ControlPayload {
     pub(crate) const EMPTY: Self = Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 };
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        let payload = self.bytes.get(..usize::from(self.len));
+        // `push` counts only the bytes that it has written.
+        debug_assert!(payload.is_some());
+        payload.unwrap_or_default()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -55,7 +58,8 @@ impl ControlPayload {
 
     pub(crate) fn push(&mut self, piece: &[u8]) {
         let start = usize::from(self.len);
-        // The decoder lets no control frame pass that is longer, so nothing is ever cut here.
+        // The decoder refuses longer control frames, so nothing is cut off here.
+        debug_assert!(start + piece.len() <= MAX_CONTROL_PAYLOAD);
         for (slot, byte) in self.bytes.iter_mut().skip(start).zip(piece) {
             *slot = *byte;
             self.len += 1;

@@ -1,17 +1,16 @@
-//! Randomness as an input: masking keys and the handshake nonce come from the caller.
+//! Randomness as an input. Masking keys and the nonce of the opening handshake come from the caller.
 
 use core::fmt;
 
 /// A source of unpredictable bits, supplied by the caller (RFC 6455 §5.3 and §10.3).
 ///
-/// A masking key must not be predictable to the peer's scripts, so what stands behind this should be
-/// a cryptographically secure generator seeded by the operating system. Only clients draw from it;
-/// a server passes [`NoEntropy`].
+/// Scripts must not be able to predict a masking key. So an implementation should be a cryptographically secure generator
+/// that is seeded by the operating system. Only clients need entropy; a server passes [`NoEntropy`].
 pub trait Entropy {
     /// Returns 32 fresh bits.
     ///
     /// # Errors
-    /// [`EntropyError`] when no unpredictable bits can be had; nothing is sent then.
+    /// [`EntropyError`] when there are no unpredictable bits. Nothing is sent then.
     fn next_u32(&mut self) -> Result<u32, EntropyError>;
 }
 
@@ -22,7 +21,7 @@ impl<E: Entropy + ?Sized> Entropy for &mut E {
     }
 }
 
-/// The entropy of a server, which masks nothing: every draw fails.
+/// The entropy of a server, which masks nothing. Every draw fails.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoEntropy;
 
@@ -33,7 +32,7 @@ impl Entropy for NoEntropy {
     }
 }
 
-/// The caller's [`Entropy`] had no bits to give, so no frame was masked and nothing was sent.
+/// The caller's [`Entropy`] has failed, so no frame was masked, and nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntropyError;
 

@@ -1,41 +1,43 @@
 //! Deadlines: ping, pong, idle and close (RFC 6455 §5.5.2, §7.1.1). Sees instants, not frames.
 //!
-//! Time enters as `now`, a duration since any origin that the caller likes, and leaves as the instant at which to call
-//! again. What happens in between is noted without its time, and counts as happening when the caller next tells the time,
-//! which is before it waits. So no clock need be asked for a message. Any byte from the peer proves that it lives: it puts off the next Ping and answers the last one. A Pong whose
-//! payload belongs to no Ping of ours is therefore as good as any. A Ping stands in line behind what waits to be
-//! written. As long as a blocked write goes on, the peer reads, but it may not have got the Ping yet: we go on waiting
-//! for its Pong.
+//! The caller passes the time as `now`, a duration since any origin of its choice, and gets the instant at which it must call
+//! again. An event, such as a received byte, is recorded without its time. Its time is the `now` of the next call, which the
+//! caller must make before it waits. So no message needs a look at the clock.
+//!
+//! Any byte from the peer proves that the peer is alive. It postpones the next Ping, and it counts as the reply to the last
+//! one, so the payload of a Pong does not matter.
+//!
+//! A Ping is queued after everything that waits to be written. While a blocked write makes progress, the peer reads, but it
+//! may not have received the Ping yet. So each progress restarts the wait for the Pong.
 
 use core::fmt;
 use core::time::Duration;
 
-/// How long to wait for the peer's Close, and for the transport to end after it: 5 s, within the
-/// range of what browsers and servers do.
+/// The default of [`Timeouts::close_timeout`]: 5 s, which is within the range of what browsers and servers use.
 pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a handshake may take: 10 s, as most servers bound the time for a request head.
+/// How long an opening handshake may take by default: 10 s, as most servers limit the time for a request head.
 pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The waiting times of a connection. All but the close timeout are off by default.
+/// The timeouts of a connection. By default, only the close timeout is on.
 ///
-/// Waiting times are kept in milliseconds; a longer one than 49 days is as good as none.
+/// They are stored in milliseconds. One of more than 49 days counts as none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// Send a Ping when nothing was received for this long.
+    /// Send a Ping if nothing was received for this long.
     pub ping_interval: Option<Duration>,
-    /// Fail when nothing was received for this long after such a Ping, and no blocked write has gone on either: a peer
-    /// that reads slowly gets the Ping late. Close 1011.
+    /// Fail the connection with Close 1011 if nothing was received for this long after such a Ping. While a blocked write
+    /// makes progress, the time starts again, because a peer that reads slowly receives the Ping late.
     pub pong_timeout: Option<Duration>,
-    /// Fail when nothing was received for this long. Close 1001.
+    /// Fail the connection with Close 1001 if nothing was received for this long.
     pub idle_timeout: Option<Duration>,
-    /// Give up waiting for the peer's Close, or for the transport to end, this long after our Close.
+    /// How long to wait, after our Close, for the peer's Close and for the end of the transport.
     pub close_timeout: Duration,
 }
 
 impl Timeouts {
-    /// The defaults: [`DEFAULT_CLOSE_TIMEOUT`], everything else off.
+    /// The defaults: [`DEFAULT_CLOSE_TIMEOUT`], and no other timeout.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -46,8 +48,8 @@ impl Timeouts {
         }
     }
 
-    /// Turns keepalive on: a Ping after `interval` of silence, and failure when `wait` more brings
-    /// nothing.
+    /// Turns keepalive on: send a Ping if nothing was received for `interval`, and fail if nothing is received for `wait`
+    /// after it.
     #[must_use]
     pub const fn keepalive(mut self, interval: Duration, wait: Duration) -> Self {
         self.ping_interval = Some(interval);
@@ -62,14 +64,14 @@ impl Default for Timeouts {
     }
 }
 
-/// A waiting time that ran out.
+/// A timeout that has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeout {
     /// The opening handshake took too long.
     Handshake,
-    /// Nothing came after our Ping ([`Timeouts::pong_timeout`]).
+    /// Nothing was received after our Ping ([`Timeouts::pong_timeout`]).
     Pong,
-    /// Nothing came for [`Timeouts::idle_timeout`].
+    /// Nothing was received for [`Timeouts::idle_timeout`].
     Idle,
     /// The closing handshake was not completed within [`Timeouts::close_timeout`].
     Close,
@@ -88,35 +90,36 @@ impl fmt::Display for Timeout {
 
 impl core::error::Error for Timeout {}
 
-/// An instant in nanoseconds since the caller's origin: good for 584 years.
+/// An instant in nanoseconds since the caller's origin. It can represent 584 years.
 type Nanos = u64;
 
-/// The instant that has not come and never will.
+/// An instant that never comes.
 const NEVER: Nanos = Nanos::MAX;
 
-/// The instant that nobody asks for.
-const UNCOUNTED: Nanos = NEVER - 1;
+/// Stands for the instant of the last byte if no timeout depends on it.
+const UNUSED: Nanos = NEVER - 1;
 
-/// In place of the last byte's instant: the connection is closing, and silence no longer counts.
+/// Stands for the instant of the last byte when the connection is closing: only the close timeout counts then.
 const CLOSING: Nanos = NEVER - 2;
 
-/// The instant at which the caller next tells the time. No instant that means something else is below it.
-const UNDATED: Nanos = NEVER - 3;
+/// Stands for the `now` of the next call. The other special values are all larger.
+const AT_NEXT_CALL: Nanos = NEVER - 3;
 
 #[inline(always)]
 fn nanos(instant: Duration) -> Nanos {
     instant.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(instant.subsec_nanos()))
 }
 
-/// A waiting time in milliseconds; `u32::MAX` is for ever. Kept small: every connection has four.
+/// A timeout in milliseconds; `u32::MAX` means never. It is small because every connection has four.
 #[derive(Clone, Copy, Debug)]
 struct Wait(u32);
 
 impl Wait {
-    const FOR_EVER: Self = Self(u32::MAX);
+    const NEVER: Self = Self(u32::MAX);
 
     fn new(wait: Option<Duration>) -> Self {
-        Self(wait.map_or(u32::MAX, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)))
+        let millis = wait.and_then(|wait| u32::try_from(wait.as_millis()).ok());
+        millis.map_or(Self::NEVER, Self)
     }
 
     fn after(self, instant: Nanos) -> Nanos {
@@ -127,7 +130,7 @@ impl Wait {
     }
 }
 
-/// The end of a waiting time that begins when the caller first tells the time.
+/// A deadline that is set without a look at the clock. Its time begins with the first `now`.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Deadline {
@@ -138,7 +141,7 @@ pub(crate) enum Deadline {
 
 #[cfg(feature = "alloc")]
 impl Deadline {
-    /// The instant at which it ends, if it does. It begins `now` if it has not begun.
+    /// The instant of the deadline, if there is one. If its time has not begun, it begins `now`.
     pub(crate) fn from(&mut self, now: Duration) -> Option<Duration> {
         if let Self::After(wait) = *self {
             *self = Self::At(now.saturating_add(wait));
@@ -147,7 +150,7 @@ impl Deadline {
     }
 }
 
-/// What has to be done, now that its time has come.
+/// What has to be done at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     Nothing,
@@ -158,10 +161,10 @@ pub(crate) enum Due {
 /// The timers of one open connection.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    /// When the last byte came, or the connection began; [`UNCOUNTED`] if no waiting time depends on it, which is the
-    /// default; [`CLOSING`] from our Close or a failure on.
+    /// When the last byte was received, or when the connection began. It is [`UNUSED`] if no timeout depends on it, which is
+    /// the default, and [`CLOSING`] after our Close or a failure.
     received: Nanos,
-    /// When the present wait began: for a Pong, if a Ping went out after which nothing has come, or for the peer's Close.
+    /// When the present wait began: the wait for a Pong, if nothing was received since our Ping, or for the peer's Close.
     waiting: Nanos,
     ping_interval: Wait,
     pong: Wait,
@@ -173,7 +176,7 @@ impl Timers {
     pub(crate) fn new(timeouts: &Timeouts) -> Self {
         let counts = timeouts.ping_interval.is_some() || timeouts.idle_timeout.is_some();
         Self {
-            received: if counts { UNDATED } else { UNCOUNTED },
+            received: if counts { AT_NEXT_CALL } else { UNUSED },
             waiting: NEVER,
             ping_interval: Wait::new(timeouts.ping_interval),
             pong: Wait::new(timeouts.pong_timeout),
@@ -182,83 +185,82 @@ impl Timers {
         }
     }
 
-    /// Bytes came: the peer lives, and that is all a Ping asks.
+    /// Bytes were received, so the peer is alive, and need not reply to our Ping.
     #[inline(always)]
     pub(crate) const fn received(&mut self) {
-        if self.received <= UNDATED {
-            self.received = UNDATED;
+        if self.received <= AT_NEXT_CALL {
+            self.received = AT_NEXT_CALL;
             self.waiting = NEVER;
         }
     }
 
-    /// A blocked write went on: the peer reads, so it lives. If a Ping waits in line, the wait for its Pong begins
-    /// anew.
+    /// A blocked write has made progress, so the peer reads. If we wait for a Pong, the wait begins again.
     #[inline]
     pub(crate) const fn written(&mut self) {
-        if self.received <= UNDATED && self.waiting != NEVER {
-            self.waiting = UNDATED;
+        if self.received <= AT_NEXT_CALL && self.waiting != NEVER {
+            self.waiting = AT_NEXT_CALL;
         }
     }
 
-    /// Our Close went out, or the connection failed: from here on only the close timeout counts.
+    /// Our Close was written, or the connection failed. From now on, only the close timeout counts.
     pub(crate) const fn closing(&mut self) {
         if self.received != CLOSING {
             self.received = CLOSING;
-            self.waiting = UNDATED;
+            self.waiting = AT_NEXT_CALL;
         }
     }
 
-    /// Nothing is waited for any more.
+    /// Turns all timeouts off.
     pub(crate) fn stop(&mut self) {
         self.received = CLOSING;
         self.waiting = 0;
-        self.close = Wait::FOR_EVER;
+        self.close = Wait::NEVER;
     }
 
-    /// Whether a waiting time runs. By default there is none while the connection is open.
+    /// Whether a timeout is on. By default, none is while the connection is open.
     #[inline]
     pub(crate) const fn is_running(&self) -> bool {
-        self.received != UNCOUNTED
+        self.received != UNUSED
     }
 
-    /// Says when what has happened since the last call did happen: now.
-    fn date(&mut self, now: Nanos) {
+    /// Gives the events since the last call their time.
+    fn set_time(&mut self, now: Nanos) {
         for instant in [&mut self.received, &mut self.waiting] {
-            if *instant == UNDATED {
+            if *instant == AT_NEXT_CALL {
                 *instant = now;
             }
         }
     }
 
-    /// The next instant at which something is due.
+    /// The next instant at which the caller must call [`poll`](Self::poll).
     #[inline]
     pub(crate) fn deadline(&mut self, now: Duration) -> Option<Duration> {
         if !self.is_running() {
             return None;
         }
-        self.date(nanos(now));
+        self.set_time(nanos(now));
         let (at, _) = self.next();
         (at != NEVER).then(|| Duration::from_nanos(at))
     }
 
-    /// The waiting time that has run out at `now`, if one has.
+    /// The timeout that has expired at `now`, if one has.
     pub(crate) fn expired(&mut self, now: Duration) -> Option<Timeout> {
-        self.date(nanos(now));
+        self.set_time(nanos(now));
         match self.next() {
             (at, Due::Expired(timeout)) if at <= nanos(now) => Some(timeout),
             _ => None,
         }
     }
 
-    /// What is due at `now`; a Ping counts as sent.
+    /// What has to be done at `now`. If it is a Ping, it counts as sent.
     pub(crate) fn poll(&mut self, now: Duration) -> Due {
         let now = nanos(now);
-        self.date(now);
+        self.set_time(now);
         match self.next() {
             (at, due) if at <= now => {
                 match due {
                     Due::Ping => self.waiting = now,
-                    // What has run out once does not run out again.
+                    // A timeout does not expire twice.
                     Due::Expired(Timeout::Close) => self.stop(),
                     _ => {}
                 }
@@ -268,9 +270,10 @@ impl Timers {
         }
     }
 
+    /// What has to be done next, and when.
     fn next(&self) -> (Nanos, Due) {
         match self.received {
-            UNCOUNTED => return (NEVER, Due::Nothing),
+            UNUSED => return (NEVER, Due::Nothing),
             CLOSING => return (self.close.after(self.waiting), Due::Expired(Timeout::Close)),
             _ => {}
         }

@@ -1,28 +1,28 @@
-//! The bounds within which a connection works.
+//! Limits for what a peer may send.
 
-/// Largest message by default: 64 MiB, as tungstenite has it; large enough for any upload that is not
-/// streamed on purpose.
+/// The default of [`Limits::max_message_size`]: 64 MiB, as in tungstenite. It is large enough for any upload that is not
+/// streamed.
 pub const DEFAULT_MAX_MESSAGE_SIZE: u64 = 64 << 20;
 
-/// Largest frame by default: 16 MiB, as tungstenite has it, and what Autobahn's largest cases need.
+/// The default of [`Limits::max_frame_size`]: 16 MiB, as in tungstenite. Autobahn's largest cases need it.
 pub const DEFAULT_MAX_FRAME_SIZE: u64 = 16 << 20;
 
-/// Most frames of one message by default: twice the 65,536 that Autobahn's finest fragmentation
-/// (4 MiB in frames of 64 bytes) needs. Without a bound, a peer could send empty fragments for ever.
+/// The default of [`Limits::max_fragments`]: twice the 65,536 frames of Autobahn's finest fragmentation (4 MiB in frames of
+/// 64 bytes). Without a limit, a peer could send empty fragments for ever.
 pub const DEFAULT_MAX_FRAGMENTS: u32 = 1 << 17;
 
-/// The sizes that a peer may not exceed (RFC 6455 §10.4).
+/// Limits for the frames and messages of a peer (RFC 6455 §10.4).
 ///
-/// A header that announces more is answered at once, before any payload of it is read, and nothing is
-/// ever allocated because a length was announced.
+/// If the header of a frame announces more, the connection fails before any of its payload is read. No memory is ever
+/// allocated because of an announced length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Largest payload of one frame, in bytes. Exceeded: Close 1009.
+    /// The largest payload of a frame, in bytes. A larger one fails the connection with Close 1009.
     pub max_frame_size: u64,
-    /// Largest message, all its fragments together, in bytes. Exceeded: Close 1009.
+    /// The largest message, all its fragments together, in bytes. A larger one fails the connection with Close 1009.
     pub max_message_size: u64,
-    /// Most frames that one message may come in; 0 counts as 1. Exceeded: Close 1008.
+    /// The largest number of frames of a message; 0 counts as 1. More of them fail the connection with Close 1008.
     pub max_fragments: u32,
 }
 

@@ -1,12 +1,12 @@
-//! What an opening handshake settled: the one bridge from handshake to connection.
+//! The result of an opening handshake, which connects the handshake with the connection.
 
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateParams;
 
-/// The outcome of an opening handshake, as far as frames are concerned (RFC 6455 §9.1).
+/// What an opening handshake has negotiated about frames (RFC 6455 §9.1).
 ///
-/// A handshake machine returns it once offer and answer have been checked against each other;
-/// [`Connection::new`](crate::Connection::new) takes it.
+/// A handshake returns it once it has checked the server's response against the client's offer. It is an argument of
+/// [`Connection::new`](crate::Connection::new).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     #[cfg(feature = "deflate")]
@@ -15,8 +15,8 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
-    /// A connection without extensions: also what to use when something else did the handshake
-    /// (an HTTP server's upgrade, a test) and agreed to no extension.
+    /// No extensions. Use it also if another library has done the handshake, such as an HTTP server, and has agreed on no
+    /// extension.
     #[must_use]
     pub const fn without_extensions() -> Self {
         Self {
@@ -26,25 +26,25 @@ impl Negotiated {
         }
     }
 
-    /// permessage-deflate was agreed on, or not.
+    /// With permessage-deflate, unless `deflate` is `None`.
     #[cfg(feature = "deflate")]
     pub(crate) const fn with_deflate(deflate: Option<DeflateParams>) -> Self {
         Self { deflate, over_stream: false }
     }
 
-    /// The transport is a stream of HTTP/2.
+    /// The same, but the transport is a stream of HTTP/2.
     pub(crate) const fn with_stream(mut self) -> Self {
         self.over_stream = true;
         self
     }
 
-    /// Whether the transport is a stream of HTTP/2 or HTTP/3 (RFC 8441), of which each end closes its own direction.
+    /// Whether the transport is a stream of HTTP/2 or HTTP/3 (RFC 8441). Each end of such a stream closes its own direction.
     #[must_use]
     pub const fn is_over_stream(&self) -> bool {
         self.over_stream
     }
 
-    /// What was agreed on about permessage-deflate (RFC 7692); `None` when it is not in use.
+    /// The parameters of permessage-deflate (RFC 7692), or `None` if it is not in use.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub const fn deflate(&self) -> Option<DeflateParams> {

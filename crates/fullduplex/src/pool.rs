@@ -1,31 +1,32 @@
-//! What connections lend each other, thread by thread: what one message needs, and the next does not need to
-//! find as it was. Knows nothing of what it keeps; who takes something cleans it.
+//! A pool for each thread: buffers and codecs that a connection needs for one message, and that another connection can use
+//! for the next one. Items come back as they were last used, so the taker must reset them.
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::LocalKey;
 
-/// How many a thread keeps. More are in use at once only where as many messages are under way, in pieces.
+/// How many items the pool of a thread holds. A thread needs more of them at once only while more messages are in progress,
+/// in pieces.
 const PER_THREAD: usize = 4;
 
-/// How many all threads together keep, one or more for each core of most machines. Where each connection has
-/// a thread of its own, most threads therefore keep nothing.
+/// How many items the pools of all threads hold together: one or more for each core of most machines. If each connection has
+/// a thread of its own, the pools of most threads therefore hold nothing.
 const IN_ALL: usize = 64;
 
-/// A thread's pool of things of one kind, which fit where their keys are equal.
+/// A thread's pool of items of one kind. An item fits if its key is the one that is asked for.
 pub(crate) struct Pool<K, T> {
-    /// A stack: the one that was put away last is the last of `len`.
+    /// A stack of `len` items. The last one was put in last.
     kept: [Cell<Option<(K, T)>>; PER_THREAD],
     len: Cell<usize>,
-    /// How many it may keep: a place that was claimed stays the thread's until that ends, so that who takes and
-    /// puts back again and again asks no other thread.
+    /// How many items this pool may hold. It claims a place of the `IN_ALL` once, and keeps it until the thread ends, so that
+    /// taking and putting back does not touch the counter that the threads share.
     places: Cell<usize>,
-    /// How many places the pools of this kind have, on all threads.
+    /// How many places the pools of this kind have claimed, on all threads.
     in_all: &'static AtomicUsize,
 }
 
 impl<K: PartialEq, T> Pool<K, T> {
-    /// An empty pool. `in_all` is the same for the pools of a kind on all threads.
+    /// An empty pool. All pools of one kind must have the same `in_all`.
     pub(crate) const fn new(in_all: &'static AtomicUsize) -> Self {
         Self {
             kept: [const { Cell::new(None) }; PER_THREAD],
@@ -51,7 +52,7 @@ impl<K: PartialEq, T> Pool<K, T> {
         }
     }
 
-    /// Takes the last one below `at` that fits; those above it move down.
+    /// Takes the last item that fits, of those up to `at`. The items above it move down.
     #[cold]
     fn take_below(&self, at: usize, key: &K) -> Option<T> {
         let mut above = None;
@@ -62,7 +63,7 @@ impl<K: PartialEq, T> Pool<K, T> {
                 return Some(item);
             }
         }
-        // Nothing fits: back to where it was.
+        // No item fits: move all of them back.
         for place in self.kept.get(..=at)? {
             above = place.replace(above);
         }
@@ -86,7 +87,7 @@ impl<K: PartialEq, T> Pool<K, T> {
         if self.claim() {
             self.put(key, item);
         } else if let Some(places) = self.kept.get(..self.len.get()) {
-            // The first has been of no use for longest.
+            // The first item has not been used for the longest time: drop it.
             let mut item = Some((key, item));
             for place in places.iter().rev() {
                 item = place.replace(item);
@@ -114,16 +115,16 @@ impl<K, T> Drop for Pool<K, T> {
     }
 }
 
-/// Takes one from this thread's pool. While the thread ends there is none.
+/// Takes an item from this thread's pool. Returns `None` also while the thread ends.
 #[inline(always)]
 pub(crate) fn take<K: PartialEq, T>(pool: &'static LocalKey<Pool<K, T>>, key: &K) -> Option<T> {
     pool.try_with(|pool| pool.take(key)).ok().flatten()
 }
 
-/// Puts one into this thread's pool, or drops it if that is full or the thread ends.
+/// Puts an item into this thread's pool. If the pool is full, an item is dropped; while the thread ends, this one is.
 #[inline(always)]
 pub(crate) fn put<K: PartialEq, T>(pool: &'static LocalKey<Pool<K, T>>, key: K, item: T) {
-    // A closure that is not called is dropped with what it holds.
+    // If the pool is gone, the closure is not called, and is dropped with the item.
     let _ = pool.try_with(|pool| pool.put(key, item));
 }
 

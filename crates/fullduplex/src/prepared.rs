@@ -9,10 +9,9 @@ use crate::event::MessageKind;
 use crate::message::outbound::{Outbound, SendError};
 use crate::role::Role;
 
-/// A message that was encoded once, to be sent by many servers' connections: what a broadcast wants. Clones
-/// share the frame.
+/// A message that is encoded once and sent over many connections of a server, for a broadcast. Clones share the frame.
 ///
-/// Its frame has no mask (RFC 6455 §5.1), so a client encodes it anew.
+/// Its frame is not masked (RFC 6455 §5.1), so a client has to encode it again.
 ///
 /// ```
 /// use fullduplex::{MessageKind, PreparedMessage};
@@ -23,7 +22,7 @@ use crate::role::Role;
 #[derive(Clone, Debug)]
 pub struct PreparedMessage {
     pub(crate) kind: MessageKind,
-    /// Header and payload.
+    /// The encoded frame: header and payload.
     pub(crate) frame: Bytes,
     header_len: usize,
 }
@@ -32,7 +31,7 @@ impl PreparedMessage {
     /// Encodes a message.
     ///
     /// # Errors
-    /// [`SendError::InvalidUtf8`] for a text that is none.
+    /// [`SendError::InvalidUtf8`] for a text that is not UTF-8.
     pub fn new(kind: MessageKind, payload: &[u8]) -> Result<Self, SendError> {
         let outbound = Outbound::new(Role::Server);
         let fragment = outbound.fragment(kind, payload, true)?;
@@ -41,15 +40,18 @@ impl PreparedMessage {
         Ok(Self { kind, header_len: frame.len() - payload.len(), frame: frame.into() })
     }
 
-    /// What kind of message it is.
+    /// The kind of the message.
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         self.kind
     }
 
-    /// The message itself.
+    /// The payload of the message.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        self.frame.get(self.header_len..).unwrap_or_default()
+        let payload = self.frame.get(self.header_len..);
+        // The frame begins with its header, whatever the payload is.
+        debug_assert!(payload.is_some());
+        payload.unwrap_or_default()
     }
 }
