@@ -1,4 +1,4 @@
-//! Dialling: a URL to an open WebSocket over TCP, with TLS where the URL says so.
+//! Connects to a URL: opens a WebSocket over TCP, with TLS for `wss`.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -14,15 +14,15 @@ use crate::handshake::{IntoRequest, client_with};
 use crate::socket::stream::MaybeTlsStream;
 use crate::websocket::WebSocket;
 
-/// How long dialling may take by default, for the name look-up and all addresses of the host together: 10 s.
+/// The default of [`ConnectOptions::connect_timeout`]: 10 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How to dial.
+/// How to connect.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// The WebSocket: limits, timeouts, and the deadline of the opening handshake, which counts from the
-    /// moment at which TCP is connected and includes TLS.
+    /// The configuration of the WebSocket: limits, timeouts, and the timeout of the opening handshake. That timeout begins
+    /// when TCP is connected, and includes TLS.
     pub endpoint: EndpointConfig,
     /// How long the name look-up and TCP may take, for all addresses of the host together. `None` means without limit.
     pub connect_timeout: Option<Duration>,
@@ -51,8 +51,8 @@ impl Default for ConnectOptions {
     }
 }
 
-/// Opens a WebSocket to a `ws` or `wss` URL: name look-up and TCP within one default deadline, TLS and the opening
-/// handshake within another. Returns it with the server's response.
+/// Opens a WebSocket to a `ws` or `wss` URL. Name look-up and TCP share one default timeout, and TLS and the opening
+/// handshake share another. Returns the WebSocket with the server's response.
 ///
 /// # Errors
 /// As [`connect_with`].
@@ -62,9 +62,9 @@ pub fn connect(request: impl IntoRequest) -> Result<(WebSocket<MaybeTlsStream>, 
 
 /// Opens a WebSocket to a `ws` or `wss` URL.
 ///
-/// The host's addresses are tried in turn, each with its share of the time that is left; `TCP_NODELAY` is set. The
-/// system's name look-up cannot be interrupted: a look-up that takes too long goes on in a thread of its own, and its
-/// result is dropped. Redirects are not followed: another status than 101 is [`Error::Http`].
+/// The host's addresses are tried in turn, each with its share of the time that is left. `TCP_NODELAY` is set. The
+/// system's name look-up cannot be interrupted: if it takes too long, it goes on in a thread of its own, and its result is
+/// dropped. Redirects are not followed: another status than 101 is [`Error::Http`].
 ///
 /// # Errors
 /// [`Error::Url`]; [`Error::Io`] when no address can be reached; [`Error::Tls`] when TLS cannot be set up;
@@ -100,7 +100,7 @@ fn dial(request: &OwnedClientRequest, options: &ConnectOptions) -> Result<MaybeT
     Ok(MaybeTlsStream::Plain(socket))
 }
 
-/// Looks the host up and tries its addresses in turn, within one deadline.
+/// Looks up the host, and tries its addresses in turn, within one deadline.
 fn tcp(host: &str, port: u16, timeout: Option<Duration>) -> io::Result<TcpStream> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let addresses = look_up(host, port, deadline)?;
@@ -122,16 +122,16 @@ fn look_up(host: &str, port: u16, deadline: Option<Instant>) -> io::Result<Vec<S
     }
 }
 
-/// Runs an action that cannot be interrupted, the system's name look-up, in a thread of its own. If it takes too long,
-/// the thread is left running, and its result is dropped.
+/// Runs an action that cannot be interrupted (the system's name look-up) in a thread of its own. If it takes too long, the
+/// thread goes on, and its result is dropped.
 fn within<T: Send + 'static>(
     deadline: Instant,
     action: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    let (tell, told) = mpsc::channel();
-    // After the deadline the receiver is gone, and nobody needs the result.
-    thread::Builder::new().spawn(move || drop(tell.send(action())))?;
-    match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+    let (sender, receiver) = mpsc::channel();
+    // After the deadline, the receiver is gone and the result is not needed.
+    thread::Builder::new().spawn(move || drop(sender.send(action())))?;
+    match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(result) => result,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
@@ -145,7 +145,7 @@ fn try_in_turn<T>(
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for (address, waiting) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        // An address that does not answer must not use up the time of the addresses after it.
+        // An address that does not respond must not use up the time of the addresses after it.
         let share = left.map(|left| left / waiting);
         let tried = match share {
             Some(Duration::ZERO) => Err(io::ErrorKind::TimedOut.into()),

@@ -1,4 +1,4 @@
-//! Masking keys from a generator that the operating system has seeded.
+//! Random bits for masking keys, from a generator that the operating system seeds.
 
 use std::cell::RefCell;
 
@@ -7,15 +7,15 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use fullduplex::{Entropy, EntropyError};
 
 thread_local! {
-    /// One generator per thread: a connection then holds none, and no lock is taken for a frame.
+    /// One generator per thread, so that a connection holds none, and no frame takes a lock.
     static GENERATOR: RefCell<Option<ChaCha12Rng>> = const { RefCell::new(None) };
 }
 
 /// Unpredictable bits from ChaCha12, one generator per thread, each seeded once by the operating
 /// system (RFC 6455 §5.3: "derived from a strong source of entropy").
 ///
-/// A process that forks and goes on using WebSockets in both halves would share the generator's state
-/// between them; such a process should start anew (`exec`) after the fork.
+/// After a `fork`, parent and child would have generators with the same state. A process that uses WebSockets in both should
+/// call `exec` in the child.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsEntropy;
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a blocking WebSocket.
+//! The errors of a blocking WebSocket.
 
 use std::{fmt, io};
 
@@ -13,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Refused {
     /// Status, reason and headers.
     pub response: OwnedResponse,
-    /// What had arrived of the body.
+    /// The part of the body that had arrived.
     pub body: Vec<u8>,
 }
 
@@ -21,31 +21,31 @@ pub struct Refused {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection was closed in good order. Nothing is wrong; there is nothing more to read.
+    /// The connection was closed cleanly. This is no fault: there is nothing more to read.
     ConnectionClosed,
-    /// The connection ended earlier, and was used again.
+    /// The connection has ended earlier, and was used again.
     AlreadyClosed,
-    /// The transport failed. [`WouldBlock`](io::ErrorKind::WouldBlock) means: try again later.
+    /// The transport failed. [`WouldBlock`](io::ErrorKind::WouldBlock) means that the caller should try again later.
     Io(io::Error),
-    /// The connection failed: the peer broke the protocol or a limit, was silent for too long, or ended
-    /// the transport without a Close.
+    /// The connection failed: the peer broke the protocol, exceeded a limit, was silent for too long, or ended the transport
+    /// without a Close.
     Protocol(fullduplex::Error),
-    /// What was to be sent must not be sent.
+    /// The message must not be sent.
     Send(SendError),
-    /// Too much waits to be written to a stream that would block; here is the message back.
+    /// Too much is waiting to be written to a stream that would block. The field is the message that was not sent.
     WriteBufferFull(Box<Message>),
     /// The opening handshake failed.
     Handshake(HandshakeError),
     /// Client: the server answered with another status than 101.
     Http(Box<Refused>),
-    /// Server: the request was answered with this status: the callback rejected it, or it asks for no WebSocket and the
-    /// application answered it.
+    /// Server: the response has this status, because the callback rejected the request, or because the request does not ask
+    /// for a WebSocket and the application responded to it.
     Rejected(u16),
-    /// Server: the callback's answer must not be sent.
+    /// Server: the callback's response must not be sent.
     Accept(AcceptError),
     /// Server: the callback's rejection must not be sent.
     Reject(RejectError),
-    /// The URL is not one of a WebSocket.
+    /// The URL is not the URL of a WebSocket.
     Url(UriError),
     /// TLS could not be set up.
     Tls(TlsError),
@@ -55,15 +55,14 @@ pub enum Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The URL begins with `wss:`, and this crate was built without its feature `tls`.
+    /// The URL begins with `wss:`, but this crate was built without its feature `tls`.
     Disabled,
-    /// rustls has no cryptography provider: enable `tls-ring` or `tls-aws-lc-rs`, install one as the
-    /// process's default, or bring a configuration.
+    /// rustls has no cryptography provider. Enable `tls-ring` or `tls-aws-lc-rs`, install a provider as the process's
+    /// default, or pass a configuration.
     NoProvider,
-    /// There are no root certificates to trust: enable `webpki-roots` or `native-roots`, or bring a
-    /// configuration.
+    /// There are no root certificates to trust. Enable `webpki-roots` or `native-roots`, or pass a configuration.
     NoRoots,
-    /// The host is no name that a certificate could be for.
+    /// No certificate can be for this host name.
     ServerName,
     /// rustls refused the configuration.
     #[cfg(feature = "tls")]
@@ -71,7 +70,7 @@ pub enum TlsError {
 }
 
 impl Error {
-    /// Whether the operation would have blocked: nothing is lost, try again later.
+    /// Whether the operation would have blocked. Nothing is lost, and the caller can try again later.
     #[must_use]
     pub fn would_block(&self) -> bool {
         match self {
@@ -81,7 +80,7 @@ impl Error {
         }
     }
 
-    /// Whether a waiting time ran out.
+    /// Whether a timeout has expired.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Protocol(fullduplex::Error::Timeout(_)))
@@ -122,9 +121,9 @@ impl fmt::Display for TlsError {
             }
             Self::NoRoots => {
                 "there are no root certificates to trust: enable the feature `webpki-roots` or \
-                 `native-roots` of fullduplex-std, or bring a rustls configuration"
+                 `native-roots` of fullduplex-std, or pass a rustls configuration"
             }
-            Self::ServerName => "the URL's host is no name that a certificate could be for",
+            Self::ServerName => "no certificate can be for the URL's host",
             #[cfg(feature = "tls")]
             Self::Rustls(error) => return error.fmt(f),
         })

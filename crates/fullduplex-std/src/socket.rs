@@ -1,4 +1,4 @@
-//! What a socket can do beyond reading and writing: give up waiting, and end one direction.
+//! What a socket can do beyond reading and writing: limit how long a call waits, and end one direction.
 
 use std::any::Any;
 use std::io;
@@ -13,14 +13,14 @@ pub(crate) mod stream;
 use operations::{Operations, SHORTEST, TICK};
 use stream::MaybeTlsStream;
 
-/// The operations of a known kind of socket. A stream of another kind has none: its deadlines are looked
-/// at whenever it returns.
+/// The operations of a known kind of socket. A stream of another kind has none, so its deadlines are checked only when a
+/// read or write returns.
 pub(crate) struct Socket<S> {
-    /// Bounds the reads and writes from now on; `None` is for ever.
+    /// Limits how long later reads and writes wait; `None` removes the limit.
     pub(crate) bound: fn(&mut S, Option<Duration>) -> io::Result<()>,
-    /// Whether all waits together share the bound. Otherwise each wait has the whole bound.
+    /// Whether the limit is for all waits together. If not, each wait has the whole time.
     pub(crate) bounds_the_sum: bool,
-    /// Ends a direction of the transport, after whatever its own layers have to say.
+    /// Ends a direction of the transport, after a TLS session has sent its `close_notify`.
     pub(crate) shutdown: fn(&mut S, Shutdown) -> io::Result<()>,
 }
 
@@ -33,15 +33,15 @@ impl<S> Clone for Socket<S> {
 impl<S> Copy for Socket<S> {}
 
 impl<S: 'static> Socket<S> {
-    /// The shortest bound that still lets a read take bytes that have arrived.
+    /// The shortest limit with which a read still gets bytes that have arrived.
     pub(crate) fn shortest(&self) -> Duration {
-        // A shared bound also runs while the thread is not scheduled, so it must be longer.
+        // If all waits share the limit, its time also passes while the thread is not scheduled, so it must be longer.
         if self.bounds_the_sum { TICK } else { SHORTEST }
     }
 
-    /// Recognises the streams whose sockets are known: TCP, Unix, this crate's TLS over TCP. Over a rustls stream that
-    /// the caller has put on a bare TCP socket, each wait is bounded, but not their sum: a silent peer is found in
-    /// time, but a peer that sends a byte now and then is not.
+    /// Recognises the known streams: TCP, Unix sockets, and this crate's TLS over TCP. For a rustls stream that the caller has
+    /// created over a plain TCP socket, each wait is limited, but not their sum: this finds a silent peer in time, but not a
+    /// peer that sends a byte now and then.
     pub(crate) fn of(stream: &S) -> Option<Self> {
         let stream: &dyn Any = stream;
         macro_rules! known {

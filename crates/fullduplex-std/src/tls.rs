@@ -1,4 +1,4 @@
-//! TLS by rustls: configurations with a choice of roots and provider, and WebSockets accepted over TLS.
+//! TLS with rustls: configurations with a choice of roots and cryptography provider, and WebSockets accepted over TLS.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -17,8 +17,7 @@ pub use crate::socket::deadline_stream::DeadlineStream;
 pub use crate::socket::stream::{ClientTlsStream, ServerTlsStream};
 use crate::websocket::WebSocket;
 
-/// The provider to use: the process's default if one was installed, else the one that a feature of this
-/// crate brings.
+/// The cryptography provider: the process's default if one was installed, otherwise the provider of this crate's features.
 fn provider() -> Result<Arc<CryptoProvider>, TlsError> {
     if let Some(provider) = CryptoProvider::get_default() {
         return Ok(Arc::clone(provider));
@@ -31,7 +30,7 @@ fn provider() -> Result<Arc<CryptoProvider>, TlsError> {
     Err(TlsError::NoProvider)
 }
 
-/// The roots that the features of this crate bring.
+/// The root certificates of this crate's features.
 fn roots() -> Result<RootCertStore, TlsError> {
     #[allow(unused_mut)]
     let mut roots = RootCertStore::empty();
@@ -39,15 +38,15 @@ fn roots() -> Result<RootCertStore, TlsError> {
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     #[cfg(feature = "native-roots")]
     {
-        // A certificate that cannot be read is one root less, as every other TLS client has it.
+        // Certificates that cannot be read are left out, as in every other TLS client.
         let found = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(found.certs);
     }
     if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(roots) }
 }
 
-/// The configuration with which `wss` URLs are dialled unless the caller brings one: the provider and
-/// roots that the features of this crate name, TLS 1.2 and 1.3, ALPN `http/1.1`.
+/// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features, TLS 1.2
+/// and 1.3, ALPN `http/1.1`.
 ///
 /// # Errors
 /// [`TlsError::NoProvider`] and [`TlsError::NoRoots`] when features are missing.
@@ -55,10 +54,10 @@ pub fn default_client_config() -> Result<Arc<ClientConfig>, TlsError> {
     client_config(roots()?)
 }
 
-/// As [`default_client_config`], but trusting `roots`: for servers with certificates of one's own.
+/// As [`default_client_config`], but trusts `roots`, for servers that have your own certificates.
 ///
 /// # Errors
-/// [`TlsError::NoProvider`] when no provider is there.
+/// [`TlsError::NoProvider`] when there is no provider.
 pub fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
     let mut config = ClientConfig::builder_with_provider(provider()?)
         .with_safe_default_protocol_versions()
@@ -72,8 +71,7 @@ pub fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsError
 /// A server's configuration for one certificate chain and its private key.
 ///
 /// # Errors
-/// [`TlsError::NoProvider`] when no provider is there, [`TlsError::Rustls`] when key and certificate
-/// do not fit.
+/// [`TlsError::NoProvider`] when there is no provider, [`TlsError::Rustls`] when key and certificate do not fit.
 pub fn server_config(
     certificates: Vec<rustls::pki_types::CertificateDer<'static>>,
     key: rustls::pki_types::PrivateKeyDer<'static>,
@@ -88,7 +86,7 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
-/// A client's TLS stream to `host` over `socket`. The TLS handshake happens with the first write.
+/// Creates a client's TLS stream to `host` over `socket`. The first write begins the TLS handshake.
 pub(crate) fn connect(
     host: &str,
     socket: TcpStream,
@@ -99,8 +97,8 @@ pub(crate) fn connect(
     Ok(StreamOwned::new(session, socket.into()))
 }
 
-/// A server's TLS stream over `socket`. The TLS handshake happens with the first read, so a WebSocket that is accepted
-/// over it has one deadline for both handshakes, as with [`accept_tls_with`].
+/// Creates a server's TLS stream over `socket`. The first read begins the TLS handshake, so a WebSocket that is accepted over
+/// this stream has one deadline for both handshakes, as with [`accept_tls_with`].
 ///
 /// # Errors
 /// [`TlsError::Rustls`] when rustls refuses the configuration.
@@ -125,10 +123,9 @@ pub fn accept_tls(
     accept_tls_with(socket, tls, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()))
 }
 
-/// Accepts a WebSocket over TLS, and lets `decide` see the request and choose, as [`accept_with`]
-/// does without TLS.
+/// Accepts a WebSocket over TLS. `decide` gets the request and decides on it, as for [`accept_with`] without TLS.
 ///
-/// TLS and the opening handshake have one deadline, [`EndpointConfig::handshake_timeout`], which counts from this call.
+/// TLS and the opening handshake share one timeout, [`EndpointConfig::handshake_timeout`], which begins with this call.
 ///
 /// # Errors
 /// [`Error::Tls`] when rustls refuses its configuration, [`Error::Io`] when the TLS handshake fails; otherwise as

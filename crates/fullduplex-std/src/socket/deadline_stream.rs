@@ -8,9 +8,8 @@ use super::operations::{Armed, Operations, SHORTEST};
 
 /// A TCP socket whose reads and writes end at one deadline, however many there are.
 ///
-/// A TLS session may read its socket many times for one read of its own. A timeout of the socket would bound each of
-/// these waits alone, so a peer that sends one byte before each wait ends could go on for ever. The deadline bounds all
-/// waits together.
+/// For one read, a TLS session may read its socket many times. A timeout of the socket would limit each of these waits alone,
+/// so a peer could go on for ever if it sends one byte before each wait ends. The deadline limits all waits together.
 ///
 /// At first there is no deadline, and this stream behaves as the socket does. A WebSocket sets the deadline itself.
 #[derive(Debug)]
@@ -22,7 +21,7 @@ pub struct DeadlineStream {
 }
 
 impl DeadlineStream {
-    /// The socket, without a deadline.
+    /// A stream over `socket`, without a deadline.
     #[must_use]
     pub fn new(socket: TcpStream) -> Self {
         Self { socket, deadline: None, reading: Armed::default(), writing: Armed::default() }
@@ -40,7 +39,7 @@ impl DeadlineStream {
         self.deadline
     }
 
-    /// The socket. Leave its timeouts alone while there is a deadline.
+    /// The socket. Do not change its timeouts while there is a deadline.
     #[must_use]
     pub fn get_ref(&self) -> &TcpStream {
         &self.socket
@@ -70,7 +69,7 @@ impl DeadlineStream {
     }
 }
 
-/// Makes one system call, bounded by the time that is left until the deadline; `set` sets the socket's timeout.
+/// Makes one system call that waits no longer than until the deadline. `set` sets the socket's timeout.
 fn within<T>(
     deadline: Option<Instant>,
     socket: &TcpStream,
@@ -90,7 +89,7 @@ fn within<T>(
             armed.set(left);
         }
         match (action(socket), begun) {
-            // A wait has ended. If the deadline has not come, we wait again, unless the socket is non-blocking.
+            // A wait has ended. Wait again, unless the socket is non-blocking or the deadline has passed.
             (Err(error), Some(begun)) if is_end_of_wait(error.kind()) => {
                 if !armed.has_ended(begun.elapsed()) {
                     return Err(error);
@@ -101,7 +100,7 @@ fn within<T>(
     }
 }
 
-/// Systems differ in which of the two they report when a timeout runs out.
+/// When a timeout expires, some systems report the first kind, and others the second.
 fn is_end_of_wait(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -1,13 +1,13 @@
-//! The operations of each kind of socket, and the timeout that a socket has now.
+//! The operations of each kind of socket, and the timeout that is set on a socket.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// How much too early a socket may end a wait: the coarsest clock tick of the systems in use.
+/// How much too early a socket may end a wait: the coarsest clock tick of the supported systems.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
-/// The shortest wait: sockets refuse a timeout of zero.
+/// The shortest timeout, because sockets refuse a timeout of zero.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The operations behind [`Socket`](super::Socket), for one kind of stream.
@@ -41,15 +41,15 @@ plain_operations!(TcpStream);
 #[cfg(unix)]
 plain_operations!(std::os::unix::net::UnixStream);
 
-/// The timeout that a socket has now.
+/// The timeout that is set on a socket.
 ///
-/// A timeout that is already set and ends early enough is kept: a wait that ends too early now and then costs less than
-/// a system call for each wait.
+/// If the timeout is short enough for the next wait, it is not set again. Then a wait sometimes ends too early and must be
+/// repeated, but this costs less than a system call for each wait.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Armed(Option<Duration>);
 
 impl Armed {
-    /// Whether a wait of at most `left` can begin with the timeout as it is.
+    /// Whether a wait of at most `left` can begin without setting the timeout.
     pub(crate) fn suits(self, left: Option<Duration>) -> bool {
         match (self.0, left) {
             (None, None) => true,
@@ -67,8 +67,8 @@ impl Armed {
         self.0.is_some()
     }
 
-    /// Whether the timeout explains a failed wait of this length. If so, the next wait sets its own timeout. If not,
-    /// the socket is non-blocking.
+    /// Whether a wait of this length has ended because of the timeout. If so, the next wait sets its own timeout. If not, the
+    /// socket is non-blocking.
     pub(crate) fn has_ended(&mut self, waited: Duration) -> bool {
         let ended = self.0.is_some_and(|armed| armed <= waited.saturating_add(TICK));
         if ended {

@@ -1,4 +1,4 @@
-//! The streams that this crate makes: TCP, with TLS or without.
+//! The streams that this crate creates: TCP, with TLS or without.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -31,7 +31,7 @@ pub enum MaybeTlsStream {
 }
 
 impl MaybeTlsStream {
-    /// The socket beneath.
+    /// The underlying socket.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
         match self {
@@ -109,9 +109,9 @@ macro_rules! tls_operations {
             }
 
             fn end(&mut self, how: Shutdown) -> io::Result<()> {
-                // Without close_notify the peer could not tell an end from a cut (RFC 8446 §6.1).
+                // Without close_notify, the peer could not distinguish the end from a truncation (RFC 8446 §6.1).
                 self.conn.send_close_notify();
-                // Not `flush`: that would go on with a TLS handshake that is not over.
+                // We do not call `flush`, because it would continue an unfinished TLS handshake.
                 let mut notified = Ok(());
                 while self.conn.wants_write() && notified.is_ok() {
                     notified = match self.conn.write_tls(&mut self.sock) {
