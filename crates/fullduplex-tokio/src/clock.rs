@@ -1,4 +1,4 @@
-//! The clock of a connection. To ask it takes as long as a message, so it is asked when the time matters.
+//! The clock of a connection. Reading it takes as long as processing a message, so it is read only when the time matters.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Clock {
         self.0.elapsed()
     }
 
-    /// The instant of a deadline, unless it lies beyond all instants.
+    /// The instant of a deadline, or `None` if it is too far away for an `Instant`.
     pub(crate) fn instant(self, at: Duration) -> Option<Instant> {
         self.0.checked_add(at)
     }

@@ -1,4 +1,4 @@
-//! How a WebSocket behaves: tungstenite's settings under their names, and what the core has beyond them.
+//! The configuration of a WebSocket: tungstenite's settings under their names, and those that only the core has.
 
 use std::time::Duration;
 
@@ -10,13 +10,15 @@ use fullduplex::{
     DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_WRITE_BUFFER, EndpointConfig, Timeouts,
 };
 
-/// How much is gathered by `feed` before it is written without a `flush`: 128 KiB, as tungstenite has it.
+/// The default of [`WebSocketConfig::write_buffer_size`](WebSocketConfig#structfield.write_buffer_size): 128 KiB, as in
+/// tungstenite.
 pub const DEFAULT_WRITE_BUFFER_SIZE: usize = 128 << 10;
 
-/// How large the receive buffer may become when we read during a blocked write: 64 KiB, as much as one read may bring.
+/// The default of [`WebSocketConfig::read_ahead_size`](WebSocketConfig#structfield.read_ahead_size): 64 KiB, the most that
+/// one read returns.
 pub const DEFAULT_READ_AHEAD_SIZE: usize = 64 << 10;
 
-/// How a WebSocket behaves.
+/// The configuration of a WebSocket.
 ///
 /// ```
 /// use fullduplex_tokio::WebSocketConfig;
@@ -30,36 +32,36 @@ pub const DEFAULT_READ_AHEAD_SIZE: usize = 64 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebSocketConfig {
-    /// Largest message to receive, in bytes; `None` for no limit. Exceeded: Close 1009. 64 MiB by default.
+    /// The largest message to receive, in bytes; `None` means no limit. A larger one fails the connection with Close 1009. The
+    /// default is 64 MiB.
     pub max_message_size: Option<usize>,
-    /// Largest frame to receive, in bytes of payload; `None` for no limit. Exceeded: Close 1009. 16 MiB by
-    /// default.
+    /// The largest frame to receive, in bytes of payload; `None` means no limit. A larger one fails the connection with Close
+    /// 1009. The default is 16 MiB.
     pub max_frame_size: Option<usize>,
-    /// Most frames that one message may come in. Exceeded: Close 1008. 131,072 by default.
+    /// The largest number of frames of a message. More of them fail the connection with Close 1008. The default is 131,072.
     pub max_fragments: u32,
-    /// From how many pending bytes on `feed` writes before it takes one more message. 128 KiB by default.
+    /// From this number of pending bytes on, `feed` writes before it accepts another message. The default is 128 KiB.
     pub write_buffer_size: usize,
-    /// How many bytes may wait to be written before sending waits; the message that exceeds it is the last.
-    /// 1 MiB by default.
+    /// When more bytes than this are pending, sending waits. The message that exceeds it is still accepted. The default is
+    /// 1 MiB.
     pub max_write_buffer_size: usize,
-    /// How many bytes of memory the receive buffer may take when a call that writes waits for the peer and reads
-    /// meanwhile. 64 KiB by default: it becomes as large for small messages anyway. Two peers that both write before
-    /// they read wait for each other when each writes more than this size plus what the transport holds. With 0,
-    /// nothing is read during a blocked write. This size also limits what [`close`](crate::WebSocketStream::close)
-    /// leaves to be received.
+    /// How large the receive buffer may become while a call waits for a blocked write and reads meanwhile. The default is
+    /// 64 KiB, because for small messages the buffer gets as large anyway. Two peers that both write before they read wait
+    /// for each other if each writes more than this size plus what the transport holds. With 0, nothing is read during a
+    /// blocked write. This size also limits how much [`close`](crate::WebSocketStream::close) leaves to be received.
     ///
-    /// While a write is blocked and no more may be read, nobody listens to the peer, so neither keepalive nor
-    /// [`idle_timeout`](Self::idle_timeout) finds it silent.
+    /// While a write is blocked and no more may be read, we cannot know whether the peer is silent. So neither keepalive nor
+    /// [`idle_timeout`](Self::idle_timeout) fails the connection then.
     pub read_ahead_size: usize,
-    /// How large the peer's handshake may be.
+    /// The limits for the head of the peer's opening handshake.
     pub head_limits: HeadLimits,
-    /// How long the opening handshake may take, including the TLS handshake if this crate does it. `None` means without
-    /// limit. 10 s by default.
+    /// How long the opening handshake may take, including the TLS handshake if this crate does it. `None` means no limit. The
+    /// default is 10 s.
     pub handshake_timeout: Option<Duration>,
-    /// How long to wait for what in an open connection: close, keepalive, idle.
+    /// The timeouts of an open connection: close, keepalive, idle.
     pub timeouts: Timeouts,
-    /// permessage-deflate (RFC 7692): a client offers it, a server accepts it where it is offered; `None`,
-    /// the default, does neither.
+    /// permessage-deflate (RFC 7692): a client offers it, and a server accepts it if the client offers it. With `None`, the
+    /// default, it is not used.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
 }
@@ -111,8 +113,8 @@ impl WebSocketConfig {
         self
     }
 
-    /// Does nothing: there is no read buffer of a fixed size. It grows with what arrives, from 4 KiB to
-    /// 64 KiB or as a large message needs, and is given up while there is nothing in it.
+    /// Does nothing, because the read buffer has no fixed size. It grows with what arrives, from 4 KiB to 64 KiB, or to the
+    /// size of a large message. While it is empty, the connection does not hold it.
     #[must_use]
     pub const fn read_buffer_size(self, _bytes: usize) -> Self {
         self
@@ -132,26 +134,27 @@ impl WebSocketConfig {
         self
     }
 
-    /// Sets how long to wait for the peer's Close, and for the transport to end after it. 5 s by default.
+    /// Sets how long to wait for the peer's Close, and for the transport to end after it. The default is 5 s.
     #[must_use]
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.close_timeout = timeout;
         self
     }
 
-    /// Sends a Ping after `interval` of silence, and fails when nothing arrives for `wait` after that; any byte counts.
-    /// It works while something waits on the connection: a `recv`, `send` or `close`.
+    /// Sends a Ping if nothing was received for `interval`, and fails the connection if nothing is received for `wait` after
+    /// that. Any byte from the peer counts. This works only while a task waits for the connection, in `recv`, `send` or
+    /// `close`.
     ///
-    /// A peer that is slow to read gets the Ping late: a blocked write that goes on restarts `wait`. We cannot see when
-    /// the peer receives what the kernel has taken, so `wait` should be as long as a slow peer needs for a few
-    /// megabytes.
+    /// A peer that reads slowly receives the Ping late, so while a blocked write makes progress, `wait` begins again. We
+    /// cannot see when the peer receives what the kernel has accepted. So `wait` should be as long as a slow peer needs for a
+    /// few megabytes.
     #[must_use]
     pub const fn keepalive(mut self, interval: Duration, wait: Duration) -> Self {
         self.timeouts = self.timeouts.keepalive(interval, wait);
         self
     }
 
-    /// Fails when nothing was received for this long; `None`, the default, never.
+    /// Fails the connection if nothing was received for this long. With `None`, the default, it never does.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.timeouts.idle_timeout = timeout;
@@ -166,7 +169,7 @@ impl WebSocketConfig {
         self
     }
 
-    /// What the core needs of it.
+    /// The core's configuration.
     pub(crate) fn endpoint(&self) -> EndpointConfig {
         let limit = |bytes: Option<usize>| bytes.map_or(u64::MAX, |bytes| bytes as u64);
         let mut config = EndpointConfig::new();
@@ -192,8 +195,8 @@ impl Default for WebSocketConfig {
 }
 
 impl From<EndpointConfig> for WebSocketConfig {
-    /// The same limits and waiting times; [`write_buffer_size`](Self#structfield.write_buffer_size) and
-    /// [`read_ahead_size`](Self#structfield.read_ahead_size) as by default.
+    /// Takes over limits and timeouts. [`write_buffer_size`](Self#structfield.write_buffer_size) and
+    /// [`read_ahead_size`](Self#structfield.read_ahead_size) have their defaults.
     fn from(config: EndpointConfig) -> Self {
         let limit = |bytes| if bytes == u64::MAX { None } else { usize::try_from(bytes).ok() };
         Self {

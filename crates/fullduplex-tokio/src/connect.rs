@@ -1,4 +1,4 @@
-//! Dialling: a URL to an open WebSocket over TCP, with TLS where the URL says so.
+//! Connects to a URL: opens a WebSocket over TCP, with TLS for `wss`.
 
 use std::future::Future;
 use std::io;
@@ -16,16 +16,16 @@ use crate::stream::MaybeTlsStream;
 use crate::tls::{Connector, client_over};
 use crate::websocket::WebSocketStream;
 
-/// How long dialling may take by default, name look-up and all addresses of the host together: 10 s.
+/// The default of [`TcpDial::timeout`]: 10 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What leads to a server: TCP by default, [`TcpDial`]. A proxy or a pool takes its place in [`connect_with`].
+/// Opens a stream to a server. The default is TCP, [`TcpDial`]. Implement it to use [`connect_with`] over a proxy or a pool.
 ///
 /// ```
 /// use fullduplex_tokio::Dial;
 /// use tokio::io::DuplexStream;
 ///
-/// /// Leads to a server in this process, whatever the host.
+/// /// Connects to a server in this process, whatever the host.
 /// struct InProcess(tokio::sync::mpsc::Sender<DuplexStream>);
 ///
 /// impl Dial for InProcess {
@@ -39,29 +39,29 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// }
 /// ```
 pub trait Dial {
-    /// What it leads to the server by. TLS is put over it where the URL says so.
+    /// The stream. For `wss`, TLS is added over it.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
-    /// Opens a stream to `port` of `host`: a name, or an address without brackets.
+    /// Opens a stream to `port` of `host`, which is a name, or an IP address without brackets.
     ///
     /// # Errors
     /// When the server cannot be reached in time.
     fn dial(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-/// Dials by TCP: the host's addresses in turn, each with its share of the time that is left.
+/// Connects by TCP: tries the host's addresses in turn, each with its share of the time that is left.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TcpDial {
-    /// How long it may take, name look-up and all addresses together; `None` for ever.
+    /// How long the name look-up and all addresses together may take; `None` means no limit.
     pub timeout: Option<Duration>,
-    /// Whether to set `TCP_NODELAY`. It should be: messages are written whole, so Nagle's algorithm has
-    /// nothing to gather and only delays.
+    /// Whether to set `TCP_NODELAY`. It should be set: messages are written whole, so Nagle's algorithm has nothing to
+    /// combine and only delays them.
     pub nodelay: bool,
 }
 
 impl TcpDial {
-    /// Within [`DEFAULT_CONNECT_TIMEOUT`], with `TCP_NODELAY`.
+    /// The defaults: [`DEFAULT_CONNECT_TIMEOUT`], and `TCP_NODELAY`.
     #[must_use]
     pub const fn new() -> Self {
         Self { timeout: Some(DEFAULT_CONNECT_TIMEOUT), nodelay: true }
@@ -83,7 +83,7 @@ impl Dial for TcpDial {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         let count = addresses.len() as u32;
         for (address, left) in addresses.into_iter().zip((1..=count).rev()) {
-            // One that does not answer must not take the time of those behind it.
+            // An address that does not respond must not use up the time of the addresses after it.
             let share = deadline.map(|deadline| {
                 let now = Instant::now();
                 now + deadline.saturating_duration_since(now) / left
@@ -113,14 +113,14 @@ async fn within<T>(
     }
 }
 
-/// Opens a WebSocket to a `ws` or `wss` URL: name look-up, TCP with `TCP_NODELAY`, TLS and the opening
-/// handshake, each within its default deadline. Returns it with the server's response.
+/// Opens a WebSocket to a `ws` or `wss` URL: name look-up and TCP, with `TCP_NODELAY`, then TLS and the opening handshake,
+/// within the default timeouts. Returns the WebSocket with the server's response.
 ///
 /// # Errors
 /// As [`connect_with`].
 ///
 /// # Panics
-/// Outside of a tokio runtime with its I/O and time drivers (`enable_all`), as all that tokio dials.
+/// Outside of a tokio runtime with its I/O and time drivers (`enable_all`), as with every connection that tokio opens.
 pub async fn connect_async<R>(
     request: R,
 ) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, ClientResponse)>
@@ -130,7 +130,7 @@ where
     connect_async_with_config(request, None, true).await
 }
 
-/// As [`connect_async`], with a configuration, and with `TCP_NODELAY` only if `disable_nagle` says so.
+/// As [`connect_async`], but with a configuration, and with `TCP_NODELAY` only if `disable_nagle` is true.
 ///
 /// # Errors
 /// As [`connect_with`].
@@ -145,7 +145,7 @@ where
     connect_async_tls_with_config(request, config, disable_nagle, None).await
 }
 
-/// As [`connect_async_with_config`], with TLS of one's own; `None` for what the features of this crate name.
+/// As [`connect_async_with_config`], but with a TLS connector; `None` means the TLS of this crate's features.
 ///
 /// # Errors
 /// As [`connect_with`].
@@ -162,7 +162,7 @@ where
     connect_with(request, &dial, config.unwrap_or_default(), connector).await
 }
 
-/// Opens a WebSocket to a `ws` or `wss` URL over what `dial` leads to.
+/// Opens a WebSocket to a `ws` or `wss` URL over the stream that `dial` opens.
 ///
 /// Redirects are not followed: another status than 101 is [`Error::Http`](crate::Error::Http).
 ///
@@ -179,7 +179,7 @@ where
     R: IntoClientRequest,
     D: Dial,
 {
-    // In a box of its own, which is given back before the connection is used.
+    // This future is large. In a box of its own, its memory is freed before the connection is used.
     let connecting = async move {
         let (uri, request) = to_core(&request.into_client_request()?)?;
         let uri = uri.as_uri();

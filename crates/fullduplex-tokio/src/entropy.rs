@@ -1,4 +1,4 @@
-//! Masking keys from a generator that the operating system has seeded, or from the operating system itself.
+//! Random bits for masking keys, from a generator that the operating system seeds, or from the operating system itself.
 
 use std::cell::RefCell;
 
@@ -10,16 +10,16 @@ use seeded::Seeded as Generator;
 use system::System as Generator;
 
 thread_local! {
-    /// One generator per thread: a connection then holds none, and no lock is taken for a frame.
+    /// One generator per thread, so that a connection holds none, and no frame takes a lock.
     static GENERATOR: RefCell<Generator> = const { RefCell::new(Generator::new()) };
 }
 
-/// Unpredictable bits, one generator per thread (RFC 6455 §5.3: "derived from a strong source of entropy"): ChaCha12,
-/// seeded once by the operating system. Without the feature `connect` they are the operating system's own: who does not
-/// dial is most often a server, which masks nothing, and is spared three packages.
+/// Unpredictable bits (RFC 6455 §5.3: "derived from a strong source of entropy") from ChaCha12, one generator per thread,
+/// each seeded once by the operating system. Without the feature `connect`, the bits come from the operating system itself,
+/// which saves three packages: a program without that feature is usually a server, which masks nothing.
 ///
-/// A process that forks and goes on using WebSockets in both halves would share the generator's state
-/// between them; such a process should start anew (`exec`) after the fork.
+/// After a `fork`, parent and child would have generators with the same state. A process that uses WebSockets in both should
+/// call `exec` in the child.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsEntropy;
 
@@ -35,7 +35,7 @@ mod seeded {
     use chacha20::rand_core::{Rng, SeedableRng};
     use fullduplex::EntropyError;
 
-    /// ChaCha12, from the first time on that it is asked.
+    /// ChaCha12. It is seeded when the first bits are drawn.
     pub(super) struct Seeded(Option<ChaCha12Rng>);
 
     impl Seeded {
@@ -58,13 +58,14 @@ mod seeded {
 mod system {
     use fullduplex::EntropyError;
 
-    /// How many keys a system call brings: it then costs each some 15 ns. Linux gives 256 bytes whole or none.
+    /// How many keys one system call returns, so that it costs about 15 ns for each key. Linux returns 256 bytes either whole
+    /// or not at all.
     const KEYS: usize = 64;
 
-    /// The operating system's bits, many at a time.
+    /// Bits from the operating system, many of them at a time.
     pub(super) struct System {
         keys: [u8; 4 * KEYS],
-        /// How many of them are still to be given out; they are given out from the end.
+        /// How many of them were not drawn yet. They are drawn from the end.
         left: usize,
     }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a WebSocket, under tungstenite's names where the thing is the same.
+//! The errors of a WebSocket, under tungstenite's names if the error is the same.
 
 use std::{fmt, io};
 
@@ -15,38 +15,39 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation on a WebSocket failed.
 ///
-/// Variants that tungstenite has as well mean what they mean there. What differs: limits and protocol errors
-/// have been answered with the right Close (RFC 6455 §7.1.7) when they are returned; a waiting time that ran
-/// out is [`Timeout`](Self::Timeout); there is no `AttackAttempt`, for there are limits instead of a heuristic.
+/// Variants that tungstenite also has mean the same as there. These are the differences: when the peer has exceeded a limit
+/// or broken the protocol, the right Close has been sent before the error is returned (RFC 6455 §7.1.7); a timeout that has
+/// expired is [`Timeout`](Self::Timeout); there is no `AttackAttempt`, because there are limits instead of a heuristic.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection was closed in good order, and was used again by the call that noticed it.
+    /// The connection was closed cleanly, and the call that noticed it used it again.
     ConnectionClosed,
-    /// The connection ended earlier, and was used again.
+    /// The connection has ended earlier, and was used again.
     AlreadyClosed,
     /// The transport failed.
     Io(io::Error),
     /// TLS could not be set up.
     Tls(TlsError),
-    /// The peer sent more than a limit allows; it was told with Close 1008 or 1009.
+    /// The peer has exceeded a limit. The connection failed with Close 1008 or 1009.
     Capacity(CapacityError),
-    /// The peer broke the protocol or ended the transport without a Close, or what was to be sent must not be.
+    /// The peer broke the protocol or ended the transport without a Close, or a message must not be sent.
     Protocol(ProtocolError),
-    /// Too much waits to be written; here is the message back. Only from a `start_send` that no `poll_ready`
-    /// has gone before.
+    /// Too much is waiting to be written. The field is the message that was not sent. Only `start_send` returns it, if
+    /// `poll_ready` was not called before.
     WriteBufferFull(Box<Message>),
     /// Text that is not UTF-8 (RFC 6455 §8.1).
     Utf8(String),
-    /// A waiting time ran out: handshake, keepalive, idle or close.
+    /// A timeout has expired: handshake, keepalive, idle or close.
     Timeout(Timeout),
-    /// The URL is not one of a WebSocket, or cannot be dialled.
+    /// The URL is not the URL of a WebSocket, or we cannot connect to it.
     Url(UrlError),
-    /// Client: the server answered with another status than 101. Server: the callback rejected the request, or the
-    /// application answered a request that asks for no WebSocket. A client finds in the body what had arrived of it; a
-    /// server finds what it sent in a rejection, and nothing but the status of an answer.
+    /// Client: the server's response has another status than 101. Its body is the part that had arrived.
+    ///
+    /// Server: the callback rejected the request, and this is the rejection; or the request did not ask for a WebSocket and
+    /// the application responded to it, and this has only the status of that response.
     Http(Box<http::Response<Option<Vec<u8>>>>),
-    /// A request or response that was put together is not one of HTTP.
+    /// A request or response that the application has built is not valid HTTP.
     HttpFormat(http::Error),
 }
 
@@ -67,7 +68,7 @@ pub enum CapacityError {
     TooManyFragments,
 }
 
-/// What breaks the protocol: in what the peer sent, or in what was to be sent.
+/// How the peer broke the protocol, or why something must not be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -85,24 +86,24 @@ pub enum ProtocolError {
     MissingSecWebSocketKey,
     /// `Sec-WebSocket-Key` is not 16 bytes in base64, or repeated.
     InvalidSecWebSocketKey,
-    /// `Sec-WebSocket-Accept` is missing or does not answer our key.
+    /// `Sec-WebSocket-Accept` is missing or does not fit our key.
     SecWebSocketAcceptKeyMismatch,
-    /// What is said of subprotocols does not fit the offer.
+    /// The server's subprotocol does not fit the client's offer.
     SecWebSocketSubProtocolError(SubProtocolError),
-    /// A callback rejected a request with a status that is no rejection: it must be 300 to 599.
+    /// A callback rejected a request with a status that is not 300 to 599.
     CustomResponseSuccessful,
     /// A header that must not be sent in a handshake, or not with this value.
     InvalidHeader(Box<http::HeaderName>),
-    /// The peer ended the transport inside the opening handshake.
+    /// The peer ended the transport during the opening handshake.
     HandshakeIncomplete,
-    /// Another fault of the peer's, or of our own, in the opening handshake.
+    /// Another fault in the opening handshake, of the peer or of our own.
     Handshake(HandshakeError),
-    /// Nothing may be sent any more: a Close was sent, or the peer's has come.
+    /// Nothing may be sent any more, because a Close was sent or received.
     SendAfterClosing,
-    /// The message must not be sent: a control payload over 125 bytes, a close code that is none, a message
-    /// inside an unfinished one.
+    /// The message must not be sent: the payload of a control frame is over 125 bytes, a close code is not allowed, or
+    /// another message is unfinished.
     Send(SendError),
-    /// A reserved bit is set that no extension defines (RFC 6455 §5.2).
+    /// A reserved bit is set, and no extension defines it (RFC 6455 §5.2).
     NonZeroReservedBits,
     /// A client's frame without a mask (§5.1).
     UnmaskedFrameFromClient,
@@ -116,13 +117,13 @@ pub enum ProtocolError {
     InvalidOpcode(u8),
     /// A payload length that is not in its shortest form, or has its top bit set (§5.2).
     InvalidLength,
-    /// A continuation frame that continues no message (§5.4).
+    /// A continuation frame, but no message is in progress (§5.4).
     UnexpectedContinueFrame,
-    /// A new message inside an unfinished one (§5.4).
+    /// A new message begins before the last one has ended (§5.4).
     ExpectedFragment,
-    /// A Close frame with half a code, or with a code that must not be sent (§5.5.1, §7.4).
+    /// A Close frame with a payload of one byte, or with a code that must not be sent (§5.5.1, §7.4).
     InvalidCloseSequence,
-    /// A compressed message that is none (RFC 7692 §7.2.2).
+    /// A compressed message that cannot be decompressed (RFC 7692 §7.2.2).
     InvalidCompression,
     /// The peer ended or reset the transport between frames and without a Close (RFC 6455 §7.1.5: code 1006).
     ResetWithoutClosingHandshake,
@@ -134,9 +135,9 @@ pub enum ProtocolError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubProtocolError {
-    /// The server chose a subprotocol, and none was offered.
+    /// The server chose a subprotocol, but none was offered.
     ServerSentSubProtocolNoneRequested,
-    /// The subprotocol in use is not one of those that were offered, or there are several.
+    /// The server chose a subprotocol that was not offered, or several.
     InvalidSubProtocol,
     /// Subprotocols were offered, and the server chose none of them.
     NoSubProtocol,
@@ -146,13 +147,13 @@ pub enum SubProtocolError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// `wss`, and no feature for TLS is on.
+    /// The URL begins with `wss:`, but no feature for TLS is on.
     TlsFeatureNotEnabled,
     /// There is no host.
     NoHostName,
     /// The scheme is not `ws` or `wss`, nor `http` or `https`.
     UnsupportedUrlScheme,
-    /// It is no WebSocket URL for another reason (RFC 6455 §3), for example because it has no scheme.
+    /// The URL is invalid for another reason (RFC 6455 §3), for example because it has no scheme.
     Invalid(UriError),
 }
 
@@ -160,13 +161,13 @@ pub enum UrlError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// rustls has no cryptography provider: enable `tls-ring` or `tls-aws-lc-rs`, install one as the process's
-    /// default, or bring a configuration.
+    /// rustls has no cryptography provider. Enable `tls-ring` or `tls-aws-lc-rs`, install a provider as the process's
+    /// default, or pass a configuration.
     NoProvider,
-    /// There are no root certificates to trust: enable `webpki-roots`, `native-roots` or `platform-verifier`,
-    /// or bring a configuration.
+    /// There are no root certificates to trust. Enable `webpki-roots`, `native-roots` or `platform-verifier`, or pass a
+    /// configuration.
     NoRoots,
-    /// The host is no name that a certificate could be for.
+    /// No certificate can be for this host name.
     InvalidDnsName,
     /// rustls refused the configuration.
     #[cfg(feature = "tls")]
@@ -177,7 +178,7 @@ pub enum TlsError {
 }
 
 impl Error {
-    /// Whether a waiting time ran out.
+    /// Whether a timeout has expired.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
@@ -292,9 +293,9 @@ impl fmt::Display for TlsError {
             }
             Self::NoRoots => {
                 "there are no root certificates to trust: enable the feature `webpki-roots`, \
-                 `native-roots` or `platform-verifier` of fullduplex-tokio, or bring a configuration"
+                 `native-roots` or `platform-verifier` of fullduplex-tokio, or pass a configuration"
             }
-            Self::InvalidDnsName => "the URL's host is no name that a certificate could be for",
+            Self::InvalidDnsName => "no certificate can be for the URL's host",
             #[cfg(feature = "tls")]
             Self::Rustls(error) => return error.fmt(f),
             #[cfg(feature = "native-tls")]
@@ -429,9 +430,9 @@ impl From<AcceptError> for Error {
             AcceptError::SubprotocolNotOffered => {
                 Self::Protocol(SubProtocolError::InvalidSubProtocol.into())
             }
-            // Only what comes in bytes is answered in bytes.
+            // The endpoint writes a response only to a request that came as bytes, so this cannot happen.
             AcceptError::ExtendedConnect => Self::Protocol(ProtocolError::WrongHttpVersion),
-            // The endpoint makes room by itself, so a header is left.
+            // The endpoint provides a buffer that is large enough, so only a header can be the cause.
             AcceptError::InvalidHeader(error) => {
                 HandshakeError::Encode(EncodeRequestError::InvalidHeader(error)).into()
             }

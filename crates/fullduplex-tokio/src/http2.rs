@@ -1,5 +1,5 @@
-//! A WebSocket as a stream of an HTTP/2 connection (RFC 8441), the client's side: `http2_ready` and `client_http2`.
-//! The server's is `upgrade`.
+//! A client's WebSocket over a stream of an HTTP/2 connection (RFC 8441): `http2_ready` and `client_http2`. For a server, see
+//! `upgrade`.
 
 use std::future::Future;
 use std::io;
@@ -27,22 +27,22 @@ use crate::stream::UpgradedStream;
 use crate::upgrade::append;
 use crate::websocket::WebSocketStream;
 
-/// How much of the body of a refusal is kept.
-const MAX_REFUSAL: usize = 16 << 10;
+/// How much of the body of a response that does not open a WebSocket is kept.
+const MAX_BODY: usize = 16 << 10;
 
-/// How long a server's announcement may go unnoticed.
+/// The longest time between two looks at the server's settings.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
-/// Waits, for at most `most`, until a server has announced that it takes WebSockets over HTTP/2 (RFC 8441 §3), and
-/// drives the connection meanwhile. It says so with its first bytes if it ever does, and "a client MUST NOT" ask for one
-/// before.
+/// Waits until the server has announced that it accepts WebSockets over HTTP/2 (RFC 8441 §3), but no longer than `limit`.
+/// Meanwhile, it drives the connection. A server that accepts them announces it with its first bytes, and "a client MUST
+/// NOT" request one before that.
 ///
 /// # Errors
-/// [`Error::Io`] when the connection has failed or ended; of the kind [`Unsupported`](io::ErrorKind::Unsupported) when
-/// the server has not announced it. The connection serves for other requests then.
+/// [`Error::Io`] when the connection has failed or ended. If the server has not announced it, the error has the kind
+/// [`Unsupported`](io::ErrorKind::Unsupported), and the connection can be used for other requests.
 pub async fn http2_ready<T, B, E>(
     connection: &mut Connection<T, B, E>,
-    most: Duration,
+    limit: Duration,
 ) -> Result<()>
 where
     T: Read + Write + Unpin + 'static,
@@ -54,7 +54,7 @@ where
     let announced = async {
         let mut pause = Duration::from_millis(1);
         while !connection.is_extended_connect_protocol_enabled() {
-            // Nobody is woken when a setting has come.
+            // hyper does not wake a task when it has received the settings.
             match timeout(pause, &mut *connection).await {
                 Ok(Ok(())) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(Err(error)) => return Err(io::Error::other(error)),
@@ -64,18 +64,18 @@ where
         Ok(())
     };
     let unsupported = || {
-        let why = "the server has not announced that it takes WebSockets over HTTP/2";
+        let why = "the server has not announced that it accepts WebSockets over HTTP/2";
         Err(io::Error::new(io::ErrorKind::Unsupported, why))
     };
-    Ok(timeout(most, announced).await.unwrap_or_else(|_| unsupported())?)
+    Ok(timeout(limit, announced).await.unwrap_or_else(|_| unsupported())?)
 }
 
-/// Opens a WebSocket as one more stream of a connection of HTTP/2 that leads to the server (RFC 8441). Returns it with
-/// the server's response, whose status is 200.
+/// Opens a WebSocket over a new stream of an HTTP/2 connection to the server (RFC 8441). Returns the WebSocket with the
+/// server's response.
 ///
-/// `sender` is what hyper's `client::conn::http2::handshake` returns, whose connection is driven by another task; it
-/// may have any type of body, for the request has none. Only a server is to be asked that has announced that it takes
-/// such requests: see [`http2_ready`].
+/// hyper's `client::conn::http2::handshake` returns `sender`, and a connection that another task must drive. `sender` may have
+/// any type of body, because the request has no body. The server must have announced that it accepts such requests: see
+/// [`http2_ready`].
 ///
 /// ```
 /// use fullduplex_tokio::hyper::client::conn::http2;
@@ -97,11 +97,10 @@ where
 /// ```
 ///
 /// # Errors
-/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 200 to 299, with up to 16 KiB of
-/// the body; [`Error::Protocol`] for a response that is not in order, or a request that must not be sent;
-/// [`Error::Timeout`] when the server was slower than the
-/// [handshake timeout](WebSocketConfig#structfield.handshake_timeout); [`Error::Io`] when the connection failed, or the
-/// server reset the stream.
+/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 200 to 299, with up to 16 KiB of the
+/// body; [`Error::Protocol`] for an invalid response, or a request that must not be sent; [`Error::Timeout`] when the
+/// [handshake timeout](WebSocketConfig#structfield.handshake_timeout) has expired; [`Error::Io`] when the connection failed,
+/// or the server reset the stream.
 pub fn client_http2<R, B>(
     sender: &mut SendRequest<B>,
     request: R,
@@ -126,7 +125,7 @@ where
     let (_, request) = to_core(&request.into_client_request()?)?;
     let opening = open(sender, &request, config);
     match config.handshake_timeout {
-        Some(most) => timeout(most, opening).await.unwrap_or(Err(Timeout::Handshake.into())),
+        Some(limit) => timeout(limit, opening).await.unwrap_or(Err(Timeout::Handshake.into())),
         None => opening.await,
     }
 }
@@ -142,30 +141,31 @@ where
     let request = request.as_request();
     #[cfg(feature = "deflate")]
     let request = request.deflate(config.deflate);
-    let asking = to_http(&request)?;
+    let http_request = to_http(&request)?;
     sender.ready().await.map_err(io::Error::other)?;
-    let response = sender.send_request(asking).await.map_err(io::Error::other)?;
+    let response = sender.send_request(http_request).await.map_err(io::Error::other)?;
 
     let headers = header_list(response.headers());
-    let answer = ConnectResponse { status: response.status().as_u16(), headers: &headers };
-    let negotiated = answer.check(&request).map(|outcome| match outcome {
+    let connect_response =
+        ConnectResponse { status: response.status().as_u16(), headers: &headers };
+    let negotiated = connect_response.check(&request).map(|outcome| match outcome {
         Outcome::Open { negotiated, .. } => Some(negotiated),
         Outcome::Refused(_) => None,
     });
     match negotiated {
         Ok(Some(negotiated)) => {
-            let mut said = ClientResponse::new(None);
-            *said.status_mut() = response.status();
-            *said.version_mut() = Version::HTTP_2;
-            *said.headers_mut() = response.headers().clone();
+            let mut head = ClientResponse::new(None);
+            *head.status_mut() = response.status();
+            *head.version_mut() = Version::HTTP_2;
+            *head.headers_mut() = response.headers().clone();
             let stream = hyper::upgrade::on(response).await.map_err(io::Error::other)?;
             let (stream, config) = (TokioIo::new(stream), Some(config));
             Ok((
                 WebSocketStream::from_negotiated(stream, &[], Role::Client, negotiated, config),
-                said,
+                head,
             ))
         }
-        Ok(None) => Err(refused(response).await),
+        Ok(None) => Err(http_error(response).await),
         Err(error) if request.subprotocols.is_empty() => {
             Err(unasked(HandshakeError::from(error).into()))
         }
@@ -173,13 +173,13 @@ where
     }
 }
 
-/// The request in the types of the `http` crate.
+/// Converts the request to the types of the `http` crate.
 fn to_http<B: Default, S: AsRef<str>>(request: &CoreRequest<'_, S>) -> Result<http::Request<B>> {
-    let refused = |error| Error::from(HandshakeError::Encode(error));
-    // Asked without room for a value, the core says how much the longest one needs.
+    let encode_error = |error| Error::from(HandshakeError::Encode(error));
+    // With an empty buffer, the core returns how many bytes the longest value needs.
     let needed = match request.connect_fields(&mut [], |_, _| {}) {
         Err(EncodeRequestError::BufferTooSmall(short)) => short.needed,
-        other => other.map(|()| 0).map_err(refused)?,
+        other => other.map(|()| 0).map_err(encode_error)?,
     };
     let mut http_request = http::Request::new(B::default());
     *http_request.method_mut() = Method::CONNECT;
@@ -198,21 +198,21 @@ fn to_http<B: Default, S: AsRef<str>>(request: &CoreRequest<'_, S>) -> Result<ht
         _ if valid.is_ok() => valid = append(http_request.headers_mut(), name, value),
         _ => {}
     };
-    request.connect_fields(&mut vec![0; needed], put).map_err(refused)?;
+    request.connect_fields(&mut vec![0; needed], put).map_err(encode_error)?;
     valid?;
     *http_request.uri_mut() = uri.build()?;
     Ok(http_request)
 }
 
-/// A refusal, with as much of its body as is to be kept.
-async fn refused(response: http::Response<Incoming>) -> Error {
+/// The error for a response that does not open a WebSocket, with the beginning of its body.
+async fn http_error(response: http::Response<Incoming>) -> Error {
     let (head, mut body) = response.into_parts();
     let mut kept = Vec::new();
-    while kept.len() < MAX_REFUSAL
+    while kept.len() < MAX_BODY
         && let Some(Ok(frame)) = body.frame().await
     {
         if let Some(data) = frame.data_ref() {
-            kept.extend(data.iter().take(MAX_REFUSAL - kept.len()));
+            kept.extend(data.iter().take(MAX_BODY - kept.len()));
         }
     }
     Error::Http(Box::new(ClientResponse::from_parts(head, Some(kept))))

@@ -1,4 +1,4 @@
-//! Streams whose two directions two tasks can use.
+//! Streams that can be split into their two directions, so that two tasks can use them.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,12 +8,11 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Join, ReadBuf, ReadHalf, Wr
 
 use crate::stream::MaybeTlsStream;
 
-/// A stream whose directions can be used by two tasks: what
-/// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split) needs.
+/// A stream that can be split into its two directions, as
+/// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split) needs it.
 ///
-/// TCP and Unix sockets come apart without a lock. A TLS session is one thing for both directions, and has a lock
-/// that is held as long as one read or write takes. For a stream of your own, wrap what
-/// [`tokio::io::split`] makes of it:
+/// TCP and Unix sockets are split without a lock. Both directions of a TLS stream use the same session, so it is split with a
+/// lock, which each read or write holds while it runs. For a stream of your own, use [`tokio::io::split`]:
 ///
 /// ```
 /// use fullduplex_tokio::IntoHalves;
@@ -45,26 +44,26 @@ use crate::stream::MaybeTlsStream;
 /// }
 /// ```
 ///
-/// A stream of somebody else's is split before it becomes a WebSocket: what [`tokio::io::join`] makes of the two
-/// parts can be.
+/// For a stream type of another crate, split the stream before it becomes a WebSocket, and join its halves with
+/// [`tokio::io::join`]: the result implements this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be split into two directions",
-    note = "implement `IntoHalves` for it with `tokio::io::split`, `tokio::io::join` what that makes of it, or use `StreamExt::split` of futures-util"
+    note = "implement `IntoHalves` for it with `tokio::io::split`, join the halves of `tokio::io::split` with `tokio::io::join`, or use `StreamExt::split` of futures-util"
 )]
 pub trait IntoHalves: Sized {
-    /// What is read from.
+    /// The half to read from.
     type Reading: AsyncRead + Unpin;
-    /// What is written to.
+    /// The half to write to.
     type Writing: AsyncWrite + Unpin;
 
-    /// Takes the stream apart.
+    /// Splits the stream.
     fn into_halves(self) -> (Self::Reading, Self::Writing);
 
-    /// Puts it together again; `None` when these are not the two directions of one stream.
+    /// Joins the halves again. Returns `None` if they are not the halves of one stream.
     fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self>;
 }
 
-/// For streams that know how to do it themselves.
+/// For streams that have methods for it.
 #[cfg(feature = "connect")]
 macro_rules! natural {
     ($stream:ty, $reading:ty, $writing:ty) => {
@@ -88,7 +87,7 @@ natural!(tokio::net::TcpStream, tokio::net::tcp::OwnedReadHalf, tokio::net::tcp:
 #[cfg(all(feature = "connect", unix))]
 natural!(tokio::net::UnixStream, tokio::net::unix::OwnedReadHalf, tokio::net::unix::OwnedWriteHalf);
 
-/// For streams that are one thing for both directions.
+/// For streams that need a lock.
 macro_rules! by_lock {
     ([$($bounds:tt)*] $stream:ty) => {
         impl<$($bounds)*> IntoHalves for $stream {
@@ -131,16 +130,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> IntoHalves for Join<R, W> {
     }
 }
 
-/// The direction of a [`MaybeTlsStream`] that is read from.
+/// The half of a [`MaybeTlsStream`] to read from.
 #[derive(Debug)]
 pub struct MaybeTlsReading<S: IntoHalves>(Direction<S::Reading, ReadHalf<MaybeTlsStream<S>>>);
 
-/// The direction of a [`MaybeTlsStream`] that is written to.
+/// The half of a [`MaybeTlsStream`] to write to.
 #[derive(Debug)]
 pub struct MaybeTlsWriting<S: IntoHalves>(Direction<S::Writing, WriteHalf<MaybeTlsStream<S>>>);
 
 impl<S: IntoHalves> MaybeTlsReading<S> {
-    /// The direction of the stream beneath; `None` with TLS, whose session has it.
+    /// The half of the underlying stream, or `None` with TLS, because the TLS session owns that stream.
     pub fn plain(&self) -> Option<&S::Reading> {
         match &self.0 {
             Direction::Plain(stream) => Some(stream),
@@ -149,7 +148,7 @@ impl<S: IntoHalves> MaybeTlsReading<S> {
     }
 }
 
-/// Without TLS a stream comes apart as its kind does.
+/// Without TLS, a half of the underlying stream. With TLS, a half of the whole, which has a lock.
 #[derive(Debug)]
 enum Direction<P, T> {
     Plain(P),
@@ -190,7 +189,7 @@ impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> IntoHalves for MaybeTlsStre
     }
 }
 
-/// Does the same to whichever direction it is.
+/// Runs the same expression for each variant.
 macro_rules! each {
     ($self:ident, $stream:ident => $action:expr) => {
         match &mut $self.get_mut().0 {

@@ -1,4 +1,4 @@
-//! What a client asks for, as a request of the `http` crate, and as the core wants it.
+//! A client's request, as a type of the `http` crate, and its conversion to the core's type.
 
 use fullduplex::OwnedUri;
 use fullduplex::handshake::OwnedClientRequest;
@@ -11,15 +11,15 @@ use http::{Method, Uri};
 
 use crate::error::{Error, ProtocolError, Result, UrlError};
 
-/// A client's request. The headers of the handshake itself need not be there; `Sec-WebSocket-Key` is drawn when the
-/// request is sent, whatever the request says. A `Host` goes out as the host of a URL does, in lower case and without
-/// the default port: the URI alone says where to connect, and which host a certificate must name.
+/// A client's request. It need not contain the headers of the handshake itself. `Sec-WebSocket-Key` is always drawn when the
+/// request is sent. If the request has a `Host`, it is sent as the host of a URL would be, in lower case and without the
+/// default port. Only the URI decides where to connect, and which host the certificate must name.
 pub type ClientRequest = http::Request<()>;
 
-/// What a client can be opened with: a URL, or a request that was put together.
+/// A type from which a client's request can be created: a URL, or a request.
 ///
-/// A URL means what it means to a browser: [`OwnedUri::parse`] says what is encoded, and what is refused. The URI of a
-/// request is read in the same way when the request is sent.
+/// A URL means what it means to a browser: see [`OwnedUri::parse`] for what is encoded, and what is refused. The URI of a
+/// request is parsed in the same way when the request is sent.
 ///
 /// ```
 /// use fullduplex_tokio::IntoClientRequest;
@@ -29,10 +29,10 @@ pub type ClientRequest = http::Request<()>;
 /// # Ok::<(), fullduplex_tokio::Error>(())
 /// ```
 pub trait IntoClientRequest {
-    /// The request.
+    /// Creates the request.
     ///
     /// # Errors
-    /// [`Error::Url`] when it is not the URL of a WebSocket; [`Error::HttpFormat`] when an added header is not valid.
+    /// [`Error::Url`] when the URL is not the URL of a WebSocket; [`Error::HttpFormat`] when an extra header is not valid.
     fn into_client_request(self) -> Result<ClientRequest>;
 }
 
@@ -95,7 +95,7 @@ impl IntoClientRequest for ClientRequest {
     }
 }
 
-/// A request with headers and subprotocols, put together step by step.
+/// Builds a request with headers and subprotocols.
 ///
 /// ```
 /// use fullduplex_tokio::{ClientRequestBuilder, IntoClientRequest};
@@ -115,7 +115,7 @@ pub struct ClientRequestBuilder {
 }
 
 impl ClientRequestBuilder {
-    /// Asks for `uri` and nothing else.
+    /// A request for `uri`, without extra headers and subprotocols.
     #[must_use]
     pub const fn new(uri: Uri) -> Self {
         Self { uri, headers: Vec::new(), subprotocols: Vec::new() }
@@ -128,7 +128,7 @@ impl ClientRequestBuilder {
         self
     }
 
-    /// Offers one more subprotocol, less preferred than those before it. A server that chooses none is refused.
+    /// Offers one more subprotocol. The client prefers the earlier ones. If the server chooses none, the handshake fails.
     #[must_use]
     pub fn with_sub_protocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.subprotocols.push(subprotocol.into());
@@ -150,21 +150,22 @@ impl IntoClientRequest for ClientRequestBuilder {
     }
 }
 
-/// Where to connect, and the request as the core writes it. The handshake's own headers are the core's; subprotocols
-/// and origin go where it has places for them.
+/// Returns the URI to connect to, and the core's request. The core writes the headers of the handshake itself, and has its own
+/// fields for subprotocols and origin.
 pub(crate) fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientRequest)> {
     if request.method() != Method::GET {
         return Err(ProtocolError::WrongHttpMethod.into());
     }
     let uri = OwnedUri::parse(request.uri().to_string())?;
-    let asked = with_host(request)?.unwrap_or_else(|| uri.clone());
-    let mut core = OwnedClientRequest::from_uri(asked);
+    // Without a `Host` of its own, the request asks for the URI to connect to.
+    let requested = with_host(request)?.unwrap_or_else(|| uri.clone());
+    let mut core = OwnedClientRequest::from_uri(requested);
     for (name, value) in request.headers() {
         let text = || std::str::from_utf8(value.as_bytes()).map_err(|_| invalid(name));
         match name {
             &CONNECTION | &UPGRADE | &SEC_WEBSOCKET_KEY | &HOST => {}
             &SEC_WEBSOCKET_VERSION if value == "13" => {}
-            // What is offered is what can be done: see `WebSocketConfig::deflate`.
+            // The configuration decides which extensions are offered: see `WebSocketConfig::deflate`.
             &SEC_WEBSOCKET_VERSION | &SEC_WEBSOCKET_EXTENSIONS => {
                 return Err(invalid(name).into());
             }
@@ -172,7 +173,7 @@ pub(crate) fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientR
                 for subprotocol in text()?.split(',').map(str::trim) {
                     core = core.subprotocol(subprotocol);
                 }
-                // A client of tungstenite's, as a browser, does not talk to a server that knows none of them.
+                // As in tungstenite and in browsers, the handshake fails if the server chooses none of them.
                 core = core.require_subprotocol();
             }
             &ORIGIN => core = core.origin(text()?),
@@ -182,8 +183,8 @@ pub(crate) fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientR
     Ok((uri, core))
 }
 
-/// The URI to ask for when the request names another host than its URI: a server may be reached by an address or
-/// through a tunnel, and know itself by a name.
+/// The URI to request if the `Host` of the request differs from the host of its URI: a client may connect to an address, or
+/// through a tunnel, but must request the server's name.
 fn with_host(request: &ClientRequest) -> Result<Option<OwnedUri>> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let Some(host) = hosts.next() else { return Ok(None) };
@@ -216,7 +217,7 @@ fn invalid(name: &HeaderName) -> ProtocolError {
     ProtocolError::InvalidHeader(Box::new(name.clone()))
 }
 
-/// Host, and port where the URI has one.
+/// The value of a `Host` header: the host of the URI, and its port if the URI has one.
 fn host_header(uri: &Uri) -> Result<HeaderValue> {
     let authority = uri.authority().ok_or(Error::Url(UrlError::NoHostName))?.as_str();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

@@ -1,4 +1,4 @@
-//! The streams that this crate makes: with TLS or without, or of an HTTP server.
+//! The streams that this crate creates: with TLS or without, and over an HTTP connection.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream with TLS or without. Streams of TLS are boxed: a plain one, which is small, stays so.
+/// A stream with TLS or without. TLS streams are boxed, so that a plain stream stays small.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MaybeTlsStream<S> {
@@ -21,7 +21,7 @@ pub enum MaybeTlsStream<S> {
 }
 
 impl<S> MaybeTlsStream<S> {
-    /// The stream beneath.
+    /// The underlying stream.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         match self {
@@ -34,7 +34,7 @@ impl<S> MaybeTlsStream<S> {
     }
 }
 
-/// What an HTTP server's WebSocket goes over.
+/// The stream under a WebSocket that was opened with hyper: a server's upgraded connection, or a stream of HTTP/2.
 #[cfg(feature = "hyper")]
 pub type UpgradedStream = hyper_util::rt::TokioIo<hyper::upgrade::Upgraded>;
 
@@ -46,7 +46,7 @@ mod native {
     }
 }
 
-/// Does the same to whichever stream it is.
+/// Runs the same expression for each variant.
 macro_rules! each {
     ($self:ident, $stream:ident => $action:expr) => {
         match $self.get_mut() {

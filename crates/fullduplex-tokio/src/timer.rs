@@ -1,4 +1,4 @@
-//! One timer per connection, made when it is first needed.
+//! One timer per connection, created when it is first needed.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -8,19 +8,19 @@ use tokio::runtime::Handle;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Wakes at a deadline that moves.
+/// A timer for a deadline that moves.
 ///
-/// A deadline that moves away, as every message has it, leaves the timer alone: it fires early and is set
-/// anew, which costs less than a visit to tokio's timer wheel for each message.
+/// When the deadline moves to a later time, as with every message, the timer is not changed. It fires too early and is then
+/// set again, which costs less than a change of tokio's timer wheel for each message.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
-    /// Whether `deadline` has come; else the task is woken when it does.
+    /// Returns `Ready` if the deadline has passed. Otherwise the task is woken when it does.
     ///
-    /// Outside of a tokio runtime there is no timer, and the task is not woken.
+    /// Outside of a tokio runtime there is no timer, so the task is not woken.
     pub(crate) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let sleep = match &mut self.sleep {
             Some(sleep) => {
@@ -36,9 +36,8 @@ impl Timer {
             None => self.sleep.insert(Box::pin(sleep_until(deadline))),
         };
         loop {
-            // Reads may have used up the budget that tokio gives a task for one turn. A transport can do so in every
-            // turn without delivering a byte, for example while it reads empty TLS records, and the timer must still
-            // run out.
+            // Reads may have used up the budget that tokio gives a task for one turn. A transport can do so in every turn
+            // without returning a byte, for example while it reads empty TLS records. The timer must expire nevertheless.
             ready!(pin!(unconstrained(sleep.as_mut())).poll(cx));
             if sleep.deadline() >= deadline {
                 return Poll::Ready(());
@@ -47,7 +46,7 @@ impl Timer {
         }
     }
 
-    /// Nothing is waited for: gives the timer's memory back.
+    /// Frees the timer, because there is no deadline.
     #[inline]
     pub(crate) fn clear(&mut self) {
         if self.sleep.is_some() {

@@ -1,4 +1,4 @@
-//! TLS: which kind, with which configuration, and WebSockets over it.
+//! TLS: the choice of implementation, configurations, and WebSockets over TLS.
 
 use std::future::Future;
 
@@ -14,16 +14,16 @@ use crate::request::{IntoClientRequest, to_core};
 use crate::stream::MaybeTlsStream;
 use crate::websocket::WebSocketStream;
 
-/// The TLS with which a `wss` URL is dialled.
+/// The TLS implementation for `wss` URLs.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Connector {
-    /// None: a `wss` URL is an error.
+    /// No TLS: a `wss` URL is an error.
     Plain,
-    /// The platform's.
+    /// The platform's TLS.
     #[cfg(feature = "native-tls")]
     NativeTls(native_tls::TlsConnector),
-    /// rustls.
+    /// TLS with rustls.
     #[cfg(feature = "tls")]
     Rustls(std::sync::Arc<rustls::ClientConfig>),
 }
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    /// What to dial `uri` with: [`Plain`](Self::Plain) without TLS.
+    /// The connector for `uri`: [`Plain`](Self::Plain) if it does not ask for TLS.
     pub(crate) fn of(uri: Uri<'_>, chosen: Option<Self>) -> Result<Self> {
         match (uri.is_secure(), chosen) {
             (false, _) => Ok(Self::Plain),
@@ -52,7 +52,7 @@ impl Connector {
         }
     }
 
-    /// The platform's TLS if its feature is on, as tokio-tungstenite has it; else rustls.
+    /// The platform's TLS if its feature is on, as in tokio-tungstenite, otherwise rustls.
     #[cfg(feature = "native-tls")]
     fn by_features() -> Result<Self> {
         Ok(Self::NativeTls(native_tls::TlsConnector::new().map_err(native_error)?))
@@ -74,7 +74,7 @@ fn native_error(error: native_tls::Error) -> Error {
     crate::error::TlsError::from(error).into()
 }
 
-/// Opens a WebSocket over `stream`, with TLS unless the connector is [`Connector::Plain`]: both within one deadline.
+/// Opens a WebSocket over `stream`, with TLS unless the connector is [`Connector::Plain`]. Both have one deadline.
 pub(crate) async fn client_over<S>(
     uri: Uri<'_>,
     request: OwnedClientRequest,
@@ -122,7 +122,7 @@ where
     }
 }
 
-/// Bounds a TLS handshake by the deadline of the opening handshake after it.
+/// Runs a TLS handshake, within the timeout of the opening handshake that follows it.
 async fn within<T>(
     began: Clock,
     config: &WebSocketConfig,
@@ -137,8 +137,7 @@ async fn within<T>(
     }
 }
 
-/// Opens a WebSocket over a stream that leads to the server, with TLS where the URL says so, and with the default
-/// configuration.
+/// Opens a WebSocket over a stream that is connected to the server, with TLS for `wss`, and with the default configuration.
 ///
 /// # Errors
 /// As [`client_async_tls_with_config`].
@@ -153,12 +152,12 @@ where
     client_async_tls_with_config(request, stream, None, None).await
 }
 
-/// As [`client_async_tls`], with a configuration and a connector; `None` takes the TLS that this crate's features
-/// choose. TLS and the opening handshake have one deadline, the `handshake_timeout`.
+/// As [`client_async_tls`], but with a configuration and a connector; `None` means the TLS of this crate's features. TLS and
+/// the opening handshake share one timeout, the `handshake_timeout`.
 ///
 /// # Errors
 /// [`Error::Tls`] when TLS cannot be set up, [`Error::Url`] when no feature for it is on; [`Error::Io`] when the TLS
-/// handshake fails, [`Error::Timeout`] when it takes too long. Else as
+/// handshake fails, [`Error::Timeout`] when it takes too long; otherwise as
 /// [`client_async_with_config`](crate::client_async_with_config).
 ///
 /// # Panics
@@ -173,7 +172,7 @@ where
     R: IntoClientRequest + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // In a box of its own, which is given back before the connection is used.
+    // This future is large. In a box of its own, its memory is freed before the connection is used.
     let connecting = async move {
         let config = config.unwrap_or_default();
         let (uri, request) = to_core(&request.into_client_request()?)?;
@@ -184,17 +183,17 @@ where
     Box::pin(connecting).await
 }
 
-/// Accepts TLS on a stream that a client has opened: with rustls an `Arc<ServerConfig>` or a `TlsAcceptor` of
-/// tokio-rustls, with the platform's TLS a `TlsAcceptor` of native-tls or tokio-native-tls.
+/// A type that accepts TLS on a stream that a client has opened: an `Arc<ServerConfig>` of rustls, or a `TlsAcceptor` of
+/// tokio-rustls, native-tls or tokio-native-tls.
 ///
 /// ```
 /// use fullduplex_tokio::{AcceptTls, Result};
 /// use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 ///
-/// /// Behind a proxy that has done TLS, and sends a line of its own before the client's bytes.
-/// struct Behind;
+/// /// For a server behind a proxy that does TLS itself, and sends a line of its own before the client's bytes.
+/// struct BehindProxy;
 ///
-/// impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for Behind {
+/// impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for BehindProxy {
 ///     type Stream = S;
 ///
 ///     async fn accept_tls(self, mut stream: S) -> Result<S> {
@@ -204,10 +203,10 @@ where
 /// }
 /// ```
 pub trait AcceptTls<S> {
-    /// The stream that the WebSocket is accepted on.
+    /// The TLS stream, over which the WebSocket is accepted.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
-    /// Does the TLS handshake. At the deadline this future is dropped, and the stream with it.
+    /// Does the TLS handshake. When the timeout expires, this future is dropped, and the stream with it.
     ///
     /// # Errors
     /// When the handshake fails.
@@ -250,7 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for native_tls::TlsAcceptor
     }
 }
 
-// As in the module `handshake`, none of these functions is `async`.
+// None of these functions is `async`, for the reason that the module `handshake` gives.
 
 /// Accepts a WebSocket over TLS on a stream that a client has opened (RFC 6455 §4.2, §10.6), with the default
 /// configuration: any valid request, no subprotocol. Without TLS, use [`accept_async`](crate::accept_async).
@@ -270,7 +269,7 @@ where
     accept_tls_with(stream, tls, WebSocketConfig::new(), |_| Ok(OwnedAnswer::new()))
 }
 
-/// As [`accept_async_tls`], with a configuration.
+/// As [`accept_async_tls`], but with a configuration.
 ///
 /// # Errors
 /// As [`accept_tls_with`].
@@ -288,8 +287,8 @@ where
     accept_tls_with(stream, tls, config.unwrap_or_default(), |_| Ok(OwnedAnswer::new()))
 }
 
-/// As [`accept_async_tls_with_config`], with a callback that sees the request, adds headers to the response, or rejects
-/// it: [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config) over TLS.
+/// As [`accept_async_tls_with_config`], but with a callback that gets the request, and adds headers to the response or rejects
+/// the request. It is [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config) over TLS.
 ///
 /// # Errors
 /// As [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config), and as [`accept_tls_with`] for TLS.
@@ -313,11 +312,11 @@ where
     })
 }
 
-/// Accepts a WebSocket over TLS, and lets `decide` see the core's request and choose, as
-/// [`accept_with`](crate::accept_with) does without TLS.
+/// Accepts a WebSocket over TLS. `decide` gets the core's request and decides on it, as for
+/// [`accept_with`](crate::accept_with) without TLS.
 ///
-/// TLS and the opening handshake have one deadline, the `handshake_timeout`: a client that never completes TLS holds the
-/// server no longer than a client that never completes its request.
+/// TLS and the opening handshake share one timeout, the `handshake_timeout`, so a client that never completes TLS keeps the
+/// server waiting no longer than a client that never completes its request.
 ///
 /// # Errors
 /// [`Error::Io`] when rustls fails in the TLS handshake, [`Error::Tls`] when the platform's TLS fails; otherwise as
@@ -354,8 +353,8 @@ mod with_rustls {
 
     use crate::error::{Result, TlsError};
 
-    /// The provider to use: the process's default if one was installed, else the one that a feature of this
-    /// crate brings.
+    /// The cryptography provider: the process's default if one was installed, otherwise the provider of this crate's
+    /// features.
     fn provider() -> Result<Arc<CryptoProvider>, TlsError> {
         if let Some(provider) = CryptoProvider::get_default() {
             return Ok(Arc::clone(provider));
@@ -378,9 +377,9 @@ mod with_rustls {
         Arc::new(config)
     }
 
-    /// The configuration with which `wss` URLs are dialled unless the caller brings one: the provider and roots
-    /// that the features of this crate name, TLS 1.2 and 1.3, ALPN `http/1.1`. With the feature
-    /// `platform-verifier` the operating system verifies, whatever roots other features name.
+    /// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features, TLS
+    /// 1.2 and 1.3, ALPN `http/1.1`. With the feature `platform-verifier`, the operating system verifies certificates, and
+    /// the features for roots have no effect.
     ///
     /// # Errors
     /// [`TlsError::NoProvider`] and [`TlsError::NoRoots`] when features are missing.
@@ -391,8 +390,8 @@ mod with_rustls {
         Ok(finish(config.with_no_client_auth()))
     }
 
-    /// The configuration with which `wss` URLs are dialled unless the caller brings one: the provider and roots
-    /// that the features of this crate name, TLS 1.2 and 1.3, ALPN `http/1.1`.
+    /// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features, TLS
+    /// 1.2 and 1.3, ALPN `http/1.1`.
     ///
     /// # Errors
     /// [`TlsError::NoProvider`] and [`TlsError::NoRoots`] when features are missing.
@@ -404,17 +403,17 @@ mod with_rustls {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         #[cfg(feature = "native-roots")]
         {
-            // A certificate that cannot be read is one root less, as every other TLS client has it.
+            // Certificates that cannot be read are left out, as in every other TLS client.
             let found = rustls_native_certs::load_native_certs();
             roots.add_parsable_certificates(found.certs);
         }
         if roots.is_empty() { Err(TlsError::NoRoots) } else { client_config(roots) }
     }
 
-    /// As [`default_client_config`], but trusting `roots`: for servers with certificates of one's own.
+    /// As [`default_client_config`], but trusts `roots`, for servers that have your own certificates.
     ///
     /// # Errors
-    /// [`TlsError::NoProvider`] when no provider is there.
+    /// [`TlsError::NoProvider`] when there is no provider.
     pub fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
         Ok(finish(builder()?.with_root_certificates(roots).with_no_client_auth()))
     }
@@ -423,8 +422,7 @@ mod with_rustls {
     /// [`accept_async_tls`](crate::accept_async_tls).
     ///
     /// # Errors
-    /// [`TlsError::NoProvider`] when no provider is there, [`TlsError::Rustls`] when key and certificate do not
-    /// fit.
+    /// [`TlsError::NoProvider`] when there is no provider, [`TlsError::Rustls`] when key and certificate do not fit.
     pub fn server_config(
         certificates: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,

@@ -1,8 +1,8 @@
-//! The paths under which applications know these types from `tungstenite`: with
-//! `use fullduplex_tokio as tokio_tungstenite;` their imports go on working.
+//! This crate's types under the paths of `tungstenite`. With `use fullduplex_tokio as tokio_tungstenite;`, the imports of an
+//! application keep working.
 //!
-//! What is not here is not there: `Message::Frame` and the frame types (frames are the core's business), the
-//! blocking `WebSocket` and `connect` (see `fullduplex-std`). [`crate::migration`] says what differs.
+//! These are missing: `Message::Frame` and the frame types, because only the core handles frames; the blocking `WebSocket` and
+//! `connect`, for which there is `fullduplex-std`. [`crate::migration`] lists the differences.
 
 pub use crate::error::{Error, Result};
 pub use crate::request::ClientRequestBuilder;
@@ -16,7 +16,7 @@ pub mod client {
     use crate::error::{Result, UrlError};
     use crate::tungstenite::stream::Mode;
 
-    /// Whether a URI asks for TLS.
+    /// Whether the scheme of a URI means TLS.
     ///
     /// # Errors
     /// [`Error::Url`](crate::Error::Url) when its scheme is neither `ws` nor `wss`, nor `http` or `https`.
@@ -35,7 +35,7 @@ pub mod client {
     }
 }
 
-/// What can go wrong.
+/// Errors.
 pub mod error {
     pub use crate::error::{
         CapacityError, Error, ProtocolError, Result, SubProtocolError, TlsError, UrlError,
@@ -44,13 +44,14 @@ pub mod error {
 
 /// The opening handshake.
 pub mod handshake {
-    /// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), for a handshake that something else
-    /// does. A key that is not 16 bytes in base64 gives an answer that no client takes.
+    /// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), if another library does the handshake. For a
+    /// key that is not 16 bytes in base64, it is empty, and no client accepts that.
     #[must_use]
     pub fn derive_accept_key(key: &[u8]) -> String {
-        let key = fullduplex::handshake::Key::parse(key);
-        let accept = key.map(|key| key.accept().map(char::from));
-        accept.map(String::from_iter).unwrap_or_default()
+        match fullduplex::handshake::Key::parse(key) {
+            Some(key) => String::from_iter(key.accept().map(char::from)),
+            None => String::new(),
+        }
     }
 
     /// The client's side.
@@ -58,14 +59,14 @@ pub mod handshake {
         pub use crate::handshake::ClientResponse as Response;
         pub use crate::request::ClientRequest as Request;
 
-        /// A `Sec-WebSocket-Key`, for a handshake that something else does.
+        /// A random `Sec-WebSocket-Key`, if another library does the handshake.
         ///
         /// # Panics
-        /// When the operating system has no randomness to give.
+        /// When the operating system returns no random bytes.
         #[must_use]
         pub fn generate_key() -> String {
             let key = fullduplex::handshake::Key::random(&mut crate::OsEntropy);
-            let key = key.expect("the operating system gives randomness");
+            let key = key.expect("the operating system returns random bytes");
             String::from_iter(key.as_bytes().map(char::from))
         }
     }
