@@ -1,17 +1,17 @@
-//! A connection driven by any split of its input, and what came of it.
+//! Feeds a connection with input that is split anywhere, and records the result.
 
 use fullduplex::{Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN, MessageKind};
 
 use crate::{Random, TestEntropy};
 
-/// How input is cut into reads.
+/// How input is split into reads.
 #[derive(Clone, Copy, Debug)]
 pub enum Split {
     /// All in one read.
     Whole,
     /// In reads of this size.
     Every(usize),
-    /// In two reads, cut here.
+    /// In two reads, split here.
     At(usize),
     /// In reads of random sizes, from a seed.
     Random(u64),
@@ -31,12 +31,12 @@ impl Split {
     }
 }
 
-/// Something that the application saw, with the chunks of a message joined.
+/// Something that the application has received, with the chunks of a message joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// A text message; `false` while its end has not come.
+    /// A text message; `false` until its end was received.
     Text(Vec<u8>, bool),
-    /// A binary message; `false` while its end has not come.
+    /// A binary message; `false` until its end was received.
     Binary(Vec<u8>, bool),
     /// A Ping with its payload.
     Ping(Vec<u8>),
@@ -55,12 +55,12 @@ impl Seen {
     }
 }
 
-/// What came of driving a connection.
+/// The result of feeding a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What the application saw, in order.
+    /// What the application has received, in order.
     pub seen: Vec<Seen>,
-    /// What the connection wrote of its own accord.
+    /// What the connection has written by itself.
     pub output: Vec<u8>,
     /// Why it failed, if it did.
     pub error: Option<Error>,

@@ -1,6 +1,6 @@
-//! Building frames, also wrong ones, and taking frames apart, independently of the core's encoder.
+//! Builds frames, including invalid ones, and parses frames. It does not use the core's encoder.
 
-/// A frame as a value: what a test writes on the wire, or finds there.
+/// A frame as a value, which a test sends or has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Whether this is the last frame of its message.
@@ -15,19 +15,19 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
-/// How a frame says its length: 7 bits, 16 or 64.
+/// How the length of a frame is encoded: in 7, 16 or 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LengthForm {
     /// The shortest form that holds it, as RFC 6455 §5.2 demands.
     Shortest,
-    /// In 16 bits; a longer length is cut.
+    /// In 16 bits; a larger length loses its upper bits.
     Two,
     /// In 64 bits.
     Eight,
 }
 
 impl Frame {
-    /// A final frame without reserved bits and mask.
+    /// A frame with FIN, without reserved bits and mask.
     #[must_use]
     pub fn new(opcode: u8, payload: impl Into<Vec<u8>>) -> Self {
         Self { fin: true, rsv: 0, opcode, mask: None, payload: payload.into() }
@@ -63,33 +63,33 @@ impl Frame {
         Self::new(10, payload)
     }
 
-    /// A Close with code and reason.
+    /// A Close frame with code and reason.
     #[must_use]
     pub fn close(code: u16, reason: &str) -> Self {
         Self::new(8, [&code.to_be_bytes(), reason.as_bytes()].concat())
     }
 
-    /// The same frame, with more to follow.
+    /// The same frame without FIN.
     #[must_use]
     pub fn unfinished(mut self) -> Self {
         self.fin = false;
         self
     }
 
-    /// The same frame, masked as a client's.
+    /// The same frame, masked.
     #[must_use]
     pub fn masked(mut self) -> Self {
         self.mask = Some([0x37, 0xfa, 0x21, 0x3d]);
         self
     }
 
-    /// The frame on the wire, with the shortest form of its length.
+    /// Encodes the frame, with the shortest form of its length.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         self.encode_as(LengthForm::Shortest)
     }
 
-    /// The frame on the wire, with this form of its length.
+    /// Encodes the frame, with this form of its length.
     #[must_use]
     pub fn encode_as(&self, form: LengthForm) -> Vec<u8> {
         let mask_bit = if self.mask.is_some() { 0x80 } else { 0 };
@@ -105,14 +105,15 @@ impl Frame {
                 bytes.extend((len as u64).to_be_bytes());
             }
         }
-        let key = self.mask.unwrap_or_default();
+        // A key of zeros leaves the payload as it is.
+        let key = self.mask.unwrap_or([0; 4]);
         bytes.extend(self.mask.iter().flatten());
         bytes.extend(self.payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
         bytes
     }
 }
 
-/// Takes apart what one side has written: whole frames, unmasked.
+/// Parses the frames that one end has written, and unmasks them.
 ///
 /// # Panics
 /// When the bytes are not whole frames.
@@ -132,7 +133,8 @@ pub fn frames(mut wire: &[u8]) -> Vec<Frame> {
             len => u64::from(len),
         };
         let mask: Option<[u8; 4]> = (second & 0x80 != 0).then(|| take(4).try_into().unwrap());
-        let key = mask.unwrap_or_default();
+        // A key of zeros leaves the payload as it is.
+        let key = mask.unwrap_or([0; 4]);
         let payload =
             take(len as usize).iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect();
         found.push(Frame {

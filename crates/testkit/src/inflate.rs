@@ -1,6 +1,6 @@
-//! A DEFLATE decoder (RFC 1951) for tests, written for nothing but strictness: slow, and it panics.
+//! A strict DEFLATE decoder (RFC 1951) for tests. It is slow, and it panics on every fault.
 
-/// The lengths of symbols 257 to 285, and how many extra bits follow each.
+/// The lengths of symbols 257 to 285, and how many extra bits follow each of them.
 const LENGTHS: ([usize; 29], [u8; 29]) = (
     [
         3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115,
@@ -9,15 +9,15 @@ const LENGTHS: ([usize; 29], [u8; 29]) = (
     [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0],
 );
 
-/// The order in which the lengths of the code of code lengths are sent.
+/// The order in which the lengths of the code length code are sent.
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// Decodes the compressed messages of one direction (RFC 7692 §7.2.2), and checks that none refers back
-/// further than was agreed on.
+/// Decodes the compressed messages of one direction (RFC 7692 §7.2.2), and checks that none refers back further than the
+/// window that was agreed on.
 #[derive(Clone, Debug)]
 pub struct StrictInflate {
     window: usize,
-    /// Everything that may be referred to, and more.
+    /// The window, and perhaps more before it.
     history: Vec<u8>,
 }
 
@@ -28,21 +28,21 @@ impl StrictInflate {
         Self { window: 1 << window_bits, history: Vec::new() }
     }
 
-    /// What comes next must not refer to what came before.
+    /// Forgets all messages: the next one must not refer to them.
     pub fn forget(&mut self) {
         self.history.clear();
     }
 
-    /// The message of which this is the whole compressed payload.
+    /// Decompresses the whole payload of a message.
     ///
     /// # Panics
-    /// When it is not DEFLATE, does not end as it must, or refers back too far.
+    /// When the payload is not DEFLATE, does not end as it must, or refers back too far.
     pub fn message(&mut self, payload: &[u8]) -> Vec<u8> {
         let start = self.history.len();
         let tailed = [payload, &[0x00, 0x00, 0xff, 0xff]].concat();
         let mut bits = Bits { bytes: &tailed, bit: 0 };
         while bits.byte() < tailed.len() {
-            assert_eq!(bits.take(1), 0, "nothing of ours ends with BFINAL");
+            assert_eq!(bits.take(1), 0, "our compressor never sets BFINAL");
             match bits.take(2) {
                 0 => self.stored(&mut bits),
                 1 => self.block(&mut bits, &Code::fixed(), &Code::new(&[5; 30])),
@@ -55,7 +55,7 @@ impl StrictInflate {
         }
         let message = self.history.split_off(start);
         self.history.extend_from_slice(&message);
-        // Enough for the largest window, without moving it each time.
+        // Drop the oldest bytes only now and then, so that the window is not moved for each message.
         if self.history.len() > 1 << 20 {
             self.history.drain(..self.history.len() - self.window);
         }
@@ -92,7 +92,7 @@ impl StrictInflate {
     }
 }
 
-/// The codes that a block with dynamic codes begins with.
+/// Reads the two codes at the beginning of a block with dynamic codes.
 fn dynamic(bits: &mut Bits<'_>) -> (Code, Code) {
     let (symbols, distances) = (257 + bits.take(5), 1 + bits.take(5));
     let sent = 4 + bits.take(4);
@@ -128,7 +128,7 @@ impl Bits<'_> {
         })
     }
 
-    /// The first byte of which nothing was taken.
+    /// The position of the first byte of which no bit was taken.
     const fn byte(&self) -> usize {
         self.bit.div_ceil(8)
     }

@@ -1,7 +1,7 @@
-//! What the tests, fuzz targets and benches of fullduplex share: frame builders, entropy with a seed, a
-//! connection driven by any split of its input, and two peers in memory under a virtual clock.
+//! Helpers for the tests, fuzz targets and benches of fullduplex: frame builders, entropy from a seed, a driver that feeds a
+//! connection with input split anywhere, and two peers in memory with a virtual clock.
 //!
-//! It uses the core without its `alloc` feature, so that the core can be tested without it too.
+//! It uses the core without the feature `alloc`, so that the core can also be tested without it.
 
 mod drive;
 mod entropy;

@@ -1,4 +1,4 @@
-//! Two peers in memory under a virtual clock.
+//! Two peers in memory with a virtual clock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,13 +14,13 @@ pub struct Side {
     pub conn: Connection,
     /// Its masking keys.
     pub entropy: TestEntropy,
-    /// What its application saw.
+    /// What its application has received.
     pub seen: Vec<Seen>,
     /// Failures, in order.
     pub errors: Vec<Error>,
     /// Bytes on their way to it.
     inbox: VecDeque<u8>,
-    /// Everything that it ever wrote.
+    /// Everything that it has written.
     pub written: Vec<u8>,
 }
 
@@ -62,16 +62,16 @@ impl Side {
     }
 }
 
-/// A client and a server, joined by two wires, with one clock.
+/// A client and a server, connected to each other, with one clock.
 #[derive(Debug)]
 pub struct Pair {
     /// The client.
     pub client: Side,
     /// The server.
     pub server: Side,
-    /// The time of both.
+    /// The time of the clock.
     pub now: Duration,
-    /// How many bytes a read brings at most.
+    /// The most bytes that a read returns.
     pub read_size: usize,
 }
 
@@ -87,8 +87,8 @@ impl Pair {
         }
     }
 
-    /// Lets the client write: `write` gets the connection, an output buffer and entropy, and returns how
-    /// many bytes it wrote.
+    /// Lets the client write. `write` gets the connection, an output buffer and entropy, and returns how many bytes it has
+    /// written.
     pub fn client_sends(
         &mut self,
         write: impl FnOnce(&mut Connection, &mut [u8], &mut TestEntropy) -> usize,
@@ -96,7 +96,7 @@ impl Pair {
         send(&mut self.client, &mut self.server, write);
     }
 
-    /// Lets the server write; see [`client_sends`](Self::client_sends).
+    /// Lets the server write, as [`client_sends`](Self::client_sends).
     pub fn server_sends(
         &mut self,
         write: impl FnOnce(&mut Connection, &mut [u8], &mut TestEntropy) -> usize,
@@ -104,7 +104,7 @@ impl Pair {
         send(&mut self.server, &mut self.client, write);
     }
 
-    /// Carries bytes both ways until nothing moves any more.
+    /// Carries bytes in both directions until there are no more.
     pub fn run(&mut self) {
         loop {
             let to_server = carry(&mut self.client, &mut self.server, self.read_size);
@@ -116,8 +116,8 @@ impl Pair {
         }
     }
 
-    /// Lets time pass: every deadline on the way is kept, and the bytes that it causes are carried. If not
-    /// `connected`, nothing is carried any more.
+    /// Lets time pass. It calls `handle_timeout` at every deadline, and carries the bytes that this causes, unless
+    /// `connected` is false.
     pub fn pass(&mut self, time: Duration, connected: bool) {
         let end = self.now + time;
         loop {
@@ -142,7 +142,7 @@ impl Pair {
     }
 }
 
-/// Carries what `from` has to write; returns whether anything moved.
+/// Carries the bytes that `from` has to write. Returns whether there were any.
 fn carry(from: &mut Side, to: &mut Side, read_size: usize) -> bool {
     let bytes = from.transmit();
     from.written.extend(&bytes);
