@@ -185,7 +185,7 @@ impl fmt::Display for Uri<'_> {
         if self.has_credentials() {
             f.write_str("***@")?;
         }
-        f.write_str(self.layout.from_host(self.text))
+        f.write_str(self.layout.host_and_rest(self.text))
     }
 }
 

@@ -197,10 +197,10 @@ impl ClientHandshake {
         received: &'b [u8],
         request: &ClientRequest<'_, S>,
     ) -> Result<Option<Outcome<'b>>, ResponseError> {
-        let Some((heads, head)) = self.find(received)? else { return Ok(None) };
+        let Some(Heads { all, last }) = self.find(received)? else { return Ok(None) };
         let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
-        let parsed = parse_response(head, &self.limits, &mut slots)?;
-        let response = Response::new(heads, &parsed);
+        let parsed = parse_response(last, &self.limits, &mut slots)?;
+        let response = Response::new(all, &parsed);
         if parsed.status == 101 {
             let negotiated = response.check(&parsed, &self.key, request)?;
             return Ok(Some(Outcome::Open { response, negotiated }));
@@ -208,26 +208,33 @@ impl ClientHandshake {
         Ok(Some(Outcome::Refused(response)))
     }
 
-    /// Returns all heads, and the final one alone, or `None` if the final head is not complete.
-    fn find<'b>(&mut self, received: &'b [u8]) -> Result<Option<(&'b [u8], &'b [u8])>, HeadError> {
+    /// Finds the heads of the response, or returns `None` if the final one is not complete.
+    fn find<'b>(&mut self, received: &'b [u8]) -> Result<Option<Heads<'b>>, HeadError> {
         loop {
             let Some(end) = self.scanner.poll(received)? else { return Ok(None) };
-            let heads = received.get(..end);
-            let Some((heads, head)) =
-                heads.and_then(|all| Some((all, all.get(self.head_start..)?)))
+            // The scanner has found the end in `received`, after the interim responses.
+            let (Some(all), Some(last)) = (received.get(..end), received.get(self.head_start..end))
             else {
                 return Ok(None);
             };
-            if !is_interim(head) {
-                return Ok(Some((heads, head)));
+            if !is_interim(last) {
+                return Ok(Some(Heads { all, last }));
             }
             // "A client MUST be able to parse one or more 1xx responses received prior to a
             // final response, even if the client does not expect one."
-            check_interim(head, &self.limits)?;
-            self.head_start = heads.len();
+            check_interim(last, &self.limits)?;
+            self.head_start = end;
             self.scanner.restart();
         }
     }
+}
+
+/// The heads of a response.
+struct Heads<'b> {
+    /// Interim responses, and then the final one.
+    all: &'b [u8],
+    /// The final one.
+    last: &'b [u8],
 }
 
 /// An interim response must be well formed. Nothing else of it is checked.

@@ -54,7 +54,7 @@ impl Layout {
     }
 
     /// The host and everything after it.
-    pub(super) fn from_host<'t>(&self, text: &'t str) -> &'t str {
+    pub(super) fn host_and_rest<'t>(&self, text: &'t str) -> &'t str {
         part(text, self.host, text.len())
     }
 
