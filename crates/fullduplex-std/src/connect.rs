@@ -21,8 +21,8 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// The configuration of the WebSocket: limits, timeouts, and the timeout of the opening handshake. That timeout begins
-    /// when TCP is connected, and includes TLS.
+    /// The configuration of the WebSocket: limits, timeouts, and the timeout of the opening handshake. That timeout
+    /// begins when TCP is connected, and includes TLS.
     pub endpoint: EndpointConfig,
     /// How long the name look-up and TCP may take, for all addresses of the host together. `None` means without limit.
     pub connect_timeout: Option<Duration>,
@@ -63,8 +63,8 @@ pub fn connect(request: impl IntoRequest) -> Result<(WebSocket<MaybeTlsStream>, 
 /// Opens a WebSocket to a `ws` or `wss` URL.
 ///
 /// The host's addresses are tried in turn, each with its share of the time that is left. `TCP_NODELAY` is set. The
-/// system's name look-up cannot be interrupted: if it takes too long, it goes on in a thread of its own, and its result is
-/// dropped. Redirects are not followed: another status than 101 is [`Error::Http`].
+/// system's name look-up cannot be interrupted: if it takes too long, it goes on in a thread of its own, and its result
+/// is dropped. Redirects are not followed: another status than 101 is [`Error::Http`].
 ///
 /// # Errors
 /// [`Error::Url`]; [`Error::Io`] when no address can be reached; [`Error::Tls`] when TLS cannot be set up;
@@ -122,8 +122,8 @@ fn look_up(host: &str, port: u16, deadline: Option<Instant>) -> io::Result<Vec<S
     }
 }
 
-/// Runs an action that cannot be interrupted (the system's name look-up) in a thread of its own. If it takes too long, the
-/// thread goes on, and its result is dropped.
+/// Runs an action that cannot be interrupted (the system's name look-up) in a thread of its own. If it takes too long,
+/// the thread goes on, and its result is dropped.
 fn within<T: Send + 'static>(
     deadline: Instant,
     action: impl FnOnce() -> io::Result<T> + Send + 'static,

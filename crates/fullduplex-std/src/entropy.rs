@@ -14,8 +14,8 @@ thread_local! {
 /// Unpredictable bits from ChaCha12, one generator per thread, each seeded once by the operating
 /// system (RFC 6455 §5.3: "derived from a strong source of entropy").
 ///
-/// After a `fork`, parent and child would have generators with the same state. A process that uses WebSockets in both should
-/// call `exec` in the child.
+/// After a `fork`, parent and child would have generators with the same state. A process that uses WebSockets in both
+/// should call `exec` in the child.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsEntropy;
 

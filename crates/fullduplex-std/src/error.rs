@@ -27,8 +27,8 @@ pub enum Error {
     AlreadyClosed,
     /// The transport failed. [`WouldBlock`](io::ErrorKind::WouldBlock) means that the caller should try again later.
     Io(io::Error),
-    /// The connection failed: the peer broke the protocol, exceeded a limit, was silent for too long, or ended the transport
-    /// without a Close.
+    /// The connection failed: the peer broke the protocol, exceeded a limit, was silent for too long, or ended the
+    /// transport without a Close.
     Protocol(fullduplex::Error),
     /// The message must not be sent.
     Send(SendError),
@@ -38,8 +38,8 @@ pub enum Error {
     Handshake(HandshakeError),
     /// Client: the server answered with another status than 101.
     Http(Box<Refused>),
-    /// Server: the response has this status, because the callback rejected the request, or because the request does not ask
-    /// for a WebSocket and the application responded to it.
+    /// Server: the response has this status, because the callback rejected the request, or because the request does not
+    /// ask for a WebSocket and the application responded to it.
     Rejected(u16),
     /// Server: the callback's response must not be sent.
     Accept(AcceptError),

@@ -13,8 +13,8 @@ pub(crate) mod stream;
 use operations::{Operations, SHORTEST, TICK};
 use stream::MaybeTlsStream;
 
-/// The operations of a known kind of socket. A stream of another kind has none, so its deadlines are checked only when a
-/// read or write returns.
+/// The operations of a known kind of socket. A stream of another kind has none, so its deadlines are checked only when
+/// a read or write returns.
 pub(crate) struct Socket<S> {
     /// Limits how long later reads and writes wait; `None` removes the limit.
     pub(crate) bound: fn(&mut S, Option<Duration>) -> io::Result<()>,
@@ -39,9 +39,9 @@ impl<S: 'static> Socket<S> {
         if self.bounds_the_sum { TICK } else { SHORTEST }
     }
 
-    /// Recognises the known streams: TCP, Unix sockets, and this crate's TLS over TCP. For a rustls stream that the caller has
-    /// created over a plain TCP socket, each wait is limited, but not their sum: this finds a silent peer in time, but not a
-    /// peer that sends a byte now and then.
+    /// Recognises the known streams: TCP, Unix sockets, and this crate's TLS over TCP. For a rustls stream that the
+    /// caller has created over a plain TCP socket, each wait is limited, but not their sum: this finds a silent peer in
+    /// time, but not a peer that sends a byte now and then.
     pub(crate) fn of(stream: &S) -> Option<Self> {
         let stream: &dyn Any = stream;
         macro_rules! known {

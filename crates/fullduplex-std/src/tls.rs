@@ -17,7 +17,8 @@ pub use crate::socket::deadline_stream::DeadlineStream;
 pub use crate::socket::stream::{ClientTlsStream, ServerTlsStream};
 use crate::websocket::WebSocket;
 
-/// The cryptography provider: the process's default if one was installed, otherwise the provider of this crate's features.
+/// The cryptography provider: the process's default if one was installed, otherwise the provider of this crate's
+/// features.
 fn provider() -> Result<Arc<CryptoProvider>, TlsError> {
     if let Some(provider) = CryptoProvider::get_default() {
         return Ok(Arc::clone(provider));
@@ -45,8 +46,8 @@ fn roots() -> Result<RootCertStore, TlsError> {
     if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(roots) }
 }
 
-/// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features, TLS 1.2
-/// and 1.3, ALPN `http/1.1`.
+/// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features, TLS
+/// 1.2 and 1.3, ALPN `http/1.1`.
 ///
 /// # Errors
 /// [`TlsError::NoProvider`] and [`TlsError::NoRoots`] when features are missing.
@@ -97,8 +98,8 @@ pub(crate) fn connect(
     Ok(StreamOwned::new(session, socket.into()))
 }
 
-/// Creates a server's TLS stream over `socket`. The first read begins the TLS handshake, so a WebSocket that is accepted over
-/// this stream has one deadline for both handshakes, as with [`accept_tls_with`].
+/// Creates a server's TLS stream over `socket`. The first read begins the TLS handshake, so a WebSocket that is
+/// accepted over this stream has one deadline for both handshakes, as with [`accept_tls_with`].
 ///
 /// # Errors
 /// [`TlsError::Rustls`] when rustls refuses the configuration.

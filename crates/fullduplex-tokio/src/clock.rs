@@ -1,4 +1,5 @@
-//! The clock of a connection. Reading it takes as long as processing a message, so it is read only when the time matters.
+//! The clock of a connection. Reading it takes as long as processing a message, so it is read only when the time
+//! matters.
 
 use std::time::Duration;
 

@@ -14,8 +14,8 @@ use fullduplex::{
 /// tungstenite.
 pub const DEFAULT_WRITE_BUFFER_SIZE: usize = 128 << 10;
 
-/// The default of [`WebSocketConfig::read_ahead_size`](WebSocketConfig#structfield.read_ahead_size): 64 KiB, the most that
-/// one read returns.
+/// The default of [`WebSocketConfig::read_ahead_size`](WebSocketConfig#structfield.read_ahead_size): 64 KiB, the most
+/// that one read returns.
 pub const DEFAULT_READ_AHEAD_SIZE: usize = 64 << 10;
 
 /// The configuration of a WebSocket.
@@ -32,36 +32,39 @@ pub const DEFAULT_READ_AHEAD_SIZE: usize = 64 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebSocketConfig {
-    /// The largest message to receive, in bytes; `None` means no limit. A larger one fails the connection with Close 1009. The
-    /// default is 64 MiB.
+    /// The largest message to receive, in bytes; `None` means no limit. A larger one fails the connection with Close
+    /// 1009. The default is 64 MiB.
     pub max_message_size: Option<usize>,
-    /// The largest frame to receive, in bytes of payload; `None` means no limit. A larger one fails the connection with Close
+    /// The largest frame to receive, in bytes of payload; `None` means no limit. A larger one fails the connection with
+    /// Close
     /// 1009. The default is 16 MiB.
     pub max_frame_size: Option<usize>,
-    /// The largest number of frames of a message. More of them fail the connection with Close 1008. The default is 131,072.
+    /// The largest number of frames of a message. More of them fail the connection with Close 1008. The default is
+    /// 131,072.
     pub max_fragments: u32,
     /// From this number of pending bytes on, `feed` writes before it accepts another message. The default is 128 KiB.
     pub write_buffer_size: usize,
-    /// When more bytes than this are pending, sending waits. The message that exceeds it is still accepted. The default is
-    /// 1 MiB.
+    /// When more bytes than this are pending, sending waits. The message that exceeds it is still accepted. The default
+    /// is 1 MiB.
     pub max_write_buffer_size: usize,
-    /// How large the receive buffer may become while a call waits for a blocked write and reads meanwhile. The default is
-    /// 64 KiB, because for small messages the buffer gets as large anyway. Two peers that both write before they read wait
-    /// for each other if each writes more than this size plus what the transport holds. With 0, nothing is read during a
-    /// blocked write. This size also limits how much [`close`](crate::WebSocketStream::close) leaves to be received.
+    /// How large the receive buffer may become while a call waits for a blocked write and reads meanwhile. The default
+    /// is 64 KiB, because for small messages the buffer gets as large anyway. Two peers that both write before they
+    /// read wait for each other if each writes more than this size plus what the transport holds. With 0, nothing is
+    /// read during a blocked write. This size also limits how much [`close`](crate::WebSocketStream::close) leaves to
+    /// be received.
     ///
-    /// While a write is blocked and no more may be read, we cannot know whether the peer is silent. So neither keepalive nor
-    /// [`idle_timeout`](Self::idle_timeout) fails the connection then.
+    /// While a write is blocked and no more may be read, we cannot know whether the peer is silent. So neither
+    /// keepalive nor [`idle_timeout`](Self::idle_timeout) fails the connection then.
     pub read_ahead_size: usize,
     /// The limits for the head of the peer's opening handshake.
     pub head_limits: HeadLimits,
-    /// How long the opening handshake may take, including the TLS handshake if this crate does it. `None` means no limit. The
-    /// default is 10 s.
+    /// How long the opening handshake may take, including the TLS handshake if this crate does it. `None` means no
+    /// limit. The default is 10 s.
     pub handshake_timeout: Option<Duration>,
     /// The timeouts of an open connection: close, keepalive, idle.
     pub timeouts: Timeouts,
-    /// permessage-deflate (RFC 7692): a client offers it, and a server accepts it if the client offers it. With `None`, the
-    /// default, it is not used.
+    /// permessage-deflate (RFC 7692): a client offers it, and a server accepts it if the client offers it. With `None`,
+    /// the default, it is not used.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
 }
@@ -113,8 +116,8 @@ impl WebSocketConfig {
         self
     }
 
-    /// Does nothing, because the read buffer has no fixed size. It grows with what arrives, from 4 KiB to 64 KiB, or to the
-    /// size of a large message. While it is empty, the connection does not hold it.
+    /// Does nothing, because the read buffer has no fixed size. It grows with what arrives, from 4 KiB to 64 KiB, or to
+    /// the size of a large message. While it is empty, the connection does not hold it.
     #[must_use]
     pub const fn read_buffer_size(self, _bytes: usize) -> Self {
         self
@@ -141,13 +144,13 @@ impl WebSocketConfig {
         self
     }
 
-    /// Sends a Ping if nothing was received for `interval`, and fails the connection if nothing is received for `wait` after
-    /// that. Any byte from the peer counts. This works only while a task waits for the connection, in `recv`, `send` or
-    /// `close`.
+    /// Sends a Ping if nothing was received for `interval`, and fails the connection if nothing is received for `wait`
+    /// after that. Any byte from the peer counts. This works only while a task waits for the connection, in `recv`,
+    /// `send` or `close`.
     ///
-    /// A peer that reads slowly receives the Ping late, so while a blocked write makes progress, `wait` begins again. We
-    /// cannot see when the peer receives what the kernel has accepted. So `wait` should be as long as a slow peer needs for a
-    /// few megabytes.
+    /// A peer that reads slowly receives the Ping late, so while a blocked write makes progress, `wait` begins again.
+    /// We cannot see when the peer receives what the kernel has accepted. So `wait` should be as long as a slow peer
+    /// needs for a few megabytes.
     #[must_use]
     pub const fn keepalive(mut self, interval: Duration, wait: Duration) -> Self {
         self.timeouts = self.timeouts.keepalive(interval, wait);

@@ -19,7 +19,8 @@ use crate::websocket::WebSocketStream;
 /// The default of [`TcpDial::timeout`]: 10 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens a stream to a server. The default is TCP, [`TcpDial`]. Implement it to use [`connect_with`] over a proxy or a pool.
+/// Opens a stream to a server. The default is TCP, [`TcpDial`]. Implement it to use [`connect_with`] over a proxy or a
+/// pool.
 ///
 /// ```
 /// use fullduplex_tokio::Dial;
@@ -113,8 +114,8 @@ async fn within<T>(
     }
 }
 
-/// Opens a WebSocket to a `ws` or `wss` URL: name look-up and TCP, with `TCP_NODELAY`, then TLS and the opening handshake,
-/// within the default timeouts. Returns the WebSocket with the server's response.
+/// Opens a WebSocket to a `ws` or `wss` URL: name look-up and TCP, with `TCP_NODELAY`, then TLS and the opening
+/// handshake, within the default timeouts. Returns the WebSocket with the server's response.
 ///
 /// # Errors
 /// As [`connect_with`].

@@ -14,12 +14,12 @@ thread_local! {
     static GENERATOR: RefCell<Generator> = const { RefCell::new(Generator::new()) };
 }
 
-/// Unpredictable bits (RFC 6455 §5.3: "derived from a strong source of entropy") from ChaCha12, one generator per thread,
-/// each seeded once by the operating system. Without the feature `connect`, the bits come from the operating system itself,
-/// which saves three packages: a program without that feature is usually a server, which masks nothing.
+/// Unpredictable bits (RFC 6455 §5.3: "derived from a strong source of entropy") from ChaCha12, one generator per
+/// thread, each seeded once by the operating system. Without the feature `connect`, the bits come from the operating
+/// system itself, which saves three packages: a program without that feature is usually a server, which masks nothing.
 ///
-/// After a `fork`, parent and child would have generators with the same state. A process that uses WebSockets in both should
-/// call `exec` in the child.
+/// After a `fork`, parent and child would have generators with the same state. A process that uses WebSockets in both
+/// should call `exec` in the child.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsEntropy;
 
@@ -58,8 +58,8 @@ mod seeded {
 mod system {
     use fullduplex::EntropyError;
 
-    /// How many keys one system call returns, so that it costs about 15 ns for each key. Linux returns 256 bytes either whole
-    /// or not at all.
+    /// How many keys one system call returns, so that it costs about 15 ns for each key. Linux returns 256 bytes either
+    /// whole or not at all.
     const KEYS: usize = 64;
 
     /// Bits from the operating system, many of them at a time.

@@ -15,9 +15,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation on a WebSocket failed.
 ///
-/// Variants that tungstenite also has mean the same as there. These are the differences: when the peer has exceeded a limit
-/// or broken the protocol, the right Close has been sent before the error is returned (RFC 6455 §7.1.7); a timeout that has
-/// expired is [`Timeout`](Self::Timeout); there is no `AttackAttempt`, because there are limits instead of a heuristic.
+/// Variants that tungstenite also has mean the same as there. These are the differences: when the peer has exceeded a
+/// limit or broken the protocol, the right Close has been sent before the error is returned (RFC 6455 §7.1.7); a
+/// timeout that has expired is [`Timeout`](Self::Timeout); there is no `AttackAttempt`, because there are limits
+/// instead of a heuristic.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -44,8 +45,8 @@ pub enum Error {
     Url(UrlError),
     /// Client: the server's response has another status than 101. Its body is the part that had arrived.
     ///
-    /// Server: the callback rejected the request, and this is the rejection; or the request did not ask for a WebSocket and
-    /// the application responded to it, and this has only the status of that response.
+    /// Server: the callback rejected the request, and this is the rejection; or the request did not ask for a WebSocket
+    /// and the application responded to it, and this has only the status of that response.
     Http(Box<http::Response<Option<Vec<u8>>>>),
     /// A request or response that the application has built is not valid HTTP.
     HttpFormat(http::Error),

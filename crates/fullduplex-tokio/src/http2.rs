@@ -1,5 +1,5 @@
-//! A client's WebSocket over a stream of an HTTP/2 connection (RFC 8441): `http2_ready` and `client_http2`. For a server, see
-//! `upgrade`.
+//! A client's WebSocket over a stream of an HTTP/2 connection (RFC 8441): `http2_ready` and `client_http2`. For a
+//! server, see `upgrade`.
 
 use std::future::Future;
 use std::io;
@@ -33,9 +33,9 @@ const MAX_BODY: usize = 16 << 10;
 /// The longest time between two looks at the server's settings.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
-/// Waits until the server has announced that it accepts WebSockets over HTTP/2 (RFC 8441 §3), but no longer than `limit`.
-/// Meanwhile, it drives the connection. A server that accepts them announces it with its first bytes, and "a client MUST
-/// NOT" request one before that.
+/// Waits until the server has announced that it accepts WebSockets over HTTP/2 (RFC 8441 §3), but no longer than
+/// `limit`. Meanwhile, it drives the connection. A server that accepts them announces it with its first bytes, and "a
+/// client MUST NOT" request one before that.
 ///
 /// # Errors
 /// [`Error::Io`] when the connection has failed or ended. If the server has not announced it, the error has the kind
@@ -73,9 +73,9 @@ where
 /// Opens a WebSocket over a new stream of an HTTP/2 connection to the server (RFC 8441). Returns the WebSocket with the
 /// server's response.
 ///
-/// hyper's `client::conn::http2::handshake` returns `sender`, and a connection that another task must drive. `sender` may have
-/// any type of body, because the request has no body. The server must have announced that it accepts such requests: see
-/// [`http2_ready`].
+/// hyper's `client::conn::http2::handshake` returns `sender`, and a connection that another task must drive. `sender`
+/// may have any type of body, because the request has no body. The server must have announced that it accepts such
+/// requests: see [`http2_ready`].
 ///
 /// ```
 /// use fullduplex_tokio::hyper::client::conn::http2;
@@ -97,10 +97,10 @@ where
 /// ```
 ///
 /// # Errors
-/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 200 to 299, with up to 16 KiB of the
-/// body; [`Error::Protocol`] for an invalid response, or a request that must not be sent; [`Error::Timeout`] when the
-/// [handshake timeout](WebSocketConfig#structfield.handshake_timeout) has expired; [`Error::Io`] when the connection failed,
-/// or the server reset the stream.
+/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 200 to 299, with up to 16 KiB of
+/// the body; [`Error::Protocol`] for an invalid response, or a request that must not be sent; [`Error::Timeout`] when
+/// the [handshake timeout](WebSocketConfig#structfield.handshake_timeout) has expired; [`Error::Io`] when the
+/// connection failed, or the server reset the stream.
 pub fn client_http2<R, B>(
     sender: &mut SendRequest<B>,
     request: R,

@@ -11,8 +11,8 @@ use crate::stream::MaybeTlsStream;
 /// A stream that can be split into its two directions, as
 /// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split) needs it.
 ///
-/// TCP and Unix sockets are split without a lock. Both directions of a TLS stream use the same session, so it is split with a
-/// lock, which each read or write holds while it runs. For a stream of your own, use [`tokio::io::split`]:
+/// TCP and Unix sockets are split without a lock. Both directions of a TLS stream use the same session, so it is split
+/// with a lock, which each read or write holds while it runs. For a stream of your own, use [`tokio::io::split`]:
 ///
 /// ```
 /// use fullduplex_tokio::IntoHalves;

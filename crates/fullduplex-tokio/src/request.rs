@@ -11,15 +11,15 @@ use http::{Method, Uri};
 
 use crate::error::{Error, ProtocolError, Result, UrlError};
 
-/// A client's request. It need not contain the headers of the handshake itself. `Sec-WebSocket-Key` is always drawn when the
-/// request is sent. If the request has a `Host`, it is sent as the host of a URL would be, in lower case and without the
-/// default port. Only the URI decides where to connect, and which host the certificate must name.
+/// A client's request. It need not contain the headers of the handshake itself. `Sec-WebSocket-Key` is always drawn
+/// when the request is sent. If the request has a `Host`, it is sent as the host of a URL would be, in lower case and
+/// without the default port. Only the URI decides where to connect, and which host the certificate must name.
 pub type ClientRequest = http::Request<()>;
 
 /// A type from which a client's request can be created: a URL, or a request.
 ///
-/// A URL means what it means to a browser: see [`OwnedUri::parse`] for what is encoded, and what is refused. The URI of a
-/// request is parsed in the same way when the request is sent.
+/// A URL means what it means to a browser: see [`OwnedUri::parse`] for what is encoded, and what is refused. The URI of
+/// a request is parsed in the same way when the request is sent.
 ///
 /// ```
 /// use fullduplex_tokio::IntoClientRequest;
@@ -32,7 +32,8 @@ pub trait IntoClientRequest {
     /// Creates the request.
     ///
     /// # Errors
-    /// [`Error::Url`] when the URL is not the URL of a WebSocket; [`Error::HttpFormat`] when an extra header is not valid.
+    /// [`Error::Url`] when the URL is not the URL of a WebSocket; [`Error::HttpFormat`] when an extra header is not
+    /// valid.
     fn into_client_request(self) -> Result<ClientRequest>;
 }
 
@@ -128,7 +129,8 @@ impl ClientRequestBuilder {
         self
     }
 
-    /// Offers one more subprotocol. The client prefers the earlier ones. If the server chooses none, the handshake fails.
+    /// Offers one more subprotocol. The client prefers the earlier ones. If the server chooses none, the handshake
+    /// fails.
     #[must_use]
     pub fn with_sub_protocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.subprotocols.push(subprotocol.into());
@@ -150,8 +152,8 @@ impl IntoClientRequest for ClientRequestBuilder {
     }
 }
 
-/// Returns the URI to connect to, and the core's request. The core writes the headers of the handshake itself, and has its own
-/// fields for subprotocols and origin.
+/// Returns the URI to connect to, and the core's request. The core writes the headers of the handshake itself, and has
+/// its own fields for subprotocols and origin.
 pub(crate) fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientRequest)> {
     if request.method() != Method::GET {
         return Err(ProtocolError::WrongHttpMethod.into());
@@ -183,8 +185,8 @@ pub(crate) fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientR
     Ok((uri, core))
 }
 
-/// The URI to request if the `Host` of the request differs from the host of its URI: a client may connect to an address, or
-/// through a tunnel, but must request the server's name.
+/// The URI to request if the `Host` of the request differs from the host of its URI: a client may connect to an
+/// address, or through a tunnel, but must request the server's name.
 fn with_host(request: &ClientRequest) -> Result<Option<OwnedUri>> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let Some(host) = hosts.next() else { return Ok(None) };

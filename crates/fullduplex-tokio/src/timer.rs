@@ -10,8 +10,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer for a deadline that moves.
 ///
-/// When the deadline moves to a later time, as with every message, the timer is not changed. It fires too early and is then
-/// set again, which costs less than a change of tokio's timer wheel for each message.
+/// When the deadline moves to a later time, as with every message, the timer is not changed. It fires too early and is
+/// then set again, which costs less than a change of tokio's timer wheel for each message.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -36,8 +36,9 @@ impl Timer {
             None => self.sleep.insert(Box::pin(sleep_until(deadline))),
         };
         loop {
-            // Reads may have used up the budget that tokio gives a task for one turn. A transport can do so in every turn
-            // without returning a byte, for example while it reads empty TLS records. The timer must expire nevertheless.
+            // Reads may have used up the budget that tokio gives a task for one turn. A transport can do so in every
+            // turn without returning a byte, for example while it reads empty TLS records. The timer must expire
+            // nevertheless.
             ready!(pin!(unconstrained(sleep.as_mut())).poll(cx));
             if sleep.deadline() >= deadline {
                 return Poll::Ready(());

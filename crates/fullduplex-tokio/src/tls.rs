@@ -137,7 +137,8 @@ async fn within<T>(
     }
 }
 
-/// Opens a WebSocket over a stream that is connected to the server, with TLS for `wss`, and with the default configuration.
+/// Opens a WebSocket over a stream that is connected to the server, with TLS for `wss`, and with the default
+/// configuration.
 ///
 /// # Errors
 /// As [`client_async_tls_with_config`].
@@ -152,8 +153,8 @@ where
     client_async_tls_with_config(request, stream, None, None).await
 }
 
-/// As [`client_async_tls`], but with a configuration and a connector; `None` means the TLS of this crate's features. TLS and
-/// the opening handshake share one timeout, the `handshake_timeout`.
+/// As [`client_async_tls`], but with a configuration and a connector; `None` means the TLS of this crate's features.
+/// TLS and the opening handshake share one timeout, the `handshake_timeout`.
 ///
 /// # Errors
 /// [`Error::Tls`] when TLS cannot be set up, [`Error::Url`] when no feature for it is on; [`Error::Io`] when the TLS
@@ -183,8 +184,8 @@ where
     Box::pin(connecting).await
 }
 
-/// A type that accepts TLS on a stream that a client has opened: an `Arc<ServerConfig>` of rustls, or a `TlsAcceptor` of
-/// tokio-rustls, native-tls or tokio-native-tls.
+/// A type that accepts TLS on a stream that a client has opened: an `Arc<ServerConfig>` of rustls, or a `TlsAcceptor`
+/// of tokio-rustls, native-tls or tokio-native-tls.
 ///
 /// ```
 /// use fullduplex_tokio::{AcceptTls, Result};
@@ -287,8 +288,8 @@ where
     accept_tls_with(stream, tls, config.unwrap_or_default(), |_| Ok(OwnedAnswer::new()))
 }
 
-/// As [`accept_async_tls_with_config`], but with a callback that gets the request, and adds headers to the response or rejects
-/// the request. It is [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config) over TLS.
+/// As [`accept_async_tls_with_config`], but with a callback that gets the request, and adds headers to the response or
+/// rejects the request. It is [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config) over TLS.
 ///
 /// # Errors
 /// As [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config), and as [`accept_tls_with`] for TLS.
@@ -315,8 +316,8 @@ where
 /// Accepts a WebSocket over TLS. `decide` gets the core's request and decides on it, as for
 /// [`accept_with`](crate::accept_with) without TLS.
 ///
-/// TLS and the opening handshake share one timeout, the `handshake_timeout`, so a client that never completes TLS keeps the
-/// server waiting no longer than a client that never completes its request.
+/// TLS and the opening handshake share one timeout, the `handshake_timeout`, so a client that never completes TLS keeps
+/// the server waiting no longer than a client that never completes its request.
 ///
 /// # Errors
 /// [`Error::Io`] when rustls fails in the TLS handshake, [`Error::Tls`] when the platform's TLS fails; otherwise as
@@ -377,9 +378,9 @@ mod with_rustls {
         Arc::new(config)
     }
 
-    /// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features, TLS
-    /// 1.2 and 1.3, ALPN `http/1.1`. With the feature `platform-verifier`, the operating system verifies certificates, and
-    /// the features for roots have no effect.
+    /// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features,
+    /// TLS 1.2 and 1.3, ALPN `http/1.1`. With the feature `platform-verifier`, the operating system verifies
+    /// certificates, and the features for roots have no effect.
     ///
     /// # Errors
     /// [`TlsError::NoProvider`] and [`TlsError::NoRoots`] when features are missing.
@@ -390,8 +391,8 @@ mod with_rustls {
         Ok(finish(config.with_no_client_auth()))
     }
 
-    /// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features, TLS
-    /// 1.2 and 1.3, ALPN `http/1.1`.
+    /// The configuration for `wss` URLs, unless the caller passes one: the provider and roots of this crate's features,
+    /// TLS 1.2 and 1.3, ALPN `http/1.1`.
     ///
     /// # Errors
     /// [`TlsError::NoProvider`] and [`TlsError::NoRoots`] when features are missing.

@@ -1,8 +1,8 @@
-//! This crate's types under the paths of `tungstenite`. With `use fullduplex_tokio as tokio_tungstenite;`, the imports of an
-//! application keep working.
+//! This crate's types under the paths of `tungstenite`. With `use fullduplex_tokio as tokio_tungstenite;`, the imports
+//! of an application keep working.
 //!
-//! These are missing: `Message::Frame` and the frame types, because only the core handles frames; the blocking `WebSocket` and
-//! `connect`, for which there is `fullduplex-std`. [`crate::migration`] lists the differences.
+//! These are missing: `Message::Frame` and the frame types, because only the core handles frames; the blocking
+//! `WebSocket` and `connect`, for which there is `fullduplex-std`. [`crate::migration`] lists the differences.
 
 pub use crate::error::{Error, Result};
 pub use crate::request::ClientRequestBuilder;
@@ -44,8 +44,8 @@ pub mod error {
 
 /// The opening handshake.
 pub mod handshake {
-    /// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), if another library does the handshake. For a
-    /// key that is not 16 bytes in base64, it is empty, and no client accepts that.
+    /// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), if another library does the handshake.
+    /// For a key that is not 16 bytes in base64, it is empty, and no client accepts that.
     #[must_use]
     pub fn derive_accept_key(key: &[u8]) -> String {
         match fullduplex::handshake::Key::parse(key) {

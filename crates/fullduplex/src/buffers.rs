@@ -1,5 +1,5 @@
-//! Buffers that idle connections do not need, for the connections that read or write next. With `std`, the connections of a
-//! thread share a pool of them. Without `std` there is no pool, and buffers are freed.
+//! Buffers that idle connections do not need, for the connections that read or write next. With `std`, the connections
+//! of a thread share a pool of them. Without `std` there is no pool, and buffers are freed.
 
 use alloc::vec::Vec;
 #[cfg(feature = "std")]
@@ -13,8 +13,8 @@ use crate::pool::{self, Pool};
 /// The first size of a receive buffer: one page, because most messages are small.
 pub(crate) const FIRST_SIZE: usize = 4 << 10;
 
-/// A receive buffer that a read has filled grows up to this size. One system call can then read as much as a socket buffer
-/// usually holds.
+/// A receive buffer that a read has filled grows up to this size. One system call can then read as much as a socket
+/// buffer usually holds.
 pub(crate) const READ_SIZE: usize = 64 << 10;
 
 /// How many receive buffers the pools of all threads may hold together.

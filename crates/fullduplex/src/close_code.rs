@@ -4,8 +4,8 @@ use core::fmt;
 
 /// Why a connection was closed (RFC 6455 §7.4): the number in a Close frame.
 ///
-/// Every `u16` converts to exactly one value and back. [`is_allowed`](Self::is_allowed) says which values a Close frame may
-/// contain.
+/// Every `u16` converts to exactly one value and back. [`is_allowed`](Self::is_allowed) says which values a Close frame
+/// may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseCode {
     /// 1000: the purpose of the connection has been fulfilled.

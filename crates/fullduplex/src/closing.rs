@@ -1,7 +1,7 @@
 //! The closing handshake (RFC 6455 §7) as a state machine. It knows no frames, no clock and no role.
 //!
-//! [`TABLE`] has all transitions. Each event has a method of [`Closing`]. Beyond the table, the methods keep the code of our
-//! Close, and whether our Close was sent and the peer's was received.
+//! [`TABLE`] has all transitions. Each event has a method of [`Closing`]. Beyond the table, the methods keep the code
+//! of our Close, and whether our Close was sent and the peer's was received.
 
 use core::fmt;
 
@@ -121,17 +121,18 @@ enum CloseEvent {
     GiveUp,
     /// The transport ended.
     End,
-    /// The connection's other direction has reported its state. Each direction sees only some events: one sends, the other
-    /// one receives and fails.
-    Hear(State),
+    /// The connection's other direction has reported its state. Each direction sees only some events: one sends, the
+    /// other one receives and fails.
+    Report(State),
 }
 
 /// State, event, next state. Without a row, the event changes nothing.
 ///
-/// The tests below check two properties. The next state always comes later in the list of states, so every connection comes
-/// to an end. And two directions that report their states to each other reach the same state, whichever reports first.
+/// The tests below check two properties. The next state always comes later in the list of states, so every connection
+/// comes to an end. And two directions that report their states to each other reach the same state, whichever reports
+/// first.
 const TABLE: [(State, CloseEvent, State); 35] = {
-    use CloseEvent::{End, Fail, FailSilently, GiveUp, Hear, RecvClose, SendClose, WriteQueued};
+    use CloseEvent::{End, Fail, FailSilently, GiveUp, RecvClose, Report, SendClose, WriteQueued};
     use State::{Answering, Closed, Closing, Failed, Failing, Open};
     [
         // "Upon either sending or receiving a Close control frame, it is said that _The WebSocket Closing Handshake is
@@ -144,12 +145,12 @@ const TABLE: [(State, CloseEvent, State); 35] = {
         // (§5.5.1)
         (Closing, RecvClose, Closed),
         (Answering, WriteQueued, Closed),
-        // "An endpoint MUST NOT continue to attempt to process data (including a responding Close frame) from the remote
-        // endpoint after being instructed to _Fail the WebSocket Connection_." (§7.1.7)
+        // "An endpoint MUST NOT continue to attempt to process data (including a responding Close frame) from the
+        // remote endpoint after being instructed to _Fail the WebSocket Connection_." (§7.1.7)
         (Failing, WriteQueued, Failed),
         // "If _The WebSocket Connection is Established_ prior to the point where the endpoint is required to _Fail the
-        // WebSocket Connection_, the endpoint SHOULD send a Close frame with an appropriate status code" (§7.1.7); after
-        // another Close, or instead of the response to one, it would be too late.
+        // WebSocket Connection_, the endpoint SHOULD send a Close frame with an appropriate status code" (§7.1.7);
+        // after another Close, or instead of the response to one, it would be too late.
         (Open, Fail, Failing),
         (Closing, Fail, Failed),
         (Answering, Fail, Failed),
@@ -169,26 +170,26 @@ const TABLE: [(State, CloseEvent, State); 35] = {
         (Open, End, Failed),
         (Closing, End, Failed),
         // The direction that has seen more is right.
-        (Open, Hear(Closing), Closing),
-        (Open, Hear(Answering), Answering),
-        (Open, Hear(Failing), Failing),
-        (Open, Hear(Closed), Closed),
-        (Open, Hear(Failed), Failed),
+        (Open, Report(Closing), Closing),
+        (Open, Report(Answering), Answering),
+        (Open, Report(Failing), Failing),
+        (Open, Report(Closed), Closed),
+        (Open, Report(Failed), Failed),
         // Our Close was sent, and the peer's was received.
-        (Closing, Hear(Answering), Closed),
-        (Answering, Hear(Closing), Closed),
+        (Closing, Report(Answering), Closed),
+        (Answering, Report(Closing), Closed),
         // Another Close was sent, or queued, before the Close that tells of the failure.
-        (Closing, Hear(Failing), Failed),
-        (Failing, Hear(Closing), Failed),
-        (Answering, Hear(Failing), Failed),
-        (Failing, Hear(Answering), Failed),
-        (Closing, Hear(Closed), Closed),
-        (Answering, Hear(Closed), Closed),
-        (Failing, Hear(Closed), Closed),
-        (Closing, Hear(Failed), Failed),
-        (Answering, Hear(Failed), Failed),
-        (Failing, Hear(Failed), Failed),
-        (Closed, Hear(Failed), Failed),
+        (Closing, Report(Failing), Failed),
+        (Failing, Report(Closing), Failed),
+        (Answering, Report(Failing), Failed),
+        (Failing, Report(Answering), Failed),
+        (Closing, Report(Closed), Closed),
+        (Answering, Report(Closed), Closed),
+        (Failing, Report(Closed), Closed),
+        (Closing, Report(Failed), Failed),
+        (Answering, Report(Failed), Failed),
+        (Failing, Report(Failed), Failed),
+        (Closed, Report(Failed), Failed),
     ]
 };
 
@@ -236,9 +237,9 @@ impl Closing {
 
     /// Whether frames from the peer are still processed.
     ///
-    /// "After both sending and receiving a Close message, an endpoint considers the WebSocket
-    /// connection closed"; and a failed connection "MUST NOT continue to attempt to process data"
-    /// (§7.1.7). If only our Close was sent, frames that the peer sent before it has received our Close are still delivered.
+    /// "After both sending and receiving a Close message, an endpoint considers the WebSocket connection closed"; and a
+    /// failed connection "MUST NOT continue to attempt to process data" (§7.1.7). If only our Close was sent, frames
+    /// that the peer sent before it has received our Close are still delivered.
     #[inline]
     pub(crate) const fn may_receive(&self) -> bool {
         matches!(self.state, State::Open | State::Closing)
@@ -275,7 +276,7 @@ impl Closing {
         if let Some((_, _, next)) = row {
             self.state = *next;
             // What the other direction has reported need not be reported back: it reaches the same state.
-            self.has_news |= !matches!(event, CloseEvent::Hear(_));
+            self.has_news |= !matches!(event, CloseEvent::Report(_));
         }
         row.is_some()
     }
@@ -322,7 +323,8 @@ impl Closing {
         self.step(CloseEvent::GiveUp);
     }
 
-    /// Takes over what the connection's other direction has seen. Both directions reach the same state, whichever learns first.
+    /// Takes over what the connection's other direction has seen. Both directions reach the same state, whichever
+    /// learns first.
     pub(crate) fn learn(&mut self, other: Self) {
         // The code that was sent takes precedence over a code that was only planned.
         if other.sent || (self.code.is_none() && !self.sent) {
@@ -331,7 +333,7 @@ impl Closing {
         self.sent |= other.sent;
         self.received |= other.received;
         if self.state != other.state {
-            self.step(CloseEvent::Hear(other.state));
+            self.step(CloseEvent::Report(other.state));
         }
     }
 
@@ -358,7 +360,7 @@ mod tests {
 
     const EVENTS: [CloseEvent; 13] = {
         use CloseEvent::{
-            End, Fail, FailSilently, GiveUp, Hear, RecvClose, SendClose, WriteQueued,
+            End, Fail, FailSilently, GiveUp, RecvClose, Report, SendClose, WriteQueued,
         };
         use State::{Answering, Closed, Closing, Failed, Failing, Open};
         [
@@ -369,12 +371,12 @@ mod tests {
             FailSilently,
             GiveUp,
             End,
-            Hear(Open),
-            Hear(Closing),
-            Hear(Answering),
-            Hear(Failing),
-            Hear(Closed),
-            Hear(Failed),
+            Report(Open),
+            Report(Closing),
+            Report(Answering),
+            Report(Failing),
+            Report(Closed),
+            Report(Failed),
         ]
     };
 
@@ -398,7 +400,7 @@ mod tests {
             CloseEvent::FailSilently => closing.fail(None),
             CloseEvent::GiveUp => closing.give_up(),
             CloseEvent::End => drop(closing.end(Ended::Reset)),
-            CloseEvent::Hear(other) => closing.learn(at(other)),
+            CloseEvent::Report(other) => closing.learn(at(other)),
         }
         closing.state()
     }
@@ -442,10 +444,10 @@ mod tests {
     fn halves_that_hear_of_each_other_agree_whichever_hears_first() {
         for one in STATES {
             for other in STATES {
-                let heard = after(one, CloseEvent::Hear(other));
-                assert_eq!(heard, after(other, CloseEvent::Hear(one)), "{one:?} and {other:?}");
-                assert_eq!(heard, after(heard, CloseEvent::Hear(other)), "{other:?} once more");
-                assert_eq!(heard, after(other, CloseEvent::Hear(heard)), "{heard:?} told back");
+                let heard = after(one, CloseEvent::Report(other));
+                assert_eq!(heard, after(other, CloseEvent::Report(one)), "{one:?} and {other:?}");
+                assert_eq!(heard, after(heard, CloseEvent::Report(other)), "{other:?} once more");
+                assert_eq!(heard, after(other, CloseEvent::Report(heard)), "{heard:?} told back");
             }
         }
     }

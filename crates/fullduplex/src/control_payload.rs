@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use crate::frame::header::MAX_CONTROL_PAYLOAD;
 
-/// The payload of a control frame. Most connections have none most of the time, so with `alloc` it takes memory only when
-/// there is one.
+/// The payload of a control frame. Most connections have none most of the time, so with `alloc` it takes memory only
+/// when there is one.
 #[derive(Debug)]
 pub(crate) struct ControlPayload {
     #[cfg(feature = "alloc")]

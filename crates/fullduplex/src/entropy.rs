@@ -4,8 +4,8 @@ use core::fmt;
 
 /// A source of unpredictable bits, supplied by the caller (RFC 6455 §5.3 and §10.3).
 ///
-/// Scripts must not be able to predict a masking key. So an implementation should be a cryptographically secure generator
-/// that is seeded by the operating system. Only clients need entropy; a server passes [`NoEntropy`].
+/// Scripts must not be able to predict a masking key. So an implementation should be a cryptographically secure
+/// generator that is seeded by the operating system. Only clients need entropy; a server passes [`NoEntropy`].
 pub trait Entropy {
     /// Returns 32 fresh bits.
     ///

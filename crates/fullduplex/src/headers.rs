@@ -261,8 +261,8 @@ pub const fn is_token(text: &[u8]) -> bool {
     !text.is_empty()
 }
 
-/// Whether `value` may be sent as a header value. It must contain no control character but tabs (RFC 9110 §5.5), because
-/// CR, LF or NUL could begin a second header.
+/// Whether `value` may be sent as a header value. It must contain no control character but tabs (RFC 9110 §5.5),
+/// because CR, LF or NUL could begin a second header.
 #[must_use]
 pub fn is_header_value(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b'\t' || !byte.is_ascii_control())

@@ -1,14 +1,14 @@
 //! Deadlines: ping, pong, idle and close (RFC 6455 §5.5.2, §7.1.1). Sees instants, not frames.
 //!
-//! The caller passes the time as `now`, a duration since any origin of its choice, and gets the instant at which it must call
-//! again. An event, such as a received byte, is recorded without its time. Its time is the `now` of the next call, which the
-//! caller must make before it waits. So no message needs a look at the clock.
+//! The caller passes the time as `now`, a duration since any origin of its choice, and gets the instant at which it
+//! must call again. An event, such as a received byte, is recorded without its time. Its time is the `now` of the next
+//! call, which the caller must make before it waits. So no message needs a look at the clock.
 //!
-//! Any byte from the peer proves that the peer is alive. It postpones the next Ping, and it counts as the reply to the last
-//! one, so the payload of a Pong does not matter.
+//! Any byte from the peer proves that the peer is alive. It postpones the next Ping, and it counts as the reply to the
+//! last one, so the payload of a Pong does not matter.
 //!
-//! A Ping is queued after everything that waits to be written. While a blocked write makes progress, the peer reads, but it
-//! may not have received the Ping yet. So each progress restarts the wait for the Pong.
+//! A Ping is queued after everything that waits to be written. While a blocked write makes progress, the peer reads,
+//! but it may not have received the Ping yet. So each progress restarts the wait for the Pong.
 
 use core::fmt;
 use core::time::Duration;
@@ -27,8 +27,8 @@ pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Timeouts {
     /// Send a Ping if nothing was received for this long.
     pub ping_interval: Option<Duration>,
-    /// Fail the connection with Close 1011 if nothing was received for this long after such a Ping. While a blocked write
-    /// makes progress, the time starts again, because a peer that reads slowly receives the Ping late.
+    /// Fail the connection with Close 1011 if nothing was received for this long after such a Ping. While a blocked
+    /// write makes progress, the time starts again, because a peer that reads slowly receives the Ping late.
     pub pong_timeout: Option<Duration>,
     /// Fail the connection with Close 1001 if nothing was received for this long.
     pub idle_timeout: Option<Duration>,
@@ -48,8 +48,8 @@ impl Timeouts {
         }
     }
 
-    /// Turns keepalive on: send a Ping if nothing was received for `interval`, and fail if nothing is received for `wait`
-    /// after it.
+    /// Turns keepalive on: send a Ping if nothing was received for `interval`, and fail if nothing is received for
+    /// `wait` after it.
     #[must_use]
     pub const fn keepalive(mut self, interval: Duration, wait: Duration) -> Self {
         self.ping_interval = Some(interval);
@@ -161,10 +161,11 @@ pub(crate) enum Due {
 /// The timers of one open connection.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    /// When the last byte was received, or when the connection began. It is [`UNUSED`] if no timeout depends on it, which is
-    /// the default, and [`CLOSING`] after our Close or a failure.
+    /// When the last byte was received, or when the connection began. It is [`UNUSED`] if no timeout depends on it,
+    /// which is the default, and [`CLOSING`] after our Close or a failure.
     received: Nanos,
-    /// When the present wait began: the wait for a Pong, if nothing was received since our Ping, or for the peer's Close.
+    /// When the present wait began: the wait for a Pong, if nothing was received since our Ping, or for the peer's
+    /// Close.
     waiting: Nanos,
     ping_interval: Wait,
     pong: Wait,

@@ -1,14 +1,14 @@
 //! Limits for what a peer may send.
 
-/// The default of [`Limits::max_message_size`]: 64 MiB, as in tungstenite. It is large enough for any upload that is not
-/// streamed.
+/// The default of [`Limits::max_message_size`]: 64 MiB, as in tungstenite. It is large enough for any upload that is
+/// not streamed.
 pub const DEFAULT_MAX_MESSAGE_SIZE: u64 = 64 << 20;
 
 /// The default of [`Limits::max_frame_size`]: 16 MiB, as in tungstenite. Autobahn's largest cases need it.
 pub const DEFAULT_MAX_FRAME_SIZE: u64 = 16 << 20;
 
-/// The default of [`Limits::max_fragments`]: twice the 65,536 frames of Autobahn's finest fragmentation (4 MiB in frames of
-/// 64 bytes). Without a limit, a peer could send empty fragments for ever.
+/// The default of [`Limits::max_fragments`]: twice the 65,536 frames of Autobahn's finest fragmentation (4 MiB in
+/// frames of 64 bytes). Without a limit, a peer could send empty fragments for ever.
 pub const DEFAULT_MAX_FRAGMENTS: u32 = 1 << 17;
 
 /// Limits for the frames and messages of a peer (RFC 6455 §10.4).

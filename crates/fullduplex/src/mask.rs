@@ -5,7 +5,7 @@
 
 use core::array;
 
-/// The largest payload for [`apply_small`] and [`copy_small`], most of which have no loop.
+/// The largest payload for [`apply_small`] and [`copy_small`], which have few loops.
 const SMALL: usize = BLOCK;
 
 /// From this size on, it is faster to bring the loop over blocks to an aligned address first.
@@ -14,7 +14,8 @@ const ALIGN_FROM: usize = 2048;
 /// The top bit of each byte in a word. In ASCII it is 0.
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// How many bytes the loop over blocks takes at a time: so many vectors that the cost of the loop itself does not matter.
+/// How many bytes the loop over blocks takes at a time: so many vectors that the cost of the loop itself does not
+/// matter.
 const BLOCK: usize = 128;
 
 /// From this size on, AVX2 saves more than it costs to check whether the processor has it.
@@ -64,8 +65,8 @@ pub(crate) fn apply(payload: &mut [u8], key: u32) {
 
 /// XORs `payload` in place, and returns whether the result is ASCII. It is made for at most [`SMALL`] bytes.
 ///
-/// Instead of a loop over the last bytes, it takes a whole word or vector at the end, which overlaps the one before. The
-/// last one must be read before the one before is written, and written after it.
+/// Instead of a loop over the last bytes, it takes a whole word or vector at the end, which overlaps the one before.
+/// The last one must be read before the one before is written, and written after it.
 #[inline(always)]
 pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> bool {
     match payload.len() {
@@ -80,8 +81,9 @@ pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> bool {
     }
 }
 
-/// [`apply_small`] for a payload as long as `N` to `2 * N` keys: it takes the first `N` keys' bytes and the last. From lanes
-/// as wide as the key, and without a loop, compilers make the same vectors for every processor.
+/// [`apply_small`] for a payload of `N` to `2 * N` keys' length: it takes the first `N` lanes of four bytes and the last
+/// `N`, which may overlap. From lanes as wide as the key, and without a loop, compilers make the same vectors for every
+/// processor.
 #[inline(always)]
 fn apply_ends<const N: usize>(payload: &mut [u8], key: u32) -> bool {
     let shifted = advance(key, payload.len());
@@ -188,8 +190,8 @@ fn vectorised(_len: usize, kernel: impl FnOnce()) {
     kernel();
 }
 
-/// Runs `kernel`, a loop over `len` bytes. If `len` is large enough and the processor has AVX2, it runs a copy of `kernel`
-/// that is compiled for AVX2.
+/// Runs `kernel`, a loop over `len` bytes. If `len` is large enough and the processor has AVX2, it runs a copy of
+/// `kernel` that is compiled for AVX2.
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 #[inline(always)]
 fn vectorised(len: usize, kernel: impl FnOnce()) {
@@ -222,8 +224,8 @@ fn pattern(key: u32) -> [[u8; 8]; BLOCK / 8] {
     [widen(key).to_le_bytes(); BLOCK / 8]
 }
 
-/// Copies `payload` to `out` and masks it with `key`, in one pass. Both should have the same length; if not, the rest of the
-/// longer one is ignored.
+/// Copies `payload` to `out` and masks it with `key`, in one pass. Both should have the same length; if not, the rest
+/// of the longer one is ignored.
 #[inline]
 pub(crate) fn copy(payload: &[u8], out: &mut [u8], key: u32) {
     let len = payload.len().min(out.len());
@@ -286,7 +288,7 @@ pub(crate) fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
     }
 }
 
-/// [`copy_small`] for a payload as long as `N` to `2 * N` keys, which are `BYTES` bytes. See [`apply_ends`].
+/// [`copy_small`] for a payload of `N` to `2 * N` keys' length, as [`apply_ends`]. `BYTES` is the length of `N` keys.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 fn copy_ends<const N: usize, const BYTES: usize>(payload: &[u8], out: &mut [u8], key: u32) {
@@ -344,9 +346,9 @@ fn append_blocks(blocks: &[[u8; BLOCK]], out: &mut alloc::vec::Vec<u8>, key: u32
     );
 }
 
-/// Appends `block` and masks it with `pattern`. There are two ways to write this, and the compiler makes good code of only one
-/// of them: with the feature `simd` there are two copies of the loop, and the second way would then read the pattern from
-/// memory.
+/// Appends `block` and masks it with `pattern`. There are two ways to write this, and the compiler makes good code of
+/// only one of them: with the feature `simd` there are two copies of the loop, and the second way would then read the
+/// pattern from memory.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 fn append_block(

@@ -15,8 +15,8 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
-    /// No extensions. Use it also if another library has done the handshake, such as an HTTP server, and has agreed on no
-    /// extension.
+    /// No extensions. Use it also if another library has done the handshake, such as an HTTP server, and has agreed on
+    /// no extension.
     #[must_use]
     pub const fn without_extensions() -> Self {
         Self {
@@ -38,7 +38,8 @@ impl Negotiated {
         self
     }
 
-    /// Whether the transport is a stream of HTTP/2 or HTTP/3 (RFC 8441). Each end of such a stream closes its own direction.
+    /// Whether the transport is a stream of HTTP/2 or HTTP/3 (RFC 8441). Each end of such a stream closes its own
+    /// direction.
     #[must_use]
     pub const fn is_over_stream(&self) -> bool {
         self.over_stream

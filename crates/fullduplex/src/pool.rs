@@ -1,16 +1,16 @@
-//! A pool for each thread: buffers and codecs that a connection needs for one message, and that another connection can use
-//! for the next one. Items come back as they were last used, so the taker must reset them.
+//! A pool for each thread: buffers and codecs that a connection needs for one message, and that another connection can
+//! use for the next one. Items come back as they were last used, so the taker must reset them.
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::LocalKey;
 
-/// How many items the pool of a thread holds. A thread needs more of them at once only while more messages are in progress,
-/// in pieces.
+/// How many items the pool of a thread holds. A thread needs more of them at once only while more messages are in
+/// progress, in pieces.
 const PER_THREAD: usize = 4;
 
-/// How many items the pools of all threads hold together: one or more for each core of most machines. If each connection has
-/// a thread of its own, the pools of most threads therefore hold nothing.
+/// How many items the pools of all threads hold together: one or more for each core of most machines. If each
+/// connection has a thread of its own, the pools of most threads therefore hold nothing.
 const IN_ALL: usize = 64;
 
 /// A thread's pool of items of one kind. An item fits if its key is the one that is asked for.
@@ -18,8 +18,8 @@ pub(crate) struct Pool<K, T> {
     /// A stack of `len` items. The last one was put in last.
     kept: [Cell<Option<(K, T)>>; PER_THREAD],
     len: Cell<usize>,
-    /// How many items this pool may hold. It claims a place of the `IN_ALL` once, and keeps it until the thread ends, so that
-    /// taking and putting back does not touch the counter that the threads share.
+    /// How many items this pool may hold. It claims a place of the `IN_ALL` once, and keeps it until the thread ends,
+    /// so that taking and putting back does not touch the counter that the threads share.
     places: Cell<usize>,
     /// How many places the pools of this kind have claimed, on all threads.
     in_all: &'static AtomicUsize,

@@ -32,7 +32,8 @@ pub use error::UriError;
 /// # Ok::<(), fullduplex::UriError>(())
 /// ```
 ///
-/// With a heap, use `OwnedUri`: it accepts a URL as people write it, and converts it to the form in which browsers send it.
+/// With a heap, use `OwnedUri`: it accepts a URL as people write it, and converts it to the form in which browsers send
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Uri<'a> {
     text: &'a str,
@@ -42,15 +43,15 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Parses `text` as the URL of a WebSocket. The URL must already have the form in which it is sent.
     ///
-    /// The [URL standard](https://url.spec.whatwg.org) defines that form. `OwnedUri` converts a URL to it. Without a heap,
-    /// the caller must do this:
+    /// The [URL standard](https://url.spec.whatwg.org) defines that form. `OwnedUri` converts a URL to it. Without a
+    /// heap, the caller must do this:
     ///
-    /// * In path and query, percent-encode control characters, spaces, `"`, `<`, `>` and all characters that are not ASCII;
-    ///   in a path also `^`, `` ` ``, `{` and `}`, and in a query also `'`. Write `#` as `%23`. Replace each backslash in a
-    ///   path by a slash.
+    /// * In path and query, percent-encode control characters, spaces, `"`, `<`, `>` and all characters that are not
+    ///   ASCII; in a path also `^`, `` ` ``, `{` and `}`, and in a query also `'`. Write `#` as `%23`. Replace each
+    ///   backslash in a path by a slash.
     /// * Remove the segments `.` and `..` from the path, encoded (`%2e`) or not.
-    /// * Write the host in ASCII and without percent-encoding; an internationalised name must be punycode (`xn--…`). Write
-    ///   an IP address in its usual form: `127.0.0.1`, not `127.1` or `0x7f000001`; `[::1]`, not `[0:0::1]`.
+    /// * Write the host in ASCII and without percent-encoding; an internationalised name must be punycode (`xn--…`).
+    ///   Write an IP address in its usual form: `127.0.0.1`, not `127.1` or `0x7f000001`; `[::1]`, not `[0:0::1]`.
     /// * Write two slashes after the scheme's colon, and no tab or line break.
     ///
     /// The case of scheme and host does not matter; `http` means `ws`, and `https` means `wss`. The path may be empty,
@@ -84,8 +85,8 @@ impl<'a> Uri<'a> {
         self.layout.secure
     }
 
-    /// The host to connect to: a name, or an IP address without brackets. A name may have capital letters here; the `Host`
-    /// header has it in lower case.
+    /// The host to connect to: a name, or an IP address without brackets. A name may have capital letters here; the
+    /// `Host` header has it in lower case.
     #[must_use]
     pub fn host(&self) -> &'a str {
         let host = self.bracketed_host();
@@ -196,8 +197,8 @@ impl fmt::Debug for Uri<'_> {
     }
 }
 
-/// A `ws:` or `wss:` URI (RFC 6455 §3) that owns its text. It accepts a URL as people write it, and converts it to the form
-/// in which browsers send it.
+/// A `ws:` or `wss:` URI (RFC 6455 §3) that owns its text. It accepts a URL as people write it, and converts it to the
+/// form in which browsers send it.
 ///
 /// ```
 /// use fullduplex::{OwnedUri, UriError};
@@ -216,18 +217,18 @@ pub struct OwnedUri {
 
 #[cfg(feature = "alloc")]
 impl OwnedUri {
-    /// Parses `text` as a browser's `WebSocket` does, by the [URL standard](https://url.spec.whatwg.org). `http` becomes
-    /// `ws`, and `https` becomes `wss`. Space around the text, tabs and line breaks are removed. Backslashes become
-    /// slashes. Path and query are percent-encoded only where they must be. Dot segments are removed, each `..` together
-    /// with the segment before it. The host is percent-decoded and converted to lower case, and an IP address to its usual
-    /// form.
+    /// Parses `text` as a browser's `WebSocket` does, by the [URL standard](https://url.spec.whatwg.org). `http`
+    /// becomes `ws`, and `https` becomes `wss`. Space around the text, tabs and line breaks are removed. Backslashes
+    /// become slashes. Path and query are percent-encoded only where they must be. Dot segments are removed, each `..`
+    /// together with the segment before it. The host is percent-decoded and converted to lower case, and an IP address
+    /// to its usual form.
     ///
     /// With the feature `url`, a host that is not ASCII becomes punycode. Punycode in the text is not checked. User
     /// information is handled as by [`Uri::parse`].
     ///
     /// The standard accepts these, but this function refuses them: port 0, to which no client can connect; credentials
-    /// that Basic authentication cannot express (RFC 7617 §2); the characters `"`, `` ` ``, `{` and `}` in a host, which no
-    /// `Host` header may contain (RFC 9110 §7.2); more than 65 534 bytes.
+    /// that Basic authentication cannot express (RFC 7617 §2); the characters `"`, `` ` ``, `{` and `}` in a host,
+    /// which no `Host` header may contain (RFC 9110 §7.2); more than 65 534 bytes.
     ///
     /// # Errors
     /// [`UriError`] says which part is invalid.
@@ -300,8 +301,8 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// Splits an absolute `http`, `https`, `ws` or `wss` URI without user information into its authority and the rest after it.
-/// Returns `None` for any other text.
+/// Splits an absolute `http`, `https`, `ws` or `wss` URI without user information into its authority and the rest after
+/// it. Returns `None` for any other text.
 pub(crate) fn split_absolute_target(target: &str) -> Option<(&str, &str)> {
     let uri = UriStr::new(target).ok()?;
     known_port(uri.scheme_str())?;
@@ -316,8 +317,8 @@ pub(crate) fn is_host(text: &str) -> bool {
     split_host(text).is_some()
 }
 
-/// Splits an authority into the host, with its brackets, and the port if there is one. Returns `None` if it is not valid, or
-/// has user information.
+/// Splits an authority into the host, with its brackets, and the port if there is one. Returns `None` if it is not
+/// valid, or has user information.
 fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
     // This searches bytes, because in so short a text a search for a character costs more.
     let colon = text.bytes().rposition(|byte| byte == b':');

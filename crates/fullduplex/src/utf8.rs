@@ -21,8 +21,8 @@ pub(crate) fn as_str(text: &[u8]) -> Option<&str> {
     }
 }
 
-/// Validates a text piece by piece. If a piece ends inside a character, it remembers that character's first byte and how
-/// many of its bytes were seen.
+/// Validates a text piece by piece. If a piece ends inside a character, it remembers that character's first byte and
+/// how many of its bytes were seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Validator {
     lead: u8,
@@ -54,7 +54,8 @@ impl Validator {
         self.seen == 0
     }
 
-    /// Takes the next bytes of an unfinished character, up to its end or the end of the piece. Returns how many it has taken.
+    /// Takes the next bytes of an unfinished character, up to its end or the end of the piece. Returns how many it has
+    /// taken.
     fn finish_character(&mut self, piece: &[u8]) -> Result<usize, usize> {
         for (taken, &byte) in piece.iter().enumerate() {
             if !may_follow(self.lead, self.seen, byte) {
@@ -127,8 +128,8 @@ fn cut_character(piece: &[u8]) -> usize {
 
 /// The position of the first byte of `text` that makes it invalid, whatever may follow.
 ///
-/// The standard library reports where the invalid character starts, and how many of its bytes could begin a character. If
-/// its first byte could begin a character, the invalid byte is the first one after them.
+/// The standard library reports where the invalid character starts, and how many of its bytes could begin a character.
+/// If its first byte could begin a character, the invalid byte is the first one after them.
 #[cold]
 #[inline(never)]
 pub(crate) fn first_bad_byte(text: &[u8]) -> usize {

@@ -12,8 +12,8 @@ const LENGTHS: ([usize; 29], [u8; 29]) = (
 /// The order in which the lengths of the code length code are sent.
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// Decodes the compressed messages of one direction (RFC 7692 §7.2.2), and checks that none refers back further than the
-/// window that was agreed on.
+/// Decodes the compressed messages of one direction (RFC 7692 §7.2.2), and checks that none refers back further than
+/// the window that was agreed on.
 #[derive(Clone, Debug)]
 pub struct StrictInflate {
     window: usize,

@@ -1,5 +1,5 @@
-//! Helpers for the tests, fuzz targets and benches of fullduplex: frame builders, entropy from a seed, a driver that feeds a
-//! connection with input split anywhere, and two peers in memory with a virtual clock.
+//! Helpers for the tests, fuzz targets and benches of fullduplex: frame builders, entropy from a seed, a driver that
+//! feeds a connection with input split anywhere, and two peers in memory with a virtual clock.
 //!
 //! It uses the core without the feature `alloc`, so that the core can also be tested without it.
 

@@ -87,8 +87,8 @@ impl Pair {
         }
     }
 
-    /// Lets the client write. `write` gets the connection, an output buffer and entropy, and returns how many bytes it has
-    /// written.
+    /// Lets the client write. `write` gets the connection, an output buffer and entropy, and returns how many bytes it
+    /// has written.
     pub fn client_sends(
         &mut self,
         write: impl FnOnce(&mut Connection, &mut [u8], &mut TestEntropy) -> usize,

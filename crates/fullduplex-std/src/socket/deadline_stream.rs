@@ -8,8 +8,9 @@ use super::operations::{Armed, Operations, SHORTEST};
 
 /// A TCP socket whose reads and writes end at one deadline, however many there are.
 ///
-/// For one read, a TLS session may read its socket many times. A timeout of the socket would limit each of these waits alone,
-/// so a peer could go on for ever if it sends one byte before each wait ends. The deadline limits all waits together.
+/// For one read, a TLS session may read its socket many times. A timeout of the socket would limit each of these waits
+/// alone, so a peer could go on for ever if it sends one byte before each wait ends. The deadline limits all waits
+/// together.
 ///
 /// At first there is no deadline, and this stream behaves as the socket does. A WebSocket sets the deadline itself.
 #[derive(Debug)]

@@ -43,8 +43,8 @@ plain_operations!(std::os::unix::net::UnixStream);
 
 /// The timeout that is set on a socket.
 ///
-/// If the timeout is short enough for the next wait, it is not set again. Then a wait sometimes ends too early and must be
-/// repeated, but this costs less than a system call for each wait.
+/// If the timeout is short enough for the next wait, it is not set again. Then a wait sometimes ends too early and must
+/// be repeated, but this costs less than a system call for each wait.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Armed(Option<Duration>);
 
@@ -67,8 +67,8 @@ impl Armed {
         self.0.is_some()
     }
 
-    /// Whether a wait of this length has ended because of the timeout. If so, the next wait sets its own timeout. If not, the
-    /// socket is non-blocking.
+    /// Whether a wait of this length has ended because of the timeout. If so, the next wait sets its own timeout. If
+    /// not, the socket is non-blocking.
     pub(crate) fn has_ended(&mut self, waited: Duration) -> bool {
         let ended = self.0.is_some_and(|armed| armed <= waited.saturating_add(TICK));
         if ended {

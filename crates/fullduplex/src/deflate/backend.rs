@@ -65,8 +65,8 @@ pub(crate) trait Deflater: Sized {
     }
 
     /// Compresses all of `input` and appends the result to `out`. Without `flush`, some of the result may stay inside
-    /// until later. With `flush` all of it comes out, followed by an empty stored block, whose last four bytes are 00 00
-    /// FF FF. That block may come twice.
+    /// until later. With `flush` all of it comes out, followed by an empty stored block, whose last four bytes are 00
+    /// 00 FF FF. That block may come twice.
     fn deflate(&mut self, input: &[u8], out: &mut Vec<u8>, flush: bool)
     -> Result<(), BackendError>;
 

@@ -9,8 +9,9 @@
 //!
 //! Without context takeover, no message needs the history of an earlier one. With `std`, compressor and decompressor
 //! therefore go into a pool of the thread when a message ends, and the next message of any connection takes them from
-//! there. Without `std` there is no pool, and the connection keeps them until the caller calls `release`: to allocate so
-//! much memory for each message would fragment a small heap, and only the caller knows which connection will be idle.
+//! there. Without `std` there is no pool, and the connection keeps them until the caller calls `release`: to allocate
+//! so much memory for each message would fragment a small heap, and only the caller knows which connection will be
+//! idle.
 //!
 //! An uncompressed message goes through neither. "The LZ77 sliding window" holds compressed messages only (§7.2), so
 //! the windows of both ends stay the same.
@@ -165,7 +166,8 @@ impl<D: Deflater> CompressorOver<D> {
     }
 
     /// Forgets all history. The caller must call this when compressed output will not reach the peer: later messages
-    /// would refer to data that the peer does not have. The peer notices nothing, because a new stream refers to nothing.
+    /// would refer to data that the peer does not have. The peer notices nothing, because a new stream refers to
+    /// nothing.
     pub(crate) fn forget(&mut self) {
         *self = Self::new(self.settings);
     }
@@ -249,8 +251,8 @@ impl<I: Inflater> DecompressorOver<I> {
 
     /// Decompresses the next bytes of a message into `out`.
     ///
-    /// Stops when `input` is consumed or `out` is full. If `out` is full, there may be more output, even if all input is
-    /// consumed: call again, or call [`finish`](Self::finish). If `out` is not full, there is no more output.
+    /// Stops when `input` is consumed or `out` is full. If `out` is full, there may be more output, even if all input
+    /// is consumed: call again, or call [`finish`](Self::finish). If `out` is not full, there is no more output.
     ///
     /// # Errors
     /// [`InflateError`], and then the same from every later call. The output before a fault is handed out first,
@@ -325,8 +327,8 @@ impl<I: Inflater> DecompressorOver<I> {
     /// Ends the message: "append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload" (§7.2.2), and check
     /// that it is complete.
     ///
-    /// The caller must have passed all of the payload to [`decompress`](Self::decompress). `out` may be empty, unless the
-    /// last call has filled its own.
+    /// The caller must have passed all of the payload to [`decompress`](Self::decompress). `out` may be empty, unless
+    /// the last call has filled its own.
     ///
     /// # Errors
     /// [`InflateError`], and then the same from every later call.

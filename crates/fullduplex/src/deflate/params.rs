@@ -43,14 +43,14 @@ const MAX_WINDOW_BITS: u8 = 15;
 /// | the same, windows 9, memory level 1 | 185 056 | 330 630 |
 /// | **the same without context takeover, at rest** | **288** | **288**, once released |
 ///
-/// Without context takeover, a connection holds no compressor or decompressor between messages. With `std`, they go into
-/// a pool of the thread, and the next message of any of its connections uses them. The pools hold at most four of a kind
-/// for each thread and 64 in all, with any number of connections. Without `std`, they stay with the connection until
-/// [`Connection::release`](crate::Connection::release): a single busy connection then allocates nothing for a message,
-/// and a caller with several connections knows which ones are idle.
+/// Without context takeover, a connection holds no compressor or decompressor between messages. With `std`, they go
+/// into a pool of the thread, and the next message of any of its connections uses them. The pools hold at most four of
+/// a kind for each thread and 64 in all, with any number of connections. Without `std`, they stay with the connection
+/// until [`Connection::release`](crate::Connection::release): a single busy connection then allocates nothing for a
+/// message, and a caller with several connections knows which ones are idle.
 ///
-/// The level makes no difference. To save memory, a connection can receive compressed messages and never send one: set a
-/// [`threshold`](Self::threshold) of `usize::MAX`.
+/// The level makes no difference. To save memory, a connection can receive compressed messages and never send one: set
+/// a [`threshold`](Self::threshold) of `usize::MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeflateConfig {
@@ -80,8 +80,8 @@ pub struct DeflateConfig {
 /// default is 6.
 const DEFAULT_LEVEL: u8 = 4;
 
-/// With this and [`DEFAULT_WINDOW_BITS`], a compressor takes 165 KB instead of zlib's 380 KB, and messages of JSON get no
-/// larger. Python's websockets has the same defaults.
+/// With this and [`DEFAULT_WINDOW_BITS`], a compressor takes 165 KB instead of zlib's 380 KB, and messages of JSON get
+/// no larger. Python's websockets has the same defaults.
 const DEFAULT_MEM_LEVEL: u8 = 5;
 const DEFAULT_WINDOW_BITS: u8 = 12;
 
@@ -90,7 +90,8 @@ const DEFAULT_THRESHOLD: usize = 128;
 
 impl DeflateConfig {
     /// Level 4, memory level 5 and a window of 4 KiB for our own messages, and any window for the peer's. Both ends use
-    /// context takeover, which every peer supports and which compresses best. Messages below 128 bytes are not compressed.
+    /// context takeover, which every peer supports and which compresses best. Messages below 128 bytes are not
+    /// compressed.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -379,8 +380,8 @@ pub(crate) struct DeflateResponse {
 }
 
 impl DeflateResponse {
-    /// The length of the longest response: the extension's name, two parameters with names of 26 characters, and two with
-    /// names of 22 characters and values of two digits, with the punctuation between them.
+    /// The length of the longest response: the extension's name, two parameters with names of 26 characters, and two
+    /// with names of 22 characters and values of two digits, with the punctuation between them.
     pub(crate) const MAX_LENGTH: usize = NAME.len() + 2 * (2 + 26) + 2 * (2 + 22 + 3);
 
     /// Writes the response as an element of `Sec-WebSocket-Extensions`.

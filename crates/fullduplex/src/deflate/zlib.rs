@@ -140,7 +140,8 @@ impl Inflater for Inflate {
     }
 }
 
-/// How far one of zlib's counters has advanced in one call. That is at most the length of a slice, so it fits a `usize`.
+/// How far one of zlib's counters has advanced in one call. That is at most the length of a slice, so it fits a
+/// `usize`.
 fn difference(before: u64, after: u64) -> usize {
     after.wrapping_sub(before) as usize
 }

@@ -1,5 +1,5 @@
-//! Decodes frames from input that may be split anywhere (RFC 6455 §5.2). It gathers a header, checks the rules that depend
-//! on the role and on the extensions, and then hands out the payload as it arrives.
+//! Decodes frames from input that may be split anywhere (RFC 6455 §5.2). It gathers a header, checks the rules that
+//! depend on the role and on the extensions, and then hands out the payload as it arrives.
 //!
 //! It knows only frames. Other modules decide what a frame means for a message or for the connection.
 
@@ -54,8 +54,8 @@ impl<'b> Payload<'b> {
     }
 
     /// Unmasks the piece in place, block by block, and calls `check` with each block while it is in the cache. `check`
-    /// returns how many bytes of the block are valid if not all are. Returns the valid part of the piece, and an error if
-    /// that is not all of it.
+    /// returns how many bytes of the block are valid if not all are. Returns the valid part of the piece, and an error
+    /// if that is not all of it.
     #[inline]
     pub(crate) fn unmask_checked(
         self,
@@ -78,8 +78,8 @@ impl<'b> Payload<'b> {
     }
 }
 
-/// How many bytes are unmasked before they are checked: few enough that the check finds them in the first-level cache, and
-/// enough that it does not matter how long the two loops take to start.
+/// How many bytes are unmasked before they are checked: few enough that the check finds them in the first-level cache,
+/// and enough that it does not matter how long the two loops take to start.
 const CHECK_BLOCK: usize = 8 << 10;
 
 impl Decoder {

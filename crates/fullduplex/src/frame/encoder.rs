@@ -1,5 +1,5 @@
-//! Encodes frames into the caller's buffer (RFC 6455 §5.2): header and payload, which is masked if we are a client, or only
-//! the header.
+//! Encodes frames into the caller's buffer (RFC 6455 §5.2): header and payload, which is masked if we are a client, or
+//! only the header.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -12,7 +12,8 @@ use crate::mask;
 use crate::output::BufferTooSmall;
 use crate::role::Role;
 
-/// The largest payload whose length fits into the second byte of the header (RFC 6455 §5.2). Most messages are not larger.
+/// The largest payload whose length fits into the second byte of the header (RFC 6455 §5.2). Most messages are not
+/// larger.
 #[cfg(feature = "alloc")]
 pub(crate) const SMALL: usize = 125;
 
@@ -44,8 +45,8 @@ impl FrameKind {
 
 /// Writes a whole frame to the start of `out`, and returns its length.
 ///
-/// If `out` is too small, no key is drawn; if no key can be drawn, nothing is written. Each form of the length has a header
-/// array of its own, so that the header is written with a single store.
+/// If `out` is too small, no key is drawn; if no key can be drawn, nothing is written. Each form of the length has a
+/// header array of its own, so that the header is written with a single store.
 #[inline]
 pub(crate) fn frame(
     role: Role,
@@ -78,8 +79,8 @@ pub(crate) fn frame(
     }
 }
 
-/// [`frame`] for most frames of a server: the payload is at most [`SMALL`], and `out` is large enough. For any other frame,
-/// it returns `None` and writes nothing.
+/// [`frame`] for most frames of a server: the payload is at most [`SMALL`], and `out` is large enough. For any other
+/// frame, it returns `None` and writes nothing.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(crate) fn small_frame(kind: FrameKind, payload: &[u8], out: &mut [u8]) -> Option<usize> {
@@ -162,8 +163,8 @@ fn large_frame(
 
 /// Appends a whole frame to `out`, which grows as needed.
 ///
-/// The usual frames of a server are inlined. So only those few places should call this that encode most messages; others
-/// should call [`append_slow`].
+/// The usual frames of a server are inlined. So only those few places should call this that encode most messages;
+/// others should call [`append_slow`].
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(crate) fn append(
@@ -222,8 +223,8 @@ pub(crate) fn append_slow(
     Ok(())
 }
 
-/// Encodes only the header of a frame, and draws a key if we are a client. Returns the bytes, the header's length in them,
-/// and the key to mask the payload with.
+/// Encodes only the header of a frame, and draws a key if we are a client. Returns the bytes, the header's length in
+/// them, and the key to mask the payload with.
 pub(crate) fn header(
     role: Role,
     kind: FrameKind,

@@ -139,8 +139,8 @@ impl FrameHeader {
     /// depend on role, extensions or limits.
     ///
     /// # Errors
-    /// [`FrameError::ReservedOpCode`], [`FrameError::LengthNotMinimal`] or [`FrameError::LengthOverflow`], even if the rest
-    /// of the header is missing.
+    /// [`FrameError::ReservedOpCode`], [`FrameError::LengthNotMinimal`] or [`FrameError::LengthOverflow`], even if the
+    /// rest of the header is missing.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, FrameError> {
         let [first, rest @ ..] = bytes else { return Ok(None) };
         let bits = first & OPCODE;

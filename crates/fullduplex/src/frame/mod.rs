@@ -1,4 +1,5 @@
-//! Frames (RFC 6455 §5.2): the header as a value, the incremental decoder, the encoder, and a shortcut for small messages.
+//! Frames (RFC 6455 §5.2): the header as a value, the incremental decoder, the encoder, and a shortcut for small
+//! messages.
 
 pub(crate) mod decoder;
 pub(crate) mod encoder;

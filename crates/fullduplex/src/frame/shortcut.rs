@@ -1,5 +1,5 @@
-//! A shortcut for the most frequent frame: a whole message below 64 KiB, all of which is in the input. It depends on nothing
-//! but the input. It leaves every other frame, and every invalid one, to the [decoder](super::decoder).
+//! A shortcut for the most frequent frame: a whole message below 64 KiB, all of which is in the input. It depends on
+//! nothing but the input. It leaves every other frame, and every invalid one, to the [decoder](super::decoder).
 
 use crate::event::MessageKind;
 use crate::frame::header::{FIN, LEN_16, MASK, MAX_CONTROL_PAYLOAD, OpCode};
@@ -40,8 +40,8 @@ impl Shortcut {
         }
     }
 
-    /// Takes a whole message from the start of `input`, which must be the beginning of a frame. If it returns `None`, it has
-    /// taken nothing.
+    /// Takes a whole message from the start of `input`, which must be the beginning of a frame. If it returns `None`,
+    /// it has taken nothing.
     ///
     /// It calls `note` once it knows that it takes the message, but before it unmasks the payload: after that, the
     /// processor's registers would have to be saved for the call.

@@ -1,6 +1,6 @@
-//! The client's side of the opening handshake (RFC 6455 §4.1): writes the request, and checks the response to it. It knows
-//! neither transport nor clock. Over HTTP/2, request and response are header lists: [`ClientRequest::connect_fields`] and
-//! [`ConnectResponse`].
+//! The client's side of the opening handshake (RFC 6455 §4.1): writes the request, and checks the response to it. It
+//! knows neither transport nor clock. Over HTTP/2, request and response are header lists:
+//! [`ClientRequest::connect_fields`] and [`ConnectResponse`].
 //!
 //! A response with status 101 is checked in this order, and the first check that fails decides the error: HTTP/1.1,
 //! `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, extensions, subprotocol. Interim responses (other 1xx) are skipped.
@@ -78,8 +78,8 @@ impl ClientHandshake {
         Ok(Self::with_key(Key::random(entropy)?))
     }
 
-    /// Begins a handshake with a nonce that is **not random**, so that tests can compare bytes. Never use it on a network:
-    /// a server or proxy that knows the nonce can prepare its response.
+    /// Begins a handshake with a nonce that is **not random**, so that tests can compare bytes. Never use it on a
+    /// network: a server or proxy that knows the nonce can prepare its response.
     #[must_use]
     pub fn with_fixed_key_for_tests(nonce: [u8; 16]) -> Self {
         Self::with_key(Key::from_nonce(nonce))
@@ -113,12 +113,12 @@ impl ClientHandshake {
         request.encode(&self.key, out)
     }
 
-    /// Looks for the final response in `received`, which must hold all bytes from the server since the connection began.
-    /// While this returns `None`, the caller reads more into the same buffer and calls again. Each byte is looked at
-    /// once, with any number of calls. `request` must be the request that was sent.
+    /// Looks for the final response in `received`, which must hold all bytes from the server since the connection
+    /// began. While this returns `None`, the caller reads more into the same buffer and calls again. Each byte is
+    /// looked at once, with any number of calls. `request` must be the request that was sent.
     ///
-    /// Interim responses are skipped, and so is one empty line before each head. Together with the final head, they must
-    /// not exceed [`HeadLimits::max_size`].
+    /// Interim responses are skipped, and so is one empty line before each head. Together with the final head, they
+    /// must not exceed [`HeadLimits::max_size`].
     ///
     /// A folded header line is an error here, because it must be rewritten. [`poll_unfolding`](Self::poll_unfolding)
     /// rewrites it in `received`.
@@ -138,9 +138,9 @@ impl ClientHandshake {
         self.advance(received, request).inspect_err(|&error| self.failed = Some(error))
     }
 
-    /// As [`poll`](Self::poll), but accepts folded header lines (obs-fold, RFC 9112 §5.2). If a line continues in the next
-    /// one, it replaces the CR and LF between them by two spaces, in `received`. It changes and moves nothing else. Each
-    /// call must get the same buffer, with nothing changed but new bytes at its end.
+    /// As [`poll`](Self::poll), but accepts folded header lines (obs-fold, RFC 9112 §5.2). If a line continues in the
+    /// next one, it replaces the CR and LF between them by two spaces, in `received`. It changes and moves nothing
+    /// else. Each call must get the same buffer, with nothing changed but new bytes at its end.
     ///
     /// ```
     /// use fullduplex::Uri;

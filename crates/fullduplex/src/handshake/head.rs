@@ -1,5 +1,5 @@
-//! Reads request and response heads within limits (RFC 9112 §2 to §5). An incremental scanner finds the end of a head and
-//! looks at each byte once. Then `httparse` parses the whole head, once.
+//! Reads request and response heads within limits (RFC 9112 §2 to §5). An incremental scanner finds the end of a head
+//! and looks at each byte once. Then `httparse` parses the whole head, once.
 //!
 //! ```text
 //!          CR           LF            first character
@@ -15,8 +15,8 @@
 //!                                    └ CR: EndCr
 //! ```
 //! In the first line of a request the states are `Method`, `TargetStart`, `Target` and `Fixed`; in the first line of a
-//! response, `Fixed`, and `Line` for the reason phrase. A fault is reported at the byte that causes it. So the result is
-//! the same however the input was split, and we do not wait for more input from a peer that does not speak HTTP.
+//! response, `Fixed`, and `Line` for the reason phrase. A fault is reported at the byte that causes it. So the result
+//! is the same however the input was split, and we do not wait for more input from a peer that does not speak HTTP.
 
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -423,8 +423,8 @@ pub(crate) struct ResponseHead<'s, 'b> {
     pub(crate) headers: Headers<'b>,
 }
 
-/// Parses a request that came in one read, as nearly all do, without the scanner. `None` means that the scanner must scan
-/// it: the scanner finds the same head, or the fault.
+/// Parses a request that came in one read, as nearly all do, without the scanner. `None` means that the scanner must
+/// scan it: the scanner finds the same head, or the fault.
 pub(crate) fn parse_request_at_once<'s, 'b>(
     received: &'b [u8],
     limits: &HeadLimits,

@@ -48,8 +48,8 @@ impl Key {
         Self(encode(&nonce))
     }
 
-    /// Reads a key from a header value. Returns `None` if it is not 24 characters of base64 that decode to 16 bytes. The
-    /// key keeps the characters as they were sent, because they are what is hashed.
+    /// Reads a key from a header value. Returns `None` if it is not 24 characters of base64 that decode to 16 bytes.
+    /// The key keeps the characters as they were sent, because they are what is hashed.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let text = <[u8; KEY_LENGTH]>::try_from(value).ok()?;

@@ -1,8 +1,8 @@
 //! The opening handshake of both ends (RFC 6455 §4, RFC 8441). The caller moves the bytes.
 //!
-//! [`ServerHandshake`] checks a request, and [`Request::accept`] writes the response. [`ClientHandshake`] writes a request
-//! and checks the response. The caller passes everything received so far; each byte is looked at once. When the head is
-//! complete, the handshake says how long it was: the bytes after it in the caller's buffer are frames.
+//! [`ServerHandshake`] checks a request, and [`Request::accept`] writes the response. [`ClientHandshake`] writes a
+//! request and checks the response. The caller passes everything received so far; each byte is looked at once. When the
+//! head is complete, the handshake says how long it was: the bytes after it in the caller's buffer are frames.
 //!
 //! If an HTTP server has read the request, use [`RequestParts`] instead of [`ServerHandshake`]. Over HTTP/2 and HTTP/3
 //! there is another handshake, which consists of header lists (RFC 8441): [`ExtendedConnect`] checks a request,

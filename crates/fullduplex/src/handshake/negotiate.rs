@@ -80,8 +80,8 @@ pub(crate) fn is_reserved(name: &str) -> bool {
         || name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
-/// Whether the header called `name` is about an HTTP/1.1 connection. Such a header is forbidden in an HTTP/2 message (RFC
-/// 9113 §8.2.2).
+/// Whether the header called `name` is about an HTTP/1.1 connection. Such a header is forbidden in an HTTP/2 message
+/// (RFC 9113 §8.2.2).
 pub(crate) fn is_connection_specific(name: &str) -> bool {
     ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "te"]
         .iter()

@@ -1,7 +1,8 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2): checks a request, and writes a response that accepts or
-//! rejects it. It knows neither transport nor clock. A request comes as bytes, [`ServerHandshake`], or as the parts that
-//! an HTTP server has parsed, [`RequestParts`]. Over HTTP/2 there is another kind of request, [`ExtendedConnect`], with
-//! checks of its own. A server can also respond to an HTTP request that does not ask for a WebSocket: [`PlainRequest`].
+//! rejects it. It knows neither transport nor clock. A request comes as bytes, [`ServerHandshake`], or as the parts
+//! that an HTTP server has parsed, [`RequestParts`]. Over HTTP/2 there is another kind of request, [`ExtendedConnect`],
+//! with checks of its own. A server can also respond to an HTTP request that does not ask for a WebSocket:
+//! [`PlainRequest`].
 //!
 //! The checks have this order, and the first check that fails decides the error:
 //! 1. the head is HTTP/1.1 within the limits ([`HeadError`]; other versions 505),
@@ -81,11 +82,11 @@ impl ServerHandshake {
     }
 
     /// Looks for the request in `received`, which must hold all bytes from the client since the connection began. While
-    /// this returns `None`, the caller reads more into the same buffer and calls again. Each byte is looked at once, with
-    /// any number of calls.
+    /// this returns `None`, the caller reads more into the same buffer and calls again. Each byte is looked at once,
+    /// with any number of calls.
     ///
-    /// When the head is complete, it is parsed and checked. The bytes after it in the buffer ([`Request::head_len`]) are
-    /// frames.
+    /// When the head is complete, it is parsed and checked. The bytes after it in the buffer ([`Request::head_len`])
+    /// are frames.
     ///
     /// # Errors
     /// [`RequestError`] when this is not a valid request for a WebSocket; [`RequestError::encode_response`] writes the
@@ -130,7 +131,8 @@ impl ServerHandshake {
     }
 
     /// Tells the handshake that the client will send no more. Call it when the transport ends and [`poll`](Self::poll)
-    /// still returns `None`. It returns the error that `poll` returns from then on. There is no client left to respond to.
+    /// still returns `None`. It returns the error that `poll` returns from then on. There is no client left to respond
+    /// to.
     pub fn handle_eof(&mut self) -> RequestError {
         *self.failed.get_or_insert(RequestError::Head(HeadError::UnexpectedEnd))
     }

@@ -8,7 +8,7 @@ fn list(value: &str) -> impl Iterator<Item = &str> {
     list_elements(value.as_bytes()).map(|element| core::str::from_utf8(element).unwrap())
 }
 
-/// The elements with their parameters, and whether the value ended in a fault.
+/// How many elements there are, and whether the value is malformed.
 fn read(value: &str) -> (usize, bool) {
     let mut count = 0;
     for element in extensions(value.as_bytes()) {

@@ -1,5 +1,5 @@
-//! Turns messages into frames (RFC 6455 §5.4): a whole message, a fragment, or only a header for a payload that stays where
-//! it is. A message that must not be sent is refused before anything is written.
+//! Turns messages into frames (RFC 6455 §5.4): a whole message, a fragment, or only a header for a payload that stays
+//! where it is. A message that must not be sent is refused before anything is written.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -216,8 +216,8 @@ impl Outbound {
         self.utf8 = fragment.utf8;
     }
 
-    /// Encodes the header of a frame whose payload stays in the caller's buffer. If we are a client, it masks the payload
-    /// there.
+    /// Encodes the header of a frame whose payload stays in the caller's buffer. If we are a client, it masks the
+    /// payload there.
     pub(crate) fn header_in_place(
         &self,
         frame: FrameKind,

@@ -48,7 +48,8 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Whether `text` is the normal form of this host, apart from the case of letters. The host must be parsed from `text`.
+    /// Whether `text` is the normal form of this host, apart from the case of letters. The host must be parsed from
+    /// `text`.
     pub(super) fn is_written_as(&self, text: &str) -> bool {
         let mut expected = Expected(text);
         matches!(self, Self::Name(_)) || write!(expected, "{self}").is_ok() && expected.0.is_empty()
@@ -60,7 +61,8 @@ impl fmt::Display for Host<'_> {
         match self {
             Self::Name(name) => f.write_str(name),
             Self::V4(address) => address.fmt(f),
-            // The standard library prints the last 32 bits of such an address as an IPv4 address; the URL standard does not.
+            // The standard library prints the last 32 bits of such an address as an IPv4 address; the URL standard does
+            // not.
             Self::V6(address) if address.to_ipv4_mapped().is_some() => {
                 let [.., high, low] = address.segments();
                 write!(f, "[::ffff:{high:x}:{low:x}]")
@@ -84,8 +86,8 @@ impl Write for Expected<'_> {
     }
 }
 
-/// "reg-name = *( unreserved / pct-encoded / sub-delims )" (RFC 3986 §3.2.2): what a `Host` header may contain (RFC 9110
-/// §7.2). The URL standard allows four more characters: `"`, `` ` ``, `{` and `}`.
+/// "reg-name = *( unreserved / pct-encoded / sub-delims )" (RFC 3986 §3.2.2): what a `Host` header may contain (RFC
+/// 9110 §7.2). The URL standard allows four more characters: `"`, `` ` ``, `{` and `}`.
 const fn is_in_name(byte: u8) -> bool {
     matches!(
         byte,
@@ -108,7 +110,8 @@ fn ends_in_a_number(name: &str) -> bool {
         || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// One to four numbers with dots between them, and an optional dot at the end. The last number fills all remaining bytes.
+/// One to four numbers with dots between them, and an optional dot at the end. The last number fills all remaining
+/// bytes.
 fn ipv4(name: &str) -> Option<Ipv4Addr> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let count = name.split('.').count();
@@ -132,8 +135,8 @@ fn ipv4(name: &str) -> Option<Ipv4Addr> {
     u32::try_from(address).ok().map(Ipv4Addr::from)
 }
 
-/// A number in decimal, in hexadecimal after `0x`, or in octal after `0`. A number that is too large for an address stays
-/// too large.
+/// A number in decimal, in hexadecimal after `0x`, or in octal after `0`. A number that is too large for an address
+/// stays too large.
 fn ipv4_number(text: &str) -> Option<u64> {
     let (digits, radix) = match text.as_bytes() {
         [] => return None,

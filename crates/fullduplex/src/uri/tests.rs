@@ -5,7 +5,7 @@ fn parts(text: &str) -> (bool, &str, u16, &str, Option<&str>) {
     (uri.is_secure(), uri.host(), uri.port(), uri.path(), uri.query())
 }
 
-/// What `put` writes.
+/// The bytes that `put` writes.
 fn written(out: &mut [u8], put: impl FnOnce(&mut Cursor<'_>)) -> &str {
     let mut cursor = Cursor::new(out);
     put(&mut cursor);
@@ -121,7 +121,7 @@ fn what_must_be_rewritten_is_not_borrowed() {
     ] {
         assert_eq!(Uri::parse(text).err(), Some(UriError::NotNormal), "{text:?}");
     }
-    // A heap for such a name is not enough.
+    // Such a name needs the feature `url`, not only a heap.
     #[cfg(all(feature = "alloc", not(feature = "url")))]
     for text in ["ws://b\u{fc}cher.example/", "ws://b%C3%BCcher.example/"] {
         assert_eq!(OwnedUri::parse(text).err(), Some(UriError::NonAsciiHost), "{text:?}");
@@ -132,14 +132,14 @@ fn what_must_be_rewritten_is_not_borrowed() {
 #[test]
 fn a_url_is_sent_as_browsers_send_it() {
     for (text, normal) in [
-        // As it is, where it may be.
+        // These stay as they are.
         ("ws://h/?ids[]=1&ids[]=2", "ws://h/?ids[]=1&ids[]=2"),
         ("ws://h/a|b[c]~$&+,;=:@!*()'", "ws://h/a|b[c]~$&+,;=:@!*()'"),
         ("ws://h/%", "ws://h/%"),
         ("ws://h/%2f%zz?%", "ws://h/%2f%zz?%"),
         ("ws://h/?", "ws://h/?"),
         ("ws://h/?/..?a^b`c{d}|\\", "ws://h/?/..?a^b`c{d}|\\"),
-        // Encoded, where it must be.
+        // These are encoded.
         ("ws://h/?q={\"a\":1}", "ws://h/?q={%22a%22:1}"),
         ("ws://h/?a'<b>", "ws://h/?a%27%3Cb%3E"),
         ("ws://h/^x`{}\"<>", "ws://h/%5Ex%60%7B%7D%22%3C%3E"),
@@ -191,7 +191,7 @@ fn a_url_is_sent_as_browsers_send_it() {
     ] {
         let uri = OwnedUri::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         assert_eq!(uri.as_uri().as_str(), normal, "{text:?}");
-        // What was brought into this form has it, and can be borrowed.
+        // The result has the normal form, so it can be borrowed.
         assert_eq!(OwnedUri::parse(normal).as_ref(), Ok(&uri));
         assert_eq!(Uri::parse(normal), Ok(uri.as_uri()));
     }

@@ -1,8 +1,8 @@
-//! The URL standard (<https://url.spec.whatwg.org>, §4.4) for the URLs of WebSockets. This module finds the parts of a URL,
-//! checks whether it has the form in which it is sent (its normal form), and converts it to that form.
+//! The URL standard (<https://url.spec.whatwg.org>, §4.4) for the URLs of WebSockets. This module finds the parts of a
+//! URL, checks whether it has the form in which it is sent (its normal form), and converts it to that form.
 //!
-//! These URLs are absolute, and their schemes are what the standard calls special. So most of the standard's state machine
-//! is not needed: the parts are found from left to right, and each part is encoded by itself.
+//! These URLs are absolute, and their schemes are what the standard calls special. So most of the standard's state
+//! machine is not needed: the parts are found from left to right, and each part is encoded by itself.
 
 #[cfg(feature = "alloc")]
 use alloc::{borrow::Cow, string::String, vec::Vec};
@@ -82,9 +82,9 @@ pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches(|character| character <= ' ')
 }
 
-/// Parses a text that must have its normal form, except for what is corrected when it is sent: the case of scheme and host,
-/// an empty path, a port with leading zeros, the default port. User information may have any form, because it is decoded
-/// before it is sent.
+/// Parses a text that must have its normal form, except for what is corrected when it is sent: the case of scheme and
+/// host, an empty path, a port with leading zeros, the default port. User information may have any form, because it is
+/// decoded before it is sent.
 pub(super) fn check(text: &str) -> Result<Layout, UriError> {
     if text.len() > MAX_LEN {
         return Err(UriError::TooLong);
@@ -160,7 +160,8 @@ fn split(text: &str) -> Result<Layout, UriError> {
     let secure = match scheme {
         _ if is_any_of(scheme, ["ws", "http"]) => false,
         _ if is_any_of(scheme, ["wss", "https"]) => true,
-        // By the standard, `localhost:9001` has the scheme `localhost`. But most likely its author has forgotten the scheme.
+        // By the standard, `localhost:9001` has the scheme `localhost`. But most likely its author has forgotten the
+        // scheme.
         _ if rest.starts_with("//")
             && scheme.starts_with(|first: char| first.is_ascii_alphabetic()) =>
         {
@@ -213,8 +214,8 @@ fn split(text: &str) -> Result<Layout, UriError> {
     })
 }
 
-/// Splits `text` before the first byte that `is_end` accepts, or at its end. The bytes before it must be ASCII, or `is_end`
-/// must accept only ASCII. This searches bytes, because in so short a text a search for characters costs more.
+/// Splits `text` before the first byte that `is_end` accepts, or at its end. The bytes before it must be ASCII, or
+/// `is_end` must accept only ASCII. This searches bytes, because in so short a text a search for characters costs more.
 fn split_before(text: &str, is_end: impl FnMut(u8) -> bool) -> (&str, &str) {
     match text.bytes().position(is_end) {
         Some(at) => text.split_at(at),
@@ -231,8 +232,8 @@ fn is_any_of(scheme: &str, names: [&str; 2]) -> bool {
     names.iter().any(|name| scheme.eq_ignore_ascii_case(name))
 }
 
-/// Parses a port. "If port is greater than 2^16 − 1, return failure." The standard accepts port 0, but it is reserved (RFC
-/// 6335 §6), and no client can connect to it.
+/// Parses a port. "If port is greater than 2^16 − 1, return failure." The standard accepts port 0, but it is reserved
+/// (RFC 6335 §6), and no client can connect to it.
 fn port(digits: &str) -> Option<u16> {
     let number = digits.chars().try_fold(0_u16, |number, digit| {
         number.checked_mul(10)?.checked_add(digit.to_digit(10)? as u16)
@@ -273,8 +274,8 @@ const fn to_ascii(_: &str) -> Result<String, UriError> {
     Err(UriError::NonAsciiHost)
 }
 
-/// Appends `path`, which may be empty, with a slash at its beginning. Encodes its segments, and removes dot segments, each
-/// double-dot segment together with the segment before it.
+/// Appends `path`, which may be empty, with a slash at its beginning. Encodes its segments, and removes dot segments,
+/// each double-dot segment together with the segment before it.
 #[cfg(feature = "alloc")]
 fn write_path(path: &str, out: &mut String) {
     let begin = out.len();

@@ -1,4 +1,4 @@
-//! Every test runs over each backend; some cross them, or ask zlib itself.
+//! Every test runs with each backend. Some compare the backends with each other, or with zlib.
 
 extern crate std;
 
@@ -75,7 +75,7 @@ fn deflate<D: Deflater>(compressor: &mut CompressorOver<D>, message: &[u8]) -> V
     out
 }
 
-/// Decompresses a message that comes in pieces of `step` bytes into rooms of `room` bytes.
+/// Decompresses a message in pieces of `step` bytes, into output of `room` bytes at a time.
 fn inflate_by<I: Inflater>(
     decompressor: &mut DecompressorOver<I>,
     payload: &[u8],
@@ -119,7 +119,7 @@ fn inflate<I: Inflater>(
     result.map(|()| message)
 }
 
-/// Text as it is sent: like itself, but not the same twice.
+/// Text as applications send it: similar everywhere, but never the same twice.
 fn json(length: usize) -> Vec<u8> {
     let mut text = Vec::new();
     let mut random = 1_u32;
@@ -175,7 +175,7 @@ fn an_empty_message_is_one_zero_byte<D: Deflater, I: Inflater>() {
 
 fn an_empty_message_in_any_notation_is_read<D: Deflater, I: Inflater>() {
     let mut one = decompressor::<I>();
-    // The last: an encoder that had nothing to write, and cut nothing off.
+    // The last one is of an encoder that had nothing to write, and did not remove the tail.
     for empty in [&[0x00][..], &[0x02, 0x00], &[0x03, 0x00], &[0x03, 0x00, 0x00], &[]] {
         for _ in 0..2 {
             assert_eq!(inflate(&mut one, empty).unwrap(), b"", "{empty:x?}");
@@ -188,7 +188,7 @@ fn a_message_after_a_final_block_is_read<D: Deflater, I: Inflater>() {
     let mut one = decompressor::<I>();
     assert_eq!(inflate(&mut one, &HELLO_FINAL).unwrap(), b"Hello");
     assert_eq!(inflate(&mut one, &HELLO).unwrap(), b"Hello");
-    // Without the byte that the RFC adds behind the block.
+    // Without the byte that the RFC adds after the block.
     assert_eq!(inflate(&mut one, &HELLO_FINAL[..7]).unwrap(), b"Hello");
     assert_eq!(inflate(&mut one, &HELLO).unwrap(), b"Hello");
     assert_eq!(inflate(&mut one, &HELLO_AGAIN).unwrap(), b"Hello");
@@ -240,7 +240,7 @@ fn a_distance_before_the_start_is_refused<D: Deflater, I: Inflater>() {
 fn a_message_cut_short_is_refused<D: Deflater, I: Inflater>() {
     for message in [b"Hello".to_vec(), json(1000), noise(1000), vec![0; 70_000]] {
         let payload = deflate(&mut compressor::<D>(), &message);
-        // Stored blocks may be left out from the end.
+        // Stored blocks at the end may be left out.
         let last = if payload[0] == 0 { payload.len() - 2 } else { payload.len() };
         for length in 1 + usize::from(payload[0] == 0)..last {
             let result = inflate(&mut decompressor::<I>(), &payload[..length]);
@@ -332,14 +332,14 @@ fn without_takeover_nothing_is_referred_to<D: Deflater, I: Inflater>() {
         assert_eq!(inflate(&mut other, &payload).unwrap(), text);
         assert_eq!(inflate(&mut decompressor::<I>(), &payload).unwrap(), text);
     }
-    // Nor when all of a message was flushed before it ended.
+    // The same if all of a message was flushed before it ended.
     for _ in 0..2 {
         let mut payload = Vec::new();
         one.compress(b"Hello", Flush::Fragment, &mut payload).unwrap();
         one.compress(b"", Flush::Message, &mut payload).unwrap();
         assert_eq!(payload, [&HELLO[..], &TAIL, &[0x00]].concat());
     }
-    // Nor may the peer refer to an earlier message.
+    // The peer may not refer to an earlier message either.
     assert_eq!(inflate(&mut other, &HELLO).unwrap(), b"Hello");
     assert_eq!(inflate(&mut other, &HELLO_AGAIN), Err(InflateError::Invalid));
 }
@@ -417,10 +417,10 @@ fn an_exact_fit_of_the_output_is_whole<D: Deflater, I: Inflater>() {
         assert_eq!(out, text);
         let finished = one.finish(&mut [0; 1]).unwrap();
         assert_eq!(finished, Finished { produced: 0, done: true });
-        // Context takeover would make a second copy small, but it is the same again for us.
+        // With context takeover a second copy would be smaller; without it, it is the same.
         one = decompressor::<I>();
     }
-    // Without room there may be more.
+    // If the output is full, there may be more.
     let mut out = vec![0; text.len()];
     let progress = one.decompress(&payload, &mut out).unwrap();
     assert_eq!(progress.produced, text.len());
@@ -498,8 +498,8 @@ fn many_windows_full_go_through<D: Deflater, I: Inflater>() {
     }
 }
 
-/// zlib in C, as strict as it gets: with room for one byte at a time, every distance is checked
-/// against the window and none against the output.
+/// zlib in C at its strictest: if the output has space for only one byte at a time, zlib checks every distance against
+/// the window.
 fn inflate_by_c(zlib: &mut flate2::Decompress, payload: &[u8]) -> Vec<u8> {
     let payload = [payload, &TAIL].concat();
     let (mut message, mut rest) = (Vec::new(), &payload[..]);
@@ -548,7 +548,7 @@ fn round_trip<D: Deflater, I: Inflater>(
     let mut ours = CompressorOver::<D>::new(settings);
     let mut other =
         DecompressorOver::<I>::new(Inflation { window_bits, takeover: settings.takeover });
-    // A raw stream of eight bits is not to be had there.
+    // There, a raw stream cannot have a window of eight bits.
     let new_zlib = || flate2::Decompress::new_with_window_bits(false, window_bits.max(9));
     let mut zlib = new_zlib();
     // Exactly the window that was agreed.
@@ -640,8 +640,8 @@ proptest! {
         }
     }
 
-    /// Garbage, and payloads that were damaged: no split changes what comes out, and where both
-    /// backends accept, they agree.
+    /// Garbage, and damaged payloads: no split changes the output, and if both backends accept the data, their output
+    /// is the same.
     #[test]
     fn splits_do_not_change_the_verdict(
         pieces in message(), garbage in proptest::collection::vec(any::<u8>(), 0..60),
@@ -701,7 +701,7 @@ fn a_distance_beyond_the_window_is_refused_or_within_what_there_is() {
     }
 }
 
-/// Hostile data that need no frames, from `hostile.json`.
+/// The rows of `hostile.json` that need no frames.
 #[test]
 fn the_hostile_rows_come_out_as_they_should() {
     let table = include_str!("../../../tests/vectors/hostile.json");
@@ -710,7 +710,7 @@ fn the_hostile_rows_come_out_as_they_should() {
     let mut seen = 0;
     for row in rows.iter().filter(|row| row["group"] == "deflate-data") {
         let id = row["id"].as_str().unwrap();
-        // About RSV bits, UTF-8, or without data.
+        // These are about RSV bits or UTF-8, or have no data.
         if ["DD-15", "DD-16", "DD-17", "DD-22", "DD-32"].contains(&id) {
             continue;
         }
@@ -762,7 +762,7 @@ fn hostile_row<I: Inflater>(id: &str, row: &serde_json::Value) {
     }
     let oracle = &row["oracle"];
     if id == "DD-30" {
-        // What that row's payload says stays within the window after all; its oracle allows it.
+        // The payload of that row stays within the window after all, and its expected results allow it.
         assert_eq!((failure, events.len()), (None, 1));
     } else if let Some(close) = oracle["close"].as_array() {
         assert!(close.iter().any(|code| code.as_u64() == failure), "{id}: {failure:?}");
@@ -797,8 +797,8 @@ fn unhex(hex: &str) -> Vec<u8> {
     digits.map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap()).collect()
 }
 
-/// The payload of the first frame, whether it is compressed (its continuations count as such),
-/// whether it is the last of its message, and the rest.
+/// The payload of the first frame, whether its message is compressed, whether it is the last frame of its message, and
+/// the rest of the bytes.
 fn take_frame(bytes: &[u8]) -> Option<(&[u8], bool, bool, &[u8])> {
     let (&[first, second], rest) = bytes.split_first_chunk::<2>()?;
     let (length, rest) = match second {
@@ -813,7 +813,7 @@ fn take_frame(bytes: &[u8]) -> Option<(&[u8], bool, bool, &[u8])> {
     Some((payload, compressed, first & 0x80 != 0, rest))
 }
 
-/// What [`DeflateConfig`](crate::DeflateConfig) says about memory.
+/// The memory of a codec, as documented at [`DeflateConfig`](crate::DeflateConfig).
 #[test]
 fn a_codec_holds_no_more_than_is_documented() {
     fn held<T>(work: impl FnOnce() -> T) -> i64 {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::headers::{Headers, extensions};
 
-/// What is agreed: our window, our takeover, the peer's window, the peer's takeover.
+/// The agreement: our window, our takeover, the peer's window, the peer's takeover.
 type Agreed = (u8, bool, u8, bool);
 
 fn agreed(params: &DeflateParams) -> Agreed {
@@ -21,7 +21,7 @@ fn agreed(params: &DeflateParams) -> Agreed {
     )
 }
 
-/// All at their largest, so that nothing but the peer limits anything.
+/// All values at their largest, so that only the peer limits them.
 fn largest() -> DeflateConfig {
     DeflateConfig::new().max_window_bits(15)
 }
@@ -117,7 +117,7 @@ fn a_server_accepts_what_it_can_do() {
         let answer = std::format!("permessage-deflate{answer}");
         assert_eq!(got, Some((expected, answer)), "{offer}");
     }
-    // Who cannot be limited is not accepted by who needs a limit.
+    // A server that needs a limit does not accept a client that cannot be limited.
     assert_eq!(choose(&strict, "permessage-deflate; server_no_context_takeover"), None);
 }
 
@@ -229,7 +229,7 @@ fn a_client_fails_an_answer_that_does_not_fit_its_offer() {
     ] {
         assert_eq!(check(&config, answer), Err(error), "{answer}");
     }
-    // More than we are going to use does no harm.
+    // The server may allow a larger window than we use.
     let generous = check(&DeflateConfig::new(), "permessage-deflate; client_max_window_bits=15");
     assert_eq!(generous, check(&DeflateConfig::new(), "permessage-deflate"));
     for parameters in BAD_PARAMETERS {
@@ -273,8 +273,8 @@ fn config() -> impl Strategy<Value = DeflateConfig> {
 }
 
 proptest! {
-    /// Whatever both sides are configured for, they come to the same terms or to none, and the
-    /// terms respect both.
+    /// With any two configurations, both ends agree on the same parameters or on none, and the parameters respect both
+    /// configurations.
     #[test]
     fn both_ends_agree(client in config(), server in config()) {
         let offer = offer(&client);
@@ -283,7 +283,7 @@ proptest! {
             return Ok(());
         };
         let taken = check(&client, &answer).unwrap();
-        // Each side may use less than it was allowed.
+        // Each end may use less than it is allowed to.
         prop_assert!(taken.0 <= served.2 && served.0 <= taken.2, "{offer} {answer}");
         prop_assert!((taken.1 <= served.3) && (served.1 <= taken.3), "{offer} {answer}");
         prop_assert!(taken.2 <= client.peer_window() && served.2 <= server.peer_window());
@@ -299,7 +299,7 @@ proptest! {
     }
 }
 
-/// What `hostile.json` says about offers and answers.
+/// The rows of `hostile.json` about offers and responses.
 #[test]
 fn the_hostile_rows_come_out_as_they_should() {
     let table = include_str!("../../../tests/vectors/hostile.json");

@@ -1,4 +1,4 @@
-//! The decoder as tables: what is on the wire, and what it comes to. Every row holds however the input is split.
+//! The decoder, as tables: bytes, and the result for them. Every row is checked with every split of its input.
 
 use super::*;
 
@@ -18,16 +18,16 @@ const KEY: [u8; 4] = [1, 2, 3, 4];
 /// The limit for the frames of the tables: 70,000 bytes.
 const MAX_FRAME_SIZE: u64 = 0x1_1170;
 
-/// What was decoded: each frame's header and payload, and the error if it came to one.
+/// What was decoded: the header and payload of each frame, and the error if there was one.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     frames: Vec<(FrameHeader, Vec<u8>)>,
-    /// Pieces with which a frame ended.
+    /// How many pieces have ended a frame.
     ends: usize,
     error: Option<FrameError>,
 }
 
-/// Hands `wire` over in pieces that end at `cuts`.
+/// Decodes `wire` in pieces that end at `cuts`.
 fn decode(mut decoder: Decoder, wire: &[u8], cuts: &[usize]) -> Outcome {
     let mut outcome = Outcome::default();
     let mut start = 0;
@@ -56,7 +56,7 @@ fn decode(mut decoder: Decoder, wire: &[u8], cuts: &[usize]) -> Outcome {
     outcome
 }
 
-/// What `wire` comes to, made sure to be the same however it is split.
+/// The result for `wire`. It must be the same with every split.
 fn decode_all_ways(decoder: &Decoder, wire: &[u8]) -> Outcome {
     let whole = decode(decoder.clone(), wire, &[]);
     for cut in 1..wire.len() {
@@ -83,8 +83,8 @@ const fn compressed(header: FrameHeader) -> FrameHeader {
     FrameHeader { rsv: 0x40, ..header }
 }
 
-/// Section of RFC 6455, who receives, the header's bytes, the verdict. It falls with the last byte of the row, and not
-/// before.
+/// Section of RFC 6455, the receiver's role, the bytes of the header, the result. The result must come with
+/// the last byte of the row, and not before.
 type Row = (&'static str, Role, &'static [u8], Result<FrameHeader, FrameError>);
 
 fn check(allowed_rsv: u8, rows: &[Row]) {
@@ -131,8 +131,8 @@ fn headers_are_decoded_or_refused_at_the_byte_that_settles_it() {
             ("5.2", Server, &[0xf1], Err(ReservedBits)),
             ("5.2", Client, &[0x40], Err(ReservedBits)),
             ("5.2", Server, &[0x99], Err(ReservedBits)),
-            // The length: "if 0-125, that is the payload length. If 126, the following 2 bytes ... If 127, the following
-            // 8 bytes".
+            // The length: "if 0-125, that is the payload length. If 126, the following 2 bytes ... If 127, the
+            // following 8 bytes".
             ("5.2", Client, &[0x82, 125], Ok(fin(Binary, 125))),
             ("5.2", Client, &[0x82, 126, 0, 126], Ok(fin(Binary, 126))),
             ("5.2", Client, &[0x82, 126, 0xff, 0xff], Ok(fin(Binary, 0xffff))),
@@ -156,8 +156,8 @@ fn headers_are_decoded_or_refused_at_the_byte_that_settles_it() {
                 Ok(masked(fin(Binary, 0x1_0000))),
             ),
             ("5.1", Server, &[0x89, 0x85, 1, 2, 3, 4], Ok(masked(fin(Ping, 5)))),
-            // "The server MUST close the connection upon receiving a frame that is not masked. ... A client MUST close a
-            // connection if it detects a masked frame."
+            // "The server MUST close the connection upon receiving a frame that is not masked. ... A client MUST close
+            // a connection if it detects a masked frame."
             ("5.1", Server, &[0x81, 0x00], Err(Unmasked)),
             ("5.1", Server, &[0x88, 0x02], Err(Unmasked)),
             ("5.1", Client, &[0x81, 0x80], Err(Masked)),
@@ -180,7 +180,8 @@ fn headers_are_decoded_or_refused_at_the_byte_that_settles_it() {
                 &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x71, 1, 2, 3, 4],
                 Err(TooLarge),
             ),
-            // Of several faults of one byte the one in the higher bits is told; of several bytes, the first one's.
+            // If one byte has several faults, the one in the higher bits is reported. If several bytes have faults, the
+            // first.
             ("5.2", Client, &[0xf3], Err(ReservedBits)),
             ("5.2", Client, &[0x0b], Err(ReservedOpCode(11))),
             ("5.1", Client, &[0x89, 0xfe], Err(Masked)),
@@ -189,8 +190,8 @@ fn headers_are_decoded_or_refused_at_the_byte_that_settles_it() {
     );
 }
 
-/// RFC 7692 §6.1: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first fragments of a
-/// data message. An endpoint receiving such a frame MUST _Fail the WebSocket Connection_."
+/// RFC 7692 §6.1: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first fragments
+/// of a data message. An endpoint receiving such a frame MUST _Fail the WebSocket Connection_."
 #[test]
 fn where_rsv1_was_negotiated_the_first_frame_of_a_message_may_have_it() {
     check(
@@ -212,7 +213,7 @@ fn where_rsv1_was_negotiated_the_first_frame_of_a_message_may_have_it() {
     );
 }
 
-/// Section, who receives, the wire, and the frames in it.
+/// Section, the receiver's role, the bytes, and the frames in them.
 type Frames = (&'static str, Role, &'static [u8], &'static [(FrameHeader, &'static [u8])]);
 
 #[test]
@@ -244,7 +245,7 @@ fn payloads_are_unmasked_and_frames_end_where_their_length_says() {
                 (FrameHeader { mask: Some([0; 4]), ..fin(Binary, 2) }, b"ab"),
             ],
         ),
-        // An empty frame has a payload, too: the empty one.
+        // The decoder also reports the payload of an empty frame.
         (
             "5.2",
             Client,

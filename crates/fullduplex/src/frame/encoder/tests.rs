@@ -1,4 +1,4 @@
-//! The encoder as a table: a frame, and its bytes on the wire. Every way of writing a frame writes the same ones.
+//! The encoder, as a table: a frame, and its bytes. All functions that write frames must write the same bytes.
 
 use super::*;
 
@@ -11,7 +11,7 @@ use crate::entropy::NoEntropy;
 use OpCode::{Binary, Close, Continuation, Ping, Pong, Text};
 use Role::{Client, Server};
 
-/// A key that is known, the one of the examples (RFC 6455 §5.7), and how often it was drawn.
+/// Entropy that always returns the key of the examples (RFC 6455 §5.7), and counts how often it was drawn.
 struct KnownKey(usize);
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -35,7 +35,7 @@ const fn compressed(kind: FrameKind) -> FrameKind {
     FrameKind { rsv: 0x40, ..kind }
 }
 
-/// Section, who sends, the frame, its payload as text and how often that is repeated, the header on the wire.
+/// Section, the sender's role, the frame, its payload as text and how often that is repeated, the encoded header.
 type Row = (&'static str, Role, FrameKind, (&'static str, usize), &'static [u8]);
 
 const ROWS: &[Row] = &[
@@ -150,7 +150,7 @@ fn a_small_frame_is_the_same_and_is_written_only_where_it_has_room() {
             let written = small(role, kind, payload, &mut out, &mut entropy);
             assert_eq!(written, Some(Ok(frame_len)), "{role:?}, {len}");
             assert_eq!(out, expected, "{role:?}, {len}");
-            // Without room, and without a key.
+            // Without space, and without a key.
             let (mut out, mut entropy) = (vec![0xaa; frame_len], KnownKey(0));
             let short = &mut out[..frame_len - 1];
             assert_eq!(small(role, kind, payload, short, &mut entropy), None, "{role:?}, {len}");

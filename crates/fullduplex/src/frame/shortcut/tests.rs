@@ -1,4 +1,5 @@
-//! The shortcut against the decoder: what it takes, the decoder takes alike; what it leaves, it leaves untouched.
+//! The shortcut compared with the decoder. For a frame that the shortcut takes, the decoder must have the same result.
+//! A frame that the shortcut does not take must be unchanged.
 
 extern crate std;
 
@@ -15,7 +16,7 @@ use crate::frame::header::OpCode;
 use crate::input::Input;
 use crate::role::Role;
 
-/// What the decoder makes of one frame: its kind, its payload, and how many bytes it took.
+/// The decoder's result for one frame: its kind, its payload, and how many bytes it has taken.
 fn decoded(role: Role, limit: u64, wire: &[u8]) -> Option<(MessageKind, Vec<u8>, usize)> {
     let mut wire = wire.to_vec();
     let mut decoder = Decoder::new(role, limit, 0);
@@ -53,7 +54,7 @@ fn check(role: Role, limit: u64, wire: &[u8]) -> Result<bool, TestCaseError> {
     Ok(is_taken)
 }
 
-/// A frame with these first two bytes' meaning, whether it may be sent or not.
+/// A frame with these fields, valid or not.
 fn frame(first: u8, masked: bool, long_form: bool, payload: &[u8]) -> Vec<u8> {
     let mask_bit = if masked { 0x80 } else { 0 };
     let mut wire = vec![first];

@@ -1,6 +1,6 @@
-//! The client's side of the opening handshake over HTTP/2 and HTTP/3: extended CONNECT (RFC 8441 §4 and §5, RFC 9220 §3).
-//! Creates the header list of a request, and checks the header list of the response. There is no key, because the HTTP
-//! library matches responses to requests. The stream of the request becomes the transport.
+//! The client's side of the opening handshake over HTTP/2 and HTTP/3: extended CONNECT (RFC 8441 §4 and §5, RFC 9220
+//! §3). Creates the header list of a request, and checks the header list of the response. There is no key, because the
+//! HTTP library matches responses to requests. The stream of the request becomes the transport.
 
 use super::error::{EncodeRequestError, ResponseError};
 use super::request::ClientRequest;
@@ -12,9 +12,9 @@ use crate::output::{BufferTooSmall, Cursor};
 type EachField<'f> = &'f mut dyn FnMut(&str, &dyn Fn(&mut Cursor<'_>));
 
 impl<S: AsRef<str>> ClientRequest<'_, S> {
-    /// Creates the fields of a request for a WebSocket over HTTP/2 or HTTP/3 (RFC 8441 §5). It calls `put` with the name, in
-    /// lower case, and the value of each field, in order; the pseudo-headers come first. Each value is built in
-    /// `scratch`; 4 KiB are enough for most requests.
+    /// Creates the fields of a request for a WebSocket over HTTP/2 or HTTP/3 (RFC 8441 §5). It calls `put` with the
+    /// name, in lower case, and the value of each field, in order; the pseudo-headers come first. Each value is built
+    /// in `scratch`; 4 KiB are enough for most requests.
     ///
     /// A client may send the request only to a server that has announced `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441
     /// §3). It must send it without END_STREAM, because the stream becomes the WebSocket.
@@ -111,8 +111,8 @@ pub struct ConnectResponse<'b> {
 }
 
 impl<'b> ConnectResponse<'b> {
-    /// Checks the response to `request`. Any status from 200 to 299 opens the WebSocket (RFC 8441 §5), if the client has
-    /// offered the subprotocol and the extensions.
+    /// Checks the response to `request`. Any status from 200 to 299 opens the WebSocket (RFC 8441 §5), if the client
+    /// has offered the subprotocol and the extensions.
     ///
     /// # Errors
     /// [`ResponseError`] when the response does not open the WebSocket although its status says so, or when it is not a

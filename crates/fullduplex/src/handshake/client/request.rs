@@ -18,19 +18,19 @@ use crate::uri::Uri;
 /// `S` is the type of the texts in the lists: `&str` or `String`.
 #[derive(Clone, Copy)]
 pub struct ClientRequest<'a, S: AsRef<str> = &'a str> {
-    /// The URI. Its user information is sent as `Authorization: Basic`, over `ws` in clear text, unless `headers` contains
-    /// an `Authorization`.
+    /// The URI. Its user information is sent as `Authorization: Basic`, over `ws` in clear text, unless `headers`
+    /// contains an `Authorization`.
     pub uri: Uri<'a>,
     /// The subprotocols that are offered, the preferred one first. Each must be a token, and none may be repeated.
     pub subprotocols: &'a [S],
-    /// Extra headers, names and values, in order. These are errors: `Host`, which comes from the URI; `Origin`, which has
-    /// a field here; the headers of the handshake itself (`Upgrade`, `Connection`, `Sec-WebSocket-*`) and of a body
+    /// Extra headers, names and values, in order. These are errors: `Host`, which comes from the URI; `Origin`, which
+    /// has a field here; the headers of the handshake itself (`Upgrade`, `Connection`, `Sec-WebSocket-*`) and of a body
     /// (`Content-Length`, `Transfer-Encoding`).
     pub headers: &'a [(S, S)],
     /// The `Origin` header. Only browsers must send it (RFC 6455 §4.1, item 8).
     pub origin: Option<&'a str>,
-    /// Whether the handshake fails if the server chooses none of the subprotocols. The RFC allows that choice, and so does
-    /// the default.
+    /// Whether the handshake fails if the server chooses none of the subprotocols. The RFC allows that choice, and so
+    /// does the default.
     pub require_subprotocol: bool,
     /// How to offer permessage-deflate (RFC 7692); `None` does not offer it.
     #[cfg(feature = "deflate")]

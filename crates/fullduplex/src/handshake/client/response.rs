@@ -21,9 +21,9 @@ pub enum Outcome<'b> {
         /// What [`Connection::new`](crate::Connection::new) needs.
         negotiated: Negotiated,
     },
-    /// Another final status, such as a redirect, a demand for credentials, or a refusal. The caller decides whether and how
-    /// to try again (RFC 6455 §4.1, item 1). The bytes after the heads in the buffer begin the response's body. A client
-    /// that follows a redirect to another origin must not send its `Authorization` and `Cookie` headers there.
+    /// Another final status, such as a redirect, a demand for credentials, or a refusal. The caller decides whether and
+    /// how to try again (RFC 6455 §4.1, item 1). The bytes after the heads in the buffer begin the response's body. A
+    /// client that follows a redirect to another origin must not send its `Authorization` and `Cookie` headers there.
     Refused(Response<'b>),
 }
 
@@ -47,8 +47,8 @@ impl<'b> Response<'b> {
         }
     }
 
-    /// The number of bytes of all heads, including interim responses. The bytes after them in the buffer are frames, or the
-    /// body of a response that does not open the WebSocket.
+    /// The number of bytes of all heads, including interim responses. The bytes after them in the buffer are frames, or
+    /// the body of a response that does not open the WebSocket.
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head_len
@@ -66,8 +66,8 @@ impl<'b> Response<'b> {
         self.reason
     }
 
-    /// All header lines, in order. With status 426, `list("Sec-WebSocket-Version")` returns the versions that the server
-    /// supports (RFC 6455 §4.4).
+    /// All header lines, in order. With status 426, `list("Sec-WebSocket-Version")` returns the versions that the
+    /// server supports (RFC 6455 §4.4).
     #[must_use]
     pub const fn headers(&self) -> Headers<'b> {
         self.headers

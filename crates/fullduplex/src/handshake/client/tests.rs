@@ -29,8 +29,7 @@ impl Text {
     }
 }
 
-/// A good response but for what `change` does to its lines: status line, upgrade, connection,
-/// accept, further lines.
+/// A valid response, of which `change` may change the lines: status line, upgrade, connection, accept, further lines.
 fn with(change: impl FnOnce(&mut [&str; 5])) -> Text {
     let mut lines = ["HTTP/1.1 101 Switching Protocols\r\n", UPGRADE, CONNECTION, ACCEPT, ""];
     change(&mut lines);
@@ -46,7 +45,7 @@ fn plain() -> ClientRequest<'static> {
     ClientRequest::new(Uri::parse("ws://server.example.com/chat").unwrap())
 }
 
-/// The verdict on `bytes`, made sure to be the same whole, cut anywhere in two, and byte by byte.
+/// The result for `bytes`. It must be the same for the whole, for every split in two, and byte by byte.
 fn poll<'b>(
     bytes: &'b [u8],
     request: &ClientRequest<'_>,
@@ -275,8 +274,8 @@ fn an_empty_line_before_the_status_line_is_skipped() {
     assert_eq!(error(&text), HeadError::NotHttp { byte: b'\r' }.into());
 }
 
-/// The verdict of a client that may rewrite what it received, made sure to be the same whole, cut anywhere in two,
-/// and byte by byte; and `received` as it is left.
+/// The result of `poll_unfolding`, and `received` after it. The result must be the same for the whole, for every split
+/// in two, and byte by byte.
 fn poll_unfolding<'b>(
     received: &'b mut Text,
     request: &ClientRequest<'_>,
@@ -340,9 +339,9 @@ fn folded_lines_of_a_response_are_unfolded_where_it_may_be_rewritten() {
             }
             other => panic!("{other:?}"),
         }
-        // What follows the head is not ours to change.
+        // The bytes after the head must not be changed.
         assert!(text.bytes().ends_with(b"\r\n\r\n\r\n frames\r\n\t"));
-        // Where it cannot be rewritten it is refused, at every cut alike.
+        // `poll` cannot rewrite it, so it is an error, with every split.
         assert_eq!(error(&folded(interim)), HeadError::FoldedLine.into());
     }
 }
@@ -381,7 +380,7 @@ fn folds_without_end_are_unfolded_in_linear_time_and_refused_at_the_limit() {
     let length = text.length;
     let refused = handshake().poll_unfolding(&mut text.bytes[..length], &plain());
     assert_eq!(refused, Err(HeadError::TooLarge.into()));
-    // Beyond the limit nothing was looked at.
+    // The bytes beyond the limit were not scanned.
     assert_eq!(&text.bytes[DEFAULT_MAX_HEAD_SIZE + 2..][..6], &text.bytes[length - 6..][..6]);
 }
 

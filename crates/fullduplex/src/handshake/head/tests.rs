@@ -6,7 +6,7 @@ extern crate std;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nX:\tb \x80\xff\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 101\r\nUpgrade: websocket\r\n\r\n";
 
-/// Scans `bytes` handed over in the sizes that `next` gives; the verdict, and after how many bytes.
+/// Scans `bytes` in pieces, whose sizes `next` returns. Returns the result, and after how many bytes it came.
 fn scan(
     kind: HeadKind,
     max_size: usize,
@@ -24,8 +24,7 @@ fn scan(
     }
 }
 
-/// The verdict on `bytes`, made sure to be the same for every split, and to come as early as it
-/// can.
+/// The result for `bytes`. It must be the same for every split, and come as early as possible.
 fn verdict(kind: HeadKind, max_size: usize, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
     let (whole, _) = scan(kind, max_size, bytes, |_| bytes.len());
     let (one_by_one, earliest) = scan(kind, max_size, bytes, |received| received + 1);
@@ -75,7 +74,7 @@ fn one_empty_line_before_a_head_is_skipped_and_no_more() {
     assert_eq!(response(b"\r\nHTTP/1.1 101\r\n\r\n"), Ok(Some(18)));
     for head in [request, response] {
         assert_eq!(head(b"\r\n"), Ok(None));
-        // What comes behind the empty line is judged as if it came first.
+        // What follows the empty line is checked as if there were no empty line.
         for byte in [b'\r', b'\n', 0, 0x16, b' ', 0xff] {
             assert_eq!(head(&[b'\r', b'\n', byte]), Err(HeadError::NotHttp { byte }), "{byte}");
         }
@@ -87,7 +86,7 @@ fn one_empty_line_before_a_head_is_skipped_and_no_more() {
 fn a_first_line_that_can_no_longer_become_one_of_http_is_refused_at_that_byte() {
     use HeadError::{FirstLine, Version};
     for (start, byte, error) in [
-        // HTTP/0.9, and protocols that greet with a line.
+        // HTTP/0.9, and protocols in which the client begins with a line of text.
         ("GET /", b'\r', FirstLine),
         ("GET", b'\r', FirstLine),
         ("SSH-2.0-OpenSSH_9.2", b'\r', FirstLine),
@@ -151,7 +150,7 @@ fn a_folded_line_is_refused_at_its_white_space_and_can_be_unfolded() {
         {
             let head = |lines: &str| head_of(first, lines, white_space);
             let check = |bytes: &[u8]| verdict(kind, DEFAULT_MAX_HEAD_SIZE, bytes);
-            // Nothing stands before the first header line that it could go on with.
+            // There is no header line before the first one that it could continue.
             assert_eq!(check(&head("~X: a")), Err(HeadError::HeaderName));
             assert_eq!(check(&head("X: a\r\n~b")), Err(HeadError::FoldedLine));
             assert_eq!(check(&head("X:\r\n~b")), Err(HeadError::FoldedLine));
@@ -169,7 +168,7 @@ fn a_folded_line_is_refused_at_its_white_space_and_can_be_unfolded() {
     assert_eq!(scanner.poll(&folded), Ok(Some(folded.len() - 4)));
 }
 
-/// A head with these lines, in which `~` stands for `white_space`.
+/// A head with these lines, in which each `~` is replaced by `white_space`.
 fn head_of(first: &str, lines: &str, white_space: &str) -> std::vec::Vec<u8> {
     std::format!("{first}\r\n{}\r\n\r\n", lines.replace('~', white_space)).into_bytes()
 }
@@ -209,7 +208,7 @@ fn a_head_of_exactly_the_limit_is_taken_and_a_longer_one_is_not() {
     assert_eq!(verdict(HeadKind::Request, size - 1, REQUEST), Err(HeadError::TooLarge));
     assert_eq!(verdict(HeadKind::Request, 10, REQUEST), Err(HeadError::FirstLineTooLong));
     assert_eq!(verdict(HeadKind::Request, 0, REQUEST), Err(HeadError::FirstLineTooLong));
-    // A fault within the limit comes first, one beyond it is not seen.
+    // A fault within the limit comes first. A fault beyond it is not seen.
     assert_eq!(verdict(HeadKind::Request, 4, b"GET\n /"), Err(HeadError::BareLineFeed));
     assert_eq!(verdict(HeadKind::Request, 3, b"GET\n /"), Err(HeadError::FirstLineTooLong));
 }

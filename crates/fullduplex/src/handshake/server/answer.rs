@@ -47,14 +47,14 @@ impl<'a> Answer<'a> {
 }
 
 impl Request<'_> {
-    /// Writes the response that opens the WebSocket, with status 101, into `out` (RFC 6455 §4.2.2). Returns its length in
-    /// bytes, and the [`Negotiated`] for [`Connection::new`](crate::Connection::new). Two hundred bytes are enough for a
-    /// response without extra headers.
+    /// Writes the response that opens the WebSocket, with status 101, into `out` (RFC 6455 §4.2.2). Returns its length
+    /// in bytes, and the [`Negotiated`] for [`Connection::new`](crate::Connection::new). Two hundred bytes are enough
+    /// for a response without extra headers.
     ///
     /// # Errors
     /// [`AcceptError`] when the client did not offer the subprotocol, an extra header must not be sent, or `out` is too
-    /// small; also for a request over HTTP/2, because its HTTP library writes the response. The caller must not send what
-    /// `out` then holds.
+    /// small; also for a request over HTTP/2, because its HTTP library writes the response. The caller must not send
+    /// what `out` then holds.
     pub fn accept<S: AsRef<str>>(
         &self,
         answer: &Answer<'_, S>,
@@ -64,12 +64,12 @@ impl Request<'_> {
     }
 
     /// As [`accept`](Self::accept), but an HTTP server sends the response. Its status is
-    /// [`success_status`](Self::success_status). This calls `put` with the name and value of each header line, in order.
-    /// Over HTTP/2, the names are in lower case.
+    /// [`success_status`](Self::success_status). This calls `put` with the name and value of each header line, in
+    /// order. Over HTTP/2, the names are in lower case.
     ///
     /// # Errors
-    /// [`AcceptError`] when the client did not offer the subprotocol, or when an extra header must not be sent. `put` was
-    /// not called then.
+    /// [`AcceptError`] when the client did not offer the subprotocol, or when an extra header must not be sent. `put`
+    /// was not called then.
     pub fn accept_parts<S: AsRef<str>>(
         &self,
         answer: &Answer<'_, S>,
@@ -268,8 +268,8 @@ pub struct Rejection<'a, S: AsRef<str> = &'a str> {
     /// The status code, 300 to 599, so that no client takes the rejection for success. In the response to a
     /// [`PlainRequest`](super::PlainRequest), 200 to 299 are allowed as well.
     pub status: u16,
-    /// Extra headers, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order. `Connection`, `Content-Length`,
-    /// `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are errors.
+    /// Extra headers, such as `Location`, `WWW-Authenticate` or `Content-Type`, in order. `Connection`,
+    /// `Content-Length`, `Transfer-Encoding`, `Upgrade` and `Sec-WebSocket-*` are errors.
     pub headers: &'a [(S, S)],
     /// The body, which may be empty.
     pub body: &'a [u8],
@@ -297,8 +297,8 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         self
     }
 
-    /// Checks that the rejection may be sent, for a caller whose HTTP server sends it. [`encode`](Self::encode) checks it
-    /// itself.
+    /// Checks that the rejection may be sent, for a caller whose HTTP server sends it. [`encode`](Self::encode) checks
+    /// it itself.
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 300 to 599 or an extra header must not be sent.
@@ -314,8 +314,8 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         check_headers(self.headers, is_reserved).map_err(RejectError::InvalidHeader)
     }
 
-    /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`, and returns its length in
-    /// bytes. The caller must close the connection after it (RFC 9112 §9.6).
+    /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`, and returns its length
+    /// in bytes. The caller must close the connection after it (RFC 9112 §9.6).
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 300 to 599, an extra header must not be sent, or `out` is too small. The
@@ -349,7 +349,8 @@ impl fmt::Display for RejectError {
             Self::Status(status) => {
                 write!(
                     f,
-                    "status {status} is not allowed: a rejection has 300 to 599, the response to a plain request 200 to 599"
+                    "status {status} is not allowed: a rejection has 300 to 599, the response to a plain request \
+                     200 to 599"
                 )
             }
             Self::InvalidHeader(error) => fmt::Display::fmt(error, f),

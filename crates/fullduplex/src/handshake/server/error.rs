@@ -40,7 +40,8 @@ pub enum RequestError {
     Connection,
     /// `Sec-WebSocket-Version` is missing, repeated or not 13.
     Version,
-    /// HTTP/2: `Sec-WebSocket-Version` is missing, repeated or not 13. HTTP/2 has no `Upgrade`, so the status is another one.
+    /// HTTP/2: `Sec-WebSocket-Version` is missing, repeated or not 13. HTTP/2 has no `Upgrade`, so the status is
+    /// another one.
     ConnectVersion,
     /// `Sec-WebSocket-Key` is missing.
     KeyMissing,
@@ -105,8 +106,8 @@ impl RequestError {
         }
     }
 
-    /// Writes the complete response into `out`: the status, headers that tell the client what is supported, and the text
-    /// of this error as a plain text body. Returns its length in bytes; 400 are enough. The caller must close the
+    /// Writes the complete response into `out`: the status, headers that tell the client what is supported, and the
+    /// text of this error as a plain text body. Returns its length in bytes; 400 are enough. The caller must close the
     /// connection after it.
     ///
     /// There is no `Date`, because there is no clock here (RFC 9110 §6.6.1).

@@ -1,6 +1,6 @@
-//! The server's side of the opening handshake over HTTP/2 and HTTP/3: extended CONNECT (RFC 8441 §4 and §5, RFC 9220 §3).
-//! Request and response are header lists; [`Request::accept_parts`] creates the response. There is no key, and the stream
-//! of the request becomes the WebSocket's transport.
+//! The server's side of the opening handshake over HTTP/2 and HTTP/3: extended CONNECT (RFC 8441 §4 and §5, RFC 9220
+//! §3). Request and response are header lists; [`Request::accept_parts`] creates the response. There is no key, and the
+//! stream of the request becomes the WebSocket's transport.
 //!
 //! The checks have this order, and the first check that fails decides the error:
 //! 1. the method is `CONNECT` (405) and `:protocol` is `websocket` (501),
@@ -19,8 +19,8 @@ use crate::handshake::head::HeadError;
 use crate::handshake::negotiate::is_connection_specific;
 use crate::headers::{Header, Headers, is_header_value, is_token};
 
-/// A request over HTTP/2 or HTTP/3 that may ask for a WebSocket (RFC 8441 §4), as an HTTP library hands it out. All of it
-/// is checked.
+/// A request over HTTP/2 or HTTP/3 that may ask for a WebSocket (RFC 8441 §4), as an HTTP library hands it out. All of
+/// it is checked.
 ///
 /// The HTTP library must announce `SETTINGS_ENABLE_CONNECT_PROTOCOL` to the client (RFC 8441 §3).
 ///
@@ -58,7 +58,8 @@ pub struct ExtendedConnect<'b> {
     pub protocol: Option<&'b str>,
     /// `:scheme`: `https` for a `wss` URI, `http` for a `ws` URI.
     pub scheme: Option<&'b str>,
-    /// `:authority`: the host, and the port unless it is the scheme's default. Without it, there must be a `Host` header.
+    /// `:authority`: the host, and the port unless it is the scheme's default. Without it, there must be a `Host`
+    /// header.
     pub authority: Option<&'b str>,
     /// `:path`: a path with its query.
     pub path: Option<&'b str>,
@@ -67,12 +68,12 @@ pub struct ExtendedConnect<'b> {
 }
 
 impl<'b> ExtendedConnect<'b> {
-    /// Reads a list of fields as it was received, pseudo-headers first (RFC 9113 §8.3). It may be the list of any request;
-    /// [`check`](Self::check) checks that it asks for a WebSocket.
+    /// Reads a list of fields as it was received, pseudo-headers first (RFC 9113 §8.3). It may be the list of any
+    /// request; [`check`](Self::check) checks that it asks for a WebSocket.
     ///
     /// # Errors
-    /// [`RequestError::PseudoHeaders`] when a pseudo-header is repeated, unknown or not text, or comes after other fields,
-    /// and when there is no `:method`.
+    /// [`RequestError::PseudoHeaders`] when a pseudo-header is repeated, unknown or not text, or comes after other
+    /// fields, and when there is no `:method`.
     pub fn from_fields(fields: &'b [Header<'b>]) -> Result<Self, RequestError> {
         let mut method = None;
         let mut connect = Self { headers: fields, ..Self::default() };
@@ -104,8 +105,8 @@ impl<'b> ExtendedConnect<'b> {
         Ok(connect)
     }
 
-    /// Whether the request asks for a WebSocket, for a target that serves other requests as well. [`check`](Self::check)
-    /// says whether it is valid.
+    /// Whether the request asks for a WebSocket, for a target that serves other requests as well.
+    /// [`check`](Self::check) says whether it is valid.
     #[must_use]
     pub fn asks_for_websocket(&self) -> bool {
         // "Recipients SHOULD use case-insensitive comparison when matching each protocol-name" (RFC 9110 §7.8).
@@ -117,8 +118,8 @@ impl<'b> ExtendedConnect<'b> {
     /// Checks that this is a valid request for a WebSocket, in the order at the head of the module's source.
     ///
     /// # Errors
-    /// [`RequestError`] when it is not; [`RequestError::status`] and [`RequestError::response_headers`] are the response to
-    /// send.
+    /// [`RequestError`] when it is not; [`RequestError::status`] and [`RequestError::response_headers`] are the
+    /// response to send.
     pub fn check(&self) -> Result<Request<'b>, RequestError> {
         if self.method != "CONNECT" {
             return Err(RequestError::NotConnect);

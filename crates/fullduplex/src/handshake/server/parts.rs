@@ -1,5 +1,5 @@
-//! A request that another library has parsed, such as an HTTP server (RFC 6455 §4.2.1). The checks are the same as for a
-//! request that comes as bytes.
+//! A request that another library has parsed, such as an HTTP server (RFC 6455 §4.2.1). The checks are the same as for
+//! a request that comes as bytes.
 
 use core::fmt;
 
@@ -45,12 +45,12 @@ pub struct RequestParts<'b> {
 }
 
 impl<'b> RequestParts<'b> {
-    /// Checks that this is a valid request for a WebSocket, as [`ServerHandshake`](super::ServerHandshake) does and in the
-    /// same order. The HTTP server must limit the size of the head.
+    /// Checks that this is a valid request for a WebSocket, as [`ServerHandshake`](super::ServerHandshake) does and in
+    /// the same order. The HTTP server must limit the size of the head.
     ///
     /// # Errors
-    /// [`RequestError`] when it is not; [`RequestError::status`] and [`RequestError::response_headers`] are the response to
-    /// send.
+    /// [`RequestError`] when it is not; [`RequestError::status`] and [`RequestError::response_headers`] are the
+    /// response to send.
     pub fn check(&self) -> Result<Request<'b>, RequestError> {
         // "An HTTP/1.1 or higher GET request": HTTP/2 has another handshake (RFC 8441).
         if self.version != (1, 1) {

@@ -1,5 +1,5 @@
-//! An HTTP/1 request that does not ask for a WebSocket, such as a load balancer's `GET /healthz`, and the response to it
-//! (RFC 9110 §9, RFC 9112 §3). It is for a port that no HTTP server listens on.
+//! An HTTP/1 request that does not ask for a WebSocket, such as a load balancer's `GET /healthz`, and the response to
+//! it (RFC 9110 §9, RFC 9112 §3). It is for a port that no HTTP server listens on.
 
 use core::fmt;
 
@@ -14,8 +14,8 @@ use crate::output::Cursor;
 /// A valid HTTP/1.1 or HTTP/1.0 request that does not ask for a WebSocket: see
 /// [`ServerHandshake::plain_request`](super::ServerHandshake::plain_request).
 ///
-/// It borrows the received bytes. After any response, the caller must close the connection. A body of the request is not
-/// read.
+/// It borrows the received bytes. After any response, the caller must close the connection. A body of the request is
+/// not read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PlainRequest<'b> {
     head_len: usize,
@@ -92,10 +92,11 @@ impl<'b> PlainRequest<'b> {
     }
 
     /// Writes the complete response into `out`, with `Connection: close`, and returns its length in bytes. Here the
-    /// [`Rejection`] may have any final status, 200 to 599. The caller must close the connection after it (RFC 9112 §9.6).
+    /// [`Rejection`] may have any final status, 200 to 599. The caller must close the connection after it (RFC 9112
+    /// §9.6).
     ///
-    /// In reply to `HEAD`, only the head is written, with the length of the body (RFC 9110 §9.3.2). A response with status
-    /// 204, 205 or 304 has no body.
+    /// In reply to `HEAD`, only the head is written, with the length of the body (RFC 9110 §9.3.2). A response with
+    /// status 204, 205 or 304 has no body.
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 200 to 599, an extra header must not be sent, or `out` is too small.

@@ -9,8 +9,8 @@ use crate::handshake::negotiate::{UpgradeTokens, choose_subprotocol};
 use crate::headers::{Extension, Headers, extensions, is_token, list_elements};
 use crate::uri::{Origin, is_host, split_absolute_target};
 
-/// A checked request for a WebSocket (RFC 6455 §4.2.1). The application decides on it, and [`accept`](Self::accept) opens
-/// the WebSocket.
+/// A checked request for a WebSocket (RFC 6455 §4.2.1). The application decides on it, and [`accept`](Self::accept)
+/// opens the WebSocket.
 ///
 /// It borrows the received bytes, or the [parts](super::RequestParts) that it came in. With `alloc`,
 /// [`into_owned`](Self::into_owned) copies them.
@@ -28,8 +28,8 @@ pub struct Request<'b> {
 }
 
 impl<'b> Request<'b> {
-    /// The number of bytes of the head. The bytes after it in the buffer are frames for the connection, because a client may
-    /// send before it has the response. It is 0 for a request that came in [parts](super::RequestParts).
+    /// The number of bytes of the head. The bytes after it in the buffer are frames for the connection, because a
+    /// client may send before it has the response. It is 0 for a request that came in [parts](super::RequestParts).
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head.len()
@@ -56,28 +56,28 @@ impl<'b> Request<'b> {
         self.path_and_query.split_once('?').map(|(_, query)| query)
     }
 
-    /// The host that the client wants to talk to, and the port if it was sent: the authority of an absolute target, which
-    /// takes precedence (RFC 9112 §3.2.2), or the `Host` header.
+    /// The host that the client wants to talk to, and the port if it was sent: the authority of an absolute target,
+    /// which takes precedence (RFC 9112 §3.2.2), or the `Host` header.
     #[must_use]
     pub const fn host(&self) -> &'b str {
         self.host
     }
 
-    /// The `Origin` header: the site whose script opened the WebSocket (RFC 6455 §10.2). Browsers always send it, with the
-    /// value `null` if the page has no origin. Other clients may not send it, or send any value. It is also `None` when it
-    /// is not UTF-8; then see [`Headers::get`].
+    /// The `Origin` header: the site whose script opened the WebSocket (RFC 6455 §10.2). Browsers always send it, with
+    /// the value `null` if the page has no origin. Other clients may not send it, or send any value. It is also `None`
+    /// when it is not UTF-8; then see [`Headers::get`].
     #[must_use]
     pub fn origin(&self) -> Option<&'b str> {
         self.headers.get_str("origin")
     }
 
-    /// Whether the script that opened the WebSocket came from the same host and port. This is the simplest defence against
-    /// scripts of other sites, which would act with a visitor's cookies (RFC 6455 §10.2).
+    /// Whether the script that opened the WebSocket came from the same host and port. This is the simplest defence
+    /// against scripts of other sites, which would act with a visitor's cookies (RFC 6455 §10.2).
     ///
-    /// `Origin` is compared with [`host`](Self::host); the origin's scheme decides the default port. If a proxy rewrites
-    /// `Host`, use [`origin_allowed`](Self::origin_allowed) instead. A request without `Origin` does not come from a
-    /// browser, so it cannot be such an attack, and this returns true. It returns false for `null`, for a malformed
-    /// origin, and for two `Origin` lines.
+    /// `Origin` is compared with [`host`](Self::host); the origin's scheme decides the default port. If a proxy
+    /// rewrites `Host`, use [`origin_allowed`](Self::origin_allowed) instead. A request without `Origin` does not come
+    /// from a browser, so it cannot be such an attack, and this returns true. It returns false for `null`, for a
+    /// malformed origin, and for two `Origin` lines.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
         self.check_origin(|origin| {
@@ -85,12 +85,12 @@ impl<'b> Request<'b> {
         })
     }
 
-    /// Whether the `Origin` is one of `allowed`. Each is written as browsers send it: `https://a.example`, with a port if it
-    /// is not the default, and without a path. Scheme and host are compared without regard to case. `null` is allowed if
-    /// the list contains it.
+    /// Whether the `Origin` is one of `allowed`. Each is written as browsers send it: `https://a.example`, with a port
+    /// if it is not the default, and without a path. Scheme and host are compared without regard to case. `null` is
+    /// allowed if the list contains it.
     ///
-    /// A request without `Origin` does not come from a browser, and is allowed: a program could send any origin. To demand
-    /// an origin, check [`origin`](Self::origin) as well.
+    /// A request without `Origin` does not come from a browser, and is allowed: a program could send any origin. To
+    /// demand an origin, check [`origin`](Self::origin) as well.
     #[must_use]
     pub fn origin_allowed(&self, allowed: &[&str]) -> bool {
         self.check_origin(|origin| {
@@ -104,8 +104,8 @@ impl<'b> Request<'b> {
         })
     }
 
-    /// The subprotocols that the client offers, in its order of preference, from all `Sec-WebSocket-Protocol` lines (RFC
-    /// 6455 §11.3.4). Each of them is a token.
+    /// The subprotocols that the client offers, in its order of preference, from all `Sec-WebSocket-Protocol` lines
+    /// (RFC 6455 §11.3.4). Each of them is a token.
     pub fn subprotocols(&self) -> impl Iterator<Item = &'b str> + Clone + use<'b> {
         self.headers
             .list("sec-websocket-protocol")
@@ -131,8 +131,8 @@ impl<'b> Request<'b> {
         self.headers
     }
 
-    /// The client's `Sec-WebSocket-Key`, or `None` for an [extended CONNECT](super::ExtendedConnect) over HTTP/2, which has
-    /// no key (RFC 8441 §5).
+    /// The client's `Sec-WebSocket-Key`, or `None` for an [extended CONNECT](super::ExtendedConnect) over HTTP/2, which
+    /// has no key (RFC 8441 §5).
     #[must_use]
     pub const fn key(&self) -> Option<Key> {
         self.key

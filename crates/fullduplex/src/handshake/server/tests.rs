@@ -10,7 +10,7 @@ const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
 const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
-/// A buffer to put requests together in.
+/// A buffer in which a request is built.
 struct Text {
     bytes: [u8; 20_000],
     length: usize,
@@ -36,8 +36,8 @@ impl Text {
     }
 }
 
-/// A good request but for what `change` does to its lines: request line, host, upgrade, connection,
-/// key, version, further lines.
+/// A valid request, of which `change` may change the lines: request line, host, upgrade, connection, key, version,
+/// further lines.
 fn with<'t>(change: impl FnOnce(&mut [&'t str; 7])) -> Text {
     let mut lines = [
         "GET /chat HTTP/1.1\r\n",
@@ -52,14 +52,14 @@ fn with<'t>(change: impl FnOnce(&mut [&'t str; 7])) -> Text {
     Text::of(&lines).add(b"\r\n")
 }
 
-/// The verdict on `bytes`, made sure to be the same whole, cut anywhere in two, and byte by byte.
+/// The result for `bytes`. It must be the same for the whole, for every split in two, and byte by byte.
 fn poll(bytes: &[u8]) -> Result<Option<Request<'_>>, RequestError> {
     let whole = ServerHandshake::default().poll(bytes);
     let mut one_by_one = ServerHandshake::default();
     let mut verdict = Ok(None);
     for length in 0..=bytes.len() {
         let mut halves = ServerHandshake::default();
-        // What was cut off must not have been decided otherwise.
+        // The first part alone must not lead to another result.
         match halves.poll(&bytes[..length]) {
             Ok(None) => assert_eq!(halves.poll(bytes), whole, "cut at {length}"),
             early => assert_eq!(early, whole, "cut at {length}"),
@@ -73,7 +73,7 @@ fn poll(bytes: &[u8]) -> Result<Option<Request<'_>>, RequestError> {
     whole
 }
 
-/// Makes sure that a request which something else took apart gets the verdict that its bytes got.
+/// Checks that the parts of a request lead to the same result as its bytes.
 fn check_parts(bytes: &[u8], verdict: &Result<Option<Request<'_>>, RequestError>) {
     let mut slots = [httparse::EMPTY_HEADER; 100];
     let mut parsed = httparse::Request::new(&mut slots);
@@ -108,14 +108,14 @@ fn check_parts(bytes: &[u8], verdict: &Result<Option<Request<'_>>, RequestError>
                 assert_eq!(owned.as_request().into_owned().as_request(), parts);
             }
         }
-        // What is no head at all an HTTP server does not hand out.
+        // An HTTP server does not hand out a request whose head is not valid HTTP.
         (_, Err(RequestError::Head(error))) if *error != HeadError::Version => {}
         (Err(error), Err(expected)) => assert_eq!(error, *expected),
         (other, expected) => panic!("{other:?}, where the bytes gave {expected:?}"),
     }
 }
 
-/// What the check of `bytes` says is wrong.
+/// The error for `bytes`.
 fn error(text: &Text) -> RequestError {
     poll(text.bytes()).expect_err("the request is to be refused")
 }
@@ -128,7 +128,7 @@ fn answer(request: &Request<'_>, answer: &Answer<'_>, contains: &[&str]) {
     let mut out = [0; 512];
     let (length, negotiated) = request.accept(answer, &mut out).unwrap();
     let text = core::str::from_utf8(&out[..length]).unwrap();
-    // The lines that an HTTP server is given are those of the bytes.
+    // The HTTP server has parsed the same lines from the same bytes.
     let mut rest = text.strip_prefix("HTTP/1.1 101 Switching Protocols\r\n").unwrap();
     let in_parts = request.accept_parts(answer, |name, value| {
         let (line, tail) = rest.split_once("\r\n").unwrap();
@@ -252,7 +252,7 @@ fn exactly_one_valid_host_is_needed() {
     ] {
         assert_eq!(error(&with(|lines| lines[1] = host)), RequestError::Host, "{host}");
     }
-    // What an absolute target says makes the header count for nothing, but for being there once.
+    // With an absolute target, the header is ignored, but it must be there exactly once.
     let absolute = |host| {
         with(|lines| {
             lines[0] = "GET http://server.example.com/chat HTTP/1.1\r\n";
@@ -584,8 +584,8 @@ fn an_error_and_the_end_of_input_stay() {
 
 #[test]
 fn a_request_in_one_read_gets_the_verdict_of_one_in_many() {
-    // Every byte of a good request changed to every kind of byte: the path that takes a whole head
-    // without scanning it must agree with the scanner.
+    // Change each byte of a valid request to each kind of byte. The path without the scanner must lead to the same
+    // result as the scanner.
     let text = with(|lines| lines[6] = "Sec-WebSocket-Extensions: a; b\r\nX:\r\n");
     for position in 0..text.length {
         for byte in [0, b'\t', b'\n', b'\r', b' ', b'"', b',', b':', b';', b'A', 0x7f, 0x80, 0xff] {
@@ -676,7 +676,7 @@ fn parts_that_no_head_could_have_brought_are_refused() {
     }
 }
 
-/// The plain request in `bytes`, made sure to be the same at every cut, and the error that goes with it.
+/// The plain request in `bytes`, and the error that comes with it. Both must be the same for every split.
 fn plain(bytes: &[u8]) -> Option<(PlainRequest<'_>, RequestError)> {
     let mut whole = ServerHandshake::default();
     assert_eq!(whole.plain_request(bytes), None, "nothing was refused yet");
@@ -712,7 +712,7 @@ fn a_plain_request_is_shown_once_it_was_refused() {
             "/",
             RequestError::Upgrade,
         ),
-        // What HAProxy sends, and an upgrade that such a request cannot ask for.
+        // The request of HAProxy, and one with an upgrade, which an HTTP/1.0 request cannot ask for.
         ("OPTIONS / HTTP/1.0\r\n\r\n", "/", HeadError::Version.into()),
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "*", RequestError::Method),
         (

@@ -1,4 +1,4 @@
-//! Receiving messages as a table: data frames, and the events and the failure that they come to.
+//! Receiving messages, as a table: data frames, and the events and the error that they lead to.
 
 use super::*;
 
@@ -12,7 +12,7 @@ use crate::role::Role;
 use MessageError::{Interleaved, InvalidUtf8, TooLarge, TooManyFragments, UnexpectedContinuation};
 use Part::{First, Last, Middle, Whole};
 
-/// The wire of one frame: unmasked, as a client receives it.
+/// The bytes of one frame: unmasked, as a client receives it.
 type Frame = &'static [u8];
 
 /// Section of RFC 6455, the frames, the events, and what it ends with: the failure, or whether a message is unfinished.
@@ -53,7 +53,7 @@ const ROWS: &[Row] = &[
         BETWEEN,
     ),
     ("5.4", &[b"\x01\x03Hel"], &[text(b"Hel", First)], IN_MESSAGE),
-    // Empty fragments have nothing to tell, but for the last one, with which the message ends.
+    // An empty fragment leads to no event, unless it is the last, which ends the message.
     ("5.4", &[b"\x02\x00", b"\x00\x00", b"\x80\x01x"], &[binary(b"x", Whole)], BETWEEN),
     ("5.4", &[b"\x02\x00", b"\x80\x00"], &[binary(b"", Whole)], BETWEEN),
     (
@@ -74,7 +74,7 @@ const ROWS: &[Row] = &[
     ("5.4", &[b"\x01\x01a", b"\x81\x01b"], &[text(b"a", First)], Err(Interleaved)),
     ("5.4", &[b"\x01\x01a", b"\x02\x01b"], &[text(b"a", First)], Err(Interleaved)),
     ("5.4", &[b"\x02\x00", b"\x01\x00"], &[], Err(Interleaved)),
-    // A continuation continues something.
+    // A continuation frame must continue a message.
     ("5.4", &[b"\x80\x01a"], &[], Err(UnexpectedContinuation)),
     ("5.4", &[b"\x00\x01a"], &[], Err(UnexpectedContinuation)),
     ("5.4", &[b"\x81\x01a", b"\x80\x01b"], &[text(b"a", Whole)], Err(UnexpectedContinuation)),
@@ -109,7 +109,7 @@ const ROWS: &[Row] = &[
     ("8.1", &[b"\x81\x03\xed\xa0\x80"], &[text(b"\xed", First)], Err(InvalidUtf8)),
     ("8.1", &[b"\x81\x04\xf4\x90\x80\x80"], &[text(b"\xf4", First)], Err(InvalidUtf8)),
     ("8.1", &[b"\x81\x03\xe0\x80\x80"], &[text(b"\xe0", First)], Err(InvalidUtf8)),
-    // A message may not end inside a character, and is told to have no end then.
+    // A message must not end inside a character. If it does, no event is its end.
     ("8.1", &[b"\x81\x02\xe2\x82"], &[text(b"\xe2\x82", First)], Err(InvalidUtf8)),
     ("8.1", &[b"\x01\x02\xe2\x82", b"\x80\x00"], &[text(b"\xe2\x82", First)], Err(InvalidUtf8)),
     // "SHOULD impose a limit on ... the total message size after reassembly from multiple frames": the frame that
@@ -131,7 +131,7 @@ const ROWS: &[Row] = &[
         &[],
         Err(TooManyFragments),
     ),
-    // Both are counted anew for each message.
+    // Both counts begin again with each message.
     (
         "10.4",
         &[b"\x82\x0812345678", b"\x02\x0812345678", b"\x00\x00", b"\x00\x00", b"\x80\x00"],

@@ -1,4 +1,4 @@
-//! Sending messages as a table: what is to be sent, one thing after another, and the frames or the refusals.
+//! Sending messages, as a table: messages in order, and the frames or errors that they lead to.
 
 use super::*;
 
@@ -20,7 +20,7 @@ enum Action {
     Fragment(MessageKind, &'static [u8]),
     /// The last fragment.
     Last(MessageKind, &'static [u8]),
-    /// A fragment that may be sent, but is not, for there was no room.
+    /// A fragment that may be sent, but was not, because there was no space.
     NotWritten(MessageKind, &'static [u8]),
 }
 
@@ -45,7 +45,7 @@ const ROWS: &[(&str, &[(Action, Frame)])] = &[
         ],
     ),
     ("5.4", &[(Fragment(Binary, b"\xff"), Ok(0x02)), (Last(Binary, b""), Ok(0x80))]),
-    // A last fragment that is the first is a whole message.
+    // If the first fragment is also the last, it is a whole message.
     ("5.4", &[(Last(Binary, b"x"), Ok(0x82)), (Last(Text, b"x"), Ok(0x81))]),
     // "The fragments of one message MUST NOT be interleaved between the fragments of another message"
     (
