@@ -9,8 +9,8 @@
 //!
 //! Without context takeover, no message needs the history of an earlier one. With `std`, compressor and decompressor
 //! therefore go into a pool of the thread when a message ends, and the next message of any connection takes them from
-//! there. Without `std` there is no pool, and the connection keeps them until the caller calls `release`: to allocate
-//! so much memory for each message would fragment a small heap, and only the caller knows which connection will be
+//! there. Without `std` there is no pool, and the connection keeps them until the caller calls `release`: a small heap
+//! copes badly with an allocation of this size for each message, and only the caller knows which connection will be
 //! idle.
 //!
 //! An uncompressed message goes through neither. "The LZ77 sliding window" holds compressed messages only (§7.2), so
