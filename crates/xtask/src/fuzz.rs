@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: every fuzz target for a while.
+//! `cargo xtask fuzz`: every fuzz target for a while, some at once: one fuzzes on one thread.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,9 @@ use std::process::Command;
 use clap::Args;
 use serde_json::Value;
 
-use crate::shell::{Failure, Outcome, cargo, fail, output, root, run as run_command, succeeds};
+use crate::shell::{
+    Failure, Outcome, cargo, fail, output, root, run as run_command, run_some_at_once, succeeds,
+};
 
 /// The version of cargo-fuzz that is installed where there is none.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
@@ -23,7 +25,7 @@ pub(crate) struct Options {
     pub(crate) targets: Vec<String>,
 }
 
-/// Runs the targets one after the other, and stops at the first that finds something.
+/// Runs the targets, and begins no other once one has found something.
 pub(crate) fn run(options: &Options) -> Outcome {
     let fuzz = root().join("fuzz");
     let all = targets(&fuzz)?;
@@ -36,10 +38,15 @@ pub(crate) fn run(options: &Options) -> Outcome {
         );
     }
     let tools = cargo_fuzz()?;
-    let chosen = if options.targets.is_empty() { &all } else { &options.targets };
-    for target in chosen {
-        run_command(&mut fuzz_command(&fuzz, &tools, target, options.seconds)?)?;
-    }
+    let chosen = if options.targets.is_empty() {
+        // All in one go, for each of them is compiled on one thread.
+        run_command(&mut with_path(cargo("+nightly fuzz build --fuzz-dir fuzz"), &tools)?)?;
+        &all
+    } else {
+        &options.targets
+    };
+    let commands = chosen.iter().map(|target| fuzz_command(&fuzz, &tools, target, options.seconds));
+    run_some_at_once(commands.collect::<Outcome<Vec<Command>>>()?)?;
     println!("fuzz: {} targets, {} seconds each, nothing found", chosen.len(), options.seconds);
     Ok(())
 }
@@ -67,7 +74,8 @@ fn cargo_fuzz() -> Outcome<PathBuf> {
     let programs = tools.join("bin");
     if !succeeds(with_path(cargo("fuzz --version"), &programs)?.env_remove("CARGO")) {
         println!("cargo-fuzz is missing, and gets installed into {}", tools.display());
-        run_command(cargo("install --locked").arg(CARGO_FUZZ).arg("--root").arg(&tools))
+        // It only starts other programs: it is compiled sooner than its optimisation would pay.
+        run_command(cargo("install --locked --debug").arg(CARGO_FUZZ).arg("--root").arg(&tools))
             .map_err(|reason| Failure::new(format!("cargo-fuzz cannot be installed: {reason}")))?;
     }
     Ok(programs)

@@ -5,8 +5,11 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use serde_json::Value;
 
@@ -78,6 +81,49 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     println!("$ {line}");
     let status = command.status().map_err(|error| cannot_run(command, &error))?;
     if status.success() { Ok(()) } else { fail(format!("`{line}` failed ({status})")) }
+}
+
+/// Runs the commands, as many at once as the machine has cores. What one of them writes is printed when it has ended,
+/// in one piece; that of a single command as it comes. Once one has failed, no other is begun.
+pub(crate) fn run_some_at_once(mut commands: Vec<Command>) -> Outcome {
+    if let [only] = commands.as_mut_slice() {
+        return run(only);
+    }
+    let jobs = thread::available_parallelism().map_or(1, NonZero::get);
+    let waiting = Mutex::new((commands.into_iter(), Ok(())));
+    let next = || {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.1.is_ok() { waiting.0.next() } else { None }
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some(mut command) = next() {
+                    let outcome = run_and_print(&mut command);
+                    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                    if waiting.1.is_ok() {
+                        waiting.1 = outcome;
+                    }
+                }
+            });
+        }
+    });
+    waiting.into_inner().unwrap_or_else(PoisonError::into_inner).1
+}
+
+/// Runs the command, prints it and what it wrote in one piece, and fails unless it succeeds.
+fn run_and_print(command: &mut Command) -> Outcome {
+    let line = shown(command);
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| cannot_run(command, &error))?;
+    let [stdout, stderr] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    println!("$ {line}\n{stdout}{stderr}");
+    if output.status.success() {
+        Ok(())
+    } else {
+        fail(format!("`{line}` failed ({})", output.status))
+    }
 }
 
 /// Runs the command without showing it, and returns what it wrote to standard output.
@@ -225,6 +271,26 @@ mod tests {
 
         let newer = Installation { folder: folder.clone(), wanted: "x 2".into() };
         assert!(!newer.is_there());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn no_command_is_begun_once_one_has_failed() {
+        let folder = env::temp_dir().join(format!("xtask-at-once-{}", std::process::id()));
+        empty_folder(&folder).unwrap();
+        let touch = |name: usize| {
+            let mut touch = command("touch");
+            touch.arg(folder.join(name.to_string()));
+            touch
+        };
+
+        run_some_at_once((0..20).map(touch).collect()).unwrap();
+        assert_eq!(folder.read_dir().unwrap().count(), 20);
+
+        let failing = (0..1000).map(|_| command("false"));
+        let failure = run_some_at_once(failing.chain([touch(20)]).collect()).unwrap_err();
+        assert!(failure.to_string().starts_with("`false` failed"), "{failure}");
+        assert!(!folder.join("20").exists());
         fs::remove_dir_all(folder).unwrap();
     }
 
