@@ -54,13 +54,15 @@ pub(crate) struct Options {
 
 /// Runs the suite for every role and adapter, and fails if one verdict is not the expected one.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let suite = Suite {
-        expected: Expected::parse(&read(&root().join("autobahn/expected.json"))?)?,
-        selection: Selection::new(&options.cases)?,
-        wstest: Wstest::find()?,
-        testees: build::testees()?,
-        tls: options.tls,
-    };
+    let expected = Expected::parse(&read(&root().join("autobahn/expected.json"))?)?;
+    let selection = Selection::new(&options.cases)?;
+    // The suite may have to be installed, most of which is waiting.
+    let (wstest, testees) = thread::scope(|scope| {
+        let wstest = scope.spawn(Wstest::find);
+        let testees = build::testees();
+        (wstest.join().unwrap_or_else(|_| fail("looking for wstest panicked")), testees)
+    });
+    let suite = Suite { expected, selection, wstest: wstest?, testees: testees?, tls: options.tls };
     let roles = options.role.map_or_else(|| vec![Role::Server, Role::Client], |role| vec![role]);
     let adapters = match options.adapter.as_slice() {
         [] => ADAPTERS.map(String::from).to_vec(),

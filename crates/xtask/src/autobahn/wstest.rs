@@ -15,6 +15,9 @@ const IMAGE: &str = "crossbario/autobahn-testsuite:0.8.2";
 /// The releases that `expected.json` is about; the second is the first one packaged again.
 const RELEASES: [&str; 2] = ["0.8.2", "25.10.1"];
 
+/// Starts our own installation of `wstest` instead of its script.
+const LAUNCHER: &str = "autobahn/config/wstest.py";
+
 /// A way to run `wstest`.
 pub(crate) enum Wstest {
     /// What the variable `WSTEST` says.
@@ -76,7 +79,7 @@ impl Wstest {
             }
             Self::Installed { python, folder } => {
                 let mut wstest = python_command(python, folder);
-                wstest.args(["-W", "ignore"]).arg(folder.join("bin/wstest"));
+                wstest.args(["-W", "ignore"]).arg(root().join(LAUNCHER));
                 wstest
             }
             Self::Docker => docker_run(container),
