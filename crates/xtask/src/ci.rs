@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: everything that must hold before a change is merged.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::shell::{Failure, Outcome, command, run as run_command};
@@ -59,6 +60,9 @@ struct Steps(Vec<Step>);
 struct Step {
     name: String,
     duration: Duration,
+    /// What it took of all processors together, where that is known: on a machine with other work to do, this is
+    /// what tells one chore from another.
+    processors: Option<Duration>,
     /// Why it was not taken.
     skipped: Option<String>,
 }
@@ -75,31 +79,67 @@ impl Steps {
         chore: impl FnOnce() -> Outcome<Option<String>>,
     ) -> Outcome {
         println!("\n=== {name}");
-        let begun = Instant::now();
+        let (begun, used) = (Instant::now(), processor_time());
         let outcome = chore();
+        let processors = processor_time().zip(used).map(|(now, then)| now.saturating_sub(then));
         let skipped = outcome.as_ref().ok().cloned().flatten();
         if let Some(reason) = &skipped {
             println!("SKIPPED: {reason}");
         }
-        self.0.push(Step { name: name.to_owned(), duration: begun.elapsed(), skipped });
+        let duration = begun.elapsed();
+        self.0.push(Step { name: name.to_owned(), duration, processors, skipped });
         outcome.map(drop).map_err(|reason| {
             self.summary("FAILED");
             Failure::new(format!("ci stopped at `{name}`: {reason}"))
         })
     }
 
-    /// Prints the steps; all but the last one have passed, or were skipped.
+    /// Prints the steps and what they took; all but the last one have passed, or were skipped.
     fn summary(&self, last: &str) {
         println!("\n=== summary");
-        for (at, Step { name, duration, skipped }) in self.0.iter().enumerate() {
-            let seconds = duration.as_secs_f64();
-            match skipped {
-                Some(reason) => println!("SKIPPED {seconds:>7.1} s  {name}: {reason}"),
-                None => {
-                    let verdict = if at + 1 == self.0.len() { last } else { "passed" };
-                    println!("{verdict:<7} {seconds:>7.1} s  {name}");
-                }
-            }
+        println!("{:<7} {:>9} {:>12}", "", "seconds", "processors'");
+        for (at, Step { name, duration, processors, skipped }) in self.0.iter().enumerate() {
+            let (verdict, reason) = match skipped {
+                Some(reason) => ("SKIPPED", format!(": {reason}")),
+                None => (if at + 1 == self.0.len() { last } else { "passed" }, String::new()),
+            };
+            println!("{verdict:<7} {}  {name}{reason}", seconds(*duration, *processors));
         }
+        let duration = self.0.iter().map(|step| step.duration).sum();
+        let processors = self.0.iter().map(|step| step.processors).sum();
+        println!("{:<7} {}", "total", seconds(duration, processors));
+    }
+}
+
+/// Two columns of the summary.
+fn seconds(duration: Duration, processors: Option<Duration>) -> String {
+    let processors = processors.map_or("-".to_owned(), |time| format!("{:.1}", time.as_secs_f64()));
+    format!("{:>9.1} {processors:>12}", duration.as_secs_f64())
+}
+
+/// The processor time of this process and of all below it that have ended, on Linux.
+fn processor_time() -> Option<Duration> {
+    processor_time_in(&fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+/// The same in what `/proc/PID/stat` says: fields 14 to 17, hundredths of a second.
+fn processor_time_in(stat: &str) -> Option<Duration> {
+    // The second field is a name in parentheses, which may hold anything.
+    let (_, from_the_third) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = from_the_third.split_whitespace().collect();
+    let ticks = fields.get(14 - 3..=17 - 3)?.iter().map(|field| field.parse::<u64>());
+    Some(Duration::from_millis(ticks.sum::<Result<u64, _>>().ok()? * 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_that_of_the_process_and_of_those_below_it() {
+        let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 130 2000 0 0 100 20 3000 400 20 0 1 0 99 4096 1";
+        assert_eq!(processor_time_in(stat), Some(Duration::from_millis(35_200)));
+        assert_eq!(processor_time_in("7 (a) S 1 7"), None);
+        assert_eq!(processor_time_in("7"), None);
     }
 }
