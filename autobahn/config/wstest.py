@@ -44,6 +44,12 @@ def use_sha1_of_openssl():
         def hexdigest(self):
             return self.digest().encode("hex")
 
+    # Whether an echo is what was sent is seen by this alone.
+    for sample in (b"", b"fullduplex", b"\xff" * 1000):
+        expected, found = hashlib.sha1(sample), Sha1()
+        found.update(sample)
+        if (expected.digest(), expected.hexdigest()) != (found.digest(), found.hexdigest()):
+            sys.exit("wstest.py: this SHA-1 is none")
     hashlib.sha1 = Sha1
 
 
