@@ -3,7 +3,7 @@
 //!
 //! All that is said here about a case is what `wstest` wrote into `index.json`; which cases had to
 //! run is what it announced before the first one. Our own installation is started by `autobahn/config/wstest.py`,
-//! which takes a third off the time of the compressed cases, and changes neither what is sent nor a verdict.
+//! which takes about a quarter off the time of the compressed cases, and changes neither what is sent nor a verdict.
 
 mod build;
 mod case;
