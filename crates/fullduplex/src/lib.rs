@@ -144,7 +144,8 @@
 //!
 //! * `std` (default): implies `alloc`; UTF-8 validation that picks the CPU's best instructions when it runs.
 //! * `deflate`: permessage-deflate (RFC 7692), off until `DeflateConfig` is given to a handshake. Over zlib-rs with
-//!   `std`, over miniz_oxide without.
+//!   `std`, over miniz_oxide without. Compressed messages are inflated into memory that the caller of
+//!   [`Connection::poll_event`] gives with the input (`Input::with_scratch`); [`Reader`] has a buffer of its own for them.
 //! * `simd`: implies `std`; on x86-64 masks and unmasks from 512 bytes on with AVX2 where the processor has it, up to 1.7
 //!   times as fast. Off by default here and on in the adapters. A build for a processor that is known to have AVX2
 //!   (`-C target-cpu=x86-64-v3`) does the same without it.

@@ -218,7 +218,8 @@ fn a_message_of_any_size_takes_no_more_than_a_read_brings() {
 
 #[cfg(feature = "deflate")]
 mod deflate {
-    use fullduplex::{DeflateConfig, Endpoint, MessageRef, NoEntropy, Writer};
+    use fullduplex::{CloseScan, DeflateConfig, Endpoint, MessageRef, NoEntropy, Writer};
+    use fullduplex_testkit::TestEntropy;
 
     use super::*;
 
@@ -349,6 +350,38 @@ mod deflate {
         read(&mut reader, &mut &*wire, usize::MAX);
         let next = reader.poll_chunk().unwrap();
         assert_eq!(next, Some(Chunk::Text("short".into(), Part::Whole)));
+    }
+
+    #[test]
+    fn a_close_behind_a_piece_that_is_not_all_inflated_is_found_and_comes_last() {
+        for seed in 0..20 {
+            let (mut client, server) = connections();
+            let mut random = Random::new(seed);
+            let mut wire = Vec::new();
+            let entropy = TestEntropy::new(seed);
+            client.append_binary(&[7; 300_000], &mut wire, entropy).unwrap();
+            wire.extend(Frame::close(1000, "").masked().encode());
+            let mut reader = Reader::new(server.split().0);
+            let mut rest = &*wire;
+            while !rest.is_empty() {
+                read(&mut reader, &mut rest, usize::MAX);
+            }
+            let (mut len, mut looked) = (0, 0);
+            loop {
+                // Where the scratch was full, what follows in the payload is masked again.
+                if random.below(2) == 0 && len < 300_000 {
+                    assert_eq!(reader.find_close(&mut CloseScan::new()), Ok(true));
+                    looked += 1;
+                }
+                match reader.poll_chunk().unwrap().expect("a Close is there") {
+                    Chunk::Binary(payload, _) => len += payload.len(),
+                    Chunk::Control(Message::Close(_)) => break,
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(len, 300_000);
+            assert!(looked > 0, "seed {seed}");
+        }
     }
 
     #[test]

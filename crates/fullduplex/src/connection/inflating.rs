@@ -2,15 +2,15 @@
 //! application sees.
 
 use crate::connection::receiver::Receiver;
-use crate::deflate::{Decompressor, Finished, InflateError, Progress};
+use crate::deflate::{Decompressor, Finished, InflateError};
 use crate::error::Error;
 use crate::event::Event;
 use crate::input::Input;
 use crate::message::inbound::MessageError;
 
-/// The least that is unmasked at a time. What is unmasked and does not fit into the scratch is masked again, so it is not
-/// much more than the scratch takes.
-const LEAST_PIECE: usize = 8 << 10;
+/// How much more is unmasked at a time than there is scratch. What does not fit is masked again, so it is not much; but data
+/// that do not compress take a little more than they bring.
+const PIECE_BEYOND: usize = 256;
 
 impl Receiver {
     /// Whether [`inflate`](Self::inflate) comes next: there is payload of a compressed message, or something that it left
@@ -47,18 +47,19 @@ impl Receiver {
         let Some(scratch) = input.take_scratch() else {
             return Err(MessageError::NoScratch.into());
         };
-        let most = scratch.len().min(self.inbound.inflate_limit());
-        let out = scratch.get_mut(..most).unwrap_or_default();
+        let room = scratch.len().min(self.inbound.inflate_limit());
+        let out = scratch.get_mut(..room).unwrap_or_default();
         let is_needed = decompressor.is_full() || self.decoder.piece_len(input) > Some(0);
         if out.is_empty() && is_needed {
             input.ask_for_scratch();
             return Ok(None);
         }
-        let Progress { mut produced, .. } =
-            self.decoder.read_payload(input, out.len().max(LEAST_PIECE), |payload| {
-                let progress = decompressor.decompress(payload, out);
-                (progress.map_or(0, |progress| progress.consumed), progress)
-            })?;
+        let most = out.len().saturating_add(PIECE_BEYOND);
+        let progress = self.decoder.read_payload(input, most, |payload| {
+            let progress = decompressor.decompress(payload, out);
+            (progress.map_or(0, |progress| progress.consumed), progress)
+        });
+        let mut produced = progress?.produced;
         let mut is_whole = false;
         if !self.decoder.is_in_payload() && self.inbound.is_last_frame() {
             let finished = match decompressor.finish(out.get_mut(produced..).unwrap_or_default()) {

@@ -293,3 +293,45 @@ fn text_is_shown_in_blocks_and_cut_where_the_check_fails() {
         assert_eq!(verdict.is_ok(), bad.is_none(), "{len} bytes, bad: {bad:?}");
     }
 }
+
+/// Compressed payload, of which the decompressor takes as much as it has room for.
+#[cfg(feature = "deflate")]
+#[test]
+fn payload_is_read_as_far_as_one_likes_and_the_rest_stays_as_it_came() {
+    let payload: Vec<u8> = (0..40).collect();
+    for (role, mask) in [(Server, Some(KEY)), (Client, None)] {
+        let header = FrameHeader { fin: true, rsv: 0x40, opcode: Binary, mask, payload_len: 40 };
+        for (cut, most, done) in (0..=40)
+            .flat_map(|cut| [1, 2, 3, 7, 100].map(|most| (cut, most)))
+            .flat_map(|(cut, most)| [0, 1, 2, 5, 100].map(|done| (cut, most, done)))
+        {
+            let mut wire = payload.clone();
+            crate::mask::apply_mask(&mut wire, mask.unwrap_or_default(), 0);
+            let mut decoder = Decoder::new(role, 100, 0x40);
+            decoder.begin(&header);
+            let (mut read, mut at) = (Vec::new(), 0);
+            for end in [cut, 40] {
+                let mut buffer = wire[at..end].to_vec();
+                let mut input = Input::new(&mut buffer);
+                // Now and then nothing is taken.
+                let mut turns = 0;
+                while let Some(len) = decoder.piece_len(&input) {
+                    assert_eq!(len, input.len());
+                    decoder.read_payload(&mut input, most, |piece| {
+                        assert_eq!(piece, &payload[read.len()..][..len.min(most)]);
+                        let done = if turns % 2 == 0 { done } else { 1 }.min(piece.len());
+                        read.extend_from_slice(&piece[..done]);
+                        (done, ())
+                    });
+                    turns += 1;
+                    at = read.len();
+                    assert_eq!(input.remaining(), &wire[at..end]);
+                    assert_eq!(decoder.is_in_payload(), at < 40);
+                }
+                assert!(input.is_empty());
+            }
+            assert_eq!(read, payload);
+            assert!(decoder.at_boundary());
+        }
+    }
+}
