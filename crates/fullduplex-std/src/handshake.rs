@@ -267,7 +267,7 @@ fn read<S: Read + Write + 'static>(
     if let Some(read_at) = transport.unchecked.take() {
         handshake.handle_timeout(read_at)?;
     }
-    transport.arm(handshake)?;
+    transport.arm(handshake, None)?;
     match transport.stream.read(handshake.room()) {
         // A reset that a write was told of comes as an end of input here.
         Ok(0) if transport.unwritable => Err(Ended::Reset.into()),
@@ -288,7 +288,7 @@ fn write_request<S: Read + Write + 'static>(
     connecting: &mut Connecting<OsEntropy>,
 ) -> Result<()> {
     while !transport.unwritable {
-        transport.arm(connecting)?;
+        transport.arm(connecting, None)?;
         let done = connecting.output().is_empty();
         let written = if done {
             transport.stream.flush().map(|()| 0)

@@ -42,9 +42,12 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+mod engine;
 mod entropy;
 mod error;
+mod guard;
 mod handshake;
+mod sending;
 mod socket;
 #[cfg(feature = "tls")]
 pub mod tls;

@@ -4,9 +4,9 @@ use std::io::{self, Read, Write};
 use std::net;
 use std::time::{Duration, Instant};
 
-use fullduplex::{Connecting, Endpoint, Entropy, Incoming, Refusal, Shutdown};
+use fullduplex::{Connecting, Entropy, Incoming, Receiver, Refusal};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::socket::Socket;
 use crate::socket::operations::Armed;
 
@@ -33,7 +33,7 @@ pub(crate) trait Waits {
 }
 
 macro_rules! waits {
-    ([$($generics:tt)*] $kind:ty, $($more:item)*) => {
+    ([$($generics:tt)*] $kind:ty) => {
         impl<$($generics)*> Waits for $kind {
             fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
                 <$kind>::poll_timeout(self, now)
@@ -42,24 +42,60 @@ macro_rules! waits {
             fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
                 <$kind>::handle_timeout(self, now)
             }
-
-            $($more)*
         }
     };
 }
 
-waits!([E: Entropy] Incoming<E>,);
-waits!([E: Entropy] Connecting<E>,);
-waits!([] Refusal,);
-waits!([E: Entropy] Endpoint<E>,
+waits!([E: Entropy] Incoming<E>);
+waits!([E: Entropy] Connecting<E>);
+waits!([] Refusal);
+/// The deadlines of an open connection.
+pub(crate) struct Deadlines<'a> {
+    pub(crate) receiver: &'a mut Receiver,
+    /// Whether nothing more will come from the transport, or is waited for.
+    pub(crate) ended: &'a mut bool,
+    /// Whether the transport is to be dropped.
+    pub(crate) is_over: bool,
+}
+
+impl Deadlines<'_> {
+    /// Says when what has happened since the last call did happen: now.
+    pub(crate) fn date(&mut self, now: Duration) {
+        self.poll_timeout(now);
+    }
+
+    /// Does what is due at `now`.
+    ///
+    /// # Errors
+    /// [`fullduplex::Error::Timeout`] when a waiting time has run out.
+    pub(crate) fn handle(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
+        if self.poll_timeout(now).is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        let result = self.receiver.handle_timeout(now);
+        // Once the connection is over, the one thing still waited for is the transport's end.
+        *self.ended |= self.receiver.is_closed();
+        result
+    }
+}
+
+impl Waits for Deadlines<'_> {
+    fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
+        if self.has_timeout() { self.receiver.poll_timeout(now) } else { None }
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
+        self.handle(now)
+    }
+
     fn has_timeout(&mut self) -> bool {
-        Endpoint::has_timeout(self)
+        !*self.ended && self.receiver.has_timeout()
     }
 
     fn is_over(&mut self) -> bool {
-        self.shutdown() == Shutdown::Both
+        self.is_over || *self.ended
     }
-);
+}
 
 /// A stream whose waits end in time.
 pub(crate) struct Transport<S> {
@@ -101,9 +137,10 @@ impl<S: Read + Write + 'static> Transport<S> {
         self.socket.is_some()
     }
 
-    /// Bounds the next read or write by the next deadline.
-    pub(crate) fn arm(&mut self, waits: &mut impl Waits) -> io::Result<()> {
-        let now = if waits.has_timeout() { self.elapsed() } else { Duration::ZERO };
+    /// Bounds the next read or write by the next deadline, and by `most`.
+    pub(crate) fn arm(&mut self, waits: &mut impl Waits, most: Option<Duration>) -> io::Result<()> {
+        let counts = most.is_some() || waits.has_timeout();
+        let now = if counts { self.elapsed() } else { Duration::ZERO };
         // Also where no socket is known: a waiting time that has begun counts from here.
         let deadline = waits.poll_timeout(now);
         let Some(socket) = self.socket else { return Ok(()) };
@@ -111,11 +148,12 @@ impl<S: Read + Write + 'static> Transport<S> {
             None if waits.is_over() => Some(Duration::ZERO),
             deadline => deadline,
         };
-        let left = deadline.map(|deadline| {
+        // Even if the application asks after the deadline, it gets what has arrived by now.
+        let left = deadline.map(|deadline| deadline.saturating_sub(now).max(socket.shortest()));
+        let left = [left, most].into_iter().flatten().min();
+        if left.is_some() {
             self.waiting_since = now;
-            // Even if the application asks after the deadline, it gets what has arrived by now.
-            deadline.saturating_sub(now).max(socket.shortest())
-        });
+        }
         // Earlier waits have used up a part of a shared bound, so it must be set again.
         let used_up = socket.bounds_the_sum && left.is_some();
         if used_up || !self.armed.suits(left) {
@@ -151,12 +189,39 @@ impl<S: Read + Write + 'static> Transport<S> {
         }
     }
 
+    /// A write has failed: see [`interrupted`](Self::interrupted).
+    ///
+    /// # Errors
+    /// As there; nothing more can be written after [`Error::Io`], unless that would block.
+    pub(crate) fn write_failed(&mut self, error: io::Error, waits: &mut impl Waits) -> Result<()> {
+        let interrupted = self.interrupted(error, waits);
+        if let Err(error) = &interrupted {
+            self.unwritable |= matches!(error, Error::Io(_)) && !error.would_block();
+        }
+        interrupted
+    }
+
+    /// Bounds what follows by the shortest wait; `false` where that is not possible.
+    pub(crate) fn bound_shortly(&mut self) -> bool {
+        let Some(socket) = self.socket else { return false };
+        let shortest = Some(socket.shortest());
+        self.armed.set(shortest);
+        (socket.bound)(&mut self.stream, shortest).is_ok()
+    }
+
     /// Ends a direction of the transport, or both.
-    pub(crate) fn shut(&mut self, how: net::Shutdown, waits: &mut impl Waits) {
+    pub(crate) fn end(&mut self, how: net::Shutdown) {
         if let Some(socket) = self.socket {
             // The transport may be gone already, which is what was wanted.
-            let _ = self.arm(waits);
             let _ = (socket.shutdown)(&mut self.stream, how);
+        }
+    }
+
+    /// Ends a direction of the transport, or both, before the next deadline.
+    pub(crate) fn shut(&mut self, how: net::Shutdown, waits: &mut impl Waits) {
+        if self.is_known() {
+            let _ = self.arm(waits, None);
+            self.end(how);
         }
     }
 
@@ -175,7 +240,7 @@ impl<S: Read + Write + 'static> Transport<S> {
     /// unread may throw away what was sent last. A stream that would block gets what it takes at once.
     pub(crate) fn refuse(&mut self, refusal: &mut Refusal) {
         while !refusal.output().is_empty() {
-            if self.arm(refusal).is_err() {
+            if self.arm(refusal, None).is_err() {
                 return;
             }
             match self.stream.write(refusal.output()) {
@@ -195,7 +260,7 @@ impl<S: Read + Write + 'static> Transport<S> {
         let _ = self.stream.flush();
         self.shut(net::Shutdown::Write, refusal);
         let mut scratch = [0; 4 << 10];
-        while self.is_known() && self.arm(refusal).is_ok() {
+        while self.is_known() && self.arm(refusal, None).is_ok() {
             match self.stream.read(&mut scratch) {
                 Ok(0) => return,
                 Ok(_) => {}

@@ -9,6 +9,7 @@ mod compressed;
 mod connecting;
 mod deadlines;
 mod drip;
+mod dropping;
 mod ends;
 mod errors;
 mod fail_loop;

@@ -69,6 +69,24 @@ pub(crate) fn url(address: SocketAddr) -> String {
 }
 
 #[test]
+fn a_websocket_over_tls_that_is_dropped_says_that_it_goes_away() {
+    bounded(|| {
+        let (client, mut server) = pair(EndpointConfig::new());
+        drop(client);
+        let away = Message::Close(Some(CloseFrame::new(CloseCode::Away)));
+        let (messages, error) = drain(&mut server);
+        assert_eq!(messages, std::slice::from_ref(&away));
+        assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
+
+        let (mut client, server) = pair(EndpointConfig::new());
+        drop(server);
+        let (messages, error) = drain(&mut client);
+        assert_eq!(messages, [away]);
+        assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
+    });
+}
+
+#[test]
 fn an_echo_over_tls_and_a_clean_close_from_either_side() {
     bounded(|| {
         for closer in [Role::Client, Role::Server] {

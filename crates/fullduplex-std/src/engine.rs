@@ -1,0 +1,375 @@
+//! The loop of this adapter: deliver, write, end or wait. It runs over a [`Link`]: one of a whole WebSocket, or one of the
+//! half that receives. What is public is thin over it.
+
+pub(crate) mod link;
+
+use std::io::{self, Read, Write};
+use std::net;
+use std::thread;
+use std::time::Duration;
+
+use fullduplex::{Chunk, Endpoint, EndpointConfig, Message, Reader, Receiver, Shutdown};
+
+use crate::engine::link::{Link, Whole};
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+use crate::guard::Guard;
+use crate::sending::{Sending, Step};
+use crate::transport::{Deadlines, Transport, is_gone};
+
+/// The first wait for input while something is left to write that somebody else may write: each is twice as long as the
+/// one before it, up to [`Link::MOST_READ`]. It is long enough to tell a wait that has ended from a stream that does not
+/// block.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+
+/// How often the receiver looks whether the sending direction is free, or its stream takes something, when there is
+/// nothing else that it may do. That is only at the end of a connection.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How far the end of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    No,
+    /// The connection failed; the cause was told. The transport may still have to be ended.
+    Failed,
+    /// The end was told.
+    Told,
+}
+
+/// What has come of writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// All is written that can be: what is to be done with the transport.
+    All(Shutdown),
+    /// Something is left to write, which somebody else may be doing.
+    InPart,
+}
+
+/// The receiving direction, and the link to the stream and to the sending direction.
+pub(crate) struct Receiving<L> {
+    pub(crate) reader: Reader,
+    pub(crate) link: L,
+    pub(crate) config: Box<EndpointConfig>,
+    pub(crate) end: End,
+    /// Whether nothing more will come from the transport, or is waited for.
+    pub(crate) ended: bool,
+    /// The next wait for input while something is left to write.
+    retry: Duration,
+}
+
+/// A whole WebSocket.
+pub(crate) type Engine<S> = Receiving<Whole<S>>;
+
+impl<L> Receiving<L> {
+    pub(crate) fn with_link(
+        reader: Reader,
+        link: L,
+        config: Box<EndpointConfig>,
+        end: End,
+        ended: bool,
+    ) -> Self {
+        Self { reader, link, config, end, ended, retry: FIRST_RETRY }
+    }
+
+    /// Whether messages can be read: neither has the peer's Close come nor the connection failed.
+    pub(crate) fn can_read(&self) -> bool {
+        self.end == End::No && !self.has_peer_close()
+    }
+
+    pub(crate) fn has_peer_close(&self) -> bool {
+        self.reader.receiver().peer_close().is_some()
+    }
+}
+
+impl<S: Read + Write + 'static> Engine<S> {
+    pub(crate) fn new(
+        transport: Transport<S>,
+        mut endpoint: Endpoint<OsEntropy>,
+        config: EndpointConfig,
+    ) -> Self {
+        // Its first waiting time begins now.
+        endpoint.poll_timeout(transport.elapsed());
+        let (reader, writer) = endpoint.split();
+        let link = Whole { transport, sending: Sending::new(writer) };
+        Self::with_link(reader, link, Box::new(config), End::No, false)
+    }
+
+    /// It tells the peer when it is dropped.
+    pub(crate) fn guarded(self) -> Guard<Self> {
+        Guard::new(self, |engine| {
+            if engine.end != End::Told {
+                let Whole { transport, sending } = &mut engine.link;
+                // What cannot be masked is not said.
+                let _ = sending.hear(engine.reader.receiver_mut());
+                sending.say_goodbye(transport);
+            }
+        })
+    }
+}
+
+impl<L: Link> Receiving<L> {
+    /// The next message or control frame.
+    pub(crate) fn read(&mut self) -> Result<Message> {
+        if self.end == End::Told {
+            return Err(Error::AlreadyClosed);
+        }
+        loop {
+            match self.reader.poll_owned() {
+                Ok(Some(message)) => {
+                    if !matches!(message, Message::Text(_) | Message::Binary(_)) {
+                        self.answer(message.is_close());
+                    }
+                    return Ok(message);
+                }
+                Ok(None) => self.wait()?,
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
+    /// The next piece of a message, or a control frame.
+    pub(crate) fn read_chunk(&mut self) -> Result<Chunk> {
+        if self.end == End::Told {
+            return Err(Error::AlreadyClosed);
+        }
+        loop {
+            match self.reader.poll_chunk() {
+                Ok(Some(chunk)) => {
+                    if let Chunk::Control(message) = &chunk {
+                        self.answer(message.is_close());
+                    }
+                    return Ok(chunk);
+                }
+                Ok(None) => self.wait()?,
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
+    /// A control frame was received: its answer is queued before the application makes something of it. One that cannot
+    /// be masked stays with the connection, and a write tells.
+    #[cold]
+    fn answer(&mut self, is_close: bool) {
+        if is_close {
+            // Nothing follows, so an application may never read again. What cannot be
+            // written now is written by the next call.
+            let _ = self.write_out();
+        } else {
+            let receiver = self.reader.receiver_mut();
+            self.link.exchange(receiver);
+            let _ = self.link.with_sending(|sending, _| sending.hear(receiver));
+        }
+    }
+
+    /// Writes what is pending, ends the transport if its time has come, else waits for input.
+    fn wait(&mut self) -> Result<()> {
+        self.link.exchange(self.reader.receiver_mut());
+        // A peer that keeps us busy must not make us miss a deadline. What was read has been looked at by
+        // now and counts as a sign of life, so it is dated first; how long that took us does not count.
+        if let Some(read_at) = self.link.reading().unchecked.take() {
+            let now = self.link.reading().elapsed();
+            self.deadlines(|deadlines, _| deadlines.date(now));
+            self.handle_timeout(read_at)?;
+        }
+        // After the peer's Close only the end of input can come. It must not cut off our output, for a peer that has ended
+        // its own direction may still read.
+        let ends = self.end != End::No || self.has_peer_close();
+        let written = match self.write_out() {
+            // The peer may have to be read before it reads.
+            Err(error) if error.would_block() && !ends => Written::InPart,
+            // It reads no more; what it has sent is still to be delivered.
+            Err(Error::Io(error)) if is_gone(error.kind()) => self.write_out()?,
+            other => other.map_err(|error| self.give_up(error))?,
+        };
+        match written {
+            Written::InPart if ends => self.pause(),
+            Written::InPart => {
+                let most = L::MOST_READ.map(|most| self.retry.min(most));
+                self.retry = self.retry.saturating_mul(2).min(L::MOST_READ.unwrap_or_default());
+                self.fill(most)
+            }
+            Written::All(Shutdown::No) if self.end == End::No => {
+                self.retry = FIRST_RETRY;
+                self.fill(L::MOST_READ)
+            }
+            Written::All(how @ (Shutdown::No | Shutdown::Write)) => {
+                self.linger(how)?;
+                self.over();
+                Err(Error::AlreadyClosed)
+            }
+            Written::All(Shutdown::Both) => {
+                self.shut(net::Shutdown::Both);
+                let told = self.end;
+                self.over();
+                Err(if told == End::No { Error::ConnectionClosed } else { Error::AlreadyClosed })
+            }
+        }
+    }
+
+    /// Writes what is pending and flushes the stream; gives up once nothing is waited for any more.
+    pub(crate) fn write_out(&mut self) -> Result<Written> {
+        loop {
+            let Self { reader, link, ended, .. } = self;
+            let receiver = reader.receiver_mut();
+            link.exchange(receiver);
+            let step = link.with_sending(|sending, transport| {
+                sending.step(transport, receiver, ended, L::MOST_WRITE)
+            });
+            match step {
+                Some(Ok(Step::Done(shutdown))) => return Ok(Written::All(shutdown)),
+                Some(Ok(Step::Wrote)) => self.retry = FIRST_RETRY,
+                Some(Ok(Step::Waited)) if L::MOST_WRITE.is_none() => {}
+                Some(Err(Error::Protocol(error))) => return Err(self.fail(error)),
+                Some(Err(error)) => return Err(error),
+                Some(Ok(Step::Waited)) | None if self.ended => {
+                    return Ok(Written::All(Shutdown::Both));
+                }
+                Some(Ok(Step::Waited)) | None => return Ok(Written::InPart),
+            }
+        }
+    }
+
+    /// Waits for the sending direction a moment, which is left to the sender for so long.
+    fn pause(&mut self) -> Result<()> {
+        if self.link.reading().would_block {
+            return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
+        }
+        thread::sleep(PAUSE);
+        self.link.exchange(self.reader.receiver_mut());
+        let now = self.link.reading().elapsed();
+        self.handle_timeout(now)
+    }
+
+    /// One read from the stream, which waits for `most` at most.
+    fn fill(&mut self, most: Option<Duration>) -> Result<()> {
+        self.deadlines(|deadlines, transport| transport.arm(deadlines, most))?;
+        let ended = match self.link.reading().stream.read(self.reader.room()) {
+            Ok(0) => {
+                // A reset that a write was told of comes as an end of input here.
+                let unwritable = self.link.with_sending(|_, transport| transport.unwritable);
+                let receiver = self.reader.receiver_mut();
+                if unwritable == Some(true) {
+                    receiver.handle_reset()
+                } else {
+                    receiver.handle_eof()
+                }
+            }
+            Ok(len) => {
+                self.reader.advance(len);
+                let has_timeout = !self.ended && self.reader.receiver().has_timeout();
+                let transport = self.link.reading();
+                transport.unchecked = has_timeout.then(|| transport.elapsed());
+                return Ok(());
+            }
+            Err(error) if is_gone(error.kind()) => self.reader.receiver_mut().handle_reset(),
+            Err(error) => return self.interrupted(error).map_err(|error| self.give_up(error)),
+        };
+        self.ended = true;
+        ended.map_err(|error| self.fail(error))
+    }
+
+    /// A read has failed, see [`Transport::interrupted`]; the connection fails if a deadline has come.
+    fn interrupted(&mut self, error: io::Error) -> Result<()> {
+        // The sender may have seen that the peer reads.
+        self.link.exchange(self.reader.receiver_mut());
+        match self.deadlines(|deadlines, transport| transport.interrupted(error, deadlines)) {
+            Err(Error::Protocol(error)) => Err(self.fail(error)),
+            other => other,
+        }
+    }
+
+    /// Does what is due at `now`; the connection fails if a waiting time has run out.
+    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
+        self.deadlines(|deadlines, _| deadlines.handle(now)).map_err(|error| self.fail(error))
+    }
+
+    fn deadlines<T>(
+        &mut self,
+        f: impl FnOnce(&mut Deadlines<'_>, &mut Transport<L::Stream>) -> T,
+    ) -> T {
+        let Self { reader, link, ended, .. } = self;
+        let receiver = reader.receiver_mut();
+        f(&mut Deadlines { receiver, ended, is_over: false }, link.reading())
+    }
+
+    /// The connection has failed: writes what there is to say and ends the sending direction.
+    fn fail(&mut self, error: fullduplex::Error) -> Error {
+        if self.end == End::No {
+            self.end = End::Failed;
+            // The failure is the error to tell. A Close that cannot be written now is written by the next `read`, if
+            // ever.
+            loop {
+                match self.write_out() {
+                    Ok(Written::All(how)) => {
+                        let _ = self.linger(how);
+                        break;
+                    }
+                    Ok(Written::InPart) if self.pause().is_ok() => {}
+                    Ok(Written::InPart) | Err(_) => break,
+                }
+            }
+        }
+        error.into()
+    }
+
+    /// Takes note of an error that leaves the stream of no use.
+    fn give_up(&mut self, error: Error) -> Error {
+        if matches!(error, Error::Io(_)) && !error.would_block() {
+            self.over();
+        }
+        error
+    }
+
+    /// There is nothing more to wait for.
+    fn over(&mut self) {
+        self.end = End::Told;
+        self.link.end();
+    }
+
+    /// Ends the sending direction and reads on for a while, so that what was sent last is not thrown away
+    /// with input that nobody has read.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) alone: to be called again.
+    fn linger(&mut self, how: Shutdown) -> Result<()> {
+        self.shut(match how {
+            Shutdown::Write => net::Shutdown::Write,
+            Shutdown::No | Shutdown::Both => net::Shutdown::Both,
+        });
+        while how == Shutdown::Write && !self.ended && self.link.reading().is_known() {
+            if self.deadlines(|deadlines, transport| transport.arm(deadlines, None)).is_err() {
+                break;
+            }
+            match self.link.reading().stream.read(self.reader.room()) {
+                Ok(0) => {
+                    let _ = self.reader.receiver_mut().handle_eof();
+                    self.ended = true;
+                }
+                // What comes after the end is not kept.
+                Ok(_) => {}
+                Err(error) => match self.interrupted(error) {
+                    Err(error) if error.would_block() => return Err(error),
+                    Err(_) => break,
+                    Ok(()) => {}
+                },
+            }
+            let _ = self.deadlines(|deadlines, transport| deadlines.handle(transport.elapsed()));
+        }
+        Ok(())
+    }
+
+    fn shut(&mut self, how: net::Shutdown) {
+        let Self { reader, link, ended, .. } = self;
+        let is_over = how == net::Shutdown::Both;
+        let receiver = reader.receiver_mut();
+        link.reading().shut(how, &mut Deadlines { receiver, ended, is_over });
+        if is_over {
+            link.end();
+        }
+    }
+
+    /// What is known of the connection.
+    pub(crate) fn receiver(&self) -> &Receiver {
+        self.reader.receiver()
+    }
+}

@@ -1,0 +1,203 @@
+//! The sending direction of a connection and of its stream, which the receiving one uses as well: it has answers to
+//! write, and ends the stream.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net;
+use std::time::Duration;
+
+use fullduplex::{CloseCode, CloseReason, Receiver, Shutdown, Signals, Writer};
+
+use crate::entropy::OsEntropy;
+use crate::error::{Error, Result};
+use crate::transport::{Deadlines, Transport};
+
+/// How many pieces are given to the stream at once: large messages are two each.
+const MAX_PIECES: usize = 16;
+
+/// How long a drop may take that tells the peer: a few of the shortest waits, for a peer that takes little at a time.
+const GOODBYE: Duration = Duration::from_millis(5);
+
+/// What is queued, and how far the stream has taken it.
+pub(crate) struct Sending {
+    pub(crate) writer: Writer<OsEntropy>,
+    /// Whether the last write was blocked, or wrote only a part.
+    blocked: bool,
+}
+
+/// What has come of one attempt to write.
+pub(crate) enum Step {
+    /// There is nothing more to write, or nothing more can be: what is to be done with the stream.
+    Done(Shutdown),
+    /// Bytes were written, and there may be more.
+    Wrote,
+    /// The wait has ended before the stream took anything, or it was interrupted.
+    Waited,
+}
+
+/// What one write has done.
+pub(crate) enum Wrote {
+    /// Nothing was pending, and the stream was flushed.
+    Flushed,
+    Bytes {
+        /// Whether that was all that was pending.
+        all: bool,
+        /// Whether an earlier write, or this one, had been blocked: the peer reads.
+        went_on: bool,
+    },
+}
+
+impl Sending {
+    pub(crate) fn new(writer: Writer<OsEntropy>) -> Self {
+        Self { writer, blocked: false }
+    }
+
+    /// Lets both directions hear of each other, and writes once. The wait ends with the next deadline, or after `most`.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] when a deadline has come; [`Error::Io`] when the stream has failed, and with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when it does not block.
+    pub(crate) fn step<S: Read + Write + 'static>(
+        &mut self,
+        transport: &mut Transport<S>,
+        receiver: &mut Receiver,
+        ended: &mut bool,
+        most: Option<Duration>,
+    ) -> Result<Step> {
+        self.hear(receiver)?;
+        let shutdown = self.shutdown(receiver, *ended);
+        if transport.unwritable {
+            return Ok(Step::Done(shutdown));
+        }
+        let is_over = shutdown == Shutdown::Both;
+        transport.arm(&mut Deadlines { receiver, ended, is_over }, most)?;
+        let step = match self.write_once(&mut transport.stream) {
+            Ok(Wrote::Flushed) => return Ok(Step::Done(self.shutdown(receiver, *ended))),
+            Ok(Wrote::Bytes { all, went_on }) => {
+                if went_on {
+                    note_progress(receiver, most.is_some() || transport.would_block);
+                }
+                // A peer that reads a little at a time must not put off the end of a connection. In an open connection,
+                // where the deadlines are about silence, a peer that reads is not silent.
+                if !all && !self.writer.sender().may_send() {
+                    let now = transport.elapsed();
+                    Deadlines { receiver, ended, is_over }.handle(now)?;
+                }
+                Step::Wrote
+            }
+            Err(error) => {
+                transport.write_failed(error, &mut Deadlines { receiver, ended, is_over })?;
+                Step::Waited
+            }
+        };
+        Signals::exchange(receiver, self.writer.sender_mut());
+        match self.shutdown(receiver, *ended) {
+            Shutdown::Both => Ok(Step::Done(Shutdown::Both)),
+            _ => Ok(step),
+        }
+    }
+
+    /// Passes signals on, and queues the answers.
+    ///
+    /// # Errors
+    /// When an answer cannot be masked; it stays queued.
+    pub(crate) fn hear(&mut self, receiver: &mut Receiver) -> Result<()> {
+        Signals::exchange(receiver, self.writer.sender_mut());
+        self.writer.queue_answers()?;
+        // Our answer to a Close may have been queued, of which the receiver has to hear.
+        Signals::exchange(receiver, self.writer.sender_mut());
+        Ok(())
+    }
+
+    /// What is to be done with the stream: see [`Receiver::shutdown`]. `ended` is whether the receiver waits for nothing
+    /// any more.
+    fn shutdown(&self, receiver: &Receiver, ended: bool) -> Shutdown {
+        if ended {
+            return Shutdown::Both;
+        }
+        if self.writer.sender().may_send() || self.writer.pending() > 0 {
+            return Shutdown::No;
+        }
+        receiver.shutdown()
+    }
+
+    /// Writes once, or flushes the stream if nothing is pending.
+    pub(crate) fn write_once(&mut self, stream: &mut impl Write) -> io::Result<Wrote> {
+        let (pending, first) = (self.writer.pending(), self.writer.first());
+        if first.is_empty() {
+            stream.flush()?;
+            return Ok(Wrote::Flushed);
+        }
+        let mut offered = first.len();
+        let written = if offered < pending {
+            let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
+            let mut count = 0;
+            offered = 0;
+            for (piece, chunk) in pieces.iter_mut().zip(self.writer.chunks()) {
+                *piece = IoSlice::new(chunk);
+                offered += chunk.len();
+                count += 1;
+            }
+            stream.write_vectored(&pieces[..count])
+        } else {
+            stream.write(first)
+        };
+        match written {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(len) => {
+                self.writer.advance(len);
+                let blocked = len < offered;
+                let went_on = std::mem::replace(&mut self.blocked, blocked) || blocked;
+                Ok(Wrote::Bytes { all: len == pending, went_on })
+            }
+            Err(error) => {
+                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+                    self.blocked = true;
+                    self.writer.copy_payloads();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The connection is dropped: writes what is pending and a Close with 1001, as far as the stream takes that at once,
+    /// and ends the sending direction. A write to a stream that cannot be bounded might take for ever, so nothing is
+    /// written there.
+    pub(crate) fn say_goodbye<S: Read + Write + 'static>(&mut self, transport: &mut Transport<S>) {
+        if transport.unwritable || std::thread::panicking() || !transport.bound_shortly() {
+            return;
+        }
+        // "1001 indicates that an endpoint is "going away"" (RFC 6455 §7.4.1). A connection that is closing has said so
+        // already.
+        let _ = self.writer.close(CloseReason { code: CloseCode::Away, reason: "" });
+        if self.writer.queue_answers().is_err() {
+            return;
+        }
+        let begun = transport.elapsed();
+        loop {
+            match self.write_once(&mut transport.stream) {
+                Ok(Wrote::Flushed) => return transport.end(net::Shutdown::Write),
+                Ok(Wrote::Bytes { .. }) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+            if transport.elapsed() - begun > GOODBYE {
+                return;
+            }
+        }
+    }
+}
+
+/// A write that was blocked has gone on, so the peer reads. `listens` is whether we have read meanwhile. If not, we cannot
+/// tell that the peer was silent.
+fn note_progress(receiver: &mut Receiver, listens: bool) {
+    if listens {
+        receiver.handle_write_progress();
+    } else {
+        receiver.handle_unread_input();
+    }
+}
+
+/// The error for a stream to which nothing more can be written.
+pub(crate) fn broken_pipe() -> Error {
+    io::Error::from(io::ErrorKind::BrokenPipe).into()
+}
