@@ -1,6 +1,7 @@
 //! What the echo server and the echo client have in common: their options, their report, and the endpoints over
 //! tokio.
 
+pub mod over_std;
 pub mod over_tokio;
 mod report;
 
@@ -18,6 +19,8 @@ pub use report::{Report, Result};
 pub enum Adapter {
     /// fullduplex-std: blocking streams.
     Std,
+    /// fullduplex-std, the WebSocket in two halves.
+    StdHalves,
     /// fullduplex-tokio: asynchronous streams.
     Tokio,
     /// fullduplex-tokio, the WebSocket in two halves.

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use fullduplex_autobahn::over_std::echo_by_halves;
 use fullduplex_autobahn::over_tokio::{self, Echo};
 use fullduplex_autobahn::{Adapter, ConnectionOptions, Report, Result, certificates};
 use fullduplex_std::rustls::RootCertStore;
@@ -51,6 +52,7 @@ impl Options {
     fn agent(&self) -> &str {
         let by_default = match self.adapter {
             Adapter::Std => "fullduplex-std",
+            Adapter::StdHalves => "fullduplex-std-halves",
             Adapter::Tokio => "fullduplex-tokio",
             Adapter::TokioHalves => "fullduplex-tokio-halves",
         };
@@ -77,15 +79,16 @@ fn run(options: &Options) -> Result<()> {
         connect.tls = Some(tls::client_config(roots)?);
     }
     let report = match (options.adapter, options.once) {
-        (Adapter::Std, false) => return all_cases(options, &connect),
-        (Adapter::Std, true) => once(options, connect)?,
+        (Adapter::Std, false) => return all_cases(options, &connect, echo),
+        (Adapter::StdHalves, false) => return all_cases(options, &connect, echo_by_halves),
+        // Nothing is sent back, so there is one half to use.
+        (Adapter::Std | Adapter::StdHalves, true) => once(options, connect)?,
         (adapter, once) => {
             let echo = if adapter == Adapter::TokioHalves { Echo::Halves } else { Echo::Whole };
             let client = over_tokio::Client { config: connect.endpoint, tls: connect.tls, echo };
             if !once {
                 return client.all_cases(&options.url, options.agent());
             }
-            // Nothing is sent back, so there is one half to use.
             let timeout = options.timeout.map(Duration::from_secs);
             client.once(&options.url, &options.subprotocol, timeout)?
         }
@@ -95,7 +98,11 @@ fn run(options: &Options) -> Result<()> {
 }
 
 /// Runs all cases of the fuzzing server, then has it write its report.
-fn all_cases(options: &Options, connect: &ConnectOptions) -> Result<()> {
+fn all_cases(
+    options: &Options,
+    connect: &ConnectOptions,
+    echo: fn(WebSocket<MaybeTlsStream>) -> std::result::Result<(), Error>,
+) -> Result<()> {
     let (url, agent) = (options.url.trim_end_matches('/'), options.agent());
     let count: u32 = match open(&format!("{url}/getCaseCount"), connect)?.read()? {
         Message::Text(count) => count.parse()?,
@@ -105,19 +112,18 @@ fn all_cases(options: &Options, connect: &ConnectOptions) -> Result<()> {
         println!("case {case} of {count}");
         let url = format!("{url}/runCase?case={case}&agent={agent}");
         // Many cases end in a failure on purpose; it is Autobahn that judges.
-        if let Err(error) = open(&url, connect).and_then(|mut socket| Ok(echo(&mut socket)?)) {
+        if let Err(error) = open(&url, connect).and_then(|socket| Ok(echo(socket)?)) {
             println!("case {case} ended with: {error}");
         }
     }
-    let mut socket = open(&format!("{url}/updateReports?agent={agent}"), connect)?;
-    Ok(echo(&mut socket)?)
+    Ok(echo(open(&format!("{url}/updateReports?agent={agent}"), connect)?)?)
 }
 
 fn open(url: &str, options: &ConnectOptions) -> Result<WebSocket<MaybeTlsStream>> {
     Ok(connect_with(url, options.clone())?.0)
 }
 
-fn echo(socket: &mut WebSocket<MaybeTlsStream>) -> std::result::Result<(), Error> {
+fn echo(mut socket: WebSocket<MaybeTlsStream>) -> std::result::Result<(), Error> {
     loop {
         match socket.read() {
             Ok(message) if message.is_text() || message.is_binary() => socket.feed(message)?,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Parser;
+use fullduplex_autobahn::over_std::echo_by_halves;
 use fullduplex_autobahn::over_tokio::{self, Echo};
 use fullduplex_autobahn::{Adapter, ConnectionOptions, Result, certificates};
 use fullduplex_std::rustls::ServerConfig;
@@ -47,7 +48,9 @@ fn main() -> Result<()> {
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     println!("listening on {}", listener.local_addr()?);
     match options.adapter {
-        Adapter::Std => serve_std(&listener, config, tls.as_ref()),
+        Adapter::Std => serve_std(&listener, config, tls.as_ref(), echo),
+        Adapter::StdHalves if tls.is_some() => Err("TLS does not come apart over std".into()),
+        Adapter::StdHalves => serve_std(&listener, config, None, echo_by_halves),
         Adapter::Tokio => over_tokio::serve(listener, config, tls, Echo::Whole),
         Adapter::TokioHalves => over_tokio::serve(listener, config, tls, Echo::Halves),
     }
@@ -57,12 +60,13 @@ fn serve_std(
     listener: &TcpListener,
     config: EndpointConfig,
     tls: Option<&Arc<ServerConfig>>,
+    plain: fn(WebSocket<TcpStream>) -> std::result::Result<(), Error>,
 ) -> Result<()> {
     loop {
         let (stream, peer) = listener.accept()?;
         let tls = tls.cloned();
         thread::spawn(move || {
-            if let Err(error) = serve_one(stream, config, tls) {
+            if let Err(error) = serve_one(stream, config, tls, plain) {
                 eprintln!("{peer}: {error}");
             }
         });
@@ -73,11 +77,12 @@ fn serve_one(
     stream: TcpStream,
     config: EndpointConfig,
     tls: Option<Arc<ServerConfig>>,
+    plain: fn(WebSocket<TcpStream>) -> std::result::Result<(), Error>,
 ) -> std::result::Result<(), Error> {
     stream.set_nodelay(true)?;
     let decide = |_: &Request<'_>| Ok(OwnedAnswer::new());
     match tls {
-        None => echo(accept_with(stream, config, decide)?),
+        None => plain(accept_with(stream, config, decide)?),
         Some(tls) => echo(accept_tls_with(stream, tls, config, decide)?),
     }
 }

@@ -76,7 +76,12 @@ impl<L> Receiving<L> {
         self.end == End::No && !self.has_peer_close()
     }
 
-    pub(crate) fn has_peer_close(&self) -> bool {
+    /// What is known of the connection.
+    pub(crate) fn receiver(&self) -> &Receiver {
+        self.reader.receiver()
+    }
+
+    fn has_peer_close(&self) -> bool {
         self.reader.receiver().peer_close().is_some()
     }
 }
@@ -366,10 +371,5 @@ impl<L: Link> Receiving<L> {
         if is_over {
             link.end();
         }
-    }
-
-    /// What is known of the connection.
-    pub(crate) fn receiver(&self) -> &Receiver {
-        self.reader.receiver()
     }
 }

@@ -33,6 +33,59 @@
 //! # }
 //! ```
 //!
+//! # Two threads
+//!
+//! A [`WebSocket`] receives or sends, one at a time. [`WebSocket::into_split`] makes two halves of it, for two threads that do
+//! both at the same time:
+//!
+//! ```
+//! use std::net::{TcpListener, TcpStream};
+//! use std::thread;
+//!
+//! use fullduplex_std::{Error, Message};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = TcpListener::bind("127.0.0.1:0")?;
+//! # let address = listener.local_addr()?;
+//! # let peer = thread::spawn(move || -> Result<(), Error> {
+//! #     let mut socket = fullduplex_std::accept(listener.accept()?.0)?;
+//! #     loop {
+//! #         match socket.read() {
+//! #             Ok(message) if message.is_text() => socket.feed(message)?,
+//! #             Ok(_) => {}
+//! #             Err(Error::ConnectionClosed) => return Ok(()),
+//! #             Err(error) => return Err(error),
+//! #         }
+//! #     }
+//! # });
+//! let stream = TcpStream::connect(address)?; // an echo server's
+//! let (socket, _response) = fullduplex_std::client("ws://localhost/chat", stream)?;
+//! let (mut sender, mut receiver) = socket.into_split()?;
+//! let sending = thread::spawn(move || -> Result<(), Error> {
+//!     for number in 0..3 {
+//!         sender.send(format!("message {number}"))?;
+//!     }
+//!     sender.close(None)
+//! });
+//! let mut echoes = Vec::new();
+//! loop {
+//!     match receiver.read() {
+//!         // Pings are answered, even while the other thread is blocked in `send`.
+//!         Ok(Message::Text(text)) => echoes.push(text),
+//!         Ok(_) => {}
+//!         Err(Error::ConnectionClosed) => break,
+//!         Err(error) => return Err(error.into()),
+//!     }
+//! }
+//! sending.join().unwrap()?;
+//! assert_eq!(echoes, ["message 0", "message 1", "message 2"]);
+//! # peer.join().unwrap()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # More
+//!
 //! `read` returns [`Error::ConnectionClosed`] at a clean end. Pings are answered and Closes completed by
 //! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; health checks
 //! on the same port: [`accept_or_answer`]. Limits and deadlines: [`EndpointConfig`]. TLS: the features
@@ -46,6 +99,7 @@ mod engine;
 mod entropy;
 mod error;
 mod guard;
+mod halves;
 mod handshake;
 mod sending;
 mod socket;
@@ -67,12 +121,14 @@ pub use fullduplex::{
 };
 #[cfg(feature = "deflate")]
 pub use fullduplex::{DeflateConfig, DeflateParams};
+pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
 pub use handshake::{
     Decision, HandshakeError, IntoRequest, MidAccept, MidConnect, NoAnswer, accept,
     accept_or_answer, accept_with, client, client_with,
 };
 #[cfg(feature = "tls")]
 pub use rustls;
+pub use socket::into_halves::IntoHalves;
 pub use socket::stream::MaybeTlsStream;
 #[cfg(feature = "tls")]
 pub use tls::{accept_tls, accept_tls_with};

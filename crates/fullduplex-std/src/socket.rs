@@ -7,9 +7,11 @@ use std::time::Duration;
 
 #[cfg(feature = "tls")]
 pub(crate) mod deadline_stream;
+pub(crate) mod into_halves;
 pub(crate) mod operations;
 pub(crate) mod stream;
 
+use into_halves::IntoHalves;
 use operations::{Operations, SHORTEST, TICK};
 use stream::MaybeTlsStream;
 
@@ -78,5 +80,22 @@ impl<S: 'static> Socket<S> {
             known!(StreamOwned<ClientConnection, TcpStream>);
         }
         None
+    }
+}
+
+/// The two handles to one socket.
+impl<S: IntoHalves> Socket<S> {
+    /// The one that is read from: its timeouts are those for reading.
+    pub(crate) fn reading() -> Self {
+        Self::half(|stream, left| stream.set_read_timeout(left))
+    }
+
+    /// The one that is written to: its timeouts are those for writing.
+    pub(crate) fn writing() -> Self {
+        Self::half(|stream, left| stream.set_write_timeout(left))
+    }
+
+    fn half(bound: fn(&mut S, Option<Duration>) -> io::Result<()>) -> Self {
+        Self { bound, bounds_the_sum: false, shutdown: |stream, how| stream.shutdown(how) }
     }
 }

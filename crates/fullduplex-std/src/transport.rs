@@ -8,6 +8,7 @@ use fullduplex::{Connecting, Entropy, Incoming, Receiver, Refusal};
 
 use crate::error::{Error, Result};
 use crate::socket::Socket;
+use crate::socket::into_halves::IntoHalves;
 use crate::socket::operations::Armed;
 
 /// What waits for a transport until a deadline.
@@ -49,6 +50,23 @@ macro_rules! waits {
 waits!([E: Entropy] Incoming<E>);
 waits!([E: Entropy] Connecting<E>);
 waits!([] Refusal);
+/// No deadline: for a direction whose deadlines are kept elsewhere.
+pub(crate) struct NoDeadline;
+
+impl Waits for NoDeadline {
+    fn poll_timeout(&mut self, _: Duration) -> Option<Duration> {
+        None
+    }
+
+    fn handle_timeout(&mut self, _: Duration) -> Result<(), fullduplex::Error> {
+        Ok(())
+    }
+
+    fn has_timeout(&mut self) -> bool {
+        false
+    }
+}
+
 /// The deadlines of an open connection.
 pub(crate) struct Deadlines<'a> {
     pub(crate) receiver: &'a mut Receiver,
@@ -274,6 +292,38 @@ impl<S: Read + Write + 'static> Transport<S> {
                 return;
             }
         }
+    }
+}
+
+/// In two halves.
+impl<S: IntoHalves> Transport<S> {
+    /// Takes the two directions apart: the first transport is for reading, the one of `second`, another handle to the same
+    /// socket, for writing.
+    pub(crate) fn into_halves(self, second: S) -> (Self, Self) {
+        let Self { unchecked, would_block, unwritable, origin, .. } = self;
+        let first = self.into_stream();
+        let half = |stream, socket| Self {
+            stream,
+            socket: Some(socket),
+            armed: Armed::default(),
+            waiting_since: Duration::ZERO,
+            origin,
+            unchecked: None,
+            would_block,
+            unwritable,
+        };
+        let reading = Self { unchecked, ..half(first, Socket::reading()) };
+        (reading, half(second, Socket::writing()))
+    }
+
+    /// Puts the two directions together again.
+    pub(crate) fn from_halves(reading: Self, writing: Self) -> Self {
+        let Self { unchecked, origin, .. } = reading;
+        let would_block = reading.would_block || writing.would_block;
+        let unwritable = writing.unwritable;
+        // Both have set timeouts of the one socket.
+        drop(writing.into_stream());
+        Self { unchecked, origin, would_block, unwritable, ..Self::new(reading.into_stream()) }
     }
 }
 

@@ -51,7 +51,15 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         endpoint: Endpoint<OsEntropy>,
         config: EndpointConfig,
     ) -> Self {
-        Self { engine: Engine::new(transport, endpoint, config).guarded() }
+        Self::from_engine(Engine::new(transport, endpoint, config))
+    }
+
+    pub(crate) fn from_engine(engine: Engine<S>) -> Self {
+        Self { engine: engine.guarded() }
+    }
+
+    pub(crate) fn into_engine(self) -> Guard<Engine<S>> {
+        self.engine
     }
 
     /// A WebSocket over a stream on which something else has done the opening handshake.

@@ -30,7 +30,7 @@ use spec::{Role, Selection};
 use wstest::Wstest;
 
 /// The adapters that have echo endpoints.
-const ADAPTERS: [&str; 3] = ["std", "tokio", "tokio-halves"];
+const ADAPTERS: [&str; 4] = ["std", "std-halves", "tokio", "tokio-halves"];
 
 /// What one run may take. The 517 cases take some minutes on two cores, nearly all of it compression in
 /// Python; one that hangs costs as long as `wstest` waits for it, which is seconds.
@@ -66,6 +66,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let suite = Suite { expected, selection, wstest: wstest?, testees: testees?, tls: options.tls };
     let roles = options.role.map_or_else(|| vec![Role::Server, Role::Client], |role| vec![role]);
     let adapters = match options.adapter.as_slice() {
+        // A blocking TLS stream has no halves.
+        [] if options.tls => {
+            ADAPTERS.into_iter().filter(|name| *name != "std-halves").map(String::from).collect()
+        }
         [] => ADAPTERS.map(String::from).to_vec(),
         chosen => chosen.to_vec(),
     };

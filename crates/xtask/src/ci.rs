@@ -15,7 +15,7 @@ const FUZZ_SECONDS: u32 = 5;
 const AUTOBAHN: [&str; 4] = [
     "--adapter std",
     "--adapter tokio --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.1,13.3.1",
-    "--adapter tokio-halves --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.1",
+    "--adapter tokio-halves,std-halves --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.1",
     "--tls --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.2.*,10.*,12.1.1",
 ];
 

@@ -13,6 +13,7 @@ mod dropping;
 mod ends;
 mod errors;
 mod fail_loop;
+mod halves;
 mod heads;
 mod interop;
 mod nonblocking;

@@ -87,6 +87,17 @@ fn a_websocket_over_tls_that_is_dropped_says_that_it_goes_away() {
 }
 
 #[test]
+fn a_websocket_over_tls_does_not_come_apart() {
+    bounded(|| {
+        let (client, mut server) = pair(EndpointConfig::new());
+        let error = client.into_split().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+        let (messages, _) = drain(&mut server);
+        assert_eq!(messages, [Message::Close(Some(CloseFrame::new(CloseCode::Away)))]);
+    });
+}
+
+#[test]
 fn an_echo_over_tls_and_a_clean_close_from_either_side() {
     bounded(|| {
         for closer in [Role::Client, Role::Server] {

@@ -1,0 +1,271 @@
+//! A WebSocket in two halves, for two threads: one receives, one sends.
+
+mod receiving;
+mod shared;
+
+use std::sync::Arc;
+use std::{fmt, io};
+
+use fullduplex::{
+    Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, SendError, Sender,
+};
+
+use crate::error::{Error, Result};
+use crate::guard::Guard;
+use crate::halves::receiving::ReceivingSide;
+use crate::halves::shared::Shared;
+use crate::socket::into_halves::IntoHalves;
+use crate::websocket::WebSocket;
+
+/// The half of a WebSocket that receives; made by [`WebSocket::into_split`].
+///
+/// It answers Pings and the peer's Close by itself, whether or not the [sender](WebSocketSender) is in use, keeps the
+/// deadlines, and before it waits it writes what the sender was fed, as far as the stream takes that at once. It never waits
+/// for the sender: while that is blocked in a write, it writes the answers.
+///
+/// A thread that waits in [`read`](Self::read) looks for news of the sender once a second. So a close timeout below a second,
+/// which begins with a Close of the sender's, may end as much as a second late.
+///
+/// A receiver that is dropped lets the sender go on, but then nobody answers Pings, sees the peer's Close or keeps the
+/// deadlines. When both halves have been dropped, the peer is told as when a [`WebSocket`] is dropped.
+pub struct WebSocketReceiver<S> {
+    side: Guard<ReceivingSide<S>>,
+}
+
+/// The half of a WebSocket that sends; made by [`WebSocket::into_split`].
+///
+/// It needs a [receiver](WebSocketReceiver) in use beside it: that is where a deadline, the peer's Close and the
+/// connection's end are seen. While a write is blocked, what the peer sends waits for the receiver: one thread that uses
+/// both halves in turn can wait for ever for a peer that does the same. Use two threads.
+pub struct WebSocketSender<S> {
+    shared: Arc<Shared<S>>,
+}
+
+/// Two halves that are not of one WebSocket.
+pub struct ReuniteError<S>(pub WebSocketReceiver<S>, pub WebSocketSender<S>);
+
+impl<S> fmt::Debug for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReuniteError").finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Display for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the two halves are not of one WebSocket")
+    }
+}
+
+impl<S> std::error::Error for ReuniteError<S> {}
+
+impl<S> fmt::Debug for WebSocketReceiver<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketReceiver")
+            .field("receiver", self.side.receiver())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Debug for WebSocketSender<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketSender").finish_non_exhaustive()
+    }
+}
+
+/// In two halves.
+impl<S: IntoHalves> WebSocket<S> {
+    /// Takes the WebSocket apart into a half that receives and one that sends, for two threads.
+    /// [`WebSocketReceiver::reunite`] puts them together.
+    ///
+    /// Neither half ever waits for the other one while that is blocked in the stream: messages are received and sent at the
+    /// same time. An example is in the documentation of the [crate](crate#two-threads).
+    ///
+    /// # Errors
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream with TLS; when the system grants no second handle to the
+    /// socket. The WebSocket is dropped then.
+    pub fn into_split(self) -> io::Result<(WebSocketSender<S>, WebSocketReceiver<S>)> {
+        let (side, shared) = receiving::split(self.into_engine())?;
+        Ok((WebSocketSender { shared }, WebSocketReceiver { side }))
+    }
+}
+
+impl<S: IntoHalves> WebSocketReceiver<S> {
+    /// The next message or control frame; waits for it. See [`WebSocket::read`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(&mut self) -> Result<Message> {
+        self.side.read()
+    }
+
+    /// The next piece of a message, as it arrives, or a control frame. See [`WebSocket::read_chunk`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_chunk(&mut self) -> Result<Chunk> {
+        self.side.read_chunk()
+    }
+
+    /// Whether messages can be read: neither has the peer's Close come nor the connection failed.
+    #[must_use]
+    pub fn can_read(&self) -> bool {
+        self.side.can_read()
+    }
+
+    /// The state of the connection as its receiving direction knows it: whether it closed cleanly, with which code, why it
+    /// failed.
+    #[must_use]
+    pub fn receiver(&self) -> &fullduplex::Receiver {
+        self.side.receiver()
+    }
+
+    /// The handle to the stream that is read from.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.side.link.reading.stream
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &EndpointConfig {
+        &self.side.config
+    }
+
+    /// Gives up what memory the receive buffer holds beyond what is in it: see [`WebSocket::release`].
+    pub fn release(&mut self) {
+        self.side.reader.release();
+    }
+
+    /// Whether `sender` is the other half of this WebSocket.
+    #[must_use]
+    pub fn is_pair_of(&self, sender: &WebSocketSender<S>) -> bool {
+        Arc::ptr_eq(&self.side.link.shared, &sender.shared)
+    }
+
+    /// Puts the two halves together again. Nothing is lost: neither what was received nor what was fed.
+    ///
+    /// # Errors
+    /// [`ReuniteError`], with both, when they are not of one WebSocket.
+    pub fn reunite(self, sender: WebSocketSender<S>) -> Result<WebSocket<S>, ReuniteError<S>> {
+        if !self.is_pair_of(&sender) {
+            return Err(ReuniteError(self, sender));
+        }
+        drop(sender);
+        match receiving::join(self.side.into_inner()) {
+            Some(engine) => Ok(WebSocket::from_engine(engine)),
+            None => unreachable!("these are the only two halves"),
+        }
+    }
+}
+
+impl<S: IntoHalves> WebSocketSender<S> {
+    /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// As the two. When `flush` fails, the message is on its way nevertheless and must not be sent again.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<()> {
+        self.feed(message)?;
+        self.flush()
+    }
+
+    /// Puts a message into the write buffer; written by [`flush`](Self::flush), or by the receiver the next time that it is
+    /// about to wait.
+    ///
+    /// A [`Message::Close`] begins the closing handshake.
+    ///
+    /// # Errors
+    /// [`Error::Send`] when it must not be sent; nothing of it is then. [`Error::WriteBufferFull`] when the
+    /// buffer is full and the stream would block; [`Error::AlreadyClosed`] when the connection is over or has failed, which
+    /// the receiver tells more of; else as [`flush`](Self::flush).
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
+        let mut message = message.into();
+        self.shared.with(|side| {
+            side.check_open()?;
+            match side.sending.writer.send_message(&mut message) {
+                Err(SendError::WriteBufferFull) => {}
+                other => return Ok(other?),
+            }
+            match side.write_out() {
+                // What has been written may have made room enough.
+                Err(error) if error.would_block() => {}
+                other => other?,
+            }
+            match side.sending.writer.send_message(&mut message) {
+                Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
+                other => Ok(other?),
+            }
+        })
+    }
+
+    /// Puts the next fragment of a message into the write buffer: the first call begins the message, `last`
+    /// ends it. Text may be cut anywhere, but must be UTF-8 when joined.
+    ///
+    /// # Errors
+    /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as
+    /// [`feed`](Self::feed).
+    pub fn feed_fragment(&mut self, kind: MessageKind, payload: &[u8], last: bool) -> Result<()> {
+        self.shared.with(|side| {
+            side.check_open()?;
+            match side.sending.writer.send_fragment(kind, payload, last) {
+                Err(SendError::WriteBufferFull) => {}
+                other => return Ok(other?),
+            }
+            side.write_out()?;
+            Ok(side.sending.writer.send_fragment(kind, payload, last)?)
+        })
+    }
+
+    /// Writes everything that is pending, and flushes the stream.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: after [`WouldBlock`](io::ErrorKind::WouldBlock) what was not written stays pending;
+    /// after any other nothing can be sent any more. [`Error::AlreadyClosed`] when the connection is over or has failed, which
+    /// the receiver tells more of.
+    pub fn flush(&mut self) -> Result<()> {
+        self.shared
+            .with(|side| if side.ended { Err(Error::AlreadyClosed) } else { side.write_out() })
+    }
+
+    /// Begins the closing handshake with `frame`, or code 1000, and writes it. Does nothing when the
+    /// connection is closing already, or over.
+    ///
+    /// The receiver goes on until the peer has answered, or the close timeout has passed.
+    ///
+    /// # Errors
+    /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Io`] as [`flush`](Self::flush).
+    pub fn close(&mut self, frame: Option<CloseFrame>) -> Result<()> {
+        let frame = frame.unwrap_or_else(|| CloseFrame::new(CloseCode::Normal));
+        let closed = match self.feed(Message::Close(Some(frame))) {
+            Ok(()) | Err(Error::Send(SendError::Closed)) => self.flush(),
+            other => other,
+        };
+        match closed {
+            Err(Error::AlreadyClosed) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Whether messages can be sent.
+    #[must_use]
+    pub fn can_write(&self) -> bool {
+        self.shared
+            .with(|side| side.check_open().is_ok() && side.sending.writer.sender().may_send())
+    }
+
+    /// Lends the state of the connection's sending direction: our own Close.
+    pub fn with_sender<T>(&self, f: impl FnOnce(&Sender) -> T) -> T {
+        self.shared.with(|side| f(side.sending.writer.sender()))
+    }
+
+    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
+    /// first.
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, on: bool) {
+        self.shared.with(|side| side.sending.writer.sender_mut().set_compression(on));
+    }
+
+    /// Gives up what memory the write buffer holds beyond what is in it: see [`WebSocket::release`].
+    pub fn release(&mut self) {
+        self.shared.with(|side| side.sending.writer.release());
+    }
+}
