@@ -314,7 +314,7 @@ impl<I: Inflater> DecompressorOver<I> {
         Ok(progress)
     }
 
-    /// Whether output may be waiting that did not fit into the room of the last call.
+    /// Whether the last call has filled its output, so that the inflater may hold more of it.
     pub(crate) fn is_full(&self) -> bool {
         self.full
     }

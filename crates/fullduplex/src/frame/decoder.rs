@@ -112,22 +112,22 @@ impl Decoder {
         self.remaining
     }
 
-    /// How much of the current frame's payload lies in `input`; `None` between payloads, and where more input is needed. A
-    /// payload of no bytes is one piece.
+    /// How many bytes of the current frame's payload are in `input`. Returns `None` between payloads, and if more input is
+    /// needed. An empty payload counts as one piece.
     #[cfg(feature = "deflate")]
     pub(crate) fn piece_len(&self, input: &Input<'_>) -> Option<usize> {
         let len = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(input.len());
         (self.in_payload && (len > 0 || self.remaining == 0)).then_some(len)
     }
 
-    /// Whether the current frame has more payload to come.
+    /// Whether the current frame's payload is not complete.
     #[cfg(feature = "deflate")]
     pub(crate) fn is_in_payload(&self) -> bool {
         self.in_payload
     }
 
-    /// Shows what has come of the current frame's payload, at most `most` bytes, unmasked, to `read`, which returns how much
-    /// of it is done with. The rest stays in `input` as it came.
+    /// Unmasks the next bytes of the current frame's payload, at most `most` of them, and passes them to `read`, which
+    /// returns how many it has consumed. The others are masked again and stay in `input`.
     #[cfg(feature = "deflate")]
     pub(crate) fn read_payload<T>(
         &mut self,
@@ -141,7 +141,8 @@ impl Decoder {
         let (done, result) = read(piece);
         let done = done.min(piece.len());
         let key = mask::advance(self.key, done);
-        mask::apply(piece.get_mut(done..).unwrap_or_default(), key);
+        let (_, rest) = piece.split_at_mut(done);
+        mask::apply(rest, key);
         input.take(done);
         self.key = key;
         self.remaining -= done as u64;

@@ -13,7 +13,7 @@ pub enum HandshakeError {
     /// Server: the client's request does not ask for a WebSocket. The response has the status
     /// [`RequestError::status`].
     Request(RequestError),
-    /// Server: the application has answered a request that asks for no WebSocket, with this status.
+    /// Server: the request does not ask for a WebSocket, and the application has responded to it with this status.
     Answered(u16),
     /// Server: the application's response to a request that asks for no WebSocket must not be sent. The client was sent
     /// 500 instead.

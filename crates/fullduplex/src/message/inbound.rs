@@ -24,8 +24,8 @@ pub enum MessageError {
     TooLarge,
     /// More frames than [`Limits::max_fragments`]. The connection fails with Close 1008.
     TooManyFragments,
-    /// A compressed message came in an input without scratch ([`Input::new`](crate::Input::new)): our own fault. Answered with
-    /// Close 1011.
+    /// A compressed message came in an input without scratch ([`Input::new`](crate::Input::new)): our own fault.
+    /// Answered with Close 1011.
     #[cfg(feature = "deflate")]
     NoScratch,
 }
@@ -62,9 +62,9 @@ pub(crate) struct Inbound {
     started: bool,
     /// Whether the current frame is the message's last.
     fin: bool,
-    /// What is wrong with the message behind the last chunk, which was good and has been handed out.
+    /// The error that comes after the last chunk. That chunk was valid, and has been handed out.
     pending: Option<MessageError>,
-    /// Whether the message in progress is a compressed one (RFC 7692 §6).
+    /// Whether the message in progress is compressed (RFC 7692 §6).
     #[cfg(feature = "deflate")]
     compressed: bool,
 }
@@ -99,13 +99,14 @@ impl Inbound {
         self.max_size
     }
 
-    /// How many bytes the message in progress may still announce, or bring if it is compressed.
+    /// How many more bytes the message in progress may have, after decompression.
     #[cfg(feature = "alloc")]
     pub(crate) fn room(&self) -> u64 {
         self.max_size.saturating_sub(self.size)
     }
 
-    /// The failure that the last chunk left behind: it ended right before a byte that is not UTF-8, or at the limit.
+    /// The error that comes after the last chunk: that chunk ended right before a byte that is not UTF-8, or at the
+    /// limit.
     #[inline]
     pub(crate) fn pending_error(&self) -> Result<(), MessageError> {
         self.pending.map_or(Ok(()), Err)
@@ -249,24 +250,27 @@ impl Inbound {
         self.fin
     }
 
-    /// How much the decompressor may bring at most: what the message may still have, and one byte more, which shows that
-    /// it has too much.
+    /// How many bytes the decompressor may return at most: as many as the message may still have, and one more, which
+    /// shows that the message is too large.
     pub(crate) fn inflate_limit(&self) -> usize {
         usize::try_from(self.room()).unwrap_or(usize::MAX).saturating_add(1)
     }
 
-    /// The decompressor has brought `chunk`, within the [limit](Self::inflate_limit). Counts it, checks it if it is text, and
-    /// returns the event for it, if there is anything to tell.
+    /// Takes a `chunk` from the decompressor, within the [limit](Self::inflate_limit). Counts it, checks it if it is
+    /// text, and returns the event for it, if there is one.
     ///
     /// # Errors
-    /// [`MessageError::InvalidUtf8`] and [`MessageError::TooLarge`], when nothing good comes before it.
+    /// [`MessageError::InvalidUtf8`] and [`MessageError::TooLarge`], when the chunk has no valid bytes before the fault.
     pub(crate) fn inflated<'b>(
         &mut self,
         chunk: &'b [u8],
         ends_message: bool,
     ) -> Result<Option<Event<'b>>, MessageError> {
+        // A payload comes after its header, so a message is in progress, and the fallback is never used.
+        debug_assert!(self.kind.is_some());
         let kind = self.kind.unwrap_or(MessageKind::Binary);
         let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
+        // A chunk that is shorter than that is within the limit.
         let (mut chunk, beyond) = chunk.split_at_checked(room).unwrap_or((chunk, &[]));
         if !beyond.is_empty() {
             self.pending = Some(MessageError::TooLarge);
@@ -276,6 +280,8 @@ impl Inbound {
             // "PMCEs do not change the opcode field": what comes out of the decompressor is text.
             let checked = self.utf8.push(chunk);
             if let Err(good) = checked {
+                debug_assert!(good < chunk.len());
+                // The validator reports a byte of this chunk, so the fallback is never used.
                 chunk = chunk.get(..good).unwrap_or(chunk);
             }
             let is_cut = ends_message && beyond.is_empty() && !self.utf8.is_complete();

@@ -239,7 +239,8 @@ fn text_that_was_found_whole_fails_as_if_it_had_come_piece_by_piece() {
 mod compressed {
     use super::*;
 
-    /// Frames whose first one has RSV1; for each frame what its payload is inflated to; the events, and what it ends with.
+    /// Frames whose first one has RSV1; for each frame what its payload is inflated to; the events, and what it ends
+    /// with.
     type Row = (
         &'static [Frame],
         &'static [&'static [u8]],
@@ -272,11 +273,12 @@ mod compressed {
         // A message that is not compressed may follow one that is.
         (&[b"\xc1\x01?", b"\x80\x00"], &[b"a"], &[text(b"a", Whole)], Err(UnexpectedContinuation)),
         (&[b"\x41\x01?", b"\xc1\x01?"], &[b"a"], &[text(b"a", First)], Err(Interleaved)),
-        // Text is checked behind the decompressor.
+        // Text is checked after decompression.
         (&[b"\xc1\x01?"], &[b"ab\xff"], &[text(b"ab", First)], Err(InvalidUtf8)),
         (&[b"\xc1\x01?"], &[b"\xff"], &[], Err(InvalidUtf8)),
         (&[b"\xc1\x01?"], &[b"ab\xc3"], &[text(b"ab\xc3", First)], Err(InvalidUtf8)),
-        // The limit counts what came out of it. The limit itself is not over the limit, and what is within it comes first.
+        // The limit counts what came out of it. The limit itself is not over the limit, and what is within it comes
+        // first.
         (&[b"\xc2\x01?"], &[b"12345678"], &[binary(b"12345678", Whole)], BETWEEN),
         (&[b"\xc2\x01?"], &[b"123456789"], &[binary(b"12345678", First)], Err(TooLarge)),
         (
