@@ -349,7 +349,7 @@ impl From<fullduplex::Error> for Error {
                 ProtocolError::UnexpectedContinueFrame
             }
             Core::Message(MessageError::Interleaved) => ProtocolError::ExpectedFragment,
-            Core::CloseFrame(CloseFrameError::HalfACode | CloseFrameError::Code(_)) => {
+            Core::CloseFrame(CloseFrameError::TruncatedCode | CloseFrameError::Code(_)) => {
                 ProtocolError::InvalidCloseSequence
             }
             Core::Ended(Ended::WithoutClose | Ended::Reset) => {

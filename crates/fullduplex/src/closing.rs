@@ -12,7 +12,7 @@ use crate::utf8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseFrameError {
     /// A payload of one byte, but a code has two bytes.
-    HalfACode,
+    TruncatedCode,
     /// A code that must not be sent. The field is the number.
     Code(u16),
     /// A reason that is not UTF-8.
@@ -22,7 +22,7 @@ pub enum CloseFrameError {
 impl fmt::Display for CloseFrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HalfACode => f.write_str("a Close frame has a payload of one byte"),
+            Self::TruncatedCode => f.write_str("a Close frame has a payload of one byte"),
             Self::Code(code) => write!(f, "close code {code} must not be sent"),
             Self::Reason => f.write_str("the reason in a Close frame is not UTF-8"),
         }
@@ -74,7 +74,7 @@ impl<'a> CloseReason<'a> {
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Option<Self>, CloseFrameError> {
         let Some((code, reason)) = payload.split_first_chunk() else {
             // "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer"
-            return if payload.is_empty() { Ok(None) } else { Err(CloseFrameError::HalfACode) };
+            return if payload.is_empty() { Ok(None) } else { Err(CloseFrameError::TruncatedCode) };
         };
         let number = u16::from_be_bytes(*code);
         let code = CloseCode::from_u16(number);
@@ -519,7 +519,7 @@ mod tests {
     #[test]
     fn close_payloads_are_checked() {
         assert_eq!(CloseReason::parse(b""), Ok(None));
-        assert_eq!(CloseReason::parse(b"\x03"), Err(CloseFrameError::HalfACode));
+        assert_eq!(CloseReason::parse(b"\x03"), Err(CloseFrameError::TruncatedCode));
         assert_eq!(CloseReason::parse(b"\x03\xed"), Err(CloseFrameError::Code(1005)));
         assert_eq!(CloseReason::parse(b"\x03\xe8\xff"), Err(CloseFrameError::Reason));
         assert_eq!(

@@ -397,7 +397,7 @@ impl Reader {
                 let scratch = inflated.map(|inflated| inflated.scratch(room.clone()));
                 Input::with_scratch(unread, scratch.unwrap_or_default())
             };
-            let event = self.receiver.poll_any(&mut input);
+            let event = self.receiver.poll_event_slow(&mut input);
             let (kind, chunk, part) = match event {
                 Ok(Some(Event::Text(chunk, part))) => (MessageKind::Text, chunk, part),
                 Ok(Some(Event::Binary(chunk, part))) => (MessageKind::Binary, chunk, part),

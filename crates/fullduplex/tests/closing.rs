@@ -447,7 +447,7 @@ fn failures() -> Vec<Failure> {
             1008,
             vec![unfinished(b""), more(b""), more(b""), Frame::continuation("")],
         ),
-        both(C::HalfACode.into(), 1002, vec![Frame::new(8, [3])]),
+        both(C::TruncatedCode.into(), 1002, vec![Frame::new(8, [3])]),
         both(C::Reason.into(), 1007, vec![Frame::new(8, [3, 232, 0xff])]),
         Failure {
             error: F::Unmasked.into(),
@@ -583,7 +583,7 @@ fn the_table_of_failures_has_every_error_that_the_peer_can_cause() {
                 other => panic!("not by the peer's bytes: {other}"),
             },
             Error::CloseFrame(error) => match error {
-                CloseFrameError::HalfACode => "half a code",
+                CloseFrameError::TruncatedCode => "half a code",
                 CloseFrameError::Code(_) => "code",
                 CloseFrameError::Reason => "reason",
             },

@@ -17,7 +17,7 @@ use crate::frame::decoder::{Decoded, Decoder, Payload};
 #[cfg(feature = "deflate")]
 use crate::frame::header::RSV1;
 use crate::frame::header::{FrameHeader, OpCode};
-use crate::frame::shortcut::{Shortcut, Whole};
+use crate::frame::shortcut::{Shortcut, WholeMessage};
 use crate::input::Input;
 use crate::keepalive::{Due, Timeout, Timeouts, Timers};
 use crate::limits::Limits;
@@ -217,8 +217,8 @@ impl Receiver {
     // Only what most messages take, wherever it is called.
     #[inline(always)]
     pub fn poll_event<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {
-        let Some(Whole { kind, payload, ascii }) = self.whole_message(input) else {
-            return self.poll_any(input);
+        let Some(WholeMessage { kind, payload, ascii }) = self.whole_message(input) else {
+            return self.poll_event_slow(input);
         };
         match kind {
             MessageKind::Binary => Ok(Some(Event::Binary(payload, Part::Whole))),
@@ -231,7 +231,7 @@ impl Receiver {
 
     /// The [`Shortcut`], where a message may begin.
     #[inline(always)]
-    pub(crate) fn whole_message<'b>(&mut self, input: &mut Input<'b>) -> Option<Whole<'b>> {
+    pub(crate) fn whole_message<'b>(&mut self, input: &mut Input<'b>) -> Option<WholeMessage<'b>> {
         if !self.at_message_boundary {
             return None;
         }
@@ -241,7 +241,7 @@ impl Receiver {
     /// [`poll_event`](Self::poll_event) without its shortcut: for everything that is not a small whole message, and for
     /// who has looked for one.
     #[inline(never)]
-    pub(crate) fn poll_any<'b>(
+    pub(crate) fn poll_event_slow<'b>(
         &mut self,
         input: &mut Input<'b>,
     ) -> Result<Option<Event<'b>>, Error> {

@@ -12,7 +12,7 @@ mod tests;
 
 /// A message in one frame. It is unmasked. Text was not checked.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Whole<'b> {
+pub(crate) struct WholeMessage<'b> {
     pub(crate) kind: MessageKind,
     pub(crate) payload: &'b [u8],
     /// Whether the payload is known to be ASCII.
@@ -46,7 +46,11 @@ impl Shortcut {
     /// It calls `note` once it knows that it takes the message, but before it unmasks the payload: after that, the
     /// processor's registers would have to be saved for the call.
     #[inline(always)]
-    pub(crate) fn take<'b>(&self, input: &mut Input<'b>, note: impl FnOnce()) -> Option<Whole<'b>> {
+    pub(crate) fn take<'b>(
+        &self,
+        input: &mut Input<'b>,
+        note: impl FnOnce(),
+    ) -> Option<WholeMessage<'b>> {
         // "An unfragmented message consists of a single frame with the FIN bit set and an opcode other than 0" (§5.4).
         // Bits RSV1 to RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values"
         // (§5.2). If an extension was negotiated, its messages go to the decoder.
@@ -82,7 +86,7 @@ impl Shortcut {
             (MessageKind::Text, 0) => mask::is_ascii(payload),
             (MessageKind::Text, _) => mask::apply_small(payload, key),
         };
-        Some(Whole { kind, payload, ascii })
+        Some(WholeMessage { kind, payload, ascii })
     }
 
     /// [`take`](Self::take) with a 16-bit length.
@@ -93,7 +97,7 @@ impl Shortcut {
         word: u64,
         input: &mut Input<'b>,
         note: impl FnOnce(),
-    ) -> Option<Whole<'b>> {
+    ) -> Option<WholeMessage<'b>> {
         let len = u16::from_be_bytes([(word >> 16) as u8, (word >> 24) as u8]);
         let header_len = 4 + usize::from(self.mask_bit >> 5);
         let frame_len = header_len + usize::from(len);
@@ -106,6 +110,6 @@ impl Shortcut {
         if self.mask_bit != 0 {
             mask::apply_large(payload, (word >> 32) as u32);
         }
-        Some(Whole { kind, payload, ascii: false })
+        Some(WholeMessage { kind, payload, ascii: false })
     }
 }

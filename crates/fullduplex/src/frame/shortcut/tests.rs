@@ -9,7 +9,7 @@ use std::vec::Vec;
 use proptest::collection::vec as bytes;
 use proptest::prelude::*;
 
-use super::{Shortcut, Whole};
+use super::{Shortcut, WholeMessage};
 use crate::event::MessageKind;
 use crate::frame::decoder::{Decoded, Decoder};
 use crate::frame::header::OpCode;
@@ -42,7 +42,7 @@ fn check(role: Role, limit: u64, wire: &[u8]) -> Result<bool, TestCaseError> {
     let consumed = input.consumed();
     let is_taken = taken.is_some();
     match taken {
-        Some(Whole { kind, payload, ascii }) => {
+        Some(WholeMessage { kind, payload, ascii }) => {
             prop_assert_eq!(decoded(role, limit, wire), Some((kind, payload.to_vec(), consumed)));
             prop_assert!(!ascii || payload.is_ascii());
         }
