@@ -29,7 +29,7 @@ use crate::websocket::WebSocket;
 /// A receiver that is dropped lets the sender go on, but then nobody answers Pings, sees the peer's Close or keeps the
 /// deadlines. When both halves have been dropped, the peer is told as when a [`WebSocket`] is dropped.
 pub struct WebSocketReceiver<S> {
-    side: Guard<ReceivingSide<S>>,
+    side: Box<Guard<ReceivingSide<S>>>,
 }
 
 /// The half of a WebSocket that sends; made by [`WebSocket::into_split`].
@@ -84,8 +84,8 @@ impl<S: IntoHalves> WebSocket<S> {
     /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream with TLS; when the system grants no second handle to the
     /// socket. The WebSocket is dropped then.
     pub fn into_split(self) -> io::Result<(WebSocketSender<S>, WebSocketReceiver<S>)> {
-        let (side, shared) = receiving::split(self.into_engine())?;
-        Ok((WebSocketSender { shared }, WebSocketReceiver { side }))
+        let side = Box::new(receiving::split(self.into_engine())?);
+        Ok((WebSocketSender { shared: Arc::clone(&side.link.shared) }, WebSocketReceiver { side }))
     }
 }
 

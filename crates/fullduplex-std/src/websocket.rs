@@ -25,7 +25,7 @@ use crate::transport::Transport;
 /// streams, however little at a time the peer sends or reads: their read and write timeouts belong to the WebSocket
 /// then. With TLS, a byte counts when its whole record has arrived. Over any other stream deadlines are looked at
 /// whenever the stream returns; rustls's `StreamOwned` over a bare `TcpStream` returns in time when the peer is silent.
-/// Over a non-blocking stream every method may fail with [`WouldBlock`](io::ErrorKind::WouldBlock); nothing is lost by
+/// Over a non-blocking stream every method may fail with [`WouldBlock`](std::io::ErrorKind::WouldBlock); nothing is lost by
 /// it. After a failure, our last frames may then still have to be written: go on reading until
 /// [`Error::AlreadyClosed`].
 ///
@@ -177,7 +177,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// Writes everything that is pending, and flushes the stream.
     ///
     /// # Errors
-    /// [`Error::Io`]: after [`WouldBlock`](io::ErrorKind::WouldBlock) what was not written stays pending;
+    /// [`Error::Io`]: after [`WouldBlock`](std::io::ErrorKind::WouldBlock) what was not written stays pending;
     /// after any other nothing can be sent any more, but what the peer has sent can still be read.
     /// [`Error::Protocol`] when the peer reads too slowly for a deadline.
     pub fn flush(&mut self) -> Result<()> {

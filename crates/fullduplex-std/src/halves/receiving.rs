@@ -55,22 +55,20 @@ impl<S: IntoHalves> Link for HalfLink<S> {
     }
 }
 
-/// Takes a WebSocket apart.
+/// Takes a WebSocket apart; the sender gets a handle to what is shared.
 ///
 /// # Errors
 /// When the stream does not come apart; the WebSocket is dropped then.
-#[allow(clippy::type_complexity)]
 pub(super) fn split<S: IntoHalves>(
     engine: Guard<Engine<S>>,
-) -> io::Result<(Guard<ReceivingSide<S>>, Arc<Shared<S>>)> {
+) -> io::Result<Guard<ReceivingSide<S>>> {
     let second = engine.link.transport.stream.try_clone()?;
     let Receiving { reader, link, config, end, ended, .. } = engine.into_inner();
     let Whole { transport, sending } = link;
     let (reading, writing) = transport.into_halves(second);
     let shared = Shared::new(sending, writing, end == End::Told);
-    let link = HalfLink { reading, shared: Arc::clone(&shared) };
-    let side = Receiving::with_link(reader, link, config, end, ended);
-    Ok((Guard::new(side, say_last), shared))
+    let link = HalfLink { reading, shared };
+    Ok(Guard::new(Receiving::with_link(reader, link, config, end, ended), say_last))
 }
 
 /// The receiver is dropped: what the sender has not heard yet, it hears now.

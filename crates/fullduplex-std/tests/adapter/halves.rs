@@ -1,12 +1,12 @@
 //! A WebSocket in two halves: what one thread receives and another one sends.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use fullduplex_std::fullduplex::{self, Ended, FrameError, SendError, Timeout};
+use fullduplex_std::fullduplex::{self, Ended, FrameError, SendError, Sender, Timeout};
 use fullduplex_std::{
     Chunk, CloseCode, CloseFrame, EndpointConfig, Error, IntoHalves, Message, MessageKind, Role,
     WebSocket, WebSocketReceiver, WebSocketSender, accept, connect,
@@ -15,7 +15,7 @@ use fullduplex_testkit::{Frame, frames};
 use socket2::SockRef;
 
 use crate::raw::{closes_with, our_client, our_server, read_frames};
-use crate::support::{bounded, drain, is_over, listener, ms, pair, takes, timeouts};
+use crate::support::{bounded, drain, is_over, listener, ms, pair, sockets, takes, timeouts};
 
 const MIB: usize = 1 << 20;
 
@@ -205,7 +205,7 @@ fn no_answer_is_lost_between_the_halves() {
                     _ => sender.feed("noise").unwrap(),
                 }
                 sent += 1;
-                if sent % 64 == 0 {
+                if sent.is_multiple_of(64) {
                     thread::yield_now();
                 }
             }
@@ -228,6 +228,30 @@ fn no_answer_is_lost_between_the_halves() {
         drop(stop);
         drop(client);
         let _ = sending.join();
+    });
+}
+
+#[test]
+fn what_the_receiver_has_to_say_while_the_sender_is_busy_is_said_by_the_sender() {
+    bounded(|| {
+        for role in [Role::Client, Role::Server] {
+            let ((sender, mut receiver), mut peer) = halves(role, EndpointConfig::new());
+            for payload in ["1", "2"] {
+                peer.write_all(&encode(role, Frame::ping(payload))).unwrap();
+            }
+            // The receiver finds the sending side taken, and does not come again.
+            sender.with_sender(|_| {
+                assert!(receiver.read().unwrap().is_ping());
+                assert!(receiver.read().unwrap().is_ping());
+            });
+            let pong = next_frame(&mut peer);
+            assert_eq!((pong.opcode, &*pong.payload), (10, &b"2"[..]));
+            peer.write_all(&encode(role, Frame::close(1001, ""))).unwrap();
+            sender.with_sender(|_| assert!(receiver.read().unwrap().is_close()));
+            closes_with(&[next_frame(&mut peer)], CloseCode::Away);
+            peer.shutdown(Shutdown::Write).unwrap();
+            assert!(matches!(receiver.read(), Err(Error::ConnectionClosed)));
+        }
     });
 }
 
@@ -260,7 +284,7 @@ fn a_close_of_the_sender_is_completed_by_the_receiver() {
             let reason = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
             sender.send("last").unwrap();
             sender.close(Some(reason.clone())).unwrap();
-            assert_eq!(sender.with_sender(|sender| sender.sent_close()), Some(Some(reason.code)));
+            assert_eq!(sender.with_sender(Sender::sent_close), Some(Some(reason.code)));
             let (error, mut receiver) = receiving.join().unwrap();
             assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
             // "the endpoint typically echos the status code it received" (RFC 6455 §5.5.1)
@@ -690,4 +714,59 @@ fn halves_over_unix_sockets_do_the_same() {
 fn halves_are_send() {
     fn is_send<T: Send>() {}
     is_send::<Halves>();
+}
+
+/// A stream of somebody else's.
+struct Mine(TcpStream);
+
+impl Read for Mine {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Write for Mine {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl IntoHalves for Mine {
+    fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.set_write_timeout(timeout)
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+}
+
+#[test]
+fn halves_of_a_stream_that_only_the_caller_knows_keep_their_deadlines() {
+    bounded(|| {
+        let (near, mut far) = sockets();
+        let config = timeouts(|timeouts| timeouts.close_timeout = ms(300));
+        let ours = WebSocket::from_raw_socket(Mine(near), Role::Server, config);
+        let (mut sender, receiver) = ours.into_split().unwrap();
+        let (receiving, _messages) = receive(receiver);
+        far.write_all(&encode(Role::Server, Frame::ping("?"))).unwrap();
+        assert_eq!(next_frame(&mut far).opcode, 10);
+        let (error, _) = takes(ms(300), || {
+            sender.close(None).unwrap();
+            receiving.join().unwrap()
+        });
+        timed_out(&error, Timeout::Close);
+    });
 }
