@@ -146,8 +146,6 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
     ///
     /// # Errors
     /// [`ReuniteError`], with both, when they are not of one WebSocket.
-    // Both halves come back, and they are as large as they are.
-    #[expect(clippy::result_large_err)]
     pub fn reunite(self, sender: WebSocketSender<S>) -> Result<WebSocket<S>, ReuniteError<S>> {
         if !self.is_pair_of(&sender) {
             return Err(ReuniteError(self, sender));
