@@ -25,14 +25,15 @@ use crate::transport::Transport;
 /// streams, however little at a time the peer sends or reads: their read and write timeouts belong to the WebSocket
 /// then. With TLS, a byte counts when its whole record has arrived. Over any other stream deadlines are looked at
 /// whenever the stream returns; rustls's `StreamOwned` over a bare `TcpStream` returns in time when the peer is silent.
-/// Over a non-blocking stream every method may fail with [`WouldBlock`](std::io::ErrorKind::WouldBlock); nothing is lost by
-/// it. After a failure, our last frames may then still have to be written: go on reading until
+/// Over a non-blocking stream every method may fail with [`WouldBlock`](std::io::ErrorKind::WouldBlock); nothing is lost
+/// by it. After a failure, our last frames may then still have to be written: go on reading until
 /// [`Error::AlreadyClosed`].
 ///
-/// A WebSocket that is dropped before its end tells the peer over these streams: it writes what is pending and a Close with
-/// 1001, as far as the stream takes that within a few milliseconds, and ends the sending direction of the stream, for every
-/// handle to it. Over any other stream a write might block for ever, so nothing is written;
-/// [`close`](Self::close) the WebSocket before. [`into_inner`](Self::into_inner) writes nothing either.
+/// A WebSocket that is dropped before its end tells the peer, over the streams whose deadlines are kept: it writes what is
+/// pending and a Close with 1001, as far as the stream takes that within a few milliseconds, and ends the sending
+/// direction of the stream, for every handle to it. The peer may see a reset instead if the system drops input that was not
+/// read. Over any other stream a write might block for ever, so nothing is written; [`close`](Self::close) the WebSocket
+/// before. [`into_inner`](Self::into_inner) writes nothing either.
 pub struct WebSocket<S> {
     engine: Guard<Engine<S>>,
 }
