@@ -191,6 +191,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Self::from_parts(parts, link, |engine| {
             if engine.end != End::Reported {
                 let Whole { stream, sending, .. } = &mut engine.link;
+                // The connection may have failed meanwhile, which is what the peer has to know then.
+                sending.hear(engine.reader.receiver_mut());
                 sending.say_goodbye(stream);
             }
         })
@@ -276,8 +278,10 @@ impl<L: Link> Receiving<L> {
                 return Next::Return(Outcome::End);
             }
         }
+        if writes_on {
+            return Next::FinishWriting;
+        }
         match self.input_end.take() {
-            _ if writes_on => Next::FinishWriting,
             None => Next::Read,
             // Everything before it has been received, so the end of input takes effect now.
             Some(end) => Next::Return(match self.read_ended(end.map(|()| 0), cx) {

@@ -419,11 +419,12 @@ impl Reader {
                     });
                 }
             };
-            // The chunk's place in the buffer, so that the buffer is free to be used again.
-            let place = input.range_of(chunk);
-            #[cfg(feature = "deflate")]
+            // The chunk's place in the buffer, so that the buffer is free to be used again. The address of an empty chunk
+            // says nothing: the scratch may begin where the receive buffer ends.
             let len = chunk.len();
+            let place = if len > 0 { input.range_of(chunk) } else { None };
             *start += input.consumed();
+            let empty = *start..*start;
             if self.chunks.begun == Begun::GivenUp {
                 if part.is_last() {
                     self.chunks.begun = Begun::No;
@@ -432,14 +433,17 @@ impl Reader {
             }
             #[cfg(feature = "deflate")]
             if let Some(inflated) = self.inflated.as_deref_mut()
-                // Where an empty chunk lies says nothing.
                 && (inflated.is_gathering() || len > 0 && place.is_none())
             {
                 inflated.push(len);
                 return Ok(Some(Found::Inflated(kind, part)));
             }
-            let range = place.unwrap_or_default();
-            return Ok(Some(Found::Received(kind, begin + range.start..begin + range.end, part)));
+            debug_assert!(
+                len == 0 || place.is_some(),
+                "what is not inflated lies in the receive buffer"
+            );
+            let range = place.map_or(empty, |place| begin + place.start..begin + place.end);
+            return Ok(Some(Found::Received(kind, range, part)));
         }
     }
 

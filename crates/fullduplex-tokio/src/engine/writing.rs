@@ -70,7 +70,11 @@ impl<S> Engine<S> {
     /// # Errors
     /// Why nothing can be sent any more.
     #[inline]
-    fn check_sendable(&self) -> Result<()> {
+    fn check_sendable(&mut self) -> Result<()> {
+        // Text that was lent was no text: the sender has not heard of it yet.
+        if self.reader.receiver().has_signals() {
+            self.link.sending.hear(self.reader.receiver_mut());
+        }
         if self.end == End::No { self.link.sending.check_sendable() } else { Err(self.why_over()) }
     }
 

@@ -252,6 +252,21 @@ async fn what_was_kept_can_be_lent_and_bad_text_is_told() {
 }
 
 #[tokio::test]
+async fn after_bad_text_that_was_lent_nothing_is_sent_but_its_close() {
+    for sends in [false, true] {
+        let (near, mut far) = duplex(1000);
+        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        write(&mut far, Frame::text(b"\xff".as_slice()).masked().encode()).await;
+        assert!(matches!(server.recv_ref().await, Some(Err(Error::Utf8(_)))));
+        if sends {
+            assert!(server.feed("too late".into()).await.is_err());
+        }
+        drop(server);
+        assert_eq!(frames(&read_to_end(&mut far).await), [Frame::close(1007, "")]);
+    }
+}
+
+#[tokio::test]
 async fn the_write_buffer_is_finite_and_sending_waits() {
     let config = WebSocketConfig::new().max_write_buffer_size(1000).write_buffer_size(500);
     let (near, mut far) = duplex(10);
