@@ -367,9 +367,10 @@ impl<L: Link> Receiving<L> {
         let Self { reader, link, ended, .. } = self;
         let is_over = how == net::Shutdown::Both;
         let receiver = reader.receiver_mut();
-        link.reading().shut(how, &mut Deadlines { receiver, ended, is_over });
         if is_over {
+            // First, so that a sender which is blocked in a write knows why that fails.
             link.end();
         }
+        link.reading().shut(how, &mut Deadlines { receiver, ended, is_over });
     }
 }

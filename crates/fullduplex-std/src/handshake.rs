@@ -333,7 +333,8 @@ pub fn accept<S: Read + Write + 'static>(
 ///
 /// # Errors
 /// [`HandshakeError::Failure`] with [`Error::Handshake`] for an invalid request, which has been answered
-/// with its status; [`Error::Rejected`] when `decide` rejected it; [`Error::Protocol`] when the client was
+/// with its status; [`Error::Rejected`] when `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the
+/// response of `decide` must not be sent, in which case the client is sent 500; [`Error::Protocol`] when the client was
 /// too slow or went away; [`Error::Io`]. [`HandshakeError::Interrupted`] on a stream that would block.
 pub fn accept_with<S, C>(
     stream: S,

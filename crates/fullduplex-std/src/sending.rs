@@ -90,8 +90,10 @@ impl Sending {
             }
         };
         Signals::exchange(receiver, self.writer.sender_mut());
+        // What has been written is flushed before the stream is ended. What cannot be written any more is not waited for.
+        let goes_on = self.writer.pending() == 0 && matches!(step, Step::Wrote);
         match self.shutdown(receiver, *ended) {
-            Shutdown::Both => Ok(Step::Done(Shutdown::Both)),
+            Shutdown::Both if !goes_on => Ok(Step::Done(Shutdown::Both)),
             _ => Ok(step),
         }
     }

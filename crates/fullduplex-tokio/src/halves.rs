@@ -29,7 +29,8 @@ use crate::websocket::WebSocketStream;
 /// It answers Pings and the peer's Close by itself, whether or not the [sender](WebSocketSender) is in use, keeps
 /// the deadlines, and before it waits it writes what the sender was fed. Receiving and sending go on at the same time:
 /// of what the two share, the transport's sending direction, each takes hold for no longer than it takes to encode
-/// or to write what the transport takes at once, and who finds it taken does something else.
+/// or to write what the transport takes at once. The half that finds it taken goes on without it and is woken later; only
+/// for the peer's Close, a failure, the end of input and the drop does the receiver wait until it is free.
 ///
 /// When both halves have been dropped, the peer is told with a Close with 1001.
 pub struct WebSocketReceiver<S: IntoHalves> {

@@ -172,7 +172,8 @@ where
 ///
 /// # Errors
 /// [`Error::Protocol`] and [`Error::Capacity`] for an invalid request, which has been answered with its status;
-/// [`Error::Http`] when `decide` rejected it; [`Error::Timeout`] when the client was too slow; [`Error::Io`].
+/// [`Error::Http`] when `decide` rejected it; [`Error::Protocol`] when the response of `decide` must not be sent, in which
+/// case the client is sent 500; [`Error::Timeout`] when the client was too slow; [`Error::Io`].
 /// Before it returns the last words have arrived or the close timeout is over.
 pub fn accept_with<S>(
     stream: S,

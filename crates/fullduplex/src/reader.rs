@@ -135,6 +135,7 @@ impl Reader {
     // Only what most messages take: what comes of it stays in registers then, wherever it is called.
     #[inline(always)]
     pub fn poll(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
+        self.found = None;
         let Some((kind, range, _)) = self.find_whole() else {
             return self.poll_slow();
         };

@@ -583,7 +583,8 @@ fn owned_messages_that_are_dropped_leave_their_memory_to_the_next() {
 fn what_was_found_is_lent_until_something_else_is_asked_for() {
     let frames =
         [to(Role::Server, Frame::text("one")), to(Role::Server, Frame::ping("two"))].concat();
-    let others: [fn(&mut Reader); 6] = [
+    let others: [fn(&mut Reader); 7] = [
+        |reader| assert!(reader.poll().unwrap().is_some()),
         |reader| assert!(reader.room().len() > 1),
         |reader| drop(reader.room_buf()),
         |reader| drop(reader.room_ahead(100)),
@@ -600,7 +601,8 @@ fn what_was_found_is_lent_until_something_else_is_asked_for() {
             assert_eq!(reader.message(), Ok(Some(MessageRef::Text("one"))));
         }
         other(&mut reader);
-        assert_eq!(reader.message(), Ok(None));
+        let lent = reader.message().unwrap();
+        assert!(lent.is_none() || lent == Some(MessageRef::Ping(b"two")), "{lent:?}");
     }
     let mut reader = Reader::new(open(Role::Server).split().0);
     reader.push(&frames);

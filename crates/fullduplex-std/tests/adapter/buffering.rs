@@ -123,3 +123,45 @@ fn a_late_reader_that_has_sent_its_close_gets_every_answer() {
         }
     });
 }
+
+/// A stream that keeps what is written until it is flushed.
+struct Buffered {
+    received: std::io::Cursor<Vec<u8>>,
+    kept: Vec<u8>,
+    flushed: std::rc::Rc<std::cell::RefCell<Vec<u8>>>,
+}
+
+impl std::io::Read for Buffered {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        self.received.read(buf)
+    }
+}
+
+impl Write for Buffered {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        self.kept.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.flushed.borrow_mut().append(&mut self.kept);
+        Ok(())
+    }
+}
+
+#[test]
+fn the_answer_to_a_close_is_flushed_before_the_application_sees_the_close() {
+    let flushed = std::rc::Rc::default();
+    let received = [Frame::text("last").masked(), Frame::close(1000, "").masked()];
+    let received: Vec<u8> = received.iter().flat_map(Frame::encode).collect();
+    let stream = Buffered {
+        received: std::io::Cursor::new(received),
+        kept: Vec::new(),
+        flushed: std::rc::Rc::clone(&flushed),
+    };
+    let mut socket = WebSocket::from_raw_socket(stream, Role::Server, EndpointConfig::new());
+    let message = socket.read().unwrap();
+    socket.feed(message).unwrap();
+    assert!(socket.read().unwrap().is_close());
+    assert_eq!(frames(&flushed.borrow()), [Frame::text("last"), Frame::close(1000, "")]);
+}

@@ -1,8 +1,9 @@
 //! What the two halves of a WebSocket share: the sending side with its transport, for the receiver has answers
 //! to write as well.
 //!
-//! Neither half ever waits for the other. Whoever finds the sending side taken notes that he wanted it, and is
-//! woken when it is free. What is exclusive to a half, all of receiving, is not in here.
+//! A half that finds the sending side taken notes that it wants it, and is woken when it is free. Only what cannot be put
+//! off waits for the lock, which is never held for longer than encoding or a write that does not block. What is exclusive
+//! to a half, all of receiving, is not in here.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
