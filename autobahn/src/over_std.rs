@@ -2,8 +2,8 @@
 
 use fullduplex_std::{Error, IntoHalves, WebSocket};
 
-/// Has one half send back what the other one receives, until the end. In turn, and not in two threads: what came before a
-/// fault is to be sent back before the fault is found.
+/// Has one half send back what the other one receives, until the end. It does so in turn, and not in two threads: the
+/// suite expects the echo of what came before a fault, and a fault that is found first ends the connection.
 ///
 /// # Errors
 /// When the connection does not end well.

@@ -75,7 +75,8 @@ impl Echo {
     }
 }
 
-/// In turn, and not in two tasks: what came before a fault is to be sent back before the fault is found.
+/// It does so in turn, and not in two tasks: the suite expects the echo of what came before a fault, and a fault that is
+/// found first ends the connection.
 async fn echo_by_halves<S>(socket: WebSocketStream<S>) -> std::result::Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + IntoHalves,

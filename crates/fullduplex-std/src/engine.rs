@@ -39,7 +39,7 @@ pub(crate) enum End {
 /// What has come of writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// All is written that can be: what is to be done with the transport.
+    /// Everything was written, or nothing more can be. The value says how far to end the transport.
     All(Shutdown),
     /// Something is left to write, which somebody else may be doing.
     InPart,

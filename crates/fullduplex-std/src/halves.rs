@@ -257,8 +257,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         self.shared.with(|side| f(side.sending.writer.sender()))
     }
 
-    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
-    /// first.
+    /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
         self.shared.with(|side| side.sending.writer.sender_mut().set_compression(on));

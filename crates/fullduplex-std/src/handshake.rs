@@ -72,7 +72,7 @@ pub struct MidAccept<S, C, P = NoAnswer>(Accepting<S, C, P>);
 enum Accepting<S, C, P> {
     /// The request is to come.
     Reading(Box<Reading<S, C, P>>),
-    /// The response is to be written.
+    /// The request was accepted, and the response has not been written yet.
     Responding(Box<WebSocket<S>>),
 }
 

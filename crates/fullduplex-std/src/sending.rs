@@ -26,7 +26,7 @@ pub(crate) struct Sending {
 
 /// What has come of one attempt to write.
 pub(crate) enum Step {
-    /// There is nothing more to write, or nothing more can be: what is to be done with the stream.
+    /// Everything was written, or nothing more can be. The value says how far to end the stream.
     Done(Shutdown),
     /// Bytes were written, and there may be more.
     Wrote,
@@ -110,7 +110,7 @@ impl Sending {
         Ok(())
     }
 
-    /// What is to be done with the stream: see [`Receiver::shutdown`]. `ended` is whether the receiver waits for nothing
+    /// How far to end the stream: see [`Receiver::shutdown`]. `ended` is whether the receiver waits for nothing
     /// any more.
     fn shutdown(&self, receiver: &Receiver, ended: bool) -> Shutdown {
         if ended {

@@ -72,7 +72,7 @@ pub(crate) struct Deadlines<'a> {
     pub(crate) receiver: &'a mut Receiver,
     /// Whether nothing more will come from the transport, or is waited for.
     pub(crate) ended: &'a mut bool,
-    /// Whether the transport is to be dropped.
+    /// Whether the caller drops the transport now.
     pub(crate) is_over: bool,
 }
 

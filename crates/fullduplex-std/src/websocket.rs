@@ -155,8 +155,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         Ok(self.writer().send_fragment(kind, payload, last)?)
     }
 
-    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
-    /// first.
+    /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
         self.writer().sender_mut().set_compression(on);

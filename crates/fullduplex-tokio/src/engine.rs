@@ -245,8 +245,7 @@ impl<L: Link> Receiving<L> {
         }
     }
 
-    /// What is to be done before reading: looks at the deadlines, writes what is pending, ends the stream if its time has
-    /// come.
+    /// The work before a read: checks the deadlines, writes what is pending, and ends the stream if its time has come.
     fn work(&mut self, cx: &mut Context<'_>) -> Next {
         if self.end == End::Reported {
             return Next::Return(Outcome::End);

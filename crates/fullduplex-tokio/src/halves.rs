@@ -290,8 +290,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         self.shared.wait_with(Side::Writer, |side, _| side.sending.can_send())
     }
 
-    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
-    /// first.
+    /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
         self.shared.wait_with(Side::Writer, |side, _| {

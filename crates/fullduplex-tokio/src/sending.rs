@@ -25,7 +25,7 @@ pub(crate) struct Sending {
 /// What came of an attempt to write.
 pub(crate) struct Written {
     pub(crate) result: Poll<Result<()>>,
-    /// What is to be done with the stream.
+    /// How far to end the stream.
     pub(crate) shutdown: Shutdown,
     /// Whether the sending direction of the stream has been ended.
     pub(crate) is_shut: bool,
@@ -61,7 +61,7 @@ impl Sending {
         Written { result, shutdown, is_shut: self.state.is_shut(), has_news }
     }
 
-    /// What is to be done with the stream: see [`Receiver::shutdown`].
+    /// How far to end the stream: see [`Receiver::shutdown`].
     #[inline]
     fn shutdown(&self, receiver: &Receiver) -> Shutdown {
         if self.ended {
@@ -130,6 +130,7 @@ impl Sending {
     }
 
     /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
+    #[inline]
     pub(crate) fn can_send(&self) -> bool {
         self.writer.sender().may_send() && !self.state.unwritable && !self.ended
     }
@@ -138,10 +139,7 @@ impl Sending {
     /// Why nothing can be sent any more.
     #[inline]
     pub(crate) fn check_sendable(&self) -> Result<()> {
-        if self.writer.sender().may_send() && !self.state.unwritable && !self.ended {
-            return Ok(());
-        }
-        self.check_sendable_slow()
+        if self.can_send() { Ok(()) } else { self.check_sendable_slow() }
     }
 
     #[cold]

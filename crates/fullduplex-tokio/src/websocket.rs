@@ -125,8 +125,7 @@ impl<S> WebSocketStream<S> {
         self.guard.can_send()
     }
 
-    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
-    /// first.
+    /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
         self.guard.writer_mut().sender_mut().set_compression(on);

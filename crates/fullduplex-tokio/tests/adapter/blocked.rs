@@ -679,3 +679,66 @@ async fn close_knows_how_it_ended_where_nothing_came_before_the_close() {
     assert!(matches!(server.recv().await, Some(Err(Error::Protocol(_)))));
     assert!(server.recv().await.is_none());
 }
+
+/// A stream that tells its end of input once, and has nothing to say to later reads.
+struct EndsOnce(DuplexStream, bool);
+
+impl AsyncRead for EndsOnce {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.1 {
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.0).poll_read(cx, buf);
+        self.1 = read.is_ready() && buf.filled().len() == before;
+        read
+    }
+}
+
+impl AsyncWrite for EndsOnce {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn an_end_of_input_that_was_read_during_a_write_is_not_asked_for_again() {
+    let config = WebSocketConfig::new().close_timeout(secs(3600));
+    let (near, mut far) = duplex(100);
+    let stream = EndsOnce(near, false);
+    let mut client = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
+    {
+        let mut sending = Box::pin(client.send(Message::binary(vec![0; 1000])));
+        assert!(poll_once(sending.as_mut()).is_pending());
+        write(&mut far, Frame::close(1000, "").encode()).await;
+        far.shutdown().await.unwrap();
+        assert!(poll_once(sending.as_mut()).is_pending());
+    }
+    assert!(client.recv().await.unwrap().unwrap().is_close());
+    // It waits for the write first.
+    assert!(poll_once(pin!(client.recv())).is_pending());
+    let reading = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        far.read_to_end(&mut bytes).await.unwrap();
+        frames(&bytes).len()
+    });
+    assert!(timeout(secs(10), client.recv()).await.expect("the end was read before").is_none());
+    drop(client);
+    assert_eq!(reading.await.unwrap(), 2);
+}

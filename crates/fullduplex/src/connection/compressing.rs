@@ -11,8 +11,7 @@ use crate::frame::header::{MAX_HEADER_LEN, OpCode, RSV1};
 use crate::message::outbound::SendError;
 
 impl Sender {
-    /// Whether the messages that follow are to be compressed, where permessage-deflate was negotiated: on at
-    /// first. A message that is being sent in fragments goes on as it began.
+    /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first. A message that is being sent in fragments goes on as it began.
     ///
     /// ```
     /// use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
