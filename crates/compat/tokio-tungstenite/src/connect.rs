@@ -1,0 +1,77 @@
+//! Connects to a URL: opens a WebSocket over TCP, with TLS for `wss`.
+
+use fullduplex_tokio::{Dial, TcpDial};
+use tokio::net::TcpStream;
+use tungstenite::client::{IntoClientRequest, uri_mode};
+use tungstenite::error::Error;
+use tungstenite::handshake::client::Response;
+use tungstenite::internals::to_core;
+use tungstenite::protocol::WebSocketConfig;
+
+use crate::stream::MaybeTlsStream;
+use crate::tls::{Connector, client_async_tls_with_config};
+use crate::websocket::WebSocketStream;
+
+/// Opens a WebSocket to a URL, over TCP with `TCP_NODELAY` and, for `wss`, TLS, with the default configuration.
+///
+/// # Errors
+/// [`Error::Url`]; [`Error::Io`] when the server cannot be reached within 10 s; [`Error::Tls`] when TLS cannot be set up;
+/// [`Error::Http`] for another status than 101; [`Error::Protocol`] for a response that is not in order.
+pub async fn connect_async<R>(
+    request: R,
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, Response), Error>
+where
+    R: IntoClientRequest + Unpin,
+{
+    connect_async_with_config(request, None, true).await
+}
+
+/// As [`connect_async`], with a configuration, and with `TCP_NODELAY` only if `disable_nagle` is true.
+///
+/// # Errors
+/// As [`connect_async`].
+pub async fn connect_async_with_config<R>(
+    request: R,
+    config: Option<WebSocketConfig>,
+    disable_nagle: bool,
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, Response), Error>
+where
+    R: IntoClientRequest + Unpin,
+{
+    connect(request, config, disable_nagle, None).await
+}
+
+/// As [`connect_async_with_config`], with a TLS connector; `None` means the TLS of this crate's features.
+///
+/// # Errors
+/// As [`connect_async`].
+#[cfg(any(feature = "native-tls", feature = "__rustls-tls"))]
+pub async fn connect_async_tls_with_config<R>(
+    request: R,
+    config: Option<WebSocketConfig>,
+    disable_nagle: bool,
+    connector: Option<Connector>,
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, Response), Error>
+where
+    R: IntoClientRequest + Unpin,
+{
+    connect(request, config, disable_nagle, connector).await
+}
+
+async fn connect<R>(
+    request: R,
+    config: Option<WebSocketConfig>,
+    disable_nagle: bool,
+    connector: Option<Connector>,
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, Response), Error>
+where
+    R: IntoClientRequest + Unpin,
+{
+    let request = request.into_client_request()?;
+    uri_mode(request.uri())?;
+    let (uri, _) = to_core(&request)?;
+    let uri = uri.as_uri();
+    let dial = TcpDial { nodelay: disable_nagle, ..TcpDial::new() };
+    let stream = dial.dial(uri.host(), uri.port()).await?;
+    client_async_tls_with_config(request, stream, config, connector).await
+}

@@ -1,0 +1,220 @@
+//! The WebSocket.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker, ready};
+
+use fullduplex::{MessageKind, Negotiated};
+use fullduplex_tokio as native;
+use futures_util::sink::{Sink, SinkExt};
+use futures_util::stream::{FusedStream, Stream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tungstenite::error::{Error, ProtocolError};
+use tungstenite::internals::{Outgoing, fragment_kind};
+use tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
+
+use crate::error::to_tungstenite;
+
+/// A WebSocket over a stream `S`: a [`Stream`] of messages, and a [`Sink`] for them.
+///
+/// Receiving and sending are cancel-safe. Pings and Closes are answered while something waits to receive. What
+/// [`feed`](SinkExt::feed) has taken is written when the receiver is about to wait, as well.
+pub struct WebSocketStream<S> {
+    inner: native::WebSocketStream<S>,
+    config: Option<Box<WebSocketConfig>>,
+    /// The kind of the message whose fragments are being sent.
+    fragments_of: Option<MessageKind>,
+}
+
+impl<S> fmt::Debug for WebSocketStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// As fullduplex takes it. A message waits to be sent once as many bytes wait to be written as the program wants.
+pub(crate) fn to_native(config: &WebSocketConfig) -> native::WebSocketConfig {
+    let unlimited = native::WebSocketConfig::new().max_write_buffer_size.max(config.write_buffer_size);
+    native::WebSocketConfig::from(config.to_core())
+        .write_buffer_size(config.write_buffer_size)
+        .max_write_buffer_size(config.max_write_buffer_size.min(unlimited))
+}
+
+impl<S> WebSocketStream<S> {
+    pub(crate) fn new(
+        inner: native::WebSocketStream<S>,
+        config: Option<WebSocketConfig>,
+    ) -> Self {
+        Self { inner, config: config.map(Box::new), fragments_of: None }
+    }
+
+    /// A WebSocket over a stream on which something else has done the opening handshake.
+    pub async fn from_raw_socket(stream: S, role: Role, config: Option<WebSocketConfig>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        Self::from_partially_read(stream, Vec::new(), role, config).await
+    }
+
+    /// As [`from_raw_socket`](Self::from_raw_socket), with bytes that were read after the handshake.
+    pub async fn from_partially_read(
+        stream: S,
+        part: Vec<u8>,
+        role: Role,
+        config: Option<WebSocketConfig>,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let settings = to_native(&config.unwrap_or_default());
+        let negotiated = Negotiated::without_extensions();
+        let inner = native::WebSocketStream::from_negotiated(
+            stream,
+            &part,
+            role.into(),
+            negotiated,
+            settings,
+        );
+        Self::new(inner, config)
+    }
+
+    /// The stream. What was received and not delivered, and what was not flushed, is lost.
+    pub fn into_inner(self) -> S {
+        self.inner.into_inner()
+    }
+
+    /// The stream.
+    pub fn get_ref(&self) -> &S
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.inner.get_ref()
+    }
+
+    /// The stream, to be changed. Reading from it or writing to it breaks the connection.
+    pub fn get_mut(&mut self) -> &mut S
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.inner.get_mut()
+    }
+
+    /// The configuration.
+    pub fn get_config(&self) -> &WebSocketConfig {
+        static DEFAULT: OnceLock<WebSocketConfig> = OnceLock::new();
+        match &self.config {
+            Some(config) => config,
+            None => DEFAULT.get_or_init(WebSocketConfig::default),
+        }
+    }
+
+    /// Sends a Close. Go on receiving until `None`.
+    ///
+    /// # Errors
+    /// [`ProtocolError::InvalidCloseSequence`] for a code that must not be sent, [`ProtocolError::ControlFrameTooBig`] for
+    /// a reason of more than 123 bytes; else as [`SinkExt::send`].
+    pub async fn close(&mut self, msg: Option<CloseFrame>) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.send(Message::Close(msg)).await
+    }
+
+    /// The WebSocket of fullduplex, for what tokio-tungstenite does not have: two halves, lent messages, messages in
+    /// pieces.
+    pub fn into_native(self) -> native::WebSocketStream<S> {
+        self.inner
+    }
+
+    fn error(&self, error: native::Error) -> Error {
+        to_tungstenite(error, self.get_config())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
+    /// # Errors
+    /// As [`Sink::start_send`].
+    fn start_fragment(
+        &mut self,
+        kind: Option<MessageKind>,
+        payload: &[u8],
+        is_last: bool,
+    ) -> Result<(), Error> {
+        let kind = fragment_kind(self.fragments_of, kind)?;
+        // There is room for it, as `poll_ready` has promised.
+        let feeding = pin!(self.inner.feed_fragment(kind, payload, is_last));
+        match feeding.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => {
+                self.fragments_of = if is_last { None } else { Some(kind) };
+                Ok(())
+            }
+            Poll::Ready(Err(error)) => Err(self.error(error)),
+            Poll::Pending => {
+                let message = Message::Binary(payload.to_vec().into());
+                Err(Error::WriteBufferFull(Box::new(message)))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocketStream<S> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
+            Some(Ok(message)) => Some(Ok(message.into())),
+            Some(Err(error)) => Some(Err(self.error(error))),
+            None => None,
+        })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocketStream<S> {
+    fn is_terminated(&self) -> bool {
+        self.inner.is_terminated()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let ready = ready!(Pin::new(&mut self.inner).poll_ready(cx));
+        Poll::Ready(ready.map_err(|error| self.error(error)))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, item: Message) -> Result<(), Error> {
+        match Outgoing::new(item)? {
+            Outgoing::Message(message) => {
+                let is_close = message.is_close();
+                match Pin::new(&mut self.inner).start_send(message).map_err(|error| self.error(error)) {
+                    // The peer knows already.
+                    Err(Error::Protocol(ProtocolError::SendAfterClosing)) if is_close => Ok(()),
+                    other => other,
+                }
+            }
+            Outgoing::Fragment(kind, payload, is_last) => {
+                self.start_fragment(kind, &payload, is_last)
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
+        Poll::Ready(match flushed.map_err(|error| self.error(error)) {
+            // All was written before the end.
+            Err(Error::ConnectionClosed) => Ok(()),
+            other => other,
+        })
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.as_mut().start_send(Message::Close(None)) {
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(())),
+            other => other?,
+        }
+        self.poll_flush(cx)
+    }
+}

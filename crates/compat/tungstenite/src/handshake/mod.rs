@@ -1,0 +1,106 @@
+//! The opening handshake (RFC 6455 §4).
+
+pub mod client;
+pub(crate) mod convert;
+pub mod headers;
+pub mod machine;
+pub mod server;
+
+use std::fmt;
+use std::io::{self, Read, Write};
+
+use fullduplex::handshake::Key;
+
+use self::machine::HandshakeMachine;
+use crate::error::Error;
+
+/// A handshake that goes on once the stream no longer blocks.
+#[derive(Debug)]
+pub struct MidHandshake<Role: HandshakeRole> {
+    pub(crate) role: Role,
+    pub(crate) machine: HandshakeMachine<Role::InternalStream>,
+}
+
+impl<Role: HandshakeRole> MidHandshake<Role> {
+    /// What holds the stream.
+    pub fn get_ref(&self) -> &HandshakeMachine<Role::InternalStream> {
+        &self.machine
+    }
+
+    /// What holds the stream, to be changed.
+    pub fn get_mut(&mut self) -> &mut HandshakeMachine<Role::InternalStream> {
+        &mut self.machine
+    }
+
+    /// Goes on with the handshake.
+    ///
+    /// # Errors
+    /// [`HandshakeError::Interrupted`] over a stream that would block, else [`HandshakeError::Failure`].
+    pub fn handshake(self) -> Result<Role::FinalResult, HandshakeError<Role>> {
+        self.role.handshake(self.machine)
+    }
+}
+
+/// Why a handshake has not come to its end.
+pub enum HandshakeError<Role: HandshakeRole> {
+    /// The stream would block.
+    Interrupted(MidHandshake<Role>),
+    /// The handshake failed.
+    Failure(Error),
+}
+
+impl<Role: HandshakeRole> fmt::Debug for HandshakeError<Role> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted(_) => f.write_str("HandshakeError::Interrupted(...)"),
+            Self::Failure(error) => write!(f, "HandshakeError::Failure({error:?})"),
+        }
+    }
+}
+
+impl<Role: HandshakeRole> fmt::Display for HandshakeError<Role> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted(_) => f.write_str("Interrupted handshake (WouldBlock)"),
+            Self::Failure(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<Role: HandshakeRole> std::error::Error for HandshakeError<Role> {}
+
+impl<Role: HandshakeRole> From<Error> for HandshakeError<Role> {
+    fn from(error: Error) -> Self {
+        Self::Failure(error)
+    }
+}
+
+/// An end of the connection: [`ClientHandshake`](client::ClientHandshake) or
+/// [`ServerHandshake`](server::ServerHandshake).
+pub trait HandshakeRole: Sized {
+    #[doc(hidden)]
+    type InternalStream: Read + Write;
+    #[doc(hidden)]
+    type FinalResult;
+
+    #[doc(hidden)]
+    fn handshake(
+        self,
+        machine: HandshakeMachine<Self::InternalStream>,
+    ) -> Result<Self::FinalResult, HandshakeError<Self>>;
+}
+
+/// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), for a server that does the handshake by itself.
+/// For a key that is not 16 bytes in base64 it is empty, and no client accepts that.
+#[must_use]
+pub fn derive_accept_key(request_key: &[u8]) -> String {
+    match Key::parse(request_key) {
+        Some(key) => key.accept().map(char::from).iter().collect(),
+        None => String::new(),
+    }
+}
+
+/// Whether the stream would have blocked.
+fn would_block(error: &Error) -> bool {
+    matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+}

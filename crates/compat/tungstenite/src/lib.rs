@@ -1,0 +1,57 @@
+//! [fullduplex](fullduplex) under the name and the interface of tungstenite 0.30.
+//!
+//! Two lines in the `Cargo.toml` of a program put it under everything that the program depends on:
+//!
+//! ```toml
+//! [patch.crates-io]
+//! tungstenite = { git = "https://github.com/fullduplex/fullduplex" }
+//! tokio-tungstenite = { git = "https://github.com/fullduplex/fullduplex" }
+//! ```
+//!
+//! What tungstenite's configuration cannot say, such as permessage-deflate and keepalive, is in
+//! [`WebSocketConfig`](protocol::WebSocketConfig), and can be set once for the whole process. A program that is new, or
+//! that wants two halves for two threads, lent messages or exact deadlines, uses `fullduplex-std`.
+
+pub mod buffer;
+#[cfg(feature = "handshake")]
+pub mod client;
+pub mod error;
+#[cfg(feature = "handshake")]
+pub mod handshake;
+pub mod protocol;
+#[cfg(feature = "handshake")]
+mod server;
+pub mod stream;
+#[cfg(all(any(feature = "native-tls", feature = "__rustls-tls"), feature = "handshake"))]
+mod tls;
+pub mod util;
+
+/// What the package `tokio-tungstenite` needs of this one. It is no part of the interface.
+#[doc(hidden)]
+pub mod internals {
+    #[cfg(feature = "handshake")]
+    pub use crate::handshake::convert::{
+        accept_error, handshake_error, to_core, to_response, unasked,
+    };
+    #[cfg(feature = "handshake")]
+    pub use crate::handshake::server::decide;
+    pub use crate::protocol::message::{Outgoing, fragment_kind};
+    #[cfg(all(feature = "__rustls-tls", feature = "handshake"))]
+    pub use crate::tls::default_client_config;
+}
+
+pub use bytes::Bytes;
+#[cfg(feature = "handshake")]
+pub use client::{ClientRequestBuilder, client, connect};
+pub use error::{Error, Result};
+pub use fullduplex;
+#[cfg(feature = "handshake")]
+pub use handshake::{HandshakeError, client::ClientHandshake, server::ServerHandshake};
+#[cfg(feature = "handshake")]
+pub use http;
+pub use protocol::frame::Utf8Bytes;
+pub use protocol::{Message, WebSocket};
+#[cfg(feature = "handshake")]
+pub use server::{accept, accept_hdr, accept_hdr_with_config, accept_with_config};
+#[cfg(all(any(feature = "native-tls", feature = "__rustls-tls"), feature = "handshake"))]
+pub use tls::{Connector, client_tls, client_tls_with_config};

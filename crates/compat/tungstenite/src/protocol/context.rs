@@ -1,0 +1,317 @@
+//! The connection without its stream.
+
+use std::io::{self, Read, Write};
+use std::time::Instant;
+
+use fullduplex::{Endpoint, FrameError, MessageError, MessageKind, Negotiated};
+use fullduplex_std::OsEntropy;
+
+use super::frame::coding::{Data, OpCode};
+use super::message::{Outgoing, fragment_kind};
+use super::{CloseFrame, Message, Role, WebSocketConfig};
+use crate::error::{CapacityError, Error, ProtocolError, Result};
+use crate::protocol::frame::Frame;
+
+/// A WebSocket whose stream is passed to each call.
+///
+/// Every method may fail with [`WouldBlock`](io::ErrorKind::WouldBlock) over a stream that does not block; nothing is lost
+/// by it.
+#[derive(Debug)]
+pub struct WebSocketContext {
+    endpoint: Endpoint<OsEntropy>,
+    config: WebSocketConfig,
+    /// The kind of the message whose fragments are being sent.
+    fragments_of: Option<MessageKind>,
+    /// Whether an answer of the connection's own was queued that the stream has not flushed.
+    has_answer: bool,
+    /// Whether the end of the connection was told.
+    terminated: bool,
+    /// The origin of the connection's clock.
+    began: Instant,
+}
+
+impl WebSocketContext {
+    /// A connection after its opening handshake.
+    ///
+    /// # Panics
+    /// When [`max_write_buffer_size`](WebSocketConfig#structfield.max_write_buffer_size) is not larger than
+    /// [`write_buffer_size`](WebSocketConfig#structfield.write_buffer_size).
+    pub fn new(role: Role, config: Option<WebSocketConfig>) -> Self {
+        Self::from_partially_read(Vec::new(), role, config)
+    }
+
+    /// As [`new`](Self::new), with bytes that were read after the handshake.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn from_partially_read(part: Vec<u8>, role: Role, config: Option<WebSocketConfig>) -> Self {
+        let config = config.unwrap_or_default();
+        let negotiated = Negotiated::without_extensions();
+        let core = Self::core_config(&config);
+        Self::open(Endpoint::open(role.into(), negotiated, &part, &core, OsEntropy), config)
+    }
+
+    pub(crate) fn open(endpoint: Endpoint<OsEntropy>, config: WebSocketConfig) -> Self {
+        config.assert_valid();
+        let began = Instant::now();
+        Self { endpoint, config, fragments_of: None, has_answer: false, terminated: false, began }
+    }
+
+    /// The core's configuration. How much may wait to be written is looked at here.
+    pub(crate) fn core_config(config: &WebSocketConfig) -> fullduplex::EndpointConfig {
+        let mut core = config.to_core();
+        core.max_write_buffer = usize::MAX;
+        core
+    }
+
+    /// Changes the configuration of the write buffer. The limits for what is received stay as they were when the
+    /// connection began.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn set_config(&mut self, set_func: impl FnOnce(&mut WebSocketConfig)) {
+        set_func(&mut self.config);
+        self.config.assert_valid();
+    }
+
+    /// The configuration.
+    pub fn get_config(&self) -> &WebSocketConfig {
+        &self.config
+    }
+
+    /// Whether messages can be read: the peer's Close has not come.
+    pub fn can_read(&self) -> bool {
+        let receiver = self.endpoint.reader.receiver();
+        !self.terminated && receiver.peer_close().is_none() && receiver.failure().is_none()
+    }
+
+    /// Whether messages can be written: no Close was sent or received.
+    pub fn can_write(&self) -> bool {
+        !self.terminated && self.endpoint.writer.sender().may_send() && self.can_read()
+    }
+
+    /// The next message or control frame. Pings are answered and Closes completed; what is queued is written before the
+    /// stream is read, and a write that would block does not stop it.
+    ///
+    /// # Errors
+    /// [`Error::ConnectionClosed`] once at a clean end, then [`Error::AlreadyClosed`]. [`Error::Protocol`],
+    /// [`Error::Capacity`] and [`Error::Utf8`] when the connection fails: the peer was told with a Close.
+    /// [`Error::Io`] when the stream does.
+    pub fn read<Stream: Read + Write>(&mut self, stream: &mut Stream) -> Result<Message> {
+        self.check_not_terminated()?;
+        loop {
+            match self.endpoint.poll_owned() {
+                Ok(Some(message)) => {
+                    if message.is_ping() || message.is_close() {
+                        self.has_answer = true;
+                    }
+                    if message.is_close() {
+                        // A program may never read again. What cannot be written now is written by the next call.
+                        let _ = self.write_and_flush(stream);
+                    }
+                    return Ok(message.into());
+                }
+                Ok(None) => {}
+                Err(error) => return Err(self.fail(error, stream)),
+            }
+            match self.flush_queue(stream) {
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // The peer reads no more. What it has sent can still be read.
+                Err(Error::Io(error)) if is_gone(error.kind()) => {}
+                other => other?,
+            }
+            self.check_over()?;
+            self.fill(stream)?;
+        }
+    }
+
+    /// Queues a message, to be written by [`flush`](Self::flush), before [`read`](Self::read) reads from the stream, or
+    /// when more than [`write_buffer_size`](WebSocketConfig#structfield.write_buffer_size) bytes wait.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyClosed`] after the end, [`ProtocolError::SendAfterClosing`] after a Close;
+    /// [`Error::WriteBufferFull`] with the message when too much waits to be written. [`Error::Io`] when the stream fails:
+    /// after [`WouldBlock`](io::ErrorKind::WouldBlock) the message is queued, and must not be written again.
+    pub fn write<Stream: Read + Write>(
+        &mut self,
+        stream: &mut Stream,
+        message: Message,
+    ) -> Result<()> {
+        self.check_not_terminated()?;
+        if !self.can_write() {
+            return Err(ProtocolError::SendAfterClosing.into());
+        }
+        let message = match message {
+            Message::Close(frame) => return self.close(stream, frame),
+            message => self.check_room(message)?,
+        };
+        self.queue(message)?;
+        if self.has_answer {
+            return self.flush(stream);
+        }
+        if self.endpoint.writer.pending() > self.config.write_buffer_size {
+            self.write_out(stream)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is queued, and flushes the stream.
+    ///
+    /// # Errors
+    /// [`Error::Io`]. [`Error::ConnectionClosed`] from a server's when the closing handshake is complete: it ends the
+    /// connection first.
+    pub fn flush<Stream: Read + Write>(&mut self, stream: &mut Stream) -> Result<()> {
+        self.write_and_flush(stream)?;
+        self.check_over()
+    }
+
+    /// Begins the closing handshake, if it has not begun, and writes what is queued. Go on reading until
+    /// [`Error::ConnectionClosed`].
+    ///
+    /// # Errors
+    /// [`ProtocolError::InvalidCloseSequence`] for a code that must not be sent, [`ProtocolError::ControlFrameTooBig`] for
+    /// a reason of more than 123 bytes; else as [`flush`](Self::flush).
+    pub fn close<Stream: Read + Write>(
+        &mut self,
+        stream: &mut Stream,
+        code: Option<CloseFrame>,
+    ) -> Result<()> {
+        if self.can_write() {
+            self.queue(Message::Close(code))?;
+        }
+        self.flush(stream)
+    }
+
+    /// Gives a message back, as a frame, that would make the queue too long.
+    fn check_room(&self, message: Message) -> Result<Message> {
+        let pending = self.endpoint.writer.pending();
+        let limit = self.config.max_write_buffer_size;
+        // A header is at most 14 bytes long.
+        if pending.saturating_add(message.len()).saturating_add(14) <= limit {
+            return Ok(message);
+        }
+        let frame = match message {
+            Message::Text(text) => Frame::message(text, OpCode::Data(Data::Text), true),
+            Message::Binary(data) => Frame::message(data, OpCode::Data(Data::Binary), true),
+            Message::Ping(data) => Frame::ping(data),
+            Message::Pong(data) => Frame::pong(data),
+            Message::Close(frame) => Frame::close(frame),
+            Message::Frame(frame) => frame,
+        };
+        let key = if self.endpoint.role() == fullduplex::Role::Client { 4 } else { 0 };
+        if pending.saturating_add(frame.len() + key) <= limit {
+            return Ok(Message::Frame(frame));
+        }
+        Err(Error::WriteBufferFull(Box::new(Message::Frame(frame))))
+    }
+
+    fn queue(&mut self, message: Message) -> Result<()> {
+        let writer = &mut self.endpoint.writer;
+        let sent = match Outgoing::new(message)? {
+            Outgoing::Message(mut message) => writer.send_message(&mut message),
+            Outgoing::Fragment(kind, payload, is_last) => {
+                let kind = fragment_kind(self.fragments_of, kind)?;
+                let sent = writer.send_fragment(kind, &payload, is_last);
+                if sent.is_ok() {
+                    self.fragments_of = if is_last { None } else { Some(kind) };
+                }
+                sent
+            }
+        };
+        Ok(sent?)
+    }
+
+    /// The connection has failed. The peer is told, as far as the stream takes it.
+    fn fail<Stream: Write>(&mut self, error: fullduplex::Error, stream: &mut Stream) -> Error {
+        let _ = self.write_and_flush(stream);
+        self.terminated = true;
+        let too_long = |max_size: Option<usize>| {
+            let max_size = max_size.unwrap_or(usize::MAX);
+            CapacityError::MessageTooLong { size: max_size.saturating_add(1), max_size }.into()
+        };
+        match error {
+            fullduplex::Error::Frame(FrameError::TooLarge) => too_long(self.config.max_frame_size),
+            fullduplex::Error::Message(MessageError::TooLarge) => {
+                too_long(self.config.max_message_size)
+            }
+            error => error.into(),
+        }
+    }
+
+    /// One read from the stream.
+    fn fill<Stream: Read + Write>(&mut self, stream: &mut Stream) -> Result<()> {
+        let now = self.began.elapsed();
+        if let Err(error) = self.endpoint.handle_timeout(now) {
+            return Err(self.fail(error, stream));
+        }
+        match stream.read(self.endpoint.reader.room()) {
+            Ok(0) => {
+                self.terminated = true;
+                self.endpoint.handle_eof()?;
+                Err(Error::ConnectionClosed)
+            }
+            Ok(len) => {
+                self.endpoint.reader.advance(len);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !self.can_read() => {
+                self.terminated = true;
+                Err(Error::ConnectionClosed)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes and flushes, if there is anything to.
+    fn flush_queue<Stream: Write>(&mut self, stream: &mut Stream) -> Result<()> {
+        let pending = self.endpoint.output().map(|writer| writer.pending())?;
+        if pending > 0 || self.has_answer { self.write_and_flush(stream) } else { Ok(()) }
+    }
+
+    pub(crate) fn write_and_flush<Stream: Write>(&mut self, stream: &mut Stream) -> Result<()> {
+        self.write_out(stream)?;
+        stream.flush()?;
+        self.has_answer = false;
+        Ok(())
+    }
+
+    fn write_out<Stream: Write>(&mut self, stream: &mut Stream) -> Result<()> {
+        let writer = self.endpoint.output()?;
+        while writer.pending() > 0 {
+            match stream.write(writer.first()) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
+                Ok(len) => writer.advance(len),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_not_terminated(&self) -> Result<()> {
+        if self.terminated { Err(Error::AlreadyClosed) } else { Ok(()) }
+    }
+
+    /// "The underlying TCP connection, in most normal cases, SHOULD be closed first by the server" (RFC 6455 §7.1.1): when
+    /// both Closes have gone by, a server waits for nothing.
+    fn check_over(&mut self) -> Result<()> {
+        let is_over = self.endpoint.role() == fullduplex::Role::Server
+            && self.endpoint.reader.receiver().peer_close().is_some()
+            && self.endpoint.writer.pending() == 0;
+        if is_over {
+            self.terminated = true;
+            return Err(Error::ConnectionClosed);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error says that the peer is gone.
+fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
+}
