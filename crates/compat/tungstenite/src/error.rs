@@ -9,6 +9,12 @@ use http::{Response, header::HeaderName};
 use crate::protocol::Message;
 use crate::protocol::frame::coding::Data;
 
+/// What versions 0.28 and later keep in a box.
+#[cfg(not(feature = "__unboxed-errors"))]
+type Held<T> = Box<T>;
+#[cfg(feature = "__unboxed-errors")]
+type Held<T> = T;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = result::Result<T, E>;
 
@@ -33,7 +39,7 @@ pub enum Error {
     /// The peer broke the protocol or ended the stream without a Close, or a message must not be sent.
     Protocol(ProtocolError),
     /// Too much waits to be written. The field is the message that was not sent, as a [`Message::Frame`].
-    WriteBufferFull(Box<Message>),
+    WriteBufferFull(Held<Message>),
     /// Text that is not UTF-8.
     Utf8(String),
     /// The peer sends a handshake that is too large, or a message in too many fragments.
@@ -42,7 +48,7 @@ pub enum Error {
     Url(UrlError),
     /// The handshake ended with this response, which opens no WebSocket.
     #[cfg(feature = "handshake")]
-    Http(Box<Response<Option<Vec<u8>>>>),
+    Http(Held<Response<Option<Vec<u8>>>>),
     /// A request or response that is not valid HTTP.
     #[cfg(feature = "handshake")]
     HttpFormat(http::Error),
@@ -55,7 +61,8 @@ pub enum CapacityError {
     TooManyHeaders,
     /// A message or a frame is larger than the configuration allows.
     MessageTooLong {
-        /// Its size in bytes, as far as it was announced.
+        /// Its size in bytes, as far as it was announced. Of a frame over
+        /// [`max_frame_size`](crate::protocol::WebSocketConfig#structfield.max_frame_size), one more than the limit.
         size: usize,
         /// The limit.
         max_size: usize,
@@ -100,7 +107,7 @@ pub enum ProtocolError {
     CustomResponseSuccessful,
     /// A header that is missing, repeated or wrong.
     #[cfg(feature = "handshake")]
-    InvalidHeader(Box<HeaderName>),
+    InvalidHeader(Held<HeaderName>),
     /// The peer ended the stream during the opening handshake.
     HandshakeIncomplete,
     /// The head of a request or response is not HTTP.
@@ -159,10 +166,10 @@ pub enum UrlError {
 pub enum TlsError {
     /// An error of the platform's TLS.
     #[cfg(feature = "native-tls")]
-    Native(Box<native_tls::Error>),
+    Native(Held<native_tls::Error>),
     /// An error of rustls.
     #[cfg(feature = "__rustls-tls")]
-    Rustls(Box<rustls::Error>),
+    Rustls(Held<rustls::Error>),
     /// No certificate can be for this host name.
     #[cfg(feature = "__rustls-tls")]
     InvalidDnsName,
@@ -383,14 +390,14 @@ impl From<string::FromUtf8Error> for Error {
 #[cfg(feature = "native-tls")]
 impl From<native_tls::Error> for TlsError {
     fn from(error: native_tls::Error) -> Self {
-        Self::Native(Box::new(error))
+        Self::Native(error.into())
     }
 }
 
 #[cfg(feature = "__rustls-tls")]
 impl From<rustls::Error> for TlsError {
     fn from(error: rustls::Error) -> Self {
-        Self::Rustls(Box::new(error))
+        Self::Rustls(error.into())
     }
 }
 

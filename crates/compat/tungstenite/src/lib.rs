@@ -35,6 +35,7 @@ pub mod internals {
     };
     #[cfg(feature = "handshake")]
     pub use crate::handshake::server::decide;
+    pub use crate::protocol::context::limit_error;
     pub use crate::protocol::message::{Outgoing, fragment_kind};
     #[cfg(all(feature = "__rustls-tls", feature = "handshake"))]
     pub use crate::tls::default_client_config;

@@ -136,6 +136,14 @@ impl Receiver {
         self.failure
     }
 
+    /// How many bytes of payload the frames of the message in progress have announced; 0 between messages. After
+    /// [`MessageError::TooLarge`](crate::MessageError::TooLarge) the frame counts that made the message too large. Of a
+    /// compressed message, the bytes count that were decompressed.
+    #[must_use]
+    pub fn message_size(&self) -> u64 {
+        self.inbound.size()
+    }
+
     /// Whether data and control frames may still be sent.
     #[must_use]
     pub fn may_send(&self) -> bool {

@@ -99,6 +99,11 @@ impl Inbound {
         self.max_size
     }
 
+    /// How many bytes the frames of the message in progress have announced so far.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// How many more bytes the message in progress may have, after decompression.
     #[cfg(feature = "alloc")]
     pub(crate) fn room(&self) -> u64 {
@@ -130,13 +135,12 @@ impl Inbound {
         }
         // A payload length is below 2^63 and the size so far within a limit, so this cannot wrap
         // unless the limit itself is near 2^64.
-        let size = self.size.saturating_add(self.announced(header));
-        if size > self.max_size {
+        self.size = self.size.saturating_add(self.announced(header));
+        if self.size > self.max_size {
             return Err(MessageError::TooLarge);
         }
         self.kind = Some(kind);
         self.fragments += 1;
-        self.size = size;
         self.fin = header.fin;
         Ok(())
     }

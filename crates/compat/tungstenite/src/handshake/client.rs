@@ -126,7 +126,7 @@ impl<S: Read + Write> HandshakeRole for ClientHandshake<S> {
                 }
                 Progress::Done(Connected::Refused { response, body }) => {
                     let response = convert::to_response(&response, Some(body))?;
-                    return Err(Error::Http(Box::new(response)).into());
+                    return Err(Error::Http(response.into()).into());
                 }
             }
         }
@@ -158,7 +158,7 @@ pub fn generate_request(mut request: Request) -> Result<(Vec<u8>, String)> {
         (SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version"),
         (SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key"),
     ];
-    let invalid = |name: &HeaderName| ProtocolError::InvalidHeader(Box::new(name.clone()));
+    let invalid = |name: &HeaderName| ProtocolError::InvalidHeader(name.clone().into());
     let path = request.uri().path_and_query().ok_or(UrlError::NoPathOrQuery)?;
     let mut head = Vec::new();
     write!(head, "GET {path} {}\r\n", version_text(request.version())?)?;

@@ -95,7 +95,7 @@ pub(crate) fn host_header(uri: &Uri) -> Result<HeaderValue> {
 }
 
 fn invalid(name: &HeaderName) -> ProtocolError {
-    ProtocolError::InvalidHeader(Box::new(name.clone()))
+    ProtocolError::InvalidHeader(name.clone().into())
 }
 
 /// What tungstenite says of a URL.

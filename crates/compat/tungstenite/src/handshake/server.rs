@@ -156,7 +156,7 @@ pub fn decide(
         Err(response) => {
             let rejection = convert::to_rejection(&response).map_err(failed)?;
             let response = response.map(|body| body.map(String::into_bytes));
-            Err((Error::Http(Box::new(response)), rejection))
+            Err((Error::Http(response.into()), rejection))
         }
     }
 }

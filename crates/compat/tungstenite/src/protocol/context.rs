@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
-use fullduplex::{Endpoint, FrameError, MessageError, MessageKind, Negotiated};
+use fullduplex::{Endpoint, FrameError, MessageError, MessageKind, Negotiated, Receiver};
 use fullduplex_std::OsEntropy;
 
 use super::frame::coding::{Data, OpCode};
@@ -202,7 +202,7 @@ impl WebSocketContext {
         if pending.saturating_add(frame.len() + key) <= limit {
             return Ok(Message::Frame(frame));
         }
-        Err(Error::WriteBufferFull(Box::new(Message::Frame(frame))))
+        Err(Error::WriteBufferFull(Message::Frame(frame).into()))
     }
 
     fn queue(&mut self, message: Message) -> Result<()> {
@@ -225,17 +225,8 @@ impl WebSocketContext {
     fn fail<Stream: Write>(&mut self, error: fullduplex::Error, stream: &mut Stream) -> Error {
         let _ = self.write_and_flush(stream);
         self.terminated = true;
-        let too_long = |max_size: Option<usize>| {
-            let max_size = max_size.unwrap_or(usize::MAX);
-            CapacityError::MessageTooLong { size: max_size.saturating_add(1), max_size }.into()
-        };
-        match error {
-            fullduplex::Error::Frame(FrameError::TooLarge) => too_long(self.config.max_frame_size),
-            fullduplex::Error::Message(MessageError::TooLarge) => {
-                too_long(self.config.max_message_size)
-            }
-            error => error.into(),
-        }
+        let receiver = self.endpoint.reader.receiver();
+        limit_error(error, receiver, &self.config).unwrap_or_else(|| error.into())
     }
 
     /// One read from the stream.
@@ -304,6 +295,30 @@ impl WebSocketContext {
         }
         Ok(())
     }
+}
+
+/// The error for a message or a frame that is too large, with its size.
+pub fn limit_error(
+    error: fullduplex::Error,
+    receiver: &Receiver,
+    config: &WebSocketConfig,
+) -> Option<Error> {
+    let limit = |bytes: Option<usize>| bytes.unwrap_or(usize::MAX);
+    let (size, max_size) = match error {
+        fullduplex::Error::Message(MessageError::TooLarge) => {
+            let announced = usize::try_from(receiver.message_size()).unwrap_or(usize::MAX);
+            let max_size = limit(config.max_message_size);
+            // What is decompressed is not announced.
+            (announced.max(max_size.saturating_add(1)), max_size)
+        }
+        // The core does not keep how large the frame is.
+        fullduplex::Error::Frame(FrameError::TooLarge) => {
+            let max_size = limit(config.max_frame_size);
+            (max_size.saturating_add(1), max_size)
+        }
+        _ => return None,
+    };
+    Some(CapacityError::MessageTooLong { size, max_size }.into())
 }
 
 /// Whether an error says that the peer is gone.

@@ -1,7 +1,7 @@
 //! The open connection: messages, settings, and the WebSocket.
 
 mod config;
-mod context;
+pub(crate) mod context;
 pub mod frame;
 pub(crate) mod message;
 mod websocket;
