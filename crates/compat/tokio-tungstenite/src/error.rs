@@ -26,7 +26,7 @@ pub(crate) fn to_tungstenite(error: native::Error, config: &WebSocketConfig) -> 
         Native::Protocol(error) => error.into(),
         Native::Send(error) => error.into(),
         Native::WriteBufferFull(message) => {
-            Error::WriteBufferFull(Box::new(Message::from(*message)))
+            Error::WriteBufferFull(Message::from(*message).into())
         }
         #[cfg(feature = "handshake")]
         Native::Handshake(error) => tungstenite::internals::handshake_error(error),
@@ -35,7 +35,7 @@ pub(crate) fn to_tungstenite(error: native::Error, config: &WebSocketConfig) -> 
         #[cfg(feature = "handshake")]
         Native::Http(refused) => {
             match tungstenite::internals::to_response(&refused.response, Some(refused.body)) {
-                Ok(response) => Error::Http(Box::new(response)),
+                Ok(response) => Error::Http(response.into()),
                 Err(error) => error,
             }
         }

@@ -153,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
             Poll::Ready(Err(error)) => Err(self.error(error)),
             Poll::Pending => {
                 let message = Message::Binary(payload.to_vec().into());
-                Err(Error::WriteBufferFull(Box::new(message)))
+                Err(Error::WriteBufferFull(message.into()))
             }
         }
     }
