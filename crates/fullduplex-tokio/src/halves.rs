@@ -255,7 +255,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// message, `last` ends it. Text may be cut anywhere, but must be UTF-8 when joined.
     ///
     /// # Errors
-    /// As [`feed`](Self::feed); [`Error::Utf8`] for text that is none.
+    /// As [`feed`](Self::feed); [`Error::Send`] for text that is not UTF-8, too.
     pub fn feed_fragment(
         &mut self,
         kind: MessageKind,
@@ -272,7 +272,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// a connection that is closing or over it only flushes.
     ///
     /// # Errors
-    /// [`Error::Protocol`] for a code or reason that must not be sent; else as [`flush`](Self::flush).
+    /// [`Error::Send`] for a code or reason that must not be sent; else as [`flush`](Self::flush).
     pub fn close(&mut self, frame: Option<CloseFrame>) -> impl Future<Output = Result<()>> {
         let mut frame = Some(frame);
         poll_fn(move |cx| self.poll_close(&mut frame, cx))

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 
 use fullduplex::handshake::{
-    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
+    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest, RejectError,
     Request as CoreRequest, RequestParts,
 };
 use fullduplex::headers::Header;
@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
-use crate::error::{Error, ProtocolError, Result, SubProtocolError};
+use crate::error::{Error, Result, must_not_be_sent};
 use crate::opening::Opening;
 use crate::request::{IntoClientRequest, to_core};
 use crate::websocket::WebSocketStream;
@@ -128,8 +128,8 @@ where
 /// As [`accept_hdr_async`], with a configuration.
 ///
 /// # Errors
-/// [`Error::Http`] with the callback's response when it rejects the request; [`Error::Protocol`] when its
-/// response must not be sent: the client is told 500 then. Else as [`accept_with`].
+/// [`Error::Rejected`] when the callback rejects the request; [`Error::Accept`], [`Error::Reject`] and [`Error::Io`] when
+/// its response must not be sent: the client is told 500 then. Else as [`accept_with`].
 pub fn accept_hdr_async_with_config<S, C>(
     stream: S,
     callback: C,
@@ -171,10 +171,10 @@ where
 /// `decide` sees only valid requests for a WebSocket; for others, see [`accept_or_answer`].
 ///
 /// # Errors
-/// [`Error::Protocol`] and [`Error::Capacity`] for an invalid request, which has been answered with its status;
-/// [`Error::Http`] when `decide` rejected it; [`Error::Protocol`] when the response of `decide` must not be sent, in which
-/// case the client is sent 500; [`Error::Timeout`] when the client was too slow; [`Error::Io`].
-/// Before it returns the last words have arrived or the close timeout is over.
+/// [`Error::Handshake`] for an invalid request, which has been answered with its status; [`Error::Rejected`] when `decide`
+/// rejected it; [`Error::Accept`] and [`Error::Reject`] when the response of `decide` must not be sent, in which case the
+/// client is sent 500; [`Error::Protocol`] when the client was too slow or went away; [`Error::Io`].
+/// Before it returns, the response has arrived or the close timeout is over.
 pub fn accept_with<S>(
     stream: S,
     config: WebSocketConfig,
@@ -217,7 +217,7 @@ where
 /// let config = WebSocketConfig::new();
 /// match accept_or_answer(stream, config, |_| Ok(OwnedAnswer::new()), health).await {
 ///     Ok(mut socket) => socket.send("Hello".into()).await.unwrap(),
-///     Err(Error::Http(answer)) if answer.status() == 200 => {} // the health check
+///     Err(Error::Rejected(200)) => {} // the health check
 ///     Err(error) => eprintln!("{error}"),
 /// }
 /// # assert!(probe.await.unwrap()?.ends_with("\r\n\r\nok\n"));
@@ -226,8 +226,8 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept_with`]. Also [`Error::Http`], with the status of the answer, when `answer` has answered the request;
-/// [`Error::Protocol`] when its answer must not be sent, in which case the client is sent 500.
+/// As [`accept_with`]. Also [`Error::Rejected`], with the status of the answer, when `answer` has answered the request;
+/// [`Error::Reject`] when its answer must not be sent, in which case the client is sent 500.
 pub fn accept_or_answer<S>(
     stream: S,
     config: WebSocketConfig,
@@ -297,10 +297,7 @@ fn step(
     } else {
         incoming.poll()
     };
-    polled.map_err(|refused| match refused.error {
-        HandshakeError::Answered(status) => (answered(status), refused.refusal),
-        error => (error.into(), refused.refusal),
-    })
+    polled.map_err(|refused| (refused.error.into(), refused.refusal))
 }
 
 /// Accepts or rejects the request, as `decide` says.
@@ -314,27 +311,10 @@ fn respond(
             Err(refused) => Err((refused.error.into(), refused.refusal)),
         },
         Err(rejection) => match request.reject(&rejection.as_rejection()) {
-            Ok(refusal) => Err((rejected(&rejection), refusal)),
+            Ok(refusal) => Err((Error::Rejected(rejection.status()), refusal)),
             Err(refused) => Err((refused.error.into(), refused.refusal)),
         },
     }
-}
-
-/// What the caller is told of a rejection of his.
-pub(crate) fn rejected(rejection: &OwnedRejection) -> Error {
-    let rejection = rejection.as_rejection();
-    let mut response = ClientResponse::new(Some(rejection.body.to_vec()));
-    // A rejection that was written has a status in order.
-    *response.status_mut() = StatusCode::from_u16(rejection.status).unwrap_or_default();
-    Error::Http(Box::new(response))
-}
-
-/// The error that the caller gets when a plain request was answered.
-fn answered(status: u16) -> Error {
-    let mut response = ClientResponse::new(None);
-    // The answer has been written, so its status is valid.
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
-    Error::Http(Box::new(response))
 }
 
 /// Asks the callback in the types of the `http` crate.
@@ -348,8 +328,7 @@ fn decide(
         Ok(response) => to_answer(&response).map_err(failed),
         Err(response) => {
             let rejection = to_rejection(&response).map_err(failed)?;
-            let response = response.map(|body| body.map(String::into_bytes));
-            Err((Error::Http(Box::new(response)), rejection))
+            Err((Error::Rejected(rejection.status()), rejection))
         }
     }
 }
@@ -359,7 +338,7 @@ fn decide(
 /// all of it, by `upgrade`.
 ///
 /// # Errors
-/// [`Error::Protocol`] when the request is none for a WebSocket (RFC 6455 §4.2.1).
+/// [`Error::Handshake`] when the request is none for a WebSocket (RFC 6455 §4.2.1).
 pub fn create_response(request: &Request) -> Result<Response> {
     create_response_with_body(request, || ())
 }
@@ -442,7 +421,7 @@ fn header_map(headers: fullduplex::headers::Headers<'_>) -> Result<HeaderMap> {
 /// What the callback has made of the response. The handshake's own headers are the core's.
 fn to_answer(response: &Response) -> Result<OwnedAnswer> {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(ProtocolError::CustomResponseSuccessful.into());
+        return Err(RejectError::Status(response.status().as_u16()).into());
     }
     let mut answer = OwnedAnswer::new();
     for (name, value) in response.headers() {
@@ -458,7 +437,7 @@ fn to_answer(response: &Response) -> Result<OwnedAnswer> {
 fn to_rejection(response: &ErrorResponse) -> Result<OwnedRejection> {
     let status = response.status().as_u16();
     if !(300..=599).contains(&status) {
-        return Err(ProtocolError::CustomResponseSuccessful.into());
+        return Err(RejectError::Status(status).into());
     }
     let mut rejection = OwnedRejection::new(status);
     for (name, value) in response.headers() {
@@ -474,8 +453,8 @@ fn to_rejection(response: &ErrorResponse) -> Result<OwnedRejection> {
 }
 
 fn text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Result<&'a str> {
-    let invalid = |_| ProtocolError::InvalidHeader(Box::new(name.clone()));
-    Ok(std::str::from_utf8(value.as_bytes()).map_err(invalid)?)
+    let invalid = |_| must_not_be_sent(format!("the value of the header {name} is not UTF-8"));
+    std::str::from_utf8(value.as_bytes()).map_err(invalid)
 }
 
 /// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default configuration.
@@ -497,9 +476,9 @@ where
 /// As [`client_async`], with a configuration.
 ///
 /// # Errors
-/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 101, with what had arrived of
-/// the body; [`Error::Protocol`] and [`Error::Capacity`] for a response that is not in order, or a request that
-/// must not be sent; [`Error::Timeout`] when the server was too slow; [`Error::Io`].
+/// [`Error::Url`]; [`Error::Http`] for another status than 101, with what had arrived of the body;
+/// [`Error::Handshake`] for a response that is not in order, or a request that must not be sent; [`Error::Protocol`] when
+/// the server was too slow or went away; [`Error::Io`].
 pub fn client_async_with_config<R, S>(
     request: R,
     stream: S,
@@ -535,13 +514,11 @@ pub(crate) async fn client<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let offers_any = !request.as_request().subprotocols.is_empty();
     let mut connecting = Connecting::new(request, config.endpoint(), OsEntropy)?;
     let mut opening = Opening::new(stream, began, &mut connecting);
     loop {
         opening.write_and_read(&mut connecting).await?;
-        let polled = connecting.poll().map_err(Error::from);
-        match polled.map_err(|error| if offers_any { error } else { unasked(error) })? {
+        match connecting.poll()? {
             Progress::Waiting(same) => connecting = same,
             Progress::Done(Connected::Open { endpoint, response }) => {
                 let socket = WebSocketStream::new(opening.open(endpoint, config));
@@ -551,16 +528,6 @@ where
                 return Err(Error::Http(Box::new(to_response(&response, Some(body))?)));
             }
         }
-    }
-}
-
-/// Of a subprotocol that was not offered: that none was.
-pub(crate) fn unasked(error: Error) -> Error {
-    match error {
-        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
-            SubProtocolError::InvalidSubProtocol,
-        )) => Error::Protocol(SubProtocolError::ServerSentSubProtocolNoneRequested.into()),
-        error => error,
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::config::WebSocketConfig;
 use crate::error::{Error, Result};
-use crate::handshake::{ClientResponse, header_list, unasked};
+use crate::handshake::{ClientResponse, header_list};
 use crate::request::{IntoClientRequest, to_core};
 use crate::stream::UpgradedStream;
 use crate::upgrade::append;
@@ -97,10 +97,10 @@ where
 /// ```
 ///
 /// # Errors
-/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 200 to 299, with up to 16 KiB of
-/// the body; [`Error::Protocol`] for an invalid response, or a request that must not be sent; [`Error::Timeout`] when
-/// the [handshake timeout](WebSocketConfig#structfield.handshake_timeout) has expired; [`Error::Io`] when the
-/// connection failed, or the server reset the stream.
+/// [`Error::Url`]; [`Error::Http`] for another status than 200 to 299, with up to 16 KiB of the body;
+/// [`Error::Handshake`] for an invalid response, or a request that must not be sent; [`Error::Protocol`] when the
+/// [handshake timeout](WebSocketConfig#structfield.handshake_timeout) has expired; [`Error::Io`] when the connection
+/// failed, or the server reset the stream.
 pub fn client_http2<R, B>(
     sender: &mut SendRequest<B>,
     request: R,
@@ -166,9 +166,6 @@ where
             ))
         }
         Ok(None) => Err(http_error(response).await),
-        Err(error) if request.subprotocols.is_empty() => {
-            Err(unasked(HandshakeError::from(error).into()))
-        }
         Err(error) => Err(HandshakeError::from(error).into()),
     }
 }

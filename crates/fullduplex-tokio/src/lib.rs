@@ -86,9 +86,7 @@ pub use connect::{
     connect_async_with_config, connect_with,
 };
 pub use entropy::OsEntropy;
-pub use error::{
-    CapacityError, Error, ProtocolError, Result, SubProtocolError, TlsError, UrlError,
-};
+pub use error::{Error, Result, TlsError};
 pub use fullduplex;
 #[cfg(feature = "deflate")]
 pub use fullduplex::DeflateConfig;

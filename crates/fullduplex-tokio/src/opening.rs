@@ -99,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     /// Reads once.
     ///
     /// # Errors
-    /// [`Error::Timeout`] at the deadline; for an end of the stream, which comes too early.
+    /// [`Error::Protocol`] at the deadline; for an end of the stream, which comes too early.
     pub(crate) fn read(&mut self, handshake: &mut impl Reads) -> impl Future<Output = Result<()>> {
         poll_fn(move |cx| self.poll_read(handshake, cx))
     }
@@ -152,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
             Err(error) if is_gone(error.kind()) => Ended::Reset,
             Err(error) => return error.into(),
         };
-        fullduplex::Error::from(ended).into()
+        ended.into()
     }
 
     /// Waits for the deadline, and tells when it has come.

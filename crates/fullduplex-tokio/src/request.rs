@@ -1,7 +1,7 @@
 //! A client's request, as a type of the `http` crate, and its conversion to the core's type.
 
-use fullduplex::OwnedUri;
 use fullduplex::handshake::OwnedClientRequest;
+use fullduplex::{OwnedUri, UriError};
 use http::header::{
     CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -9,7 +9,7 @@ use http::header::{
 use http::uri::Authority;
 use http::{Method, Uri};
 
-use crate::error::{Error, ProtocolError, Result, UrlError};
+use crate::error::{Error, Result, must_not_be_sent};
 
 /// A client's request. It need not contain the headers of the handshake itself. `Sec-WebSocket-Key` is always drawn
 /// when the request is sent. If the request has a `Host`, it is sent as the host of a URL would be, in lower case and
@@ -32,8 +32,7 @@ pub trait IntoClientRequest {
     /// Creates the request.
     ///
     /// # Errors
-    /// [`Error::Url`] when the URL is not the URL of a WebSocket; [`Error::HttpFormat`] when an extra header is not
-    /// valid.
+    /// [`Error::Url`] when the URL is not the URL of a WebSocket; [`Error::Io`] when an extra header is not valid.
     fn into_client_request(self) -> Result<ClientRequest>;
 }
 
@@ -156,7 +155,7 @@ impl IntoClientRequest for ClientRequestBuilder {
 /// its own fields for subprotocols and origin.
 pub(crate) fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientRequest)> {
     if request.method() != Method::GET {
-        return Err(ProtocolError::WrongHttpMethod.into());
+        return Err(must_not_be_sent("the method of a client's request must be GET"));
     }
     let uri = OwnedUri::parse(request.uri().to_string())?;
     // Without a `Host` of its own, the request asks for the URI to connect to.
@@ -169,7 +168,7 @@ pub(crate) fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientR
             &SEC_WEBSOCKET_VERSION if value == "13" => {}
             // The configuration decides which extensions are offered: see `WebSocketConfig::deflate`.
             &SEC_WEBSOCKET_VERSION | &SEC_WEBSOCKET_EXTENSIONS => {
-                return Err(invalid(name).into());
+                return Err(invalid(name));
             }
             &SEC_WEBSOCKET_PROTOCOL => {
                 for subprotocol in text()?.split(',').map(str::trim) {
@@ -191,7 +190,7 @@ fn with_host(request: &ClientRequest) -> Result<Option<OwnedUri>> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let Some(host) = hosts.next() else { return Ok(None) };
     if hosts.next().is_some() {
-        return Err(invalid(&HOST).into());
+        return Err(invalid(&HOST));
     }
     if *host == host_header(request.uri())? {
         return Ok(None);
@@ -215,13 +214,13 @@ fn named(uri: &Uri, host: &HeaderValue) -> Option<OwnedUri> {
     OwnedUri::parse(Uri::from_parts(parts).ok()?.to_string()).ok()
 }
 
-fn invalid(name: &HeaderName) -> ProtocolError {
-    ProtocolError::InvalidHeader(Box::new(name.clone()))
+fn invalid(name: &HeaderName) -> Error {
+    must_not_be_sent(format!("the header {name} must not be sent like this in a handshake"))
 }
 
 /// The value of a `Host` header: the host of the URI, and its port if the URI has one.
 fn host_header(uri: &Uri) -> Result<HeaderValue> {
-    let authority = uri.authority().ok_or(Error::Url(UrlError::NoHostName))?.as_str();
+    let authority = uri.authority().ok_or(Error::Url(UriError::MissingHost))?.as_str();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if host.is_empty() { Err(UrlError::NoHostName.into()) } else { Ok(host.parse()?) }
+    if host.is_empty() { Err(UriError::MissingHost.into()) } else { Ok(host.parse()?) }
 }

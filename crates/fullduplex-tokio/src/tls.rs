@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
-use crate::error::{Error, Result, UrlError};
+use crate::error::{Error, Result, TlsError};
 use crate::handshake::{Callback, ClientResponse, NO_ANSWER, accept, accept_hdr, client};
 use crate::request::{IntoClientRequest, to_core};
 use crate::stream::MaybeTlsStream;
@@ -45,7 +45,7 @@ impl Connector {
     pub(crate) fn of(uri: Uri<'_>, chosen: Option<Self>) -> Result<Self> {
         match (uri.is_secure(), chosen) {
             (false, _) => Ok(Self::Plain),
-            (true, Some(Self::Plain)) => Err(UrlError::TlsFeatureNotEnabled.into()),
+            (true, Some(Self::Plain)) => Err(TlsError::Disabled.into()),
             #[cfg(any(feature = "tls", feature = "native-tls"))]
             (true, Some(connector)) => Ok(connector),
             (true, None) => Self::by_features(),
@@ -65,13 +65,13 @@ impl Connector {
 
     #[cfg(not(any(feature = "tls", feature = "native-tls")))]
     fn by_features() -> Result<Self> {
-        Err(UrlError::TlsFeatureNotEnabled.into())
+        Err(TlsError::Disabled.into())
     }
 }
 
 #[cfg(feature = "native-tls")]
 fn native_error(error: native_tls::Error) -> Error {
-    crate::error::TlsError::from(error).into()
+    TlsError::from(error).into()
 }
 
 /// Opens a WebSocket over `stream`, with TLS unless the connector is [`Connector::Plain`]. Both have one deadline.
@@ -115,7 +115,7 @@ where
         #[cfg(feature = "tls")]
         Connector::Rustls(rustls) => {
             let name = rustls::pki_types::ServerName::try_from(host.to_owned())
-                .map_err(|_| crate::error::TlsError::InvalidDnsName)?;
+                .map_err(|_| TlsError::ServerName)?;
             let stream = tokio_rustls::TlsConnector::from(rustls).connect(name, stream).await?;
             Ok(MaybeTlsStream::Rustls(Box::new(stream)))
         }
@@ -132,7 +132,7 @@ async fn within<T>(
         None => action.await,
         Some(deadline) => match tokio::time::timeout_at(deadline, action).await {
             Ok(result) => result,
-            Err(_) => Err(Error::Timeout(Timeout::Handshake)),
+            Err(_) => Err(Timeout::Handshake.into()),
         },
     }
 }
@@ -157,9 +157,8 @@ where
 /// TLS and the opening handshake share one timeout, the `handshake_timeout`.
 ///
 /// # Errors
-/// [`Error::Tls`] when TLS cannot be set up, [`Error::Url`] when no feature for it is on; [`Error::Io`] when the TLS
-/// handshake fails, [`Error::Timeout`] when it takes too long; otherwise as
-/// [`client_async_with_config`](crate::client_async_with_config).
+/// [`Error::Tls`] when TLS cannot be set up; [`Error::Io`] when the TLS handshake fails, [`Error::Protocol`] when it takes
+/// too long; otherwise as [`client_async_with_config`](crate::client_async_with_config).
 ///
 /// # Panics
 /// With TLS and a handshake timeout, outside of a tokio runtime with its time driver.

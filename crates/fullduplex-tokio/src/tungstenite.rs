@@ -13,7 +13,9 @@ pub use http;
 pub mod client {
     pub use crate::request::{ClientRequestBuilder, IntoClientRequest};
 
-    use crate::error::{Result, UrlError};
+    use fullduplex::UriError;
+
+    use crate::error::Result;
     use crate::tungstenite::stream::Mode;
 
     /// Whether the scheme of a URI means TLS.
@@ -30,16 +32,14 @@ pub mod client {
         } else if is_any_of(["wss", "https"]) {
             Ok(Mode::Tls)
         } else {
-            Err(UrlError::UnsupportedUrlScheme.into())
+            Err(UriError::Scheme.into())
         }
     }
 }
 
 /// Errors.
 pub mod error {
-    pub use crate::error::{
-        CapacityError, Error, ProtocolError, Result, SubProtocolError, TlsError, UrlError,
-    };
+    pub use crate::error::{Error, Result, TlsError};
 }
 
 /// The opening handshake.

@@ -25,7 +25,7 @@ use crate::config::WebSocketConfig;
 use crate::error::{Error, Result};
 #[cfg(feature = "http2")]
 use crate::handshake::header_list;
-use crate::handshake::{rejected, with_parts};
+use crate::handshake::with_parts;
 use crate::stream::UpgradedStream;
 use crate::websocket::WebSocketStream;
 
@@ -97,9 +97,10 @@ pub fn upgrade<B>(
 /// rejection, as [`accept_with`](crate::accept_with) does.
 ///
 /// # Errors
-/// [`Error::Protocol`] for an invalid request: the response has the status that it calls for, such as 426 with
-/// `Sec-WebSocket-Version`. [`Error::Http`] when `decide` rejected it. [`Error::Protocol`] when its answer must not
-/// be sent, and [`Error::Io`] when the server cannot hand over the connection: the response is 500 then.
+/// [`Error::Handshake`] for an invalid request: the response has the status that it calls for, such as 426 with
+/// `Sec-WebSocket-Version`. [`Error::Rejected`] when `decide` rejected it. [`Error::Accept`] and [`Error::Reject`] when
+/// the response of `decide` must not be sent, and [`Error::Io`] when the server cannot hand over the connection: the
+/// response is 500 then.
 pub fn upgrade_with<B>(
     request: &mut http::Request<B>,
     config: WebSocketConfig,
@@ -125,7 +126,7 @@ pub fn upgrade_with<B>(
 /// It waits for that, so it is to be awaited in a task of its own, or after the response was returned.
 ///
 /// # Errors
-/// [`Error::Timeout`] when that takes longer than the
+/// [`Error::Protocol`] when that takes longer than the
 /// [handshake timeout](WebSocketConfig#structfield.handshake_timeout), counted from the call of [`upgrade`];
 /// [`Error::Io`] when the connection ended before, or another response was sent.
 ///
@@ -223,7 +224,7 @@ fn answer(
             let (response, negotiated) = accept(request, &answer, config)?;
             Ok((response, Ok(negotiated)))
         }
-        Err(rejection) => Ok((reject(&rejection)?, Err(rejected(&rejection)))),
+        Err(rejection) => Ok((reject(&rejection)?, Err(Error::Rejected(rejection.status())))),
     }
 }
 

@@ -180,8 +180,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// `None` if the peer should have the time to read why.
     ///
     /// # Errors
-    /// [`Error::Protocol`], [`Error::Utf8`] and [`Error::Capacity`] when the peer broke the protocol or a limit:
-    /// it was told with a Close. [`Error::Timeout`]; [`Error::Io`] when the transport failed.
+    /// [`Error::Protocol`] when the connection fails: if the peer broke the protocol or a limit, it was told with a Close.
+    /// [`Error::Io`] when the transport failed.
     // Not `async`: such futures are larger, and a task has room for the largest as long as it lives.
     pub fn recv(&mut self) -> impl Future<Output = Option<Result<Message>>> {
         poll_fn(move |cx| self.guard.poll_message(cx))
@@ -268,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// A [`Message::Close`] begins the closing handshake. Dropped before it is ready, it has taken nothing.
     ///
     /// # Errors
-    /// [`Error::Protocol`] when the message must not be sent: nothing of it is then.
+    /// [`Error::Send`] when the message must not be sent: nothing of it is then.
     /// [`Error::AlreadyClosed`] and [`Error::ConnectionClosed`] when the connection is over; [`Error::Io`].
     pub fn feed(&mut self, message: Message) -> impl Future<Output = Result<()>> {
         let mut message = Some(message);
@@ -311,7 +311,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// message, `last` ends it. Text may be cut anywhere, but must be UTF-8 when joined.
     ///
     /// # Errors
-    /// As [`feed`](Self::feed); [`Error::Utf8`] for text that is none.
+    /// As [`feed`](Self::feed); [`Error::Send`] for text that is not UTF-8, too.
     pub fn feed_fragment(
         &mut self,
         kind: MessageKind,
@@ -332,8 +332,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// Cancel-safe: the Close is sent once.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when the peer has not answered within the
-    /// [close timeout](WebSocketConfig::close_timeout); [`Error::Protocol`] for a code or reason that must not be
+    /// [`Error::Protocol`] when the peer has not answered within the
+    /// [close timeout](WebSocketConfig::close_timeout); [`Error::Send`] for a code or reason that must not be
     /// sent; else as [`flush`](Self::flush).
     pub fn close(&mut self, frame: Option<CloseFrame>) -> impl Future<Output = Result<()>> {
         let mut closing = Closing::new(frame);
@@ -378,7 +378,7 @@ impl Reply<'_> {
     /// Takes a message that was encoded once for many connections.
     ///
     /// # Errors
-    /// As [`WebSocketStream::feed_prepared`]; [`Error::Protocol`] when answers before it fill the buffer.
+    /// As [`WebSocketStream::feed_prepared`]; [`Error::Send`] when answers before it fill the buffer.
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
         Ok(self.0.send_prepared(message)?)
     }

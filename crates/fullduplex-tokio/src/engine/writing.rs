@@ -193,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// [`poll_flush`](Self::poll_flush) until `deadline` by the connection's clock, of an opening handshake.
     ///
     /// # Errors
-    /// [`Error::Timeout`] after that.
+    /// [`Error::Protocol`] after that.
     pub(crate) fn poll_flush_until(
         &mut self,
         deadline: Option<Duration>,
@@ -202,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         match (self.poll_flush(cx), deadline) {
             (Poll::Pending, Some(deadline)) => {
                 ready!(self.poll_instant(deadline, cx));
-                Poll::Ready(Err(Error::Timeout(Timeout::Handshake)))
+                Poll::Ready(Err(Timeout::Handshake.into()))
             }
             (flushed, _) => flushed,
         }
@@ -273,7 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Waits for the next deadline while a write is blocked. Ready when there is more to write.
     ///
     /// # Errors
-    /// [`Error::Timeout`]: a waiting time has run out. The connection fails later, when the reader has delivered what
+    /// [`Error::Protocol`]: a waiting time has run out. The connection fails later, when the reader has delivered what
     /// was received before.
     fn poll_blocked(&mut self, listens: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !listens {
@@ -287,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         ready!(self.poll_due(cx));
         let now = self.clock.elapsed();
         match self.expired(now) {
-            Some(timeout) => Poll::Ready(Err(Error::Timeout(timeout))),
+            Some(timeout) => Poll::Ready(Err(timeout.into())),
             None => Poll::Ready(Ok(self.handle_timeout(now)?)),
         }
     }
@@ -328,7 +328,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// in the receive buffer for the reader; if there is no room for it, all of it is given up.
     ///
     /// # Errors
-    /// When the code or reason must not be sent; [`Error::Timeout`] when the peer does not close in time; otherwise the
+    /// When the code or reason must not be sent; [`Error::Protocol`] when the peer does not close in time; otherwise the
     /// reason why the connection fails.
     pub(crate) fn poll_close(
         &mut self,
@@ -431,7 +431,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
         // A peer that keeps us busy must not make us miss the deadline.
         if let Some(timeout) = self.expired(self.clock.elapsed()) {
-            return Poll::Ready(Err(Error::Timeout(timeout)));
+            return Poll::Ready(Err(timeout.into()));
         }
         let read = match self.input_end.take() {
             Some(end) => Poll::Ready(self.read_ended(end.map(|()| 0), cx)),
@@ -453,11 +453,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// The error for an end of input that came before the peer's Close.
     fn cut_off(&self) -> Error {
         match self.input_end.as_deref() {
-            Some(Err(error)) if is_gone(error.kind()) => {
-                fullduplex::Error::from(Ended::Reset).into()
-            }
+            Some(Err(error)) if is_gone(error.kind()) => Ended::Reset.into(),
             Some(Err(error)) => io::Error::from(error.kind()).into(),
-            _ => fullduplex::Error::from(Ended::WithoutClose).into(),
+            _ => Ended::WithoutClose.into(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll};
 
 use fullduplex_testkit::{Frame, frames};
-use fullduplex_tokio::fullduplex::Timeout;
+use fullduplex_tokio::fullduplex::{Error as Failure, Timeout};
 use fullduplex_tokio::rustls::pki_types::PrivatePkcs8KeyDer;
 use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -246,7 +246,7 @@ async fn a_fault_or_an_end_that_comes_while_a_write_is_blocked_is_told_behind_wh
         server.send("answer".into()).await.unwrap();
         let (messages, error) = drain(&mut server).await;
         assert_eq!(messages, []);
-        assert!(matches!(error, Some(Error::Utf8(_) | Error::Protocol(_))), "{error:?}");
+        assert!(matches!(error, Some(Error::Protocol(_))), "{error:?}");
         drop(server);
         assert_eq!(frames(&reading.await.unwrap())[1], Frame::text("answer"));
     }
@@ -324,14 +324,14 @@ async fn keepalive_leaves_a_peer_alone_that_reads_slowly() {
                 tokio::join!(sender.send(message), timeout(secs(500), receiver.recv()));
             sent.unwrap();
             assert!(
-                matches!(received, Ok(Some(Err(Error::Timeout(Timeout::Pong))))),
+                matches!(received, Ok(Some(Err(Error::Protocol(Failure::Timeout(Timeout::Pong)))))),
                 "{received:?}"
             );
         } else {
             let mut server = server;
             server.send(message).await.unwrap();
             let error = server.recv().await.unwrap().unwrap_err();
-            assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error:?}");
+            assert!(matches!(error, Error::Protocol(Failure::Timeout(Timeout::Pong))), "{error:?}");
         }
         // It was not given up before all was written, and had the whole time to answer after that.
         assert!(begun.elapsed() >= secs(49 * 9 + 10), "{:?}", begun.elapsed());
@@ -407,7 +407,10 @@ async fn a_deadline_that_runs_out_during_a_write_waits_for_what_comes_of_the_wri
         }
         let received = receive();
         assert!(
-            matches!(received, Poll::Ready(Some(Err(Error::Timeout(Timeout::Pong))))),
+            matches!(
+                received,
+                Poll::Ready(Some(Err(Error::Protocol(Failure::Timeout(Timeout::Pong)))))
+            ),
             "{received:?}"
         );
     }
@@ -456,7 +459,10 @@ async fn a_writer_that_uses_up_its_turn_does_not_keep_a_dead_peer_alive_in_halve
     let begun = Instant::now();
     let got = timeout(secs(300), receiver.recv()).await;
     sending.abort();
-    assert!(matches!(got, Ok(Some(Err(Error::Timeout(Timeout::Pong))))), "{got:?}");
+    assert!(
+        matches!(got, Ok(Some(Err(Error::Protocol(Failure::Timeout(Timeout::Pong)))))),
+        "{got:?}"
+    );
     assert!(begun.elapsed() <= secs(31), "{:?}", begun.elapsed());
 }
 
@@ -483,7 +489,7 @@ async fn a_writer_that_uses_up_its_turn_does_not_keep_a_dead_peer_alive_in_one()
             break Some(error);
         }
     };
-    assert!(matches!(got, Some(Error::Timeout(Timeout::Pong))), "{got:?}");
+    assert!(matches!(got, Some(Error::Protocol(Failure::Timeout(Timeout::Pong)))), "{got:?}");
     assert!(begun.elapsed() <= secs(31), "{:?}", begun.elapsed());
 }
 
@@ -494,11 +500,11 @@ async fn a_waiting_time_that_runs_out_while_a_write_is_blocked_loses_nothing_tha
     write(&mut far, Frame::text("one").masked().encode()).await;
     let begun = Instant::now();
     let error = server.flush().await.unwrap_err();
-    assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error:?}");
+    assert!(matches!(error, Error::Protocol(Failure::Timeout(Timeout::Pong))), "{error:?}");
     assert_eq!(begun.elapsed().as_secs(), 30);
     assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("one"));
     let error = server.recv().await.unwrap().unwrap_err();
-    assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error:?}");
+    assert!(matches!(error, Error::Protocol(Failure::Timeout(Timeout::Pong))), "{error:?}");
     assert!(server.recv().await.is_none());
 }
 
@@ -584,7 +590,7 @@ async fn close_gives_up_a_peer_that_sends_without_end() {
         });
         let begun = Instant::now();
         let error = server.close(None).await.unwrap_err();
-        assert!(matches!(error, Error::Timeout(Timeout::Close)), "{error:?}");
+        assert!(matches!(error, Error::Protocol(Failure::Timeout(Timeout::Close))), "{error:?}");
         assert!(begun.elapsed() >= secs(2) && begun.elapsed() < secs(3), "{:?}", begun.elapsed());
         drop(server);
         sending.await.unwrap();
@@ -647,7 +653,7 @@ async fn a_client_that_never_reads_the_101_is_given_up() {
     let begun = Instant::now();
     let done = timeout(secs(1000), fullduplex_tokio::accept_async(near)).await;
     assert!(
-        matches!(done, Ok(Err(Error::Timeout(_)))),
+        matches!(done, Ok(Err(Error::Protocol(Failure::Timeout(_))))),
         "{:?} {:?}",
         done.map(|r| r.map(drop)),
         begun.elapsed()

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use fullduplex_testkit::{Frame, frames};
-use fullduplex_tokio::fullduplex::Timeout;
+use fullduplex_tokio::fullduplex::{self, Timeout};
 use fullduplex_tokio::{
     Error, Message, WebSocketConfig, accept_async_with_config, client_async_with_config,
 };
@@ -22,7 +22,7 @@ pub(crate) async fn takes<T>(expected: Duration, action: impl Future<Output = T>
 }
 
 pub(crate) fn is(error: Option<Error>, timeout: Timeout) -> bool {
-    matches!(error, Some(Error::Timeout(found)) if found == timeout)
+    matches!(error, Some(Error::Protocol(found)) if found == timeout.into())
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,5 +201,8 @@ fn outside_of_a_runtime_a_deadline_is_looked_at_by_each_poll() {
     let mut closing = pin!(close_unanswered());
     let closed = std::iter::repeat_with(|| poll_once(closing.as_mut())).take(1000);
     let mut ready = closed.skip_while(std::task::Poll::is_pending);
-    assert!(matches!(ready.next(), Some(std::task::Poll::Ready(Some(Error::Timeout(_))))));
+    assert!(matches!(
+        ready.next(),
+        Some(std::task::Poll::Ready(Some(Error::Protocol(fullduplex::Error::Timeout(_)))))
+    ));
 }

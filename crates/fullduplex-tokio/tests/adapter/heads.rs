@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use fullduplex_tokio::fullduplex::HandshakeError;
-use fullduplex_tokio::fullduplex::handshake::{HeadError, RequestError, ResponseError};
+use fullduplex_tokio::fullduplex::handshake::{
+    HeadError, RejectError, RequestError, ResponseError,
+};
 use fullduplex_tokio::tungstenite::handshake::derive_accept_key;
 use fullduplex_tokio::{
-    ClientResponse, Error, OwnedAnswer, OwnedRejection, PlainRequest, ProtocolError,
-    WebSocketConfig, accept_async, accept_or_answer, client_async,
+    ClientResponse, Error, OwnedAnswer, OwnedRejection, PlainRequest, WebSocketConfig,
+    accept_async, accept_or_answer, client_async,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -52,12 +54,9 @@ async fn a_peer_that_speaks_something_else_is_answered_at_once() {
         let error = timeout(AT_ONCE, serving).await.unwrap().unwrap().unwrap_err();
         let sent = sent.escape_ascii();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{sent}: {answer}");
-        let expected = match expected {
-            HeadError::Version => ProtocolError::WrongHttpVersion,
-            other => ProtocolError::Handshake(HandshakeError::Request(RequestError::Head(other))),
-        };
+        let expected = HandshakeError::Request(RequestError::Head(expected));
         assert!(
-            matches!(&error, Error::Protocol(found) if *found == expected),
+            matches!(&error, Error::Handshake(found) if *found == expected),
             "{sent}: {error:?}"
         );
     }
@@ -117,8 +116,7 @@ async fn a_server_that_speaks_something_else_is_left_at_once() {
     ] {
         let error = answered(|_| answer.to_owned()).await.unwrap_err();
         let expected = HandshakeError::Response(ResponseError::Head(expected));
-        let expected = ProtocolError::Handshake(expected);
-        assert!(matches!(&error, Error::Protocol(found) if *found == expected), "{error:?}");
+        assert!(matches!(&error, Error::Handshake(found) if *found == expected), "{error:?}");
     }
 }
 
@@ -151,14 +149,13 @@ async fn a_plain_request_is_answered_by_the_application() {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("\r\nConnection: close\r\nX-Up: 1\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
-        assert!(matches!(&ended, Err(Error::Http(said)) if said.status() == 200), "{ended:?}");
+        assert!(matches!(&ended, Err(Error::Rejected(200))), "{ended:?}");
     }
     let (answer, _) = probe("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(answer.ends_with("Content-Length: 3\r\n\r\n"), "{answer}");
     let (answer, ended) = probe("GET /broken HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
-    let ours = |error: &ProtocolError| *error == ProtocolError::CustomResponseSuccessful;
-    assert!(matches!(&ended, Err(Error::Protocol(error)) if ours(error)), "{ended:?}");
+    assert!(matches!(&ended, Err(Error::Reject(RejectError::Status(101)))), "{ended:?}");
 }
 
 #[tokio::test]
@@ -172,7 +169,7 @@ async fn what_the_application_does_not_answer_is_refused_or_opened_as_ever() {
     ] {
         let (answer, ended) = probe(request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
-        assert!(matches!(ended, Err(Error::Protocol(_))), "{ended:?}");
+        assert!(matches!(ended, Err(Error::Handshake(_))), "{ended:?}");
     }
     let (answer, ended) = probe(REQUEST).await;
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");

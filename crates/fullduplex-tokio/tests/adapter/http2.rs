@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
+use fullduplex_tokio::fullduplex::handshake::ResponseError;
 use fullduplex_tokio::http::{Method, Request, StatusCode, Version};
 use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
 use fullduplex_tokio::{
     ClientRequestBuilder, CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAnswer,
-    OwnedRejection, ProtocolError, SubProtocolError, UpgradeResponse, WebSocketConfig,
-    client_http2, http2_ready, upgrade, upgrade_with,
+    OwnedRejection, UpgradeResponse, WebSocketConfig, client_http2, http2_ready, upgrade,
+    upgrade_with,
 };
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
@@ -211,19 +212,13 @@ async fn what_a_server_must_not_answer_is_an_error() {
     let mut sender = connect(address).await;
     let url = format!("ws://{address}/chosen");
     let error = client_http2(&mut sender, url, None).await.unwrap_err();
-    let unasked = SubProtocolError::ServerSentSubProtocolNoneRequested;
-    assert!(matches!(
-        error,
-        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(it)) if it == unasked
-    ));
+    let unasked = ResponseError::Subprotocol.into();
+    assert!(matches!(error, Error::Handshake(it) if it == unasked), "{error:?}");
     let asking = ClientRequestBuilder::new(format!("ws://{address}/").parse().unwrap())
         .with_sub_protocol("chat");
     let error = client_http2(&mut sender, asking, None).await.unwrap_err();
-    let missing = SubProtocolError::NoSubProtocol;
-    assert!(matches!(
-        error,
-        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(it)) if it == missing
-    ));
+    let missing = ResponseError::SubprotocolMissing.into();
+    assert!(matches!(error, Error::Handshake(it) if it == missing), "{error:?}");
 }
 
 #[tokio::test]
@@ -263,7 +258,7 @@ async fn a_response_over_http_2_is_waited_for_as_long_as_a_handshake() {
     let config = WebSocketConfig::new().handshake_timeout(Some(secs(3)));
     let url = format!("ws://{address}/");
     let error = client_http2(&mut sender, url, Some(config)).await.unwrap_err();
-    assert!(matches!(error, Error::Timeout(_)), "{error}");
+    assert!(error.is_timeout(), "{error}");
 }
 
 #[tokio::test]

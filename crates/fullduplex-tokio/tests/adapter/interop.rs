@@ -8,10 +8,10 @@ use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
     Connector, Dial, Error, ErrorResponse, IntoClientRequest, IntoHalves, MaybeTlsStream, Message,
-    Request, Response, TcpDial, TlsError, UrlError, WebSocketConfig, WebSocketReceiver,
-    WebSocketSender, accept_async, accept_async_tls, accept_async_with_config,
-    accept_hdr_async_tls_with_config, client_async_tls_with_config, client_async_with_config,
-    connect_async, connect_async_tls_with_config, connect_with, tls,
+    Request, Response, TcpDial, TlsError, WebSocketConfig, WebSocketReceiver, WebSocketSender,
+    accept_async, accept_async_tls, accept_async_with_config, accept_hdr_async_tls_with_config,
+    client_async_tls_with_config, client_async_with_config, connect_async,
+    connect_async_tls_with_config, connect_with, tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -421,7 +421,7 @@ async fn plain_does_not_dial_wss() {
     let _ = TlsError::NoRoots;
     let refused =
         connect_async_tls_with_config("wss://localhost:1/", None, true, Some(Connector::Plain));
-    assert!(matches!(refused.await, Err(Error::Url(UrlError::TlsFeatureNotEnabled))));
+    assert!(matches!(refused.await, Err(Error::Tls(TlsError::Disabled))));
 }
 
 #[tokio::test]

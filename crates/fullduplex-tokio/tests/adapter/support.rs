@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use fullduplex_tokio::fullduplex::{Error, MessageError};
 use fullduplex_tokio::{Message, Result, Role, WebSocketConfig, WebSocketStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
@@ -96,6 +97,11 @@ pub(crate) async fn read_to_end(wire: &mut DuplexStream) -> Vec<u8> {
 
 pub(crate) async fn write(wire: &mut DuplexStream, bytes: impl AsRef<[u8]>) {
     wire.write_all(bytes.as_ref()).await.unwrap();
+}
+
+/// Whether the connection failed because of text that is not UTF-8.
+pub(crate) fn is_bad_text(error: &fullduplex_tokio::Error) -> bool {
+    matches!(error, fullduplex_tokio::Error::Protocol(Error::Message(MessageError::InvalidUtf8)))
 }
 
 /// A waker that remembers whether it was called.

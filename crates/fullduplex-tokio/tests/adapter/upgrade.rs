@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fullduplex_testkit::Frame;
+use fullduplex_tokio::fullduplex::handshake::{AcceptError, RejectError, RequestError};
 use fullduplex_tokio::http::{Request, Response, StatusCode};
 use fullduplex_tokio::hyper::body::Incoming;
 use fullduplex_tokio::hyper_util::rt::TokioIo;
 use fullduplex_tokio::{
-    ClientRequestBuilder, DeflateConfig, Error, Message, OwnedAnswer, OwnedRejection,
-    ProtocolError, Result, SubProtocolError, UpgradeResponse, Upgrading, WebSocketConfig,
-    connect_async, connect_async_with_config, is_upgrade_request, upgrade, upgrade_with,
+    ClientRequestBuilder, DeflateConfig, Error, Message, OwnedAnswer, OwnedRejection, Result,
+    UpgradeResponse, Upgrading, WebSocketConfig, connect_async, connect_async_with_config,
+    is_upgrade_request, upgrade, upgrade_with,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::server::conn::http1;
@@ -262,7 +263,7 @@ async fn a_decision_rejects() {
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
     let outcome = outcomes.recv().await.unwrap().unwrap_err();
-    assert!(matches!(outcome, Error::Http(response) if response.status() == 401));
+    assert!(matches!(outcome, Error::Rejected(401)), "{outcome:?}");
     let text = answers(address, GOOD).await;
     assert!(text.contains("\r\n\r\nWho are you?\n"), "{text}");
 }
@@ -274,26 +275,23 @@ async fn a_decision_that_must_not_be_sent_is_our_fault() {
     let decisions: [(Decide, Expected); 5] = [
         (
             || Ok(OwnedAnswer::new().subprotocol("never-offered")),
-            |error| {
-                let expected = SubProtocolError::InvalidSubProtocol.into();
-                matches!(error, Error::Protocol(found) if *found == expected)
-            },
+            |error| matches!(error, Error::Accept(AcceptError::SubprotocolNotOffered)),
         ),
         (
             || Ok(OwnedAnswer::new().header("Upgrade", "h2c")),
-            |error| matches!(error, Error::Protocol(ProtocolError::Handshake(_))),
+            |error| matches!(error, Error::Accept(AcceptError::InvalidHeader(_))),
         ),
         (
             || Ok(OwnedAnswer::new().header("X", "a\r\nb: c")),
-            |error| matches!(error, Error::Protocol(ProtocolError::Handshake(_))),
+            |error| matches!(error, Error::Accept(AcceptError::InvalidHeader(_))),
         ),
         (
             || Err(OwnedRejection::new(200)),
-            |error| matches!(error, Error::Protocol(ProtocolError::CustomResponseSuccessful)),
+            |error| matches!(error, Error::Reject(RejectError::Status(200))),
         ),
         (
             || Err(OwnedRejection::new(403).header("Content-Length", "7")),
-            |error| matches!(error, Error::Protocol(ProtocolError::Handshake(_))),
+            |error| matches!(error, Error::Reject(RejectError::InvalidHeader(_))),
         ),
     ];
     for (decide, expected) in decisions {
@@ -354,8 +352,8 @@ async fn a_connection_that_cannot_be_handed_over_is_our_fault() {
     request.headers_mut().remove("Sec-WebSocket-Key");
     let (response, outcome) = upgrade(&mut request, WebSocketConfig::new());
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    let expected = ProtocolError::MissingSecWebSocketKey;
-    assert!(matches!(outcome, Err(Error::Protocol(error)) if error == expected));
+    let expected = RequestError::KeyMissing.into();
+    assert!(matches!(outcome, Err(Error::Handshake(error)) if error == expected));
 
     // Twice is once too often.
     let address = serve(|mut request| async move {

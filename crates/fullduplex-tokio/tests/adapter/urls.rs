@@ -10,8 +10,7 @@ use fullduplex_tokio::http::{self, Version};
 use fullduplex_tokio::tungstenite::client::{IntoClientRequest, uri_mode};
 use fullduplex_tokio::tungstenite::stream::Mode;
 use fullduplex_tokio::{
-    Error, OwnedAnswer, UrlError, WebSocketConfig, accept_with, client_async, client_http2,
-    upgrade_with,
+    Error, OwnedAnswer, WebSocketConfig, accept_with, client_async, client_http2, upgrade_with,
 };
 use proptest::prelude::*;
 use tokio::io::duplex;
@@ -89,18 +88,18 @@ fn without_key(head: &[u8]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn over_std(url: &str) -> Result<String, UrlError> {
+fn over_std(url: &str) -> Result<String, UriError> {
     let recorder = Recorder::default();
     match fullduplex_std::client(url, recorder.clone()) {
         Err(fullduplex_std::HandshakeError::Failure(fullduplex_std::Error::Url(error))) => {
             assert!(recorder.0.borrow().is_empty());
-            Err(error.into())
+            Err(error)
         }
         _ => Ok(without_key(&recorder.0.borrow())),
     }
 }
 
-async fn over_tokio(request: impl IntoClientRequest + Unpin) -> Result<String, UrlError> {
+async fn over_tokio(request: impl IntoClientRequest + Unpin) -> Result<String, UriError> {
     let (near, mut far) = duplex(1 << 17);
     let reading = tokio::spawn(async move {
         let mut head = [0; 1 << 12];
@@ -123,8 +122,8 @@ async fn the_same_text_makes_the_same_request_over_std_and_tokio() {
         assert_eq!(over_std(url), over_tokio(url).await, "{url:?}");
     }
     let long = format!("ws://h/{}", "a".repeat(1 << 16));
-    assert_eq!(over_std(&long), Err(UrlError::Invalid(UriError::TooLong)));
-    assert_eq!(over_tokio(long).await, Err(UrlError::Invalid(UriError::TooLong)));
+    assert_eq!(over_std(&long), Err(UriError::TooLong));
+    assert_eq!(over_tokio(long).await, Err(UriError::TooLong));
 }
 
 #[tokio::test]
@@ -139,7 +138,7 @@ async fn a_url_asks_for_what_a_browser_would_ask_for() {
                     "{head}"
                 );
             }
-            Err(error) => assert_eq!(head, Err(error.into()), "{url:?}"),
+            Err(error) => assert_eq!(head, Err(error), "{url:?}"),
         }
     }
     // RFC 7617 §2: the credentials are what the user information says, however it is written.
