@@ -71,7 +71,8 @@ where
     uri_mode(request.uri())?;
     let (uri, _) = to_core(&request)?;
     let uri = uri.as_uri();
-    let dial = TcpDial { nodelay: disable_nagle, ..TcpDial::new() };
+    let mut dial = TcpDial::new();
+    dial.nodelay = disable_nagle;
     let stream = dial.dial(uri.host(), uri.port()).await?;
     client_async_tls_with_config(request, stream, config, connector).await
 }

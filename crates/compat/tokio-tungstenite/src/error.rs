@@ -2,28 +2,26 @@
 
 use std::io;
 
-use fullduplex::{FrameError, MessageError};
+use fullduplex::Receiver;
 use fullduplex_tokio as native;
-use tungstenite::error::{CapacityError, Error};
+use tungstenite::error::Error;
+use tungstenite::internals::limit_error;
 use tungstenite::protocol::{Message, WebSocketConfig};
 
-/// `config` has the limits that may have been exceeded.
-pub(crate) fn to_tungstenite(error: native::Error, config: &WebSocketConfig) -> Error {
-    use fullduplex::Error as Core;
+/// `receiver` and `config` say which limit was exceeded, and by how much.
+pub(crate) fn to_tungstenite(
+    error: native::Error,
+    receiver: Option<&Receiver>,
+    config: &WebSocketConfig,
+) -> Error {
     use native::Error as Native;
-    let too_long = |max_size: Option<usize>| {
-        let max_size = max_size.unwrap_or(usize::MAX);
-        CapacityError::MessageTooLong { size: max_size.saturating_add(1), max_size }.into()
-    };
     match error {
         Native::ConnectionClosed => Error::ConnectionClosed,
         Native::AlreadyClosed => Error::AlreadyClosed,
         Native::Io(error) => error.into(),
-        Native::Protocol(Core::Frame(FrameError::TooLarge)) => too_long(config.max_frame_size),
-        Native::Protocol(Core::Message(MessageError::TooLarge)) => {
-            too_long(config.max_message_size)
-        }
-        Native::Protocol(error) => error.into(),
+        Native::Protocol(error) => receiver
+            .and_then(|receiver| limit_error(error, receiver, config))
+            .unwrap_or_else(|| error.into()),
         Native::Send(error) => error.into(),
         Native::WriteBufferFull(message) => {
             Error::WriteBufferFull(Message::from(*message).into())
@@ -33,6 +31,8 @@ pub(crate) fn to_tungstenite(error: native::Error, config: &WebSocketConfig) -> 
         #[cfg(feature = "handshake")]
         Native::Accept(error) => tungstenite::internals::accept_error(error),
         #[cfg(feature = "handshake")]
+        Native::Http(response) => return Error::Http((*response).into()), //TEMP
+        #[cfg(any())]
         Native::Http(refused) => {
             match tungstenite::internals::to_response(&refused.response, Some(refused.body)) {
                 Ok(response) => Error::Http(response.into()),

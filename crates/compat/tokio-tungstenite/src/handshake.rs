@@ -44,14 +44,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let settings = config.unwrap_or_default();
-    let (_, request) = to_core(&request.into_client_request()?)?;
-    let offers_subprotocols = !request.as_request().subprotocols.is_empty();
-    match native::client_with(request, stream, to_native(&settings)).await {
+    let request = request.into_client_request()?; // TEMP
+    let (_, core) = to_core(&request)?;
+    let offers_subprotocols = !core.as_request().subprotocols.is_empty();
+    match native::client_async_with_config(request, stream, Some(to_native(&settings))).await {
         Ok((socket, response)) => {
-            Ok((WebSocketStream::new(socket, config), to_response(&response, None)?))
+            Ok((WebSocketStream::new(socket, config), response))
         }
         Err(error) => {
-            let error = to_tungstenite(error, &settings);
+            let error = to_tungstenite(error, None, &settings);
             Err(if offers_subprotocols { error } else { unasked(error) })
         }
     }
@@ -137,7 +138,7 @@ where
         outcome?;
         match accepted {
             Ok(socket) => Ok(WebSocketStream::new(socket, config)),
-            Err(error) => Err(to_tungstenite(error, &settings)),
+            Err(error) => Err(to_tungstenite(error, None, &settings)),
         }
     })
 }

@@ -1,13 +1,13 @@
 //! The WebSocket.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::OnceLock;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use fullduplex::{MessageKind, Negotiated};
 use fullduplex_tokio as native;
+use futures_util::future::FutureExt;
 use futures_util::sink::{Sink, SinkExt};
 use futures_util::stream::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -75,7 +75,7 @@ impl<S> WebSocketStream<S> {
             &part,
             role.into(),
             negotiated,
-            settings,
+            Some(settings),
         );
         Self::new(inner, config)
     }
@@ -129,11 +129,13 @@ impl<S> WebSocketStream<S> {
     }
 
     fn error(&self, error: native::Error) -> Error {
-        to_tungstenite(error, self.get_config())
+        to_tungstenite(error, Some(self.inner.receiver()), self.get_config())
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
+    /// `None` when there is no room for it, which only happens if [`Sink::poll_ready`] was not asked.
+    ///
     /// # Errors
     /// As [`Sink::start_send`].
     fn start_fragment(
@@ -141,21 +143,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         kind: Option<MessageKind>,
         payload: &[u8],
         is_last: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<()>, Error> {
         let kind = fragment_kind(self.fragments_of, kind)?;
-        // There is room for it, as `poll_ready` has promised.
-        let feeding = pin!(self.inner.feed_fragment(kind, payload, is_last));
-        match feeding.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => {
-                self.fragments_of = if is_last { None } else { Some(kind) };
-                Ok(())
-            }
-            Poll::Ready(Err(error)) => Err(self.error(error)),
-            Poll::Pending => {
-                let message = Message::Binary(payload.to_vec().into());
-                Err(Error::WriteBufferFull(message.into()))
-            }
+        let fed = self.inner.feed_fragment(kind, payload, is_last).now_or_never();
+        let fed = fed.transpose().map_err(|error| self.error(error))?;
+        if fed.is_some() {
+            self.fragments_of = if is_last { None } else { Some(kind) };
         }
+        Ok(fed)
     }
 }
 
@@ -196,7 +191,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
                 }
             }
             Outgoing::Fragment(kind, payload, is_last) => {
-                self.start_fragment(kind, &payload, is_last)
+                self.start_fragment(kind, &payload, is_last)?.ok_or_else(|| {
+                    let message = Message::from(Outgoing::Fragment(kind, payload, is_last));
+                    Error::WriteBufferFull(message.into())
+                })
             }
         }
     }

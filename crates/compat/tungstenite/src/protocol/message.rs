@@ -234,6 +234,21 @@ impl Outgoing {
     }
 }
 
+impl From<Outgoing> for Message {
+    fn from(outgoing: Outgoing) -> Self {
+        let (kind, payload, is_last) = match outgoing {
+            Outgoing::Message(message) => return message.into(),
+            Outgoing::Fragment(kind, payload, is_last) => (kind, payload, is_last),
+        };
+        let data = match kind {
+            Some(MessageKind::Text) => Data::Text,
+            Some(MessageKind::Binary) => Data::Binary,
+            None => Data::Continue,
+        };
+        Self::Frame(Frame::message(payload, OpCode::Data(data), is_last))
+    }
+}
+
 /// The kind of a fragment that is to be sent; `None` continues the message that is in progress.
 ///
 /// # Errors
