@@ -10,9 +10,9 @@ use crate::protocol::Message;
 use crate::protocol::frame::coding::Data;
 
 /// What versions 0.28 and later keep in a box.
-#[cfg(not(feature = "__unboxed-errors"))]
+#[cfg(not(unboxed_errors))]
 type Held<T> = Box<T>;
-#[cfg(feature = "__unboxed-errors")]
+#[cfg(unboxed_errors)]
 type Held<T> = T;
 
 /// A result of this crate.
