@@ -23,9 +23,7 @@ pub(crate) fn to_tungstenite(
             .and_then(|receiver| limit_error(error, receiver, config))
             .unwrap_or_else(|| error.into()),
         Native::Send(error) => error.into(),
-        Native::WriteBufferFull(message) => {
-            Error::WriteBufferFull(Message::from(*message).into())
-        }
+        Native::WriteBufferFull(message) => Error::WriteBufferFull(Message::from(*message).into()),
         #[cfg(feature = "handshake")]
         Native::Handshake(error) => tungstenite::internals::handshake_error(error),
         #[cfg(feature = "handshake")]

@@ -48,9 +48,7 @@ where
     let (_, core) = to_core(&request)?;
     let offers_subprotocols = !core.as_request().subprotocols.is_empty();
     match native::client_async_with_config(request, stream, Some(to_native(&settings))).await {
-        Ok((socket, response)) => {
-            Ok((WebSocketStream::new(socket, config), response))
-        }
+        Ok((socket, response)) => Ok((WebSocketStream::new(socket, config), response)),
         Err(error) => {
             let error = to_tungstenite(error, None, &settings);
             Err(if offers_subprotocols { error } else { unasked(error) })

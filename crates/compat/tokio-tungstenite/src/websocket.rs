@@ -36,17 +36,15 @@ impl<S> fmt::Debug for WebSocketStream<S> {
 
 /// As fullduplex takes it. A message waits to be sent once as many bytes wait to be written as the program wants.
 pub(crate) fn to_native(config: &WebSocketConfig) -> native::WebSocketConfig {
-    let unlimited = native::WebSocketConfig::new().max_write_buffer_size.max(config.write_buffer_size);
+    let unlimited =
+        native::WebSocketConfig::new().max_write_buffer_size.max(config.write_buffer_size);
     native::WebSocketConfig::from(config.to_core())
         .write_buffer_size(config.write_buffer_size)
         .max_write_buffer_size(config.max_write_buffer_size.min(unlimited))
 }
 
 impl<S> WebSocketStream<S> {
-    pub(crate) fn new(
-        inner: native::WebSocketStream<S>,
-        config: Option<WebSocketConfig>,
-    ) -> Self {
+    pub(crate) fn new(inner: native::WebSocketStream<S>, config: Option<WebSocketConfig>) -> Self {
         Self { inner, config: config.map(Box::new), fragments_of: None }
     }
 
@@ -113,8 +111,8 @@ impl<S> WebSocketStream<S> {
     /// Sends a Close. Go on receiving until `None`.
     ///
     /// # Errors
-    /// [`ProtocolError::InvalidCloseSequence`] for a code that must not be sent, [`ProtocolError::ControlFrameTooBig`] for
-    /// a reason of more than 123 bytes; else as [`SinkExt::send`].
+    /// [`Error::Protocol`] for a code or a reason that must not be sent, and when a Close was sent or received before;
+    /// [`Error::ConnectionClosed`] and [`Error::AlreadyClosed`] after the end; [`Error::Io`].
     pub async fn close(&mut self, msg: Option<CloseFrame>) -> Result<(), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -183,12 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
     fn start_send(mut self: Pin<&mut Self>, item: Message) -> Result<(), Error> {
         match Outgoing::new(item)? {
             Outgoing::Message(message) => {
-                let is_close = message.is_close();
-                match Pin::new(&mut self.inner).start_send(message).map_err(|error| self.error(error)) {
-                    // The peer knows already.
-                    Err(Error::Protocol(ProtocolError::SendAfterClosing)) if is_close => Ok(()),
-                    other => other,
-                }
+                Pin::new(&mut self.inner).start_send(message).map_err(|error| self.error(error))
             }
             Outgoing::Fragment(kind, payload, is_last) => {
                 self.start_fragment(kind, &payload, is_last)?.ok_or_else(|| {
@@ -210,9 +203,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.as_mut().start_send(Message::Close(None)) {
-            Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(())),
-            other => other?,
+            // The peer knows already; what is queued is still written.
+            Ok(()) | Err(Error::Protocol(ProtocolError::SendAfterClosing)) => self.poll_flush(cx),
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(error)),
         }
-        self.poll_flush(cx)
     }
 }
