@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fullduplex_tokio::rustls::{ClientConfig, ServerConfig};
 use fullduplex_tokio::{
-    ClientRequestBuilder, Connector, EndpointConfig, Error, IntoClientRequest, IntoHalves,
-    MaybeTlsStream, TcpDial, WebSocketConfig, WebSocketStream, accept_async_tls_with_config,
+    Connector, EndpointConfig, Error, IntoHalves, IntoRequest, MaybeTlsStream, OwnedClientRequest,
+    TcpDial, WebSocketConfig, WebSocketStream, accept_async_tls_with_config,
     accept_async_with_config, connect_with,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -121,7 +121,7 @@ pub struct Client {
 impl Client {
     async fn open(
         &self,
-        request: impl IntoClientRequest,
+        request: impl IntoRequest,
         dial: &TcpDial,
         config: WebSocketConfig,
     ) -> std::result::Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
@@ -166,9 +166,9 @@ impl Client {
         subprotocols: &[String],
         timeout: Option<Duration>,
     ) -> Result<Report> {
-        let mut request = ClientRequestBuilder::new(url.parse()?);
+        let mut request = OwnedClientRequest::new(url)?;
         for subprotocol in subprotocols {
-            request = request.with_sub_protocol(subprotocol);
+            request = request.subprotocol(subprotocol).require_subprotocol();
         }
         let (mut dial, mut config) = (TcpDial::new(), WebSocketConfig::from(self.config));
         if timeout.is_some() {
@@ -180,7 +180,7 @@ impl Client {
                 Ok(socket) => socket,
                 Err(error) => {
                     let status = match &error {
-                        Error::Http(response) => Some(response.status().as_u16()),
+                        Error::Http(refused) => Some(refused.response.as_response().status()),
                         _ => None,
                     };
                     return Ok(Report::failed(status, &error));

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fullduplex::EndpointConfig;
-use fullduplex::handshake::{OwnedClientRequest, OwnedResponse};
+use fullduplex::handshake::{IntoRequest, OwnedClientRequest, OwnedResponse};
 
 use crate::error::{Error, Result};
-use crate::handshake::{IntoRequest, client_with};
+use crate::handshake::client_with;
 use crate::socket::stream::MaybeTlsStream;
 use crate::websocket::WebSocket;
 

@@ -4,11 +4,10 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use fullduplex::handshake::{
-    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest, Request,
+    IntoRequest, OwnedAnswer, OwnedRejection, OwnedResponse, PlainRequest, Request,
 };
 use fullduplex::{
     Connected, Connecting, Ended, Endpoint, EndpointConfig, Incoming, IncomingRequest, Progress,
-    UriError,
 };
 
 use crate::entropy::OsEntropy;
@@ -432,40 +431,4 @@ pub fn client_with<S: Read + Write + 'static>(
     let connecting = Connecting::new(request, config, OsEntropy).map_err(Error::from)?;
     let transport = Transport::new(stream);
     MidConnect(Box::new(ConnectingOver { transport, connecting, config })).handshake()
-}
-
-/// What a client can be opened with: a URL, or a request that was put together.
-///
-/// A URL means what it means to a browser: [`OwnedUri::parse`](fullduplex::OwnedUri::parse) says what is encoded, and
-/// what is refused.
-pub trait IntoRequest {
-    /// The request.
-    ///
-    /// # Errors
-    /// [`UriError`] when it is not the URL of a WebSocket.
-    fn into_request(self) -> Result<OwnedClientRequest, UriError>;
-}
-
-impl IntoRequest for OwnedClientRequest {
-    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
-        Ok(self)
-    }
-}
-
-impl IntoRequest for &str {
-    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
-        OwnedClientRequest::new(self)
-    }
-}
-
-impl IntoRequest for String {
-    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
-        OwnedClientRequest::new(self)
-    }
-}
-
-impl IntoRequest for &String {
-    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
-        OwnedClientRequest::new(self.as_str())
-    }
 }

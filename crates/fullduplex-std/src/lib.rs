@@ -90,7 +90,8 @@
 //! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; health checks
 //! on the same port: [`accept_or_answer`]. Limits and deadlines: [`EndpointConfig`]. TLS: the features
 //! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots` or `native-roots`; a server over TLS accepts by `accept_tls`.
-//! Internationalised host names in URLs: the feature `url`. Masking with AVX2: the feature `simd`, on by default.
+//! Internationalised host names in URLs, and a `url::Url` in the place of
+//! text: the feature `url`. Masking with AVX2: the feature `simd`, on by default.
 
 #![forbid(unsafe_code)]
 
@@ -113,7 +114,8 @@ pub use entropy::OsEntropy;
 pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
 pub use fullduplex::handshake::{
-    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest, Request,
+    IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
+    Request,
 };
 pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, Config, EndpointConfig, Limits, Message, MessageKind,
@@ -123,8 +125,8 @@ pub use fullduplex::{
 pub use fullduplex::{DeflateConfig, DeflateParams};
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
 pub use handshake::{
-    Decision, HandshakeError, IntoRequest, MidAccept, MidConnect, NoAnswer, accept,
-    accept_or_answer, accept_with, client, client_with,
+    Decision, HandshakeError, MidAccept, MidConnect, NoAnswer, accept, accept_or_answer,
+    accept_with, client, client_with,
 };
 #[cfg(feature = "tls")]
 pub use rustls;

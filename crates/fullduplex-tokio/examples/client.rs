@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 async fn main() -> Result<(), Error> {
     let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001/".to_owned());
     let (mut socket, response) = connect_async(url).await?;
-    println!("{}", response.status());
+    println!("{}", response.as_response().status());
     let mut lines = BufReader::new(stdin()).lines();
     loop {
         tokio::select! {

@@ -4,14 +4,13 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use fullduplex::handshake::{IntoRequest, OwnedResponse};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::WebSocketConfig;
 use crate::error::Result;
-use crate::handshake::ClientResponse;
-use crate::request::{IntoClientRequest, to_core};
 use crate::stream::MaybeTlsStream;
 use crate::tls::{Connector, client_over};
 use crate::websocket::WebSocketStream;
@@ -124,9 +123,9 @@ async fn within<T>(
 /// Outside of a tokio runtime with its I/O and time drivers (`enable_all`), as with every connection that tokio opens.
 pub async fn connect_async<R>(
     request: R,
-) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, ClientResponse)>
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, OwnedResponse)>
 where
-    R: IntoClientRequest + Unpin,
+    R: IntoRequest,
 {
     connect_async_with_config(request, None, true).await
 }
@@ -139,9 +138,9 @@ pub async fn connect_async_with_config<R>(
     request: R,
     config: Option<WebSocketConfig>,
     disable_nagle: bool,
-) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, ClientResponse)>
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, OwnedResponse)>
 where
-    R: IntoClientRequest + Unpin,
+    R: IntoRequest,
 {
     connect_async_tls_with_config(request, config, disable_nagle, None).await
 }
@@ -155,9 +154,9 @@ pub async fn connect_async_tls_with_config<R>(
     config: Option<WebSocketConfig>,
     disable_nagle: bool,
     connector: Option<Connector>,
-) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, ClientResponse)>
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, OwnedResponse)>
 where
-    R: IntoClientRequest + Unpin,
+    R: IntoRequest,
 {
     let dial = TcpDial { nodelay: disable_nagle, ..TcpDial::new() };
     connect_with(request, &dial, config.unwrap_or_default(), connector).await
@@ -175,18 +174,18 @@ pub async fn connect_with<R, D>(
     dial: &D,
     config: WebSocketConfig,
     connector: Option<Connector>,
-) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, ClientResponse)>
+) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)>
 where
-    R: IntoClientRequest,
+    R: IntoRequest,
     D: Dial,
 {
     // This future is large. In a box of its own, its memory is freed before the connection is used.
     let connecting = async move {
-        let (uri, request) = to_core(&request.into_client_request()?)?;
-        let uri = uri.as_uri();
+        let request = request.into_request()?;
+        let uri = request.as_request().uri;
         let connector = Connector::of(uri, connector)?;
         let stream = dial.dial(uri.host(), uri.port()).await?;
-        client_over(uri, request, stream, connector, &config).await
+        client_over(request, stream, connector, &config).await
     };
     Box::pin(connecting).await
 }

@@ -2,11 +2,20 @@
 
 use std::{fmt, io};
 
-use fullduplex::handshake::{AcceptError, RejectError};
+use fullduplex::handshake::{AcceptError, OwnedResponse, RejectError};
 use fullduplex::{Ended, HandshakeError, Message, SendError, Timeout, UriError};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A response with which a server refused to open a WebSocket.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Status, reason and headers.
+    pub response: OwnedResponse,
+    /// The part of the body that had arrived.
+    pub body: Vec<u8>,
+}
 
 /// Why an operation on a WebSocket failed.
 ///
@@ -31,9 +40,8 @@ pub enum Error {
     WriteBufferFull(Box<Message>),
     /// The opening handshake failed.
     Handshake(HandshakeError),
-    /// Client: the server's response does not open a WebSocket, because it has another status than 101, or over HTTP/2
-    /// than 200 to 299. Its body is the part that had arrived.
-    Http(Box<http::Response<Option<Vec<u8>>>>),
+    /// Client: the server answered with another status than 101, or over HTTP/2 than 200 to 299.
+    Http(Box<Refused>),
     /// Server: the response has this status, because the callback rejected the request, or because the request does not
     /// ask for a WebSocket and the application responded to it.
     Rejected(u16),
@@ -88,8 +96,10 @@ impl fmt::Display for Error {
             Self::Send(error) => error.fmt(f),
             Self::WriteBufferFull(_) => SendError::WriteBufferFull.fmt(f),
             Self::Handshake(error) => error.fmt(f),
-            Self::Http(response) => {
-                write!(f, "the server did not open a WebSocket: {}", response.status())
+            Self::Http(refused) => {
+                let response = refused.response.as_response();
+                let (status, reason) = (response.status(), response.reason());
+                write!(f, "the server did not open a WebSocket: {status} {reason}")
             }
             Self::Rejected(status) => write!(f, "the request was answered with status {status}"),
             Self::Accept(error) => error.fmt(f),
@@ -212,27 +222,3 @@ impl From<native_tls::Error> for TlsError {
         Self::Native(Box::new(error))
     }
 }
-
-/// Something that an application has built of the types of the `http` crate, and that must not be sent.
-pub(crate) fn must_not_be_sent(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    io::Error::new(io::ErrorKind::InvalidInput, why).into()
-}
-
-macro_rules! from_http {
-    ($($source:ty),* $(,)?) => {
-        $(impl From<$source> for Error {
-            fn from(error: $source) -> Self {
-                must_not_be_sent(error)
-            }
-        })*
-    };
-}
-
-from_http!(
-    http::Error,
-    http::header::InvalidHeaderValue,
-    http::header::InvalidHeaderName,
-    http::uri::InvalidUri,
-    http::uri::InvalidUriParts,
-    http::status::InvalidStatusCode,
-);

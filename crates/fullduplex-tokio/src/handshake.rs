@@ -4,70 +4,21 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 
 use fullduplex::handshake::{
-    OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest, RejectError,
-    Request as CoreRequest, RequestParts,
+    IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
+    Request,
 };
-use fullduplex::headers::Header;
-use fullduplex::{
-    Connected, Connecting, Endpoint, HandshakeError, Incoming, IncomingRequest, Progress, Refusal,
-};
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
-};
-use http::{StatusCode, Version};
+use fullduplex::{Connected, Connecting, Endpoint, Incoming, IncomingRequest, Progress, Refusal};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result, must_not_be_sent};
+use crate::error::{Error, Refused, Result};
 use crate::opening::Opening;
-use crate::request::{IntoClientRequest, to_core};
 use crate::websocket::WebSocketStream;
 
-/// A client's request, as a server's callback sees it.
-pub type Request = http::Request<()>;
-
-/// The response that opens the WebSocket, as a server's callback may add to it.
-pub type Response = http::Response<()>;
-
-/// The response with which a callback rejects a request: a status from 300 to 599, and a body.
-pub type ErrorResponse = http::Response<Option<String>>;
-
-/// The server's response, as a client sees it. One that opens the WebSocket has no body.
-pub type ClientResponse = http::Response<Option<Vec<u8>>>;
-
-/// What decides about a request: a function of the request, and of the response as it would be sent.
-pub trait Callback: Sized {
-    /// The response, with headers added, and with one of the client's subprotocols in
-    /// `Sec-WebSocket-Protocol` if there is to be one.
-    ///
-    /// # Errors
-    /// The response to send instead: the request is rejected.
-    // tungstenite's signature.
-    #[expect(clippy::result_large_err)]
-    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse>;
-}
-
-impl<F> Callback for F
-where
-    F: FnOnce(&Request, Response) -> Result<Response, ErrorResponse>,
-{
-    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
-        self(request, response)
-    }
-}
-
-/// Accepts every valid request.
-#[derive(Clone, Copy, Debug)]
-pub struct NoCallback;
-
-impl Callback for NoCallback {
-    fn on_request(self, _request: &Request, response: Response) -> Result<Response, ErrorResponse> {
-        Ok(response)
-    }
-}
+/// What a server's callback decides about a request.
+pub type Decision = Result<OwnedAnswer, OwnedRejection>;
 
 // None of these is `async`: the future of an `async fn` keeps room for its arguments as long as the task lives that
 // awaits it, and so for the stream.
@@ -109,66 +60,9 @@ where
     Box::pin(accept(stream, config, None, |_| Ok(OwnedAnswer::new()), NO_ANSWER))
 }
 
-/// As [`accept_async`], with a callback that sees the request, adds headers to the response, or rejects it. It sees
-/// only valid requests for a WebSocket; for others, see [`accept_or_answer`].
-///
-/// # Errors
-/// As [`accept_hdr_async_with_config`].
-pub fn accept_hdr_async<S, C>(
-    stream: S,
-    callback: C,
-) -> impl Future<Output = Result<WebSocketStream<S>>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    C: Callback + Unpin,
-{
-    accept_hdr_async_with_config(stream, callback, None)
-}
-
-/// As [`accept_hdr_async`], with a configuration.
-///
-/// # Errors
-/// [`Error::Rejected`] when the callback rejects the request; [`Error::Accept`], [`Error::Reject`] and [`Error::Io`] when
-/// its response must not be sent: the client is told 500 then. Else as [`accept_with`].
-pub fn accept_hdr_async_with_config<S, C>(
-    stream: S,
-    callback: C,
-    config: Option<WebSocketConfig>,
-) -> impl Future<Output = Result<WebSocketStream<S>>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    C: Callback + Unpin,
-{
-    Box::pin(accept_hdr(stream, config.unwrap_or_default(), None, callback))
-}
-
-/// As [`accept`], with a callback in the types of the `http` crate.
-pub(crate) async fn accept_hdr<S>(
-    stream: S,
-    config: WebSocketConfig,
-    began: Option<Clock>,
-    callback: impl Callback,
-) -> Result<WebSocketStream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut outcome = Ok(());
-    let decide = |request: &CoreRequest<'_>| {
-        decide(request, callback).map_err(|(error, rejection)| {
-            outcome = Err(error);
-            rejection
-        })
-    };
-    let accepted = accept(stream, config, began, decide, NO_ANSWER).await;
-    // The callback's own error says more than that the request was rejected.
-    outcome.and(accepted)
-}
-
-/// Accepts a WebSocket, and lets `decide` see the core's request and choose: an answer with subprotocol and
-/// headers, or a rejection. It makes no request of the `http` crate, and so costs less than
-/// [`accept_hdr_async`].
-///
-/// `decide` sees only valid requests for a WebSocket; for others, see [`accept_or_answer`].
+/// Accepts a WebSocket, and lets `decide` see the request and choose: an answer with subprotocol and headers, or a
+/// rejection with any status, headers and body. It sees only valid requests for a WebSocket; for others, see
+/// [`accept_or_answer`].
 ///
 /// # Errors
 /// [`Error::Handshake`] for an invalid request, which has been answered with its status; [`Error::Rejected`] when `decide`
@@ -178,7 +72,7 @@ where
 pub fn accept_with<S>(
     stream: S,
     config: WebSocketConfig,
-    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -231,7 +125,7 @@ where
 pub fn accept_or_answer<S>(
     stream: S,
     config: WebSocketConfig,
-    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    decide: impl FnOnce(&Request<'_>) -> Decision,
     answer: impl FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 ) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
@@ -250,7 +144,7 @@ pub(crate) async fn accept<S>(
     stream: S,
     config: WebSocketConfig,
     began: Option<Clock>,
-    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    decide: impl FnOnce(&Request<'_>) -> Decision,
     mut plain: Option<impl FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>>,
 ) -> Result<WebSocketStream<S>>
 where
@@ -303,7 +197,7 @@ fn step(
 /// Accepts or rejects the request, as `decide` says.
 fn respond(
     request: IncomingRequest<OsEntropy>,
-    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> Result<Endpoint<OsEntropy>, (Error, Refusal)> {
     match decide(&request.request()) {
         Ok(answer) => match request.accept(&answer.as_answer()) {
@@ -317,146 +211,6 @@ fn respond(
     }
 }
 
-/// Asks the callback in the types of the `http` crate.
-fn decide(
-    request: &CoreRequest<'_>,
-    callback: impl Callback,
-) -> Result<OwnedAnswer, (Error, OwnedRejection)> {
-    let failed = |error| (error, OwnedRejection::new(500));
-    let (http_request, response) = to_http(request).map_err(failed)?;
-    match callback.on_request(&http_request, response) {
-        Ok(response) => to_answer(&response).map_err(failed),
-        Err(response) => {
-            let rejection = to_rejection(&response).map_err(failed)?;
-            Err((Error::Rejected(rejection.status()), rejection))
-        }
-    }
-}
-
-/// The response that opens the WebSocket which a request asks for, where something else has read the one and writes
-/// the other; [`WebSocketStream::from_raw_socket`] goes on from there. On a server of hyper's the feature `hyper` does
-/// all of it, by `upgrade`.
-///
-/// # Errors
-/// [`Error::Handshake`] when the request is none for a WebSocket (RFC 6455 §4.2.1).
-pub fn create_response(request: &Request) -> Result<Response> {
-    create_response_with_body(request, || ())
-}
-
-/// As [`create_response`], with the body that the server's responses have; it is to be empty.
-///
-/// # Errors
-/// As [`create_response`].
-pub fn create_response_with_body<B, T>(
-    request: &http::Request<B>,
-    body: impl FnOnce() -> T,
-) -> Result<http::Response<T>> {
-    let response = with_parts(request, |parts| match parts.check() {
-        Ok(request) => opening(&request),
-        Err(error) => Err(HandshakeError::from(error).into()),
-    })?;
-    Ok(response.map(|()| body()))
-}
-
-/// Hands the request over as the core wants it.
-pub(crate) fn with_parts<B, T>(
-    request: &http::Request<B>,
-    then: impl FnOnce(RequestParts<'_>) -> T,
-) -> T {
-    let headers = header_list(request.headers());
-    then(RequestParts {
-        method: request.method().as_str(),
-        target: &request.uri().to_string(),
-        version: match request.version() {
-            Version::HTTP_09 => (0, 9),
-            Version::HTTP_10 => (1, 0),
-            Version::HTTP_11 => (1, 1),
-            Version::HTTP_2 => (2, 0),
-            // There is no later one.
-            _ => (3, 0),
-        },
-        headers: &headers,
-    })
-}
-
-/// The headers as the core wants them.
-pub(crate) fn header_list(headers: &HeaderMap) -> Vec<Header<'_>> {
-    headers
-        .iter()
-        .map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() })
-        .collect()
-}
-
-/// The request, and the response that would be sent.
-fn to_http(request: &CoreRequest<'_>) -> Result<(Request, Response)> {
-    let mut http_request = Request::new(());
-    *http_request.uri_mut() = request.target().parse()?;
-    *http_request.headers_mut() = header_map(request.headers())?;
-    Ok((http_request, opening(request)?))
-}
-
-/// The response that opens the WebSocket, without subprotocol or extension.
-fn opening(request: &CoreRequest<'_>) -> Result<Response> {
-    let mut response = Response::new(());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *response.version_mut() = Version::HTTP_11;
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    if let Some(key) = request.key() {
-        headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_bytes(&key.accept())?);
-    }
-    Ok(response)
-}
-
-fn header_map(headers: fullduplex::headers::Headers<'_>) -> Result<HeaderMap> {
-    let mut map = HeaderMap::new();
-    for header in headers {
-        let name = HeaderName::from_bytes(header.name.as_bytes())?;
-        map.append(name, HeaderValue::from_bytes(header.value)?);
-    }
-    Ok(map)
-}
-
-/// What the callback has made of the response. The handshake's own headers are the core's.
-fn to_answer(response: &Response) -> Result<OwnedAnswer> {
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(RejectError::Status(response.status().as_u16()).into());
-    }
-    let mut answer = OwnedAnswer::new();
-    for (name, value) in response.headers() {
-        match name {
-            &CONNECTION | &UPGRADE | &SEC_WEBSOCKET_ACCEPT => {}
-            &SEC_WEBSOCKET_PROTOCOL => answer = answer.subprotocol(text(name, value)?),
-            name => answer = answer.header(name.as_str(), text(name, value)?),
-        }
-    }
-    Ok(answer)
-}
-
-fn to_rejection(response: &ErrorResponse) -> Result<OwnedRejection> {
-    let status = response.status().as_u16();
-    if !(300..=599).contains(&status) {
-        return Err(RejectError::Status(status).into());
-    }
-    let mut rejection = OwnedRejection::new(status);
-    for (name, value) in response.headers() {
-        // The core says how long the body is, and that the connection ends.
-        if ![CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name) {
-            rejection = rejection.header(name.as_str(), text(name, value)?);
-        }
-    }
-    Ok(match response.body() {
-        Some(body) => rejection.body(body.as_bytes()),
-        None => rejection,
-    })
-}
-
-fn text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Result<&'a str> {
-    let invalid = |_| must_not_be_sent(format!("the value of the header {name} is not UTF-8"));
-    std::str::from_utf8(value.as_bytes()).map_err(invalid)
-}
-
 /// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default configuration.
 /// Returns it with the server's response.
 ///
@@ -465,9 +219,9 @@ fn text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Result<&'a str> {
 pub fn client_async<R, S>(
     request: R,
     stream: S,
-) -> impl Future<Output = Result<(WebSocketStream<S>, ClientResponse)>>
+) -> impl Future<Output = Result<(WebSocketStream<S>, OwnedResponse)>>
 where
-    R: IntoClientRequest + Unpin,
+    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     Box::pin(client_by(request, stream, WebSocketConfig::new()))
@@ -483,9 +237,9 @@ pub fn client_async_with_config<R, S>(
     request: R,
     stream: S,
     config: Option<WebSocketConfig>,
-) -> impl Future<Output = Result<(WebSocketStream<S>, ClientResponse)>>
+) -> impl Future<Output = Result<(WebSocketStream<S>, OwnedResponse)>>
 where
-    R: IntoClientRequest + Unpin,
+    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     Box::pin(client_by(request, stream, config.unwrap_or_default()))
@@ -495,13 +249,12 @@ async fn client_by<R, S>(
     request: R,
     stream: S,
     config: WebSocketConfig,
-) -> Result<(WebSocketStream<S>, ClientResponse)>
+) -> Result<(WebSocketStream<S>, OwnedResponse)>
 where
-    R: IntoClientRequest,
+    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (_, request) = to_core(&request.into_client_request()?)?;
-    client(request, stream, &config, None).await
+    client(request.into_request()?, stream, &config, None).await
 }
 
 /// `began` is when the TLS handshake began, if there was one.
@@ -510,7 +263,7 @@ pub(crate) async fn client<S>(
     stream: S,
     config: &WebSocketConfig,
     began: Option<Clock>,
-) -> Result<(WebSocketStream<S>, ClientResponse)>
+) -> Result<(WebSocketStream<S>, OwnedResponse)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -522,19 +275,11 @@ where
             Progress::Waiting(same) => connecting = same,
             Progress::Done(Connected::Open { endpoint, response }) => {
                 let socket = WebSocketStream::new(opening.open(endpoint, config));
-                return Ok((socket, to_response(&response, None)?));
+                return Ok((socket, response));
             }
             Progress::Done(Connected::Refused { response, body }) => {
-                return Err(Error::Http(Box::new(to_response(&response, Some(body))?)));
+                return Err(Error::Http(Box::new(Refused { response, body })));
             }
         }
     }
-}
-
-fn to_response(response: &OwnedResponse, body: Option<Vec<u8>>) -> Result<ClientResponse> {
-    let response = response.as_response();
-    let mut http_response = ClientResponse::new(body);
-    *http_response.status_mut() = StatusCode::from_u16(response.status())?;
-    *http_response.headers_mut() = header_map(response.headers())?;
-    Ok(http_response)
 }

@@ -6,7 +6,8 @@ use std::io;
 use std::time::Duration;
 
 use fullduplex::handshake::{
-    ClientRequest as CoreRequest, ConnectResponse, EncodeRequestError, Outcome, OwnedClientRequest,
+    ClientRequest, ConnectResponse, EncodeRequestError, IntoRequest, Outcome, OwnedClientRequest,
+    OwnedResponse,
 };
 use fullduplex::{HandshakeError, Role, Timeout};
 use http::{Method, Uri, Version};
@@ -20,11 +21,9 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use crate::config::WebSocketConfig;
-use crate::error::{Error, Result};
-use crate::handshake::{ClientResponse, header_list};
-use crate::request::{IntoClientRequest, to_core};
+use crate::error::{Error, Refused, Result};
 use crate::stream::UpgradedStream;
-use crate::upgrade::append;
+use crate::upgrade::http_types::{append, header_list, unfit};
 use crate::websocket::WebSocketStream;
 
 /// How much of the body of a response that does not open a WebSocket is kept.
@@ -105,9 +104,9 @@ pub fn client_http2<R, B>(
     sender: &mut SendRequest<B>,
     request: R,
     config: Option<WebSocketConfig>,
-) -> impl Future<Output = Result<(WebSocketStream<UpgradedStream>, ClientResponse)>>
+) -> impl Future<Output = Result<(WebSocketStream<UpgradedStream>, OwnedResponse)>>
 where
-    R: IntoClientRequest + Unpin,
+    R: IntoRequest,
     B: Body + Default + 'static,
 {
     Box::pin(client(sender, request, config.unwrap_or_default()))
@@ -117,12 +116,12 @@ async fn client<R, B>(
     sender: &mut SendRequest<B>,
     request: R,
     config: WebSocketConfig,
-) -> Result<(WebSocketStream<UpgradedStream>, ClientResponse)>
+) -> Result<(WebSocketStream<UpgradedStream>, OwnedResponse)>
 where
-    R: IntoClientRequest,
+    R: IntoRequest,
     B: Body + Default + 'static,
 {
-    let (_, request) = to_core(&request.into_client_request()?)?;
+    let request = request.into_request()?;
     let opening = open(sender, &request, config);
     match config.handshake_timeout {
         Some(limit) => timeout(limit, opening).await.unwrap_or(Err(Timeout::Handshake.into())),
@@ -134,7 +133,7 @@ async fn open<B>(
     sender: &mut SendRequest<B>,
     request: &OwnedClientRequest,
     config: WebSocketConfig,
-) -> Result<(WebSocketStream<UpgradedStream>, ClientResponse)>
+) -> Result<(WebSocketStream<UpgradedStream>, OwnedResponse)>
 where
     B: Body + Default + 'static,
 {
@@ -148,16 +147,9 @@ where
     let headers = header_list(response.headers());
     let connect_response =
         ConnectResponse { status: response.status().as_u16(), headers: &headers };
-    let negotiated = connect_response.check(&request).map(|outcome| match outcome {
-        Outcome::Open { negotiated, .. } => Some(negotiated),
-        Outcome::Refused(_) => None,
-    });
-    match negotiated {
-        Ok(Some(negotiated)) => {
-            let mut head = ClientResponse::new(None);
-            *head.status_mut() = response.status();
-            *head.version_mut() = Version::HTTP_2;
-            *head.headers_mut() = response.headers().clone();
+    match connect_response.check(&request).map_err(HandshakeError::from)? {
+        Outcome::Open { response: head, negotiated } => {
+            let head = head.into_owned();
             let stream = hyper::upgrade::on(response).await.map_err(io::Error::other)?;
             let (stream, config) = (TokioIo::new(stream), Some(config));
             Ok((
@@ -165,13 +157,16 @@ where
                 head,
             ))
         }
-        Ok(None) => Err(http_error(response).await),
-        Err(error) => Err(HandshakeError::from(error).into()),
+        Outcome::Refused(head) => {
+            let head = head.into_owned();
+            let body = beginning(response.into_body()).await;
+            Err(Error::Http(Box::new(Refused { response: head, body })))
+        }
     }
 }
 
 /// Converts the request to the types of the `http` crate.
-fn to_http<B: Default, S: AsRef<str>>(request: &CoreRequest<'_, S>) -> Result<http::Request<B>> {
+fn to_http<B: Default, S: AsRef<str>>(request: &ClientRequest<'_, S>) -> Result<http::Request<B>> {
     let encode_error = |error| Error::from(HandshakeError::Encode(error));
     // With an empty buffer, the core returns how many bytes the longest value needs.
     let needed = match request.connect_fields(&mut [], |_, _| {}) {
@@ -197,13 +192,12 @@ fn to_http<B: Default, S: AsRef<str>>(request: &CoreRequest<'_, S>) -> Result<ht
     };
     request.connect_fields(&mut vec![0; needed], put).map_err(encode_error)?;
     valid?;
-    *http_request.uri_mut() = uri.build()?;
+    *http_request.uri_mut() = uri.build().map_err(unfit)?;
     Ok(http_request)
 }
 
-/// The error for a response that does not open a WebSocket, with the beginning of its body.
-async fn http_error(response: http::Response<Incoming>) -> Error {
-    let (head, mut body) = response.into_parts();
+/// The beginning of a body.
+async fn beginning(mut body: Incoming) -> Vec<u8> {
     let mut kept = Vec::new();
     while kept.len() < MAX_BODY
         && let Some(Ok(frame)) = body.frame().await
@@ -212,5 +206,39 @@ async fn http_error(response: http::Response<Incoming>) -> Error {
             kept.extend(data.iter().take(MAX_BODY - kept.len()));
         }
     }
-    Error::Http(Box::new(ClientResponse::from_parts(head, Some(kept))))
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use fullduplex::handshake::OwnedClientRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_url_is_a_uri_of_the_http_crate(
+            userinfo in "([a!$&'()*+,;=:@%\"é _~-]{0,6}@)?",
+            host in "[aA!$&'()*+,;=._~%0-]{1,8}|\\[[0:a]{2,9}\\]",
+            rest in "(:[0-9]{0,4})?([/?]\\PC{0,12})?",
+        ) {
+            let text = format!("ws://{userinfo}{host}{rest}");
+            if let Ok(request) = OwnedClientRequest::new(&text) {
+                let request = request.as_request();
+                let converted = to_http::<(), _>(&request).unwrap();
+                let (mut target, mut authority) = (String::new(), String::new());
+                let put = |name: &str, value: &[u8]| match name {
+                    ":path" => target = String::from_utf8_lossy(value).into_owned(),
+                    ":authority" => authority = String::from_utf8_lossy(value).into_owned(),
+                    _ => {}
+                };
+                request.connect_fields(&mut [0; 4096], put).unwrap();
+                prop_assert_eq!(converted.uri().path_and_query().unwrap().as_str(), target);
+                prop_assert_eq!(converted.uri().authority().unwrap().as_str(), authority);
+            }
+        }
+    }
 }

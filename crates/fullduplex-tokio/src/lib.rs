@@ -40,11 +40,10 @@
 //! ```
 //!
 //! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
-//! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_hdr_async`], [`accept_with`] and
-//! [`ClientRequestBuilder`]. Health checks on the same port: [`accept_or_answer`]. TLS for `wss` URLs: the features
+//! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]. Health checks on the same port: [`accept_or_answer`]. TLS for `wss` URLs: the features
 //! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`, `native-roots` or `platform-verifier`; or `native-tls`. A server
 //! over TLS accepts by [`accept_async_tls`] or [`accept_tls_with`]. URLs mean what they mean to browsers
-//! ([`IntoClientRequest`]); the feature `url` adds internationalised host names and `url::Url`. Dialling and masking with
+//! ([`IntoRequest`]); the feature `url` adds internationalised host names and `url::Url`. Dialling and masking with
 //! AVX2 are the features `connect` and `simd`, on by default.
 //!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
@@ -68,12 +67,10 @@ mod handshake;
 mod http2;
 mod into_halves;
 mod opening;
-mod request;
 mod sending;
 mod stream;
 mod timer;
 pub mod tls;
-pub mod tungstenite;
 #[cfg(feature = "hyper")]
 mod upgrade;
 mod waiters;
@@ -86,21 +83,24 @@ pub use connect::{
     connect_async_with_config, connect_with,
 };
 pub use entropy::OsEntropy;
-pub use error::{Error, Result, TlsError};
+pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
 #[cfg(feature = "deflate")]
 pub use fullduplex::DeflateConfig;
-pub use fullduplex::handshake::{OwnedAnswer, OwnedRejection, PlainRequest};
+pub use fullduplex::handshake::{
+    IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
+    Request,
+};
 pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef, Part,
     PreparedMessage, Role, Timeouts, Utf8Bytes,
 };
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
 pub use handshake::{
-    Callback, ClientResponse, ErrorResponse, NoCallback, Request, Response, accept_async,
-    accept_async_with_config, accept_hdr_async, accept_hdr_async_with_config, accept_or_answer,
-    accept_with, client_async, client_async_with_config,
+    Decision, accept_async, accept_async_with_config, accept_or_answer, accept_with, client_async,
+    client_async_with_config,
 };
+#[cfg(feature = "hyper")]
 pub use http;
 #[cfg(feature = "hyper")]
 pub use http_body_util;
@@ -113,16 +113,14 @@ pub use hyper_util;
 pub use into_halves::{IntoHalves, MaybeTlsReading, MaybeTlsWriting};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
-pub use request::{ClientRequest, ClientRequestBuilder, IntoClientRequest};
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use stream::MaybeTlsStream;
 #[cfg(feature = "hyper")]
 pub use stream::UpgradedStream;
 pub use tls::{
-    AcceptTls, Connector, accept_async_tls, accept_async_tls_with_config,
-    accept_hdr_async_tls_with_config, accept_tls_with, client_async_tls,
-    client_async_tls_with_config,
+    AcceptTls, Connector, accept_async_tls, accept_async_tls_with_config, accept_tls_with,
+    client_async_tls, client_async_tls_with_config,
 };
 #[cfg(feature = "tls")]
 pub use tokio_rustls;

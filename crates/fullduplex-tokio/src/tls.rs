@@ -2,15 +2,14 @@
 
 use std::future::Future;
 
-use fullduplex::handshake::{OwnedAnswer, OwnedClientRequest, OwnedRejection, Request};
+use fullduplex::handshake::{IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedResponse, Request};
 use fullduplex::{Timeout, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
-use crate::error::{Error, Result, TlsError};
-use crate::handshake::{Callback, ClientResponse, NO_ANSWER, accept, accept_hdr, client};
-use crate::request::{IntoClientRequest, to_core};
+use crate::error::{Result, TlsError};
+use crate::handshake::{Decision, NO_ANSWER, accept, client};
 use crate::stream::MaybeTlsStream;
 use crate::websocket::WebSocketStream;
 
@@ -70,30 +69,27 @@ impl Connector {
 }
 
 #[cfg(feature = "native-tls")]
-fn native_error(error: native_tls::Error) -> Error {
+fn native_error(error: native_tls::Error) -> crate::error::Error {
     TlsError::from(error).into()
 }
 
 /// Opens a WebSocket over `stream`, with TLS unless the connector is [`Connector::Plain`]. Both have one deadline.
 pub(crate) async fn client_over<S>(
-    uri: Uri<'_>,
     request: OwnedClientRequest,
     stream: S,
     connector: Connector,
     config: &WebSocketConfig,
-) -> Result<(WebSocketStream<MaybeTlsStream<S>>, ClientResponse)>
+) -> Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match connector {
-        Connector::Plain => {
-            let _ = uri;
-            client(request, MaybeTlsStream::Plain(stream), config, None).await
-        }
+        Connector::Plain => client(request, MaybeTlsStream::Plain(stream), config, None).await,
         #[cfg(any(feature = "tls", feature = "native-tls"))]
         connector => {
             let began = Clock::start();
-            let stream = within(began, config, wrap(uri.host(), stream, connector)).await?;
+            let host = request.as_request().uri.host();
+            let stream = within(began, config, wrap(host, stream, connector)).await?;
             client(request, stream, config, Some(began)).await
         }
     }
@@ -145,9 +141,9 @@ async fn within<T>(
 pub async fn client_async_tls<R, S>(
     request: R,
     stream: S,
-) -> Result<(WebSocketStream<MaybeTlsStream<S>>, ClientResponse)>
+) -> Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>
 where
-    R: IntoClientRequest + Unpin,
+    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     client_async_tls_with_config(request, stream, None, None).await
@@ -157,8 +153,9 @@ where
 /// TLS and the opening handshake share one timeout, the `handshake_timeout`.
 ///
 /// # Errors
-/// [`Error::Tls`] when TLS cannot be set up; [`Error::Io`] when the TLS handshake fails, [`Error::Protocol`] when it takes
-/// too long; otherwise as [`client_async_with_config`](crate::client_async_with_config).
+/// [`Error::Tls`](crate::Error::Tls) when TLS cannot be set up; [`Error::Io`](crate::Error::Io) when the TLS handshake
+/// fails, [`Error::Protocol`](crate::Error::Protocol) when it takes too long; otherwise as
+/// [`client_async_with_config`](crate::client_async_with_config).
 ///
 /// # Panics
 /// With TLS and a handshake timeout, outside of a tokio runtime with its time driver.
@@ -167,18 +164,17 @@ pub async fn client_async_tls_with_config<R, S>(
     stream: S,
     config: Option<WebSocketConfig>,
     connector: Option<Connector>,
-) -> Result<(WebSocketStream<MaybeTlsStream<S>>, ClientResponse)>
+) -> Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>
 where
-    R: IntoClientRequest + Unpin,
+    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // This future is large. In a box of its own, its memory is freed before the connection is used.
     let connecting = async move {
         let config = config.unwrap_or_default();
-        let (uri, request) = to_core(&request.into_client_request()?)?;
-        let uri = uri.as_uri();
-        let connector = Connector::of(uri, connector)?;
-        client_over(uri, request, stream, connector, &config).await
+        let request = request.into_request()?;
+        let connector = Connector::of(request.as_request().uri, connector)?;
+        client_over(request, stream, connector, &config).await
     };
     Box::pin(connecting).await
 }
@@ -287,40 +283,15 @@ where
     accept_tls_with(stream, tls, config.unwrap_or_default(), |_| Ok(OwnedAnswer::new()))
 }
 
-/// As [`accept_async_tls_with_config`], but with a callback that gets the request, and adds headers to the response or
-/// rejects the request. It is [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config) over TLS.
-///
-/// # Errors
-/// As [`accept_hdr_async_with_config`](crate::accept_hdr_async_with_config), and as [`accept_tls_with`] for TLS.
-///
-/// # Panics
-/// As [`accept_tls_with`].
-pub fn accept_hdr_async_tls_with_config<S, T, C>(
-    stream: S,
-    tls: T,
-    callback: C,
-    config: Option<WebSocketConfig>,
-) -> impl Future<Output = Result<WebSocketStream<T::Stream>>>
-where
-    T: AcceptTls<S>,
-    C: Callback + Unpin,
-{
-    Box::pin(async move {
-        let (config, began) = (config.unwrap_or_default(), Clock::start());
-        let stream = within(began, &config, tls.accept_tls(stream)).await?;
-        accept_hdr(stream, config, Some(began), callback).await
-    })
-}
-
-/// Accepts a WebSocket over TLS. `decide` gets the core's request and decides on it, as for
+/// Accepts a WebSocket over TLS. `decide` gets the request and decides on it, as for
 /// [`accept_with`](crate::accept_with) without TLS.
 ///
 /// TLS and the opening handshake share one timeout, the `handshake_timeout`, so a client that never completes TLS keeps
 /// the server waiting no longer than a client that never completes its request.
 ///
 /// # Errors
-/// [`Error::Io`] when rustls fails in the TLS handshake, [`Error::Tls`] when the platform's TLS fails; otherwise as
-/// [`accept_with`](crate::accept_with).
+/// [`Error::Io`](crate::Error::Io) when rustls fails in the TLS handshake, [`Error::Tls`](crate::Error::Tls) when the
+/// platform's TLS fails; otherwise as [`accept_with`](crate::accept_with).
 ///
 /// # Panics
 /// With a handshake timeout, outside of a tokio runtime with its time driver.
@@ -328,7 +299,7 @@ pub fn accept_tls_with<S, T>(
     stream: S,
     tls: T,
     config: WebSocketConfig,
-    decide: impl FnOnce(&Request<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> impl Future<Output = Result<WebSocketStream<T::Stream>>>
 where
     T: AcceptTls<S>,

@@ -1,5 +1,7 @@
 //! WebSockets on a server that speaks HTTP by hyper: `upgrade` and its relatives.
 
+pub(crate) mod http_types;
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -7,12 +9,11 @@ use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "http2")]
 use fullduplex::handshake::ExtendedConnect;
-use fullduplex::handshake::{OwnedAnswer, OwnedRejection, Request as CoreRequest, RequestError};
+use fullduplex::handshake::{OwnedAnswer, OwnedRejection, Request, RequestError};
 use fullduplex::{Bytes, HandshakeError, Negotiated, Role, Timeout};
 use http::StatusCode;
 #[cfg(feature = "http2")]
 use http::Version;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 #[cfg(feature = "http2")]
 use http::uri::{Authority, PathAndQuery};
 use http_body_util::Full;
@@ -23,10 +24,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::WebSocketConfig;
 use crate::error::{Error, Result};
-#[cfg(feature = "http2")]
-use crate::handshake::header_list;
-use crate::handshake::with_parts;
+use crate::handshake::Decision;
 use crate::stream::UpgradedStream;
+#[cfg(feature = "http2")]
+use crate::upgrade::http_types::header_list;
+use crate::upgrade::http_types::{append, unfit, with_parts};
 use crate::websocket::WebSocketStream;
 
 /// The response to a request for a WebSocket: 101, or 200 over HTTP/2, and no body; or a refusal.
@@ -93,7 +95,7 @@ pub fn upgrade<B>(
     upgrade_with(request, config, |_| Ok(OwnedAnswer::new()))
 }
 
-/// As [`upgrade`], and lets `decide` see the core's request and choose: an answer with subprotocol and headers, or a
+/// As [`upgrade`], and lets `decide` see the request and choose: an answer with subprotocol and headers, or a
 /// rejection, as [`accept_with`](crate::accept_with) does.
 ///
 /// # Errors
@@ -104,7 +106,7 @@ pub fn upgrade<B>(
 pub fn upgrade_with<B>(
     request: &mut http::Request<B>,
     config: WebSocketConfig,
-    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> (UpgradeResponse, Result<Upgrading>) {
     let can_upgrade = request.extensions().get::<OnUpgrade>().is_some();
     let said = with_checked(request, |checked| match checked {
@@ -187,7 +189,7 @@ impl Future for Upgrading {
 /// What the core says of the request.
 fn with_checked<B, T>(
     request: &http::Request<B>,
-    then: impl FnOnce(Result<CoreRequest<'_>, RequestError>) -> T,
+    then: impl FnOnce(Result<Request<'_>, RequestError>) -> T,
 ) -> T {
     #[cfg(feature = "http2")]
     if request.version() == Version::HTTP_2 {
@@ -215,9 +217,9 @@ fn with_connect<B, T>(
 
 /// The decision about a valid request, and the response that says it.
 fn answer(
-    request: &CoreRequest<'_>,
+    request: &Request<'_>,
     config: &WebSocketConfig,
-    decide: impl FnOnce(&CoreRequest<'_>) -> Result<OwnedAnswer, OwnedRejection>,
+    decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> Result<(UpgradeResponse, Result<Negotiated>)> {
     match decide(request) {
         Ok(answer) => {
@@ -229,7 +231,7 @@ fn answer(
 }
 
 fn accept(
-    request: &CoreRequest<'_>,
+    request: &Request<'_>,
     answer: &OwnedAnswer,
     config: &WebSocketConfig,
 ) -> Result<(UpgradeResponse, Negotiated)> {
@@ -239,7 +241,7 @@ fn accept(
     #[cfg(not(feature = "deflate"))]
     let _ = config;
     let mut response = UpgradeResponse::default();
-    *response.status_mut() = StatusCode::from_u16(request.success_status())?;
+    *response.status_mut() = StatusCode::from_u16(request.success_status()).map_err(unfit)?;
     let mut appended = Ok(());
     let negotiated = request.accept_parts(&answer, |name, value| {
         if appended.is_ok() {
@@ -255,7 +257,7 @@ fn reject(rejection: &OwnedRejection) -> Result<UpgradeResponse> {
     let rejection = rejection.as_rejection();
     rejection.check()?;
     let mut response = UpgradeResponse::new(rejection.body.to_vec().into());
-    *response.status_mut() = StatusCode::from_u16(rejection.status)?;
+    *response.status_mut() = StatusCode::from_u16(rejection.status).map_err(unfit)?;
     for (name, value) in rejection.headers {
         append(response.headers_mut(), name, value.as_bytes())?;
     }
@@ -265,7 +267,7 @@ fn reject(rejection: &OwnedRejection) -> Result<UpgradeResponse> {
 /// The response that an invalid request calls for.
 fn refuse(error: &RequestError) -> Result<UpgradeResponse> {
     let mut response = UpgradeResponse::new(format!("{error}\n").into());
-    *response.status_mut() = StatusCode::from_u16(error.status())?;
+    *response.status_mut() = StatusCode::from_u16(error.status()).map_err(unfit)?;
     for (name, value) in error.response_headers() {
         append(response.headers_mut(), name, value.as_bytes())?;
     }
@@ -276,12 +278,6 @@ fn server_error() -> UpgradeResponse {
     let mut response = UpgradeResponse::default();
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
-}
-
-pub(crate) fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<()> {
-    let name = HeaderName::from_bytes(name.as_bytes())?;
-    headers.try_append(name, HeaderValue::from_bytes(value)?).map_err(http::Error::from)?;
-    Ok(())
 }
 
 fn cannot_upgrade() -> Error {

@@ -27,7 +27,7 @@ use tokio::time::{Duration, advance, sleep, timeout};
 
 use crate::deadlines::{is, takes};
 use crate::interop::configs;
-use crate::support::{drain, echo, is_bad_text, ms, our_client, our_server, secs, write};
+use crate::support::{drain, echo, is_bad_text, ms, our_client, our_server, secs, status, write};
 
 /// The deadline of whatever is tested.
 const DEADLINE: Duration = secs(3);
@@ -406,7 +406,7 @@ async fn the_body_of_a_refusal_that_drips_holds_no_client() {
         wire.flush().await.unwrap();
         wire.drip(vec![vec![b'x'; 8000]]);
     }
-    let refused = |error| matches!(error, Error::Http(response) if response.status() == 403);
+    let refused = |error| matches!(error, Error::Http(refused) if status(&refused.response) == 403);
 
     let (near, far) = duplex(1 << 20);
     tokio::spawn(refuse(far));

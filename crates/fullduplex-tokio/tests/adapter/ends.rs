@@ -88,6 +88,31 @@ async fn a_protocol_error_is_told_once_and_to_the_peer() {
 }
 
 #[tokio::test]
+async fn a_frame_over_its_limit_is_told_from_a_message_over_its_limit() {
+    let config = WebSocketConfig::new().max_frame_size(Some(5)).max_message_size(Some(8));
+    for (sent, expected) in [
+        (Frame::binary([7; 7]).masked().encode(), FrameError::TooLarge.into()),
+        // More than either limit: the frame's header is what is seen first.
+        (Frame::binary([7; 9]).masked().encode(), FrameError::TooLarge.into()),
+        (
+            [
+                Frame::binary([7; 5]).unfinished().masked().encode(),
+                Frame::continuation([7; 5]).masked().encode(),
+            ]
+            .concat(),
+            fullduplex::Error::from(MessageError::TooLarge),
+        ),
+    ] {
+        let (mut server, mut wire) = our_server(config).await;
+        write(&mut wire, sent).await;
+        let error = server.recv().await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::Protocol(found) if found == expected), "{error:?}");
+        wire.shutdown().await.unwrap();
+        assert_eq!(frames(&read_to_end(&mut wire).await), [Frame::close(1009, "")]);
+    }
+}
+
+#[tokio::test]
 async fn ends_without_a_close_are_told_apart() {
     let cases = [(Vec::new(), Ended::WithoutClose), (vec![0x81, 0x05, b'H'], Ended::InsideMessage)];
     for (bytes, cause) in cases {

@@ -1,27 +1,26 @@
 //! The opening handshake: what is asked, what is answered, what is refused.
 
-use std::io::ErrorKind;
-
 use fullduplex_tokio::fullduplex::handshake::{
-    AcceptError, RejectError, RequestError, ResponseError,
+    AcceptError, Answer, EncodeRequestError, HeadLimits, RejectError, RequestError, ResponseError,
+    ServerHandshake,
 };
-use fullduplex_tokio::http::{HeaderValue, StatusCode};
-use fullduplex_tokio::tungstenite::handshake::derive_accept_key;
+use fullduplex_tokio::fullduplex::headers::InvalidHeader;
+use fullduplex_tokio::fullduplex::{HandshakeError, OwnedUri};
 use fullduplex_tokio::{
-    ClientRequestBuilder, Error, ErrorResponse, IntoClientRequest, Message, OwnedRejection,
-    Request, Response, accept_async, accept_hdr_async, accept_with, client_async,
+    Decision, Error, Message, OwnedAnswer, OwnedClientRequest, OwnedRejection, Role,
+    WebSocketStream, accept_async, accept_with, client_async,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use crate::support::{echo, read_to_end, write};
+use crate::support::{accept_key, echo, header, read_to_end, status, write};
 
 #[tokio::test]
 async fn a_client_and_a_server_shake_hands() {
     let (near, far) = duplex(100);
     let serving = tokio::spawn(async move { echo(accept_async(far).await.unwrap()).await });
     let (mut client, response) = client_async("ws://localhost:9001/chat", near).await.unwrap();
-    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    assert!(response.headers().contains_key("sec-websocket-accept"));
+    assert_eq!(status(&response), 101);
+    assert!(header(&response, "sec-websocket-accept").is_some());
     client.send(Message::text("hi")).await.unwrap();
     assert_eq!(client.recv().await.unwrap().unwrap(), Message::text("hi"));
     client.close(None).await.unwrap();
@@ -31,28 +30,27 @@ async fn a_client_and_a_server_shake_hands() {
 #[tokio::test]
 async fn a_callback_sees_the_request_and_adds_to_the_response() {
     let (near, far) = duplex(1 << 12);
-    #[expect(clippy::result_large_err)]
-    let callback = |request: &Request, mut response: Response| -> Result<_, ErrorResponse> {
-        assert_eq!(request.uri().path_and_query().unwrap(), "/chat?room=1");
-        assert_eq!(request.headers()["host"], "localhost");
-        assert_eq!(request.headers()["x-token"], "abc");
-        assert_eq!(request.headers()["sec-websocket-protocol"], "first, second");
-        assert_eq!(request.headers()["origin"], "https://example.com");
-        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-        let headers = response.headers_mut();
-        headers.append("Sec-WebSocket-Protocol", HeaderValue::from_static("second"));
-        headers.append("X-Server", HeaderValue::from_static("ours"));
-        Ok(response)
-    };
-    let serving = tokio::spawn(accept_hdr_async(far, callback));
-    let request = ClientRequestBuilder::new("ws://localhost/chat?room=1".parse().unwrap())
-        .with_header("X-Token", "abc")
-        .with_header("Origin", "https://example.com")
-        .with_sub_protocol("first")
-        .with_sub_protocol("second");
+    let serving = tokio::spawn(async move {
+        accept_with(far, Default::default(), |request| {
+            assert_eq!(request.target(), "/chat?room=1");
+            let headers = request.headers();
+            assert_eq!(headers.get_str("host"), Some("localhost"));
+            assert_eq!(headers.get_str("x-token"), Some("abc"));
+            assert_eq!(headers.get_str("sec-websocket-protocol"), Some("first, second"));
+            assert_eq!(headers.get_str("origin"), Some("https://example.com"));
+            Ok(OwnedAnswer::new().subprotocol("second").header("X-Server", "ours"))
+        })
+        .await
+    });
+    let request = OwnedClientRequest::new("ws://localhost/chat?room=1")
+        .unwrap()
+        .header("X-Token", "abc")
+        .origin("https://example.com")
+        .subprotocol("first")
+        .subprotocol("second");
     let (_client, response) = client_async(request, near).await.unwrap();
-    assert_eq!(response.headers()["sec-websocket-protocol"], "second");
-    assert_eq!(response.headers()["x-server"], "ours");
+    assert_eq!(response.as_response().subprotocol(), Some("second"));
+    assert_eq!(header(&response, "x-server"), Some("ours"));
     serving.await.unwrap().unwrap();
 }
 
@@ -68,9 +66,9 @@ async fn a_server_that_chooses_none_of_the_subprotocols_or_another_is_refused() 
         ("", "Sec-WebSocket-Protocol: chat\r\n", ResponseError::Subprotocol),
     ] {
         let (near, mut far) = duplex(1 << 12);
-        let mut request = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
+        let mut request = OwnedClientRequest::new("ws://localhost/").unwrap();
         if !offered.is_empty() {
-            request = request.with_sub_protocol("chat");
+            request = request.subprotocol("chat").require_subprotocol();
         }
         let client = tokio::spawn(client_async(request, near));
         let mut head = String::new();
@@ -79,7 +77,7 @@ async fn a_server_that_chooses_none_of_the_subprotocols_or_another_is_refused() 
         }
         assert!(head.contains(offered), "{head}");
         let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-        let accept = derive_accept_key(key.as_bytes());
+        let accept = accept_key(key);
         let response = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n{chosen}\r\n"
@@ -94,70 +92,94 @@ async fn a_server_that_chooses_none_of_the_subprotocols_or_another_is_refused() 
 #[tokio::test]
 async fn a_rejection_arrives_with_status_headers_and_body() {
     let (near, far) = duplex(1 << 12);
-    #[expect(clippy::result_large_err)]
-    let callback = |_: &Request, _: Response| -> Result<Response, _> {
-        let mut response = ErrorResponse::new(Some("Who are you?".to_owned()));
-        *response.status_mut() = StatusCode::UNAUTHORIZED;
-        response.headers_mut().insert("WWW-Authenticate", HeaderValue::from_static("Bearer"));
-        Err(response)
-    };
-    let serving = tokio::spawn(accept_hdr_async(far, callback));
+    let serving = tokio::spawn(async move {
+        accept_with(far, Default::default(), |request| {
+            assert_eq!(request.path(), "/");
+            let rejection = OwnedRejection::new(401).header("WWW-Authenticate", "Bearer");
+            Err(rejection.body("Who are you?"))
+        })
+        .await
+    });
     let refused = client_async("ws://localhost/", near).await.unwrap_err();
-    let Error::Http(response) = refused else { panic!("{refused:?}") };
-    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(response.headers()["www-authenticate"], "Bearer");
-    assert_eq!(response.body().as_deref(), Some(&b"Who are you?"[..]));
+    let Error::Http(refused) = refused else { panic!("{refused:?}") };
+    assert_eq!(status(&refused.response), 401);
+    assert_eq!(header(&refused.response, "www-authenticate"), Some("Bearer"));
+    assert_eq!(refused.body, b"Who are you?");
     let rejected = serving.await.unwrap().unwrap_err();
-    assert!(matches!(rejected, Error::Rejected(401)));
+    assert!(matches!(rejected, Error::Rejected(401)), "{rejected:?}");
 }
 
 #[tokio::test]
-#[expect(clippy::result_large_err)]
 async fn a_callback_that_answers_nonsense_is_our_fault() {
-    type Answer = fn(&Request, Response) -> Result<Response, ErrorResponse>;
-    let answers: [(Answer, fn(&Error) -> bool); 3] = [
+    type Decide = fn() -> Decision;
+    type Expected = fn(&Error) -> bool;
+    let answers: [(Decide, Expected); 4] = [
         (
-            |_, mut response| {
-                response
-                    .headers_mut()
-                    .append("Sec-WebSocket-Protocol", HeaderValue::from_static("never-offered"));
-                Ok(response)
-            },
+            || Ok(OwnedAnswer::new().subprotocol("never-offered")),
             |error| matches!(error, Error::Accept(AcceptError::SubprotocolNotOffered)),
         ),
         (
-            |_, _| Err(ErrorResponse::new(None)),
+            || Ok(OwnedAnswer::new().header("Upgrade", "h2c")),
+            |error| matches!(error, Error::Accept(AcceptError::InvalidHeader(_))),
+        ),
+        (
+            || Err(OwnedRejection::new(200)),
             |error| matches!(error, Error::Reject(RejectError::Status(200))),
         ),
         (
-            |_, _| Ok(Response::new(())),
-            |error| matches!(error, Error::Reject(RejectError::Status(200))),
+            || Err(OwnedRejection::new(403).header("Content-Length", "7")),
+            |error| matches!(error, Error::Reject(RejectError::InvalidHeader(_))),
         ),
     ];
-    for (callback, expected) in answers {
+    for (decide, expected) in answers {
         let (near, far) = duplex(1 << 12);
-        let serving = tokio::spawn(accept_hdr_async(far, callback));
+        let serving = tokio::spawn(accept_with(far, Default::default(), move |_| decide()));
         let refused = client_async("ws://localhost/", near).await.unwrap_err();
-        assert!(matches!(refused, Error::Http(response) if response.status() == 500));
+        assert!(matches!(refused, Error::Http(refused) if status(&refused.response) == 500));
         let error = serving.await.unwrap().unwrap_err();
         assert!(expected(&error), "{error:?}");
     }
 }
 
+/// tungstenite sends the server's choice, and the client has to notice.
 #[tokio::test]
-async fn the_core_s_own_callback_costs_no_http_types() {
-    let (near, far) = duplex(1 << 12);
-    let serving = tokio::spawn(async move {
-        accept_with(far, Default::default(), |request| {
-            assert_eq!(request.path(), "/");
-            Err(OwnedRejection::new(404).body("No such room.\n"))
-        })
-        .await
-    });
-    let refused = client_async("ws://localhost/", near).await.unwrap_err();
-    assert!(matches!(refused, Error::Http(response) if response.status() == 404));
-    let rejected = serving.await.unwrap().unwrap_err();
-    assert!(matches!(rejected, Error::Rejected(404)));
+async fn a_choice_that_was_not_offered_is_stopped_at_the_server() {
+    for offered in [None, Some("my-sub-protocol")] {
+        let (near, far) = duplex(1 << 12);
+        let serving = tokio::spawn(accept_with(far, Default::default(), |_| {
+            Ok(OwnedAnswer::new().subprotocol("invalid-sub-protocol"))
+        }));
+        let mut request = OwnedClientRequest::new("ws://localhost/").unwrap();
+        if let Some(offered) = offered {
+            request = request.subprotocol(offered);
+        }
+        let refused = client_async(request, near).await.unwrap_err();
+        assert!(
+            matches!(refused, Error::Http(refused) if status(&refused.response) == 500),
+            "{offered:?}"
+        );
+        let ours = serving.await.unwrap().unwrap_err();
+        assert!(matches!(ours, Error::Accept(AcceptError::SubprotocolNotOffered)), "{ours:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_by_hand_goes_on_as_a_websocket() {
+    let (near, mut far) = duplex(1 << 12);
+    let client = tokio::spawn(client_async("ws://localhost/chat", near));
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(far.read_u8().await.unwrap());
+    }
+    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let request = handshake.poll(&head).unwrap().unwrap();
+    let mut response = [0; 512];
+    let (len, negotiated) = request.accept(&Answer::new(), &mut response).unwrap();
+    write(&mut far, &response[..len]).await;
+    let mut server = WebSocketStream::from_negotiated(far, &[], Role::Server, negotiated, None);
+    let (mut client, _) = client.await.unwrap().unwrap();
+    client.send(Message::text("hi")).await.unwrap();
+    assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("hi"));
 }
 
 #[tokio::test]
@@ -192,38 +214,39 @@ async fn a_request_that_cannot_be_sent_is_refused() {
         let refused = client_async(url, duplex(10).0).await.unwrap_err();
         assert!(matches!(refused, Error::Url(_)), "{url}: {refused:?}");
     }
-    let is_invalid =
-        |error: &Error| matches!(error, Error::Io(why) if why.kind() == ErrorKind::InvalidInput);
-    for host in ["", "user@elsewhere", "elsewhere/path", "a b", "elsewhere:port", "ünlesbar"] {
-        let mut request = "ws://localhost/".into_client_request().unwrap();
-        request.headers_mut().insert("Host", HeaderValue::from_bytes(host.as_bytes()).unwrap());
+    let request = || OwnedClientRequest::new("ws://localhost/").unwrap();
+    for (request, expected) in [
+        (request().header("Host", "elsewhere"), InvalidHeader::Reserved { index: 0 }),
+        (request().header("X-A", "a").header("X B", "b"), InvalidHeader::Name { index: 1 }),
+        (request().header("X-A", "a\r\nX-B: b"), InvalidHeader::Value { index: 0 }),
+        (request().subprotocol("a b"), InvalidHeader::Subprotocol { index: 0 }),
+        (
+            request().subprotocol("a").subprotocol("a"),
+            InvalidHeader::DuplicateSubprotocol { index: 1 },
+        ),
+        (request().origin(""), InvalidHeader::Origin),
+    ] {
         let refused = client_async(request, duplex(10).0).await.unwrap_err();
-        assert!(is_invalid(&refused), "{host}: {refused:?}");
+        let expected = HandshakeError::Encode(EncodeRequestError::InvalidHeader(expected));
+        assert!(matches!(&refused, Error::Handshake(found) if *found == expected), "{refused:?}");
     }
-    let twice = ClientRequestBuilder::new("ws://localhost/".parse().unwrap());
-    let refused = client_async(twice.with_header("Host", "elsewhere"), duplex(10).0).await;
-    assert!(is_invalid(&refused.unwrap_err()));
 }
 
+/// The stream leads where the caller has connected it, and the URL says who is asked.
 #[tokio::test]
 async fn a_request_may_name_another_host_than_it_is_sent_to() {
-    for (url, host, expected) in [
-        ("ws://127.0.0.1:9001/chat?room=1", "localhost", "localhost"),
-        ("ws://127.0.0.1:9001/chat?room=1", "chat.example:8080", "chat.example:8080"),
-        ("ws://user@[::1]:9001/chat?room=1", "chat.example", "chat.example"),
-        ("ws://localhost:9001/chat?room=1", "localhost:9001", "localhost:9001"),
+    for (url, expected) in [
+        ("ws://localhost:80/chat?room=1", "localhost"),
+        ("ws://user@chat.example:8080/chat?room=1", "chat.example:8080"),
     ] {
         let (near, far) = duplex(1 << 12);
-        #[expect(clippy::result_large_err)]
-        let callback = move |request: &Request, response: Response| -> Result<_, ErrorResponse> {
-            assert_eq!(request.headers()["host"], expected);
-            assert_eq!(request.uri(), "/chat?room=1");
-            assert_eq!(request.headers().contains_key("authorization"), url.contains("user@"));
-            Ok(response)
-        };
-        let serving = tokio::spawn(accept_hdr_async(far, callback));
-        let mut request = url.into_client_request().unwrap();
-        request.headers_mut().insert("Host", HeaderValue::from_static(host));
+        let serving = tokio::spawn(accept_with(far, Default::default(), move |request| {
+            assert_eq!(request.host(), expected);
+            assert_eq!(request.target(), "/chat?room=1");
+            assert_eq!(request.headers().get("authorization").is_some(), url.contains("user@"));
+            Ok(OwnedAnswer::new())
+        }));
+        let request = OwnedClientRequest::from_uri(OwnedUri::parse(url).unwrap());
         client_async(request, near).await.unwrap();
         serving.await.unwrap().unwrap();
     }

@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use fullduplex_tokio::fullduplex::handshake::ResponseError;
-use fullduplex_tokio::http::{Method, Request, StatusCode, Version};
+use fullduplex_tokio::http::{Method, Request, StatusCode};
 use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
 use fullduplex_tokio::{
-    ClientRequestBuilder, CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAnswer,
+    CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAnswer, OwnedClientRequest,
     OwnedRejection, UpgradeResponse, WebSocketConfig, client_http2, http2_ready, upgrade,
     upgrade_with,
 };
@@ -19,7 +19,7 @@ use hyper::server::conn::http2 as server;
 use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{echo, secs};
+use crate::support::{echo, header, secs, status};
 use crate::upgrade::answer_by_echo;
 
 /// A server of hyper's for HTTP/2 alone, which answers every request by `handle`.
@@ -67,9 +67,8 @@ async fn many_websockets_share_a_connection_with_other_requests() {
     for index in 0..20 {
         let url = format!("ws://{address}/chat?{index}");
         let (socket, response) = client_http2(&mut sender, url, None).await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.version(), Version::HTTP_2);
-        assert!(!response.headers().contains_key("sec-websocket-accept"));
+        assert_eq!(status(&response), 200);
+        assert_eq!(header(&response, "sec-websocket-accept"), None);
         sockets.push(socket);
     }
     let mut page = Request::new(String::new());
@@ -106,7 +105,7 @@ async fn compression_is_agreed_on_over_http_2() {
         let mut sender = connect(address).await;
         let url = format!("ws://{address}/");
         let (mut socket, response) = client_http2(&mut sender, url, Some(client)).await.unwrap();
-        assert_eq!(response.headers().contains_key("sec-websocket-extensions"), agreed);
+        assert_eq!(header(&response, "sec-websocket-extensions").is_some(), agreed);
         assert_eq!(socket.deflate().is_some(), agreed);
         let message = Message::text("compressible ".repeat(10_000));
         socket.send(message.clone()).await.unwrap();
@@ -135,29 +134,27 @@ async fn a_server_decides_over_http_2() {
     })
     .await;
     let mut sender = connect(address).await;
-    let request =
-        |path: &str| ClientRequestBuilder::new(format!("ws://{address}{path}").parse().unwrap());
+    let request = |path: &str| OwnedClientRequest::new(format!("ws://{address}{path}")).unwrap();
 
-    let asking = request("/").with_sub_protocol("other").with_header("Origin", "https://a.example");
+    let asking = request("/").subprotocol("other").origin("https://a.example");
     let (mut socket, response) = client_http2(&mut sender, asking, None).await.unwrap();
-    assert_eq!(response.headers()["sec-websocket-protocol"], "other");
-    assert_eq!(response.headers()["x-own"], "1");
+    assert_eq!(response.as_response().subprotocol(), Some("other"));
+    assert_eq!(header(&response, "x-own"), Some("1"));
     socket.close(Some(CloseFrame::new(CloseCode::Away))).await.unwrap();
     let close = socket.receiver().peer_close().flatten();
     assert_eq!(close.unwrap().code, CloseCode::Away);
 
     let error = client_http2(&mut sender, request("/closed"), None).await.unwrap_err();
-    let Error::Http(response) = error else { panic!("{error}") };
-    assert_eq!(response.status(), StatusCode::FORBIDDEN);
-    assert_eq!(response.headers()["x-why"], "day");
-    let body = response.into_body().unwrap();
-    assert_eq!(body.len(), 16 << 10);
-    assert!(body.starts_with(b"Closed today.\nClosed"));
+    let Error::Http(refused) = error else { panic!("{error}") };
+    assert_eq!(status(&refused.response), 403);
+    assert_eq!(header(&refused.response, "x-why"), Some("day"));
+    assert_eq!(refused.body.len(), 16 << 10);
+    assert!(refused.body.starts_with(b"Closed today.\nClosed"));
 
     // An answer that must not be sent is the server's fault.
     let error = client_http2(&mut sender, request("/"), None).await.unwrap_err();
-    let Error::Http(response) = error else { panic!("{error}") };
-    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let Error::Http(refused) = error else { panic!("{error}") };
+    assert_eq!(status(&refused.response), 500);
 }
 
 #[tokio::test]
@@ -214,8 +211,8 @@ async fn what_a_server_must_not_answer_is_an_error() {
     let error = client_http2(&mut sender, url, None).await.unwrap_err();
     let unasked = ResponseError::Subprotocol.into();
     assert!(matches!(error, Error::Handshake(it) if it == unasked), "{error:?}");
-    let asking = ClientRequestBuilder::new(format!("ws://{address}/").parse().unwrap())
-        .with_sub_protocol("chat");
+    let asking = OwnedClientRequest::new(format!("ws://{address}/")).unwrap();
+    let asking = asking.subprotocol("chat").require_subprotocol();
     let error = client_http2(&mut sender, asking, None).await.unwrap_err();
     let missing = ResponseError::SubprotocolMissing.into();
     assert!(matches!(error, Error::Handshake(it) if it == missing), "{error:?}");

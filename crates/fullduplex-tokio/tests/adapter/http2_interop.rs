@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
 use fullduplex_tokio::{
-    ClientRequestBuilder, DeflateConfig, Message, OwnedAnswer, Result, UpgradedStream,
+    DeflateConfig, Message, OwnedAnswer, OwnedClientRequest, Result, UpgradedStream,
     WebSocketConfig, WebSocketStream, client_http2, upgrade_with,
 };
 use hyper::server::conn::http2;
@@ -90,10 +90,10 @@ async fn converse(port: u16, config: WebSocketConfig, compressed: bool) {
     let url = format!("ws://127.0.0.1:{port}/chat?a=b");
     // Twice, for the first must leave the connection in order.
     for _ in 0..2 {
-        let request = ClientRequestBuilder::new(url.parse().unwrap()).with_sub_protocol("chat");
+        let request = OwnedClientRequest::new(&url).unwrap().subprotocol("chat");
         let (mut socket, response) =
             client_http2(&mut sender, request, Some(config)).await.unwrap();
-        assert_eq!(response.headers()["sec-websocket-protocol"], "chat");
+        assert_eq!(response.as_response().subprotocol(), Some("chat"));
         assert_eq!(socket.deflate().is_some(), compressed);
         for size in [0, 1, 125, 126, 65_535, 65_536, 300_000] {
             let message = Message::binary(vec![size as u8; size]);

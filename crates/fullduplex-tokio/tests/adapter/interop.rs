@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use fullduplex_tokio::http::StatusCode;
 use fullduplex_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
-    Connector, Dial, Error, ErrorResponse, IntoClientRequest, IntoHalves, MaybeTlsStream, Message,
-    Request, Response, TcpDial, TlsError, WebSocketConfig, WebSocketReceiver, WebSocketSender,
-    accept_async, accept_async_tls, accept_async_with_config, accept_hdr_async_tls_with_config,
+    Connector, Dial, Error, IntoHalves, MaybeTlsStream, Message, OwnedAnswer, OwnedClientRequest,
+    OwnedRejection, TcpDial, TlsError, WebSocketConfig, WebSocketReceiver, WebSocketSender,
+    accept_async, accept_async_tls, accept_async_with_config, accept_tls_with,
     client_async_tls_with_config, client_async_with_config, connect_async,
     connect_async_tls_with_config, connect_with, tls,
 };
@@ -18,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::{self, Message as TheirMessage};
 
-use crate::support::{drain, echo, secs};
+use crate::support::{drain, echo, header, secs, status};
 
 /// A server's configuration for `localhost`, and a client's that trusts it.
 pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
@@ -327,31 +326,29 @@ async fn our_server_talks_over_the_platform_s_tls() {
 async fn a_callback_decides_about_a_request_over_tls() {
     let (server_tls, client_tls) = configs();
     for token in ["right", "wrong"] {
-        #[expect(clippy::result_large_err)]
-        let callback = |request: &Request, mut response: Response| {
-            response.headers_mut().insert("X-Server", "ours".parse().unwrap());
-            if request.headers()["x-token"] == "right" {
-                return Ok(response);
-            }
-            let mut refused = ErrorResponse::new(None);
-            *refused.status_mut() = StatusCode::FORBIDDEN;
-            Err(refused)
-        };
         let (near, far) = duplex(1 << 12);
         let tls = Arc::clone(&server_tls);
-        let serving = tokio::spawn(accept_hdr_async_tls_with_config(far, tls, callback, None));
-        let mut request = "wss://localhost/".into_client_request().unwrap();
-        request.headers_mut().insert("X-Token", token.parse().unwrap());
+        let serving =
+            tokio::spawn(accept_tls_with(
+                far,
+                tls,
+                WebSocketConfig::new(),
+                |request| match request.headers().get_str("x-token") {
+                    Some("right") => Ok(OwnedAnswer::new().header("X-Server", "ours")),
+                    _ => Err(OwnedRejection::new(403)),
+                },
+            ));
+        let request = OwnedClientRequest::new("wss://localhost/").unwrap().header("X-Token", token);
         let tls = Some(Connector::Rustls(Arc::clone(&client_tls)));
         match client_async_tls_with_config(request, near, None, tls).await {
             Ok((client, response)) => {
-                assert_eq!(response.headers()["x-server"], "ours");
+                assert_eq!(header(&response, "x-server"), Some("ours"));
                 drop((client, serving.await.unwrap().unwrap()));
             }
             Err(error) => {
                 assert!(token == "wrong");
-                assert!(matches!(error, Error::Http(response) if response.status() == 403));
-                assert!(serving.await.unwrap().is_err());
+                assert!(matches!(error, Error::Http(refused) if status(&refused.response) == 403));
+                assert!(matches!(serving.await.unwrap(), Err(Error::Rejected(403))));
             }
         }
     }
@@ -467,10 +464,8 @@ async fn a_dialler_of_one_s_own_takes_the_place_of_tcp() {
         their_server(dialled.recv().await.unwrap()).await;
     });
     let dial = InProcess(sender);
-    // Where to connect is told by the URL, whatever host is asked for there.
-    let mut request = "ws://[::1]/".into_client_request().unwrap();
-    request.headers_mut().insert("Host", "chat.example:8080".parse().unwrap());
-    let (client, _) = connect_with(request, &dial, WebSocketConfig::new(), None).await.unwrap();
+    let (client, _) =
+        connect_with("ws://[::1]/", &dial, WebSocketConfig::new(), None).await.unwrap();
     our_client(client).await;
     serving.await.unwrap();
     let _: tungstenite::Error = tungstenite::Error::ConnectionClosed;

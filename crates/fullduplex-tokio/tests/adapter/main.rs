@@ -14,7 +14,6 @@ mod heavy;
 mod http2;
 mod http2_interop;
 mod interop;
-mod migration;
 mod mixed;
 mod streaming;
 mod support;

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use fullduplex_tokio::fullduplex::handshake::Key;
 use fullduplex_tokio::fullduplex::{Error, MessageError};
-use fullduplex_tokio::{Message, Result, Role, WebSocketConfig, WebSocketStream};
+use fullduplex_tokio::{Message, OwnedResponse, Result, Role, WebSocketConfig, WebSocketStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 pub(crate) const fn ms(millis: u64) -> Duration {
@@ -97,6 +98,21 @@ pub(crate) async fn read_to_end(wire: &mut DuplexStream) -> Vec<u8> {
 
 pub(crate) async fn write(wire: &mut DuplexStream, bytes: impl AsRef<[u8]>) {
     wire.write_all(bytes.as_ref()).await.unwrap();
+}
+
+/// A response's status.
+pub(crate) fn status(response: &OwnedResponse) -> u16 {
+    response.as_response().status()
+}
+
+/// The value of a response's header.
+pub(crate) fn header<'a>(response: &'a OwnedResponse, name: &str) -> Option<&'a str> {
+    response.as_response().headers().get_str(name)
+}
+
+/// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key`.
+pub(crate) fn accept_key(key: &str) -> String {
+    String::from_iter(Key::parse(key.as_bytes()).unwrap().accept().map(char::from))
 }
 
 /// Whether the connection failed because of text that is not UTF-8.

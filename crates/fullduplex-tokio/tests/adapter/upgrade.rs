@@ -10,7 +10,7 @@ use fullduplex_tokio::http::{Request, Response, StatusCode};
 use fullduplex_tokio::hyper::body::Incoming;
 use fullduplex_tokio::hyper_util::rt::TokioIo;
 use fullduplex_tokio::{
-    ClientRequestBuilder, DeflateConfig, Error, Message, OwnedAnswer, OwnedRejection, Result,
+    DeflateConfig, Error, Message, OwnedAnswer, OwnedClientRequest, OwnedRejection, Result,
     UpgradeResponse, Upgrading, WebSocketConfig, connect_async, connect_async_with_config,
     is_upgrade_request, upgrade, upgrade_with,
 };
@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message as TheirMessage;
 
-use crate::support::{echo, secs};
+use crate::support::{echo, header, secs, status};
 
 /// A server of hyper's on a port of its own, which answers every request by `handle`.
 async fn serve<F, R>(handle: F) -> SocketAddr
@@ -98,8 +98,8 @@ const GOOD: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConne
 async fn our_client_talks_to_a_hyper_server() {
     let address = serve_echo(WebSocketConfig::new()).await;
     let (mut client, response) = connect_async(format!("ws://{address}/chat")).await.unwrap();
-    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    assert!(!response.headers().contains_key("sec-websocket-extensions"));
+    assert_eq!(status(&response), 101);
+    assert_eq!(header(&response, "sec-websocket-extensions"), None);
     for size in [0, 125, 126, 65_536, 1 << 20] {
         let message = Message::binary(vec![1; size]);
         client.send(message.clone()).await.unwrap();
@@ -120,7 +120,7 @@ async fn compression_is_agreed_on_with_a_hyper_server() {
         let url = format!("ws://{address}/");
         let (mut client, response) =
             connect_async_with_config(url, Some(client), true).await.unwrap();
-        assert_eq!(response.headers().contains_key("sec-websocket-extensions"), agreed);
+        assert_eq!(header(&response, "sec-websocket-extensions").is_some(), agreed);
         assert_eq!(client.deflate().is_some(), agreed);
         for _ in 0..3 {
             let message = Message::text("compressible ".repeat(10_000));
@@ -240,13 +240,15 @@ async fn a_decision_chooses_subprotocol_and_headers() {
             .header("Set-Cookie", "b"))
     })
     .await;
-    let request = ClientRequestBuilder::new(format!("ws://{address}/chat?room=1").parse().unwrap())
-        .with_header("Origin", format!("http://{address}"))
-        .with_sub_protocol("first")
-        .with_sub_protocol("second");
+    let request = OwnedClientRequest::new(format!("ws://{address}/chat?room=1"))
+        .unwrap()
+        .origin(format!("http://{address}"))
+        .subprotocol("first")
+        .subprotocol("second");
     let (mut client, response) = connect_async(request).await.unwrap();
-    assert_eq!(response.headers()["sec-websocket-protocol"], "second");
-    assert!(response.headers().get_all("set-cookie").iter().eq(["a", "b"]));
+    let response = response.as_response();
+    assert_eq!(response.subprotocol(), Some("second"));
+    assert!(response.headers().get_all("set-cookie").eq([b"a", b"b"]));
     let server = tokio::spawn(echo(outcomes.recv().await.unwrap().unwrap().await.unwrap()));
     client.close(None).await.unwrap();
     server.await.unwrap().unwrap();
@@ -259,9 +261,9 @@ async fn a_decision_rejects() {
     })
     .await;
     let refused = connect_async(format!("ws://{address}/")).await.unwrap_err();
-    let Error::Http(response) = refused else { panic!("{refused:?}") };
-    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    let Error::Http(refused) = refused else { panic!("{refused:?}") };
+    assert_eq!(status(&refused.response), 401);
+    assert_eq!(header(&refused.response, "www-authenticate"), Some("Bearer"));
     let outcome = outcomes.recv().await.unwrap().unwrap_err();
     assert!(matches!(outcome, Error::Rejected(401)), "{outcome:?}");
     let text = answers(address, GOOD).await;
@@ -297,7 +299,7 @@ async fn a_decision_that_must_not_be_sent_is_our_fault() {
     for (decide, expected) in decisions {
         let (address, mut outcomes) = serve_outcomes(move |_| decide()).await;
         let refused = connect_async(format!("ws://{address}/")).await.unwrap_err();
-        assert!(matches!(refused, Error::Http(response) if response.status() == 500));
+        assert!(matches!(refused, Error::Http(refused) if status(&refused.response) == 500));
         let error = outcomes.recv().await.unwrap().unwrap_err();
         assert!(expected(&error), "{error:?}");
     }

@@ -9,6 +9,8 @@
 mod error;
 mod extended_connect;
 #[cfg(feature = "alloc")]
+mod into_request;
+#[cfg(feature = "alloc")]
 mod owned;
 mod request;
 mod response;
@@ -17,6 +19,8 @@ mod tests;
 
 pub use error::{EncodeRequestError, ResponseError};
 pub use extended_connect::ConnectResponse;
+#[cfg(feature = "alloc")]
+pub use into_request::IntoRequest;
 #[cfg(feature = "alloc")]
 pub use owned::{OwnedClientRequest, OwnedResponse};
 pub use request::ClientRequest;

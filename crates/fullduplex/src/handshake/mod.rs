@@ -25,7 +25,7 @@ pub use client::{
     ResponseError,
 };
 #[cfg(feature = "alloc")]
-pub use client::{OwnedClientRequest, OwnedResponse};
+pub use client::{IntoRequest, OwnedClientRequest, OwnedResponse};
 pub use error::HandshakeError;
 pub use head::{
     DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS, HeadError, HeadLimits, MAX_HEADERS_CAP,
