@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use fullduplex_tokio::rustls::{ClientConfig, ServerConfig};
 use fullduplex_tokio::{
-    Connector, EndpointConfig, Error, IntoHalves, IntoRequest, MaybeTlsStream, OwnedClientRequest,
-    TcpDial, WebSocketConfig, WebSocketStream, accept_async_tls_with_config,
-    accept_async_with_config, connect_with,
+    Connector, EndpointConfig, Error, IntoHalves, IntoRequest, MaybeTlsStream, OwnedAnswer,
+    OwnedClientRequest, Request, TcpDial, WebSocketConfig, WebSocketStream, accept_tls_with,
+    accept_with, connect_with,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -48,9 +48,10 @@ async fn serve_one(
     echo: Echo,
 ) -> std::result::Result<(), Error> {
     stream.set_nodelay(true)?;
+    let any = |_: &Request<'_>| Ok(OwnedAnswer::new());
     match tls {
-        None => echo.run(accept_async_with_config(stream, Some(config)).await?).await,
-        Some(tls) => echo.run(accept_async_tls_with_config(stream, tls, Some(config)).await?).await,
+        None => echo.run(accept_with(stream, config, any).await?).await,
+        Some(tls) => echo.run(accept_tls_with(stream, tls, config, any).await?).await,
     }
 }
 

@@ -256,7 +256,7 @@ async fn tcp_without_buffer(mut stream: TcpStream) -> Served {
 }
 
 async fn owned(stream: TcpStream) -> Served {
-    echo(fullduplex_tokio::accept_async(stream).await?).await
+    echo(fullduplex_tokio::accept(stream).await?).await
 }
 
 async fn echo<S>(mut ws: WebSocketStream<S>) -> Served
@@ -281,7 +281,7 @@ async fn behind_hyper(stream: TcpStream) -> Served {
 }
 
 async fn lent(stream: TcpStream) -> Served {
-    let mut ws = fullduplex_tokio::accept_async(stream).await?;
+    let mut ws = fullduplex_tokio::accept(stream).await?;
     Ok(ws.recv_each(|message, reply| reply.send(message)).await?)
 }
 

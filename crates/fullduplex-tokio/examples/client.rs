@@ -1,12 +1,12 @@
 //! Sends the lines that are typed and prints what comes: `cargo run --example client [URL]`.
 
-use fullduplex_tokio::{Error, Message, connect_async};
+use fullduplex_tokio::{Error, Message, connect};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001/".to_owned());
-    let (mut socket, response) = connect_async(url).await?;
+    let (mut socket, response) = connect(url).await?;
     println!("{}", response.as_response().status());
     let mut lines = BufReader::new(stdin()).lines();
     loop {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, Error, Message, MessageKind, PreparedMessage, WebSocketConfig,
-    WebSocketStream, accept_async_with_config,
+    CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAnswer, PreparedMessage,
+    WebSocketConfig, WebSocketStream, accept_with,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -76,7 +76,7 @@ async fn serve(
 ) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::new().max_message_size(Some(64 << 10));
-    let mut socket = accept_async_with_config(stream, Some(config)).await?;
+    let mut socket = accept_with(stream, config, |_| Ok(OwnedAnswer::new())).await?;
     loop {
         tokio::select! {
             message = socket.recv() => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fullduplex_tokio::rustls::ServerConfig;
 use fullduplex_tokio::rustls::pki_types::pem::PemObject;
 use fullduplex_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use fullduplex_tokio::{Error, accept_async_tls, tls};
+use fullduplex_tokio::{Error, accept_tls, tls};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn serve(stream: TcpStream, tls: Arc<ServerConfig>) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     // One call for TLS and the opening handshake, because they have one deadline.
-    let mut socket = accept_async_tls(stream, tls).await?;
+    let mut socket = accept_tls(stream, tls).await?;
     while let Some(message) = socket.recv().await {
         let message = message?;
         if message.is_text() || message.is_binary() {

@@ -1,4 +1,4 @@
-//! The configuration of a WebSocket: tungstenite's settings under their names, and those that only the core has.
+//! The configuration of a WebSocket: this adapter's settings, and the core's.
 
 use std::time::Duration;
 
@@ -10,8 +10,7 @@ use fullduplex::{
     DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_WRITE_BUFFER, EndpointConfig, Timeouts,
 };
 
-/// The default of [`WebSocketConfig::write_buffer_size`](WebSocketConfig#structfield.write_buffer_size): 128 KiB, as in
-/// tungstenite.
+/// The default of [`WebSocketConfig::write_buffer_size`](WebSocketConfig#structfield.write_buffer_size): 128 KiB.
 pub const DEFAULT_WRITE_BUFFER_SIZE: usize = 128 << 10;
 
 /// The default of [`WebSocketConfig::read_ahead_size`](WebSocketConfig#structfield.read_ahead_size): 64 KiB, the most
@@ -113,13 +112,6 @@ impl WebSocketConfig {
     #[must_use]
     pub const fn max_write_buffer_size(mut self, bytes: usize) -> Self {
         self.max_write_buffer_size = bytes;
-        self
-    }
-
-    /// Does nothing, because the read buffer has no fixed size. It grows with what arrives, from 4 KiB to 64 KiB, or to
-    /// the size of a large message. While it is empty, the connection does not hold it.
-    #[must_use]
-    pub const fn read_buffer_size(self, _bytes: usize) -> Self {
         self
     }
 

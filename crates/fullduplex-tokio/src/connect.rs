@@ -121,62 +121,27 @@ async fn within<T>(
 ///
 /// # Panics
 /// Outside of a tokio runtime with its I/O and time drivers (`enable_all`), as with every connection that tokio opens.
-pub async fn connect_async<R>(
-    request: R,
-) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, OwnedResponse)>
-where
-    R: IntoRequest,
-{
-    connect_async_with_config(request, None, true).await
+pub async fn connect(
+    request: impl IntoRequest,
+) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, OwnedResponse)> {
+    connect_with(request, &TcpDial::new(), WebSocketConfig::new(), None).await
 }
 
-/// As [`connect_async`], but with a configuration, and with `TCP_NODELAY` only if `disable_nagle` is true.
-///
-/// # Errors
-/// As [`connect_with`].
-pub async fn connect_async_with_config<R>(
-    request: R,
-    config: Option<WebSocketConfig>,
-    disable_nagle: bool,
-) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, OwnedResponse)>
-where
-    R: IntoRequest,
-{
-    connect_async_tls_with_config(request, config, disable_nagle, None).await
-}
-
-/// As [`connect_async_with_config`], but with a TLS connector; `None` means the TLS of this crate's features.
-///
-/// # Errors
-/// As [`connect_with`].
-pub async fn connect_async_tls_with_config<R>(
-    request: R,
-    config: Option<WebSocketConfig>,
-    disable_nagle: bool,
-    connector: Option<Connector>,
-) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, OwnedResponse)>
-where
-    R: IntoRequest,
-{
-    let dial = TcpDial { nodelay: disable_nagle, ..TcpDial::new() };
-    connect_with(request, &dial, config.unwrap_or_default(), connector).await
-}
-
-/// Opens a WebSocket to a `ws` or `wss` URL over the stream that `dial` opens.
+/// Opens a WebSocket to a `ws` or `wss` URL over the stream that `dial` opens, with a configuration and a TLS connector.
+/// `None` means the TLS of this crate's features.
 ///
 /// Redirects are not followed: another status than 101 is [`Error::Http`](crate::Error::Http).
 ///
 /// # Errors
 /// [`Error::Io`](crate::Error::Io) when the server cannot be reached; else as
-/// [`client_async_tls_with_config`](crate::client_async_tls_with_config).
-pub async fn connect_with<R, D>(
-    request: R,
+/// [`client_tls_with`](crate::client_tls_with).
+pub async fn connect_with<D>(
+    request: impl IntoRequest,
     dial: &D,
     config: WebSocketConfig,
     connector: Option<Connector>,
 ) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)>
 where
-    R: IntoRequest,
     D: Dial,
 {
     // This future is large. In a box of its own, its memory is freed before the connection is used.

@@ -1,7 +1,6 @@
-//! The opening handshake over a stream: `accept_async`, `client_async` and their relatives.
+//! The opening handshake over a stream: `accept`, `client` and their relatives.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 
 use fullduplex::handshake::{
     IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
@@ -29,35 +28,11 @@ pub type Decision = Result<OwnedAnswer, OwnedRejection>;
 ///
 /// # Errors
 /// As [`accept_with`].
-pub fn accept_async<S>(stream: S) -> impl Future<Output = Result<WebSocketStream<S>>>
+pub fn accept<S>(stream: S) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    accept_any(stream, WebSocketConfig::new())
-}
-
-/// As [`accept_async`], with a configuration.
-///
-/// # Errors
-/// As [`accept_with`].
-pub fn accept_async_with_config<S>(
-    stream: S,
-    config: Option<WebSocketConfig>,
-) -> impl Future<Output = Result<WebSocketStream<S>>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    accept_any(stream, config.unwrap_or_default())
-}
-
-fn accept_any<S>(
-    stream: S,
-    config: WebSocketConfig,
-) -> Pin<Box<impl Future<Output = Result<WebSocketStream<S>>>>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    Box::pin(accept(stream, config, None, |_| Ok(OwnedAnswer::new()), NO_ANSWER))
+    accept_with(stream, WebSocketConfig::new(), |_| Ok(OwnedAnswer::new()))
 }
 
 /// Accepts a WebSocket, and lets `decide` see the request and choose: an answer with subprotocol and headers, or a
@@ -77,7 +52,7 @@ pub fn accept_with<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept(stream, config, None, decide, NO_ANSWER))
+    Box::pin(accept_since(None, stream, config, decide, NO_ANSWER))
 }
 
 /// As [`accept_with`], and lets `answer` answer a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
@@ -131,7 +106,7 @@ pub fn accept_or_answer<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept(stream, config, None, decide, Some(answer)))
+    Box::pin(accept_since(None, stream, config, decide, Some(answer)))
 }
 
 /// For servers that do not answer plain requests, so that these are refused.
@@ -140,10 +115,10 @@ pub(crate) const NO_ANSWER: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejectio
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
 /// the connection does not have room for it as long as it lives. `began` is when the TLS handshake began, if there was
 /// one.
-pub(crate) async fn accept<S>(
+pub(crate) async fn accept_since<S>(
+    began: Option<Clock>,
     stream: S,
     config: WebSocketConfig,
-    began: Option<Clock>,
     decide: impl FnOnce(&Request<'_>) -> Decision,
     mut plain: Option<impl FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>>,
 ) -> Result<WebSocketStream<S>>
@@ -215,54 +190,40 @@ fn respond(
 /// Returns it with the server's response.
 ///
 /// # Errors
-/// As [`client_async_with_config`].
-pub fn client_async<R, S>(
-    request: R,
+/// As [`client_with`].
+pub fn client<S>(
+    request: impl IntoRequest,
     stream: S,
 ) -> impl Future<Output = Result<(WebSocketStream<S>, OwnedResponse)>>
 where
-    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(client_by(request, stream, WebSocketConfig::new()))
+    client_with(request, stream, WebSocketConfig::new())
 }
 
-/// As [`client_async`], with a configuration.
+/// As [`client`], with a configuration.
 ///
 /// # Errors
 /// [`Error::Url`]; [`Error::Http`] for another status than 101, with what had arrived of the body;
 /// [`Error::Handshake`] for a response that is not in order, or a request that must not be sent; [`Error::Protocol`] when
 /// the server was too slow or went away; [`Error::Io`].
-pub fn client_async_with_config<R, S>(
-    request: R,
-    stream: S,
-    config: Option<WebSocketConfig>,
-) -> impl Future<Output = Result<(WebSocketStream<S>, OwnedResponse)>>
-where
-    R: IntoRequest,
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    Box::pin(client_by(request, stream, config.unwrap_or_default()))
-}
-
-async fn client_by<R, S>(
-    request: R,
+pub fn client_with<S>(
+    request: impl IntoRequest,
     stream: S,
     config: WebSocketConfig,
-) -> Result<(WebSocketStream<S>, OwnedResponse)>
+) -> impl Future<Output = Result<(WebSocketStream<S>, OwnedResponse)>>
 where
-    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    client(request.into_request()?, stream, &config, None).await
+    Box::pin(async move { client_since(None, request.into_request()?, stream, &config).await })
 }
 
 /// `began` is when the TLS handshake began, if there was one.
-pub(crate) async fn client<S>(
+pub(crate) async fn client_since<S>(
+    began: Option<Clock>,
     request: OwnedClientRequest,
     stream: S,
     config: &WebSocketConfig,
-    began: Option<Clock>,
 ) -> Result<(WebSocketStream<S>, OwnedResponse)>
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -79,7 +79,7 @@ where
 /// ```
 /// use fullduplex_tokio::hyper::client::conn::http2;
 /// use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
-/// use fullduplex_tokio::{client_http2, http2_ready};
+/// use fullduplex_tokio::{WebSocketConfig, client_http2, http2_ready};
 /// use std::time::Duration;
 /// use tokio::net::TcpStream;
 ///
@@ -89,7 +89,7 @@ where
 ///     http2::handshake::<_, _, String>(TokioExecutor::new(), TokioIo::new(stream)).await?;
 /// http2_ready(&mut connection, Duration::from_secs(5)).await?;
 /// tokio::spawn(connection);
-/// let (mut socket, _response) = client_http2(&mut sender, "ws://127.0.0.1:9001/echo", None).await?;
+/// let (mut socket, _response) = client_http2(&mut sender, "ws://127.0.0.1:9001/echo", WebSocketConfig::new()).await?;
 /// socket.send("Hello".into()).await?;
 /// # Ok(())
 /// # }
@@ -100,25 +100,23 @@ where
 /// [`Error::Handshake`] for an invalid response, or a request that must not be sent; [`Error::Protocol`] when the
 /// [handshake timeout](WebSocketConfig#structfield.handshake_timeout) has expired; [`Error::Io`] when the connection
 /// failed, or the server reset the stream.
-pub fn client_http2<R, B>(
+pub fn client_http2<B>(
     sender: &mut SendRequest<B>,
-    request: R,
-    config: Option<WebSocketConfig>,
+    request: impl IntoRequest,
+    config: WebSocketConfig,
 ) -> impl Future<Output = Result<(WebSocketStream<UpgradedStream>, OwnedResponse)>>
 where
-    R: IntoRequest,
     B: Body + Default + 'static,
 {
-    Box::pin(client(sender, request, config.unwrap_or_default()))
+    Box::pin(client(sender, request, config))
 }
 
-async fn client<R, B>(
+async fn client<B>(
     sender: &mut SendRequest<B>,
-    request: R,
+    request: impl IntoRequest,
     config: WebSocketConfig,
 ) -> Result<(WebSocketStream<UpgradedStream>, OwnedResponse)>
 where
-    R: IntoRequest,
     B: Body + Default + 'static,
 {
     let request = request.into_request()?;
@@ -151,11 +149,10 @@ where
         Outcome::Open { response: head, negotiated } => {
             let head = head.into_owned();
             let stream = hyper::upgrade::on(response).await.map_err(io::Error::other)?;
-            let (stream, config) = (TokioIo::new(stream), Some(config));
-            Ok((
-                WebSocketStream::from_negotiated(stream, &[], Role::Client, negotiated, config),
-                head,
-            ))
+            let stream = TokioIo::new(stream);
+            let socket =
+                WebSocketStream::from_negotiated(stream, &[], Role::Client, negotiated, config);
+            Ok((socket, head))
         }
         Outcome::Refused(head) => {
             let head = head.into_owned();

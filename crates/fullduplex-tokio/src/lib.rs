@@ -1,13 +1,11 @@
-//! WebSocket for tokio: the [`fullduplex`] protocol core over [`tokio::io`], under the names that
-//! tokio-tungstenite has. See [`migration`] for coming from there.
+//! WebSocket for tokio: the [`fullduplex`] protocol core over [`tokio::io`]. See [`migration`] for coming from
+//! tokio-tungstenite.
 //!
 //! A client and a server, each complete:
 //!
 //! ```no_run
-//! use fullduplex_tokio::connect_async;
-//!
 //! # async fn client() -> Result<(), fullduplex_tokio::Error> {
-//! let (mut socket, _response) = connect_async("ws://127.0.0.1:9001/chat").await?;
+//! let (mut socket, _response) = fullduplex_tokio::connect("ws://127.0.0.1:9001/chat").await?;
 //! socket.send("Hello".into()).await?;
 //! if let Some(message) = socket.recv().await {
 //!     println!("{}", message?);
@@ -18,7 +16,6 @@
 //! ```
 //!
 //! ```no_run
-//! use fullduplex_tokio::accept_async;
 //! use tokio::net::TcpListener;
 //!
 //! # async fn server() -> std::io::Result<()> {
@@ -26,7 +23,7 @@
 //! loop {
 //!     let (stream, _) = listener.accept().await?;
 //!     tokio::spawn(async move {
-//!         let mut socket = accept_async(stream).await?;
+//!         let mut socket = fullduplex_tokio::accept(stream).await?;
 //!         while let Some(message) = socket.recv().await {
 //!             let message = message?; // Pings and Closes are answered already
 //!             if message.is_text() || message.is_binary() {
@@ -40,16 +37,16 @@
 //! ```
 //!
 //! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
-//! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]. Health checks on the same port: [`accept_or_answer`]. TLS for `wss` URLs: the features
-//! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`, `native-roots` or `platform-verifier`; or `native-tls`. A server
-//! over TLS accepts by [`accept_async_tls`] or [`accept_tls_with`]. URLs mean what they mean to browsers
-//! ([`IntoRequest`]); the feature `url` adds internationalised host names and `url::Url`. Dialling and masking with
-//! AVX2 are the features `connect` and `simd`, on by default.
+//! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]. Health checks on the
+//! same port: [`accept_or_answer`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
+//! `native-roots` or `platform-verifier`; or `native-tls`. A server over TLS accepts by [`accept_tls`] or
+//! [`accept_tls_with`]. URLs mean what they mean to browsers ([`IntoRequest`]); the feature `url` adds internationalised
+//! host names and `url::Url`. Dialling and masking with AVX2 are the features `connect` and `simd`, on by default.
 //!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
-//! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server that has done the handshake hands over its stream by
-//! [`WebSocketStream::from_raw_socket`], or by [`WebSocketStream::from_negotiated`] if
-//! [`fullduplex::handshake::RequestParts`] has checked the request.
+//! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server
+//! that has done the handshake hands over its stream by [`WebSocketStream::from_raw_socket`], or by
+//! [`WebSocketStream::from_negotiated`] if [`fullduplex::handshake::RequestParts`] has checked the request.
 
 #![forbid(unsafe_code)]
 
@@ -78,15 +75,10 @@ mod websocket;
 
 pub use config::{DEFAULT_READ_AHEAD_SIZE, DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
 #[cfg(feature = "connect")]
-pub use connect::{
-    DEFAULT_CONNECT_TIMEOUT, Dial, TcpDial, connect_async, connect_async_tls_with_config,
-    connect_async_with_config, connect_with,
-};
+pub use connect::{DEFAULT_CONNECT_TIMEOUT, Dial, TcpDial, connect, connect_with};
 pub use entropy::OsEntropy;
 pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
-#[cfg(feature = "deflate")]
-pub use fullduplex::DeflateConfig;
 pub use fullduplex::handshake::{
     IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
     Request,
@@ -95,11 +87,10 @@ pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef, Part,
     PreparedMessage, Role, Timeouts, Utf8Bytes,
 };
+#[cfg(feature = "deflate")]
+pub use fullduplex::{DeflateConfig, DeflateParams};
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
-pub use handshake::{
-    Decision, accept_async, accept_async_with_config, accept_or_answer, accept_with, client_async,
-    client_async_with_config,
-};
+pub use handshake::{Decision, accept, accept_or_answer, accept_with, client, client_with};
 #[cfg(feature = "hyper")]
 pub use http;
 #[cfg(feature = "hyper")]
@@ -118,10 +109,7 @@ pub use rustls;
 pub use stream::MaybeTlsStream;
 #[cfg(feature = "hyper")]
 pub use stream::UpgradedStream;
-pub use tls::{
-    AcceptTls, Connector, accept_async_tls, accept_async_tls_with_config, accept_tls_with,
-    client_async_tls, client_async_tls_with_config,
-};
+pub use tls::{AcceptTls, Connector, accept_tls, accept_tls_with, client_tls, client_tls_with};
 #[cfg(feature = "tls")]
 pub use tokio_rustls;
 #[cfg(feature = "hyper")]

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::error::{Result, TlsError};
-use crate::handshake::{Decision, NO_ANSWER, accept, client};
+use crate::handshake::{Decision, NO_ANSWER, accept_since, client_since};
 use crate::stream::MaybeTlsStream;
 use crate::websocket::WebSocketStream;
 
@@ -51,7 +51,7 @@ impl Connector {
         }
     }
 
-    /// The platform's TLS if its feature is on, as in tokio-tungstenite, otherwise rustls.
+    /// The platform's TLS if its feature is on, otherwise rustls.
     #[cfg(feature = "native-tls")]
     fn by_features() -> Result<Self> {
         Ok(Self::NativeTls(native_tls::TlsConnector::new().map_err(native_error)?))
@@ -84,13 +84,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match connector {
-        Connector::Plain => client(request, MaybeTlsStream::Plain(stream), config, None).await,
+        Connector::Plain => {
+            client_since(None, request, MaybeTlsStream::Plain(stream), config).await
+        }
         #[cfg(any(feature = "tls", feature = "native-tls"))]
         connector => {
             let began = Clock::start();
             let host = request.as_request().uri.host();
             let stream = within(began, config, wrap(host, stream, connector)).await?;
-            client(request, stream, config, Some(began)).await
+            client_since(Some(began), request, stream, config).await
         }
     }
 }
@@ -137,46 +139,45 @@ async fn within<T>(
 /// configuration.
 ///
 /// # Errors
-/// As [`client_async_tls_with_config`].
-pub async fn client_async_tls<R, S>(
-    request: R,
+/// As [`client_tls_with`].
+///
+/// # Panics
+/// As [`client_tls_with`].
+pub fn client_tls<S>(
+    request: impl IntoRequest,
     stream: S,
-) -> Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>
+) -> impl Future<Output = Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>>
 where
-    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    client_async_tls_with_config(request, stream, None, None).await
+    client_tls_with(request, stream, WebSocketConfig::new(), None)
 }
 
-/// As [`client_async_tls`], but with a configuration and a connector; `None` means the TLS of this crate's features.
+/// As [`client_tls`], but with a configuration and a connector; `None` means the TLS of this crate's features.
 /// TLS and the opening handshake share one timeout, the `handshake_timeout`.
 ///
 /// # Errors
 /// [`Error::Tls`](crate::Error::Tls) when TLS cannot be set up; [`Error::Io`](crate::Error::Io) when the TLS handshake
 /// fails, [`Error::Protocol`](crate::Error::Protocol) when it takes too long; otherwise as
-/// [`client_async_with_config`](crate::client_async_with_config).
+/// [`client_with`](crate::client_with).
 ///
 /// # Panics
 /// With TLS and a handshake timeout, outside of a tokio runtime with its time driver.
-pub async fn client_async_tls_with_config<R, S>(
-    request: R,
+pub fn client_tls_with<S>(
+    request: impl IntoRequest,
     stream: S,
-    config: Option<WebSocketConfig>,
+    config: WebSocketConfig,
     connector: Option<Connector>,
-) -> Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>
+) -> impl Future<Output = Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>>
 where
-    R: IntoRequest,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // This future is large. In a box of its own, its memory is freed before the connection is used.
-    let connecting = async move {
-        let config = config.unwrap_or_default();
+    Box::pin(async move {
         let request = request.into_request()?;
         let connector = Connector::of(request.as_request().uri, connector)?;
         client_over(request, stream, connector, &config).await
-    };
-    Box::pin(connecting).await
+    })
 }
 
 /// A type that accepts TLS on a stream that a client has opened: an `Arc<ServerConfig>` of rustls, or a `TlsAcceptor`
@@ -248,14 +249,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for native_tls::TlsAcceptor
 // None of these functions is `async`, for the reason that the module `handshake` gives.
 
 /// Accepts a WebSocket over TLS on a stream that a client has opened (RFC 6455 §4.2, §10.6), with the default
-/// configuration: any valid request, no subprotocol. Without TLS, use [`accept_async`](crate::accept_async).
+/// configuration: any valid request, no subprotocol. Without TLS, use [`accept`](crate::accept).
 ///
 /// # Errors
 /// As [`accept_tls_with`].
 ///
 /// # Panics
 /// As [`accept_tls_with`].
-pub fn accept_async_tls<S, T>(
+pub fn accept_tls<S, T>(
     stream: S,
     tls: T,
 ) -> impl Future<Output = Result<WebSocketStream<T::Stream>>>
@@ -263,24 +264,6 @@ where
     T: AcceptTls<S>,
 {
     accept_tls_with(stream, tls, WebSocketConfig::new(), |_| Ok(OwnedAnswer::new()))
-}
-
-/// As [`accept_async_tls`], but with a configuration.
-///
-/// # Errors
-/// As [`accept_tls_with`].
-///
-/// # Panics
-/// As [`accept_tls_with`].
-pub fn accept_async_tls_with_config<S, T>(
-    stream: S,
-    tls: T,
-    config: Option<WebSocketConfig>,
-) -> impl Future<Output = Result<WebSocketStream<T::Stream>>>
-where
-    T: AcceptTls<S>,
-{
-    accept_tls_with(stream, tls, config.unwrap_or_default(), |_| Ok(OwnedAnswer::new()))
 }
 
 /// Accepts a WebSocket over TLS. `decide` gets the request and decides on it, as for
@@ -307,7 +290,7 @@ where
     Box::pin(async move {
         let began = Clock::start();
         let stream = within(began, &config, tls.accept_tls(stream)).await?;
-        accept(stream, config, Some(began), decide, NO_ANSWER).await
+        accept_since(Some(began), stream, config, decide, NO_ANSWER).await
     })
 }
 
@@ -390,7 +373,7 @@ mod with_rustls {
     }
 
     /// A server's configuration for one certificate chain and its private key: for
-    /// [`accept_async_tls`](crate::accept_async_tls).
+    /// [`accept_tls`](crate::accept_tls).
     ///
     /// # Errors
     /// [`TlsError::NoProvider`] when there is no provider, [`TlsError::Rustls`] when key and certificate do not fit.

@@ -169,7 +169,7 @@ impl Future for Upgrading {
         if let Poll::Ready(upgraded) = Pin::new(&mut state.on_upgrade).poll(cx) {
             // What hyper has read behind the request comes out of the stream first.
             let stream = TokioIo::new(upgraded.map_err(io::Error::other)?);
-            let (negotiated, config) = (state.negotiated, Some(state.config));
+            let (negotiated, config) = (state.negotiated, state.config);
             let socket =
                 WebSocketStream::from_negotiated(stream, &[], Role::Server, negotiated, config);
             return Poll::Ready(Ok(socket));

@@ -89,7 +89,7 @@ impl<S> WebSocketStream<S> {
 
     /// The configuration.
     #[must_use]
-    pub fn get_config(&self) -> WebSocketConfig {
+    pub fn config(&self) -> WebSocketConfig {
         self.guard.config()
     }
 
@@ -143,16 +143,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
 
     /// A WebSocket over a stream on which something else has done the opening handshake, and agreed to no
     /// extension.
-    pub async fn from_raw_socket(stream: S, role: Role, config: Option<WebSocketConfig>) -> Self {
+    #[must_use]
+    pub fn from_raw_socket(stream: S, role: Role, config: WebSocketConfig) -> Self {
         Self::from_negotiated(stream, &[], role, Negotiated::without_extensions(), config)
     }
 
     /// As [`from_raw_socket`](Self::from_raw_socket), with bytes that were read after the handshake.
-    pub async fn from_partially_read(
+    #[must_use]
+    pub fn from_partially_read(
         stream: S,
         part: Vec<u8>,
         role: Role,
-        config: Option<WebSocketConfig>,
+        config: WebSocketConfig,
     ) -> Self {
         Self::from_negotiated(stream, &part, role, Negotiated::without_extensions(), config)
     }
@@ -167,9 +169,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         part: &[u8],
         role: Role,
         negotiated: Negotiated,
-        config: Option<WebSocketConfig>,
+        config: WebSocketConfig,
     ) -> Self {
-        let config = config.unwrap_or_default();
         let endpoint = Endpoint::open(role, negotiated, part, &config.endpoint(), OsEntropy);
         Self::new(Engine::new(stream, &config, endpoint))
     }

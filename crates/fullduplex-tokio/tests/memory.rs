@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use fullduplex_tokio::accept_async;
+use fullduplex_tokio::accept;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
@@ -21,7 +21,7 @@ async fn serve(listener: TcpListener) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         tokio::spawn(async move {
-            let mut socket = accept_async(stream).await?;
+            let mut socket = accept(stream).await?;
             while let Some(message) = socket.recv().await {
                 socket.feed(message?).await?;
             }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fullduplex_testkit::Frame;
-use fullduplex_tokio::{WebSocketConfig, accept_async};
+use fullduplex_tokio::{WebSocketConfig, accept};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 
@@ -28,7 +28,7 @@ async fn serve(listener: TcpListener) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         tokio::spawn(async move {
-            let mut socket = accept_async(stream).await?;
+            let mut socket = accept(stream).await?;
             while let Some(message) = socket.recv().await {
                 let message = message?;
                 if message.is_binary() {

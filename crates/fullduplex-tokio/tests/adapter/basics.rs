@@ -76,7 +76,7 @@ async fn counted(vectored: bool) -> (WebSocketStream<Counted>, DuplexStream, Arc
     let (near, far) = duplex(1 << 20);
     let writes = Arc::new(AtomicUsize::new(0));
     let stream = Counted { stream: near, writes: Arc::clone(&writes), vectored };
-    (WebSocketStream::from_raw_socket(stream, Role::Server, None).await, far, writes)
+    (WebSocketStream::from_raw_socket(stream, Role::Server, WebSocketConfig::new()), far, writes)
 }
 
 fn masked(text: &str) -> Vec<u8> {
@@ -234,7 +234,7 @@ async fn read_available(wire: &mut DuplexStream) -> Vec<u8> {
 #[tokio::test]
 async fn what_was_kept_can_be_lent_and_bad_text_is_told() {
     let (near, mut far) = duplex(100);
-    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
     {
         let mut sending = Box::pin(server.send(Message::binary(vec![0; 150])));
         assert!(poll_once(sending.as_mut()).is_pending());
@@ -256,7 +256,8 @@ async fn what_was_kept_can_be_lent_and_bad_text_is_told() {
 async fn after_bad_text_that_was_lent_nothing_is_sent_but_its_close() {
     for sends in [false, true] {
         let (near, mut far) = duplex(1000);
-        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let mut server =
+            WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
         write(&mut far, Frame::text(b"\xff".as_slice()).masked().encode()).await;
         assert!(is_bad_text(&server.recv_ref().await.unwrap().unwrap_err()));
         if sends {
@@ -271,7 +272,7 @@ async fn after_bad_text_that_was_lent_nothing_is_sent_but_its_close() {
 async fn the_write_buffer_is_finite_and_sending_waits() {
     let config = WebSocketConfig::new().max_write_buffer_size(1000).write_buffer_size(500);
     let (near, mut far) = duplex(10);
-    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     let message = || Message::binary(vec![1; 98]);
     let mut fed = 0;
     while let Poll::Ready(taken) = poll_once(pin!(server.feed(message()))) {
@@ -327,7 +328,7 @@ async fn two_peers_that_both_write_come_to_an_end() {
 async fn what_is_read_while_a_write_is_blocked_is_bounded() {
     let config = WebSocketConfig::new().read_ahead_size(10_000);
     let (near, mut far) = duplex(100);
-    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     let mut sending = Box::pin(server.send(Message::binary(vec![0; 100_000])));
     let frame = Frame::binary(vec![1; 944]).masked().encode();
     let (mut written, mut idle) = (0, 0);
@@ -375,7 +376,7 @@ async fn a_split_socket_reads_and_writes_in_two_tasks() {
 #[tokio::test]
 async fn a_writer_is_woken_by_what_the_reader_does_and_the_other_way_round() {
     let (near, mut far) = duplex(100);
-    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
     let (writer, writer_waker) = Flag::new();
     let (reader, reader_waker) = Flag::new();
     let mut writer_cx = Context::from_waker(&writer_waker);
@@ -433,11 +434,15 @@ async fn a_partially_read_stream_begins_with_what_was_read() {
     let bytes = [masked("first"), masked("second")].concat();
     let (part, rest) = bytes.split_at(15);
     write(&mut far, rest).await;
-    let mut server =
-        WebSocketStream::from_partially_read(near, part.to_vec(), Role::Server, None).await;
+    let mut server = WebSocketStream::from_partially_read(
+        near,
+        part.to_vec(),
+        Role::Server,
+        WebSocketConfig::new(),
+    );
     assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("first"));
     assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("second"));
-    assert_eq!(server.get_config(), WebSocketConfig::default());
+    assert_eq!(server.config(), WebSocketConfig::default());
     let _: &DuplexStream = server.get_ref();
     let _: &mut DuplexStream = server.get_mut();
     let _: DuplexStream = server.into_inner();
@@ -453,7 +458,7 @@ async fn settings_come_back_as_they_were_given() {
         .write_buffer_size(1)
         .read_ahead_size(2);
     let (client, _) = pair_with(10, config, config).await;
-    assert_eq!(client.get_config(), config);
+    assert_eq!(client.config(), config);
     fn is_right<T: Unpin + Send + Sync + std::fmt::Debug>(_: &T) {}
     is_right(&client);
 }
@@ -463,7 +468,7 @@ async fn settings_come_back_as_they_were_given() {
 async fn a_sink_that_was_ready_takes_a_message_whatever_was_answered_meanwhile() {
     let config = WebSocketConfig::new().max_write_buffer_size(1);
     let (near, mut far) = duplex(5);
-    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     std::future::poll_fn(|cx| server.poll_ready_unpin(cx)).await.unwrap();
     let pinging = tokio::spawn(async move {
         write(&mut far, Frame::ping("ping").masked().encode()).await;

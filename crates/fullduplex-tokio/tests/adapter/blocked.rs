@@ -156,7 +156,7 @@ async fn late_reader<S: AsyncRead + AsyncWrite>(stream: S, ends: bool) {
 async fn a_late_reader_that_has_sent_its_close_gets_every_answer() {
     for (nth, how) in LOOPS.into_iter().enumerate() {
         let (near, far) = tcp().await;
-        let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
         let serving = tokio::spawn(serve(server, how));
         timeout(secs(60), late_reader(far, nth % 2 == 0)).await.expect("it hangs");
         serving.await.unwrap().unwrap_or_else(|error| panic!("{how:?}: {error}"));
@@ -189,7 +189,7 @@ async fn a_late_reader_that_has_sent_its_close_gets_every_answer_over_tls() {
         let name = "localhost".try_into().unwrap();
         let (near, far) = tokio::join!(acceptor.accept(near), connector.connect(name, far));
         let near = TlsStream::Server(near.unwrap());
-        let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
         let serving = tokio::spawn(serve(server, how));
         timeout(secs(60), late_reader(far.unwrap(), false)).await.expect("it hangs");
         serving.await.unwrap().unwrap_or_else(|error| panic!("{how:?}: {error}"));
@@ -199,7 +199,7 @@ async fn a_late_reader_that_has_sent_its_close_gets_every_answer_over_tls() {
 /// A server that is blocked in writing to a peer that reads nothing.
 async fn blocked(config: WebSocketConfig) -> (WebSocketStream<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(100);
-    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     assert!(poll_and_drop(server.send(Message::binary(vec![0; 5000])), 1).await.is_none());
     (server, far)
 }
@@ -313,7 +313,7 @@ async fn keepalive_leaves_a_peer_alone_that_reads_slowly() {
     for in_halves in [false, true] {
         let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
         let (near, far) = duplex(100);
-        let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, config);
         // It says nothing, and reads 100 bytes each nine seconds.
         let reading = tokio::spawn(read_slowly(far, secs(9)));
         let message = Message::binary(vec![0; 5000]);
@@ -374,7 +374,7 @@ async fn a_deadline_that_runs_out_during_a_write_waits_for_what_comes_of_the_wri
         let (silence, _peer) = duplex(1);
         let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
         let stream = join(silence, full);
-        let server = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+        let server = WebSocketStream::from_raw_socket(stream, Role::Server, config);
         let (mut sender, mut receiver) = server.into_split();
         let (flag, waker) = Flag::new();
         let mut receive = || pin!(receiver.recv()).poll(&mut Context::from_waker(&waker));
@@ -549,8 +549,7 @@ async fn close_gives_up_a_message_of_any_size_that_is_under_way() {
     for (nth, (bytes, config)) in cases.into_iter().enumerate() {
         for polled in [false, true] {
             let (near, mut far) = duplex(1000);
-            let mut server =
-                WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+            let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
             let bytes = bytes.clone();
             let sending = tokio::spawn(async move {
                 write(&mut far, &bytes).await;
@@ -578,7 +577,7 @@ async fn close_gives_up_a_peer_that_sends_without_end() {
     for config in [WebSocketConfig::new(), WebSocketConfig::new().read_ahead_size(0)] {
         let (near, mut far) = duplex(1 << 16);
         let config = config.close_timeout(secs(2));
-        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
         let sending = tokio::spawn(async move {
             let frame = Frame::binary(vec![1; 10_000]).unfinished().masked().encode();
             let more = Frame::continuation(vec![1; 10_000]).unfinished().masked().encode();
@@ -604,7 +603,8 @@ async fn close_does_not_wait_in_vain_for_a_peer_that_reads_only_after_it_has_wri
         [(5000, 10, 1000), (5000, 60, 20_000), (0, 60, 20_000), (5000, 1, 1 << 20)]
     {
         let (near, mut far) = duplex(100);
-        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let mut server =
+            WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
         if pending > 0 {
             assert!(
                 poll_and_drop(server.send(Message::binary(vec![0; pending])), 1).await.is_none()
@@ -651,7 +651,7 @@ async fn a_client_that_never_reads_the_101_is_given_up() {
         sleep(secs(100_000)).await;
     });
     let begun = Instant::now();
-    let done = timeout(secs(1000), fullduplex_tokio::accept_async(near)).await;
+    let done = timeout(secs(1000), fullduplex_tokio::accept(near)).await;
     assert!(
         matches!(done, Ok(Err(Error::Protocol(Failure::Timeout(_))))),
         "{:?} {:?}",
@@ -728,7 +728,7 @@ async fn an_end_of_input_that_was_read_during_a_write_is_not_asked_for_again() {
     let config = WebSocketConfig::new().close_timeout(secs(3600));
     let (near, mut far) = duplex(100);
     let stream = EndsOnce(near, false);
-    let mut client = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
+    let mut client = WebSocketStream::from_raw_socket(stream, Role::Client, config);
     {
         let mut sending = Box::pin(client.send(Message::binary(vec![0; 1000])));
         assert!(poll_once(sending.as_mut()).is_pending());

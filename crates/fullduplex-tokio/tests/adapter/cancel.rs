@@ -48,7 +48,7 @@ async fn what_a_dropped_send_future_leaves_behind_is_whole() {
     let config = WebSocketConfig::new().max_write_buffer_size(100).write_buffer_size(10);
     for polls in 1..60 {
         let (near, mut far) = duplex(5);
-        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
         let reading = tokio::spawn(async move {
             let mut wire = Vec::new();
             let mut buf = [0; 3];
@@ -116,7 +116,7 @@ async fn a_dropped_close_has_sent_one_close_or_none() {
 #[tokio::test]
 async fn a_dropped_handshake_says_nothing() {
     let (near, mut far) = duplex(1 << 10);
-    assert!(poll_and_drop(fullduplex_tokio::accept_async(near), 3).await.is_none());
+    assert!(poll_and_drop(fullduplex_tokio::accept(near), 3).await.is_none());
     let mut rest = Vec::new();
     far.read_to_end(&mut rest).await.unwrap();
     assert_eq!(rest, b"");

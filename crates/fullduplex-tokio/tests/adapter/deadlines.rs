@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use fullduplex_testkit::{Frame, frames};
 use fullduplex_tokio::fullduplex::{self, Timeout};
-use fullduplex_tokio::{
-    Error, Message, WebSocketConfig, accept_async_with_config, client_async_with_config,
-};
+use fullduplex_tokio::{Error, Message, WebSocketConfig, accept_with, client_with};
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::support::{drain, ms, our_client, our_server, poll_once, read_to_end, secs, write};
+use crate::support::{any, drain, ms, our_client, our_server, poll_once, read_to_end, secs, write};
 
 pub(crate) async fn takes<T>(expected: Duration, action: impl Future<Output = T>) -> T {
     let begun = Instant::now();
@@ -38,12 +36,12 @@ async fn a_slow_handshake_is_cut_off_in_both_roles() {
             sleep(secs(1)).await;
         }
     });
-    let accepted = takes(secs(3), accept_async_with_config(near, Some(config))).await;
+    let accepted = takes(secs(3), accept_with(near, config, any)).await;
     assert!(is(accepted.err(), Timeout::Handshake));
     dripping.await.unwrap();
 
     let (near, _far) = duplex(1 << 10);
-    let connecting = client_async_with_config("ws://localhost/", near, Some(config));
+    let connecting = client_with("ws://localhost/", near, config);
     assert!(is(takes(secs(3), connecting).await.err(), Timeout::Handshake));
 }
 
@@ -120,8 +118,7 @@ async fn a_writer_that_is_blocked_keeps_the_deadlines_too() {
     let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
     let (near, _far) = duplex(10);
     let role = fullduplex_tokio::Role::Server;
-    let mut server =
-        fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, Some(config)).await;
+    let mut server = fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, config);
     let sent = takes(secs(30), server.send(Message::binary(vec![0; 1000]))).await;
     assert!(is(sent.err(), Timeout::Pong));
     // The reader learns of it, too.

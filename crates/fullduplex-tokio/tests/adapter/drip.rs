@@ -14,9 +14,8 @@ use fullduplex_tokio::rustls::{ClientConfig, ClientConnection, ServerConfig, Ser
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use fullduplex_tokio::{
     Connector, Error, IntoHalves, Message, MessageKind, OwnedAnswer, OwnedRejection, Role,
-    WebSocketConfig, WebSocketStream, accept_async, accept_async_tls, accept_async_tls_with_config,
-    accept_async_with_config, accept_tls_with, accept_with, client_async,
-    client_async_tls_with_config, client_async_with_config,
+    WebSocketConfig, WebSocketStream, accept, accept_tls, accept_tls_with, accept_with, client,
+    client_tls_with, client_with,
 };
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, copy, duplex, sink,
@@ -27,7 +26,9 @@ use tokio::time::{Duration, advance, sleep, timeout};
 
 use crate::deadlines::{is, takes};
 use crate::interop::configs;
-use crate::support::{drain, echo, is_bad_text, ms, our_client, our_server, secs, status, write};
+use crate::support::{
+    any, drain, echo, is_bad_text, ms, our_client, our_server, secs, status, write,
+};
 
 /// The deadline of whatever is tested.
 const DEADLINE: Duration = secs(3);
@@ -160,10 +161,10 @@ macro_rules! over_each_stream {
         let (ours, peer) = our_server(config).await;
         $test(Role::Client, ours, peer).await;
         let (near, far) = sessions().await;
-        let ours = WebSocketStream::from_raw_socket(near, Role::Client, Some(config)).await;
+        let ours = WebSocketStream::from_raw_socket(near, Role::Client, config);
         $test(Role::Server, ours, far).await;
         let (near, far) = sessions().await;
-        let ours = WebSocketStream::from_raw_socket(far, Role::Server, Some(config)).await;
+        let ours = WebSocketStream::from_raw_socket(far, Role::Server, config);
         $test(Role::Client, ours, near).await;
     }};
 }
@@ -259,7 +260,7 @@ async fn a_peer_that_drips_is_alive() {
 async fn what_is_not_yet_a_record_of_tls_is_no_sign_of_life() {
     let (near, far) = sessions().await;
     let config = WebSocketConfig::new().idle_timeout(Some(DEADLINE));
-    let mut ours = WebSocketStream::from_raw_socket(far, Role::Server, Some(config)).await;
+    let mut ours = WebSocketStream::from_raw_socket(far, Role::Server, config);
     near.drip(Endless::Frame.from(Role::Client));
     let received = takes(DEADLINE, ours.recv()).await.unwrap();
     assert!(is(received.err(), Timeout::Idle));
@@ -274,7 +275,7 @@ async fn a_request_that_drips_is_cut_off_in_time() {
     let request = || REQUEST.as_bytes().to_vec();
     let (near, far) = duplex(1 << 20);
     drip(near, request());
-    let accepted = takes(DEADLINE, accept_async_with_config(far, Some(config()))).await;
+    let accepted = takes(DEADLINE, accept_with(far, config(), any)).await;
     assert!(is(accepted.err(), Timeout::Handshake));
 
     // Before TLS has shaken hands.
@@ -285,13 +286,13 @@ async fn a_request_that_drips_is_cut_off_in_time() {
     let mut hello = Vec::new();
     session.write_tls(&mut hello).unwrap();
     drip(near, hello);
-    let accepting = accept_async_tls_with_config(far, Arc::clone(&server_tls), Some(config()));
+    let accepting = accept_tls_with(far, Arc::clone(&server_tls), config(), any);
     assert!(is(takes(DEADLINE, accepting).await.err(), Timeout::Handshake));
 
     // A record that is never whole.
     let (near, far) = duplex(1 << 20);
     tokio::spawn(async move { client_session(client_tls, near).await.drip(vec![request()]) });
-    let accepting = accept_async_tls_with_config(far, server_tls, Some(config()));
+    let accepting = accept_tls_with(far, server_tls, config(), any);
     assert!(is(takes(DEADLINE, accepting).await.err(), Timeout::Handshake));
 }
 
@@ -300,13 +301,13 @@ async fn a_response_that_drips_is_cut_off_in_time() {
     let response = || b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n".to_vec();
     let (near, far) = duplex(1 << 20);
     drip(far, response());
-    let connecting = client_async_with_config("ws://localhost/", near, Some(config()));
+    let connecting = client_with("ws://localhost/", near, config());
     assert!(is(takes(DEADLINE, connecting).await.err(), Timeout::Handshake));
 
     let (server_tls, client_tls) = configs();
     let connect = |near| {
         let tls = Some(Connector::Rustls(Arc::clone(&client_tls)));
-        client_async_tls_with_config("wss://localhost/", near, Some(config()), tls)
+        client_tls_with("wss://localhost/", near, config(), tls)
     };
     let (near, mut far) = duplex(1 << 20);
     let mut session = ServerConnection::new(Arc::clone(&server_tls)).unwrap();
@@ -336,7 +337,7 @@ async fn tls_and_the_opening_handshake_share_one_deadline() {
         sleep(secs(2)).await;
         hold(client_session(tls, near).await).await;
     });
-    let accepting = accept_async_tls_with_config(far, Arc::clone(&server_tls), Some(config()));
+    let accepting = accept_tls_with(far, Arc::clone(&server_tls), config(), any);
     assert!(is(takes(DEADLINE, accepting).await.err(), Timeout::Handshake));
 
     let (near, far) = duplex(1 << 20);
@@ -346,21 +347,19 @@ async fn tls_and_the_opening_handshake_share_one_deadline() {
         hold(server_session(tls, far).await).await;
     });
     let connector = || Some(Connector::Rustls(Arc::clone(&client_tls)));
-    let connecting =
-        client_async_tls_with_config("wss://localhost/", near, Some(config()), connector());
+    let connecting = client_tls_with("wss://localhost/", near, config(), connector());
     assert!(is(takes(DEADLINE, connecting).await.err(), Timeout::Handshake));
 
     // One that is kept leaves nothing behind.
     let (near, far) = duplex(1 << 20);
     let accepting = tokio::spawn(async move {
         sleep(secs(1)).await;
-        accept_async_tls_with_config(far, server_tls, Some(config())).await
+        accept_tls_with(far, server_tls, config(), any).await
     });
-    let connecting =
-        client_async_tls_with_config("wss://localhost/", near, Some(config()), connector());
+    let connecting = client_tls_with("wss://localhost/", near, config(), connector());
     let (mut client, _) = connecting.await.unwrap();
     let server = accepting.await.unwrap().unwrap();
-    for left in [client.get_config(), server.get_config()] {
+    for left in [client.config(), server.config()] {
         assert_eq!(left, config());
     }
     tokio::spawn(echo(server));
@@ -410,14 +409,14 @@ async fn the_body_of_a_refusal_that_drips_holds_no_client() {
 
     let (near, far) = duplex(1 << 20);
     tokio::spawn(refuse(far));
-    let connecting = client_async_with_config("ws://localhost/", near, Some(config()));
+    let connecting = client_with("ws://localhost/", near, config());
     assert!(refused(timeout(DEADLINE + ms(10), connecting).await.unwrap().unwrap_err()));
 
     let (server_tls, client_tls) = configs();
     let (near, far) = duplex(1 << 20);
     tokio::spawn(async move { refuse(server_session(server_tls, far).await).await });
     let tls = Some(Connector::Rustls(client_tls));
-    let connecting = client_async_tls_with_config("wss://localhost/", near, Some(config()), tls);
+    let connecting = client_tls_with("wss://localhost/", near, config(), tls);
     assert!(refused(timeout(DEADLINE + ms(10), connecting).await.unwrap().unwrap_err()));
 }
 
@@ -458,18 +457,19 @@ async fn talk<S: Stream>(mut socket: WebSocketStream<S>) {
 async fn what_drips_below_the_deadlines_arrives() {
     let ((near, middle), (proxied, far)) = (duplex(1 << 12), duplex(1 << 12));
     slowly(middle, proxied);
-    let serving = tokio::spawn(async move { echo(accept_async(far).await.unwrap()).await });
-    talk(client_async("ws://localhost/", near).await.unwrap().0).await;
+    let serving = tokio::spawn(async move { echo(accept(far).await.unwrap()).await });
+    talk(client("ws://localhost/", near).await.unwrap().0).await;
     serving.await.unwrap().unwrap();
 
     let (server_tls, client_tls) = configs();
     let ((near, middle), (proxied, far)) = (duplex(1 << 12), duplex(1 << 12));
     slowly(middle, proxied);
-    let serving = tokio::spawn(async move {
-        echo(accept_async_tls(far, server_tls).await.unwrap()).await.map(drop)
-    });
+    let serving =
+        tokio::spawn(
+            async move { echo(accept_tls(far, server_tls).await.unwrap()).await.map(drop) },
+        );
     let tls = Some(Connector::Rustls(client_tls));
-    let connecting = client_async_tls_with_config("wss://localhost/", near, None, tls);
+    let connecting = client_tls_with("wss://localhost/", near, WebSocketConfig::new(), tls);
     talk(connecting.await.unwrap().0).await;
     serving.await.unwrap().unwrap();
 }
@@ -526,15 +526,15 @@ async fn ends_though_busy<T: Send + 'static>(
 
 #[tokio::test(start_paused = true)]
 async fn deadlines_hold_while_the_transport_is_busy_with_nothing() {
-    let accepted = ends_though_busy(accept_async_with_config(Empty, Some(config()))).await;
+    let accepted = ends_though_busy(accept_with(Empty, config(), any)).await;
     assert!(is(accepted.err(), Timeout::Handshake));
-    let connecting = client_async_with_config("ws://localhost/", Empty, Some(config()));
+    let connecting = client_with("ws://localhost/", Empty, config());
     assert!(is(ends_though_busy(connecting).await.err(), Timeout::Handshake));
-    let mut client = WebSocketStream::from_raw_socket(Empty, Role::Client, Some(config())).await;
+    let mut client = WebSocketStream::from_raw_socket(Empty, Role::Client, config());
     let closed = ends_though_busy(async move { client.close(None).await }).await;
     assert!(is(closed.err(), Timeout::Close));
     let idle = config().idle_timeout(Some(DEADLINE));
-    let mut client = WebSocketStream::from_raw_socket(Empty, Role::Client, Some(idle)).await;
+    let mut client = WebSocketStream::from_raw_socket(Empty, Role::Client, idle);
     let received = ends_though_busy(async move { client.recv().await }).await;
     assert!(is(received.unwrap().err(), Timeout::Idle));
 }

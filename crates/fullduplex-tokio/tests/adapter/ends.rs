@@ -136,7 +136,8 @@ async fn tcp() -> (TcpStream, TcpStream) {
 async fn a_reset_in_the_middle_of_a_frame_is_told() {
     let (near, mut far) = tcp().await;
     let role = fullduplex_tokio::Role::Client;
-    let mut client = fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, None).await;
+    let mut client =
+        fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, WebSocketConfig::new());
     far.write_all(&[0x81, 0x05, b'H']).await.unwrap();
     client.send(Message::text("unread")).await.unwrap();
     // Dropped with input unread: a reset.
@@ -153,7 +154,8 @@ async fn a_reset_in_the_middle_of_a_frame_is_told() {
 async fn a_server_ends_the_transport_first() {
     let (near, mut far) = tcp().await;
     let role = fullduplex_tokio::Role::Server;
-    let mut server = fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, None).await;
+    let mut server =
+        fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, WebSocketConfig::new());
     far.write_all(&Frame::close(1000, "").masked().encode()).await.unwrap();
     let (messages, error) = drain(&mut server).await;
     assert!(messages.len() == 1 && error.is_none());
@@ -200,7 +202,8 @@ async fn a_write_that_fails_is_told_once_after_what_has_come() {
     for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::Other] {
         for sends in [false, true] {
             let stream = tokio::io::join(Cursor::new(input.clone()), Unwritable(kind));
-            let mut server = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+            let mut server =
+                WebSocketStream::from_raw_socket(stream, Role::Server, WebSocketConfig::new());
             if sends {
                 let sent = server.send("never".into()).await;
                 assert!(matches!(sent, Err(Error::Io(error)) if error.kind() == kind));

@@ -8,8 +8,8 @@ use fullduplex_testkit::{Frame, Random, frames};
 use fullduplex_tokio::fullduplex::{Ended, Error as Failure};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, IntoHalves, Message, MessageKind, MessageRef, PreparedMessage,
-    Role, WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream, accept_async,
-    client_async, connect_async,
+    Role, WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream, accept, client,
+    connect,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{
@@ -38,10 +38,10 @@ async fn lent_echo<S: IntoHalves>((mut sender, mut receiver): Halves<S>) -> Halv
 async fn tcp() -> (WebSocketStream<TcpStream>, WebSocketStream<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let accepting = async { accept_async(listener.accept().await.unwrap().0).await.unwrap() };
+    let accepting = async { accept(listener.accept().await.unwrap().0).await.unwrap() };
     let dialling = async {
         let stream = TcpStream::connect(address).await.unwrap();
-        client_async("ws://localhost/", stream).await.unwrap().0
+        client("ws://localhost/", stream).await.unwrap().0
     };
     tokio::join!(accepting, dialling)
 }
@@ -242,7 +242,7 @@ async fn what_was_fed_is_written_before_the_receiver_waits() {
 async fn a_blocked_sender_is_woken_by_room_and_by_failure() {
     let config = WebSocketConfig::new().max_write_buffer_size(1000);
     let (near, mut far) = duplex(100);
-    let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     let (mut sender, mut receiver) = server.into_split();
     sender.feed(Message::binary(vec![0; 3000])).await.unwrap();
     let (flag, waker) = Flag::new();
@@ -318,7 +318,7 @@ async fn reunited_halves_go_on_where_they_were() {
     drop(other_receiver.reunite(other_sender).unwrap());
 
     let mut server = receiver.reunite(sender).unwrap();
-    assert_eq!(server.get_config().write_buffer_size, 77);
+    assert_eq!(server.config().write_buffer_size, 77);
     assert_eq!(server.pending_bytes(), 5 + 5);
     server.feed_fragment(MessageKind::Text, b"two", true).await.unwrap();
     write(&mut wire, Frame::continuation("gun").masked().encode()).await;
@@ -357,10 +357,10 @@ async fn a_client_that_dialled_can_be_split() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move {
-        let server = accept_async(listener.accept().await.unwrap().0).await.unwrap();
+        let server = accept(listener.accept().await.unwrap().0).await.unwrap();
         lent_echo(server.into_split()).await
     });
-    let (client, _) = connect_async(format!("ws://{address}/")).await.unwrap();
+    let (client, _) = connect(format!("ws://{address}/")).await.unwrap();
     let (mut sender, mut receiver) = client.into_split();
     sender.send("hello".into()).await.unwrap();
     assert_eq!(receiver.recv().await.unwrap().unwrap(), "hello".into());
@@ -490,7 +490,7 @@ async fn a_blocked_sender_does_not_outlast_the_connection() {
     // The peer closes, or ends the transport's direction behind its Close, but does not read.
     for ended in [false, true] {
         let (near, mut far) = duplex(100);
-        let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+        let server = WebSocketStream::from_raw_socket(near, Role::Server, config);
         let (mut sender, mut receiver) = server.into_split();
         sender.feed(Message::binary(vec![0; 900])).await.unwrap();
         let flushing = tokio::spawn(async move { sender.flush().await });
@@ -514,7 +514,7 @@ async fn a_blocked_sender_does_not_outlast_the_connection() {
 async fn a_sender_fails_with_the_connection_even_if_the_peer_cannot_be_told() {
     let config = WebSocketConfig::new().max_write_buffer_size(1000);
     let (near, mut far) = duplex(100);
-    let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     let (mut sender, mut receiver) = server.into_split();
     sender.feed(Message::binary(vec![0; 3000])).await.unwrap();
     let flushing = tokio::spawn(async move { (sender.flush().await, sender) });
@@ -568,7 +568,7 @@ async fn what_a_dropped_receiver_knew_is_not_lost() {
 async fn a_sink_that_was_ready_takes_a_message_whatever_was_answered_meanwhile() {
     let config = WebSocketConfig::new().max_write_buffer_size(1);
     let (near, mut far) = duplex(5);
-    let server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     let (mut sender, mut receiver) = server.into_split();
     std::future::poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
     let pinging = tokio::spawn(async move {
@@ -620,7 +620,7 @@ async fn received_beside_a_write(
     let shut = std::sync::Arc::default();
     let writing = Slow { entered, outcome: get, shut: std::sync::Arc::clone(&shut) };
     let stream = tokio::io::join(std::io::Cursor::new(input.to_vec()), writing);
-    let server = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+    let server = WebSocketStream::from_raw_socket(stream, Role::Server, WebSocketConfig::new());
     let (mut sender, mut receiver) = server.into_split();
     let sender = &mut sender;
     std::thread::scope(|scope| {
@@ -716,8 +716,8 @@ async fn a_stream_of_any_kind_can_be_split_first_and_joined() {
         let (reading, writing) = tokio::io::split(Local(stream, std::marker::PhantomData));
         tokio::io::join(reading, writing)
     });
-    let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
-    let client = WebSocketStream::from_raw_socket(far, Role::Client, None).await;
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
+    let client = WebSocketStream::from_raw_socket(far, Role::Client, WebSocketConfig::new());
     let local = tokio::task::LocalSet::new();
     let serving = local.spawn_local(lent_echo(server.into_split()));
     let (mut sender, mut receiver) = client.into_split();
@@ -747,7 +747,7 @@ async fn a_stream_of_any_kind_can_be_split_first_and_joined() {
 #[tokio::test]
 async fn a_blocked_sender_is_woken_when_nobody_receives() {
     let (near, mut far) = duplex(100);
-    let server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+    let server = WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
     let (mut sender, receiver) = server.into_split();
     drop(receiver);
     let sending = tokio::spawn(async move { sender.send(Message::binary(vec![0; 3000])).await });

@@ -8,7 +8,7 @@ use fullduplex_tokio::fullduplex::headers::InvalidHeader;
 use fullduplex_tokio::fullduplex::{HandshakeError, OwnedUri};
 use fullduplex_tokio::{
     Decision, Error, Message, OwnedAnswer, OwnedClientRequest, OwnedRejection, Role,
-    WebSocketStream, accept_async, accept_with, client_async,
+    WebSocketStream, accept, accept_with, client,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
@@ -17,8 +17,8 @@ use crate::support::{accept_key, echo, header, read_to_end, status, write};
 #[tokio::test]
 async fn a_client_and_a_server_shake_hands() {
     let (near, far) = duplex(100);
-    let serving = tokio::spawn(async move { echo(accept_async(far).await.unwrap()).await });
-    let (mut client, response) = client_async("ws://localhost:9001/chat", near).await.unwrap();
+    let serving = tokio::spawn(async move { echo(accept(far).await.unwrap()).await });
+    let (mut client, response) = client("ws://localhost:9001/chat", near).await.unwrap();
     assert_eq!(status(&response), 101);
     assert!(header(&response, "sec-websocket-accept").is_some());
     client.send(Message::text("hi")).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_callback_sees_the_request_and_adds_to_the_response() {
         .origin("https://example.com")
         .subprotocol("first")
         .subprotocol("second");
-    let (_client, response) = client_async(request, near).await.unwrap();
+    let (_client, response) = client(request, near).await.unwrap();
     assert_eq!(response.as_response().subprotocol(), Some("second"));
     assert_eq!(header(&response, "x-server"), Some("ours"));
     serving.await.unwrap().unwrap();
@@ -70,7 +70,7 @@ async fn a_server_that_chooses_none_of_the_subprotocols_or_another_is_refused() 
         if !offered.is_empty() {
             request = request.subprotocol("chat").require_subprotocol();
         }
-        let client = tokio::spawn(client_async(request, near));
+        let client = tokio::spawn(client(request, near));
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             head.push(char::from(far.read_u8().await.unwrap()));
@@ -100,7 +100,7 @@ async fn a_rejection_arrives_with_status_headers_and_body() {
         })
         .await
     });
-    let refused = client_async("ws://localhost/", near).await.unwrap_err();
+    let refused = client("ws://localhost/", near).await.unwrap_err();
     let Error::Http(refused) = refused else { panic!("{refused:?}") };
     assert_eq!(status(&refused.response), 401);
     assert_eq!(header(&refused.response, "www-authenticate"), Some("Bearer"));
@@ -134,7 +134,7 @@ async fn a_callback_that_answers_nonsense_is_our_fault() {
     for (decide, expected) in answers {
         let (near, far) = duplex(1 << 12);
         let serving = tokio::spawn(accept_with(far, Default::default(), move |_| decide()));
-        let refused = client_async("ws://localhost/", near).await.unwrap_err();
+        let refused = client("ws://localhost/", near).await.unwrap_err();
         assert!(matches!(refused, Error::Http(refused) if status(&refused.response) == 500));
         let error = serving.await.unwrap().unwrap_err();
         assert!(expected(&error), "{error:?}");
@@ -153,7 +153,7 @@ async fn a_choice_that_was_not_offered_is_stopped_at_the_server() {
         if let Some(offered) = offered {
             request = request.subprotocol(offered);
         }
-        let refused = client_async(request, near).await.unwrap_err();
+        let refused = client(request, near).await.unwrap_err();
         assert!(
             matches!(refused, Error::Http(refused) if status(&refused.response) == 500),
             "{offered:?}"
@@ -166,7 +166,7 @@ async fn a_choice_that_was_not_offered_is_stopped_at_the_server() {
 #[tokio::test]
 async fn a_handshake_by_hand_goes_on_as_a_websocket() {
     let (near, mut far) = duplex(1 << 12);
-    let client = tokio::spawn(client_async("ws://localhost/chat", near));
+    let client = tokio::spawn(client("ws://localhost/chat", near));
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(far.read_u8().await.unwrap());
@@ -176,7 +176,8 @@ async fn a_handshake_by_hand_goes_on_as_a_websocket() {
     let mut response = [0; 512];
     let (len, negotiated) = request.accept(&Answer::new(), &mut response).unwrap();
     write(&mut far, &response[..len]).await;
-    let mut server = WebSocketStream::from_negotiated(far, &[], Role::Server, negotiated, None);
+    let mut server =
+        WebSocketStream::from_negotiated(far, &[], Role::Server, negotiated, Default::default());
     let (mut client, _) = client.await.unwrap().unwrap();
     client.send(Message::text("hi")).await.unwrap();
     assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("hi"));
@@ -185,7 +186,7 @@ async fn a_handshake_by_hand_goes_on_as_a_websocket() {
 #[tokio::test]
 async fn an_invalid_request_is_answered_with_its_status() {
     let (near, mut far) = duplex(1 << 12);
-    let serving = tokio::spawn(accept_async(near));
+    let serving = tokio::spawn(accept(near));
     write(&mut far, "POST / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     far.shutdown().await.unwrap();
     let answer = String::from_utf8(read_to_end(&mut far).await).unwrap();
@@ -201,7 +202,7 @@ async fn frames_right_behind_the_handshake_are_not_lost() {
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     let early = fullduplex_testkit::Frame::text("early").masked().encode();
     write(&mut far, [request.as_bytes(), &early].concat()).await;
-    let mut server = accept_async(near).await.unwrap();
+    let mut server = accept(near).await.unwrap();
     assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("early"));
     let mut head = [0; 12];
     far.read_exact(&mut head).await.unwrap();
@@ -211,7 +212,7 @@ async fn frames_right_behind_the_handshake_are_not_lost() {
 #[tokio::test]
 async fn a_request_that_cannot_be_sent_is_refused() {
     for url in ["ftp://localhost/", "ws://", "not a url", "localhost:9000"] {
-        let refused = client_async(url, duplex(10).0).await.unwrap_err();
+        let refused = client(url, duplex(10).0).await.unwrap_err();
         assert!(matches!(refused, Error::Url(_)), "{url}: {refused:?}");
     }
     let request = || OwnedClientRequest::new("ws://localhost/").unwrap();
@@ -226,7 +227,7 @@ async fn a_request_that_cannot_be_sent_is_refused() {
         ),
         (request().origin(""), InvalidHeader::Origin),
     ] {
-        let refused = client_async(request, duplex(10).0).await.unwrap_err();
+        let refused = client(request, duplex(10).0).await.unwrap_err();
         let expected = HandshakeError::Encode(EncodeRequestError::InvalidHeader(expected));
         assert!(matches!(&refused, Error::Handshake(found) if *found == expected), "{refused:?}");
     }
@@ -247,7 +248,7 @@ async fn a_request_may_name_another_host_than_it_is_sent_to() {
             Ok(OwnedAnswer::new())
         }));
         let request = OwnedClientRequest::from_uri(OwnedUri::parse(url).unwrap());
-        client_async(request, near).await.unwrap();
+        client(request, near).await.unwrap();
         serving.await.unwrap().unwrap();
     }
 }

@@ -7,8 +7,8 @@ use fullduplex_tokio::fullduplex::handshake::{
     HeadError, RejectError, RequestError, ResponseError,
 };
 use fullduplex_tokio::{
-    Error, OwnedAnswer, OwnedRejection, OwnedResponse, PlainRequest, WebSocketConfig, accept_async,
-    accept_or_answer, client_async,
+    Error, OwnedAnswer, OwnedRejection, OwnedResponse, PlainRequest, WebSocketConfig, accept,
+    accept_or_answer, client,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,7 +45,7 @@ async fn a_peer_that_speaks_something_else_is_answered_at_once() {
         (&[b'A'; 40], 501, HeadError::MethodTooLong),
     ] {
         let (mut near, far) = sockets().await;
-        let serving = tokio::spawn(accept_async(far));
+        let serving = tokio::spawn(accept(far));
         near.write_all(sent).await.unwrap();
         let mut answer = String::new();
         timeout(AT_ONCE, near.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -66,7 +66,7 @@ async fn an_empty_line_before_the_request_is_skipped_at_every_split() {
     let sent = format!("\r\n{REQUEST}");
     for split in 1..sent.len() {
         let (near, mut far) = duplex(1 << 12);
-        let serving = tokio::spawn(accept_async(near));
+        let serving = tokio::spawn(accept(near));
         write(&mut far, &sent[..split]).await;
         // The server has read what there is before the rest comes.
         tokio::task::yield_now().await;
@@ -78,7 +78,7 @@ async fn an_empty_line_before_the_request_is_skipped_at_every_split() {
 /// What a client of ours makes of an answer to its request.
 async fn answered(answer: impl FnOnce(&str) -> String) -> Result<OwnedResponse, Error> {
     let (near, mut far) = duplex(1 << 12);
-    let client = tokio::spawn(client_async("ws://localhost/", near));
+    let client = tokio::spawn(client("ws://localhost/", near));
     let mut request = String::new();
     while !request.ends_with("\r\n\r\n") {
         request.push(char::from(far.read_u8().await.unwrap()));

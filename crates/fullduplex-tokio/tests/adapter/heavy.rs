@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use fullduplex_tokio::{
-    Message, Role, WebSocketConfig, WebSocketStream, accept_async, client_async,
-};
+use fullduplex_tokio::{Message, Role, WebSocketConfig, WebSocketStream, accept, client};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -82,10 +80,10 @@ async fn the_futures_are_send() {
     fn is_send<T: Send>(future: T) -> T {
         future
     }
-    drop(is_send(fullduplex_tokio::connect_async("ws://localhost/")));
+    drop(is_send(fullduplex_tokio::connect("ws://localhost/")));
     let (near, far) = duplex(100);
-    let accepting = is_send(accept_async(far));
-    let dialling = is_send(client_async("ws://localhost/", near));
+    let accepting = is_send(accept(far));
+    let dialling = is_send(client("ws://localhost/", near));
     let (accepted, dialled) = tokio::join!(accepting, dialling);
     let (mut server, (mut client, _)) = (accepted.unwrap(), dialled.unwrap());
     is_send(client.send("hi".into())).await.unwrap();
@@ -128,7 +126,7 @@ async fn ten_thousand_connections_leave_no_task_and_no_descriptor() {
     let accepting = tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move { echo(accept_async(stream).await?).await });
+            tokio::spawn(async move { echo(accept(stream).await?).await });
         }
     });
     let round = async |i: usize| {
@@ -137,12 +135,12 @@ async fn ten_thousand_connections_leave_no_task_and_no_descriptor() {
         match i % 16 {
             0 => return,
             1 => {
-                let polls = crate::support::poll_and_drop(client_async("ws://a/", stream), 1);
+                let polls = crate::support::poll_and_drop(client("ws://a/", stream), 1);
                 return drop(polls.await);
             }
             _ => {}
         }
-        let (mut client, _) = client_async("ws://a/", stream).await.unwrap();
+        let (mut client, _) = client("ws://a/", stream).await.unwrap();
         client.send("hello".into()).await.unwrap();
         assert!(client.recv().await.unwrap().unwrap().is_text());
         if i % 16 > 2 {
@@ -177,7 +175,7 @@ async fn ten_thousand_connections_leave_no_task_and_no_descriptor() {
 async fn what_was_announced_is_not_allocated() {
     let (near, mut far) = duplex(64);
     let config = WebSocketConfig::new().max_frame_size(None).max_message_size(None);
-    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     let header = [0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4];
     crate::support::write(&mut far, header).await;
     let held = allocation_counter::measure(|| {

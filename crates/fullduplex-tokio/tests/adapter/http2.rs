@@ -66,7 +66,8 @@ async fn many_websockets_share_a_connection_with_other_requests() {
     let mut sockets = Vec::new();
     for index in 0..20 {
         let url = format!("ws://{address}/chat?{index}");
-        let (socket, response) = client_http2(&mut sender, url, None).await.unwrap();
+        let (socket, response) =
+            client_http2(&mut sender, url, WebSocketConfig::new()).await.unwrap();
         assert_eq!(status(&response), 200);
         assert_eq!(header(&response, "sec-websocket-accept"), None);
         sockets.push(socket);
@@ -104,7 +105,7 @@ async fn compression_is_agreed_on_over_http_2() {
         let address = serve_echo(server).await;
         let mut sender = connect(address).await;
         let url = format!("ws://{address}/");
-        let (mut socket, response) = client_http2(&mut sender, url, Some(client)).await.unwrap();
+        let (mut socket, response) = client_http2(&mut sender, url, client).await.unwrap();
         assert_eq!(header(&response, "sec-websocket-extensions").is_some(), agreed);
         assert_eq!(socket.deflate().is_some(), agreed);
         let message = Message::text("compressible ".repeat(10_000));
@@ -137,14 +138,16 @@ async fn a_server_decides_over_http_2() {
     let request = |path: &str| OwnedClientRequest::new(format!("ws://{address}{path}")).unwrap();
 
     let asking = request("/").subprotocol("other").origin("https://a.example");
-    let (mut socket, response) = client_http2(&mut sender, asking, None).await.unwrap();
+    let (mut socket, response) =
+        client_http2(&mut sender, asking, WebSocketConfig::new()).await.unwrap();
     assert_eq!(response.as_response().subprotocol(), Some("other"));
     assert_eq!(header(&response, "x-own"), Some("1"));
     socket.close(Some(CloseFrame::new(CloseCode::Away))).await.unwrap();
     let close = socket.receiver().peer_close().flatten();
     assert_eq!(close.unwrap().code, CloseCode::Away);
 
-    let error = client_http2(&mut sender, request("/closed"), None).await.unwrap_err();
+    let error =
+        client_http2(&mut sender, request("/closed"), WebSocketConfig::new()).await.unwrap_err();
     let Error::Http(refused) = error else { panic!("{error}") };
     assert_eq!(status(&refused.response), 403);
     assert_eq!(header(&refused.response, "x-why"), Some("day"));
@@ -152,7 +155,7 @@ async fn a_server_decides_over_http_2() {
     assert!(refused.body.starts_with(b"Closed today.\nClosed"));
 
     // An answer that must not be sent is the server's fault.
-    let error = client_http2(&mut sender, request("/"), None).await.unwrap_err();
+    let error = client_http2(&mut sender, request("/"), WebSocketConfig::new()).await.unwrap_err();
     let Error::Http(refused) = error else { panic!("{error}") };
     assert_eq!(status(&refused.response), 500);
 }
@@ -192,7 +195,13 @@ async fn requests_that_are_none_get_their_status_over_http_2() {
     }
     // The connection goes on.
     let url = format!("ws://{address}/");
-    client_http2(&mut sender, url, None).await.unwrap().0.close(None).await.unwrap();
+    client_http2(&mut sender, url, WebSocketConfig::new())
+        .await
+        .unwrap()
+        .0
+        .close(None)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -208,12 +217,12 @@ async fn what_a_server_must_not_answer_is_an_error() {
     .await;
     let mut sender = connect(address).await;
     let url = format!("ws://{address}/chosen");
-    let error = client_http2(&mut sender, url, None).await.unwrap_err();
+    let error = client_http2(&mut sender, url, WebSocketConfig::new()).await.unwrap_err();
     let unasked = ResponseError::Subprotocol.into();
     assert!(matches!(error, Error::Handshake(it) if it == unasked), "{error:?}");
     let asking = OwnedClientRequest::new(format!("ws://{address}/")).unwrap();
     let asking = asking.subprotocol("chat").require_subprotocol();
-    let error = client_http2(&mut sender, asking, None).await.unwrap_err();
+    let error = client_http2(&mut sender, asking, WebSocketConfig::new()).await.unwrap_err();
     let missing = ResponseError::SubprotocolMissing.into();
     assert!(matches!(error, Error::Handshake(it) if it == missing), "{error:?}");
 }
@@ -232,7 +241,7 @@ async fn a_server_that_has_not_announced_it_is_not_ready() {
     // Asked all the same, it resets the stream.
     tokio::spawn(connection);
     let url = format!("ws://{address}/");
-    let error = client_http2(&mut sender, url, None).await.unwrap_err();
+    let error = client_http2(&mut sender, url, WebSocketConfig::new()).await.unwrap_err();
     assert!(matches!(error, Error::Io(_)), "{error}");
 }
 
@@ -254,7 +263,7 @@ async fn a_response_over_http_2_is_waited_for_as_long_as_a_handshake() {
     let mut sender = connect(address).await;
     let config = WebSocketConfig::new().handshake_timeout(Some(secs(3)));
     let url = format!("ws://{address}/");
-    let error = client_http2(&mut sender, url, Some(config)).await.unwrap_err();
+    let error = client_http2(&mut sender, url, config).await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
 }
 
@@ -263,7 +272,7 @@ async fn halves_go_over_http_2() {
     let address = serve_echo(WebSocketConfig::new()).await;
     let mut sender = connect(address).await;
     let url = format!("ws://{address}/");
-    let (socket, _) = client_http2(&mut sender, url, None).await.unwrap();
+    let (socket, _) = client_http2(&mut sender, url, WebSocketConfig::new()).await.unwrap();
     let (mut sending, mut receiving) = socket.into_split();
     let task = tokio::spawn(async move {
         for index in 0..100 {
@@ -297,7 +306,7 @@ async fn a_handler_of_axum_upgrades_over_http_2() {
     tokio::spawn(async move { axum::serve(listener, app).await });
     let mut sender = connect(address).await;
     let url = format!("ws://{address}/chat");
-    let (mut socket, _) = client_http2(&mut sender, url, None).await.unwrap();
+    let (mut socket, _) = client_http2(&mut sender, url, WebSocketConfig::new()).await.unwrap();
     socket.send(Message::text("κόσμε")).await.unwrap();
     assert_eq!(socket.recv().await.unwrap().unwrap(), Message::text("κόσμε"));
     socket.close(None).await.unwrap();

@@ -91,8 +91,7 @@ async fn converse(port: u16, config: WebSocketConfig, compressed: bool) {
     // Twice, for the first must leave the connection in order.
     for _ in 0..2 {
         let request = OwnedClientRequest::new(&url).unwrap().subprotocol("chat");
-        let (mut socket, response) =
-            client_http2(&mut sender, request, Some(config)).await.unwrap();
+        let (mut socket, response) = client_http2(&mut sender, request, config).await.unwrap();
         assert_eq!(response.as_response().subprotocol(), Some("chat"));
         assert_eq!(socket.deflate().is_some(), compressed);
         for size in [0, 1, 125, 126, 65_535, 65_536, 300_000] {

@@ -7,17 +7,16 @@ use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
     Connector, Dial, Error, IntoHalves, MaybeTlsStream, Message, OwnedAnswer, OwnedClientRequest,
-    OwnedRejection, TcpDial, TlsError, WebSocketConfig, WebSocketReceiver, WebSocketSender,
-    accept_async, accept_async_tls, accept_async_with_config, accept_tls_with,
-    client_async_tls_with_config, client_async_with_config, connect_async,
-    connect_async_tls_with_config, connect_with, tls,
+    OwnedRejection, TcpDial, TlsError, WebSocketConfig, WebSocketReceiver, WebSocketSender, accept,
+    accept_tls, accept_tls_with, accept_with, client_tls_with, client_with, connect, connect_with,
+    tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::{self, Message as TheirMessage};
 
-use crate::support::{drain, echo, header, secs, status};
+use crate::support::{any, drain, echo, header, secs, status};
 
 /// A server's configuration for `localhost`, and a client's that trusts it.
 pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
@@ -96,7 +95,7 @@ async fn their_client_talks_to_our_server() {
     let (listener, port) = listen().await;
     let serving = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        echo(accept_async(stream).await.unwrap()).await.unwrap()
+        echo(accept(stream).await.unwrap()).await.unwrap()
     });
     their_client(TcpStream::connect(("127.0.0.1", port)).await.unwrap()).await;
     assert!(serving.await.unwrap().receiver().is_clean());
@@ -108,7 +107,7 @@ async fn their_client_talks_to_our_server_over_tls() {
     let (listener, port) = listen().await;
     let serving = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        echo(accept_async_tls(stream, server_tls).await.unwrap()).await.unwrap()
+        echo(accept_tls(stream, server_tls).await.unwrap()).await.unwrap()
     });
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = "localhost".try_into().unwrap();
@@ -124,7 +123,7 @@ async fn halves_talk_to_them_over_tls() {
     let acceptor = TlsAcceptor::from(server_tls);
     let serving = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let server = accept_async_tls(stream, acceptor.clone()).await.unwrap();
+        let server = accept_tls(stream, acceptor.clone()).await.unwrap();
         let (sender, receiver) = echo_in_halves(server.into_split()).await;
         assert!(receiver.receiver().is_clean());
         drop(sender);
@@ -139,7 +138,7 @@ async fn halves_talk_to_them_over_tls() {
     let url = format!("wss://localhost:{port}/");
     let connector = Connector::Rustls(client_tls);
     let (client, _) =
-        connect_async_tls_with_config(url, None, true, Some(connector)).await.unwrap();
+        connect_with(url, &TcpDial::new(), WebSocketConfig::new(), Some(connector)).await.unwrap();
     let (mut sender, mut receiver) = client.into_split();
     assert!(receiver.get_ref().plain().is_none());
     let sending = tokio::spawn(async move {
@@ -183,14 +182,12 @@ where
 #[cfg(feature = "deflate")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn halves_compress_each_on_its_own() {
-    use fullduplex_tokio::{DeflateConfig, accept_async_with_config, client_async_with_config};
+    use fullduplex_tokio::{DeflateConfig, accept_with, client_with};
 
     let config = WebSocketConfig::new().deflate(DeflateConfig::new());
     let (near, far) = duplex(10_000);
-    let (client, server) = tokio::join!(
-        client_async_with_config("ws://localhost/", near, Some(config)),
-        accept_async_with_config(far, Some(config)),
-    );
+    let (client, server) =
+        tokio::join!(client_with("ws://localhost/", near, config), accept_with(far, config, any),);
     let (client, server) = (client.unwrap().0, server.unwrap());
     assert!(client.deflate().is_some());
     let serving = tokio::spawn(echo_in_halves(server.into_split()));
@@ -219,7 +216,7 @@ async fn our_client_talks_to_their_server() {
     let (listener, port) = listen().await;
     let serving =
         tokio::spawn(async move { their_server(listener.accept().await.unwrap().0).await });
-    let (client, _) = connect_async(format!("ws://localhost:{port}/")).await.unwrap();
+    let (client, _) = connect(format!("ws://localhost:{port}/")).await.unwrap();
     assert!(client.get_ref().get_ref().nodelay().unwrap());
     assert!(matches!(client.get_ref(), MaybeTlsStream::Plain(_)));
     our_client(client).await;
@@ -237,7 +234,7 @@ async fn our_client_talks_to_their_server_over_tls() {
     let url = format!("wss://localhost:{port}/");
     let connector = Connector::Rustls(client_tls);
     let (client, _) =
-        connect_async_tls_with_config(url, None, true, Some(connector)).await.unwrap();
+        connect_with(url, &TcpDial::new(), WebSocketConfig::new(), Some(connector)).await.unwrap();
     our_client(client).await;
     serving.await.unwrap();
 }
@@ -250,7 +247,7 @@ async fn a_client_names_the_server_in_the_tls_handshake() {
     let dialling = tokio::spawn(async move {
         let connector = Some(Connector::Rustls(client_tls));
         let url = format!("wss://localhost:{port}/");
-        connect_async_tls_with_config(url, None, true, connector).await
+        connect_with(url, &TcpDial::new(), WebSocketConfig::new(), connector).await
     });
     let (stream, _) = listener.accept().await.unwrap();
     let stream = TlsAcceptor::from(server_tls).accept(stream).await.unwrap();
@@ -282,7 +279,7 @@ async fn our_client_talks_over_the_platform_s_tls() {
         });
         let url = format!("wss://localhost:{port}/");
         let connector = Some(Connector::NativeTls(connector));
-        match connect_async_tls_with_config(url, None, true, connector).await {
+        match connect_with(url, &TcpDial::new(), WebSocketConfig::new(), connector).await {
             Ok((client, _)) => {
                 assert!(trusts && matches!(client.get_ref(), MaybeTlsStream::NativeTls(_)));
                 our_client(client).await;
@@ -308,17 +305,17 @@ async fn our_server_talks_over_the_platform_s_tls() {
     let (listener, port) = listen().await;
     let serving = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let server = accept_async_tls(stream, acceptor.clone()).await.unwrap();
+        let server = accept_tls(stream, acceptor.clone()).await.unwrap();
         echo(server).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let refused = accept_async_tls(stream, acceptor).await;
+        let refused = accept_tls(stream, acceptor).await;
         assert!(matches!(refused, Err(Error::Tls(TlsError::Native(_)))), "{refused:?}");
     });
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = "localhost".try_into().unwrap();
     their_client(TlsConnector::from(client_tls).connect(name, stream).await.unwrap()).await;
     // Without TLS.
-    assert!(connect_async(format!("ws://127.0.0.1:{port}/")).await.is_err());
+    assert!(connect(format!("ws://127.0.0.1:{port}/")).await.is_err());
     serving.await.unwrap();
 }
 
@@ -340,7 +337,7 @@ async fn a_callback_decides_about_a_request_over_tls() {
             ));
         let request = OwnedClientRequest::new("wss://localhost/").unwrap().header("X-Token", token);
         let tls = Some(Connector::Rustls(Arc::clone(&client_tls)));
-        match client_async_tls_with_config(request, near, None, tls).await {
+        match client_tls_with(request, near, WebSocketConfig::new(), tls).await {
             Ok((client, response)) => {
                 assert_eq!(header(&response, "x-server"), Some("ours"));
                 drop((client, serving.await.unwrap().unwrap()));
@@ -358,7 +355,7 @@ async fn a_callback_decides_about_a_request_over_tls() {
 #[tokio::test]
 async fn two_of_ours_that_both_write_over_tls_come_to_an_end() {
     let (server_tls, client_tls) = configs();
-    let config = Some(WebSocketConfig::new().read_ahead_size(2 << 20));
+    let config = WebSocketConfig::new().read_ahead_size(2 << 20);
     let (near, far) = duplex(1000);
     let talk = async |mut socket: fullduplex_tokio::WebSocketStream<_>| {
         let message = fullduplex_tokio::Message::binary(vec![5; 300_000]);
@@ -373,13 +370,13 @@ async fn two_of_ours_that_both_write_over_tls_come_to_an_end() {
     let accepting = async {
         let stream = TlsAcceptor::from(server_tls).accept(far).await.unwrap();
         let stream = fullduplex_tokio::tokio_rustls::TlsStream::Server(stream);
-        talk(accept_async_with_config(stream, config).await.unwrap()).await;
+        talk(accept_with(stream, config, any).await.unwrap()).await;
     };
     let dialling = async {
         let name = "localhost".try_into().unwrap();
         let stream = TlsConnector::from(client_tls).connect(name, near).await.unwrap();
         let stream = fullduplex_tokio::tokio_rustls::TlsStream::Client(stream);
-        let client = client_async_with_config("ws://localhost/", stream, config);
+        let client = client_with("ws://localhost/", stream, config);
         talk(client.await.unwrap().0).await;
     };
     tokio::join!(accepting, dialling);
@@ -395,9 +392,14 @@ async fn a_certificate_that_nobody_trusts_is_refused() {
         assert!(TlsAcceptor::from(server_tls).accept(stream).await.is_err());
     });
     let url = format!("wss://localhost:{port}/");
-    let refused =
-        connect_async_tls_with_config(url, None, true, Some(Connector::Rustls(other_tls)));
-    assert!(matches!(refused.await, Err(Error::Io(_))));
+    let refused = connect_with(
+        url,
+        &TcpDial::new(),
+        WebSocketConfig::new(),
+        Some(Connector::Rustls(other_tls)),
+    )
+    .await;
+    assert!(matches!(refused, Err(Error::Io(_))));
 }
 
 /// The tests have a provider and no roots.
@@ -409,16 +411,21 @@ async fn a_certificate_that_nobody_trusts_is_refused() {
 )))]
 #[tokio::test]
 async fn missing_roots_are_an_error_before_anything_is_dialled() {
-    let refused = connect_async("wss://localhost:1/").await;
+    let refused = connect("wss://localhost:1/").await;
     assert!(matches!(refused, Err(Error::Tls(TlsError::NoRoots))), "{refused:?}");
 }
 
 #[tokio::test]
 async fn plain_does_not_dial_wss() {
     let _ = TlsError::NoRoots;
-    let refused =
-        connect_async_tls_with_config("wss://localhost:1/", None, true, Some(Connector::Plain));
-    assert!(matches!(refused.await, Err(Error::Tls(TlsError::Disabled))));
+    let refused = connect_with(
+        "wss://localhost:1/",
+        &TcpDial::new(),
+        WebSocketConfig::new(),
+        Some(Connector::Plain),
+    )
+    .await;
+    assert!(matches!(refused, Err(Error::Tls(TlsError::Disabled))));
 }
 
 #[tokio::test]
@@ -427,9 +434,9 @@ async fn a_tls_handshake_that_does_not_go_on_is_cut_off() {
     let (listener, port) = listen().await;
     let config = WebSocketConfig::new().handshake_timeout(Some(secs(1) / 10));
     let url = format!("wss://localhost:{port}/");
-    let late =
-        connect_async_tls_with_config(url, Some(config), true, Some(Connector::Rustls(client_tls)));
-    assert!(late.await.unwrap_err().is_timeout());
+    let connector = Some(Connector::Rustls(client_tls));
+    let late = connect_with(url, &TcpDial::new(), config, connector).await;
+    assert!(late.unwrap_err().is_timeout());
     drop(listener);
 }
 
@@ -440,7 +447,7 @@ async fn an_address_where_nobody_listens_is_an_error_and_the_next_one_is_tried()
     let dialled = TcpDial::new().dial("localhost", port).await.unwrap();
     assert!(dialled.peer_addr().unwrap().ip().is_loopback());
     drop((listener, dialled));
-    assert!(matches!(connect_async(format!("ws://127.0.0.1:{port}")).await, Err(Error::Io(_))));
+    assert!(matches!(connect(format!("ws://127.0.0.1:{port}")).await, Err(Error::Io(_))));
 }
 
 /// Leads to a server in this process.

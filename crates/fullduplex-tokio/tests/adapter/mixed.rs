@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 use fullduplex_testkit::{Frame, Random, frames};
 use fullduplex_tokio::{
     Chunk, DeflateConfig, Error, Message, MessageKind, Part, WebSocketConfig, WebSocketReceiver,
-    WebSocketSender, WebSocketStream, accept_async_with_config, client_async_with_config,
+    WebSocketSender, WebSocketStream, accept_with, client_with,
 };
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
-use crate::support::{our_server, poll_and_drop, secs, write};
+use crate::support::{any, our_server, poll_and_drop, secs, write};
 
 /// What a client sends: messages of all sizes, some in fragments with Pings between them.
 struct Script {
@@ -216,10 +216,8 @@ async fn converse(seed: u64) {
         config = config.idle_timeout(Some(secs(100)));
     }
     let (near, far) = duplex([10, 100, 500, 4000, 100_000][random.below(5)]);
-    let (client, server) = tokio::join!(
-        client_async_with_config("ws://localhost/", near, Some(config)),
-        accept_async_with_config(far, Some(config)),
-    );
+    let (client, server) =
+        tokio::join!(client_with("ws://localhost/", near, config), accept_with(far, config, any),);
     let (client, mut server) = (client.unwrap().0, server.unwrap());
     let Script { steps, items } = script(random);
     let mut expected = Expected { items, pieces: None, given_up: false, closed: false };

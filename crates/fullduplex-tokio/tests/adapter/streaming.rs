@@ -178,7 +178,8 @@ async fn no_piece_follows_those_that_were_given_up_while_they_were_kept() {
     for case in 0..8 {
         let [ends_first, asks_again, in_halves] = [1, 2, 4].map(|bit| case & bit != 0);
         let (near, mut wire) = duplex(100);
-        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let mut server =
+            WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
         write(&mut wire, Frame::text("one").unfinished().masked().encode()).await;
         let first = server.recv_chunk().await.unwrap().unwrap();
         assert_eq!(first, Chunk::Text("one".into(), Part::First));

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use fullduplex_tokio::fullduplex::handshake::Key;
 use fullduplex_tokio::fullduplex::{Error, MessageError};
-use fullduplex_tokio::{Message, OwnedResponse, Result, Role, WebSocketConfig, WebSocketStream};
+use fullduplex_tokio::{
+    Decision, Message, OwnedAnswer, OwnedResponse, Request, Result, Role, WebSocketConfig,
+    WebSocketStream,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 pub(crate) const fn ms(millis: u64) -> Duration {
@@ -28,8 +31,8 @@ pub(crate) async fn pair_with(
 ) -> (WebSocketStream<DuplexStream>, WebSocketStream<DuplexStream>) {
     let (near, far) = duplex(size);
     (
-        WebSocketStream::from_raw_socket(near, Role::Client, Some(client)).await,
-        WebSocketStream::from_raw_socket(far, Role::Server, Some(server)).await,
+        WebSocketStream::from_raw_socket(near, Role::Client, client),
+        WebSocketStream::from_raw_socket(far, Role::Server, server),
     )
 }
 
@@ -44,7 +47,7 @@ pub(crate) async fn our_server(
     config: WebSocketConfig,
 ) -> (WebSocketStream<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(1 << 20);
-    (WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await, far)
+    (WebSocketStream::from_raw_socket(near, Role::Server, config), far)
 }
 
 /// A client of ours, and the server's end of its pipe.
@@ -52,7 +55,7 @@ pub(crate) async fn our_client(
     config: WebSocketConfig,
 ) -> (WebSocketStream<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(1 << 20);
-    (WebSocketStream::from_raw_socket(near, Role::Client, Some(config)).await, far)
+    (WebSocketStream::from_raw_socket(near, Role::Client, config), far)
 }
 
 /// Receives until the end: the messages, and the error if there was one.
@@ -98,6 +101,11 @@ pub(crate) async fn read_to_end(wire: &mut DuplexStream) -> Vec<u8> {
 
 pub(crate) async fn write(wire: &mut DuplexStream, bytes: impl AsRef<[u8]>) {
     wire.write_all(bytes.as_ref()).await.unwrap();
+}
+
+/// Accepts every valid request.
+pub(crate) fn any(_: &Request<'_>) -> Decision {
+    Ok(OwnedAnswer::new())
 }
 
 /// A response's status.

@@ -11,8 +11,8 @@ use fullduplex_tokio::hyper::body::Incoming;
 use fullduplex_tokio::hyper_util::rt::TokioIo;
 use fullduplex_tokio::{
     DeflateConfig, Error, Message, OwnedAnswer, OwnedClientRequest, OwnedRejection, Result,
-    UpgradeResponse, Upgrading, WebSocketConfig, connect_async, connect_async_with_config,
-    is_upgrade_request, upgrade, upgrade_with,
+    TcpDial, UpgradeResponse, Upgrading, WebSocketConfig, connect_with, is_upgrade_request,
+    upgrade, upgrade_with,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::server::conn::http1;
@@ -97,7 +97,8 @@ const GOOD: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConne
 #[tokio::test]
 async fn our_client_talks_to_a_hyper_server() {
     let address = serve_echo(WebSocketConfig::new()).await;
-    let (mut client, response) = connect_async(format!("ws://{address}/chat")).await.unwrap();
+    let (mut client, response) =
+        fullduplex_tokio::connect(format!("ws://{address}/chat")).await.unwrap();
     assert_eq!(status(&response), 101);
     assert_eq!(header(&response, "sec-websocket-extensions"), None);
     for size in [0, 125, 126, 65_536, 1 << 20] {
@@ -119,7 +120,7 @@ async fn compression_is_agreed_on_with_a_hyper_server() {
         let address = serve_echo(server).await;
         let url = format!("ws://{address}/");
         let (mut client, response) =
-            connect_async_with_config(url, Some(client), true).await.unwrap();
+            connect_with(url, &TcpDial::new(), client, None).await.unwrap();
         assert_eq!(header(&response, "sec-websocket-extensions").is_some(), agreed);
         assert_eq!(client.deflate().is_some(), agreed);
         for _ in 0..3 {
@@ -245,7 +246,7 @@ async fn a_decision_chooses_subprotocol_and_headers() {
         .origin(format!("http://{address}"))
         .subprotocol("first")
         .subprotocol("second");
-    let (mut client, response) = connect_async(request).await.unwrap();
+    let (mut client, response) = fullduplex_tokio::connect(request).await.unwrap();
     let response = response.as_response();
     assert_eq!(response.subprotocol(), Some("second"));
     assert!(response.headers().get_all("set-cookie").eq([b"a", b"b"]));
@@ -260,7 +261,7 @@ async fn a_decision_rejects() {
         Err(OwnedRejection::new(401).header("WWW-Authenticate", "Bearer").body("Who are you?\n"))
     })
     .await;
-    let refused = connect_async(format!("ws://{address}/")).await.unwrap_err();
+    let refused = fullduplex_tokio::connect(format!("ws://{address}/")).await.unwrap_err();
     let Error::Http(refused) = refused else { panic!("{refused:?}") };
     assert_eq!(status(&refused.response), 401);
     assert_eq!(header(&refused.response, "www-authenticate"), Some("Bearer"));
@@ -298,7 +299,7 @@ async fn a_decision_that_must_not_be_sent_is_our_fault() {
     ];
     for (decide, expected) in decisions {
         let (address, mut outcomes) = serve_outcomes(move |_| decide()).await;
-        let refused = connect_async(format!("ws://{address}/")).await.unwrap_err();
+        let refused = fullduplex_tokio::connect(format!("ws://{address}/")).await.unwrap_err();
         assert!(matches!(refused, Error::Http(refused) if status(&refused.response) == 500));
         let error = outcomes.recv().await.unwrap().unwrap_err();
         assert!(expected(&error), "{error:?}");
@@ -390,7 +391,8 @@ async fn a_handler_of_axum_upgrades() {
     let app = Router::new().nest("/api", inner).route("/page", get(|| async { "a page\n" }));
     tokio::spawn(async move { axum::serve(listener, app).await });
 
-    let (mut client, _) = connect_async(format!("ws://{address}/api/chat?a=b")).await.unwrap();
+    let (mut client, _) =
+        fullduplex_tokio::connect(format!("ws://{address}/api/chat?a=b")).await.unwrap();
     client.send(Message::text("hi")).await.unwrap();
     assert_eq!(client.recv().await.unwrap().unwrap(), Message::text("hi"));
     client.close(None).await.unwrap();

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use fullduplex_tokio::fullduplex::UriError;
 use fullduplex_tokio::{
-    Error, IntoRequest, OwnedAnswer, WebSocketConfig, accept_with, client_async, client_http2,
+    Error, IntoRequest, OwnedAnswer, WebSocketConfig, accept_with, client, client_http2,
     upgrade_with,
 };
 use tokio::io::duplex;
@@ -104,7 +104,7 @@ async fn over_tokio(request: impl IntoRequest) -> Result<String, UriError> {
         let len = tokio::io::AsyncReadExt::read(&mut far, &mut head).await.unwrap();
         head[..len].to_vec()
     });
-    match client_async(request, near).await {
+    match client(request, near).await {
         Err(Error::Url(error)) => {
             assert!(reading.await.unwrap().is_empty());
             Err(error)
@@ -183,7 +183,7 @@ async fn a_server_gets_the_target_over_http_1_and_http_2() {
     let mut sender = connect(address).await;
     for (url, expected) in URLS {
         let Ok((host, target)) = *expected else { continue };
-        let (_, response) = client_http2(&mut sender, *url, None).await.unwrap();
+        let (_, response) = client_http2(&mut sender, *url, WebSocketConfig::new()).await.unwrap();
         assert_eq!(header(&response, "x-host"), Some(host));
         assert_eq!(header(&response, "x-target"), Some(target));
 
@@ -192,7 +192,7 @@ async fn a_server_gets_the_target_over_http_1_and_http_2() {
             assert_eq!((request.host(), request.target()), (host, target));
             Ok(OwnedAnswer::new())
         });
-        let (opened, accepted) = tokio::join!(client_async(*url, near), accepting);
+        let (opened, accepted) = tokio::join!(client(*url, near), accepting);
         opened.unwrap();
         accepted.unwrap();
     }

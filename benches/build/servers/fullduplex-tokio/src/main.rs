@@ -3,7 +3,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 
-use fullduplex_tokio::{Error, accept_async};
+use fullduplex_tokio::{Error, accept};
 use tokio::net::{TcpListener, TcpStream};
 
 fn main() -> io::Result<()> {
@@ -17,7 +17,7 @@ fn main() -> io::Result<()> {
 }
 
 async fn echo(stream: TcpStream) -> Result<(), Error> {
-    let mut socket = accept_async(stream).await?;
+    let mut socket = accept(stream).await?;
     while let Some(message) = socket.recv().await {
         socket.feed(message?).await?;
     }
