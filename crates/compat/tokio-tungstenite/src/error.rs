@@ -29,8 +29,6 @@ pub(crate) fn to_tungstenite(
         #[cfg(feature = "handshake")]
         Native::Accept(error) => tungstenite::internals::accept_error(error),
         #[cfg(feature = "handshake")]
-        Native::Http(response) => return Error::Http((*response).into()), //TEMP
-        #[cfg(any())]
         Native::Http(refused) => {
             match tungstenite::internals::to_response(&refused.response, Some(refused.body)) {
                 Ok(response) => Error::Http(response.into()),

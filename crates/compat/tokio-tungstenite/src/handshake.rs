@@ -44,11 +44,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let settings = config.unwrap_or_default();
-    let request = request.into_client_request()?; // TEMP
-    let (_, core) = to_core(&request)?;
-    let offers_subprotocols = !core.as_request().subprotocols.is_empty();
-    match native::client_async_with_config(request, stream, Some(to_native(&settings))).await {
-        Ok((socket, response)) => Ok((WebSocketStream::new(socket, config), response)),
+    let (_, request) = to_core(&request.into_client_request()?)?;
+    let offers_subprotocols = !request.as_request().subprotocols.is_empty();
+    match native::client_with(request, stream, to_native(&settings)).await {
+        Ok((socket, response)) => {
+            Ok((WebSocketStream::new(socket, config), to_response(&response, None)?))
+        }
         Err(error) => {
             let error = to_tungstenite(error, None, &settings);
             Err(if offers_subprotocols { error } else { unasked(error) })

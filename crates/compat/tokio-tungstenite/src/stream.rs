@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream with TLS or without.
-#[expect(clippy::large_enum_variant, reason = "tokio-tungstenite's variants")]
+#[allow(clippy::large_enum_variant, reason = "tokio-tungstenite's variants")]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MaybeTlsStream<S> {

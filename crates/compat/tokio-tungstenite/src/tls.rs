@@ -64,6 +64,7 @@ where
 ///
 /// # Errors
 /// [`Error::Url`]; [`Error::Tls`] and [`Error::Io`] when TLS cannot be set up; else as [`client_async_with_config`].
+#[cfg_attr(not(any(feature = "native-tls", feature = "__rustls-tls")), expect(unreachable_pub))]
 pub async fn client_async_tls_with_config<R, S>(
     request: R,
     stream: S,

@@ -73,7 +73,7 @@ impl<S> WebSocketStream<S> {
             &part,
             role.into(),
             negotiated,
-            Some(settings),
+            settings,
         );
         Self::new(inner, config)
     }

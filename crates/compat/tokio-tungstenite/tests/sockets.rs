@@ -1,5 +1,7 @@
 //! What programs rely on in tokio-tungstenite.
 
+#![cfg(feature = "connect")]
+
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};

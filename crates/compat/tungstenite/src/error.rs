@@ -10,9 +10,9 @@ use crate::protocol::Message;
 use crate::protocol::frame::coding::Data;
 
 /// What versions 0.28 and later keep in a box.
-#[cfg(not(unboxed_errors))]
+#[cfg(not(before_0_28))]
 type Held<T> = Box<T>;
-#[cfg(unboxed_errors)]
+#[cfg(before_0_28)]
 type Held<T> = T;
 
 /// A result of this crate.
@@ -41,7 +41,11 @@ pub enum Error {
     /// Too much waits to be written. The field is the message that was not sent, as a [`Message::Frame`].
     WriteBufferFull(Held<Message>),
     /// Text that is not UTF-8.
+    #[cfg(not(before_0_27))]
     Utf8(String),
+    /// Text that is not UTF-8.
+    #[cfg(before_0_27)]
+    Utf8,
     /// The peer sends a handshake that is too large, or a message in too many fragments.
     AttackAttempt,
     /// The URL is not the URL of a WebSocket, or cannot be connected to.
@@ -96,6 +100,7 @@ pub enum ProtocolError {
     /// There is no `Sec-WebSocket-Key`.
     MissingSecWebSocketKey,
     /// `Sec-WebSocket-Key` is not 16 bytes in base64.
+    #[cfg(not(before_0_30))]
     InvalidSecWebSocketKey,
     /// `Sec-WebSocket-Accept` does not fit our key.
     SecWebSocketAcceptKeyMismatch,
@@ -186,7 +191,10 @@ impl fmt::Display for Error {
             Self::Capacity(error) => write!(f, "Space limit exceeded: {error}"),
             Self::Protocol(error) => write!(f, "WebSocket protocol error: {error}"),
             Self::WriteBufferFull(_) => f.write_str("Write buffer is full"),
+            #[cfg(not(before_0_27))]
             Self::Utf8(error) => write!(f, "UTF-8 encoding error: {error}"),
+            #[cfg(before_0_27)]
+            Self::Utf8 => f.write_str("UTF-8 encoding error"),
             Self::AttackAttempt => f.write_str("Attack attempt detected"),
             Self::Url(error) => write!(f, "URL error: {error}"),
             #[cfg(feature = "handshake")]
@@ -229,6 +237,7 @@ impl fmt::Display for ProtocolError {
             Self::MissingUpgradeWebSocketHeader => "No \"Upgrade: websocket\" header",
             Self::MissingSecWebSocketVersionHeader => "No \"Sec-WebSocket-Version: 13\" header",
             Self::MissingSecWebSocketKey => "No \"Sec-WebSocket-Key\" header",
+            #[cfg(not(before_0_30))]
             Self::InvalidSecWebSocketKey => "Invalid \"Sec-WebSocket-Key\" header value",
             Self::SecWebSocketAcceptKeyMismatch => {
                 "Key mismatch in \"Sec-WebSocket-Accept\" header"
@@ -371,19 +380,19 @@ impl From<httparse::Error> for Error {
 #[cfg(feature = "handshake")]
 impl From<http::header::ToStrError> for Error {
     fn from(error: http::header::ToStrError) -> Self {
-        Self::Utf8(error.to_string())
+        utf8(&error)
     }
 }
 
 impl From<str::Utf8Error> for Error {
     fn from(error: str::Utf8Error) -> Self {
-        Self::Utf8(error.to_string())
+        utf8(&error)
     }
 }
 
 impl From<string::FromUtf8Error> for Error {
     fn from(error: string::FromUtf8Error) -> Self {
-        Self::Utf8(error.to_string())
+        utf8(&error)
     }
 }
 
@@ -401,6 +410,15 @@ impl From<rustls::Error> for TlsError {
     }
 }
 
+/// The error for text that is not UTF-8.
+#[cfg_attr(before_0_27, expect(unused_variables))]
+fn utf8(error: &dyn fmt::Display) -> Error {
+    #[cfg(not(before_0_27))]
+    return Error::Utf8(error.to_string());
+    #[cfg(before_0_27)]
+    return Error::Utf8;
+}
+
 /// An error that tungstenite has no variant for.
 pub(crate) fn invalid_data(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     io::Error::new(io::ErrorKind::InvalidData, error).into()
@@ -414,7 +432,7 @@ impl From<fullduplex::Error> for Error {
                 return io::Error::new(io::ErrorKind::TimedOut, timeout).into();
             }
             Core::Message(MessageError::InvalidUtf8)
-            | Core::CloseFrame(CloseFrameError::Reason) => return Self::Utf8(error.to_string()),
+            | Core::CloseFrame(CloseFrameError::Reason) => return utf8(&error),
             Core::Message(MessageError::TooManyFragments) => return Self::AttackAttempt,
             Core::Frame(FrameError::ReservedBits) => ProtocolError::NonZeroReservedBits,
             Core::Frame(FrameError::ReservedOpCode(bits)) => ProtocolError::InvalidOpcode(bits),
@@ -450,7 +468,7 @@ impl From<SendError> for Error {
             SendError::MessageUnfinished | SendError::KindChanged => {
                 ProtocolError::ExpectedFragment(Data::Continue)
             }
-            SendError::InvalidUtf8 => return Self::Utf8(error.to_string()),
+            SendError::InvalidUtf8 => return utf8(&error),
             error => return io::Error::new(io::ErrorKind::InvalidInput, error).into(),
         })
     }

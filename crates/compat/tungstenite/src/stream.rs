@@ -50,7 +50,7 @@ where
 }
 
 /// A stream with TLS or without.
-#[expect(clippy::large_enum_variant, reason = "tungstenite's variants")]
+#[allow(clippy::large_enum_variant, reason = "tungstenite's variants")]
 #[non_exhaustive]
 pub enum MaybeTlsStream<S: Read + Write> {
     /// Without TLS: `ws`.

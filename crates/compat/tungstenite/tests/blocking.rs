@@ -1,5 +1,7 @@
 //! What programs rely on in tungstenite, over real sockets and over streams that would block.
 
+#![cfg(feature = "handshake")]
+
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

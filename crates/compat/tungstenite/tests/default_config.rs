@@ -1,5 +1,7 @@
 //! The configuration that a process sets once. A test binary of its own, for it holds for the whole process.
 
+#![cfg(feature = "handshake")]
+
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 

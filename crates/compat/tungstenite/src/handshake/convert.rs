@@ -240,8 +240,11 @@ pub fn handshake_error(error: HandshakeError) -> Error {
             ProtocolError::MissingUpgradeWebSocketHeader.into()
         }
         Request(RequestError::Version) => ProtocolError::MissingSecWebSocketVersionHeader.into(),
-        Request(RequestError::KeyMissing) => ProtocolError::MissingSecWebSocketKey.into(),
+        #[cfg(before_0_30)]
+        Request(RequestError::Key) => ProtocolError::MissingSecWebSocketKey.into(),
+        #[cfg(not(before_0_30))]
         Request(RequestError::Key) => ProtocolError::InvalidSecWebSocketKey.into(),
+        Request(RequestError::KeyMissing) => ProtocolError::MissingSecWebSocketKey.into(),
         Response(ResponseError::Accept | ResponseError::AcceptMissing) => {
             ProtocolError::SecWebSocketAcceptKeyMismatch.into()
         }

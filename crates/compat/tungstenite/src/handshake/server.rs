@@ -68,7 +68,7 @@ pub struct ServerHandshake<S, C> {
 
 enum State<C> {
     Reading(Incoming<OsEntropy>, C),
-    Responding(WebSocketContext),
+    Responding(Box<WebSocketContext>),
     Refusing(Refusal, Error),
 }
 
@@ -131,7 +131,9 @@ fn respond<C: Callback>(
 ) -> State<C> {
     match decide(&request.request(), callback) {
         Ok(answer) => match request.accept(&answer.as_answer()) {
-            Ok((endpoint, _)) => State::Responding(WebSocketContext::open(endpoint, config)),
+            Ok((endpoint, _)) => {
+                State::Responding(Box::new(WebSocketContext::open(endpoint, config)))
+            }
             Err(refused) => State::Refusing(refused.refusal, convert::accept_error(refused.error)),
         },
         Err((error, rejection)) => match request.reject(&rejection.as_rejection()) {
@@ -183,7 +185,7 @@ impl<S: Read + Write, C: Callback> HandshakeRole for ServerHandshake<S, C> {
                     }
                 }
                 State::Responding(mut context) => match context.write_and_flush(stream) {
-                    Ok(()) => return Ok(WebSocket::from_context(machine.into_stream(), context)),
+                    Ok(()) => return Ok(WebSocket::from_context(machine.into_stream(), *context)),
                     Err(error) => (Some(State::Responding(context)), error),
                 },
                 State::Refusing(mut refusal, reason) => match write(&mut refusal, stream) {

@@ -87,7 +87,6 @@ impl FrameHeader {
     }
 
     /// The length of the header in bytes, for a payload of `length` bytes.
-    #[expect(clippy::len_without_is_empty, reason = "no header is empty")]
     #[must_use]
     pub fn len(&self, length: u64) -> usize {
         self.to_core(length, fullduplex::OpCode::Binary).encoded_len()
