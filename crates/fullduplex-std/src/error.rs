@@ -99,8 +99,12 @@ impl fmt::Display for Error {
             Self::Handshake(error) => error.fmt(f),
             Self::Http(refused) => {
                 let response = refused.response.as_response();
-                let (status, reason) = (response.status(), response.reason());
-                write!(f, "the server did not open a WebSocket: {status} {reason}")
+                write!(f, "the server did not open a WebSocket: {}", response.status())?;
+                // Over HTTP/2 there is none (RFC 9113 §8.3.2), and over HTTP/1.1 it may be empty.
+                match response.reason() {
+                    "" => Ok(()),
+                    reason => write!(f, " {reason}"),
+                }
             }
             Self::Rejected(status) => write!(f, "the request was answered with status {status}"),
             Self::Accept(error) => error.fmt(f),

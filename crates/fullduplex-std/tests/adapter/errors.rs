@@ -153,6 +153,8 @@ fn another_status_than_101_is_returned_with_headers_and_body() {
     assert_eq!((response.status(), response.reason()), (401, "Who are you?"));
     assert_eq!(response.headers().get_str("www-authenticate"), Some("Bearer realm=\"a\""));
     assert_eq!(refused.body, b"No entry");
+    let (error, _) = answered("HTTP/1.1 401\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(error.to_string(), "the server did not open a WebSocket: 401");
 }
 
 #[test]
