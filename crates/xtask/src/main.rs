@@ -9,6 +9,7 @@ mod bench_idle;
 mod bench_instructions;
 mod bench_peers;
 mod ci;
+mod compat_versions;
 mod fuzz;
 mod layers;
 mod lint;
@@ -55,6 +56,8 @@ enum Chore {
     BenchInstructions(bench_instructions::Options),
     /// Measures fullduplex side by side with other WebSocket libraries
     BenchPeers(bench_peers::Options),
+    /// Writes the manifests of the compatibility packages for older versions
+    CompatVersions,
     /// Runs every fuzz target for a while
     Fuzz(fuzz::Options),
     /// Builds the core for a machine without an operating system
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Chore::BenchIdle(options) => bench_idle::run(&options),
         Chore::BenchInstructions(options) => bench_instructions::run(&options),
         Chore::BenchPeers(options) => bench_peers::run(&options),
+        Chore::CompatVersions => compat_versions::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::NoStd => no_std::run(),
         Chore::Lint => lint::run(),
