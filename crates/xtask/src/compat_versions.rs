@@ -46,8 +46,9 @@ fn manifests() -> Outcome<Vec<(PathBuf, String)>> {
         let package = package.ok_or_else(|| Failure::new(format!("there is no package {name}")))?;
         for minor in MINORS {
             let folder = format!("crates/compat/versions/0.{minor}/{name}/Cargo.toml");
-            let text = manifest(package, minor)
-                .ok_or_else(|| Failure::new(format!("`cargo metadata` says too little of {name}")))?;
+            let text = manifest(package, minor).ok_or_else(|| {
+                Failure::new(format!("`cargo metadata` says too little of {name}"))
+            })?;
             manifests.push((root().join(folder), text));
         }
     }
@@ -120,6 +121,8 @@ mod tests {
         assert_eq!(line(&dependency).as_deref(), Some(expected));
         dependency["path"] = "/anywhere/crates/compat/tungstenite".into();
         dependency["name"] = "tungstenite".into();
-        assert!(line(&dependency).unwrap().starts_with("tungstenite = { path = \"../tungstenite\","));
+        assert!(
+            line(&dependency).unwrap().starts_with("tungstenite = { path = \"../tungstenite\",")
+        );
     }
 }

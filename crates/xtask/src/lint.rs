@@ -9,13 +9,13 @@ use crate::layers;
 use crate::rules;
 use crate::shell::{Failure, Outcome, cargo, output, run as run_command};
 
-/// The packages whose features bring code, TLS above all, and their folders.
-const ADAPTERS: [(&str, &str); 4] = [
-    ("fullduplex-std", "crates/fullduplex-std"),
-    ("fullduplex-tokio", "crates/fullduplex-tokio"),
-    ("tungstenite", "crates/compat/tungstenite"),
-    ("tokio-tungstenite", "crates/compat/tokio-tungstenite"),
-];
+/// The packages whose features bring code, TLS above all.
+const ADAPTERS: [&str; 2] = ["fullduplex-std", "fullduplex-tokio"];
+
+/// The same with the packages for compatibility. By their folders, for the registry has packages with the same names,
+/// which are in our tests.
+const FOLDERS: [&str; 4] =
+    ["fullduplex-std", "fullduplex-tokio", "compat/tungstenite", "compat/tokio-tungstenite"];
 
 /// Compiles an OpenSSL, which takes minutes, and no line of ours depends on it.
 const NOT_LINTED: &str = "native-tls-vendored";
@@ -37,10 +37,14 @@ pub(crate) fn run() -> Outcome {
         let clippy = format!("clippy -p fullduplex --no-default-features --features {features}");
         run_command(&mut cargo(&format!("{clippy} -- -D warnings")))?;
     }
-    // By its folder, for the registry has packages with the names of two of them, which are in our tests.
-    for (_, folder) in ADAPTERS {
-        let clippy = format!("clippy --manifest-path {folder}/Cargo.toml --no-default-features");
-        run_command(&mut cargo(&format!("{clippy} -- -D warnings")))?;
+    for folder in FOLDERS {
+        let clippy = format!("clippy --manifest-path crates/{folder}/Cargo.toml");
+        run_command(&mut cargo(&format!("{clippy} --no-default-features -- -D warnings")))?;
+        if folder.starts_with("compat") {
+            // What they compile with rustls alone is not the same as with both.
+            let features = "--features rustls-tls-webpki-roots --all-targets";
+            run_command(&mut cargo(&format!("{clippy} {features} -- -D warnings")))?;
+        }
     }
     compat_versions::check()?;
     layers::run()?;
@@ -59,7 +63,7 @@ fn features_in(metadata: &str) -> Option<String> {
     let metadata: Value = serde_json::from_str(metadata).ok()?;
     let mut all = BTreeSet::new();
     for package in metadata["packages"].as_array()? {
-        if ADAPTERS.iter().any(|(name, _)| package["name"] == *name) {
+        if ADAPTERS.contains(&package["name"].as_str()?) {
             all.extend(package["features"].as_object()?.keys().map(String::as_str));
         }
     }

@@ -8,6 +8,10 @@ use fullduplex::{DEFAULT_HANDSHAKE_TIMEOUT, DeflateConfig, EndpointConfig, Timeo
 /// What [`WebSocketConfig::set_default`] has set.
 static DEFAULT: OnceLock<WebSocketConfig> = OnceLock::new();
 
+/// How large the head of a handshake may be, and how many header fields it may have, as in tungstenite.
+const MAX_HEAD_SIZE: usize = 64 << 10;
+const MAX_HEADERS: usize = 124;
+
 /// The configuration of a WebSocket.
 ///
 /// The fields that tungstenite does not have are off at first. A program turns them on for itself, or once for
@@ -159,6 +163,8 @@ impl WebSocketConfig {
         config.connection.limits.max_message_size = limit(self.max_message_size);
         config.connection.limits.max_frame_size = limit(self.max_frame_size);
         config.connection.timeouts = self.timeouts;
+        config.head_limits.max_size = MAX_HEAD_SIZE;
+        config.head_limits.max_headers = MAX_HEADERS;
         config.handshake_timeout = self.handshake_timeout;
         config.deflate = self.deflate;
         config
