@@ -1,4 +1,4 @@
-//! [fullduplex](fullduplex) under the name and the interface of tungstenite 0.30.
+//! [`fullduplex`] under the name and the interface of tungstenite 0.30.
 //!
 //! Two lines in the `Cargo.toml` of a program put it under everything that the program depends on:
 //!

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use tungstenite::error::{CapacityError, ProtocolError, SubProtocolError};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -328,4 +329,70 @@ fn a_frame_socket_reads_what_it_has_written() {
     assert_eq!(second.header(), &FrameHeader::default());
     assert_eq!(second.header().opcode, OpCode::Control(Control::Close));
     assert!(read.read(Some(2)).unwrap().is_none());
+}
+
+/// A peer that sends Pings without end, and reads nothing until it is told to.
+#[derive(Debug)]
+struct Flood {
+    reads: bool,
+    taken: usize,
+}
+
+impl Read for Flood {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let ping = [&b"\x89\xfd\0\0\0\0"[..], &[7; 125]].concat();
+        let len = ping.len().min(buf.len()) / ping.len() * ping.len();
+        buf[..len].copy_from_slice(&ping[..len]);
+        Ok(len)
+    }
+}
+
+impl Write for Flood {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if !self.reads {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.taken += buf.len();
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn pings_of_a_peer_that_does_not_read_take_no_memory_without_end() {
+    let flood = Flood { reads: false, taken: 0 };
+    let mut server = WebSocket::from_raw_socket(flood, Role::Server, None);
+    for _ in 0..100_000 {
+        assert!(server.read().unwrap().is_ping());
+    }
+    // The program's own messages are taken all the same: it has set no limit.
+    for _ in 0..40 {
+        let sent = server.write(Message::binary(vec![0; 100_000]));
+        assert!(matches!(sent, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock));
+    }
+    server.get_mut().reads = true;
+    server.flush().unwrap();
+    let answers = server.get_ref().taken - 40 * 100_010;
+    assert!(answers < 2 << 20, "{answers} bytes of answers were held");
+}
+
+#[test]
+fn a_client_that_sends_its_request_byte_by_byte_has_no_more_time_than_another() {
+    let (mut near, far) = pair();
+    let dripping = thread::spawn(move || {
+        for byte in b"GET / HTTP/1.1\r\nHost: localhost\r\n".iter().cycle() {
+            if near.write_all(&[*byte]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let config = WebSocketConfig::default().handshake_timeout(Some(Duration::from_millis(100)));
+    let refused = tungstenite::accept_with_config(far, Some(config)).map(drop).unwrap_err();
+    let HandshakeError::Failure(Error::Io(error)) = refused else { panic!("{refused:?}") };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    dripping.join().unwrap();
 }

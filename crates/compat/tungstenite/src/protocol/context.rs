@@ -47,21 +47,14 @@ impl WebSocketContext {
     pub fn from_partially_read(part: Vec<u8>, role: Role, config: Option<WebSocketConfig>) -> Self {
         let config = config.unwrap_or_default();
         let negotiated = Negotiated::without_extensions();
-        let core = Self::core_config(&config);
-        Self::open(Endpoint::open(role.into(), negotiated, &part, &core, OsEntropy), config)
+        let endpoint = Endpoint::open(role.into(), negotiated, &part, &config.to_core(), OsEntropy);
+        Self::open(endpoint, config)
     }
 
     pub(crate) fn open(endpoint: Endpoint<OsEntropy>, config: WebSocketConfig) -> Self {
         config.assert_valid();
         let began = Instant::now();
         Self { endpoint, config, fragments_of: None, has_answer: false, terminated: false, began }
-    }
-
-    /// The core's configuration. How much may wait to be written is looked at here.
-    pub(crate) fn core_config(config: &WebSocketConfig) -> fullduplex::EndpointConfig {
-        let mut core = config.to_core();
-        core.max_write_buffer = usize::MAX;
-        core
     }
 
     /// Changes the configuration of the write buffer. The limits for what is received stay as they were when the
@@ -207,6 +200,9 @@ impl WebSocketContext {
 
     fn queue(&mut self, message: Message) -> Result<()> {
         let writer = &mut self.endpoint.writer;
+        // `check_room` knows the program's limit. The core's is for the answers of the connection's own, which a peer that
+        // does not read must not make us hold without end.
+        writer.reserve();
         let sent = match Outgoing::new(message)? {
             Outgoing::Message(mut message) => writer.send_message(&mut message),
             Outgoing::Fragment(kind, payload, is_last) => {

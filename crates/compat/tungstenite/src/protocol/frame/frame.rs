@@ -70,8 +70,8 @@ impl FrameHeader {
     /// Reads a header and the length of its payload. `None` when more bytes are needed; the cursor stays where it is then.
     ///
     /// # Errors
-    /// [`ProtocolError::InvalidOpcode`] for a reserved opcode, [`ProtocolError::InvalidLength`] for a length that is not in
-    /// its shortest form (RFC 6455 §5.2).
+    /// [`ProtocolError::InvalidOpcode`] for a reserved opcode, [`Error::Io`] of the kind `InvalidData` for a length
+    /// that is not in its shortest form (RFC 6455 §5.2).
     pub fn parse(cursor: &mut Cursor<impl AsRef<[u8]>>) -> Result<Option<(Self, u64)>> {
         let start = cursor.position();
         let bytes = usize::try_from(start)
