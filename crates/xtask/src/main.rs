@@ -10,6 +10,7 @@ mod bench_instructions;
 mod bench_peers;
 mod ci;
 mod compat_versions;
+mod drop_in;
 mod fuzz;
 mod layers;
 mod lint;
@@ -58,6 +59,8 @@ enum Chore {
     BenchPeers(bench_peers::Options),
     /// Writes the manifests of the compatibility packages for older versions
     CompatVersions,
+    /// Compiles crates that use tungstenite with our packages in its place
+    DropIn(drop_in::Options),
     /// Runs every fuzz target for a while
     Fuzz(fuzz::Options),
     /// Builds the core for a machine without an operating system
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Chore::BenchInstructions(options) => bench_instructions::run(&options),
         Chore::BenchPeers(options) => bench_peers::run(&options),
         Chore::CompatVersions => compat_versions::run(),
+        Chore::DropIn(options) => drop_in::run(&options),
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::NoStd => no_std::run(),
         Chore::Lint => lint::run(),

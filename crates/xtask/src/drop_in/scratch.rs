@@ -1,0 +1,188 @@
+//! Where packages are tried: a folder with a package for each crate and side, and one folder for what cargo builds.
+//!
+//! Each package is a workspace of its own, with its own lock file: in one workspace the crates would have to agree on
+//! versions, as they need not in an application, and one that cannot be resolved would take the others along.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use super::patch::Patch;
+use super::says::{self, Node};
+use crate::shell::{Failure, Outcome, cargo, empty_folder, fail, output, read, shown, write};
+
+/// With which packages something is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Those of the registry.
+    Real,
+    /// Ours in their place.
+    Ours,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Real => "real",
+            Self::Ours => "ours",
+        })
+    }
+}
+
+/// The folder.
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// `folder`, made if it is missing. What an earlier run has left there is used again.
+    pub(super) fn in_folder(folder: &Path) -> Outcome<Self> {
+        make(folder)?;
+        // Commands run in folders below it.
+        let folder = fs::canonicalize(folder)
+            .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
+        Ok(Self(folder))
+    }
+
+    /// The package of the name on the side, with nothing but its manifest and an empty library. A lock file that an
+    /// earlier run has left stays, so that a second run builds the same.
+    pub(super) fn package(&self, name: &str, side: Side, manifest: &str) -> Outcome<Package<'_>> {
+        let package = Package { scratch: self, folder: self.folder(name, side), side };
+        make(&package.folder.join("src"))?;
+        write(&package.folder.join("src/lib.rs"), "")?;
+        write(&package.folder.join("Cargo.toml"), manifest)?;
+        Ok(package)
+    }
+
+    /// The package of the name on the side, a copy of the sources in `original` with `addition` at the end of its
+    /// manifest. Its lock file is not copied: an application has others.
+    pub(super) fn copy(
+        &self,
+        name: &str,
+        side: Side,
+        original: &Path,
+        addition: &str,
+    ) -> Outcome<Package<'_>> {
+        let folder = self.folder(name, side);
+        let lock = fs::read(folder.join("Cargo.lock")).ok();
+        replace(&folder, original)?;
+        let manifest = folder.join("Cargo.toml");
+        write(&manifest, &format!("{}\n{addition}", read(&manifest)?))?;
+        let kept = folder.join("Cargo.lock");
+        match lock {
+            Some(lock) => fs::write(&kept, lock),
+            None if kept.exists() => fs::remove_file(&kept),
+            None => Ok(()),
+        }
+        .map_err(|error| Failure::new(format!("{}: {error}", kept.display())))?;
+        Ok(Package { scratch: self, folder, side })
+    }
+
+    fn folder(&self, name: &str, side: Side) -> PathBuf {
+        self.0.join(side.to_string()).join(name)
+    }
+}
+
+/// A package in it.
+pub(super) struct Package<'s> {
+    scratch: &'s Scratch,
+    pub(super) folder: PathBuf,
+    side: Side,
+}
+
+/// What became of a command of cargo.
+pub(super) struct Ran {
+    pub(super) succeeded: bool,
+    pub(super) stdout: String,
+    /// What it complained of.
+    pub(super) stderr: String,
+}
+
+impl Package<'_> {
+    /// `cargo` in the package's folder, with the arguments in `line`.
+    pub(super) fn cargo(&self, line: &str) -> Command {
+        let mut cargo = cargo(line);
+        cargo.current_dir(&self.folder);
+        cargo.env("CARGO_TARGET_DIR", self.scratch.0.join("target"));
+        // Each is built once: what would make a second build faster only takes room.
+        cargo.env("CARGO_INCREMENTAL", "0");
+        cargo.env("CARGO_TERM_COLOR", "never");
+        cargo
+    }
+
+    /// Runs the command, and keeps what it said in `NAME.SIDE.log` beside the folders of the sides. Fails only if the
+    /// command cannot be run at all.
+    pub(super) fn run(&self, mut command: Command) -> Outcome<Ran> {
+        let Output { status, stdout, stderr } = command
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| Failure::new(format!("cannot run `{}`: {error}", shown(&command))))?;
+        let [stdout, stderr] =
+            [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        let log = format!("$ {}\n{stderr}\n", shown(&command));
+        write(&self.log(), &log)?;
+        Ok(Ran { succeeded: status.success(), stdout, stderr })
+    }
+
+    /// The file that keeps what the last command said.
+    pub(super) fn log(&self) -> PathBuf {
+        let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        self.scratch.0.join(format!("{name}.{}.log", self.side))
+    }
+
+    /// The packages that it is built from, each once; `edges` are the kinds of dependencies that count.
+    pub(super) fn tree(&self, edges: &str) -> Outcome<Vec<Node>> {
+        let mut tree = self.cargo("tree --prefix none --format {p} --edges");
+        output(tree.arg(edges)).map(|text| says::tree(&text))
+    }
+
+    /// Takes over the lock file of `real`, and lets cargo change in it what `patch` has packages for. Without that,
+    /// cargo stays with the versions that are locked, and uses no patch.
+    pub(super) fn lock_like(
+        &self,
+        real: &Package<'_>,
+        tree: &[Node],
+        patch: &Patch,
+    ) -> Outcome<Ran> {
+        let [from, to] = [real, self].map(|package| package.folder.join("Cargo.lock"));
+        fs::copy(&from, to)
+            .map_err(|error| Failure::new(format!("cannot copy {}: {error}", from.display())))?;
+        let mut update = self.cargo("update");
+        let replaced = tree.iter().filter(|node| patch.offers(&node.name, &node.version));
+        let replaced: Vec<String> =
+            replaced.map(|Node { name, version, .. }| format!("{name}@{version}")).collect();
+        if replaced.is_empty() {
+            return Ok(Ran { succeeded: true, stdout: String::new(), stderr: String::new() });
+        }
+        update.args(replaced);
+        self.run(update)
+    }
+}
+
+/// Makes the folder and those above it.
+fn make(folder: &Path) -> Outcome {
+    fs::create_dir_all(folder)
+        .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))
+}
+
+/// Makes `folder` a copy of `original`.
+pub(super) fn replace(folder: &Path, original: &Path) -> Outcome {
+    empty_folder(folder)?;
+    copy(original, folder)
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Outcome {
+    make(to)?;
+    let cannot_read =
+        |error| Failure::new(format!("cannot read the folder {}: {error}", from.display()));
+    for entry in fs::read_dir(from).map_err(cannot_read)? {
+        let entry = entry.map_err(cannot_read)?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to)?;
+        } else if let Err(error) = fs::copy(&path, to) {
+            return fail(format!("cannot copy {}: {error}", path.display()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! The tests of others, over the real packages and over ours: those of tungstenite and tokio-tungstenite themselves,
+//! and those of crates that use them. Their sources come from the registry into scratch, and nothing of them stays.
+
+mod suites;
+mod units;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::patch::Patch;
+use super::says::{self, Program, Verdict};
+use super::scratch::{Package, Scratch, Side};
+use crate::shell::{Failure, Outcome, empty_folder, fail, output, read, write};
+use suites::{Kind, Suite};
+
+/// What one test program may take: it takes seconds, unless a test waits for what never comes.
+const TIME_LIMIT: Duration = Duration::from_secs(180);
+
+/// What became of the tests of one suite on one side.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// Of each test, by `TARGET::NAME`.
+    verdicts: BTreeMap<String, Verdict>,
+    /// Why some could not be run.
+    errors: Vec<String>,
+}
+
+/// What became of a suite.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    pub(super) name: String,
+    pub(super) real: Run,
+    pub(super) ours: Run,
+    /// How many tests cannot be run from outside of their package.
+    pub(super) left_out: usize,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |wanted| self.verdicts.values().filter(|&&verdict| verdict == wanted).count();
+        write!(f, "{} passed, {} failed", count(Verdict::Passed), count(Verdict::Failed))?;
+        match count(Verdict::Ignored) {
+            0 => Ok(()),
+            ignored => write!(f, ", {ignored} ignored"),
+        }
+    }
+}
+
+impl Comparison {
+    /// What passes over the real packages and does not pass over ours, and why something could not be run.
+    pub(super) fn differences(&self) -> Vec<String> {
+        let mut differences = self.failures();
+        differences.extend(self.real.errors.iter().map(|error| format!("over the real: {error}")));
+        for (test, verdict) in &self.real.verdicts {
+            if (*verdict, self.ours.verdicts.get(test)) == (Verdict::Failed, Some(&Verdict::Passed))
+            {
+                differences.push(format!("{test} passes over ours alone"));
+            }
+        }
+        differences
+    }
+
+    /// What is worse over ours.
+    pub(super) fn failures(&self) -> Vec<String> {
+        let mut failures: Vec<String> =
+            self.ours.errors.iter().map(|error| format!("over ours: {error}")).collect();
+        let passing = self.real.verdicts.iter().filter(|(_, verdict)| **verdict == Verdict::Passed);
+        for (test, _) in passing {
+            match self.ours.verdicts.get(test) {
+                Some(Verdict::Passed) => {}
+                Some(Verdict::Failed) => failures.push(format!("{test} FAILS over ours")),
+                Some(Verdict::Ignored) | None => {
+                    failures.push(format!("{test} has no verdict over ours"))
+                }
+            }
+        }
+        // What cannot be run over the real ones either says nothing about ours.
+        failures.retain(|failure| {
+            !self.real.errors.iter().any(|error| *failure == format!("over ours: {error}"))
+        });
+        failures
+    }
+}
+
+/// The names of all suites.
+pub(super) fn names() -> Vec<&'static str> {
+    suites::ALL.iter().map(|suite| suite.name).collect()
+}
+
+/// Runs the suites that `chosen` chooses by name; those of few minutes, or all of them.
+pub(super) fn run(
+    chosen: &[String],
+    all: bool,
+    scratch: &Scratch,
+    patch: &Patch,
+) -> Outcome<Vec<Comparison>> {
+    if let Some(unknown) = chosen.iter().find(|name| !names().contains(&name.as_str())) {
+        return fail(format!(
+            "there are no tests of `{unknown}`; there are {}",
+            names().join(", ")
+        ));
+    }
+    let is_chosen = |suite: &&Suite| match chosen {
+        [] => all || suite.small,
+        chosen => chosen.iter().any(|name| name == suite.name),
+    };
+    let suites = suites::ALL.iter().filter(is_chosen);
+    suites.map(|suite| compare(suite, scratch, patch)).collect()
+}
+
+fn compare(suite: &Suite, scratch: &Scratch, patch: &Patch) -> Outcome<Comparison> {
+    let sources = sources(suite, scratch)?;
+    let mut comparison = Comparison {
+        name: format!("{} {}", suite.name, suite.version),
+        real: Run::default(),
+        ours: Run::default(),
+        left_out: 0,
+    };
+    let real = lay_out(suite, &sources, scratch, Side::Real, "[workspace]\n")?;
+    comparison.left_out = real.left_out;
+    comparison.real = run_tests(suite, &real.package)?;
+
+    let tree = real.package.tree("normal,build,dev")?;
+    let addition = format!("[workspace]\n\n{}", patch.table());
+    let ours = lay_out(suite, &sources, scratch, Side::Ours, &addition)?;
+    let locked = ours.package.lock_like(&real.package, &tree, patch)?;
+    comparison.ours = if locked.succeeded {
+        run_tests(suite, &ours.package)?
+    } else {
+        let error = says::first_error(&locked.stderr).unwrap_or(locked.stderr);
+        Run { verdicts: BTreeMap::new(), errors: vec![error] }
+    };
+    let (real, ours) = (&comparison.real, &comparison.ours);
+    println!("drop-in: tests of {}: real {real}; ours {ours}", comparison.name);
+    Ok(comparison)
+}
+
+/// The folder of the suite's package in the registry's sources, which cargo fills.
+fn sources(suite: &Suite, scratch: &Scratch) -> Outcome<PathBuf> {
+    let Suite { name, version, .. } = suite;
+    let manifest = format!(
+        "[package]\nname = \"sources\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\n{name} = \"={version}\"\n"
+    );
+    let package = scratch.package(&format!("sources-of-{name}"), Side::Real, &manifest)?;
+    let metadata = output(&mut package.cargo("metadata --format-version 1"))?;
+    let metadata: Value = serde_json::from_str(&metadata)
+        .map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
+    let mut packages = metadata["packages"].as_array().into_iter().flatten();
+    let found = packages.find(|package| package["name"] == *name && package["version"] == *version);
+    let found_at = found.and_then(|package| package["manifest_path"].as_str());
+    found_at
+        .and_then(|manifest| Path::new(manifest).parent())
+        .map(Path::to_path_buf)
+        .ok_or_else(|| Failure::new(format!("cargo does not say where {name} {version} lies")))
+}
+
+/// A suite as a package in scratch.
+struct LaidOut<'s> {
+    package: Package<'s>,
+    left_out: usize,
+}
+
+fn lay_out<'s>(
+    suite: &Suite,
+    sources: &Path,
+    scratch: &'s Scratch,
+    side: Side,
+    addition: &str,
+) -> Outcome<LaidOut<'s>> {
+    let name = format!("tests-of-{}", suite.name);
+    match &suite.kind {
+        Kind::Users(_) => {
+            let package = scratch.copy(&name, side, sources, addition)?;
+            Ok(LaidOut { package, left_out: 0 })
+        }
+        Kind::Own { dependencies, units, left_out } => {
+            // Over ours a newer version takes its place: ours.
+            let version = match side {
+                Side::Real => format!("={}", suite.version),
+                Side::Ours => suite.version.to_owned(),
+            };
+            let manifest = format!(
+                "[package]\nname = \"tests\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n\
+                 [dependencies]\n{} = \"{version}\"\n{dependencies}\n{addition}",
+                suite.name
+            );
+            let package = scratch.package(&name, side, &manifest)?;
+            super::scratch::replace(&package.folder.join("examples"), &sources.join("examples"))?;
+            let tests = package.folder.join("tests");
+            empty_folder(&tests)?;
+            for unit in *units {
+                let test = unit.as_integration_test(&read(&sources.join("src").join(unit.file))?);
+                write(&tests.join(format!("{}.rs", unit.target())), &test.map_err(Failure::new)?)?;
+            }
+            Ok(LaidOut { package, left_out: left_out.iter().map(|(_, tests)| tests).sum() })
+        }
+    }
+}
+
+/// Builds the tests, and runs each program that comes of it.
+fn run_tests(suite: &Suite, package: &Package<'_>) -> Outcome<Run> {
+    let (build, filter) = match &suite.kind {
+        Kind::Users(users) => (users.build, users.filter),
+        Kind::Own { .. } => ("--tests --examples", ""),
+    };
+    let line = "test --quiet --no-run --no-fail-fast --message-format=json-render-diagnostics";
+    let mut cargo = package.cargo(&format!("{line} {build}"));
+    // Nobody debugs them, and what a debugger needs is most of their size.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0");
+    let ran = package.run(cargo)?;
+    let mut run = Run::default();
+    if !ran.succeeded {
+        run.errors = says::failed_targets(&ran.stderr);
+        if run.errors.is_empty() {
+            run.errors.push(says::first_error(&ran.stderr).unwrap_or(ran.stderr));
+        }
+    }
+    for Program { target, path, is_example } in says::test_programs(&ran.stdout) {
+        if is_example {
+            // It waits for a peer or for a person; that it compiles is what is asked of it.
+            run.verdicts.insert(format!("examples::{target}"), Verdict::Passed);
+            continue;
+        }
+        let log = package.folder.join(format!("{target}.test.log"));
+        let mut command = Command::new(path);
+        command.current_dir(&package.folder).arg("--test-threads=4");
+        if !filter.is_empty() {
+            command.arg(filter);
+        }
+        if !ends_in_time(&mut command, &log)? {
+            run.errors.push(format!("{target} did not end within {} s", TIME_LIMIT.as_secs()));
+        }
+        let verdicts = says::verdicts(&read(&log)?);
+        run.verdicts.extend(
+            verdicts.into_iter().map(|(test, verdict)| (format!("{target}::{test}"), verdict)),
+        );
+    }
+    Ok(run)
+}
+
+/// Runs the program, with what it says in `log`, and says whether it has ended before the limit; then it is killed.
+fn ends_in_time(command: &mut Command, log: &Path) -> Outcome<bool> {
+    let cannot = |error| Failure::new(format!("cannot run the tests: {error}"));
+    let file = File::create(log).map_err(cannot)?;
+    // What its tests print goes beside the verdicts, not among them.
+    let mut child =
+        command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).spawn().map_err(cannot)?;
+    let deadline = Instant::now() + TIME_LIMIT;
+    while Instant::now() < deadline {
+        if child.try_wait().map_err(cannot)?.is_some() {
+            return Ok(true);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().and_then(|()| child.wait()).map_err(cannot)?;
+    Ok(false)
+}

@@ -1,0 +1,80 @@
+//! Unit tests of a package, run from outside of it: the module of tests of one of its files becomes an integration test.
+//!
+//! Around the module stand modules of the names and the depth that it had, each with the public names of the package's
+//! module: so `super::` and `crate::` lead where they led, as long as a test uses nothing private.
+
+/// A file with unit tests that use nothing private.
+pub(super) struct Unit {
+    /// Below `src`.
+    pub(super) file: &'static str,
+    /// The module that the file is, and what it imports from elsewhere that its tests rely on.
+    pub(super) module: &'static str,
+    pub(super) imports: &'static str,
+}
+
+/// What begins a module of tests.
+const BEGINNINGS: [&str; 2] = ["#[cfg(test)]\nmod tests {", "#[cfg(test)]\nmod test {"];
+
+/// The modules of tungstenite that are private, whose public names are those of the module above.
+const PRIVATE: [&str; 4] = [
+    "protocol::message",
+    "protocol::frame::frame",
+    "protocol::frame::utf8",
+    "protocol::frame::mask",
+];
+
+impl Unit {
+    /// The name of the test's target.
+    pub(super) fn target(&self) -> String {
+        self.module.replace("::", "_")
+    }
+
+    /// The integration test that the file's tests make.
+    pub(super) fn as_integration_test(&self, source: &str) -> Result<String, String> {
+        let beginning = BEGINNINGS.iter().find_map(|beginning| source.find(beginning));
+        let tests = beginning.and_then(|at| source.get(at..));
+        let tests = tests.ok_or_else(|| format!("{} has no module of tests", self.file))?;
+        let levels: Vec<&str> = self.module.split("::").collect();
+        let mut text = "#![allow(unused, ambiguous_glob_reexports, ambiguous_glob_imports)]\npub use tungstenite::*;\n".to_owned();
+        for depth in 1..=levels.len() {
+            let mut path = levels.get(..depth).unwrap_or_default().join("::");
+            text += &format!("pub mod {} {{\n", levels.get(depth - 1).unwrap_or(&""));
+            if PRIVATE.contains(&path.as_str()) {
+                path = levels.get(..depth - 1).unwrap_or_default().join("::");
+            }
+            text += &format!("pub use tungstenite::{path}::*;\n");
+        }
+        text += self.imports;
+        text += "\n";
+        text += tests.trim_end();
+        text += &"\n}".repeat(levels.len());
+        Ok(text + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_of_tests_keeps_its_place_among_the_modules() {
+        let unit = Unit {
+            file: "protocol/message.rs",
+            module: "protocol::message",
+            imports: "use bytes::Bytes;",
+        };
+        let source = "fn private() {}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\n";
+        assert_eq!(unit.target(), "protocol_message");
+        let test = unit.as_integration_test(source).unwrap();
+        assert!(
+            test.ends_with(
+                "pub use tungstenite::*;\n\
+                 pub mod protocol {\npub use tungstenite::protocol::*;\n\
+                 pub mod message {\npub use tungstenite::protocol::*;\nuse bytes::Bytes;\n\
+                 #[cfg(test)]\nmod tests {\n    use super::*;\n}\n}\n}\n"
+            ),
+            "{test}"
+        );
+        assert!(unit.as_integration_test("fn private() {}\n").is_err());
+    }
+}
