@@ -83,7 +83,7 @@ fn check(options: &Options, scratch: &Scratch, patch: &Patch) -> Outcome {
     }
     let same = trials.iter().filter(|trial| trial.verdict == trial::Verdict::Same).count();
     println!(
-        "drop-in: {same} of {} crates compile with ours, and none with the real ones alone",
+        "drop-in: ours stand for the real ones in {same} of {} crates, and fail in none",
         trials.len()
     );
     Ok(())

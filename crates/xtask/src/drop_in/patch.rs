@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::says::Node;
 use super::version::{Version, serves};
 use crate::shell::{Failure, Outcome, cargo, fail, output};
 
@@ -52,6 +53,11 @@ impl Patch {
     /// Whether one of the packages is offered to whoever asks for `version` of `name`.
     pub(super) fn offers(&self, name: &str, version: &Version) -> bool {
         self.0.iter().any(|package| package.name == name && serves(&package.version, version))
+    }
+
+    /// Whether one of the packages should have been taken in the place of this one of a tree.
+    pub(super) fn should_replace(&self, node: &Node) -> bool {
+        node.folder.is_none() && self.offers(&node.name, &node.version)
     }
 
     /// The table. A package of which there are several versions has its name as the key only once.

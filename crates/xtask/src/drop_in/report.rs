@@ -5,7 +5,7 @@ use super::upstream::Comparison;
 
 /// The trials as a table, a line for each crate.
 pub(super) fn trials(trials: &[Trial]) -> String {
-    let head = ["crate", "version", "its tungstenite", "real", "with ours", "ours", "seconds"];
+    let head = ["crate", "version", "tungstenite", "with it", "ours", "with ours", "seconds"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(trials.iter().map(|trial| {
         let Trial { name, real, ours, verdict } = trial;

@@ -121,7 +121,7 @@ fn verdict(real: &Check, ours: &Check, patch: &Patch) -> Verdict {
         let has_ours = ours.tree.iter().any(|node| node.name == LIBRARY);
         return if has_ours { Verdict::Same } else { Verdict::NoTrial };
     }
-    if left.any(|node| patch.offers(&node.name, &node.version)) {
+    if left.any(|node| patch.should_replace(node)) {
         Verdict::NotReached
     } else {
         Verdict::NotOffered

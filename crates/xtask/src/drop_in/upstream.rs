@@ -15,13 +15,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::patch::Patch;
-use super::says::{self, Program, Verdict};
+use super::says::{self, Node, Program, Verdict};
 use super::scratch::{Package, Scratch, Side};
 use crate::shell::{Failure, Outcome, empty_folder, fail, output, read, write};
 use suites::{Kind, Suite};
 
 /// What one test program may take: it takes seconds, unless a test waits for what never comes.
 const TIME_LIMIT: Duration = Duration::from_secs(180);
+
+/// What is compiled of a tree: what its tests need as well.
+const EDGES: &str = "normal,build,dev";
 
 /// What became of the tests of one suite on one side.
 #[derive(Debug, Default)]
@@ -127,12 +130,18 @@ fn compare(suite: &Suite, scratch: &Scratch, patch: &Patch) -> Outcome<Compariso
     comparison.left_out = real.left_out;
     comparison.real = run_tests(suite, &real.package)?;
 
-    let tree = real.package.tree("normal,build,dev")?;
+    let tree = real.package.tree(EDGES)?;
     let addition = format!("[workspace]\n\n{}", patch.table());
     let ours = lay_out(suite, &sources, scratch, Side::Ours, &addition)?;
     let locked = ours.package.lock_like(&real.package, &tree, patch)?;
     comparison.ours = if locked.succeeded {
-        run_tests(suite, &ours.package)?
+        let mut run = run_tests(suite, &ours.package)?;
+        let tree = ours.package.tree(EDGES)?;
+        let left = tree.iter().filter(|node| patch.should_replace(node));
+        run.errors.extend(left.map(|Node { name, version, .. }| {
+            format!("{name} {version} of the registry is used in place of ours")
+        }));
+        run
     } else {
         let error = says::first_error(&locked.stderr).unwrap_or(locked.stderr);
         Run { verdicts: BTreeMap::new(), errors: vec![error] }
@@ -200,7 +209,9 @@ fn lay_out<'s>(
                 let test = unit.as_integration_test(&read(&sources.join("src").join(unit.file))?);
                 write(&tests.join(format!("{}.rs", unit.target())), &test.map_err(Failure::new)?)?;
             }
-            Ok(LaidOut { package, left_out: left_out.iter().map(|(_, tests)| tests).sum() })
+            let files = left_out.iter().map(|(_, tests)| tests).sum::<usize>();
+            let left_out = files + units.iter().map(|unit| unit.without.len()).sum::<usize>();
+            Ok(LaidOut { package, left_out })
         }
     }
 }
@@ -209,10 +220,11 @@ fn lay_out<'s>(
 fn run_tests(suite: &Suite, package: &Package<'_>) -> Outcome<Run> {
     let (build, filter) = match &suite.kind {
         Kind::Users(users) => (users.build, users.filter),
-        Kind::Own { .. } => ("--tests --examples", ""),
+        // One that cannot be compiled keeps the others from nothing.
+        Kind::Own { .. } => ("build --keep-going --tests --examples", ""),
     };
-    let line = "test --quiet --no-run --no-fail-fast --message-format=json-render-diagnostics";
-    let mut cargo = package.cargo(&format!("{line} {build}"));
+    let mut cargo = package.cargo(build);
+    cargo.args(["--quiet", "--message-format=json-render-diagnostics"]);
     // Nobody debugs them, and what a debugger needs is most of their size.
     cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0");
     let ran = package.run(cargo)?;

@@ -27,7 +27,7 @@ pub(super) enum Kind {
 }
 
 pub(super) struct Users {
-    /// Which of its tests are built, and with what, as arguments of `cargo test`.
+    /// What builds its tests and does not run them, as arguments of `cargo`.
     pub(super) build: &'static str,
     /// Which of these are run: those with this in their names.
     pub(super) filter: &'static str,
@@ -44,8 +44,19 @@ const fn users(
     Suite { name, version, small, kind: Kind::Users(Users { build, filter }) }
 }
 
+/// A file of a package that ours stands for.
+const fn unit(
+    file: &'static str,
+    module: &'static str,
+    imports: &'static str,
+    without: &'static [&'static str],
+    changes: &'static [(&'static str, &'static str)],
+) -> Unit {
+    Unit { file, module, imports, without, changes }
+}
+
 /// All suites, in the order in which they run.
-pub(super) const ALL: [Suite; 10] = [
+pub(super) const ALL: [Suite; 9] = [
     Suite {
         name: "tungstenite",
         version: "0.30.0",
@@ -76,42 +87,44 @@ pub(super) const ALL: [Suite; 10] = [
             left_out: &[("lib.rs", 1)],
         },
     },
-    // Its 0.8 is what most applications meet WebSockets in.
-    users("axum", "0.8.9", true, "--lib --features ws,http2", "extract::ws"),
-    users("hyper-tungstenite", "0.30.0", true, "--tests", ""),
-    users("poem", "3.1.12", true, "--lib --features websocket", "websocket"),
-    users("engineioxide", "0.17.9", false, "--lib --tests --features v3", ""),
-    users("ezsockets", "0.7.2", false, "--tests --features axum,tungstenite", ""),
-    users("axum-test", "21.1.0", false, "--lib --features ws", "web_socket"),
-    users("async-tungstenite", "0.35.0", false, "--lib --examples --features tokio-runtime", ""),
+    users("axum", "0.8.9", true, "test --no-run --lib --features ws,http2", "extract::ws"),
+    users("hyper-tungstenite", "0.30.0", true, "build --keep-going --tests", ""),
+    users("poem", "3.1.12", true, "test --no-run --lib --features websocket", "websocket"),
+    users("engineioxide", "0.17.9", false, "build --keep-going --tests --features v3", ""),
     users(
-        "graphql-ws-client",
-        "0.13.0",
+        "ezsockets",
+        "0.7.2",
         false,
-        "--tests --features client-cynic,client-graphql-client,tungstenite-0.28",
+        "build --keep-going --tests --features axum,tungstenite",
         "",
     ),
+    users("axum-test", "21.1.0", false, "test --no-run --lib --features ws", "web_socket"),
+    users("reqwest-websocket", "0.6.0", false, "test --no-run --lib", ""),
 ];
 
 /// The files of tungstenite.
 const TUNGSTENITE: [Unit; 11] = [
-    Unit { file: "error.rs", module: "error", imports: "" },
-    Unit { file: "handshake/mod.rs", module: "handshake", imports: "" },
-    Unit { file: "handshake/client.rs", module: "handshake::client", imports: "" },
-    Unit {
-        file: "handshake/headers.rs",
-        module: "handshake::headers",
-        imports: "use http::HeaderMap;",
-    },
-    Unit { file: "handshake/server.rs", module: "handshake::server", imports: "" },
-    Unit { file: "protocol/mod.rs", module: "protocol", imports: "" },
-    Unit { file: "protocol/message.rs", module: "protocol::message", imports: "use bytes::Bytes;" },
-    Unit { file: "protocol/frame/mod.rs", module: "protocol::frame", imports: "" },
-    Unit { file: "protocol/frame/coding.rs", module: "protocol::frame::coding", imports: "" },
-    Unit {
-        file: "protocol/frame/frame.rs",
-        module: "protocol::frame::frame",
-        imports: "use std::io::{Read, Write};\nuse bytes::Bytes;",
-    },
-    Unit { file: "protocol/frame/utf8.rs", module: "protocol::frame::utf8", imports: "" },
+    unit("error.rs", "error", "", &[], &[]),
+    unit("handshake/mod.rs", "handshake", "", &[], &[]),
+    unit("handshake/client.rs", "handshake::client", "", &[], &[]),
+    unit("handshake/headers.rs", "handshake::headers", "use http::HeaderMap;", &[], &[]),
+    unit("handshake/server.rs", "handshake::server", "", &[], &[]),
+    unit("protocol/mod.rs", "protocol", "", &[], &CONFIG),
+    unit("protocol/message.rs", "protocol::message", "use bytes::Bytes;", &[], &[]),
+    unit("protocol/frame/mod.rs", "protocol::frame", "", &[], &[]),
+    unit("protocol/frame/coding.rs", "protocol::frame::coding", "", &[], &[]),
+    unit(
+        "protocol/frame/frame.rs",
+        "protocol::frame::frame",
+        "use std::io::Read;\nuse bytes::Bytes;",
+        &["format_into_buf"],
+        &[],
+    ),
+    unit("protocol/frame/utf8.rs", "protocol::frame::utf8", "", &[], &[]),
+];
+
+/// A configuration is a struct that others cannot write down field by field.
+const CONFIG: [(&str, &str); 2] = [
+    ("WebSocketConfig { max_message_size: ", "WebSocketConfig::default().max_message_size("),
+    (", ..WebSocketConfig::default() }", ")"),
 ];

@@ -10,6 +10,10 @@ pub(super) struct Unit {
     /// The module that the file is, and what it imports from elsewhere that its tests rely on.
     pub(super) module: &'static str,
     pub(super) imports: &'static str,
+    /// Tests of it that do use something private.
+    pub(super) without: &'static [&'static str],
+    /// What has to be written otherwise outside of the package.
+    pub(super) changes: &'static [(&'static str, &'static str)],
 }
 
 /// What begins a module of tests.
@@ -34,6 +38,14 @@ impl Unit {
         let beginning = BEGINNINGS.iter().find_map(|beginning| source.find(beginning));
         let tests = beginning.and_then(|at| source.get(at..));
         let tests = tests.ok_or_else(|| format!("{} has no module of tests", self.file))?;
+        let mut tests = tests.trim_end().to_owned();
+        for name in self.without {
+            let rest = without(&tests, name);
+            tests = rest.ok_or_else(|| format!("{} has no test {name}", self.file))?;
+        }
+        for (from, to) in self.changes {
+            tests = tests.replace(from, to);
+        }
         let levels: Vec<&str> = self.module.split("::").collect();
         let mut text = "#![allow(unused, ambiguous_glob_reexports, ambiguous_glob_imports)]\npub use tungstenite::*;\n".to_owned();
         for depth in 1..=levels.len() {
@@ -46,10 +58,18 @@ impl Unit {
         }
         text += self.imports;
         text += "\n";
-        text += tests.trim_end();
+        text += &tests;
         text += &"\n}".repeat(levels.len());
         Ok(text + "\n")
     }
+}
+
+/// The module of tests without one of them. The files are formatted, so that it ends with the first brace that is
+/// indented as it is.
+fn without(tests: &str, name: &str) -> Option<String> {
+    let (before, rest) = tests.split_once(&format!("    #[test]\n    fn {name}() {{\n"))?;
+    let (_, after) = rest.split_once("\n    }\n")?;
+    Some(format!("{before}{}", after.trim_start_matches('\n')))
 }
 
 #[cfg(test)]
@@ -62,8 +82,11 @@ mod tests {
             file: "protocol/message.rs",
             module: "protocol::message",
             imports: "use bytes::Bytes;",
+            without: &["private"],
+            changes: &[("super::*", "super::{Bytes, Message}")],
         };
-        let source = "fn private() {}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\n";
+        let source = "fn private() {}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n\n\
+                      \x20   #[test]\n    fn private() {\n        super::private();\n    }\n}\n";
         assert_eq!(unit.target(), "protocol_message");
         let test = unit.as_integration_test(source).unwrap();
         assert!(
@@ -71,7 +94,7 @@ mod tests {
                 "pub use tungstenite::*;\n\
                  pub mod protocol {\npub use tungstenite::protocol::*;\n\
                  pub mod message {\npub use tungstenite::protocol::*;\nuse bytes::Bytes;\n\
-                 #[cfg(test)]\nmod tests {\n    use super::*;\n}\n}\n}\n"
+                 #[cfg(test)]\nmod tests {\n    use super::*;\n\n}\n}\n}\n"
             ),
             "{test}"
         );
