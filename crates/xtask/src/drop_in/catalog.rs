@@ -66,6 +66,10 @@ const ROWS: [Row; 34] = [
     Row("solana-pubsub-client", "4", &[], Asked),
 ];
 
+/// What an application has to name beside a crate, which does not compile without it.
+const BESIDE: [(&str, &str); 1] =
+    [("kube-client", "k8s-openapi = { version = \"*\", features = [\"latest\"] }\n")];
+
 /// What a run without arguments tries.
 pub(super) fn default() -> Vec<Entry> {
     ROWS.iter().filter(|row| matches!(row.3, Always)).map(Row::entry).collect()
@@ -107,10 +111,11 @@ impl Row {
 }
 
 impl Entry {
-    /// Its line below `[dependencies]`.
+    /// Its line below `[dependencies]`, and what has to stand beside it.
     pub(super) fn dependency(&self) -> String {
         let Self { name, version, features } = self;
-        format!("{name} = {{ version = \"{version}\", features = {features:?} }}\n")
+        let beside = BESIDE.iter().find(|(beside, _)| beside == name).map_or("", |(_, line)| line);
+        format!("{name} = {{ version = \"{version}\", features = {features:?} }}\n{beside}")
     }
 }
 
