@@ -186,8 +186,9 @@ fn lay_out<'s>(
 ) -> Outcome<LaidOut<'s>> {
     let name = format!("tests-of-{}", suite.name);
     match &suite.kind {
-        Kind::Users(_) => {
-            let package = scratch.copy(&name, side, sources, addition)?;
+        Kind::Users(users) => {
+            let addition = format!("{}\n{addition}", users.addition);
+            let package = scratch.copy(&name, side, sources, &addition)?;
             Ok(LaidOut { package, left_out: 0 })
         }
         Kind::Own { dependencies, units, left_out } => {

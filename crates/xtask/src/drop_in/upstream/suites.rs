@@ -31,6 +31,8 @@ pub(super) struct Users {
     pub(super) build: &'static str,
     /// Which of these are run: those with this in their names.
     pub(super) filter: &'static str,
+    /// What else they need, as lines at the end of its manifest: a published package lacks what it had by a path.
+    pub(super) addition: &'static str,
 }
 
 /// A suite of a crate that uses WebSockets.
@@ -41,7 +43,7 @@ const fn users(
     build: &'static str,
     filter: &'static str,
 ) -> Suite {
-    Suite { name, version, small, kind: Kind::Users(Users { build, filter }) }
+    Suite { name, version, small, kind: Kind::Users(Users { build, filter, addition: "" }) }
 }
 
 /// A file of a package that ours stands for.
@@ -87,9 +89,18 @@ pub(super) const ALL: [Suite; 9] = [
             left_out: &[("lib.rs", 1)],
         },
     },
-    users("axum", "0.8.9", true, "test --no-run --lib --features ws,http2", "extract::ws"),
+    Suite {
+        name: "axum",
+        version: "0.8.9",
+        small: true,
+        kind: Kind::Users(Users {
+            build: "test --no-run --lib --all-features",
+            filter: "extract::ws",
+            addition: "[dev-dependencies.axum-macros]\nversion = \"0.5\"\nfeatures = [\"__private\"]\n",
+        }),
+    },
     users("hyper-tungstenite", "0.30.0", true, "build --keep-going --tests", ""),
-    users("poem", "3.1.12", true, "test --no-run --lib --features websocket", "websocket"),
+    users("poem", "3.1.12", true, "test --no-run --lib --features websocket,test", "websocket"),
     users("engineioxide", "0.17.9", false, "build --keep-going --tests --features v3", ""),
     users(
         "ezsockets",
