@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::shell::{Failure, Outcome, command, run as run_command};
-use crate::{bench_instructions, fuzz, lint, no_std, readme};
+use crate::{bench_instructions, drop_in, fuzz, lint, no_std, readme};
 
 /// How long each fuzz target runs: long enough to see that it still builds and passes its seeds.
 const FUZZ_SECONDS: u32 = 5;
@@ -35,6 +35,7 @@ pub(crate) fn run() -> Outcome {
     steps.step("fuzz", || {
         fuzz::run(&fuzz::Options { seconds: FUZZ_SECONDS, targets: Vec::new() })
     })?;
+    steps.step("drop-in", drop_in::run_default)?;
     // Counts depend on the compiler: elsewhere they would say nothing, and so nothing is claimed there.
     steps.step_or_skip("bench-instructions", bench_instructions::run_where_comparable)?;
     for line in chosen("cargo xtask autobahn") {

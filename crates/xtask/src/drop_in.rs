@@ -43,6 +43,11 @@ pub(crate) struct Options {
     packages: Option<PathBuf>,
 }
 
+/// Tries a few small crates.
+pub(crate) fn run_default() -> Outcome {
+    run(&Options { crates: Vec::new(), all: false, tests: false, keep: None, packages: None })
+}
+
 /// Tries what is asked for, and fails if something goes with the real packages and not with ours.
 pub(crate) fn run(options: &Options) -> Outcome {
     let folder = options.keep.clone().unwrap_or_else(|| root().join("target/drop-in"));

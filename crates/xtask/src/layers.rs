@@ -23,14 +23,15 @@ use circle::Imports;
 use table::Rooms;
 use tree::{Sources, Tree, room_of};
 
-/// Checks every crate that has a table, and that every folder in `crates` has one.
+/// Checks every crate that has a table, and that every crate in `crates` has one.
 pub(crate) fn run() -> Outcome {
     let document = read(&root().join("crates/ARCHITECTURE.md"))?;
     let crates = table::parse(&document).map_err(Failure::new)?;
     let mut complaints = Vec::new();
     for name in names_in(&root().join("crates"))? {
         let folder = format!("crates/{name}");
-        if root().join(&folder).is_dir() && !crates.contains_key(&folder) {
+        let is_crate = root().join(&folder).join("Cargo.toml").is_file();
+        if is_crate && !crates.contains_key(&folder) {
             complaints.push(format!("{folder} has no table"));
         }
     }

@@ -80,7 +80,7 @@ impl Comparison {
                 Some(Verdict::Passed) => {}
                 Some(Verdict::Failed) => failures.push(format!("{test} FAILS over ours")),
                 Some(Verdict::Ignored) | None => {
-                    failures.push(format!("{test} has no verdict over ours"))
+                    failures.push(format!("{test} has no verdict over ours"));
                 }
             }
         }
