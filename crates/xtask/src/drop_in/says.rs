@@ -89,20 +89,23 @@ pub(super) fn test_programs(messages: &str) -> Vec<Program> {
     messages.filter_map(program).collect()
 }
 
-/// What could not be compiled, a sentence for each target, with its first error.
-pub(super) fn failed_targets(text: &str) -> Vec<String> {
-    // Several compilers speak in turn, each with its errors before its last line.
-    let mut sentences = Vec::new();
-    let mut begin = 0;
-    for (at, line) in text.match_indices("error: could not compile ") {
-        let rest = text.get(at + line.len()..).unwrap_or_default();
-        let what = rest.split(" due to ").next().unwrap_or_default();
-        let said = text.get(begin..at).unwrap_or_default();
-        let error = first_error(said).unwrap_or_else(|| "it does not say why".to_owned());
-        sentences.push(format!("{what}: {error}"));
-        begin = at + line.len();
+/// What could not be compiled in what `cargo --message-format=json` says: the names of the targets, each with its first
+/// error.
+pub(super) fn failed_targets(messages: &str) -> BTreeMap<String, String> {
+    let mut failed = BTreeMap::new();
+    for line in messages.lines() {
+        let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
+        if message["message"]["level"] != "error" {
+            continue;
+        }
+        let (target, text) = (&message["target"]["name"], &message["message"]["rendered"]);
+        if let (Some(target), Some(text)) = (target.as_str(), text.as_str())
+            && let Some(error) = first_error(text)
+        {
+            failed.entry(target.to_owned()).or_insert(error);
+        }
     }
-    sentences
+    failed
 }
 
 /// How one test ended.
@@ -213,18 +216,16 @@ mod tests {
     }
 
     #[test]
-    fn each_target_that_fails_has_its_own_error() {
-        let text = "error[E1]: one\n --> a.rs:1:1\n\n\
-                    error: could not compile `tests` (test \"a\") due to 1 previous error\n\
-                    error[E2]: two\n --> b.rs:2:1\n\n\
-                    error: could not compile `tests` (example \"b\") due to 2 previous errors\n";
-        assert_eq!(
-            failed_targets(text),
-            [
-                "`tests` (test \"a\"): error[E1]: one at a.rs:1:1",
-                "`tests` (example \"b\"): error[E2]: two at b.rs:2:1",
-            ]
-        );
+    fn each_target_that_fails_has_its_first_error() {
+        let text = r#"
+{"target":{"name":"a"},"message":{"level":"warning","rendered":"warning: unused\n"}}
+{"target":{"name":"b"},"message":{"level":"error","rendered":"error[E2]: two\n --> b.rs:2:1\n"}}
+{"target":{"name":"a"},"message":{"level":"error","rendered":"error[E1]: one\n --> a.rs:1:1\n"}}
+{"target":{"name":"a"},"message":{"level":"error","rendered":"error: aborting\n"}}
+"#;
+        let expected = [("a", "error[E1]: one at a.rs:1:1"), ("b", "error[E2]: two at b.rs:2:1")];
+        let expected = expected.map(|(target, error)| (target.to_owned(), error.to_owned()));
+        assert_eq!(failed_targets(text), expected.into());
         assert!(failed_targets("error: no such version\n").is_empty());
     }
 

@@ -31,8 +31,8 @@ const EDGES: &str = "normal,build,dev";
 pub(super) struct Run {
     /// Of each test, by `TARGET::NAME`.
     verdicts: BTreeMap<String, Verdict>,
-    /// Why some could not be run.
-    errors: Vec<String>,
+    /// Why some could not be run, by their targets, or by what else was in the way.
+    errors: BTreeMap<String, String>,
 }
 
 /// What became of a suite.
@@ -60,7 +60,9 @@ impl Comparison {
     /// What passes over the real packages and does not pass over ours, and why something could not be run.
     pub(super) fn differences(&self) -> Vec<String> {
         let mut differences = self.failures();
-        differences.extend(self.real.errors.iter().map(|error| format!("over the real: {error}")));
+        let errors = self.real.errors.iter();
+        differences
+            .extend(errors.map(|(target, error)| format!("{target}, over the real: {error}")));
         for (test, verdict) in &self.real.verdicts {
             if (*verdict, self.ours.verdicts.get(test)) == (Verdict::Failed, Some(&Verdict::Passed))
             {
@@ -72,8 +74,11 @@ impl Comparison {
 
     /// What is worse over ours.
     pub(super) fn failures(&self) -> Vec<String> {
+        // What cannot be run over the real ones either says nothing about ours.
+        let errors = self.ours.errors.iter();
+        let errors = errors.filter(|(target, _)| !self.real.errors.contains_key(*target));
         let mut failures: Vec<String> =
-            self.ours.errors.iter().map(|error| format!("over ours: {error}")).collect();
+            errors.map(|(target, error)| format!("{target}, over ours: {error}")).collect();
         let passing = self.real.verdicts.iter().filter(|(_, verdict)| **verdict == Verdict::Passed);
         for (test, _) in passing {
             match self.ours.verdicts.get(test) {
@@ -84,10 +89,6 @@ impl Comparison {
                 }
             }
         }
-        // What cannot be run over the real ones either says nothing about ours.
-        failures.retain(|failure| {
-            !self.real.errors.iter().any(|error| *failure == format!("over ours: {error}"))
-        });
         failures
     }
 }
@@ -139,12 +140,12 @@ fn compare(suite: &Suite, scratch: &Scratch, patch: &Patch) -> Outcome<Compariso
         let tree = ours.package.tree(EDGES)?;
         let left = tree.iter().filter(|node| patch.should_replace(node));
         run.errors.extend(left.map(|Node { name, version, .. }| {
-            format!("{name} {version} of the registry is used in place of ours")
+            (name.clone(), format!("{version} of the registry is used in place of ours"))
         }));
         run
     } else {
         let error = says::first_error(&locked.stderr).unwrap_or(locked.stderr);
-        Run { verdicts: BTreeMap::new(), errors: vec![error] }
+        Run { verdicts: BTreeMap::new(), errors: BTreeMap::from([("cargo".to_owned(), error)]) }
     };
     let (real, ours) = (&comparison.real, &comparison.ours);
     println!("drop-in: tests of {}: real {real}; ours {ours}", comparison.name);
@@ -225,15 +226,16 @@ fn run_tests(suite: &Suite, package: &Package<'_>) -> Outcome<Run> {
         Kind::Own { .. } => ("build --keep-going --tests --examples", ""),
     };
     let mut cargo = package.cargo(build);
-    cargo.args(["--quiet", "--message-format=json-render-diagnostics"]);
+    cargo.args(["--quiet", "--message-format=json"]);
     // Nobody debugs them, and what a debugger needs is most of their size.
     cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0");
     let ran = package.run(cargo)?;
     let mut run = Run::default();
     if !ran.succeeded {
-        run.errors = says::failed_targets(&ran.stderr);
+        run.errors = says::failed_targets(&ran.stdout);
         if run.errors.is_empty() {
-            run.errors.push(says::first_error(&ran.stderr).unwrap_or(ran.stderr));
+            let error = says::first_error(&ran.stderr).unwrap_or(ran.stderr);
+            run.errors.insert("cargo".to_owned(), error);
         }
     }
     for Program { target, path, is_example } in says::test_programs(&ran.stdout) {
@@ -249,7 +251,8 @@ fn run_tests(suite: &Suite, package: &Package<'_>) -> Outcome<Run> {
             command.arg(filter);
         }
         if !ends_in_time(&mut command, &log)? {
-            run.errors.push(format!("{target} did not end within {} s", TIME_LIMIT.as_secs()));
+            let seconds = TIME_LIMIT.as_secs();
+            run.errors.insert(target.clone(), format!("it did not end within {seconds} s"));
         }
         let verdicts = says::verdicts(&read(&log)?);
         run.verdicts.extend(

@@ -101,7 +101,13 @@ pub(super) const ALL: [Suite; 9] = [
     },
     users("hyper-tungstenite", "0.30.0", true, "build --keep-going --tests", ""),
     users("poem", "3.1.12", true, "test --no-run --lib --features websocket,test", "websocket"),
-    users("engineioxide", "0.17.9", false, "build --keep-going --tests --features v3", ""),
+    users(
+        "engineioxide",
+        "0.17.9",
+        false,
+        "build --keep-going --tests --features v3,__test_harness",
+        "",
+    ),
     users(
         "ezsockets",
         "0.7.2",

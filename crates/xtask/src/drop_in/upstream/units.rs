@@ -94,7 +94,7 @@ mod tests {
                 "pub use tungstenite::*;\n\
                  pub mod protocol {\npub use tungstenite::protocol::*;\n\
                  pub mod message {\npub use tungstenite::protocol::*;\nuse bytes::Bytes;\n\
-                 #[cfg(test)]\nmod tests {\n    use super::*;\n\n}\n}\n}\n"
+                 #[cfg(test)]\nmod tests {\n    use super::{Bytes, Message};\n\n}\n}\n}\n"
             ),
             "{test}"
         );
