@@ -43,6 +43,8 @@ pub(super) struct Comparison {
     pub(super) ours: Run,
     /// How many tests cannot be run from outside of their package.
     pub(super) left_out: usize,
+    /// Tests that ours fail with a reason, by the ends of their names.
+    expected: &'static [(&'static str, &'static str)],
 }
 
 impl fmt::Display for Run {
@@ -63,6 +65,11 @@ impl Comparison {
         let errors = self.real.errors.iter();
         differences
             .extend(errors.map(|(target, error)| format!("{target}, over the real: {error}")));
+        for (test, verdict) in &self.ours.verdicts {
+            if let (Verdict::Failed, Some(reason)) = (verdict, self.reason(test)) {
+                differences.push(format!("{test} fails as expected: {reason}"));
+            }
+        }
         for (test, verdict) in &self.real.verdicts {
             if (*verdict, self.ours.verdicts.get(test)) == (Verdict::Failed, Some(&Verdict::Passed))
             {
@@ -70,6 +77,12 @@ impl Comparison {
             }
         }
         differences
+    }
+
+    /// Why the test need not pass over ours.
+    fn reason(&self, test: &str) -> Option<&'static str> {
+        let found = self.expected.iter().find(|(end, _)| test.ends_with(end));
+        found.map(|(_, reason)| *reason)
     }
 
     /// What is worse over ours.
@@ -81,7 +94,15 @@ impl Comparison {
             errors.map(|(target, error)| format!("{target}, over ours: {error}")).collect();
         let passing = self.real.verdicts.iter().filter(|(_, verdict)| **verdict == Verdict::Passed);
         for (test, _) in passing {
-            match self.ours.verdicts.get(test) {
+            let verdict = self.ours.verdicts.get(test);
+            if self.reason(test).is_some() {
+                // A reason that is out of date would hide what comes next.
+                if verdict == Some(&Verdict::Passed) {
+                    failures.push(format!("{test} passes over ours: it needs no reason any more"));
+                }
+                continue;
+            }
+            match verdict {
                 Some(Verdict::Passed) => {}
                 Some(Verdict::Failed) => failures.push(format!("{test} FAILS over ours")),
                 Some(Verdict::Ignored) | None => {
@@ -126,6 +147,7 @@ fn compare(suite: &Suite, scratch: &Scratch, patch: &Patch) -> Outcome<Compariso
         real: Run::default(),
         ours: Run::default(),
         left_out: 0,
+        expected: suite.differences,
     };
     let real = lay_out(suite, &sources, scratch, Side::Real, "[workspace]\n")?;
     comparison.left_out = real.left_out;
@@ -278,4 +300,50 @@ fn ends_in_time(command: &mut Command, log: &Path) -> Outcome<bool> {
     }
     child.kill().and_then(|()| child.wait()).map_err(cannot)?;
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use Verdict::{Failed, Ignored, Passed};
+
+    fn run(verdicts: &[(&str, Verdict)]) -> Run {
+        let verdicts = verdicts.iter().map(|&(test, verdict)| (test.to_owned(), verdict)).collect();
+        Run { verdicts, errors: BTreeMap::new() }
+    }
+
+    fn comparison(real: Run, ours: Run) -> Comparison {
+        let expected = &[("::dropped", "a drop writes")];
+        Comparison { name: "x 1.0.0".into(), real, ours, left_out: 0, expected }
+    }
+
+    #[test]
+    fn what_passes_over_the_real_ones_must_pass_over_ours() {
+        let real = [("a::ok", Passed), ("a::bad", Passed), ("a::gone", Passed), ("a::no", Failed)];
+        let ours = [("a::ok", Passed), ("a::bad", Failed), ("a::no", Failed)];
+        let found = comparison(run(&real), run(&ours));
+        let failures = ["a::bad FAILS over ours", "a::gone has no verdict over ours"];
+        assert_eq!(found.failures(), failures);
+        assert_eq!(found.differences(), failures);
+        assert_eq!(found.ours.to_string(), "1 passed, 2 failed");
+        assert_eq!(run(&[("a", Ignored)]).to_string(), "0 passed, 0 failed, 1 ignored");
+    }
+
+    #[test]
+    fn a_test_with_a_reason_fails_until_the_reason_is_gone() {
+        let real = || run(&[("ws::dropped", Passed)]);
+        let found = comparison(real(), run(&[("ws::dropped", Failed)]));
+        assert!(found.failures().is_empty());
+        assert_eq!(found.differences(), ["ws::dropped fails as expected: a drop writes"]);
+        assert_eq!(comparison(real(), run(&[("ws::dropped", Passed)])).failures().len(), 1);
+    }
+
+    #[test]
+    fn what_does_not_compile_over_the_real_ones_says_nothing_about_ours() {
+        let errors = |target: &str| BTreeMap::from([(target.to_owned(), "no".to_owned())]);
+        let failing = |target| Run { verdicts: BTreeMap::new(), errors: errors(target) };
+        assert!(comparison(failing("a"), failing("a")).failures().is_empty());
+        assert_eq!(comparison(failing("a"), failing("b")).failures(), ["b, over ours: no"]);
+    }
 }
