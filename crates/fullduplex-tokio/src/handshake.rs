@@ -135,18 +135,33 @@ where
         }
         opening.read(&mut incoming).await?;
     };
-    match responded {
-        Ok(endpoint) => {
-            let mut socket = WebSocketStream::new(opening.open(endpoint, &config));
+    match settle(responded, opening, &config) {
+        Ok(mut socket) => {
             // A client that does not take the response is in the handshake still.
             let deadline = config.handshake_timeout;
             poll_fn(|cx| socket.engine().poll_flush_until(deadline, cx)).await?;
             Ok(socket)
         }
-        Err((error, refusal)) => {
+        Err((error, refusal, opening)) => {
             opening.refuse(refusal).await;
             Err(error)
         }
+    }
+}
+
+/// Opens the WebSocket of an accepted request. A function of its own, so that the future of the handshake has no room for an
+/// endpoint: its box leaves a hole in the heap, which the next connection should fill.
+fn settle<S>(
+    responded: Result<Endpoint<OsEntropy>, (Error, Refusal)>,
+    opening: Opening<S>,
+    config: &WebSocketConfig,
+) -> Result<WebSocketStream<S>, (Error, Refusal, Opening<S>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match responded {
+        Ok(endpoint) => Ok(WebSocketStream::new(opening.open(endpoint, config))),
+        Err((error, refusal)) => Err((error, refusal, opening)),
     }
 }
 
