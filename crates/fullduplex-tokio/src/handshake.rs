@@ -151,6 +151,8 @@ where
 
 /// Opens the WebSocket of an accepted request. A function of its own, so that the future of the handshake has no room for an
 /// endpoint: its box leaves a hole in the heap, which the next connection should fill.
+// It comes once, and is taken apart at once.
+#[expect(clippy::result_large_err)]
 fn settle<S>(
     responded: Result<Endpoint<OsEntropy>, (Error, Refusal)>,
     opening: Opening<S>,

@@ -8,7 +8,7 @@ use tungstenite::client::IntoClientRequest;
 use tungstenite::error::Error;
 use tungstenite::handshake::client::Response;
 use tungstenite::handshake::server::{Callback, NoCallback};
-use tungstenite::internals::{decide, to_core, to_response, unasked};
+use tungstenite::internals::{HEAD_LIMITS, decide, to_core, to_response, unasked};
 use tungstenite::protocol::WebSocketConfig;
 
 use crate::error::to_tungstenite;
@@ -46,7 +46,7 @@ where
     let settings = config.unwrap_or_default();
     let (_, request) = to_core(&request.into_client_request()?)?;
     let offers_subprotocols = !request.as_request().subprotocols.is_empty();
-    match native::client_with(request, stream, to_native(&settings)).await {
+    match native::client_with(request, stream, from_handshake(&settings)).await {
         Ok((socket, response)) => {
             Ok((WebSocketStream::new(socket, config), to_response(&response, None)?))
         }
@@ -113,6 +113,13 @@ where
     accept_hdr(stream, callback, config).await
 }
 
+/// As fullduplex takes it, for a connection that begins with its opening handshake.
+fn from_handshake(config: &WebSocketConfig) -> native::WebSocketConfig {
+    let mut config = to_native(config);
+    config.head_limits = HEAD_LIMITS;
+    config
+}
+
 /// In a box of its own: a task keeps room for its largest future as long as it lives.
 fn accept_hdr<S, C>(
     stream: S,
@@ -126,7 +133,7 @@ where
     Box::pin(async move {
         let settings = config.unwrap_or_default();
         let mut outcome = Ok(());
-        let accepted = native::accept_with(stream, to_native(&settings), |request| {
+        let accepted = native::accept_with(stream, from_handshake(&settings), |request| {
             decide(request, callback).map_err(|(error, rejection)| {
                 outcome = Err(error);
                 rejection

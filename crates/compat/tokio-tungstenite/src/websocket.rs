@@ -45,6 +45,8 @@ pub(crate) fn to_native(config: &WebSocketConfig) -> native::WebSocketConfig {
 
 impl<S> WebSocketStream<S> {
     pub(crate) fn new(inner: native::WebSocketStream<S>, config: Option<WebSocketConfig>) -> Self {
+        // A web framework passes the default with each connection.
+        let config = config.filter(|config| *config != WebSocketConfig::default());
         Self { inner, config: config.map(Box::new), fragments_of: None }
     }
 

@@ -30,6 +30,8 @@ pub mod util;
 #[doc(hidden)]
 pub mod internals {
     #[cfg(feature = "handshake")]
+    pub use crate::handshake::HEAD_LIMITS;
+    #[cfg(feature = "handshake")]
     pub use crate::handshake::convert::{
         accept_error, handshake_error, to_core, to_response, unasked,
     };

@@ -61,7 +61,7 @@ impl<S: Read + Write> ClientHandshake<S> {
         let config = config.unwrap_or_default();
         let (_, request) = convert::to_core(&request)?;
         let offers_subprotocols = !request.as_request().subprotocols.is_empty();
-        let core = config.to_core();
+        let core = config.to_core_from_handshake();
         let role = Self {
             connecting: Connecting::new(request, core, OsEntropy)
                 .map_err(convert::handshake_error)?,

@@ -9,10 +9,15 @@ pub mod server;
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use fullduplex::handshake::Key;
+use fullduplex::handshake::{HeadLimits, Key};
 
 use self::machine::HandshakeMachine;
 use crate::error::Error;
+
+/// How large the head of a handshake may be, and how many header fields it may have, as in tungstenite.
+#[doc(hidden)]
+pub const HEAD_LIMITS: HeadLimits =
+    HeadLimits { max_size: 64 << 10, max_headers: headers::MAX_HEADERS };
 
 /// A handshake that goes on once the stream no longer blocks.
 #[derive(Debug)]

@@ -82,7 +82,7 @@ impl<S: Read + Write, C: Callback> ServerHandshake<S, C> {
     /// A handshake that waits for a request, about which `callback` decides.
     pub fn start(stream: S, callback: C, config: Option<WebSocketConfig>) -> MidHandshake<Self> {
         let config = config.unwrap_or_default();
-        let incoming = Incoming::new(config.to_core(), OsEntropy);
+        let incoming = Incoming::new(config.to_core_from_handshake(), OsEntropy);
         let state = State::Reading(incoming, callback);
         let role = Self { state, config, began: Instant::now(), stream: PhantomData };
         MidHandshake { role, machine: HandshakeMachine::start_read(stream) }

@@ -8,10 +8,6 @@ use fullduplex::{DEFAULT_HANDSHAKE_TIMEOUT, DeflateConfig, EndpointConfig, Timeo
 /// What [`WebSocketConfig::set_default`] has set.
 static DEFAULT: OnceLock<WebSocketConfig> = OnceLock::new();
 
-/// How large the head of a handshake may be, and how many header fields it may have, as in tungstenite.
-const MAX_HEAD_SIZE: usize = 64 << 10;
-const MAX_HEADERS: usize = 124;
-
 /// The configuration of a WebSocket.
 ///
 /// The fields that tungstenite does not have are off at first. A program turns them on for itself, or once for
@@ -28,7 +24,7 @@ const MAX_HEADERS: usize = 124;
 /// config.set_default().expect("nobody has set it before");
 /// assert!(WebSocketConfig::default().deflate.is_some());
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebSocketConfig {
     /// Has no effect: the read buffer grows with what arrives, and an idle connection holds none. The default is 128 KiB.
@@ -154,6 +150,14 @@ impl WebSocketConfig {
         );
     }
 
+    /// As the core takes it, for a connection that begins with its opening handshake.
+    #[cfg(feature = "handshake")]
+    pub(crate) fn to_core_from_handshake(self) -> EndpointConfig {
+        let mut config = self.to_core();
+        config.head_limits = crate::handshake::HEAD_LIMITS;
+        config
+    }
+
     /// As the core takes it.
     #[doc(hidden)]
     #[must_use]
@@ -163,8 +167,6 @@ impl WebSocketConfig {
         config.connection.limits.max_message_size = limit(self.max_message_size);
         config.connection.limits.max_frame_size = limit(self.max_frame_size);
         config.connection.timeouts = self.timeouts;
-        config.head_limits.max_size = MAX_HEAD_SIZE;
-        config.head_limits.max_headers = MAX_HEADERS;
         config.handshake_timeout = self.handshake_timeout;
         config.deflate = self.deflate;
         config
