@@ -87,6 +87,9 @@ fn check(options: &Options, scratch: &Scratch, patch: &Patch) -> Outcome {
         ));
     }
     let same = trials.iter().filter(|trial| trial.verdict == trial::Verdict::Same).count();
+    if same == 0 {
+        return fail("drop-in: not one crate could be tried, so this says nothing");
+    }
     println!(
         "drop-in: ours stand for the real ones in {same} of {} crates, and fail in none",
         trials.len()

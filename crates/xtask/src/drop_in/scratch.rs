@@ -158,6 +158,9 @@ impl Package<'_> {
     }
 }
 
+/// Files and folders of sources that are not copied.
+const PERSONAL: [&str; 3] = ["rust-toolchain.toml", "rust-toolchain", ".cargo"];
+
 /// Makes the folder and those above it.
 fn make(folder: &Path) -> Outcome {
     fs::create_dir_all(folder)
@@ -170,13 +173,17 @@ pub(super) fn replace(folder: &Path, original: &Path) -> Outcome {
     copy(original, folder)
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder with all that is in it but [`PERSONAL`].
 fn copy(from: &Path, to: &Path) -> Outcome {
     make(to)?;
     let cannot_read =
         |error| Failure::new(format!("cannot read the folder {}: {error}", from.display()));
     for entry in fs::read_dir(from).map_err(cannot_read)? {
         let entry = entry.map_err(cannot_read)?;
+        // Which compiler its authors use, and with which settings, is not what is tried.
+        if PERSONAL.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         let (path, to) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {
             copy(&path, &to)?;

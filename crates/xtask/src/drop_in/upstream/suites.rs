@@ -61,7 +61,7 @@ const fn unit(
 }
 
 /// All suites, in the order in which they run.
-pub(super) const ALL: [Suite; 9] = [
+pub(super) const ALL: [Suite; 12] = [
     Suite {
         name: "tungstenite",
         version: "0.30.0",
@@ -126,6 +126,9 @@ pub(super) const ALL: [Suite; 9] = [
     ),
     users("axum-test", "21.1.0", false, "test --no-run --lib --features ws", "web_socket"),
     users("reqwest-websocket", "0.6.0", false, "test --no-run --lib", ""),
+    users("tokio-tungstenite-wasm", "0.9.0", false, "test --no-run --lib", ""),
+    users("async-wsocket", "0.17.0", false, "test --no-run --lib", ""),
+    users("alloy-transport-ws", "2.5.0", false, "test --no-run --lib", ""),
 ];
 
 /// Why a client that is dropped at the end of a test fails it.
