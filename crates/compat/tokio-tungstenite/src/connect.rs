@@ -2,7 +2,7 @@
 
 use fullduplex_tokio::{Dial, TcpDial};
 use tokio::net::TcpStream;
-use tungstenite::client::{IntoClientRequest, uri_mode};
+use tungstenite::client::IntoClientRequest;
 use tungstenite::error::Error;
 use tungstenite::handshake::client::Response;
 use tungstenite::internals::to_core;
@@ -68,7 +68,6 @@ where
     R: IntoClientRequest + Unpin,
 {
     let request = request.into_client_request()?;
-    uri_mode(request.uri())?;
     let (uri, _) = to_core(&request)?;
     let uri = uri.as_uri();
     let mut dial = TcpDial::new();

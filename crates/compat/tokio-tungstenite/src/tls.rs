@@ -96,7 +96,8 @@ pub(crate) async fn within<T>(
     timeout: Option<Duration>,
     action: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    match timeout {
+    // Another executor has no clock of tokio's.
+    match timeout.filter(|_| tokio::runtime::Handle::try_current().is_ok()) {
         None => action.await,
         Some(timeout) => match tokio::time::timeout(timeout, action).await {
             Ok(result) => result,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 
 use fullduplex::{MessageKind, Negotiated};
@@ -19,13 +18,15 @@ use crate::error::to_tungstenite;
 
 /// A WebSocket over a stream `S`: a [`Stream`] of messages, and a [`Sink`] for them.
 ///
-/// Receiving and sending are cancel-safe. Pings and Closes are answered while something waits to receive. What
+/// Receiving is cancel-safe; a [`send`](SinkExt::send) that is dropped has sent its message as a whole or not at all. Pings and Closes are answered while something waits to receive. What
 /// [`feed`](SinkExt::feed) has taken is written when the receiver is about to wait, as well.
 pub struct WebSocketStream<S> {
     inner: native::WebSocketStream<S>,
     config: Option<Box<WebSocketConfig>>,
     /// The kind of the message whose fragments are being sent.
     fragments_of: Option<MessageKind>,
+    /// Whether the sink is being closed, and its Close is queued.
+    is_closing: bool,
 }
 
 impl<S> fmt::Debug for WebSocketStream<S> {
@@ -34,20 +35,23 @@ impl<S> fmt::Debug for WebSocketStream<S> {
     }
 }
 
-/// As fullduplex takes it. A message waits to be sent once as many bytes wait to be written as the program wants.
+/// As fullduplex takes it. Without a limit, a message waits to be sent once as many bytes wait to be written as
+/// fullduplex lets wait.
 pub(crate) fn to_native(config: &WebSocketConfig) -> native::WebSocketConfig {
-    let unlimited =
-        native::WebSocketConfig::new().max_write_buffer_size.max(config.write_buffer_size);
-    native::WebSocketConfig::from(config.to_core())
-        .write_buffer_size(config.write_buffer_size)
-        .max_write_buffer_size(config.max_write_buffer_size.min(unlimited))
+    let mut native = native::WebSocketConfig::from(config.to_core());
+    native.write_buffer_size = config.write_buffer_size;
+    native.max_write_buffer_size = match config.max_write_buffer_size {
+        usize::MAX => native.max_write_buffer_size.max(config.write_buffer_size),
+        bytes => bytes,
+    };
+    native
 }
 
 impl<S> WebSocketStream<S> {
     pub(crate) fn new(inner: native::WebSocketStream<S>, config: Option<WebSocketConfig>) -> Self {
         // A web framework passes the default with each connection.
         let config = config.filter(|config| *config != WebSocketConfig::default());
-        Self { inner, config: config.map(Box::new), fragments_of: None }
+        Self { inner, config: config.map(Box::new), fragments_of: None, is_closing: false }
     }
 
     /// A WebSocket over a stream on which something else has done the opening handshake.
@@ -103,11 +107,7 @@ impl<S> WebSocketStream<S> {
 
     /// The configuration.
     pub fn get_config(&self) -> &WebSocketConfig {
-        static DEFAULT: OnceLock<WebSocketConfig> = OnceLock::new();
-        match &self.config {
-            Some(config) => config,
-            None => DEFAULT.get_or_init(WebSocketConfig::default),
-        }
+        self.config.as_deref().unwrap_or_else(|| WebSocketConfig::default_ref())
     }
 
     /// Sends a Close. Go on receiving until `None`.
@@ -198,17 +198,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
         let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
         Poll::Ready(match flushed.map_err(|error| self.error(error)) {
             // All was written before the end.
-            Err(Error::ConnectionClosed) => Ok(()),
+            Err(Error::ConnectionClosed) if self.inner.pending_bytes() == 0 => Ok(()),
             other => other,
         })
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match self.as_mut().start_send(Message::Close(None)) {
-            // The peer knows already; what is queued is still written.
-            Ok(()) | Err(Error::Protocol(ProtocolError::SendAfterClosing)) => self.poll_flush(cx),
-            Err(Error::ConnectionClosed | Error::AlreadyClosed) => Poll::Ready(Ok(())),
-            Err(error) => Poll::Ready(Err(error)),
+        if !self.is_closing {
+            // Much may be queued before the Close.
+            let ready = ready!(self.as_mut().poll_ready(cx));
+            match ready.and_then(|()| self.as_mut().start_send(Message::Close(None))) {
+                // The peer knows already; what is queued is still written.
+                Ok(()) | Err(Error::Protocol(ProtocolError::SendAfterClosing)) => {}
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(())),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            self.is_closing = true;
         }
+        self.poll_flush(cx)
     }
 }

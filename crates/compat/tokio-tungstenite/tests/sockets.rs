@@ -201,3 +201,15 @@ async fn a_peer_that_does_not_read_makes_sending_wait() {
         assert!(taken < 64, "4 MiB were taken for a peer that reads nothing");
     }
 }
+
+#[tokio::test]
+async fn a_sink_is_closed_behind_whatever_waits() {
+    let (mut client, mut server) = pair(WebSocketConfig::default()).await;
+    let reading = tokio::spawn(async move {
+        let data = server.next().await.unwrap().unwrap();
+        (data.len(), server.next().await.unwrap().unwrap())
+    });
+    client.feed(Message::binary(vec![7; 3 << 20])).await.unwrap();
+    SinkExt::close(&mut client).await.unwrap();
+    assert_eq!(reading.await.unwrap(), (3 << 20, Message::Close(None)));
+}

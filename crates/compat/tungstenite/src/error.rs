@@ -38,7 +38,8 @@ pub enum Error {
     Capacity(CapacityError),
     /// The peer broke the protocol or ended the stream without a Close, or a message must not be sent.
     Protocol(ProtocolError),
-    /// Too much waits to be written. The field is the message that was not sent, as a [`Message::Frame`].
+    /// Too much waits to be written. The field is the message that was not sent, which can be written later; over a
+    /// blocking or non-blocking stream it is a [`Message::Frame`].
     WriteBufferFull(Held<Message>),
     /// Text that is not UTF-8.
     #[cfg(not(before_0_27))]

@@ -396,3 +396,102 @@ fn a_client_that_sends_its_request_byte_by_byte_has_no_more_time_than_another() 
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     dripping.join().unwrap();
 }
+
+/// A stream that takes nothing until it is told to, and whose input never blocks for long.
+#[derive(Debug, Default)]
+struct Gate {
+    input: VecDeque<u8>,
+    /// Sent again and again once the input is over.
+    flood: &'static [u8],
+    is_open: bool,
+    output: Vec<u8>,
+}
+
+impl Read for Gate {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            self.input.extend(self.flood);
+        }
+        if self.input.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.input.read(buf)
+    }
+}
+
+impl Write for Gate {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if !self.is_open {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.output.extend(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_answer_to_a_close_is_written_behind_whatever_waits() {
+    let mut server = WebSocket::from_raw_socket(Gate::default(), Role::Server, None);
+    let sent = server.send(Message::binary(vec![7; 2 << 20]));
+    assert!(matches!(sent, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock));
+    server.get_mut().input.extend(b"\x88\x82\0\0\0\0\x03\xe8");
+    assert!(server.read().unwrap().is_close());
+    server.get_mut().is_open = true;
+    assert!(matches!(server.flush(), Err(Error::ConnectionClosed)));
+    let output = &server.get_ref().output;
+    assert_eq!(output.len(), (2 << 20) + 10 + 4);
+    assert!(output.ends_with(b"\x88\x02\x03\xe8"));
+}
+
+#[test]
+fn a_server_that_sends_on_after_its_close_is_not_waited_for_without_end() {
+    let mut config = WebSocketConfig::default();
+    config.timeouts.close_timeout = Duration::from_millis(100);
+    let stream = Gate { flood: b"\x82\x04more", is_open: true, ..Gate::default() };
+    let mut client = WebSocket::from_raw_socket(stream, Role::Client, Some(config));
+    client.get_mut().input.extend(b"\x88\x02\x03\xe8");
+    assert!(client.read().unwrap().is_close());
+    let began = std::time::Instant::now();
+    assert!(matches!(client.read(), Err(Error::ConnectionClosed)));
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_peer_is_silent_only_if_nothing_has_come_from_it() {
+    let (interval, wait) = (Duration::from_millis(40), Duration::from_millis(40));
+    let config = WebSocketConfig::default().keepalive(interval, wait);
+    let stream = Gate { is_open: true, ..Gate::default() };
+    let mut client = WebSocket::from_raw_socket(stream, Role::Client, Some(config));
+    let read = client.read();
+    assert!(matches!(read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock));
+    // The program comes back late, and the peer has sent something meanwhile.
+    thread::sleep(2 * (interval + wait));
+    client.get_mut().input.extend(b"\x81\x02hi");
+    assert_eq!(client.read().unwrap(), Message::text("hi"));
+    // Then it is silent: it is asked, and given up.
+    let mut reads = 0;
+    let error = loop {
+        reads += 1;
+        assert!(reads < 1000, "a silent peer is waited for without end");
+        match client.read() {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            other => break other.unwrap_err(),
+        }
+    };
+    assert!(matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::TimedOut));
+    assert_eq!(client.get_ref().output.first(), Some(&0x89));
+}
+
+#[test]
+fn a_key_of_any_form_has_its_accept_value() {
+    use tungstenite::handshake::derive_accept_key;
+    assert_eq!(derive_accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    // By Python's hashlib and base64.
+    assert_eq!(derive_accept_key(b"no key"), "waEirm6/6rf6BM4ZeO7vMzn1KoU=");
+}

@@ -18,7 +18,6 @@ use httparse::{EMPTY_HEADER, Status};
 use super::headers::{MAX_HEADERS, to_map};
 use super::machine::{HandshakeMachine, TryParse};
 use super::{HandshakeError, HandshakeRole, MidHandshake, convert, would_block};
-use crate::client::uri_mode;
 use crate::error::{Error, ProtocolError, Result, UrlError};
 use crate::protocol::{WebSocket, WebSocketConfig, WebSocketContext};
 
@@ -54,10 +53,6 @@ impl<S: Read + Write> ClientHandshake<S> {
         request: Request,
         config: Option<WebSocketConfig>,
     ) -> Result<MidHandshake<Self>> {
-        if request.version() < Version::HTTP_11 {
-            return Err(ProtocolError::WrongHttpVersion.into());
-        }
-        uri_mode(request.uri())?;
         let config = config.unwrap_or_default();
         let (_, request) = convert::to_core(&request)?;
         let offers_subprotocols = !request.as_request().subprotocols.is_empty();

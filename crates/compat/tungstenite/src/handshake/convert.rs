@@ -16,6 +16,7 @@ use http::{Method, StatusCode, Uri, Version};
 
 use super::client::{Request as ClientRequest, Response as ClientResponse};
 use super::server::{ErrorResponse, Request, Response};
+use crate::client::uri_mode;
 use crate::error::{
     CapacityError, Error, ProtocolError, Result, SubProtocolError, UrlError, invalid_data,
 };
@@ -29,6 +30,10 @@ pub fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientRequest)
     if request.method() != Method::GET {
         return Err(ProtocolError::WrongHttpMethod.into());
     }
+    if request.version() != Version::HTTP_11 {
+        return Err(ProtocolError::WrongHttpVersion.into());
+    }
+    uri_mode(request.uri())?;
     let uri = OwnedUri::parse(request.uri().to_string()).map_err(uri_error)?;
     // Without a `Host` of its own, the request asks for the URI to connect to.
     let requested = with_host(request)?.unwrap_or_else(|| uri.clone());

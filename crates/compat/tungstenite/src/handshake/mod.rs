@@ -9,7 +9,8 @@ pub mod server;
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use fullduplex::handshake::{HeadLimits, Key};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use fullduplex::handshake::HeadLimits;
 
 use self::machine::HandshakeMachine;
 use crate::error::Error;
@@ -96,13 +97,13 @@ pub trait HandshakeRole: Sized {
 }
 
 /// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), for a server that does the handshake by itself.
-/// For a key that is not 16 bytes in base64 it is empty, and no client accepts that.
+/// Whether the key is one, 16 bytes in base64, is for that server to check.
 #[must_use]
 pub fn derive_accept_key(request_key: &[u8]) -> String {
-    match Key::parse(request_key) {
-        Some(key) => key.accept().map(char::from).iter().collect(),
-        None => String::new(),
-    }
+    let mut sha1 = sha1_smol::Sha1::new();
+    sha1.update(request_key);
+    sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    BASE64_STANDARD.encode(sha1.digest().bytes())
 }
 
 /// Whether the stream would have blocked.

@@ -8,10 +8,13 @@ use fullduplex::{DEFAULT_HANDSHAKE_TIMEOUT, DeflateConfig, EndpointConfig, Timeo
 /// What [`WebSocketConfig::set_default`] has set.
 static DEFAULT: OnceLock<WebSocketConfig> = OnceLock::new();
 
+/// What holds before that.
+static PLAIN: WebSocketConfig = WebSocketConfig::plain();
+
 /// The configuration of a WebSocket.
 ///
-/// The fields that tungstenite does not have are off at first. A program turns them on for itself, or once for
-/// everything in the process, its web framework included:
+/// tungstenite does not have the last three fields. Of what they say, only the timeouts of the two handshakes are on at
+/// first. A program turns the rest on for itself, or once for everything in the process, its web framework included:
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,13 +30,14 @@ static DEFAULT: OnceLock<WebSocketConfig> = OnceLock::new();
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebSocketConfig {
-    /// Has no effect: the read buffer grows with what arrives, and an idle connection holds none. The default is 128 KiB.
+    /// Has no effect: the read buffer grows with what arrives. The default is 128 KiB.
     pub read_buffer_size: usize,
-    /// From this number of pending bytes on, a message that is written goes to the stream at once. The default is 128 KiB.
+    /// From this number of pending bytes on, a message that is written goes to the stream at once; over tokio, what is
+    /// pending goes before the next message is taken. The default is 128 KiB.
     pub write_buffer_size: usize,
     /// How many bytes may wait to be written. Over a blocking or non-blocking stream, a message that would exceed it is
-    /// returned by [`Error::WriteBufferFull`](crate::Error::WriteBufferFull). Over tokio, sending waits; without a limit it
-    /// waits from 1 MiB on. The default is no limit.
+    /// returned by [`Error::WriteBufferFull`](crate::Error::WriteBufferFull). Over tokio, `feed` waits while as many bytes wait
+    /// to be written; without a limit it waits from 1 MiB on. The default is no limit.
     pub max_write_buffer_size: usize,
     /// The largest message to receive, in bytes; `None` means no limit. The default is 64 MiB.
     pub max_message_size: Option<usize>,
@@ -44,8 +48,8 @@ pub struct WebSocketConfig {
     /// permessage-deflate (RFC 7692): a client offers it, and a server accepts it if the client offers it. The opening
     /// handshake must be tungstenite's: a web framework that does it by itself answers no offer. The default is `None`.
     pub deflate: Option<DeflateConfig>,
-    /// How long the closing handshake may take; when to send Pings, and when to give up a silent peer. By default no Ping
-    /// is sent. Over a stream that is not tokio's the timeouts are looked at whenever the stream returns.
+    /// How long the closing handshake may take; when to send Pings, and when to give up a silent peer. By default the
+    /// closing handshake may take 5 s, and no Ping is sent. Over a stream that is not tokio's the timeouts are looked at whenever the stream returns.
     pub timeouts: Timeouts,
     /// How long the opening handshake may take; `None` means no limit. The default is 10 s. Over a stream that is not
     /// tokio's it is looked at whenever the stream returns.
@@ -150,6 +154,13 @@ impl WebSocketConfig {
         );
     }
 
+    /// What [`Default::default`] returns.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn default_ref() -> &'static Self {
+        DEFAULT.get().unwrap_or(&PLAIN)
+    }
+
     /// As the core takes it, for a connection that begins with its opening handshake.
     #[cfg(feature = "handshake")]
     pub(crate) fn to_core_from_handshake(self) -> EndpointConfig {
@@ -176,6 +187,6 @@ impl WebSocketConfig {
 impl Default for WebSocketConfig {
     /// tungstenite's defaults, or what [`set_default`](Self::set_default) has set.
     fn default() -> Self {
-        DEFAULT.get().copied().unwrap_or(const { Self::plain() })
+        *Self::default_ref()
     }
 }

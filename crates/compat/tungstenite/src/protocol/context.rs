@@ -1,9 +1,9 @@
 //! The connection without its stream.
 
 use std::io::{self, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use fullduplex::{Endpoint, FrameError, MessageError, MessageKind, Negotiated, Receiver};
+use fullduplex::{Endpoint, FrameError, MessageError, MessageKind, Negotiated, Receiver, Shutdown};
 use fullduplex_std::OsEntropy;
 
 use super::frame::coding::{Data, OpCode};
@@ -28,6 +28,8 @@ pub struct WebSocketContext {
     terminated: bool,
     /// The origin of the connection's clock.
     began: Instant,
+    /// The time of the last read, if no deadline was looked at since.
+    read_at: Option<Duration>,
 }
 
 impl WebSocketContext {
@@ -54,7 +56,15 @@ impl WebSocketContext {
     pub(crate) fn open(endpoint: Endpoint<OsEntropy>, config: WebSocketConfig) -> Self {
         config.assert_valid();
         let began = Instant::now();
-        Self { endpoint, config, fragments_of: None, has_answer: false, terminated: false, began }
+        Self {
+            endpoint,
+            config,
+            fragments_of: None,
+            has_answer: false,
+            terminated: false,
+            began,
+            read_at: None,
+        }
     }
 
     /// Changes the configuration of the write buffer. The limits for what is received stay as they were when the
@@ -106,6 +116,11 @@ impl WebSocketContext {
                 }
                 Ok(None) => {}
                 Err(error) => return Err(self.fail(error, stream)),
+            }
+            // What was read has been looked at by now and counts as a sign of life. A peer that keeps us busy must not make
+            // us miss a deadline.
+            if let Some(read_at) = self.read_at.take() {
+                self.handle_timeout(read_at, stream)?;
             }
             match self.flush_queue(stream) {
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -227,10 +242,6 @@ impl WebSocketContext {
 
     /// One read from the stream.
     fn fill<Stream: Read + Write>(&mut self, stream: &mut Stream) -> Result<()> {
-        let now = self.began.elapsed();
-        if let Err(error) = self.endpoint.handle_timeout(now) {
-            return Err(self.fail(error, stream));
-        }
         match stream.read(self.endpoint.reader.room()) {
             Ok(0) => {
                 self.terminated = true;
@@ -239,14 +250,37 @@ impl WebSocketContext {
             }
             Ok(len) => {
                 self.endpoint.reader.advance(len);
+                self.read_at = Some(self.began.elapsed());
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !self.can_read() => {
                 self.terminated = true;
                 Err(Error::ConnectionClosed)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                // Nothing has come, so the peer is silent.
+                if is_wait(error.kind()) {
+                    self.handle_timeout(self.began.elapsed(), stream)?;
+                    // A Ping may be due. What cannot be written now is written by the next call.
+                    let _ = self.flush_queue(stream);
+                    self.endpoint.release();
+                }
+                Err(error.into())
+            }
         }
+    }
+
+    /// Does what is due at `now`.
+    fn handle_timeout<Stream: Write>(&mut self, now: Duration, stream: &mut Stream) -> Result<()> {
+        if let Err(error) = self.endpoint.handle_timeout(now) {
+            return Err(self.fail(error, stream));
+        }
+        // The peer has had its time to end the stream after both Closes.
+        if self.endpoint.shutdown() == Shutdown::Both && !self.can_read() {
+            self.terminated = true;
+            return Err(Error::ConnectionClosed);
+        }
+        Ok(())
     }
 
     /// Writes and flushes, if there is anything to.
@@ -263,16 +297,23 @@ impl WebSocketContext {
     }
 
     fn write_out<Stream: Write>(&mut self, stream: &mut Stream) -> Result<()> {
-        let writer = self.endpoint.output()?;
-        while writer.pending() > 0 {
+        loop {
+            // There may be more to answer once there is room for it.
+            let writer = self.endpoint.output()?;
+            if writer.pending() == 0 {
+                return Ok(());
+            }
             match stream.write(writer.first()) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
                 Ok(len) => writer.advance(len),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    // What waits for long must not keep the buffers alive that it was received in.
+                    writer.copy_payloads();
+                    return Err(error.into());
+                }
             }
         }
-        Ok(())
     }
 
     fn check_not_terminated(&self) -> Result<()> {
@@ -284,7 +325,8 @@ impl WebSocketContext {
     fn check_over(&mut self) -> Result<()> {
         let is_over = self.endpoint.role() == fullduplex::Role::Server
             && self.endpoint.reader.receiver().peer_close().is_some()
-            && self.endpoint.writer.pending() == 0;
+            && self.endpoint.writer.pending() == 0
+            && !self.endpoint.writer.sender().has_transmit();
         if is_over {
             self.terminated = true;
             return Err(Error::ConnectionClosed);
@@ -315,6 +357,11 @@ pub fn limit_error(
         _ => return None,
     };
     Some(CapacityError::MessageTooLong { size, max_size }.into())
+}
+
+/// Whether an error says that nothing has come yet: a stream that does not block, or one with a timeout.
+fn is_wait(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// Whether an error says that the peer is gone.

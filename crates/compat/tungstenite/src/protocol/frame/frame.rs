@@ -247,10 +247,9 @@ impl Frame {
         }
     }
 
-    /// What kind of data frame it is.
-    ///
     /// # Errors
-    /// [`ProtocolError::NonZeroReservedBits`]: nothing that tungstenite negotiates defines them.
+    /// [`ProtocolError::NonZeroReservedBits`], for nothing that tungstenite negotiates defines them;
+    /// [`ProtocolError::InvalidOpcode`] for a reserved opcode.
     pub(crate) fn check_reserved(&self) -> Result<()> {
         let FrameHeader { rsv1, rsv2, rsv3, opcode, .. } = self.header;
         if rsv1 || rsv2 || rsv3 {
