@@ -499,3 +499,44 @@ fn a_key_of_any_form_has_its_accept_value() {
     // By Python's hashlib and base64.
     assert_eq!(derive_accept_key(b"no key"), "waEirm6/6rf6BM4ZeO7vMzn1KoU=");
 }
+
+/// A stream that brings one Ping, takes every write, and whose flush would block twice.
+#[derive(Debug, Default)]
+struct SlowFlush {
+    reads: usize,
+    writes: usize,
+    flushes: usize,
+}
+
+impl Read for SlowFlush {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        if self.reads > 1 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        buf[..2].copy_from_slice(b"\x89\0");
+        Ok(2)
+    }
+}
+
+impl Write for SlowFlush {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.writes += 1;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushes += 1;
+        if self.flushes < 3 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn an_answer_is_written_once_and_flushed_once_for_each_read_until_it_is_through() {
+    let mut client = WebSocket::from_raw_socket(SlowFlush::default(), Role::Client, None);
+    assert!(client.read().unwrap().is_ping());
+    for flushes in [1, 2, 3, 3] {
+        assert!(matches!(client.read(), Err(Error::Io(_))));
+        assert_eq!((client.get_ref().writes, client.get_ref().flushes), (1, flushes));
+    }
+}

@@ -260,9 +260,12 @@ impl WebSocketContext {
             Err(error) => {
                 // Nothing has come, so the peer is silent.
                 if is_wait(error.kind()) {
+                    let queued = self.endpoint.writer.pending();
                     self.handle_timeout(self.began.elapsed(), stream)?;
-                    // A Ping may be due. What cannot be written now is written by the next call.
-                    let _ = self.flush_queue(stream);
+                    if self.endpoint.output()?.pending() > queued {
+                        // A Ping was due. If it cannot be written now, the next call writes it.
+                        let _ = self.write_and_flush(stream);
+                    }
                     self.endpoint.release();
                 }
                 Err(error.into())
