@@ -60,7 +60,7 @@ where
 
 /// As [`client_async_tls`], with a configuration and a connector. `None` means the platform's TLS if its feature is on,
 /// else rustls with the roots of this crate's features and with the process's cryptography provider. The TLS handshake has
-/// a timeout of its own, as long as that of the opening handshake.
+/// its own timeout, which is as long as the opening handshake's.
 ///
 /// # Errors
 /// [`Error::Url`]; [`Error::Tls`] and [`Error::Io`] when TLS cannot be set up; else as [`client_async_with_config`].

@@ -233,7 +233,7 @@ async fn a_request_that_cannot_be_sent_is_refused() {
     }
 }
 
-/// The stream leads where the caller has connected it, and the URL says who is asked.
+/// The caller connects the stream to any address, and the request names the host of the URL.
 #[tokio::test]
 async fn a_request_may_name_another_host_than_it_is_sent_to() {
     for (url, expected) in [

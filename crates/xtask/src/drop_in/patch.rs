@@ -50,7 +50,7 @@ impl Patch {
         &self.0
     }
 
-    /// Whether one of the packages is offered to whoever asks for `version` of `name`.
+    /// Whether the patch has a package `name` that a requirement of `version` accepts.
     pub(super) fn offers(&self, name: &str, version: &Version) -> bool {
         self.0.iter().any(|package| package.name == name && serves(&package.version, version))
     }

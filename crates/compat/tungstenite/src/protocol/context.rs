@@ -10,7 +10,7 @@ use super::frame::coding::{Data, OpCode};
 use super::message::{Outgoing, fragment_kind};
 use super::{CloseFrame, Message, Role, WebSocketConfig};
 use crate::error::{CapacityError, Error, ProtocolError, Result};
-use crate::protocol::frame::Frame;
+use crate::protocol::frame::{Frame, FrameHeader};
 
 /// A WebSocket whose stream is passed to each call.
 ///
@@ -28,7 +28,7 @@ pub struct WebSocketContext {
     terminated: bool,
     /// The origin of the connection's clock.
     began: Instant,
-    /// The time of the last read, if no deadline was looked at since.
+    /// The time of the last read, if a deadline ran then and was not looked at since.
     read_at: Option<Duration>,
 }
 
@@ -192,10 +192,15 @@ impl WebSocketContext {
 
     /// Gives a message back, as a frame, that would make the queue too long.
     fn check_room(&self, message: Message) -> Result<Message> {
+        let payload = match &message {
+            Message::Frame(frame) => frame.payload().len(),
+            message => message.len(),
+        };
+        let is_client = self.endpoint.role() == fullduplex::Role::Client;
+        let header = FrameHeader { mask: is_client.then_some([0; 4]), ..FrameHeader::default() };
+        let len = header.len(payload as u64).saturating_add(payload);
         let pending = self.endpoint.writer.pending();
-        let limit = self.config.max_write_buffer_size;
-        // A header is at most 14 bytes long.
-        if pending.saturating_add(message.len()).saturating_add(14) <= limit {
+        if pending.saturating_add(len) <= self.config.max_write_buffer_size {
             return Ok(message);
         }
         let frame = match message {
@@ -206,10 +211,6 @@ impl WebSocketContext {
             Message::Close(frame) => Frame::close(frame),
             Message::Frame(frame) => frame,
         };
-        let key = if self.endpoint.role() == fullduplex::Role::Client { 4 } else { 0 };
-        if pending.saturating_add(frame.len() + key) <= limit {
-            return Ok(Message::Frame(frame));
-        }
         Err(Error::WriteBufferFull(Message::Frame(frame).into()))
     }
 
@@ -250,7 +251,8 @@ impl WebSocketContext {
             }
             Ok(len) => {
                 self.endpoint.reader.advance(len);
-                self.read_at = Some(self.began.elapsed());
+                // Most connections wait for nothing, and need no clock.
+                self.read_at = self.endpoint.has_timeout().then(|| self.began.elapsed());
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !self.can_read() => {

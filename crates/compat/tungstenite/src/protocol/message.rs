@@ -249,7 +249,7 @@ impl From<Outgoing> for Message {
     }
 }
 
-/// The kind of a fragment that is to be sent; `None` continues the message that is in progress.
+/// The kind of the fragment to send. `None` asks for a continuation of the message in progress.
 ///
 /// # Errors
 /// [`ProtocolError::UnexpectedContinueFrame`] when none is.
