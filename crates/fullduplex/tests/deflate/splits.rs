@@ -237,7 +237,8 @@ struct Message {
 
 impl Traffic {
     fn wire(&self) -> Vec<u8> {
-        let mut zlib = Zlib::new(6, 15);
+        // A peer refers no further back than the window that `open` agrees on.
+        let mut zlib = Zlib::new(6, DeflateConfig::new().max_window_bits);
         let mut all: Vec<Frame> =
             self.messages.iter().flat_map(|message| message.frames(&mut zlib)).collect();
         if let Some((frame, at, byte)) = &self.mutation {
