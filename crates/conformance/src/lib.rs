@@ -1,0 +1,16 @@
+//! A conformance suite for WebSocket endpoints of any make.
+
+mod case;
+pub mod cases;
+mod memory;
+mod run;
+mod verdict;
+mod wire;
+mod wirelog;
+
+pub use case::*;
+pub use memory::{Subject, Transport, run_in_memory};
+pub use run::{Action, Options, Run};
+pub use verdict::{Behavior, BehaviorClose, Outcome};
+pub use wire::{Deflate, Frame, Head, LengthForm, Mask, Opcode, Params};
+pub use wirelog::{Entry, Party, What, WireLog};

@@ -1,0 +1,81 @@
+//! Runs cases in memory, against a subject that does no I/O. Time is a number, and no case waits for it.
+
+use std::time::Duration;
+
+use crate::case::{Case, Side};
+use crate::run::{Action, Options, Run};
+use crate::verdict::Outcome;
+
+/// An endpoint in memory: one connection.
+pub trait Subject {
+    /// The runner has sent these bytes.
+    fn receive(&mut self, bytes: &[u8]);
+
+    /// The runner has ended its direction of the connection.
+    fn end_of_input(&mut self);
+
+    /// Appends what the subject has to send, and says whether it has closed the connection behind that.
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Transport;
+
+    /// The time is now so long since the connection began. Returns when the subject next wants to be told, if it does.
+    fn time(&mut self, now: Duration) -> Option<Duration> {
+        let _ = now;
+        None
+    }
+}
+
+/// Whether a subject has closed its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// The connection is open.
+    Open,
+    /// The subject has closed the connection: it sends and reads no more.
+    Closed,
+}
+
+/// Runs a case against a subject in memory, which is on this side.
+pub fn run_in_memory(
+    case: &Case,
+    side: Side,
+    options: &Options,
+    subject: &mut dyn Subject,
+) -> Outcome {
+    let mut run = Run::new(case, side, options);
+    let mut now = Duration::ZERO;
+    let mut out = Vec::new();
+    let mut closed = false;
+    loop {
+        let until = match run.poll(now) {
+            Action::Done => return run.outcome(),
+            Action::Send(bytes) => {
+                if !closed {
+                    subject.receive(&bytes);
+                }
+                None
+            }
+            Action::EndOutput => {
+                if !closed {
+                    subject.end_of_input();
+                }
+                None
+            }
+            Action::Wait(until) => Some(until),
+        };
+        if closed {
+            run.end_of_input(now);
+            continue;
+        }
+        let wakes = subject.time(now);
+        out.clear();
+        closed = subject.transmit(&mut out) == Transport::Closed;
+        if !out.is_empty() {
+            run.receive(now, &out);
+        }
+        if closed {
+            run.end_of_input(now);
+        } else if let (true, Some(until)) = (out.is_empty(), until) {
+            // Nothing happens before one of the two is to be woken.
+            now = wakes.filter(|at| *at > now).map_or(until, |at| at.min(until));
+        }
+    }
+}

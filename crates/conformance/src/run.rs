@@ -1,0 +1,508 @@
+//! A run of one case, without any I/O: bytes of the subject in, bytes for the subject out, and the time as a number.
+
+mod judge;
+mod opening;
+mod reader;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::case::{
+    Case, Closer, Conversation, Cut, Event, Expect, Piece, Scale, Script, Side, Step,
+};
+use crate::verdict::Outcome;
+use crate::wire::{Deflater, Frame, Mask};
+use crate::wirelog::{Party, What, WireLog};
+use opening::Request;
+use reader::{Reader, Seen};
+
+/// What holds for every case of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long the runner waits for a subject that does nothing.
+    pub patience: Duration,
+    /// How long a case may take in all.
+    pub limit: Duration,
+    /// How much the cases of sections 9, 12 and 13 send.
+    pub scale: Scale,
+    /// Where the keys of handshakes and masks come from: the same seed gives the same bytes.
+    pub seed: u64,
+    /// The `Host` that a server is asked for.
+    pub host: String,
+    /// The target that a server is asked for.
+    pub path: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(2),
+            limit: Duration::from_secs(120),
+            scale: Scale::Quick,
+            seed: 0,
+            host: "localhost".into(),
+            path: "/".into(),
+        }
+    }
+}
+
+/// What is to be done next for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send these bytes to the subject, in one write.
+    Send(Vec<u8>),
+    /// End the direction towards the subject.
+    EndOutput,
+    /// Wait for the subject, at most until this time.
+    Wait(Duration),
+    /// The case is over: close the connection.
+    Done,
+}
+
+/// One run of one case.
+///
+/// The caller carries bytes: it does what [`poll`](Self::poll) says, and reports what the subject does. All times are
+/// since the connection was begun.
+pub struct Run<'c> {
+    case: &'c Case,
+    side: Side,
+    script: Script,
+    patience: Duration,
+    limit: Duration,
+    random: fastrand::Rng,
+    steps: VecDeque<Step>,
+    phase: Phase,
+    /// When the runner began to wait for what it waits for, or last saw a sign of life.
+    since: Duration,
+    outgoing: VecDeque<Vec<u8>>,
+    reader: Reader,
+    deflater: Option<Deflater>,
+    /// Messages that the step [`Step::Echo`] has sent, and the payload of the last.
+    echoing: Option<(usize, Vec<u8>)>,
+    seen: Seen,
+    wire: WireLog,
+    /// Time of the last thing that happened.
+    now: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The subject's half of the opening handshake has not come.
+    Opening,
+    /// The steps of the case are taken.
+    Steps,
+    /// All steps are taken: the subject has what it needs for all that is expected of it.
+    Expecting,
+    /// The runner has sent a Close, or has answered one: the end is what it waits for.
+    Ending,
+    Done,
+}
+
+impl<'c> Run<'c> {
+    /// A run of this case against a subject on this side.
+    #[must_use]
+    pub fn new(case: &'c Case, side: Side, options: &Options) -> Self {
+        let script = case.script(side, options.scale);
+        let salt =
+            case.id.to_string().bytes().fold(options.seed, |salt, byte| {
+                salt.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
+            });
+        let mut random = fastrand::Rng::with_seed(salt);
+        let request = Request::new(options, &mut random);
+        let outgoing = match side {
+            Side::Server => request.bytes(&script.opening),
+            Side::Client => VecDeque::new(),
+        };
+        Self {
+            case,
+            side,
+            steps: script.steps.iter().cloned().collect(),
+            script,
+            patience: options.patience,
+            limit: options.limit,
+            random,
+            phase: Phase::Opening,
+            since: Duration::ZERO,
+            outgoing,
+            reader: Reader::new(side),
+            deflater: None,
+            echoing: None,
+            seen: Seen::default(),
+            wire: WireLog::default(),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// What is to be done at this time.
+    pub fn poll(&mut self, now: Duration) -> Action {
+        self.now = now;
+        loop {
+            if self.phase == Phase::Done {
+                return Action::Done;
+            }
+            if self.seen.ended() {
+                self.outgoing.clear();
+                self.phase = Phase::Done;
+                continue;
+            }
+            if let Some(bytes) = self.outgoing.pop_front() {
+                self.since = now;
+                self.wire.bytes(now, Party::Runner, &bytes);
+                return Action::Send(bytes);
+            }
+            if let Some(action) = self.advance() {
+                return action;
+            }
+        }
+    }
+
+    /// The subject has sent these bytes.
+    pub fn receive(&mut self, now: Duration, bytes: &[u8]) {
+        self.now = now;
+        self.since = now;
+        self.wire.bytes(now, Party::Subject, bytes);
+        self.reader.feed(bytes);
+        if self.phase == Phase::Opening {
+            self.read_opening();
+        }
+        if self.phase != Phase::Opening {
+            self.read_frames();
+        }
+    }
+
+    /// The subject has ended its direction of the connection.
+    pub fn end_of_input(&mut self, now: Duration) {
+        self.now = now;
+        if !self.seen.ended() {
+            self.wire.end(now, Party::Subject, What::End);
+            self.seen.end = Some(What::End);
+        }
+    }
+
+    /// The connection was reset, or is broken for another reason.
+    pub fn broken(&mut self, now: Duration) {
+        self.now = now;
+        if !self.seen.ended() {
+            self.wire.end(now, Party::Subject, What::Reset);
+            self.seen.end = Some(What::Reset);
+        }
+    }
+
+    /// The outcome, once [`poll`](Self::poll) has said [`Action::Done`]; before that, of what was seen until now.
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        let verdict = judge::judge(self.side, &self.script.expect, &self.seen);
+        Outcome {
+            id: self.case.id.clone(),
+            side: self.side,
+            behavior: verdict.behavior,
+            behavior_close: verdict.behavior_close,
+            observed: verdict.observed,
+            observed_close: verdict.observed_close,
+            remote_close_code: self.seen.close.as_ref().and_then(|close| close.code),
+            duration: self.now,
+            wire: self.wire,
+        }
+    }
+
+    /// Goes on by one point. Returns what the caller has to do for that, if anything.
+    fn advance(&mut self) -> Option<Action> {
+        match self.phase {
+            Phase::Opening => self.wait(),
+            Phase::Steps => self.step(),
+            Phase::Expecting => self.expect(),
+            Phase::Ending => {
+                // RFC 6455 §7.1.1: "the server MUST close the TCP connection": a runner that is the server does not
+                // wait.
+                if self.side == Side::Client && self.seen.close.is_some() {
+                    self.phase = Phase::Done;
+                    return None;
+                }
+                self.wait()
+            }
+            Phase::Done => Some(Action::Done),
+        }
+    }
+
+    /// Waits for the subject; when the patience is at its end, the case is over.
+    fn wait(&mut self) -> Option<Action> {
+        match self.deadline() {
+            Some(at) => Some(Action::Wait(at)),
+            None => {
+                self.seen.patience_lost = true;
+                self.phase = Phase::Done;
+                None
+            }
+        }
+    }
+
+    /// When the patience ends, if it has not.
+    fn deadline(&self) -> Option<Duration> {
+        let at = (self.since + self.patience).min(self.limit);
+        (self.now < at).then_some(at)
+    }
+
+    fn read_opening(&mut self) {
+        let Some(head) = self.reader.take_head() else { return };
+        match self.side {
+            Side::Server => match opening::response(&head, &self.script) {
+                Ok(opened) => self.opened(opened),
+                Err(refused) => self.refused(refused),
+            },
+            Side::Client => match opening::request(&head, &self.script) {
+                Ok((answer, opened)) => {
+                    self.outgoing.extend(answer);
+                    self.opened(opened);
+                }
+                Err(refused) => {
+                    if let opening::NotOpened::Unimplemented(_) = refused {
+                        self.outgoing.push_back(opening::UNAVAILABLE.to_vec());
+                    }
+                    self.refused(refused);
+                }
+            },
+        }
+    }
+
+    fn opened(&mut self, opened: opening::Opened) {
+        self.seen.opened = true;
+        self.seen.violation(opened.fault);
+        if let Some(deflate) = opened.deflate {
+            let (from, to) = match self.side {
+                Side::Server => (deflate.server, deflate.client),
+                Side::Client => (deflate.client, deflate.server),
+            };
+            self.reader.inflate(from);
+            self.deflater = Some(Deflater::new(to));
+        }
+        self.phase = Phase::Steps;
+    }
+
+    fn refused(&mut self, refused: opening::NotOpened) {
+        self.seen.not_opened = Some(refused);
+        self.phase = Phase::Done;
+    }
+
+    /// Reads what frames have come, and answers a Close.
+    fn read_frames(&mut self) {
+        let had_close = self.seen.close.is_some();
+        self.reader.read(&mut self.seen);
+        if let (false, Some(close)) = (had_close, &self.seen.close)
+            && self.phase != Phase::Done
+        {
+            let code = close.code;
+            if self.seen.closed_first.is_none() {
+                self.seen.closed_first = Some(Closer::Subject);
+                // RFC 6455 §5.5.1: "an endpoint MUST send a Close frame in response".
+                let answer = code.map_or_else(|| Frame::new(8, []), |code| Frame::close(code, ""));
+                self.steps.clear();
+                self.outgoing.clear();
+                self.send_frame(&answer);
+                self.seen.close_sent = true;
+            }
+            if self.steps.is_empty() {
+                self.phase = Phase::Ending;
+            }
+        }
+        if self.seen.is_violated() && self.phase == Phase::Steps {
+            self.steps.clear();
+        }
+    }
+
+    /// Takes the next step of the script.
+    fn step(&mut self) -> Option<Action> {
+        let Some(step) = self.steps.front() else {
+            self.phase = if self.seen.close_sent { Phase::Ending } else { Phase::Expecting };
+            return None;
+        };
+        match step {
+            Step::Send(..) => {
+                let Some(Step::Send(pieces, cut)) = self.steps.pop_front() else { return None };
+                self.send(pieces, cut);
+            }
+            Step::Await(count) => {
+                let waits = self.seen.events.len() < *count && !self.seen.is_violated();
+                match self.deadline().filter(|_| waits) {
+                    Some(at) => return Some(Action::Wait(at)),
+                    None => drop(self.steps.pop_front()),
+                }
+            }
+            Step::Pause(name, time) => {
+                let until = self.seen.paused_at.get_or_insert(self.now).saturating_add(*time);
+                if self.now < until {
+                    return Some(Action::Wait(until));
+                }
+                self.seen.events.push(Event::Quiet(name));
+                self.seen.paused_at = None;
+                self.since = self.now;
+                self.steps.pop_front();
+            }
+            Step::Echo(_) => return self.echo(),
+            Step::EndOutput => {
+                self.steps.pop_front();
+                self.wire.end(self.now, Party::Runner, What::End);
+                return Some(Action::EndOutput);
+            }
+        }
+        None
+    }
+
+    /// Sends the next message of [`Step::Echo`], or waits for the echo of the last.
+    fn echo(&mut self) -> Option<Action> {
+        let Some(Step::Echo(echoes)) = self.steps.front().cloned() else { return None };
+        let sent = match self.echoing.take() {
+            None => 0,
+            Some((sent, payload)) => match self.seen.take_message() {
+                Some((binary, echo)) if binary == echoes.binary && echo == payload => sent,
+                Some((binary, echo)) => {
+                    let what = difference(echoes.binary, &payload, binary, &echo);
+                    self.seen.violation(Some(format!("the echo of message {sent} {what}")));
+                    self.steps.clear();
+                    return None;
+                }
+                None => {
+                    self.echoing = Some((sent, payload));
+                    return match self.deadline() {
+                        Some(at) => Some(Action::Wait(at)),
+                        None => {
+                            let of = echoes.count;
+                            self.seen.violation(Some(format!(
+                                "message {sent} of {of} did not come back"
+                            )));
+                            self.steps.clear();
+                            None
+                        }
+                    };
+                }
+            },
+        };
+        if sent == echoes.count {
+            self.seen.events.push(Event::Echoed(sent));
+            self.steps.pop_front();
+            return None;
+        }
+        let payload = (echoes.payload)(sent);
+        self.send(
+            vec![Piece::Message {
+                binary: echoes.binary,
+                payload: payload.clone(),
+                fragment: echoes.fragment,
+            }],
+            Cut::Whole,
+        );
+        self.echoing = Some((sent + 1, payload));
+        None
+    }
+
+    /// All was sent: waits for what is expected, and closes the connection if that is the runner's part.
+    fn expect(&mut self) -> Option<Action> {
+        let Expect::Conversation(conversation) = &self.script.expect else {
+            // A refusal is expected, and the subject opened the connection: there is nothing to wait for.
+            return self.close(1000);
+        };
+        if conversation.close.by == Closer::Subject {
+            return self.wait();
+        }
+        let code = conversation.close.codes.first().copied().unwrap_or(1000);
+        if self.is_decided(conversation) {
+            return self.close(code);
+        }
+        match self.deadline() {
+            Some(at) => Some(Action::Wait(at)),
+            None => self.close(code),
+        }
+    }
+
+    /// Whether the events are those of the best outcome, or cannot become those of any.
+    fn is_decided(&self, conversation: &Conversation) -> bool {
+        let mut accepted = conversation.accepted.iter().map(|(_, events)| events);
+        let best = accepted.clone().next().is_none_or(|best| *best == self.seen.events);
+        best || !accepted.any(|events| events.starts_with(&self.seen.events))
+    }
+
+    fn close(&mut self, code: u16) -> Option<Action> {
+        self.send_frame(&Frame::close(code, ""));
+        self.seen.close_sent = true;
+        self.seen.closed_first.get_or_insert(Closer::Runner);
+        self.phase = Phase::Ending;
+        self.since = self.now;
+        None
+    }
+
+    fn send(&mut self, pieces: Vec<Piece>, cut: Cut) {
+        let mut writes: Vec<Vec<u8>> = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Raw(bytes) => writes.push(bytes),
+                Piece::Frame(frame) => {
+                    // A Close with reserved bits is a fault, and no Close.
+                    if frame.opcode == 8 && frame.rsv == 0 {
+                        self.seen.close_sent = true;
+                        self.seen.closed_first.get_or_insert(Closer::Runner);
+                    }
+                    let bytes = self.encode(&frame);
+                    writes.push(bytes);
+                }
+                Piece::Message { binary, payload, fragment } => {
+                    for frame in self.message(binary, payload, fragment) {
+                        let bytes = self.encode(&frame);
+                        writes.push(bytes);
+                    }
+                }
+            }
+        }
+        match cut {
+            Cut::Pieces => self.outgoing.extend(writes),
+            Cut::Whole => self.outgoing.push_back(writes.concat()),
+            Cut::Every(len) => {
+                self.outgoing.extend(writes.concat().chunks(len.max(1)).map(<[u8]>::to_vec));
+            }
+        }
+    }
+
+    /// The frames of a message, compressed if that was negotiated (RFC 7692 §6.1).
+    fn message(&mut self, binary: bool, payload: Vec<u8>, fragment: usize) -> Vec<Frame> {
+        let (payload, rsv) = match &mut self.deflater {
+            Some(deflater) => (deflater.message(&payload), 4),
+            None => (payload, 0),
+        };
+        let fragment = if fragment == 0 { payload.len().max(1) } else { fragment };
+        let opcode = if binary { 2 } else { 1 };
+        let mut frames: Vec<Frame> =
+            payload.chunks(fragment).map(|part| Frame::continuation(part).unfinished()).collect();
+        if frames.is_empty() {
+            frames.push(Frame::continuation([]));
+        }
+        if let Some(first) = frames.first_mut() {
+            (first.opcode, first.rsv) = (opcode, rsv);
+        }
+        if let Some(last) = frames.last_mut() {
+            last.fin = true;
+        }
+        frames
+    }
+
+    fn send_frame(&mut self, frame: &Frame) {
+        let bytes = self.encode(frame);
+        self.outgoing.push_back(bytes);
+    }
+
+    fn encode(&mut self, frame: &Frame) -> Vec<u8> {
+        let key = self.random.u32(..).to_be_bytes();
+        let key = if let Mask::Key(key) = frame.mask { key } else { key };
+        frame.encode(self.side, key)
+    }
+}
+
+/// How an echo differs from what was sent, as the rest of a sentence.
+fn difference(binary: bool, sent: &[u8], echo_binary: bool, echo: &[u8]) -> String {
+    let kind = |binary| if binary { "binary" } else { "text" };
+    if binary != echo_binary {
+        return format!("is {}, not {}", kind(echo_binary), kind(binary));
+    }
+    if sent.len() != echo.len() {
+        return format!("has {} bytes, not {}", echo.len(), sent.len());
+    }
+    let at = sent.iter().zip(echo).position(|(sent, echo)| sent != echo).unwrap_or(0);
+    format!("differs from what was sent at byte {at}")
+}

@@ -1,0 +1,216 @@
+//! Reads what a subject sends, and notes what it does.
+
+use std::time::Duration;
+
+use super::opening::NotOpened;
+use crate::case::{Closer, Event, Side};
+use crate::wire::{FrameReader, Head, Inflater, Params, Received, head_end};
+use crate::wirelog::What;
+
+/// What a subject was seen to do.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Whether the opening handshake was completed.
+    pub(super) opened: bool,
+    /// Why it was not.
+    pub(super) not_opened: Option<NotOpened>,
+    pub(super) events: Vec<Event>,
+    /// Its Close.
+    pub(super) close: Option<CloseFrame>,
+    /// Whether the runner has sent a Close.
+    pub(super) close_sent: bool,
+    /// Who sent the first Close.
+    pub(super) closed_first: Option<Closer>,
+    /// How its direction of the TCP connection ended.
+    pub(super) end: Option<What>,
+    /// Whether the runner has waited in vain.
+    pub(super) patience_lost: bool,
+    /// When the pause began that lasts.
+    pub(super) paused_at: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CloseFrame {
+    pub(super) code: Option<u16>,
+}
+
+impl Seen {
+    pub(super) const fn ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    pub(super) fn violation(&mut self, how: Option<String>) {
+        self.events.extend(how.map(Event::Violation));
+    }
+
+    pub(super) fn is_violated(&self) -> bool {
+        matches!(self.events.last(), Some(Event::Violation(_)))
+    }
+
+    /// Takes the message that came last, if one did.
+    pub(super) fn take_message(&mut self) -> Option<(bool, Vec<u8>)> {
+        match self.events.pop()? {
+            Event::Text(payload) => Some((false, payload)),
+            Event::Binary(payload) => Some((true, payload)),
+            other => {
+                self.events.push(other);
+                None
+            }
+        }
+    }
+}
+
+/// Reads the subject's half of the opening handshake and its frames.
+#[derive(Debug)]
+pub(super) struct Reader {
+    side: Side,
+    /// What has come before the head was whole.
+    head: Vec<u8>,
+    frames: FrameReader,
+    message: Option<Unfinished>,
+    inflater: Option<Inflater>,
+    /// Nothing is read behind a Close or a violation.
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Unfinished {
+    binary: bool,
+    compressed: bool,
+    payload: Vec<u8>,
+}
+
+/// The largest head that is read.
+const MAX_HEAD: usize = 64 << 10;
+
+impl Reader {
+    pub(super) const fn new(side: Side) -> Self {
+        Self {
+            side,
+            head: Vec::new(),
+            frames: FrameReader::new(side),
+            message: None,
+            inflater: None,
+            over: false,
+        }
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.head.extend_from_slice(bytes);
+    }
+
+    /// The head, once all of it has come. The error is a sentence.
+    pub(super) fn take_head(&mut self) -> Option<Result<Head, String>> {
+        let Some(end) = head_end(&self.head) else {
+            return (self.head.len() > MAX_HEAD)
+                .then(|| Err(format!("its head has more than {MAX_HEAD} bytes")));
+        };
+        let head = match self.side {
+            Side::Server => Head::of_response(&self.head[..end]),
+            Side::Client => Head::of_request(&self.head[..end]),
+        };
+        self.head.drain(..end);
+        Some(head)
+    }
+
+    /// Messages are compressed like this from now on.
+    pub(super) fn inflate(&mut self, params: Params) {
+        self.inflater = Some(Inflater::new(params));
+    }
+
+    /// Reads the frames that have come.
+    pub(super) fn read(&mut self, seen: &mut Seen) {
+        self.frames.feed(&std::mem::take(&mut self.head));
+        while !self.over {
+            match self.frames.next().and_then(|frame| match frame {
+                Some(frame) => self.frame(frame, seen).map(Some),
+                None => Ok(None),
+            }) {
+                Ok(Some(())) => {}
+                Ok(None) => return,
+                Err(how) => {
+                    seen.violation(Some(how));
+                    self.over = true;
+                }
+            }
+        }
+        if seen.close.is_some() && self.frames.is_inside() && !seen.is_violated() {
+            // RFC 6455 §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
+            seen.violation(Some("it sent more after its Close (RFC 6455 §5.5.1)".into()));
+        }
+    }
+
+    fn frame(&mut self, frame: Received, seen: &mut Seen) -> Result<(), String> {
+        let compressed = frame.rsv == 4 && matches!(frame.opcode, 1 | 2) && self.inflater.is_some();
+        if frame.rsv != 0 && !compressed {
+            return Err(format!(
+                "it sent a frame with opcode {} and the reserved bits {:03b} (RFC 6455 §5.2)",
+                frame.opcode, frame.rsv
+            ));
+        }
+        match frame.opcode {
+            8 => {
+                self.over = true;
+                let (code, fault) = close(&frame.payload);
+                seen.close = Some(CloseFrame { code });
+                return fault.map_or(Ok(()), Err);
+            }
+            9 => seen.events.push(Event::Ping(frame.payload)),
+            10 => seen.events.push(Event::Pong(frame.payload)),
+            0 => {
+                let Some(mut message) = self.message.take() else {
+                    return Err(
+                        "it sent a continuation frame with nothing to continue (RFC 6455 §5.4)"
+                            .into(),
+                    );
+                };
+                message.payload.extend(frame.payload);
+                self.part(message, frame.fin, seen)?;
+            }
+            opcode => {
+                if self.message.is_some() {
+                    return Err("it began a message inside of another one (RFC 6455 §5.4)".into());
+                }
+                let message =
+                    Unfinished { binary: opcode == 2, compressed, payload: frame.payload };
+                self.part(message, frame.fin, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, message: Unfinished, fin: bool, seen: &mut Seen) -> Result<(), String> {
+        if !fin {
+            self.message = Some(message);
+            return Ok(());
+        }
+        let payload = match &mut self.inflater {
+            Some(inflater) if message.compressed => inflater.message(&message.payload)?,
+            _ => message.payload,
+        };
+        if !message.binary && std::str::from_utf8(&payload).is_err() {
+            return Err("it sent a text message that is not UTF-8 (RFC 6455 §5.6)".into());
+        }
+        let event = if message.binary { Event::Binary } else { Event::Text };
+        seen.events.push(event(payload));
+        Ok(())
+    }
+}
+
+/// Reads the body of a Close (RFC 6455 §5.5.1): its code, and a sentence on what is wrong with it.
+fn close(body: &[u8]) -> (Option<u16>, Option<String>) {
+    let Some((code, reason)) = body.split_first_chunk::<2>() else {
+        let fault = "it sent a Close with a body of one byte (RFC 6455 §5.5.1)";
+        return (None, (!body.is_empty()).then(|| fault.into()));
+    };
+    let code = u16::from_be_bytes(*code);
+    // RFC 6455 §7.4.1 and §7.4.2; 1012 to 1014 are in IANA's registry.
+    let fault = if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        Some(format!("it sent a Close with code {code}, which must not be sent (RFC 6455 §7.4)"))
+    } else if std::str::from_utf8(reason).is_err() {
+        Some("it sent a Close with a reason that is not UTF-8 (RFC 6455 §5.5.1)".into())
+    } else {
+        None
+    };
+    (Some(code), fault)
+}

@@ -1,0 +1,136 @@
+//! permessage-deflate (RFC 7692) over zlib, with the exact window of each direction.
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+/// The parameters of one direction (RFC 7692 §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// The LZ77 window's size, as a power of two: 8 to 15.
+    pub window_bits: u8,
+    /// Whether each message is compressed on its own.
+    pub no_context_takeover: bool,
+}
+
+impl Params {
+    /// What holds for a direction of which the handshake says nothing.
+    #[must_use]
+    pub const fn unlimited() -> Self {
+        Self { window_bits: 15, no_context_takeover: false }
+    }
+}
+
+/// What was negotiated for both directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deflate {
+    /// How the client compresses.
+    pub client: Params,
+    /// How the server compresses.
+    pub server: Params,
+}
+
+/// zlib makes no raw stream with a window of 256 bytes; a larger window would break the agreement, and so nothing of
+/// such a stream refers back at all.
+const SMALLEST_WINDOW: u8 = 9;
+
+/// Compresses the messages of one direction.
+#[derive(Debug)]
+pub(crate) struct Deflater {
+    params: Params,
+    stream: Compress,
+}
+
+impl Deflater {
+    pub(crate) fn new(params: Params) -> Self {
+        let level = if params.window_bits < SMALLEST_WINDOW {
+            Compression::none()
+        } else {
+            Compression::fast()
+        };
+        let bits = params.window_bits.max(SMALLEST_WINDOW);
+        Self { params, stream: Compress::new_with_window_bits(level, false, bits) }
+    }
+
+    /// Compresses the payload of a message (RFC 7692 §7.2.1).
+    pub(crate) fn message(&mut self, payload: &[u8]) -> Vec<u8> {
+        if self.params.no_context_takeover {
+            self.stream.reset();
+        }
+        let mut out = Vec::with_capacity(payload.len() / 2 + 64);
+        let begin = self.stream.total_in();
+        loop {
+            let taken = (self.stream.total_in() - begin) as usize;
+            out.reserve(256 + payload.len() / 4);
+            // zlib refuses nothing here but a call without progress, at which all is done.
+            let status = self.stream.compress_vec(&payload[taken..], &mut out, FlushCompress::Sync);
+            let all = (self.stream.total_in() - begin) as usize == payload.len();
+            if status.is_err() || (all && out.len() < out.capacity()) {
+                break;
+            }
+        }
+        // "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
+        out.truncate(out.len().saturating_sub(4));
+        if out.is_empty() {
+            // An empty message is one empty block (RFC 7692 §7.2.3.6).
+            out.push(0);
+        }
+        out
+    }
+}
+
+/// Decompresses the messages of one direction, and refuses what the window does not hold.
+#[derive(Debug)]
+pub(crate) struct Inflater {
+    params: Params,
+    stream: Decompress,
+}
+
+impl Inflater {
+    pub(crate) fn new(params: Params) -> Self {
+        Self { params, stream: Decompress::new_with_window_bits(false, params.window_bits) }
+    }
+
+    /// Decompresses the payload of a message (RFC 7692 §7.2.2). The error is a sentence.
+    pub(crate) fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>, String> {
+        if self.params.no_context_takeover {
+            self.stream = Decompress::new_with_window_bits(false, self.params.window_bits);
+        }
+        let mut out = Vec::new();
+        for input in [payload, &[0x00, 0x00, 0xff, 0xff]] {
+            self.feed(input, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        // zlib measures how far back a match reaches from what it has returned before: byte by byte, that is exactly
+        // the window. A window of 32 KiB is the furthest that a match can reach at all.
+        let step = if self.params.window_bits < 15 { 1 } else { 1 << 16 };
+        let begin = self.stream.total_in();
+        let mut chunk = vec![0; step];
+        loop {
+            let (taken, made) = (self.stream.total_in() - begin, self.stream.total_out());
+            let status = self
+                .stream
+                .decompress(&input[taken as usize..], &mut chunk, FlushDecompress::Sync)
+                .map_err(|error| {
+                    let why = error.message().unwrap_or("it is not DEFLATE");
+                    format!(
+                        "its compressed message cannot be decompressed: {why} (RFC 7692 §7.2.2)"
+                    )
+                })?;
+            let len = (self.stream.total_out() - made) as usize;
+            out.extend_from_slice(&chunk[..len]);
+            let all = (self.stream.total_in() - begin) as usize == input.len();
+            match status {
+                // A block with BFINAL ends the stream, and what follows begins a new one (RFC 7692 §7.2.3.4).
+                Status::StreamEnd => {
+                    let rest = &input[(self.stream.total_in() - begin) as usize..];
+                    self.stream = Decompress::new_with_window_bits(false, self.params.window_bits);
+                    return self.feed(rest, out);
+                }
+                _ if all && len < step => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+}

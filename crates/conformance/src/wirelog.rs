@@ -1,0 +1,87 @@
+//! The bytes of a case, with their times.
+
+use std::time::Duration;
+
+/// Who has sent bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// The runner.
+    Runner,
+    /// The subject.
+    Subject,
+}
+
+/// Something that happened on the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When, since the connection was begun.
+    pub at: Duration,
+    /// Who did it.
+    pub from: Party,
+    /// What it was.
+    pub what: What,
+}
+
+/// What happened on the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Bytes were sent.
+    Bytes {
+        /// How many.
+        len: usize,
+        /// The first of them: all, unless the log has become too long.
+        kept: Vec<u8>,
+    },
+    /// The direction was ended.
+    End,
+    /// The connection was reset, or broken off.
+    Reset,
+}
+
+/// The bytes of a case in both directions, in the order in which the runner saw them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WireLog {
+    entries: Vec<Entry>,
+    kept: usize,
+}
+
+/// How many bytes of a case are kept.
+const MOST_KEPT: usize = 64 << 10;
+
+/// How many entries of a case are kept; what comes later is added to the last entry of its direction.
+const MOST_ENTRIES: usize = 1 << 10;
+
+impl WireLog {
+    /// What happened, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// How many bytes this side has sent.
+    #[must_use]
+    pub fn len(&self, from: Party) -> u64 {
+        let of_it = self.entries.iter().filter(|entry| entry.from == from);
+        of_it
+            .map(|entry| if let What::Bytes { len, .. } = entry.what { len as u64 } else { 0 })
+            .sum()
+    }
+
+    pub(crate) fn bytes(&mut self, at: Duration, from: Party, bytes: &[u8]) {
+        if self.entries.len() >= MOST_ENTRIES {
+            let last = self.entries.iter_mut().rev().find(|entry| entry.from == from);
+            if let Some(Entry { what: What::Bytes { len, .. }, .. }) = last {
+                *len += bytes.len();
+                return;
+            }
+        }
+        let kept = bytes.len().min(MOST_KEPT.saturating_sub(self.kept));
+        self.kept += kept;
+        let what = What::Bytes { len: bytes.len(), kept: bytes[..kept].to_vec() };
+        self.entries.push(Entry { at, from, what });
+    }
+
+    pub(crate) fn end(&mut self, at: Duration, from: Party, what: What) {
+        self.entries.push(Entry { at, from, what });
+    }
+}

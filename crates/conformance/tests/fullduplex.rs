@@ -1,0 +1,227 @@
+//! The core of fullduplex is a subject like any other: all cases, in memory, in both roles.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::time::Duration;
+
+use fullduplex::handshake::{Answer, OwnedClientRequest};
+use fullduplex::{
+    Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Incoming, MessageRef, Progress,
+    Shutdown,
+};
+use fullduplex_conformance::{Behavior, Options, Side, Subject, Transport, cases, run_in_memory};
+use fullduplex_testkit::TestEntropy;
+
+/// An echo endpoint over the core.
+struct Echo {
+    state: State,
+    /// What has come and was not read.
+    input: VecDeque<u8>,
+    end_of_input: bool,
+    now: Duration,
+}
+
+enum State {
+    Incoming(Incoming<TestEntropy>),
+    Connecting(Connecting<TestEntropy>),
+    Open(Box<Endpoint<TestEntropy>>),
+    /// What is to be sent before the end.
+    Over(Vec<u8>),
+}
+
+impl Echo {
+    fn new(side: Side) -> Self {
+        let mut config = EndpointConfig::new().deflate(DeflateConfig::new());
+        config.connection.limits.max_message_size = 64 << 20;
+        config.connection.limits.max_frame_size = 64 << 20;
+        let entropy = TestEntropy::new(1);
+        let state = match side {
+            Side::Server => State::Incoming(Incoming::new(config, entropy)),
+            Side::Client => {
+                let request = OwnedClientRequest::new("ws://localhost/").unwrap();
+                State::Connecting(Connecting::new(request, config, entropy).unwrap())
+            }
+        };
+        Self { state, input: VecDeque::new(), end_of_input: false, now: Duration::ZERO }
+    }
+
+    /// Goes on until there is nothing to do. Returns whether the connection is over.
+    fn advance(&mut self, out: &mut Vec<u8>) -> Transport {
+        loop {
+            let state = std::mem::replace(&mut self.state, State::Over(Vec::new()));
+            match state {
+                State::Over(last) => {
+                    out.extend(last);
+                    return Transport::Closed;
+                }
+                State::Incoming(mut incoming) => {
+                    let room = incoming.room();
+                    let len = self.input.read(room).expect("memory");
+                    incoming.advance(len);
+                    self.state = match incoming.poll() {
+                        Ok(Progress::Done(request)) => match request.accept(&Answer::new()) {
+                            Ok((endpoint, _)) => State::Open(Box::new(endpoint)),
+                            Err(refused) => State::Over(refused.refusal.output().to_vec()),
+                        },
+                        Ok(Progress::Waiting(same)) if len == 0 && !self.end_of_input => {
+                            self.state = State::Incoming(same);
+                            return Transport::Open;
+                        }
+                        Ok(Progress::Waiting(_)) if len == 0 => State::Over(Vec::new()),
+                        Ok(Progress::Waiting(same)) => State::Incoming(same),
+                        Err(refused) => State::Over(refused.refusal.output().to_vec()),
+                    };
+                }
+                State::Connecting(mut connecting) => {
+                    out.extend_from_slice(connecting.output());
+                    let written = connecting.output().len();
+                    connecting.advance_output(written);
+                    let room = connecting.room();
+                    let len = self.input.read(room).expect("memory");
+                    connecting.advance(len);
+                    self.state = match connecting.poll() {
+                        Ok(Progress::Done(Connected::Open { endpoint, .. })) => {
+                            State::Open(Box::new(endpoint))
+                        }
+                        Ok(Progress::Done(Connected::Refused { .. })) | Err(_) => {
+                            State::Over(Vec::new())
+                        }
+                        Ok(Progress::Waiting(same)) if len == 0 && !self.end_of_input => {
+                            self.state = State::Connecting(same);
+                            return Transport::Open;
+                        }
+                        Ok(Progress::Waiting(_)) if len == 0 => State::Over(Vec::new()),
+                        Ok(Progress::Waiting(same)) => State::Connecting(same),
+                    };
+                }
+                State::Open(mut endpoint) => {
+                    let over = self.converse(&mut endpoint, out);
+                    if over {
+                        return Transport::Closed;
+                    }
+                    let waits = self.input.is_empty();
+                    self.state = State::Open(endpoint);
+                    if waits {
+                        return Transport::Open;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The loop of the core's first page, once. Returns whether the connection is over.
+    fn converse(&mut self, endpoint: &mut Endpoint<TestEntropy>, out: &mut Vec<u8>) -> bool {
+        while let Ok(Some((message, writer))) = endpoint.poll() {
+            if let MessageRef::Text(_) | MessageRef::Binary(_) = message {
+                writer.send(message).expect("room for an echo");
+            }
+            if writer.pending() > 1 << 16 {
+                drain(endpoint, out);
+            }
+        }
+        drain(endpoint, out);
+        match endpoint.shutdown() {
+            Shutdown::Both => return true,
+            // The runner reads to the end, and so does whoever drops the transport now.
+            Shutdown::Write if self.input.is_empty() => return true,
+            Shutdown::Write | Shutdown::No => {}
+        }
+        let _ = endpoint.handle_timeout(self.now);
+        if self.input.is_empty() {
+            if self.end_of_input {
+                let _ = endpoint.handle_eof();
+                drain(endpoint, out);
+                return true;
+            }
+            return false;
+        }
+        let room = endpoint.reader.room();
+        let len = self.input.read(room).expect("memory");
+        endpoint.reader.advance(len);
+        false
+    }
+}
+
+fn drain(endpoint: &mut Endpoint<TestEntropy>, out: &mut Vec<u8>) {
+    let writer = endpoint.output().expect("keys");
+    while writer.pending() > 0 {
+        let len = writer.first().len();
+        out.extend_from_slice(writer.first());
+        writer.advance(len);
+    }
+}
+
+impl Subject for Echo {
+    fn receive(&mut self, bytes: &[u8]) {
+        self.input.extend(bytes);
+    }
+
+    fn end_of_input(&mut self) {
+        self.end_of_input = true;
+    }
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Transport {
+        self.advance(out)
+    }
+
+    fn time(&mut self, now: Duration) -> Option<Duration> {
+        self.now = now;
+        match &mut self.state {
+            State::Open(endpoint) => endpoint.poll_timeout(now),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn every_case_is_ok_in_both_roles() {
+    let cases = cases::all();
+    let options = Options::default();
+    let mut wrong = Vec::new();
+    for side in [Side::Server, Side::Client] {
+        for case in cases.iter().filter(|case| case.is_for(side)) {
+            let outcome = run_in_memory(case, side, &options, &mut Echo::new(side));
+            if !outcome.is_ok() {
+                wrong.push(format!(
+                    "{side} {}: {} / {}\n    {}\n    {}",
+                    case.id,
+                    outcome.behavior,
+                    outcome.behavior_close,
+                    outcome.observed,
+                    outcome.observed_close
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_cases_of_autobahn_are_all_there() {
+    let of_autobahn = |id: &str| id.starts_with(|first: char| first.is_ascii_digit());
+    let ids: Vec<String> = cases::all().iter().map(|case| case.id.to_string()).collect();
+    assert_eq!(ids.iter().filter(|id| of_autobahn(id)).count(), 517);
+    let unique: std::collections::BTreeSet<&String> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len());
+}
+
+#[test]
+fn an_endpoint_that_answers_nothing_fails() {
+    struct Silent;
+    impl Subject for Silent {
+        fn receive(&mut self, _: &[u8]) {}
+        fn end_of_input(&mut self) {}
+        fn transmit(&mut self, _: &mut Vec<u8>) -> Transport {
+            Transport::Open
+        }
+    }
+    for case in cases::all().iter().filter(|case| case.is_for(Side::Server)) {
+        let outcome = run_in_memory(case, Side::Server, &Options::default(), &mut Silent);
+        assert_eq!(outcome.behavior, Behavior::Failed, "{}", case.id);
+        assert_eq!(
+            outcome.observed, "Then nothing, for as long as the runner waits.",
+            "{}",
+            case.id
+        );
+    }
+}
