@@ -30,6 +30,30 @@ impl fmt::Display for Side {
     }
 }
 
+/// Text that is neither `server` nor `client`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidSide;
+
+impl fmt::Display for InvalidSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a side is `server` or `client`")
+    }
+}
+
+impl std::error::Error for InvalidSide {}
+
+impl std::str::FromStr for Side {
+    type Err = InvalidSide;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSide> {
+        match text {
+            "server" => Ok(Self::Server),
+            "client" => Ok(Self::Client),
+            _ => Err(InvalidSide),
+        }
+    }
+}
+
 /// How strongly the RFC demands what a case tests (RFC 2119).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {

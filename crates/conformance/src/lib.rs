@@ -2,6 +2,8 @@
 
 mod case;
 pub mod cases;
+#[cfg(feature = "net")]
+mod drive;
 mod memory;
 mod run;
 mod verdict;
@@ -9,6 +11,8 @@ mod wire;
 mod wirelog;
 
 pub use case::*;
+#[cfg(feature = "net")]
+pub use drive::{ClientProgress, ClientTest, Identity, ServerTest, Trust, Unreachable, drive};
 pub use memory::{Subject, Transport, run_in_memory};
 pub use run::{Action, Options, Run};
 pub use verdict::{Behavior, BehaviorClose, Outcome};

@@ -188,6 +188,14 @@ impl<'c> Run<'c> {
         }
     }
 
+    /// The subject has taken nothing of what was sent for as long as the runner waits.
+    pub fn stalled(&mut self, now: Duration) {
+        self.now = now;
+        self.seen.patience_lost = true;
+        self.outgoing.clear();
+        self.phase = Phase::Done;
+    }
+
     /// The outcome, once [`poll`](Self::poll) has said [`Action::Done`]; before that, of what was seen until now.
     #[must_use]
     pub fn outcome(self) -> Outcome {

@@ -22,15 +22,18 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::shell::{Outcome, empty_folder, fail, read, root};
-use build::Testees;
-use certificate::Certificate;
+pub(crate) use build::{Testees, testees};
+pub(crate) use certificate::Certificate;
 use expected::Expected;
 use runner::Run;
-use spec::{Role, Selection};
+pub(crate) use runner::START_LIMIT;
+pub(crate) use running::Running;
+pub(crate) use spec::Role;
+use spec::Selection;
 use wstest::Wstest;
 
 /// The adapters that have echo endpoints.
-const ADAPTERS: [&str; 4] = ["std", "std-halves", "tokio", "tokio-halves"];
+pub(crate) const ADAPTERS: [&str; 4] = ["std", "std-halves", "tokio", "tokio-halves"];
 
 /// What one run may take. The 517 cases take some minutes on two cores, nearly all of it compression in
 /// Python; one that hangs costs as long as `wstest` waits for it, which is seconds.
@@ -60,7 +63,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     // The suite may have to be installed, most of which is waiting.
     let (wstest, testees) = thread::scope(|scope| {
         let wstest = scope.spawn(Wstest::find);
-        let testees = build::testees();
+        let testees = testees();
         (wstest.join().unwrap_or_else(|_| fail("looking for wstest panicked")), testees)
     });
     let suite = Suite { expected, selection, wstest: wstest?, testees: testees?, tls: options.tls };

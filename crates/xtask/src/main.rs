@@ -10,6 +10,7 @@ mod bench_instructions;
 mod bench_peers;
 mod ci;
 mod compat_versions;
+mod conformance;
 mod drop_in;
 mod fuzz;
 mod layers;
@@ -41,6 +42,8 @@ enum Chore {
     Layers,
     /// Checks that each rule of the RFCs has its place in the code and its test
     Rules,
+    /// Runs our own conformance suite against our echo endpoints
+    Conformance(conformance::Options),
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
     Autobahn(autobahn::Options),
     /// Measures what it costs to build a minimal echo server
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Layers => layers::run(),
         Chore::Rules => rules::run(),
+        Chore::Conformance(options) => conformance::run(&options),
         Chore::Autobahn(options) => autobahn::run(&options),
         Chore::BenchBuild(options) => bench_build::run(&options),
         Chore::BenchDeflate(options) => bench_deflate::run(&options),

@@ -110,6 +110,14 @@ impl Pattern {
     }
 }
 
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(section) = self.section else { return f.write_str("*") };
+        section.fmt(f)?;
+        self.numbers.iter().try_for_each(|number| write!(f, ".{number}"))
+    }
+}
+
 impl FromStr for Pattern {
     type Err = InvalidId;
 

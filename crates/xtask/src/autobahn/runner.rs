@@ -16,7 +16,7 @@ use super::wstest::Wstest;
 use crate::shell::{Failure, Outcome, command, fail};
 
 /// What a program may take to be ready: an interpreter starts slowly on a machine that is busy.
-const START_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// What `wstest` may take to write its last report once the client has asked for it.
 const REPORT_LIMIT: Duration = Duration::from_secs(60);

@@ -1,0 +1,75 @@
+//! The program: its options, its subcommands, its exit codes.
+
+mod child;
+mod client;
+mod list;
+mod options;
+mod progress;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tests WebSocket endpoints of any make against RFC 6455 and RFC 7692.
+///
+/// Exit codes: 0 when every verdict is as expected, 1 when one is not, 2 when the test could not be run to its end.
+#[derive(Parser)]
+#[command(name = "fullduplex-conformance", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tests a server, which echoes each message: `server ws://127.0.0.1:9001`, or `server -- ./my-server {port}`
+    Server(server::Arguments),
+    /// Tests a client, which connects as it would to wstest: `client`, or `client -- ./my-client {url}`
+    Client(client::Arguments),
+    /// Lists cases: `list`, `list 6.4`
+    List(list::Arguments),
+    /// Says what a case sends, what it expects, and which rule says so: `explain 6.4.1`
+    Explain(list::Arguments),
+}
+
+/// How a command has ended.
+enum End {
+    /// Every verdict is as expected.
+    AsExpected,
+    /// A verdict is not.
+    Different,
+}
+
+/// Why a command could not be run to its end, for people.
+struct Failure(String);
+
+impl Failure {
+    fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Parses the arguments of the process, and does what they say.
+pub(crate) fn run() -> ExitCode {
+    let ended = match Arguments::parse().command {
+        Command::Server(arguments) => server::run(arguments),
+        Command::Client(arguments) => client::run(arguments),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Explain(arguments) => list::explain(&arguments),
+    };
+    match ended {
+        Ok(End::AsExpected) => ExitCode::SUCCESS,
+        Ok(End::Different) => ExitCode::from(1),
+        Err(Failure(text)) => {
+            eprintln!("error: {text}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `client`: tests a client.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fullduplex_conformance::{ClientProgress, ClientTest, Identity, Side};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::options::RunOptions;
+use super::progress::Progress;
+use super::{End, Failure, child};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Where to listen; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
+    listen: SocketAddr,
+    /// What to call the client in the report, in place of the name that it gives itself
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Listen over TLS, with the certificates of this PEM file
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The key of the first certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
+    /// A command that starts the client; {url} stands for the URL that it is to connect to
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+#[tokio::main]
+pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
+    let cases = arguments.run.selected(Side::Client)?;
+    let identity = arguments.identity()?;
+    let scheme = if identity.is_some() { "wss" } else { "ws" };
+    let test = Arc::new(ClientTest::new(cases.clone(), identity, arguments.run.options()));
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", arguments.listen)))?;
+    let url = format!("{scheme}://{}", listener.local_addr()?);
+    let mut subject = match &arguments.command[..] {
+        [] => {
+            eprintln!("{} cases for a client at {url}; Ctrl-C ends the test", cases.len());
+            None
+        }
+        command => Some(child::start(command, "url", &url)?),
+    };
+
+    let (sender, mut happened) = mpsc::channel(16);
+    let mut progress = Progress::new(cases.len());
+    let (mut outcomes, mut agent) = (Vec::new(), arguments.agent.clone());
+    let serving = test.serve(listener, sender);
+    let mut serving = std::pin::pin!(serving);
+    let ended = loop {
+        tokio::select! {
+            // What was found comes before the end of the process that it was found of.
+            biased;
+            Some(happened) = happened.recv() => match happened {
+                ClientProgress::Done { agent: name, outcome } => {
+                    progress.done(&outcome);
+                    outcomes.push(*outcome);
+                    agent.get_or_insert(name);
+                }
+                ClientProgress::Finished { .. } => break Ok(()),
+            },
+            ended = &mut serving => break ended.map_err(Failure::from),
+            ended = exit(&mut subject) => break match ended? {
+                status if status.success() => Ok(()),
+                status => Err(Failure::new(format!("the client has ended: {status}"))),
+            },
+            _ = tokio::signal::ctrl_c() => break Err(Failure::new("interrupted")),
+        }
+    };
+    progress.finish();
+    let agent = agent.unwrap_or_else(|| "client".into());
+    arguments.run.finish(Side::Client, &agent, &cases, outcomes, ended)
+}
+
+/// The end of the process; for ever, if there is none.
+async fn exit(
+    subject: &mut Option<tokio::process::Child>,
+) -> Result<std::process::ExitStatus, Failure> {
+    match subject {
+        Some(subject) => Ok(subject.wait().await?),
+        None => std::future::pending().await,
+    }
+}
+
+impl Arguments {
+    fn identity(&self) -> Result<Option<Identity>, Failure> {
+        let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
+        let named = |file: &PathBuf, error| Failure::new(format!("{}: {error}", file.display()));
+        let chain = CertificateDer::pem_file_iter(cert)
+            .and_then(Iterator::collect)
+            .map_err(|error| named(cert, error))?;
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| named(key, error))?;
+        Ok(Some(Identity::new(chain, key)?))
+    }
+}

@@ -1,0 +1,106 @@
+//! `server`: tests a server.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fullduplex_conformance::{ServerTest, Side, Trust};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use url::Url;
+
+use super::options::RunOptions;
+use super::progress::Progress;
+use super::{End, Failure, child};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The server's URL, ws:// or wss://
+    #[arg(required_unless_present = "command")]
+    url: Option<Url>,
+    /// How many connections at the same time
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+    /// What to call the server in the report
+    #[arg(long, value_name = "NAME", default_value = "server")]
+    agent: String,
+    /// Certificates that a wss:// server is checked against, as PEM, in place of the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Take any certificate of a wss:// server
+    #[arg(long, conflicts_with = "ca")]
+    insecure: bool,
+    #[command(flatten)]
+    run: RunOptions,
+    /// A command that starts the server; {port} stands for the port that it is to listen on
+    #[arg(last = true, conflicts_with = "url")]
+    command: Vec<String>,
+}
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
+    let cases = arguments.run.selected(Side::Server)?;
+    let (url, subject) = match &arguments.url {
+        Some(url) => (url.clone(), None),
+        None => {
+            let port = free_port()?;
+            let subject = child::start(&arguments.command, "port", &port.to_string())?;
+            (Url::parse(&format!("ws://127.0.0.1:{port}/"))?, Some(subject))
+        }
+    };
+    let test = arguments.test(&url)?;
+    // Without a subject of its own it is there already, or it is not.
+    test.wait(if subject.is_some() { START } else { Duration::ZERO }).await?;
+
+    let mut progress = Progress::new(cases.len());
+    let mut outcomes = Vec::new();
+    let ended = tokio::select! {
+        ended = test.run(cases.iter().cloned(), |outcome| {
+            progress.done(&outcome);
+            outcomes.push(outcome);
+        }) => ended.map_err(Failure::from),
+        _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted")),
+    };
+    progress.finish();
+    arguments.run.finish(Side::Server, &arguments.agent, &cases, outcomes, ended)
+}
+
+impl Arguments {
+    fn test(&self, url: &Url) -> Result<ServerTest, Failure> {
+        let wrong = |how: &str| Failure::new(format!("`{url}`: {how}"));
+        let tls = match url.scheme() {
+            "ws" => None,
+            "wss" => Some(self.trust()?),
+            _ => return Err(wrong("the URL of a server begins with ws:// or wss://")),
+        };
+        let host = url.host_str().ok_or_else(|| wrong("there is no host in it"))?;
+        let port = url.port().unwrap_or(if tls.is_some() { 443 } else { 80 });
+        let mut options = self.run.options();
+        options.host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        options.path = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+        // An IPv6 address has brackets in a URL, and none elsewhere.
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(ServerTest { host, port, tls, jobs: self.jobs.into(), options })
+    }
+
+    fn trust(&self) -> Result<Trust, Failure> {
+        if self.insecure {
+            return Ok(Trust::everything()?);
+        }
+        let roots = match &self.ca {
+            None => rustls_native_certs::load_native_certs().certs,
+            Some(file) => CertificateDer::pem_file_iter(file)
+                .and_then(Iterator::collect)
+                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
+        };
+        Ok(Trust::roots(roots)?)
+    }
+}
+
+/// A port on which nothing listens at the moment.
+fn free_port() -> Result<u16, Failure> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

@@ -1,0 +1,112 @@
+//! Carries the bytes of a run over a stream, in real time.
+
+mod client;
+mod server;
+mod tls;
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::time::{Instant, timeout};
+
+pub use client::{ClientTest, Progress as ClientProgress};
+pub use server::{ServerTest, Unreachable};
+pub use tls::{Identity, Trust};
+
+use crate::run::{Action, Run};
+use crate::verdict::Outcome;
+
+/// How much is read at once.
+const READ: usize = 64 << 10;
+
+/// Runs a case over a stream on which nothing was sent yet. `read` is what was already received from it.
+pub async fn drive<S>(mut run: Run<'_>, stream: S, read: &[u8], patience: Duration) -> Outcome
+where
+    S: AsyncRead + AsyncWrite,
+{
+    let (reader, writer) = tokio::io::split(stream);
+    let mut driver =
+        Driver { reader, writer, buffer: vec![0; READ], start: Instant::now(), patience };
+    if !read.is_empty() {
+        run.receive(Duration::ZERO, read);
+    }
+    loop {
+        match run.poll(driver.start.elapsed()) {
+            Action::Send(bytes) => driver.send(&mut run, &bytes).await,
+            Action::EndOutput => {
+                // What is wrong with the connection shows when it is read.
+                let _ = driver.writer.shutdown().await;
+            }
+            Action::Wait(until) => {
+                let left = until.saturating_sub(driver.start.elapsed());
+                if let Ok(read) = timeout(left, driver.reader.read(&mut driver.buffer)).await {
+                    driver.received(&mut run, read);
+                }
+            }
+            Action::Done => break,
+        }
+    }
+    // A Close that was sent last would be lost if the connection were dropped with input unread.
+    let _ = timeout(patience, driver.writer.shutdown()).await;
+    run.outcome()
+}
+
+struct Driver<S> {
+    reader: ReadHalf<S>,
+    writer: WriteHalf<S>,
+    buffer: Vec<u8>,
+    start: Instant,
+    patience: Duration,
+}
+
+impl<S: AsyncRead + AsyncWrite> Driver<S> {
+    /// Writes these bytes, and reads meanwhile: a subject that sends back what it receives may not read on before its
+    /// own output was taken.
+    async fn send(&mut self, run: &mut Run<'_>, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            tokio::select! {
+                biased;
+                written = self.writer.write(bytes) => match written {
+                    Ok(len @ 1..) => bytes = &bytes[len..],
+                    // The subject reads no more; what it has sent before that is still to be read.
+                    Ok(0) | Err(_) => return self.read_rest(run).await,
+                },
+                read = self.reader.read(&mut self.buffer) => {
+                    let is_end = !matches!(read, Ok(1..));
+                    self.received(run, read);
+                    if is_end {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep(self.patience) => {
+                    return run.stalled(self.start.elapsed());
+                }
+            }
+        }
+        if self.writer.flush().await.is_err() {
+            self.read_rest(run).await;
+        }
+    }
+
+    async fn read_rest(&mut self, run: &mut Run<'_>) {
+        loop {
+            match timeout(self.patience, self.reader.read(&mut self.buffer)).await {
+                Ok(read @ Ok(1..)) => self.received(run, read),
+                Ok(read) => return self.received(run, read),
+                Err(_) => return run.broken(self.start.elapsed()),
+            }
+        }
+    }
+
+    fn received(&self, run: &mut Run<'_>, read: std::io::Result<usize>) {
+        let now = self.start.elapsed();
+        match read {
+            Ok(0) => run.end_of_input(now),
+            Ok(len) => run.receive(now, &self.buffer[..len]),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                run.end_of_input(now)
+            }
+            Err(_) => run.broken(now),
+        }
+    }
+}
