@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use tokio::time::{Instant, timeout};
 
 pub use client::{ClientTest, Progress as ClientProgress};
-pub use server::{ServerTest, Unreachable};
+pub use server::{ServerError, ServerTest};
 pub use tls::{Identity, Trust};
 
 use crate::run::{Action, Run};

@@ -12,7 +12,7 @@ mod wirelog;
 
 pub use case::*;
 #[cfg(feature = "net")]
-pub use drive::{ClientProgress, ClientTest, Identity, ServerTest, Trust, Unreachable, drive};
+pub use drive::{ClientProgress, ClientTest, Identity, ServerError, ServerTest, Trust, drive};
 pub use memory::{Subject, Transport, run_in_memory};
 pub use run::{Action, Options, Run};
 pub use verdict::{Behavior, BehaviorClose, Outcome};

@@ -230,6 +230,8 @@ pub struct Conversation {
     pub close: Close,
     /// Whether the verdict is [`Behavior::Informational`] whatever the subject does.
     pub informational: bool,
+    /// Whether it is so if the subject closes with 1009 because what it gets is too big for it (RFC 6455 §7.4.1).
+    pub may_be_too_big: bool,
 }
 
 impl Conversation {
@@ -240,6 +242,7 @@ impl Conversation {
             accepted: vec![(Behavior::Ok, events.into())],
             close: Close::by_runner([1000]),
             informational: false,
+            may_be_too_big: false,
         }
     }
 
@@ -260,6 +263,13 @@ impl Conversation {
     #[must_use]
     pub fn close(mut self, close: Close) -> Self {
         self.close = close;
+        self
+    }
+
+    /// The same, and the subject may say with code 1009 that this is too big for it.
+    #[must_use]
+    pub fn may_be_too_big(mut self) -> Self {
+        self.may_be_too_big = true;
         self
     }
 

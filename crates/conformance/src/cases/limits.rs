@@ -91,7 +91,10 @@ pub(super) fn cases() -> Vec<Case> {
                     move |_, scale| {
                         let count = if scale == Scale::Full { 1000 } else { 100 };
                         let echo = Echoes { count, binary, fragment: 0, payload: payload.clone() };
-                        Script::new([Step::Echo(echo)], Conversation::ok([Event::Echoed(count)]))
+                        Script::new(
+                            [Step::Echo(echo)],
+                            Conversation::ok([Event::Echoed(count)]).may_be_too_big(),
+                        )
                     },
                 )
                 .words(
@@ -138,9 +141,13 @@ fn single(
             fragments(kind.binary, &payload, fragment)
         };
         let cut = if cut == 0 { Cut::Whole } else { Cut::Every(cut) };
-        Script::new([Step::Send(pieces, cut)], Conversation::ok([kind.event(payload)]))
+        Script::new([Step::Send(pieces, cut)], Conversation::ok([kind.event(payload)]).may_be_too_big())
     })
-    .words(format!("{title}, or a quarter of that."), "The message back, as it was sent.")
+    .words(
+        format!("{title}, or a quarter of that."),
+        "The message back, as it was sent. A Close with code 1009 is INFORMATIONAL: it is too big for the endpoint.",
+    )
+    .differs("Autobahn's case fails an endpoint that has a limit and says so.")
 }
 
 fn fragments(binary: bool, payload: &[u8], size: usize) -> Vec<Piece> {

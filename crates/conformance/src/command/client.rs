@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fullduplex_conformance::{ClientProgress, ClientTest, Identity, Side};
 use rustls::pki_types::pem::PemObject;
@@ -34,6 +35,9 @@ pub(super) struct Arguments {
     #[arg(last = true)]
     command: Vec<String>,
 }
+
+/// How long a client that the runner has started may go without connecting.
+const IDLE: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
@@ -75,6 +79,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
                 status if status.success() => Ok(()),
                 status => Err(Failure::new(format!("the client has ended: {status}"))),
             },
+            () = tokio::time::sleep(IDLE), if subject.is_some() => {
+                let time = IDLE.as_secs();
+                break Err(Failure::new(format!("the client has ended no connection for {time} seconds")));
+            }
             _ = tokio::signal::ctrl_c() => break Err(Failure::new("interrupted")),
         }
     };

@@ -52,8 +52,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
         }
     };
     let test = arguments.test(&url)?;
-    // Without a subject of its own it is there already, or it is not.
-    test.wait(if subject.is_some() { START } else { Duration::ZERO }).await?;
+    // A server that the runner has not started is there already, or it is not.
+    test.probe(if subject.is_some() { START } else { Duration::ZERO }).await?;
 
     let mut progress = Progress::new(cases.len());
     let mut outcomes = Vec::new();

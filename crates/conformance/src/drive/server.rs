@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Trust, drive};
-use crate::case::{Case, Side};
+use crate::case::{Case, Conversation, Rule, Script, Side};
 use crate::run::{Options, Run};
-use crate::verdict::Outcome;
+use crate::verdict::{Behavior, Outcome};
 
 /// A test of a server.
 #[derive(Clone, Debug)]
@@ -29,24 +29,42 @@ pub struct ServerTest {
     pub options: Options,
 }
 
-/// The server could not be reached.
+/// Why a server cannot be tested, or no longer.
 #[derive(Debug)]
-pub struct Unreachable {
-    /// Where it was looked for.
-    pub address: String,
-    /// Why it was not found.
-    pub error: std::io::Error,
+pub enum ServerError {
+    /// There is no connection to it.
+    Unreachable {
+        /// Where it was looked for.
+        address: String,
+        /// Why it was not found.
+        error: std::io::Error,
+    },
+    /// It does not complete an opening handshake that is right in every way.
+    NotWebSocket {
+        /// What it does, as a sentence.
+        observed: String,
+    },
 }
 
-impl fmt::Display for Unreachable {
+impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no connection to {}: {}", self.address, self.error)
+        match self {
+            Self::Unreachable { address, error } => {
+                write!(f, "no connection to {address}: {error}")
+            }
+            Self::NotWebSocket { observed } => {
+                write!(f, "the server does not open a WebSocket connection: {observed}")
+            }
+        }
     }
 }
 
-impl std::error::Error for Unreachable {
+impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        match self {
+            Self::Unreachable { error, .. } => Some(error),
+            Self::NotWebSocket { .. } => None,
+        }
     }
 }
 
@@ -54,12 +72,12 @@ impl ServerTest {
     /// Runs these cases, as many at a time as there are jobs, and calls `done` with each outcome as it comes.
     ///
     /// # Errors
-    /// [`Unreachable`] when a connection cannot be made; the outcomes until then were given to `done`.
+    /// [`ServerError::Unreachable`] when a connection cannot be made; the outcomes until then were given to `done`.
     pub async fn run(
         &self,
         cases: impl IntoIterator<Item = Arc<Case>>,
         mut done: impl FnMut(Outcome),
-    ) -> Result<(), Unreachable> {
+    ) -> Result<(), ServerError> {
         let waiting = Arc::new(Mutex::new(cases.into_iter().collect::<Vec<_>>().into_iter()));
         let (outcomes, mut finished) = mpsc::channel(1);
         let mut jobs = JoinSet::new();
@@ -86,8 +104,8 @@ impl ServerTest {
     /// Runs one case.
     ///
     /// # Errors
-    /// [`Unreachable`] when a connection cannot be made.
-    pub async fn case(&self, case: &Case) -> Result<Outcome, Unreachable> {
+    /// [`ServerError::Unreachable`] when a connection cannot be made.
+    pub async fn case(&self, case: &Case) -> Result<Outcome, ServerError> {
         let stream = self.connect().await?;
         let run = Run::new(case, Side::Server, &self.options);
         let patience = self.options.patience;
@@ -100,22 +118,28 @@ impl ServerTest {
         })
     }
 
-    /// Waits until the server takes connections, for so long at most.
+    /// Opens a connection and closes it, so that a server that is not there, or is none for WebSockets, is not tested with
+    /// hundreds of cases. A server that takes no connection yet is waited for, for so long at most.
     ///
     /// # Errors
-    /// [`Unreachable`] when it does not.
-    pub async fn wait(&self, most: Duration) -> Result<(), Unreachable> {
-        let begin = tokio::time::Instant::now();
+    /// [`ServerError`] when it cannot be tested.
+    pub async fn probe(&self, most: Duration) -> Result<(), ServerError> {
+        let opens =
+            Case::new("0.0", "", Rule::info("", ""), |_, _| Script::new([], Conversation::ok([])));
+        let begin = Instant::now();
         loop {
-            match self.connect().await {
-                Ok(_) => return Ok(()),
+            match self.case(&opens).await {
+                Ok(outcome) if outcome.behavior == Behavior::Ok => return Ok(()),
+                Ok(outcome) => {
+                    return Err(ServerError::NotWebSocket { observed: outcome.observed });
+                }
                 Err(error) if begin.elapsed() > most => return Err(error),
                 Err(_) => sleep(Duration::from_millis(20)).await,
             }
         }
     }
 
-    async fn connect(&self) -> Result<TcpStream, Unreachable> {
+    async fn connect(&self) -> Result<TcpStream, ServerError> {
         let connect = TcpStream::connect((self.host.as_str(), self.port));
         let stream = match timeout(self.options.patience, connect).await {
             Ok(stream) => stream.map_err(|error| self.unreachable(error))?,
@@ -126,7 +150,7 @@ impl ServerTest {
         Ok(stream)
     }
 
-    fn unreachable(&self, error: std::io::Error) -> Unreachable {
-        Unreachable { address: format!("{}:{}", self.host, self.port), error }
+    fn unreachable(&self, error: std::io::Error) -> ServerError {
+        ServerError::Unreachable { address: format!("{}:{}", self.host, self.port), error }
     }
 }

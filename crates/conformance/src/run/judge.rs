@@ -50,7 +50,8 @@ fn open(side: Side, expect: &Conversation, seen: &Seen) -> Verdict {
     {
         behavior = Behavior::Failed;
     }
-    let (behavior, behavior_close) = if expect.informational {
+    let too_big = expect.may_be_too_big && seen.close.is_some_and(|close| close.code == Some(1009));
+    let (behavior, behavior_close) = if expect.informational || too_big {
         (Behavior::Informational, BehaviorClose::Informational)
     } else {
         (behavior, close)
