@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fullduplex::handshake::{Answer, OwnedClientRequest};
+use fullduplex::handshake::{Acceptance, OwnedClientRequest};
 use fullduplex::{
     Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Incoming, NoEntropy, Progress,
 };
@@ -56,11 +56,11 @@ pub fn pair(setting: Setting) -> (Endpoint<NoEntropy>, Endpoint<ChaChaEntropy>) 
     incoming.room()[..request.len()].copy_from_slice(&request);
     incoming.advance(request.len());
     let Ok(Progress::Done(request)) = incoming.poll() else { panic!("all of a valid request") };
-    let (mut server, _) = request.accept(&Answer::new()).expect("an answer");
-    let answer = server.output().expect("an answer").first().to_vec();
-    server.writer.advance(answer.len());
-    connecting.room()[..answer.len()].copy_from_slice(&answer);
-    connecting.advance(answer.len());
+    let (mut server, _) = request.accept(&Acceptance::new()).expect("a response");
+    let answer = server.output().expect("a response").first().to_vec();
+    server.writer.advance(acceptance.len());
+    connecting.room()[..answer.len()].copy_from_slice(&acceptance);
+    connecting.advance(acceptance.len());
     let Ok(Progress::Done(Connected::Open { endpoint: client, .. })) = connecting.poll() else {
         panic!("all of a valid answer")
     };

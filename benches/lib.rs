@@ -194,7 +194,7 @@ pub const MINIMAL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\
     \r\n";
 
 /// The answer of a server to a request with the key `the sample nonce`.
-pub const SERVER_ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+pub const SERVER_RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// A request of exactly `len` bytes, at least 256: its headers are cookies of some 120 bytes each.

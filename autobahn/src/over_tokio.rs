@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fullduplex_tokio::rustls::{ClientConfig, ServerConfig};
 use fullduplex_tokio::{
-    Connector, EndpointConfig, Error, IntoHalves, IntoRequest, MaybeTlsStream, OwnedAnswer,
+    Connector, EndpointConfig, Error, IntoHalves, IntoRequest, MaybeTlsStream, OwnedAcceptance,
     OwnedClientRequest, Request, TcpDial, WebSocketConfig, WebSocketStream, accept_tls_with,
     accept_with, connect_with,
 };
@@ -48,7 +48,7 @@ async fn serve_one(
     echo: Echo,
 ) -> std::result::Result<(), Error> {
     stream.set_nodelay(true)?;
-    let any = |_: &Request<'_>| Ok(OwnedAnswer::new());
+    let any = |_: &Request<'_>| Ok(OwnedAcceptance::new());
     match tls {
         None => echo.run(accept_with(stream, config, any).await?).await,
         Some(tls) => echo.run(accept_tls_with(stream, tls, config, any).await?).await,

@@ -4,8 +4,10 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use fullduplex::Uri;
-use fullduplex::handshake::{Answer, ClientHandshake, ClientRequest, HeadLimits, ServerHandshake};
-use fullduplex_benches::{CHROMIUM_REQUEST, SERVER_ANSWER};
+use fullduplex::handshake::{
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, ServerHandshake,
+};
+use fullduplex_benches::{CHROMIUM_REQUEST, SERVER_RESPONSE};
 
 pub(crate) fn all(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("handshake");
@@ -15,7 +17,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
             let request = handshake.poll(black_box(CHROMIUM_REQUEST)).unwrap().unwrap();
-            let (len, _) = request.accept(&Answer::new(), &mut out).unwrap();
+            let (len, _) = request.accept(&Acceptance::new(), &mut out).unwrap();
             black_box(&out[..len]).len()
         });
     });
@@ -28,14 +30,14 @@ pub(crate) fn all(criterion: &mut Criterion) {
             handshake.poll(black_box(CHROMIUM_REQUEST)).unwrap().unwrap().head_len()
         });
     });
-    group.throughput(Throughput::Bytes(SERVER_ANSWER.len() as u64));
+    group.throughput(Throughput::Bytes(SERVER_RESPONSE.len() as u64));
     group.bench_function("client", |bencher| {
         bencher.iter(|| {
             let request = ClientRequest::new(Uri::parse(black_box("ws://localhost/chat")).unwrap());
             let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
             let len = handshake.encode_request(&request, &mut out).unwrap();
             black_box(&out[..len]);
-            handshake.poll(black_box(SERVER_ANSWER), &request).unwrap().is_some()
+            handshake.poll(black_box(SERVER_RESPONSE), &request).unwrap().is_some()
         });
     });
     group.finish();

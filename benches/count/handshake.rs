@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use fullduplex::Uri;
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
 };
-use fullduplex_benches::{CHROMIUM_REQUEST, SERVER_ANSWER, request_of};
+use fullduplex_benches::{CHROMIUM_REQUEST, SERVER_RESPONSE, request_of};
 
 use crate::digest;
 
@@ -19,7 +19,7 @@ pub(crate) fn server(count: u64) -> u64 {
         let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
         let request = handshake.poll(black_box(CHROMIUM_REQUEST)).expect("a valid request");
         let request = request.expect("a whole request");
-        let (len, _) = request.accept(&Answer::new(), &mut out).expect("room");
+        let (len, _) = request.accept(&Acceptance::new(), &mut out).expect("room");
         sum += digest(black_box(&out[..len]));
     }
     sum
@@ -36,7 +36,7 @@ pub(crate) fn client(count: u64) -> u64 {
         let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
         let len = handshake.encode_request(&request, &mut out).expect("room");
         sum += digest(black_box(&out[..len]));
-        match handshake.poll(black_box(SERVER_ANSWER), &request) {
+        match handshake.poll(black_box(SERVER_RESPONSE), &request) {
             Ok(Some(Outcome::Open { response, .. })) => sum += response.head_len() as u64,
             _ => return 0,
         }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use fullduplex::handshake::{OwnedAnswer, OwnedClientRequest, OwnedRejection};
+use fullduplex::handshake::{OwnedAcceptance, OwnedClientRequest, OwnedRejection};
 use fullduplex::{
     BufMut, CloseCode, CloseReason, Connected, Connecting, Endpoint, EndpointConfig, Incoming,
     Message, MessageKind, MessageRef, PreparedMessage, Progress, Refusal, SendError, Shutdown,
@@ -328,12 +328,12 @@ impl Side {
                 }
                 Progress::Done(request) => {
                     let chosen = request.request().choose_subprotocol(&["chat"]).map(str::to_owned);
-                    let answer = OwnedAnswer::new();
-                    let answer = match chosen {
-                        Some(chosen) => answer.subprotocol(chosen),
-                        None => answer,
+                    let acceptance = OwnedAcceptance::new();
+                    let acceptance = match chosen {
+                        Some(chosen) => acceptance.subprotocol(chosen),
+                        None => acceptance,
                     };
-                    let (endpoint, _) = request.accept(&answer.as_answer()).expect("in order");
+                    let (endpoint, _) = request.accept(&acceptance.as_acceptance()).expect("in order");
                     self.opened = true;
                     Phase::Open(endpoint)
                 }

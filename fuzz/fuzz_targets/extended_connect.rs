@@ -5,7 +5,7 @@
 use arbitrary::Arbitrary;
 use fullduplex::Uri;
 use fullduplex::handshake::{
-    Answer, ClientRequest, ConnectResponse, ExtendedConnect, Outcome, Request, RequestError,
+    Acceptance, ClientRequest, ConnectResponse, ExtendedConnect, Outcome, Request, RequestError,
 };
 use fullduplex::headers::Header;
 use libfuzzer_sys::fuzz_target;
@@ -85,7 +85,7 @@ fn accepted(request: &Request<'_>) {
     let chosen = request.subprotocols().last();
     let mut fields = Fields::new();
     let put = |name: &str, value: &[u8]| fields.push((name.to_owned(), value.to_owned()));
-    request.accept_parts(&Answer::new().subprotocol(chosen), put).expect("it was offered");
+    request.accept_parts(&Acceptance::new().subprotocol(chosen), put).expect("it was offered");
     let offers: Vec<&str> = chosen.into_iter().collect();
     let sent = ClientRequest::new(Uri::parse("wss://fuzz.example/").expect("a valid URI"))
         .subprotocols(&offers);

@@ -4,7 +4,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, RequestError, ResponseError,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, RequestError, ResponseError,
     ServerHandshake,
 };
 use fullduplex::headers::extensions;
@@ -65,7 +65,7 @@ fn offered(config: DeflateConfig, lines: &[&[u8]]) {
     };
     let mut out = [0; 512];
     let (len, negotiated) =
-        request.accept(&Answer::new().deflate(config), &mut out).expect("there is room");
+        request.accept(&Acceptance::new().deflate(config), &mut out).expect("there is room");
     let response = std::str::from_utf8(&out[..len]).expect("a head is ASCII");
     let answer = response.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
     assert_eq!(answer.is_some(), negotiated.deflate().is_some());

@@ -4,7 +4,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::Uri;
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, Request, RequestError,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, Request, RequestError,
     ServerHandshake,
 };
 use fullduplex_fuzz::{Mutations, growing};
@@ -104,8 +104,8 @@ fn accepted(request: &Request<'_>, received: &[u8], nonce: Option<[u8; 16]>) {
 
     let chosen = request.subprotocols().last();
     let mut out = vec![0; 512 + chosen.map_or(0, str::len)];
-    let answer = Answer::new().subprotocol(chosen);
-    let (len, _) = request.accept(&answer, &mut out).expect("there is room");
+    let acceptance = Acceptance::new().subprotocol(chosen);
+    let (len, _) = request.accept(&acceptance, &mut out).expect("there is room");
     let mut slots = [httparse::EMPTY_HEADER; 8];
     let mut response = httparse::Response::new(&mut slots);
     assert_eq!(response.parse(&out[..len]), Ok(httparse::Status::Complete(len)));
@@ -121,7 +121,7 @@ fn accepted(request: &Request<'_>, received: &[u8], nonce: Option<[u8; 16]>) {
                 assert_eq!(response.head_len(), len);
                 assert_eq!(response.subprotocol(), chosen);
             }
-            other => panic!("our client does not take our server's answer: {other:?}"),
+            other => panic!("our client does not take our server's response: {other:?}"),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use arbitrary::Arbitrary;
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
 };
 use fullduplex::{DeflateConfig, DeflateParams, Negotiated, Uri};
 use fullduplex_testkit::{StrictInflate, frames};
@@ -51,14 +51,14 @@ pub fn negotiate(client: DeflateConfig, server: DeflateConfig) -> (Negotiated, N
     let len = handshake.encode_request(&request, &mut asked).expect("room");
     let mut serving = ServerHandshake::new(HeadLimits::DEFAULT);
     let received = serving.poll(&asked[..len]).expect("a request").expect("all of it");
-    let answer = Answer::new().deflate(server);
-    let (len, by_server) = received.accept(&answer, &mut answered).expect("an answer");
+    let acceptance = Acceptance::new().deflate(server);
+    let (len, by_server) = received.accept(&acceptance, &mut answered).expect("a response");
     match handshake.poll(&answered[..len], &request) {
         Ok(Some(Outcome::Open { negotiated, .. })) => {
             fit(negotiated.deflate(), by_server.deflate());
             (negotiated, by_server)
         }
-        other => panic!("our client does not take our server's answer: {other:?}"),
+        other => panic!("our client does not take our server's response: {other:?}"),
     }
 }
 

@@ -14,7 +14,7 @@ use fullduplex_std::rustls::ServerConfig;
 use fullduplex_std::rustls::pki_types::PrivateKeyDer;
 use fullduplex_std::rustls::pki_types::pem::PemObject;
 use fullduplex_std::{
-    EndpointConfig, Error, OwnedAnswer, Request, WebSocket, accept_tls_with, accept_with, tls,
+    EndpointConfig, Error, OwnedAcceptance, Request, WebSocket, accept_tls_with, accept_with, tls,
 };
 
 /// A WebSocket server that sends every message back
@@ -80,7 +80,7 @@ fn serve_one(
     plain: fn(WebSocket<TcpStream>) -> std::result::Result<(), Error>,
 ) -> std::result::Result<(), Error> {
     stream.set_nodelay(true)?;
-    let decide = |_: &Request<'_>| Ok(OwnedAnswer::new());
+    let decide = |_: &Request<'_>| Ok(OwnedAcceptance::new());
     match tls {
         None => plain(accept_with(stream, config, decide)?),
         Some(tls) => echo(accept_tls_with(stream, tls, config, decide)?),

@@ -8,8 +8,8 @@ use std::pin::Pin;
 
 use bytes::BytesMut;
 use fastwebsockets::{FragmentCollector, OpCode, Role, WebSocket, WebSocketError};
-use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
-use fullduplex_benches::SERVER_ANSWER;
+use fullduplex::handshake::{Acceptance, HeadLimits, ServerHandshake};
+use fullduplex_benches::SERVER_RESPONSE;
 use fullduplex_tokio::hyper_util::rt::TokioIo;
 use fullduplex_tokio::{WebSocketConfig, WebSocketStream};
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
@@ -19,7 +19,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::handshake::{CLOSE, CLOSE_ANSWER};
+use crate::handshake::{CLOSE, CLOSE_RESPONSE};
 use Discipline::{Echo, Handshake, Idle};
 
 /// Whose it is.
@@ -237,9 +237,9 @@ async fn tcp_with_fixed_answer(mut stream: TcpStream) -> Served {
             more => len += more,
         }
     }
-    stream.write_all(SERVER_ANSWER).await?;
+    stream.write_all(SERVER_RESPONSE).await?;
     stream.read_exact(&mut buffer[..CLOSE.len()]).await?;
-    Ok(stream.write_all(&CLOSE_ANSWER).await?)
+    Ok(stream.write_all(&CLOSE_RESPONSE).await?)
 }
 
 async fn tcp_without_buffer(mut stream: TcpStream) -> Served {
@@ -347,7 +347,7 @@ async fn fastwebsockets(mut stream: TcpStream) -> Served {
             return Ok(());
         }
         if let Some(request) = handshake.poll(&head)? {
-            break request.accept(&Answer::new(), &mut answer)?.0;
+            break request.accept(&Acceptance::new(), &mut answer)?.0;
         }
     };
     stream.write_all(&answer[..len]).await?;

@@ -16,7 +16,7 @@ use load::HandshakeLoad;
 pub(crate) const CLOSE: [u8; 8] = [0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x37 ^ 0x03, 0xfa ^ 0xe8];
 
 /// The Close with which a server answers it, before it ends the TCP connection.
-pub(crate) const CLOSE_ANSWER: [u8; 4] = [0x88, 0x02, 0x03, 0xe8];
+pub(crate) const CLOSE_RESPONSE: [u8; 4] = [0x88, 0x02, 0x03, 0xe8];
 
 /// The most connections in a run. The server ends a connection first, so that its end of it stays behind for a
 /// minute in TIME_WAIT: whoever measured for longer would measure a kernel that is full of them.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use fullduplex::handshake::{
-    IntoRequest, OwnedAnswer, OwnedRejection, OwnedResponse, PlainRequest, Request,
+    IntoRequest, OwnedAcceptance, OwnedRejection, OwnedResponse, PlainRequest, Request,
 };
 use fullduplex::{
     Connected, Connecting, Ended, Endpoint, EndpointConfig, Incoming, IncomingRequest, Progress,
@@ -60,13 +60,13 @@ impl<M> From<HandshakeError<M>> for Error {
 }
 
 /// What a server's callback decides about a request.
-pub type Decision = Result<OwnedAnswer, OwnedRejection>;
+pub type Decision = Result<OwnedAcceptance, OwnedRejection>;
 
-/// The callback type in [`MidAccept`] for servers that answer no plain HTTP requests: see [`accept_or_answer`].
-pub type NoAnswer = fn(&PlainRequest<'_>) -> Option<OwnedRejection>;
+/// The callback type in [`MidAccept`] for servers that do not respond to plain HTTP requests: see [`accept_or_respond`].
+pub type NoResponse = fn(&PlainRequest<'_>) -> Option<OwnedRejection>;
 
 /// A server's handshake under way on a non-blocking stream.
-pub struct MidAccept<S, C, P = NoAnswer>(Accepting<S, C, P>);
+pub struct MidAccept<S, C, P = NoResponse>(Accepting<S, C, P>);
 
 enum Accepting<S, C, P> {
     /// The request is to come.
@@ -80,7 +80,7 @@ struct Reading<S, C, P> {
     incoming: Incoming<OsEntropy>,
     config: EndpointConfig,
     decide: C,
-    answer: Option<P>,
+    respond: Option<P>,
 }
 
 /// What comes of a step of a server's handshake.
@@ -98,15 +98,15 @@ where
     C: FnOnce(&Request<'_>) -> Decision,
     P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 {
-    fn new(stream: S, config: EndpointConfig, decide: C, answer: Option<P>) -> Self {
+    fn new(stream: S, config: EndpointConfig, decide: C, respond: Option<P>) -> Self {
         let (transport, incoming) = (Transport::new(stream), Incoming::new(config, OsEntropy));
-        Self(Accepting::Reading(Box::new(Reading { transport, incoming, config, decide, answer })))
+        Self(Accepting::Reading(Box::new(Reading { transport, incoming, config, decide, respond })))
     }
 
     /// Goes on with the handshake.
     ///
     /// # Errors
-    /// As [`accept_with`] and [`accept_or_answer`].
+    /// As [`accept_with`] and [`accept_or_respond`].
     pub fn handshake(self) -> Result<WebSocket<S>, HandshakeError<Self>> {
         let mut accepting = self.0;
         loop {
@@ -134,16 +134,16 @@ where
 {
     /// Responds to the request if it has come, else reads once.
     fn step(self) -> Step<S, C, P> {
-        let Self { mut transport, incoming, config, decide, mut answer } = self;
-        let polled = if answer.is_some() {
-            incoming.poll_or(&mut |request| answer.take().and_then(|answer| answer(request)))
+        let Self { mut transport, incoming, config, decide, mut respond } = self;
+        let polled = if respond.is_some() {
+            incoming.poll_or(&mut |request| respond.take().and_then(|respond| respond(request)))
         } else {
             incoming.poll()
         };
         match polled {
             Ok(Progress::Waiting(mut incoming)) => {
                 let read = read(&mut transport, &mut incoming);
-                let same = Box::new(Self { transport, incoming, config, decide, answer });
+                let same = Box::new(Self { transport, incoming, config, decide, respond });
                 match read {
                     Ok(()) => Ok(Accepting::Reading(same)),
                     Err(error) if error.would_block() => {
@@ -153,7 +153,7 @@ where
                 }
             }
             Ok(Progress::Done(request)) => {
-                let endpoint = respond(request, decide, &mut transport)?;
+                let endpoint = decide_on(request, decide, &mut transport)?;
                 let socket = WebSocket::new(transport, endpoint, config);
                 Ok(Accepting::Responding(Box::new(socket)))
             }
@@ -166,13 +166,13 @@ where
 }
 
 /// Accepts or rejects the request, as `decide` says.
-fn respond<S: Read + Write + 'static>(
+fn decide_on<S: Read + Write + 'static>(
     request: IncomingRequest<OsEntropy>,
     decide: impl FnOnce(&Request<'_>) -> Decision,
     transport: &mut Transport<S>,
 ) -> Result<Endpoint<OsEntropy>> {
     let (mut refusal, error) = match decide(&request.request()) {
-        Ok(answer) => match request.accept(&answer.as_answer()) {
+        Ok(acceptance) => match request.accept(&acceptance.as_acceptance()) {
             Ok((endpoint, _)) => return Ok(endpoint),
             Err(refused) => (refused.refusal, refused.error.into()),
         },
@@ -315,7 +315,7 @@ fn write_request<S: Read + Write + 'static>(
 
 /// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default
 /// configuration: any valid request, no subprotocol. A request that asks for no WebSocket, such as a health check, is
-/// refused with 426; [`accept_or_answer`] lets the application answer it.
+/// refused with 426; [`accept_or_respond`] lets the application respond to it.
 ///
 /// # Errors
 /// As [`accept_with`].
@@ -323,16 +323,16 @@ fn write_request<S: Read + Write + 'static>(
 pub fn accept<S: Read + Write + 'static>(
     stream: S,
 ) -> Result<WebSocket<S>, HandshakeError<MidAccept<S, fn(&Request<'_>) -> Decision>>> {
-    accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()))
+    accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new()))
 }
 
-/// Accepts a WebSocket, and lets `decide` see the request and choose: an answer with subprotocol and headers, or a
-/// rejection with any status, headers and body. It sees only valid requests for a WebSocket; for others, see
-/// [`accept_or_answer`].
+/// Accepts a WebSocket, and lets `decide` see the request and choose: an acceptance with subprotocol and headers, or
+/// a rejection with any status, headers and body. It sees only valid requests for a WebSocket; for others, see
+/// [`accept_or_respond`].
 ///
 /// # Errors
-/// [`HandshakeError::Failure`] with [`Error::Handshake`] for an invalid request, which has been answered
-/// with its status; [`Error::Rejected`] when `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the
+/// [`HandshakeError::Failure`] with [`Error::Handshake`] for an invalid request, which was sent a
+/// response with its status; [`Error::Rejected`] when `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the
 /// response of `decide` must not be sent, in which case the client is sent 500; [`Error::Protocol`] when the client was
 /// too slow or went away; [`Error::Io`]. [`HandshakeError::Interrupted`] on a stream that would block.
 pub fn accept_with<S, C>(
@@ -347,16 +347,16 @@ where
     MidAccept::new(stream, config, decide, None).handshake()
 }
 
-/// As [`accept_with`], and lets `answer` answer a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
-/// balancer's health check, or a browser that was given the wrong URL. The answer may have any status from 200 to 599;
-/// in reply to `HEAD`, only the head is sent. If `answer` returns `None`, the request is refused as usual: with 426, or
-/// with 405 if its method is not `GET`. The connection is closed after the answer, and a body of the request is not
+/// As [`accept_with`], and lets `respond` respond to a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
+/// balancer's health check, or a browser that was given the wrong URL. The response may have any status from 200 to 599;
+/// in reply to `HEAD`, only its head is sent. If `respond` returns `None`, the request is refused as usual: with 426, or
+/// with 405 if its method is not `GET`. The connection is closed after the response, and a body of the request is not
 /// read.
 ///
 /// ```
 /// use std::net::TcpListener;
 ///
-/// use fullduplex_std::{EndpointConfig, Error, HandshakeError, OwnedAnswer, OwnedRejection, PlainRequest};
+/// use fullduplex_std::{EndpointConfig, Error, HandshakeError, OwnedAcceptance, OwnedRejection, PlainRequest};
 ///
 /// fn health(request: &PlainRequest<'_>) -> Option<OwnedRejection> {
 ///     (request.path() == "/healthz")
@@ -370,13 +370,13 @@ where
 /// #     use std::io::{self, Read, Write};
 /// #     let mut stream = std::net::TcpStream::connect(address)?;
 /// #     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
-/// #     let mut answer = String::new();
-/// #     stream.read_to_string(&mut answer)?;
-/// #     Ok(answer)
+/// #     let mut response = String::new();
+/// #     stream.read_to_string(&mut response)?;
+/// #     Ok(response)
 /// # });
 /// let (stream, _) = listener.accept()?;
-/// let accept = |_: &fullduplex_std::Request<'_>| Ok(OwnedAnswer::new());
-/// match fullduplex_std::accept_or_answer(stream, EndpointConfig::new(), accept, health) {
+/// let accept = |_: &fullduplex_std::Request<'_>| Ok(OwnedAcceptance::new());
+/// match fullduplex_std::accept_or_respond(stream, EndpointConfig::new(), accept, health) {
 ///     Ok(mut socket) => socket.send("Hello").unwrap(),
 ///     Err(HandshakeError::Failure(Error::Rejected(200))) => {} // the health check
 ///     Err(error) => eprintln!("{error}"),
@@ -387,20 +387,20 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept_with`]. Also [`Error::Rejected`], with the status of the answer, when `answer` has answered the request;
-/// [`Error::Reject`] when its answer must not be sent, in which case the client is sent 500.
-pub fn accept_or_answer<S, C, P>(
+/// As [`accept_with`]. Also [`Error::Rejected`], with the status of the response, when `respond` has responded to the
+/// request; [`Error::Reject`] when its response must not be sent, in which case the client is sent 500.
+pub fn accept_or_respond<S, C, P>(
     stream: S,
     config: EndpointConfig,
     decide: C,
-    answer: P,
+    respond: P,
 ) -> Result<WebSocket<S>, HandshakeError<MidAccept<S, C, P>>>
 where
     S: Read + Write + 'static,
     C: FnOnce(&Request<'_>) -> Decision,
     P: FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 {
-    MidAccept::new(stream, config, decide, Some(answer)).handshake()
+    MidAccept::new(stream, config, decide, Some(respond)).handshake()
 }
 
 /// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default

@@ -88,7 +88,7 @@
 //!
 //! `read` returns [`Error::ConnectionClosed`] at a clean end. Pings are answered and Closes completed by
 //! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; health checks
-//! on the same port: [`accept_or_answer`]. Limits and deadlines: [`EndpointConfig`]. TLS: the features
+//! on the same port: [`accept_or_respond`]. Limits and deadlines: [`EndpointConfig`]. TLS: the features
 //! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots` or `native-roots`; a server over TLS accepts by `accept_tls`.
 //! Internationalised host names in URLs, and a `url::Url` in the place of
 //! text: the feature `url`. Masking with AVX2: the feature `simd`, on by default.
@@ -114,7 +114,7 @@ pub use entropy::OsEntropy;
 pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
 pub use fullduplex::handshake::{
-    IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
+    IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
     Request,
 };
 pub use fullduplex::{
@@ -125,7 +125,7 @@ pub use fullduplex::{
 pub use fullduplex::{DeflateConfig, DeflateParams};
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
 pub use handshake::{
-    Decision, HandshakeError, MidAccept, MidConnect, NoAnswer, accept, accept_or_answer,
+    Decision, HandshakeError, MidAccept, MidConnect, NoResponse, accept, accept_or_respond,
     accept_with, client, client_with,
 };
 #[cfg(feature = "tls")]

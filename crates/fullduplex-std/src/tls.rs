@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use fullduplex::EndpointConfig;
-use fullduplex::handshake::{OwnedAnswer, Request};
+use fullduplex::handshake::{OwnedAcceptance, Request};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{
@@ -121,7 +121,7 @@ pub fn accept_tls(
     WebSocket<ServerTlsStream>,
     HandshakeError<MidAccept<ServerTlsStream, fn(&Request<'_>) -> Decision>>,
 > {
-    accept_tls_with(socket, tls, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()))
+    accept_tls_with(socket, tls, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new()))
 }
 
 /// Accepts a WebSocket over TLS. `decide` gets the request and decides on it, as for [`accept_with`] without TLS.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fullduplex_tokio::{Error, OwnedAnswer, WebSocketConfig, accept_with};
+use fullduplex_tokio::{Error, OwnedAcceptance, WebSocketConfig, accept_with};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]
@@ -24,7 +24,7 @@ async fn main() -> std::io::Result<()> {
 async fn serve(stream: TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::new().keepalive(Duration::from_secs(30), Duration::from_secs(10));
-    let mut socket = accept_with(stream, config, |_| Ok(OwnedAnswer::new())).await?;
+    let mut socket = accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).await?;
     while let Some(message) = socket.recv().await {
         let message = message?; // Pings and Closes are answered already
         if message.is_text() || message.is_binary() {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAnswer, PreparedMessage,
+    CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAcceptance, PreparedMessage,
     WebSocketConfig, WebSocketStream, accept_with,
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -76,7 +76,7 @@ async fn serve(
 ) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::new().max_message_size(Some(64 << 10));
-    let mut socket = accept_with(stream, config, |_| Ok(OwnedAnswer::new())).await?;
+    let mut socket = accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).await?;
     loop {
         tokio::select! {
             message = socket.recv() => {

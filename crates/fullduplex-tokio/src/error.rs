@@ -182,8 +182,8 @@ impl From<SendError> for Error {
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
         match error {
-            HandshakeError::Answer(error) => Self::Reject(error),
-            HandshakeError::Answered(status) => Self::Rejected(status),
+            HandshakeError::Respond(error) => Self::Reject(error),
+            HandshakeError::Responded(status) => Self::Rejected(status),
             error => Self::Handshake(error),
         }
     }

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 
 use fullduplex::handshake::{
-    IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
+    IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
     Request,
 };
 use fullduplex::{Connected, Connecting, Endpoint, Incoming, IncomingRequest, Progress, Refusal};
@@ -17,14 +17,14 @@ use crate::opening::Opening;
 use crate::websocket::WebSocketStream;
 
 /// What a server's callback decides about a request.
-pub type Decision = Result<OwnedAnswer, OwnedRejection>;
+pub type Decision = Result<OwnedAcceptance, OwnedRejection>;
 
 // None of these is `async`: the future of an `async fn` keeps room for its arguments as long as the task lives that
 // awaits it, and so for the stream.
 
 /// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default configuration:
 /// any valid request, no subprotocol. A request that asks for no WebSocket, such as a health check, is refused with 426;
-/// [`accept_or_answer`] lets the application answer it.
+/// [`accept_or_respond`] lets the application respond to it.
 ///
 /// # Errors
 /// As [`accept_with`].
@@ -32,16 +32,16 @@ pub fn accept<S>(stream: S) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    accept_with(stream, WebSocketConfig::new(), |_| Ok(OwnedAnswer::new()))
+    accept_with(stream, WebSocketConfig::new(), |_| Ok(OwnedAcceptance::new()))
 }
 
-/// Accepts a WebSocket, and lets `decide` see the request and choose: an answer with subprotocol and headers, or a
-/// rejection with any status, headers and body. It sees only valid requests for a WebSocket; for others, see
-/// [`accept_or_answer`].
+/// Accepts a WebSocket, and lets `decide` see the request and choose: an acceptance with subprotocol and headers, or
+/// a rejection with any status, headers and body. It sees only valid requests for a WebSocket; for others, see
+/// [`accept_or_respond`].
 ///
 /// # Errors
-/// [`Error::Handshake`] for an invalid request, which has been answered with its status; [`Error::Rejected`] when `decide`
-/// rejected it; [`Error::Accept`] and [`Error::Reject`] when the response of `decide` must not be sent, in which case the
+/// [`Error::Handshake`] for an invalid request, to which a response with its status was sent; [`Error::Rejected`] when
+/// `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the response of `decide` must not be sent, in which case the
 /// client is sent 500; [`Error::Protocol`] when the client was too slow or went away; [`Error::Io`].
 /// Before it returns, the response has arrived or the close timeout is over.
 pub fn accept_with<S>(
@@ -52,17 +52,17 @@ pub fn accept_with<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept_since(None, stream, config, decide, NO_ANSWER))
+    Box::pin(accept_since(None, stream, config, decide, NO_RESPONSE))
 }
 
-/// As [`accept_with`], and lets `answer` answer a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
-/// balancer's health check, or a browser that was given the wrong URL. The answer may have any status from 200 to 599;
-/// in reply to `HEAD`, only the head is sent. If `answer` returns `None`, the request is refused as usual: with 426, or
-/// with 405 if its method is not `GET`. The connection is closed after the answer, and a body of the request is not
+/// As [`accept_with`], and lets `respond` respond to a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
+/// balancer's health check, or a browser that was given the wrong URL. The response may have any status from 200 to 599;
+/// in reply to `HEAD`, only its head is sent. If `respond` returns `None`, the request is refused as usual: with 426, or
+/// with 405 if its method is not `GET`. The connection is closed after the response, and a body of the request is not
 /// read: for more than a few such requests, put `upgrade` (feature `hyper`) beside the other routes of an HTTP server.
 ///
 /// ```
-/// use fullduplex_tokio::{Error, OwnedAnswer, OwnedRejection, PlainRequest, WebSocketConfig, accept_or_answer};
+/// use fullduplex_tokio::{Error, OwnedAcceptance, OwnedRejection, PlainRequest, WebSocketConfig, accept_or_respond};
 /// use tokio::net::TcpListener;
 ///
 /// fn health(request: &PlainRequest<'_>) -> Option<OwnedRejection> {
@@ -78,13 +78,13 @@ where
 /// #     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// #     let mut stream = tokio::net::TcpStream::connect(address).await?;
 /// #     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
-/// #     let mut answer = String::new();
-/// #     stream.read_to_string(&mut answer).await?;
-/// #     Ok::<_, std::io::Error>(answer)
+/// #     let mut response = String::new();
+/// #     stream.read_to_string(&mut response).await?;
+/// #     Ok::<_, std::io::Error>(response)
 /// # });
 /// let (stream, _) = listener.accept().await?;
 /// let config = WebSocketConfig::new();
-/// match accept_or_answer(stream, config, |_| Ok(OwnedAnswer::new()), health).await {
+/// match accept_or_respond(stream, config, |_| Ok(OwnedAcceptance::new()), health).await {
 ///     Ok(mut socket) => socket.send("Hello".into()).await.unwrap(),
 ///     Err(Error::Rejected(200)) => {} // the health check
 ///     Err(error) => eprintln!("{error}"),
@@ -95,22 +95,22 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept_with`]. Also [`Error::Rejected`], with the status of the answer, when `answer` has answered the request;
-/// [`Error::Reject`] when its answer must not be sent, in which case the client is sent 500.
-pub fn accept_or_answer<S>(
+/// As [`accept_with`]. Also [`Error::Rejected`], with the status of the response, when `respond` has responded to the
+/// request; [`Error::Reject`] when its response must not be sent, in which case the client is sent 500.
+pub fn accept_or_respond<S>(
     stream: S,
     config: WebSocketConfig,
     decide: impl FnOnce(&Request<'_>) -> Decision,
-    answer: impl FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
+    respond: impl FnOnce(&PlainRequest<'_>) -> Option<OwnedRejection>,
 ) -> impl Future<Output = Result<WebSocketStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept_since(None, stream, config, decide, Some(answer)))
+    Box::pin(accept_since(None, stream, config, decide, Some(respond)))
 }
 
-/// For servers that do not answer plain requests, so that these are refused.
-pub(crate) const NO_ANSWER: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejection>> = None;
+/// For servers that do not respond to plain requests, so that these are refused.
+pub(crate) const NO_RESPONSE: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejection>> = None;
 
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
 /// the connection does not have room for it as long as it lives. `began` is when the TLS handshake began, if there was
@@ -192,7 +192,7 @@ fn respond(
     decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> Result<Endpoint<OsEntropy>, (Error, Refusal)> {
     match decide(&request.request()) {
-        Ok(answer) => match request.accept(&answer.as_answer()) {
+        Ok(acceptance) => match request.accept(&acceptance.as_acceptance()) {
             Ok((endpoint, _)) => Ok(endpoint),
             Err(refused) => Err((refused.error.into(), refused.refusal)),
         },

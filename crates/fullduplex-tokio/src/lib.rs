@@ -38,7 +38,7 @@
 //!
 //! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
 //! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]. Health checks on the
-//! same port: [`accept_or_answer`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
+//! same port: [`accept_or_respond`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
 //! `native-roots` or `platform-verifier`; or `native-tls`. A server over TLS accepts by [`accept_tls`] or
 //! [`accept_tls_with`]. URLs mean what they mean to browsers ([`IntoRequest`]); the feature `url` adds internationalised
 //! host names and `url::Url`. Dialling and masking with AVX2 are the features `connect` and `simd`, on by default.
@@ -80,7 +80,7 @@ pub use entropy::OsEntropy;
 pub use error::{Error, Refused, Result, TlsError};
 pub use fullduplex;
 pub use fullduplex::handshake::{
-    IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
+    IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
     Request,
 };
 pub use fullduplex::{
@@ -90,7 +90,7 @@ pub use fullduplex::{
 #[cfg(feature = "deflate")]
 pub use fullduplex::{DeflateConfig, DeflateParams};
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
-pub use handshake::{Decision, accept, accept_or_answer, accept_with, client, client_with};
+pub use handshake::{Decision, accept, accept_or_respond, accept_with, client, client_with};
 #[cfg(feature = "hyper")]
 pub use http;
 #[cfg(feature = "hyper")]

@@ -2,14 +2,16 @@
 
 use std::future::Future;
 
-use fullduplex::handshake::{IntoRequest, OwnedAnswer, OwnedClientRequest, OwnedResponse, Request};
+use fullduplex::handshake::{
+    IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedResponse, Request,
+};
 use fullduplex::{Timeout, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::error::{Result, TlsError};
-use crate::handshake::{Decision, NO_ANSWER, accept_since, client_since};
+use crate::handshake::{Decision, NO_RESPONSE, accept_since, client_since};
 use crate::stream::MaybeTlsStream;
 use crate::websocket::WebSocketStream;
 
@@ -263,7 +265,7 @@ pub fn accept_tls<S, T>(
 where
     T: AcceptTls<S>,
 {
-    accept_tls_with(stream, tls, WebSocketConfig::new(), |_| Ok(OwnedAnswer::new()))
+    accept_tls_with(stream, tls, WebSocketConfig::new(), |_| Ok(OwnedAcceptance::new()))
 }
 
 /// Accepts a WebSocket over TLS. `decide` gets the request and decides on it, as for
@@ -290,7 +292,7 @@ where
     Box::pin(async move {
         let began = Clock::start();
         let stream = within(began, &config, tls.accept_tls(stream)).await?;
-        accept_since(Some(began), stream, config, decide, NO_ANSWER).await
+        accept_since(Some(began), stream, config, decide, NO_RESPONSE).await
     })
 }
 

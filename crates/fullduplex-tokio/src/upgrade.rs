@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "http2")]
 use fullduplex::handshake::ExtendedConnect;
-use fullduplex::handshake::{OwnedAnswer, OwnedRejection, Request, RequestError};
+use fullduplex::handshake::{OwnedAcceptance, OwnedRejection, Request, RequestError};
 use fullduplex::{Bytes, HandshakeError, Negotiated, Role, Timeout};
 use http::StatusCode;
 #[cfg(feature = "http2")]
@@ -36,7 +36,7 @@ pub type UpgradeResponse = http::Response<Full<Bytes>>;
 
 /// Whether a request asks for a WebSocket: `Upgrade` holds `websocket`, and `Connection` holds `Upgrade`; over HTTP/2
 /// it is a CONNECT whose `:protocol` is `websocket`. For a target that serves other requests as well; [`upgrade`] says
-/// whether it is one that can be answered.
+/// whether a response to it can be made.
 #[must_use]
 pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
     #[cfg(feature = "http2")]
@@ -55,7 +55,7 @@ pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
 ///
 /// HTTP/2 has another opening handshake (RFC 8441), which needs the feature `http2`, and a server that announces it:
 /// `enable_connect_protocol` of hyper's builder, which axum calls. Such a WebSocket is a stream beside others of the
-/// same connection. Without the feature the answer is 505.
+/// same connection. Without the feature the response is 505.
 ///
 /// A handler of axum; a service of hyper differs by its `Request` alone, see the example `hyper_server`:
 ///
@@ -92,11 +92,11 @@ pub fn upgrade<B>(
     request: &mut http::Request<B>,
     config: WebSocketConfig,
 ) -> (UpgradeResponse, Result<Upgrading>) {
-    upgrade_with(request, config, |_| Ok(OwnedAnswer::new()))
+    upgrade_with(request, config, |_| Ok(OwnedAcceptance::new()))
 }
 
-/// As [`upgrade`], and lets `decide` see the request and choose: an answer with subprotocol and headers, or a
-/// rejection, as [`accept_with`](crate::accept_with) does.
+/// As [`upgrade`], and lets `decide` see the request and choose: an acceptance with subprotocol and headers, or
+/// a rejection, as [`accept_with`](crate::accept_with) does.
 ///
 /// # Errors
 /// [`Error::Handshake`] for an invalid request: the response has the status that it calls for, such as 426 with
@@ -111,14 +111,14 @@ pub fn upgrade_with<B>(
     let can_upgrade = request.extensions().get::<OnUpgrade>().is_some();
     let said = with_checked(request, |checked| match checked {
         Ok(_) if !can_upgrade => Err(cannot_upgrade()),
-        Ok(request) => answer(&request, &config, decide),
+        Ok(request) => decide_on(&request, &config, decide),
         Err(error) => Ok((refuse(&error)?, Err(HandshakeError::from(error).into()))),
     });
     match said {
         Ok((response, negotiated)) => {
             (response, negotiated.map(|it| Upgrading::new(request, it, config)))
         }
-        // The fault is ours, and the client is not to wait for an answer.
+        // The fault is ours, and the client must not wait for a response in vain.
         Err(error) => (server_error(), Err(error)),
     }
 }
@@ -216,14 +216,14 @@ fn with_connect<B, T>(
 }
 
 /// The decision about a valid request, and the response that says it.
-fn answer(
+fn decide_on(
     request: &Request<'_>,
     config: &WebSocketConfig,
     decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> Result<(UpgradeResponse, Result<Negotiated>)> {
     match decide(request) {
-        Ok(answer) => {
-            let (response, negotiated) = accept(request, &answer, config)?;
+        Ok(acceptance) => {
+            let (response, negotiated) = accept(request, &acceptance, config)?;
             Ok((response, Ok(negotiated)))
         }
         Err(rejection) => Ok((reject(&rejection)?, Err(Error::Rejected(rejection.status())))),
@@ -232,18 +232,18 @@ fn answer(
 
 fn accept(
     request: &Request<'_>,
-    answer: &OwnedAnswer,
+    acceptance: &OwnedAcceptance,
     config: &WebSocketConfig,
 ) -> Result<(UpgradeResponse, Negotiated)> {
-    let answer = answer.as_answer();
+    let acceptance = acceptance.as_acceptance();
     #[cfg(feature = "deflate")]
-    let answer = answer.deflate(config.deflate);
+    let acceptance = acceptance.deflate(config.deflate);
     #[cfg(not(feature = "deflate"))]
     let _ = config;
     let mut response = UpgradeResponse::default();
     *response.status_mut() = StatusCode::from_u16(request.success_status()).map_err(unfit)?;
     let mut appended = Ok(());
-    let negotiated = request.accept_parts(&answer, |name, value| {
+    let negotiated = request.accept_parts(&acceptance, |name, value| {
         if appended.is_ok() {
             appended = append(response.headers_mut(), name, value);
         }

@@ -95,7 +95,7 @@ pub(crate) enum State {
     /// Our Close was written. The peer's Close was not received.
     Closing,
     /// The peer's Close was received. Our Close, the response to it, is queued.
-    Answering,
+    Responding,
     /// The connection failed. A Close with the reason is queued.
     Failing,
     /// Both Closes were sent and received.
@@ -133,18 +133,18 @@ enum CloseEvent {
 /// first.
 const TABLE: [(State, CloseEvent, State); 35] = {
     use CloseEvent::{End, Fail, FailSilently, GiveUp, RecvClose, Report, SendClose, WriteQueued};
-    use State::{Answering, Closed, Closing, Failed, Failing, Open};
+    use State::{Closed, Closing, Failed, Failing, Open, Responding};
     [
         // "Upon either sending or receiving a Close control frame, it is said that _The WebSocket Closing Handshake is
         // Started_ and that the WebSocket connection is in the CLOSING state." (§7.1.3)
         (Open, SendClose, Closing),
         // "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a
         // Close frame in response." (§5.5.1)
-        (Open, RecvClose, Answering),
+        (Open, RecvClose, Responding),
         // "After both sending and receiving a Close message, an endpoint considers the WebSocket connection closed".
         // (§5.5.1)
         (Closing, RecvClose, Closed),
-        (Answering, WriteQueued, Closed),
+        (Responding, WriteQueued, Closed),
         // "An endpoint MUST NOT continue to attempt to process data (including a responding Close frame) from the
         // remote endpoint after being instructed to _Fail the WebSocket Connection_." (§7.1.7)
         (Failing, WriteQueued, Failed),
@@ -153,16 +153,16 @@ const TABLE: [(State, CloseEvent, State); 35] = {
         // after another Close, or instead of the response to one, it would be too late.
         (Open, Fail, Failing),
         (Closing, Fail, Failed),
-        (Answering, Fail, Failed),
+        (Responding, Fail, Failed),
         // "An endpoint MAY omit sending a Close frame if it believes the other side is unlikely to be able to receive
         // and process the Close frame" (§7.1.7).
         (Open, FailSilently, Failed),
         (Closing, FailSilently, Failed),
-        (Answering, FailSilently, Failed),
+        (Responding, FailSilently, Failed),
         // A Close that was not written in time is not written at all.
         (Open, GiveUp, Failed),
         (Closing, GiveUp, Failed),
-        (Answering, GiveUp, Failed),
+        (Responding, GiveUp, Failed),
         (Failing, GiveUp, Failed),
         // "If _The WebSocket Connection is Closed_ and no Close control frame was received by the endpoint ..., _The
         // WebSocket Connection Close Code_ is considered to be 1006." (§7.1.5) After the peer's Close, the end is no
@@ -171,23 +171,23 @@ const TABLE: [(State, CloseEvent, State); 35] = {
         (Closing, End, Failed),
         // The direction that has seen more is right.
         (Open, Report(Closing), Closing),
-        (Open, Report(Answering), Answering),
+        (Open, Report(Responding), Responding),
         (Open, Report(Failing), Failing),
         (Open, Report(Closed), Closed),
         (Open, Report(Failed), Failed),
         // Our Close was sent, and the peer's was received.
-        (Closing, Report(Answering), Closed),
-        (Answering, Report(Closing), Closed),
+        (Closing, Report(Responding), Closed),
+        (Responding, Report(Closing), Closed),
         // Another Close was sent, or queued, before the Close that tells of the failure.
         (Closing, Report(Failing), Failed),
         (Failing, Report(Closing), Failed),
-        (Answering, Report(Failing), Failed),
-        (Failing, Report(Answering), Failed),
+        (Responding, Report(Failing), Failed),
+        (Failing, Report(Responding), Failed),
         (Closing, Report(Closed), Closed),
-        (Answering, Report(Closed), Closed),
+        (Responding, Report(Closed), Closed),
         (Failing, Report(Closed), Closed),
         (Closing, Report(Failed), Failed),
-        (Answering, Report(Failed), Failed),
+        (Responding, Report(Failed), Failed),
         (Failing, Report(Failed), Failed),
         (Closed, Report(Failed), Failed),
     ]
@@ -310,7 +310,11 @@ impl Closing {
     /// The code of the queued Close: `None` if no Close is queued, and `Some(None)` if it has no code.
     #[inline]
     pub(crate) const fn queued(&self) -> Option<Option<CloseCode>> {
-        if matches!(self.state, State::Answering | State::Failing) { Some(self.code) } else { None }
+        if matches!(self.state, State::Responding | State::Failing) {
+            Some(self.code)
+        } else {
+            None
+        }
     }
 
     /// The queued Close was written.
@@ -354,15 +358,15 @@ mod tests {
 
     /// In an order in which every transition leads to a later state.
     const STATES: [State; 6] = {
-        use State::{Answering, Closed, Closing, Failed, Failing, Open};
-        [Open, Closing, Answering, Failing, Closed, Failed]
+        use State::{Closed, Closing, Failed, Failing, Open, Responding};
+        [Open, Closing, Responding, Failing, Closed, Failed]
     };
 
     const EVENTS: [CloseEvent; 13] = {
         use CloseEvent::{
             End, Fail, FailSilently, GiveUp, RecvClose, Report, SendClose, WriteQueued,
         };
-        use State::{Answering, Closed, Closing, Failed, Failing, Open};
+        use State::{Closed, Closing, Failed, Failing, Open, Responding};
         [
             SendClose,
             RecvClose,
@@ -373,7 +377,7 @@ mod tests {
             End,
             Report(Open),
             Report(Closing),
-            Report(Answering),
+            Report(Responding),
             Report(Failing),
             Report(Closed),
             Report(Failed),
@@ -455,12 +459,12 @@ mod tests {
     /// The table once more, as a grid, so that a change of a row is a change of two places.
     #[test]
     fn every_state_and_event_leads_where_the_grid_says() {
-        use State::{Answering, Closed, Closing, Failed, Failing, Open};
+        use State::{Closed, Closing, Failed, Failing, Open, Responding};
         for (state, from_outside, heard) in [
             (
                 Open,
-                [Closing, Answering, Open, Failing, Failed, Failed, Failed],
-                [Open, Closing, Answering, Failing, Closed, Failed],
+                [Closing, Responding, Open, Failing, Failed, Failed, Failed],
+                [Open, Closing, Responding, Failing, Closed, Failed],
             ),
             (
                 Closing,
@@ -468,9 +472,9 @@ mod tests {
                 [Closing, Closing, Closed, Failed, Closed, Failed],
             ),
             (
-                Answering,
-                [Answering, Answering, Closed, Failed, Failed, Failed, Answering],
-                [Answering, Closed, Answering, Failed, Closed, Failed],
+                Responding,
+                [Responding, Responding, Closed, Failed, Failed, Failed, Responding],
+                [Responding, Closed, Responding, Failed, Closed, Failed],
             ),
             (
                 Failing,
@@ -489,11 +493,11 @@ mod tests {
 
     #[test]
     fn what_each_state_permits() {
-        use State::{Answering, Closed, Closing, Failed, Failing, Open};
+        use State::{Closed, Closing, Failed, Failing, Open, Responding};
         for (state, send, receive, queued, clean, over, end) in [
             (Open, true, true, false, false, false, Err(Ended::Reset)),
             (Closing, false, true, false, false, false, Err(Ended::Reset)),
-            (Answering, false, false, true, false, false, Ok(())),
+            (Responding, false, false, true, false, false, Ok(())),
             (Failing, false, false, true, false, false, Ok(())),
             (Closed, false, false, false, true, true, Ok(())),
             (Failed, false, false, false, false, true, Ok(())),

@@ -21,7 +21,7 @@
 //! ```
 //! use std::io::{Read, Write};
 //!
-//! use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
+//! use fullduplex::handshake::{Acceptance, HeadLimits, ServerHandshake};
 //! use fullduplex::{Config, Connection, Event, Input, MessageKind, NoEntropy, Role};
 //!
 //! fn echo(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,8 +38,8 @@
 //!             break request;
 //!         }
 //!     };
-//!     let (answer_len, negotiated) = request.accept(&Answer::new(), &mut out)?;
-//!     wire.write_all(&out[..answer_len])?;
+//!     let (response_len, negotiated) = request.accept(&Acceptance::new(), &mut out)?;
+//!     wire.write_all(&out[..response_len])?;
 //!
 //!     // What followed the request in the same read is frames already.
 //!     let mut start = request.head_len();
@@ -227,7 +227,7 @@ pub use message::{HeaderBytes, MessageError, SendError};
 pub use negotiated::Negotiated;
 #[cfg(feature = "alloc")]
 pub use opening::{
-    AnswerPlain, Connected, Connecting, Incoming, IncomingRequest, Progress, Refusal, Refused,
+    Connected, Connecting, Incoming, IncomingRequest, Progress, Refusal, Refused, RespondToPlain,
 };
 pub use output::BufferTooSmall;
 #[cfg(feature = "alloc")]

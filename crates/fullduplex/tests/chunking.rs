@@ -2,7 +2,7 @@
 //! are the same. Random frames, right and wrong, under random limits; random bytes; random heads.
 
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome as Handshaken, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome as Handshaken, ServerHandshake,
 };
 use fullduplex::{
     CloseCode, Config, Connection, Error, Limits, MessageError, Negotiated, Role, Timeouts, Uri,
@@ -343,8 +343,9 @@ fn serve(bytes: &[u8], limits: HeadLimits, reads: &[usize]) -> String {
             Ok(None) => {}
             Ok(Some(request)) => {
                 let mut out = [0; 512];
-                let answer = Answer::new().subprotocol(request.choose_subprotocol(&["b", "a"]));
-                let (len, _) = request.accept(&answer, &mut out).expect("a proper answer");
+                let acceptance =
+                    Acceptance::new().subprotocol(request.choose_subprotocol(&["b", "a"]));
+                let (len, _) = request.accept(&acceptance, &mut out).expect("a proper response");
                 let response = String::from_utf8_lossy(&out[..len]);
                 return format!("{} {request:?} {response}", request.head_len());
             }

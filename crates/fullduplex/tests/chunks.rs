@@ -230,7 +230,9 @@ mod deflate {
     }
 
     fn connections() -> (Connection, Connection) {
-        use fullduplex::handshake::{Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome};
+        use fullduplex::handshake::{
+            Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome,
+        };
         let uri = fullduplex::Uri::parse("ws://example.com/").unwrap();
         let request = ClientRequest::new(uri).deflate(DeflateConfig::new());
         let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
@@ -238,8 +240,8 @@ mod deflate {
         let len = handshake.encode_request(&request, &mut asked).unwrap();
         let mut serving = fullduplex::handshake::ServerHandshake::new(HeadLimits::DEFAULT);
         let received = serving.poll(&asked[..len]).unwrap().unwrap();
-        let answer = Answer::new().deflate(DeflateConfig::new());
-        let (len, by_server) = received.accept(&answer, &mut answered).unwrap();
+        let acceptance = Acceptance::new().deflate(DeflateConfig::new());
+        let (len, by_server) = received.accept(&acceptance, &mut answered).unwrap();
         let opened = handshake.poll(&answered[..len], &request).unwrap();
         let Some(Outcome::Open { negotiated, .. }) = opened else { panic!("{opened:?}") };
         let mut config = Config::new();

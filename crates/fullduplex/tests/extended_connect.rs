@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fullduplex::handshake::{
-    AcceptError, Answer, ClientRequest, ConnectResponse, EncodeRequestError, ExtendedConnect,
+    AcceptError, Acceptance, ClientRequest, ConnectResponse, EncodeRequestError, ExtendedConnect,
     HeadError, Outcome, OwnedRequest, OwnedResponse, Request, RequestError, ResponseError,
 };
 #[cfg(feature = "deflate")]
@@ -73,27 +73,27 @@ fn as_headers(fields: &[Field]) -> Vec<Header<'_>> {
     fields.iter().map(|(name, value)| Header { name, value }).collect()
 }
 
-fn answer_to<S: AsRef<str>>(
+fn response_to<S: AsRef<str>>(
     request: &Request<'_>,
-    answer: &Answer<'_, S>,
+    acceptance: &Acceptance<'_, S>,
 ) -> (Negotiated, Vec<Field>) {
     let mut fields = Vec::new();
     let put = |name: &str, value: &[u8]| fields.push((name.to_owned(), value.to_owned()));
-    (request.accept_parts(answer, put).expect("a good answer"), fields)
+    (request.accept_parts(acceptance, put).expect("a good response"), fields)
 }
 
 /// What client and server come to when they ask and answer the same over HTTP/1.1.
 #[cfg(feature = "deflate")]
 fn over_http_1<S: AsRef<str>, T: AsRef<str>>(
     request: &ClientRequest<'_, S>,
-    answer: &Answer<'_, T>,
+    acceptance: &Acceptance<'_, T>,
 ) -> (Negotiated, Negotiated) {
     let mut client = ClientHandshake::with_fixed_key_for_tests([7; 16]);
     let (mut asked, mut answered) = ([0; 4096], [0; 4096]);
     let len = client.encode_request(request, &mut asked).unwrap();
     let mut server = ServerHandshake::default();
     let received = server.poll(&asked[..len]).unwrap().unwrap();
-    let (len, negotiated) = received.accept(answer, &mut answered).unwrap();
+    let (len, negotiated) = received.accept(acceptance, &mut answered).unwrap();
     match client.poll(&answered[..len], request).unwrap().unwrap() {
         Outcome::Open { negotiated: agreed, .. } => (agreed, negotiated),
         Outcome::Refused(response) => panic!("{response:?}"),
@@ -242,10 +242,10 @@ fn what_a_client_asks_for_is_what_a_server_accepts() {
         assert_eq!(received.host(), authority);
         assert!(received.subprotocols().eq(["superchat", "chat"]));
         let extra = [("Server", "example")];
-        let answer = Answer::new().subprotocol("chat").headers(&extra);
+        let acceptance = Acceptance::new().subprotocol("chat").headers(&extra);
         #[cfg(feature = "deflate")]
-        let answer = answer.deflate(fullduplex::DeflateConfig::default());
-        let (negotiated, response) = answer_to(&received, &answer);
+        let acceptance = acceptance.deflate(fullduplex::DeflateConfig::default());
+        let (negotiated, response) = response_to(&received, &acceptance);
         assert!(response.contains(&("server".to_owned(), b"example".to_vec())));
         assert!(response.iter().all(|(name, _)| !name.contains(char::is_uppercase)));
 
@@ -258,7 +258,7 @@ fn what_a_client_asks_for_is_what_a_server_accepts() {
         assert!(agreed.is_over_stream() && negotiated.is_over_stream());
         #[cfg(feature = "deflate")]
         {
-            let (client, server) = over_http_1(&request, &answer);
+            let (client, server) = over_http_1(&request, &acceptance);
             assert_eq!(agreed.deflate(), client.deflate());
             assert_eq!(negotiated.deflate(), server.deflate());
         }
@@ -321,8 +321,8 @@ fn what_must_not_be_sent_is_refused_before_a_field_is_put() {
         let error = request.connect_fields(&mut [0; 4096], never);
         assert_eq!(error, Err(EncodeRequestError::InvalidHeader(refused)), "{name}");
         let fields = headers(&EXAMPLE);
-        let answer = Answer::new().headers(&extra);
-        let error = check(&fields).unwrap().accept_parts(&answer, never);
+        let acceptance = Acceptance::new().headers(&extra);
+        let error = check(&fields).unwrap().accept_parts(&acceptance, never);
         assert_eq!(error.map(drop), Err(AcceptError::InvalidHeader(refused)), "{name}");
     }
     let request = ClientRequest::new(Uri::parse("wss://example.com/a/long/path").unwrap());
@@ -333,17 +333,17 @@ fn what_must_not_be_sent_is_refused_before_a_field_is_put() {
 
     let fields = headers(&EXAMPLE);
     let request = check(&fields).unwrap();
-    let not_offered = request.accept_parts(&Answer::new().subprotocol("other"), never);
+    let not_offered = request.accept_parts(&Acceptance::new().subprotocol("other"), never);
     assert_eq!(not_offered.map(drop), Err(AcceptError::SubprotocolNotOffered));
     // There is no HTTP/1.1 to answer in.
-    let bytes = request.accept(&Answer::new(), &mut [0; 4096]);
+    let bytes = request.accept(&Acceptance::new(), &mut [0; 4096]);
     assert_eq!(bytes.map(drop), Err(AcceptError::ExtendedConnect));
 }
 
 #[test]
 fn each_end_of_a_stream_closes_its_own_direction() {
     let fields = headers(&EXAMPLE);
-    let (negotiated, _) = answer_to(&check(&fields).unwrap(), &Answer::new());
+    let (negotiated, _) = response_to(&check(&fields).unwrap(), &Acceptance::new());
     let closed = |role, frame: Frame| {
         let config = EndpointConfig::new();
         let mut endpoint = Endpoint::open(role, negotiated, &[], &config, TestEntropy::new(1));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome, RequestError, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome, RequestError, ServerHandshake,
 };
 use fullduplex::{
     CloseCode, Config, Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN, MAX_HEADER_LEN,
@@ -219,7 +219,7 @@ fn an_opening_handshake_allocates_nothing_on_either_side() {
         let mut server = ServerHandshake::new(HeadLimits::DEFAULT);
         assert!(server.poll(&wire[..len - 1]).unwrap().is_none());
         let asked = server.poll(&wire[..len]).unwrap().unwrap();
-        let chosen = Answer::new().subprotocol(asked.choose_subprotocol(&["chat"]));
+        let chosen = Acceptance::new().subprotocol(asked.choose_subprotocol(&["chat"]));
         let (len, _) = asked.accept(&chosen, &mut answer).unwrap();
         assert!(client.poll(&answer[..len - 1], &request).unwrap().is_none());
         let opened = client.poll(&answer[..len], &request).unwrap();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fullduplex::handshake::{
-    AcceptError, Answer, OwnedClientRequest, OwnedRejection, PlainRequest, RequestError,
+    AcceptError, Acceptance, OwnedClientRequest, OwnedRejection, PlainRequest, RequestError,
 };
 use fullduplex::{
     Connected, Connecting, Endpoint, EndpointConfig, Error, HandshakeError, Incoming,
@@ -64,7 +64,7 @@ fn response_to(connecting: &mut Connecting<TestEntropy>) -> Vec<u8> {
     let request = connecting.output().to_vec();
     connecting.advance_output(request.len());
     let request = receive(incoming(), &request, usize::MAX);
-    let (mut endpoint, _) = request.accept(&Answer::new()).unwrap();
+    let (mut endpoint, _) = request.accept(&Acceptance::new()).unwrap();
     endpoint.output().unwrap().first().to_vec()
 }
 
@@ -82,12 +82,13 @@ fn a_request_becomes_an_endpoint_with_the_frames_that_were_read_behind_it() {
     for most in [1, 100, usize::MAX] {
         let request = receive(incoming(), &bytes[..REQUEST.len()], most);
         assert_eq!(request.request().path(), "/chat");
-        let (mut endpoint, request) = request.accept(&Answer::new()).unwrap();
+        let (mut endpoint, request) = request.accept(&Acceptance::new()).unwrap();
         assert_eq!(request.as_request().path(), "/chat");
         assert_eq!((endpoint.role(), endpoint.shutdown()), (Role::Server, Shutdown::No));
         assert_eq!(endpoint.poll_owned(), Ok(None));
     }
-    let (mut endpoint, _) = receive(incoming(), &bytes, usize::MAX).accept(&Answer::new()).unwrap();
+    let (mut endpoint, _) =
+        receive(incoming(), &bytes, usize::MAX).accept(&Acceptance::new()).unwrap();
     assert!(
         endpoint.output().unwrap().first().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n")
     );
@@ -164,15 +165,15 @@ fn a_client_without_entropy_sends_no_request() {
 #[test]
 fn a_request_for_no_websocket_is_refused_or_answered() {
     let plain = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let poll = |answer: Option<Option<OwnedRejection>>| {
+    let poll = |response: Option<Option<OwnedRejection>>| {
         let mut incoming = incoming();
         incoming.room()[..plain.len()].copy_from_slice(plain);
         incoming.advance(plain.len());
-        let polled = match answer {
+        let polled = match response {
             None => incoming.poll(),
-            Some(answer) => incoming.poll_or(&mut |request: &PlainRequest<'_>| {
+            Some(response) => incoming.poll_or(&mut |request: &PlainRequest<'_>| {
                 assert_eq!(request.path(), "/healthz");
-                answer.clone()
+                response.clone()
             }),
         };
         let Err(refused) = polled else { panic!("it is no request for a WebSocket") };
@@ -188,11 +189,11 @@ fn a_request_for_no_websocket_is_refused_or_answered() {
         assert!(response.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{response}");
     }
     let (error, response) = poll(Some(Some(OwnedRejection::new(200).body("ok\n"))));
-    assert_eq!(error, HandshakeError::Answered(200));
+    assert_eq!(error, HandshakeError::Responded(200));
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nok\n"));
     // The fault is ours, and the client does not wait in vain.
     let (error, response) = poll(Some(Some(OwnedRejection::new(200).header("a\n", "b"))));
-    assert!(matches!(error, HandshakeError::Answer(_)), "{error}");
+    assert!(matches!(error, HandshakeError::Respond(_)), "{error}");
     assert!(response.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{response}");
 }
 
@@ -219,7 +220,7 @@ fn a_rejection_is_written_or_replaced_by_a_server_error() {
 
 #[test]
 fn an_answer_that_must_not_be_sent_is_a_server_error() {
-    let Err(mut refused) = requested().accept(&Answer::new().subprotocol("unasked")) else {
+    let Err(mut refused) = requested().accept(&Acceptance::new().subprotocol("unasked")) else {
         panic!("the client has not asked for it")
     };
     assert_ne!(refused.error.to_string(), "");
@@ -267,7 +268,7 @@ fn a_client_that_was_refused_is_waited_for_as_long_as_one_that_closes() {
 
 #[test]
 fn an_endpoint_comes_apart_and_together_with_all_that_it_holds() {
-    let (endpoint, _) = requested().accept(&Answer::new()).unwrap();
+    let (endpoint, _) = requested().accept(&Acceptance::new()).unwrap();
     let (mut reader, mut writer) = endpoint.split();
     writer.send(MessageRef::Text("hi")).unwrap();
     let ping = Frame::ping("?").masked().encode();

@@ -1,7 +1,7 @@
 //! The examples of RFC 6455, byte for byte, in both directions.
 
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
 };
 use fullduplex::{
     Config, Connection, Entropy, EntropyError, Event, Input, MessageKind, Negotiated, NoEntropy,
@@ -156,8 +156,8 @@ fn a_server_writes_the_example_response_to_the_example_request() {
     assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["chat", "superchat"]);
     assert_eq!(request.head_len(), REQUEST.len());
     let mut out = [0; 256];
-    let answer = Answer::new().subprotocol(request.choose_subprotocol(&["chat"]));
-    let (len, _) = request.accept(&answer, &mut out).unwrap();
+    let acceptance = Acceptance::new().subprotocol(request.choose_subprotocol(&["chat"]));
+    let (len, _) = request.accept(&acceptance, &mut out).unwrap();
     assert_eq!(std::str::from_utf8(&out[..len]), Ok(RESPONSE));
 }
 

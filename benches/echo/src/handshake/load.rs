@@ -9,7 +9,7 @@ use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome};
 use mio::Interest;
 use mio::net::TcpStream;
 
-use super::{CLOSE, CLOSE_ANSWER, Handshake};
+use super::{CLOSE, CLOSE_RESPONSE, Handshake};
 use crate::case::{Failure, Load};
 use crate::waiting::Waiting;
 
@@ -103,7 +103,7 @@ impl Connection {
             let received = &self.received[..self.len];
             let Some(handshake) = &mut self.handshake else {
                 match len {
-                    0 if received == CLOSE_ANSWER => return Ok(true),
+                    0 if received == CLOSE_RESPONSE => return Ok(true),
                     0 => return Err("the server has ended without the right Close".into()),
                     _ => continue,
                 }

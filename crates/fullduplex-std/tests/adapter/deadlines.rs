@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use fullduplex_std::fullduplex::{self, Timeout};
 use fullduplex_std::{
-    Bytes, CloseCode, EndpointConfig, Error, HandshakeError, Message, OwnedAnswer, OwnedRejection,
-    Role, WebSocket, accept_with, client_with,
+    Bytes, CloseCode, EndpointConfig, Error, HandshakeError, Message, OwnedAcceptance,
+    OwnedRejection, Role, WebSocket, accept_with, client_with,
 };
 use fullduplex_testkit::Frame;
 
@@ -65,7 +65,7 @@ fn a_client_that_trickles_its_request_is_cut_off() {
             let (near, far) = sockets();
             let trickling = trickle(near, REQUEST.as_bytes().repeat(20), pause);
             let result = takes(ms(300), || {
-                accept_with(far, handshake_timeout(ms(300)), |_| Ok(OwnedAnswer::new()))
+                accept_with(far, handshake_timeout(ms(300)), |_| Ok(OwnedAcceptance::new()))
             });
             let Err(HandshakeError::Failure(error)) = result else { panic!("{result:?}") };
             timed_out(&error, Timeout::Handshake);
@@ -80,7 +80,7 @@ fn a_client_that_trickles_is_cut_off_over_a_stream_without_timeouts() {
         let (near, far) = sockets();
         let trickling = trickle(near, REQUEST.as_bytes().repeat(20), 5);
         let result = takes(ms(200), || {
-            accept_with(Unknown(far), handshake_timeout(ms(200)), |_| Ok(OwnedAnswer::new()))
+            accept_with(Unknown(far), handshake_timeout(ms(200)), |_| Ok(OwnedAcceptance::new()))
         });
         let Err(HandshakeError::Failure(error)) = result else { panic!("{result:?}") };
         timed_out(&error, Timeout::Handshake);
@@ -93,7 +93,7 @@ fn a_silent_client_and_a_silent_server_are_cut_off() {
     bounded(|| {
         let (near, far) = sockets();
         let config = handshake_timeout(ms(200));
-        let result = takes(ms(200), || accept_with(far, config, |_| Ok(OwnedAnswer::new())));
+        let result = takes(ms(200), || accept_with(far, config, |_| Ok(OwnedAcceptance::new())));
         let Err(HandshakeError::Failure(error)) = result else { panic!("{result:?}") };
         timed_out(&error, Timeout::Handshake);
         drop(near);
@@ -125,7 +125,7 @@ fn a_refused_client_that_never_ends_the_connection_is_given_up() {
         let (mut near, far) = sockets();
         near.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
         let config = handshake_timeout(ms(200));
-        let result = takes(ms(200), || accept_with(far, config, |_| Ok(OwnedAnswer::new())));
+        let result = takes(ms(200), || accept_with(far, config, |_| Ok(OwnedAcceptance::new())));
         assert!(matches!(result, Err(HandshakeError::Failure(Error::Handshake(_)))));
     });
 }

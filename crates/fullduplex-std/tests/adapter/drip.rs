@@ -15,7 +15,7 @@ use fullduplex_std::rustls::{
 };
 use fullduplex_std::tls;
 use fullduplex_std::{
-    EndpointConfig, Error, HandshakeError, MaybeTlsStream, Message, MessageKind, OwnedAnswer,
+    EndpointConfig, Error, HandshakeError, MaybeTlsStream, Message, MessageKind, OwnedAcceptance,
     OwnedRejection, Role, WebSocket, accept_tls_with, accept_with, client_with, connect_with,
 };
 use fullduplex_testkit::Frame;
@@ -314,7 +314,7 @@ fn accept_by_tls(
     let (server_tls, client_tls) = configs();
     let (near, far) = sockets();
     thread::spawn(move || client(near, client_tls));
-    accept_tls_with(far, server_tls, config, |_| Ok(OwnedAnswer::new())).map_err(Error::from)
+    accept_tls_with(far, server_tls, config, |_| Ok(OwnedAcceptance::new())).map_err(Error::from)
 }
 
 /// A client of ours over TLS meets this server.
@@ -352,7 +352,7 @@ fn a_request_that_drips_is_cut_off_in_time() {
                 0 => {
                     let (near, far) = sockets();
                     drip(near, request());
-                    accept_with(far, config, |_| Ok(OwnedAnswer::new()))
+                    accept_with(far, config, |_| Ok(OwnedAcceptance::new()))
                         .map(drop)
                         .map_err(Error::from)
                 }
@@ -522,10 +522,10 @@ fn what_drips_below_the_deadlines_arrives() {
             slowly(middle, proxied);
             let serving = thread::spawn(move || {
                 if by_tls {
-                    let accept = |_: &fullduplex_std::Request<'_>| Ok(OwnedAnswer::new());
+                    let accept = |_: &fullduplex_std::Request<'_>| Ok(OwnedAcceptance::new());
                     echo(accept_tls_with(far, server_tls, config, accept).unwrap())
                 } else {
-                    echo(accept_with(far, config, |_| Ok(OwnedAnswer::new())).unwrap())
+                    echo(accept_with(far, config, |_| Ok(OwnedAcceptance::new())).unwrap())
                 }
             });
             if by_tls {

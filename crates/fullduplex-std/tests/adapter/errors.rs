@@ -7,7 +7,7 @@ use std::thread;
 use fullduplex_std::fullduplex::handshake::ResponseError;
 use fullduplex_std::fullduplex::{self, FrameError, MessageError, SendError};
 use fullduplex_std::{
-    Bytes, CloseCode, CloseFrame, EndpointConfig, Error, HandshakeError, Message, OwnedAnswer,
+    Bytes, CloseCode, CloseFrame, EndpointConfig, Error, HandshakeError, Message, OwnedAcceptance,
     OwnedClientRequest, OwnedRejection, OwnedResponse, Role, WebSocket, accept_with, client,
 };
 use fullduplex_testkit::Frame;
@@ -247,7 +247,7 @@ fn an_invalid_request_gets_the_status_that_it_calls_for() {
         (valid.replace("Host", "X-Long: {}\r\nHost").replace("{}", &"a".repeat(5000)), 431),
         ("\u{16}\u{3}\u{1} this is TLS\r\n\r\n".to_owned(), 400),
     ] {
-        let (answer, error) = asked(&request, || Ok(OwnedAnswer::new()));
+        let (answer, error) = asked(&request, || Ok(OwnedAcceptance::new()));
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
         assert!(
             matches!(error, Error::Handshake(fullduplex::HandshakeError::Request(_))),
@@ -267,7 +267,7 @@ fn the_answer_to_an_invalid_request_reaches_a_client_that_sends_on() {
     bounded(|| {
         let (mut near, far) = sockets();
         let accepting = thread::spawn(move || {
-            accept_with(far, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()))
+            accept_with(far, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new()))
         });
         near.write_all(REQUEST.replace("GET", "PUT").as_bytes()).unwrap();
         near.write_all(&[b"\r\n", &vec![0; 4 * MIB][..]].concat()).unwrap();
@@ -316,10 +316,11 @@ fn our_client_sees_the_whole_rejection_of_our_server() {
 #[test]
 fn an_answer_that_must_not_be_sent_is_a_server_error() {
     let request = format!("{REQUEST}\r\n");
-    let (answer, error) = asked(&request, || Ok(OwnedAnswer::new().header("X-A", "b\r\nX-C: d")));
+    let (answer, error) =
+        asked(&request, || Ok(OwnedAcceptance::new().header("X-A", "b\r\nX-C: d")));
     assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{answer}");
     assert!(matches!(error, Error::Accept(_)), "{error:?}");
-    let (answer, error) = asked(&request, || Ok(OwnedAnswer::new().subprotocol("not offered")));
+    let (answer, error) = asked(&request, || Ok(OwnedAcceptance::new().subprotocol("not offered")));
     assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{answer}");
     assert!(matches!(error, Error::Accept(_)), "{error:?}");
     let (answer, error) = asked(&request, || Err(OwnedRejection::new(200)));

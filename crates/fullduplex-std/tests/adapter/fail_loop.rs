@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use fullduplex_std::{
-    EndpointConfig, Error, OwnedAnswer, Result, Role, WebSocket, accept_with, client_with,
+    EndpointConfig, Error, OwnedAcceptance, Result, Role, WebSocket, accept_with, client_with,
 };
 use fullduplex_testkit::Frame;
 
@@ -40,7 +40,7 @@ fn script(role: Role) -> Vec<Vec<u8>> {
 fn open(role: Role, stream: Scripted) -> Result<WebSocket<Scripted>> {
     let config = EndpointConfig::new();
     Ok(match role {
-        Role::Server => accept_with(stream, config, |_| Ok(OwnedAnswer::new()))?,
+        Role::Server => accept_with(stream, config, |_| Ok(OwnedAcceptance::new()))?,
         Role::Client => client_with("ws://localhost/", stream, config)?.0,
     })
 }

@@ -7,7 +7,7 @@ use std::thread;
 use fullduplex_std::fullduplex::HandshakeError as CoreError;
 use fullduplex_std::fullduplex::handshake::{HeadError, RejectError, RequestError};
 use fullduplex_std::{
-    EndpointConfig, Error, HandshakeError, OwnedRejection, PlainRequest, accept, accept_or_answer,
+    EndpointConfig, Error, HandshakeError, OwnedRejection, PlainRequest, accept, accept_or_respond,
     client,
 };
 
@@ -165,7 +165,7 @@ fn probe(sent: &str) -> (String, Result<(), Error>) {
                 _ => None,
             };
             let decide = |_: &fullduplex_std::Request<'_>| Ok(Default::default());
-            accept_or_answer(far, EndpointConfig::new(), decide, answer).map(drop).map_err(failure)
+            accept_or_respond(far, EndpointConfig::new(), decide, answer).map(drop).map_err(failure)
         });
         near.write_all(sent.as_bytes()).unwrap();
         let answer = String::from_utf8_lossy(&read_to_end(&mut near)).into_owned();
@@ -205,7 +205,7 @@ fn an_answer_to_a_plain_request_survives_interruptions() {
     let stream = Reads(reads.map(|read| read.as_bytes().to_vec()).into());
     let answer = |_: &PlainRequest<'_>| Some(OwnedRejection::new(200));
     let decide = |_: &fullduplex_std::Request<'_>| Ok(Default::default());
-    let mut accepting = accept_or_answer(stream, EndpointConfig::new(), decide, answer);
+    let mut accepting = accept_or_respond(stream, EndpointConfig::new(), decide, answer);
     let mut interruptions = 0;
     let error = loop {
         match accepting {

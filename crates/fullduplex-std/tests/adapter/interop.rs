@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 
 use fullduplex_std::{
-    Bytes, CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAnswer, OwnedClientRequest,
+    Bytes, CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAcceptance, OwnedClientRequest,
     accept_with, connect,
 };
 use tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -85,7 +85,7 @@ fn our_server_serves_one(listener: TcpListener) -> String {
     let mut socket = accept_with(listener.accept().unwrap().0, Default::default(), |request| {
         let subprotocol = request.choose_subprotocol(&["superchat", "chat"]).unwrap();
         let question = request.headers().get_str("x-question").unwrap();
-        Ok(OwnedAnswer::new().subprotocol(subprotocol).header("X-Answer", question))
+        Ok(OwnedAcceptance::new().subprotocol(subprotocol).header("X-Answer", question))
     })
     .unwrap();
     let mut closed = None;

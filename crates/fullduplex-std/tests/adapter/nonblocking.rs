@@ -9,7 +9,7 @@ use std::time::Instant;
 use fullduplex_std::fullduplex::{self, MessageError};
 use fullduplex_std::{
     Bytes, CloseCode, CloseFrame, Decision, EndpointConfig, Error, HandshakeError, Message,
-    MessageKind, MidAccept, MidConnect, OwnedAnswer, Request, Role, WebSocket, accept_with,
+    MessageKind, MidAccept, MidConnect, OwnedAcceptance, Request, Role, WebSocket, accept_with,
     client_with,
 };
 use fullduplex_testkit::{Frame, Random, frames};
@@ -41,7 +41,7 @@ struct Talk<S> {
 
 impl<S: Read + Write + 'static> Side<S> {
     fn accept(stream: S, config: EndpointConfig) -> Self {
-        match accept_with(stream, config, (|_| Ok(OwnedAnswer::new())) as Decide) {
+        match accept_with(stream, config, (|_| Ok(OwnedAcceptance::new())) as Decide) {
             Ok(socket) => Self::open(socket),
             Err(HandshakeError::Interrupted(under_way)) => Self::Accepting(under_way),
             Err(HandshakeError::Failure(error)) => panic!("{error:?}"),
@@ -217,7 +217,7 @@ fn nonblocking_tcp_would_block_at_once_whatever_deadlines_there_are() {
         let (near, far) = sockets();
         far.set_nonblocking(true).unwrap();
         let begin = Instant::now();
-        let result = accept_with(far, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()));
+        let result = accept_with(far, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new()));
         assert!(begin.elapsed() < ms(1000), "{:?}", begin.elapsed());
         let Err(HandshakeError::Interrupted(under_way)) = result else { panic!("{result:?}") };
 

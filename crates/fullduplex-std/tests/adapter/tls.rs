@@ -15,7 +15,7 @@ use fullduplex_std::rustls::{
 use fullduplex_std::tls::{self, DeadlineStream, ServerTlsStream};
 use fullduplex_std::{
     CloseCode, CloseFrame, ConnectOptions, EndpointConfig, Error, HandshakeError, MaybeTlsStream,
-    Message, OwnedAnswer, Role, TlsError, WebSocket, accept_tls, accept_tls_with, accept_with,
+    Message, OwnedAcceptance, Role, TlsError, WebSocket, accept_tls, accept_tls_with, accept_with,
     client_with, connect, connect_with,
 };
 use fullduplex_testkit::Frame;
@@ -49,7 +49,7 @@ fn accept_one(
 ) -> JoinHandle<Result<WebSocket<ServerTlsStream>, Error>> {
     thread::spawn(move || {
         let socket = listener.accept().unwrap().0;
-        Ok(accept_tls_with(socket, tls, config, |_| Ok(OwnedAnswer::new()))?)
+        Ok(accept_tls_with(socket, tls, config, |_| Ok(OwnedAcceptance::new()))?)
     })
 }
 
@@ -230,7 +230,8 @@ fn garbage_instead_of_tls_is_an_error_on_both_sides() {
             near.shutdown(Shutdown::Write).unwrap();
             let stream = tls::accept(far, Arc::clone(&server_tls)).unwrap();
             let error = takes(ms(0), || {
-                accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new())).unwrap_err()
+                accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new()))
+                    .unwrap_err()
             });
             assert!(
                 matches!(error, HandshakeError::Failure(Error::Io(_) | Error::Protocol(_))),
@@ -258,7 +259,7 @@ fn an_end_inside_the_tls_handshake_is_an_error_on_both_sides() {
         drop(near);
         let stream = tls::accept(far, server_tls).unwrap();
         let error = takes(ms(0), || {
-            accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new())).unwrap_err()
+            accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new())).unwrap_err()
         });
         assert!(
             matches!(error, HandshakeError::Failure(Error::Io(_) | Error::Protocol(_))),
@@ -282,7 +283,8 @@ fn a_peer_that_is_silent_in_the_tls_handshake_is_cut_off() {
             let (mut near, far) = sockets();
             near.write_all(hello).unwrap();
             let stream = tls::accept(far, Arc::clone(&server_tls)).unwrap();
-            let result = takes(ms(200), || accept_with(stream, config, |_| Ok(OwnedAnswer::new())));
+            let result =
+                takes(ms(200), || accept_with(stream, config, |_| Ok(OwnedAcceptance::new())));
             let Err(HandshakeError::Failure(error)) = result else { panic!("{result:?}") };
             assert!(error.is_timeout(), "{error:?}");
         }
@@ -320,7 +322,7 @@ fn tls_in_segments_of_one_byte_works() {
         let serving = thread::spawn(move || {
             let stream = tls::accept(far, server_tls).unwrap();
             let mut socket =
-                accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new())).unwrap();
+                accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new())).unwrap();
             let message = socket.read().unwrap();
             socket.feed(message).unwrap();
             drain(&mut socket).1
@@ -345,7 +347,7 @@ pub(crate) fn our_server(
     let (near, far) = sockets();
     let accepting = thread::spawn(move || {
         let stream = tls::accept(far, server_tls).unwrap();
-        accept_with(stream, config, |_| Ok(OwnedAnswer::new())).unwrap()
+        accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).unwrap()
     });
     let session = ClientConnection::new(client_tls, "localhost".try_into().unwrap()).unwrap();
     let mut peer = StreamOwned::new(session, near);
@@ -497,7 +499,7 @@ fn tls_over_nonblocking_tcp_would_block() {
         let (_near, far) = sockets();
         far.set_nonblocking(true).unwrap();
         let stream = tls::accept(far, server_tls).unwrap();
-        let result = accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAnswer::new()));
+        let result = accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new()));
         assert!(matches!(result, Err(HandshakeError::Interrupted(_))), "{result:?}");
     });
 }

@@ -13,7 +13,7 @@ use fullduplex_tokio::fullduplex::handshake::Request;
 use fullduplex_tokio::rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use fullduplex_tokio::{
-    Connector, Error, IntoHalves, Message, MessageKind, OwnedAnswer, OwnedRejection, Role,
+    Connector, Error, IntoHalves, Message, MessageKind, OwnedAcceptance, OwnedRejection, Role,
     WebSocketConfig, WebSocketStream, accept, accept_tls, accept_tls_with, accept_with, client,
     client_tls_with, client_with,
 };
@@ -372,7 +372,7 @@ async fn tls_and_the_opening_handshake_share_one_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_client_that_drips_on_is_given_up_in_time() {
     let request = format!("{REQUEST}\r\n");
-    fn reject(_: &Request<'_>) -> Result<OwnedAnswer, OwnedRejection> {
+    fn reject(_: &Request<'_>) -> Result<OwnedAcceptance, OwnedRejection> {
         Err(OwnedRejection::new(403))
     }
     let (mut near, far) = duplex(1 << 20);

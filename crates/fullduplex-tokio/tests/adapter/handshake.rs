@@ -1,13 +1,13 @@
 //! The opening handshake: what is asked, what is answered, what is refused.
 
 use fullduplex_tokio::fullduplex::handshake::{
-    AcceptError, Answer, EncodeRequestError, HeadLimits, RejectError, RequestError, ResponseError,
-    ServerHandshake,
+    AcceptError, Acceptance, EncodeRequestError, HeadLimits, RejectError, RequestError,
+    ResponseError, ServerHandshake,
 };
 use fullduplex_tokio::fullduplex::headers::InvalidHeader;
 use fullduplex_tokio::fullduplex::{HandshakeError, OwnedUri};
 use fullduplex_tokio::{
-    Decision, Error, Message, OwnedAnswer, OwnedClientRequest, OwnedRejection, Role,
+    Decision, Error, Message, OwnedAcceptance, OwnedClientRequest, OwnedRejection, Role,
     WebSocketStream, accept, accept_with, client,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -38,7 +38,7 @@ async fn a_callback_sees_the_request_and_adds_to_the_response() {
             assert_eq!(headers.get_str("x-token"), Some("abc"));
             assert_eq!(headers.get_str("sec-websocket-protocol"), Some("first, second"));
             assert_eq!(headers.get_str("origin"), Some("https://example.com"));
-            Ok(OwnedAnswer::new().subprotocol("second").header("X-Server", "ours"))
+            Ok(OwnedAcceptance::new().subprotocol("second").header("X-Server", "ours"))
         })
         .await
     });
@@ -115,11 +115,11 @@ async fn a_callback_that_answers_nonsense_is_our_fault() {
     type Expected = fn(&Error) -> bool;
     let answers: [(Decide, Expected); 4] = [
         (
-            || Ok(OwnedAnswer::new().subprotocol("never-offered")),
+            || Ok(OwnedAcceptance::new().subprotocol("never-offered")),
             |error| matches!(error, Error::Accept(AcceptError::SubprotocolNotOffered)),
         ),
         (
-            || Ok(OwnedAnswer::new().header("Upgrade", "h2c")),
+            || Ok(OwnedAcceptance::new().header("Upgrade", "h2c")),
             |error| matches!(error, Error::Accept(AcceptError::InvalidHeader(_))),
         ),
         (
@@ -147,7 +147,7 @@ async fn a_choice_that_was_not_offered_is_stopped_at_the_server() {
     for offered in [None, Some("my-sub-protocol")] {
         let (near, far) = duplex(1 << 12);
         let serving = tokio::spawn(accept_with(far, Default::default(), |_| {
-            Ok(OwnedAnswer::new().subprotocol("invalid-sub-protocol"))
+            Ok(OwnedAcceptance::new().subprotocol("invalid-sub-protocol"))
         }));
         let mut request = OwnedClientRequest::new("ws://localhost/").unwrap();
         if let Some(offered) = offered {
@@ -174,7 +174,7 @@ async fn a_handshake_by_hand_goes_on_as_a_websocket() {
     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
     let request = handshake.poll(&head).unwrap().unwrap();
     let mut response = [0; 512];
-    let (len, negotiated) = request.accept(&Answer::new(), &mut response).unwrap();
+    let (len, negotiated) = request.accept(&Acceptance::new(), &mut response).unwrap();
     write(&mut far, &response[..len]).await;
     let mut server =
         WebSocketStream::from_negotiated(far, &[], Role::Server, negotiated, Default::default());
@@ -245,7 +245,7 @@ async fn a_request_may_name_another_host_than_it_is_sent_to() {
             assert_eq!(request.host(), expected);
             assert_eq!(request.target(), "/chat?room=1");
             assert_eq!(request.headers().get("authorization").is_some(), url.contains("user@"));
-            Ok(OwnedAnswer::new())
+            Ok(OwnedAcceptance::new())
         }));
         let request = OwnedClientRequest::from_uri(OwnedUri::parse(url).unwrap());
         client(request, near).await.unwrap();

@@ -7,8 +7,8 @@ use fullduplex_tokio::fullduplex::handshake::{
     HeadError, RejectError, RequestError, ResponseError,
 };
 use fullduplex_tokio::{
-    Error, OwnedAnswer, OwnedRejection, OwnedResponse, PlainRequest, WebSocketConfig, accept,
-    accept_or_answer, client,
+    Error, OwnedAcceptance, OwnedRejection, OwnedResponse, PlainRequest, WebSocketConfig, accept,
+    accept_or_respond, client,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -129,7 +129,7 @@ async fn probe(sent: &str) -> (String, Result<(), Error>) {
             _ => None,
         };
         let config = WebSocketConfig::new();
-        accept_or_answer(far, config, |_| Ok(OwnedAnswer::new()), answer).await.map(drop)
+        accept_or_respond(far, config, |_| Ok(OwnedAcceptance::new()), answer).await.map(drop)
     });
     write(&mut near, sent).await;
     let answer = timeout(AT_ONCE, read_to_end(&mut near)).await.unwrap();

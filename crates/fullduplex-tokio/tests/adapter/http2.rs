@@ -8,7 +8,7 @@ use fullduplex_tokio::fullduplex::handshake::ResponseError;
 use fullduplex_tokio::http::{Method, Request, StatusCode};
 use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAnswer, OwnedClientRequest,
+    CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAcceptance, OwnedClientRequest,
     OwnedRejection, UpgradeResponse, WebSocketConfig, client_http2, http2_ready, upgrade,
     upgrade_with,
 };
@@ -126,7 +126,7 @@ async fn a_server_decides_over_http_2() {
                 return Err(OwnedRejection::new(403).header("X-Why", "day").body(why));
             }
             let chosen = request.choose_subprotocol(&["chat", "other"]).unwrap_or("forced");
-            Ok(OwnedAnswer::new().subprotocol(chosen).header("X-Own", "1"))
+            Ok(OwnedAcceptance::new().subprotocol(chosen).header("X-Own", "1"))
         });
         if let Ok(socket) = socket {
             tokio::spawn(async move { echo(socket.await?).await });

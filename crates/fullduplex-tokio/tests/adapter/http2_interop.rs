@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
 use fullduplex_tokio::{
-    DeflateConfig, Message, OwnedAnswer, OwnedClientRequest, Result, UpgradedStream,
+    DeflateConfig, Message, OwnedAcceptance, OwnedClientRequest, Result, UpgradedStream,
     WebSocketConfig, WebSocketStream, client_http2, upgrade_with,
 };
 use hyper::server::conn::http2;
@@ -138,7 +138,7 @@ async fn a_client_of_node_talks_to_our_server() {
             let (response, socket) = upgrade_with(&mut request, config, |request| {
                 assert_eq!((request.path(), request.query()), ("/chat", Some("a=b")));
                 assert_eq!(request.origin(), Some("https://a.example"));
-                Ok(OwnedAnswer::new().subprotocol("chat"))
+                Ok(OwnedAcceptance::new().subprotocol("chat"))
             });
             tokio::spawn(async move {
                 let socket = socket?.await?;

@@ -6,10 +6,10 @@ use fullduplex_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
-    Connector, Dial, Error, IntoHalves, MaybeTlsStream, Message, OwnedAnswer, OwnedClientRequest,
-    OwnedRejection, TcpDial, TlsError, WebSocketConfig, WebSocketReceiver, WebSocketSender, accept,
-    accept_tls, accept_tls_with, accept_with, client_tls_with, client_with, connect, connect_with,
-    tls,
+    Connector, Dial, Error, IntoHalves, MaybeTlsStream, Message, OwnedAcceptance,
+    OwnedClientRequest, OwnedRejection, TcpDial, TlsError, WebSocketConfig, WebSocketReceiver,
+    WebSocketSender, accept, accept_tls, accept_tls_with, accept_with, client_tls_with,
+    client_with, connect, connect_with, tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -331,7 +331,7 @@ async fn a_callback_decides_about_a_request_over_tls() {
                 tls,
                 WebSocketConfig::new(),
                 |request| match request.headers().get_str("x-token") {
-                    Some("right") => Ok(OwnedAnswer::new().header("X-Server", "ours")),
+                    Some("right") => Ok(OwnedAcceptance::new().header("X-Server", "ours")),
                     _ => Err(OwnedRejection::new(403)),
                 },
             ));

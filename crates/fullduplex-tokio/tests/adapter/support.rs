@@ -10,7 +10,7 @@ use std::time::Duration;
 use fullduplex_tokio::fullduplex::handshake::Key;
 use fullduplex_tokio::fullduplex::{Error, MessageError};
 use fullduplex_tokio::{
-    Decision, Message, OwnedAnswer, OwnedResponse, Request, Result, Role, WebSocketConfig,
+    Decision, Message, OwnedAcceptance, OwnedResponse, Request, Result, Role, WebSocketConfig,
     WebSocketStream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -105,7 +105,7 @@ pub(crate) async fn write(wire: &mut DuplexStream, bytes: impl AsRef<[u8]>) {
 
 /// Accepts every valid request.
 pub(crate) fn any(_: &Request<'_>) -> Decision {
-    Ok(OwnedAnswer::new())
+    Ok(OwnedAcceptance::new())
 }
 
 /// A response's status.

@@ -10,7 +10,7 @@ use fullduplex_tokio::http::{Request, Response, StatusCode};
 use fullduplex_tokio::hyper::body::Incoming;
 use fullduplex_tokio::hyper_util::rt::TokioIo;
 use fullduplex_tokio::{
-    DeflateConfig, Error, Message, OwnedAnswer, OwnedClientRequest, OwnedRejection, Result,
+    DeflateConfig, Error, Message, OwnedAcceptance, OwnedClientRequest, OwnedRejection, Result,
     TcpDial, UpgradeResponse, Upgrading, WebSocketConfig, connect_with, is_upgrade_request,
     upgrade, upgrade_with,
 };
@@ -72,7 +72,7 @@ async fn serve_outcomes<D>(decide: D) -> (SocketAddr, mpsc::UnboundedReceiver<Re
 where
     D: Fn(
             &fullduplex_tokio::fullduplex::handshake::Request<'_>,
-        ) -> Result<OwnedAnswer, OwnedRejection>
+        ) -> Result<OwnedAcceptance, OwnedRejection>
         + Copy
         + Send
         + Sync
@@ -235,7 +235,7 @@ async fn a_decision_chooses_subprotocol_and_headers() {
         assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
         assert!(request.is_same_origin());
         assert_eq!(request.choose_subprotocol(&["second", "first"]), Some("second"));
-        Ok(OwnedAnswer::new()
+        Ok(OwnedAcceptance::new()
             .subprotocol("second")
             .header("Set-Cookie", "a")
             .header("Set-Cookie", "b"))
@@ -273,19 +273,19 @@ async fn a_decision_rejects() {
 
 #[tokio::test]
 async fn a_decision_that_must_not_be_sent_is_our_fault() {
-    type Decide = fn() -> Result<OwnedAnswer, OwnedRejection>;
+    type Decide = fn() -> Result<OwnedAcceptance, OwnedRejection>;
     type Expected = fn(&Error) -> bool;
     let decisions: [(Decide, Expected); 5] = [
         (
-            || Ok(OwnedAnswer::new().subprotocol("never-offered")),
+            || Ok(OwnedAcceptance::new().subprotocol("never-offered")),
             |error| matches!(error, Error::Accept(AcceptError::SubprotocolNotOffered)),
         ),
         (
-            || Ok(OwnedAnswer::new().header("Upgrade", "h2c")),
+            || Ok(OwnedAcceptance::new().header("Upgrade", "h2c")),
             |error| matches!(error, Error::Accept(AcceptError::InvalidHeader(_))),
         ),
         (
-            || Ok(OwnedAnswer::new().header("X", "a\r\nb: c")),
+            || Ok(OwnedAcceptance::new().header("X", "a\r\nb: c")),
             |error| matches!(error, Error::Accept(AcceptError::InvalidHeader(_))),
         ),
         (

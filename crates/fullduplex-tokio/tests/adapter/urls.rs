@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use fullduplex_tokio::fullduplex::UriError;
 use fullduplex_tokio::{
-    Error, IntoRequest, OwnedAnswer, WebSocketConfig, accept_with, client, client_http2,
+    Error, IntoRequest, OwnedAcceptance, WebSocketConfig, accept_with, client, client_http2,
     upgrade_with,
 };
 use tokio::io::duplex;
@@ -175,7 +175,7 @@ async fn a_server_gets_the_target_over_http_1_and_http_2() {
     let address = serve(true, |mut request| async move {
         let (response, _) = upgrade_with(&mut request, WebSocketConfig::new(), |request| {
             let target = request.target().to_owned();
-            Ok(OwnedAnswer::new().header("X-Target", target).header("X-Host", request.host()))
+            Ok(OwnedAcceptance::new().header("X-Target", target).header("X-Host", request.host()))
         });
         response
     })
@@ -190,7 +190,7 @@ async fn a_server_gets_the_target_over_http_1_and_http_2() {
         let (near, far) = duplex(1 << 12);
         let accepting = accept_with(far, WebSocketConfig::new(), |request| {
             assert_eq!((request.host(), request.target()), (host, target));
-            Ok(OwnedAnswer::new())
+            Ok(OwnedAcceptance::new())
         });
         let (opened, accepted) = tokio::join!(client(*url, near), accepting);
         opened.unwrap();

@@ -14,7 +14,7 @@ impl Sender {
     /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first. A message that is being sent in fragments goes on as it began.
     ///
     /// ```
-    /// use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
+    /// use fullduplex::handshake::{Acceptance, HeadLimits, ServerHandshake};
     /// use fullduplex::{Config, Connection, DeflateConfig, MessageKind, NoEntropy, Role};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,8 +23,8 @@ impl Sender {
     ///     Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     /// let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
     /// let request = handshake.poll(asked)?.ok_or("not all of it")?;
-    /// let answer = Answer::new().deflate(DeflateConfig::new());
-    /// let (_, negotiated) = request.accept(&answer, &mut [0; 512])?;
+    /// let acceptance = Acceptance::new().deflate(DeflateConfig::new());
+    /// let (_, negotiated) = request.accept(&acceptance, &mut [0; 512])?;
     /// let mut conn = Connection::new(Role::Server, negotiated, Config::new());
     ///
     /// let mut out = Vec::new();

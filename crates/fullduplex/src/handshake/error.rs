@@ -14,10 +14,10 @@ pub enum HandshakeError {
     /// [`RequestError::status`].
     Request(RequestError),
     /// Server: the request does not ask for a WebSocket, and the application has responded to it with this status.
-    Answered(u16),
+    Responded(u16),
     /// Server: the application's response to a request that asks for no WebSocket must not be sent. The client was sent
     /// 500 instead.
-    Answer(RejectError),
+    Respond(RejectError),
     /// Client: the server's response does not open a WebSocket.
     Response(ResponseError),
     /// Client: our own request must not be sent.
@@ -30,10 +30,10 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(error) => error.fmt(f),
-            Self::Answered(status) => {
-                write!(f, "a request for no WebSocket was answered with {status}")
+            Self::Responded(status) => {
+                write!(f, "a request for no WebSocket was responded to with {status}")
             }
-            Self::Answer(error) => error.fmt(f),
+            Self::Respond(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
             Self::Entropy(error) => error.fmt(f),

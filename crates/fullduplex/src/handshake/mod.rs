@@ -33,8 +33,8 @@ pub use head::{
 };
 pub use key::{ACCEPT_LENGTH, KEY_LENGTH, Key};
 pub use server::{
-    AcceptError, Answer, ExtendedConnect, PlainRequest, RejectError, Rejection, Request,
+    AcceptError, Acceptance, ExtendedConnect, PlainRequest, RejectError, Rejection, Request,
     RequestError, RequestParts, ServerHandshake,
 };
 #[cfg(feature = "alloc")]
-pub use server::{OwnedAnswer, OwnedRejection, OwnedRequest};
+pub use server::{OwnedAcceptance, OwnedRejection, OwnedRequest};

@@ -16,7 +16,6 @@
 //! 8. there is exactly one valid `Sec-WebSocket-Key` (400),
 //! 9. the lists of subprotocols and extensions are well formed (400).
 
-mod answer;
 #[cfg(feature = "alloc")]
 mod decision;
 mod error;
@@ -27,12 +26,12 @@ mod parts;
 mod plain;
 mod reply;
 mod request;
+mod response;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{AcceptError, Answer, RejectError, Rejection};
 #[cfg(feature = "alloc")]
-pub use decision::{OwnedAnswer, OwnedRejection};
+pub use decision::{OwnedAcceptance, OwnedRejection};
 pub use error::RequestError;
 pub use extended_connect::ExtendedConnect;
 #[cfg(feature = "alloc")]
@@ -40,6 +39,7 @@ pub use owned::OwnedRequest;
 pub use parts::RequestParts;
 pub use plain::PlainRequest;
 pub use request::Request;
+pub use response::{AcceptError, Acceptance, RejectError, Rejection};
 
 use core::mem::MaybeUninit;
 
@@ -51,7 +51,7 @@ use super::head::{
 /// Reads and checks the request of an opening handshake (RFC 6455 §4.2.1).
 ///
 /// ```
-/// use fullduplex::handshake::{Answer, HeadLimits, ServerHandshake};
+/// use fullduplex::handshake::{Acceptance, HeadLimits, ServerHandshake};
 ///
 /// let received = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
 ///     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -61,7 +61,7 @@ use super::head::{
 /// assert_eq!(request.path(), "/chat");
 ///
 /// let mut out = [0; 256];
-/// let (length, _negotiated) = request.accept(&Answer::new(), &mut out)?;
+/// let (length, _negotiated) = request.accept(&Acceptance::new(), &mut out)?;
 /// assert!(out[..length].starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
 /// let frames = &received[request.head_len()..];
 /// assert!(frames.is_empty());

@@ -12,8 +12,8 @@ use crate::endpoint::{Endpoint, EndpointConfig};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::handshake::{
-    AcceptError, Answer, HandshakeError, OwnedRejection, OwnedRequest, PlainRequest, RejectError,
-    Rejection, Request, ServerHandshake,
+    AcceptError, Acceptance, HandshakeError, OwnedRejection, OwnedRequest, PlainRequest,
+    RejectError, Rejection, Request, ServerHandshake,
 };
 use crate::keepalive::{Deadline, Timeout};
 use crate::negotiated::Negotiated;
@@ -21,9 +21,9 @@ use crate::opening::shared::{Opening, Progress, check, encode};
 use crate::outgoing::Outgoing;
 use crate::role::Role;
 
-/// Answers a request that asks for no WebSocket, with any status from 200 to 599. If it returns `None`, the request is
-/// refused.
-pub type AnswerPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<OwnedRejection>;
+/// Responds to a request that asks for no WebSocket, with any status from 200 to 599. If it returns `None`, the request
+/// is refused.
+pub type RespondToPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<OwnedRejection>;
 
 /// A server's opening handshake (RFC 6455 §4.2) before the request: becomes an [`IncomingRequest`], which becomes an
 /// [`Endpoint`].
@@ -32,7 +32,7 @@ pub type AnswerPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<OwnedR
 /// the handshake: [`Ended::InsideHandshake`](crate::Ended::InsideHandshake).
 ///
 /// ```
-/// use fullduplex::handshake::OwnedAnswer;
+/// use fullduplex::handshake::OwnedAcceptance;
 /// use fullduplex::{Endpoint, EndpointConfig, Incoming, NoEntropy, Progress};
 /// use std::io::{Read, Write};
 ///
@@ -56,7 +56,7 @@ pub type AnswerPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<OwnedR
 ///         }
 ///     };
 ///     println!("{}", request.request().path());
-///     match request.accept(&OwnedAnswer::new().as_answer()) {
+///     match request.accept(&OwnedAcceptance::new().as_acceptance()) {
 ///         // The response is the first output of the endpoint.
 ///         Ok((endpoint, _)) => Ok(Some(endpoint)),
 ///         Err(refused) => Err(refused.error.into()),
@@ -123,33 +123,33 @@ impl<E: Entropy> Incoming<E> {
         self.poll_by(None)
     }
 
-    /// As [`poll`](Self::poll), and lets `answer` answer a request that asks for no WebSocket, such as a load balancer's
-    /// `GET /healthz`. If `answer` returns `None`, the request is refused like any other request that is not a valid one
-    /// for a WebSocket.
+    /// As [`poll`](Self::poll), and lets `respond` respond to a request that asks for no WebSocket, such as a load
+    /// balancer's `GET /healthz`. If `respond` returns `None`, the request is refused like any other request that is not a
+    /// valid one for a WebSocket.
     ///
     /// # Errors
-    /// As [`poll`](Self::poll). [`HandshakeError::Answered`] when `answer` has answered the request.
-    /// [`HandshakeError::Answer`] when its answer must not be sent; the response has status 500 then.
+    /// As [`poll`](Self::poll). [`HandshakeError::Responded`] when `respond` has responded to the request.
+    /// [`HandshakeError::Respond`] when its response must not be sent; another one with status 500 takes its place.
     pub fn poll_or(
         self,
-        answer: AnswerPlain<'_>,
+        respond: RespondToPlain<'_>,
     ) -> Result<Progress<Self, IncomingRequest<E>>, Box<Refused<HandshakeError>>> {
-        self.poll_by(Some(answer))
+        self.poll_by(Some(respond))
     }
 
     fn poll_by(
         mut self,
-        answer: Option<AnswerPlain<'_>>,
+        respond: Option<RespondToPlain<'_>>,
     ) -> Result<Progress<Self, IncomingRequest<E>>, Box<Refused<HandshakeError>>> {
         let Self { opening, handshake } = &mut self;
         let request = match handshake.poll(opening.buffer.unread()) {
             Ok(None) => return Ok(Progress::Waiting(self)),
             Ok(Some(request)) => Box::new(request.into_owned()),
             Err(error) => {
-                let answered = answer.and_then(|answer| {
-                    answer_plain(&handshake.plain_request(opening.buffer.unread())?, answer)
+                let responded = respond.and_then(|respond| {
+                    respond_to_plain(&handshake.plain_request(opening.buffer.unread())?, respond)
                 });
-                let (response, error) = answered.unwrap_or_else(|| {
+                let (response, error) = responded.unwrap_or_else(|| {
                     let response = encode::<Infallible>(|out| {
                         error.encode_response(out).map_err(|error| Ok(error.needed))
                     });
@@ -203,21 +203,21 @@ impl<E: Entropy> IncomingRequest<E> {
     /// Accepts the request. The response is the first output of the endpoint, which is returned with the request.
     ///
     /// # Errors
-    /// [`AcceptError`] when the answer must not be sent; the response has status 500 then, for the fault is ours and the
-    /// client must not wait in vain.
+    /// [`AcceptError`] when `acceptance` must not be sent. A response with status 500 takes its place, because the fault is
+    /// ours and the client must not wait in vain.
     pub fn accept<S: AsRef<str>>(
         self,
-        answer: &Answer<'_, S>,
+        acceptance: &Acceptance<'_, S>,
     ) -> Result<(Endpoint<E>, OwnedRequest), Box<Refused<AcceptError>>> {
         let Self { opening, request } = self;
-        let answer = Answer {
-            subprotocol: answer.subprotocol,
-            headers: answer.headers,
+        let acceptance = Acceptance {
+            subprotocol: acceptance.subprotocol,
+            headers: acceptance.headers,
             #[cfg(feature = "deflate")]
             deflate: opening.config.deflate,
         };
         let mut negotiated = Negotiated::without_extensions();
-        let response = encode(|out| match request.as_request().accept(&answer, out) {
+        let response = encode(|out| match request.as_request().accept(&acceptance, out) {
             Ok((len, settled)) => {
                 negotiated = settled;
                 Ok(len)
@@ -300,20 +300,20 @@ fn refused<T>(error: T, response: Vec<u8>, config: &EndpointConfig) -> Box<Refus
     Box::new(Refused { error, refusal: Refusal::new(response, config) })
 }
 
-/// The application's response and what to tell the caller of it; `None` if the application does not answer.
+/// The application's response, and the error that tells the caller of it; `None` if the application does not respond.
 #[cold]
-fn answer_plain(
+fn respond_to_plain(
     request: &PlainRequest<'_>,
-    answer: AnswerPlain<'_>,
+    respond: RespondToPlain<'_>,
 ) -> Option<(Vec<u8>, HandshakeError)> {
-    let answer = answer(request)?;
-    let response = encode(|out| match request.encode_response(&answer.as_rejection(), out) {
+    let rejection = respond(request)?;
+    let response = encode(|out| match request.encode_response(&rejection.as_rejection(), out) {
         Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
         other => other.map_err(Err),
     });
     Some(match response {
-        Ok(response) => (response, HandshakeError::Answered(answer.status())),
-        Err(error) => (server_error(), HandshakeError::Answer(error)),
+        Ok(response) => (response, HandshakeError::Responded(rejection.status())),
+        Err(error) => (server_error(), HandshakeError::Respond(error)),
     })
 }
 

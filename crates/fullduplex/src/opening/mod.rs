@@ -5,5 +5,5 @@ mod incoming;
 mod shared;
 
 pub use connecting::{Connected, Connecting};
-pub use incoming::{AnswerPlain, Incoming, IncomingRequest, Refusal, Refused};
+pub use incoming::{Incoming, IncomingRequest, Refusal, Refused, RespondToPlain};
 pub use shared::Progress;

@@ -1,6 +1,6 @@
 //! Two endpoints joined in memory.
 
-use fullduplex::handshake::{Answer, OwnedClientRequest};
+use fullduplex::handshake::{Acceptance, OwnedClientRequest};
 use fullduplex::{
     Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Entropy, EntropyError, Error,
     Incoming, Message, Progress,
@@ -121,7 +121,7 @@ impl Joined {
         incoming.room()[..output.len()].copy_from_slice(&output);
         incoming.advance(output.len());
         let Ok(Progress::Done(request)) = incoming.poll() else { panic!("a request") };
-        let (mut server, _) = request.accept(&Answer::new()).expect("an answer");
+        let (mut server, _) = request.accept(&Acceptance::new()).expect("a response");
         let output = server.output().expect("entropy").first().to_vec();
         server.writer.advance(output.len());
         connecting.room()[..output.len()].copy_from_slice(&output);

@@ -1,7 +1,7 @@
 //! What the tests with permessage-deflate share: a handshake that settles it, and a way to receive.
 
 use fullduplex::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, Outcome as Opened, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome as Opened, ServerHandshake,
 };
 use fullduplex::{Connection, DeflateConfig, Input, Negotiated, Role, Uri};
 use fullduplex_testkit::{Outcome, Split, drive_inflating};
@@ -34,7 +34,7 @@ pub(crate) fn negotiate(client: DeflateConfig, server: DeflateConfig) -> Agreed 
     let mut serving = ServerHandshake::new(HeadLimits::DEFAULT);
     let received = serving.poll(&asked[..asked_len]).expect("a request").expect("all of it");
     let (len, by_server) =
-        received.accept(&Answer::new().deflate(server), &mut answered).expect("an answer");
+        received.accept(&Acceptance::new().deflate(server), &mut answered).expect("a response");
     let opened = handshake.poll(&answered[..len], &request).expect("a response");
     let Some(Opened::Open { negotiated: by_client, .. }) = opened else { panic!("{opened:?}") };
     let head = std::str::from_utf8(&answered[..len]).expect("a head is ASCII");

@@ -14,14 +14,14 @@ const NONCE: [u8; 16] = *b"the sample nonce";
 
 /// What a client makes of a response.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answered {
+pub(crate) enum Responded {
     Open { head_len: usize, negotiated: Negotiated },
     Refused { status: u16, head_len: usize, versions: Vec<String> },
     Failed(ResponseError),
 }
 
 /// Offers the first `reads[0]` bytes, then the first `reads[1]`, and so on.
-pub(crate) fn answer(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Answered {
+pub(crate) fn answer(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Responded {
     let uri = Uri::parse("ws://server.example.com/chat").expect("a URI");
     let request = ClientRequest::new(uri);
     #[cfg(feature = "deflate")]
@@ -51,14 +51,14 @@ pub(crate) fn answer(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = us
     }
     let verdict = handshake.poll_unfolding(&mut own[..received], &request);
     match verdict {
-        Ok(None) => Answered::Failed(handshake.handle_eof()),
+        Ok(None) => Responded::Failed(handshake.handle_eof()),
         Ok(Some(Outcome::Open { response, negotiated })) => {
             for header in response.headers() {
                 assert!(is_header_value(header.value), "{}: {header:?}", row.id());
             }
-            Answered::Open { head_len: response.head_len(), negotiated }
+            Responded::Open { head_len: response.head_len(), negotiated }
         }
-        Ok(Some(Outcome::Refused(response))) => Answered::Refused {
+        Ok(Some(Outcome::Refused(response))) => Responded::Refused {
             status: response.status(),
             head_len: response.head_len(),
             versions: response
@@ -69,13 +69,13 @@ pub(crate) fn answer(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = us
         },
         Err(error) => {
             assert_eq!(handshake.poll_unfolding(&mut own, &request), Err(error), "the error stays");
-            Answered::Failed(error)
+            Responded::Failed(error)
         }
     }
 }
 
-fn judge(row: &Row, answered: &Answered) {
-    let verdict = if matches!(answered, Answered::Open { .. }) { "open" } else { "fail" };
+fn judge(row: &Row, answered: &Responded) {
+    let verdict = if matches!(answered, Responded::Open { .. }) { "open" } else { "fail" };
     // The first is the preferred one, and always ours.
     assert_eq!(row.oracle("allow")[0], verdict, "{}: {answered:?}", row.id());
 }
@@ -101,7 +101,7 @@ fn a_refusal_shows_the_versions_that_the_server_speaks() {
     let row = rows.iter().find(|row| row.id() == "HR-38").expect("the row");
     let bytes = row.bytes("").expect("a response");
     match answer(row, &bytes, [bytes.len()]) {
-        Answered::Refused { status, versions, .. } => {
+        Responded::Refused { status, versions, .. } => {
             assert_eq!((status, versions), (426, vec!["13".to_owned(), "8".to_owned()]));
         }
         other => panic!("{other:?}"),

@@ -4,7 +4,7 @@ use fullduplex::handshake::ResponseError;
 use fullduplex::{DeflateConfig, EndpointConfig, MessageRef, NegotiationError, Role};
 use fullduplex_testkit::{Random, StrictInflate, TestEntropy, frames};
 
-use crate::client::{Answered, answer};
+use crate::client::{Responded, answer};
 use crate::support::{Agreed, negotiate};
 use crate::{Row, rows};
 
@@ -71,12 +71,12 @@ fn a_client_takes_from_each_answer_exactly_what_it_says() {
         let row = rows.iter().find(|row| row.id() == id).expect("the row");
         let bytes = row.bytes("").expect("a response");
         match answer(row, &bytes, [bytes.len()]) {
-            Answered::Open { negotiated, .. } => {
+            Responded::Open { negotiated, .. } => {
                 let agreed = negotiated.deflate().expect("permessage-deflate");
                 let windows = (agreed.window_bits(), agreed.peer_window_bits());
                 Ok((windows, agreed.context_takeover(), agreed.peer_context_takeover()))
             }
-            Answered::Failed(ResponseError::Deflate(error)) => Err(error),
+            Responded::Failed(ResponseError::Deflate(error)) => Err(error),
             other => panic!("{id}: {other:?}"),
         }
     };

@@ -1,6 +1,6 @@
 //! Rows of kind `http`: the response that a server would write.
 
-use fullduplex::handshake::{Answer, HeadError, HeadLimits, RequestError, ServerHandshake};
+use fullduplex::handshake::{Acceptance, HeadError, HeadLimits, RequestError, ServerHandshake};
 use fullduplex::{Config, Connection, Negotiated, Role};
 use fullduplex_testkit::{Seen, Split, drive};
 
@@ -44,10 +44,10 @@ fn serve(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Ser
         }
         Ok(Some(request)) => {
             let subprotocol = request.choose_subprotocol(&row.subprotocols());
-            let answer = Answer::new().subprotocol(subprotocol);
+            let acceptance = Acceptance::new().subprotocol(subprotocol);
             #[cfg(feature = "deflate")]
-            let answer = answer.deflate(crate::deflate::enabled(row));
-            let (len, _) = request.accept(&answer, &mut out).expect("a proper answer");
+            let acceptance = acceptance.deflate(crate::deflate::enabled(row));
+            let (len, _) = request.accept(&acceptance, &mut out).expect("a proper response");
             (len, None, request.head_len())
         }
         Err(error) => {

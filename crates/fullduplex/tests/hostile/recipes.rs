@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use fullduplex::handshake::{
-    AcceptError, Answer, ClientHandshake, ClientRequest, EncodeRequestError, HeadError, HeadLimits,
-    Outcome, RejectError, Rejection, RequestError, ResponseError, ServerHandshake,
+    AcceptError, Acceptance, ClientHandshake, ClientRequest, EncodeRequestError, HeadError,
+    HeadLimits, Outcome, RejectError, Rejection, RequestError, ResponseError, ServerHandshake,
 };
 use fullduplex::headers::InvalidHeader;
 use fullduplex::{
@@ -456,7 +456,7 @@ fn tr_14_headers_with_line_breaks_are_refused_at_the_call() {
     ] {
         let refused = handshake.encode_request(&request.headers(&headers), &mut out);
         assert_eq!(refused, Err(EncodeRequestError::InvalidHeader(error)), "{headers:?}");
-        let refused = received.accept(&Answer::new().headers(&headers), &mut out);
+        let refused = received.accept(&Acceptance::new().headers(&headers), &mut out);
         assert_eq!(refused, Err(AcceptError::InvalidHeader(error)), "{headers:?}");
         let refused = Rejection::new(403).headers(&headers).encode(&mut out);
         assert_eq!(refused, Err(RejectError::InvalidHeader(error)), "{headers:?}");

@@ -1,8 +1,9 @@
 //! Between the types of the `http` crate and the core's.
 
 use fullduplex::handshake::{
-    AcceptError, EncodeRequestError, HeadError, OwnedAnswer, OwnedClientRequest, OwnedRejection,
-    OwnedResponse, Request as CoreRequest, RequestError, RequestParts, ResponseError,
+    AcceptError, EncodeRequestError, HeadError, OwnedAcceptance, OwnedClientRequest,
+    OwnedRejection, OwnedResponse, Request as CoreRequest, RequestError, RequestParts,
+    ResponseError,
 };
 use fullduplex::headers::{Header, Headers};
 use fullduplex::{HandshakeError, OwnedUri, UriError};
@@ -185,19 +186,19 @@ fn header_map(headers: Headers<'_>) -> Result<HeaderMap> {
 }
 
 /// What a callback has made of the response. The handshake's own headers are the core's.
-pub(crate) fn to_answer(response: &Response) -> Result<OwnedAnswer> {
+pub(crate) fn to_acceptance(response: &Response) -> Result<OwnedAcceptance> {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(ProtocolError::CustomResponseSuccessful.into());
     }
-    let mut answer = OwnedAnswer::new();
+    let mut acceptance = OwnedAcceptance::new();
     for (name, value) in response.headers() {
         match name {
             &CONNECTION | &UPGRADE | &SEC_WEBSOCKET_ACCEPT => {}
-            &SEC_WEBSOCKET_PROTOCOL => answer = answer.subprotocol(text(name, value)?),
-            name => answer = answer.header(name.as_str(), text(name, value)?),
+            &SEC_WEBSOCKET_PROTOCOL => acceptance = acceptance.subprotocol(text(name, value)?),
+            name => acceptance = acceptance.header(name.as_str(), text(name, value)?),
         }
     }
-    Ok(answer)
+    Ok(acceptance)
 }
 
 /// The callback's rejection.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::marker::PhantomData;
 use std::time::Instant;
 
-use fullduplex::handshake::{OwnedAnswer, OwnedRejection, Request as CoreRequest};
+use fullduplex::handshake::{OwnedAcceptance, OwnedRejection, Request as CoreRequest};
 use fullduplex::{
     Ended, HandshakeError as CoreError, Incoming, IncomingRequest, Progress, Refusal,
 };
@@ -130,7 +130,7 @@ fn respond<C: Callback>(
     config: WebSocketConfig,
 ) -> State<C> {
     match decide(&request.request(), callback) {
-        Ok(answer) => match request.accept(&answer.as_answer()) {
+        Ok(acceptance) => match request.accept(&acceptance.as_acceptance()) {
             Ok((endpoint, _)) => {
                 State::Responding(Box::new(WebSocketContext::open(endpoint, config)))
             }
@@ -139,7 +139,7 @@ fn respond<C: Callback>(
         Err((error, rejection)) => match request.reject(&rejection.as_rejection()) {
             Ok(refusal) => State::Refusing(refusal, error),
             Err(refused) => {
-                let error = convert::handshake_error(CoreError::Answer(refused.error));
+                let error = convert::handshake_error(CoreError::Respond(refused.error));
                 State::Refusing(refused.refusal, error)
             }
         },
@@ -150,11 +150,11 @@ fn respond<C: Callback>(
 pub fn decide(
     request: &CoreRequest<'_>,
     callback: impl Callback,
-) -> Result<OwnedAnswer, (Error, OwnedRejection)> {
+) -> Result<OwnedAcceptance, (Error, OwnedRejection)> {
     let failed = |error| (error, OwnedRejection::new(500));
     let (http_request, response) = convert::to_http(request).map_err(failed)?;
     match callback.on_request(&http_request, response) {
-        Ok(response) => convert::to_answer(&response).map_err(failed),
+        Ok(response) => convert::to_acceptance(&response).map_err(failed),
         Err(response) => {
             let rejection = convert::to_rejection(&response).map_err(failed)?;
             let response = response.map(|body| body.map(String::into_bytes));

@@ -4,23 +4,23 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::answer::{Answer, Rejection};
+use super::response::{Acceptance, Rejection};
 
-/// An [`Answer`] that owns its text. It is built step by step.
+/// An [`Acceptance`] that owns its text. It is built step by step.
 ///
 /// ```
-/// use fullduplex::handshake::OwnedAnswer;
+/// use fullduplex::handshake::OwnedAcceptance;
 ///
-/// let answer = OwnedAnswer::new().subprotocol("chat").header("Server", "example");
-/// assert_eq!(answer.as_answer().subprotocol, Some("chat"));
+/// let acceptance = OwnedAcceptance::new().subprotocol("chat").header("Server", "example");
+/// assert_eq!(acceptance.as_acceptance().subprotocol, Some("chat"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OwnedAnswer {
+pub struct OwnedAcceptance {
     subprotocol: Option<String>,
     headers: Vec<(String, String)>,
 }
 
-impl OwnedAnswer {
+impl OwnedAcceptance {
     /// A response with only the mandatory headers.
     #[must_use]
     pub const fn new() -> Self {
@@ -43,8 +43,8 @@ impl OwnedAnswer {
 
     /// A view of this response. It is checked when it is written, see [`Request::accept`](super::Request::accept).
     #[must_use]
-    pub fn as_answer(&self) -> Answer<'_, String> {
-        Answer {
+    pub fn as_acceptance(&self) -> Acceptance<'_, String> {
+        Acceptance {
             subprotocol: self.subprotocol.as_deref(),
             headers: &self.headers,
             #[cfg(feature = "deflate")]

@@ -25,7 +25,7 @@ use crate::headers::{Header, Headers, is_header_value, is_token};
 /// The HTTP library must announce `SETTINGS_ENABLE_CONNECT_PROTOCOL` to the client (RFC 8441 §3).
 ///
 /// ```
-/// use fullduplex::handshake::{Answer, ExtendedConnect};
+/// use fullduplex::handshake::{Acceptance, ExtendedConnect};
 /// use fullduplex::headers::Header;
 ///
 /// let fields = [
@@ -41,9 +41,9 @@ use crate::headers::{Header, Headers, is_header_value, is_token};
 /// let request = ExtendedConnect::from_fields(&fields)?.check()?;
 /// assert_eq!(request.path(), "/chat");
 ///
-/// let answer = Answer::new().subprotocol(request.choose_subprotocol(&["chat"]));
+/// let acceptance = Acceptance::new().subprotocol(request.choose_subprotocol(&["chat"]));
 /// let mut response = vec![(":status".to_owned(), request.success_status().to_string().into_bytes())];
-/// let _negotiated = request.accept_parts(&answer, |name, value| {
+/// let _negotiated = request.accept_parts(&acceptance, |name, value| {
 ///     response.push((name.to_owned(), value.to_owned()));
 /// })?;
 /// assert_eq!(response[0].1, b"200");

@@ -11,7 +11,7 @@ use crate::headers::{Header, Headers, is_header_value, is_token};
 /// A request as an HTTP server hands it out. All of it is checked.
 ///
 /// ```
-/// use fullduplex::handshake::{Answer, RequestParts};
+/// use fullduplex::handshake::{Acceptance, RequestParts};
 /// use fullduplex::headers::Header;
 ///
 /// let headers = [
@@ -26,7 +26,7 @@ use crate::headers::{Header, Headers, is_header_value, is_token};
 /// assert_eq!(request.path(), "/chat");
 ///
 /// let mut response = Vec::new(); // with status 101
-/// let _negotiated = request.accept_parts(&Answer::new(), |name, value| {
+/// let _negotiated = request.accept_parts(&Acceptance::new(), |name, value| {
 ///     response.push((name.to_owned(), value.to_owned()));
 /// })?;
 /// assert_eq!(response[2].1, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");

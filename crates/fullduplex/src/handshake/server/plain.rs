@@ -3,9 +3,9 @@
 
 use core::fmt;
 
-use super::answer::{RejectError, Rejection};
 use super::reply::{put_content_length, put_status_line};
 use super::request::{Fields, split_target};
+use super::response::{RejectError, Rejection};
 use crate::handshake::head::RequestHead;
 use crate::handshake::negotiate::put_headers;
 use crate::headers::Headers;

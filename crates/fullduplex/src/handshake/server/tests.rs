@@ -124,7 +124,7 @@ fn request(text: &Text) -> Request<'_> {
     poll(text.bytes()).expect("the request is good").expect("the request is whole")
 }
 
-fn answer(request: &Request<'_>, answer: &Answer<'_>, contains: &[&str]) {
+fn answer(request: &Request<'_>, answer: &Acceptance<'_>, contains: &[&str]) {
     let mut out = [0; 512];
     let (length, negotiated) = request.accept(answer, &mut out).unwrap();
     let text = core::str::from_utf8(&out[..length]).unwrap();
@@ -155,7 +155,7 @@ fn the_sample_request_of_the_rfc_is_accepted() {
     assert_eq!(request.origin(), None);
     answer(
         &request,
-        &Answer::new(),
+        &Acceptance::new(),
         &["\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", ACCEPT],
     );
 }
@@ -169,7 +169,7 @@ fn names_and_values_are_compared_without_regard_to_case_and_white_space() {
     ]);
     let request = request(&text);
     assert_eq!((request.path(), request.query()), ("/chat", Some("a=b?c")));
-    answer(&request, &Answer::new(), &["Zgw8jYXtqX5qJr7MJ1Q/MqzeSRI="]);
+    answer(&request, &Acceptance::new(), &["Zgw8jYXtqX5qJr7MJ1Q/MqzeSRI="]);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn the_server_chooses_among_the_subprotocols_of_all_lines() {
     let chosen = request.choose_subprotocol(&["superchat"]);
     answer(
         &request,
-        &Answer::new().subprotocol(chosen),
+        &Acceptance::new().subprotocol(chosen),
         &["Sec-WebSocket-Protocol: superchat\r\n"],
     );
 }
@@ -364,7 +364,7 @@ fn an_answer_names_no_subprotocol_if_none_was_agreed_on() {
         let chosen = request.choose_subprotocol(&["soap"]);
         let mut out = [0; 256];
         let (length, negotiated) =
-            request.accept(&Answer::new().subprotocol(chosen), &mut out).unwrap();
+            request.accept(&Acceptance::new().subprotocol(chosen), &mut out).unwrap();
         let response = core::str::from_utf8(&out[..length]).unwrap();
         assert!(!response.contains("Sec-WebSocket-Protocol"), "{offered:?}: {response}");
         assert_eq!(negotiated, Negotiated::without_extensions(), "{offered:?}");
@@ -392,7 +392,7 @@ fn extensions_are_shown_and_none_is_accepted() {
     let request = request(&text);
     let names = request.extensions().map(|extension| extension.name());
     assert!(names.eq(["permessage-deflate", "constructor"]));
-    answer(&request, &Answer::new(), &[ACCEPT]);
+    answer(&request, &Acceptance::new(), &[ACCEPT]);
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn an_answer_that_would_break_the_protocol_is_not_written() {
     let text = with(|lines| lines[6] = "Sec-WebSocket-Protocol: chat\r\n");
     let request = request(&text);
     let mut out = [0; 256];
-    let chosen = Answer::new().subprotocol("soap");
+    let chosen = Acceptance::new().subprotocol("soap");
     assert_eq!(request.accept(&chosen, &mut out), Err(AcceptError::SubprotocolNotOffered));
     for (name, value, error) in [
         ("X Y", "", InvalidHeader::Name { index: 1 }),
@@ -440,10 +440,10 @@ fn an_answer_that_would_break_the_protocol_is_not_written() {
         ("SEC-websocket-Extensions", "x", InvalidHeader::Reserved { index: 1 }),
     ] {
         let headers = [("Server", "x"), (name, value)];
-        let verdict = request.accept(&Answer::new().headers(&headers), &mut out);
+        let verdict = request.accept(&Acceptance::new().headers(&headers), &mut out);
         assert_eq!(verdict, Err(AcceptError::InvalidHeader(error)), "{name:?}");
         let never = |name: &str, _: &[u8]| panic!("{name} was put");
-        let in_parts = request.accept_parts(&Answer::new().headers(&headers), never);
+        let in_parts = request.accept_parts(&Acceptance::new().headers(&headers), never);
         assert_eq!(in_parts, Err(AcceptError::InvalidHeader(error)), "{name:?}");
         let rejection = Rejection::new(403).headers(&headers).encode(&mut out);
         assert_eq!(rejection, Err(RejectError::InvalidHeader(error)), "{name:?}");
@@ -451,7 +451,7 @@ fn an_answer_that_would_break_the_protocol_is_not_written() {
     assert_eq!(out, [0; 256]);
     answer(
         &request,
-        &Answer::new().headers(&[("Set-Cookie", "a=b"), ("set-cookie", "c")]),
+        &Acceptance::new().headers(&[("Set-Cookie", "a=b"), ("set-cookie", "c")]),
         &["\r\nSet-Cookie: a=b\r\nset-cookie: c\r\n\r\n"],
     );
 }
@@ -461,13 +461,13 @@ fn a_small_buffer_is_told_the_size_that_is_needed() {
     let text = with(|_| {});
     let request = request(&text);
     let Err(AcceptError::BufferTooSmall(BufferTooSmall { needed })) =
-        request.accept(&Answer::new(), &mut [])
+        request.accept(&Acceptance::new(), &mut [])
     else {
         panic!("nothing fits into no buffer");
     };
     let mut out = [0; 256];
-    assert!(request.accept(&Answer::new(), &mut out[..needed - 1]).is_err());
-    assert_eq!(request.accept(&Answer::new(), &mut out[..needed]).unwrap().0, needed);
+    assert!(request.accept(&Acceptance::new(), &mut out[..needed - 1]).is_err());
+    assert_eq!(request.accept(&Acceptance::new(), &mut out[..needed]).unwrap().0, needed);
     assert_eq!(
         Rejection::new(404).encode(&mut []),
         Err(RejectError::BufferTooSmall(BufferTooSmall { needed: 64 }))
@@ -623,7 +623,7 @@ fn an_owned_request_gives_the_same_view_back() {
         let owned = request.into_owned();
         assert_eq!(owned.as_request(), request);
         assert_eq!(owned.as_request().headers().get("upgrade"), Some(b"websocket".as_slice()));
-        answer(&owned.as_request(), &Answer::new(), &[ACCEPT]);
+        answer(&owned.as_request(), &Acceptance::new(), &[ACCEPT]);
         assert_eq!(owned.clone(), OwnedRequest::from(request));
     }
 }

@@ -15,13 +15,13 @@ use crate::output::{BufferTooSmall, Cursor};
 /// The optional parts of the response that opens a WebSocket (RFC 6455 §4.2.2).
 ///
 /// ```
-/// use fullduplex::handshake::Answer;
+/// use fullduplex::handshake::Acceptance;
 ///
-/// let answer = Answer::new().subprotocol("chat").headers(&[("Server", "example")]);
-/// assert_eq!(answer.subprotocol, Some("chat"));
+/// let acceptance = Acceptance::new().subprotocol("chat").headers(&[("Server", "example")]);
+/// assert_eq!(acceptance.subprotocol, Some("chat"));
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a, S: AsRef<str> = &'a str> {
+pub struct Acceptance<'a, S: AsRef<str> = &'a str> {
     /// The subprotocol in use, which must be one that the client has offered, or `None`. See
     /// [`Request::choose_subprotocol`].
     pub subprotocol: Option<&'a str>,
@@ -33,7 +33,7 @@ pub struct Answer<'a, S: AsRef<str> = &'a str> {
     pub deflate: Option<DeflateConfig>,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> Acceptance<'a> {
     /// A response with only the mandatory headers.
     #[must_use]
     pub const fn new() -> Self {
@@ -57,10 +57,10 @@ impl Request<'_> {
     /// what `out` then holds.
     pub fn accept<S: AsRef<str>>(
         &self,
-        answer: &Answer<'_, S>,
+        acceptance: &Acceptance<'_, S>,
         out: &mut [u8],
     ) -> Result<(usize, Negotiated), AcceptError> {
-        answer.encode(self, out)
+        acceptance.encode(self, out)
     }
 
     /// As [`accept`](Self::accept), but an HTTP server sends the response. Its status is
@@ -72,22 +72,22 @@ impl Request<'_> {
     /// was not called then.
     pub fn accept_parts<S: AsRef<str>>(
         &self,
-        answer: &Answer<'_, S>,
+        acceptance: &Acceptance<'_, S>,
         put: impl FnMut(&str, &[u8]),
     ) -> Result<Negotiated, AcceptError> {
-        let checked = answer.check(self)?;
-        answer.put_lines(self, &checked, put);
+        let checked = acceptance.check(self)?;
+        acceptance.put_lines(self, &checked, put);
         Ok(checked.negotiated)
     }
 }
 
-impl Default for Answer<'_> {
+impl Default for Acceptance<'_> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<'a, S: AsRef<str>> Answer<'a, S> {
+impl<'a, S: AsRef<str>> Acceptance<'a, S> {
     /// Sets the subprotocol in use.
     #[must_use]
     pub fn subprotocol(mut self, subprotocol: impl Into<Option<&'a str>>) -> Self {
@@ -97,8 +97,8 @@ impl<'a, S: AsRef<str>> Answer<'a, S> {
 
     /// Sets the extra headers.
     #[must_use]
-    pub fn headers<T: AsRef<str>>(self, headers: &'a [(T, T)]) -> Answer<'a, T> {
-        Answer {
+    pub fn headers<T: AsRef<str>>(self, headers: &'a [(T, T)]) -> Acceptance<'a, T> {
+        Acceptance {
             subprotocol: self.subprotocol,
             headers,
             #[cfg(feature = "deflate")]
