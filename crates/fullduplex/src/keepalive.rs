@@ -152,7 +152,7 @@ impl Deadline {
 
 /// What has to be done at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(crate) enum TimerAction {
     Nothing,
     Ping,
     Expired(Timeout),
@@ -248,41 +248,43 @@ impl Timers {
     pub(crate) fn expired(&mut self, now: Duration) -> Option<Timeout> {
         self.set_time(nanos(now));
         match self.next() {
-            (at, Due::Expired(timeout)) if at <= nanos(now) => Some(timeout),
+            (at, TimerAction::Expired(timeout)) if at <= nanos(now) => Some(timeout),
             _ => None,
         }
     }
 
     /// What has to be done at `now`. If it is a Ping, it counts as sent.
-    pub(crate) fn poll(&mut self, now: Duration) -> Due {
+    pub(crate) fn poll(&mut self, now: Duration) -> TimerAction {
         let now = nanos(now);
         self.set_time(now);
         match self.next() {
-            (at, due) if at <= now => {
-                match due {
-                    Due::Ping => self.waiting = now,
+            (at, action) if at <= now => {
+                match action {
+                    TimerAction::Ping => self.waiting = now,
                     // A timeout does not expire twice.
-                    Due::Expired(Timeout::Close) => self.stop(),
+                    TimerAction::Expired(Timeout::Close) => self.stop(),
                     _ => {}
                 }
-                due
+                action
             }
-            _ => Due::Nothing,
+            _ => TimerAction::Nothing,
         }
     }
 
     /// What has to be done next, and when.
-    fn next(&self) -> (Nanos, Due) {
+    fn next(&self) -> (Nanos, TimerAction) {
         match self.received {
-            UNUSED => return (NEVER, Due::Nothing),
-            CLOSING => return (self.close.after(self.waiting), Due::Expired(Timeout::Close)),
+            UNUSED => return (NEVER, TimerAction::Nothing),
+            CLOSING => {
+                return (self.close.after(self.waiting), TimerAction::Expired(Timeout::Close));
+            }
             _ => {}
         }
-        let idle = (self.idle.after(self.received), Due::Expired(Timeout::Idle));
+        let idle = (self.idle.after(self.received), TimerAction::Expired(Timeout::Idle));
         let ping = if self.waiting != NEVER {
-            (self.pong.after(self.waiting), Due::Expired(Timeout::Pong))
+            (self.pong.after(self.waiting), TimerAction::Expired(Timeout::Pong))
         } else {
-            (self.ping_interval.after(self.received), Due::Ping)
+            (self.ping_interval.after(self.received), TimerAction::Ping)
         };
         if idle.0 <= ping.0 { idle } else { ping }
     }
@@ -299,26 +301,26 @@ mod tests {
     #[test]
     fn without_configuration_nothing_is_ever_due() {
         let mut timers = Timers::new(&Timeouts::new());
-        assert_eq!(timers.poll(s(1)), Due::Nothing);
+        assert_eq!(timers.poll(s(1)), TimerAction::Nothing);
         assert_eq!((timers.is_running(), timers.deadline(s(1))), (false, None));
-        assert_eq!(timers.poll(s(1 << 30)), Due::Nothing);
+        assert_eq!(timers.poll(s(1 << 30)), TimerAction::Nothing);
     }
 
     #[test]
     fn a_ping_follows_silence_and_failure_follows_an_unanswered_ping() {
         let mut timers = Timers::new(&Timeouts::new().keepalive(s(20), s(10)));
         assert_eq!(timers.deadline(s(100)), Some(s(120)));
-        assert_eq!(timers.poll(s(119)), Due::Nothing);
-        assert_eq!(timers.poll(s(121)), Due::Ping);
+        assert_eq!(timers.poll(s(119)), TimerAction::Nothing);
+        assert_eq!(timers.poll(s(121)), TimerAction::Ping);
         assert_eq!(timers.deadline(s(122)), Some(s(131)));
-        assert_eq!(timers.poll(s(131)), Due::Expired(Timeout::Pong));
+        assert_eq!(timers.poll(s(131)), TimerAction::Expired(Timeout::Pong));
     }
 
     #[test]
     fn any_byte_answers_a_ping() {
         let mut timers = Timers::new(&Timeouts::new().keepalive(s(20), s(10)));
         timers.deadline(s(0));
-        assert_eq!(timers.poll(s(20)), Due::Ping);
+        assert_eq!(timers.poll(s(20)), TimerAction::Ping);
         timers.received();
         assert_eq!(timers.deadline(s(25)), Some(s(45)));
         assert_eq!(timers.deadline(s(30)), Some(s(45)));
@@ -331,7 +333,7 @@ mod tests {
         timers.deadline(s(0));
         timers.written();
         timers.deadline(s(19));
-        assert_eq!(timers.poll(s(20)), Due::Ping);
+        assert_eq!(timers.poll(s(20)), TimerAction::Ping);
         for now in (29..90).step_by(9) {
             timers.written();
             timers.deadline(s(now));
@@ -340,7 +342,7 @@ mod tests {
         }
         timers.written();
         timers.deadline(s(92));
-        assert_eq!(timers.poll(s(100)), Due::Expired(Timeout::Idle));
+        assert_eq!(timers.poll(s(100)), TimerAction::Expired(Timeout::Idle));
     }
 
     #[test]
@@ -349,8 +351,8 @@ mod tests {
         timers.deadline(s(0));
         timers.received();
         timers.deadline(s(3));
-        assert_eq!(timers.poll(s(7)), Due::Nothing);
-        assert_eq!(timers.poll(s(8)), Due::Expired(Timeout::Idle));
+        assert_eq!(timers.poll(s(7)), TimerAction::Nothing);
+        assert_eq!(timers.poll(s(8)), TimerAction::Expired(Timeout::Idle));
     }
 
     #[test]
@@ -361,7 +363,7 @@ mod tests {
         timers.deadline(s(2));
         timers.closing();
         assert_eq!(timers.deadline(s(4)), Some(s(7)));
-        assert_eq!(timers.poll(s(7)), Due::Expired(Timeout::Close));
+        assert_eq!(timers.poll(s(7)), TimerAction::Expired(Timeout::Close));
         assert_eq!(timers.deadline(s(7)), None);
     }
 }

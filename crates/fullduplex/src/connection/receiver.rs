@@ -19,7 +19,7 @@ use crate::frame::header::RSV1;
 use crate::frame::header::{FrameHeader, OpCode};
 use crate::frame::shortcut::{Shortcut, WholeMessage};
 use crate::input::Input;
-use crate::keepalive::{Due, Timeout, Timeouts, Timers};
+use crate::keepalive::{Timeout, Timeouts, TimerAction, Timers};
 use crate::limits::Limits;
 use crate::message::inbound::Inbound;
 #[cfg(feature = "alloc")]
@@ -489,13 +489,13 @@ impl Receiver {
     /// [`Error::Timeout`] when a waiting time ran out.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
         match self.timers.poll(now) {
-            Due::Nothing => {}
-            Due::Ping => self.ping_due = self.closing.may_send(),
+            TimerAction::Nothing => {}
+            TimerAction::Ping => self.ping_due = self.closing.may_send(),
             // The cause is known already; what is still queued will never be read.
-            Due::Expired(_) if self.failure.is_some() || self.closing.is_clean() => {
+            TimerAction::Expired(_) if self.failure.is_some() || self.closing.is_clean() => {
                 self.closing.give_up();
             }
-            Due::Expired(timeout) => {
+            TimerAction::Expired(timeout) => {
                 self.fail(timeout.into());
                 return Err(timeout.into());
             }
