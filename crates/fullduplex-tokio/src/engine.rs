@@ -297,7 +297,7 @@ impl<L: Link> Receiving<L> {
         let written = link.with_sending(cx, |sending, stream, cx| {
             sending.poll_serve(stream, reader.receiver_mut(), *ended, cx)
         })?;
-        if written.has_news {
+        if written.wakes_sender {
             link.wake_sender();
         }
         Some(written)

@@ -330,7 +330,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
                     return Ok(None);
                 }
                 take(sending)?;
-                Ok(Some(has_news(sending)))
+                Ok(Some(wakes_receiver(sending)))
             });
             match taken.transpose()?.flatten() {
                 Some(false) => return Poll::Ready(Ok(())),
@@ -355,10 +355,10 @@ impl<S: IntoHalves> WebSocketSender<S> {
         self.shared.register(Side::Writer, cx.waker());
         let written = self.shared.with(Side::Writer, |side, cx| {
             let written = side.sending.poll_write_enough(&mut side.stream, enough, cx);
-            (written, has_news(&side.sending))
+            (written, wakes_receiver(&side.sending))
         });
-        let Some((written, news)) = written else { return Poll::Pending };
-        if news {
+        let Some((written, wakes_receiver)) = written else { return Poll::Pending };
+        if wakes_receiver {
             self.shared.wake(Side::Reader);
         }
         written
@@ -390,8 +390,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
     }
 }
 
-/// Whether the receiver must hear of something.
-fn has_news(sending: &Sending) -> bool {
+/// Whether the receiver must be woken, because there are signals for it or nothing more can be written.
+fn wakes_receiver(sending: &Sending) -> bool {
     sending.writer.sender().has_signals() || sending.state.unwritable
 }
 
@@ -415,7 +415,7 @@ impl<S: IntoHalves> Sink<Message> for WebSocketSender<S> {
             sending.check_sendable()?;
             match sending.writer.send_message(&mut item) {
                 Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(item))),
-                other => Ok(other.map(|()| has_news(sending))?),
+                other => Ok(other.map(|()| wakes_receiver(sending))?),
             }
         });
         if sent? {

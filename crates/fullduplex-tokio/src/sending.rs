@@ -29,8 +29,8 @@ pub(crate) struct Written {
     pub(crate) shutdown: Shutdown,
     /// Whether the sending direction of the stream has been ended.
     pub(crate) is_shut: bool,
-    /// Whether something has happened that a waiting sender may wait for.
-    pub(crate) has_news: bool,
+    /// Whether something has happened that a waiting sender may wait for: it must be woken.
+    pub(crate) wakes_sender: bool,
 }
 
 impl Sending {
@@ -43,7 +43,7 @@ impl Sending {
         ended: bool,
         cx: &mut Context<'_>,
     ) -> Written {
-        let mut has_news = receiver.has_signals() || ended != self.ended;
+        let mut wakes_sender = receiver.has_signals() || ended != self.ended;
         self.ended = ended;
         Signals::exchange(receiver, self.writer.sender_mut());
         let result = self.poll_write_out(stream, cx);
@@ -57,8 +57,8 @@ impl Sending {
         if progress == Progress::Resumed {
             receiver.handle_write_progress();
         }
-        has_news |= progress != Progress::None;
-        Written { result, shutdown, is_shut: self.state.is_shut(), has_news }
+        wakes_sender |= progress != Progress::None;
+        Written { result, shutdown, is_shut: self.state.is_shut(), wakes_sender }
     }
 
     /// How far to end the stream: see [`Receiver::shutdown`].

@@ -202,12 +202,12 @@ pub(crate) struct Closing {
     sent: bool,
     received: bool,
     /// Whether the state has changed since it was last reported to the connection's other direction.
-    has_news: bool,
+    unreported: bool,
 }
 
 impl Closing {
     pub(crate) const fn new() -> Self {
-        Self { state: State::Open, code: None, sent: false, received: false, has_news: false }
+        Self { state: State::Open, code: None, sent: false, received: false, unreported: false }
     }
 
     #[cfg(test)]
@@ -225,13 +225,13 @@ impl Closing {
 
     /// Whether the state has changed since it was last reported to the connection's other direction.
     #[inline]
-    pub(crate) const fn has_news(&self) -> bool {
-        self.has_news
+    pub(crate) const fn has_report(&self) -> bool {
+        self.unreported
     }
 
-    /// Returns the state for the other direction to [learn](Self::learn). It counts as reported.
-    pub(crate) const fn take_news(&mut self) -> Self {
-        self.has_news = false;
+    /// Returns the state for the other direction to [handle](Self::handle_report). It counts as reported.
+    pub(crate) const fn take_report(&mut self) -> Self {
+        self.unreported = false;
         *self
     }
 
@@ -276,7 +276,7 @@ impl Closing {
         if let Some((_, _, next)) = row {
             self.state = *next;
             // What the other direction has reported need not be reported back: it reaches the same state.
-            self.has_news |= !matches!(event, CloseEvent::Report(_));
+            self.unreported |= !matches!(event, CloseEvent::Report(_));
         }
         row.is_some()
     }
@@ -328,8 +328,8 @@ impl Closing {
     }
 
     /// Takes over what the connection's other direction has seen. Both directions reach the same state, whichever
-    /// learns first.
-    pub(crate) fn learn(&mut self, other: Self) {
+    /// reports first.
+    pub(crate) fn handle_report(&mut self, other: Self) {
         // The code that was sent takes precedence over a code that was only planned.
         if other.sent || (self.code.is_none() && !self.sent) {
             self.code = other.code;
@@ -385,7 +385,7 @@ mod tests {
     };
 
     fn at(state: State) -> Closing {
-        Closing { state, code: None, sent: false, received: false, has_news: false }
+        Closing { state, code: None, sent: false, received: false, unreported: false }
     }
 
     /// How far along the list of states this one is.
@@ -404,7 +404,7 @@ mod tests {
             CloseEvent::FailSilently => closing.fail(None),
             CloseEvent::GiveUp => closing.give_up(),
             CloseEvent::End => drop(closing.end(Ended::Reset)),
-            CloseEvent::Report(other) => closing.learn(at(other)),
+            CloseEvent::Report(other) => closing.handle_report(at(other)),
         }
         closing.state()
     }

@@ -226,9 +226,9 @@ impl<S: IntoHalves> Shared<S> {
                 none => *none = Some(signals),
             }
         }
-        let (news, write_went_on) = (mail.for_receiver.take(), take(&mut mail.write_went_on));
+        let (reported, write_went_on) = (mail.for_receiver.take(), take(&mut mail.write_went_on));
         drop(mail);
-        if let Some((signals, at)) = news {
+        if let Some((signals, at)) = reported {
             receiver.handle_signals(signals);
             // The wait for the peer's Close began with ours, not now.
             receiver.poll_timeout(at);

@@ -68,15 +68,15 @@ impl Receiver {
     #[inline]
     #[must_use]
     pub fn has_signals(&self) -> bool {
-        self.pong_due || self.ping_due || self.closing.has_news()
+        self.pong_due || self.ping_due || self.closing.has_report()
     }
 
-    /// Returns a report whether there is news or not.
+    /// Returns a report, even if nothing has changed since the last one.
     #[cold]
     fn take_signals(&mut self) -> Signals {
         let answers = self.take_pong();
         Signals {
-            closing: self.closing.take_news(),
+            closing: self.closing.take_report(),
             ping: core::mem::take(&mut self.ping_due),
             pong: answers.then(|| ControlPayload::of(self.control.as_bytes())),
         }
@@ -89,7 +89,7 @@ impl Receiver {
 
     /// Takes in a report of the sender.
     pub fn handle_signals(&mut self, signals: Signals) {
-        self.closing.learn(signals.closing);
+        self.closing.handle_report(signals.closing);
         if self.closing.sent().is_some() {
             self.timers.closing();
         }
@@ -105,17 +105,17 @@ impl Sender {
         if self.has_signals() { Some(self.take_signals()) } else { None }
     }
 
-    /// Returns a report whether there is news or not.
+    /// Returns a report, even if nothing has changed since the last one.
     #[cold]
     fn take_signals(&mut self) -> Signals {
-        Signals { closing: self.closing.take_news(), ping: false, pong: None }
+        Signals { closing: self.closing.take_report(), ping: false, pong: None }
     }
 
     /// Whether [`signals`](Self::signals) has something to return.
     #[inline]
     #[must_use]
     pub fn has_signals(&self) -> bool {
-        self.closing.has_news()
+        self.closing.has_report()
     }
 
     /// Answers a Ping. "An endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame"
@@ -130,7 +130,7 @@ impl Sender {
 
     /// Takes in a report of the receiver.
     pub fn handle_signals(&mut self, signals: Signals) {
-        self.closing.learn(signals.closing);
+        self.closing.handle_report(signals.closing);
         if let Some(pong) = signals.pong {
             self.queue_pong(pong.as_bytes());
         }
