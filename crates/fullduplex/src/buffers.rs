@@ -34,7 +34,7 @@ std::thread_local! {
 
 /// Takes an empty receive buffer with a capacity of `size` bytes from the pool, or allocates one.
 #[inline]
-pub(crate) fn take(size: usize) -> BytesMut {
+pub(crate) fn take_receive_buffer(size: usize) -> BytesMut {
     #[cfg(feature = "std")]
     if let Some(kept) = pool::take(&RECEIVING, &size) {
         return kept;
@@ -42,8 +42,8 @@ pub(crate) fn take(size: usize) -> BytesMut {
     BytesMut::with_capacity(size)
 }
 
-/// Puts an empty receive buffer into the pool, if it has one of the two usual sizes. No message may share its memory.
-pub(crate) fn give(buffer: BytesMut) {
+/// Returns an empty receive buffer to the pool, if it has one of the two usual sizes. No message may share its memory.
+pub(crate) fn return_receive_buffer(buffer: BytesMut) {
     #[cfg(feature = "std")]
     if matches!(buffer.capacity(), FIRST_SIZE | READ_SIZE) {
         pool::put(&RECEIVING, buffer.capacity(), buffer);
@@ -53,7 +53,7 @@ pub(crate) fn give(buffer: BytesMut) {
 }
 
 /// Takes an empty output buffer from the pool, or creates one without memory.
-pub(crate) fn take_output() -> Vec<u8> {
+pub(crate) fn take_output_buffer() -> Vec<u8> {
     #[cfg(feature = "std")]
     if let Some(kept) = pool::take(&OUTPUT, &()) {
         return kept;
@@ -61,8 +61,8 @@ pub(crate) fn take_output() -> Vec<u8> {
     Vec::new()
 }
 
-/// Puts an empty output buffer into the pool, unless it is large.
-pub(crate) fn give_output(buffer: Vec<u8>) {
+/// Returns an empty output buffer to the pool, unless it is large.
+pub(crate) fn return_output_buffer(buffer: Vec<u8>) {
     #[cfg(feature = "std")]
     if (1..=READ_SIZE).contains(&buffer.capacity()) {
         pool::put(&OUTPUT, (), buffer);

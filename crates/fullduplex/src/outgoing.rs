@@ -74,7 +74,7 @@ impl Outgoing {
     /// The buffer, to append to. Room that was left in it is cut off.
     pub(crate) fn buffer(&mut self) -> Appending<'_> {
         if self.bytes.capacity() == 0 {
-            self.bytes = buffers::take_output();
+            self.bytes = buffers::take_output_buffer();
         }
         self.bytes.truncate(self.end);
         Appending(self)
@@ -291,16 +291,16 @@ impl Outgoing {
             self.pieces = None;
         }
         if self.bytes.capacity() > 0 {
-            self.give_buffer();
+            self.return_buffer();
         }
     }
 
-    /// The buffer goes to the next connection, without what was in it.
-    fn give_buffer(&mut self) {
+    /// Returns the buffer to the pool, without what was in it.
+    fn return_buffer(&mut self) {
         let mut bytes = core::mem::take(&mut self.bytes);
         bytes.clear();
         self.end = 0;
-        buffers::give_output(bytes);
+        buffers::return_output_buffer(bytes);
     }
 }
 
@@ -333,11 +333,11 @@ impl From<Vec<u8>> for Outgoing {
     }
 }
 
-/// The buffer goes where [`release`](Outgoing::release) gives it, whatever is in it.
+/// Returns the buffer to the pool, whatever is in it.
 impl Drop for Outgoing {
     fn drop(&mut self) {
         if self.bytes.capacity() > 0 {
-            self.give_buffer();
+            self.return_buffer();
         }
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn check(deadline: &mut Deadline, now: Duration, timeout: Timeout) ->
 pub(super) fn encode<T>(
     mut write: impl FnMut(&mut [u8]) -> Result<usize, Result<usize, T>>,
 ) -> Result<Vec<u8>, T> {
-    let mut out = buffers::take_output();
+    let mut out = buffers::take_output_buffer();
     out.resize(512, 0);
     loop {
         match write(&mut out) {

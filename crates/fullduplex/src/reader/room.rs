@@ -186,7 +186,7 @@ impl ReadBuffer {
     /// [`reserve`](Self::reserve) where there is no buffer yet, or none since [`release`](Self::release).
     #[inline(never)]
     fn begin(&mut self, room: usize) {
-        self.buf = buffers::take(room.max(self.size()));
+        self.buf = buffers::take_receive_buffer(room.max(self.size()));
         self.made = self.buf.capacity();
     }
 
@@ -213,7 +213,7 @@ impl ReadBuffer {
                 // more than can be needed.
                 let double = used_len.saturating_mul(2);
                 let size = needed.max(double.min(used_len.saturating_add(most))).max(self.size());
-                let mut larger = buffers::take(size);
+                let mut larger = buffers::take_receive_buffer(size);
                 larger.extend_from_slice(&self.buf);
                 self.made = larger.capacity();
                 self.buf = larger;
@@ -282,7 +282,7 @@ impl ReadBuffer {
         // Whole again, or of no use to anyone.
         buf.clear();
         if buf.try_reclaim(self.made) {
-            buffers::give(buf);
+            buffers::return_receive_buffer(buf);
         }
     }
 
