@@ -416,9 +416,9 @@ impl Receiver {
         #[cfg(feature = "deflate")]
         if self.inbound.is_compressed() {
             // What is still to come of the frame is not kept, and says nothing about what becomes of it.
-            return Expected { frame: 0, message: self.inbound.room() };
+            return Expected { frame: 0, message: self.inbound.remaining_size() };
         }
-        Expected { frame, message: frame.saturating_add(self.inbound.room()) }
+        Expected { frame, message: frame.saturating_add(self.inbound.remaining_size()) }
     }
 
     /// The payload of the last Ping or Pong, at most 125 bytes; valid until the next

@@ -106,7 +106,7 @@ impl Inbound {
 
     /// How many more bytes the message in progress may have, after decompression.
     #[cfg(feature = "alloc")]
-    pub(crate) fn room(&self) -> u64 {
+    pub(crate) fn remaining_size(&self) -> u64 {
         self.max_size.saturating_sub(self.size)
     }
 
@@ -257,7 +257,7 @@ impl Inbound {
     /// How many bytes the decompressor may return at most: as many as the message may still have, and one more, which
     /// shows that the message is too large.
     pub(crate) fn inflate_limit(&self) -> usize {
-        usize::try_from(self.room()).unwrap_or(usize::MAX).saturating_add(1)
+        usize::try_from(self.remaining_size()).unwrap_or(usize::MAX).saturating_add(1)
     }
 
     /// Takes a `chunk` from the decompressor, within the [limit](Self::inflate_limit). Counts it, checks it if it is
@@ -273,9 +273,9 @@ impl Inbound {
         // A payload comes after its header, so a message is in progress, and the fallback is never used.
         debug_assert!(self.kind.is_some());
         let kind = self.kind.unwrap_or(MessageKind::Binary);
-        let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
+        let remaining = usize::try_from(self.remaining_size()).unwrap_or(usize::MAX);
         // A chunk that is shorter than that is within the limit.
-        let (mut chunk, beyond) = chunk.split_at_checked(room).unwrap_or((chunk, &[]));
+        let (mut chunk, beyond) = chunk.split_at_checked(remaining).unwrap_or((chunk, &[]));
         if !beyond.is_empty() {
             self.pending = Some(MessageError::TooLarge);
         }
