@@ -346,8 +346,8 @@ impl Side {
                         self.opened = true;
                         Phase::Open(endpoint)
                     }
-                    Progress::Done(Connected::Refused { response, .. }) => {
-                        self.refused = Some(response.as_response().status());
+                    Progress::Done(Connected::Refused(refused)) => {
+                        self.refused = Some(refused.response.as_response().status());
                         Phase::Over
                     }
                 }

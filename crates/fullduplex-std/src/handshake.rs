@@ -11,7 +11,7 @@ use fullduplex::{
 };
 
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Refused, Result};
+use crate::error::{Error, Result};
 use crate::transport::{Transport, Waits, is_gone};
 use crate::websocket::WebSocket;
 
@@ -157,9 +157,9 @@ where
                 let socket = WebSocket::new(transport, endpoint, config);
                 Ok(Accepting::Responding(Box::new(socket)))
             }
-            Err(mut refused) => {
-                transport.refuse(&mut refused.refusal);
-                Err(Error::from(refused.error).into())
+            Err(mut failed) => {
+                transport.refuse(&mut failed.refusal);
+                Err(Error::from(failed.error).into())
             }
         }
     }
@@ -174,11 +174,11 @@ fn decide_on<S: Read + Write + 'static>(
     let (mut refusal, error) = match decide(&request.request()) {
         Ok(acceptance) => match request.accept(&acceptance.as_acceptance()) {
             Ok((endpoint, _)) => return Ok(endpoint),
-            Err(refused) => (refused.refusal, refused.error.into()),
+            Err(failed) => (failed.refusal, failed.error.into()),
         },
         Err(rejection) => match request.reject(&rejection.as_rejection()) {
             Ok(refusal) => (refusal, Error::Rejected(rejection.status())),
-            Err(refused) => (refused.refusal, refused.error.into()),
+            Err(failed) => (failed.refusal, failed.error.into()),
         },
     };
     transport.refuse(&mut refusal);
@@ -213,8 +213,8 @@ impl<S: Read + Write + 'static> MidConnect<S> {
                 Progress::Done(Connected::Open { endpoint, response }) => {
                     return Ok((WebSocket::new(transport, endpoint, config), response));
                 }
-                Progress::Done(Connected::Refused { response, body }) => {
-                    return Err(Error::Http(Box::new(Refused { response, body })).into());
+                Progress::Done(Connected::Refused(refused)) => {
+                    return Err(Error::Http(Box::new(refused)).into());
                 }
             };
             let round = write_request(&mut transport, &mut connecting)

@@ -111,7 +111,7 @@ mod websocket;
 
 pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, connect, connect_with};
 pub use entropy::OsEntropy;
-pub use error::{Error, Refused, Result, TlsError};
+pub use error::{Error, Result, TlsError};
 pub use fullduplex;
 pub use fullduplex::handshake::{
     IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
@@ -119,7 +119,7 @@ pub use fullduplex::handshake::{
 };
 pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, Config, EndpointConfig, Limits, Message, MessageKind,
-    Part, Role, Timeouts, Utf8Bytes,
+    Part, Refused, Role, Timeouts, Utf8Bytes,
 };
 #[cfg(feature = "deflate")]
 pub use fullduplex::{DeflateConfig, DeflateParams};

@@ -2,20 +2,11 @@
 
 use std::{fmt, io};
 
-use fullduplex::handshake::{AcceptError, OwnedResponse, RejectError};
-use fullduplex::{Ended, HandshakeError, Message, SendError, Timeout, UriError};
+use fullduplex::handshake::{AcceptError, RejectError};
+use fullduplex::{Ended, HandshakeError, Message, Refused, SendError, Timeout, UriError};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// A response with which a server refused to open a WebSocket.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// Status, reason and headers.
-    pub response: OwnedResponse,
-    /// The part of the body that had arrived.
-    pub body: Vec<u8>,
-}
 
 /// Why an operation on a WebSocket failed.
 ///

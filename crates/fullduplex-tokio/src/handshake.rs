@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Refused, Result};
+use crate::error::{Error, Result};
 use crate::opening::Opening;
 use crate::websocket::WebSocketStream;
 
@@ -131,7 +131,7 @@ where
         match step(incoming, &mut plain) {
             Ok(Progress::Waiting(same)) => incoming = same,
             Ok(Progress::Done(request)) => break respond(request, decide),
-            Err(refused) => break Err(refused),
+            Err(failed) => break Err(failed),
         }
         opening.read(&mut incoming).await?;
     };
@@ -183,7 +183,7 @@ fn step(
     } else {
         incoming.poll()
     };
-    polled.map_err(|refused| (refused.error.into(), refused.refusal))
+    polled.map_err(|failed| (failed.error.into(), failed.refusal))
 }
 
 /// Accepts or rejects the request, as `decide` says.
@@ -194,11 +194,11 @@ fn respond(
     match decide(&request.request()) {
         Ok(acceptance) => match request.accept(&acceptance.as_acceptance()) {
             Ok((endpoint, _)) => Ok(endpoint),
-            Err(refused) => Err((refused.error.into(), refused.refusal)),
+            Err(failed) => Err((failed.error.into(), failed.refusal)),
         },
         Err(rejection) => match request.reject(&rejection.as_rejection()) {
             Ok(refusal) => Err((Error::Rejected(rejection.status()), refusal)),
-            Err(refused) => Err((refused.error.into(), refused.refusal)),
+            Err(failed) => Err((failed.error.into(), failed.refusal)),
         },
     }
 }
@@ -255,8 +255,8 @@ where
                 let socket = WebSocketStream::new(opening.open(endpoint, config));
                 return Ok((socket, response));
             }
-            Progress::Done(Connected::Refused { response, body }) => {
-                return Err(Error::Http(Box::new(Refused { response, body })));
+            Progress::Done(Connected::Refused(refused)) => {
+                return Err(Error::Http(Box::new(refused)));
             }
         }
     }

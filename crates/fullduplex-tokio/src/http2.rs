@@ -9,7 +9,7 @@ use fullduplex::handshake::{
     ClientRequest, ConnectResponse, EncodeRequestError, IntoRequest, Outcome, OwnedClientRequest,
     OwnedResponse,
 };
-use fullduplex::{HandshakeError, Role, Timeout};
+use fullduplex::{HandshakeError, Refused, Role, Timeout};
 use http::{Method, Uri, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use crate::config::WebSocketConfig;
-use crate::error::{Error, Refused, Result};
+use crate::error::{Error, Result};
 use crate::stream::UpgradedStream;
 use crate::upgrade::http_types::{append, header_list, unfit};
 use crate::websocket::WebSocketStream;

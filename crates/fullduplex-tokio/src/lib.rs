@@ -77,7 +77,7 @@ pub use config::{DEFAULT_READ_AHEAD_SIZE, DEFAULT_WRITE_BUFFER_SIZE, WebSocketCo
 #[cfg(feature = "connect")]
 pub use connect::{DEFAULT_CONNECT_TIMEOUT, Dial, TcpDial, connect, connect_with};
 pub use entropy::OsEntropy;
-pub use error::{Error, Refused, Result, TlsError};
+pub use error::{Error, Result, TlsError};
 pub use fullduplex;
 pub use fullduplex::handshake::{
     IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
@@ -85,7 +85,7 @@ pub use fullduplex::handshake::{
 };
 pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef, Part,
-    PreparedMessage, Role, Timeouts, Utf8Bytes,
+    PreparedMessage, Refused, Role, Timeouts, Utf8Bytes,
 };
 #[cfg(feature = "deflate")]
 pub use fullduplex::{DeflateConfig, DeflateParams};

@@ -227,7 +227,8 @@ pub use message::{HeaderBytes, MessageError, SendError};
 pub use negotiated::Negotiated;
 #[cfg(feature = "alloc")]
 pub use opening::{
-    Connected, Connecting, Incoming, IncomingRequest, Progress, Refusal, Refused, RespondToPlain,
+    Connected, Connecting, Incoming, IncomingRequest, NotAccepted, Progress, Refusal, Refused,
+    RespondToPlain,
 };
 pub use output::BufferTooSmall;
 #[cfg(feature = "alloc")]

@@ -8,7 +8,8 @@ use fullduplex::handshake::{
 };
 use fullduplex::{
     Connected, Connecting, Endpoint, EndpointConfig, Error, HandshakeError, Incoming,
-    IncomingRequest, Message, MessageRef, NoEntropy, Progress, Refusal, Role, Shutdown, Timeout,
+    IncomingRequest, Message, MessageRef, NoEntropy, Progress, Refusal, Refused, Role, Shutdown,
+    Timeout,
 };
 use fullduplex_testkit::{BrokenEntropy, Frame, TestEntropy};
 
@@ -141,7 +142,7 @@ fn frames_behind_the_response_are_received() {
 #[test]
 fn another_status_comes_with_what_had_arrived_of_the_body() {
     let bytes = b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nsorry";
-    let Connected::Refused { response, body } = respond(connecting(), bytes) else {
+    let Connected::Refused(Refused { response, body }) = respond(connecting(), bytes) else {
         panic!("it was refused")
     };
     assert_eq!((response.as_response().status(), &body[..]), (404, &b"sorry"[..]));
@@ -176,9 +177,9 @@ fn a_request_for_no_websocket_is_refused_or_answered() {
                 response.clone()
             }),
         };
-        let Err(refused) = polled else { panic!("it is no request for a WebSocket") };
-        let mut refusal = refused.refusal;
-        (refused.error, written(&mut refusal))
+        let Err(failed) = polled else { panic!("it is no request for a WebSocket") };
+        let mut refusal = failed.refusal;
+        (failed.error, written(&mut refusal))
     };
     for answer in [None, Some(None)] {
         let (error, response) = poll(answer);
@@ -203,29 +204,29 @@ fn what_is_no_request_is_refused_with_its_status() {
     let bytes = b"\x16\x03\x01 this is TLS";
     incoming.room()[..bytes.len()].copy_from_slice(bytes);
     incoming.advance(bytes.len());
-    let Err(mut refused) = incoming.poll() else { panic!("it is no request") };
-    assert!(matches!(refused.error, HandshakeError::Request(RequestError::Head(_))));
-    assert!(written(&mut refused.refusal).starts_with("HTTP/1.1 400 Bad Request\r\n"));
+    let Err(mut failed) = incoming.poll() else { panic!("it is no request") };
+    assert!(matches!(failed.error, HandshakeError::Request(RequestError::Head(_))));
+    assert!(written(&mut failed.refusal).starts_with("HTTP/1.1 400 Bad Request\r\n"));
 }
 
 #[test]
 fn a_rejection_is_written_or_replaced_by_a_server_error() {
     let mut refusal = requested().reject(&OwnedRejection::new(403).as_rejection()).unwrap();
     assert!(written(&mut refusal).starts_with("HTTP/1.1 403 Forbidden\r\n"));
-    let Err(mut refused) = requested().reject(&OwnedRejection::new(101).as_rejection()) else {
+    let Err(mut failed) = requested().reject(&OwnedRejection::new(101).as_rejection()) else {
         panic!("101 rejects nothing")
     };
-    assert!(written(&mut refused.refusal).starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
+    assert!(written(&mut failed.refusal).starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
 }
 
 #[test]
 fn an_answer_that_must_not_be_sent_is_a_server_error() {
-    let Err(mut refused) = requested().accept(&Acceptance::new().subprotocol("unasked")) else {
+    let Err(mut failed) = requested().accept(&Acceptance::new().subprotocol("unasked")) else {
         panic!("the client has not asked for it")
     };
-    assert_ne!(refused.error.to_string(), "");
-    assert!(!matches!(refused.error, AcceptError::BufferTooSmall(_)));
-    let response = written(&mut refused.refusal);
+    assert_ne!(failed.error.to_string(), "");
+    assert!(!matches!(failed.error, AcceptError::BufferTooSmall(_)));
+    let response = written(&mut failed.refusal);
     assert!(response.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{response}");
     assert!(response.ends_with("\r\n\r\n"), "{response}");
 }

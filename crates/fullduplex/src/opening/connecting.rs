@@ -44,8 +44,8 @@ use crate::role::Role;
 ///         match connecting.poll()? {
 ///             Progress::Waiting(same) => connecting = same,
 ///             Progress::Done(Connected::Open { endpoint, .. }) => return Ok(Some(endpoint)),
-///             Progress::Done(Connected::Refused { response, .. }) => {
-///                 println!("refused: {}", response.as_response().status());
+///             Progress::Done(Connected::Refused(refused)) => {
+///                 println!("refused: {}", refused.response.as_response().status());
 ///                 return Ok(None);
 ///             }
 ///         }
@@ -73,12 +73,16 @@ pub enum Connected<E> {
         response: OwnedResponse,
     },
     /// With another status. The caller drops the transport: the request is all that a client has to say.
-    Refused {
-        /// The head of the response.
-        response: OwnedResponse,
-        /// What had arrived of its body.
-        body: Vec<u8>,
-    },
+    Refused(Refused),
+}
+
+/// A response with which a server refused to open a WebSocket.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Status, reason and headers.
+    pub response: OwnedResponse,
+    /// The part of the body that had arrived.
+    pub body: Vec<u8>,
 }
 
 impl<E: Entropy> Connecting<E> {
@@ -116,7 +120,7 @@ impl<E: Entropy> Connecting<E> {
                     let response = response.into_owned();
                     self.opening.buffer.consume(response.as_response().head_len());
                     let body = self.opening.buffer.unread().to_vec();
-                    return Ok(Progress::Done(Connected::Refused { response, body }));
+                    return Ok(Progress::Done(Connected::Refused(Refused { response, body })));
                 }
             };
         let Opening { mut buffer, config, entropy, .. } = self.opening;

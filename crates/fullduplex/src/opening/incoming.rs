@@ -49,9 +49,9 @@ pub type RespondToPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<Own
 ///         match incoming.poll() {
 ///             Ok(Progress::Waiting(same)) => incoming = same,
 ///             Ok(Progress::Done(request)) => break request,
-///             Err(refused) => {
-///                 stream.write_all(refused.refusal.output())?;
-///                 return Err(refused.error.into());
+///             Err(failed) => {
+///                 stream.write_all(failed.refusal.output())?;
+///                 return Err(failed.error.into());
 ///             }
 ///         }
 ///     };
@@ -59,7 +59,7 @@ pub type RespondToPlain<'a> = &'a mut dyn FnMut(&PlainRequest<'_>) -> Option<Own
 ///     match request.accept(&OwnedAcceptance::new().as_acceptance()) {
 ///         // The response is the first output of the endpoint.
 ///         Ok((endpoint, _)) => Ok(Some(endpoint)),
-///         Err(refused) => Err(refused.error.into()),
+///         Err(failed) => Err(failed.error.into()),
 ///     }
 /// }
 /// ```
@@ -85,22 +85,22 @@ pub struct Refusal {
     deadline: Deadline,
 }
 
-/// A server's opening handshake that has failed, and the response that tells the client so.
+/// Why a server did not accept a handshake, and the response that says so to the client. No WebSocket is open.
 #[derive(Debug)]
-pub struct Refused<T> {
-    /// Why.
+pub struct NotAccepted<T> {
+    /// Why it failed.
     pub error: T,
-    /// What is to be written.
+    /// The response that is still to be written.
     pub refusal: Refusal,
 }
 
-impl<T: fmt::Display> fmt::Display for Refused<T> {
+impl<T: fmt::Display> fmt::Display for NotAccepted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl<T: core::error::Error + 'static> core::error::Error for Refused<T> {
+impl<T: core::error::Error + 'static> core::error::Error for NotAccepted<T> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         Some(&self.error)
     }
@@ -119,7 +119,9 @@ impl<E: Entropy> Incoming<E> {
     /// # Errors
     /// [`HandshakeError::Request`] when it is no valid request for a WebSocket. The response says so by the status that it
     /// calls for ([`RequestError::status`](crate::handshake::RequestError::status)).
-    pub fn poll(self) -> Result<Progress<Self, IncomingRequest<E>>, Box<Refused<HandshakeError>>> {
+    pub fn poll(
+        self,
+    ) -> Result<Progress<Self, IncomingRequest<E>>, Box<NotAccepted<HandshakeError>>> {
         self.poll_by(None)
     }
 
@@ -133,14 +135,14 @@ impl<E: Entropy> Incoming<E> {
     pub fn poll_or(
         self,
         respond: RespondToPlain<'_>,
-    ) -> Result<Progress<Self, IncomingRequest<E>>, Box<Refused<HandshakeError>>> {
+    ) -> Result<Progress<Self, IncomingRequest<E>>, Box<NotAccepted<HandshakeError>>> {
         self.poll_by(Some(respond))
     }
 
     fn poll_by(
         mut self,
         respond: Option<RespondToPlain<'_>>,
-    ) -> Result<Progress<Self, IncomingRequest<E>>, Box<Refused<HandshakeError>>> {
+    ) -> Result<Progress<Self, IncomingRequest<E>>, Box<NotAccepted<HandshakeError>>> {
         let Self { opening, handshake } = &mut self;
         let request = match handshake.poll(opening.buffer.unread()) {
             Ok(None) => return Ok(Progress::Waiting(self)),
@@ -156,7 +158,7 @@ impl<E: Entropy> Incoming<E> {
                     let Ok(response) = response;
                     (response, error.into())
                 });
-                return Err(refused(error, response, &opening.config));
+                return Err(not_accepted(error, response, &opening.config));
             }
         };
         self.opening.buffer.consume(request.as_request().head_len());
@@ -208,7 +210,7 @@ impl<E: Entropy> IncomingRequest<E> {
     pub fn accept<S: AsRef<str>>(
         self,
         acceptance: &Acceptance<'_, S>,
-    ) -> Result<(Endpoint<E>, OwnedRequest), Box<Refused<AcceptError>>> {
+    ) -> Result<(Endpoint<E>, OwnedRequest), Box<NotAccepted<AcceptError>>> {
         let Self { opening, request } = self;
         let acceptance = Acceptance {
             subprotocol: acceptance.subprotocol,
@@ -231,7 +233,7 @@ impl<E: Entropy> IncomingRequest<E> {
                 Endpoint::opened(Role::Server, negotiated, buffer, response, &config, entropy),
                 *request,
             )),
-            Err(error) => Err(refused(error, server_error(), &config)),
+            Err(error) => Err(not_accepted(error, server_error(), &config)),
         }
     }
 
@@ -242,10 +244,10 @@ impl<E: Entropy> IncomingRequest<E> {
     pub fn reject<S: AsRef<str>>(
         self,
         rejection: &Rejection<'_, S>,
-    ) -> Result<Refusal, Box<Refused<RejectError>>> {
+    ) -> Result<Refusal, Box<NotAccepted<RejectError>>> {
         match encode_rejection(rejection) {
             Ok(response) => Ok(Refusal::new(response, &self.opening.config)),
-            Err(error) => Err(refused(error, server_error(), &self.opening.config)),
+            Err(error) => Err(not_accepted(error, server_error(), &self.opening.config)),
         }
     }
 
@@ -296,8 +298,8 @@ impl Refusal {
 }
 
 #[cold]
-fn refused<T>(error: T, response: Vec<u8>, config: &EndpointConfig) -> Box<Refused<T>> {
-    Box::new(Refused { error, refusal: Refusal::new(response, config) })
+fn not_accepted<T>(error: T, response: Vec<u8>, config: &EndpointConfig) -> Box<NotAccepted<T>> {
+    Box::new(NotAccepted { error, refusal: Refusal::new(response, config) })
 }
 
 /// The application's response, and the error that tells the caller of it; `None` if the application does not respond.

@@ -4,6 +4,6 @@ mod connecting;
 mod incoming;
 mod shared;
 
-pub use connecting::{Connected, Connecting};
-pub use incoming::{Incoming, IncomingRequest, Refusal, Refused, RespondToPlain};
+pub use connecting::{Connected, Connecting, Refused};
+pub use incoming::{Incoming, IncomingRequest, NotAccepted, Refusal, RespondToPlain};
 pub use shared::Progress;

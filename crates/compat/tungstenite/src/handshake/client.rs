@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::time::Instant;
 
 use fullduplex::handshake::Key;
-use fullduplex::{Connected, Connecting, Ended, Progress};
+use fullduplex::{Connected, Connecting, Ended, Progress, Refused};
 use fullduplex_std::OsEntropy;
 use http::header::{
     CONNECTION, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
@@ -119,7 +119,7 @@ impl<S: Read + Write> HandshakeRole for ClientHandshake<S> {
                     let socket = WebSocket::from_context(machine.into_stream(), context);
                     return Ok((socket, convert::to_response(&response, None)?));
                 }
-                Progress::Done(Connected::Refused { response, body }) => {
+                Progress::Done(Connected::Refused(Refused { response, body })) => {
                     let response = convert::to_response(&response, Some(body))?;
                     return Err(Error::Http(response.into()).into());
                 }

@@ -105,9 +105,7 @@ impl<S: Read + Write, C: Callback> ServerHandshake<S, C> {
         Ok(match incoming.poll() {
             Ok(Progress::Waiting(incoming)) => State::Reading(incoming, callback),
             Ok(Progress::Done(request)) => respond(request, callback, config),
-            Err(refused) => {
-                State::Refusing(refused.refusal, convert::handshake_error(refused.error))
-            }
+            Err(failed) => State::Refusing(failed.refusal, convert::handshake_error(failed.error)),
         })
     }
 }
@@ -134,13 +132,13 @@ fn respond<C: Callback>(
             Ok((endpoint, _)) => {
                 State::Responding(Box::new(WebSocketContext::open(endpoint, config)))
             }
-            Err(refused) => State::Refusing(refused.refusal, convert::accept_error(refused.error)),
+            Err(failed) => State::Refusing(failed.refusal, convert::accept_error(failed.error)),
         },
         Err((error, rejection)) => match request.reject(&rejection.as_rejection()) {
             Ok(refusal) => State::Refusing(refusal, error),
-            Err(refused) => {
-                let error = convert::handshake_error(CoreError::Respond(refused.error));
-                State::Refusing(refused.refusal, error)
+            Err(failed) => {
+                let error = convert::handshake_error(CoreError::Respond(failed.error));
+                State::Refusing(failed.refusal, error)
             }
         },
     }
