@@ -30,10 +30,10 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     No,
-    /// The connection failed; the cause was told. The transport may still have to be ended.
+    /// The connection failed; the cause was returned to the application. The transport may still have to be ended.
     Failed,
-    /// The end was told.
-    Told,
+    /// The end was returned to the application.
+    Reported,
 }
 
 /// What has come of writing.
@@ -102,7 +102,7 @@ impl<S: Read + Write + 'static> Engine<S> {
     /// It tells the peer when it is dropped.
     pub(crate) fn guarded(self) -> Guard<Self> {
         Guard::new(self, |engine| {
-            if engine.end != End::Told {
+            if engine.end != End::Reported {
                 let Whole { transport, sending } = &mut engine.link;
                 // What cannot be masked is not said.
                 let _ = sending.hear(engine.reader.receiver_mut());
@@ -115,7 +115,7 @@ impl<S: Read + Write + 'static> Engine<S> {
 impl<L: Link> Receiving<L> {
     /// The next message or control frame.
     pub(crate) fn read(&mut self) -> Result<Message> {
-        if self.end == End::Told {
+        if self.end == End::Reported {
             return Err(Error::AlreadyClosed);
         }
         loop {
@@ -134,7 +134,7 @@ impl<L: Link> Receiving<L> {
 
     /// The next piece of a message, or a control frame.
     pub(crate) fn read_chunk(&mut self) -> Result<Chunk> {
-        if self.end == End::Told {
+        if self.end == End::Reported {
             return Err(Error::AlreadyClosed);
         }
         loop {
@@ -204,9 +204,9 @@ impl<L: Link> Receiving<L> {
             }
             Written::All(Shutdown::Both) => {
                 self.shut(net::Shutdown::Both);
-                let told = self.end;
+                let before = self.end;
                 self.over();
-                Err(if told == End::No { Error::ConnectionClosed } else { Error::AlreadyClosed })
+                Err(if before == End::No { Error::ConnectionClosed } else { Error::AlreadyClosed })
             }
         }
     }
@@ -247,7 +247,7 @@ impl<L: Link> Receiving<L> {
 
     /// One read from the stream, which waits for `most` at most.
     fn fill(&mut self, most: Option<Duration>) -> Result<()> {
-        self.deadlines(|deadlines, transport| transport.arm(deadlines, most))?;
+        self.deadlines(|deadlines, transport| transport.limit_wait(deadlines, most))?;
         let ended = match self.link.reading().stream.read(self.reader.room()) {
             Ok(0) => {
                 // A reset that a write was told of comes as an end of input here.
@@ -327,7 +327,7 @@ impl<L: Link> Receiving<L> {
 
     /// There is nothing more to wait for.
     fn over(&mut self) {
-        self.end = End::Told;
+        self.end = End::Reported;
         self.link.end();
     }
 
@@ -342,7 +342,8 @@ impl<L: Link> Receiving<L> {
             Shutdown::No | Shutdown::Both => net::Shutdown::Both,
         });
         while how == Shutdown::Write && !self.ended && self.link.reading().is_known() {
-            if self.deadlines(|deadlines, transport| transport.arm(deadlines, None)).is_err() {
+            if self.deadlines(|deadlines, transport| transport.limit_wait(deadlines, None)).is_err()
+            {
                 break;
             }
             match self.link.reading().stream.read(self.reader.room()) {

@@ -266,7 +266,7 @@ fn read<S: Read + Write + 'static>(
     if let Some(read_at) = transport.unchecked.take() {
         handshake.handle_timeout(read_at)?;
     }
-    transport.arm(handshake, None)?;
+    transport.limit_wait(handshake, None)?;
     match transport.stream.read(handshake.room()) {
         // A reset that a write was told of comes as an end of input here.
         Ok(0) if transport.unwritable => Err(Ended::Reset.into()),
@@ -287,7 +287,7 @@ fn write_request<S: Read + Write + 'static>(
     connecting: &mut Connecting<OsEntropy>,
 ) -> Result<()> {
     while !transport.unwritable {
-        transport.arm(connecting, None)?;
+        transport.limit_wait(connecting, None)?;
         let done = connecting.output().is_empty();
         let written = if done {
             transport.stream.flush().map(|()| 0)

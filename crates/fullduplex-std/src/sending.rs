@@ -69,7 +69,7 @@ impl Sending {
             return Ok(Step::Done(shutdown));
         }
         let is_over = shutdown == Shutdown::Both;
-        transport.arm(&mut Deadlines { receiver, ended, is_over }, most)?;
+        transport.limit_wait(&mut Deadlines { receiver, ended, is_over }, most)?;
         let step = match self.write_once(&mut transport.stream) {
             Ok(Wrote::Flushed) => return Ok(Step::Done(self.shutdown(receiver, *ended))),
             Ok(Wrote::Bytes { all, went_on }) => {

@@ -19,9 +19,9 @@ use stream::MaybeTlsStream;
 /// a read or write returns.
 pub(crate) struct Socket<S> {
     /// Limits how long later reads and writes wait; `None` removes the limit.
-    pub(crate) bound: fn(&mut S, Option<Duration>) -> io::Result<()>,
-    /// Whether the limit is for all waits together. If not, each wait has the whole time.
-    pub(crate) bounds_the_sum: bool,
+    pub(crate) set_limit: fn(&mut S, Option<Duration>) -> io::Result<()>,
+    /// Whether the limit is a deadline for all waits together. If not, each wait has the whole time.
+    pub(crate) limit_is_deadline: bool,
     /// Ends a direction of the transport, after a TLS session has sent its `close_notify`.
     pub(crate) shutdown: fn(&mut S, Shutdown) -> io::Result<()>,
 }
@@ -38,7 +38,7 @@ impl<S: 'static> Socket<S> {
     /// The shortest limit with which a read still gets bytes that have arrived.
     pub(crate) fn shortest(&self) -> Duration {
         // If all waits share the limit, its time also passes while the thread is not scheduled, so it must be longer.
-        if self.bounds_the_sum { TICK } else { SHORTEST }
+        if self.limit_is_deadline { TICK } else { SHORTEST }
     }
 
     /// Recognises the known streams: TCP, Unix sockets, and this crate's TLS over TCP. For a rustls stream that the
@@ -50,12 +50,13 @@ impl<S: 'static> Socket<S> {
             ($kind:ty) => {
                 if let Some(socket) = stream.downcast_ref::<$kind>() {
                     return Some(Self {
-                        bound: |stream, left| match (stream as &mut dyn Any).downcast_mut::<$kind>()
+                        set_limit: |stream, left| match (stream as &mut dyn Any)
+                            .downcast_mut::<$kind>()
                         {
-                            Some(socket) => socket.bound(left),
+                            Some(socket) => socket.set_limit(left),
                             None => Ok(()),
                         },
-                        bounds_the_sum: socket.bounds_the_sum(),
+                        limit_is_deadline: socket.limit_is_deadline(),
                         shutdown: |stream, how| match (stream as &mut dyn Any)
                             .downcast_mut::<$kind>()
                         {
@@ -95,7 +96,7 @@ impl<S: IntoHalves> Socket<S> {
         Self::half(|stream, left| stream.set_write_timeout(left))
     }
 
-    fn half(bound: fn(&mut S, Option<Duration>) -> io::Result<()>) -> Self {
-        Self { bound, bounds_the_sum: false, shutdown: |stream, how| stream.shutdown(how) }
+    fn half(set_limit: fn(&mut S, Option<Duration>) -> io::Result<()>) -> Self {
+        Self { set_limit, limit_is_deadline: false, shutdown: |stream, how| stream.shutdown(how) }
     }
 }

@@ -1,4 +1,4 @@
-//! A stream, the bounds of its waits, and the clock: what opening handshake and open connection share.
+//! A stream, the limits of its waits, and the clock: what opening handshake and open connection share.
 
 use std::io::{self, Read, Write};
 use std::net;
@@ -9,7 +9,7 @@ use fullduplex::{Connecting, Entropy, Incoming, Receiver, Refusal};
 use crate::error::{Error, Result};
 use crate::socket::Socket;
 use crate::socket::into_halves::IntoHalves;
-use crate::socket::operations::Armed;
+use crate::socket::operations::SocketTimeout;
 
 /// What waits for a transport until a deadline.
 pub(crate) trait Waits {
@@ -119,8 +119,8 @@ impl Waits for Deadlines<'_> {
 pub(crate) struct Transport<S> {
     pub(crate) stream: S,
     socket: Option<Socket<S>>,
-    armed: Armed,
-    /// When the wait that the timeout bounds began.
+    timeout: SocketTimeout,
+    /// When the wait that the timeout limits began.
     waiting_since: Duration,
     origin: Instant,
     /// The time of the last read if a deadline ran then and was not looked at since.
@@ -136,7 +136,7 @@ impl<S: Read + Write + 'static> Transport<S> {
         Self {
             socket: Socket::of(&stream),
             stream,
-            armed: Armed::default(),
+            timeout: SocketTimeout::default(),
             waiting_since: Duration::ZERO,
             origin: Instant::now(),
             unchecked: None,
@@ -150,13 +150,17 @@ impl<S: Read + Write + 'static> Transport<S> {
         self.origin.elapsed()
     }
 
-    /// Whether the waits can be bounded, and one direction ended.
+    /// Whether the waits can be limited, and one direction ended.
     pub(crate) fn is_known(&self) -> bool {
         self.socket.is_some()
     }
 
-    /// Bounds the next read or write by the next deadline, and by `most`.
-    pub(crate) fn arm(&mut self, waits: &mut impl Waits, most: Option<Duration>) -> io::Result<()> {
+    /// Limits how long the next read or write waits: until the next deadline, and no longer than `most`.
+    pub(crate) fn limit_wait(
+        &mut self,
+        waits: &mut impl Waits,
+        most: Option<Duration>,
+    ) -> io::Result<()> {
         let counts = most.is_some() || waits.has_timeout();
         let now = if counts { self.elapsed() } else { Duration::ZERO };
         // Also where no socket is known: a waiting time that has begun counts from here.
@@ -172,11 +176,11 @@ impl<S: Read + Write + 'static> Transport<S> {
         if left.is_some() {
             self.waiting_since = now;
         }
-        // Earlier waits have used up a part of a shared bound, so it must be set again.
-        let used_up = socket.bounds_the_sum && left.is_some();
-        if used_up || !self.armed.suits(left) {
-            (socket.bound)(&mut self.stream, left)?;
-            self.armed.set(left);
+        // Earlier waits have used up a part of the time until a deadline, so it must be set again.
+        let used_up = socket.limit_is_deadline && left.is_some();
+        if used_up || !self.timeout.suits(left) {
+            (socket.set_limit)(&mut self.stream, left)?;
+            self.timeout.set(left);
         }
         Ok(())
     }
@@ -194,7 +198,7 @@ impl<S: Read + Write + 'static> Transport<S> {
                 if waits.poll_timeout(now).is_some_and(|deadline| deadline <= now) {
                     return Ok(waits.handle_timeout(now)?);
                 }
-                if self.armed.has_ended(now.saturating_sub(self.waiting_since)) {
+                if self.timeout.has_ended(now.saturating_sub(self.waiting_since)) {
                     // Our own timeout ended the wait before the deadline: wait again.
                     Ok(())
                 } else {
@@ -223,8 +227,8 @@ impl<S: Read + Write + 'static> Transport<S> {
     pub(crate) fn bound_shortly(&mut self) -> bool {
         let Some(socket) = self.socket else { return false };
         let shortest = Some(socket.shortest());
-        self.armed.set(shortest);
-        (socket.bound)(&mut self.stream, shortest).is_ok()
+        self.timeout.set(shortest);
+        (socket.set_limit)(&mut self.stream, shortest).is_ok()
     }
 
     /// Ends a direction of the transport, or both.
@@ -238,7 +242,7 @@ impl<S: Read + Write + 'static> Transport<S> {
     /// Ends a direction of the transport, or both, before the next deadline.
     pub(crate) fn shut(&mut self, how: net::Shutdown, waits: &mut impl Waits) {
         if self.is_known() {
-            let _ = self.arm(waits, None);
+            let _ = self.limit_wait(waits, None);
             self.end(how);
         }
     }
@@ -246,10 +250,10 @@ impl<S: Read + Write + 'static> Transport<S> {
     /// The stream, without the timeouts that were set on it.
     pub(crate) fn into_stream(mut self) -> S {
         if let Some(socket) = self.socket
-            && self.armed.is_set()
+            && self.timeout.is_set()
         {
             // If the socket refuses this, it has failed, and its next read or write returns the error.
-            let _ = (socket.bound)(&mut self.stream, None);
+            let _ = (socket.set_limit)(&mut self.stream, None);
         }
         self.stream
     }
@@ -258,7 +262,7 @@ impl<S: Read + Write + 'static> Transport<S> {
     /// unread may throw away what was sent last. A stream that would block gets what it takes at once.
     pub(crate) fn refuse(&mut self, refusal: &mut Refusal) {
         while !refusal.output().is_empty() {
-            if self.arm(refusal, None).is_err() {
+            if self.limit_wait(refusal, None).is_err() {
                 return;
             }
             match self.stream.write(refusal.output()) {
@@ -278,7 +282,7 @@ impl<S: Read + Write + 'static> Transport<S> {
         let _ = self.stream.flush();
         self.shut(net::Shutdown::Write, refusal);
         let mut scratch = [0; 4 << 10];
-        while self.is_known() && self.arm(refusal, None).is_ok() {
+        while self.is_known() && self.limit_wait(refusal, None).is_ok() {
             match self.stream.read(&mut scratch) {
                 Ok(0) => return,
                 Ok(_) => {}
@@ -305,7 +309,7 @@ impl<S: IntoHalves> Transport<S> {
         let half = |stream, socket| Self {
             stream,
             socket: Some(socket),
-            armed: Armed::default(),
+            timeout: SocketTimeout::default(),
             waiting_since: Duration::ZERO,
             origin,
             unchecked: None,

@@ -181,7 +181,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// after any other nothing can be sent any more, but what the peer has sent can still be read.
     /// [`Error::Protocol`] when the peer reads too slowly for a deadline.
     pub fn flush(&mut self) -> Result<()> {
-        if self.engine.end == End::Told {
+        if self.engine.end == End::Reported {
             return Err(Error::AlreadyClosed);
         }
         self.check_writable()?;

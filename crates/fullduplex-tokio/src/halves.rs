@@ -46,7 +46,7 @@ pub struct WebSocketReceiver<S: IntoHalves> {
 /// tasks. (A [`WebSocketStream`] reads on while it writes, up to
 /// [`read_ahead_size`](crate::WebSocketConfig#structfield.read_ahead_size).)
 pub struct WebSocketSender<S: IntoHalves> {
-    shared: Arc<Shared<S::Writing>>,
+    shared: Arc<Shared<S::WriteHalf>>,
 }
 
 /// Two halves that are not of one WebSocket.
@@ -153,7 +153,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
 
     /// The direction of the stream that is read from.
     #[must_use]
-    pub fn get_ref(&self) -> &S::Reading {
+    pub fn get_ref(&self) -> &S::ReadHalf {
         &self.side.link.reading
     }
 

@@ -31,15 +31,15 @@ use crate::stream::MaybeTlsStream;
 /// # }
 ///
 /// impl IntoHalves for Mine {
-///     type Reading = ReadHalf<Self>;
-///     type Writing = WriteHalf<Self>;
+///     type ReadHalf = ReadHalf<Self>;
+///     type WriteHalf = WriteHalf<Self>;
 ///
-///     fn into_halves(self) -> (Self::Reading, Self::Writing) {
+///     fn into_halves(self) -> (Self::ReadHalf, Self::WriteHalf) {
 ///         split(self)
 ///     }
 ///
-///     fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
-///         reading.is_pair_of(&writing).then(|| reading.unsplit(writing))
+///     fn from_halves(read: Self::ReadHalf, write: Self::WriteHalf) -> Option<Self> {
+///         read.is_pair_of(&write).then(|| read.unsplit(write))
 ///     }
 /// }
 /// ```
@@ -52,31 +52,31 @@ use crate::stream::MaybeTlsStream;
 )]
 pub trait IntoHalves: Sized {
     /// The half to read from.
-    type Reading: AsyncRead + Unpin;
+    type ReadHalf: AsyncRead + Unpin;
     /// The half to write to.
-    type Writing: AsyncWrite + Unpin;
+    type WriteHalf: AsyncWrite + Unpin;
 
     /// Splits the stream.
-    fn into_halves(self) -> (Self::Reading, Self::Writing);
+    fn into_halves(self) -> (Self::ReadHalf, Self::WriteHalf);
 
     /// Joins the halves again. Returns `None` if they are not the halves of one stream.
-    fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self>;
+    fn from_halves(read: Self::ReadHalf, write: Self::WriteHalf) -> Option<Self>;
 }
 
 /// For streams that have methods for it.
 #[cfg(feature = "connect")]
 macro_rules! natural {
-    ($stream:ty, $reading:ty, $writing:ty) => {
+    ($stream:ty, $read:ty, $write:ty) => {
         impl IntoHalves for $stream {
-            type Reading = $reading;
-            type Writing = $writing;
+            type ReadHalf = $read;
+            type WriteHalf = $write;
 
-            fn into_halves(self) -> (Self::Reading, Self::Writing) {
+            fn into_halves(self) -> (Self::ReadHalf, Self::WriteHalf) {
                 self.into_split()
             }
 
-            fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
-                reading.reunite(writing).ok()
+            fn from_halves(read: Self::ReadHalf, write: Self::WriteHalf) -> Option<Self> {
+                read.reunite(write).ok()
             }
         }
     };
@@ -91,15 +91,15 @@ natural!(tokio::net::UnixStream, tokio::net::unix::OwnedReadHalf, tokio::net::un
 macro_rules! by_lock {
     ([$($bounds:tt)*] $stream:ty) => {
         impl<$($bounds)*> IntoHalves for $stream {
-            type Reading = ReadHalf<Self>;
-            type Writing = WriteHalf<Self>;
+            type ReadHalf = ReadHalf<Self>;
+            type WriteHalf = WriteHalf<Self>;
 
-            fn into_halves(self) -> (Self::Reading, Self::Writing) {
+            fn into_halves(self) -> (Self::ReadHalf, Self::WriteHalf) {
                 split(self)
             }
 
-            fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
-                reading.is_pair_of(&writing).then(|| reading.unsplit(writing))
+            fn from_halves(read: Self::ReadHalf, write: Self::WriteHalf) -> Option<Self> {
+                read.is_pair_of(&write).then(|| read.unsplit(write))
             }
         }
     };
@@ -118,29 +118,29 @@ by_lock!([S: AsyncRead + AsyncWrite + Unpin] tokio_rustls::client::TlsStream<S>)
 by_lock!([S: AsyncRead + AsyncWrite + Unpin] tokio_rustls::server::TlsStream<S>);
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> IntoHalves for Join<R, W> {
-    type Reading = R;
-    type Writing = W;
+    type ReadHalf = R;
+    type WriteHalf = W;
 
     fn into_halves(self) -> (R, W) {
         self.into_inner()
     }
 
-    fn from_halves(reading: R, writing: W) -> Option<Self> {
-        Some(tokio::io::join(reading, writing))
+    fn from_halves(read: R, write: W) -> Option<Self> {
+        Some(tokio::io::join(read, write))
     }
 }
 
 /// The half of a [`MaybeTlsStream`] to read from.
 #[derive(Debug)]
-pub struct MaybeTlsReading<S: IntoHalves>(Direction<S::Reading, ReadHalf<MaybeTlsStream<S>>>);
+pub struct MaybeTlsReadHalf<S: IntoHalves>(Direction<S::ReadHalf, ReadHalf<MaybeTlsStream<S>>>);
 
 /// The half of a [`MaybeTlsStream`] to write to.
 #[derive(Debug)]
-pub struct MaybeTlsWriting<S: IntoHalves>(Direction<S::Writing, WriteHalf<MaybeTlsStream<S>>>);
+pub struct MaybeTlsWriteHalf<S: IntoHalves>(Direction<S::WriteHalf, WriteHalf<MaybeTlsStream<S>>>);
 
-impl<S: IntoHalves> MaybeTlsReading<S> {
+impl<S: IntoHalves> MaybeTlsReadHalf<S> {
     /// The half of the underlying stream, or `None` with TLS, because the TLS session owns that stream.
-    pub fn plain(&self) -> Option<&S::Reading> {
+    pub fn plain(&self) -> Option<&S::ReadHalf> {
         match &self.0 {
             Direction::Plain(stream) => Some(stream),
             Direction::Tls(_) => None,
@@ -157,32 +157,32 @@ enum Direction<P, T> {
 }
 
 impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> IntoHalves for MaybeTlsStream<S> {
-    type Reading = MaybeTlsReading<S>;
-    type Writing = MaybeTlsWriting<S>;
+    type ReadHalf = MaybeTlsReadHalf<S>;
+    type WriteHalf = MaybeTlsWriteHalf<S>;
 
-    fn into_halves(self) -> (Self::Reading, Self::Writing) {
+    fn into_halves(self) -> (Self::ReadHalf, Self::WriteHalf) {
         match self {
             Self::Plain(stream) => {
-                let (reading, writing) = stream.into_halves();
-                let reading = MaybeTlsReading(Direction::Plain(reading));
-                (reading, MaybeTlsWriting(Direction::Plain(writing)))
+                let (read, write) = stream.into_halves();
+                let read = MaybeTlsReadHalf(Direction::Plain(read));
+                (read, MaybeTlsWriteHalf(Direction::Plain(write)))
             }
             #[cfg(any(feature = "tls", feature = "native-tls"))]
             tls => {
-                let (reading, writing) = split(tls);
-                let reading = MaybeTlsReading(Direction::Tls(reading));
-                (reading, MaybeTlsWriting(Direction::Tls(writing)))
+                let (read, write) = split(tls);
+                let read = MaybeTlsReadHalf(Direction::Tls(read));
+                (read, MaybeTlsWriteHalf(Direction::Tls(write)))
             }
         }
     }
 
-    fn from_halves(reading: Self::Reading, writing: Self::Writing) -> Option<Self> {
-        match (reading.0, writing.0) {
-            (Direction::Plain(reading), Direction::Plain(writing)) => {
-                S::from_halves(reading, writing).map(Self::Plain)
+    fn from_halves(read: Self::ReadHalf, write: Self::WriteHalf) -> Option<Self> {
+        match (read.0, write.0) {
+            (Direction::Plain(read), Direction::Plain(write)) => {
+                S::from_halves(read, write).map(Self::Plain)
             }
-            (Direction::Tls(reading), Direction::Tls(writing)) => {
-                reading.is_pair_of(&writing).then(|| reading.unsplit(writing))
+            (Direction::Tls(read), Direction::Tls(write)) => {
+                read.is_pair_of(&write).then(|| read.unsplit(write))
             }
             _ => None,
         }
@@ -205,7 +205,7 @@ macro_rules! each {
     };
 }
 
-impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> AsyncRead for MaybeTlsReading<S> {
+impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> AsyncRead for MaybeTlsReadHalf<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -215,7 +215,7 @@ impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> AsyncRead for MaybeTlsReadi
     }
 }
 
-impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> AsyncWrite for MaybeTlsWriting<S> {
+impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> AsyncWrite for MaybeTlsWriteHalf<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -101,7 +101,7 @@ pub use http2::{client_http2, http2_ready};
 pub use hyper;
 #[cfg(feature = "hyper")]
 pub use hyper_util;
-pub use into_halves::{IntoHalves, MaybeTlsReading, MaybeTlsWriting};
+pub use into_halves::{IntoHalves, MaybeTlsReadHalf, MaybeTlsWriteHalf};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 #[cfg(feature = "tls")]

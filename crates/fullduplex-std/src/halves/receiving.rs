@@ -66,7 +66,7 @@ pub(super) fn split<S: IntoHalves>(
     let Receiving { reader, link, config, end, ended, .. } = engine.into_inner();
     let Whole { transport, sending } = link;
     let (reading, writing) = transport.into_halves(second);
-    let shared = Shared::new(sending, writing, end == End::Told);
+    let shared = Shared::new(sending, writing, end == End::Reported);
     let link = HalfLink { reading, shared };
     Ok(Guard::new(Receiving::with_link(reader, link, config, end, ended), say_last))
 }

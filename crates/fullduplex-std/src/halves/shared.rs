@@ -147,7 +147,7 @@ impl<S: IntoHalves> SendingSide<S> {
     fn write_once(&mut self, most: Duration) -> Result<Option<()>> {
         self.sending.writer.queue_answers()?;
         self.tell();
-        self.transport.arm(&mut NoDeadline, Some(most))?;
+        self.transport.limit_wait(&mut NoDeadline, Some(most))?;
         match self.sending.write_once(&mut self.transport.stream) {
             Ok(Wrote::Flushed) => return Ok(Some(())),
             Ok(Wrote::Bytes { went_on, .. }) => {

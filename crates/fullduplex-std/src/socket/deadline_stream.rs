@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::operations::{Armed, Operations, SHORTEST};
+use super::operations::{Operations, SHORTEST, SocketTimeout};
 
 /// A TCP socket whose reads and writes end at one deadline, however many there are.
 ///
@@ -17,15 +17,20 @@ use super::operations::{Armed, Operations, SHORTEST};
 pub struct DeadlineStream {
     socket: TcpStream,
     deadline: Option<Instant>,
-    reading: Armed,
-    writing: Armed,
+    reading: SocketTimeout,
+    writing: SocketTimeout,
 }
 
 impl DeadlineStream {
     /// A stream over `socket`, without a deadline.
     #[must_use]
     pub fn new(socket: TcpStream) -> Self {
-        Self { socket, deadline: None, reading: Armed::default(), writing: Armed::default() }
+        Self {
+            socket,
+            deadline: None,
+            reading: SocketTimeout::default(),
+            writing: SocketTimeout::default(),
+        }
     }
 
     /// Sets the deadline: a read or write that waits until then, or begins later, fails with
@@ -74,7 +79,7 @@ impl DeadlineStream {
 fn within<T>(
     deadline: Option<Instant>,
     socket: &TcpStream,
-    armed: &mut Armed,
+    timeout: &mut SocketTimeout,
     set: impl Fn(Option<Duration>) -> io::Result<()>,
     mut action: impl FnMut(&TcpStream) -> io::Result<T>,
 ) -> io::Result<T> {
@@ -85,14 +90,14 @@ fn within<T>(
             return Err(io::ErrorKind::TimedOut.into());
         }
         let left = left.map(|left| left.max(SHORTEST));
-        if !armed.suits(left) {
+        if !timeout.suits(left) {
             set(left)?;
-            armed.set(left);
+            timeout.set(left);
         }
         match (action(socket), begun) {
             // A wait has ended. Wait again, unless the socket is non-blocking or the deadline has passed.
             (Err(error), Some(begun)) if is_end_of_wait(error.kind()) => {
-                if !armed.has_ended(begun.elapsed()) {
+                if !timeout.has_ended(begun.elapsed()) {
                     return Err(error);
                 }
             }
@@ -107,13 +112,13 @@ fn is_end_of_wait(kind: io::ErrorKind) -> bool {
 }
 
 impl Operations for DeadlineStream {
-    fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
+    fn set_limit(&mut self, left: Option<Duration>) -> io::Result<()> {
         // A deadline too far away for an `Instant` is no deadline.
         self.set_deadline(left.and_then(|left| Instant::now().checked_add(left)));
         Ok(())
     }
 
-    fn bounds_the_sum(&self) -> bool {
+    fn limit_is_deadline(&self) -> bool {
         true
     }
 

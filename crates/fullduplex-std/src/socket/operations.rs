@@ -12,8 +12,8 @@ pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The operations behind [`Socket`](super::Socket), for one kind of stream.
 pub(crate) trait Operations {
-    fn bound(&mut self, left: Option<Duration>) -> io::Result<()>;
-    fn bounds_the_sum(&self) -> bool;
+    fn set_limit(&mut self, left: Option<Duration>) -> io::Result<()>;
+    fn limit_is_deadline(&self) -> bool;
     fn end(&mut self, how: Shutdown) -> io::Result<()>;
 }
 
@@ -21,12 +21,12 @@ pub(crate) trait Operations {
 macro_rules! plain_operations {
     ($socket:ty) => {
         impl Operations for $socket {
-            fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
+            fn set_limit(&mut self, left: Option<Duration>) -> io::Result<()> {
                 self.set_read_timeout(left)?;
                 self.set_write_timeout(left)
             }
 
-            fn bounds_the_sum(&self) -> bool {
+            fn limit_is_deadline(&self) -> bool {
                 false
             }
 
@@ -46,14 +46,14 @@ plain_operations!(std::os::unix::net::UnixStream);
 /// If the timeout is short enough for the next wait, it is not set again. Then a wait sometimes ends too early and must
 /// be repeated, but this costs less than a system call for each wait.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Armed(Option<Duration>);
+pub(crate) struct SocketTimeout(Option<Duration>);
 
-impl Armed {
+impl SocketTimeout {
     /// Whether a wait of at most `left` can begin without setting the timeout.
     pub(crate) fn suits(self, left: Option<Duration>) -> bool {
         match (self.0, left) {
             (None, None) => true,
-            (Some(armed), Some(left)) => armed <= left,
+            (Some(timeout), Some(left)) => timeout <= left,
             _ => false,
         }
     }
@@ -70,7 +70,7 @@ impl Armed {
     /// Whether a wait of this length has ended because of the timeout. If so, the next wait sets its own timeout. If
     /// not, the socket is non-blocking.
     pub(crate) fn has_ended(&mut self, waited: Duration) -> bool {
-        let ended = self.0.is_some_and(|armed| armed <= waited.saturating_add(TICK));
+        let ended = self.0.is_some_and(|timeout| timeout <= waited.saturating_add(TICK));
         if ended {
             self.0 = Some(Duration::MAX);
         }

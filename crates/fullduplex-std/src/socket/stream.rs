@@ -71,19 +71,19 @@ impl Write for MaybeTlsStream {
 }
 
 impl Operations for MaybeTlsStream {
-    fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
+    fn set_limit(&mut self, left: Option<Duration>) -> io::Result<()> {
         match self {
-            Self::Plain(socket) => socket.bound(left),
+            Self::Plain(socket) => socket.set_limit(left),
             #[cfg(feature = "tls")]
-            Self::Rustls(stream) => stream.bound(left),
+            Self::Rustls(stream) => stream.set_limit(left),
         }
     }
 
-    fn bounds_the_sum(&self) -> bool {
+    fn limit_is_deadline(&self) -> bool {
         match self {
-            Self::Plain(socket) => socket.bounds_the_sum(),
+            Self::Plain(socket) => socket.limit_is_deadline(),
             #[cfg(feature = "tls")]
-            Self::Rustls(stream) => stream.bounds_the_sum(),
+            Self::Rustls(stream) => stream.limit_is_deadline(),
         }
     }
 
@@ -100,12 +100,12 @@ impl Operations for MaybeTlsStream {
 macro_rules! tls_operations {
     ($session:ty) => {
         impl<S: Operations + Read + Write> Operations for StreamOwned<$session, S> {
-            fn bound(&mut self, left: Option<Duration>) -> io::Result<()> {
-                self.sock.bound(left)
+            fn set_limit(&mut self, left: Option<Duration>) -> io::Result<()> {
+                self.sock.set_limit(left)
             }
 
-            fn bounds_the_sum(&self) -> bool {
-                self.sock.bounds_the_sum()
+            fn limit_is_deadline(&self) -> bool {
+                self.sock.limit_is_deadline()
             }
 
             fn end(&mut self, how: Shutdown) -> io::Result<()> {

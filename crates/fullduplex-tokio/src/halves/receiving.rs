@@ -12,19 +12,19 @@ use crate::waiters::Side;
 
 /// The half of the stream that is read from, and what is shared with the half that sends.
 pub(super) struct HalfLink<S: IntoHalves> {
-    pub(super) reading: S::Reading,
-    pub(super) shared: Arc<Shared<S::Writing>>,
+    pub(super) reading: S::ReadHalf,
+    pub(super) shared: Arc<Shared<S::WriteHalf>>,
 }
 
 /// The half of a WebSocket that receives.
 pub(super) type ReceivingSide<S> = Receiving<HalfLink<S>>;
 
 impl<S: IntoHalves> Link for HalfLink<S> {
-    type Reading = S::Reading;
-    type Writing = S::Writing;
+    type Reading = S::ReadHalf;
+    type Writing = S::WriteHalf;
 
     #[inline(always)]
-    fn reading(&mut self) -> &mut S::Reading {
+    fn reading(&mut self) -> &mut S::ReadHalf {
         &mut self.reading
     }
 
@@ -46,7 +46,7 @@ impl<S: IntoHalves> Link for HalfLink<S> {
     fn with_sending<T>(
         &mut self,
         _: &mut Context<'_>,
-        f: impl FnOnce(&mut Sending, &mut S::Writing, &mut Context<'_>) -> T,
+        f: impl FnOnce(&mut Sending, &mut S::WriteHalf, &mut Context<'_>) -> T,
     ) -> Option<T> {
         self.shared.with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
     }
@@ -54,7 +54,7 @@ impl<S: IntoHalves> Link for HalfLink<S> {
     fn with_sending_now<T>(
         &mut self,
         _: &mut Context<'_>,
-        f: impl FnOnce(&mut Sending, &mut S::Writing, &mut Context<'_>) -> T,
+        f: impl FnOnce(&mut Sending, &mut S::WriteHalf, &mut Context<'_>) -> T,
     ) -> T {
         self.shared.wait_with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
     }
@@ -67,7 +67,7 @@ impl<S: IntoHalves> Link for HalfLink<S> {
 /// Takes a WebSocket apart.
 pub(super) fn split<S: IntoHalves>(
     engine: Engine<S>,
-) -> (Box<ReceivingSide<S>>, Arc<Shared<S::Writing>>) {
+) -> (Box<ReceivingSide<S>>, Arc<Shared<S::WriteHalf>>) {
     let (parts, Whole { stream, sending, .. }) = engine.into_parts();
     let (reading, writing) = stream.into_halves();
     let shared = Shared::new(SendingSide::new(writing, sending));

@@ -76,7 +76,7 @@ async fn what_is_lent_is_sent_back_with_one_write_for_all_that_one_read_brought(
 async fn no_wake_up_is_lost_between_the_halves() {
     async fn run<S>(sockets: [WebSocketStream<S>; 2])
     where
-        S: IntoHalves<Reading: Send, Writing: Send> + Send + 'static,
+        S: IntoHalves<ReadHalf: Send, WriteHalf: Send> + Send + 'static,
     {
         const COUNT: usize = 10_000;
         let mut tasks = tokio::task::JoinSet::new();

@@ -160,7 +160,7 @@ async fn echo_in_halves<S>(
     (mut sender, mut receiver): (WebSocketSender<S>, WebSocketReceiver<S>),
 ) -> (WebSocketSender<S>, WebSocketReceiver<S>)
 where
-    S: IntoHalves<Reading: Send, Writing: Send> + Send + 'static,
+    S: IntoHalves<ReadHalf: Send, WriteHalf: Send> + Send + 'static,
 {
     let (give, mut take) = tokio::sync::mpsc::channel::<Message>(4);
     let sending = tokio::spawn(async move {
