@@ -146,7 +146,7 @@ impl<'b> Input<'b> {
     /// The next `len` bytes, or all there are if there are fewer, to be changed. Consumes nothing.
     pub(crate) fn first_mut(&mut self, len: usize) -> &mut [u8] {
         let len = len.min(self.received.rest.len());
-        self.received.rest.get_mut(..len).unwrap_or_default()
+        self.received.rest.split_at_mut(len).0
     }
 
     /// All scratch that is left; `None` if none was ever given. What is not used of it must be

@@ -86,6 +86,8 @@ pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> bool {
 /// processor.
 #[inline(always)]
 fn apply_ends<const N: usize>(payload: &mut [u8], key: u32) -> bool {
+    // So there are `N` lanes at each end, and the fallbacks are never used.
+    debug_assert!((4 * N..=8 * N).contains(&payload.len()));
     let shifted = advance(key, payload.len());
     let (Some(first), Some(last)) = (
         payload.as_chunks::<4>().0.first_chunk::<N>(),
@@ -110,6 +112,8 @@ fn apply_ends<const N: usize>(payload: &mut [u8], key: u32) -> bool {
 /// [`apply_small`] for at least eight bytes.
 #[inline(always)]
 fn apply_words(payload: &mut [u8], key: u32) -> bool {
+    // So there is a last word, and the fallback is never used.
+    debug_assert!(payload.len() >= 8);
     let wide = widen(key);
     let shifted = widen(advance(key, payload.len()));
     let Some(last) = payload.last_chunk::<8>() else { return false };
@@ -169,6 +173,8 @@ fn apply_blocks(payload: &mut [u8], key: u32) {
     } else {
         0
     };
+    // Only a payload that is longer than a cache line has a head, so the fallback is never used.
+    debug_assert!(head <= payload.len());
     let Some((head, body)) = payload.split_at_mut_checked(head) else { return };
     apply_small(head, key);
     let key = advance(key, head.len());

@@ -90,7 +90,9 @@ impl Outgoing {
         if self.bytes.len() - self.end < len {
             self.make_room(len);
         }
-        self.ready().unwrap_or_default()
+        let room = self.ready();
+        debug_assert!(room.is_some());
+        room.unwrap_or_default()
     }
 
     /// The room that is there already, however little it is. It is never `None`: the buffer does not end before `end`.
@@ -147,14 +149,16 @@ impl Outgoing {
         let is_small = |shared: &Shared| shared.payload.len() < below;
         let Some(first) = pieces.queue.iter().position(is_small) else { return };
         let rest = pieces.queue.split_off(first);
-        let begin = rest.front().map_or(0, |shared| shared.at);
+        let mut at = rest.front().map_or(self.end, |shared| shared.at);
         self.bytes.truncate(self.end);
-        let tail = self.bytes.split_off(begin);
-        let mut moved = 0;
+        let tail = self.bytes.split_off(at);
+        let mut tail = tail.as_slice();
         for mut shared in rest {
-            let end = shared.at - begin;
-            self.bytes.extend_from_slice(tail.get(moved..end).unwrap_or_default());
-            moved = end;
+            // Payloads are queued in order, and none of them behind the end of the buffer.
+            debug_assert!(shared.at >= at && shared.at - at <= tail.len());
+            let (before, after) = tail.split_at((shared.at - at).min(tail.len()));
+            self.bytes.extend_from_slice(before);
+            (at, tail) = (shared.at, after);
             if is_small(&shared) {
                 pieces.len -= shared.payload.len();
                 self.bytes.extend_from_slice(&shared.payload);
@@ -163,7 +167,7 @@ impl Outgoing {
                 pieces.queue.push_back(shared);
             }
         }
-        self.bytes.extend_from_slice(tail.get(moved..).unwrap_or_default());
+        self.bytes.extend_from_slice(tail);
         self.end = self.bytes.len();
     }
 

@@ -34,8 +34,10 @@ impl Utf8Bytes {
     #[inline]
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Every constructor has validated, so the default is never taken.
-        utf8::as_str(&self.0).unwrap_or_default()
+        let text = utf8::as_str(&self.0);
+        // Every constructor has validated the text, so the default is never used.
+        debug_assert!(text.is_some());
+        text.unwrap_or_default()
     }
 
     /// The text's UTF-8, without a check.

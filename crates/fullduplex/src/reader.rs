@@ -139,7 +139,7 @@ impl Reader {
         let Some((kind, range, _)) = self.find_whole() else {
             return self.poll_slow();
         };
-        let payload = self.buffer.buf.get(range).unwrap_or_default();
+        let payload = self.buffer.payload(range);
         lend(&mut self.receiver, kind, payload).map(Some)
     }
 
@@ -195,14 +195,15 @@ impl Reader {
     #[inline]
     pub fn message(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
         let Self { receiver, buffer, found, .. } = self;
-        let data = match found {
+        let (kind, payload) = match found {
             None => return Ok(None),
-            Some(Lendable::Received(kind)) => {
-                buffer.buf.get(buffer.message.clone()).map(|data| (*kind, data))
-            }
+            Some(Lendable::Received(kind)) => (*kind, buffer.payload(buffer.message.clone())),
             #[cfg(feature = "deflate")]
             Some(Lendable::Inflated(kind)) => {
-                self.inflated.as_deref().map(|inflated| (*kind, inflated.message()))
+                let message = self.inflated.as_deref().map(Inflation::message);
+                // It was found there, and `release` also forgets that.
+                debug_assert!(message.is_some());
+                (*kind, message.unwrap_or_default())
             }
             Some(Lendable::Ping) => return Ok(Some(MessageRef::Ping(receiver.control_payload()))),
             Some(Lendable::Pong) => return Ok(Some(MessageRef::Pong(receiver.control_payload()))),
@@ -210,8 +211,6 @@ impl Reader {
                 return Ok(Some(MessageRef::Close(receiver.peer_close().flatten())));
             }
         };
-        debug_assert!(data.is_some(), "nothing moves it between the two steps");
-        let Some((kind, payload)) = data else { return Ok(None) };
         lend(receiver, kind, payload).map(Some)
     }
 
@@ -310,8 +309,10 @@ impl Reader {
             Found::Received(kind, range, part) => Chunk::new(kind, self.buffer.give(range), part),
             #[cfg(feature = "deflate")]
             Found::Inflated(kind, part) => {
-                let inflated = self.inflated.as_deref_mut();
-                Chunk::new(kind, inflated.map(Inflation::give).unwrap_or_default(), part)
+                let payload = self.inflated.as_deref_mut().map(Inflation::give);
+                // It was just found there.
+                debug_assert!(payload.is_some());
+                Chunk::new(kind, payload.unwrap_or_default(), part)
             }
             Found::Ping => Chunk::Control(Message::Ping(control(&self.receiver))),
             Found::Pong => Chunk::Control(Message::Pong(control(&self.receiver))),
@@ -389,13 +390,17 @@ impl Reader {
         loop {
             let ReadBuffer { buf, start, end, .. } = &mut self.buffer;
             let begin = *start;
-            let unread = buf.get_mut(begin..*end).unwrap_or_default();
+            let unread = buf.get_mut(begin..*end);
+            // As in `unread_mut`.
+            debug_assert!(unread.is_some());
+            let unread = unread.unwrap_or_default();
             #[cfg(not(feature = "deflate"))]
             let mut input = Input::new(unread);
             #[cfg(feature = "deflate")]
             let mut input = {
                 let inflated = self.inflated.as_deref_mut();
                 let scratch = inflated.map(|inflated| inflated.scratch(room.clone()));
+                // Without scratch, the receiver asks for it when a compressed message comes.
                 Input::with_scratch(unread, scratch.unwrap_or_default())
             };
             let event = self.receiver.poll_event_slow(&mut input);

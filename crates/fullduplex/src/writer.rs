@@ -131,10 +131,9 @@ impl<E: Entropy> Writer<E> {
         let (opcode, payload) = match message {
             MessageRef::Ping(data) => (OpCode::Ping, data),
             MessageRef::Pong(data) => (OpCode::Pong, data),
-            MessageRef::Close(reason) => {
-                return self.append_close(reason);
-            }
-            MessageRef::Text(_) | MessageRef::Binary(_) => return Ok(()),
+            MessageRef::Close(reason) => return self.append_close(reason),
+            MessageRef::Text(text) => return self.send_data(MessageKind::Text, text.as_bytes()),
+            MessageRef::Binary(data) => return self.send_data(MessageKind::Binary, data),
         };
         self.check_room()?;
         self.sender.append_control(opcode, payload, &mut self.out.buffer(), &mut self.entropy)
@@ -165,28 +164,16 @@ impl<E: Entropy> Writer<E> {
     /// Every message that [`send_small`](Self::send_small) does not take.
     #[inline(never)]
     fn send_message_slow(&mut self, message: &mut Message) -> Result<(), SendError> {
-        let (kind, payload): (_, &[u8]) = match message {
-            Message::Text(text) => (MessageKind::Text, text.as_bytes()),
-            Message::Binary(data) => (MessageKind::Binary, data),
-            control => return self.send_control(control.as_message_ref()),
-        };
-        if payload.len() >= SHARE_FROM {
-            return self.send_large(message);
-        }
-        self.check_room()?;
-        self.sender.queue_message(kind, payload, &mut self.out, &mut self.entropy)
-    }
-
-    #[inline(always)]
-    fn send_large(&mut self, message: &mut Message) -> Result<(), SendError> {
         let (kind, payload) = match message {
             Message::Text(text) => (MessageKind::Text, text.bytes_mut()),
             Message::Binary(data) => (MessageKind::Binary, data),
-            // Not large.
-            _ => return Ok(()),
+            control => return self.send_control(control.as_message_ref()),
         };
         self.check_room()?;
-        self.sender.append_shared(kind, payload, &mut self.out, &mut self.entropy)
+        if payload.len() >= SHARE_FROM {
+            return self.sender.append_shared(kind, payload, &mut self.out, &mut self.entropy);
+        }
+        self.sender.queue_message(kind, payload, &mut self.out, &mut self.entropy)
     }
 
     /// Sends a message that was encoded once for many connections. It is not compressed.

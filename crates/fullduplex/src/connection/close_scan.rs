@@ -55,6 +55,7 @@ impl Receiver {
             })
         });
         let begun = scan.scanned;
+        // A caller that has polled since must begin a new scan. For one that has not done so, there is nothing to scan.
         let mut input = Input::new(unread.get_mut(begun..).unwrap_or_default());
         loop {
             let decoded = scan.decoder.poll(&mut input);

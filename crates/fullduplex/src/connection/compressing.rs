@@ -108,11 +108,14 @@ impl Sender {
 
         let first = frame.opcode != OpCode::Continuation;
         let frame = FrameKind { rsv: if first { RSV1 } else { 0 }, ..frame };
-        let compressed = out.get_mut(room..).unwrap_or_default();
+        let Some((before, compressed)) = out.split_at_mut_checked(room) else {
+            return Err(SendError::Compress);
+        };
         let header = self.outbound.header_in_place(frame, compressed, entropy);
         let header = header.inspect_err(|_| compressing.compressor.forget())?;
-        let begin = room.saturating_sub(header.len());
-        out.get_mut(begin..room).unwrap_or_default().copy_from_slice(&header);
+        let begin = before.len().saturating_sub(header.len());
+        let (_, place) = before.split_at_mut(begin);
+        place.copy_from_slice(&header);
         out.drain(start..begin);
         compressing.fragmented = !frame.fin;
         Ok(())

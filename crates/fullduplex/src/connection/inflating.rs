@@ -48,7 +48,7 @@ impl Receiver {
             return Err(MessageError::NoScratch.into());
         };
         let room = scratch.len().min(self.inbound.inflate_limit());
-        let out = scratch.get_mut(..room).unwrap_or_default();
+        let (out, _) = scratch.split_at_mut(room);
         let is_needed = decompressor.is_full() || self.decoder.piece_len(input) > Some(0);
         if out.is_empty() && is_needed {
             input.ask_for_scratch();
@@ -62,7 +62,10 @@ impl Receiver {
         let mut produced = progress?.produced;
         let mut is_whole = false;
         if !self.decoder.is_in_payload() && self.inbound.is_last_frame() {
-            let finished = match decompressor.finish(out.get_mut(produced..).unwrap_or_default()) {
+            // The decompressor counts what it has written into `out`, so the minimum is `produced`.
+            debug_assert!(produced <= out.len());
+            let (_, free) = out.split_at_mut(produced.min(out.len()));
+            let finished = match decompressor.finish(free) {
                 // What came before a fault is handed out first; the next poll tells of it.
                 Err(_) if produced > 0 => Finished::default(),
                 finished => finished?,

@@ -431,10 +431,12 @@ impl Receiver {
     /// The peer's Close: `None` while it has not come, `Some(None)` when it had no code (1005).
     #[must_use]
     pub fn peer_close(&self) -> Option<Option<CloseReason<'_>>> {
-        // Nothing is received after a Close, so its payload is still there.
-        self.closing
-            .has_received()
-            .then(|| CloseReason::parse(self.control.as_bytes()).ok().flatten())
+        self.closing.has_received().then(|| {
+            // Nothing is received after a Close, so its payload is still there. It was found valid when it was received.
+            let reason = CloseReason::parse(self.control.as_bytes());
+            debug_assert!(reason.is_ok());
+            reason.ok().flatten()
+        })
     }
 
     /// The transport has come to its end of input.

@@ -315,16 +315,17 @@ impl Sender {
             Role::Client => 6,
         };
         let pong_len = pong.map_or(0, |pong| header_len + pong.len());
-        let needed = pong_len + header_len + close.as_bytes().len();
-        if out.len() < needed {
+        let close_len = header_len + close.as_bytes().len();
+        let needed = pong_len + close_len;
+        let places = out.split_at_mut_checked(pong_len);
+        let Some((for_pong, for_close)) = places.filter(|(_, rest)| rest.len() >= close_len) else {
             return Err(SendError::NoRoom(BufferTooSmall { needed }));
-        }
+        };
         if let Some(pong) = pong {
-            self.outbound.frame(FrameKind::last(OpCode::Pong), pong, out, &mut entropy)?;
+            self.outbound.frame(FrameKind::last(OpCode::Pong), pong, for_pong, &mut entropy)?;
         }
-        let rest = out.get_mut(pong_len..).unwrap_or_default();
         let frame = FrameKind::last(OpCode::Close);
-        self.outbound.frame(frame, close.as_bytes(), rest, &mut entropy)?;
+        self.outbound.frame(frame, close.as_bytes(), for_close, &mut entropy)?;
         self.close_written(Some(code));
         Ok(needed)
     }
@@ -354,10 +355,10 @@ impl Sender {
         out: &'o mut [u8],
         mut entropy: impl Entropy,
     ) -> Result<Option<&'o [u8]>, SendError> {
-        let len = self.transmit(|outbound, opcode, payload| {
-            outbound.frame(FrameKind::last(opcode), payload, out, &mut entropy)
-        })?;
-        Ok(len.map(|len| out.get(..len).unwrap_or_default()))
+        self.transmit(|outbound, opcode, payload| {
+            let needed = outbound.frame(FrameKind::last(opcode), payload, out, &mut entropy)?;
+            out.get(..needed).ok_or(SendError::NoRoom(BufferTooSmall { needed }))
+        })
     }
 
     /// Hands the next queued control frame to `write`, and takes it off the queue when that succeeds.

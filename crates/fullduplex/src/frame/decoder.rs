@@ -187,7 +187,8 @@ impl Decoder {
     /// Moves header bytes from `input` into the fixed buffer until the header is whole.
     fn gather_header(&mut self, input: &mut Input<'_>) -> Result<Option<FrameHeader>, FrameError> {
         let had = usize::from(self.header_len);
-        // Bytes are kept only while a header is not complete, and 14 bytes always are.
+        // Bytes are kept only while a header is not complete, and 14 bytes always are. So there is a free byte, and neither
+        // fallback is used.
         debug_assert!(had < MAX_HEADER_LEN);
         let free = self.header.get_mut(had..).unwrap_or_default();
         let len = free.len().min(input.len());

@@ -162,14 +162,13 @@ impl Inbound {
     ///
     /// # Errors
     /// [`MessageError::InvalidUtf8`] when the text is invalid from the first byte of the piece.
+    /// [`MessageError::UnexpectedContinuation`] when no message is in progress.
     pub(crate) fn piece<'b>(
         &mut self,
         payload: Payload<'b>,
     ) -> Result<Option<Event<'b>>, MessageError> {
         let ends_message = payload.ends_frame && self.fin;
-        // A payload comes after its header, so a message is in progress, and the fallback is never used.
-        debug_assert!(self.kind.is_some());
-        let kind = self.kind.unwrap_or(MessageKind::Binary);
+        let Some(kind) = self.kind else { return Err(MessageError::UnexpectedContinuation) };
         let chunk = match kind {
             MessageKind::Binary => payload.unmask(),
             MessageKind::Text => {
@@ -265,14 +264,13 @@ impl Inbound {
     ///
     /// # Errors
     /// [`MessageError::InvalidUtf8`] and [`MessageError::TooLarge`], when the chunk has no valid bytes before the fault.
+    /// [`MessageError::UnexpectedContinuation`] when no message is in progress.
     pub(crate) fn inflated<'b>(
         &mut self,
         chunk: &'b [u8],
         ends_message: bool,
     ) -> Result<Option<Event<'b>>, MessageError> {
-        // A payload comes after its header, so a message is in progress, and the fallback is never used.
-        debug_assert!(self.kind.is_some());
-        let kind = self.kind.unwrap_or(MessageKind::Binary);
+        let Some(kind) = self.kind else { return Err(MessageError::UnexpectedContinuation) };
         let remaining = usize::try_from(self.remaining_size()).unwrap_or(usize::MAX);
         // A chunk that is shorter than that is within the limit.
         let (mut chunk, beyond) = chunk.split_at_checked(remaining).unwrap_or((chunk, &[]));

@@ -42,11 +42,15 @@ pub(super) struct Inflation {
 impl Inflation {
     /// What has been inflated.
     pub(super) fn message(&self) -> &[u8] {
-        self.buf.get(..self.len).unwrap_or_default()
+        let message = self.buf.get(..self.len);
+        // `push` counts only bytes that lie in the scratch, which is a part of the buffer.
+        debug_assert!(message.is_some());
+        message.unwrap_or_default()
     }
 
     /// Gives it away.
     pub(super) fn give(&mut self) -> Bytes {
+        debug_assert!(self.len <= self.buf.len());
         let message = self.buf.split_to(self.len.min(self.buf.len()));
         self.len = 0;
         message.freeze()
@@ -86,7 +90,7 @@ impl Inflation {
         match self.buf.get_mut(self.len..) {
             Some(free) if free.len() >= room.start => {
                 let most = free.len().min(room.end);
-                free.get_mut(..most).unwrap_or_default()
+                free.split_at_mut(most).0
             }
             _ => &mut [],
         }

@@ -77,7 +77,10 @@ impl ReadBuffer {
         if self.buf.len() < end {
             self.buf.resize(end, 0);
         }
-        self.buf.get_mut(self.end..end).unwrap_or_default()
+        let room = self.buf.get_mut(self.end..end);
+        // The buffer was just made long enough.
+        debug_assert!(room.is_some());
+        room.unwrap_or_default()
     }
 
     /// [`room`](Self::room) that need not be filled with zeros first.
@@ -292,15 +295,26 @@ impl ReadBuffer {
         self.start == self.end
     }
 
+    /// What lies at `range`, which was found in this buffer since its bytes were last moved.
+    #[inline(always)]
+    pub(super) fn payload(&self, range: Range<usize>) -> &[u8] {
+        let payload = self.buf.get(range);
+        debug_assert!(payload.is_some(), "the bytes were moved");
+        payload.unwrap_or_default()
+    }
+
     /// What was received and not consumed.
     pub(crate) fn unread(&self) -> &[u8] {
-        self.buf.get(self.start..self.end).unwrap_or_default()
+        self.payload(self.start..self.end)
     }
 
     /// The same, to be changed: payloads are unmasked and folded header lines are rewritten in place.
     #[inline(always)]
     pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
-        self.buf.get_mut(self.start..self.end).unwrap_or_default()
+        let unread = self.buf.get_mut(self.start..self.end);
+        // `start` never passes `end`, nor `end` the end of the buffer.
+        debug_assert!(unread.is_some());
+        unread.unwrap_or_default()
     }
 }
 
