@@ -3,33 +3,14 @@
 //! [`TABLE`] has all transitions. Each event has a method of [`Closing`]. Beyond the table, the methods keep the code
 //! of our Close, and whether our Close was sent and the peer's was received.
 
+mod body;
+
 use core::fmt;
 
 use crate::close_code::CloseCode;
-use crate::utf8;
 
-/// How a Close frame breaks RFC 6455 §5.5.1 or §7.4. The connection fails with Close 1002 or 1007.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CloseFrameError {
-    /// A payload of one byte, but a code has two bytes.
-    TruncatedCode,
-    /// A code that must not be sent. The field is the number.
-    Code(u16),
-    /// A reason that is not UTF-8.
-    Reason,
-}
-
-impl fmt::Display for CloseFrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TruncatedCode => f.write_str("a Close frame has a payload of one byte"),
-            Self::Code(code) => write!(f, "close code {code} must not be sent"),
-            Self::Reason => f.write_str("the reason in a Close frame is not UTF-8"),
-        }
-    }
-}
-
-impl core::error::Error for CloseFrameError {}
+pub(crate) use body::{CloseBody, CloseBodyError, MAX_CLOSE_BODY};
+pub use body::{CloseFrameError, CloseReason};
 
 /// How the transport ended before the closing handshake was complete (RFC 6455 §7.1.5: code 1006).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,36 +37,6 @@ impl fmt::Display for Ended {
 }
 
 impl core::error::Error for Ended {}
-
-/// A Close frame's content: code and reason (RFC 6455 §5.5.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseReason<'a> {
-    /// Why the connection is closed.
-    pub code: CloseCode,
-    /// A text for developers of at most 123 bytes. It may be empty.
-    pub reason: &'a str,
-}
-
-impl<'a> CloseReason<'a> {
-    /// Parses the payload of a Close frame. Returns `None` if it is empty.
-    ///
-    /// # Errors
-    /// [`CloseFrameError`] when it breaks RFC 6455 §5.5.1 or §7.4.
-    pub(crate) fn parse(payload: &'a [u8]) -> Result<Option<Self>, CloseFrameError> {
-        let Some((code, reason)) = payload.split_first_chunk() else {
-            // "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer"
-            return if payload.is_empty() { Ok(None) } else { Err(CloseFrameError::TruncatedCode) };
-        };
-        let number = u16::from_be_bytes(*code);
-        let code = CloseCode::from_u16(number);
-        if !code.is_allowed() {
-            return Err(CloseFrameError::Code(number));
-        }
-        // "the body MAY contain UTF-8-encoded data with value /reason/"
-        let reason = utf8::as_str(reason).ok_or(CloseFrameError::Reason)?;
-        Ok(Some(Self { code, reason }))
-    }
-}
 
 /// The state of the closing handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -518,17 +469,5 @@ mod tests {
             closing.recv_close(code);
             assert_eq!(closing.queued(), Some(code));
         }
-    }
-
-    #[test]
-    fn close_payloads_are_checked() {
-        assert_eq!(CloseReason::parse(b""), Ok(None));
-        assert_eq!(CloseReason::parse(b"\x03"), Err(CloseFrameError::TruncatedCode));
-        assert_eq!(CloseReason::parse(b"\x03\xed"), Err(CloseFrameError::Code(1005)));
-        assert_eq!(CloseReason::parse(b"\x03\xe8\xff"), Err(CloseFrameError::Reason));
-        assert_eq!(
-            CloseReason::parse(b"\x03\xe8bye"),
-            Ok(Some(CloseReason { code: CloseCode::Normal, reason: "bye" }))
-        );
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod close_scan;
 #[cfg(feature = "deflate")]
 mod compressing;
+mod control;
 #[cfg(feature = "deflate")]
 mod inflating;
 #[cfg(feature = "alloc")]
@@ -24,7 +25,6 @@ use crate::deflate::DeflateParams;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::event::{Event, MessageKind};
-use crate::frame::header::MAX_CONTROL_PAYLOAD;
 use crate::input::Input;
 use crate::keepalive::{Timeout, Timeouts};
 use crate::limits::Limits;
@@ -32,16 +32,13 @@ use crate::message::outbound::{HeaderBytes, SendError};
 use crate::negotiated::Negotiated;
 use crate::role::Role;
 
+pub use control::MAX_CONTROL_FRAME_LEN;
 #[cfg(feature = "alloc")]
 pub(crate) use receiver::Expected;
 pub use receiver::{Receiver, Shutdown};
 pub use sender::Sender;
 pub use signals::Signals;
 pub(crate) use signals::exchange_all;
-
-/// The longest control frame: a masked header of 6 bytes and 125 of payload. An output buffer of
-/// this size is large enough for [`Connection::poll_transmit`].
-pub const MAX_CONTROL_FRAME_LEN: usize = 6 + MAX_CONTROL_PAYLOAD;
 
 /// How a connection behaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::close_code::CloseCode;
-use crate::closing::{CloseReason, Closing, Ended};
+use crate::closing::{Closing, Ended};
 #[cfg(feature = "deflate")]
 use crate::connection::sender::Sender;
 use crate::control_payload::ControlPayload;
@@ -13,7 +13,7 @@ use crate::control_payload::ControlPayload;
 use crate::deflate::{Decompressor, DeflateParams};
 use crate::error::Error;
 use crate::event::{Event, MessageKind, Part};
-use crate::frame::decoder::{Decoded, Decoder, Payload};
+use crate::frame::decoder::{Decoded, Decoder};
 #[cfg(feature = "deflate")]
 use crate::frame::header::RSV1;
 use crate::frame::header::{FrameHeader, OpCode};
@@ -330,40 +330,12 @@ impl Receiver {
 
     fn begin_frame(&mut self, header: &FrameHeader) -> Result<(), Error> {
         if header.opcode.is_control() {
-            self.receiving_control = Some(header.opcode);
-            // The payload of a Ping that was not answered in time is gone.
-            self.pong_due = false;
-            self.control.clear();
+            self.begin_control(header.opcode);
             Ok(())
         } else {
             self.receiving_control = None;
             Ok(self.inbound.begin_frame(header)?)
         }
-    }
-
-    fn control_piece<'b>(
-        &mut self,
-        opcode: OpCode,
-        payload: Payload<'b>,
-    ) -> Result<Option<Event<'b>>, Error> {
-        let ends_frame = payload.ends_frame;
-        self.control.push(payload.unmask());
-        if !ends_frame {
-            return Ok(None);
-        }
-        Ok(Some(match opcode {
-            OpCode::Ping => {
-                // After our own Close there is nothing more to send.
-                self.pong_due = self.closing.may_send();
-                Event::Ping
-            }
-            OpCode::Close => {
-                let reason = CloseReason::parse(self.control.as_bytes())?;
-                self.closing.recv_close(reason.map(|reason| reason.code));
-                Event::Close
-            }
-            _ => Event::Pong,
-        }))
     }
 
     #[cold]
@@ -419,24 +391,6 @@ impl Receiver {
             return Expected { frame: 0, message: self.inbound.remaining_size() };
         }
         Expected { frame, message: frame.saturating_add(self.inbound.remaining_size()) }
-    }
-
-    /// The payload of the last Ping or Pong, at most 125 bytes; valid until the next
-    /// [`poll_event`](Self::poll_event).
-    #[must_use]
-    pub fn control_payload(&self) -> &[u8] {
-        self.control.as_bytes()
-    }
-
-    /// The peer's Close: `None` while it has not come, `Some(None)` when it had no code (1005).
-    #[must_use]
-    pub fn peer_close(&self) -> Option<Option<CloseReason<'_>>> {
-        self.closing.has_received().then(|| {
-            // Nothing is received after a Close, so its payload is still there. It was found valid when it was received.
-            let reason = CloseReason::parse(self.control.as_bytes());
-            debug_assert!(reason.is_ok());
-            reason.ok().flatten()
-        })
     }
 
     /// The transport has come to its end of input.
@@ -525,17 +479,5 @@ impl Receiver {
     #[inline]
     pub fn handle_write_progress(&mut self) {
         self.timers.written();
-    }
-
-    /// Gives up the memory of the last control frame, unless that is under way or is the peer's Close.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    fn release_control(&mut self) {
-        let control = &self.control;
-        let is_done =
-            || self.decoder.at_boundary() && !self.pong_due && !self.closing.has_received();
-        if control.has_memory() && is_done() {
-            self.control = ControlPayload::EMPTY;
-        }
     }
 }

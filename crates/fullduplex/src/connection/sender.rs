@@ -9,8 +9,6 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::close_code::CloseCode;
-#[cfg(feature = "alloc")]
-use crate::closing::CloseReason;
 use crate::closing::Closing;
 use crate::control_payload::ControlPayload;
 #[cfg(feature = "deflate")]
@@ -18,13 +16,11 @@ use crate::deflate::Compressing;
 use crate::entropy::Entropy;
 use crate::event::MessageKind;
 use crate::frame::encoder::FrameKind;
-use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
-use crate::message::outbound::{ClosePayload, HeaderBytes, Outbound, SendError};
+use crate::message::outbound::{HeaderBytes, Outbound, SendError};
 #[cfg(feature = "deflate")]
 use crate::negotiated::Negotiated;
 #[cfg(feature = "alloc")]
 use crate::outgoing::Outgoing;
-use crate::output::BufferTooSmall;
 #[cfg(feature = "alloc")]
 use crate::prepared::PreparedMessage;
 use crate::role::Role;
@@ -166,7 +162,7 @@ impl Sender {
     }
 
     #[inline]
-    fn sendable(&self) -> Result<(), SendError> {
+    pub(super) fn sendable(&self) -> Result<(), SendError> {
         if self.closing.may_send() { Ok(()) } else { Err(SendError::Closed) }
     }
 
@@ -246,149 +242,6 @@ impl Sender {
     ) -> Result<HeaderBytes, SendError> {
         let frame = self.whole(MessageKind::Binary)?;
         self.outbound.header_in_place(frame, payload, &mut entropy)
-    }
-
-    /// Writes a Ping with at most 125 bytes of payload (§5.5.2).
-    ///
-    /// # Errors
-    /// [`SendError`]: closed, too long, no room, no entropy.
-    pub fn send_ping(
-        &mut self,
-        payload: &[u8],
-        out: &mut [u8],
-        entropy: impl Entropy,
-    ) -> Result<usize, SendError> {
-        self.send_control(OpCode::Ping, payload, out, entropy)
-    }
-
-    /// Writes an unsolicited Pong with at most 125 bytes of payload (§5.5.3). Pings are answered
-    /// without it.
-    ///
-    /// # Errors
-    /// [`SendError`]: closed, too long, no room, no entropy.
-    pub fn send_pong(
-        &mut self,
-        payload: &[u8],
-        out: &mut [u8],
-        entropy: impl Entropy,
-    ) -> Result<usize, SendError> {
-        self.send_control(OpCode::Pong, payload, out, entropy)
-    }
-
-    fn send_control(
-        &self,
-        opcode: OpCode,
-        payload: &[u8],
-        out: &mut [u8],
-        mut entropy: impl Entropy,
-    ) -> Result<usize, SendError> {
-        let frame = self.control_frame(opcode, payload)?;
-        self.outbound.frame(frame, payload, out, &mut entropy)
-    }
-
-    fn control_frame(&self, opcode: OpCode, payload: &[u8]) -> Result<FrameKind, SendError> {
-        self.sendable()?;
-        if payload.len() > MAX_CONTROL_PAYLOAD {
-            return Err(SendError::ControlTooLong);
-        }
-        Ok(FrameKind::last(opcode))
-    }
-
-    /// Writes a Close (§5.5.1), after a Pong that was still queued, and starts the wait for the peer's.
-    /// Messages that the peer had under way are still delivered.
-    ///
-    /// # Errors
-    /// [`SendError`]: closed already, a code that must not be sent, a reason over 123 bytes, no room
-    /// (twice [`MAX_CONTROL_FRAME_LEN`](crate::MAX_CONTROL_FRAME_LEN) is always enough), no entropy.
-    pub fn close(
-        &mut self,
-        code: CloseCode,
-        reason: &str,
-        out: &mut [u8],
-        mut entropy: impl Entropy,
-    ) -> Result<usize, SendError> {
-        let close = self.closing_frame(code, reason)?;
-        let pong = self.pong_queued.then(|| self.pong.as_bytes());
-        // Room for both is checked first: a Pong that waits goes out with the Close or stays queued.
-        let header_len = match self.role() {
-            Role::Server => 2,
-            Role::Client => 6,
-        };
-        let pong_len = pong.map_or(0, |pong| header_len + pong.len());
-        let close_len = header_len + close.as_bytes().len();
-        let needed = pong_len + close_len;
-        let places = out.split_at_mut_checked(pong_len);
-        let Some((for_pong, for_close)) = places.filter(|(_, rest)| rest.len() >= close_len) else {
-            return Err(SendError::NoRoom(BufferTooSmall { needed }));
-        };
-        if let Some(pong) = pong {
-            self.outbound.frame(FrameKind::last(OpCode::Pong), pong, for_pong, &mut entropy)?;
-        }
-        let frame = FrameKind::last(OpCode::Close);
-        self.outbound.frame(frame, close.as_bytes(), for_close, &mut entropy)?;
-        self.close_written(Some(code));
-        Ok(needed)
-    }
-
-    fn closing_frame(&self, code: CloseCode, reason: &str) -> Result<ClosePayload, SendError> {
-        self.sendable()?;
-        ClosePayload::new(code, reason)
-    }
-
-    fn close_written(&mut self, code: Option<CloseCode>) {
-        self.pong_queued = false;
-        self.ping_queued = false;
-        self.closing.send_close(code);
-    }
-
-    /// Writes the next answer of the connection's own to the start of `out`, a Pong, a Ping or a Close in
-    /// that order, and returns it; `None` when there is none. Call it until then after each round of
-    /// [`Connection::poll_event`](crate::Connection::poll_event) and after
-    /// [`handle_timeout`](crate::Connection::handle_timeout).
-    ///
-    /// # Errors
-    /// [`SendError::NoRoom`] when `out` is too small:
-    /// [`MAX_CONTROL_FRAME_LEN`](crate::MAX_CONTROL_FRAME_LEN) is always enough.
-    /// [`SendError::Entropy`] when a client has no masking key. The answer stays queued.
-    pub fn poll_transmit<'o>(
-        &mut self,
-        out: &'o mut [u8],
-        mut entropy: impl Entropy,
-    ) -> Result<Option<&'o [u8]>, SendError> {
-        self.transmit(|outbound, opcode, payload| {
-            let needed = outbound.frame(FrameKind::last(opcode), payload, out, &mut entropy)?;
-            out.get(..needed).ok_or(SendError::NoRoom(BufferTooSmall { needed }))
-        })
-    }
-
-    /// Hands the next queued control frame to `write`, and takes it off the queue when that succeeds.
-    fn transmit<T>(
-        &mut self,
-        write: impl FnOnce(&Outbound, OpCode, &[u8]) -> Result<T, SendError>,
-    ) -> Result<Option<T>, SendError> {
-        if self.pong_queued {
-            let written = write(&self.outbound, OpCode::Pong, self.pong.as_bytes())?;
-            self.pong_queued = false;
-            return Ok(Some(written));
-        }
-        if self.ping_queued {
-            let written = write(&self.outbound, OpCode::Ping, &[])?;
-            self.ping_queued = false;
-            return Ok(Some(written));
-        }
-        let Some(code) = self.closing.queued() else { return Ok(None) };
-        let code = code.map(|code| code.to_u16().to_be_bytes());
-        let payload = code.as_ref().map_or(&[][..], |code| code);
-        let written = write(&self.outbound, OpCode::Close, payload)?;
-        self.closing.queued_sent();
-        Ok(Some(written))
-    }
-
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something to write.
-    #[inline]
-    #[must_use]
-    pub fn has_transmit(&self) -> bool {
-        self.pong_queued || self.ping_queued || self.closing.queued().is_some()
     }
 }
 
@@ -515,53 +368,6 @@ impl Sender {
         }
         self.outbound.append(fragment.frame, payload, out, &mut entropy)?;
         self.outbound.commit(fragment);
-        Ok(())
-    }
-
-    /// Appends a Ping or Pong of the application's.
-    pub(crate) fn append_control(
-        &self,
-        opcode: OpCode,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
-        let frame = self.control_frame(opcode, payload)?;
-        self.outbound.append(frame, payload, out, entropy)
-    }
-
-    /// Appends a Close, after a Pong that was still queued; `None` sends one without a code.
-    pub(crate) fn append_close(
-        &mut self,
-        reason: Option<CloseReason<'_>>,
-        out: &mut Vec<u8>,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
-        self.sendable()?;
-        let close = match reason {
-            Some(CloseReason { code, reason }) => ClosePayload::new(code, reason)?,
-            None => ClosePayload::EMPTY,
-        };
-        if self.pong_queued {
-            self.append_transmit(out, entropy)?;
-        }
-        self.outbound.append(FrameKind::last(OpCode::Close), close.as_bytes(), out, entropy)?;
-        self.close_written(reason.map(|reason| reason.code));
-        Ok(())
-    }
-
-    /// Appends all answers of the connection's own that are queued.
-    #[inline]
-    pub(crate) fn append_transmit(
-        &mut self,
-        out: &mut Vec<u8>,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), SendError> {
-        while self.has_transmit() {
-            self.transmit(|outbound, opcode, payload| {
-                outbound.append(FrameKind::last(opcode), payload, out, entropy)
-            })?;
-        }
         Ok(())
     }
 }

@@ -82,11 +82,6 @@ impl Receiver {
         }
     }
 
-    /// Whether the last Ping still needs an answer. The caller passes it on, so the next call returns `false`.
-    fn take_pong(&mut self) -> bool {
-        core::mem::take(&mut self.pong_due)
-    }
-
     /// Takes in a report of the sender.
     pub fn handle_signals(&mut self, signals: Signals) {
         self.closing.handle_report(signals.closing);
@@ -116,16 +111,6 @@ impl Sender {
     #[must_use]
     pub fn has_signals(&self) -> bool {
         self.closing.has_report()
-    }
-
-    /// Answers a Ping. "An endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame"
-    /// (§5.5.3).
-    fn queue_pong(&mut self, payload: &[u8]) {
-        // "The application MUST NOT send any more data frames after sending a Close frame" (§5.5.1), nor anything else.
-        if self.closing.may_send() {
-            self.pong.set(payload);
-            self.pong_queued = true;
-        }
     }
 
     /// Takes in a report of the receiver.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
 
-use crate::close_code::CloseCode;
+use crate::closing::{CloseBodyError, MAX_CLOSE_BODY};
 #[cfg(feature = "deflate")]
 use crate::deflate::CompressError;
 use crate::entropy::{Entropy, EntropyError};
@@ -84,6 +84,18 @@ impl core::error::Error for SendError {}
 impl From<CompressError> for SendError {
     fn from(_: CompressError) -> Self {
         Self::Compress
+    }
+}
+
+// The body of a Close is the payload of a control frame.
+const _: () = assert!(MAX_CLOSE_BODY == MAX_CONTROL_PAYLOAD);
+
+impl From<CloseBodyError> for SendError {
+    fn from(error: CloseBodyError) -> Self {
+        match error {
+            CloseBodyError::Code(code) => Self::CloseCode(code),
+            CloseBodyError::ReasonTooLong => Self::ReasonTooLong,
+        }
     }
 }
 
@@ -253,39 +265,6 @@ pub(crate) struct Fragment {
     pub(crate) frame: FrameKind,
     utf8: Validator,
     unfinished: Option<MessageKind>,
-}
-
-/// The payload of a Close frame (RFC 6455 §5.5.1).
-pub(crate) struct ClosePayload {
-    bytes: [u8; MAX_CONTROL_PAYLOAD],
-    len: usize,
-}
-
-impl ClosePayload {
-    /// No payload: "The Close frame MAY contain a body".
-    #[cfg(feature = "alloc")]
-    pub(crate) const EMPTY: Self = Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 };
-
-    /// # Errors
-    /// [`SendError::CloseCode`] and [`SendError::ReasonTooLong`].
-    pub(crate) fn new(code: CloseCode, reason: &str) -> Result<Self, SendError> {
-        if !code.is_allowed() {
-            return Err(SendError::CloseCode(code.to_u16()));
-        }
-        let mut bytes = [0; MAX_CONTROL_PAYLOAD];
-        let (number, rest) = bytes.split_at_mut(2);
-        number.copy_from_slice(&code.to_u16().to_be_bytes());
-        let place = rest.get_mut(..reason.len()).ok_or(SendError::ReasonTooLong)?;
-        place.copy_from_slice(reason.as_bytes());
-        Ok(Self { bytes, len: 2 + reason.len() })
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        let payload = self.bytes.get(..self.len);
-        // `new` has written this many bytes.
-        debug_assert!(payload.is_some());
-        payload.unwrap_or_default()
-    }
 }
 
 const fn opcode(kind: MessageKind) -> OpCode {

@@ -4,12 +4,11 @@ use super::*;
 
 // The tests run where there is a heap, whatever the crate is built for.
 extern crate std;
-use std::string::String;
 
 use crate::entropy::NoEntropy;
 use MessageKind::{Binary, Text};
 use Role::{Client, Server};
-use SendError::{InvalidUtf8, KindChanged, MessageUnfinished, ReasonTooLong};
+use SendError::{InvalidUtf8, KindChanged, MessageUnfinished};
 
 /// What the application wants to send.
 #[derive(Clone, Copy, Debug)]
@@ -158,35 +157,4 @@ fn a_header_alone_is_for_servers_and_a_client_masks_where_the_payload_lies() {
     let header = client.header_in_place(frame, &mut payload, &mut Key);
     assert_eq!(header.as_deref(), Ok(&[0x82, 0x85, 0x37, 0xfa, 0x21, 0x3d][..]));
     assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
-}
-
-#[test]
-fn a_close_has_a_code_that_may_be_sent_and_a_reason_that_fits() {
-    let long: String = "x".repeat(124);
-    let fits = &long[1..];
-    for (section, code, reason, expected) in [
-        // "the first two bytes of the body MUST be a 2-byte unsigned integer (in network byte order)"
-        ("5.5.1", 1000, "", Ok(&b"\x03\xe8"[..])),
-        ("5.5.1", 1001, "bye", Ok(b"\x03\xe9bye")),
-        ("5.5.1", 4999, "über", Ok(b"\x13\x87\xc3\xbcber")),
-        // "1005 is a reserved value and MUST NOT be set as a status code in a Close control frame by an endpoint."
-        ("7.4.1", 1004, "", Err(SendError::CloseCode(1004))),
-        ("7.4.1", 1005, "", Err(SendError::CloseCode(1005))),
-        ("7.4.1", 1006, "", Err(SendError::CloseCode(1006))),
-        ("7.4.1", 1015, "", Err(SendError::CloseCode(1015))),
-        // "Status codes in the range 0-999 are not used."
-        ("7.4.2", 0, "", Err(SendError::CloseCode(0))),
-        ("7.4.2", 999, "", Err(SendError::CloseCode(999))),
-        ("7.4.2", 2999, "", Err(SendError::CloseCode(2999))),
-        ("7.4.2", 3000, "", Ok(b"\x0b\xb8")),
-        ("7.4.2", 5000, "", Err(SendError::CloseCode(5000))),
-        // "All control frames MUST have a payload length of 125 bytes or less"
-        ("5.5", 1000, &long[..], Err(ReasonTooLong)),
-    ] {
-        let payload = ClosePayload::new(CloseCode::from_u16(code), reason);
-        let bytes = payload.as_ref().map(ClosePayload::as_bytes).map_err(|error| *error);
-        assert_eq!(bytes, expected, "§{section}: {code}, {reason:?}");
-    }
-    let payload = ClosePayload::new(CloseCode::Normal, fits);
-    assert_eq!(payload.map(|payload| payload.as_bytes().len()), Ok(125));
 }
