@@ -264,13 +264,10 @@ impl Receiver {
             self.timers.received();
         }
         let result = self.route(input);
-        if let Err(error) = result {
-            self.fail(error);
+        match result {
+            Ok(_) => self.update_derived(),
+            Err(error) => self.fail(error),
         }
-        if self.closing.queued().is_some() {
-            self.timers.closing();
-        }
-        self.update_boundary();
         result
     }
 
@@ -289,7 +286,12 @@ impl Receiver {
         self.at_message_boundary
     }
 
-    pub(super) fn update_boundary(&mut self) {
+    /// Updates what depends on the machines, after a step of one of them: the close timer and the message boundary.
+    pub(super) fn update_derived(&mut self) {
+        if !self.closing.may_send() {
+            // A Close was sent or received, or the connection has failed: only the close timeout counts.
+            self.timers.closing();
+        }
         self.at_message_boundary = self.decoder.at_boundary()
             && self.inbound.is_idle()
             // A failure that the next poll returns comes before any message.
@@ -373,8 +375,7 @@ impl Receiver {
     pub(super) fn fail(&mut self, error: Error) {
         self.failure = Some(error);
         self.closing.fail(error.close_code());
-        self.timers.closing();
-        self.at_message_boundary = false;
+        self.update_derived();
     }
 
     /// What the current frame and its message may still bring.

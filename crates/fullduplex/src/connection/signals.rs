@@ -85,10 +85,7 @@ impl Receiver {
     /// Takes in a report of the sender.
     pub fn handle_signals(&mut self, signals: Signals) {
         self.closing.handle_report(signals.closing);
-        if self.closing.sent().is_some() {
-            self.timers.closing();
-        }
-        self.update_boundary();
+        self.update_derived();
     }
 }
 
