@@ -1,8 +1,8 @@
-//! Bytes on their way out: a buffer to append frames to, and between its bytes the payloads that stay where
-//! the application has them.
+//! The bytes that wait to be written: a buffer that frames are appended to, and large payloads that are not copied. Each of
+//! these has a place between two bytes of the buffer.
 //!
 //! ```text
-//!  bytes:    | taken | header, frame, header |            | frame | room |
+//!  bytes:    | taken | header, frame, header |            | frame | space |
 //!  queue:                                    ^ payload    ^ payload
 //! ```
 
@@ -16,46 +16,46 @@ use bytes::{Buf, Bytes};
 
 use crate::buffers;
 
-/// A buffer that has grown beyond this is given back when all of it has been written.
+/// A larger buffer is freed when all of it has been written.
 const KEEP: usize = 64 << 10;
 
-/// As long as less than this was taken, it is not worth moving what is left.
+/// If the transport has taken fewer bytes than this, it is not worth the cost to move the rest.
 const COMPACT_FROM: usize = 4 << 10;
 
-/// How much room is made at once at least: enough for some small frames.
-const FIRST_ROOM: usize = 256;
+/// The least space that is made at once: enough for some small frames.
+const FIRST_SPACE: usize = 256;
 
-/// How much room is made at once at most, unless a frame needs more. Room that is cut off before it is used was filled
-/// with zeros for nothing.
-const MOST_ROOM: usize = 1 << 10;
+/// The most space that is made at once, unless a frame needs more. Space is filled with zeros, which is in vain if it is cut
+/// off before it is used.
+const MOST_SPACE: usize = 1 << 10;
 
 /// What waits to be written, in order.
 #[derive(Default)]
 pub(crate) struct Outgoing {
-    /// What waits, and behind it room for more: what this connection has written before, or zeros. A frame that is
-    /// written over them costs less than one that is appended, and they need no filling again.
+    /// The bytes that wait, and free space behind them. The space has bytes that this connection has written before, or zeros.
+    /// A frame that overwrites them costs less than one that is appended, and they need not be filled with zeros again.
     bytes: Vec<u8>,
-    /// Where the bytes that wait end.
+    /// The end of the bytes that wait.
     end: usize,
-    /// Made for the first payload that stays where it is, and for the first write that takes a part.
+    /// `None` until a payload is shared, or until a write takes only a part.
     pieces: Option<Box<Pieces>>,
 }
 
-/// Shows what waits, and not what has left.
+/// Shows the bytes that wait, and not those that were written before.
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.chunks()).finish()
     }
 }
 
-/// What is to be known where the bytes that wait are not one piece from the start of the buffer.
+/// The state that is needed when the bytes that wait are not one piece at the start of the buffer.
 #[derive(Debug, Default)]
 struct Pieces {
-    /// How much of the buffer the transport has taken.
+    /// How many bytes of the buffer the transport has taken.
     taken: usize,
-    /// Payloads that stay where the application has them.
+    /// The payloads that are not copied.
     queue: VecDeque<Shared>,
-    /// How many bytes they have.
+    /// How many bytes the payloads have together.
     len: usize,
     /// Whether one of the payloads queued since the queue was last empty is also sent by other connections, from the
     /// same memory.
@@ -65,13 +65,13 @@ struct Pieces {
 /// A payload that belongs between two of the buffer's bytes.
 #[derive(Debug)]
 struct Shared {
-    /// How many bytes of the buffer go before it.
+    /// How many bytes of the buffer precede it.
     at: usize,
     payload: Bytes,
 }
 
 impl Outgoing {
-    /// The buffer, to append to. Room that was left in it is cut off.
+    /// The buffer, to append to. Its free space is cut off.
     pub(crate) fn buffer(&mut self) -> Appending<'_> {
         if self.bytes.capacity() == 0 {
             self.bytes = buffers::take_output_buffer();
@@ -85,33 +85,33 @@ impl Outgoing {
         self.bytes.is_empty()
     }
 
-    /// Room of at least `len` bytes behind what waits. [`fill`](Self::fill) says how much of it was written.
-    pub(crate) fn room(&mut self, len: usize) -> &mut [u8] {
+    /// Space of at least `len` bytes behind the bytes that wait. Follow with [`fill`](Self::fill).
+    pub(crate) fn space(&mut self, len: usize) -> &mut [u8] {
         if self.bytes.len() - self.end < len {
-            self.make_room(len);
+            self.make_space(len);
         }
-        let room = self.ready();
-        debug_assert!(room.is_some());
-        room.unwrap_or_default()
+        let space = self.free_space();
+        debug_assert!(space.is_some());
+        space.unwrap_or_default()
     }
 
-    /// The room that is there already, however little it is. It is never `None`: the buffer does not end before `end`.
+    /// The space that there is already, however small. It is never `None`, because the buffer does not end before `end`.
     #[inline(always)]
-    pub(crate) fn ready(&mut self) -> Option<&mut [u8]> {
+    pub(crate) fn free_space(&mut self) -> Option<&mut [u8]> {
         self.bytes.get_mut(self.end..)
     }
 
-    /// So many bytes at the start of the room wait to be written now.
+    /// `len` bytes were written to the start of the space, and now wait.
     #[inline(always)]
     pub(crate) fn fill(&mut self, len: usize) {
         self.end += len;
     }
 
     #[cold]
-    fn make_room(&mut self, len: usize) {
+    fn make_space(&mut self, len: usize) {
         let end = self.end;
-        let room = len.max(end.clamp(FIRST_ROOM, MOST_ROOM));
-        self.buffer().resize(end + room, 0);
+        let space = len.max(end.clamp(FIRST_SPACE, MOST_SPACE));
+        self.buffer().resize(end + space, 0);
         self.end = end;
     }
 
@@ -123,8 +123,8 @@ impl Outgoing {
         pieces.queue.push_back(Shared { at, payload });
     }
 
-    /// Appends a payload that other connections send as well. From here on, [`copy_shared`](Self::copy_shared) copies
-    /// nothing until the queue is empty.
+    /// Appends a payload that other connections send as well, from the same memory. From now on,
+    /// [`copy_shared`](Self::copy_shared) copies nothing until the queue is empty.
     pub(crate) fn share_with_many(&mut self, payload: Bytes) {
         self.share(payload);
         if let Some(pieces) = &mut self.pieces {
@@ -132,14 +132,14 @@ impl Outgoing {
         }
     }
 
-    /// Whether what waits is more than one piece, or does not begin where the buffer does.
+    /// Whether the bytes that wait are more than one piece, or do not begin where the buffer begins.
     #[inline(always)]
     fn is_in_pieces(&self) -> bool {
         self.pieces.as_ref().is_some_and(|pieces| pieces.taken > 0 || !pieces.queue.is_empty())
     }
 
-    /// Copies the payloads of fewer than `below` bytes into the buffer, at their places; none if other connections send
-    /// one of them as well. Each is copied once, however often this is called.
+    /// Copies the payloads of fewer than `below` bytes to their places in the buffer, but none if other connections send one of
+    /// them as well. Each payload is copied once, however often this is called.
     #[cold]
     pub(crate) fn copy_shared(&mut self, below: usize) {
         let Some(pieces) = &mut self.pieces else { return };
@@ -180,7 +180,7 @@ impl Outgoing {
         }
     }
 
-    /// What waits, piece by piece; no piece is empty.
+    /// The bytes that wait, in pieces that are not empty.
     #[inline]
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut shared = self.pieces.iter().flat_map(|pieces| &pieces.queue);
@@ -199,7 +199,7 @@ impl Outgoing {
         })
     }
 
-    /// The first piece of what waits; empty when nothing does.
+    /// The first piece of the bytes that wait. It is empty if nothing waits.
     #[inline]
     pub(crate) fn first(&self) -> &[u8] {
         if self.is_in_pieces() {
@@ -216,10 +216,10 @@ impl Outgoing {
         self.chunks().next().unwrap_or_default()
     }
 
-    /// The first `len` bytes were taken; what is beyond the end does not count.
+    /// The transport has taken the first `len` bytes, or all if there are fewer.
     #[inline]
     pub(crate) fn advance(&mut self, len: usize) {
-        // Most writes take all that waits.
+        // Most writes take everything.
         if self.is_in_pieces() || len < self.end {
             self.advance_in_pieces(len);
         } else {
@@ -227,7 +227,7 @@ impl Outgoing {
         }
     }
 
-    /// All of the buffer has left.
+    /// The transport has taken everything.
     #[inline(always)]
     fn clear(&mut self) {
         self.end = 0;
@@ -241,7 +241,7 @@ impl Outgoing {
         self.bytes = Vec::new();
     }
 
-    /// [`advance`](Self::advance) where a part was or is taken, or payloads lie between the bytes.
+    /// [`advance`](Self::advance) if there are several pieces, or if a write takes only a part.
     #[inline(never)]
     fn advance_in_pieces(&mut self, mut len: usize) {
         let end = self.end;
@@ -272,8 +272,8 @@ impl Outgoing {
         }
     }
 
-    /// Moves what is left to the start: a queue that never runs empty must not grow for ever. At least as
-    /// much was taken as is moved, so each byte is moved once on average.
+    /// Moves the rest to the start, because a queue that is never empty must not grow for ever. No more bytes are moved than
+    /// were taken, so each byte is moved once on average.
     #[inline(never)]
     fn compact(&mut self) {
         let Some(pieces) = &mut self.pieces else { return };
@@ -286,7 +286,7 @@ impl Outgoing {
         pieces.taken = 0;
     }
 
-    /// Gives the memory back if nothing waits.
+    /// Frees the memory if nothing waits.
     pub(crate) fn release(&mut self) {
         if self.len() > 0 {
             return;
@@ -308,7 +308,7 @@ impl Outgoing {
     }
 }
 
-/// The buffer of what waits, while something is appended to it.
+/// The buffer while something is appended to it. When this is dropped, the appended bytes wait to be written.
 pub(crate) struct Appending<'o>(&'o mut Outgoing);
 
 impl Deref for Appending<'_> {
@@ -441,46 +441,46 @@ mod tests {
         assert!(out.buffer().capacity() < 32 << 10, "{}", out.buffer().capacity());
     }
     #[test]
-    fn room_is_what_has_left_and_only_what_was_filled_is_written() {
+    fn space_is_what_was_taken_and_only_what_was_filled_is_written() {
         let mut out = Outgoing::default();
-        out.room(5)[..5].copy_from_slice(b"first");
+        out.space(5)[..5].copy_from_slice(b"first");
         out.fill(5);
         assert_eq!((out.first(), out.len()), (&b"first"[..], 5));
-        let room = out.ready().unwrap().len();
+        let space = out.free_space().unwrap().len();
         out.advance(5);
         assert_eq!(out.len(), 0);
         assert_eq!(out.first(), b"");
-        assert_eq!(out.ready().unwrap().len(), room + 5, "all of it is room again");
-        assert!(out.room(3).starts_with(b"first"));
-        out.room(3)[..3].copy_from_slice(b"two");
+        assert_eq!(out.free_space().unwrap().len(), space + 5, "all of it is free again");
+        assert!(out.space(3).starts_with(b"first"));
+        out.space(3)[..3].copy_from_slice(b"two");
         out.fill(3);
         out.buffer().extend(b" more");
         assert_eq!(out.chunks().collect::<Vec<_>>(), [b"two more"]);
     }
 
     #[test]
-    fn room_is_made_as_large_as_it_is_needed() {
+    fn space_is_made_as_large_as_it_is_needed() {
         let mut out = Outgoing::default();
         for len in [1, 18, 131, 1000, 8206, 1] {
-            assert!(out.room(len).len() >= len);
+            assert!(out.space(len).len() >= len);
             out.fill(len);
         }
         assert_eq!(out.len(), 1 + 18 + 131 + 1000 + 8206 + 1);
-        assert!(out.ready().unwrap().len() <= MOST_ROOM);
+        assert!(out.free_space().unwrap().len() <= MOST_SPACE);
     }
 
     #[test]
     fn the_next_connection_finds_nothing_of_what_was_in_a_buffer() {
         let mut out = Outgoing::default();
-        out.room(6)[..6].copy_from_slice(b"secret");
+        out.space(6)[..6].copy_from_slice(b"secret");
         out.fill(6);
         out.advance(6);
         out.release();
         let mut next = Outgoing::default();
-        assert!(next.room(6).iter().all(|byte| *byte == 0));
+        assert!(next.space(6).iter().all(|byte| *byte == 0));
     }
 
-    /// Everything that can be done, in an order that a number settles, beside what must wait after it.
+    /// Calls all methods in an order that depends on a seed, and compares the bytes that wait with those that should.
     #[test]
     fn whatever_is_done_in_which_order_what_waits_is_what_was_put_in() {
         for seed in 1..200_u64 {
@@ -498,7 +498,7 @@ mod tests {
                     1 => out.share(Bytes::copy_from_slice(piece)),
                     2 => out.copy_shared(below(700)),
                     3 | 4 => {
-                        out.room(piece.len())[..piece.len()].copy_from_slice(piece);
+                        out.space(piece.len())[..piece.len()].copy_from_slice(piece);
                         out.fill(piece.len());
                     }
                     5 => {

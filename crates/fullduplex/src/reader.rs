@@ -1,8 +1,8 @@
-//! A receive buffer that turns a connection's chunks into whole messages: room to read into, messages
-//! lent from where they lie or given away.
+//! The receiving direction with its buffer: the transport reads into the buffer, and whole messages or pieces of messages
+//! come out, lent or owned.
 //!
-//! A message that comes in several pieces is gathered where it lies: its first piece stays, the next ones
-//! move down over the headers between them, so a message of one frame is never moved at all.
+//! A message that arrives in several pieces is gathered in the buffer: its first piece stays, and each later piece is moved
+//! down over the headers before it. A message in one frame is never moved.
 
 mod chunks;
 #[cfg(feature = "deflate")]
@@ -28,52 +28,52 @@ use crate::utf8;
 
 /// The receiving direction of a connection with its receive buffer: reads go in, messages come out.
 ///
-/// [`room`](Self::room) and [`advance`](Self::advance) take what the transport has read; [`poll`](Self::poll) or one of its
-/// relatives is called until it returns `None`. Time, the transport's end and signals are the business of the
-/// [`receiver`](Self::receiver_mut) in it.
+/// The caller reads into the [`room`](Self::room) and calls [`advance`](Self::advance), then [`poll`](Self::poll) or one of
+/// its variants until it returns `None`. Time, the transport's end and signals go to the
+/// [`receiver`](Self::receiver_mut).
 ///
-/// Memory grows with what has arrived, never with what was announced: a buffer at most doubles beyond
-/// what is in it. An owned message shares the buffer that it was read into, 4 to 64 KiB for small ones: who
-/// keeps small messages for long should keep copies.
+/// Memory grows with what has arrived, never with what was announced: a new buffer is at most twice as large as what is in
+/// the old one. An owned message shares the buffer that it was read into, which for small messages has 4 to 64 KiB. A
+/// caller that keeps small messages for long should copy them.
 #[derive(Debug)]
 pub struct Reader {
     receiver: Receiver,
     buffer: ReadBuffer,
-    /// What [`find`](Self::find) has found and [`message`](Self::message) lends.
+    /// What [`find`](Self::find) has found, for [`message`](Self::message) to lend.
     found: Option<Lendable>,
-    /// Whether the peer's Close has taken effect and is still to be delivered.
+    /// Whether the peer's Close has taken effect but has not been delivered.
     close_held: bool,
     chunks: Chunks,
+    /// `None` until the first compressed message, and again after [`release`](Self::release).
     #[cfg(feature = "deflate")]
-    /// Made for the first compressed message.
     inflated: Option<Box<Inflation>>,
 }
 
-/// Whether a message has been given away in part.
+/// Whether pieces of the current message have been returned to the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Begun {
     #[default]
     No,
     Yes,
-    /// Yes, but nobody wants the rest.
+    /// Yes, and the caller does not want the rest.
     GivenUp,
 }
 
-/// How far a message has been given away in pieces.
+/// Whether messages are returned in pieces.
 #[derive(Debug, Default)]
 struct Chunks {
-    /// Whether pieces were asked for last, so that no room is made for whole messages.
+    /// Whether the last call asked for a piece. Then the buffer need not have room for a whole message.
     asked: bool,
     begun: Begun,
 }
 
-/// What was found: a piece of a message, a whole one, or a control frame. It says where that lies, not what it is, so that
-/// the buffers can be borrowed anew.
+/// A piece of a message, a whole message, or a control frame. A payload is named by its place, because a reference would
+/// keep the buffers borrowed.
 #[derive(Debug)]
 enum Found {
-    /// Payload in the receive buffer. Text has been checked, unless it is a small whole message.
+    /// A payload in the receive buffer. The receiver has checked text.
     Received(MessageKind, Range<usize>, Part),
-    /// Payload that was compressed: what has been inflated.
+    /// A payload that was compressed. It is all that is in the buffer of inflated data.
     #[cfg(feature = "deflate")]
     Inflated(MessageKind, Part),
     Ping,
@@ -81,8 +81,8 @@ enum Found {
     Close,
 }
 
-/// What [`Reader::message`] lends. A message lies in the receive buffer, at [`ReadBuffer::message`], or is what has been
-/// inflated.
+/// What [`Reader::message`] lends. A received message lies at [`ReadBuffer::message`]. An inflated one is all that is in the
+/// buffer of inflated data.
 #[derive(Debug)]
 enum Lendable {
     Received(MessageKind),
@@ -94,13 +94,13 @@ enum Lendable {
 }
 
 impl Reader {
-    /// A reader for `receiver`, which holds no memory until [`room`](Self::room) is called.
+    /// A reader for `receiver`. It allocates no memory until [`room`](Self::room) is called.
     #[must_use]
     pub fn new(receiver: Receiver) -> Self {
         Self::with_buffer(receiver, ReadBuffer::new())
     }
 
-    /// A reader for `receiver`, with what was received behind the opening handshake.
+    /// A reader for `receiver`. `buffer` has what was received after the opening handshake.
     pub(crate) fn with_buffer(receiver: Receiver, buffer: ReadBuffer) -> Self {
         Self {
             receiver,
@@ -132,7 +132,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Receiver::poll_event`].
-    // Only what most messages take: what comes of it stays in registers then, wherever it is called.
+    // The path of most messages is inlined into the caller, so that its result stays in registers. The rest is a call.
     #[inline(always)]
     pub fn poll(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
         self.found = None;
@@ -151,9 +151,9 @@ impl Reader {
         self.message()
     }
 
-    /// Finds the next message or control frame, which [`message`](Self::message) then lends; `false` when more input is
-    /// needed. The two are [`poll`](Self::poll) in two steps, for a caller that has something to do in between, such as
-    /// to pass on signals, or that cannot keep a borrow while it looks.
+    /// Finds the next message or control frame, for [`message`](Self::message) to lend. Returns `false` when more input is
+    /// needed. Together, the two do what [`poll`](Self::poll) does. They are for a caller that has to do something between
+    /// the two steps, such as to pass on signals, or that cannot hold a borrow during the search.
     ///
     /// # Errors
     /// As [`Receiver::poll_event`].
@@ -173,7 +173,7 @@ impl Reader {
         Ok(self.found.is_some())
     }
 
-    /// Keeps what was found, to be lent.
+    /// Keeps what was found for [`message`](Self::message).
     fn keep(&mut self, found: Option<Found>) {
         self.found = found.map(|found| match found {
             Found::Received(kind, range, _) => {
@@ -188,10 +188,11 @@ impl Reader {
         });
     }
 
-    /// Lends what [`find`](Self::find) has found; `None` if that found nothing, or something else was asked for since.
+    /// Lends what [`find`](Self::find) has found. Returns `None` if it has found nothing, or if another method was called
+    /// since.
     ///
     /// # Errors
-    /// [`Error::Message`] when it is text that is not UTF-8: the connection fails then.
+    /// [`Error::Message`] for a text message that is not UTF-8. Then the connection fails.
     #[inline]
     pub fn message(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
         let Self { receiver, buffer, found, .. } = self;
@@ -214,7 +215,7 @@ impl Reader {
         lend(receiver, kind, payload).map(Some)
     }
 
-    /// Whether [`find`](Self::find) has found a control frame last.
+    /// Whether the last [`find`](Self::find) has found a control frame.
     #[inline]
     pub(crate) fn has_found_control(&self) -> bool {
         matches!(self.found, Some(Lendable::Ping | Lendable::Pong | Lendable::Close))
@@ -233,40 +234,40 @@ impl Reader {
         }
     }
 
-    /// [`poll_owned`](Self::poll_owned) for a message that lies whole in the buffer; `None` if there is none.
+    /// [`poll_owned`](Self::poll_owned) for a small message that is whole in the buffer. Returns `None` if there is none.
     #[inline(always)]
     pub(crate) fn take_whole(&mut self) -> Option<Result<Message, Error>> {
         self.found = None;
         let (kind, range, ascii) = self.find_whole()?;
         if kind == MessageKind::Binary {
-            return Some(Ok(Message::Binary(self.buffer.give(range))));
+            return Some(Ok(Message::Binary(self.buffer.take_payload(range))));
         }
         let is_valid = ascii || self.buffer.buf.get(range.clone()).is_some_and(utf8::is_valid);
         Some(
-            self.receiver
-                .valid_text(is_valid.then_some(()))
-                .map(|()| Message::Text(Utf8Bytes::from_validated(self.buffer.give(range)))),
+            self.receiver.valid_text(is_valid.then_some(())).map(|()| {
+                Message::Text(Utf8Bytes::from_validated(self.buffer.take_payload(range)))
+            }),
         )
     }
 
-    /// A message that lies whole in the buffer; text has not been checked, unless it is said to be ASCII.
+    /// Finds a small message that is whole in the buffer: its kind, its place, and whether it is known to be ASCII. Other text
+    /// has not been checked.
     #[inline(always)]
     fn find_whole(&mut self) -> Option<(MessageKind, Range<usize>, bool)> {
         let mut input = Input::new(self.buffer.unread_mut());
         let whole = self.receiver.whole_message(&mut input)?;
         let (kind, len, ascii) = (whole.kind, whole.payload.len(), whole.ascii);
         self.buffer.start += input.consumed();
-        // The payload is the end of what was consumed.
+        // The payload ends where the consumed bytes end.
         Some((kind, self.buffer.start - len..self.buffer.start, ascii))
     }
 
-    /// Whether the peer's whole Close lies in what was received and has not been polled. It is for a caller that waits
-    /// for the closing handshake and leaves what precedes the Close to be polled later. Use the same `scan` in later
-    /// calls, so that each byte is scanned once. Begin with a new one when something has been polled, or after any result
-    /// but `Ok(false)`.
+    /// Whether the unread input has the peer's whole Close. It is for a caller that waits for the closing handshake, and
+    /// polls what precedes the Close later. Use the same `scan` in later calls, so that each byte is scanned once. Begin
+    /// with a new one when something has been polled, or after any result but `Ok(false)`.
     ///
-    /// A Close that nothing precedes takes effect now, and the next poll still delivers it. Any other Close takes
-    /// effect when it is polled.
+    /// If nothing precedes the Close, it takes effect now, and the next poll still delivers it. Any other Close takes effect
+    /// when it is polled.
     ///
     /// # Errors
     /// [`Error::Frame`] for a frame that will make the connection fail when it is polled; [`Error::CloseFrame`] for a
@@ -275,41 +276,43 @@ impl Reader {
         let found = self.receiver.find_close(scan, self.buffer.unread_mut())?;
         if found && scan.is_close_next() {
             self.close_held = self.poll_owned()?.is_some_and(|message| message.is_close());
-            // What follows a Close is ignored.
+            // Bytes after a Close are ignored.
             self.buffer.consume(usize::MAX);
         }
         Ok(found)
     }
 
-    /// [`poll_owned`](Self::poll_owned) for everything that is not a small whole message. Before every read that is
-    /// nothing, so the rest, which has more registers to save, is a call of its own.
+    /// [`poll_owned`](Self::poll_owned) for everything that is not a small whole message. Before every read, there is
+    /// nothing to find. So the other work, which needs more registers, is in functions that are not inlined here.
     #[inline(never)]
     pub(crate) fn poll_owned_slow(&mut self) -> Result<Option<Message>, Error> {
         match self.find_unless_idle()? {
             None => Ok(None),
-            Some(found) => Ok(Some(self.give_message(found))),
+            Some(found) => Ok(Some(self.take_found_message(found))),
         }
     }
 
     #[inline(never)]
-    fn give_message(&mut self, found: Found) -> Message {
-        match self.give(found) {
+    fn take_found_message(&mut self, found: Found) -> Message {
+        match self.take_found(found) {
             Chunk::Text(payload, _) => Message::Text(Utf8Bytes::from_validated(payload)),
             Chunk::Binary(payload, _) => Message::Binary(payload),
             Chunk::Control(message) => message,
         }
     }
 
-    /// Gives away what was found.
-    // So that its caller's `match` becomes part of this one.
+    /// Returns what was found, owned.
+    // Inlined, so that the caller's `match` on the result becomes a part of this one.
     #[inline(always)]
-    fn give(&mut self, found: Found) -> Chunk {
+    fn take_found(&mut self, found: Found) -> Chunk {
         let control = |receiver: &Receiver| Bytes::copy_from_slice(receiver.control_payload());
         match found {
-            Found::Received(kind, range, part) => Chunk::new(kind, self.buffer.give(range), part),
+            Found::Received(kind, range, part) => {
+                Chunk::new(kind, self.buffer.take_payload(range), part)
+            }
             #[cfg(feature = "deflate")]
             Found::Inflated(kind, part) => {
-                let payload = self.inflated.as_deref_mut().map(Inflation::give);
+                let payload = self.inflated.as_deref_mut().map(Inflation::take_message);
                 // It was just found there.
                 debug_assert!(payload.is_some());
                 Chunk::new(kind, payload.unwrap_or_default(), part)
@@ -323,25 +326,24 @@ impl Reader {
         }
     }
 
-    /// [`find`](Self::find) for everything that is not a small whole message, see
-    /// [`poll_owned_slow`](Self::poll_owned_slow).
+    /// [`find`](Self::find) for everything that is not a small whole message, as [`poll_owned_slow`](Self::poll_owned_slow).
     #[inline(never)]
     fn find_slow(&mut self) -> Result<Option<Found>, Error> {
         self.find_unless_idle()
     }
 
-    /// Looks for a message unless it is known that there is none, as before every read: nothing is unread, the connection is
-    /// between messages, has no failure to report, and no Close is still to be delivered.
+    /// Looks for a message, unless there certainly is none: nothing is unread, and the connection is between messages, without
+    /// a failure to report or a Close to deliver. This is so before every read.
     #[inline(always)]
     fn find_unless_idle(&mut self) -> Result<Option<Found>, Error> {
-        if self.buffer.is_empty() && self.receiver.has_nothing() {
+        if self.buffer.is_empty() && self.receiver.is_at_message_boundary() {
             self.rest();
             return Ok(None);
         }
         self.find_message()
     }
 
-    /// Gathers the pieces of a message until it is whole, or a control frame comes.
+    /// Gathers the pieces of a message until the message is complete, or until a control frame is found.
     #[inline(never)]
     fn find_message(&mut self) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
@@ -377,16 +379,16 @@ impl Reader {
         }
     }
 
-    /// The next piece of a message as it comes, or a control frame; `None` when more input is needed. What is inflated is
-    /// added to the inflated message, which is empty where none is in progress.
-    // Each of its two callers is a loop of its own around it.
+    /// The next piece of a message as it arrives, or a control frame. Returns `None` when more input is needed. A piece that
+    /// was compressed is added to the inflated message, which is empty if none is in progress.
+    // Inlined into each of its two callers, which are loops around it.
     #[inline(always)]
     fn next_piece(&mut self) -> Result<Option<Found>, Error> {
         if core::mem::take(&mut self.close_held) {
             return Ok(Some(Found::Close));
         }
         #[cfg(feature = "deflate")]
-        let mut room = self.inflate_room();
+        let mut space = self.inflate_space();
         loop {
             let ReadBuffer { buf, start, end, .. } = &mut self.buffer;
             let begin = *start;
@@ -399,7 +401,7 @@ impl Reader {
             #[cfg(feature = "deflate")]
             let mut input = {
                 let inflated = self.inflated.as_deref_mut();
-                let scratch = inflated.map(|inflated| inflated.scratch(room.clone()));
+                let scratch = inflated.map(|inflated| inflated.scratch(space.clone()));
                 // Without scratch, the receiver asks for it when a compressed message comes.
                 Input::with_scratch(unread, scratch.unwrap_or_default())
             };
@@ -416,17 +418,17 @@ impl Reader {
                         #[cfg(feature = "deflate")]
                         _ if input.needs_scratch() => {
                             let inflated = self.inflated.get_or_insert_default();
-                            inflated.make_room(room.start, &self.receiver);
-                            // However much that is: near its limit, a message needs no more.
-                            room.start = 1;
+                            inflated.make_space(space.start, &self.receiver);
+                            // From now on, any space is enough: near the size limit, the message cannot need more.
+                            space.start = 1;
                             continue;
                         }
                         _ => None,
                     });
                 }
             };
-            // The chunk's place in the buffer, so that the buffer is free to be used again. The address of an empty chunk
-            // says nothing: the scratch may begin where the receive buffer ends.
+            // From here on, the chunk is named by its place, so that the buffer is no longer borrowed. The address of an
+            // empty chunk proves nothing, because the scratch may begin where the receive buffer ends.
             let len = chunk.len();
             let place = if len > 0 { input.range_of(chunk) } else { None };
             *start += input.consumed();
@@ -446,14 +448,14 @@ impl Reader {
             }
             debug_assert!(
                 len == 0 || place.is_some(),
-                "what is not inflated lies in the receive buffer"
+                "a chunk that was not inflated lies in the receive buffer"
             );
             let range = place.map_or(empty, |place| begin + place.start..begin + place.end);
             return Ok(Some(Found::Received(kind, range, part)));
         }
     }
 
-    /// Nothing is to be found before the next read: gives up what the last message has left.
+    /// Nothing more can be found before the next read: frees memory that the last inflated message has used.
     #[inline(always)]
     fn rest(&mut self) {
         #[cfg(feature = "deflate")]
@@ -463,9 +465,9 @@ impl Reader {
     }
 }
 
-/// The buffer.
+/// The receive buffer.
 impl Reader {
-    /// Takes bytes that were read already: what followed the handshake in the same read.
+    /// Adds bytes that were read already: those that came after the handshake in the same read.
     pub fn push(&mut self, received: &[u8]) {
         self.found = None;
         self.buffer.push(received);
@@ -478,10 +480,9 @@ impl Reader {
         self.buffer.room(expected)
     }
 
-    /// [`room`](Self::room) for a transport that can read into memory that was never written to: it need
-    /// not be filled with zeros first. Follow with [`advance`](Self::advance), for as many bytes as were
-    /// put in.
-    // Only what most reads take.
+    /// [`room`](Self::room) for a transport that can read into uninitialised memory, which need not be filled with zeros
+    /// first. Follow with [`advance`](Self::advance) for as many bytes as were put in.
+    // The path of most reads is inlined into the caller.
     #[inline(always)]
     pub fn room_buf(&mut self) -> impl BufMut {
         self.found = None;
@@ -489,21 +490,21 @@ impl Reader {
         self.buffer.room_buf(expected)
     }
 
-    /// Room to read into what will be polled later, for a caller that cannot deliver now; `None` when there is none.
-    /// Follow with [`advance`](Self::advance) and [`Receiver::handle_unread_input`].
+    /// Room for input that will be polled later, for a caller that cannot deliver messages now. Returns `None` when there is
+    /// none. Follow with [`advance`](Self::advance) and [`Receiver::handle_unread_input`].
     ///
-    /// At most `size` bytes are unread then, or as many as an ordinary buffer has if that is more, and the buffer grows no
-    /// larger for it. With a `size` of 0 there is no room. What counts is the memory, however small the messages are.
+    /// The unread input then has at most `size` bytes, or the size of an ordinary buffer if that is more, and the buffer grows
+    /// no larger for it. If `size` is 0, there is no room. The limit is for memory, however small the messages are.
     pub fn room_ahead(&mut self, size: usize) -> Option<impl BufMut> {
         self.found = None;
         self.buffer.room_ahead(size)
     }
 
-    /// How much the next read may bring of the current message, so that a large one is read into place.
+    /// How much the next read may bring of the current message. A large message is then read to its final place.
     #[inline(always)]
     fn expected(&self) -> Expected {
         let expected = self.receiver.expected();
-        // A message that is taken in pieces needs no room for all of it.
+        // A message that is returned in pieces needs no room for all of it.
         if self.chunks.asked { Expected { frame: 0, ..expected } } else { expected }
     }
 
@@ -513,10 +514,10 @@ impl Reader {
         self.buffer.advance(len);
     }
 
-    /// Gives the buffer up if nothing is in it, and what memory the receiver can spare: for a connection that is about to
-    /// wait for long.
+    /// Frees the buffer if it is empty, and memory that the receiver does not need now. Call it before the connection waits
+    /// for long.
     ///
-    /// With `std` the buffer goes to a pool of the thread's, for the next connection that reads.
+    /// With `std`, the buffer goes to a pool of this thread, for the next connection that reads.
     #[inline]
     pub fn release(&mut self) {
         self.found = None;
@@ -538,14 +539,14 @@ impl Reader {
         self.buffer.buf.capacity()
     }
 
-    /// Bytes received that no message has been made of yet.
+    /// The received bytes that have not been polled.
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.buffer.unread()
     }
 
-    /// Whether it is known without looking that no message is to be found: nothing is unread, the connection is between
-    /// messages, and the peer's Close has not come.
+    /// Whether a poll certainly finds nothing: nothing is unread, the connection is between messages, and the peer's Close has
+    /// not come.
     #[inline]
     #[must_use]
     pub fn is_drained(&self) -> bool {
@@ -558,7 +559,7 @@ impl Reader {
 }
 
 /// Lends a whole data message.
-// Where text was found valid piece by piece, only the whole can become a `&str` without unsafe code.
+// Text is checked here even if its pieces were checked before: without unsafe code, only a check makes a `&str`.
 #[inline(always)]
 fn lend<'a>(
     receiver: &mut Receiver,

@@ -1,4 +1,4 @@
-//! A write queue that takes messages for a connection and lends the bytes to a transport: the counterpart of
+//! The sending direction with its queue: messages go in, and bytes for the transport come out. The counterpart of
 //! [`Reader`](crate::Reader).
 
 use alloc::vec::Vec;
@@ -14,40 +14,40 @@ use crate::outgoing::Outgoing;
 use crate::owned::{Message, MessageRef};
 use crate::prepared::PreparedMessage;
 
-/// How much may wait to be written by default before more is refused: 1 MiB.
+/// How many bytes may wait to be written by default before messages are refused: 1 MiB.
 pub const DEFAULT_MAX_WRITE_BUFFER: usize = 1 << 20;
 
-/// From this size on, a payload stays where it is until it is written. Below it, a copy costs less than one
-/// more piece for the transport to write.
+/// From this size on, a payload is not copied to the queue. Below it, a copy costs less than one more piece for the transport
+/// to write.
 const SHARE_FROM: usize = 8 << 10;
 
-/// A payload of this size or more is not copied even while the transport is blocked: the receive buffer that it may lie
-/// in is at most about twice as large.
+/// A payload of this size or more is not copied even while the transport is blocked. It may lie in a receive buffer, but that
+/// is at most about twice as large.
 const COPY_BELOW: usize = 128 << 10;
 
-/// The sending direction of a connection with its write queue: messages go in, bytes for the transport come out.
+/// The sending direction of a connection with its write queue: messages go in, and bytes for the transport come out.
 ///
-/// `E` is where the masking keys of a client come from. Frames are appended in the order of the calls, small payloads copied behind their headers, large owned ones
-/// left where they are. It takes messages until a number of bytes waits to be written: that bounds its memory
-/// to as much and one message.
+/// A client's masking keys come from `E`. Frames are queued in the order of the calls. Small payloads are copied behind their
+/// headers, and large owned ones are not copied. The writer takes messages as long as fewer bytes than a limit wait to be
+/// written, so its memory is limited to that number of bytes and one message.
 #[derive(Debug)]
 pub struct Writer<E> {
     sender: Sender,
     out: Outgoing,
     limit: usize,
-    /// Whether the next message has its room.
+    /// Whether the next message is taken even if the queue is full, see [`reserve`](Self::reserve).
     reserved: bool,
     entropy: E,
 }
 
 impl<E> Writer<E> {
-    /// An empty queue for what `sender` sends, which takes messages as long as fewer than `limit` bytes wait.
+    /// An empty queue for what `sender` sends. It takes messages as long as fewer than `limit` bytes wait.
     #[must_use]
     pub fn new(sender: Sender, limit: usize, entropy: E) -> Self {
         Self { sender, out: Outgoing::default(), limit, reserved: false, entropy }
     }
 
-    /// A queue with the end of the opening handshake in it.
+    /// A queue that begins with `output`, the end of the opening handshake.
     pub(crate) fn with_output(sender: Sender, output: Vec<u8>, limit: usize, entropy: E) -> Self {
         Self { out: output.into(), ..Self::new(sender, limit, entropy) }
     }
@@ -59,8 +59,8 @@ impl<E> Writer<E> {
         &self.sender
     }
 
-    /// The sending direction, for [signals](Sender::signals) and settings. Frames that it writes to a buffer of the
-    /// caller's do not go through this queue.
+    /// The sending direction, for [signals](Sender::signals) and settings. Frames that it writes to a buffer of the caller do
+    /// not go through this queue.
     #[inline]
     pub fn sender_mut(&mut self) -> &mut Sender {
         &mut self.sender
@@ -71,7 +71,7 @@ impl<E: Entropy> Writer<E> {
     /// Sends a message or control frame. A Close begins the closing handshake.
     ///
     /// # Errors
-    /// [`SendError`]; nothing of it was sent then.
+    /// [`SendError`]. Then nothing of the message is sent.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         let (kind, payload) = match message {
@@ -87,9 +87,10 @@ impl<E: Entropy> Writer<E> {
         self.send_data(kind, payload)
     }
 
-    /// Sends a small message if the buffer has room for it and nothing is in its way. Else nothing was done, and the way
-    /// of all other messages sends it or says why not. All of it is one call: around it is what an application knows of
-    /// the message, and that is to be inlined.
+    /// Sends a small message if the buffer has space for it and nothing is in the way. If not, it returns `None` and changes
+    /// nothing. Then the caller takes the path of all other messages, which sends it or returns the reason. This is one
+    /// function that is not inlined, so that the functions around it are small enough to be inlined into an application,
+    /// which knows the kind and the length of its message.
     #[inline(never)]
     fn send_small(
         &mut self,
@@ -99,7 +100,7 @@ impl<E: Entropy> Writer<E> {
         if self.out.len() >= self.limit {
             return None;
         }
-        // A client's way calls for a key, so it has registers to save. A server's has none as long as they are apart.
+        // A client draws a key by a call, for which registers are saved. In a function of its own, this costs a server nothing.
         if self.sender.is_client() {
             return self.send_small_masked(kind, payload);
         }
@@ -139,12 +140,12 @@ impl<E: Entropy> Writer<E> {
         self.sender.append_control(opcode, payload, &mut self.out.buffer(), &mut self.entropy)
     }
 
-    /// Sends an owned message or control frame, see [`send`](Self::send). Text is not checked again, and a
-    /// large payload is not copied but taken: a server's is shared until it is written, a client's is masked where
-    /// it lies if nobody else has a handle to it.
+    /// Sends an owned message or control frame, as [`send`](Self::send) does. Text is not checked again, and a large payload
+    /// is taken and not copied: a server shares it until it is written, and a client masks it in place if there is no other
+    /// handle to it.
     ///
     /// # Errors
-    /// [`SendError`]; nothing of it was sent then, and `message` is as it was.
+    /// [`SendError`]. Then nothing of the message is sent, and `message` is as it was.
     #[inline]
     pub fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
         let small: Option<(_, &[u8])> = match &*message {
@@ -179,7 +180,7 @@ impl<E: Entropy> Writer<E> {
     /// Sends a message that was encoded once for many connections. It is not compressed.
     ///
     /// # Errors
-    /// [`SendError`]; nothing of it was sent then.
+    /// [`SendError`]. Then nothing of the message is sent.
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
         self.check_room()?;
         self.sender.append_prepared(message, SHARE_FROM, &mut self.out, &mut self.entropy)
@@ -200,8 +201,8 @@ impl<E: Entropy> Writer<E> {
         sender.append_fragment(kind, payload, last, &mut out.buffer(), entropy)
     }
 
-    /// Begins the closing handshake (RFC 6455 §7.1.2), however much waits. Messages that the peer had under way
-    /// are still delivered.
+    /// Begins the closing handshake (RFC 6455 §7.1.2), however many bytes wait. Messages that the peer sends before its own
+    /// Close are still delivered.
     ///
     /// # Errors
     /// As [`Sender::close`].
@@ -214,11 +215,11 @@ impl<E: Entropy> Writer<E> {
         self.sender.append_close(reason, &mut self.out.buffer(), &mut self.entropy)
     }
 
-    /// Moves the connection's own answers to the queue, unless the peer does not read: it gets no second
-    /// answer then, the latest Pong waits in place of the others.
+    /// Queues the connection's own answers: a Pong, a Ping or a Close. If more than the limit waits already, the peer does not
+    /// read, and they wait in the sender, which keeps only the latest Pong.
     ///
     /// # Errors
-    /// [`SendError::Entropy`] when an answer cannot be masked; it stays with the connection.
+    /// [`SendError::Entropy`] when an answer cannot be masked. It stays in the sender.
     #[inline]
     pub fn queue_answers(&mut self) -> Result<(), SendError> {
         if self.sender.has_transmit() && self.out.len() <= self.limit {
@@ -228,14 +229,14 @@ impl<E: Entropy> Writer<E> {
         }
     }
 
-    /// Out of line, so that a look at the output is inlined: most of the time there are no answers.
+    /// Not inlined, so that the check before it is. Most of the time there are no answers.
     #[inline(never)]
     fn append_answers(&mut self) -> Result<(), SendError> {
         self.sender.append_transmit(&mut self.out.buffer(), &mut self.entropy)
     }
 
-    /// Whether a message is taken: nothing waits, or fewer bytes than the limit, or room was
-    /// [reserved](Self::reserve).
+    /// Whether a message is taken: nothing waits, or fewer bytes than the limit, or the next message was
+    /// [reserved](Self::reserve) its place.
     #[inline]
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -243,8 +244,8 @@ impl<E: Entropy> Writer<E> {
         pending == 0 || pending < self.limit || self.reserved
     }
 
-    /// Has the next message taken, however many [answers](Self::queue_answers) come before it: for a caller that
-    /// promises room first and has the message later.
+    /// Makes sure that the next message is taken, however many [answers](Self::queue_answers) are queued before it. It is for
+    /// a caller that must promise this before it has the message.
     pub fn reserve(&mut self) {
         self.reserved = true;
     }
@@ -256,24 +257,23 @@ impl<E: Entropy> Writer<E> {
         if has_room { Ok(()) } else { Err(SendError::WriteBufferFull) }
     }
 
-    /// The bytes to be written next, in order; empty when there are none. Follow with
-    /// [`advance`](Self::advance).
+    /// The bytes to be written next. It is empty if nothing waits. Follow with [`advance`](Self::advance).
     ///
-    /// There may be more behind them: see [`chunks`](Self::chunks).
+    /// More bytes may wait behind them, see [`chunks`](Self::chunks).
     #[inline]
     #[must_use]
     pub fn first(&self) -> &[u8] {
         self.out.first()
     }
 
-    /// All bytes to be written, in order and in pieces, none of them empty: for a transport that writes
-    /// several at once. Follow with [`advance`](Self::advance).
+    /// All bytes to be written, in order, in pieces that are not empty. It is for a transport that can write several pieces at
+    /// once. Follow with [`advance`](Self::advance).
     #[inline]
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         self.out.chunks()
     }
 
-    /// The transport has taken `len` bytes. A `len` beyond [`pending`](Self::pending) is cut.
+    /// The transport has taken `len` bytes. If `len` is larger than [`pending`](Self::pending), it has taken all.
     #[inline]
     pub fn advance(&mut self, len: usize) {
         self.out.advance(len);
@@ -293,10 +293,10 @@ impl<E: Entropy> Writer<E> {
         self.out.len()
     }
 
-    /// Gives the memory up if nothing waits, and what the sender can spare: for a connection that is about to wait for
-    /// long.
+    /// Frees the queue's memory if nothing waits, and memory that the sender does not need now. Call it before the connection
+    /// waits for long.
     ///
-    /// With `std` it goes to a pool of the thread's, for the next connection that writes.
+    /// With `std`, the buffer goes to a pool of this thread, for the next connection that writes.
     pub fn release(&mut self) {
         self.sender.release();
         self.out.release();

@@ -1,4 +1,4 @@
-//! Feeds a connection with input that is split anywhere, and records the result.
+//! Passes input to a connection in reads of any sizes, and records the result.
 
 use fullduplex::{Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN, MessageKind};
 
@@ -11,7 +11,7 @@ pub enum Split {
     Whole,
     /// In reads of this size.
     Every(usize),
-    /// In two reads, split here.
+    /// In two reads, split at this position.
     At(usize),
     /// In reads of random sizes, from a seed.
     Random(u64),
@@ -31,12 +31,12 @@ impl Split {
     }
 }
 
-/// Something that the application has received, with the chunks of a message joined.
+/// Something that the application has received. The chunks of a message are joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// A text message; `false` until its end was received.
+    /// A text message, and whether its end was received.
     Text(Vec<u8>, bool),
-    /// A binary message; `false` until its end was received.
+    /// A binary message, and whether its end was received.
     Binary(Vec<u8>, bool),
     /// A Ping with its payload.
     Ping(Vec<u8>),
@@ -47,20 +47,19 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// Whether this is all of a message or a control frame, not the beginning of a message whose end
-    /// has not come.
+    /// Whether this is a whole message or a control frame, and not a message whose end was not received.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         !matches!(self, Self::Text(_, false) | Self::Binary(_, false))
     }
 }
 
-/// The result of feeding a connection.
+/// What a connection has done with its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// What the application has received, in order.
     pub seen: Vec<Seen>,
-    /// What the connection has written by itself.
+    /// The frames that the connection has sent by itself: Pongs, Pings and a Close.
     pub output: Vec<u8>,
     /// Why it failed, if it did.
     pub error: Option<Error>,
@@ -68,38 +67,39 @@ pub struct Outcome {
 
 impl Outcome {
     fn fail(&mut self, error: Error, conn: &Connection) {
-        assert_eq!(self.error, None, "a failure is told once");
+        assert_eq!(self.error, None, "a failure is returned once");
         assert_eq!(conn.failure(), Some(error));
         self.error = Some(error);
     }
 }
 
-/// Feeds `bytes` to `conn`, cut as `split` says, and drains its answers after every event.
+/// Passes `bytes` to `conn` in reads as `split` says, and drains the connection's own frames after every event. If the peer
+/// may compress, use [`drive_inflating`].
 ///
 /// # Panics
-/// When the connection breaks a promise of its interface: an event without input consumed, text that
-/// could not be UTF-8, a chunk outside of the buffer, a first chunk where one is in progress. Where the peer may compress,
-/// there is [`drive_inflating`].
+/// When the connection breaks a promise of its interface: it leaves input unread, returns text that is not UTF-8, a chunk
+/// outside of the buffer, or a first chunk inside a message.
 pub fn drive(conn: &mut Connection, bytes: &[u8], split: Split) -> Outcome {
     drive_inflating(conn, bytes, split, 0, |received, _| Input::new(received))
 }
 
-/// [`drive`] where permessage-deflate was negotiated: `input` is `Input::with_scratch`, and is given scratch of `room` bytes,
-/// anew each time that all of it has been used. (That function has a feature, which this crate should not depend on.)
+/// [`drive`] for a connection with permessage-deflate. `input` must be `Input::with_scratch`; it is a parameter because that
+/// function belongs to a feature, which this crate should not depend on. The scratch has `space` bytes, and is passed again
+/// each time that all of it has been used.
 ///
 /// # Panics
-/// As [`drive`], and when chunks in the scratch leave gaps.
+/// As [`drive`], and when there are gaps between the chunks in the scratch.
 pub fn drive_inflating(
     conn: &mut Connection,
     bytes: &[u8],
     split: Split,
-    room: usize,
+    space: usize,
     input: impl for<'b> Fn(&'b mut [u8], &'b mut [u8]) -> Input<'b>,
 ) -> Outcome {
     let mut outcome = Outcome { seen: Vec::new(), output: Vec::new(), error: None };
     let mut entropy = TestEntropy::new(1);
     let mut random = Random::new(if let Split::Random(seed) = split { seed } else { 0 });
-    let mut scratch = vec![0; room];
+    let mut scratch = vec![0; space];
     let mut done = 0;
     while done < bytes.len() {
         let size = split.next(done, bytes.len(), &mut random);
@@ -133,12 +133,12 @@ pub fn drive_inflating(
                 is_idle = false;
                 drain(conn, &mut outcome.output, &mut entropy);
             }
-            assert!(input.is_empty() || used == room, "asked for more with input left");
+            assert!(input.is_empty() || used == space, "it stopped before the scratch was full");
             let consumed = input.consumed();
             start += consumed;
-            // There may be more to come of what was consumed.
-            if is_idle || used < room || room == 0 {
-                assert_eq!(start, buffer.len(), "more room changes nothing");
+            // If the scratch is full, the consumed input may still bring more.
+            if is_idle || used < space || space == 0 {
+                assert_eq!(start, buffer.len(), "input was left although there was scratch");
                 break;
             }
         }
@@ -149,13 +149,13 @@ pub fn drive_inflating(
 
 fn drain(conn: &mut Connection, output: &mut Vec<u8>, entropy: &mut TestEntropy) {
     let mut out = [0; MAX_CONTROL_FRAME_LEN];
-    while let Some(bytes) = conn.poll_transmit(&mut out, &mut *entropy).expect("room and entropy") {
+    while let Some(bytes) = conn.poll_transmit(&mut out, &mut *entropy).expect("space and entropy") {
         output.extend_from_slice(bytes);
     }
 }
 
-/// Adds an event to what was seen before, joining chunks. A message stands where it ended, after the
-/// control frames that came between its fragments; an unfinished one stands last.
+/// Adds an event to `seen`, and joins the chunks of a message. A message comes after the control frames between its fragments.
+/// An unfinished message is always the last.
 pub(crate) fn record(seen: &mut Vec<Seen>, conn: &Connection, event: Event<'_>) {
     match event {
         Event::Text(chunk, part) => {
@@ -167,18 +167,17 @@ pub(crate) fn record(seen: &mut Vec<Seen>, conn: &Connection, event: Event<'_>) 
         Event::Ping => record_control(seen, Seen::Ping(conn.control_payload().to_vec())),
         Event::Pong => record_control(seen, Seen::Pong(conn.control_payload().to_vec())),
         Event::Close => {
-            let reason = conn.peer_close().expect("a Close came");
+            let reason = conn.peer_close().expect("a Close was received");
             let reason = reason.map(|close| (close.code.to_u16(), close.reason.to_owned()));
             record_control(seen, Seen::Close(reason));
         }
     }
 }
 
-/// Adds a chunk to what was seen; `first` begins a message.
+/// Adds a chunk to `seen`. If it is the first of its message, it begins a new message.
 ///
 /// # Panics
-/// When the chunks of a message are not one first, any number in the middle and one last, all of one kind, or are
-/// no text.
+/// When a message has no first chunk or more than one, chunks of both kinds, or text that is not UTF-8.
 pub fn record_chunk(
     seen: &mut Vec<Seen>,
     kind: MessageKind,
@@ -207,7 +206,7 @@ pub fn record_chunk(
     }
 }
 
-/// Adds a control frame, before the message that is unfinished, if one is.
+/// Adds a control frame to `seen`, before the unfinished message if there is one.
 pub fn record_control(seen: &mut Vec<Seen>, control: Seen) {
     let unfinished = seen.last().is_some_and(|last| !last.is_whole());
     seen.insert(seen.len() - usize::from(unfinished), control);

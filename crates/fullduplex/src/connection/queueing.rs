@@ -1,5 +1,5 @@
-//! Whole messages into the queue of a [`Writer`](crate::Writer): a short way for small ones, which most are, and one for
-//! all others.
+//! Puts whole messages into the queue of a [`Writer`](crate::Writer), on a short path for small messages, which most are, and
+//! on another one for all others.
 
 use crate::connection::sender::Sender;
 use crate::entropy::{Entropy, EntropyError};
@@ -10,7 +10,7 @@ use crate::message::outbound::SendError;
 use crate::outgoing::Outgoing;
 use crate::role::Role;
 
-/// From this size on, a payload that is copied is appended: room for it would be filled with zeros first.
+/// From this size on, a payload that is copied is appended, because space for it would have to be filled with zeros first.
 const APPEND_FROM: usize = 8 << 10;
 
 impl Sender {
@@ -27,13 +27,14 @@ impl Sender {
         if self.compresses(payload.len()) {
             return self.append_compressed(frame, payload, &mut out.buffer(), entropy);
         }
-        // Nor does a lone message pay for zeros, which is all that some connections send between two waits.
+        // A first message is appended as well. Some connections send no more than that between two waits, so that zeros would be
+        // in vain.
         if payload.len() >= APPEND_FROM || out.is_blank() {
             let out = &mut out.buffer();
             return self.outbound.append_message(frame, payload, out, entropy);
         }
-        let room = out.room(MAX_HEADER_LEN + payload.len());
-        let len = self.outbound.frame(frame, payload, room, entropy)?;
+        let space = out.space(MAX_HEADER_LEN + payload.len());
+        let len = self.outbound.frame(frame, payload, space, entropy)?;
         out.fill(len);
         Ok(())
     }
@@ -44,8 +45,8 @@ impl Sender {
         self.role() == Role::Client
     }
 
-    /// [`queue_message`](Self::queue_message) of a server for a small message, if there is room for it already and
-    /// nothing is in its way. Else nothing was done.
+    /// [`queue_message`](Self::queue_message) of a server for a small message, if there is space for it already and nothing is in
+    /// the way. If not, it returns `None` and changes nothing.
     #[inline(always)]
     pub(crate) fn queue_small(
         &self,
@@ -54,12 +55,13 @@ impl Sender {
         out: &mut Outgoing,
     ) -> Option<()> {
         let frame = self.uncompressed(kind, payload)?;
-        let len = encoder::small_frame(frame, payload, out.ready()?)?;
+        let len = encoder::small_frame(frame, payload, out.free_space()?)?;
         out.fill(len);
         Some(())
     }
 
-    /// [`queue_small`](Self::queue_small) of a client. No second key is drawn where the first one could not be.
+    /// [`queue_small`](Self::queue_small) of a client. If no key could be drawn, it returns the error, so that no second key is
+    /// asked for.
     #[inline(always)]
     pub(crate) fn queue_small_masked(
         &self,
@@ -69,7 +71,7 @@ impl Sender {
         entropy: &mut impl Entropy,
     ) -> Option<Result<(), EntropyError>> {
         let frame = self.uncompressed(kind, payload)?;
-        let len = match encoder::small_masked_frame(frame, payload, out.ready()?, entropy)? {
+        let len = match encoder::small_masked_frame(frame, payload, out.free_space()?, entropy)? {
             Ok(len) => len,
             Err(error) => return Some(Err(error)),
         };

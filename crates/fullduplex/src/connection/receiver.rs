@@ -271,17 +271,10 @@ impl Receiver {
         result
     }
 
-    /// [`poll_event`](Self::poll_event) without input, where that is known to bring nothing: between messages.
+    /// Whether the next frame may begin a message: the connection is between messages, has not failed, and the peer's Close
+    /// has not come. Then [`poll_event`](Self::poll_event) finds nothing in an empty input.
     #[cfg(feature = "alloc")]
     #[inline(always)]
-    pub(crate) fn has_nothing(&self) -> bool {
-        self.at_message_boundary
-    }
-
-    /// Whether the next frame begins a message, and is to be received: the connection has not failed, and no Close
-    /// has come.
-    #[cfg(feature = "alloc")]
-    #[inline]
     pub(crate) fn is_at_message_boundary(&self) -> bool {
         self.at_message_boundary
     }

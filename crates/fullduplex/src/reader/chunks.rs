@@ -1,4 +1,4 @@
-//! Messages in pieces, as they arrive: for those that are too large to be held whole.
+//! Messages in pieces, as they arrive, for messages that are too large to be held whole.
 
 #[cfg(feature = "deflate")]
 use core::ops::Range;
@@ -7,19 +7,19 @@ use crate::error::Error;
 use crate::event::Part;
 use crate::owned::Chunk;
 #[cfg(feature = "deflate")]
-use crate::reader::inflation::LEAST_ROOM;
+use crate::reader::inflation::LEAST_SPACE;
 use crate::reader::{Begun, Found, Reader};
 
-/// How much of a compressed message is made of its input at once: a bomb stops here, and waits for its reader.
+/// How much of a compressed message is inflated at once. A compression bomb stops here until the caller polls again.
 #[cfg(feature = "deflate")]
 const INFLATE_AT_ONCE: usize = 32 << 10;
 
 impl Reader {
-    /// The next piece of a message, or a control frame, as it arrives: a message of any size takes no more memory
-    /// than one read brings, or 32 KiB where it was compressed. `None` when more input is needed.
+    /// The next piece of a message as it arrives, or a control frame. Returns `None` when more input is needed. A message of
+    /// any size takes no more memory than one read brings, or than 32 KiB if it was compressed.
     ///
-    /// A message of which pieces were given away is not delivered by the other methods any more: who uses them gives
-    /// up what is left of it.
+    /// When pieces of a message have been returned, the other methods do not return the rest of it. A caller that uses them
+    /// gives up the rest.
     ///
     /// # Errors
     /// As [`Receiver::poll_event`](crate::Receiver::poll_event).
@@ -34,36 +34,36 @@ impl Reader {
             self.rest();
             return Ok(None);
         };
-        Ok(Some(match self.give(found) {
+        Ok(Some(match self.take_found(found) {
             Chunk::Text(payload, part) => Chunk::Text(payload, self.note_piece(part)),
             Chunk::Binary(payload, part) => Chunk::Binary(payload, self.note_piece(part)),
             control => control,
         }))
     }
 
-    /// Whether a message has been given away in part, by [`poll_chunk`](Self::poll_chunk).
+    /// Whether [`poll_chunk`](Self::poll_chunk) has returned a part of a message, and more of it is to come.
     #[must_use]
     pub fn is_within_message(&self) -> bool {
         self.chunks.begun == Begun::Yes
     }
 
-    /// Gives up what is left of a message of which pieces were given away, as who asks for a message does: for a caller
-    /// that has kept pieces, and drops them.
+    /// Gives up the rest of a message of which pieces were returned, as a call that asks for a whole message does. It is for a
+    /// caller that has kept the pieces and now drops them.
     pub fn give_up_message(&mut self) {
         if self.chunks.begun == Begun::Yes {
             self.chunks.begun = Begun::GivenUp;
         }
     }
 
-    /// Notes that a piece is given away. Returns which part of its message it is to the caller, to which the first piece may
-    /// be what was gathered of the message.
+    /// Notes that a piece is returned. Returns which part of its message it is for the caller: the first piece for the caller
+    /// may consist of several pieces that were gathered.
     fn note_piece(&mut self, part: Part) -> Part {
         let first = self.chunks.begun == Begun::No;
         self.chunks.begun = if part.is_last() { Begun::No } else { Begun::Yes };
         Part::new(first, part.is_last())
     }
 
-    /// What was gathered of a message before it was asked for in pieces.
+    /// What was gathered of a message before the caller asked for pieces.
     fn take_gathered(&mut self) -> Option<Found> {
         if let Some(kind) = self.buffer.gathering.take() {
             return Some(Found::Received(kind, self.buffer.message.clone(), Part::First));
@@ -75,14 +75,14 @@ impl Reader {
         None
     }
 
-    /// How much room to inflate into the next piece should have, and may have.
+    /// How much space the next piece needs at least and may use at most, to be inflated into.
     #[cfg(feature = "deflate")]
-    pub(super) fn inflate_room(&self) -> Range<usize> {
+    pub(super) fn inflate_space(&self) -> Range<usize> {
         if self.chunks.asked {
-            // Little comes of little, mostly; the more there is, the better it was compressed.
+            // A small input mostly becomes a small output.
             let least = self.buffer.unread().len().saturating_mul(4);
-            return least.clamp(LEAST_ROOM, INFLATE_AT_ONCE)..INFLATE_AT_ONCE;
+            return least.clamp(LEAST_SPACE, INFLATE_AT_ONCE)..INFLATE_AT_ONCE;
         }
-        self.inflated.as_ref().map_or(LEAST_ROOM, |inflated| inflated.least_room())..usize::MAX
+        self.inflated.as_ref().map_or(LEAST_SPACE, |inflated| inflated.least_space())..usize::MAX
     }
 }

@@ -1,4 +1,4 @@
-//! The buffer of a [`Reader`](crate::Reader) in which compressed messages become what they were.
+//! The buffer that a [`Reader`](crate::Reader) inflates compressed messages into.
 
 use core::ops::Range;
 
@@ -10,11 +10,11 @@ use crate::event::{MessageKind, Part};
 #[cfg(feature = "std")]
 use crate::pool::{self, Pool};
 
-/// The least room to inflate into: enough for a short message, and more than one step in any case.
-pub(super) const LEAST_ROOM: usize = 256;
+/// The least space to inflate into: enough for a short message.
+pub(super) const LEAST_SPACE: usize = 256;
 
-/// A larger buffer is given up as soon as its message has been read. Smaller ones stay for the next message, of
-/// whichever connection on the thread where there is a pool. Messages of 64 KiB grow to this size.
+/// A larger buffer is freed as soon as its message has been read. A smaller one is kept for the next message: of any
+/// connection of the thread if there is a pool. For a message of 64 KiB, the buffer grows to this size.
 const KEEP: usize = 128 << 10;
 
 #[cfg(feature = "std")]
@@ -25,22 +25,22 @@ std::thread_local! {
     static BUFFERS: Pool<(), BytesMut> = const { Pool::new(&POOLED) };
 }
 
-/// What has been inflated: of the compressed message in progress, or the last one, or a piece of one.
+/// Inflated data: of the compressed message in progress, of the last one, or of a piece of one.
 #[derive(Debug, Default)]
 pub(super) struct Inflation {
-    /// All of it initialised, beyond `len` with bytes that mean nothing.
+    /// All of it is initialised. The bytes beyond `len` have no meaning.
     buf: BytesMut,
     len: usize,
-    /// How large the present buffer was made; what was given away has taken its part of it.
+    /// The size that the present buffer was made with. Owned messages have taken their parts of it.
     made: usize,
-    /// How large the last message was: so much room is made for the next one.
+    /// The size of the last message. As much space is made for the next one.
     last: usize,
-    /// What kind of message is being gathered, if one is.
+    /// The kind of the message that is being gathered, if there is one.
     gathering: Option<MessageKind>,
 }
 
 impl Inflation {
-    /// What has been inflated.
+    /// The inflated data.
     pub(super) fn message(&self) -> &[u8] {
         let message = self.buf.get(..self.len);
         // `push` counts only bytes that lie in the scratch, which is a part of the buffer.
@@ -48,8 +48,8 @@ impl Inflation {
         message.unwrap_or_default()
     }
 
-    /// Gives it away.
-    pub(super) fn give(&mut self) -> Bytes {
+    /// Takes the inflated data out of the buffer.
+    pub(super) fn take_message(&mut self) -> Bytes {
         debug_assert!(self.len <= self.buf.len());
         let message = self.buf.split_to(self.len.min(self.buf.len()));
         self.len = 0;
@@ -61,7 +61,7 @@ impl Inflation {
         self.gathering.is_some()
     }
 
-    /// What has been inflated is `part` of a message, and belongs to what comes next.
+    /// Notes that the inflated data is `part` of a message. Unless it is the last part, later data is added to it.
     pub(super) fn gather(&mut self, kind: MessageKind, part: Part) {
         self.gathering = if part.is_last() { None } else { Some(kind) };
         if part.is_last() && self.len > 0 {
@@ -69,42 +69,43 @@ impl Inflation {
         }
     }
 
-    /// Ends the gathering: what there is of the message will be given away. Returns its kind, if one is being gathered.
+    /// Ends the gathering, because the inflated part of the message will be returned as a piece. Returns its kind, if a
+    /// message is being gathered.
     pub(super) fn take_gathered(&mut self) -> Option<MessageKind> {
         self.gathering.take()
     }
 
-    /// How much room there should be for more of the message, or for a new one.
-    pub(super) fn least_room(&self) -> usize {
-        // What owned messages have left of the buffer may be too little for one more like them.
-        LEAST_ROOM + if self.is_gathering() { 0 } else { self.last }
+    /// How much space there should be for more of the message, or for a new one.
+    pub(super) fn least_space(&self) -> usize {
+        // Owned messages take parts of the buffer, so what is left may be too small for one more like them.
+        LEAST_SPACE + if self.is_gathering() { 0 } else { self.last }
     }
 
-    /// The room behind what is being gathered, of at least `room.start` bytes and at most `room.end`. Nothing where there is
-    /// less, so that the receiver asks for it when a compressed message comes.
+    /// The space behind the data that is being gathered, of at least `space.start` and at most `space.end` bytes. If there is
+    /// less, it is empty, so that the receiver asks for scratch when a compressed message comes.
     #[inline]
-    pub(super) fn scratch(&mut self, room: Range<usize>) -> &mut [u8] {
+    pub(super) fn scratch(&mut self, space: Range<usize>) -> &mut [u8] {
         if !self.is_gathering() {
             self.len = 0;
         }
         match self.buf.get_mut(self.len..) {
-            Some(free) if free.len() >= room.start => {
-                let most = free.len().min(room.end);
+            Some(free) if free.len() >= space.start => {
+                let most = free.len().min(space.end);
                 free.split_at_mut(most).0
             }
             _ => &mut [],
         }
     }
 
-    /// So much has been inflated to the start of the scratch.
+    /// `len` bytes have been inflated to the start of the scratch.
     #[inline]
     pub(super) fn push(&mut self, len: usize) {
         self.len += len;
     }
 
-    /// Makes `least` bytes of room, or as many as the message can need, of which there are some in any case.
+    /// Makes `least` bytes of space, or as many as the message can need. There is always some.
     #[inline(never)]
-    pub(super) fn make_room(&mut self, least: usize, receiver: &Receiver) {
+    pub(super) fn make_space(&mut self, least: usize, receiver: &Receiver) {
         #[cfg(feature = "std")]
         if self.buf.is_empty() && !receiver.peer_takes_over() {
             self.buf = pool::take(&BUFFERS, &()).unwrap_or_default();
@@ -114,7 +115,7 @@ impl Inflation {
             return;
         }
         if self.len == 0 && self.made >= least {
-            // All of it, if what was given away is gone.
+            // If the owned messages are gone, the whole buffer can be used again.
             self.buf.clear();
             if self.buf.try_reclaim(self.made) {
                 self.buf.resize(self.made, 0);
@@ -122,10 +123,11 @@ impl Inflation {
             }
         }
         let most = usize::try_from(receiver.expected().message).unwrap_or(usize::MAX);
-        let left = most.saturating_add(LEAST_ROOM);
+        let left = most.saturating_add(LEAST_SPACE);
         let double = self.len.max(FIRST_SIZE).max(least);
-        // What would be nearly the end is the end, so that a message at the limit is not moved once more.
-        let more = if double.saturating_add(LEAST_ROOM) < left { double } else { left };
+        // If nearly all that the message can need would fit, make space for all of it. A message at the limit is then not
+        // moved once more.
+        let more = if double.saturating_add(LEAST_SPACE) < left { double } else { left };
         self.made = self.len + more;
         let mut larger = BytesMut::zeroed(self.made);
         if let Some(place) = larger.get_mut(..self.len) {
@@ -134,8 +136,8 @@ impl Inflation {
         self.buf = larger;
     }
 
-    /// Everything has been read, and more input is needed: a large buffer is given up. A small one is lent
-    /// to others, but by a connection that takes over context: that holds more than this either way.
+    /// Frees a large buffer when everything has been read. A small one goes to the pool, unless the peer's compressor keeps
+    /// its context: then the decompressor of this connection holds more memory than this buffer anyway.
     pub(super) fn rest(&mut self, receiver: &Receiver) {
         if self.is_gathering() || self.made == 0 {
             return;
@@ -148,7 +150,7 @@ impl Inflation {
         #[cfg(feature = "std")]
         if !receiver.peer_takes_over() {
             let buf = core::mem::take(&mut self.buf);
-            if buf.len() >= LEAST_ROOM {
+            if buf.len() >= LEAST_SPACE {
                 pool::put(&BUFFERS, (), buf);
             }
             self.made = 0;

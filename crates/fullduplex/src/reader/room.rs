@@ -1,4 +1,4 @@
-//! A receive buffer: room to read into, which grows and is given up.
+//! The receive buffer. It grows with what arrives, and is freed when it is empty.
 //!
 //! ```text
 //!  0          message      start          end           buf.len()
@@ -13,38 +13,38 @@ use crate::buffers::{self, FIRST_SIZE, READ_SIZE};
 use crate::connection::Expected;
 use crate::event::MessageKind;
 
-/// What a read inside a large payload may bring beyond it: the next small messages, not so many that
-/// moving them would cost.
+/// How many bytes a read inside a large payload may bring beyond it: some small messages that follow, but not so many that
+/// it is expensive to move them.
 const READ_BEYOND: usize = 4 << 10;
 
-/// From this size on, a payload gets room of its own to be read into.
+/// From this size on, room is made for the payload itself.
 const LARGE_FROM: usize = 16 << 10;
 
-/// What was received and not consumed, and room to read more into. The head of an opening handshake is read into one,
-/// which then becomes the [`Reader`](crate::Reader)'s with what follows the head.
+/// Bytes that were received and not consumed, and room to read more into. The head of an opening handshake is read into such
+/// a buffer. A [`Reader`](crate::Reader) takes it over with the bytes after the head.
 #[derive(Debug)]
 pub(crate) struct ReadBuffer {
-    /// Up to its length initialised, beyond `end` with bytes that mean nothing.
+    /// The bytes beyond `end` have no meaning.
     pub(super) buf: BytesMut,
     /// Unread input: `start..end`.
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Whether a read that fills the buffer asks for a larger one.
+    /// Whether the next buffer is to be larger if a read fills this one.
     growing: bool,
-    /// How large a buffer is made where no large message asks for more: grows once a read has filled a small one.
+    /// The size of a new buffer if no large message needs more. It grows once a read has filled a small buffer.
     size: u32,
-    /// The message that is being gathered, below `start`.
+    /// The kind of the message that is being gathered, if there is one. It lies below `start`.
     pub(super) gathering: Option<MessageKind>,
-    /// Where the message lies that is being gathered, or that is to be lent.
+    /// The place of the message that is being gathered, or that will be lent.
     pub(super) message: Range<usize>,
-    /// The largest message so far: so much room is made at once when another large one comes.
+    /// The size of the largest message so far. When another large one comes, as much room is made at once.
     pub(super) largest: usize,
-    /// How large the present buffer was made; owned messages have taken their parts of it.
+    /// The size that the present buffer was made with. Owned messages have taken their parts of it.
     made: usize,
 }
 
 impl ReadBuffer {
-    /// An empty buffer, which holds no memory until there has to be room.
+    /// An empty buffer. It allocates no memory until room is asked for.
     pub(crate) fn new() -> Self {
         Self {
             buf: BytesMut::new(),
@@ -59,7 +59,7 @@ impl ReadBuffer {
         }
     }
 
-    /// Takes bytes that were read already.
+    /// Adds bytes that were read already.
     pub(crate) fn push(&mut self, received: &[u8]) {
         if received.is_empty() {
             return;
@@ -70,7 +70,7 @@ impl ReadBuffer {
         self.end = self.buf.len();
     }
 
-    /// Where the transport reads into, when so much is `expected` of the current message; never empty.
+    /// Where the transport reads into, if `expected` is what the current message may still bring. It is never empty.
     pub(crate) fn room(&mut self, expected: Expected) -> &mut [u8] {
         let room = self.make_room(expected);
         let end = self.end + room;
@@ -97,7 +97,7 @@ impl ReadBuffer {
             return None;
         }
         self.close_gap();
-        // A buffer may be much larger after a large message.
+        // After a large message, the buffer may be much larger than `size`.
         let room = size.max(self.size()).saturating_sub(self.end - self.start);
         if room == 0 {
             return None;
@@ -106,8 +106,8 @@ impl ReadBuffer {
         let capacity = self.buf.capacity();
         let target = if used <= capacity / 2 { capacity } else { used.saturating_mul(2).min(size) };
         let target = target.max(self.size());
-        // As in `make_room`, moving the bytes must free as much room as they take. A buffer below its limit is replaced
-        // by a larger one instead.
+        // As in `make_room`, a move must make at least as much room as the moved bytes take. If it does not, a buffer that may
+        // still grow is replaced by a larger one.
         if self.end == capacity && used > target / 2 && target <= self.made {
             return None;
         }
@@ -116,21 +116,22 @@ impl ReadBuffer {
         } else if self.end == capacity {
             self.move_or_grow(target - used, target - used);
         }
-        // A read that fills this room does not show that the peer's messages need a larger buffer.
+        // If a read fills this room, that does not show that the peer's messages need a larger buffer.
         self.growing = false;
         let free = self.buf.capacity() - self.end;
         self.buf.truncate(self.end);
         Some((&mut self.buf).limit(free.min(room)))
     }
 
-    /// Makes room for the next read and returns how much of it there is to offer.
+    /// Makes room for the next read, and returns how many bytes of it to offer.
     #[inline(always)]
     fn make_room(&mut self, expected: Expected) -> usize {
         let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         let wanted = match size(expected.frame) {
-            // What is left of a small payload comes with the messages behind it.
+            // The rest of a small payload comes together with the messages after it.
             0..LARGE_FROM => None,
-            // Room for what is to come, but no more than what has come already or ever came.
+            // Room for the rest of the payload, but no more than what has arrived of this message, or of an earlier one: an
+            // announced length alone costs no memory.
             remaining => {
                 let here = self.gathered().map_or(0, ExactSizeIterator::len);
                 let trusted = here.max(self.largest.saturating_sub(here)).max(READ_SIZE);
@@ -138,11 +139,11 @@ impl ReadBuffer {
             }
         };
         let (least, room) = match wanted {
-            // Growing moves what is here, so it has to bring room for as much again: a half of that may be used up
-            // before the next time.
+            // Growing moves what is here, so it must make room for as much again. Half of that room may be used up before the
+            // buffer grows once more.
             Some(wanted) => (wanted / 2, wanted),
             None if self.made < self.size() => (self.size(), self.size()),
-            // Less room than an eighth would cost a system call for too few bytes.
+            // With less room than an eighth of the buffer, a system call would bring too few bytes.
             None => (self.size() / 8, self.size() / 8),
         };
         self.reserve(least, room, size(expected.message));
@@ -151,7 +152,7 @@ impl ReadBuffer {
         wanted.map_or(free, |wanted| wanted.min(free))
     }
 
-    /// The transport has read `len` bytes into the room. A `len` beyond the room is cut to it.
+    /// The transport has read `len` bytes into the room. If `len` is larger than the room, the room is full.
     pub(crate) fn advance(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buf.len());
         if self.growing && self.end == self.buf.capacity() {
@@ -159,25 +160,25 @@ impl ReadBuffer {
         }
     }
 
-    /// Drops the first `len` unread bytes, or all if there are fewer: they were no frames.
+    /// Consumes the first `len` unread bytes, or all if there are fewer. They were no frames.
     pub(crate) fn consume(&mut self, len: usize) {
         self.start = self.start.saturating_add(len).min(self.end);
     }
 
-    /// Makes `room` bytes free after `end`, unless `least` are, when the message in progress may bring
-    /// `expected` more.
+    /// If fewer than `least` bytes are free after `end`, makes `room` bytes free. `expected` is how many more bytes the message
+    /// in progress may have.
     #[inline]
     fn reserve(&mut self, least: usize, room: usize, expected: usize) {
         self.close_gap();
         if self.made == 0 {
             self.begin(room);
         } else if self.buf.capacity() - self.end < least {
-            // No more than the message can need, and one read for the messages after it.
+            // The new buffer has no more room than the message can need, and one read for the messages after it.
             self.move_or_grow(room, expected.saturating_add(READ_SIZE));
         }
     }
 
-    /// If nothing is unread, closes the gap that headers have left below.
+    /// If nothing is unread, the next bytes are read right behind the gathered message, over headers that were consumed.
     #[inline(always)]
     fn close_gap(&mut self) {
         if self.start == self.end {
@@ -186,15 +187,15 @@ impl ReadBuffer {
         }
     }
 
-    /// [`reserve`](Self::reserve) where there is no buffer yet, or none since [`release`](Self::release).
+    /// [`reserve`](Self::reserve) if there is no buffer: at the beginning, and after [`release`](Self::release).
     #[inline(never)]
     fn begin(&mut self, room: usize) {
         self.buf = buffers::take_receive_buffer(room.max(self.size()));
         self.made = self.buf.capacity();
     }
 
-    /// Makes `room` bytes free: moves what is unread to the start, or into a new buffer. A new buffer has room for at
-    /// most `most` bytes more than are in it, unless `room` or the ordinary size asks for more.
+    /// Makes `room` bytes free: moves the bytes in use to the start, or to a new buffer. A new buffer has at most `most` bytes
+    /// of room, unless `room` or the ordinary size is more.
     #[inline(never)]
     fn move_or_grow(&mut self, room: usize, most: usize) {
         let first = self.gathered().map_or(self.start, |message| message.start);
@@ -203,17 +204,17 @@ impl ReadBuffer {
         let needed = used_len.saturating_add(room);
         let capacity = self.buf.capacity();
         if needed <= capacity && used_len <= capacity / 2 {
-            // Without touching the length, so that what is initialised stays so.
+            // The length stays, so that the bytes beyond `end` need not be initialised again.
             self.buf.copy_within(used, 0);
         } else {
             self.buf.truncate(self.end);
             self.buf.advance(first);
-            // All of it, if the messages that were given away are gone.
+            // If the owned messages are gone, the whole buffer can be used again.
             let reclaimed =
                 needed <= self.made && self.buf.try_reclaim(self.made.saturating_sub(used_len));
             if !reclaimed {
-                // At least double, so that growing costs each byte a constant number of moves; but not
-                // more than can be needed.
+                // The size doubles at least, so that each byte is moved a constant number of times on average. But it does not
+                // exceed what can be needed.
                 let double = used_len.saturating_mul(2);
                 let size = needed.max(double.min(used_len.saturating_add(most))).max(self.size());
                 let mut larger = buffers::take_receive_buffer(size);
@@ -229,13 +230,13 @@ impl ReadBuffer {
         }
     }
 
-    /// How large a buffer is made where no large message asks for more.
+    /// The size of a new buffer if no large message needs more.
     #[inline]
     fn size(&self) -> usize {
         self.size as usize
     }
 
-    /// Gives the buffer up if nothing is in it. Returns whether there was one.
+    /// Frees the buffer if it is empty. Returns whether it did.
     #[inline]
     pub(super) fn release(&mut self) -> bool {
         if self.made == 0 || self.start != self.end || self.gathering.is_some() {
@@ -248,9 +249,9 @@ impl ReadBuffer {
         true
     }
 
-    /// Makes an owned payload of `range`, and lets go of what lies before it.
+    /// Splits the payload at `range` off the buffer, with the bytes before it. The payload shares the memory.
     #[inline(always)]
-    pub(super) fn give(&mut self, range: Range<usize>) -> Bytes {
+    pub(super) fn take_payload(&mut self, range: Range<usize>) -> Bytes {
         let mut payload = self.buf.split_to(range.end).freeze();
         payload.advance(range.start);
         self.start -= range.end;
@@ -258,13 +259,13 @@ impl ReadBuffer {
         payload
     }
 
-    /// Where the message in progress lies, if there is one.
+    /// The place of the message that is being gathered, if there is one.
     #[inline(always)]
     fn gathered(&self) -> Option<&Range<usize>> {
         if self.gathering.is_some() { Some(&self.message) } else { None }
     }
 
-    /// Adds a chunk to the message in progress and returns where that now lies.
+    /// Adds a chunk to the message that is being gathered, and returns the place of the message.
     pub(super) fn gather(&mut self, kind: MessageKind, chunk: Range<usize>) -> Range<usize> {
         self.message = match self.gathered() {
             None => chunk,
@@ -282,7 +283,7 @@ impl ReadBuffer {
 
     fn give_up(&mut self) {
         let mut buf = core::mem::take(&mut self.buf);
-        // Whole again, or of no use to anyone.
+        // If a message still shares the memory, no other connection can use it.
         buf.clear();
         if buf.try_reclaim(self.made) {
             buffers::return_receive_buffer(buf);
@@ -303,12 +304,12 @@ impl ReadBuffer {
         payload.unwrap_or_default()
     }
 
-    /// What was received and not consumed.
+    /// The bytes that were received and not consumed.
     pub(crate) fn unread(&self) -> &[u8] {
         self.payload(self.start..self.end)
     }
 
-    /// The same, to be changed: payloads are unmasked and folded header lines are rewritten in place.
+    /// The same, mutable: payloads are unmasked in place, and folded header lines are rewritten.
     #[inline(always)]
     pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
         let unread = self.buf.get_mut(self.start..self.end);
@@ -318,7 +319,7 @@ impl ReadBuffer {
     }
 }
 
-/// The memory goes where [`release`](ReadBuffer::release) gives it, whatever is in it.
+/// Returns the memory to the pool, as [`release`](ReadBuffer::release) does, whatever is in it.
 impl Drop for ReadBuffer {
     fn drop(&mut self) {
         if self.made > 0 {
