@@ -41,8 +41,8 @@ where
 ///
 /// # Errors
 /// [`Error::Handshake`] for an invalid request, to which a response with its status was sent; [`Error::Rejected`] when
-/// `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the response of `decide` must not be sent, in which case the
-/// client is sent 500; [`Error::Protocol`] when the client was too slow or went away; [`Error::Io`].
+/// `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the response of `decide` must not be sent, in which
+/// case the client is sent 500; [`Error::Protocol`] when the client was too slow or went away; [`Error::Io`].
 /// Before it returns, the response has arrived or the close timeout is over.
 pub fn accept_with<S>(
     stream: S,

@@ -138,8 +138,8 @@ impl Outgoing {
         self.pieces.as_ref().is_some_and(|pieces| pieces.taken > 0 || !pieces.queue.is_empty())
     }
 
-    /// Copies the payloads of fewer than `below` bytes to their places in the buffer, but none if other connections send one of
-    /// them as well. Each payload is copied once, however often this is called.
+    /// Copies the payloads of fewer than `below` bytes to their places in the buffer, but none if other connections send one
+    /// of them as well. Each payload is copied once, however often this is called.
     #[cold]
     pub(crate) fn copy_shared(&mut self, below: usize) {
         let Some(pieces) = &mut self.pieces else { return };

@@ -100,7 +100,8 @@ impl<E: Entropy> Writer<E> {
         if self.out.len() >= self.limit {
             return None;
         }
-        // A client draws a key by a call, for which registers are saved. In a function of its own, this costs a server nothing.
+        // A client draws a key by a call, for which registers are saved. In a function of its own, that costs a server
+        // nothing.
         if self.sender.is_client() {
             return self.send_small_masked(kind, payload);
         }

@@ -149,7 +149,8 @@ pub fn drive_inflating(
 
 fn drain(conn: &mut Connection, output: &mut Vec<u8>, entropy: &mut TestEntropy) {
     let mut out = [0; MAX_CONTROL_FRAME_LEN];
-    while let Some(bytes) = conn.poll_transmit(&mut out, &mut *entropy).expect("space and entropy") {
+    while let Some(bytes) = conn.poll_transmit(&mut out, &mut *entropy).expect("space and entropy")
+    {
         output.extend_from_slice(bytes);
     }
 }

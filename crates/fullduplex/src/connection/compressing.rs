@@ -11,7 +11,8 @@ use crate::frame::header::{MAX_HEADER_LEN, OpCode, RSV1};
 use crate::message::outbound::SendError;
 
 impl Sender {
-    /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first. A message that is being sent in fragments goes on as it began.
+    /// Turns compression of the next messages on or off, if permessage-deflate was negotiated. It is on at first. A message
+    /// that is being sent in fragments goes on as it began.
     ///
     /// ```
     /// use fullduplex::handshake::{Acceptance, HeadLimits, ServerHandshake};

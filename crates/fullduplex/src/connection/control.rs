@@ -48,8 +48,8 @@ impl Receiver {
         }
         Ok(Some(match opcode {
             OpCode::Ping => {
-                // "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response" (§5.5.2). After our own Close,
-                // nothing more may be sent.
+                // "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response" (§5.5.2). After our
+                // own Close, nothing more may be sent.
                 self.pong_due = self.closing.may_send();
                 Event::Ping
             }

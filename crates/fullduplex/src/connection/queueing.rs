@@ -27,8 +27,8 @@ impl Sender {
         if self.compresses(payload.len()) {
             return self.append_compressed(frame, payload, &mut out.buffer(), entropy);
         }
-        // A first message is appended as well. Some connections send no more than that between two waits, so that zeros would be
-        // in vain.
+        // A first message is appended as well. Some connections send no more than that between two waits, so that zeros
+        // would be in vain.
         if payload.len() >= APPEND_FROM || out.is_blank() {
             let out = &mut out.buffer();
             return self.outbound.append_message(frame, payload, out, entropy);
@@ -45,8 +45,8 @@ impl Sender {
         self.role() == Role::Client
     }
 
-    /// [`queue_message`](Self::queue_message) of a server for a small message, if there is space for it already and nothing is in
-    /// the way. If not, it returns `None` and changes nothing.
+    /// [`queue_message`](Self::queue_message) of a server for a small message, if there is space for it already and nothing
+    /// is in the way. If not, it returns `None` and changes nothing.
     #[inline(always)]
     pub(crate) fn queue_small(
         &self,
@@ -60,8 +60,8 @@ impl Sender {
         Some(())
     }
 
-    /// [`queue_small`](Self::queue_small) of a client. If no key could be drawn, it returns the error, so that no second key is
-    /// asked for.
+    /// [`queue_small`](Self::queue_small) of a client. If no key could be drawn, it returns the error, so that no second key
+    /// is asked for.
     #[inline(always)]
     pub(crate) fn queue_small_masked(
         &self,

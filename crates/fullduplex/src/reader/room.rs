@@ -165,8 +165,8 @@ impl ReadBuffer {
         self.start = self.start.saturating_add(len).min(self.end);
     }
 
-    /// If fewer than `least` bytes are free after `end`, makes `room` bytes free. `expected` is how many more bytes the message
-    /// in progress may have.
+    /// If fewer than `least` bytes are free after `end`, makes `room` bytes free. `expected` is how many more bytes the
+    /// message in progress may have.
     #[inline]
     fn reserve(&mut self, least: usize, room: usize, expected: usize) {
         self.close_gap();
