@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::time::Duration;
 
-use fullduplex::handshake::{Answer, OwnedClientRequest};
+use fullduplex::handshake::{Acceptance, OwnedClientRequest};
 use fullduplex::{
     Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Incoming, MessageRef, Progress,
     Shutdown,
@@ -59,7 +59,7 @@ impl Echo {
                     let len = self.input.read(room).expect("memory");
                     incoming.advance(len);
                     self.state = match incoming.poll() {
-                        Ok(Progress::Done(request)) => match request.accept(&Answer::new()) {
+                        Ok(Progress::Done(request)) => match request.accept(&Acceptance::new()) {
                             Ok((endpoint, _)) => State::Open(Box::new(endpoint)),
                             Err(refused) => State::Over(refused.refusal.output().to_vec()),
                         },
