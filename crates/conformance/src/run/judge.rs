@@ -81,6 +81,13 @@ fn close(side: Side, expect: &Close, seen: &Seen) -> (BehaviorClose, String) {
     if expect.clean && !clean {
         return (BehaviorClose::Unclean, "There was no Close from the subject.".into());
     }
+    if side == Side::Client && seen.close.is_none() && !seen.ended() {
+        return (
+            BehaviorClose::Unclean,
+            "The subject neither answered the Close nor ended the connection (RFC 6455 §5.5.1)."
+                .into(),
+        );
+    }
     if let Some(code) = code.filter(|code| !expect.codes.contains(code)) {
         let codes: Vec<String> = expect.codes.iter().map(u16::to_string).collect();
         let how =

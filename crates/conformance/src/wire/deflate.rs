@@ -98,6 +98,14 @@ impl Inflater {
         for input in [payload, &[0x00, 0x00, 0xff, 0xff]] {
             self.feed(input, &mut out)?;
         }
+        // A block has ended here: another one, empty, changes nothing.
+        let len = out.len();
+        let empty_block = self.feed(&[0x00, 0x00, 0x00, 0xff, 0xff], &mut out);
+        if empty_block.is_err() || out.len() != len {
+            return Err(
+                "its compressed message does not end where a block does (RFC 7692 §7.2.1)".into()
+            );
+        }
         Ok(out)
     }
 

@@ -1,0 +1,16 @@
+//! Echo endpoints over WebSocket that make one mistake each, on demand: what a conformance suite has to find.
+//!
+//! Without a mistake, the endpoint does all that RFC 6455 and RFC 7692 ask for. It does no I/O: bytes in, bytes out.
+//! The right behaviour stands in one place, and each mistake is one condition there: `mistake.is_possible() &&
+//! switch.is(Fault::ThatMistake)`, in this order. So an endpoint also knows which mistakes it had the occasion to make
+//! ([`Endpoint::occasions`]): where it had none, the mistake cannot have changed anything.
+
+mod deflate;
+mod endpoint;
+mod fault;
+mod frame;
+mod handshake;
+mod utf8;
+
+pub use endpoint::{Client, Endpoint};
+pub use fault::{Fault, Occasions, Side};

@@ -1,0 +1,135 @@
+//! `faulty-echo`: an echo server or client over TCP that makes one mistake on demand.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+use std::{io, process, thread};
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Parser, Subcommand};
+use fullduplex_conformance_faulty::{Client, Endpoint, Fault, Side};
+
+/// An echo endpoint over WebSocket that makes one mistake.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Waits for connections, and sends back what comes.
+    Server {
+        /// Where to listen; with port 0, the port is on the first line of the output.
+        #[arg(long, default_value = "127.0.0.1:9001")]
+        listen: String,
+        /// The mistake; none, if it is left out.
+        #[arg(long, value_parser = faults(Side::Server))]
+        fault: Option<String>,
+    },
+    /// Connects to a suite as Autobahn's `wstest -m fuzzingserver` is one, and goes through its cases.
+    Client {
+        /// The suite's address.
+        #[arg(long, default_value = "ws://127.0.0.1:9001")]
+        connect: String,
+        /// The mistake; none, if it is left out.
+        #[arg(long, value_parser = faults(Side::Client))]
+        fault: Option<String>,
+        /// The name in the suite's report, if it is not to be the mistake's.
+        #[arg(long)]
+        agent: Option<String>,
+    },
+}
+
+fn faults(side: Side) -> PossibleValuesParser {
+    let of_side = Fault::ALL.iter().filter(move |fault| fault.is_for(side));
+    of_side.map(|fault| PossibleValue::new(fault.name()).help(fault.mistake())).into()
+}
+
+fn main() {
+    let fault = |name: Option<String>| name.and_then(|name| name.parse::<Fault>().ok());
+    let done = match Arguments::parse().command {
+        Command::Server { listen, fault: name } => serve(&listen, fault(name)),
+        Command::Client { connect, fault: name, agent } => {
+            let agent = agent.or(name.clone()).unwrap_or("none".into());
+            go_through(&connect, fault(name), &agent)
+        }
+    };
+    if let Err(error) = done {
+        eprintln!("faulty-echo: {error}");
+        process::exit(1);
+    }
+}
+
+fn serve(listen: &str, fault: Option<Fault>) -> io::Result<()> {
+    let listener = TcpListener::bind(listen)?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept()?;
+        // A connection that breaks is the peer's business.
+        thread::spawn(move || carry(stream, Endpoint::server(fault)));
+    }
+}
+
+/// Asks a suite how many cases it has, runs each, and asks for the report.
+fn go_through(url: &str, fault: Option<Fault>, agent: &str) -> io::Result<()> {
+    let host =
+        url.strip_prefix("ws://").map(|rest| rest.trim_end_matches('/')).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "the address has to begin with ws://")
+        })?;
+    let client = |target: String| Client { host: host.into(), target, seed: fastrand::u64(..) };
+    let ask = |target: &str| {
+        let endpoint = Endpoint::client(&client(target.into()), None).mute();
+        carry(TcpStream::connect(host)?, endpoint)
+    };
+    let count = ask("/getCaseCount")?.unwrap_or_default();
+    let count: u32 = String::from_utf8_lossy(&count).trim().parse().map_err(|_| {
+        io::Error::new(io::ErrorKind::InvalidData, "the suite did not say how many cases it has")
+    })?;
+    for case in 1..=count {
+        let target = format!("/runCase?case={case}&agent={agent}");
+        let endpoint = Endpoint::client(&client(target), fault);
+        // A case may end in any way.
+        let _ = carry(TcpStream::connect(host)?, endpoint);
+    }
+    ask(&format!("/updateReports?agent={agent}"))?;
+    Ok(())
+}
+
+/// Carries bytes until the connection is over. Returns the last message.
+fn carry(mut stream: TcpStream, mut endpoint: Endpoint) -> io::Result<Option<Vec<u8>>> {
+    /// A peer that is silent for so long is gone.
+    const SILENCE: Duration = Duration::from_secs(30);
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(SILENCE))?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        stream.write_all(&endpoint.output())?;
+        if endpoint.is_closed() {
+            break;
+        }
+        match stream.read(&mut buffer)? {
+            0 => {
+                endpoint.end_of_input();
+                if !endpoint.is_closed() {
+                    // The mistake is that nobody ends this connection: it lasts for a while.
+                    thread::sleep(SILENCE);
+                    break;
+                }
+            }
+            len => endpoint.receive(&buffer[..len]),
+        }
+    }
+    linger(&stream, &mut buffer);
+    Ok(endpoint.last_message().map(Vec::from))
+}
+
+/// Ends this direction, and reads on for a while: a TCP connection that is closed with something unread is reset, and
+/// the peer may lose what was sent last.
+fn linger(mut stream: &TcpStream, buffer: &mut [u8]) {
+    const WHILE: Duration = Duration::from_secs(1);
+    let begin = Instant::now();
+    if stream.shutdown(Shutdown::Write).is_ok() && stream.set_read_timeout(Some(WHILE)).is_ok() {
+        while begin.elapsed() < WHILE && stream.read(buffer).is_ok_and(|len| len > 0) {}
+    }
+}
