@@ -1,6 +1,7 @@
 //! Each case has a wrong peer that it fails, and each wrong peer has a case that finds it.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -82,6 +83,12 @@ const UNFAILED: &[(&str, &str)] = &[
 
 /// A wrong peer that fails more of the cases than one in so many is blunt: it shows nothing about any of them.
 const BLUNT: usize = 2;
+
+/// So many wrong peers that fail a case that sends much are enough.
+const ENOUGH: usize = 2;
+
+/// With this variable in the environment, all are tried, and the table that is printed is whole.
+const WHOLE: &str = "FAULTS_WHOLE_TABLE";
 
 /// An endpoint of the other package as a subject.
 struct Faulty(Endpoint);
@@ -166,31 +173,40 @@ struct Table {
     wrong: Vec<String>,
 }
 
+/// A case, and the mistakes for which it gives an occasion.
+type Judged<'c> = (&'c Case, Occasions);
+
 impl Table {
-    /// Runs every mistake over every case.
-    ///
-    /// An endpoint without a mistake tells for which ones it had an occasion in a case; with any other one it would
-    /// have done the same. So the cases that send much are run with those alone, and not with blunt ones. That they
-    /// are the only ones that fail a case is checked with all other cases.
     fn of(side: Side) -> Self {
         let cases = cases::all();
         let cases: Vec<&Case> = cases.iter().filter(|case| case.is_for(side)).collect();
         let right = on_all_processors(&cases, |case| run(case, side, None));
-        let mut wrong: Vec<String> = right
+        let wrong = right
             .iter()
             .filter(|(outcome, _)| !outcome.is_ok())
-            .map(|(outcome, _)| format!("{side}, without a mistake: {}", describe(outcome)))
+            .map(|(outcome, _)| format!("without a mistake: {}", describe(outcome)))
             .collect();
-        let (much, little): (Vec<_>, Vec<_>) = cases
-            .iter()
-            .zip(right.iter().map(|(_, occasions)| *occasions))
-            .partition(|(case, _)| matches!(&*case.id.section(), "9" | "12" | "13"));
+        let judged = cases.iter().copied().zip(right.iter().map(|(_, occasions)| *occasions));
+        let (much, little): (Vec<Judged<'_>>, Vec<_>) =
+            judged.partition(|(case, _)| matches!(&*case.id.section(), "9" | "12" | "13"));
+        let mut table = Self { side, rows: Vec::new(), wrong };
+        table.run_little(&little);
+        table.run_much(&much);
+        table.check_faults();
+        table.check_cases(&cases);
+        table.print();
+        table
+    }
+
+    /// Runs every mistake over every case that sends little.
+    fn run_little(&mut self, cases: &[Judged<'_>]) {
+        let side = self.side;
         let faults: Vec<Fault> =
             Fault::ALL.iter().copied().filter(|fault| is_for(*fault, side)).collect();
         let rows = on_all_processors(&faults, |fault| {
             let fault = *fault;
             let (mut failed, mut wrong) = (Vec::new(), Vec::new());
-            for (case, occasions) in &little {
+            for (case, occasions) in cases {
                 let (outcome, _) = run(case, side, Some(fault));
                 if !outcome.is_ok() {
                     failed.push(case.id.clone());
@@ -199,21 +215,49 @@ impl Table {
                     }
                 }
             }
-            let is_blunt = failed.len() > little.len() / BLUNT;
-            if !is_blunt && awaited(fault).is_none() {
-                let much = much.iter().filter(|(_, occasions)| occasions.contains(fault));
-                let much = much.map(|(case, _)| run(case, side, Some(fault)).0);
-                failed.extend(much.filter(|outcome| !outcome.is_ok()).map(|outcome| outcome.id));
-            }
+            let is_blunt = failed.len() > cases.len() / BLUNT;
             (Row { fault, failed, is_blunt }, wrong)
         });
-        let (rows, wrong_rows): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        wrong.extend(wrong_rows.concat());
-        let mut table = Self { side, rows, wrong };
-        table.check_faults();
-        table.check_cases(&cases);
-        table.print();
-        table
+        let (rows, wrong): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        self.rows = rows;
+        self.wrong.extend(wrong.concat());
+    }
+
+    /// Runs mistakes over the cases that send much: until enough of them have failed a case, and each mistake until a
+    /// case has found it.
+    ///
+    /// An endpoint without a mistake tells for which ones it had an occasion in a case: with any other one it would
+    /// have done the same. So only those are tried. (That no other fails a case, the cases that send little show.)
+    fn run_much(&mut self, cases: &[Judged<'_>]) {
+        let (side, rows) = (self.side, &self.rows);
+        let enough = if env::var_os(WHOLE).is_some() { usize::MAX } else { ENOUGH };
+        let fails = |case: &Case, fault| !run(case, side, Some(fault)).0.is_ok();
+        let tried: Vec<usize> = (0..rows.len())
+            .filter(|at| !rows[*at].is_blunt && awaited(rows[*at].fault).is_none())
+            .collect();
+        let numbers: Vec<usize> = (0..cases.len()).collect();
+        let failing = on_all_processors(&numbers, |number| {
+            let (case, occasions) = cases[*number];
+            // Each case begins with another mistake, so that all have their turn.
+            let turns = tried.iter().cycle().skip(number % tried.len()).take(tried.len()).copied();
+            turns
+                .filter(|at| occasions.contains(rows[*at].fault) && fails(case, rows[*at].fault))
+                .take(enough)
+                .collect::<Vec<usize>>()
+        });
+        for ((case, _), failing) in cases.iter().zip(failing) {
+            for at in failing {
+                self.rows[at].failed.push(case.id.clone());
+            }
+        }
+        for at in tried.into_iter().filter(|_| enough != usize::MAX) {
+            let Row { fault, failed, .. } = &mut self.rows[at];
+            if failed.is_empty() {
+                let mut cases = cases.iter().filter(|(_, occasions)| occasions.contains(*fault));
+                let found = cases.find(|(case, _)| fails(case, *fault));
+                failed.extend(found.map(|(case, _)| case.id.clone()));
+            }
+        }
     }
 
     /// Each mistake is found, or awaits cases that are not there.

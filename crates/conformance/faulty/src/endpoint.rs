@@ -272,8 +272,9 @@ impl Endpoint {
             if turn != 0 && self.switch.is(Fault::MaskRestarts) {
                 turn = 0;
             }
-            let keys = key.iter().cycle().skip(turn);
-            payload.iter_mut().zip(keys).for_each(|(byte, key)| *byte ^= key);
+            for (at, byte) in payload.iter_mut().enumerate() {
+                *byte ^= key[(turn + at) % 4];
+            }
         }
         self.taken += len;
         frame.come += len as u64;

@@ -93,5 +93,5 @@ pub(crate) fn write(
     if !payload.is_empty() && switch.is(Fault::PayloadNotMasked) {
         return out.extend(payload);
     }
-    out.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]));
 }

@@ -17,7 +17,9 @@ pub(crate) struct Utf8 {
 impl Utf8 {
     /// Reads on. Returns whether all that has come so far can begin a valid text.
     pub(crate) fn push(&mut self, bytes: &[u8], switch: &Switch) -> bool {
-        self.invalid = self.invalid || !bytes.iter().all(|byte| self.byte(*byte, switch));
+        let is_valid = |this: &mut Self| bytes.iter().all(|byte| this.byte(*byte, switch));
+        let is_plain = self.len == 0 && bytes.is_ascii();
+        self.invalid = self.invalid || !(is_plain || is_valid(self));
         !self.invalid
     }
 
