@@ -5,9 +5,11 @@ mod compression;
 mod corpus;
 mod fragments;
 mod framing;
+mod hostile;
 mod limits;
 mod pings;
 mod reserved;
+mod time;
 mod utf8;
 
 use crate::case::{Case, CaseId};
@@ -24,6 +26,8 @@ pub fn all() -> Vec<Case> {
         closing::cases(),
         limits::cases(),
         compression::cases(),
+        hostile::cases(),
+        time::cases(),
     ]
     .into_iter()
     .flatten()
@@ -93,6 +97,12 @@ pub fn group_title(id: &CaseId) -> &'static str {
         "13.5" => "No context takeover, a window of 512 bytes",
         "13.6" => "No context takeover, a window of 32 KiB",
         "13.7" => "Three offers",
+        "X.1" => "Hostile frames",
+        "X.2" => "Hostile text",
+        "X.3" => "Hostile compression",
+        "T.1" => "Slowness and silence",
+        "T.2" => "The end of the runner's direction, without a Close",
+        "T.3" => "Closes, and the end of the TCP connection",
         group => utf8::group_title(group),
     }
 }

@@ -11,7 +11,7 @@ use crate::case::{
     Case, Closer, Conversation, Cut, Event, Expect, Piece, Scale, Script, Side, Step,
 };
 use crate::verdict::Outcome;
-use crate::wire::{Deflater, Frame, Mask};
+use crate::wire::{Deflater, Frame, LengthForm, Mask};
 use crate::wirelog::{Party, What, WireLog};
 use opening::Request;
 use reader::{Reader, Seen};
@@ -79,6 +79,10 @@ pub struct Run<'c> {
     deflater: Option<Deflater>,
     /// Messages that the step [`Step::Echo`] has sent, and the payload of the last.
     echoing: Option<(usize, Vec<u8>)>,
+    /// Whether a Close of the subject is left without an answer.
+    ignores_close: bool,
+    /// Whether the runner has ended its direction: nothing can be sent any more.
+    output_ended: bool,
     seen: Seen,
     wire: WireLog,
     /// Time of the last thing that happened.
@@ -127,6 +131,8 @@ impl<'c> Run<'c> {
             reader: Reader::new(side),
             deflater: None,
             echoing: None,
+            ignores_close: false,
+            output_ended: false,
             seen: Seen::default(),
             wire: WireLog::default(),
             now: Duration::ZERO,
@@ -301,12 +307,14 @@ impl<'c> Run<'c> {
             let code = close.code;
             if self.seen.closed_first.is_none() {
                 self.seen.closed_first = Some(Closer::Subject);
+                if self.ignores_close {
+                    return;
+                }
                 // RFC 6455 §5.5.1: "an endpoint MUST send a Close frame in response".
                 let answer = code.map_or_else(|| Frame::new(8, []), |code| Frame::close(code, ""));
                 self.steps.clear();
                 self.outgoing.clear();
-                self.send_frame(&answer);
-                self.seen.close_sent = true;
+                self.send_close(&answer);
             }
             if self.steps.is_empty() {
                 self.phase = Phase::Ending;
@@ -320,7 +328,12 @@ impl<'c> Run<'c> {
     /// Takes the next step of the script.
     fn step(&mut self) -> Option<Action> {
         let Some(step) = self.steps.front() else {
-            self.phase = if self.seen.close_sent { Phase::Ending } else { Phase::Expecting };
+            self.phase = match &self.seen.close {
+                _ if self.seen.close_sent => Phase::Ending,
+                // The pauses of the case were the time that the subject had.
+                Some(_) if self.ignores_close => Phase::Done,
+                _ => Phase::Expecting,
+            };
             return None;
         };
         match step {
@@ -345,8 +358,29 @@ impl<'c> Run<'c> {
                 self.since = self.now;
                 self.steps.pop_front();
             }
+            Step::Wait(time) => {
+                let until = self.seen.paused_at.get_or_insert(self.now).saturating_add(*time);
+                if self.now < until {
+                    return Some(Action::Wait(until));
+                }
+                self.seen.paused_at = None;
+                self.since = self.now;
+                self.steps.pop_front();
+            }
+            Step::Pongs(pings) => {
+                let waits = !self.seen.take_pongs(pings) && !self.seen.is_violated();
+                match self.deadline().filter(|_| waits) {
+                    Some(at) => return Some(Action::Wait(at)),
+                    None => drop(self.steps.pop_front()),
+                }
+            }
             Step::Echo(_) => return self.echo(),
+            Step::IgnoreClose => {
+                self.ignores_close = true;
+                self.steps.pop_front();
+            }
             Step::EndOutput => {
+                self.output_ended = true;
                 self.steps.pop_front();
                 self.wire.end(self.now, Party::Runner, What::End);
                 return Some(Action::EndOutput);
@@ -408,10 +442,12 @@ impl<'c> Run<'c> {
             // A refusal is expected, and the subject opened the connection: there is nothing to wait for.
             return self.close(1000);
         };
-        if conversation.close.by == Closer::Subject {
+        let Some(end) =
+            conversation.ways().map(|(.., close)| close).find(|end| end.by == Closer::Runner)
+        else {
             return self.wait();
-        }
-        let code = conversation.close.codes.first().copied().unwrap_or(1000);
+        };
+        let code = end.codes.first().copied().unwrap_or(1000);
         if self.is_decided(conversation) {
             return self.close(code);
         }
@@ -421,17 +457,26 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// Whether the events are those of the best outcome, or cannot become those of any.
+    /// Whether the events are those of the best outcome, or cannot become those of any: then it is for the runner to end
+    /// the connection.
     fn is_decided(&self, conversation: &Conversation) -> bool {
-        let mut accepted = conversation.accepted.iter().map(|(_, events)| events);
-        let best = accepted.clone().next().is_none_or(|best| *best == self.seen.events);
-        best || !accepted.any(|events| events.starts_with(&self.seen.events))
+        let seen = &*self.seen.events;
+        let mut ways = conversation.ways().map(|(_, events, close)| (events, close.by));
+        let best = ways.next().is_none_or(|(best, by)| best == seen && by == Closer::Runner);
+        let mut ways = conversation.ways().map(|(_, events, close)| (events, close.by));
+        best || !ways.any(|(events, by)| {
+            events.starts_with(seen) && (by == Closer::Subject || events.len() > seen.len())
+        })
     }
 
     fn close(&mut self, code: u16) -> Option<Action> {
-        self.send_frame(&Frame::close(code, ""));
-        self.seen.close_sent = true;
-        self.seen.closed_first.get_or_insert(Closer::Runner);
+        if self.output_ended {
+            // Nothing was to come but the end, and it has not come.
+            self.seen.patience_lost = true;
+            self.phase = Phase::Done;
+            return None;
+        }
+        self.send_close(&Frame::close(code, ""));
         self.phase = Phase::Ending;
         self.since = self.now;
         None
@@ -443,8 +488,10 @@ impl<'c> Run<'c> {
             match piece {
                 Piece::Raw(bytes) => writes.push(bytes),
                 Piece::Frame(frame) => {
-                    // A Close with reserved bits is a fault, and no Close.
-                    if frame.opcode == 8 && frame.rsv == 0 {
+                    // A Close that is cut, masked wrongly or has reserved bits is a fault, and no Close.
+                    let cut = !frame.fin || matches!(frame.length, LengthForm::Claim(_));
+                    let whole = !cut && frame.rsv == 0 && frame.mask != Mask::Wrong;
+                    if frame.opcode == 8 && whole {
                         self.seen.close_sent = true;
                         self.seen.closed_first.get_or_insert(Closer::Runner);
                     }
@@ -464,6 +511,13 @@ impl<'c> Run<'c> {
             Cut::Whole => self.outgoing.push_back(writes.concat()),
             Cut::Every(len) => {
                 self.outgoing.extend(writes.concat().chunks(len.max(1)).map(<[u8]>::to_vec));
+            }
+            Cut::Slowly { bytes, wait } => {
+                for part in writes.concat().chunks(bytes.max(1)).rev() {
+                    self.steps.push_front(Step::Wait(wait));
+                    let part = Piece::Raw(part.to_vec());
+                    self.steps.push_front(Step::Send(vec![part], Cut::Whole));
+                }
             }
         }
     }
@@ -490,9 +544,14 @@ impl<'c> Run<'c> {
         frames
     }
 
-    fn send_frame(&mut self, frame: &Frame) {
-        let bytes = self.encode(frame);
+    fn send_close(&mut self, close: &Frame) {
+        if self.output_ended {
+            return;
+        }
+        let bytes = self.encode(close);
         self.outgoing.push_back(bytes);
+        self.seen.close_sent = true;
+        self.seen.closed_first.get_or_insert(Closer::Runner);
     }
 
     fn encode(&mut self, frame: &Frame) -> Vec<u8> {

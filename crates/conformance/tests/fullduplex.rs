@@ -225,3 +225,19 @@ fn an_endpoint_that_answers_nothing_fails() {
         );
     }
 }
+
+#[test]
+fn section_t_takes_little_time() {
+    let mut all = Duration::ZERO;
+    for case in cases::all().iter().filter(|case| case.id.section() == "T") {
+        let longest = [Side::Server, Side::Client]
+            .into_iter()
+            .filter(|side| case.is_for(*side))
+            .map(|side| {
+                run_in_memory(case, side, &Options::default(), &mut Echo::new(side)).duration
+            })
+            .max();
+        all += longest.unwrap_or_default();
+    }
+    assert!(all < Duration::from_secs(3), "{all:?}");
+}

@@ -46,6 +46,9 @@ pub struct Opening {
     pub instead: Option<Vec<Vec<u8>>>,
     /// What the subject's half must be like. The error is a sentence.
     pub check: Option<fn(&Head) -> Result<(), String>>,
+    /// What the runner says of its own compression (RFC 7692 §7.1): towards a server as a hint, which the server may
+    /// pass over; towards a client as a promise.
+    pub own: Offer,
 }
 
 impl Opening {
@@ -90,6 +93,12 @@ pub enum Step {
     Echo(Echoes),
     /// It ends its direction of the TCP connection, and goes on to read.
     EndOutput,
+    /// It lets this time pass, and takes no note of it.
+    Wait(Duration),
+    /// It waits for the Pong to the last of these Pings, and takes all Pongs to them for one [`Event::Pongs`].
+    Pongs(Vec<Vec<u8>>),
+    /// It answers no Close from now on, and goes on with the steps.
+    IgnoreClose,
 }
 
 impl Step {
@@ -133,6 +142,13 @@ pub enum Cut {
     Pieces,
     /// So many bytes in each write.
     Every(usize),
+    /// So many bytes in each write, and this wait behind each.
+    Slowly {
+        /// How many bytes.
+        bytes: usize,
+        /// How long the wait is.
+        wait: Duration,
+    },
 }
 
 /// Messages of which each is sent when the echo of the one before has come.
@@ -173,6 +189,11 @@ pub enum Event {
     Quiet(&'static str),
     /// So many messages were sent back as they were sent.
     Echoed(usize),
+    /// It answered the Pings of [`Step::Pongs`] in order: all of them, or some, and the last one among these.
+    Pongs {
+        /// Whether each Ping was answered.
+        all: bool,
+    },
     /// It broke the protocol by itself; this says how.
     Violation(String),
 }
@@ -186,6 +207,8 @@ impl fmt::Display for Event {
             Self::Pong(payload) => write!(f, "Pong {}", Shown(payload)),
             Self::Quiet(name) => write!(f, "nothing during pause {name}"),
             Self::Echoed(count) => write!(f, "{count} echoes"),
+            Self::Pongs { all: true } => f.write_str("a Pong to each Ping"),
+            Self::Pongs { all: false } => f.write_str("Pongs to some Pings, the last one of all"),
             Self::Violation(how) => f.write_str(how),
         }
     }
@@ -232,6 +255,19 @@ pub struct Conversation {
     pub informational: bool,
     /// Whether it is so if the subject closes with 1009 because what it gets is too big for it (RFC 6455 §7.4.1).
     pub may_be_too_big: bool,
+    /// Other ways in which it may go, behind the ones above.
+    pub others: Vec<Way>,
+}
+
+/// A way in which a conversation may go.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// How it is called.
+    pub behavior: Behavior,
+    /// What the subject sends.
+    pub events: Vec<Event>,
+    /// How the connection has to end.
+    pub close: Close,
 }
 
 impl Conversation {
@@ -243,6 +279,7 @@ impl Conversation {
             close: Close::by_runner([1000]),
             informational: false,
             may_be_too_big: false,
+            others: Vec::new(),
         }
     }
 
@@ -257,6 +294,21 @@ impl Conversation {
     pub fn non_strict(mut self, events: impl Into<Vec<Event>>) -> Self {
         self.accepted.push((Behavior::NonStrict, events.into()));
         self
+    }
+
+    /// The subject may also send this, and the connection end like that.
+    #[must_use]
+    pub fn or(mut self, behavior: Behavior, events: impl Into<Vec<Event>>, close: Close) -> Self {
+        self.others.push(Way { behavior, events: events.into(), close });
+        self
+    }
+
+    /// All ways in which it may go, the best first.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = (Behavior, &[Event], &Close)> {
+        let first =
+            self.accepted.iter().map(|(behavior, events)| (*behavior, &**events, &self.close));
+        let others = self.others.iter().map(|way| (way.behavior, &*way.events, &way.close));
+        first.chain(others)
     }
 
     /// The same, with this end.

@@ -39,14 +39,18 @@ fn open(side: Side, expect: &Conversation, seen: &Seen) -> Verdict {
             observed_close: "The opening handshake was never completed.".into(),
         };
     }
-    let (close, why) = close(side, &expect.close, seen);
-    let mut behavior = expect
-        .accepted
-        .iter()
-        .find(|(_, events)| *events == seen.events)
-        .map_or(Behavior::Failed, |(behavior, _)| *behavior);
-    if (expect.close.wrong_closer_fails && closer(seen) != expect.close.by)
-        || (expect.close.wrong_code_fails && close == BehaviorClose::WrongCode)
+    let came = |events: &[Event]| events == seen.events;
+    let way = expect
+        .ways()
+        .find(|(_, events, close)| came(events) && close.by == closer(seen))
+        .or_else(|| expect.ways().find(|(_, events, _)| came(events)));
+    let (mut behavior, end) = match way {
+        Some((behavior, _, close)) => (behavior, close),
+        None => (Behavior::Failed, &expect.close),
+    };
+    let (close, why) = close(side, end, seen);
+    if (end.wrong_closer_fails && closer(seen) != end.by)
+        || (end.wrong_code_fails && close == BehaviorClose::WrongCode)
     {
         behavior = Behavior::Failed;
     }

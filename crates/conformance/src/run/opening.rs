@@ -39,7 +39,8 @@ impl Request {
             request += &format!("Sec-WebSocket-Protocol: {}\r\n", opening.subprotocols.join(", "));
         }
         if !opening.deflate.is_empty() {
-            let offers: Vec<String> = opening.deflate.iter().map(offer).collect();
+            let offers: Vec<String> =
+                opening.deflate.iter().map(|wanted| offer(wanted, &opening.own)).collect();
             request += &format!("Sec-WebSocket-Extensions: {}\r\n", offers.join(", "));
         }
         VecDeque::from([(request + "\r\n").into_bytes()])
@@ -47,8 +48,14 @@ impl Request {
 }
 
 /// An offer to a server (RFC 7692 §7.1): what the server is asked for, and that the client can be asked for a window.
-fn offer(offer: &Offer) -> String {
+fn offer(offer: &Offer, own: &Offer) -> String {
     let mut text = String::from("permessage-deflate; client_max_window_bits");
+    if let Some(bits) = own.max_window_bits {
+        text += &format!("={bits}");
+    }
+    if own.no_context_takeover {
+        text += "; client_no_context_takeover";
+    }
     if offer.no_context_takeover {
         text += "; server_no_context_takeover";
     }
@@ -219,7 +226,7 @@ pub(super) fn request(
     );
     let mut deflate = None;
     if !opening.deflate.is_empty() {
-        let (text, chosen) = answer(head, &opening.deflate).ok_or_else(|| {
+        let (text, chosen) = answer(head, &opening.deflate, opening.own).ok_or_else(|| {
             NotOpened::Unimplemented(
                 "it does not offer permessage-deflate as the case needs it".into(),
             )
@@ -231,25 +238,27 @@ pub(super) fn request(
 }
 
 /// The answer to the first offer of a client that allows the first possible of these answers (RFC 7692 §7.1).
-fn answer(head: &Head, answers: &[Offer]) -> Option<(String, Deflate)> {
+fn answer(head: &Head, answers: &[Offer], own: Offer) -> Option<(String, Deflate)> {
     let offers: Vec<Parameters<'_>> = head
         .values("sec-websocket-extensions")
         .flat_map(elements)
         .filter_map(|element| Parameters::parse(element).ok())
         .collect();
-    answers.iter().find_map(|answer| offers.iter().find_map(|offer| accept(offer, *answer)))
+    answers.iter().find_map(|answer| offers.iter().find_map(|offer| accept(offer, *answer, own)))
 }
 
 /// The answer to this offer, if it allows that: the client shall compress as `answer` says, and the server as the offer
-/// says.
-fn accept(offer: &Parameters<'_>, answer: Offer) -> Option<(String, Deflate)> {
+/// and `own` say.
+fn accept(offer: &Parameters<'_>, answer: Offer, own: Offer) -> Option<(String, Deflate)> {
     let mut text = String::from("permessage-deflate");
     let mut deflate = Deflate { client: Params::unlimited(), server: Params::unlimited() };
-    if offer.has("server_no_context_takeover") {
+    // RFC 7692 §7.1.1.1 and §7.1.2.1: an answer may have these two even if the offer does not.
+    if own.no_context_takeover || offer.has("server_no_context_takeover") {
         text += "; server_no_context_takeover";
         deflate.server.no_context_takeover = true;
     }
-    if let Some(bits) = offer.bits("server_max_window_bits").ok()? {
+    let asked = offer.bits("server_max_window_bits").ok()?;
+    if let Some(bits) = asked.into_iter().chain(own.max_window_bits).min() {
         text += &format!("; server_max_window_bits={bits}");
         deflate.server.window_bits = bits;
     }

@@ -47,6 +47,35 @@ impl Seen {
         matches!(self.events.last(), Some(Event::Violation(_)))
     }
 
+    /// Puts one event in the place of the Pongs to these Pings, where the last one of them was. Returns whether that has
+    /// come.
+    pub(super) fn take_pongs(&mut self, pings: &[Vec<u8>]) -> bool {
+        let Some(last) = pings.last() else { return true };
+        if !self.events.iter().any(|event| matches!(event, Event::Pong(pong) if pong == last)) {
+            return false;
+        }
+        let mut rest = pings.iter();
+        let mut answered = 0;
+        for event in std::mem::take(&mut self.events) {
+            let Event::Pong(payload) = &event else {
+                self.events.push(event);
+                continue;
+            };
+            // Only Pings behind the one that was answered last: Pongs come in the order of their Pings.
+            match rest.clone().position(|ping| ping == payload) {
+                None => self.events.push(event),
+                Some(skipped) => {
+                    rest.nth(skipped);
+                    answered += 1;
+                    if rest.len() == 0 {
+                        self.events.push(Event::Pongs { all: answered == pings.len() });
+                    }
+                }
+            }
+        }
+        true
+    }
+
     /// Takes the message that came last, if one did.
     pub(super) fn take_message(&mut self) -> Option<(bool, Vec<u8>)> {
         match self.events.pop()? {

@@ -1,0 +1,652 @@
+//! Group X.1: frames.
+
+use std::time::Duration;
+
+use super::{STILL_THERE, TOO_MUCH, failing, fails, goes_on, pong, text};
+use crate::case::{Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Side, Step};
+use crate::verdict::Behavior;
+use crate::wire::{Frame, LengthForm, Mask};
+
+const MINIMAL: Rule = Rule::should(
+    "RFC 6455 §5.2",
+    "In all cases, the minimal number of bytes MUST be used to encode the length. What a receiver does with more of them \
+     is not said.",
+);
+const HIGHEST_BIT: Rule = Rule::should(
+    "RFC 6455 §5.2",
+    "The following 8 bytes interpreted as a 64-bit unsigned integer (the most significant bit MUST be 0) are the payload \
+     length.",
+);
+const LIMITS: Rule = Rule::should(
+    "RFC 6455 §10.4",
+    "Implementations that have limitations regarding the frame size or total message size after reassembly from multiple \
+     frames MUST protect themselves against exceeding those limits.",
+);
+const CONTROL: Rule = Rule::must(
+    "RFC 6455 §5.5",
+    "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.",
+);
+const MASKS: Rule = Rule::must(
+    "RFC 6455 §5.1",
+    "The server MUST close the connection upon receiving a frame that is not masked. A client MUST close a connection if \
+     it detects a masked frame. It MAY use the status code 1002.",
+);
+const KEYS: Rule = Rule::must(
+    "RFC 6455 §5.3",
+    "Octet i of the transformed data is the XOR of octet i of the original data with octet i modulo 4 of the masking key.",
+);
+const BITS: Rule = Rule::must(
+    "RFC 6455 §5.2",
+    "RSV1, RSV2, RSV3 MUST be 0 unless an extension is negotiated that defines meanings for non-zero values; otherwise \
+     the receiving endpoint MUST _Fail the WebSocket Connection_.",
+);
+const OPCODE: Rule = Rule::must(
+    "RFC 6455 §5.2",
+    "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_.",
+);
+const STREAM: Rule = Rule::must(
+    "RFC 9293 §2.2",
+    "TCP provides a byte stream: how it is cut into segments means nothing.",
+);
+const RECEIVED: Rule = Rule::should(
+    "RFC 6455 §6.2",
+    "If the frame comprises an unfragmented message, it is said that _A WebSocket Message Has Been Received_.",
+);
+const FRAGMENTS: Rule = Rule::must(
+    "RFC 6455 §5.4",
+    "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than 0, followed by zero \
+     or more frames with the FIN bit clear and the opcode set to 0, and terminated by a single frame with the FIN bit set \
+     and an opcode of 0.",
+);
+const BETWEEN: Rule = Rule::must(
+    "RFC 6455 §5.4",
+    "Control frames MAY be injected in the middle of a fragmented message. An endpoint MUST be capable of handling \
+     control frames in the middle of a fragmented message.",
+);
+const ANSWER: Rule = Rule::must(
+    "RFC 6455 §5.5.1",
+    "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a Close \
+     frame in response.",
+);
+const AFTER: Rule = Rule::must(
+    "RFC 6455 §1.4",
+    "After receiving a control frame indicating the connection should be closed, a peer discards any further data \
+     received.",
+);
+const PONGS: Rule = Rule::must(
+    "RFC 6455 §5.5.2",
+    "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response. §5.5.3: An endpoint that has not yet \
+     sent Pongs to previous Pings MAY elect to send a Pong for only the most recently processed Ping.",
+);
+const UNSOLICITED: Rule = Rule::must(
+    "RFC 6455 §5.5.3",
+    "A Pong frame MAY be sent unsolicited. A response to an unsolicited Pong frame is not expected.",
+);
+const STOP: Rule = Rule::must(
+    "RFC 6455 §7.1.7",
+    "An endpoint MUST NOT continue to attempt to process data from the remote endpoint after being instructed to _Fail \
+     the WebSocket Connection_.",
+);
+
+const HELLO: &str = "Hello";
+
+const FAILS: &str = "The connection fails, with code 1002 or without a Close.";
+const BACK: &str = "The message back, as it was sent.";
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = lengths();
+    cases.extend(claims());
+    cases.extend(masks());
+    cases.extend(reserved());
+    cases.extend(cuts());
+    cases.extend(fragments());
+    cases.extend(control());
+    cases
+}
+
+/// Frames at which the connection has to fail with code 1002.
+fn fail(
+    id: &str,
+    title: impl Into<String>,
+    rule: Rule,
+    frames: impl Fn() -> Vec<Frame> + Send + Sync + 'static,
+) -> Case {
+    let title = title.into();
+    Case::new(id, title.clone(), rule, move |_, _| {
+        Script::new([Step::send(frames())], fails([], [1002]))
+    })
+    .words(format!("{title}."), FAILS)
+}
+
+/// Lengths in more bytes than they need.
+fn lengths() -> Vec<Case> {
+    use LengthForm::{Eight, Two};
+    let lax = |id, title: &'static str, frames: Vec<Frame>, events: Vec<Event>| {
+        Case::new(id, title, MINIMAL, move |_, _| {
+            let conversation =
+                fails([], [1002]).or(Behavior::NonStrict, events.clone(), goes_on());
+            Script::new([Step::send(frames.clone())], conversation)
+        })
+        .words(
+            format!("{title}."),
+            "The connection fails with code 1002. To take the frame for what it means is NON-STRICT.",
+        )
+    };
+    let long = |len: usize| Frame::binary(vec![0x2a; len]);
+    let echo = |len: usize| vec![Event::Binary(vec![0x2a; len])];
+    vec![
+        lax(
+            "X.1.1",
+            "A text frame of 5 bytes, its length in 16 bits",
+            vec![Frame::text(HELLO).length(Two)],
+            vec![text(HELLO)],
+        ),
+        lax(
+            "X.1.2",
+            "An empty text frame, its length in 16 bits",
+            vec![Frame::text([]).length(Two)],
+            vec![text([])],
+        ),
+        lax(
+            "X.1.3",
+            "A binary frame of 125 bytes, its length in 16 bits",
+            vec![long(125).length(Two)],
+            echo(125),
+        ),
+        lax(
+            "X.1.4",
+            "A text frame of 5 bytes, its length in 64 bits",
+            vec![Frame::text(HELLO).length(Eight)],
+            vec![text(HELLO)],
+        ),
+        lax(
+            "X.1.5",
+            "A binary frame of 126 bytes, its length in 64 bits",
+            vec![long(126).length(Eight)],
+            echo(126),
+        ),
+        lax(
+            "X.1.6",
+            "A binary frame of 65535 bytes, its length in 64 bits",
+            vec![long(65535).length(Eight)],
+            echo(65535),
+        ),
+        lax(
+            "X.1.7",
+            "A continuation frame of 2 bytes, its length in 16 bits",
+            vec![Frame::text("Hel").unfinished(), Frame::continuation("lo").length(Two)],
+            vec![text(HELLO)],
+        ),
+        lax(
+            "X.1.8",
+            "A Ping of 5 bytes, its length in 16 bits",
+            vec![Frame::ping(HELLO).length(Two)],
+            vec![Event::Pong(HELLO.into())],
+        ),
+        lax(
+            "X.1.9",
+            "A Ping of 5 bytes, its length in 64 bits",
+            vec![Frame::ping(HELLO).length(Eight)],
+            vec![Event::Pong(HELLO.into())],
+        ),
+        lax(
+            "X.1.10",
+            "A Pong of 5 bytes, its length in 16 bits, and a Ping",
+            vec![Frame::pong(HELLO).length(Two), Frame::ping(STILL_THERE)],
+            vec![pong()],
+        ),
+        Case::new("X.1.11", "A Close with its length in 16 bits", MINIMAL, |_, _| {
+            let send = Step::send([Frame::close(1000, "").length(Two)]);
+            let close = Close::by_runner([1000, 1002]).unclean();
+            Script::new([send], Conversation::ok([]).close(close))
+        })
+        .words(
+            "A Close with code 1000, its length in 16 bits.",
+            "A Close with code 1002 or 1000, or none.",
+        ),
+    ]
+}
+
+/// Lengths that nobody can mean.
+fn claims() -> Vec<Case> {
+    /// So long a subject may think over a header.
+    const THINK: Duration = Duration::from_millis(250);
+    const HEADER: &str = "behind the header";
+    let claim = |id, title: &'static str, rule: Rule, frames: Vec<Frame>| {
+        Case::new(id, title, rule, move |side, _| {
+            let steps = [Step::send(frames.clone()), Step::Pause(HEADER, THINK), Step::EndOutput];
+            let codes = [1002, 1009];
+            let late = [Event::Quiet(HEADER)];
+            let any = [1000, 1001, 1002, 1006, 1009, 1011];
+            let conversation = fails([], codes).or(Behavior::NonStrict, late, failing(any));
+            Script::new(steps, crate::cases::time::at_end(side, conversation))
+        })
+        .words(
+            format!("{title}; a wait; the end of the runner's direction."),
+            "The connection fails at the header, with code 1002 or 1009. To wait for the payload until the end is \
+             NON-STRICT.",
+        )
+    };
+    let claims = |frame: Frame, len: u64| vec![frame.length(LengthForm::Claim(len))];
+    let continued = vec![
+        Frame::text("a").unfinished(),
+        Frame::continuation([]).length(LengthForm::Claim((1 << 63) - 1)),
+    ];
+    vec![
+        claim(
+            "X.1.12",
+            "The header of a text frame of 2^63 bytes",
+            HIGHEST_BIT,
+            claims(Frame::text([]), 1 << 63),
+        ),
+        claim(
+            "X.1.13",
+            "The header of a binary frame of 2^64-1 bytes",
+            HIGHEST_BIT,
+            claims(Frame::binary([]), u64::MAX),
+        ),
+        claim(
+            "X.1.14",
+            "The header of a binary frame of 2^63-1 bytes",
+            LIMITS,
+            claims(Frame::binary([]), (1 << 63) - 1),
+        ),
+        claim(
+            "X.1.15",
+            "One byte of text, then the header of a continuation frame of 2^63-1 bytes",
+            LIMITS,
+            continued,
+        ),
+        claim(
+            "X.1.16",
+            "The header of a Ping of 2^63 bytes",
+            CONTROL,
+            claims(Frame::ping([]), 1 << 63),
+        ),
+        claim(
+            "X.1.17",
+            "The header of a Pong without FIN, of 2^64-1 bytes",
+            CONTROL,
+            claims(Frame::pong([]).unfinished(), u64::MAX),
+        ),
+        claim(
+            "X.1.18",
+            "The header of a Close of 65536 bytes",
+            CONTROL,
+            claims(Frame::new(8, []), 65536),
+        ),
+    ]
+}
+
+/// Masks on the side that must not have them, none on the side that must, and odd keys.
+fn masks() -> Vec<Case> {
+    let wrong = |id, title: &'static str, before: Option<Frame>, frame: Frame| {
+        fail(id, title, MASKS, move || {
+            before.clone().into_iter().chain([frame.clone().mask(Mask::Wrong)]).collect()
+        })
+    };
+    let key = |id, title: &'static str, frames: Vec<Frame>, events: Vec<Event>| {
+        Case::new(id, title, KEYS, move |_, _| {
+            Script::new([Step::send(frames.clone())], Conversation::ok(events.clone()))
+        })
+        .words(format!("{title}."), BACK)
+        .only(Side::Server)
+    };
+    let same = Mask::Key([0x37, 0xfa, 0x21, 0x3d]);
+    vec![
+        wrong("X.1.19", "A text frame masked the wrong way round: with a mask to a client, without one to a server", None, Frame::text(HELLO)),
+        wrong("X.1.20", "An empty binary frame masked the wrong way round", None, Frame::binary([])),
+        wrong("X.1.21", "A Ping masked the wrong way round", None, Frame::ping(HELLO)),
+        wrong("X.1.22", "A Pong masked the wrong way round", None, Frame::pong(HELLO)),
+        wrong("X.1.23", "A Close masked the wrong way round", None, Frame::close(1000, "")),
+        wrong(
+            "X.1.24",
+            "The second fragment of a message masked the wrong way round",
+            Some(Frame::text("Hel").unfinished()),
+            Frame::continuation("lo"),
+        ),
+        Case::new("X.1.25", "A right message, one masked the wrong way, a Ping", STOP, |_, _| {
+            let send = Step::send([
+                Frame::text("first"),
+                Frame::text("second").mask(Mask::Wrong),
+                Frame::ping(STILL_THERE),
+            ]);
+            let conversation = fails([text("first")], [1002])
+                .or(Behavior::NonStrict, [], failing([1002]));
+            Script::new([send], conversation)
+        })
+        .words(
+            "A text message, one that is masked the wrong way round, and a Ping, in one write.",
+            "The echo of the first; then the connection fails with code 1002, and there is no Pong. Without the echo it \
+             is NON-STRICT.",
+        ),
+        key(
+            "X.1.26",
+            "A text frame with a key of zeros",
+            vec![Frame::text(HELLO).mask(Mask::Key([0; 4]))],
+            vec![text(HELLO)],
+        ),
+        key(
+            "X.1.27",
+            "Three frames with the same key, of a message with a Ping inside",
+            vec![
+                Frame::text("Hel").unfinished().mask(same),
+                Frame::ping("p").mask(same),
+                Frame::continuation("lo").mask(same),
+            ],
+            vec![Event::Pong("p".into()), text(HELLO)],
+        ),
+        key(
+            "X.1.28",
+            "Payloads of 1 to 9 bytes with a key of four different bytes",
+            (1..10).map(|len| Frame::binary(vec![0xa5; len]).mask(Mask::Key([1, 2, 4, 8]))).collect(),
+            (1..10).map(|len| Event::Binary(vec![0xa5; len])).collect(),
+        ),
+    ]
+}
+
+/// Reserved bits and opcodes where sections 3 and 4 do not look, and bytes that are no frames at all.
+fn reserved() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let bits = [(4, "RSV1"), (2, "RSV2"), (1, "RSV3")];
+    let controls = [
+        (Frame::ping(HELLO), "Ping"),
+        (Frame::pong(HELLO), "Pong"),
+        (Frame::close(1000, ""), "Close"),
+    ];
+    let mut number = 29..;
+    let mut id = || format!("X.1.{}", number.next().unwrap_or(0));
+    for (frame, name) in controls {
+        for (bit, word) in bits {
+            let frame = frame.clone().rsv(bit);
+            cases.push(fail(&id(), format!("A {name} with {word}"), BITS, move || {
+                vec![frame.clone()]
+            }));
+        }
+    }
+    for (bit, word) in bits {
+        cases.push(fail(
+            &id(),
+            format!("A last continuation frame with {word}"),
+            BITS,
+            move || vec![Frame::text("Hel").unfinished(), Frame::continuation("lo").rsv(bit)],
+        ));
+    }
+    cases.push(fail(&id(), "A continuation frame with RSV1 that is not the last", BITS, || {
+        vec![
+            Frame::text("H").unfinished(),
+            Frame::continuation("el").rsv(4).unfinished(),
+            Frame::continuation("lo"),
+        ]
+    }));
+    for (opcode, kind) in [(3, "data"), (7, "data"), (11, "control"), (15, "control")] {
+        let title = format!(
+            "A frame with opcode {opcode}, reserved for {kind}, inside a fragmented message"
+        );
+        cases.push(fail(&id(), title, OPCODE, move || {
+            vec![
+                Frame::text("Hel").unfinished(),
+                Frame::new(opcode, "?"),
+                Frame::continuation("lo"),
+            ]
+        }));
+    }
+    let raw = |id: String, title: &'static str, rule, bytes: &'static [u8]| {
+        Case::new(&id, title, rule, move |_, _| {
+            let send = Step::Send(vec![Piece::Raw(bytes.to_vec())], Cut::Whole);
+            Script::new([send], fails([], [1002]))
+        })
+        .words(format!("{title}."), FAILS)
+    };
+    cases.extend([
+        raw(
+            id(),
+            "A request of HTTP where a frame should be",
+            BITS,
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        ),
+        raw(
+            id(),
+            "The beginning of a TLS handshake where a frame should be",
+            BITS,
+            b"\x16\x03\x01\x00\x2e\x01\x00\x00\x2a\x03\x03ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF\x00\x00\x02\x13\x01\x01\x00",
+        ),
+    ]);
+    cases
+}
+
+/// Frames that come in pieces.
+fn cuts() -> Vec<Case> {
+    /// So that each part is read by itself.
+    const READ: Duration = Duration::from_millis(2);
+    const CUT: &str = "behind the cut";
+    let header = |id, title: &'static str, len: usize| {
+        Case::new(id, title, STREAM, move |side, _| {
+            let payload = vec![b'*'; len];
+            let frame = Frame::binary(payload.clone()).encode(side, [0x37, 0xfa, 0x21, 0x3d]);
+            let places = 1..=frame.len() - len;
+            let echoes: Vec<Event> =
+                places.clone().map(|_| Event::Binary(payload.clone())).collect();
+            let send = |bytes: &[u8]| Step::Send(vec![Piece::Raw(bytes.to_vec())], Cut::Whole);
+            let steps: Vec<Step> = places
+                .flat_map(|at| [send(&frame[..at]), Step::Wait(READ), send(&frame[at..])])
+                .collect();
+            Script::new(steps, Conversation::ok(echoes))
+        })
+        .words(
+            format!("{title}: as many messages as there are places, a short wait in each."),
+            "Each message back, as it was sent.",
+        )
+    };
+    let second = |id, title: &'static str, len: usize, bytes: usize| {
+        Case::new(id, title, RECEIVED, move |side, _| {
+            let first = Frame::text("first").encode(side, [1, 2, 3, 4]);
+            let payload = vec![b'*'; len];
+            let second = Frame::text(payload.clone()).encode(side, [5, 6, 7, 8]);
+            let send = |bytes: Vec<u8>| Step::Send(vec![Piece::Raw(bytes)], Cut::Whole);
+            let (begin, rest) = second.split_at(bytes);
+            let steps = [
+                send([&first, begin].concat()),
+                Step::Await(1),
+                Step::Pause(CUT, 10 * READ),
+                send(rest.to_vec()),
+            ];
+            let (first, quiet, second) = (text("first"), Event::Quiet(CUT), text(payload));
+            let soon = [first.clone(), quiet.clone(), second.clone()];
+            Script::new(
+                steps,
+                Conversation::ok(soon).non_strict([quiet, first, second]),
+            )
+        })
+        .words(
+            format!("{title}; the rest once the first has come back."),
+            "The first message back before the rest of the second comes, and then the second. Both at the end is \
+             NON-STRICT.",
+        )
+    };
+    vec![
+        header("X.1.48", "A header with a length of 7 bits, cut at each byte", 5),
+        header("X.1.49", "A header with a length of 16 bits, cut at each byte", 126),
+        header("X.1.50", "A header with a length of 64 bits, cut at each byte", 65536),
+        second("X.1.51", "A message and the first byte of another one, in one write", 5, 1),
+        second("X.1.52", "A message and another one without its last byte, in one write", 5, 6),
+        second("X.1.53", "A message and a part of one of 4 KiB, in one write", 4096, 1000),
+        Case::new("X.1.54", "Ten thousand messages of one byte in one write", STREAM, |_, _| {
+            let frames = (0..10_000u32).map(|n| Frame::binary([n as u8]));
+            let echoes: Vec<Event> = (0..10_000u32).map(|n| Event::Binary(vec![n as u8])).collect();
+            Script::new([Step::send(frames)], Conversation::ok(echoes))
+        })
+        .words(
+            "Ten thousand binary messages of one byte, in one write.",
+            "All of them back, in order.",
+        ),
+    ]
+}
+
+/// Messages in very many fragments.
+fn fragments() -> Vec<Case> {
+    /// The parts as the fragments of a text message.
+    fn fragments<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Vec<Frame> {
+        let mut frames: Vec<Frame> =
+            parts.into_iter().map(|part| Frame::continuation(part).unfinished()).collect();
+        if let Some(first) = frames.first_mut() {
+            first.opcode = 1;
+        }
+        if let Some(last) = frames.last_mut() {
+            last.fin = true;
+        }
+        frames
+    }
+    let whole = |id, title: &'static str, make: fn() -> (Vec<Frame>, Vec<u8>)| {
+        Case::new(id, title, FRAGMENTS, move |_, _| {
+            let (frames, payload) = make();
+            let conversation = Conversation::ok([text(payload)])
+                .or(Behavior::NonStrict, [], failing(TOO_MUCH));
+            Script::new([Step::send(frames)], conversation)
+        })
+        .words(
+            format!("{title}."),
+            "The message back, whole. To fail the connection because the fragments are too many is NON-STRICT.",
+        )
+    };
+    vec![
+        whole("X.1.55", "A text message in a thousand empty fragments", || {
+            (fragments([&b""[..]; 1000]), Vec::new())
+        }),
+        whole("X.1.56", "A text message with a thousand empty fragments inside", || {
+            let mut parts = [&b""[..]; 1002];
+            (parts[0], parts[1001]) = (b"Hel", b"lo");
+            (fragments(parts), HELLO.into())
+        }),
+        whole("X.1.57", "A text message of 10,000 fragments of one byte", || {
+            let payload: Vec<u8> = (0..10_000u32).map(|n| b'a' + (n % 26) as u8).collect();
+            (fragments(payload.chunks(1)), payload)
+        }),
+        Case::new(
+            "X.1.58",
+            "A text message of a thousand fragments of one byte, a Ping behind each hundred",
+            BETWEEN,
+            |_, _| {
+                let payload = vec![b'*'; 1000];
+                let pings: Vec<Vec<u8>> = (0..9).map(|n| format!("ping {n}").into_bytes()).collect();
+                let mut frames = fragments(payload.chunks(1));
+                for (number, ping) in pings.iter().enumerate().rev() {
+                    frames.insert(100 * (number + 1), Frame::ping(ping.clone()));
+                }
+                let ponged = |all| [Event::Pongs { all }, text(payload.clone())];
+                Script::new(
+                    [Step::send(frames), Step::Pongs(pings)],
+                    Conversation::ok(ponged(true)).or(Behavior::Ok, ponged(false), goes_on()),
+                )
+            },
+        )
+        .words(
+            "A text message in a thousand fragments of one byte, and a Ping behind each hundred of them but the last, in \
+             one write.",
+            "The Pongs, or that to the last Ping, and then the message.",
+        ),
+        Case::new("X.1.59", "Ten thousand fragments of a message that never ends, and a Close", ANSWER, |_, _| {
+            let mut frames = fragments([&b""[..]; 10_000]);
+            frames[9_999].fin = false;
+            frames.push(Frame::close(1000, ""));
+            Script::new(
+                [Step::send(frames)],
+                Conversation::ok([]).close(Close::by_runner([1000, 1008, 1009]).unclean()),
+            )
+        })
+        .words(
+            "Ten thousand empty fragments of a message that is not finished, and a Close.",
+            "The answer to the Close, and no message. To fail the connection because the fragments are too many is right \
+             as well.",
+        ),
+        fail("X.1.60", "A thousand text frames without FIN", FRAGMENTS, || {
+            vec![Frame::text("a").unfinished(); 1000]
+        }),
+    ]
+}
+
+/// Control frames where nobody wants them, and too many of them.
+fn control() -> Vec<Case> {
+    let close = |id, title: &'static str, rule, frames: fn() -> Vec<Frame>| {
+        Case::new(id, title, rule, move |_, _| {
+            Script::new([Step::send(frames())], Conversation::ok([]))
+        })
+        .words(format!("{title}."), "Nothing but a Close with code 1000 or none.")
+    };
+    let flood = |id, title: &'static str, count: u32, len: usize| {
+        Case::new(id, title, PONGS, move |_, _| {
+            let pings: Vec<Vec<u8>> =
+                (0..count).map(|n| format!("{n:0>len$}").into_bytes()).collect();
+            let send = Step::send(pings.iter().cloned().map(Frame::ping));
+            let all = |all| [Event::Pongs { all }];
+            Script::new(
+                [send, Step::Pongs(pings)],
+                Conversation::ok(all(true)).or(Behavior::Ok, all(false), goes_on()),
+            )
+        })
+        .words(
+            format!("{title}, in one write."),
+            "Pongs with their payloads and in their order; that to the last Ping is among them.",
+        )
+    };
+    vec![
+        close("X.1.61", "A Close between two binary fragments", ANSWER, || {
+            vec![Frame::binary("a").unfinished(), Frame::close(1000, ""), Frame::continuation("b")]
+        }),
+        close("X.1.62", "A Close inside a message that is never finished", ANSWER, || {
+            vec![
+                Frame::text("a").unfinished(),
+                Frame::continuation("b").unfinished(),
+                Frame::close(1000, ""),
+            ]
+        }),
+        close("X.1.63", "Two Closes with different codes", AFTER, || {
+            vec![Frame::close(1000, ""), Frame::close(1001, "gone")]
+        }),
+        close("X.1.64", "A Close, and then what is against the rules", AFTER, || {
+            vec![Frame::close(1000, ""), Frame::new(3, "?"), Frame::text(b"\xff")]
+        }),
+        fail("X.1.65", "A Close without FIN", CONTROL, || {
+            vec![Frame::close(1000, "").unfinished()]
+        }),
+        fail("X.1.66", "A Ping without FIN between two fragments", CONTROL, || {
+            vec![
+                Frame::text("Hel").unfinished(),
+                Frame::ping("p").unfinished(),
+                Frame::continuation("lo"),
+            ]
+        }),
+        fail("X.1.67", "A Pong with 126 bytes of payload", CONTROL, || {
+            vec![Frame::pong([0xfe; 126])]
+        }),
+        flood("X.1.68", "A thousand Pings", 1000, 4),
+        flood("X.1.69", "Ten thousand Pings of 125 bytes", 10_000, 125),
+        Case::new(
+            "X.1.70",
+            "A thousand Pongs that answer nothing, and a Ping",
+            UNSOLICITED,
+            |_, _| {
+                let pongs = (0..1000).map(|n| Frame::pong(n.to_string()));
+                let frames: Vec<Frame> = pongs.chain([Frame::ping(STILL_THERE)]).collect();
+                Script::new([Step::send(frames)], Conversation::ok([pong()]))
+            },
+        )
+        .words(
+            "A thousand Pongs with different payloads, and a Ping, in one write.",
+            "A Pong with the payload of the Ping, and nothing else.",
+        ),
+        Case::new(
+            "X.1.71",
+            "An unknown opcode, and a message and a Ping behind it",
+            STOP,
+            |_, _| {
+                let frames = [Frame::new(3, "?"), Frame::text(HELLO), Frame::ping(STILL_THERE)];
+                Script::new([Step::send(frames)], fails([], [1002]))
+            },
+        )
+        .words(
+            "A frame with opcode 3, a text message and a Ping, in one write.",
+            "The connection fails with code 1002; there is neither an echo nor a Pong.",
+        ),
+    ]
+}
