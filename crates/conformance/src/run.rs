@@ -147,6 +147,7 @@ impl<'c> Run<'c> {
                 return Action::Done;
             }
             if self.seen.ended() {
+                self.leave_steps();
                 self.outgoing.clear();
                 self.phase = Phase::Done;
                 continue;
@@ -312,7 +313,7 @@ impl<'c> Run<'c> {
                 }
                 // RFC 6455 §5.5.1: "an endpoint MUST send a Close frame in response".
                 let answer = code.map_or_else(|| Frame::new(8, []), |code| Frame::close(code, ""));
-                self.steps.clear();
+                self.leave_steps();
                 self.outgoing.clear();
                 self.send_close(&answer);
             }
@@ -322,6 +323,15 @@ impl<'c> Run<'c> {
         }
         if self.seen.is_violated() && self.phase == Phase::Steps {
             self.steps.clear();
+        }
+    }
+
+    /// Takes no more steps: the subject has ended the connection.
+    fn leave_steps(&mut self) {
+        for step in self.steps.drain(..) {
+            if let Step::Pongs(pings) = step {
+                self.seen.join_pongs(&pings);
+            }
         }
     }
 
@@ -368,10 +378,14 @@ impl<'c> Run<'c> {
                 self.steps.pop_front();
             }
             Step::Pongs(pings) => {
-                let waits = !self.seen.take_pongs(pings) && !self.seen.is_violated();
+                let came = pings.last().is_none_or(|last| self.seen.has_pong(last));
+                let waits = !came && !self.seen.is_violated();
                 match self.deadline().filter(|_| waits) {
                     Some(at) => return Some(Action::Wait(at)),
-                    None => drop(self.steps.pop_front()),
+                    None => {
+                        self.seen.join_pongs(pings);
+                        self.steps.pop_front();
+                    }
                 }
             }
             Step::Echo(_) => return self.echo(),

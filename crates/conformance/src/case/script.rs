@@ -95,7 +95,8 @@ pub enum Step {
     EndOutput,
     /// It lets this time pass, and takes no note of it.
     Wait(Duration),
-    /// It waits for the Pong to the last of these Pings, and takes all Pongs to them for one [`Event::Pongs`].
+    /// It waits for the Pong to the last of these Pings, or for the subject's end. All Pongs to these Pings become one
+    /// [`Event::Pongs`], in the place of the last one.
     Pongs(Vec<Vec<u8>>),
     /// It answers no Close from now on, and goes on with the steps.
     IgnoreClose,
@@ -174,6 +175,17 @@ impl fmt::Debug for Echoes {
     }
 }
 
+/// Which Pings a subject has answered (RFC 6455 §5.5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// Each of them.
+    All,
+    /// Not each, and the last one.
+    Last,
+    /// Some, and then it ended the connection.
+    Some,
+}
+
 /// What a subject does that a case takes note of; its Close is noted apart from these.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Event {
@@ -189,11 +201,8 @@ pub enum Event {
     Quiet(&'static str),
     /// So many messages were sent back as they were sent.
     Echoed(usize),
-    /// It answered the Pings of [`Step::Pongs`] in order: all of them, or some, and the last one among these.
-    Pongs {
-        /// Whether each Ping was answered.
-        all: bool,
-    },
+    /// It answered the Pings of [`Step::Pongs`] in order, and so many of them.
+    Pongs(Answered),
     /// It broke the protocol by itself; this says how.
     Violation(String),
 }
@@ -207,8 +216,9 @@ impl fmt::Display for Event {
             Self::Pong(payload) => write!(f, "Pong {}", Shown(payload)),
             Self::Quiet(name) => write!(f, "nothing during pause {name}"),
             Self::Echoed(count) => write!(f, "{count} echoes"),
-            Self::Pongs { all: true } => f.write_str("a Pong to each Ping"),
-            Self::Pongs { all: false } => f.write_str("Pongs to some Pings, the last one of all"),
+            Self::Pongs(Answered::All) => f.write_str("a Pong to each Ping"),
+            Self::Pongs(Answered::Last) => f.write_str("Pongs to some Pings, the last one of all"),
+            Self::Pongs(Answered::Some) => f.write_str("Pongs to some Pings, not to the last one"),
             Self::Violation(how) => f.write_str(how),
         }
     }

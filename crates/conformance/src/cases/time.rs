@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::case::{Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Side, Step};
+use crate::case::{
+    Answered, Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Side, Step,
+};
 use crate::verdict::Behavior;
 use crate::wire::Frame;
 
@@ -234,10 +236,10 @@ fn slow() -> Vec<Case> {
             let pings: Vec<Vec<u8>> = (0..5u8).map(|n| vec![n; 100]).collect();
             let frames = [Frame::text(large.clone())];
             let frames = frames.into_iter().chain(pings.iter().cloned().map(Frame::ping));
-            let ponged = |all| Event::Pongs { all };
-            let ways = [true, false].into_iter().flat_map(|all| {
+            let ponged = |answered| Event::Pongs(answered);
+            let ways = [Answered::All, Answered::Last].into_iter().flat_map(|answered| {
                 let echo = text(large.clone());
-                [vec![echo.clone(), ponged(all)], vec![ponged(all), echo]]
+                [vec![echo.clone(), ponged(answered)], vec![ponged(answered), echo]]
             });
             let mut conversation = Conversation::ok([]);
             conversation.accepted = ways.map(|events| (Behavior::Ok, events)).collect();
@@ -488,12 +490,12 @@ fn closes() -> Vec<Case> {
                 Step::Wait(millis(50)),
                 Step::send([Frame::close(1001, "")]),
             ];
-            let conversation = Conversation::ok([]).close(Close::by_runner([1001, 1000]));
+            let conversation = Conversation::ok([]).close(Close::by_runner([1001, 1000, 1002]));
             Script::new(steps, conversation)
         })
         .words(
             "A fragment of a text message; a Close with code 1001 a little later.",
-            "A Close with code 1001, 1000 or none, and no message.",
+            "A Close with code 1001, 1000 or none, or 1002 for the message that is not finished; no message.",
         ),
     ]
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::opening::NotOpened;
-use crate::case::{Closer, Event, Side};
+use crate::case::{Answered, Closer, Event, Side};
 use crate::wire::{FrameReader, Head, Inflater, Params, Received, head_end};
 use crate::wirelog::What;
 
@@ -47,15 +47,16 @@ impl Seen {
         matches!(self.events.last(), Some(Event::Violation(_)))
     }
 
-    /// Puts one event in the place of the Pongs to these Pings, where the last one of them was. Returns whether that has
-    /// come.
-    pub(super) fn take_pongs(&mut self, pings: &[Vec<u8>]) -> bool {
-        let Some(last) = pings.last() else { return true };
-        if !self.events.iter().any(|event| matches!(event, Event::Pong(pong) if pong == last)) {
-            return false;
-        }
+    /// Whether the Pong to this Ping has come.
+    pub(super) fn has_pong(&self, ping: &[u8]) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::Pong(pong) if pong == ping))
+    }
+
+    /// Puts one event in the place of the Pongs to these Pings, where the last one of them is.
+    pub(super) fn join_pongs(&mut self, pings: &[Vec<u8>]) {
         let mut rest = pings.iter();
         let mut answered = 0;
+        let mut end = None;
         for event in std::mem::take(&mut self.events) {
             let Event::Pong(payload) = &event else {
                 self.events.push(event);
@@ -67,13 +68,18 @@ impl Seen {
                 Some(skipped) => {
                     rest.nth(skipped);
                     answered += 1;
-                    if rest.len() == 0 {
-                        self.events.push(Event::Pongs { all: answered == pings.len() });
-                    }
+                    end = Some(self.events.len());
                 }
             }
         }
-        true
+        let joined = match rest.len() {
+            0 if answered == pings.len() => Answered::All,
+            0 => Answered::Last,
+            _ => Answered::Some,
+        };
+        if let Some(end) = end {
+            self.events.insert(end, Event::Pongs(joined));
+        }
     }
 
     /// Takes the message that came last, if one did.

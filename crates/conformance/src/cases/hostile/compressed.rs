@@ -3,7 +3,8 @@
 use super::blocks::{Blocks, Last};
 use super::{BROKEN, STILL_THERE, TOO_MUCH, binary, failing, fails, goes_on, observed, pong, text};
 use crate::case::{
-    Case, Conversation, Cut, Event, Offer, Opening, Piece, Rule, Scale, Script, Step,
+    Answered, Case, Close, Conversation, Cut, Event, Offer, Opening, Piece, Rule, Scale, Script,
+    Step,
 };
 use crate::verdict::Behavior;
 use crate::wire::Frame;
@@ -322,9 +323,9 @@ fn pieces() -> Vec<Case> {
             for (ping, at) in pings.iter().zip(1..payload.len()).rev() {
                 frames.insert(at, Frame::ping(ping.clone()));
             }
-            let ponged = |all| [Event::Pongs { all }, text(HELLO)];
+            let ponged = |answered| [Event::Pongs(answered), text(HELLO)];
             let conversation =
-                Conversation::ok(ponged(true)).or(Behavior::Ok, ponged(false), goes_on());
+                Conversation::ok(ponged(Answered::All)).or(Behavior::Ok, ponged(Answered::Last), goes_on());
             (vec![Step::send(frames), Step::Pongs(pings)], conversation)
         })
         .words(
@@ -335,11 +336,11 @@ fn pieces() -> Vec<Case> {
             let payload = hello();
             let mut frames = fragments([&payload[..3], &payload[3..]]);
             frames.insert(1, Frame::close(1000, ""));
-            (vec![Step::send(frames)], Conversation::ok([]))
+            (vec![Step::send(frames)], Conversation::ok([]).close(Close::by_runner([1000, 1002])))
         })
         .words(
             "A fragment of a compressed message, a Close, and the last fragment.",
-            "Nothing but a Close with code 1000 or none.",
+            "Nothing but a Close: with code 1000 or none, or with 1002 for the message that is not finished.",
         ),
         case("X.3.27", "A letter of four bytes cut by fragments and by blocks", FRAGMENTS, |_| {
             let letter = "\u{1d11e}".as_bytes();
@@ -464,6 +465,7 @@ fn open() -> Vec<Case> {
         case(id, title, TAIL, move |_| {
             let frames = [Frame::binary(make()).rsv(4), Frame::ping(STILL_THERE)];
             let conversation = observed([binary(made), pong()], goes_on())
+                .or(Behavior::Informational, [pong(), binary(made)], goes_on())
                 .or(Behavior::Informational, [], failing(BROKEN))
                 .or(Behavior::Informational, [pong()], goes_on());
             (vec![Step::send(frames)], conversation)
@@ -477,7 +479,7 @@ fn open() -> Vec<Case> {
         case(id, title, TAIL, move |_| {
             let frames = [Frame::binary(make()).rsv(4), Frame::ping(STILL_THERE)];
             let steps = vec![Step::send(frames), Step::Await(2)];
-            (steps, Conversation::ok([]).informational())
+            (steps, Conversation::ok([]).or(Behavior::Informational, [], failing(BROKEN)).informational())
         })
         .words(
             sends,
@@ -568,7 +570,7 @@ fn open() -> Vec<Case> {
             let zeros: usize = if scale == Scale::Full { 1 << 30 } else { 128 << 20 };
             let frame = Frame::binary(Blocks::new().zeros(zeros / 258).message()).rsv(4);
             let steps = vec![Step::send([frame]), Step::Await(1)];
-            (steps, Conversation::ok([]).informational())
+            (steps, Conversation::ok([]).or(Behavior::Informational, [], failing(TOO_MUCH)).informational())
         })
         .words(
             "A compressed message of about 1 MiB that holds 1 GiB of zeros, or an eighth of that.",

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{STILL_THERE, TOO_MUCH, failing, fails, goes_on, pong, text};
-use crate::case::{Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Side, Step};
+use crate::case::{
+    Answered, Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Side, Step,
+};
 use crate::verdict::Behavior;
 use crate::wire::{Frame, LengthForm, Mask};
 
@@ -438,13 +440,13 @@ fn cuts() -> Vec<Case> {
             "Each message back, as it was sent.",
         )
     };
-    let second = |id, title: &'static str, len: usize, bytes: usize| {
+    let second = |id, title: &'static str, len: usize, bytes: fn(usize) -> usize| {
         Case::new(id, title, RECEIVED, move |side, _| {
             let first = Frame::text("first").encode(side, [1, 2, 3, 4]);
             let payload = vec![b'*'; len];
             let second = Frame::text(payload.clone()).encode(side, [5, 6, 7, 8]);
             let send = |bytes: Vec<u8>| Step::Send(vec![Piece::Raw(bytes)], Cut::Whole);
-            let (begin, rest) = second.split_at(bytes);
+            let (begin, rest) = second.split_at(bytes(second.len()));
             let steps = [
                 send([&first, begin].concat()),
                 Step::Await(1),
@@ -468,9 +470,14 @@ fn cuts() -> Vec<Case> {
         header("X.1.48", "A header with a length of 7 bits, cut at each byte", 5),
         header("X.1.49", "A header with a length of 16 bits, cut at each byte", 126),
         header("X.1.50", "A header with a length of 64 bits, cut at each byte", 65536),
-        second("X.1.51", "A message and the first byte of another one, in one write", 5, 1),
-        second("X.1.52", "A message and another one without its last byte, in one write", 5, 6),
-        second("X.1.53", "A message and a part of one of 4 KiB, in one write", 4096, 1000),
+        second("X.1.51", "A message and the first byte of another one, in one write", 5, |_| 1),
+        second(
+            "X.1.52",
+            "A message and another one without its last byte, in one write",
+            5,
+            |len| len - 1,
+        ),
+        second("X.1.53", "A message and a part of one of 4 KiB, in one write", 4096, |_| 1000),
         Case::new("X.1.54", "Ten thousand messages of one byte in one write", STREAM, |_, _| {
             let frames = (0..10_000u32).map(|n| Frame::binary([n as u8]));
             let echoes: Vec<Event> = (0..10_000u32).map(|n| Event::Binary(vec![n as u8])).collect();
@@ -533,10 +540,10 @@ fn fragments() -> Vec<Case> {
                 for (number, ping) in pings.iter().enumerate().rev() {
                     frames.insert(100 * (number + 1), Frame::ping(ping.clone()));
                 }
-                let ponged = |all| [Event::Pongs { all }, text(payload.clone())];
+                let ponged = |answered| [Event::Pongs(answered), text(payload.clone())];
                 Script::new(
                     [Step::send(frames), Step::Pongs(pings)],
-                    Conversation::ok(ponged(true)).or(Behavior::Ok, ponged(false), goes_on()),
+                    Conversation::ok(ponged(Answered::All)).or(Behavior::Ok, ponged(Answered::Last), goes_on()),
                 )
             },
         )
@@ -551,7 +558,7 @@ fn fragments() -> Vec<Case> {
             frames.push(Frame::close(1000, ""));
             Script::new(
                 [Step::send(frames)],
-                Conversation::ok([]).close(Close::by_runner([1000, 1008, 1009]).unclean()),
+                Conversation::ok([]).close(Close::by_runner([1000, 1002, 1008, 1009]).unclean()),
             )
         })
         .words(
@@ -569,31 +576,47 @@ fn fragments() -> Vec<Case> {
 fn control() -> Vec<Case> {
     let close = |id, title: &'static str, rule, frames: fn() -> Vec<Frame>| {
         Case::new(id, title, rule, move |_, _| {
-            Script::new([Step::send(frames())], Conversation::ok([]))
+            let close = Close::by_runner([1000]);
+            Script::new([Step::send(frames())], Conversation::ok([]).close(close))
         })
         .words(format!("{title}."), "Nothing but a Close with code 1000 or none.")
+    };
+    // Whether a message that will never be whole is a fault is not said.
+    let inside = |id, title: &'static str, frames: fn() -> Vec<Frame>| {
+        Case::new(id, title, ANSWER, move |_, _| {
+            let close = Close::by_runner([1000, 1002]);
+            Script::new([Step::send(frames())], Conversation::ok([]).close(close))
+        })
+        .words(
+            format!("{title}."),
+            "Nothing but a Close: with code 1000 or none, or with 1002 for the message that is not finished.",
+        )
     };
     let flood = |id, title: &'static str, count: u32, len: usize| {
         Case::new(id, title, PONGS, move |_, _| {
             let pings: Vec<Vec<u8>> =
                 (0..count).map(|n| format!("{n:0>len$}").into_bytes()).collect();
             let send = Step::send(pings.iter().cloned().map(Frame::ping));
-            let all = |all| [Event::Pongs { all }];
+            let answers = |answered| [Event::Pongs(answered)];
             Script::new(
                 [send, Step::Pongs(pings)],
-                Conversation::ok(all(true)).or(Behavior::Ok, all(false), goes_on()),
+                Conversation::ok(answers(Answered::All))
+                    .or(Behavior::Ok, answers(Answered::Last), goes_on())
+                    .or(Behavior::NonStrict, answers(Answered::Some), failing(TOO_MUCH))
+                    .or(Behavior::NonStrict, [], failing(TOO_MUCH)),
             )
         })
         .words(
             format!("{title}, in one write."),
-            "Pongs with their payloads and in their order; that to the last Ping is among them.",
+            "Pongs with their payloads and in their order; that to the last Ping is among them. To end the connection \
+             because the Pings are too many is NON-STRICT.",
         )
     };
     vec![
-        close("X.1.61", "A Close between two binary fragments", ANSWER, || {
+        inside("X.1.61", "A Close between two binary fragments", || {
             vec![Frame::binary("a").unfinished(), Frame::close(1000, ""), Frame::continuation("b")]
         }),
-        close("X.1.62", "A Close inside a message that is never finished", ANSWER, || {
+        inside("X.1.62", "A Close inside a message that is never finished", || {
             vec![
                 Frame::text("a").unfinished(),
                 Frame::continuation("b").unfinished(),
