@@ -389,6 +389,10 @@ impl<'c> Run<'c> {
                 }
             }
             Step::Echo(_) => return self.echo(),
+            Step::CompareKeys => {
+                self.seen.compare_keys();
+                self.steps.pop_front();
+            }
             Step::IgnoreClose => {
                 self.ignores_close = true;
                 self.steps.pop_front();

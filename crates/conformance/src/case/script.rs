@@ -98,6 +98,8 @@ pub enum Step {
     /// It waits for the Pong to the last of these Pings, or for the subject's end. All Pongs to these Pings become one
     /// [`Event::Pongs`], in the place of the last one.
     Pongs(Vec<Vec<u8>>),
+    /// It compares the masking keys of the subject's frames. That no two are the same is an [`Event::FreshKeys`].
+    CompareKeys,
     /// It answers no Close from now on, and goes on with the steps.
     IgnoreClose,
 }
@@ -203,6 +205,8 @@ pub enum Event {
     Echoed(usize),
     /// It answered the Pings of [`Step::Pongs`] in order, and so many of them.
     Pongs(Answered),
+    /// It masked each of its frames with another key.
+    FreshKeys,
     /// It broke the protocol by itself; this says how.
     Violation(String),
 }
@@ -219,6 +223,7 @@ impl fmt::Display for Event {
             Self::Pongs(Answered::All) => f.write_str("a Pong to each Ping"),
             Self::Pongs(Answered::Last) => f.write_str("Pongs to some Pings, the last one of all"),
             Self::Pongs(Answered::Some) => f.write_str("Pongs to some Pings, not to the last one"),
+            Self::FreshKeys => f.write_str("each frame masked with another key"),
             Self::Violation(how) => f.write_str(how),
         }
     }

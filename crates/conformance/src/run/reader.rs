@@ -15,6 +15,8 @@ pub(super) struct Seen {
     /// Why it was not.
     pub(super) not_opened: Option<NotOpened>,
     pub(super) events: Vec<Event>,
+    /// The masking keys of its frames.
+    keys: Vec<[u8; 4]>,
     /// Its Close.
     pub(super) close: Option<CloseFrame>,
     /// Whether the runner has sent a Close.
@@ -45,6 +47,20 @@ impl Seen {
 
     pub(super) fn is_violated(&self) -> bool {
         matches!(self.events.last(), Some(Event::Violation(_)))
+    }
+
+    /// Notes whether each masking key was used once only (RFC 6455 §5.3).
+    pub(super) fn compare_keys(&mut self) {
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.sort_unstable();
+        self.events.push(match keys.windows(2).find(|pair| pair[0] == pair[1]) {
+            None => Event::FreshKeys,
+            Some(pair) => {
+                let [a, b, c, d] = pair[0];
+                let key = format!("{a:02x}{b:02x}{c:02x}{d:02x}");
+                Event::Violation(format!("it used the masking key {key} twice (RFC 6455 §5.3)"))
+            }
+        });
     }
 
     /// Whether the Pong to this Ping has come.
@@ -176,6 +192,7 @@ impl Reader {
     }
 
     fn frame(&mut self, frame: Received, seen: &mut Seen) -> Result<(), String> {
+        seen.keys.extend(frame.key);
         let compressed = frame.rsv == 4 && matches!(frame.opcode, 1 | 2) && self.inflater.is_some();
         if frame.rsv != 0 && !compressed {
             return Err(format!(

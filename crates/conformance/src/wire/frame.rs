@@ -192,6 +192,8 @@ pub(crate) struct Received {
     pub(crate) fin: bool,
     pub(crate) rsv: u8,
     pub(crate) opcode: Opcode,
+    /// The key that the payload was masked with.
+    pub(crate) key: Option<[u8; 4]>,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -277,13 +279,12 @@ impl FrameReader {
         };
         let Some(frame) = rest.get(..whole) else { return Ok(None) };
         let (head, payload) = frame.split_at(header);
-        let payload = match head.last_chunk::<4>() {
-            Some(key) if masked => {
-                payload.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect()
-            }
-            _ => payload.to_vec(),
+        let key = head.last_chunk::<4>().copied().filter(|_| masked);
+        let payload = match &key {
+            Some(key) => payload.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect(),
+            None => payload.to_vec(),
         };
         self.taken += whole;
-        Ok(Some(Received { fin, rsv, opcode, payload }))
+        Ok(Some(Received { fin, rsv, opcode, key, payload }))
     }
 }

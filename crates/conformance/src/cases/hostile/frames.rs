@@ -84,6 +84,19 @@ const UNSOLICITED: Rule = Rule::must(
     "RFC 6455 §5.5.3",
     "A Pong frame MAY be sent unsolicited. A response to an unsolicited Pong frame is not expected.",
 );
+const REGISTERED: Rule = Rule::should(
+    "RFC 6455 §7.4.2",
+    "Status codes in the range 1000-2999 are reserved for definition by this protocol, its future revisions, and \
+     extensions. 1012 to 1014 are in the registry of IANA (§11.7).",
+);
+const TLS_FAILURE: Rule = Rule::must(
+    "RFC 6455 §7.4.1",
+    "1015 is a reserved value and MUST NOT be set as a status code in a Close control frame by an endpoint.",
+);
+const FRESH: Rule = Rule::must(
+    "RFC 6455 §5.3",
+    "When preparing a masked frame, the client MUST pick a fresh masking key from the set of allowed 32-bit values.",
+);
 const STOP: Rule = Rule::must(
     "RFC 6455 §7.1.7",
     "An endpoint MUST NOT continue to attempt to process data from the remote endpoint after being instructed to _Fail \
@@ -103,6 +116,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(cuts());
     cases.extend(fragments());
     cases.extend(control());
+    cases.extend(codes());
+    cases.push(keys());
     cases
 }
 
@@ -672,4 +687,47 @@ fn control() -> Vec<Case> {
             "The connection fails with code 1002; there is neither an echo nor a Pong.",
         ),
     ]
+}
+
+/// Codes of Closes at which section 7 does not look.
+fn codes() -> Vec<Case> {
+    let mut cases: Vec<Case> = [1012, 1013, 1014]
+        .into_iter()
+        .zip(72..)
+        .map(|(code, number)| {
+            let title = format!("A Close with code {code}");
+            Case::new(&format!("X.1.{number}"), title.clone(), REGISTERED, move |_, _| {
+                let close = Close::by_runner([1000, code]);
+                let send = Step::send([Frame::close(code, "")]);
+                Script::new([send], Conversation::ok([]).close(close))
+            })
+            .words(format!("{title}."), "A Close with the same code, with 1000, or with none.")
+        })
+        .collect();
+    cases.push(
+        Case::new("X.1.75", "A Close with code 1015", TLS_FAILURE, |_, _| {
+            let close = Close::by_runner([1002]).unclean().wrong_code_fails();
+            let send = Step::send([Frame::close(1015, "")]);
+            Script::new([send], Conversation::ok([]).close(close))
+        })
+        .words(
+            "A Close with code 1015.",
+            "A Close that says what is wrong with it, or none, or the end of the TCP connection.",
+        ),
+    );
+    cases
+}
+
+/// Whether a client masks as it has to.
+fn keys() -> Case {
+    const COUNT: u8 = 20;
+    Case::new("X.1.76", "The masking keys of a client", FRESH, |_, _| {
+        let frames = (0..COUNT).map(|n| Frame::binary([n; 8]));
+        let echoes = (0..COUNT).map(|n| Event::Binary(vec![n; 8]));
+        let events: Vec<Event> = echoes.chain([Event::FreshKeys]).collect();
+        let steps = [Step::send(frames), Step::Await(COUNT.into()), Step::CompareKeys];
+        Script::new(steps, Conversation::ok(events))
+    })
+    .words("Twenty short messages.", "All of them back, each masked with a key of its own.")
+    .only(Side::Client)
 }
