@@ -9,7 +9,7 @@ use std::fmt;
 pub use id::{CaseId, InvalidId, Pattern};
 pub use script::{
     Answered, Close, Closer, Conversation, Cut, Echoes, Event, Expect, Offer, Opening, Piece,
-    Refusal, Script, Step, Way,
+    Refusal, Script, Split, Step, Way,
 };
 
 /// Which side of the connection the subject is; the runner is the other one.

@@ -13,7 +13,7 @@ use crate::case::{
 use crate::verdict::Outcome;
 use crate::wire::{Deflater, Frame, LengthForm, Mask};
 use crate::wirelog::{Party, What, WireLog};
-use opening::Request;
+use opening::{Half, Next, Request};
 use reader::{Reader, Seen};
 
 /// What holds for every case of a run.
@@ -74,6 +74,10 @@ pub struct Run<'c> {
     phase: Phase,
     /// When the runner began to wait for what it waits for, or last saw a sign of life.
     since: Duration,
+    /// The request to a server.
+    request: Request,
+    /// The runner's half of the opening handshake, which goes before all else.
+    half: Half,
     outgoing: VecDeque<Vec<u8>>,
     reader: Reader,
     deflater: Option<Deflater>,
@@ -112,12 +116,8 @@ impl<'c> Run<'c> {
                 salt.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
             });
         let mut random = fastrand::Rng::with_seed(salt);
-        let request = Request::new(options, &mut random);
-        let outgoing = match side {
-            Side::Server => request.bytes(&script.opening),
-            Side::Client => VecDeque::new(),
-        };
-        Self {
+        let request = Request::new(options, &script.opening, &mut random);
+        let mut run = Self {
             case,
             side,
             steps: script.steps.iter().cloned().collect(),
@@ -127,7 +127,9 @@ impl<'c> Run<'c> {
             random,
             phase: Phase::Opening,
             since: Duration::ZERO,
-            outgoing,
+            request,
+            half: Half::default(),
+            outgoing: VecDeque::new(),
             reader: Reader::new(side),
             deflater: None,
             echoing: None,
@@ -136,7 +138,11 @@ impl<'c> Run<'c> {
             seen: Seen::default(),
             wire: WireLog::default(),
             now: Duration::ZERO,
+        };
+        if side == Side::Server {
+            run.begin_half(run.request.bytes());
         }
+        run
     }
 
     /// What is to be done at this time.
@@ -151,6 +157,16 @@ impl<'c> Run<'c> {
                 self.outgoing.clear();
                 self.phase = Phase::Done;
                 continue;
+            }
+            match self.half.next(now) {
+                Some(Next::Send(bytes)) => {
+                    self.since = now;
+                    self.wire.bytes(now, Party::Runner, &bytes);
+                    return Action::Send(bytes);
+                }
+                Some(Next::Wait(until)) => return Action::Wait(until),
+                Some(Next::End) => return self.end_output(),
+                None => {}
             }
             if let Some(bytes) = self.outgoing.pop_front() {
                 self.since = now;
@@ -171,6 +187,8 @@ impl<'c> Run<'c> {
         self.reader.feed(bytes);
         if self.phase == Phase::Opening {
             self.read_opening();
+        } else if self.side == Side::Client && self.half.has_head() {
+            self.seen.violation(Some(opening::EARLY.into()));
         }
         if self.phase != Phase::Opening {
             self.read_frames();
@@ -257,16 +275,35 @@ impl<'c> Run<'c> {
         (self.now < at).then_some(at)
     }
 
+    /// Begins to send the runner's half of the opening handshake, and the frames behind it.
+    fn begin_half(&mut self, head: Vec<u8>) {
+        let behind = self.script.opening.behind.clone();
+        let behind: Vec<u8> = behind.iter().flat_map(|frame| self.encode(frame)).collect();
+        self.half = Half::new(head, &behind, &self.script.opening);
+    }
+
+    fn end_output(&mut self) -> Action {
+        self.since = self.now;
+        self.seen.output_ended = true;
+        self.wire.end(self.now, Party::Runner, What::End);
+        Action::EndOutput
+    }
+
     fn read_opening(&mut self) {
         let Some(head) = self.reader.take_head() else { return };
         match self.side {
-            Side::Server => match opening::response(&head, &self.script) {
+            // "A client MUST be able to parse one or more 1xx responses received prior to a final response."
+            Side::Server if opening::is_interim(&head) => self.read_opening(),
+            Side::Server => match opening::response(head, &self.request, &self.script) {
                 Ok(opened) => self.opened(opened),
                 Err(refused) => self.refused(refused),
             },
-            Side::Client => match opening::request(&head, &self.script) {
-                Ok((answer, opened)) => {
-                    self.outgoing.extend(answer);
+            Side::Client => match opening::request(head, &self.script) {
+                Ok((answer, mut opened)) => {
+                    if self.reader.has_more() {
+                        opened.fault.get_or_insert_with(|| opening::EARLY.into());
+                    }
+                    self.begin_half(answer);
                     self.opened(opened);
                 }
                 Err(refused) => {
@@ -400,8 +437,7 @@ impl<'c> Run<'c> {
             Step::EndOutput => {
                 self.output_ended = true;
                 self.steps.pop_front();
-                self.wire.end(self.now, Party::Runner, What::End);
-                return Some(Action::EndOutput);
+                return Some(self.end_output());
             }
         }
         None
@@ -456,9 +492,13 @@ impl<'c> Run<'c> {
 
     /// All was sent: waits for what is expected, and closes the connection if that is the runner's part.
     fn expect(&mut self) -> Option<Action> {
-        let Expect::Conversation(conversation) = &self.script.expect else {
-            // A refusal is expected, and the subject opened the connection: there is nothing to wait for.
-            return self.close(1000);
+        let conversation = match (&self.script.expect, self.side) {
+            (Expect::Conversation(conversation) | Expect::Either(conversation, _), _) => {
+                conversation
+            }
+            // A refusal is expected, and the server opened the connection: there is nothing to wait for.
+            (Expect::Refusal(_), Side::Server) => return self.close(1000),
+            (Expect::Refusal(_), Side::Client) => return self.await_refusal(),
         };
         let Some(end) =
             conversation.ways().map(|(.., close)| close).find(|end| end.by == Closer::Runner)
@@ -473,6 +513,20 @@ impl<'c> Run<'c> {
             Some(at) => Some(Action::Wait(at)),
             None => self.close(code),
         }
+    }
+
+    /// Waits for a client that has to refuse: it ends the connection at once, or once the runner has ended its direction,
+    /// as "a client […] SHOULD wait for a TCP Close from the server" (RFC 6455 §7.1.1).
+    fn await_refusal(&mut self) -> Option<Action> {
+        if !self.seen.events.is_empty() {
+            self.phase = Phase::Done;
+            return None;
+        }
+        let until = self.since + self.patience / 8;
+        if self.seen.output_ended {
+            return self.wait();
+        }
+        Some(if self.now < until { Action::Wait(until) } else { self.end_output() })
     }
 
     /// Whether the events are those of the best outcome, or cannot become those of any: then it is for the runner to end

@@ -1,13 +1,17 @@
 //! What goes over the wire: frames, compressed messages, opening handshakes. It is written for judging: it builds
 //! whatever a case wants to send, and accepts from a subject what the RFCs allow and nothing else.
 
+mod agreement;
 mod deflate;
+mod extensions;
 mod frame;
 mod http;
 
+pub(crate) use agreement::{NAME as PERMESSAGE_DEFLATE, Terms, offers};
 pub use deflate::{Deflate, Params};
 pub(crate) use deflate::{Deflater, Inflater};
+pub(crate) use extensions::{Extension, extensions};
 pub use frame::{Frame, LengthForm, Mask, Opcode};
 pub(crate) use frame::{FrameReader, Received};
 pub use http::Head;
-pub(crate) use http::{accept_value, elements, head_end};
+pub(crate) use http::{accept_value, elements, head_end, is_token};

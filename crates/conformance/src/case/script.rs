@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Side;
 use crate::verdict::Behavior;
 use crate::wire::{Frame, Head};
 
@@ -25,6 +26,26 @@ impl Script {
         Self { opening: Opening::default(), steps: steps.into(), expect }
     }
 
+    /// A script in which the subject shall refuse the opening handshake. A client gets a text message behind it, so that
+    /// one that has opened the connection sends an echo.
+    #[must_use]
+    pub fn refused(side: Side, opening: Opening, refusal: Refusal) -> Self {
+        let steps = match side {
+            Side::Client if !opening.ends => vec![Step::send([Frame::text("Is this open?")])],
+            _ => Vec::new(),
+        };
+        Self { opening, steps, expect: Expect::Refusal(refusal) }
+    }
+
+    /// The script, and a refusal of the opening handshake is a possibility too.
+    #[must_use]
+    pub fn or_refused(mut self, refusal: Refusal) -> Self {
+        if let Expect::Conversation(conversation) = self.expect {
+            self.expect = Expect::Either(conversation, refusal);
+        }
+        self
+    }
+
     /// The script with another opening handshake.
     #[must_use]
     pub fn opening(mut self, opening: Opening) -> Self {
@@ -41,14 +62,32 @@ pub struct Opening {
     pub deflate: Vec<Offer>,
     /// The subprotocols that are offered to a server (RFC 6455 §11.3.4).
     pub subprotocols: Vec<&'static str>,
-    /// What is sent in place of the runner's own half: text in which `{path}`, `{host}` and `{key}`, towards a client
-    /// `{accept}`, stand for what the right half would have there. Each part is a write of its own.
-    pub instead: Option<Vec<Vec<u8>>>,
+    /// Further field lines of the runner's half, which stand behind the others. The names that
+    /// [`instead`](Self::instead) knows stand for the same here.
+    pub fields: Vec<String>,
+    /// What is sent in place of the runner's own half: bytes in which a name in braces stands for what the right half
+    /// would have there. Towards a server, the names are `{path}`, `{host}` and `{key}`. Towards a client they are
+    /// `{accept}`, `{swapped}` (the same with its letters in the other case), `{key}` (the client's), `{protocol}` (the
+    /// first subprotocol that it asks for, or `chat`).
+    pub instead: Option<Vec<u8>>,
+    /// The `Sec-WebSocket-Key` towards a server, in place of a random one.
+    pub key: Option<&'static str>,
+    /// Frames right behind the head.
+    pub behind: Vec<Frame>,
+    /// How the half is split into writes, with the frames behind it.
+    pub split: Split,
+    /// The time before each of these writes but the first.
+    pub gap: Duration,
+    /// Whether the runner ends its direction of the connection behind that.
+    pub ends: bool,
     /// What the subject's half must be like. The error is a sentence.
     pub check: Option<fn(&Head) -> Result<(), String>>,
     /// What the runner says of its own compression (RFC 7692 §7.1): towards a server as a hint, which the server may
     /// pass over; towards a client as a promise.
     pub own: Offer,
+    /// What the subject's half must hold for the case to make sense: if it does not, the subject does not have what the
+    /// case needs. The error is a sentence.
+    pub needs: Option<fn(&Head) -> Result<(), String>>,
 }
 
 impl Opening {
@@ -58,10 +97,16 @@ impl Opening {
         Self { deflate: offers.into(), ..Self::default() }
     }
 
-    /// An opening handshake of which the runner's half is this text, in one write.
+    /// An opening handshake of which the runner's half is these bytes, in one write.
     #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
-        Self { instead: Some(vec![text.into().into_bytes()]), ..Self::default() }
+    pub fn text(text: impl Into<Vec<u8>>) -> Self {
+        Self { instead: Some(text.into()), ..Self::default() }
+    }
+
+    /// An opening handshake with these further field lines, in one write.
+    #[must_use]
+    pub fn fields(lines: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { fields: lines.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
     /// An opening handshake in which the subject's half is checked.
@@ -69,6 +114,18 @@ impl Opening {
     pub fn check(check: fn(&Head) -> Result<(), String>) -> Self {
         Self { check: Some(check), ..Self::default() }
     }
+}
+
+/// How the runner's half of an opening handshake is split into writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Split {
+    /// All in one write.
+    #[default]
+    Whole,
+    /// So many bytes in each write.
+    Every(usize),
+    /// Two writes, the second of which has so many bytes.
+    Tail(usize),
 }
 
 /// An offer of permessage-deflate to a server, or an answer to a client's (RFC 7692 §7.1).
@@ -257,6 +314,9 @@ pub enum Expect {
     Conversation(Conversation),
     /// To refuse the opening handshake.
     Refusal(Refusal),
+    /// To open the connection, and then this; or to refuse the opening handshake. A verdict that says only what was seen
+    /// holds for both.
+    Either(Conversation, Refusal),
 }
 
 /// How a subject may behave on an open connection.
@@ -413,14 +473,67 @@ impl Close {
     }
 }
 
-/// How a subject refuses an opening handshake: a server by a status or by the end of the connection, a client by the
-/// end of the connection (RFC 6455 §4.1, §4.2).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How a subject refuses an opening handshake: a server by a status, or by the end of the connection; a client by the end
+/// of the connection, at the latest when the runner has ended its direction (RFC 6455 §4.1, §4.2, §7.1.7).
+///
+/// Each verdict that is not given has the value that its text names.
+#[derive(Clone, Debug, Default)]
 pub struct Refusal {
-    /// The statuses that are right; without any, each from 400 to 599 is.
+    /// The statuses of a server that are right; without any, each from 400 to 499 is.
     pub statuses: Vec<u16>,
-    /// How it is called when a server ends the connection without a response.
+    /// How a refusal that is right is called; OK. For a client, it is the end of the connection.
+    pub right: Option<Behavior>,
+    /// How another status from 400 to 599 is called; NON-STRICT. A status below 400 is no refusal, unless it is right.
+    pub other: Option<Behavior>,
+    /// How it is called when a server ends the connection without a response; NON-STRICT.
     pub silence: Option<Behavior>,
-    /// How it is called when the subject opens the connection all the same; failed, if nothing is said.
+    /// How it is called when the subject does nothing at all, and leaves the connection as it is; FAILED.
+    pub idle: Option<Behavior>,
+    /// How it is called when the subject opens the connection all the same; FAILED.
     pub opened: Option<Behavior>,
+    /// What the head of a server's refusal must be like. The error is a sentence, and the case has failed with it.
+    pub check: Option<fn(&Head) -> Result<(), String>>,
+}
+
+impl Refusal {
+    /// A refusal, by one of these statuses if a server gives it; without any, by any from 400 to 499.
+    #[must_use]
+    pub fn with(statuses: impl Into<Vec<u16>>) -> Self {
+        Self { statuses: statuses.into(), ..Self::default() }
+    }
+
+    /// The same, and it is called so.
+    #[must_use]
+    pub const fn called(mut self, behavior: Behavior) -> Self {
+        self.right = Some(behavior);
+        self
+    }
+
+    /// The same, and the end of the connection without a response is called so.
+    #[must_use]
+    pub const fn silence(mut self, behavior: Behavior) -> Self {
+        self.silence = Some(behavior);
+        self
+    }
+
+    /// The same, and an open connection is called so.
+    #[must_use]
+    pub const fn opened(mut self, behavior: Behavior) -> Self {
+        self.opened = Some(behavior);
+        self
+    }
+
+    /// The same, and a subject that does nothing at all is called so.
+    #[must_use]
+    pub const fn idle(mut self, behavior: Behavior) -> Self {
+        self.idle = Some(behavior);
+        self
+    }
+
+    /// The same, and the head of a server's refusal is checked.
+    #[must_use]
+    pub const fn check(mut self, check: fn(&Head) -> Result<(), String>) -> Self {
+        self.check = Some(check);
+        self
+    }
 }

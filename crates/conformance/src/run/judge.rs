@@ -4,6 +4,7 @@ use super::opening::NotOpened;
 use super::reader::Seen;
 use crate::case::{Close, Closer, Conversation, Event, Expect, Refusal, Side};
 use crate::verdict::{Behavior, BehaviorClose};
+use crate::wire::Head;
 use crate::wirelog::What;
 
 /// A verdict, and what it rests on.
@@ -26,6 +27,17 @@ pub(super) fn judge(side: Side, expect: &Expect, seen: &Seen) -> Verdict {
     match expect {
         Expect::Conversation(conversation) => open(side, conversation, seen),
         Expect::Refusal(refusal) => refused(side, refusal, seen),
+        Expect::Either(conversation, refusal) => {
+            if is_open(side, seen) {
+                return open(side, conversation, seen);
+            }
+            let mut verdict = refused(side, refusal, seen);
+            if conversation.informational {
+                verdict.behavior = Behavior::Informational;
+                verdict.behavior_close = BehaviorClose::Informational;
+            }
+            verdict
+        }
     }
 }
 
@@ -108,33 +120,44 @@ fn close(side: Side, expect: &Close, seen: &Seen) -> (BehaviorClose, String) {
     (BehaviorClose::Ok, "The connection ended as it should.".into())
 }
 
+/// Whether the subject is to be judged by what it did on an open connection: a client that ended the connection at once,
+/// without a frame, has refused the response.
+fn is_open(side: Side, seen: &Seen) -> bool {
+    let silent = seen.events.is_empty() && seen.close.is_none() && !seen.close_sent;
+    seen.opened && !(side == Side::Client && silent && seen.ended())
+}
+
 /// Whether the subject refused the opening handshake, and how.
 fn refused(side: Side, expect: &Refusal, seen: &Seen) -> Verdict {
-    let failed = |how: String| (Behavior::Failed, how);
-    let (behavior, observed) = match (&seen.not_opened, side) {
-        (Some(NotOpened::Status(status)), _) => {
-            let right = match &expect.statuses[..] {
-                [] => (400..600).contains(status),
-                statuses => statuses.contains(status),
-            };
-            let behavior = if right { Behavior::Ok } else { Behavior::Failed };
-            (behavior, format!("It answered with status {status}."))
-        }
-        (Some(NotOpened::Fault(how)), _) => failed(sentence(how)),
-        (Some(NotOpened::Unimplemented(how)), _) => (Behavior::Unimplemented, sentence(how)),
-        // A client refuses by ending the connection, and has nothing to say before that.
-        (None, Side::Client) if seen.ended() && seen.events.is_empty() => {
-            (Behavior::Ok, "It ended the connection.".into())
-        }
-        (None, _) if seen.opened => {
-            let behavior = expect.opened.unwrap_or(Behavior::Failed);
-            (behavior, format!("It opened the connection. {}", observed(seen)))
-        }
-        (None, _) if seen.ended() => {
-            let behavior = expect.silence.unwrap_or(Behavior::NonStrict);
-            (behavior, "It ended the connection without a response.".into())
-        }
-        (None, _) => failed("It did not answer at all.".into()),
+    let right = expect.right.unwrap_or(Behavior::Ok);
+    let (behavior, observed) = match &seen.not_opened {
+        Some(NotOpened::Refused(head)) => by_status(head, expect),
+        Some(NotOpened::Fault(how)) => (Behavior::Failed, sentence(how)),
+        Some(NotOpened::Unimplemented(how)) => (Behavior::Unimplemented, sentence(how)),
+        None => match side {
+            Side::Server if seen.opened => opened(expect, seen),
+            Side::Server if seen.ended() => (
+                expect.silence.unwrap_or(Behavior::NonStrict),
+                "It ended the connection without a response.".into(),
+            ),
+            Side::Client if !seen.events.is_empty() => opened(expect, seen),
+            Side::Client if seen.opened && seen.close.is_some() => (
+                // Frames, even a Close, are for a connection that is open (RFC 6455 §4.1, §7.1.7).
+                if right == Behavior::Ok { Behavior::NonStrict } else { right },
+                format!("It refused the response with a Close. {}", observed(seen)),
+            ),
+            Side::Client if seen.opened && seen.ended() => {
+                let how = match seen.output_ended {
+                    true => "It ended the connection when the runner did.",
+                    false => "It ended the connection.",
+                };
+                (right, how.into())
+            }
+            Side::Server | Side::Client => {
+                let idle = if seen.opened || side == Side::Server { expect.idle } else { None };
+                (idle.unwrap_or(Behavior::Failed), observed(seen))
+            }
+        },
     };
     Verdict {
         behavior,
@@ -144,11 +167,36 @@ fn refused(side: Side, expect: &Refusal, seen: &Seen) -> Verdict {
     }
 }
 
+/// The verdict on the response with which a server refused.
+fn by_status(head: &Head, expect: &Refusal) -> (Behavior, String) {
+    let status = head.status();
+    let listed = match &expect.statuses[..] {
+        [] => (400..500).contains(&status),
+        statuses => statuses.contains(&status),
+    };
+    let observed = format!("It answered with status {status}");
+    if let Some(how) = expect.check.and_then(|check| check(head).err()) {
+        return (Behavior::Failed, format!("{observed}, and {how}."));
+    }
+    let behavior = match status {
+        _ if listed => expect.right.unwrap_or(Behavior::Ok),
+        400..600 => expect.other.unwrap_or(Behavior::NonStrict),
+        _ => Behavior::Failed,
+    };
+    (behavior, observed + ".")
+}
+
+/// The verdict on a subject that opened the connection, and should not have.
+fn opened(expect: &Refusal, seen: &Seen) -> (Behavior, String) {
+    let behavior = expect.opened.unwrap_or(Behavior::Failed);
+    (behavior, format!("It opened the connection. {}", observed(seen)))
+}
+
 /// What the subject was seen to do, in a sentence or two.
 fn observed(seen: &Seen) -> String {
     match &seen.not_opened {
-        Some(NotOpened::Status(status)) => {
-            return format!("It refused the opening handshake with status {status}.");
+        Some(NotOpened::Refused(head)) => {
+            return format!("It refused the opening handshake with status {}.", head.status());
         }
         Some(NotOpened::Fault(how) | NotOpened::Unimplemented(how)) => return sentence(how),
         None => {}

@@ -1,50 +1,69 @@
 //! Both halves of the opening handshake (RFC 6455 §4).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Options;
-use crate::case::{Offer, Opening, Script};
-use crate::wire::{Deflate, Head, Params, accept_value, elements};
+use crate::case::{Offer, Opening, Script, Split};
+use crate::wire::{
+    Deflate, Extension, Head, PERMESSAGE_DEFLATE, Terms, accept_value, elements, extensions,
+    is_token, offers,
+};
 
-/// What a request of the runner is made of.
+/// The request of the runner, and what a response to it is measured by.
 #[derive(Debug)]
 pub(super) struct Request {
-    host: String,
-    path: String,
+    bytes: Vec<u8>,
     key: String,
+    /// The subprotocols that are offered.
+    subprotocols: Vec<String>,
+    /// The extensions that are offered; nothing, if the list is malformed.
+    extensions: Vec<Extension>,
 }
 
 impl Request {
-    pub(super) fn new(options: &Options, random: &mut fastrand::Rng) -> Self {
+    pub(super) fn new(options: &Options, opening: &Opening, random: &mut fastrand::Rng) -> Self {
         let key: [u8; 16] = random.u128(..).to_be_bytes();
-        let (host, path) = (options.host.clone(), options.path.clone());
-        Self { host, path, key: STANDARD.encode(key) }
+        let key = opening.key.map_or_else(|| STANDARD.encode(key), Into::into);
+        let values = [("{path}", &*options.path), ("{host}", &options.host), ("{key}", &key)];
+        let bytes = match &opening.instead {
+            Some(bytes) => fill(bytes, &values),
+            None => fill(right_request(opening).as_bytes(), &values),
+        };
+        let head = Head::of_request(&bytes).ok();
+        let field = |name: &'static str| head.iter().flat_map(move |head| head.values(name));
+        let subprotocols =
+            field("sec-websocket-protocol").flat_map(elements).map(Into::into).collect();
+        let extensions = extensions(field("sec-websocket-extensions")).unwrap_or_default();
+        Self { bytes, key, subprotocols, extensions }
     }
 
-    /// The request, in the writes that it is sent with.
-    pub(super) fn bytes(&self, opening: &Opening) -> VecDeque<Vec<u8>> {
-        let values = [("{path}", &*self.path), ("{host}", &self.host), ("{key}", &self.key)];
-        if let Some(parts) = &opening.instead {
-            return parts.iter().map(|part| fill(part, &values)).collect();
-        }
-        let mut request = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n",
-            self.path, self.host, self.key
-        );
-        if !opening.subprotocols.is_empty() {
-            request += &format!("Sec-WebSocket-Protocol: {}\r\n", opening.subprotocols.join(", "));
-        }
-        if !opening.deflate.is_empty() {
-            let offers: Vec<String> =
-                opening.deflate.iter().map(|wanted| offer(wanted, &opening.own)).collect();
-            request += &format!("Sec-WebSocket-Extensions: {}\r\n", offers.join(", "));
-        }
-        VecDeque::from([(request + "\r\n").into_bytes()])
+    /// The request, as it is sent.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.bytes.clone()
     }
+}
+
+/// A request that is right in every way, but for what it offers.
+fn right_request(opening: &Opening) -> String {
+    let mut request = String::from(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n",
+    );
+    if !opening.subprotocols.is_empty() {
+        request += &format!("Sec-WebSocket-Protocol: {}\r\n", opening.subprotocols.join(", "));
+    }
+    if !opening.deflate.is_empty() {
+        let offers: Vec<String> = opening.deflate.iter().map(|wanted| offer(wanted, &opening.own)).collect();
+        request += &format!("Sec-WebSocket-Extensions: {}\r\n", offers.join(", "));
+    }
+    for line in &opening.fields {
+        request += &format!("{line}\r\n");
+    }
+    request + "\r\n"
 }
 
 /// An offer to a server (RFC 7692 §7.1): what the server is asked for, and that the client can be asked for a window.
@@ -84,6 +103,72 @@ fn fill(text: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     filled
 }
 
+/// The runner's half of an opening handshake on its way.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    writes: VecDeque<Vec<u8>>,
+    gap: Duration,
+    /// The time before which the next write is not sent.
+    not_before: Duration,
+    ends: bool,
+    /// How much of the head is not sent.
+    head_left: usize,
+}
+
+/// What a [`Half`] has to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Send these bytes.
+    Send(Vec<u8>),
+    /// Wait until this time.
+    Wait(Duration),
+    /// End the direction.
+    End,
+}
+
+impl Half {
+    /// A head with frames behind it, split as the opening says.
+    pub(super) fn new(mut bytes: Vec<u8>, behind: &[u8], opening: &Opening) -> Self {
+        let head_left = bytes.len();
+        bytes.extend_from_slice(behind);
+        let writes: Vec<&[u8]> = match opening.split {
+            Split::Whole => vec![&bytes],
+            Split::Every(len) => bytes.chunks(len.max(1)).collect(),
+            Split::Tail(len) => {
+                let (head, tail) = bytes.split_at(bytes.len().saturating_sub(len));
+                vec![head, tail]
+            }
+        };
+        let writes = writes.into_iter().filter(|write| !write.is_empty());
+        Self {
+            writes: writes.map(<[u8]>::to_vec).collect(),
+            gap: opening.gap,
+            not_before: Duration::ZERO,
+            ends: opening.ends,
+            head_left,
+        }
+    }
+
+    /// Whether the head has not been sent as a whole.
+    pub(super) const fn has_head(&self) -> bool {
+        self.head_left > 0
+    }
+
+    /// What is to be done at this time, if anything is left.
+    pub(super) fn next(&mut self, now: Duration) -> Option<Next> {
+        if self.writes.is_empty() {
+            return std::mem::take(&mut self.ends).then_some(Next::End);
+        }
+        if now < self.not_before {
+            return Some(Next::Wait(self.not_before));
+        }
+        self.not_before = now + self.gap;
+        let bytes = self.writes.pop_front()?;
+        self.head_left = self.head_left.saturating_sub(bytes.len());
+        Some(Next::Send(bytes))
+    }
+}
+
 /// An open connection.
 #[derive(Debug, Default)]
 pub(super) struct Opened {
@@ -95,186 +180,328 @@ pub(super) struct Opened {
 /// Why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NotOpened {
-    /// The server refused, with this status.
-    Status(u16),
+    /// The server refused, with this response.
+    Refused(Head),
     /// The subject's half is wrong; the sentence says how.
     Fault(String),
     /// The subject does not have what the case needs.
     Unimplemented(String),
 }
 
+/// What is wrong with a client that speaks too early.
+///
+/// "The client MUST wait for a response from the server before sending any further data."
+pub(super) const EARLY: &str = "it sent more before it had the response (RFC 6455 §4.1)";
+
 /// What a client gets that does not offer what the case needs.
 pub(super) const UNAVAILABLE: &[u8] =
     b"HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// Reads the response of a server.
-pub(super) fn response(head: &Result<Head, String>, script: &Script) -> Result<Opened, NotOpened> {
-    let head = head.as_ref().map_err(|how| NotOpened::Fault(how.clone()))?;
-    if head.start.0 != "101" {
-        return Err(NotOpened::Status(head.start.0.parse().unwrap_or(0)));
-    }
-    let fault = script.opening.check.and_then(|check| check(head).err());
-    let mut opened = Opened { deflate: None, fault };
-    if script.opening.instead.is_none() && !script.opening.deflate.is_empty() {
-        let list: Vec<&str> = head.values("sec-websocket-extensions").flat_map(elements).collect();
-        let accepted = match &list[..] {
-            [] => {
-                return Err(NotOpened::Unimplemented(
-                    "it does not accept permessage-deflate".into(),
-                ));
-            }
-            [one] => accepted(one, &script.opening.deflate),
-            _ => Err("it accepted more than one extension".into()),
-        };
-        opened.deflate = Some(accepted.map_err(NotOpened::Fault)?);
-    }
-    Ok(opened)
+/// Whether a response is an interim one, behind which the final one comes (RFC 9110 §15.2).
+pub(super) fn is_interim(head: &Result<Head, String>) -> bool {
+    head.as_ref().is_ok_and(|head| matches!(head.status(), 100 | 102..=199))
 }
 
-/// The parameters of an accepted offer (RFC 7692 §7.1). The error is a sentence.
-fn accepted(element: &str, offers: &[Offer]) -> Result<Deflate, String> {
-    let parameters = Parameters::parse(element)?;
-    let deflate = Deflate {
-        client: Params {
-            window_bits: parameters.bits("client_max_window_bits")?.unwrap_or(15),
-            no_context_takeover: parameters.has("client_no_context_takeover"),
-        },
-        server: Params {
-            window_bits: parameters.bits("server_max_window_bits")?.unwrap_or(15),
-            no_context_takeover: parameters.has("server_no_context_takeover"),
-        },
-    };
-    // RFC 7692 §7.1.1.1 and §7.1.2.1: who accepts an offer with these parameters answers with them.
-    let allowed = offers.iter().any(|offer| {
-        (!offer.no_context_takeover || deflate.server.no_context_takeover)
-            && offer.max_window_bits.is_none_or(|bits| {
-                parameters.has("server_max_window_bits") && deflate.server.window_bits <= bits
-            })
-    });
-    if !allowed {
-        return Err(format!("its `{element}` fits no offer (RFC 7692 §7.1)"));
+/// Reads the response of a server.
+pub(super) fn response(
+    head: Result<Head, String>,
+    request: &Request,
+    script: &Script,
+) -> Result<Opened, NotOpened> {
+    let head = head.map_err(NotOpened::Fault)?;
+    if head.status() != 101 {
+        return Err(NotOpened::Refused(head));
+    }
+    let opening = &script.opening;
+    if let Some(needs) = opening.needs {
+        needs(&head).map_err(NotOpened::Unimplemented)?;
+    }
+    confirmed(&head, &request.key).map_err(NotOpened::Fault)?;
+    subprotocol(&head, &request.subprotocols).map_err(NotOpened::Fault)?;
+    let deflate = accepted(&head, &request.extensions).map_err(NotOpened::Fault)?;
+    if deflate.is_none() && !opening.deflate.is_empty() {
+        return Err(NotOpened::Unimplemented("it does not accept permessage-deflate".into()));
+    }
+    let fault = opening.check.and_then(|check| check(&head).err());
+    Ok(Opened { deflate, fault })
+}
+
+/// The fields that must be in each response that opens a WebSocket (RFC 6455 §4.1, §4.2.2). The error is a sentence.
+fn confirmed(head: &Head, key: &str) -> Result<(), String> {
+    // "a value that is not an ASCII case-insensitive match for the value "websocket""
+    match head.one("upgrade")? {
+        Some(value) if value.eq_ignore_ascii_case("websocket") => {}
+        _ => return Err("its response has no `Upgrade: websocket` (RFC 6455 §4.2.2)".into()),
+    }
+    if !head.lists("connection", "upgrade") {
+        return Err("its response has no `Connection: Upgrade` (RFC 6455 §4.2.2)".into());
+    }
+    let right = accept_value(key);
+    match head.one("sec-websocket-accept")? {
+        Some(value) if value == right => Ok(()),
+        Some(value) => Err(format!(
+            "its Sec-WebSocket-Accept is `{value}`, and should be `{right}` (RFC 6455 §4.2.2)"
+        )),
+        None => Err("its response has no Sec-WebSocket-Accept (RFC 6455 §4.2.2)".into()),
+    }
+}
+
+/// Whether the subprotocol of a response was offered (RFC 6455 §4.2.2). The error is a sentence.
+fn subprotocol(head: &Head, offered: &[String]) -> Result<(), String> {
+    match head.one("sec-websocket-protocol")? {
+        None => Ok(()),
+        Some(value) if is_token(value) && offered.iter().any(|offered| offered == value) => Ok(()),
+        Some(value) => Err(format!("its subprotocol `{value}` was not offered (RFC 6455 §4.2.2)")),
+    }
+}
+
+/// What the extensions of a response agree on, of which each must fit an offer (RFC 6455 §9.1, RFC 7692 §7.1). The
+/// error is a sentence.
+fn accepted(head: &Head, offered: &[Extension]) -> Result<Option<Deflate>, String> {
+    let list = extensions(head.values("sec-websocket-extensions"))?;
+    let mut deflate = None;
+    for extension in &list {
+        let name = &extension.name;
+        let mut offers = offered.iter().filter(|offer| offer.name == *name).peekable();
+        if offers.peek().is_none() {
+            return Err(format!("its extension `{name}` was not offered (RFC 6455 §9.1)"));
+        }
+        if name != PERMESSAGE_DEFLATE {
+            return Err(format!("it accepted `{name}`, which no one has defined"));
+        }
+        if deflate.is_some() {
+            return Err("it accepted permessage-deflate twice (RFC 7692 §5)".into());
+        }
+        let terms = Terms::of_response(extension)
+            .map_err(|what| format!("its permessage-deflate {what}"))?;
+        // "A server MUST decline an extension negotiation offer" that is wrong: nothing accepts such a one.
+        if !offers
+            .filter_map(|offer| Terms::of_offer(offer).ok())
+            .any(|offer| terms.accepts(&offer))
+        {
+            let text = head.values("sec-websocket-extensions").collect::<Vec<_>>().join(", ");
+            return Err(format!("its `{text}` fits no offer (RFC 7692 §7.1)"));
+        }
+        deflate = Some(terms.deflate());
     }
     Ok(deflate)
 }
 
-/// The parameters of permessage-deflate in one element of `Sec-WebSocket-Extensions`.
-struct Parameters<'e> {
-    element: &'e str,
-    list: Vec<(&'e str, Option<&'e str>)>,
-}
-
-impl<'e> Parameters<'e> {
-    /// The error is a sentence.
-    fn parse(element: &'e str) -> Result<Self, String> {
-        let mut parts = element.split(';').map(str::trim);
-        if parts.next() != Some("permessage-deflate") {
-            return Err(format!("its `{element}` was not offered (RFC 6455 §9.1)"));
-        }
-        let list: Vec<_> = parts
-            .map(|part| match part.split_once('=') {
-                Some((name, value)) => (name.trim(), Some(value.trim().trim_matches('"'))),
-                None => (part, None),
-            })
-            .collect();
-        for (at, (name, _)) in list.iter().enumerate() {
-            if list[..at].iter().any(|(before, _)| before == name) {
-                return Err(format!("its `{element}` has a parameter twice (RFC 7692 §7)"));
-            }
-        }
-        Ok(Self { element, list })
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.list.iter().any(|(found, _)| *found == name)
-    }
-
-    /// The window of a parameter that has a value, 8 to 15. The error is a sentence.
-    fn bits(&self, name: &str) -> Result<Option<u8>, String> {
-        let Some((_, value)) = self.list.iter().find(|(found, _)| *found == name) else {
-            return Ok(None);
-        };
-        let bits =
-            value.and_then(|value| value.parse().ok()).filter(|bits| (8..=15).contains(bits));
-        match bits {
-            Some(bits) => Ok(Some(bits)),
-            None => {
-                Err(format!("its `{}` has no window from 8 to 15 (RFC 7692 §7.1.2)", self.element))
-            }
-        }
-    }
-}
-
 /// Reads the request of a client, and makes the response.
 pub(super) fn request(
-    head: &Result<Head, String>,
+    head: Result<Head, String>,
     script: &Script,
-) -> Result<(Vec<Vec<u8>>, Opened), NotOpened> {
-    let head = head.as_ref().map_err(|how| NotOpened::Fault(how.clone()))?;
+) -> Result<(Vec<u8>, Opened), NotOpened> {
+    let head = head.map_err(NotOpened::Fault)?;
     let opening = &script.opening;
-    let fault = opening.check.and_then(|check| check(head).err());
+    if let Some(needs) = opening.needs {
+        needs(&head).map_err(NotOpened::Unimplemented)?;
+    }
+    let fault = opening.check.and_then(|check| check(&head).err());
     let Some(key) = head.values("sec-websocket-key").next() else {
         return Err(NotOpened::Fault("it sent no Sec-WebSocket-Key (RFC 6455 §4.1)".into()));
     };
     let accept = accept_value(key);
-    if let Some(parts) = &opening.instead {
-        let parts = parts.iter().map(|part| fill(part, &[("{accept}", &accept)])).collect();
-        return Ok((parts, Opened { deflate: None, fault }));
-    }
-    let mut response = format!(
+    let swapped = swapped(&accept);
+    let protocol =
+        head.values("sec-websocket-protocol").flat_map(elements).next().unwrap_or("chat");
+    let values =
+        [("{accept}", &*accept), ("{swapped}", &swapped), ("{key}", key), ("{protocol}", protocol)];
+    let bytes = match &opening.instead {
+        Some(bytes) => fill(bytes, &values),
+        None => fill(right_response(&head, opening)?.as_bytes(), &values),
+    };
+    // What the runner says itself is what it keeps to, if that is right.
+    let own = Head::of_response(&bytes).ok();
+    let own = own.iter().flat_map(|head| head.values("sec-websocket-extensions"));
+    let deflate = extensions(own).ok().and_then(|list| match &list[..] {
+        [one] if one.name == PERMESSAGE_DEFLATE => {
+            Terms::of_response(one).ok().map(|terms| terms.deflate())
+        }
+        _ => None,
+    });
+    Ok((bytes, Opened { deflate, fault }))
+}
+
+/// A response that is right in every way.
+fn right_response(head: &Head, opening: &Opening) -> Result<String, NotOpened> {
+    let mut response = String::from(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n"
+         Sec-WebSocket-Accept: {accept}\r\n",
     );
-    let mut deflate = None;
     if !opening.deflate.is_empty() {
-        let (text, chosen) = answer(head, &opening.deflate, opening.own).ok_or_else(|| {
+        let text = answer(head, &opening.deflate, opening.own).ok_or_else(|| {
             NotOpened::Unimplemented(
                 "it does not offer permessage-deflate as the case needs it".into(),
             )
         })?;
         response += &format!("Sec-WebSocket-Extensions: {text}\r\n");
-        deflate = Some(chosen);
     }
-    Ok((vec![(response + "\r\n").into_bytes()], Opened { deflate, fault }))
+    for line in &opening.fields {
+        response += &format!("{line}\r\n");
+    }
+    Ok(response + "\r\n")
+}
+
+/// The text with each letter in the other case.
+fn swapped(text: &str) -> String {
+    let swap = |letter: char| match letter {
+        'a'..='z' => letter.to_ascii_uppercase(),
+        _ => letter.to_ascii_lowercase(),
+    };
+    text.chars().map(swap).collect()
 }
 
 /// The answer to the first offer of a client that allows the first possible of these answers (RFC 7692 §7.1).
-fn answer(head: &Head, answers: &[Offer], own: Offer) -> Option<(String, Deflate)> {
-    let offers: Vec<Parameters<'_>> = head
-        .values("sec-websocket-extensions")
-        .flat_map(elements)
-        .filter_map(|element| Parameters::parse(element).ok())
-        .collect();
+fn answer(head: &Head, answers: &[Offer], own: Offer) -> Option<String> {
+    let offers = offers(head);
     answers.iter().find_map(|answer| offers.iter().find_map(|offer| accept(offer, *answer, own)))
 }
 
 /// The answer to this offer, if it allows that: the client shall compress as `answer` says, and the server as the offer
 /// and `own` say.
-fn accept(offer: &Parameters<'_>, answer: Offer, own: Offer) -> Option<(String, Deflate)> {
-    let mut text = String::from("permessage-deflate");
-    let mut deflate = Deflate { client: Params::unlimited(), server: Params::unlimited() };
+fn accept(offer: &Terms, answer: Offer, own: Offer) -> Option<String> {
+    let mut text = String::from(PERMESSAGE_DEFLATE);
     // RFC 7692 §7.1.1.1 and §7.1.2.1: an answer may have these two even if the offer does not.
-    if own.no_context_takeover || offer.has("server_no_context_takeover") {
+    if own.no_context_takeover || offer.server_no_context_takeover {
         text += "; server_no_context_takeover";
-        deflate.server.no_context_takeover = true;
     }
-    let asked = offer.bits("server_max_window_bits").ok()?;
-    if let Some(bits) = asked.into_iter().chain(own.max_window_bits).min() {
+    if let Some(bits) = offer.server_max_window_bits.into_iter().chain(own.max_window_bits).min() {
         text += &format!("; server_max_window_bits={bits}");
-        deflate.server.window_bits = bits;
     }
     if answer.no_context_takeover {
         text += "; client_no_context_takeover";
-        deflate.client.no_context_takeover = true;
     }
     if let Some(bits) = answer.max_window_bits {
         // RFC 7692 §7.1.2.2: without this parameter in the offer, the answer must not have it.
-        if !offer.has("client_max_window_bits") {
-            return None;
-        }
-        let bits =
-            offer.bits("client_max_window_bits").ok().flatten().map_or(bits, |most| bits.min(most));
+        let bits = offer.client_max_window_bits?.map_or(bits, |most| bits.min(most));
         text += &format!("; client_max_window_bits={bits}");
-        deflate.client.window_bits = bits;
     }
-    Some((text, deflate))
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::{Conversation, Script};
+    use crate::wire::Params;
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    const RIGHT: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: x, upgrade\r\n\
+                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+    fn asked(opening: &Opening) -> Request {
+        Request::new(&Options::default(), opening, &mut fastrand::Rng::with_seed(0))
+    }
+
+    /// The fault that is found in a response to these field lines, in which `{right}` stands for a right beginning.
+    fn fault(fields: &[&str], answer: &str) -> Option<String> {
+        let opening = Opening { key: Some(KEY), ..Opening::fields(fields.iter().copied()) };
+        let request = asked(&opening);
+        let script = Script::new([], Conversation::ok([])).opening(opening);
+        let answer = answer.replace("{right}", RIGHT) + "\r\n";
+        match response(Head::of_response(answer.as_bytes()), &request, &script) {
+            Ok(_) => None,
+            Err(NotOpened::Fault(how)) => Some(how),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_response_needs_its_three_fields() {
+        assert_eq!(fault(&[], "{right}"), None);
+        for (gone, what) in [
+            ("Upgrade: WebSocket\r\n", "`Upgrade: websocket`"),
+            ("Connection: x, upgrade\r\n", "`Connection: Upgrade`"),
+            ("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", "Sec-WebSocket-Accept"),
+        ] {
+            let how = fault(&[], &RIGHT.replace(gone, "")).unwrap();
+            assert!(how.contains(what), "{how}");
+        }
+        let how = fault(&[], &RIGHT.replace("s3p", "S3p")).unwrap();
+        assert!(how.contains("should be `s3pPLMBi"), "{how}");
+        let twice = "{right}Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+        assert!(fault(&[], twice).is_some());
+    }
+
+    #[test]
+    fn what_was_not_offered_must_not_be_chosen() {
+        let protocols = ["Sec-WebSocket-Protocol: chat", "sec-websocket-protocol: superchat"];
+        let chosen =
+            |name| fault(&protocols, &format!("{{right}}Sec-WebSocket-Protocol: {name}\r\n"));
+        assert_eq!(chosen("superchat"), None);
+        for wrong in ["Chat", "chat, superchat", "other", ""] {
+            assert!(chosen(wrong).is_some(), "{wrong}");
+        }
+        let extension = "{right}Sec-WebSocket-Extensions: permessage-deflate\r\n";
+        assert!(fault(&[], extension).is_some());
+        let offer = "Sec-WebSocket-Extensions: foo, permessage-deflate; server_max_window_bits=16, permessage-deflate";
+        assert_eq!(fault(&[offer], extension), None);
+        assert!(fault(&["Sec-WebSocket-Extensions: permessage-deflate; foo"], extension).is_some());
+        assert!(fault(&["Sec-WebSocket-Extensions: permessage-deflate;"], extension).is_some());
+    }
+
+    #[test]
+    fn the_runner_keeps_to_what_its_own_response_says() {
+        let deflate = |fields: &[&str]| {
+            let opening = Opening::fields(fields.iter().copied());
+            let script = Script::new([], Conversation::ok([])).opening(opening);
+            let head = format!("GET / HTTP/1.1\r\nSec-WebSocket-Key: {KEY}\r\n\r\n");
+            request(Head::of_request(head.as_bytes()), &script).unwrap().1.deflate
+        };
+        let found =
+            deflate(&["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9"]);
+        assert_eq!(found.map(|deflate| deflate.client.window_bits), Some(9));
+        assert_eq!(deflate(&["Sec-WebSocket-Extensions: permessage-deflate; foo"]), None);
+        assert_eq!(deflate(&[]), None);
+    }
+
+    #[test]
+    fn names_in_braces_are_filled_and_other_braces_stay() {
+        assert_eq!(fill(b"{a}{b}{a", &[("{a}", "1")]), b"1{b}{a");
+        assert_eq!(swapped("aB+1="), "Ab+1=");
+    }
+
+    #[test]
+    fn a_half_is_sent_in_its_writes_with_its_gaps_and_then_ends() {
+        let opening = Opening {
+            split: Split::Tail(2),
+            gap: Duration::from_millis(5),
+            ends: true,
+            ..Opening::default()
+        };
+        let mut half = Half::new(b"abc".to_vec(), b"d", &opening);
+        let ms = Duration::from_millis;
+        assert_eq!(half.next(ms(1)), Some(Next::Send(b"ab".to_vec())));
+        assert_eq!(half.next(ms(2)), Some(Next::Wait(ms(6))));
+        assert_eq!(half.next(ms(6)), Some(Next::Send(b"cd".to_vec())));
+        assert_eq!(half.next(ms(6)), Some(Next::End));
+        assert_eq!(half.next(ms(6)), None);
+    }
+
+    #[test]
+    fn an_answer_asks_a_client_for_a_window_only_if_its_offer_allows_that() {
+        let head = |offer: &str| {
+            let head = format!("GET / HTTP/1.1\r\nSec-WebSocket-Extensions: {offer}\r\n\r\n");
+            Head::of_request(head.as_bytes()).unwrap()
+        };
+        let nine = Offer { no_context_takeover: false, max_window_bits: Some(9) };
+        assert_eq!(answer(&head("permessage-deflate"), &[nine]), None);
+        let allowed = head("permessage-deflate; server_max_window_bits=10; client_max_window_bits");
+        let text = "permessage-deflate; server_max_window_bits=10; client_max_window_bits=9";
+        assert_eq!(answer(&allowed, &[nine]).as_deref(), Some(text));
+    }
+
+    #[test]
+    fn interim_responses_are_told_from_the_final_one() {
+        let of = |status: u16| Head::of_response(format!("HTTP/1.1 {status} x\r\n\r\n").as_bytes());
+        assert!(is_interim(&of(100)) && is_interim(&of(103)));
+        assert!(!is_interim(&of(101)) && !is_interim(&of(200)));
+    }
+
+    #[test]
+    fn params_without_limits_are_those_of_a_bare_response() {
+        let bare = Terms::default().deflate();
+        assert_eq!((bare.client, bare.server), (Params::unlimited(), Params::unlimited()));
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Seen {
     pub(super) end: Option<What>,
     /// Whether the runner has waited in vain.
     pub(super) patience_lost: bool,
+    /// Whether the runner has ended its direction of the TCP connection.
+    pub(super) output_ended: bool,
     /// When the pause began that lasts.
     pub(super) paused_at: Option<Duration>,
 }
@@ -162,6 +164,11 @@ impl Reader {
         };
         self.head.drain(..end);
         Some(head)
+    }
+
+    /// Whether bytes have come behind what was taken.
+    pub(super) const fn has_more(&self) -> bool {
+        !self.head.is_empty()
     }
 
     /// Messages are compressed like this from now on.
