@@ -7,6 +7,8 @@ mod fragments;
 mod framing;
 mod hostile;
 mod limits;
+mod negotiation;
+mod opening;
 mod pings;
 mod reserved;
 mod time;
@@ -28,6 +30,8 @@ pub fn all() -> Vec<Case> {
         compression::cases(),
         hostile::cases(),
         time::cases(),
+        opening::cases(),
+        negotiation::cases(),
     ]
     .into_iter()
     .flatten()
@@ -103,6 +107,8 @@ pub fn group_title(id: &CaseId) -> &'static str {
         "T.1" => "Slowness and silence",
         "T.2" => "The end of the runner's direction, without a Close",
         "T.3" => "Closes, and the end of the TCP connection",
+        group if group.starts_with('H') => opening::group_title(group),
+        group if group.starts_with('N') => negotiation::group_title(group),
         group => utf8::group_title(group),
     }
 }

@@ -68,7 +68,8 @@ pub struct Opening {
     /// What is sent in place of the runner's own half: bytes in which a name in braces stands for what the right half
     /// would have there. Towards a server, the names are `{path}`, `{host}` and `{key}`. Towards a client they are
     /// `{accept}`, `{swapped}` (the same with its letters in the other case), `{key}` (the client's), `{protocol}` (the
-    /// first subprotocol that it asks for, or `chat`).
+    /// first subprotocol that it asks for, or `chat`), `{context}` and `{window}` (the parameters of permessage-deflate
+    /// that answer what its first offer asks of the server; nothing, if it does not).
     pub instead: Option<Vec<u8>>,
     /// The `Sec-WebSocket-Key` towards a server, in place of a random one.
     pub key: Option<&'static str>,

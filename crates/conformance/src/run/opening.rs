@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Options;
-use crate::case::{Offer, Opening, Script, Split};
+use crate::case::{Expect, Offer, Opening, Script, Split};
 use crate::wire::{
     Deflate, Extension, Head, PERMESSAGE_DEFLATE, Terms, accept_value, elements, extensions,
     is_token, offers,
@@ -275,14 +275,14 @@ fn accepted(head: &Head, offered: &[Extension]) -> Result<Option<Deflate>, Strin
         let terms = Terms::of_response(extension)
             .map_err(|what| format!("its permessage-deflate {what}"))?;
         // "A server MUST decline an extension negotiation offer" that is wrong: nothing accepts such a one.
-        if !offers
+        let offer = offers
             .filter_map(|offer| Terms::of_offer(offer).ok())
-            .any(|offer| terms.accepts(&offer))
-        {
+            .find(|offer| terms.accepts(offer));
+        let Some(offer) = offer else {
             let text = head.values("sec-websocket-extensions").collect::<Vec<_>>().join(", ");
             return Err(format!("its `{text}` fits no offer (RFC 7692 §7.1)"));
-        }
-        deflate = Some(terms.deflate());
+        };
+        deflate = Some(terms.deflate_for(&offer));
     }
     Ok(deflate)
 }
@@ -305,8 +305,19 @@ pub(super) fn request(
     let swapped = swapped(&accept);
     let protocol =
         head.values("sec-websocket-protocol").flat_map(elements).next().unwrap_or("chat");
-    let values =
-        [("{accept}", &*accept), ("{swapped}", &swapped), ("{key}", key), ("{protocol}", protocol)];
+    let asked = offers(&head).first().copied().unwrap_or_default();
+    let context =
+        if asked.server_no_context_takeover { "; server_no_context_takeover" } else { "" };
+    let window = asked.server_max_window_bits;
+    let window = window.map(|bits| format!("; server_max_window_bits={bits}")).unwrap_or_default();
+    let values = [
+        ("{accept}", &*accept),
+        ("{swapped}", &swapped),
+        ("{key}", key),
+        ("{protocol}", protocol),
+        ("{context}", context),
+        ("{window}", &window),
+    ];
     let bytes = match &opening.instead {
         Some(bytes) => fill(bytes, &values),
         None => fill(right_response(&head, opening)?.as_bytes(), &values),
@@ -314,12 +325,18 @@ pub(super) fn request(
     // What the runner says itself is what it keeps to, if that is right.
     let own = Head::of_response(&bytes).ok();
     let own = own.iter().flat_map(|head| head.values("sec-websocket-extensions"));
-    let deflate = extensions(own).ok().and_then(|list| match &list[..] {
-        [one] if one.name == PERMESSAGE_DEFLATE => {
-            Terms::of_response(one).ok().map(|terms| terms.deflate())
-        }
+    let terms = extensions(own).ok().and_then(|list| match &list[..] {
+        [one] if one.name == PERMESSAGE_DEFLATE => Terms::of_response(one).ok(),
         _ => None,
     });
+    let refusal = matches!(script.expect, Expect::Refusal(_));
+    if let Some(terms) = terms.filter(|_| !refusal)
+        && !offers(&head).iter().any(|offer| terms.accepts(offer))
+    {
+        let how = "it does not offer permessage-deflate as the case needs it";
+        return Err(NotOpened::Unimplemented(how.into()));
+    }
+    let deflate = terms.map(|terms| terms.deflate());
     Ok((bytes, Opened { deflate, fault }))
 }
 
@@ -446,7 +463,10 @@ mod tests {
         let deflate = |fields: &[&str]| {
             let opening = Opening::fields(fields.iter().copied());
             let script = Script::new([], Conversation::ok([])).opening(opening);
-            let head = format!("GET / HTTP/1.1\r\nSec-WebSocket-Key: {KEY}\r\n\r\n");
+            let head = format!(
+                "GET / HTTP/1.1\r\nSec-WebSocket-Key: {KEY}\r\n\
+                 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+            );
             request(Head::of_request(head.as_bytes()), &script).unwrap().1.deflate
         };
         let found =

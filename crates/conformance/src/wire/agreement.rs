@@ -77,6 +77,18 @@ impl Terms {
             })
     }
 
+    /// What holds when these are the terms of a response, and those the terms of the offer: a client keeps to what its
+    /// offer says of itself, even if the response does not ask for that.
+    pub(crate) fn deflate_for(&self, offer: &Self) -> Deflate {
+        let mut deflate = self.deflate();
+        let client = &mut deflate.client;
+        client.no_context_takeover |= offer.client_no_context_takeover;
+        if let Some(bits) = offer.client_max_window_bits.flatten() {
+            client.window_bits = client.window_bits.min(bits);
+        }
+        deflate
+    }
+
     /// What holds when these are the terms of a response.
     pub(crate) fn deflate(&self) -> Deflate {
         Deflate {

@@ -77,6 +77,12 @@ impl Deflater {
     }
 }
 
+/// A stream with the window of these parameters. flate2 gives none of 256 bytes, and so what refers back up to 512 bytes
+/// passes there.
+fn decompress(params: Params) -> Decompress {
+    Decompress::new_with_window_bits(false, params.window_bits.max(SMALLEST_WINDOW))
+}
+
 /// Decompresses the messages of one direction, and refuses what the window does not hold.
 #[derive(Debug)]
 pub(crate) struct Inflater {
@@ -86,13 +92,13 @@ pub(crate) struct Inflater {
 
 impl Inflater {
     pub(crate) fn new(params: Params) -> Self {
-        Self { params, stream: Decompress::new_with_window_bits(false, params.window_bits) }
+        Self { params, stream: decompress(params) }
     }
 
     /// Decompresses the payload of a message (RFC 7692 §7.2.2). The error is a sentence.
     pub(crate) fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>, String> {
         if self.params.no_context_takeover {
-            self.stream = Decompress::new_with_window_bits(false, self.params.window_bits);
+            self.stream = decompress(self.params);
         }
         let mut out = Vec::new();
         for input in [payload, &[0x00, 0x00, 0xff, 0xff]] {
@@ -133,12 +139,43 @@ impl Inflater {
                 // A block with BFINAL ends the stream, and what follows begins a new one (RFC 7692 §7.2.3.4).
                 Status::StreamEnd => {
                     let rest = &input[(self.stream.total_in() - begin) as usize..];
-                    self.stream = Decompress::new_with_window_bits(false, self.params.window_bits);
+                    self.stream = decompress(self.params);
                     return self.feed(rest, out);
                 }
                 _ if all && len < step => return Ok(()),
                 _ => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_window_that_can_be_agreed_on_can_be_used() {
+        for window_bits in 8..=15 {
+            for no_context_takeover in [false, true] {
+                let params = Params { window_bits, no_context_takeover };
+                let (mut deflater, mut inflater) = (Deflater::new(params), Inflater::new(params));
+                for message in [&b"Hello Hello Hello"[..], b"", b"Hello Hello Hello"] {
+                    assert_eq!(
+                        inflater.message(&deflater.message(message)).as_deref(),
+                        Ok(message)
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_refers_back_further_than_the_window_is_refused() {
+        let part: Vec<u8> = (0..700).map(|number: u32| (number * number >> 3) as u8).collect();
+        let message = [&part[..], &part].concat();
+        let compressed = Deflater::new(Params::unlimited()).message(&message);
+        let window = |window_bits| Params { window_bits, no_context_takeover: false };
+        assert!(Inflater::new(window(10)).message(&compressed).is_ok());
+        assert!(Inflater::new(window(9)).message(&compressed).is_err());
     }
 }

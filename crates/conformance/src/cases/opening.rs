@@ -1,0 +1,303 @@
+//! Section H: opening handshakes (RFC 6455 §4), and what HTTP says of their heads (RFC 9110, RFC 9112).
+
+mod halves;
+mod requests;
+mod responses;
+
+use std::borrow::Cow;
+
+use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Side, Step};
+use crate::verdict::Behavior;
+use crate::wire::{Frame, Head};
+
+pub(super) fn cases() -> Vec<Case> {
+    [requests::cases(), halves::cases(), responses::cases()].into_iter().flatten().collect()
+}
+
+/// What a group of section H is about.
+pub(super) fn group_title(group: &str) -> &'static str {
+    match group {
+        "H.1" => "Requests to a server",
+        "H.2" => "What a server's response is like",
+        "H.3" => "What a client's request is like",
+        "H.4" => "Responses to a client",
+        _ => "",
+    }
+}
+
+/// The lines of a right request.
+const REQUEST: [&str; 6] = [
+    "GET {path} HTTP/1.1",
+    "Host: {host}",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Key: {key}",
+    "Sec-WebSocket-Version: 13",
+];
+
+/// The lines of a right response.
+const RESPONSE: [&str; 4] = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Accept: {accept}",
+];
+
+/// A half of an opening handshake, with words for it.
+pub(super) struct Half {
+    pub(super) opening: Opening,
+    pub(super) words: Cow<'static, str>,
+}
+
+impl Half {
+    /// Any half of which these are the words.
+    pub(super) fn new(words: impl Into<Cow<'static, str>>, opening: Opening) -> Self {
+        Self { opening, words: words.into() }
+    }
+
+    /// The same, with another opening made of it.
+    pub(super) fn map(self, change: impl FnOnce(Opening) -> Opening) -> Self {
+        Self { opening: change(self.opening), words: self.words }
+    }
+
+    /// The right lines of this side, with these lines in place of the one that begins with `name`; behind them, if the
+    /// name is empty.
+    fn changed(right: &[&str], what: &str, name: &str, lines: &[&str]) -> Self {
+        let mut head: Vec<u8> = Vec::new();
+        let mut put = |line: &str| head.extend([line.as_bytes(), b"\r\n"].concat());
+        for line in right {
+            if !name.is_empty() && line.starts_with(name) {
+                lines.iter().for_each(|line| put(line));
+            } else {
+                put(line);
+            }
+        }
+        if name.is_empty() {
+            lines.iter().for_each(|line| put(line));
+        }
+        put("");
+        let shown: Vec<String> = lines.iter().map(|line| shown(line)).collect();
+        let shown = shown.join(" and ");
+        let words = match (name, lines) {
+            ("", []) => format!("A {what} that is right in every way."),
+            ("", _) => format!("A {what} that is right but for a further {shown}."),
+            (_, []) => format!("A {what} that is right but has no {name}."),
+            ("GET" | "HTTP", _) => format!("A {what} that is right but begins with {shown}."),
+            _ => format!("A {what} that is right but has {shown} for {name}."),
+        };
+        Self::new(words, Opening::text(head))
+    }
+}
+
+/// A request to a server; see [`Half::changed`].
+pub(super) fn request(name: &str, lines: &[&str]) -> Half {
+    Half::changed(&REQUEST, "request", name, lines)
+}
+
+/// A response to a client; see [`Half::changed`].
+pub(super) fn response(name: &str, lines: &[&str]) -> Half {
+    Half::changed(&RESPONSE, "response", name, lines)
+}
+
+/// A line for people, between backquotes.
+fn shown(line: &str) -> String {
+    const MOST: usize = 60;
+    let cut: String = line.chars().take(MOST).collect();
+    let dots = if cut.len() < line.len() { "..." } else { "" };
+    format!("`{}{dots}`", cut.escape_debug())
+}
+
+const HELLO: &str = "Hello";
+
+/// The subject opens the connection, and sends a message back.
+pub(super) fn takes(id: &str, title: &'static str, side: Side, rule: Rule, half: Half) -> Case {
+    let Half { opening, words } = half;
+    Case::new(id, title, rule, move |_, _| hello().opening(opening.clone()))
+        .only(side)
+        .words(words.into_owned() + THEN, OPEN)
+}
+
+/// The subject opens the connection, and sends a message back; or it refuses.
+pub(super) fn takes_or(
+    id: &str,
+    title: &'static str,
+    side: Side,
+    rule: Rule,
+    half: Half,
+    refusal: Refusal,
+) -> Case {
+    let Half { opening, words } = half;
+    let expects = format!("{OPEN} Or else: {}", refusal_in_words(side, &refusal, false));
+    Case::new(id, title, rule, move |_, _| {
+        hello().opening(opening.clone()).or_refused(refusal.clone())
+    })
+    .only(side)
+    .words(words.into_owned() + THEN, expects)
+}
+
+/// What the subject does is the answer.
+pub(super) fn informs(id: &str, title: &'static str, side: Side, rule: Rule, half: Half) -> Case {
+    let Half { opening, words } = half;
+    Case::new(id, title, rule, move |_, _| {
+        let expect = Conversation::ok([Event::Text(HELLO.into())]).informational();
+        Script::new([Step::send([Frame::text(HELLO)])], expect)
+            .opening(opening.clone())
+            .or_refused(Refusal::default())
+    })
+    .only(side)
+    .words(
+        words.into_owned() + THEN,
+        "Whatever the subject does; the verdict only says what that was.",
+    )
+}
+
+/// The subject refuses.
+pub(super) fn refuses(
+    id: &str,
+    title: &'static str,
+    side: Side,
+    rule: Rule,
+    half: Half,
+    refusal: Refusal,
+) -> Case {
+    let Half { opening, words } = half;
+    let then = match side {
+        Side::Client if !opening.ends => {
+            " A text message follows it, which a client that has opened the connection sends back; if \
+             the client does nothing, the runner ends its direction of the connection."
+        }
+        _ => "",
+    };
+    let expects = refusal_in_words(side, &refusal, true);
+    Case::new(id, title, rule, move |_, _| Script::refused(side, opening.clone(), refusal.clone()))
+        .only(side)
+        .words(words.into_owned() + then, expects)
+}
+
+const THEN: &str = " A text message once the connection is open.";
+
+const OPEN: &str = "An open connection, and the message back.";
+
+fn hello() -> Script {
+    let expect = Conversation::ok([Event::Text(HELLO.into())]);
+    Script::new([Step::send([Frame::text(HELLO)])], expect)
+}
+
+/// What a refusal is like, and how what else may happen is called.
+fn refusal_in_words(side: Side, refusal: &Refusal, opens_wrongly: bool) -> String {
+    let right = match refusal.right {
+        Some(behavior) if behavior != Behavior::Ok => format!(", which is {behavior}"),
+        _ => String::new(),
+    };
+    let idle = refusal.idle.unwrap_or(Behavior::Failed);
+    let mut words = match side {
+        Side::Server => {
+            let statuses: Vec<String> = refusal.statuses.iter().map(u16::to_string).collect();
+            let statuses = match &statuses[..] {
+                [] => "from 400 to 499".into(),
+                statuses => statuses.join(" or "),
+            };
+            let other = refusal.other.unwrap_or(Behavior::NonStrict);
+            let silence = refusal.silence.unwrap_or(Behavior::NonStrict);
+            format!(
+                "A response with status {statuses}{right}. Another status of an error is {other}; the end of the \
+                 connection without a response is {silence}; nothing at all is {idle}."
+            )
+        }
+        Side::Client => format!(
+            "The client ends the connection, at the latest when the runner ends its direction, and sends no frame{right}. \
+             If it sends a Close before that, it is NON-STRICT. If it does nothing at all, it is {idle}."
+        ),
+    };
+    if opens_wrongly {
+        let opened = refusal.opened.unwrap_or(Behavior::Failed);
+        words += &format!(" An open connection is {opened}.");
+    }
+    words
+}
+
+/// What HTTP demands of responses with some statuses.
+pub(super) fn right_error(head: &Head) -> Result<(), String> {
+    let (field, section) = match head.status() {
+        // "The server MUST generate an Allow header field in a 405 response."
+        405 => ("Allow", "RFC 9110 §15.5.6"),
+        // "The server MUST send an Upgrade header field in a 426 response."
+        426 => ("Upgrade", "RFC 9110 §15.5.22"),
+        // "The server generating a 401 response MUST send a WWW-Authenticate header field."
+        401 => ("WWW-Authenticate", "RFC 9110 §15.5.2"),
+        _ => return Ok(()),
+    };
+    match head.values(field).next() {
+        Some(_) => Ok(()),
+        None => Err(format!("that response has no {field} ({section})")),
+    }
+}
+
+/// A refusal with any status from 400 to 499.
+pub(super) fn refusal() -> Refusal {
+    Refusal::default().check(right_error)
+}
+
+/// A refusal with one of these statuses.
+pub(super) fn refusal_with(statuses: &[u16]) -> Refusal {
+    Refusal::with(statuses).check(right_error)
+}
+
+/// A refusal that is less than the best, and no fault.
+pub(super) fn tolerated() -> Refusal {
+    refusal().called(Behavior::NonStrict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(letter: &str) -> Vec<Case> {
+        crate::cases::all().into_iter().filter(|case| case.id.section() == letter).collect()
+    }
+
+    #[test]
+    fn each_case_says_what_it_sends_and_expects_and_why() {
+        for case in section("H").iter().chain(&section("N")) {
+            assert!(!case.title.is_empty() && !case.sends.is_empty(), "{}", case.id);
+            assert!(
+                !case.expects.is_empty() && case.rule.section.starts_with("RFC "),
+                "{}",
+                case.id
+            );
+            assert!(case.only.is_some(), "{}", case.id);
+            assert!(!crate::cases::group_title(&case.id).is_empty(), "{}", case.id);
+            if std::env::var("SHOW").is_ok() {
+                println!(
+                    "{} {}\n   S: {}\n   E: {}\n   R: {} {} {}",
+                    case.id,
+                    case.title,
+                    case.sends,
+                    case.expects,
+                    case.rule.level,
+                    case.rule.section,
+                    case.rule.sentence
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_changed_dropped_or_added() {
+        let text = |half: Half| String::from_utf8(half.opening.instead.unwrap()).unwrap();
+        let changed = text(response("Upgrade", &["Upgrade: a", "X: b"]));
+        assert!(changed.contains("Protocols\r\nUpgrade: a\r\nX: b\r\nConnection: Upgrade\r\n"));
+        assert!(!text(response("Upgrade", &[])).contains("websocket"));
+        assert!(text(response("", &["X: b"])).ends_with("{accept}\r\nX: b\r\n\r\n"));
+    }
+
+    #[test]
+    fn some_statuses_need_a_field() {
+        let head = |text: &str| Head::of_response(text.as_bytes()).unwrap();
+        assert!(right_error(&head("HTTP/1.1 405 x\r\nAllow: GET\r\n\r\n")).is_ok());
+        for status in [401, 405, 426] {
+            assert!(right_error(&head(&format!("HTTP/1.1 {status} x\r\n\r\n"))).is_err());
+        }
+        assert!(right_error(&head("HTTP/1.1 400 x\r\n\r\n")).is_ok());
+    }
+}

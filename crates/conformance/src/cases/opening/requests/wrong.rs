@@ -1,0 +1,614 @@
+//! Requests that are wrong, and what is no request.
+
+use super::super::{Half, informs, refusal, refusal_with, refuses, request, right_error, takes_or};
+use super::words_of;
+use crate::case::{Case, Opening, Refusal, Rule, Script, Side};
+use crate::verdict::Behavior::{self, NonStrict};
+use crate::wire::Head;
+
+const SERVER: Side = Side::Server;
+
+const METHOD: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "An HTTP/1.1 or higher GET request. If the client did not send a handshake that matches, the server MUST return an \
+     HTTP response with an appropriate error code (such as 400 Bad Request).",
+);
+const MINOR: Rule = Rule::should(
+    "RFC 9110 §2.5",
+    "A recipient that receives a message with a minor version number higher than what it implements SHOULD process the \
+     message as if it was in the highest minor version to which it is conformant.",
+);
+const MAJOR: Rule = Rule::should(
+    "RFC 9110 §15.6.6",
+    "505: the server does not support the major version of HTTP that was used in the request message.",
+);
+const REQUEST_LINE: Rule = Rule::should(
+    "RFC 9112 §3",
+    "Recipients of an invalid request-line SHOULD respond with either a 400 (Bad Request) error or a 301 with the target \
+     properly encoded.",
+);
+const TARGET: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "A Request-URI that should be interpreted as a resource name, or an absolute HTTP/HTTPS URI containing it. RFC 9112 \
+     §3.2: the other forms are for CONNECT and OPTIONS.",
+);
+const FRAGMENT: Rule = Rule::must(
+    "RFC 6455 §3",
+    "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used on these URIs.",
+);
+const HOST: Rule = Rule::must(
+    "RFC 9112 §3.2",
+    "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header \
+     field, contains more than one Host header field line, or has a Host with an invalid value.",
+);
+const VERSION: Rule = Rule::must(
+    "RFC 6455 §4.2.2",
+    "If this version does not match a version understood by the server, the server MUST send an appropriate HTTP error \
+     code (such as 426 Upgrade Required) and a Sec-WebSocket-Version header field indicating the versions it understands.",
+);
+const NO_UPGRADE: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "An Upgrade header field containing the value \"websocket\". If the client did not send a handshake that matches, the \
+     server MUST return an HTTP response with an appropriate error code.",
+);
+const NO_CONNECTION: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "A Connection header field that includes the token \"Upgrade\". If the client did not send a handshake that matches, \
+     the server MUST return an HTTP response with an appropriate error code.",
+);
+const NO_KEY: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "A Sec-WebSocket-Key header field with a base64-encoded value that, when decoded, is 16 bytes in length. If the client \
+     did not send a handshake that matches, the server MUST return an HTTP response with an appropriate error code.",
+);
+const BAD_KEY: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "A Sec-WebSocket-Key header field with a base64-encoded value that, when decoded, is 16 bytes in length. Yet §4.2.2: \
+     it is not necessary for the server to base64-decode the value.",
+);
+const KEY_ONCE: Rule = Rule::must(
+    "RFC 6455 §11.3.1",
+    "The Sec-WebSocket-Key header field MUST NOT appear more than once in an HTTP request.",
+);
+const NO_VERSION: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "A Sec-WebSocket-Version header field, with a value of 13. If the client did not send a handshake that matches, the \
+     server MUST return an HTTP response with an appropriate error code.",
+);
+const VERSION_GRAMMAR: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "On any violation of the ABNF grammar the server MUST return an HTTP response with an appropriate error code. §4.3: a \
+     version is one number from 0 to 255, with no leading zeros.",
+);
+const VERSION_ONCE: Rule = Rule::must(
+    "RFC 6455 §11.3.5",
+    "The Sec-WebSocket-Version header field MUST NOT appear more than once in an HTTP request.",
+);
+const OLD: Rule = Rule::must(
+    "RFC 6455 §4.2.1",
+    "A Sec-WebSocket-Key and a Sec-WebSocket-Version header field, with a value of 13: this is a draft of 2010, which has \
+     neither.",
+);
+const COLON: Rule = Rule::must(
+    "RFC 9112 §5.1",
+    "A server MUST reject, with a response status code of 400 (Bad Request), any received request message that contains \
+     whitespace between a header field name and colon.",
+);
+const FOLD: Rule = Rule::must(
+    "RFC 9112 §5.2",
+    "A server that receives an obs-fold in a request message MUST either reject the message by sending a 400 (Bad Request) \
+     or replace each received obs-fold with one or more SP octets.",
+);
+const BEFORE_FIELDS: Rule = Rule::must(
+    "RFC 9112 §2.2",
+    "A recipient that receives whitespace between the start-line and the first header field MUST either reject the message \
+     as invalid or consume each whitespace-preceded line without further processing of it.",
+);
+const GRAMMAR: Rule = Rule::should(
+    "RFC 9112 §2.2",
+    "When a server receives a sequence of octets that does not match the HTTP-message grammar, the server SHOULD respond \
+     with a 400 (Bad Request) response and close the connection.",
+);
+const BARE_LF: Rule = Rule::may(
+    "RFC 9112 §2.2",
+    "Although the line terminator is the sequence CRLF, a recipient MAY recognize a single LF as a line terminator.",
+);
+const BARE_CR: Rule = Rule::must(
+    "RFC 9112 §2.2",
+    "A recipient of a bare CR MUST consider that element to be invalid or replace each bare CR with SP: it does not end a \
+     line.",
+);
+const NUL: Rule = Rule::must(
+    "RFC 9110 §5.5",
+    "A recipient of CR, LF, or NUL within a field value MUST either reject the message or replace each of those characters \
+     with SP.",
+);
+const PLAIN: Rule = Rule::info(
+    "RFC 9110 §15",
+    "It is an HTTP request and no opening handshake: the server may answer it as it likes, but not with 101.",
+);
+const INCOMPLETE: Rule = Rule::must(
+    "RFC 9112 §8",
+    "A server that receives an incomplete request message, usually due to a canceled request or a triggered timeout \
+     exception, MAY send an error response prior to closing the connection.",
+);
+const HTTP_2: Rule = Rule::info(
+    "RFC 9113 §3.4",
+    "A server that does not know HTTP/2 sees a request with the method PRI and the version HTTP/2.0.",
+);
+
+pub(super) fn cases() -> Vec<Case> {
+    [first_lines(), fields(), syntax(), others()].into_iter().flatten().collect()
+}
+
+/// Request lines that are wrong.
+fn first_lines() -> Vec<Case> {
+    let method = || refusal_with(&[400, 405, 426, 501]);
+    let version = || refusal_with(&[400, 426, 505]);
+    let line = |line: &str| request("GET", &[line]);
+    vec![
+        refuses("H.1.39", "POST", SERVER, METHOD, line("POST {path} HTTP/1.1"), method()),
+        refuses("H.1.40", "HEAD", SERVER, METHOD, line("HEAD {path} HTTP/1.1"), method()),
+        refuses(
+            "H.1.41",
+            "The method in small letters",
+            SERVER,
+            METHOD,
+            line("get {path} HTTP/1.1"),
+            method(),
+        ),
+        refuses(
+            "H.1.42",
+            "A method that nobody knows",
+            SERVER,
+            METHOD,
+            line("GETS {path} HTTP/1.1"),
+            method(),
+        ),
+        refuses("H.1.43", "HTTP/1.0", SERVER, METHOD, line("GET {path} HTTP/1.0"), version()),
+        takes_or(
+            "H.1.44",
+            "HTTP/1.2",
+            SERVER,
+            MINOR,
+            line("GET {path} HTTP/1.2"),
+            version().called(NonStrict),
+        ),
+        refuses(
+            "H.1.45",
+            "HTTP/2.0",
+            SERVER,
+            MAJOR,
+            line("GET {path} HTTP/2.0"),
+            version().opened(NonStrict),
+        ),
+        refuses(
+            "H.1.46",
+            "No version",
+            SERVER,
+            METHOD,
+            line("GET {path}"),
+            version().silence(Behavior::Ok),
+        ),
+        refuses(
+            "H.1.47",
+            "The name of the protocol in small letters",
+            SERVER,
+            METHOD,
+            line("GET {path} http/1.1"),
+            version(),
+        ),
+        refuses("H.1.48", "The target *", SERVER, TARGET, line("GET * HTTP/1.1"), refusal()),
+        refuses(
+            "H.1.49",
+            "An authority for a target",
+            SERVER,
+            TARGET,
+            line("GET localhost:80 HTTP/1.1"),
+            refusal(),
+        ),
+        refuses(
+            "H.1.50",
+            "A target with a fragment",
+            SERVER,
+            FRAGMENT,
+            line("GET {path}#part HTTP/1.1"),
+            refusal().opened(NonStrict),
+        ),
+        refuses(
+            "H.1.51",
+            "A target with a space",
+            SERVER,
+            REQUEST_LINE,
+            line("GET {path}?a b HTTP/1.1"),
+            refusal().opened(NonStrict),
+        ),
+        refuses(
+            "H.1.52",
+            "A target with NUL",
+            SERVER,
+            REQUEST_LINE,
+            line("GET {path}?a\0b HTTP/1.1"),
+            refusal().opened(NonStrict),
+        ),
+    ]
+}
+
+/// Fields that are wrong or missing.
+fn fields() -> Vec<Case> {
+    let host = || refusal_with(&[400]);
+    let upgrade = |id, title, lines: &[&str]| {
+        refuses(id, title, SERVER, NO_UPGRADE, request("Upgrade", lines), refusal())
+    };
+    let connection = |id, title, lines: &[&str]| {
+        refuses(id, title, SERVER, NO_CONNECTION, request("Connection", lines), refusal())
+    };
+    let no_key = |id, title, rule, lines: &[&str]| {
+        refuses(id, title, SERVER, rule, request("Sec-WebSocket-Key", lines), refusal())
+    };
+    let bad_key = |id, title, key: &'static str| {
+        let line = format!("Sec-WebSocket-Key: {key}");
+        let half = request("Sec-WebSocket-Key", &[&line]);
+        // A server that takes it has made the accept value of this very key.
+        let half = half.map(|opening| Opening { key: Some(key), ..opening });
+        refuses(id, title, SERVER, BAD_KEY, half, refusal().opened(NonStrict))
+    };
+    let version = |id, title, rule, lines: &[&str], refusal: Refusal| {
+        refuses(id, title, SERVER, rule, request("Sec-WebSocket-Version", lines), refusal)
+    };
+    let unknown = |id, title, line: &str| {
+        version(id, title, VERSION, &[line], refusal_with(&[400, 426]).check(versions))
+    };
+    vec![
+        refuses("H.1.53", "No Host", SERVER, HOST, request("Host", &[]), host()),
+        refuses(
+            "H.1.54",
+            "Two Hosts",
+            SERVER,
+            HOST,
+            request("Host", &["Host: {host}", "Host: other.example"]),
+            host(),
+        ),
+        refuses(
+            "H.1.55",
+            "A Host with a path",
+            SERVER,
+            HOST,
+            request("Host", &["Host: {host}/path"]),
+            host(),
+        ),
+        refuses(
+            "H.1.56",
+            "A Host without a value",
+            SERVER,
+            Rule::should(
+                "RFC 6455 §4.2.1",
+                "A Host header field containing the server's authority. In HTTP itself it may be empty (RFC 9112 §3.2).",
+            ),
+            request("Host", &["Host:"]),
+            host().opened(NonStrict),
+        ),
+        upgrade("H.1.57", "No Upgrade", &[]),
+        upgrade("H.1.58", "Upgrade: websockets", &["Upgrade: websockets"]),
+        upgrade("H.1.59", "Upgrade to another protocol", &["Upgrade: h2c"]),
+        upgrade("H.1.60", "Upgrade without a value", &["Upgrade:"]),
+        connection("H.1.61", "No Connection", &[]),
+        connection("H.1.62", "Connection: keep-alive", &["Connection: keep-alive"]),
+        connection(
+            "H.1.63",
+            "Connection with words that are only like Upgrade",
+            &["Connection: Upgraded, upgrade-insecure"],
+        ),
+        no_key("H.1.64", "No key", NO_KEY, &[]),
+        no_key("H.1.65", "A key without a value", NO_KEY, &["Sec-WebSocket-Key:"]),
+        no_key(
+            "H.1.66",
+            "Two keys",
+            KEY_ONCE,
+            &["Sec-WebSocket-Key: {key}", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
+        ),
+        refuses(
+            "H.1.67",
+            "The same key twice",
+            SERVER,
+            KEY_ONCE,
+            request("Sec-WebSocket-Key", &["Sec-WebSocket-Key: {key}", "Sec-WebSocket-Key: {key}"]),
+            refusal().opened(NonStrict),
+        ),
+        bad_key("H.1.68", "A key of 15 bytes", "AAECAwQFBgcICQoLDA0O"),
+        bad_key("H.1.69", "A key of 17 bytes", "AAECAwQFBgcICQoLDA0ODxA="),
+        bad_key("H.1.70", "A key of 300 bytes", LONG_KEY),
+        bad_key("H.1.71", "A key without padding", "AAECAwQFBgcICQoLDA0ODw"),
+        bad_key("H.1.72", "A key with a letter that is not of base64", "AAECAwQFBgcI!QoLDA0ODw=="),
+        bad_key("H.1.73", "A key in the base64 of URLs", "-_-_-_-_-_-_-_-_-_-_-Q=="),
+        bad_key("H.1.74", "A key with padding in the middle", "AAECAwQFBg==CQoLDA0ODw=="),
+        bad_key("H.1.75", "A key with a space within", "AAECAwQFBgcI CQoLDA0ODw=="),
+        version("H.1.76", "No version of the protocol", NO_VERSION, &[], refusal()),
+        version(
+            "H.1.77",
+            "Version 8, of a draft",
+            VERSION,
+            &["Sec-WebSocket-Version: 8"],
+            refusal_with(&[400, 426]).check(versions).opened(NonStrict),
+        ),
+        unknown("H.1.78", "Version 0", "Sec-WebSocket-Version: 0"),
+        unknown("H.1.79", "Version 12", "Sec-WebSocket-Version: 12"),
+        unknown("H.1.80", "Version 14", "Sec-WebSocket-Version: 14"),
+        unknown("H.1.81", "Version 255", "Sec-WebSocket-Version: 255"),
+        version(
+            "H.1.82",
+            "Version 013",
+            VERSION_GRAMMAR,
+            &["Sec-WebSocket-Version: 013"],
+            refusal(),
+        ),
+        version(
+            "H.1.83",
+            "Version 269, which is 13 in one byte",
+            VERSION_GRAMMAR,
+            &["Sec-WebSocket-Version: 269"],
+            refusal(),
+        ),
+        version(
+            "H.1.84",
+            "A version that is no number",
+            VERSION_GRAMMAR,
+            &["Sec-WebSocket-Version: thirteen"],
+            refusal(),
+        ),
+        version(
+            "H.1.85",
+            "Several versions in a list",
+            VERSION_GRAMMAR,
+            &["Sec-WebSocket-Version: 13, 8"],
+            refusal(),
+        ),
+        version(
+            "H.1.86",
+            "Several versions in two lines",
+            VERSION_ONCE,
+            &["Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"],
+            refusal(),
+        ),
+        version(
+            "H.1.87",
+            "The same version twice",
+            VERSION_ONCE,
+            &["Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 13"],
+            refusal().opened(NonStrict),
+        ),
+        refuses(
+            "H.1.88",
+            "The keys of a draft of 2010",
+            SERVER,
+            OLD,
+            words_of(&[
+                "GET {path} HTTP/1.1",
+                "Host: {host}",
+                "Upgrade: WebSocket",
+                "Connection: Upgrade",
+                "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5",
+                "Sec-WebSocket-Key2: 12998 5 Y3 1  .P00",
+                "Origin: http://{host}",
+            ]),
+            refusal(),
+        ),
+    ]
+}
+
+/// Heads that are not HTTP, or hardly.
+fn syntax() -> Vec<Case> {
+    let lf = || {
+        let Half { opening, .. } = request("", &[]);
+        let instead = opening.instead.unwrap_or_default();
+        let instead: Vec<u8> = instead.into_iter().filter(|byte| *byte != b'\r').collect();
+        Half::new(
+            "A request that is right but whose lines end with LF alone.",
+            Opening::text(instead),
+        )
+    };
+    vec![
+        refuses(
+            "H.1.89",
+            "A space before a colon",
+            SERVER,
+            COLON,
+            request("Upgrade", &["Upgrade : websocket"]),
+            refusal_with(&[400]),
+        ),
+        refuses(
+            "H.1.90",
+            "A space before the colon of a field that means nothing",
+            SERVER,
+            COLON,
+            request("", &["X-Unknown : 1"]),
+            refusal_with(&[400]),
+        ),
+        takes_or(
+            "H.1.91",
+            "A folded field",
+            SERVER,
+            FOLD,
+            request("Connection", &["Connection: keep-alive,", " Upgrade"]),
+            refusal_with(&[400]),
+        ),
+        takes_or(
+            "H.1.92",
+            "A line that begins with a space before all fields",
+            SERVER,
+            BEFORE_FIELDS,
+            request("GET", &["GET {path} HTTP/1.1", " X-Unknown: 1"]),
+            refusal(),
+        ),
+        refuses(
+            "H.1.93",
+            "A space in the name of a field",
+            SERVER,
+            GRAMMAR,
+            request("", &["X Unknown: 1"]),
+            refusal().opened(NonStrict),
+        ),
+        refuses(
+            "H.1.94",
+            "A line without a colon",
+            SERVER,
+            GRAMMAR,
+            request("", &["X-Unknown"]),
+            refusal().opened(NonStrict),
+        ),
+        refuses(
+            "H.1.95",
+            "A field without a name",
+            SERVER,
+            GRAMMAR,
+            request("", &[": 1"]),
+            refusal().opened(NonStrict),
+        ),
+        takes_or("H.1.96", "Lines that end with LF alone", SERVER, BARE_LF, lf(), refusal()),
+        refuses(
+            "H.1.97",
+            "The key behind a CR without LF",
+            SERVER,
+            BARE_CR,
+            request("Sec-WebSocket-Key", &["X-Unknown: 1\rSec-WebSocket-Key: {key}"]),
+            refusal(),
+        ),
+        takes_or(
+            "H.1.98",
+            "NUL in a field that means nothing",
+            SERVER,
+            NUL,
+            request("", &["X-Unknown: a\0b"]),
+            refusal(),
+        ),
+        refuses(
+            "H.1.99",
+            "NUL behind the value of Upgrade",
+            SERVER,
+            NUL,
+            request("Upgrade", &["Upgrade: websocket\0h2c"]),
+            refusal(),
+        ),
+    ]
+}
+
+/// What is no opening handshake at all.
+fn others() -> Vec<Case> {
+    let raw = |words: &'static str, bytes: &[u8], ends: bool| {
+        Half::new(words, Opening { ends, ..Opening::text(bytes) })
+    };
+    let any = || {
+        let statuses: Vec<u16> = (200..600).collect();
+        Refusal::with(statuses).silence(Behavior::Ok)
+    };
+    let plain = "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n";
+    vec![
+        Case::new("H.1.100", "A plain HTTP request", PLAIN, move |_, _| {
+            Script::refused(SERVER, Opening::text(plain), any())
+        })
+        .only(SERVER)
+        .words(
+            "A GET with a Host and nothing else.",
+            "Any response but one that opens a WebSocket, or the end of the connection.",
+        ),
+        refuses(
+            "H.1.101",
+            "Text that is not HTTP",
+            SERVER,
+            GRAMMAR,
+            raw("`HELO there` and an empty line.", b"HELO there\r\n\r\n", false),
+            refusal().silence(Behavior::Ok),
+        ),
+        refuses(
+            "H.1.102",
+            "A TLS ClientHello",
+            SERVER,
+            GRAMMAR,
+            raw(
+                "The record with which TLS begins; then the runner ends its direction.",
+                &client_hello(),
+                true,
+            ),
+            refusal().silence(Behavior::Ok),
+        ),
+        informs(
+            "H.1.103",
+            "The preface of HTTP/2",
+            SERVER,
+            HTTP_2,
+            raw(
+                "`PRI * HTTP/2.0`, `SM` and an empty SETTINGS frame; then the runner ends its direction.",
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+                true,
+            ),
+        ),
+        refuses(
+            "H.1.104",
+            "A frame with no opening handshake before it",
+            SERVER,
+            GRAMMAR,
+            raw(
+                "A masked text frame and nothing before it; then the runner ends its direction.",
+                b"\x81\x85\x01\x02\x03\x04\x49\x67\x6f\x68\x6e",
+                true,
+            ),
+            refusal().silence(Behavior::Ok),
+        ),
+        refuses(
+            "H.1.105",
+            "The end of the connection in the request line",
+            SERVER,
+            INCOMPLETE,
+            raw("`GET / HT`; then the runner ends its direction.", b"GET / HT", true),
+            refusal().silence(Behavior::Ok),
+        ),
+        refuses(
+            "H.1.106",
+            "The end of the connection before the empty line",
+            SERVER,
+            INCOMPLETE,
+            {
+                let Half { opening, .. } = request("", &[]);
+                let mut head = opening.instead.unwrap_or_default();
+                head.truncate(head.len() - 2);
+                Half::new(
+                    "A request that is right but has no empty line at its end; then the runner ends its direction.",
+                    Opening { ends: true, ..Opening::text(head) },
+                )
+            },
+            refusal().silence(Behavior::Ok),
+        ),
+        refuses(
+            "H.1.107",
+            "The end of the connection and nothing before it",
+            SERVER,
+            INCOMPLETE,
+            raw("Nothing; the runner ends its direction.", b"", true),
+            refusal().silence(Behavior::Ok),
+        ),
+    ]
+}
+
+/// 300 bytes of zeros.
+const LONG_KEY: &str = match std::str::from_utf8(&[b'A'; 400]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
+/// The beginning of TLS: a record of a handshake that holds a ClientHello of 196 bytes.
+fn client_hello() -> Vec<u8> {
+    let mut record = vec![0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
+    record.resize(5 + 200, 0);
+    record
+}
+
+/// What a response to an unknown version must be like.
+fn versions(head: &Head) -> Result<(), String> {
+    right_error(head)?;
+    if head.status() >= 400 && !head.lists("sec-websocket-version", "13") {
+        return Err(
+            "that response has no `Sec-WebSocket-Version: 13` (RFC 6455 §4.2.2, §4.4)".into()
+        );
+    }
+    Ok(())
+}
