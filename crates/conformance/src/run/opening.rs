@@ -506,10 +506,10 @@ mod tests {
             Head::of_request(head.as_bytes()).unwrap()
         };
         let nine = Offer { no_context_takeover: false, max_window_bits: Some(9) };
-        assert_eq!(answer(&head("permessage-deflate"), &[nine]), None);
+        assert_eq!(answer(&head("permessage-deflate"), &[nine], Offer::default()), None);
         let allowed = head("permessage-deflate; server_max_window_bits=10; client_max_window_bits");
         let text = "permessage-deflate; server_max_window_bits=10; client_max_window_bits=9";
-        assert_eq!(answer(&allowed, &[nine]).as_deref(), Some(text));
+        assert_eq!(answer(&allowed, &[nine], Offer::default()).as_deref(), Some(text));
     }
 
     #[test]
