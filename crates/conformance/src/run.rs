@@ -503,7 +503,9 @@ impl<'c> Run<'c> {
         let Some(end) =
             conversation.ways().map(|(.., close)| close).find(|end| end.by == Closer::Runner)
         else {
-            return self.wait();
+            // The end cannot make good what the subject has sent.
+            let lost = conversation.close.wrong_closer_fails && self.is_decided(conversation);
+            return if lost { self.close(1000) } else { self.wait() };
         };
         let code = end.codes.first().copied().unwrap_or(1000);
         if self.is_decided(conversation) {

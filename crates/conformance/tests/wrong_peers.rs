@@ -106,6 +106,14 @@ fn a_long_length_may_be_refused_or_taken_and_not_be_passed_over() {
 }
 
 #[test]
+fn a_fault_that_was_not_found_costs_no_patience() {
+    let echoes =
+        outcome("X.1.19", &[Does::Sends(1, frame(1, b"Hello")), Does::Ends(2, close(1000))]);
+    assert_eq!(verdicts(&echoes), (Behavior::Failed, BehaviorClose::Failed));
+    assert_eq!(echoes.duration, Duration::ZERO);
+}
+
+#[test]
 fn pings_may_be_answered_all_or_the_last_alone_and_in_order() {
     let answers = |numbers: Vec<u32>| {
         outcome("X.1.68", &[Does::Sends(1, pongs(numbers)), Does::Ends(2, close(1000))])

@@ -35,6 +35,11 @@ fn failing(codes: impl Into<Vec<u16>>) -> Close {
     Close::by_subject(codes).wrong_closer_fails()
 }
 
+/// A Close that is none: code 1002 is for the fault, and with another code the subject has answered it.
+fn not_answered() -> Conversation {
+    Conversation::ok([]).close(failing([1002]).wrong_code_fails())
+}
+
 /// The runner closes the connection, since the subject had no reason to.
 fn goes_on() -> Close {
     Close::by_runner([1000])

@@ -1,7 +1,10 @@
 //! Group X.3: permessage-deflate (RFC 7692).
 
 use super::blocks::{Blocks, Last};
-use super::{BROKEN, STILL_THERE, TOO_MUCH, binary, failing, fails, goes_on, observed, pong, text};
+use super::{
+    BROKEN, STILL_THERE, TOO_MUCH, binary, failing, fails, goes_on, not_answered, observed, pong,
+    text,
+};
 use crate::case::{
     Answered, Case, Close, Conversation, Cut, Event, Offer, Opening, Piece, Rule, Scale, Script,
     Step,
@@ -65,8 +68,9 @@ const CODES: Rule = Rule::should(
     "5 Bits: HLIT, # of Literal/Length codes - 257 (257 - 286). The codes of a block are those of a Huffman tree (§3.2.2).",
 );
 const DISTANCE: Rule = Rule::should(
-    "RFC 1951 §2",
-    "A distance refers back to a string within the output that has come before, and cannot point past its beginning.",
+    "RFC 1951 §3.2.3",
+    "The backward distance may cross one or more block boundaries. However a distance cannot refer past the beginning of \
+     the output stream.",
 );
 const EACH_ALONE: Rule = Rule::info(
     "RFC 7692 §7.2.2",
@@ -166,7 +170,13 @@ fn bits() -> Vec<Case> {
         }),
         fail("X.3.3", "RSV1 on a Ping", BIT, || vec![Frame::ping(hello()).rsv(4)]),
         fail("X.3.4", "RSV1 on a Pong", BIT, || vec![Frame::pong([]).rsv(4)]),
-        fail("X.3.5", "RSV1 on a Close", BIT, || vec![Frame::close(1000, "").rsv(4)]),
+        case("X.3.5", "RSV1 on a Close", BIT, |_| {
+            (vec![Step::send([Frame::close(1000, "").rsv(4)])], not_answered())
+        })
+        .words(
+            "RSV1 on a Close.",
+            "The connection fails, with code 1002 or without a Close; the Close is not answered.",
+        ),
         fail("X.3.6", "RSV1 on a Ping between two fragments of a compressed message", BIT, || {
             let payload = hello();
             let mut frames = fragments([&payload[..3], &payload[3..]]);

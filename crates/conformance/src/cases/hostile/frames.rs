@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{STILL_THERE, TOO_MUCH, failing, fails, goes_on, pong, text};
+use super::{STILL_THERE, TOO_MUCH, failing, fails, goes_on, not_answered, pong, text};
 use crate::case::{
     Answered, Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Side, Step,
 };
@@ -133,6 +133,17 @@ fn fail(
         Script::new([Step::send(frames())], fails([], [1002]))
     })
     .words(format!("{title}."), FAILS)
+}
+
+/// A Close with reserved bits.
+fn fail_close(id: &str, title: String, bits: u8) -> Case {
+    Case::new(id, title.clone(), BITS, move |_, _| {
+        Script::new([Step::send([Frame::close(1000, "").rsv(bits)])], not_answered())
+    })
+    .words(
+        format!("{title}."),
+        "The connection fails, with code 1002 or without a Close; the Close is not answered.",
+    )
 }
 
 /// Lengths in more bytes than they need.
@@ -366,11 +377,7 @@ fn masks() -> Vec<Case> {
 fn reserved() -> Vec<Case> {
     let mut cases = Vec::new();
     let bits = [(4, "RSV1"), (2, "RSV2"), (1, "RSV3")];
-    let controls = [
-        (Frame::ping(HELLO), "Ping"),
-        (Frame::pong(HELLO), "Pong"),
-        (Frame::close(1000, ""), "Close"),
-    ];
+    let controls = [(Frame::ping(HELLO), "Ping"), (Frame::pong(HELLO), "Pong")];
     let mut number = 29..;
     let mut id = || format!("X.1.{}", number.next().unwrap_or(0));
     for (frame, name) in controls {
@@ -380,6 +387,9 @@ fn reserved() -> Vec<Case> {
                 vec![frame.clone()]
             }));
         }
+    }
+    for (bit, word) in bits {
+        cases.push(fail_close(&id(), format!("A Close with {word}"), bit));
     }
     for (bit, word) in bits {
         cases.push(fail(
