@@ -3,13 +3,17 @@
 mod blocks;
 mod compressed;
 mod frames;
+mod sequences;
 mod text;
 
 use crate::case::{Case, Close, Conversation, Event};
 use crate::verdict::Behavior;
 
 pub(super) fn cases() -> Vec<Case> {
-    [frames::cases(), text::cases(), compressed::cases()].into_iter().flatten().collect()
+    [frames::cases(), sequences::cases(), text::cases(), compressed::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// What a Ping says behind something odd: its Pong shows that the subject went on.
