@@ -295,7 +295,7 @@ fn section_t_takes_little_time() {
             .into_iter()
             .filter(|side| case.is_for(*side))
             .map(|side| {
-                run_in_memory(case, side, &Options::default(), &mut Echo::new(side, Wishes::Nothing)).duration
+                run_in_memory(case, side, &Options::default(), &mut Echo::new(side, Wishes::Default)).duration
             })
             .max();
         all += longest.unwrap_or_default();
