@@ -280,6 +280,7 @@ impl Receiver {
     }
 
     /// Updates what depends on the machines, after a step of one of them: the close timer and the message boundary.
+    #[inline(always)]
     pub(super) fn update_derived(&mut self) {
         if !self.closing.may_send() {
             // A Close was sent or received, or the connection has failed: only the close timeout counts.

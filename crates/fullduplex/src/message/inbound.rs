@@ -162,13 +162,15 @@ impl Inbound {
     ///
     /// # Errors
     /// [`MessageError::InvalidUtf8`] when the text is invalid from the first byte of the piece.
-    /// [`MessageError::UnexpectedContinuation`] when no message is in progress.
     pub(crate) fn piece<'b>(
         &mut self,
         payload: Payload<'b>,
     ) -> Result<Option<Event<'b>>, MessageError> {
         let ends_message = payload.ends_frame && self.fin;
-        let Some(kind) = self.kind else { return Err(MessageError::UnexpectedContinuation) };
+        // A payload comes after its header, so a message is in progress, and the fallback is never used. An error in its place
+        // would cost some instructions for each piece.
+        debug_assert!(self.kind.is_some());
+        let kind = self.kind.unwrap_or(MessageKind::Binary);
         let chunk = match kind {
             MessageKind::Binary => payload.unmask(),
             MessageKind::Text => {
