@@ -128,17 +128,26 @@ impl<E: Entropy> Writer<E> {
         self.sender.queue_message(kind, payload, &mut self.out, &mut self.entropy)
     }
 
+    /// Sends a control frame. It would send a message as well, but its callers send those on a faster path.
     #[inline(never)]
     fn send_control(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        let (opcode, payload) = match message {
-            MessageRef::Ping(data) => (OpCode::Ping, data),
-            MessageRef::Pong(data) => (OpCode::Pong, data),
-            MessageRef::Close(reason) => return self.append_close(reason),
-            MessageRef::Text(text) => return self.send_data(MessageKind::Text, text.as_bytes()),
-            MessageRef::Binary(data) => return self.send_data(MessageKind::Binary, data),
-        };
-        self.check_room()?;
-        self.sender.append_control(opcode, payload, &mut self.out.buffer(), &mut self.entropy)
+        // A Close is sent however many bytes wait.
+        if !matches!(message, MessageRef::Close(_)) {
+            self.check_room()?;
+        }
+        let Self { sender, out, entropy, .. } = self;
+        let out = &mut out.buffer();
+        match message {
+            MessageRef::Ping(data) => sender.append_control(OpCode::Ping, data, out, entropy),
+            MessageRef::Pong(data) => sender.append_control(OpCode::Pong, data, out, entropy),
+            MessageRef::Close(reason) => sender.append_close(reason, out, entropy),
+            MessageRef::Text(text) => {
+                sender.append_message(MessageKind::Text, text.as_bytes(), out, entropy)
+            }
+            MessageRef::Binary(data) => {
+                sender.append_message(MessageKind::Binary, data, out, entropy)
+            }
+        }
     }
 
     /// Sends an owned message or control frame, as [`send`](Self::send) does. Text is not checked again, and a large payload

@@ -7,6 +7,7 @@ use crate::close_code::CloseCode;
 use crate::closing::{CloseBody, CloseReason};
 use crate::connection::receiver::Receiver;
 use crate::connection::sender::Sender;
+#[cfg(feature = "alloc")]
 use crate::control_payload::ControlPayload;
 use crate::entropy::Entropy;
 use crate::error::Error;

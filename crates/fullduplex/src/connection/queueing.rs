@@ -15,8 +15,6 @@ const APPEND_FROM: usize = 8 << 10;
 
 impl Sender {
     /// Queues a whole message.
-    // Inlined into its two callers, which do little else.
-    #[inline(always)]
     pub(crate) fn queue_message(
         &mut self,
         kind: MessageKind,

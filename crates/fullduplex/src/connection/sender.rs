@@ -276,7 +276,7 @@ impl Sender {
     }
 
     /// Appends a whole message.
-    fn append_message(
+    pub(crate) fn append_message(
         &mut self,
         kind: MessageKind,
         payload: &[u8],
