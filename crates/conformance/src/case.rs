@@ -8,8 +8,8 @@ use std::fmt;
 
 pub use id::{CaseId, InvalidId, Pattern};
 pub use script::{
-    Answered, Close, Closer, Conversation, Cut, Echoes, Event, Expect, Offer, Opening, Piece,
-    Refusal, Script, Split, Step, Way,
+    Answered, Check, Close, Closer, Conversation, Cut, Echoes, Event, Expect, Offer, Opening,
+    Piece, Refusal, Script, Split, Step, Way,
 };
 
 /// Which side of the connection the subject is; the runner is the other one.

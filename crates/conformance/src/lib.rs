@@ -4,6 +4,7 @@ mod case;
 pub mod cases;
 #[cfg(feature = "net")]
 mod drive;
+mod keys;
 mod memory;
 mod run;
 mod verdict;
@@ -13,6 +14,7 @@ mod wirelog;
 pub use case::*;
 #[cfg(feature = "net")]
 pub use drive::{ClientProgress, ClientTest, Identity, ServerError, ServerTest, Trust, drive};
+pub use keys::repeated_keys;
 pub use memory::{Subject, Transport, run_in_memory};
 pub use run::{Action, Options, Run};
 pub use verdict::{Behavior, BehaviorClose, Outcome};

@@ -278,7 +278,7 @@ fn an_endpoint_that_answers_nothing_fails() {
         if outcome.behavior == Behavior::Informational {
             continue;
         }
-        assert_eq!(outcome.behavior, Behavior::Failed, "{}", case.id);
+        assert!(!outcome.is_ok(), "{}", case.id);
         assert_eq!(
             outcome.observed, "Then nothing, for as long as the runner waits.",
             "{}",
@@ -295,7 +295,13 @@ fn section_t_takes_little_time() {
             .into_iter()
             .filter(|side| case.is_for(*side))
             .map(|side| {
-                run_in_memory(case, side, &Options::default(), &mut Echo::new(side, Wishes::Default)).duration
+                run_in_memory(
+                    case,
+                    side,
+                    &Options::default(),
+                    &mut Echo::new(side, Wishes::Default),
+                )
+                .duration
             })
             .max();
         all += longest.unwrap_or_default();

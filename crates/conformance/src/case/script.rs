@@ -82,13 +82,13 @@ pub struct Opening {
     /// Whether the runner ends its direction of the connection behind that.
     pub ends: bool,
     /// What the subject's half must be like. The error is a sentence.
-    pub check: Option<fn(&Head) -> Result<(), String>>,
+    pub check: Option<Check>,
     /// What the runner says of its own compression (RFC 7692 §7.1): towards a server as a hint, which the server may
     /// pass over; towards a client as a promise.
     pub own: Offer,
     /// What the subject's half must hold for the case to make sense: if it does not, the subject does not have what the
     /// case needs. The error is a sentence.
-    pub needs: Option<fn(&Head) -> Result<(), String>>,
+    pub needs: Option<Check>,
 }
 
 impl Opening {
@@ -112,10 +112,13 @@ impl Opening {
 
     /// An opening handshake in which the subject's half is checked.
     #[must_use]
-    pub fn check(check: fn(&Head) -> Result<(), String>) -> Self {
+    pub fn check(check: Check) -> Self {
         Self { check: Some(check), ..Self::default() }
     }
 }
+
+/// A look at the head of the subject's half of an opening handshake. The error is a sentence on what is wrong with it.
+pub type Check = fn(&Head) -> Result<(), String>;
 
 /// How the runner's half of an opening handshake is split into writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -493,7 +496,7 @@ pub struct Refusal {
     /// How it is called when the subject opens the connection all the same; FAILED.
     pub opened: Option<Behavior>,
     /// What the head of a server's refusal must be like. The error is a sentence, and the case has failed with it.
-    pub check: Option<fn(&Head) -> Result<(), String>>,
+    pub check: Option<Check>,
 }
 
 impl Refusal {
@@ -533,7 +536,7 @@ impl Refusal {
 
     /// The same, and the head of a server's refusal is checked.
     #[must_use]
-    pub const fn check(mut self, check: fn(&Head) -> Result<(), String>) -> Self {
+    pub const fn check(mut self, check: Check) -> Self {
         self.check = Some(check);
         self
     }

@@ -5,7 +5,7 @@ mod servers;
 
 use std::sync::Arc;
 
-use super::opening::{Half, refuses, takes, takes_or, tolerated};
+use super::opening::{Half, refuses, shown_all, takes, takes_or, tolerated};
 use crate::case::{Case, Conversation, Echoes, Event, Opening, Refusal, Rule, Script, Side, Step};
 use crate::verdict::Behavior::NonStrict;
 use crate::wire::Head;
@@ -83,13 +83,12 @@ const NONE: Rule = Rule::info(
 
 /// A half of an opening handshake that is right but for these field lines.
 fn with(what: &str, lines: &[&str]) -> Half {
-    let plain = |line: &str| line.replace("{context}", "").replace("{window}", "");
-    let shown: Vec<String> =
-        lines.iter().map(|line| format!("`{}`", plain(line).escape_debug())).collect();
+    let plain = |line: &&str| line.replace("{context}", "").replace("{window}", "");
+    let plain: Vec<String> = lines.iter().map(plain).collect();
+    let shown = shown_all(&plain.iter().map(String::as_str).collect::<Vec<_>>());
     let adds = lines.iter().any(|line| line.contains("{window}") || line.contains("{context}"));
-    let adds =
-        if adds { ", and with the answers to what the client asks of the server" } else { "" };
-    let words = format!("A {what} that is right, with {}{adds}.", shown.join(" and "));
+    let adds = if adds { ", with the answers to what the client asks of the server" } else { "" };
+    let words = format!("A {what} with {shown}{adds}; all else of it is right.");
     Half::new(words, Opening::fields(lines.iter().copied()))
 }
 

@@ -76,11 +76,10 @@ impl Half {
             lines.iter().for_each(|line| put(line));
         }
         put("");
-        let shown: Vec<String> = lines.iter().map(|line| shown(line)).collect();
-        let shown = shown.join(" and ");
+        let shown = shown_all(lines);
         let words = match (name, lines) {
             ("", []) => format!("A {what} that is right in every way."),
-            ("", _) => format!("A {what} that is right but for a further {shown}."),
+            ("", _) => format!("A {what} that is right and also has {shown}."),
             (_, []) => format!("A {what} that is right but has no {name}."),
             ("GET" | "HTTP", _) => format!("A {what} that is right but begins with {shown}."),
             _ => format!("A {what} that is right but has {shown} for {name}."),
@@ -99,12 +98,21 @@ pub(super) fn response(name: &str, lines: &[&str]) -> Half {
     Half::changed(&RESPONSE, "response", name, lines)
 }
 
+/// Lines for people.
+pub(super) fn shown_all(lines: &[&str]) -> String {
+    lines.iter().map(|line| shown(line)).collect::<Vec<_>>().join(", ")
+}
+
 /// A line for people, between backquotes.
 fn shown(line: &str) -> String {
-    const MOST: usize = 60;
+    const MOST: usize = 120;
     let cut: String = line.chars().take(MOST).collect();
     let dots = if cut.len() < line.len() { "..." } else { "" };
-    format!("`{}{dots}`", cut.escape_debug())
+    let plain = |letter: char| match letter {
+        control if control.is_control() => control.escape_debug().to_string(),
+        other => other.to_string(),
+    };
+    format!("`{}{dots}`", cut.chars().map(plain).collect::<String>())
 }
 
 const HELLO: &str = "Hello";
@@ -127,7 +135,7 @@ pub(super) fn takes_or(
     refusal: Refusal,
 ) -> Case {
     let Half { opening, words } = half;
-    let expects = format!("{OPEN} Or else: {}", refusal_in_words(side, &refusal, false));
+    let expects = format!("{OPEN} Or else {}", refusal_in_words(side, &refusal, false));
     Case::new(id, title, rule, move |_, _| {
         hello().opening(opening.clone()).or_refused(refusal.clone())
     })
@@ -168,7 +176,7 @@ pub(super) fn refuses(
         }
         _ => "",
     };
-    let expects = refusal_in_words(side, &refusal, true);
+    let expects = format!("A refusal: {}", refusal_in_words(side, &refusal, true));
     Case::new(id, title, rule, move |_, _| Script::refused(side, opening.clone(), refusal.clone()))
         .only(side)
         .words(words.into_owned() + then, expects)
@@ -199,14 +207,17 @@ fn refusal_in_words(side: Side, refusal: &Refusal, opens_wrongly: bool) -> Strin
             };
             let other = refusal.other.unwrap_or(Behavior::NonStrict);
             let silence = refusal.silence.unwrap_or(Behavior::NonStrict);
+            if [refusal.right, Some(other), Some(silence)] == [Some(Behavior::NonStrict); 3] {
+                return format!("a refusal, which is NON-STRICT; nothing at all is {idle}.");
+            }
             format!(
-                "A response with status {statuses}{right}. Another status of an error is {other}; the end of the \
-                 connection without a response is {silence}; nothing at all is {idle}."
+                "a response with status {statuses}{right}, and the fields that HTTP demands with it. Another status of \
+                 an error is {other}; the end of the connection without a response is {silence}; nothing at all is {idle}."
             )
         }
         Side::Client => format!(
-            "The client ends the connection, at the latest when the runner ends its direction, and sends no frame{right}. \
-             If it sends a Close before that, it is NON-STRICT. If it does nothing at all, it is {idle}."
+            "the client ends the connection, at the latest when the runner ends its direction, and sends no frame{right}. \
+             With a Close before that, it is NON-STRICT; nothing at all is {idle}."
         ),
     };
     if opens_wrongly {
@@ -267,18 +278,6 @@ mod tests {
             );
             assert!(case.only.is_some(), "{}", case.id);
             assert!(!crate::cases::group_title(&case.id).is_empty(), "{}", case.id);
-            if std::env::var("SHOW").is_ok() {
-                println!(
-                    "{} {}\n   S: {}\n   E: {}\n   R: {} {} {}",
-                    case.id,
-                    case.title,
-                    case.sends,
-                    case.expects,
-                    case.rule.level,
-                    case.rule.section,
-                    case.rule.sentence
-                );
-            }
         }
     }
 

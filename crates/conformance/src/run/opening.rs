@@ -18,6 +18,8 @@ use crate::wire::{
 pub(super) struct Request {
     bytes: Vec<u8>,
     key: String,
+    /// Whether the key is in the request at all.
+    has_key: bool,
     /// The subprotocols that are offered.
     subprotocols: Vec<String>,
     /// The extensions that are offered; nothing, if the list is malformed.
@@ -33,12 +35,13 @@ impl Request {
             Some(bytes) => fill(bytes, &values),
             None => fill(right_request(opening).as_bytes(), &values),
         };
+        let has_key = bytes.windows(key.len()).any(|part| part == key.as_bytes());
         let head = Head::of_request(&bytes).ok();
         let field = |name: &'static str| head.iter().flat_map(move |head| head.values(name));
         let subprotocols =
             field("sec-websocket-protocol").flat_map(elements).map(Into::into).collect();
         let extensions = extensions(field("sec-websocket-extensions")).unwrap_or_default();
-        Self { bytes, key, subprotocols, extensions }
+        Self { bytes, key, has_key, subprotocols, extensions }
     }
 
     /// The request, as it is sent.
@@ -57,7 +60,8 @@ fn right_request(opening: &Opening) -> String {
         request += &format!("Sec-WebSocket-Protocol: {}\r\n", opening.subprotocols.join(", "));
     }
     if !opening.deflate.is_empty() {
-        let offers: Vec<String> = opening.deflate.iter().map(|wanted| offer(wanted, &opening.own)).collect();
+        let offers: Vec<String> =
+            opening.deflate.iter().map(|wanted| offer(wanted, &opening.own)).collect();
         request += &format!("Sec-WebSocket-Extensions: {}\r\n", offers.join(", "));
     }
     for line in &opening.fields {
@@ -216,7 +220,9 @@ pub(super) fn response(
     if let Some(needs) = opening.needs {
         needs(&head).map_err(NotOpened::Unimplemented)?;
     }
-    confirmed(&head, &request.key).map_err(NotOpened::Fault)?;
+    if request.has_key {
+        confirmed(&head, &request.key).map_err(NotOpened::Fault)?;
+    }
     subprotocol(&head, &request.subprotocols).map_err(NotOpened::Fault)?;
     let deflate = accepted(&head, &request.extensions).map_err(NotOpened::Fault)?;
     if deflate.is_none() && !opening.deflate.is_empty() {

@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_refers_back_further_than_the_window_is_refused() {
-        let part: Vec<u8> = (0..700).map(|number: u32| (number * number >> 3) as u8).collect();
+        let part: Vec<u8> = (0..700).map(|number: u32| ((number * number) >> 3) as u8).collect();
         let message = [&part[..], &part].concat();
         let compressed = Deflater::new(Params::unlimited()).message(&message);
         let window = |window_bits| Params { window_bits, no_context_takeover: false };

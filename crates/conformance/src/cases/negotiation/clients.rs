@@ -55,7 +55,7 @@ const TWICE: Rule = Rule::must(
 const LARGER: Rule = Rule::must(
     "RFC 7692 §7.1.2.1",
     "A server accepts an offer with server_max_window_bits by including it in the response with the same or smaller value: \
-     this response accepts no offer of the client, and §7.1: the client MUST fail the connection.",
+     the value of this response is invalid, and so a client MUST _Fail the WebSocket Connection_ (§7.1).",
 );
 const NOT_ALLOWED: Rule = Rule::must(
     "RFC 7692 §7.1.2.2",
@@ -73,8 +73,8 @@ const NOT_OFFERED: Rule = Rule::must(
 );
 const TWO: Rule = Rule::must(
     "RFC 7692 §5",
-    "A response has no more than one extension of those that use the same reserved bit: the two cannot be in use together. \
-     RFC 6455 §9.1: a server accepts extensions that were requested.",
+    "A client that received a response accepting a PMCE extension negotiation offer together with another extension that \
+     conflicts on the use of the RSV1 bit MUST _Fail the WebSocket Connection_.",
 );
 const NAME_CASE: Rule = Rule::info(
     "RFC 6455 §9.1",

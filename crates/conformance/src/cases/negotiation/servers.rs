@@ -49,7 +49,7 @@ const WHITESPACE: Rule = Rule::must(
 const PREFERENCE: Rule = Rule::should(
     "RFC 7692 §5",
     "The set of elements MAY include multiple ones with the same extension name, to offer different parameters; the order \
-     specifies the client's preference. It is RECOMMENDED that a server accepts what has a higher preference.",
+     specifies the client's preference. It is recommended that a server accepts what has a higher preference.",
 );
 const SEVERAL_LINES: Rule = Rule::must(
     "RFC 6455 §9.1",

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Half, takes};
-use crate::case::{Case, Opening, Rule, Side, Split};
-use crate::wire::{Head, PERMESSAGE_DEFLATE, Terms, accept_value, elements, extensions, is_token};
-
-type Check = fn(&Head) -> Result<(), String>;
+use super::{HELLO, Half, takes};
+use crate::case::{Case, Check, Conversation, Event, Opening, Rule, Script, Side, Split, Step};
+use crate::wire::{
+    Frame, Head, PERMESSAGE_DEFLATE, Terms, accept_value, elements, extensions, is_token,
+};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = responses();
@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn responses() -> Vec<Case> {
     let check = |id, title, rule, check: Check| {
         let half = Half::new("A request that is right in every way.", Opening::check(check));
-        takes(id, title, Side::Server, rule, half)
+        checked(takes(id, title, Side::Server, rule, half))
     };
     let key = |id, title, key: &'static str, accept: &'static str| {
         let opening = Opening { key: Some(key), ..Opening::default() };
@@ -86,7 +86,7 @@ fn responses() -> Vec<Case> {
 fn requests() -> Vec<Case> {
     let check = |id, title, rule, check: Check| {
         let half = Half::new("A response that is right in every way.", Opening::check(check));
-        takes(id, title, Side::Client, rule, half)
+        checked(takes(id, title, Side::Client, rule, half))
     };
     let slow = Opening {
         split: Split::Tail(2),
@@ -140,11 +140,7 @@ fn requests() -> Vec<Case> {
             }
             Ok(())
         }),
-        check("H.3.14", "No content", NO_CONTENT, |head| {
-            let length = head.values("content-length").any(|length| length != "0");
-            let coded = head.values("transfer-encoding").next().is_some();
-            say(!length && !coded, "its GET announces content (RFC 9110 §9.3.1)")
-        }),
+        no_content(),
         takes(
             "H.3.15",
             "Nothing before the response has come",
@@ -156,6 +152,31 @@ fn requests() -> Vec<Case> {
             ),
         ),
     ]
+}
+
+/// The case, which expects what its title says.
+fn checked(mut case: Case) -> Case {
+    case.expects = format!("{}. {}", case.title, case.expects).into();
+    case
+}
+
+fn no_content() -> Case {
+    const FAULT: &str = "its GET announces content (RFC 9110 §9.3.1)";
+    let check: Check = |head| {
+        let length = head.values("content-length").any(|length| length != "0");
+        let coded = head.values("transfer-encoding").next().is_some();
+        say(!length && !coded, FAULT)
+    };
+    Case::new("H.3.14", "No content", NO_CONTENT, move |_, _| {
+        let expect = Conversation::ok([Event::Text(HELLO.into())])
+            .non_strict([Event::Violation(FAULT.into())]);
+        Script::new([Step::send([Frame::text(HELLO)])], expect).opening(Opening::check(check))
+    })
+    .only(Side::Client)
+    .words(
+        "A response that is right in every way.",
+        "A request without content. One that announces content is NON-STRICT.",
+    )
 }
 
 /// The sentence, if it does not hold.

@@ -286,16 +286,20 @@ fn right() -> Vec<Case> {
             "A key with other last bits than zero",
             SERVER,
             LAST_BITS,
-            request("", &[])
-                .map(|opening| Opening { key: Some("dGhlIHNhbXBsZSBub25jZR=="), ..opening }),
+            Half::new(
+                "A request that is right but for its key, `dGhlIHNhbXBsZSBub25jZR==`, in which the last `R` has four bits \
+                 that mean nothing.",
+                Opening { key: Some("dGhlIHNhbXBsZSBub25jZR=="), ..Opening::default() },
+            ),
             refusal(),
         ),
-        takes(
+        takes_or(
             "H.1.19",
             "A Content-Length of 0",
             SERVER,
             PARTS,
             request("", &["Content-Length: 0"]),
+            tolerated(),
         ),
     ]
 }
@@ -488,9 +492,8 @@ fn contents() -> Vec<Case> {
 
 /// A request of these lines.
 fn words_of(lines: &[&str]) -> Half {
-    let shown: Vec<String> = lines.iter().map(|line| super::shown(line)).collect();
     Half::new(
-        format!("The request {}.", shown.join(", ")),
+        format!("The request {}.", super::shown_all(lines)),
         Opening::text(lines.join("\r\n") + "\r\n\r\n"),
     )
 }

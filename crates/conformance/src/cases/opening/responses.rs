@@ -378,9 +378,8 @@ fn content_case(id: &str, title: &'static str, half: Half) -> Case {
 
 /// A response of these lines.
 fn words_of(lines: &[&str]) -> Half {
-    let shown: Vec<String> = lines.iter().map(|line| super::shown(line)).collect();
     Half::new(
-        format!("The response {}.", shown.join(", ")),
+        format!("The response {}.", super::shown_all(lines)),
         Opening::text(lines.join("\r\n") + "\r\n\r\n"),
     )
 }
