@@ -14,4 +14,4 @@ pub(crate) use extensions::{Extension, extensions};
 pub use frame::{Frame, LengthForm, Mask, Opcode};
 pub(crate) use frame::{FrameReader, Received};
 pub use http::Head;
-pub(crate) use http::{accept_value, elements, head_end, is_token};
+pub(crate) use http::{accept_value, elements, head_end, is_token, missing_field};

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Side, Step};
 use crate::verdict::Behavior;
-use crate::wire::{Frame, Head};
+use crate::wire::Frame;
 
 pub(super) fn cases() -> Vec<Case> {
     [requests::cases(), halves::cases(), responses::cases()].into_iter().flatten().collect()
@@ -211,7 +211,7 @@ fn refusal_in_words(side: Side, refusal: &Refusal, opens_wrongly: bool) -> Strin
                 return format!("a refusal, which is NON-STRICT; nothing at all is {idle}.");
             }
             format!(
-                "a response with status {statuses}{right}, and the fields that HTTP demands with it. Another status of \
+                "a response with status {statuses}{right}; without a field that HTTP demands with it, it is NON-STRICT. Another status of \
                  an error is {other}; the end of the connection without a response is {silence}; nothing at all is {idle}."
             )
         }
@@ -227,31 +227,14 @@ fn refusal_in_words(side: Side, refusal: &Refusal, opens_wrongly: bool) -> Strin
     words
 }
 
-/// What HTTP demands of responses with some statuses.
-pub(super) fn right_error(head: &Head) -> Result<(), String> {
-    let (field, section) = match head.status() {
-        // "The server MUST generate an Allow header field in a 405 response."
-        405 => ("Allow", "RFC 9110 §15.5.6"),
-        // "The server MUST send an Upgrade header field in a 426 response."
-        426 => ("Upgrade", "RFC 9110 §15.5.22"),
-        // "The server generating a 401 response MUST send a WWW-Authenticate header field."
-        401 => ("WWW-Authenticate", "RFC 9110 §15.5.2"),
-        _ => return Ok(()),
-    };
-    match head.values(field).next() {
-        Some(_) => Ok(()),
-        None => Err(format!("that response has no {field} ({section})")),
-    }
-}
-
 /// A refusal with any status from 400 to 499.
 pub(super) fn refusal() -> Refusal {
-    Refusal::default().check(right_error)
+    Refusal::default()
 }
 
 /// A refusal with one of these statuses.
 pub(super) fn refusal_with(statuses: &[u16]) -> Refusal {
-    Refusal::with(statuses).check(right_error)
+    Refusal::with(statuses)
 }
 
 /// A refusal that is less than the best, and no fault.
@@ -288,15 +271,5 @@ mod tests {
         assert!(changed.contains("Protocols\r\nUpgrade: a\r\nX: b\r\nConnection: Upgrade\r\n"));
         assert!(!text(response("Upgrade", &[])).contains("websocket"));
         assert!(text(response("", &["X: b"])).ends_with("{accept}\r\nX: b\r\n\r\n"));
-    }
-
-    #[test]
-    fn some_statuses_need_a_field() {
-        let head = |text: &str| Head::of_response(text.as_bytes()).unwrap();
-        assert!(right_error(&head("HTTP/1.1 405 x\r\nAllow: GET\r\n\r\n")).is_ok());
-        for status in [401, 405, 426] {
-            assert!(right_error(&head(&format!("HTTP/1.1 {status} x\r\n\r\n"))).is_err());
-        }
-        assert!(right_error(&head("HTTP/1.1 400 x\r\n\r\n")).is_ok());
     }
 }

@@ -4,7 +4,7 @@ use super::opening::NotOpened;
 use super::reader::Seen;
 use crate::case::{Close, Closer, Conversation, Event, Expect, Refusal, Side};
 use crate::verdict::{Behavior, BehaviorClose};
-use crate::wire::Head;
+use crate::wire::{Head, missing_field};
 use crate::wirelog::What;
 
 /// A verdict, and what it rests on.
@@ -178,8 +178,12 @@ fn by_status(head: &Head, expect: &Refusal) -> (Behavior, String) {
     if let Some(how) = expect.check.and_then(|check| check(head).err()) {
         return (Behavior::Failed, format!("{observed}, and {how}."));
     }
+    let right = expect.right.unwrap_or(Behavior::Ok);
+    if let (true, Behavior::Ok, Some(how)) = (listed, right, missing_field(head)) {
+        return (Behavior::NonStrict, format!("{observed}, and {how}."));
+    }
     let behavior = match status {
-        _ if listed => expect.right.unwrap_or(Behavior::Ok),
+        _ if listed => right,
         400..600 => expect.other.unwrap_or(Behavior::NonStrict),
         _ => Behavior::Failed,
     };

@@ -77,6 +77,23 @@ impl Head {
     }
 }
 
+/// What the response lacks of the fields that HTTP demands with some statuses, as a sentence.
+pub(crate) fn missing_field(head: &Head) -> Option<String> {
+    let (field, section) = match head.status() {
+        // "The server MUST generate an Allow header field in a 405 response."
+        405 => ("Allow", "RFC 9110 §15.5.6"),
+        // "The server MUST send an Upgrade header field in a 426 response."
+        426 => ("Upgrade", "RFC 9110 §15.5.22"),
+        // "The server generating a 401 response MUST send a WWW-Authenticate header field."
+        401 => ("WWW-Authenticate", "RFC 9110 §15.5.2"),
+        _ => return None,
+    };
+    match head.values(field).next() {
+        Some(_) => None,
+        None => Some(format!("that response has no {field} ({section})")),
+    }
+}
+
 /// The elements of a list that are not empty (RFC 9110 §5.6.1).
 pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|element| !element.is_empty())
@@ -186,5 +203,15 @@ mod tests {
     #[test]
     fn the_sample_key_has_the_accept_value_of_the_rfc() {
         assert_eq!(accept_value("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn some_statuses_need_a_field() {
+        let head = |text: &str| Head::of_response(text.as_bytes()).unwrap();
+        assert!(missing_field(&head("HTTP/1.1 405 x\r\nAllow: GET\r\n\r\n")).is_none());
+        for status in [401, 405, 426] {
+            assert!(missing_field(&head(&format!("HTTP/1.1 {status} x\r\n\r\n"))).is_some());
+        }
+        assert!(missing_field(&head("HTTP/1.1 400 x\r\n\r\n")).is_none());
     }
 }

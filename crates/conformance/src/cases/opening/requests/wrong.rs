@@ -1,6 +1,6 @@
 //! Requests that are wrong, and what is no request.
 
-use super::super::{Half, informs, refusal, refusal_with, refuses, request, right_error, takes_or};
+use super::super::{Half, informs, refusal, refusal_with, refuses, request, takes_or};
 use super::words_of;
 use crate::case::{Case, Opening, Refusal, Rule, Script, Side};
 use crate::verdict::Behavior::{self, NonStrict};
@@ -610,7 +610,6 @@ fn client_hello() -> Vec<u8> {
 
 /// What a response to an unknown version must be like.
 fn versions(head: &Head) -> Result<(), String> {
-    right_error(head)?;
     if head.status() >= 400 && !head.lists("sec-websocket-version", "13") {
         return Err(
             "that response has no `Sec-WebSocket-Version: 13` (RFC 6455 §4.2.2, §4.4)".into()
