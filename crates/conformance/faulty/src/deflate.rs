@@ -151,11 +151,6 @@ impl Inflater {
         if empty_block.is_ok() && out.len() == len {
             return Ok(());
         }
-        out.truncate(len);
-        if switch.is(Fault::TruncatedStreamAccepted) {
-            self.stream.reset(false);
-            return Ok(());
-        }
         Err(Broken::Stream)
     }
 }

@@ -235,8 +235,7 @@ impl Endpoint {
                 return false;
             }
             Err(refusal) => {
-                let unanswered =
-                    self.side == Side::Server && self.switch.is(Fault::BadRequestUnanswered);
+                let unanswered = self.switch.is(Fault::BadHandshakeUnanswered);
                 if !unanswered {
                     self.out.extend(refusal);
                 }
@@ -330,8 +329,9 @@ impl Endpoint {
             return Err(PROTOCOL);
         }
         // RFC 6455 §5.2: "the most significant bit MUST be 0".
-        if header.len >> 63 != 0 && !switch.is(Fault::LengthTopBitAccepted) {
-            return Err(PROTOCOL);
+        if header.len >> 63 != 0 {
+            let accepted = switch.is(Fault::LengthTopBitAccepted);
+            return if accepted { Ok(To::Nothing) } else { Err(PROTOCOL) };
         }
         self.check_rsv(header)?;
         match header.opcode {

@@ -107,7 +107,7 @@ faults! {
     Length64CutTo16 = "length64-cut-to16" for Both,
     /// A length in more bytes than it needs is taken.
     NonMinimalLengthAccepted = "non-minimal-length-accepted" for Both,
-    /// A length with its highest bit set is taken.
+    /// A length with its highest bit set is taken, and the payload is waited for.
     LengthTopBitAccepted = "length-top-bit-accepted" for Both,
     /// A length of 125 is sent in 16 bits.
     Length125In16Bits = "length125-in16-bits" for Both,
@@ -129,6 +129,12 @@ faults! {
     BytesBehindHeadLost = "bytes-behind-head-lost" for Both,
     /// The head of the handshake has to come with one read.
     SplitHeadRefused = "split-head-refused" for Both,
+    /// The opening handshake fails, and the connection stays open without an answer.
+    BadHandshakeUnanswered = "bad-handshake-unanswered" for Both,
+    /// Whatever comes in place of the peer's half of the opening handshake, the connection is taken for open.
+    HeadUnread = "head-unread" for Both,
+    /// A malformed list in `Sec-WebSocket-Protocol` or `Sec-WebSocket-Extensions` is taken.
+    ListUnchecked = "list-unchecked" for Both,
     /// The end of the input is not noticed, and the connection stays open.
     EndOfInputIgnored = "end-of-input-ignored" for Both,
 
@@ -285,8 +291,6 @@ faults! {
     Rsv1OnContinuationAccepted = "rsv1-on-continuation-accepted" for Both,
     /// A compressed text message is not checked for UTF-8.
     CompressedTextUnchecked = "compressed-text-unchecked" for Both,
-    /// A compressed message that ends in the middle of a block is taken.
-    TruncatedStreamAccepted = "truncated-stream-accepted" for Both,
     /// What can be decompressed of a broken message is taken for the message.
     BrokenStreamAccepted = "broken-stream-accepted" for Both,
     /// Nothing is decompressed behind a block with BFINAL.
@@ -307,7 +311,13 @@ faults! {
     MethodUnchecked = "method-unchecked" for Server,
     /// HTTP/1.0 is taken.
     Http10Accepted = "http10-accepted" for Server,
-    /// `Host` need not be there.
+    /// HTTP/1.2 is refused, which is to be read as HTTP/1.1.
+    Http12Refused = "http12-refused" for Server,
+    /// The target of the request may be anything.
+    TargetUnchecked = "target-unchecked" for Server,
+    /// The content of the request is read as frames.
+    ContentAsFrames = "content-as-frames" for Server,
+    /// `Host` need not be there, and may be anything.
     HostUnchecked = "host-unchecked" for Server,
     /// `Upgrade` is not checked.
     UpgradeUnchecked = "upgrade-unchecked" for Server,
@@ -327,8 +337,6 @@ faults! {
     KeyMissingAccepted = "key-missing-accepted" for Server,
     /// `Sec-WebSocket-Key` may be anything.
     KeyUnchecked = "key-unchecked" for Server,
-    /// A request that is wrong is not answered.
-    BadRequestUnanswered = "bad-request-unanswered" for Server,
 
     // Negotiation of compression by a server (RFC 7692 §5, §7.1).
     /// All offers of compression are accepted, where one is to be.
@@ -361,6 +369,10 @@ faults! {
     RequestOfVersion8 = "request-of-version8" for Client,
     /// The request has no `Sec-WebSocket-Version`.
     RequestWithoutVersion = "request-without-version" for Client,
+    /// A response with status 100 or the like before the one that counts is refused.
+    InterimResponseRefused = "interim-response-refused" for Client,
+    /// A response with a folded field is refused.
+    FoldedFieldRefused = "folded-field-refused" for Client,
     /// The status of the response is not checked.
     StatusUnchecked = "status-unchecked" for Client,
     /// A response of HTTP/1.0 is taken.

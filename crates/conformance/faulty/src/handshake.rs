@@ -1,5 +1,7 @@
 //! Both halves of the opening handshake (RFC 6455 §4), and what is agreed on in it (RFC 7692 §7.1).
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -70,6 +72,22 @@ impl<'h> Fields<'h> {
                 || !self.switch.is(Fault::ConnectionIsNoList))
     }
 
+    /// RFC 6455 §4.3, §9.1: whether each list has an element, and the elements are what they have to be.
+    fn lists_are_right(&self) -> bool {
+        let names = ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"];
+        let [protocols, extensions] = names.map(|name| {
+            let mut values = self.values(name).peekable();
+            let is_there = values.peek().is_some();
+            let elements = values.flat_map(|value| value.split(',')).map(str::trim);
+            let elements: Vec<&str> = elements.filter(|element| !element.is_empty()).collect();
+            (is_there && elements.is_empty(), elements)
+        });
+        !protocols.0
+            && !extensions.0
+            && protocols.1.into_iter().all(is_token)
+            && extensions.1.into_iter().map(Extension::new).all(|extension| extension.is_right())
+    }
+
     /// The elements of `Sec-WebSocket-Extensions`.
     fn extensions(&self) -> impl Iterator<Item = Extension<'h>> {
         let elements = self.values("Sec-WebSocket-Extensions").flat_map(|value| value.split(','));
@@ -101,6 +119,19 @@ impl<'h> Extension<'h> {
             None => (part, None),
         };
         Self { name, parameters: parts.map(parameter).collect() }
+    }
+
+    /// RFC 6455 §9.1: tokens; the value of a parameter may be in quotes.
+    fn is_right(&self) -> bool {
+        is_token(self.name)
+            && self.parameters.iter().all(|(name, value)| {
+                let unquoted = |value: &'h str| value.strip_prefix('"')?.strip_suffix('"');
+                let is_value = |value| {
+                    is_token(value)
+                        || unquoted(value).is_some_and(|value| is_token(&value.replace('\\', "")))
+                };
+                is_token(name) && value.is_none_or(is_value)
+            })
     }
 
     fn is_deflate(&self) -> bool {
@@ -158,12 +189,14 @@ fn refusal(status: &str, field: &str) -> Vec<u8> {
 pub(crate) fn answer(input: &[u8], switch: &Switch) -> Result<Option<Opened>, Vec<u8>> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut request = httparse::Request::new(&mut fields);
-    let head = match request.parse(input) {
+    let readable = as_http_1_1(input, switch);
+    let head = match request.parse(&readable) {
         Ok(httparse::Status::Complete(head)) if head <= MOST => head,
         Ok(httparse::Status::Partial) if input.len() <= MOST => return Ok(None),
         Ok(_) | Err(httparse::Error::TooManyHeaders) => {
             return Err(refusal("431 Request Header Fields Too Large", ""));
         }
+        Err(_) if switch.is(Fault::HeadUnread) => return Ok(Some(unread(input))),
         Err(_) => return Err(refusal("400 Bad Request", "")),
     };
     let bad = || refusal("400 Bad Request", "");
@@ -204,6 +237,32 @@ pub(crate) fn answer(input: &[u8], switch: &Switch) -> Result<Option<Opened>, Ve
     Ok(Some(Opened { head, response: response.into_bytes(), deflate }))
 }
 
+/// RFC 9110 §2.5: a higher minor version of HTTP is read like the highest one that is known.
+fn as_http_1_1<'i>(input: &'i [u8], switch: &Switch) -> Cow<'i, [u8]> {
+    let line = input.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let is_higher = line
+        .split_last()
+        .is_some_and(|(minor, line)| matches!(minor, b'2'..=b'9') && line.ends_with(b" HTTP/1."));
+    if !is_higher || switch.is(Fault::Http12Refused) {
+        return Cow::Borrowed(input);
+    }
+    let mut known = input.to_vec();
+    known[line.len() - 1] = b'1';
+    Cow::Owned(known)
+}
+
+/// A handshake of which the peer's half is not read.
+fn unread(input: &[u8]) -> Opened {
+    let head = input.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4);
+    Opened { head, response: b"HTTP/1.1 101 Switching Protocols\r\n\r\n".to_vec(), deflate: None }
+}
+
+/// Whether the bytes are a token (RFC 9110 §5.6.2).
+fn is_token(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_letter)
+}
+
 /// RFC 6455 §4.2.1: what a request has to have.
 fn check_request(
     request: &httparse::Request<'_, '_>,
@@ -217,7 +276,26 @@ fn check_request(
     if request.version != Some(1) && !switch.is(Fault::Http10Accepted) {
         return Err(refusal("505 HTTP Version Not Supported", ""));
     }
-    if fields.one("Host").is_none() && !switch.is(Fault::HostUnchecked) {
+    // RFC 6455 §3 and §4.2.1: a path or an absolute URI, without a fragment.
+    let target = request.path.unwrap_or_default();
+    let is_target = ["/", "http://", "https://"].iter().any(|form| target.starts_with(form));
+    if (!is_target || target.contains('#')) && !switch.is(Fault::TargetUnchecked) {
+        return Err(bad());
+    }
+    // RFC 9112 §3.2: one `Host`, and a right one.
+    let host = fields.one("Host").unwrap_or_default();
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%[]".contains(&byte);
+    if (host.is_empty() || !host.bytes().all(is_host)) && !switch.is(Fault::HostUnchecked) {
+        return Err(bad());
+    }
+    // RFC 9110 §7.8: the content of the request comes before the first frame. Here no content is taken.
+    let content = ["Content-Length", "Transfer-Encoding"];
+    if content.iter().any(|name| fields.values(name).next().is_some())
+        && !switch.is(Fault::ContentAsFrames)
+    {
+        return Err(bad());
+    }
+    if !fields.lists_are_right() && !switch.is(Fault::ListUnchecked) {
         return Err(bad());
     }
     if !fields.lists("Upgrade", "websocket") && !switch.is(Fault::UpgradeUnchecked) {
@@ -231,7 +309,10 @@ fn check_request(
         if switch.is(Fault::VersionNotNamed) {
             return Err(bad());
         }
-        return Err(refusal("426 Upgrade Required", "Sec-WebSocket-Version: 13\r\n"));
+        return Err(refusal(
+            "426 Upgrade Required",
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+        ));
     }
     Ok(())
 }
@@ -328,11 +409,30 @@ pub(crate) fn check(input: &[u8], key: &str, switch: &Switch) -> Result<Option<O
     let refused = Vec::new;
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut response = httparse::Response::new(&mut fields);
-    let head = match response.parse(input) {
+    let mut config = httparse::ParserConfig::default();
+    // RFC 9112 §5.2: a client reads folded fields.
+    let is_folded = [&b"\r\n "[..], b"\r\n\t"].iter().any(|fold| {
+        let head = input.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(input.len());
+        input[..head].windows(3).any(|three| three == *fold)
+    });
+    config.allow_obsolete_multiline_headers_in_responses(
+        !(is_folded && switch.is(Fault::FoldedFieldRefused)),
+    );
+    let head = match config.parse_response(&mut response, input) {
         Ok(httparse::Status::Complete(head)) if head <= MOST => head,
         Ok(httparse::Status::Partial) if input.len() <= MOST => return Ok(None),
+        Err(_) if switch.is(Fault::HeadUnread) => {
+            return Ok(Some(Opened { response: Vec::new(), ..unread(input) }));
+        }
         _ => return Err(refused()),
     };
+    // RFC 9110 §15.2: responses with other statuses from 100 to 199 may come before the one that counts.
+    if response.code.is_some_and(|code| matches!(code, 100 | 102..=199))
+        && !switch.is(Fault::InterimResponseRefused)
+    {
+        let next = check(&input[head..], key, switch)?;
+        return Ok(next.map(|opened| Opened { head: head + opened.head, ..opened }));
+    }
     let fields = Fields::new(response.headers, switch).ok_or_else(refused)?;
     let extensions: Vec<Extension<'_>> = fields.extensions().collect();
     if !is_right(&response, &fields, key, switch) {
@@ -370,6 +470,7 @@ fn is_right(
             || (found.is_none() && switch.is(Fault::AcceptMissingAccepted))
             || (found.is_some_and(|found| found.eq_ignore_ascii_case(&accept))
                 && switch.is(Fault::AcceptCaseIgnored)))
+        && (fields.lists_are_right() || switch.is(Fault::ListUnchecked))
         && (fields.values("Sec-WebSocket-Protocol").next().is_none()
             || switch.is(Fault::SubprotocolUnchecked))
 }
