@@ -83,7 +83,7 @@ impl fmt::Display for BehaviorClose {
 }
 
 /// What became of a case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The case.
     pub id: CaseId,

@@ -52,6 +52,15 @@ const MOST_KEPT: usize = 64 << 10;
 const MOST_ENTRIES: usize = 1 << 10;
 
 impl WireLog {
+    /// A log of these entries, as it was read back from a report.
+    pub(crate) fn from_entries(entries: Vec<Entry>) -> Self {
+        let kept = entries
+            .iter()
+            .map(|entry| if let What::Bytes { kept, .. } = &entry.what { kept.len() } else { 0 })
+            .sum();
+        Self { entries, kept }
+    }
+
     /// What happened, in order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

@@ -1,0 +1,218 @@
+//! Reports: what became of the cases of a run, as values, as files, and as text.
+//!
+//! A [`Report`] is one run against one subject. Reports of several subjects, one beside the other, are a slice of them:
+//! [`write()`] makes a directory of them that browsers, Wireshark, CI systems, and tools for the reports of Autobahn's
+//! `wstest` can read, and [`read()`] reads it back. [`Index`] holds the verdicts alone, and reads those of `wstest`, too.
+
+mod badge;
+mod compare;
+mod error;
+mod files;
+mod frames;
+mod hex;
+mod html;
+mod index;
+mod json;
+mod junit;
+mod pcap;
+mod plain;
+mod policy;
+mod terminal;
+mod words;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+pub use badge::badge;
+pub use compare::{Change, Comparison, Trend, compare};
+pub use error::{Error, ErrorKind};
+pub use files::{read, write};
+pub use hex::hex;
+pub use html::html;
+pub use index::{Index, Verdict};
+pub use junit::junit;
+pub use pcap::pcap;
+pub use policy::{Difference, FailOn, InvalidFailOn, Policy};
+pub use terminal::{print_summary, summary};
+
+use crate::case::{Case, CaseId, Level, Scale, Side};
+use crate::run::Options;
+use crate::verdict::{Behavior, BehaviorClose, Outcome};
+
+/// What became of the cases of one run against one subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The subject's name, as it is called in reports.
+    pub agent: String,
+    /// The side that the subject was on.
+    pub side: Side,
+    /// When the run began, to the millisecond.
+    pub started: SystemTime,
+    /// How long it took in all.
+    pub duration: Duration,
+    /// The seed of its keys: the same seed gives the same bytes.
+    pub seed: u64,
+    /// How much the cases of sections 9, 12 and 13 sent.
+    pub scale: Scale,
+    /// The patterns of the cases that were asked for; empty, if all were.
+    pub selection: Vec<String>,
+    results: BTreeMap<CaseId, Tested>,
+}
+
+/// A case that was run, in words, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tested {
+    /// What the case is about, in a few words.
+    pub title: String,
+    /// What the runner sent.
+    pub sends: String,
+    /// What the subject had to do.
+    pub expects: String,
+    /// Where the rule stands, such as `RFC 6455 §5.5`.
+    pub section: String,
+    /// What the rule says.
+    pub sentence: String,
+    /// How strongly it demands that.
+    pub level: Level,
+    /// What is to be known of Autobahn's case of the same number.
+    pub differs: Option<String>,
+    /// When the case began, to the millisecond.
+    pub started: SystemTime,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl Report {
+    /// A report without any outcome yet, of a run that begins now.
+    #[must_use]
+    pub fn new(agent: impl Into<String>, side: Side, options: &Options) -> Self {
+        Self {
+            agent: agent.into(),
+            side,
+            started: to_millis(SystemTime::now()),
+            duration: Duration::ZERO,
+            seed: options.seed,
+            scale: options.scale,
+            selection: Vec::new(),
+            results: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what became of a case that has just ended, or puts it in the place of what was said of that case before.
+    pub fn add(&mut self, case: &Case, outcome: Outcome) {
+        let now = SystemTime::now();
+        let started = to_millis(now.checked_sub(outcome.duration).unwrap_or(now));
+        self.insert(Tested {
+            title: case.title.to_string(),
+            sends: case.sends.to_string(),
+            expects: case.expects.to_string(),
+            section: case.rule.section.into(),
+            sentence: case.rule.sentence.into(),
+            level: case.rule.level,
+            differs: case.differs.map(Into::into),
+            started,
+            outcome,
+        });
+    }
+
+    fn insert(&mut self, tested: Tested) {
+        self.results.insert(tested.outcome.id.clone(), tested);
+    }
+
+    /// The cases and what became of them, in the order of their numbers.
+    pub fn results(&self) -> impl ExactSizeIterator<Item = &Tested> + DoubleEndedIterator {
+        self.results.values()
+    }
+
+    /// The case of this number and what became of it, if it was run.
+    #[must_use]
+    pub fn get(&self, id: &CaseId) -> Option<&Tested> {
+        self.results.get(id)
+    }
+
+    /// The outcomes in numbers.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.results().map(|tested| &tested.outcome).collect()
+    }
+}
+
+/// Outcomes in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How many there are.
+    pub all: usize,
+    /// Those of which both verdicts are as good as they can be for their case ([`Outcome::is_ok`]).
+    pub good: usize,
+    /// [`Behavior::Ok`].
+    pub ok: usize,
+    /// [`Behavior::NonStrict`].
+    pub non_strict: usize,
+    /// [`Behavior::Informational`].
+    pub informational: usize,
+    /// [`Behavior::Unimplemented`].
+    pub unimplemented: usize,
+    /// [`Behavior::Failed`].
+    pub failed: usize,
+    /// Connections that did not end as they should, whatever the behaviour before that was.
+    pub close: usize,
+}
+
+impl<'o> FromIterator<&'o Outcome> for Counts {
+    fn from_iter<I: IntoIterator<Item = &'o Outcome>>(outcomes: I) -> Self {
+        let mut counts = Self::default();
+        for outcome in outcomes {
+            counts.all += 1;
+            counts.good += usize::from(outcome.is_ok());
+            counts.close += usize::from(!ended_well(outcome.behavior_close));
+            *match outcome.behavior {
+                Behavior::Ok => &mut counts.ok,
+                Behavior::NonStrict => &mut counts.non_strict,
+                Behavior::Informational => &mut counts.informational,
+                Behavior::Unimplemented => &mut counts.unimplemented,
+                Behavior::Failed => &mut counts.failed,
+            } += 1;
+        }
+        counts
+    }
+}
+
+/// Whether a connection ended as it should; where there was none to end, nothing is wrong with its end.
+const fn ended_well(close: BehaviorClose) -> bool {
+    matches!(close, BehaviorClose::Ok | BehaviorClose::Informational | BehaviorClose::Unimplemented)
+}
+
+/// Both verdicts in a few words: the second one only where it adds to the first.
+fn verdicts(outcome: &Outcome) -> String {
+    let (behavior, close) = (outcome.behavior, outcome.behavior_close);
+    if close.word() == behavior.word() {
+        return behavior.to_string();
+    }
+    format!("{behavior} / {close}")
+}
+
+/// The sections of some reports, in order, with the cases that any of them has.
+fn sections(reports: &[Report]) -> Vec<(String, Vec<&CaseId>)> {
+    let ids: std::collections::BTreeSet<&CaseId> =
+        reports.iter().flat_map(|report| report.results.keys()).collect();
+    let mut sections: Vec<(String, Vec<&CaseId>)> = Vec::new();
+    for id in ids {
+        let section = id.section();
+        match sections.last_mut() {
+            Some((last, ids)) if *last == section => ids.push(id),
+            _ => sections.push((section, vec![id])),
+        }
+    }
+    sections
+}
+
+/// The time without what a report does not keep.
+fn to_millis(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_millis(since.as_millis() as u64)
+}
+
+/// A time as RFC 3339 has it, to the millisecond, in UTC.
+fn rfc3339(time: SystemTime) -> String {
+    chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}

@@ -1,0 +1,259 @@
+//! What is expected of a subject: verdicts that may differ from OK, and which of them fail a run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::index::Verdict;
+use super::{Error, ErrorKind, Report, ended_well, words};
+use crate::case::{CaseId, Side};
+use crate::verdict::{Behavior, BehaviorClose, Outcome};
+
+/// Which outcomes fail a run that has no [`Policy`]. Each holds what the ones before it hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailOn {
+    /// A case has failed, in its behaviour or in how its connection ended.
+    #[default]
+    Failed,
+    /// A case is NON-STRICT.
+    NonStrict,
+    /// A connection did not end as it should: UNCLEAN, WRONG CODE or FAILED BY CLIENT.
+    Unclean,
+}
+
+impl FailOn {
+    /// Whether this outcome fails the run.
+    #[must_use]
+    pub fn fails(self, outcome: &Outcome) -> bool {
+        let failed =
+            outcome.behavior == Behavior::Failed || outcome.behavior_close == BehaviorClose::Failed;
+        failed
+            || (self >= Self::NonStrict && outcome.behavior == Behavior::NonStrict)
+            || (self >= Self::Unclean && !ended_well(outcome.behavior_close))
+    }
+}
+
+impl fmt::Display for FailOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Failed => "failed",
+            Self::NonStrict => "non-strict",
+            Self::Unclean => "unclean",
+        })
+    }
+}
+
+/// A word that is none of those of [`FailOn`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidFailOn(String);
+
+impl fmt::Display for InvalidFailOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is none of failed, non-strict and unclean", self.0)
+    }
+}
+
+impl std::error::Error for InvalidFailOn {}
+
+impl FromStr for FailOn {
+    type Err = InvalidFailOn;
+
+    fn from_str(word: &str) -> Result<Self, InvalidFailOn> {
+        [Self::Failed, Self::NonStrict, Self::Unclean]
+            .into_iter()
+            .find(|one| one.to_string() == word)
+            .ok_or_else(|| InvalidFailOn(word.into()))
+    }
+}
+
+/// What is expected of a subject: every case is OK, but for those that are listed with a reason.
+///
+/// As a file it is JSON of the form
+/// ```json
+/// {
+///   "cases": 517,
+///   "server": {
+///     "7.13.1": { "behavior": "INFORMATIONAL", "behaviorClose": "INFORMATIONAL", "reason": "why" }
+///   },
+///   "client": {}
+/// }
+/// ```
+/// in which each of the three may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// How many cases a run of all has, so that none can go missing unseen.
+    pub cases: Option<usize>,
+    server: BTreeMap<CaseId, Exception>,
+    client: BTreeMap<CaseId, Exception>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Exception {
+    behavior: Behavior,
+    behavior_close: BehaviorClose,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    cases: Option<usize>,
+    #[serde(default)]
+    server: BTreeMap<String, ExceptionFile>,
+    #[serde(default)]
+    client: BTreeMap<String, ExceptionFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExceptionFile {
+    behavior: String,
+    #[serde(rename = "behaviorClose")]
+    behavior_close: String,
+    reason: String,
+}
+
+impl Policy {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// The file, and what is wrong with it: it cannot be read, has another form or a word that is no verdict, or lists a
+    /// case without a reason, or one that is plainly OK.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read(path).map_err(|error| Error::new(path, error))?;
+        let file: PolicyFile =
+            serde_json::from_slice(&text).map_err(|error| Error::new(path, error))?;
+        let side = |exceptions: BTreeMap<String, ExceptionFile>| {
+            exceptions
+                .into_iter()
+                .map(|(id, exception)| exception.read(&id))
+                .collect::<Result<BTreeMap<_, _>, _>>()
+                .map_err(|kind| Error::new(path, kind))
+        };
+        Ok(Self { cases: file.cases, server: side(file.server)?, client: side(file.client)? })
+    }
+
+    /// How a report differs from what is expected, in the order of the cases.
+    ///
+    /// Where the run was of some cases only, those that it left out are not missed.
+    #[must_use]
+    pub fn compare(&self, report: &Report) -> Vec<Difference> {
+        let listed = match report.side {
+            Side::Server => &self.server,
+            Side::Client => &self.client,
+        };
+        let mut differences = Vec::new();
+        for tested in report.results() {
+            let outcome = &tested.outcome;
+            let found = Verdict::of(outcome);
+            match listed.get(&outcome.id) {
+                None if outcome.is_ok() => {}
+                None => {
+                    differences.push(Difference::Unexpected { case: outcome.id.clone(), found });
+                }
+                Some(expected) => {
+                    let as_expected = expected.behavior == found.behavior
+                        && expected.behavior_close == found.behavior_close;
+                    if !as_expected {
+                        differences.push(Difference::Other {
+                            case: outcome.id.clone(),
+                            behavior: expected.behavior,
+                            behavior_close: expected.behavior_close,
+                            reason: expected.reason.clone(),
+                            found,
+                        });
+                    }
+                }
+            }
+        }
+        if report.selection.is_empty() {
+            let missing = listed.keys().filter(|id| report.get(id).is_none());
+            differences.extend(missing.map(|id| Difference::NotRun { case: id.clone() }));
+            let found = report.results().len();
+            if let Some(expected) = self.cases.filter(|expected| *expected != found) {
+                differences.push(Difference::Count { expected, found });
+            }
+        }
+        differences
+    }
+}
+
+impl ExceptionFile {
+    fn read(self, id: &str) -> Result<(CaseId, Exception), ErrorKind> {
+        let exception = Exception {
+            behavior: words::behavior(&self.behavior)?,
+            behavior_close: words::behavior_close(&self.behavior_close)?,
+            reason: self.reason,
+        };
+        if exception.reason.trim().is_empty() {
+            return Err(ErrorKind::NoReason(id.into()));
+        }
+        if (exception.behavior, exception.behavior_close) == (Behavior::Ok, BehaviorClose::Ok) {
+            return Err(ErrorKind::Needless(id.into()));
+        }
+        Ok((words::case_id(id)?, exception))
+    }
+}
+
+/// How a report differs from a [`Policy`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Difference {
+    /// A case is not OK, and is not listed.
+    Unexpected {
+        /// The case.
+        case: CaseId,
+        /// What became of it.
+        found: Verdict,
+    },
+    /// A case is listed with other verdicts, better or worse.
+    Other {
+        /// The case.
+        case: CaseId,
+        /// The verdict that is listed.
+        behavior: Behavior,
+        /// The other verdict that is listed.
+        behavior_close: BehaviorClose,
+        /// The reason that is listed.
+        reason: String,
+        /// What became of it.
+        found: Verdict,
+    },
+    /// A case is listed, and a run of all did not have it.
+    NotRun {
+        /// The case.
+        case: CaseId,
+    },
+    /// A run of all had another number of cases.
+    Count {
+        /// How many are expected.
+        expected: usize,
+        /// How many there were.
+        found: usize,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unexpected { case, found } => {
+                write!(f, "{case} is {found}, and is not listed")
+            }
+            Self::Other { case, behavior, behavior_close, reason, found } => {
+                if (found.behavior, found.behavior_close) == (Behavior::Ok, BehaviorClose::Ok) {
+                    write!(f, "{case} is OK now: its entry has to go")?;
+                } else {
+                    write!(f, "{case} is {found}")?;
+                }
+                write!(f, " (listed as {behavior} / {behavior_close}: {reason})")
+            }
+            Self::NotRun { case } => write!(f, "{case} is listed, and was not run"),
+            Self::Count { expected, found } => {
+                write!(f, "{found} cases were run, and {expected} are expected")
+            }
+        }
+    }
+}
