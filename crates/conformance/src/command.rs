@@ -2,9 +2,11 @@
 
 mod child;
 mod client;
+mod compare;
 mod list;
 mod options;
 mod progress;
+mod replay;
 mod server;
 
 use std::process::ExitCode;
@@ -31,6 +33,10 @@ enum Command {
     List(list::Arguments),
     /// Says what a case sends, what it expects, and which rule says so: `explain 6.4.1`
     Explain(list::Arguments),
+    /// Runs one case of a report once more, and prints every byte: `replay conformance-report 6.4.1 ws://127.0.0.1:9001`
+    Replay(replay::Arguments),
+    /// Says what has changed between two reports, also between wstest's and ours
+    Compare(compare::Arguments),
 }
 
 /// How a command has ended.
@@ -63,6 +69,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Client(arguments) => client::run(arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Explain(arguments) => list::explain(&arguments),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
     };
     match ended {
         Ok(End::AsExpected) => ExitCode::SUCCESS,

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use fullduplex_conformance::report::Report;
 use fullduplex_conformance::{ClientProgress, ClientTest, Identity, Side};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -59,7 +60,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
 
     let (sender, mut happened) = mpsc::channel(16);
     let mut progress = Progress::new(cases.len());
-    let (mut outcomes, mut agent) = (Vec::new(), arguments.agent.clone());
+    let mut report = Report::new("client", Side::Client, &arguments.run.options());
+    let (mut agent, begun) = (arguments.agent.clone(), Instant::now());
     let serving = test.serve(listener, sender);
     let mut serving = std::pin::pin!(serving);
     let ended = loop {
@@ -69,7 +71,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
             Some(happened) = happened.recv() => match happened {
                 ClientProgress::Done { agent: name, outcome } => {
                     progress.done(&outcome);
-                    outcomes.push(*outcome);
+                    if let Some(case) = cases.iter().find(|case| case.id == outcome.id) {
+                        report.add(case, *outcome);
+                    }
                     agent.get_or_insert(name);
                 }
                 ClientProgress::Finished { .. } => break Ok(()),
@@ -87,8 +91,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
         }
     };
     progress.finish();
-    let agent = agent.unwrap_or_else(|| "client".into());
-    arguments.run.finish(Side::Client, &agent, &cases, outcomes, ended)
+    if let Some(agent) = agent {
+        report.agent = agent;
+    }
+    report.duration = begun.elapsed();
+    arguments.run.finish(report, cases.len(), ended)
 }
 
 /// The end of the process; for ever, if there is none.

@@ -76,7 +76,7 @@ pub(super) fn explain(arguments: &Arguments) -> Result<End, Failure> {
 }
 
 /// Prints the text. A reader that has gone away, such as `head`, is no failure.
-fn print(text: &str) -> Result<End, Failure> {
+pub(super) fn print(text: &str) -> Result<End, Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(End::AsExpected),

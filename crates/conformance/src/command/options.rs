@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use fullduplex_conformance::{Case, Options, Outcome, Pattern, Scale, Side, cases};
+use fullduplex_conformance::report::{self, FailOn, Policy, Report};
+use fullduplex_conformance::{Case, Options, Pattern, Scale, Side, cases};
 
 use super::{End, Failure};
 
@@ -26,10 +27,19 @@ pub(super) struct RunOptions {
     patience: u64,
     /// What keys and masks are made from: the same number makes the same bytes
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    pub(super) seed: u64,
+    seed: u64,
     /// Where the report is written
     #[arg(long, value_name = "FOLDER", default_value = "conformance-report")]
-    pub(super) report: PathBuf,
+    report: PathBuf,
+    /// Where the verdicts are also written as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// What makes the exit code 1: failed, non-strict or unclean; each includes the one before
+    #[arg(long, value_name = "VERDICT", default_value_t = FailOn::Failed)]
+    fail_on: FailOn,
+    /// The verdicts that are expected to differ from OK, each with its reason; any other difference makes the exit code 1
+    #[arg(long, value_name = "FILE", conflicts_with = "fail_on")]
+    expected: Option<PathBuf>,
 }
 
 impl RunOptions {
@@ -59,28 +69,35 @@ impl RunOptions {
         }
     }
 
-    /// Reports what was found. `ended` says whether the test was run to its end.
+    /// Writes and prints the report of a test that was to have so many cases. `ended` says whether it came to its end.
     pub(super) fn finish(
         &self,
-        side: Side,
-        agent: &str,
-        cases: &[Arc<Case>],
-        mut outcomes: Vec<Outcome>,
+        mut report: Report,
+        cases: usize,
         ended: Result<(), Failure>,
     ) -> Result<End, Failure> {
-        outcomes.sort_by(|one, other| one.id.cmp(&other.id));
-        for outcome in outcomes.iter().filter(|outcome| !outcome.is_ok()) {
-            println!(
-                "{} {} / {}\n  {}\n  {}",
-                outcome.id,
-                outcome.behavior,
-                outcome.behavior_close,
-                outcome.observed,
-                outcome.observed_close
-            );
+        report.selection = self.cases.iter().map(Pattern::to_string).collect();
+        let reports = [report];
+        report::print_summary(&reports)?;
+        report::write(&self.report, &reports)?;
+        println!("report: {}", self.report.join("index.html").display());
+        let [report] = reports;
+        if let Some(file) = &self.junit {
+            std::fs::write(file, report::junit(std::slice::from_ref(&report), self.fail_on))
+                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
         }
-        println!("{agent} ({side}): {} of {} cases", outcomes.len(), cases.len());
-        ended?;
-        Ok(if outcomes.iter().all(Outcome::is_ok) { End::AsExpected } else { End::Different })
+        if let Err(Failure(why)) = ended {
+            let done = report.results().len();
+            return Err(Failure::new(format!("{why}, after {done} of {cases} cases")));
+        }
+        let is_different = match &self.expected {
+            Some(file) => {
+                let differences = Policy::read(file)?.compare(&report);
+                differences.iter().for_each(|difference| println!("{difference}"));
+                !differences.is_empty()
+            }
+            None => report.results().any(|tested| self.fail_on.fails(&tested.outcome)),
+        };
+        Ok(if is_different { End::Different } else { End::AsExpected })
     }
 }

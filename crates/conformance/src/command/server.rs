@@ -2,9 +2,10 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use fullduplex_conformance::{ServerTest, Side, Trust};
+use fullduplex_conformance::report::Report;
+use fullduplex_conformance::{Options, ServerTest, Side, Trust};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use url::Url;
@@ -24,17 +25,24 @@ pub(super) struct Arguments {
     /// What to call the server in the report
     #[arg(long, value_name = "NAME", default_value = "server")]
     agent: String,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    run: RunOptions,
+    /// A command that starts the server; {port} stands for the port that it is to listen on
+    #[arg(last = true, conflicts_with = "url")]
+    command: Vec<String>,
+}
+
+/// How a server is reached.
+#[derive(clap::Args)]
+pub(super) struct Target {
     /// Certificates that a wss:// server is checked against, as PEM, in place of the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Take any certificate of a wss:// server
     #[arg(long, conflicts_with = "ca")]
     insecure: bool,
-    #[command(flatten)]
-    run: RunOptions,
-    /// A command that starts the server; {port} stands for the port that it is to listen on
-    #[arg(last = true, conflicts_with = "url")]
-    command: Vec<String>,
 }
 
 /// How long a server may take to start.
@@ -51,25 +59,33 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
             (Url::parse(&format!("ws://127.0.0.1:{port}/"))?, Some(subject))
         }
     };
-    let test = arguments.test(&url)?;
+    let test = arguments.target.test(&url, arguments.jobs.into(), arguments.run.options())?;
     // A server that the runner has not started is there already, or it is not.
     test.probe(if subject.is_some() { START } else { Duration::ZERO }).await?;
 
     let mut progress = Progress::new(cases.len());
-    let mut outcomes = Vec::new();
+    let mut report = Report::new(&*arguments.agent, Side::Server, &arguments.run.options());
+    let begun = Instant::now();
     let ended = tokio::select! {
-        ended = test.run(cases.iter().cloned(), |outcome| {
+        ended = test.run(cases.iter().cloned(), |case, outcome| {
             progress.done(&outcome);
-            outcomes.push(outcome);
+            report.add(case, outcome);
         }) => ended.map_err(Failure::from),
         _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted")),
     };
     progress.finish();
-    arguments.run.finish(Side::Server, &arguments.agent, &cases, outcomes, ended)
+    report.duration = begun.elapsed();
+    arguments.run.finish(report, cases.len(), ended)
 }
 
-impl Arguments {
-    fn test(&self, url: &Url) -> Result<ServerTest, Failure> {
+impl Target {
+    /// A test of the server at this URL.
+    pub(super) fn test(
+        &self,
+        url: &Url,
+        jobs: usize,
+        mut options: Options,
+    ) -> Result<ServerTest, Failure> {
         let wrong = |how: &str| Failure::new(format!("`{url}`: {how}"));
         let tls = match url.scheme() {
             "ws" => None,
@@ -78,12 +94,11 @@ impl Arguments {
         };
         let host = url.host_str().ok_or_else(|| wrong("there is no host in it"))?;
         let port = url.port().unwrap_or(if tls.is_some() { 443 } else { 80 });
-        let mut options = self.run.options();
         options.host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         options.path = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
         // An IPv6 address has brackets in a URL, and none elsewhere.
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(ServerTest { host, port, tls, jobs: self.jobs.into(), options })
+        Ok(ServerTest { host, port, tls, jobs, options })
     }
 
     fn trust(&self) -> Result<Trust, Failure> {

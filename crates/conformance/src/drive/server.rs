@@ -69,14 +69,14 @@ impl std::error::Error for ServerError {
 }
 
 impl ServerTest {
-    /// Runs these cases, as many at a time as there are jobs, and calls `done` with each outcome as it comes.
+    /// Runs these cases, as many at a time as there are jobs, and calls `done` with each case that is over.
     ///
     /// # Errors
     /// [`ServerError::Unreachable`] when a connection cannot be made; the outcomes until then were given to `done`.
     pub async fn run(
         &self,
         cases: impl IntoIterator<Item = Arc<Case>>,
-        mut done: impl FnMut(Outcome),
+        mut done: impl FnMut(&Case, Outcome),
     ) -> Result<(), ServerError> {
         let waiting = Arc::new(Mutex::new(cases.into_iter().collect::<Vec<_>>().into_iter()));
         let (outcomes, mut finished) = mpsc::channel(1);
@@ -88,15 +88,15 @@ impl ServerTest {
                     let Some(case) = waiting.lock().await.next() else { return };
                     let outcome = test.case(&case).await;
                     let is_over = outcome.is_err();
-                    if outcomes.send(outcome).await.is_err() || is_over {
+                    if outcomes.send((case, outcome)).await.is_err() || is_over {
                         return;
                     }
                 }
             });
         }
         drop(outcomes);
-        while let Some(outcome) = finished.recv().await {
-            done(outcome?);
+        while let Some((case, outcome)) = finished.recv().await {
+            done(&case, outcome?);
         }
         Ok(())
     }
