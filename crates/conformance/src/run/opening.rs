@@ -22,8 +22,8 @@ pub(super) struct Request {
     has_key: bool,
     /// The subprotocols that are offered.
     subprotocols: Vec<String>,
-    /// The extensions that are offered; nothing, if the list is malformed.
-    extensions: Vec<Extension>,
+    /// The extensions that are offered; `None`, if the list is malformed.
+    extensions: Option<Vec<Extension>>,
 }
 
 impl Request {
@@ -40,7 +40,7 @@ impl Request {
         let field = |name: &'static str| head.iter().flat_map(move |head| head.values(name));
         let subprotocols =
             field("sec-websocket-protocol").flat_map(elements).map(Into::into).collect();
-        let extensions = extensions(field("sec-websocket-extensions")).unwrap_or_default();
+        let extensions = extensions(field("sec-websocket-extensions")).ok();
         Self { bytes, key, has_key, subprotocols, extensions }
     }
 
@@ -224,7 +224,7 @@ pub(super) fn response(
         confirmed(&head, &request.key).map_err(NotOpened::Fault)?;
     }
     subprotocol(&head, &request.subprotocols).map_err(NotOpened::Fault)?;
-    let deflate = accepted(&head, &request.extensions).map_err(NotOpened::Fault)?;
+    let deflate = accepted(&head, request.extensions.as_deref()).map_err(NotOpened::Fault)?;
     if deflate.is_none() && !opening.deflate.is_empty() {
         return Err(NotOpened::Unimplemented("it does not accept permessage-deflate".into()));
     }
@@ -263,11 +263,15 @@ fn subprotocol(head: &Head, offered: &[String]) -> Result<(), String> {
 
 /// What the extensions of a response agree on, of which each must fit an offer (RFC 6455 §9.1, RFC 7692 §7.1). The
 /// error is a sentence.
-fn accepted(head: &Head, offered: &[Extension]) -> Result<Option<Deflate>, String> {
+fn accepted(head: &Head, offered: Option<&[Extension]>) -> Result<Option<Deflate>, String> {
     let list = extensions(head.values("sec-websocket-extensions"))?;
     let mut deflate = None;
     for extension in &list {
         let name = &extension.name;
+        let Some(offered) = offered else {
+            let how = "it accepted an extension of a malformed list (RFC 6455 §9.1)";
+            return Err(how.into());
+        };
         let mut offers = offered.iter().filter(|offer| offer.name == *name).peekable();
         if offers.peek().is_none() {
             return Err(format!("its extension `{name}` was not offered (RFC 6455 §9.1)"));

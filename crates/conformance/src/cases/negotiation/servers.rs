@@ -312,7 +312,11 @@ fn declined() -> Vec<Case> {
 fn malformed() -> Vec<Case> {
     let list = |(number, (title, list)): (usize, (&'static str, &str))| {
         let id = format!("N.5.{number}");
-        refuses(&id, title, SERVER, MALFORMED, offers(list), refusal().opened(NonStrict))
+        let refusal = refusal().opened(NonStrict);
+        let mut case = refuses(&id, title, SERVER, MALFORMED, offers(list), refusal);
+        case.expects =
+            format!("{} A response that accepts an extension is FAILED.", case.expects).into();
+        case
     };
     let long = format!("a; b=\"{}", "\\c".repeat(1000));
     let all = [
