@@ -32,7 +32,7 @@ pub use html::html;
 pub use index::{Index, Verdict};
 pub use junit::junit;
 pub use pcap::pcap;
-pub use policy::{Difference, FailOn, InvalidFailOn, Policy};
+pub use policy::{Difference, FailOn, InvalidFailOn, Measure, Policy};
 pub use terminal::{print_summary, summary};
 
 use crate::case::{Case, CaseId, Level, Scale, Side};
@@ -180,6 +180,11 @@ impl<'o> FromIterator<&'o Outcome> for Counts {
 /// Whether a connection ended as it should; where there was none to end, nothing is wrong with its end.
 const fn ended_well(close: BehaviorClose) -> bool {
     matches!(close, BehaviorClose::Ok | BehaviorClose::Informational | BehaviorClose::Unimplemented)
+}
+
+/// Whether a case has its wire log as files of their own. Where nothing was tried there is nothing to look into.
+fn has_wire_files(outcome: &Outcome) -> bool {
+    !outcome.is_ok() && outcome.behavior != Behavior::Unimplemented
 }
 
 /// Both verdicts in a few words: the second one only where it adds to the first.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fullduplex_conformance::report::write;
+use fullduplex_conformance::report::{Measure, html, summary, write};
 use serde_json::{Value, json};
 use wrong::MARKUP;
 
@@ -188,8 +188,12 @@ fn a_report_is_read_in_a_browser() {
         return;
     };
     let directory = pictures().join("report");
-    let reports = [wrong::report("careless 1.0", false), wrong::report("fair-server 2.3", true)];
-    write(&directory, &reports).unwrap();
+    let reports = [
+        wrong::report_of("careless 1.0", false, ""),
+        wrong::report_of("fair-server 2.3", true, ""),
+    ];
+    write(&directory, &reports, &Measure::default()).unwrap();
+    fs::write(pictures().join("summary.txt"), summary(&reports, 100)).unwrap();
     let page = format!("file://{}", directory.join("index.html").display());
     let all = reports[0].results().len();
     let failed: Vec<String> = reports[0]
@@ -250,6 +254,8 @@ fn a_report_is_read_in_a_browser() {
         .eval("document.getElementById('6.3.1').closest('.case').getBoundingClientRect().top");
     assert!((0.0..300.0).contains(&top.as_f64().unwrap()), "{top}");
     browser.picture("case.png");
+    browser.eval("document.getElementById('section-5').scrollIntoView()");
+    browser.picture("matrix.png");
     browser
         .eval("document.getElementById('6.3.2').closest('.case').querySelector('summary').focus()");
     browser.key("Enter", "\r");
@@ -268,6 +274,19 @@ fn a_report_is_read_in_a_browser() {
     browser.picture("phone-filter.png");
     browser.eval("document.querySelector('[name=open]').click()");
     assert_eq!(browser.eval(TOO_WIDE), json!(0));
+
+    // Many subjects have no room beside one another.
+    let many = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
+        .map(|agent| wrong::report_of(&agent.repeat(12), agent < "e", "3."));
+    for (subjects, width) in [(2, 700), (3, 800), (6, 1000), (10, 1200), (10, 390)] {
+        let few = directory.join("many.html");
+        fs::write(&few, html(&many[..subjects])).unwrap();
+        browser.screen(width, 900, width < 500);
+        browser.open(&format!("file://{}#3.2", few.display()));
+        assert_eq!(browser.eval(TOO_WIDE), json!(0), "{subjects} subjects at {width}");
+        browser.picture(&format!("subjects-{subjects}-{width}.png"));
+        fs::remove_file(few).unwrap();
+    }
 
     // In the dark.
     browser.screen(1200, 900, false);

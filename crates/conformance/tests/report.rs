@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use fullduplex_conformance::report::{
-    Difference, ErrorKind, FailOn, Index, Policy, Tested, Trend, badge, compare, hex, html, junit,
-    pcap, read, summary, write,
+    Difference, ErrorKind, FailOn, Index, Measure, Policy, Tested, Trend, badge, compare, hex,
+    html, junit, pcap, read, summary, write,
 };
 use fullduplex_conformance::{
     Behavior, BehaviorClose, CaseId, Options, Party, Report, Side, What, cases, run_in_memory,
@@ -21,8 +21,9 @@ mod wrong;
 
 /// Two subjects, one beside the other; the name of one is hostile.
 fn reports() -> &'static [Report; 2] {
-    static REPORTS: LazyLock<[Report; 2]> =
-        LazyLock::new(|| [wrong::report("careless 1.0", false), wrong::report(MARKUP, true)]);
+    static REPORTS: LazyLock<[Report; 2]> = LazyLock::new(|| {
+        [wrong::report_of("careless 1.0", false, ""), wrong::report_of(MARKUP, true, "")]
+    });
     &REPORTS
 }
 
@@ -52,7 +53,7 @@ fn a_report_is_read_back_as_it_was_written() {
     let directory = tempfile::tempdir().unwrap();
     let mut reports = reports().clone();
     reports[0].selection = vec!["*".into()];
-    write(directory.path(), &reports).unwrap();
+    write(directory.path(), &reports, &Measure::default()).unwrap();
     let back = read(directory.path()).unwrap();
     assert_eq!(back.len(), 2);
     for report in &reports {
@@ -82,7 +83,8 @@ fn a_report_is_read_back_as_it_was_written() {
 #[test]
 fn the_files_are_in_the_form_of_wstest() {
     let directory = tempfile::tempdir().unwrap();
-    write(directory.path(), &[report_of(&["1.1.2", "6.3.1", "12.1.1"])]).unwrap();
+    write(directory.path(), &[report_of(&["1.1.2", "6.3.1", "12.1.1"])], &Measure::default())
+        .unwrap();
     let json = |name: &str| -> serde_json::Value {
         serde_json::from_slice(&fs::read(directory.path().join(name)).unwrap()).unwrap()
     };
@@ -125,7 +127,7 @@ fn the_files_are_in_the_form_of_wstest() {
 fn two_reports_of_the_same_name_are_not_written() {
     let directory = tempfile::tempdir().unwrap();
     let same = report_of(&["1.1.1"]);
-    let error = write(directory.path(), &[same.clone(), same]).unwrap_err();
+    let error = write(directory.path(), &[same.clone(), same], &Measure::default()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::SameAgent(_)), "{error}");
 }
 
@@ -223,11 +225,13 @@ fn the_summary_fits_into_the_terminal_and_shows_what_is_not_ok() {
         let text = summary(reports(), width);
         let plain = anstream::adapter::strip_str(&text).to_string();
         for line in plain.lines() {
-            assert!(line.chars().count() <= width.max(49), "{width}: {line}");
+            assert!(line.chars().count() <= width, "{width}: {line}");
         }
         // Nothing of the subject's gets to the terminal as it came.
         assert!(!plain.contains(|letter: char| letter.is_control() && letter != '\n'));
         assert!(plain.contains("6.3.1 FAILED"), "{plain}");
+        let joined = plain.replace('\n', " ");
+        assert!(joined.contains("216 cases from 12.1.1 to 13.7.18 UNIMPLEMENTED: "), "{plain}");
     }
     let text = summary(&[report_of(&["6.3.1"])], 100);
     let text = anstream::adapter::strip_str(&text).to_string();
@@ -241,15 +245,14 @@ fn the_summary_fits_into_the_terminal_and_shows_what_is_not_ok() {
 #[test]
 fn junit_is_read_by_another_reader() {
     let reports = reports();
-    let text = junit(reports, FailOn::Failed);
+    let text = junit(reports, &Measure::FailOn(FailOn::Failed));
     let document = roxmltree::Document::parse(&text).unwrap();
     let named =
         |name: &'static str| document.descendants().filter(move |node| node.has_tag_name(name));
     assert_eq!(named("testsuite").count(), 2);
     let cases: usize = reports.iter().map(|report| report.results().len()).sum();
     assert_eq!(named("testcase").count(), cases);
-    let outcomes =
-        || reports.iter().flat_map(|report| report.results()).map(|tested| &tested.outcome);
+    let outcomes = || reports.iter().flat_map(Report::results).map(|tested| &tested.outcome);
     let failed = outcomes().filter(|outcome| FailOn::Failed.fails(outcome)).count();
     assert!(failed > 0);
     assert_eq!(named("failure").count(), failed);
@@ -356,6 +359,10 @@ fn a_policy_finds_differences_in_either_direction() {
     )
     .unwrap();
     assert_eq!(listed.compare(&report), []);
+    let xml = junit(std::slice::from_ref(&report), &Measure::Policy(listed));
+    assert_eq!(xml.matches("<failure").count(), 0, "{xml}");
+    let xml = junit(std::slice::from_ref(&report), &Measure::default());
+    assert_eq!(xml.matches("<failure").count(), 1, "{xml}");
     let better = policy(
         r#"{"cases": 5, "server": {
             "1.1.1": {"behavior": "FAILED", "behaviorClose": "FAILED", "reason": "it was worse"},

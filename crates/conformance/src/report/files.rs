@@ -6,18 +6,18 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::index::{self, INDEX};
-use super::{Error, ErrorKind, FailOn, Report, badge, hex, html, json, junit, pcap};
+use super::{Error, ErrorKind, Measure, Report, badge, hex, html, json, junit, pcap};
 
 /// Writes reports, one beside the other, into a directory: `index.html`, `index.json`, `junit.xml`, `badge.svg`, and for
-/// each case a file such as `agent_case_6_4_1.json`, for each that is not OK also its wire log as `.hex.txt` and `.pcap`.
+/// each case a file such as `agent_case_6_4_1.json`, for each that is not as it should be also its wire log as `.hex.txt` and `.pcap`.
 ///
-/// All of it is written to the end before anything of a report that was there before is touched: each file is renamed
+/// `measure` says which cases have failed in `junit.xml`. All of it is written to the end before anything of a report that was there before is touched: each file is renamed
 /// into its place, and what belonged to the other report only is removed. Other files in the directory stay.
 ///
 /// # Errors
 /// The file that could not be written, and why: the directory cannot be made, the disk is full. What was there before is
 /// whole then. Also if two reports have the same name.
-pub fn write(directory: &Path, reports: &[Report]) -> Result<(), Error> {
+pub fn write(directory: &Path, reports: &[Report], measure: &Measure) -> Result<(), Error> {
     let mut names = BTreeSet::new();
     for report in reports {
         if !names.insert(&report.agent) {
@@ -33,7 +33,7 @@ pub fn write(directory: &Path, reports: &[Report]) -> Result<(), Error> {
         report.results().enumerate().flat_map(move |(at, tested)| {
             let name = name(number, &tested.outcome.id);
             let mut files = vec![(format!("{name}.json"), json::text(report, at + 1, tested))];
-            if !tested.outcome.is_ok() {
+            if super::has_wire_files(&tested.outcome) {
                 files.push((format!("{name}{HEX}"), hex(tested).into_bytes()));
                 files.push((format!("{name}{PCAP}"), pcap(tested)));
             }
@@ -42,8 +42,7 @@ pub fn write(directory: &Path, reports: &[Report]) -> Result<(), Error> {
     });
     let page =
         std::iter::once_with(|| ("index.html".into(), html::page(reports, name).into_bytes()));
-    let junit =
-        std::iter::once_with(|| ("junit.xml".into(), junit(reports, FailOn::Failed).into_bytes()));
+    let junit = std::iter::once_with(|| ("junit.xml".into(), junit(reports, measure).into_bytes()));
     let badge =
         std::iter::once_with(|| ("badge.svg".into(), badge("WebSocket", reports).into_bytes()));
     // The index comes last: as long as it is the old one, it names the old files.
@@ -55,7 +54,7 @@ pub fn write(directory: &Path, reports: &[Report]) -> Result<(), Error> {
 const HEX: &str = ".hex.txt";
 const PCAP: &str = ".pcap";
 
-/// Reads the reports in a directory back. Of cases that are OK they have the beginnings of writes only.
+/// Reads the reports in a directory back. Of cases that are OK they have the beginning of the log only.
 ///
 /// # Errors
 /// The file that could not be read, and why: it is not there, has another form, or was written by `wstest`.
@@ -148,11 +147,8 @@ fn replace(
     staged.close().map_err(in_directory)
 }
 
-/// A full disk may show only when the bytes are to reach it.
 fn write_file(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create_new(path)?;
-    file.write_all(text)?;
-    file.flush()
+    fs::File::create_new(path)?.write_all(text)
 }
 
 #[cfg(test)]

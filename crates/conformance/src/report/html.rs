@@ -19,6 +19,8 @@ use crate::verdict::{Behavior, BehaviorClose};
 use log::Budget;
 
 const STYLE: &str = include_str!("html/style.css");
+/// What puts the verdicts of a case below its title, where there is no room for them beside it.
+const WRAP: &str = include_str!("html/wrap.css");
 const SCRIPT: &str = include_str!("html/script.js");
 /// The hash of the script, by which the page's policy knows it (CSP Level 3 §2.3.1).
 const SCRIPT_HASH: &str = "sha256-1JT9Syuvr0j61/hpvBEbK3Mw/kI5HhnoBPi4oG1OtM0=";
@@ -58,7 +60,7 @@ fn render(reports: &[Report], name: Name<'_>) -> String {
                 meta name="color-scheme" content="light dark";
                 link rel="icon" href="data:,";
                 title { (names.join(", ")) " – WebSocket conformance" }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(wrap(reports.len()))) }
             }
             body.one[reports.len() < 2] style=(format!("--n:{}", reports.len().max(1))) {
                 a.skip href="#cases" { "To the cases" }
@@ -82,6 +84,14 @@ fn render(reports: &[Report], name: Name<'_>) -> String {
         }
     }
     .into_string()
+}
+
+/// The style for screens that are too narrow for a column for each subject; with many of them every screen is.
+fn wrap(subjects: usize) -> String {
+    match subjects {
+        0..=7 => format!("@media(max-width:{}rem){{{WRAP}}}", (24 + 7 * subjects).max(40)),
+        _ => format!("@media all{{{WRAP}}}"),
+    }
 }
 
 /// A verdict's class in the style, its sign, and its word. The sign is for those who see no colours.
@@ -143,15 +153,21 @@ fn agent(report: &Report) -> Markup {
     }
 }
 
-/// The outcomes as a bar; what it shows is said in words beside it.
+/// The outcomes as a bar; what it shows is said in words beside it. Cases that went well and ended badly are no part of
+/// what is green.
 fn bar(counts: &Counts) -> Markup {
+    let ended_badly = (counts.ok + counts.informational).saturating_sub(counts.good);
+    let parts = [
+        ("ok", counts.ok.saturating_sub(ended_badly)),
+        ("info", counts.informational),
+        ("loose", counts.non_strict + ended_badly),
+        ("none", counts.unimplemented),
+        ("failed", counts.failed),
+    ];
     html! {
         span.bar aria-hidden="true" {
-            @for behavior in ALL {
-                @let number = number(counts, behavior);
-                @if number > 0 {
-                    i class=(look(behavior).0) style=(format!("flex-grow:{number}")) {}
-                }
+            @for (class, number) in parts.into_iter().filter(|(_, number)| *number > 0) {
+                i class=(class) style=(format!("flex-grow:{number}")) {}
             }
         }
     }

@@ -14,8 +14,8 @@ use crate::case::{CaseId, Level, Side};
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 use crate::wirelog::{Entry, Party, What, WireLog};
 
-/// How many bytes of each write are in the file of a case that is OK; one that is not has all that the log has kept.
-const SHORT: usize = 1024;
+/// How many bytes of the log are in the file of a case that is OK; one that is not has all that the log has kept.
+const SHORT: usize = 4 << 10;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -209,6 +209,7 @@ pub(super) fn parse_case(text: &[u8]) -> Result<(Report, Tested), ErrorKind> {
 }
 
 fn wire(outcome: &Outcome) -> Vec<WireEntry> {
+    let mut left = if outcome.is_ok() { SHORT } else { usize::MAX };
     let entry = |entry: &Entry| WireEntry {
         at_nanos: nanos(entry.at),
         from: match entry.from {
@@ -217,8 +218,9 @@ fn wire(outcome: &Outcome) -> Vec<WireEntry> {
         },
         what: match &entry.what {
             What::Bytes { len, kept } => {
-                let most = if outcome.is_ok() { SHORT } else { usize::MAX };
-                WireWhat::Bytes { len: *len, hex: digits(&kept[..kept.len().min(most)]) }
+                let kept = &kept[..kept.len().min(left)];
+                left -= kept.len();
+                WireWhat::Bytes { len: *len, hex: digits(kept) }
             }
             What::End => WireWhat::End(true),
             What::Reset => WireWhat::Reset(true),

@@ -7,15 +7,15 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::plain::plain;
 use super::words::scale_word;
-use super::{FailOn, Report, Tested, verdicts};
+use super::{Measure, Report, Tested, verdicts};
 use crate::verdict::Behavior;
 
 /// The reports as JUnit's XML: a suite for each of them, and a test for each case.
 ///
-/// A test has failed where `fail_on` says so, and was skipped where the subject does not have what the case needs. One
+/// A test has failed where `measure` says so, and was skipped where the subject does not have what the case needs. One
 /// that is neither, and not OK either, says so in its output.
 #[must_use]
-pub fn junit(reports: &[Report], fail_on: FailOn) -> String {
+pub fn junit(reports: &[Report], measure: &Measure) -> String {
     let mut junit = quick_junit::Report::new("fullduplex-conformance");
     junit.set_time(reports.iter().map(|report| report.duration).sum());
     if let Some(first) = reports.iter().map(|report| report.started).min() {
@@ -27,19 +27,19 @@ pub fn junit(reports: &[Report], fail_on: FailOn) -> String {
         suite.set_time(report.duration);
         suite.add_property(("seed", report.seed.to_string().as_str()));
         suite.add_property(("scale", scale_word(report.scale)));
-        suite.add_test_cases(report.results().map(|tested| test(report, tested, fail_on)));
+        suite.add_test_cases(report.results().map(|tested| test(report, tested, measure)));
         suite
     }));
     // Writing to memory does not fail.
     junit.to_string().unwrap_or_default()
 }
 
-fn test(report: &Report, tested: &Tested, fail_on: FailOn) -> TestCase {
+fn test(report: &Report, tested: &Tested, measure: &Measure) -> TestCase {
     let outcome = &tested.outcome;
     let verdict = verdicts(outcome);
     let said = format!("{} {}", outcome.observed, outcome.observed_close);
     let rule = format!("{} {}: {}", tested.section, tested.level, tested.sentence);
-    let status = if fail_on.fails(outcome) {
+    let status = if measure.fails(outcome) {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status
             .set_type(&*verdict)

@@ -69,6 +69,32 @@ impl FromStr for FailOn {
     }
 }
 
+/// What decides whether an outcome fails a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// How bad it is.
+    FailOn(FailOn),
+    /// Whether it is as expected.
+    Policy(Policy),
+}
+
+impl Default for Measure {
+    fn default() -> Self {
+        Self::FailOn(FailOn::default())
+    }
+}
+
+impl Measure {
+    /// Whether this outcome fails the run.
+    #[must_use]
+    pub fn fails(&self, outcome: &Outcome) -> bool {
+        match self {
+            Self::FailOn(fail_on) => fail_on.fails(outcome),
+            Self::Policy(policy) => policy.difference(outcome).is_some(),
+        }
+    }
+}
+
 /// What is expected of a subject: every case is OK, but for those that are listed with a reason.
 ///
 /// As a file it is JSON of the form
@@ -141,36 +167,10 @@ impl Policy {
     /// Where the run was of some cases only, those that it left out are not missed.
     #[must_use]
     pub fn compare(&self, report: &Report) -> Vec<Difference> {
-        let listed = match report.side {
-            Side::Server => &self.server,
-            Side::Client => &self.client,
-        };
-        let mut differences = Vec::new();
-        for tested in report.results() {
-            let outcome = &tested.outcome;
-            let found = Verdict::of(outcome);
-            match listed.get(&outcome.id) {
-                None if outcome.is_ok() => {}
-                None => {
-                    differences.push(Difference::Unexpected { case: outcome.id.clone(), found });
-                }
-                Some(expected) => {
-                    let as_expected = expected.behavior == found.behavior
-                        && expected.behavior_close == found.behavior_close;
-                    if !as_expected {
-                        differences.push(Difference::Other {
-                            case: outcome.id.clone(),
-                            behavior: expected.behavior,
-                            behavior_close: expected.behavior_close,
-                            reason: expected.reason.clone(),
-                            found,
-                        });
-                    }
-                }
-            }
-        }
+        let mut differences: Vec<Difference> =
+            report.results().filter_map(|tested| self.difference(&tested.outcome)).collect();
         if report.selection.is_empty() {
-            let missing = listed.keys().filter(|id| report.get(id).is_none());
+            let missing = self.listed(report.side).keys().filter(|id| report.get(id).is_none());
             differences.extend(missing.map(|id| Difference::NotRun { case: id.clone() }));
             let found = report.results().len();
             if let Some(expected) = self.cases.filter(|expected| *expected != found) {
@@ -178,6 +178,30 @@ impl Policy {
             }
         }
         differences
+    }
+
+    const fn listed(&self, side: Side) -> &BTreeMap<CaseId, Exception> {
+        match side {
+            Side::Server => &self.server,
+            Side::Client => &self.client,
+        }
+    }
+
+    /// How an outcome differs from what is expected.
+    fn difference(&self, outcome: &Outcome) -> Option<Difference> {
+        let (case, found) = (outcome.id.clone(), Verdict::of(outcome));
+        let Some(expected) = self.listed(outcome.side).get(&outcome.id) else {
+            return (!outcome.is_ok()).then_some(Difference::Unexpected { case, found });
+        };
+        let Exception { behavior, behavior_close, reason } = expected.clone();
+        let as_expected = (behavior, behavior_close) == (found.behavior, found.behavior_close);
+        (!as_expected).then_some(Difference::Other {
+            case,
+            behavior,
+            behavior_close,
+            reason,
+            found,
+        })
     }
 }
 

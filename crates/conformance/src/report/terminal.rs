@@ -1,5 +1,6 @@
 //! A summary for a terminal.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -49,7 +50,10 @@ pub fn summary(reports: &[Report], width: usize) -> String {
         }
         heading(&mut text, report, width);
         table(&mut text, report, width);
-        let bad: Vec<&Tested> = report.results().filter(|tested| !tested.outcome.is_ok()).collect();
+        let (missing, bad): (Vec<&Tested>, Vec<&Tested>) = report
+            .results()
+            .filter(|tested| !tested.outcome.is_ok())
+            .partition(|tested| tested.outcome.behavior == Behavior::Unimplemented);
         for tested in bad.iter().take(MOST_SHOWN) {
             text.push('\n');
             case(&mut text, tested, width);
@@ -57,6 +61,7 @@ pub fn summary(reports: &[Report], width: usize) -> String {
         if bad.len() > MOST_SHOWN {
             text += &format!("\nand {} more that are not OK\n", bad.len() - MOST_SHOWN);
         }
+        unimplemented(&mut text, &missing, width);
     }
     text
 }
@@ -84,43 +89,57 @@ type Column = (&'static str, fn(&Counts) -> usize, Style);
 const COLUMNS: [Column; 7] = [
     ("all", |counts| counts.all, Style::new()),
     ("OK", |counts| counts.ok, GOOD),
-    ("info", |counts| counts.informational, Style::new()),
-    ("nonstr", |counts| counts.non_strict, FAIR),
-    ("unimpl", |counts| counts.unimplemented, FAIR),
     ("FAILED", |counts| counts.failed, BAD),
     ("close", |counts| counts.close, FAIR),
+    ("nonstr", |counts| counts.non_strict, FAIR),
+    ("info", |counts| counts.informational, Style::new()),
+    ("unimpl", |counts| counts.unimplemented, FAIR),
 ];
 
+/// The width of the column of sections.
+const ID: usize = 4;
+
+/// The width of a column of numbers.
+fn width_of((name, ..): &Column) -> usize {
+    name.len().max(5) + 1
+}
+
 fn table(text: &mut String, report: &Report, width: usize) {
-    const NUMBER: usize = 5;
-    const ID: usize = 4;
-    let cells: usize = COLUMNS.iter().map(|(name, ..)| name.len().max(NUMBER) + 1).sum();
-    let room = width.saturating_sub(cells + ID).min(44);
+    let mut room = width.saturating_sub(ID);
+    let columns: Vec<Column> = COLUMNS
+        .into_iter()
+        .take_while(|column| {
+            let left = room.checked_sub(width_of(column));
+            room = left.unwrap_or(room);
+            left.is_some()
+        })
+        .collect();
     // A title of which nothing but a few letters is left says nothing.
-    let room = if room < 8 { 0 } else { room };
-    let mut line = |id: &str, title: &str, cells: [(String, Style); COLUMNS.len()]| {
+    let room = if room < 8 { 0 } else { room.min(44) };
+    let mut line = |id: &str, title: &str, cell: &dyn Fn(&Column) -> (String, Style)| {
         *text += &format!("{id:<ID$}");
         if room > 0 {
             *text += &fitted(title, room);
         }
-        for ((cell, style), (name, ..)) in cells.into_iter().zip(COLUMNS) {
-            let width = name.len().max(NUMBER) + 1;
+        for column in &columns {
+            let width = width_of(column);
+            let (cell, style) = cell(column);
             *text += &format!("{style}{cell:>width$}{style:#}");
         }
         text.push('\n');
     };
-    line("", "", COLUMNS.map(|(name, ..)| (name.to_owned(), FAINT)));
-    let numbers = |counts: Counts| {
-        COLUMNS.map(|(_, number, style)| match number(&counts) {
-            0 => ("·".to_owned(), FAINT),
-            number => (number.to_string(), style),
-        })
+    let number = |counts: &Counts, (_, number, style): &Column| match number(counts) {
+        0 => ("·".to_owned(), FAINT),
+        number => (number.to_string(), *style),
     };
+    line("", "", &|(name, ..)| ((*name).to_owned(), FAINT));
     for (section, ids) in sections(std::slice::from_ref(report)) {
         let outcomes = ids.iter().filter_map(|id| report.get(id)).map(|tested| &tested.outcome);
-        line(&section, section_title(&section), numbers(outcomes.collect()));
+        let counts = outcomes.collect();
+        line(&section, section_title(&section), &|column| number(&counts, column));
     }
-    line("", "all", numbers(report.counts()));
+    let counts = report.counts();
+    line("", "all", &|column| number(&counts, column));
 }
 
 /// The text in just this width.
@@ -132,6 +151,27 @@ fn fitted(text: &str, width: usize) -> String {
     let mut fitted: String = text.chars().take(width - 1).collect();
     fitted.push('…');
     fitted
+}
+
+/// Cases for which the subject does not have what they need, in one line for each reason.
+fn unimplemented(text: &mut String, cases: &[&Tested], width: usize) {
+    let mut reasons: BTreeMap<&str, Vec<&Tested>> = BTreeMap::new();
+    for tested in cases {
+        reasons.entry(&tested.outcome.observed).or_default().push(tested);
+    }
+    for (reason, cases) in reasons {
+        let (Some(first), Some(last)) = (cases.first(), cases.last()) else { continue };
+        let (first, last) = (&first.outcome.id, &last.outcome.id);
+        let which = match cases.len() {
+            1 => first.to_string(),
+            number => format!("{number} cases from {first} to {last}"),
+        };
+        let line = format!("{which} {}: {}", Behavior::Unimplemented, plain(reason));
+        for line in textwrap::wrap(&line, width) {
+            *text += &format!("\n{FAIR}{line}{FAIR:#}");
+        }
+        text.push('\n');
+    }
 }
 
 fn case(text: &mut String, tested: &Tested, width: usize) {

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::report::Tested;
 use crate::report::frames::{Part, decode};
 use crate::report::hex::spaced;
+use crate::report::{Tested, has_wire_files};
 use crate::wirelog::{Entry, Party, What};
 
 /// How many bytes of logs the page still has room for. Each takes about three letters.
@@ -92,7 +92,7 @@ pub(super) fn log(tested: &Tested, name: Option<String>, budget: &mut Budget) ->
             @if let Some(name) = name {
                 p.files {
                     "Files: " a href=(format!("{name}.json")) { "JSON" }
-                    @if !outcome.is_ok() {
+                    @if has_wire_files(outcome) {
                         ", " a href=(format!("{name}.hex.txt")) { "hex" }
                         ", " a href=(format!("{name}.pcap")) { "pcap for Wireshark" }
                     }
