@@ -262,6 +262,8 @@ fn junit_is_read_by_another_reader() {
     );
     let failure = named("failure").next().unwrap();
     assert!(failure.attribute("message").unwrap().starts_with("FAILED"));
+    // A dot is a level to readers, and the name of the subject is one level.
+    assert!(text.contains("classname=\"careless 1_0.6\""));
 }
 
 /// The packets of a capture, and how many bytes each had.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::frames::{Part, decode};
+use super::plain::plain;
 use super::{Tested, verdicts};
 use crate::wirelog::{Party, What};
 
@@ -11,11 +12,12 @@ use crate::wirelog::{Party, What};
 pub fn hex(tested: &Tested) -> String {
     let outcome = &tested.outcome;
     let mut text = format!(
-        "# {} {}\n# {}\n# {}\n# > is sent by the runner, < by the {}; times are in seconds\n",
+        "# {} {}\n# {}\n# {} {}\n# > is sent by the runner, < by the {}; times are in seconds\n",
         outcome.id,
-        tested.title,
+        plain(&tested.title),
         verdicts(outcome),
-        outcome.observed,
+        plain(&outcome.observed),
+        plain(&outcome.observed_close),
         outcome.side
     );
     let mut found = decode(&outcome.wire, outcome.side).into_iter().peekable();

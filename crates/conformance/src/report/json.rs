@@ -116,7 +116,7 @@ pub(super) fn text(report: &Report, number: usize, tested: &Tested) -> Vec<u8> {
         closed_by_me: found.iter().find_map(closer) == Some(Party::Runner),
         create_stats: true,
         create_wirelog: true,
-        description: format!("{}. {}", tested.title, tested.sends),
+        description: description(tested),
         duration: outcome.duration.as_millis() as u64,
         expectation: tested.expects.clone(),
         http_request: head(&found, request),
@@ -206,6 +206,14 @@ pub(super) fn parse_case(text: &[u8]) -> Result<(Report, Tested), ErrorKind> {
         },
     };
     Ok((report, tested))
+}
+
+/// What a case is about and what it sends, once where both are the same.
+fn description(tested: &Tested) -> String {
+    match tested.sends.trim_end_matches('.') {
+        sends if sends.is_empty() || sends == tested.title => format!("{}.", tested.title),
+        _ => format!("{}. {}", tested.title, tested.sends),
+    }
 }
 
 fn wire(outcome: &Outcome) -> Vec<WireEntry> {
