@@ -104,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
             Ok(0) => run.end_of_input(now),
             Ok(len) => run.receive(now, &self.buffer[..len]),
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                run.end_of_input(now)
+                run.end_of_input(now);
             }
             Err(_) => run.broken(now),
         }

@@ -41,7 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
             )
         })
     };
-    let text = case(1, "text", b'*', |payload| Frame::text(payload), Event::Text);
-    let binary = case(2, "binary", 0xfe, |payload| Frame::binary(payload), Event::Binary);
+    let text = case(1, "text", b'*', Frame::text, Event::Text);
+    let binary = case(2, "binary", 0xfe, Frame::binary, Event::Binary);
     text.chain(binary).collect()
 }

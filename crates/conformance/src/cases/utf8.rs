@@ -25,9 +25,11 @@ const KOSME: &[u8] = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5";
 /// Text with letters of one and two bytes.
 const MIXED: &str = "Hello-µ@ßöäüàá-UTF-8!!";
 
-/// Groups 6.5 to 6.23, from Markus Kuhn's stress test of UTF-8 decoders: the title, and each text with whether it is
-/// valid.
-fn groups() -> Vec<(&'static str, Vec<(Vec<u8>, bool)>)> {
+/// A text, and whether it is valid.
+type Sample = (Vec<u8>, bool);
+
+/// Groups 6.5 to 6.23, from Markus Kuhn's stress test of UTF-8 decoders: the title, and the texts.
+fn groups() -> Vec<(&'static str, Vec<Sample>)> {
     let list = |texts: &[&[u8]], valid| {
         texts.iter().map(|text| (text.to_vec(), valid)).collect::<Vec<_>>()
     };

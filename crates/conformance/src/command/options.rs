@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use fullduplex_conformance::report::{self, FailOn, Policy, Report};
+use fullduplex_conformance::report::{self, FailOn, Measure, Policy, Report};
 use fullduplex_conformance::{Case, Options, Pattern, Scale, Side, cases};
 
 use super::{End, Failure};
@@ -77,26 +77,32 @@ impl RunOptions {
         ended: Result<(), Failure>,
     ) -> Result<End, Failure> {
         report.selection = self.cases.iter().map(Pattern::to_string).collect();
+        let measure = match &self.expected {
+            Some(file) => Measure::Policy(Policy::read(file)?),
+            None => Measure::FailOn(self.fail_on),
+        };
         let reports = [report];
         report::print_summary(&reports)?;
-        report::write(&self.report, &reports)?;
+        report::write(&self.report, &reports, &measure)?;
         println!("report: {}", self.report.join("index.html").display());
-        let [report] = reports;
         if let Some(file) = &self.junit {
-            std::fs::write(file, report::junit(std::slice::from_ref(&report), self.fail_on))
+            std::fs::write(file, report::junit(&reports, &measure))
                 .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
         }
+        let [report] = reports;
         if let Err(Failure(why)) = ended {
             let done = report.results().len();
             return Err(Failure::new(format!("{why}, after {done} of {cases} cases")));
         }
-        let is_different = match &self.expected {
-            Some(file) => {
-                let differences = Policy::read(file)?.compare(&report);
+        let is_different = match &measure {
+            Measure::Policy(policy) => {
+                let differences = policy.compare(&report);
                 differences.iter().for_each(|difference| println!("{difference}"));
                 !differences.is_empty()
             }
-            None => report.results().any(|tested| self.fail_on.fails(&tested.outcome)),
+            Measure::FailOn(fail_on) => {
+                report.results().any(|tested| fail_on.fails(&tested.outcome))
+            }
         };
         Ok(if is_different { End::Different } else { End::AsExpected })
     }
