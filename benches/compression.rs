@@ -57,12 +57,12 @@ pub fn pair(setting: Setting) -> (Endpoint<NoEntropy>, Endpoint<ChaChaEntropy>) 
     incoming.advance(request.len());
     let Ok(Progress::Done(request)) = incoming.poll() else { panic!("all of a valid request") };
     let (mut server, _) = request.accept(&Acceptance::new()).expect("a response");
-    let answer = server.output().expect("a response").first().to_vec();
+    let acceptance = server.output().expect("a response").first().to_vec();
     server.writer.advance(acceptance.len());
-    connecting.room()[..answer.len()].copy_from_slice(&acceptance);
+    connecting.room()[..acceptance.len()].copy_from_slice(&acceptance);
     connecting.advance(acceptance.len());
     let Ok(Progress::Done(Connected::Open { endpoint: client, .. })) = connecting.poll() else {
-        panic!("all of a valid answer")
+        panic!("all of a valid acceptance")
     };
     (server, client)
 }

@@ -27,9 +27,12 @@ pub(crate) fn run() -> Outcome {
     // `benches/echo` are formatted with the others, and linted by hand.
     let rest = "--workspace --exclude fullduplex-bench-peers --exclude fullduplex-bench-echo";
     run_command(&mut cargo(&format!("clippy {rest} --all-targets -- -D warnings")))?;
+    run_command(
+        cargo("doc -p fullduplex-conformance --no-deps").env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
     // Of the same packages, for then nearly all that these stand on is compiled already; with the features that the
-    // core and the benches have of these names.
-    let all = format!("{rest} --features {}", adapter_features()?);
+    // core and the benches have of these names. The conformance suite has none of them.
+    let all = format!("{rest} --exclude fullduplex-conformance --features {}", adapter_features()?);
     run_command(&mut cargo(&format!("clippy {all} --all-targets -- -D warnings")))?;
     run_command(cargo(&format!("doc {all} --no-deps")).env("RUSTDOCFLAGS", "-D warnings"))?;
     run_command(&mut cargo("clippy -p fullduplex --no-default-features -- -D warnings"))?;
