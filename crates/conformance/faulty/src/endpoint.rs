@@ -21,8 +21,26 @@ pub struct Client {
     pub host: String,
     /// The target of its request: path and query.
     pub target: String,
+    /// The subprotocols that it asks for, as in `Sec-WebSocket-Protocol`; none, if that is empty.
+    pub protocols: String,
+    /// What it offers, as in `Sec-WebSocket-Extensions`; nothing, if that is empty.
+    pub extensions: String,
     /// The same seed gives the same keys and masks.
     pub seed: u64,
+}
+
+impl Client {
+    /// A client that offers compression, and to limit its window.
+    #[must_use]
+    pub fn new(host: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            target: target.into(),
+            protocols: String::new(),
+            extensions: "permessage-deflate; client_max_window_bits".into(),
+            seed: 0,
+        }
+    }
 }
 
 /// One connection of an echo endpoint, which makes at most one mistake.
@@ -36,7 +54,8 @@ pub struct Endpoint {
     input: Vec<u8>,
     taken: usize,
     out: Vec<u8>,
-    /// The `Sec-WebSocket-Key` of a client.
+    /// What a client has asked for, and its `Sec-WebSocket-Key`.
+    client: Client,
     key: String,
     deflater: Option<Deflater>,
     inflater: Option<Inflater>,
@@ -117,6 +136,7 @@ impl Endpoint {
     #[must_use]
     pub fn client(client: &Client, fault: Option<Fault>) -> Self {
         let mut this = Self::new(Side::Client, fault, client.seed);
+        this.client = client.clone();
         this.key = handshake::key(&mut this.random, &this.switch);
         this.out = handshake::request(client, &this.key, &this.switch);
         this
@@ -131,6 +151,7 @@ impl Endpoint {
             input: Vec::new(),
             taken: 0,
             out: Vec::new(),
+            client: Client::new("", ""),
             key: String::new(),
             deflater: None,
             inflater: None,
@@ -223,7 +244,7 @@ impl Endpoint {
     fn open(&mut self) -> bool {
         let answer = match self.side {
             Side::Server => handshake::answer(&self.input, &self.switch),
-            Side::Client => handshake::check(&self.input, &self.key, &self.switch),
+            Side::Client => handshake::check(&self.input, &self.client, &self.key, &self.switch),
         };
         let opened = match answer {
             Ok(Some(opened)) => opened,

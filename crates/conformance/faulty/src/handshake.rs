@@ -72,20 +72,19 @@ impl<'h> Fields<'h> {
                 || !self.switch.is(Fault::ConnectionIsNoList))
     }
 
-    /// RFC 6455 §4.3, §9.1: whether each list has an element, and the elements are what they have to be.
-    fn lists_are_right(&self) -> bool {
-        let names = ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"];
-        let [protocols, extensions] = names.map(|name| {
-            let mut values = self.values(name).peekable();
-            let is_there = values.peek().is_some();
-            let elements = values.flat_map(|value| value.split(',')).map(str::trim);
-            let elements: Vec<&str> = elements.filter(|element| !element.is_empty()).collect();
-            (is_there && elements.is_empty(), elements)
-        });
-        !protocols.0
-            && !extensions.0
-            && protocols.1.into_iter().all(is_token)
-            && extensions.1.into_iter().map(Extension::new).all(|extension| extension.is_right())
+    /// The elements of a list. `None` if it is there and has none (RFC 6455 §4.3, §9.1).
+    fn list(&self, name: &str) -> Option<Vec<&'h str>> {
+        let is_there = self.values(name).next().is_some();
+        let elements = self.values(name).flat_map(|value| value.split(',')).map(str::trim);
+        let elements: Vec<&str> = elements.filter(|element| !element.is_empty()).collect();
+        (!is_there || !elements.is_empty()).then_some(elements)
+    }
+
+    fn extensions_are_right(&self) -> bool {
+        let is_right = |elements: Vec<&'h str>| {
+            elements.into_iter().map(Extension::new).all(|extension| extension.is_right())
+        };
+        self.list("Sec-WebSocket-Extensions").is_some_and(is_right)
     }
 
     /// The elements of `Sec-WebSocket-Extensions`.
@@ -289,13 +288,15 @@ fn check_request(
         return Err(bad());
     }
     // RFC 9110 §7.8: the content of the request comes before the first frame. Here no content is taken.
-    let content = ["Content-Length", "Transfer-Encoding"];
-    if content.iter().any(|name| fields.values(name).next().is_some())
-        && !switch.is(Fault::ContentAsFrames)
-    {
+    let has_content = fields.values("Content-Length").any(|len| len != "0")
+        || fields.values("Transfer-Encoding").next().is_some();
+    if has_content && !switch.is(Fault::ContentAsFrames) {
         return Err(bad());
     }
-    if !fields.lists_are_right() && !switch.is(Fault::ListUnchecked) {
+    let protocols = fields.list("Sec-WebSocket-Protocol");
+    let lists_are_right = protocols.is_some_and(|list| list.into_iter().all(is_token))
+        && fields.extensions_are_right();
+    if !lists_are_right && !switch.is(Fault::ListUnchecked) {
         return Err(bad());
     }
     if !fields.lists("Upgrade", "websocket") && !switch.is(Fault::UpgradeUnchecked) {
@@ -399,13 +400,23 @@ pub(crate) fn request(client: &Client, key: &str, switch: &Switch) -> Vec<u8> {
     } else if !switch.is(Fault::RequestWithoutVersion) {
         request += "Sec-WebSocket-Version: 13\r\n";
     }
-    request += "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
-    request.into_bytes()
+    if !client.protocols.is_empty() {
+        request += &format!("Sec-WebSocket-Protocol: {}\r\n", client.protocols);
+    }
+    if !client.extensions.is_empty() {
+        request += &format!("Sec-WebSocket-Extensions: {}\r\n", client.extensions);
+    }
+    (request + "\r\n").into_bytes()
 }
 
 /// Reads a server's response, once it has come. A client refuses one with the end of the connection, and so there is
 /// nothing in the error.
-pub(crate) fn check(input: &[u8], key: &str, switch: &Switch) -> Result<Option<Opened>, Vec<u8>> {
+pub(crate) fn check(
+    input: &[u8],
+    client: &Client,
+    key: &str,
+    switch: &Switch,
+) -> Result<Option<Opened>, Vec<u8>> {
     let refused = Vec::new;
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut response = httparse::Response::new(&mut fields);
@@ -430,22 +441,25 @@ pub(crate) fn check(input: &[u8], key: &str, switch: &Switch) -> Result<Option<O
     if response.code.is_some_and(|code| matches!(code, 100 | 102..=199))
         && !switch.is(Fault::InterimResponseRefused)
     {
-        let next = check(&input[head..], key, switch)?;
+        let next = check(&input[head..], client, key, switch)?;
         return Ok(next.map(|opened| Opened { head: head + opened.head, ..opened }));
     }
     let fields = Fields::new(response.headers, switch).ok_or_else(refused)?;
     let extensions: Vec<Extension<'_>> = fields.extensions().collect();
-    if !is_right(&response, &fields, key, switch) {
+    if !is_right(&response, &fields, client, key, switch) {
         return Err(refused());
     }
     // RFC 6455 §4.1: an extension that was not asked for fails the connection.
-    let is_asked = extensions.len() < 2 && extensions.iter().all(Extension::is_deflate);
+    let mut offers = client.extensions.split(',').map(|offer| Extension::new(offer.trim()));
+    let offer = offers.find(Extension::is_deflate);
+    let is_asked =
+        extensions.len() < 2 && extensions.iter().all(|it| it.is_deflate() && offer.is_some());
     if !is_asked && !switch.is(Fault::ExtensionUnchecked) {
         return Err(refused());
     }
     let answer = extensions.iter().find(|extension| extension.is_deflate());
     let deflate = match answer {
-        Some(answer) => Some(check_answer(answer, switch).ok_or_else(refused)?),
+        Some(answer) => Some(check_answer(answer, offer.as_ref(), switch).ok_or_else(refused)?),
         None => None,
     };
     Ok(Some(Opened { head, response: Vec::new(), deflate }))
@@ -455,6 +469,7 @@ pub(crate) fn check(input: &[u8], key: &str, switch: &Switch) -> Result<Option<O
 fn is_right(
     response: &httparse::Response<'_, '_>,
     fields: &Fields<'_>,
+    client: &Client,
     key: &str,
     switch: &Switch,
 ) -> bool {
@@ -470,20 +485,49 @@ fn is_right(
             || (found.is_none() && switch.is(Fault::AcceptMissingAccepted))
             || (found.is_some_and(|found| found.eq_ignore_ascii_case(&accept))
                 && switch.is(Fault::AcceptCaseIgnored)))
-        && (fields.lists_are_right() || switch.is(Fault::ListUnchecked))
-        && (fields.values("Sec-WebSocket-Protocol").next().is_none()
-            || switch.is(Fault::SubprotocolUnchecked))
+        && (fields.extensions_are_right()
+            || switch.is(Fault::ListUnchecked)
+            || switch.is(Fault::DeflateAnswerUnchecked))
+        && (is_asked_for(fields, client) || switch.is(Fault::SubprotocolUnchecked))
+}
+
+/// RFC 6455 §4.1: a server chooses one of the subprotocols that a client asked for, or none.
+fn is_asked_for(fields: &Fields<'_>, client: &Client) -> bool {
+    let mut values = fields.values("Sec-WebSocket-Protocol");
+    let Some(chosen) = values.next() else { return true };
+    values.next().is_none()
+        && client.protocols.split(',').any(|asked| asked.trim() == chosen && !chosen.is_empty())
 }
 
 /// RFC 7692 §7.1: what an answer to this client's offer may say.
-fn check_answer(answer: &Extension<'_>, switch: &Switch) -> Option<Agreed> {
+fn check_answer(
+    answer: &Extension<'_>,
+    offer: Option<&Extension<'_>>,
+    switch: &Switch,
+) -> Option<Agreed> {
     let windows = ["server_max_window_bits", "client_max_window_bits"];
-    let [server, client] = windows.map(|name| answer.window(name));
+    let [server, client] = windows.map(|name| {
+        let asked = offer.map_or(Window::None, |offer| offer.window(name));
+        (name, asked, answer.window(name))
+    });
+    let fits = |(name, asked, answered): (&str, Window, Window)| match (asked, answered) {
+        (Window::Bits(most), Window::Bits(bits)) => bits <= most,
+        // A server may limit its own window by itself, and may leave a client's alone.
+        (Window::None, Window::Bits(_)) | (Window::Bits(_), Window::None) => {
+            (name == "server_max_window_bits") == (asked == Window::None)
+        }
+        (Window::NoValue, Window::Bits(_)) | (Window::None | Window::NoValue, Window::None) => true,
+        _ => false,
+    };
+    let reset = "server_no_context_takeover";
     let is_right = answer.is_known()
-        && [server, client].iter().all(|it| matches!(it, Window::None | Window::Bits(_)));
+        && fits(server)
+        && fits(client)
+        && (answer.has(reset) || !offer.is_some_and(|offer| offer.has(reset)));
     if !is_right && !switch.is(Fault::DeflateAnswerUnchecked) {
         return None;
     }
+    let (.., client) = client;
     Some(Agreed {
         window_bits: if let Window::Bits(bits) = client { bits } else { 15 },
         no_context_takeover: answer.has("client_no_context_takeover"),

@@ -77,7 +77,7 @@ fn go_through(url: &str, fault: Option<Fault>, agent: &str) -> io::Result<()> {
         url.strip_prefix("ws://").map(|rest| rest.trim_end_matches('/')).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "the address has to begin with ws://")
         })?;
-    let client = |target: String| Client { host: host.into(), target, seed: fastrand::u64(..) };
+    let client = |target: String| Client { seed: fastrand::u64(..), ..Client::new(host, target) };
     let ask = |target: &str| {
         let endpoint = Endpoint::client(&client(target.into()), None).mute();
         carry(TcpStream::connect(host)?, endpoint)
