@@ -487,6 +487,7 @@ fn is_right(
                 && switch.is(Fault::AcceptCaseIgnored)))
         && (fields.extensions_are_right()
             || switch.is(Fault::ListUnchecked)
+            || switch.is(Fault::ExtensionUnchecked)
             || switch.is(Fault::DeflateAnswerUnchecked))
         && (is_asked_for(fields, client) || switch.is(Fault::SubprotocolUnchecked))
 }
