@@ -14,7 +14,8 @@ mod reserved;
 mod time;
 mod utf8;
 
-use crate::case::{Case, CaseId};
+use crate::case::Case;
+use crate::id::CaseId;
 
 /// All cases, in the order of their numbers.
 #[must_use]

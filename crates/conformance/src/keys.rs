@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::case::{CaseId, Side};
+use crate::id::CaseId;
+use crate::side::Side;
 use crate::verdict::Outcome;
 use crate::wire::{Head, head_end};
 use crate::wirelog::{Party, What};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::case::{Case, Side};
+use crate::case::Case;
 use crate::run::{Action, Options, Run};
+use crate::side::Side;
 use crate::verdict::Outcome;
 
 /// An endpoint in memory: one connection.

@@ -35,8 +35,10 @@ pub use pcap::pcap;
 pub use policy::{Difference, FailOn, InvalidFailOn, Measure, Policy};
 pub use terminal::{print_summary, summary};
 
-use crate::case::{Case, CaseId, Level, Scale, Side};
+use crate::case::{Case, Level, Scale};
+use crate::id::CaseId;
 use crate::run::Options;
+use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 
 /// What became of the cases of one run against one subject.

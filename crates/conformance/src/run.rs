@@ -7,9 +7,8 @@ mod reader;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::case::{
-    Case, Closer, Conversation, Cut, Event, Expect, Piece, Scale, Script, Side, Step,
-};
+use crate::case::{Case, Closer, Conversation, Cut, Event, Expect, Piece, Scale, Script, Step};
+use crate::side::Side;
 use crate::verdict::Outcome;
 use crate::wire::{Deflater, Frame, LengthForm, Mask};
 use crate::wirelog::{Party, What, WireLog};

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::case::{CaseId, Side};
+use crate::id::CaseId;
+use crate::side::Side;
 use crate::wirelog::WireLog;
 
 /// What a case says of the subject's behaviour.

@@ -38,6 +38,9 @@ pub(crate) fn run() -> Outcome {
     steps.step("drop-in", drop_in::run_default)?;
     // Counts depend on the compiler: elsewhere they would say nothing, and so nothing is claimed there.
     steps.step_or_skip("bench-instructions", bench_instructions::run_where_comparable)?;
+    for line in chosen("cargo xtask conformance") {
+        steps.step(line, || typed(line))?;
+    }
     for line in chosen("cargo xtask autobahn") {
         for part in AUTOBAHN {
             let line = format!("{line} {part}");

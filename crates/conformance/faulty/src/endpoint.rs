@@ -5,7 +5,7 @@ use std::mem::take;
 use crate::deflate::{Agreed, Broken, Deflater, Inflater};
 use crate::fault::{Fault, Occasions, Side, Switch};
 use crate::frame::{self, BINARY, CLOSE, CONTINUATION, Header, PING, PONG, RSV1, TEXT};
-use crate::handshake;
+use crate::handshake::{self, Client};
 use crate::utf8::Utf8;
 
 /// The largest message.
@@ -13,35 +13,6 @@ const LIMIT: usize = 64 << 20;
 
 /// A compressed message is sent in frames of at most so many bytes.
 const FRAGMENT: usize = 1 << 14;
-
-/// What a client asks for, and where its random numbers come from.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// The `Host` of its request.
-    pub host: String,
-    /// The target of its request: path and query.
-    pub target: String,
-    /// The subprotocols that it asks for, as in `Sec-WebSocket-Protocol`; none, if that is empty.
-    pub protocols: String,
-    /// What it offers, as in `Sec-WebSocket-Extensions`; nothing, if that is empty.
-    pub extensions: String,
-    /// The same seed gives the same keys and masks.
-    pub seed: u64,
-}
-
-impl Client {
-    /// A client that offers compression, and to limit its window.
-    #[must_use]
-    pub fn new(host: impl Into<String>, target: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            target: target.into(),
-            protocols: String::new(),
-            extensions: "permessage-deflate; client_max_window_bits".into(),
-            seed: 0,
-        }
-    }
-}
 
 /// One connection of an echo endpoint, which makes at most one mistake.
 #[derive(Debug)]

@@ -6,8 +6,36 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::deflate::Agreed;
-use crate::endpoint::Client;
 use crate::fault::{Fault, Switch};
+
+/// What a client asks for, and where its random numbers come from.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The `Host` of its request.
+    pub host: String,
+    /// The target of its request: path and query.
+    pub target: String,
+    /// The subprotocols that it asks for, as in `Sec-WebSocket-Protocol`; none, if that is empty.
+    pub protocols: String,
+    /// What it offers, as in `Sec-WebSocket-Extensions`; nothing, if that is empty.
+    pub extensions: String,
+    /// The same seed gives the same keys and masks.
+    pub seed: u64,
+}
+
+impl Client {
+    /// A client that offers compression, and to limit its window.
+    #[must_use]
+    pub fn new(host: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            target: target.into(),
+            protocols: String::new(),
+            extensions: "permessage-deflate; client_max_window_bits".into(),
+            seed: 0,
+        }
+    }
+}
 
 /// The largest head.
 const MOST: usize = 64 << 10;

@@ -12,5 +12,6 @@ mod frame;
 mod handshake;
 mod utf8;
 
-pub use endpoint::{Client, Endpoint};
+pub use endpoint::Endpoint;
 pub use fault::{Fault, Occasions, Side};
+pub use handshake::Client;

@@ -6,7 +6,8 @@ mod servers;
 use std::sync::Arc;
 
 use super::opening::{Half, refuses, shown_all, takes, takes_or, tolerated};
-use crate::case::{Case, Conversation, Echoes, Event, Opening, Refusal, Rule, Script, Side, Step};
+use crate::case::{Case, Conversation, Echoes, Event, Opening, Refusal, Rule, Script, Step};
+use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;
 use crate::wire::Head;
 

@@ -6,7 +6,8 @@ mod responses;
 
 use std::borrow::Cow;
 
-use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Side, Step};
+use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Step};
+use crate::side::Side;
 use crate::verdict::Behavior;
 use crate::wire::Frame;
 

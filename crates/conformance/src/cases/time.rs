@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::case::{
-    Answered, Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Side, Step,
-};
+use crate::case::{Answered, Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Step};
+use crate::side::Side;
 use crate::verdict::Behavior;
 use crate::wire::Frame;
 

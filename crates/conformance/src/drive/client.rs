@@ -14,8 +14,9 @@ use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::{Identity, drive};
-use crate::case::{Case, Conversation, Rule, Script, Side, Step};
+use crate::case::{Case, Conversation, Rule, Script, Step};
 use crate::run::{Options, Run};
+use crate::side::Side;
 use crate::verdict::Outcome;
 use crate::wire::{Frame, Head, head_end};
 

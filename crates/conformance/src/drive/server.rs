@@ -10,8 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Trust, drive};
-use crate::case::{Case, Conversation, Rule, Script, Side};
+use crate::case::{Case, Conversation, Rule, Script};
 use crate::run::{Options, Run};
+use crate::side::Side;
 use crate::verdict::{Behavior, Outcome};
 
 /// A test of a server.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::index::{Index, Verdict};
 use super::plain::plain;
-use crate::case::CaseId;
+use crate::id::CaseId;
 use crate::verdict::{Behavior, BehaviorClose};
 
 /// What changed from one report to another.

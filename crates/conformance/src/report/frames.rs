@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::plain::plain_lines;
-use crate::case::Side;
+use crate::side::Side;
 use crate::wire::head_end;
 use crate::wirelog::{Entry, Party, What, WireLog};
 

@@ -13,8 +13,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::plain::plain;
 use super::words::scale_word;
 use super::{Counts, Report, Tested, rfc3339, sections};
-use crate::case::CaseId;
 use crate::cases::{group_title, section_title};
+use crate::id::CaseId;
 use crate::verdict::{Behavior, BehaviorClose};
 use log::Budget;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, ErrorKind, Report, words};
-use crate::case::CaseId;
+use crate::id::CaseId;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 
 /// The name of the file in a report.

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::frames::{CLOSE, Found, Part, Seen, decode};
 use super::hex::{digits, parse};
 use super::{ErrorKind, Report, Tested, rfc3339, words};
-use crate::case::{CaseId, Level, Side};
+use crate::case::Level;
+use crate::id::CaseId;
+use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 use crate::wirelog::{Entry, Party, What, WireLog};
 

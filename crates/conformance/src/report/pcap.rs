@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use etherparse::PacketBuilder;
 
 use super::Tested;
-use crate::case::Side;
+use crate::side::Side;
 use crate::wirelog::{Party, What};
 
 /// Addresses for documentation (RFC 5737).

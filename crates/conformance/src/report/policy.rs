@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::index::Verdict;
 use super::{Error, ErrorKind, Report, ended_well, words};
-use crate::case::{CaseId, Side};
+use crate::id::CaseId;
+use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 
 /// Which outcomes fail a run that has no [`Policy`]. Each holds what the ones before it hold.

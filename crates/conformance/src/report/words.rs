@@ -1,7 +1,9 @@
 //! The words of reports, read back.
 
 use super::ErrorKind;
-use crate::case::{CaseId, Level, Scale, Side};
+use crate::case::{Level, Scale};
+use crate::id::CaseId;
+use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose};
 
 pub(super) fn behavior(word: &str) -> Result<Behavior, ErrorKind> {

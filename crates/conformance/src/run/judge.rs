@@ -2,7 +2,8 @@
 
 use super::opening::NotOpened;
 use super::reader::Seen;
-use crate::case::{Close, Closer, Conversation, Event, Expect, Refusal, Side};
+use crate::case::{Close, Closer, Conversation, Event, Expect, Refusal};
+use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose};
 use crate::wire::{Head, missing_field};
 use crate::wirelog::What;

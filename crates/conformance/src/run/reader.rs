@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::opening::NotOpened;
-use crate::case::{Answered, Closer, Event, Side};
+use crate::case::{Answered, Closer, Event};
+use crate::side::Side;
 use crate::wire::{FrameReader, Head, Inflater, Params, Received, head_end};
 use crate::wirelog::What;
 

@@ -1,6 +1,6 @@
 //! Frames (RFC 6455 §5.2): built as a case wants them, read strictly.
 
-use crate::case::Side;
+use crate::side::Side;
 
 /// The opcode of a frame, 0 to 15 (RFC 6455 §5.2).
 pub type Opcode = u8;

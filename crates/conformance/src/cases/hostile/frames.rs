@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{STILL_THERE, failing, fails, goes_on, not_answered, pong, text};
-use crate::case::{Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Side, Step};
+use crate::case::{Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Step};
+use crate::side::Side;
 use crate::verdict::Behavior;
 use crate::wire::{Frame, LengthForm, Mask};
 

@@ -2,7 +2,8 @@
 
 use super::super::opening::{Half, informs, refuses};
 use super::{compresses, with};
-use crate::case::{Case, Opening, Refusal, Rule, Side};
+use crate::case::{Case, Opening, Refusal, Rule};
+use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;
 use crate::wire::{Head, offers};
 

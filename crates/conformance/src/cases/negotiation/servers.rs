@@ -2,7 +2,8 @@
 
 use super::super::opening::{Half, informs, refusal, refuses, takes, takes_or, tolerated};
 use super::{compresses, with};
-use crate::case::{Case, Opening, Rule, Side};
+use crate::case::{Case, Opening, Rule};
+use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;
 use crate::wire::{Head, extensions};
 

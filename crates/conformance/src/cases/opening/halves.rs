@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{HELLO, Half, takes};
-use crate::case::{Case, Check, Conversation, Event, Opening, Rule, Script, Side, Split, Step};
+use crate::case::{Case, Check, Conversation, Event, Opening, Rule, Script, Split, Step};
+use crate::side::Side;
 use crate::wire::{
     Frame, Head, PERMESSAGE_DEFLATE, Terms, accept_value, elements, extensions, is_token,
 };

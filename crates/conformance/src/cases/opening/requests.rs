@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::{
     HELLO, Half, informs, refusal, refusal_with, refuses, request, takes, takes_or, tolerated,
 };
-use crate::case::{Case, Close, Conversation, Event, Opening, Rule, Script, Side, Split};
+use crate::case::{Case, Close, Conversation, Event, Opening, Rule, Script, Split};
+use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;
 use crate::wire::Frame;
 

@@ -5,7 +5,8 @@ mod wrong;
 use std::time::Duration;
 
 use super::{HELLO, Half, informs, response, takes, takes_or};
-use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Side, Split};
+use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Split};
+use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;
 use crate::wire::Frame;
 

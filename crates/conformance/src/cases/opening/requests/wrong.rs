@@ -2,7 +2,8 @@
 
 use super::super::{Half, informs, refusal, refusal_with, refuses, request, takes_or};
 use super::words_of;
-use crate::case::{Case, Opening, Refusal, Rule, Script, Side};
+use crate::case::{Case, Opening, Refusal, Rule, Script};
+use crate::side::Side;
 use crate::verdict::Behavior::{self, NonStrict};
 use crate::wire::Head;
 

@@ -1,7 +1,8 @@
 //! Responses that are wrong, and what is no response.
 
 use super::super::{HELLO, Half, refuses, response};
-use crate::case::{Case, Opening, Refusal, Rule, Side};
+use crate::case::{Case, Opening, Refusal, Rule};
+use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;
 use crate::wire::Frame;
 
