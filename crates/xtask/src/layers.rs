@@ -23,7 +23,10 @@ use circle::Imports;
 use table::Rooms;
 use tree::{Sources, Tree, room_of};
 
-/// Checks every crate that has a table, and that every crate in `crates` has one.
+/// A crate without a table, for within its rooms there are circles still.
+const WITHOUT_TABLE: &str = "crates/conformance";
+
+/// Checks every crate that has a table, and that every other crate in `crates` has one.
 pub(crate) fn run() -> Outcome {
     let document = read(&root().join("crates/ARCHITECTURE.md"))?;
     let crates = table::parse(&document).map_err(Failure::new)?;
@@ -31,7 +34,7 @@ pub(crate) fn run() -> Outcome {
     for name in names_in(&root().join("crates"))? {
         let folder = format!("crates/{name}");
         let is_crate = root().join(&folder).join("Cargo.toml").is_file();
-        if is_crate && !crates.contains_key(&folder) {
+        if is_crate && !crates.contains_key(&folder) && folder != WITHOUT_TABLE {
             complaints.push(format!("{folder} has no table"));
         }
     }

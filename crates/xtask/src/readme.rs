@@ -3,7 +3,7 @@
 use crate::shell::{Outcome, fail, read, root};
 
 /// The commands that README.md has to show, each in a block of its own.
-const PROMISED: [&str; 2] = ["cargo xtask autobahn", "cargo xtask test"];
+const PROMISED: [&str; 3] = ["cargo xtask conformance", "cargo xtask autobahn", "cargo xtask test"];
 
 /// The chores among the commands of `README.md`; fails if a promised one is not there, word for word.
 pub(crate) fn commands() -> Outcome<Vec<String>> {
