@@ -202,8 +202,18 @@ async fn refuse(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
     let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
 }
 
+/// The target without the scheme and the authority that it may have: RFC 6455 §4.1 allows "an absolute http/https URI".
+fn resource_name(target: &str) -> &str {
+    let Some((scheme, rest)) = target.split_once("://") else { return target };
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return target;
+    }
+    rest.find(['/', '?']).map_or("/", |at| &rest[at..])
+}
+
 /// What this target asks for, if it is one of wstest's.
 fn wish(target: &str) -> Option<Wish> {
+    let target = resource_name(target);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let value = |name: &str| {
         let mut pairs = form_urlencoded::parse(query.as_bytes());
@@ -231,7 +241,9 @@ mod tests {
         assert_eq!(wish("/runCase?case=7&agent=my%20client%2F1.0"), Some(run));
         assert_eq!(wish("/getCaseCount"), Some(Wish::Count));
         assert_eq!(wish("/updateReports?agent=a"), Some(Wish::Report("a".into())));
+        assert_eq!(wish("http://127.0.0.1:9001/getCaseCount"), Some(Wish::Count));
         assert_eq!(wish("/runCase?agent=a"), None);
+        assert_eq!(wish("http://127.0.0.1:9001"), None);
         assert_eq!(wish("/runCase?case=-1&agent=a"), None);
         assert_eq!(wish("/"), None);
     }
