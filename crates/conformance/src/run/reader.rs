@@ -193,9 +193,25 @@ impl Reader {
                 }
             }
         }
-        if seen.close.is_some() && self.frames.is_inside() && !seen.is_violated() {
-            // RFC 6455 §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
-            seen.violation(Some("it sent more after its Close (RFC 6455 §5.5.1)".into()));
+        if seen.close.is_some() {
+            self.read_behind_close(seen);
+        }
+    }
+
+    /// Looks at what has come behind the Close.
+    fn read_behind_close(&mut self, seen: &mut Seen) {
+        while let Some(opcode) = self.frames.opcode().filter(|_| !seen.is_violated()) {
+            // RFC 6455 §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame"; §5.5.2:
+            // a Ping is answered "unless it already received a Close frame". No sentence forbids a second Close.
+            if opcode != 8 {
+                seen.violation(Some("it sent more after its Close (RFC 6455 §5.5.1)".into()));
+                return;
+            }
+            match self.frames.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(how) => seen.violation(Some(how)),
+            }
         }
     }
 
@@ -273,4 +289,26 @@ fn close(body: &[u8]) -> (Option<u16>, Option<String>) {
         None
     };
     (Some(code), fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen_of(bytes: &[u8]) -> Seen {
+        let (mut reader, mut seen) = (Reader::new(Side::Server), Seen::default());
+        reader.feed(bytes);
+        reader.read(&mut seen);
+        seen
+    }
+
+    #[test]
+    fn behind_a_close_only_another_close_is_no_fault() {
+        let close = [0x88, 2, 0x03, 0xea];
+        assert!(!seen_of(&[&close[..], &[0x88, 0]].concat()).is_violated());
+        assert!(seen_of(&[&close[..], &[0x81, 2, b'h']].concat()).is_violated());
+        assert!(seen_of(&[&close[..], &[0x8a, 2, b'h', b'i']].concat()).is_violated());
+        assert!(seen_of(&[&close[..], &[0x88, 0, 0x80, 0]].concat()).is_violated());
+        assert!(seen_of(&[&close[..], &[0x88, 126, 0, 126]].concat()).is_violated());
+    }
 }

@@ -217,9 +217,9 @@ impl FrameReader {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Whether a frame has begun that has not ended.
-    pub(crate) fn is_inside(&self) -> bool {
-        self.taken < self.input.len()
+    /// The opcode of the next frame, as soon as it has begun.
+    pub(crate) fn opcode(&self) -> Option<u8> {
+        self.input.get(self.taken).map(|first| first & 0x0f)
     }
 
     /// The next whole frame. The error is a sentence on what is wrong with it.
