@@ -9,7 +9,7 @@ mod build;
 mod case;
 mod certificate;
 mod expected;
-mod report;
+pub(crate) mod report;
 mod runner;
 mod running;
 mod spec;
@@ -17,20 +17,20 @@ mod wstest;
 
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::shell::{Outcome, empty_folder, fail, read, root};
+use crate::shell::{Outcome, command, empty_folder, fail, read, root};
 pub(crate) use build::{Testees, testees};
+pub(crate) use case::CaseId;
 pub(crate) use certificate::Certificate;
 use expected::Expected;
-use runner::Run;
-pub(crate) use runner::START_LIMIT;
+pub(crate) use report::{Verdict, Verdicts};
+pub(crate) use runner::{Run, START_LIMIT, free_port};
 pub(crate) use running::Running;
-pub(crate) use spec::Role;
-use spec::Selection;
-use wstest::Wstest;
+pub(crate) use spec::{Role, Selection, matches};
+pub(crate) use wstest::Wstest;
 
 /// The adapters that have echo endpoints.
 pub(crate) const ADAPTERS: [&str; 4] = ["std", "std-halves", "tokio", "tokio-halves"];
@@ -124,17 +124,22 @@ impl Suite {
 
         let run = Run {
             wstest: &self.wstest,
-            testees: &self.testees,
             name: &name,
-            adapter,
             agent: &format!("fullduplex-{transport}"),
             certificate: certificate.as_ref(),
             folder: &folder,
             selection: &self.selection,
         };
+        let certificate = certificate.as_ref();
         let asked = match role {
-            Role::Server => run.server(TIME_LIMIT)?,
-            Role::Client => run.client(TIME_LIMIT)?,
+            Role::Server => {
+                let (server, address) = self.server(adapter, certificate, &folder)?;
+                run.server(server, &address, TIME_LIMIT)?
+            }
+            Role::Client => {
+                let start = |url: &str| self.client(adapter, certificate, url, run.agent, &folder);
+                run.client(start, TIME_LIMIT)?
+            }
         };
         let found = report::parse(&read(&folder.join("index.json"))?, run.agent)?;
 
@@ -150,6 +155,43 @@ impl Suite {
             println!("  {difference}");
         }
         fail("not as autobahn/expected.json says")
+    }
+
+    /// Starts our server, and says where it listens.
+    fn server(
+        &self,
+        adapter: &str,
+        certificate: Option<&Certificate>,
+        folder: &Path,
+    ) -> Outcome<(Running, String)> {
+        let mut listen = command(&self.testees.server);
+        listen.args(["--adapter", adapter, "--deflate", "--listen", "127.0.0.1:0"]);
+        if let Some(certificate) = certificate {
+            listen.arg("--tls").args([&certificate.path, &certificate.key]);
+        }
+        let mut server = Running::start("echo-server", &mut listen, folder)?;
+        let deadline = Instant::now() + START_LIMIT;
+        let address = server.wait_for("listening on ADDRESS", deadline, |line| {
+            line.strip_prefix("listening on ").map(str::to_owned)
+        })?;
+        Ok((server, address))
+    }
+
+    /// Starts our client.
+    fn client(
+        &self,
+        adapter: &str,
+        certificate: Option<&Certificate>,
+        url: &str,
+        agent: &str,
+        folder: &Path,
+    ) -> Outcome<Running> {
+        let mut run = command(&self.testees.client);
+        run.args(["--adapter", adapter, "--deflate", "--url", url, "--agent", agent]);
+        if let Some(certificate) = certificate {
+            run.arg("--ca").arg(&certificate.path);
+        }
+        Running::start("echo-client", &mut run, folder)
     }
 
     /// What the adapter runs over, in one word: `tokio`, or `tokio-tls`.

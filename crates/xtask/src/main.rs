@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask NAME`. What CI runs is what a person runs.
 
+mod agree;
 mod autobahn;
 mod bench_build;
 mod bench_deflate;
@@ -44,6 +45,8 @@ enum Chore {
     Rules,
     /// Runs our own conformance suite against our echo endpoints
     Conformance(conformance::Options),
+    /// Runs our conformance suite and Autobahn's against the same endpoints, and compares their verdicts
+    Agree(agree::Options),
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
     Autobahn(autobahn::Options),
     /// Measures what it costs to build a minimal echo server
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Chore::Layers => layers::run(),
         Chore::Rules => rules::run(),
         Chore::Conformance(options) => conformance::run(&options),
+        Chore::Agree(options) => agree::run(&options),
         Chore::Autobahn(options) => autobahn::run(&options),
         Chore::BenchBuild(options) => bench_build::run(&options),
         Chore::BenchDeflate(options) => bench_deflate::run(&options),

@@ -1,19 +1,17 @@
-//! One run of the suite: `wstest` on one side, an echo endpoint of ours on the other.
+//! One run of the suite: `wstest` on one side, an echo endpoint on the other.
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::build::Testees;
 use super::case::CaseId;
 use super::certificate::Certificate;
 use super::running::{Next, Running};
 use super::spec::{self, Selection};
 use super::wstest::Wstest;
-use crate::shell::{Failure, Outcome, command, fail};
+use crate::shell::{Failure, Outcome, fail};
 
 /// What a program may take to be ready: an interpreter starts slowly on a machine that is busy.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
@@ -31,13 +29,9 @@ const TICK: Duration = Duration::from_millis(50);
 pub(crate) struct Run<'a> {
     /// The suite.
     pub(crate) wstest: &'a Wstest,
-    /// Our endpoints.
-    pub(crate) testees: &'a Testees,
     /// What the run is called.
     pub(crate) name: &'a str,
-    /// The adapter that they are to use.
-    pub(crate) adapter: &'a str,
-    /// The name that they have in the report.
+    /// The name that the endpoint has in the report.
     pub(crate) agent: &'a str,
     /// For TLS: with what the server, whichever side it is, proves who it is.
     pub(crate) certificate: Option<&'a Certificate>,
@@ -48,20 +42,16 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Our server, driven by `wstest -m fuzzingclient`. Returns the cases that `wstest` announced.
-    pub(crate) fn server(&self, limit: Duration) -> Outcome<BTreeSet<CaseId>> {
+    /// This server, which listens at the address, driven by `wstest -m fuzzingclient`. Returns the cases that `wstest`
+    /// announced.
+    pub(crate) fn server(
+        &self,
+        mut server: Running,
+        address: &str,
+        limit: Duration,
+    ) -> Outcome<BTreeSet<CaseId>> {
         let deadline = Instant::now() + limit;
-        let mut listen = command(&self.testees.server);
-        listen.args(["--adapter", self.adapter, "--deflate", "--listen", "127.0.0.1:0"]);
-        if let Some(certificate) = self.certificate {
-            listen.arg("--tls").args([&certificate.path, &certificate.key]);
-        }
-        let mut server = Running::start("echo-server", &mut listen, self.folder)?;
-        let address = server.wait_for("listening on ADDRESS", start_deadline(), |line| {
-            line.strip_prefix("listening on ").map(str::to_owned)
-        })?;
-
-        let url = self.url(&address);
+        let url = self.url(address);
         let spec = spec::for_server(self.folder, self.selection, self.agent, &url)?;
         let mut wstest = self.wstest.start("fuzzingclient", &spec, self.folder)?;
         let mut progress = Progress::new(self);
@@ -85,8 +75,13 @@ impl Run<'_> {
         progress.finish(&mut wstest)
     }
 
-    /// Our client, against `wstest -m fuzzingserver`. Returns the cases that `wstest` announced.
-    pub(crate) fn client(&self, limit: Duration) -> Outcome<BTreeSet<CaseId>> {
+    /// The client that this starts for a URL, against `wstest -m fuzzingserver`. Returns the cases that `wstest`
+    /// announced.
+    pub(crate) fn client(
+        &self,
+        start: impl FnOnce(&str) -> Outcome<Running>,
+        limit: Duration,
+    ) -> Outcome<BTreeSet<CaseId>> {
         let deadline = Instant::now() + limit;
         let port = free_port()?;
         let url = self.url(&format!("127.0.0.1:{port}"));
@@ -97,20 +92,15 @@ impl Run<'_> {
             Ok(()) if progress.asked.is_none() => None,
             outcome => Some(outcome),
         })??;
-        wait_until_it_accepts(port, &mut wstest)?;
+        wstest.wait_until_it_accepts(port, start_deadline())?;
 
-        let mut run = command(&self.testees.client);
-        run.args(["--adapter", self.adapter, "--deflate", "--url", &url, "--agent", self.agent]);
-        if let Some(certificate) = self.certificate {
-            run.arg("--ca").arg(&certificate.path);
-        }
-        let mut client = Running::start("echo-client", &mut run, self.folder)?;
+        let mut client = start(&url)?;
         while client.ended()?.is_none() {
             if let Next::Line(line) = wstest.next(TICK) {
                 progress.line(&line)?;
             }
             if let Some(status) = wstest.ended()? {
-                return wstest.fail(&format!("ended before our client did ({status})"));
+                return wstest.fail(&format!("ended before the client did ({status})"));
             }
             if Instant::now() >= deadline {
                 return client
@@ -137,26 +127,12 @@ fn start_deadline() -> Instant {
 }
 
 /// A port that nobody listens at, which may change until it is used; then `wstest` says so and ends.
-fn free_port() -> Outcome<u16> {
+pub(crate) fn free_port() -> Outcome<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     listener
         .map(|address| address.port())
         .map_err(|error| Failure::new(format!("no free port: {error}")))
-}
-
-fn wait_until_it_accepts(port: u16, wstest: &mut Running) -> Outcome {
-    let deadline = start_deadline();
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        if let Some(status) = wstest.ended()? {
-            return wstest.fail(&format!("ended before it listened ({status})"));
-        }
-        if Instant::now() >= deadline {
-            return wstest.fail(&format!("does not accept connections at port {port}"));
-        }
-        thread::sleep(TICK);
-    }
-    Ok(())
 }
 
 /// What `wstest` says about where it is.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -95,6 +96,20 @@ impl Running {
                 Next::End => return self.fail(&format!("ended without saying `{what}`")),
             }
         }
+    }
+
+    /// Waits until the program accepts connections at the port of this machine.
+    pub(crate) fn wait_until_it_accepts(&mut self, port: u16, deadline: Instant) -> Outcome {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if let Some(status) = self.ended()? {
+                return self.fail(&format!("ended before it listened ({status})"));
+            }
+            if Instant::now() >= deadline {
+                return self.fail(&format!("does not accept connections at port {port}"));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// How the program ended, if it has.

@@ -74,7 +74,7 @@ impl Selection {
 
 /// Whether the pattern matches the case as `wstest` sees it: `*` is anything, and where there is
 /// one, what follows the match does not matter.
-fn matches(pattern: &str, case: &str) -> bool {
+pub(crate) fn matches(pattern: &str, case: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == case,
         Some((before, after)) => {
