@@ -23,9 +23,10 @@ const NOT_LINTED: &str = "native-tls-vendored";
 /// Checks the source without running it.
 pub(crate) fn run() -> Outcome {
     run_command(&mut cargo("fmt --all --check"))?;
-    // The libraries that we are compared with would take longer than all the rest: `benches/peers` and
-    // `benches/echo` are formatted with the others, and linted by hand.
-    let rest = "--workspace --exclude fullduplex-bench-peers --exclude fullduplex-bench-echo";
+    // The libraries that we are compared with would take longer than all the rest: `benches/peers`, `benches/echo` and
+    // `conformance/peers/rust` are formatted with the others, and linted by hand.
+    let rest = "--workspace --exclude fullduplex-bench-peers --exclude fullduplex-bench-echo \
+                --exclude fullduplex-conformance-peers";
     run_command(&mut cargo(&format!("clippy {rest} --all-targets -- -D warnings")))?;
     run_command(
         cargo("doc -p fullduplex-conformance --no-deps").env("RUSTDOCFLAGS", "-D warnings"),
