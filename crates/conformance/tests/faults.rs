@@ -33,6 +33,12 @@ const BLUNT: &[Fault] = &[
 
 /// Cases that no wrong peer fails but blunt ones, and why that is so. Where any answer is right, nothing is to be said.
 const UNFAILED: &[(&str, Option<Side>, &str)] = &[
+    (
+        "7.1.2",
+        None,
+        "the same Close as in 7.3.3; no sentence of the RFC forbids to answer the second one",
+    ),
+    ("X.1.63", None, "the same Close; no sentence of the RFC forbids to answer the second one"),
     ("7.3.3", None, "a Close with code 1000 ends most cases: what breaks it breaks them all"),
     ("7.7.1", None, "a Close with code 1000 ends most cases: what breaks it breaks them all"),
     ("T.2.5", None, "the same Close, and the end of the input behind it"),

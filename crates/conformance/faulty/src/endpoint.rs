@@ -614,7 +614,7 @@ impl Endpoint {
     fn close(&mut self) -> Result<(), Failure> {
         let body = take(&mut self.control);
         let switch = &self.switch;
-        if self.state == State::Closing && !switch.is(Fault::SecondCloseAnswered) {
+        if self.state == State::Closing {
             return Ok(());
         }
         if self.message.is_some() && switch.is(Fault::CloseInsideMessageRefused) {

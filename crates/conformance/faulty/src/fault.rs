@@ -255,8 +255,6 @@ faults! {
     DataBehindCloseEchoed = "data-behind-close-echoed" for Both,
     /// A Ping that comes behind the Close is answered.
     PingBehindCloseAnswered = "ping-behind-close-answered" for Both,
-    /// A second Close is answered, too.
-    SecondCloseAnswered = "second-close-answered" for Both,
     /// A server leaves it to the client to close the TCP connection.
     TcpLeftOpen = "tcp-left-open" for Server,
     /// A client closes the TCP connection behind its Close, and does not wait for the server.
