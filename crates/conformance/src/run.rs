@@ -181,7 +181,10 @@ impl<'c> Run<'c> {
     /// The subject has sent these bytes.
     pub fn receive(&mut self, now: Duration, bytes: &[u8]) {
         self.now = now;
-        self.since = now;
+        // One that sends for ever after a fault is not waited for.
+        if !self.seen.is_violated() {
+            self.since = now;
+        }
         self.wire.bytes(now, Party::Subject, bytes);
         self.reader.feed(bytes);
         if self.phase == Phase::Opening {

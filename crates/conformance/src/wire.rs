@@ -9,7 +9,7 @@ mod http;
 
 pub(crate) use agreement::{NAME as PERMESSAGE_DEFLATE, Terms, offers};
 pub use deflate::{Deflate, Params};
-pub(crate) use deflate::{Deflater, Inflater};
+pub(crate) use deflate::{Deflater, Inflater, MAX_MESSAGE};
 pub(crate) use extensions::{Extension, extensions};
 pub use frame::{Frame, LengthForm, Mask, Opcode};
 pub(crate) use frame::{FrameReader, Received};

@@ -53,6 +53,7 @@ const MOST_ENTRIES: usize = 1 << 10;
 
 impl WireLog {
     /// A log of these entries, as it was read back from a report.
+    #[cfg(feature = "report")]
     pub(crate) fn from_entries(entries: Vec<Entry>) -> Self {
         let kept = entries
             .iter()

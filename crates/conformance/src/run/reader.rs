@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::opening::NotOpened;
 use crate::case::{Answered, Closer, Event};
 use crate::side::Side;
-use crate::wire::{FrameReader, Head, Inflater, Params, Received, head_end};
+use crate::wire::{FrameReader, Head, Inflater, MAX_MESSAGE, Params, Received, head_end};
 use crate::wirelog::What;
 
 /// What a subject was seen to do.
@@ -16,6 +16,8 @@ pub(super) struct Seen {
     /// Why it was not.
     pub(super) not_opened: Option<NotOpened>,
     pub(super) events: Vec<Event>,
+    /// How many bytes the messages, Pings and Pongs have that are noted, but for echoes that were taken.
+    noted_bytes: usize,
     /// The masking keys of its frames.
     keys: Vec<[u8; 4]>,
     /// Its Close.
@@ -50,6 +52,16 @@ impl Seen {
 
     pub(super) fn is_violated(&self) -> bool {
         matches!(self.events.last(), Some(Event::Violation(_)))
+    }
+
+    /// Notes what the subject has sent, unless it is more than a subject may make the runner hold.
+    fn note(&mut self, event: fn(Vec<u8>) -> Event, payload: Vec<u8>) -> Result<(), String> {
+        self.noted_bytes += payload.len();
+        if self.noted_bytes > MAX_EVENT_BYTES || self.events.len() >= MAX_EVENTS {
+            return Err("it sends without end, and nothing has asked for it".into());
+        }
+        self.events.push(event(payload));
+        Ok(())
     }
 
     /// Notes whether each masking key was used once only (RFC 6455 §5.3).
@@ -103,14 +115,16 @@ impl Seen {
 
     /// Takes the message that came last, if one did.
     pub(super) fn take_message(&mut self) -> Option<(bool, Vec<u8>)> {
-        match self.events.pop()? {
-            Event::Text(payload) => Some((false, payload)),
-            Event::Binary(payload) => Some((true, payload)),
+        let (binary, payload) = match self.events.pop()? {
+            Event::Text(payload) => (false, payload),
+            Event::Binary(payload) => (true, payload),
             other => {
                 self.events.push(other);
-                None
+                return None;
             }
-        }
+        };
+        self.noted_bytes -= payload.len();
+        Some((binary, payload))
     }
 }
 
@@ -125,6 +139,8 @@ pub(super) struct Reader {
     inflater: Option<Inflater>,
     /// Nothing is read behind a Close or a violation.
     over: bool,
+    /// How many frames have come.
+    frame_count: usize,
 }
 
 #[derive(Debug)]
@@ -137,6 +153,13 @@ struct Unfinished {
 /// The largest head that is read.
 const MAX_HEAD: usize = 64 << 10;
 
+/// The most frames that are read: the key of each is noted. No case asks for as many.
+const MAX_FRAMES: usize = 4 << 20;
+
+/// The most messages, Pings and Pongs that are held at a time, and the most bytes in them.
+const MAX_EVENTS: usize = 64 << 10;
+const MAX_EVENT_BYTES: usize = 2 * MAX_MESSAGE;
+
 impl Reader {
     pub(super) const fn new(side: Side) -> Self {
         Self {
@@ -146,6 +169,7 @@ impl Reader {
             message: None,
             inflater: None,
             over: false,
+            frame_count: 0,
         }
     }
 
@@ -196,6 +220,10 @@ impl Reader {
         if seen.close.is_some() {
             self.read_behind_close(seen);
         }
+        if seen.is_violated() {
+            // Whatever comes now changes nothing, and a subject that sends for ever must not fill the memory.
+            self.frames.clear();
+        }
     }
 
     /// Looks at what has come behind the Close.
@@ -217,6 +245,10 @@ impl Reader {
 
     fn frame(&mut self, frame: Received, seen: &mut Seen) -> Result<(), String> {
         seen.keys.extend(frame.key);
+        self.frame_count += 1;
+        if self.frame_count > MAX_FRAMES {
+            return Err("it sends without end, and nothing has asked for it".into());
+        }
         let compressed = frame.rsv == 4 && matches!(frame.opcode, 1 | 2) && self.inflater.is_some();
         if frame.rsv != 0 && !compressed {
             return Err(format!(
@@ -231,8 +263,8 @@ impl Reader {
                 seen.close = Some(CloseFrame { code });
                 return fault.map_or(Ok(()), Err);
             }
-            9 => seen.events.push(Event::Ping(frame.payload)),
-            10 => seen.events.push(Event::Pong(frame.payload)),
+            9 => seen.note(Event::Ping, frame.payload)?,
+            10 => seen.note(Event::Pong, frame.payload)?,
             0 => {
                 let Some(mut message) = self.message.take() else {
                     return Err(
@@ -241,6 +273,11 @@ impl Reader {
                     );
                 };
                 message.payload.extend(frame.payload);
+                if message.payload.len() > MAX_MESSAGE {
+                    return Err(format!(
+                        "it sent a message of more than {MAX_MESSAGE} bytes, which it was never sent"
+                    ));
+                }
                 self.part(message, frame.fin, seen)?;
             }
             opcode => {
@@ -267,9 +304,7 @@ impl Reader {
         if !message.binary && std::str::from_utf8(&payload).is_err() {
             return Err("it sent a text message that is not UTF-8 (RFC 6455 §5.6)".into());
         }
-        let event = if message.binary { Event::Binary } else { Event::Text };
-        seen.events.push(event(payload));
-        Ok(())
+        seen.note(if message.binary { Event::Binary } else { Event::Text }, payload)
     }
 }
 
@@ -310,5 +345,22 @@ mod tests {
         assert!(seen_of(&[&close[..], &[0x8a, 2, b'h', b'i']].concat()).is_violated());
         assert!(seen_of(&[&close[..], &[0x88, 0, 0x80, 0]].concat()).is_violated());
         assert!(seen_of(&[&close[..], &[0x88, 126, 0, 126]].concat()).is_violated());
+    }
+
+    #[test]
+    fn what_is_sent_without_end_is_not_held() {
+        let large = [&[0x82, 127][..], &(MAX_MESSAGE as u64 + 1).to_be_bytes()].concat();
+        assert!(seen_of(&large).is_violated());
+        let pings = [0x89, 0].repeat(MAX_EVENTS + 1);
+        let (mut reader, mut seen) = (Reader::new(Side::Server), Seen::default());
+        reader.feed(&pings);
+        reader.read(&mut seen);
+        assert!(seen.is_violated());
+        assert!(seen.events.len() <= MAX_EVENTS + 1);
+        for _ in 0..100 {
+            reader.feed(&[0; 1 << 16]);
+            reader.read(&mut seen);
+        }
+        assert!(reader.head.is_empty() && reader.frames.opcode().is_none());
     }
 }

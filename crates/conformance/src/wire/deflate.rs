@@ -88,11 +88,19 @@ fn decompress(params: Params) -> Decompress {
 pub(crate) struct Inflater {
     params: Params,
     stream: Decompress,
+    /// How many blocks with BFINAL the message has had.
+    final_blocks: usize,
 }
+
+/// The most bytes of a message that are held: no case sends as much.
+pub(crate) const MAX_MESSAGE: usize = 64 << 20;
+
+/// The most blocks with BFINAL in a message: each costs a new stream.
+const MAX_FINAL_BLOCKS: usize = 1 << 10;
 
 impl Inflater {
     pub(crate) fn new(params: Params) -> Self {
-        Self { params, stream: decompress(params) }
+        Self { params, stream: decompress(params), final_blocks: 0 }
     }
 
     /// Decompresses the payload of a message (RFC 7692 §7.2.2). The error is a sentence.
@@ -100,6 +108,7 @@ impl Inflater {
         if self.params.no_context_takeover {
             self.stream = decompress(self.params);
         }
+        self.final_blocks = 0;
         let mut out = Vec::new();
         for input in [payload, &[0x00, 0x00, 0xff, 0xff]] {
             self.feed(input, &mut out)?;
@@ -115,34 +124,44 @@ impl Inflater {
         Ok(out)
     }
 
-    fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    fn feed(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
         // zlib measures how far back a match reaches from what it has returned before: byte by byte, that is exactly
         // the window. A window of 32 KiB is the furthest that a match can reach at all.
         let step = if self.params.window_bits < 15 { 1 } else { 1 << 16 };
-        let begin = self.stream.total_in();
         let mut chunk = vec![0; step];
         loop {
-            let (taken, made) = (self.stream.total_in() - begin, self.stream.total_out());
-            let status = self
-                .stream
-                .decompress(&input[taken as usize..], &mut chunk, FlushDecompress::Sync)
-                .map_err(|error| {
+            let (read, made) = (self.stream.total_in(), self.stream.total_out());
+            let status = self.stream.decompress(input, &mut chunk, FlushDecompress::Sync).map_err(
+                |error| {
                     let why = error.message().unwrap_or("it is not DEFLATE");
                     format!(
                         "its compressed message cannot be decompressed: {why} (RFC 7692 §7.2.2)"
                     )
-                })?;
+                },
+            )?;
+            input = &input[(self.stream.total_in() - read) as usize..];
             let len = (self.stream.total_out() - made) as usize;
             out.extend_from_slice(&chunk[..len]);
-            let all = (self.stream.total_in() - begin) as usize == input.len();
+            if out.len() > MAX_MESSAGE {
+                return Err(format!(
+                    "its compressed message has more than {MAX_MESSAGE} bytes, which it was never sent"
+                ));
+            }
             match status {
                 // A block with BFINAL ends the stream, and what follows begins a new one (RFC 7692 §7.2.3.4).
                 Status::StreamEnd => {
-                    let rest = &input[(self.stream.total_in() - begin) as usize..];
+                    self.final_blocks += 1;
+                    if self.final_blocks > MAX_FINAL_BLOCKS {
+                        return Err(
+                            "its compressed message is a flood of blocks with BFINAL".into()
+                        );
+                    }
                     self.stream = decompress(self.params);
-                    return self.feed(rest, out);
+                    if input.is_empty() {
+                        return Ok(());
+                    }
                 }
-                _ if all && len < step => return Ok(()),
+                _ if input.is_empty() && len < step => return Ok(()),
                 _ => {}
             }
         }
@@ -177,5 +196,15 @@ mod tests {
         let window = |window_bits| Params { window_bits, no_context_takeover: false };
         assert!(Inflater::new(window(10)).message(&compressed).is_ok());
         assert!(Inflater::new(window(9)).message(&compressed).is_err());
+    }
+
+    #[test]
+    fn a_message_without_end_is_not_held() {
+        let params = Params { window_bits: 15, no_context_takeover: false };
+        let bomb = Deflater::new(params).message(&vec![0; MAX_MESSAGE + 1]);
+        assert!(Inflater::new(params).message(&bomb).unwrap_err().contains("never sent"));
+        // Empty blocks with BFINAL, each the end of a stream.
+        let flood = [0x03, 0x00].repeat(100_000);
+        assert!(Inflater::new(params).message(&flood).unwrap_err().contains("BFINAL"));
     }
 }

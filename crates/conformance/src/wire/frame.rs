@@ -1,5 +1,6 @@
 //! Frames (RFC 6455 §5.2): built as a case wants them, read strictly.
 
+use super::deflate::MAX_MESSAGE;
 use crate::side::Side;
 
 /// The opcode of a frame, 0 to 15 (RFC 6455 §5.2).
@@ -217,6 +218,12 @@ impl FrameReader {
         self.input.extend_from_slice(bytes);
     }
 
+    /// Throws away what has come.
+    pub(crate) fn clear(&mut self) {
+        self.input.clear();
+        self.taken = 0;
+    }
+
     /// The opcode of the next frame, as soon as it has begun.
     pub(crate) fn opcode(&self) -> Option<u8> {
         self.input.get(self.taken).map(|first| first & 0x0f)
@@ -274,9 +281,10 @@ impl FrameReader {
             }
         }
         let header: usize = 2 + extra + if masked { 4 } else { 0 };
-        let Ok(whole) = usize::try_from(len).map(|len| header.saturating_add(len)) else {
-            return Ok(None);
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len <= MAX_MESSAGE) else {
+            return Err(format!("it sent a frame of {len} bytes, which it was never sent"));
         };
+        let whole = header + len;
         let Some(frame) = rest.get(..whole) else { return Ok(None) };
         let (head, payload) = frame.split_at(header);
         let key = head.last_chunk::<4>().copied().filter(|_| masked);
