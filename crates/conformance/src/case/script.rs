@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Side;
+use crate::side::Side;
 use crate::verdict::Behavior;
 use crate::wire::{Frame, Head};
 

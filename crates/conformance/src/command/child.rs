@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-use super::Failure;
+use super::end::Failure;
 
 /// Starts a command in which `{name}` stands for `value`; if it stands nowhere, the value is the last argument.
 ///

@@ -12,9 +12,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::child;
+use super::end::{End, Failure};
 use super::options::RunOptions;
 use super::progress::Progress;
-use super::{End, Failure, child};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use fullduplex_conformance::report::{self, Index};
 
-use super::{End, Failure, list};
+use super::end::{End, Failure};
+use super::list;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

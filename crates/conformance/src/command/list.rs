@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use fullduplex_conformance::{Case, Pattern, Side, cases};
 
-use super::{End, Failure};
+use super::end::{End, Failure};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

@@ -8,7 +8,7 @@ use clap::Args;
 use fullduplex_conformance::report::{self, FailOn, Measure, Policy, Report};
 use fullduplex_conformance::{Case, Options, Pattern, Scale, Side, cases};
 
-use super::{End, Failure};
+use super::end::{End, Failure};
 
 /// Which cases are run, and how.
 #[derive(Args)]

@@ -9,8 +9,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::end::{End, Failure};
+use super::list;
 use super::server::Target;
-use super::{End, Failure};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -73,6 +74,6 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
     let mut now = report::Report::new(&*then.agent, then.side, &Options::default());
     now.add(&case, outcome);
     let Some(tested) = now.get(id) else { return Ok(End::AsExpected) };
-    super::list::print(&report::hex(tested))?;
+    list::print(&report::hex(tested))?;
     Ok(if tested.outcome.is_ok() { End::AsExpected } else { End::Different })
 }

@@ -10,9 +10,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use url::Url;
 
+use super::child;
+use super::end::{End, Failure};
 use super::options::RunOptions;
 use super::progress::Progress;
-use super::{End, Failure, child};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

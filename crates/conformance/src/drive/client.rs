@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
-use super::{Identity, drive};
+use super::carry::drive;
+use super::tls::Identity;
 use crate::case::{Case, Conversation, Rule, Script, Step};
 use crate::run::{Options, Run};
 use crate::side::Side;

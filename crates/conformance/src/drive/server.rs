@@ -9,7 +9,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Trust, drive};
+use super::carry::drive;
+use super::tls::Trust;
 use crate::case::{Case, Conversation, Rule, Script};
 use crate::run::{Options, Run};
 use crate::side::Side;

@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::{Counts, Report};
+use super::value::{Counts, Report};
 
 /// The reports as a small picture in SVG: a label, and how many of the cases are OK.
 ///

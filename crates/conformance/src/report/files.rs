@@ -5,8 +5,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::error::{Error, ErrorKind};
 use super::index::{self, INDEX};
-use super::{Error, ErrorKind, Measure, Report, badge, hex, html, json, junit, pcap};
+use super::policy::Measure;
+use super::value::{Report, has_wire_files};
+use super::{badge, hex, html, json, junit, pcap};
+use crate::id::CaseId;
 
 /// Writes reports, one beside the other, into a directory: `index.html`, `index.json`, `junit.xml`, `badge.svg`, and for
 /// each case a file such as `agent_case_6_4_1.json`, for each that is not as it should be also its wire log as `.hex.txt` and `.pcap`.
@@ -25,15 +29,15 @@ pub fn write(directory: &Path, reports: &[Report], measure: &Measure) -> Result<
         }
     }
     let names = file_names(reports);
-    let name = |number: usize, id: &crate::CaseId| {
+    let name = |number: usize, id: &CaseId| {
         format!("{}_case_{}", names[number], id.file_name().to_ascii_lowercase())
     };
-    let json_name = |number: usize, id: &crate::CaseId| name(number, id) + ".json";
+    let json_name = |number: usize, id: &CaseId| name(number, id) + ".json";
     let cases = reports.iter().enumerate().flat_map(|(number, report)| {
         report.results().enumerate().flat_map(move |(at, tested)| {
             let name = name(number, &tested.outcome.id);
             let mut files = vec![(format!("{name}.json"), json::text(report, at + 1, tested))];
-            if super::has_wire_files(&tested.outcome) {
+            if has_wire_files(&tested.outcome) {
                 files.push((format!("{name}{HEX}"), hex(tested).into_bytes()));
                 files.push((format!("{name}{PCAP}"), pcap(tested)));
             }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::frames::{Part, decode};
 use super::plain::plain;
-use super::{Tested, verdicts};
+use super::value::{Tested, verdicts};
 use crate::wirelog::{Party, What};
 
 /// The wire log of a case as text: each write with its time and its direction, what it is, and its bytes.

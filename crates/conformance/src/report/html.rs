@@ -11,8 +11,8 @@ use std::time::Duration;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::plain::plain;
+use super::value::{Counts, Report, Tested, ended_well, rfc3339, sections};
 use super::words::scale_word;
-use super::{Counts, Report, Tested, rfc3339, sections};
 use crate::cases::{group_title, section_title};
 use crate::id::CaseId;
 use crate::verdict::{Behavior, BehaviorClose};
@@ -230,7 +230,7 @@ fn classes(tested: &[Option<&Tested>]) -> String {
     let mut classes: Vec<&str> = Vec::new();
     for outcome in tested.iter().flatten().map(|tested| &tested.outcome) {
         classes.push(look(outcome.behavior).0);
-        if !super::ended_well(outcome.behavior_close) {
+        if !ended_well(outcome.behavior_close) {
             classes.push("close");
         }
         if !outcome.is_ok() {
@@ -376,7 +376,7 @@ fn cell(report: &Report, tested: Option<&Tested>) -> Markup {
 
 /// How the connection ended, in a word and the code of the subject's Close.
 fn end(close: BehaviorClose, code: Option<u16>) -> Markup {
-    let well = super::ended_well(close);
+    let well = ended_well(close);
     html! {
         @if !well || code.is_some() {
             small {

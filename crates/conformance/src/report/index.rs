@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, ErrorKind, Report, words};
+use super::error::{Error, ErrorKind};
+use super::value::Report;
+use super::words;
 use crate::id::CaseId;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 

@@ -7,9 +7,11 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::error::ErrorKind;
 use super::frames::{CLOSE, Found, Part, Seen, decode};
 use super::hex::{digits, parse};
-use super::{ErrorKind, Report, Tested, rfc3339, words};
+use super::value::{Report, Tested, rfc3339};
+use super::words;
 use crate::case::Level;
 use crate::id::CaseId;
 use crate::side::Side;

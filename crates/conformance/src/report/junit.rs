@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::plain::plain;
+use super::policy::Measure;
+use super::value::{Report, Tested, verdicts};
 use super::words::scale_word;
-use super::{Measure, Report, Tested, verdicts};
 use crate::verdict::Behavior;
 
 /// The reports as JUnit's XML: a suite for each of them, and a test for each case.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use etherparse::PacketBuilder;
 
-use super::Tested;
+use super::value::Tested;
 use crate::side::Side;
 use crate::wirelog::{Party, What};
 

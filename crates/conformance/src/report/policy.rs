@@ -7,8 +7,10 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use super::error::{Error, ErrorKind};
 use super::index::Verdict;
-use super::{Error, ErrorKind, Report, ended_well, words};
+use super::value::{Report, ended_well};
+use super::words;
 use crate::id::CaseId;
 use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};

@@ -7,8 +7,8 @@ use anstyle::{AnsiColor, Style};
 use textwrap::core::display_width;
 
 use super::plain::plain;
+use super::value::{Counts, Report, Tested, sections, verdicts};
 use super::words::scale_word;
-use super::{Counts, Report, Tested, sections, verdicts};
 use crate::cases::section_title;
 use crate::verdict::Behavior;
 

@@ -1,6 +1,6 @@
 //! The words of reports, read back.
 
-use super::ErrorKind;
+use super::error::ErrorKind;
 use crate::case::{Level, Scale};
 use crate::id::CaseId;
 use crate::side::Side;

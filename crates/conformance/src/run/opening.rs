@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Options;
+use super::options::Options;
 use crate::case::{Expect, Offer, Opening, Script, Split};
 use crate::wire::{
     Deflate, Extension, Head, PERMESSAGE_DEFLATE, Terms, accept_value, elements, extensions,

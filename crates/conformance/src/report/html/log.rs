@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::report::frames::{Part, decode};
 use crate::report::hex::spaced;
-use crate::report::{Tested, has_wire_files};
+use crate::report::value::{Tested, has_wire_files};
 use crate::wirelog::{Entry, Party, What};
 
 /// How many bytes of logs the page still has room for. Each takes about three letters.

@@ -1,39 +1,7 @@
-//! Reports: what became of the cases of a run, as values, as files, and as text.
-//!
-//! A [`Report`] is one run against one subject. Reports of several subjects, one beside the other, are a slice of them:
-//! [`write()`] makes a directory of them that browsers, Wireshark, CI systems, and tools for the reports of Autobahn's
-//! `wstest` can read, and [`read()`] reads it back. [`Index`] holds the verdicts alone, and reads those of `wstest`, too.
+//! A report as a value, and what can be told of it and of the outcomes in it.
 
-mod badge;
-mod compare;
-mod error;
-mod files;
-mod frames;
-mod hex;
-mod html;
-mod index;
-mod json;
-mod junit;
-mod pcap;
-mod plain;
-mod policy;
-mod terminal;
-mod words;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
-
-pub use badge::badge;
-pub use compare::{Change, Comparison, Trend, compare};
-pub use error::{Error, ErrorKind};
-pub use files::{read, write};
-pub use hex::hex;
-pub use html::html;
-pub use index::{Index, Verdict};
-pub use junit::junit;
-pub use pcap::pcap;
-pub use policy::{Difference, FailOn, InvalidFailOn, Measure, Policy};
-pub use terminal::{print_summary, summary};
 
 use crate::case::{Case, Level, Scale};
 use crate::id::CaseId;
@@ -58,7 +26,7 @@ pub struct Report {
     pub scale: Scale,
     /// The patterns of the cases that were asked for; empty, if all were.
     pub selection: Vec<String>,
-    results: BTreeMap<CaseId, Tested>,
+    pub(super) results: BTreeMap<CaseId, Tested>,
 }
 
 /// A case that was run, in words, and what became of it.
@@ -117,7 +85,7 @@ impl Report {
         });
     }
 
-    fn insert(&mut self, tested: Tested) {
+    pub(super) fn insert(&mut self, tested: Tested) {
         self.results.insert(tested.outcome.id.clone(), tested);
     }
 
@@ -180,17 +148,17 @@ impl<'o> FromIterator<&'o Outcome> for Counts {
 }
 
 /// Whether a connection ended as it should; where there was none to end, nothing is wrong with its end.
-const fn ended_well(close: BehaviorClose) -> bool {
+pub(super) const fn ended_well(close: BehaviorClose) -> bool {
     matches!(close, BehaviorClose::Ok | BehaviorClose::Informational | BehaviorClose::Unimplemented)
 }
 
 /// Whether a case has its wire log as files of their own. Where nothing was tried there is nothing to look into.
-fn has_wire_files(outcome: &Outcome) -> bool {
+pub(super) fn has_wire_files(outcome: &Outcome) -> bool {
     !outcome.is_ok() && outcome.behavior != Behavior::Unimplemented
 }
 
 /// Both verdicts in a few words: the second one only where it adds to the first.
-fn verdicts(outcome: &Outcome) -> String {
+pub(super) fn verdicts(outcome: &Outcome) -> String {
     let (behavior, close) = (outcome.behavior, outcome.behavior_close);
     if close.word() == behavior.word() {
         return behavior.to_string();
@@ -199,9 +167,8 @@ fn verdicts(outcome: &Outcome) -> String {
 }
 
 /// The sections of some reports, in order, with the cases that any of them has.
-fn sections(reports: &[Report]) -> Vec<(String, Vec<&CaseId>)> {
-    let ids: std::collections::BTreeSet<&CaseId> =
-        reports.iter().flat_map(|report| report.results.keys()).collect();
+pub(super) fn sections(reports: &[Report]) -> Vec<(String, Vec<&CaseId>)> {
+    let ids: BTreeSet<&CaseId> = reports.iter().flat_map(|report| report.results.keys()).collect();
     let mut sections: Vec<(String, Vec<&CaseId>)> = Vec::new();
     for id in ids {
         let section = id.section();
@@ -220,6 +187,6 @@ fn to_millis(time: SystemTime) -> SystemTime {
 }
 
 /// A time as RFC 3339 has it, to the millisecond, in UTC.
-fn rfc3339(time: SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

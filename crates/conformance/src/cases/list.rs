@@ -1,19 +1,9 @@
-//! The cases, by section.
+//! All cases, and what their sections and groups are about.
 
-mod closing;
-mod compression;
-mod corpus;
-mod fragments;
-mod framing;
-mod hostile;
-mod limits;
-mod negotiation;
-mod opening;
-mod pings;
-mod reserved;
-mod time;
-mod utf8;
-
+use super::{
+    closing, compression, fragments, framing, hostile, limits, negotiation, opening, pings,
+    reserved, time, utf8,
+};
 use crate::case::Case;
 use crate::id::CaseId;
 

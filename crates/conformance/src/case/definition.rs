@@ -1,17 +1,11 @@
-//! A case: what it is called, which rule it tests, what it sends and what it expects.
-
-mod script;
+//! A case as a value, and the rule that it tests.
 
 use std::borrow::Cow;
 use std::fmt;
 
+use super::script::Script;
 use crate::id::CaseId;
 use crate::side::Side;
-
-pub use script::{
-    Answered, Check, Close, Closer, Conversation, Cut, Echoes, Event, Expect, Offer, Opening,
-    Piece, Refusal, Script, Split, Step, Way,
-};
 
 /// How strongly the RFC demands what a case tests (RFC 2119).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

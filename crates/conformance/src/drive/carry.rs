@@ -1,17 +1,9 @@
-//! Carries the bytes of a run over a stream, in real time.
-
-mod client;
-mod server;
-mod tls;
+//! One run over one stream.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout};
-
-pub use client::{ClientTest, Progress as ClientProgress};
-pub use server::{ServerError, ServerTest};
-pub use tls::{Identity, Trust};
 
 use crate::run::{Action, Run};
 use crate::verdict::Outcome;

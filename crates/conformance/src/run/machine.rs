@@ -1,49 +1,17 @@
-//! A run of one case, without any I/O: bytes of the subject in, bytes for the subject out, and the time as a number.
-
-mod judge;
-mod opening;
-mod reader;
+//! A run as a state machine: the steps of its case, one after the other, and what the subject does meanwhile.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::case::{Case, Closer, Conversation, Cut, Event, Expect, Piece, Scale, Script, Step};
+use super::opening::{Half, Next, Request};
+use super::options::Options;
+use super::reader::{Reader, Seen};
+use super::{judge, opening};
+use crate::case::{Case, Closer, Conversation, Cut, Event, Expect, Piece, Script, Step};
 use crate::side::Side;
 use crate::verdict::Outcome;
 use crate::wire::{Deflater, Frame, LengthForm, Mask};
 use crate::wirelog::{Party, What, WireLog};
-use opening::{Half, Next, Request};
-use reader::{Reader, Seen};
-
-/// What holds for every case of a run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How long the runner waits for a subject that does nothing.
-    pub patience: Duration,
-    /// How long a case may take in all.
-    pub limit: Duration,
-    /// How much the cases of sections 9, 12 and 13 send.
-    pub scale: Scale,
-    /// Where the keys of handshakes and masks come from: the same seed gives the same bytes.
-    pub seed: u64,
-    /// The `Host` that a server is asked for.
-    pub host: String,
-    /// The target that a server is asked for.
-    pub path: String,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            patience: Duration::from_secs(2),
-            limit: Duration::from_secs(120),
-            scale: Scale::Quick,
-            seed: 0,
-            host: "localhost".into(),
-            path: "/".into(),
-        }
-    }
-}
 
 /// What is to be done next for a run.
 #[derive(Clone, Debug, PartialEq, Eq)]

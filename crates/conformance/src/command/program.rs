@@ -1,17 +1,11 @@
-//! The program: its options, its subcommands, its exit codes.
-
-mod child;
-mod client;
-mod compare;
-mod list;
-mod options;
-mod progress;
-mod replay;
-mod server;
+//! The subcommands of the program, and its exit codes.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use super::end::{End, Failure};
+use super::{client, compare, list, replay, server};
 
 /// Tests WebSocket endpoints of any make against RFC 6455 and RFC 7692.
 ///
@@ -37,29 +31,6 @@ enum Command {
     Replay(replay::Arguments),
     /// Says what has changed between two reports, also between wstest's and ours
     Compare(compare::Arguments),
-}
-
-/// How a command has ended.
-enum End {
-    /// Every verdict is as expected.
-    AsExpected,
-    /// A verdict is not.
-    Different,
-}
-
-/// Why a command could not be run to its end, for people.
-struct Failure(String);
-
-impl Failure {
-    fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
-    }
 }
 
 /// Parses the arguments of the process, and does what they say.

@@ -1,0 +1,10 @@
+//! A run of one case, without any I/O: bytes of the subject in, bytes for the subject out, and the time as a number.
+
+mod judge;
+mod machine;
+mod opening;
+mod options;
+mod reader;
+
+pub use machine::{Action, Run};
+pub use options::Options;
