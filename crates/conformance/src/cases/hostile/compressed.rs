@@ -1,7 +1,7 @@
 //! Group X.3: permessage-deflate (RFC 7692).
 
 use super::blocks::{Blocks, Last};
-use super::{
+use super::shared::{
     BROKEN, STILL_THERE, TOO_MUCH, binary, failing, fails, goes_on, not_answered, observed, pong,
     text,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{STILL_THERE, failing, fails, goes_on, not_answered, pong, text};
+use super::shared::{STILL_THERE, failing, fails, goes_on, not_answered, pong, text};
 use crate::case::{Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Step};
 use crate::side::Side;
 use crate::verdict::Behavior;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::frames::fail;
-use super::{STILL_THERE, TOO_MUCH, failing, fails, goes_on, pong, text};
+use super::shared::{STILL_THERE, TOO_MUCH, failing, fails, goes_on, pong, text};
 use crate::case::{Answered, Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Step};
 use crate::verdict::Behavior;
 use crate::wire::Frame;

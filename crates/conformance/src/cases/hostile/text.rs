@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{STILL_THERE, failing, fails, pong, text};
+use super::shared::{STILL_THERE, failing, fails, pong, text};
 use crate::case::{Answered, Case, Close, Conversation, Event, Rule, Script, Step};
 use crate::verdict::Behavior;
 use crate::wire::Frame;

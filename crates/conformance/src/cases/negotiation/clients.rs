@@ -1,7 +1,7 @@
 //! N.6 and N.7: responses with extensions to a client.
 
 use super::super::opening::{Half, informs, refuses};
-use super::{compresses, with};
+use super::shared::{compresses, with};
 use crate::case::{Case, Opening, Refusal, Rule};
 use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;

@@ -1,7 +1,7 @@
 //! N.3 to N.5: offers of extensions to a server.
 
 use super::super::opening::{Half, informs, refusal, refuses, takes, takes_or, tolerated};
-use super::{compresses, with};
+use super::shared::{compresses, with};
 use crate::case::{Case, Opening, Rule};
 use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{HELLO, Half, takes};
+use super::half::{HELLO, Half, takes};
 use crate::case::{Case, Check, Conversation, Event, Opening, Rule, Script, Split, Step};
 use crate::side::Side;
 use crate::wire::{

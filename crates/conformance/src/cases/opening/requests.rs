@@ -4,8 +4,9 @@ mod wrong;
 
 use std::time::Duration;
 
-use super::{
-    HELLO, Half, informs, refusal, refusal_with, refuses, request, takes, takes_or, tolerated,
+use super::half::{
+    HELLO, Half, informs, refusal, refusal_with, refuses, request, request_of, takes, takes_or,
+    tolerated,
 };
 use crate::case::{Case, Close, Conversation, Event, Opening, Rule, Script, Split};
 use crate::side::Side;
@@ -130,7 +131,7 @@ fn right() -> Vec<Case> {
             "Names and values in other cases",
             SERVER,
             CASE,
-            words_of(&[
+            request_of(&[
                 "GET {path} HTTP/1.1",
                 "HOST: {host}",
                 "upgrade: WebSocket",
@@ -166,7 +167,7 @@ fn right() -> Vec<Case> {
             "No space behind the colons",
             SERVER,
             SPACE,
-            words_of(&[
+            request_of(&[
                 "GET {path} HTTP/1.1",
                 "Host:{host}",
                 "Upgrade:websocket",
@@ -180,7 +181,7 @@ fn right() -> Vec<Case> {
             "Spaces and tabs around the values",
             SERVER,
             SPACE,
-            words_of(&[
+            request_of(&[
                 "GET {path} HTTP/1.1",
                 "Host: \t{host} \t",
                 "Upgrade:\t websocket \t",
@@ -194,7 +195,7 @@ fn right() -> Vec<Case> {
             "The fields in the opposite order",
             SERVER,
             PARTS,
-            words_of(&[
+            request_of(&[
                 "GET {path} HTTP/1.1",
                 "Sec-WebSocket-Version: 13",
                 "Sec-WebSocket-Key: {key}",
@@ -489,12 +490,4 @@ fn contents() -> Vec<Case> {
             refusal(),
         ),
     ]
-}
-
-/// A request of these lines.
-fn words_of(lines: &[&str]) -> Half {
-    Half::new(
-        format!("The request {}.", super::shown_all(lines)),
-        Opening::text(lines.join("\r\n") + "\r\n\r\n"),
-    )
 }

@@ -4,7 +4,7 @@ mod wrong;
 
 use std::time::Duration;
 
-use super::{HELLO, Half, informs, response, takes, takes_or};
+use super::half::{HELLO, Half, informs, response, response_of, takes, takes_or};
 use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Split};
 use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;
@@ -101,7 +101,7 @@ fn right() -> Vec<Case> {
             "Names and values in other cases",
             CLIENT,
             CASE,
-            words_of(&[
+            response_of(&[
                 "HTTP/1.1 101 Switching Protocols",
                 "UPGRADE: WebSocket",
                 "connection: uPGRADE",
@@ -152,7 +152,7 @@ fn right() -> Vec<Case> {
             "Spaces and tabs around the values",
             CLIENT,
             SPACE,
-            words_of(&[
+            response_of(&[
                 "HTTP/1.1 101 Switching Protocols",
                 "Upgrade:\t websocket \t",
                 "Connection:   Upgrade  ",
@@ -164,7 +164,7 @@ fn right() -> Vec<Case> {
             "No space behind the colons",
             CLIENT,
             SPACE,
-            words_of(&[
+            response_of(&[
                 "HTTP/1.1 101 Switching Protocols",
                 "Upgrade:websocket",
                 "Connection:Upgrade",
@@ -176,7 +176,7 @@ fn right() -> Vec<Case> {
             "The fields in the opposite order",
             CLIENT,
             VALID,
-            words_of(&[
+            response_of(&[
                 "HTTP/1.1 101 Switching Protocols",
                 "Sec-WebSocket-Accept: {accept}",
                 "Connection: Upgrade",
@@ -374,13 +374,5 @@ fn content_case(id: &str, title: &'static str, half: Half) -> Case {
     .words(
         format!("{words} A Ping is right behind it."),
         "The Pong, as the response has no content; or the end of the connection.",
-    )
-}
-
-/// A response of these lines.
-fn words_of(lines: &[&str]) -> Half {
-    Half::new(
-        format!("The response {}.", super::shown_all(lines)),
-        Opening::text(lines.join("\r\n") + "\r\n\r\n"),
     )
 }

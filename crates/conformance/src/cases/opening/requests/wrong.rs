@@ -1,7 +1,8 @@
 //! Requests that are wrong, and what is no request.
 
-use super::super::{Half, informs, refusal, refusal_with, refuses, request, takes_or};
-use super::words_of;
+use super::super::half::{
+    Half, informs, refusal, refusal_with, refuses, request, request_of, takes_or,
+};
 use crate::case::{Case, Opening, Refusal, Rule, Script};
 use crate::side::Side;
 use crate::verdict::Behavior::{self, NonStrict};
@@ -389,7 +390,7 @@ fn fields() -> Vec<Case> {
             "The keys of a draft of 2010",
             SERVER,
             OLD,
-            words_of(&[
+            request_of(&[
                 "GET {path} HTTP/1.1",
                 "Host: {host}",
                 "Upgrade: WebSocket",

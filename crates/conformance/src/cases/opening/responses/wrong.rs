@@ -1,6 +1,6 @@
 //! Responses that are wrong, and what is no response.
 
-use super::super::{HELLO, Half, refuses, response};
+use super::super::half::{HELLO, Half, refuses, response};
 use crate::case::{Case, Opening, Refusal, Rule};
 use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;

@@ -1,8 +1,5 @@
-//! Section H: opening handshakes (RFC 6455 §4), and what HTTP says of their heads (RFC 9110, RFC 9112).
-
-mod halves;
-mod requests;
-mod responses;
+//! Halves of opening handshakes: right ones, ones with other lines, and what a subject does that gets one. Section N uses
+//! them as well.
 
 use std::borrow::Cow;
 
@@ -10,21 +7,6 @@ use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Ste
 use crate::side::Side;
 use crate::verdict::Behavior;
 use crate::wire::Frame;
-
-pub(super) fn cases() -> Vec<Case> {
-    [requests::cases(), halves::cases(), responses::cases()].into_iter().flatten().collect()
-}
-
-/// What a group of section H is about.
-pub(super) fn group_title(group: &str) -> &'static str {
-    match group {
-        "H.1" => "Requests to a server",
-        "H.2" => "What a server's response is like",
-        "H.3" => "What a client's request is like",
-        "H.4" => "Responses to a client",
-        _ => "",
-    }
-}
 
 /// The lines of a right request.
 const REQUEST: [&str; 6] = [
@@ -45,19 +27,19 @@ const RESPONSE: [&str; 4] = [
 ];
 
 /// A half of an opening handshake, with words for it.
-pub(super) struct Half {
-    pub(super) opening: Opening,
-    pub(super) words: Cow<'static, str>,
+pub(in crate::cases) struct Half {
+    pub(in crate::cases) opening: Opening,
+    pub(in crate::cases) words: Cow<'static, str>,
 }
 
 impl Half {
     /// Any half of which these are the words.
-    pub(super) fn new(words: impl Into<Cow<'static, str>>, opening: Opening) -> Self {
+    pub(in crate::cases) fn new(words: impl Into<Cow<'static, str>>, opening: Opening) -> Self {
         Self { opening, words: words.into() }
     }
 
     /// The same, with another opening made of it.
-    pub(super) fn map(self, change: impl FnOnce(Opening) -> Opening) -> Self {
+    pub(in crate::cases) fn map(self, change: impl FnOnce(Opening) -> Opening) -> Self {
         Self { opening: change(self.opening), words: self.words }
     }
 
@@ -87,6 +69,12 @@ impl Half {
         };
         Self::new(words, Opening::text(head))
     }
+
+    /// These lines and no others.
+    fn of_lines(what: &str, lines: &[&str]) -> Self {
+        let words = format!("The {what} {}.", shown_all(lines));
+        Self::new(words, Opening::text(lines.join("\r\n") + "\r\n\r\n"))
+    }
 }
 
 /// A request to a server; see [`Half::changed`].
@@ -99,8 +87,18 @@ pub(super) fn response(name: &str, lines: &[&str]) -> Half {
     Half::changed(&RESPONSE, "response", name, lines)
 }
 
+/// A request of these lines.
+pub(super) fn request_of(lines: &[&str]) -> Half {
+    Half::of_lines("request", lines)
+}
+
+/// A response of these lines.
+pub(super) fn response_of(lines: &[&str]) -> Half {
+    Half::of_lines("response", lines)
+}
+
 /// Lines for people.
-pub(super) fn shown_all(lines: &[&str]) -> String {
+pub(in crate::cases) fn shown_all(lines: &[&str]) -> String {
     lines.iter().map(|line| shown(line)).collect::<Vec<_>>().join(", ")
 }
 
@@ -116,10 +114,16 @@ fn shown(line: &str) -> String {
     format!("`{}{dots}`", cut.chars().map(plain).collect::<String>())
 }
 
-const HELLO: &str = "Hello";
+pub(super) const HELLO: &str = "Hello";
 
 /// The subject opens the connection, and sends a message back.
-pub(super) fn takes(id: &str, title: &'static str, side: Side, rule: Rule, half: Half) -> Case {
+pub(in crate::cases) fn takes(
+    id: &str,
+    title: &'static str,
+    side: Side,
+    rule: Rule,
+    half: Half,
+) -> Case {
     let Half { opening, words } = half;
     Case::new(id, title, rule, move |_, _| hello().opening(opening.clone()))
         .only(side)
@@ -127,7 +131,7 @@ pub(super) fn takes(id: &str, title: &'static str, side: Side, rule: Rule, half:
 }
 
 /// The subject opens the connection, and sends a message back; or it refuses.
-pub(super) fn takes_or(
+pub(in crate::cases) fn takes_or(
     id: &str,
     title: &'static str,
     side: Side,
@@ -145,7 +149,13 @@ pub(super) fn takes_or(
 }
 
 /// What the subject does is the answer.
-pub(super) fn informs(id: &str, title: &'static str, side: Side, rule: Rule, half: Half) -> Case {
+pub(in crate::cases) fn informs(
+    id: &str,
+    title: &'static str,
+    side: Side,
+    rule: Rule,
+    half: Half,
+) -> Case {
     let Half { opening, words } = half;
     Case::new(id, title, rule, move |_, _| {
         let expect = Conversation::ok([Event::Text(HELLO.into())]).informational();
@@ -161,7 +171,7 @@ pub(super) fn informs(id: &str, title: &'static str, side: Side, rule: Rule, hal
 }
 
 /// The subject refuses.
-pub(super) fn refuses(
+pub(in crate::cases) fn refuses(
     id: &str,
     title: &'static str,
     side: Side,
@@ -229,7 +239,7 @@ fn refusal_in_words(side: Side, refusal: &Refusal, opens_wrongly: bool) -> Strin
 }
 
 /// A refusal with any status from 400 to 499.
-pub(super) fn refusal() -> Refusal {
+pub(in crate::cases) fn refusal() -> Refusal {
     Refusal::default()
 }
 
@@ -239,31 +249,13 @@ pub(super) fn refusal_with(statuses: &[u16]) -> Refusal {
 }
 
 /// A refusal that is less than the best, and no fault.
-pub(super) fn tolerated() -> Refusal {
+pub(in crate::cases) fn tolerated() -> Refusal {
     refusal().called(Behavior::NonStrict)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn section(letter: &str) -> Vec<Case> {
-        crate::cases::all().into_iter().filter(|case| case.id.section() == letter).collect()
-    }
-
-    #[test]
-    fn each_case_says_what_it_sends_and_expects_and_why() {
-        for case in section("H").iter().chain(&section("N")) {
-            assert!(!case.title.is_empty() && !case.sends.is_empty(), "{}", case.id);
-            assert!(
-                !case.expects.is_empty() && case.rule.section.starts_with("RFC "),
-                "{}",
-                case.id
-            );
-            assert!(case.only.is_some(), "{}", case.id);
-            assert!(!crate::cases::group_title(&case.id).is_empty(), "{}", case.id);
-        }
-    }
 
     #[test]
     fn a_line_is_changed_dropped_or_added() {

@@ -1,33 +1,11 @@
-//! Section N: negotiation of subprotocols (RFC 6455 §11.3.4) and of extensions (RFC 6455 §9.1, RFC 7692 §5 and §7.1).
+//! N.1: subprotocols that a server is offered. N.2: subprotocols that a client gets.
 
-mod clients;
-mod servers;
-
-use std::sync::Arc;
-
-use super::opening::{Half, refuses, shown_all, takes, takes_or, tolerated};
-use crate::case::{Case, Conversation, Echoes, Event, Opening, Refusal, Rule, Script, Step};
+use super::super::opening::{Half, refusal, refuses, takes, takes_or, tolerated};
+use super::shared::with;
+use crate::case::{Case, Opening, Refusal, Rule};
 use crate::side::Side;
 use crate::verdict::Behavior::NonStrict;
 use crate::wire::Head;
-
-pub(super) fn cases() -> Vec<Case> {
-    [offered(), chosen(), servers::cases(), clients::cases()].into_iter().flatten().collect()
-}
-
-/// What a group of section N is about.
-pub(super) fn group_title(group: &str) -> &'static str {
-    match group {
-        "N.1" => "Subprotocols that a server is offered",
-        "N.2" => "Subprotocols that a client gets",
-        "N.3" => "Offers of permessage-deflate that are right",
-        "N.4" => "Offers of permessage-deflate that must be declined",
-        "N.5" => "Malformed lists of extensions to a server",
-        "N.6" => "Responses with permessage-deflate that are right",
-        "N.7" => "Responses with extensions that must be refused",
-        _ => "",
-    }
-}
 
 const CHOICE: Rule = Rule::must(
     "RFC 6455 §4.2.2",
@@ -82,15 +60,8 @@ const NONE: Rule = Rule::info(
      still want no connection without its subprotocol.",
 );
 
-/// A half of an opening handshake that is right but for these field lines.
-fn with(what: &str, lines: &[&str]) -> Half {
-    let plain = |line: &&str| line.replace("{context}", "").replace("{window}", "");
-    let plain: Vec<String> = lines.iter().map(plain).collect();
-    let shown = shown_all(&plain.iter().map(String::as_str).collect::<Vec<_>>());
-    let adds = lines.iter().any(|line| line.contains("{window}") || line.contains("{context}"));
-    let adds = if adds { ", with the answers to what the client asks of the server" } else { "" };
-    let words = format!("A {what} with {shown}{adds}; all else of it is right.");
-    Half::new(words, Opening::fields(lines.iter().copied()))
+pub(super) fn cases() -> Vec<Case> {
+    [offered(), chosen()].into_iter().flatten().collect()
 }
 
 /// N.1.
@@ -102,7 +73,7 @@ fn offered() -> Vec<Case> {
     let bad = |id, title, rule, line: &str, refusal: Refusal| {
         refuses(id, title, server, rule, with("request", &[line]), refusal)
     };
-    let lenient = || super::opening::refusal().opened(NonStrict);
+    let lenient = || refusal().opened(NonStrict);
     vec![
         takes("N.1.1", "One subprotocol", CHOICE, &["Sec-WebSocket-Protocol: chat"]),
         takes(
@@ -147,7 +118,7 @@ fn offered() -> Vec<Case> {
             server,
             UNIQUE,
             with("request", &["Sec-WebSocket-Protocol: chat, chat"]),
-            super::opening::refusal(),
+            refusal(),
         ),
         bad("N.1.9", "An empty list", TOKENS, "Sec-WebSocket-Protocol:", lenient()),
         bad("N.1.10", "A space within", TOKENS, "Sec-WebSocket-Protocol: super chat", lenient()),
@@ -221,50 +192,4 @@ fn asks(head: &Head) -> Result<(), String> {
         Some(_) => Ok(()),
         None => Err("it asks for no subprotocol".into()),
     }
-}
-
-/// How many messages show whether what was agreed on is kept.
-const COUNT: usize = 3;
-
-/// Messages that show whether the other end keeps to a window, and to whether it takes over context: each is the same, and
-/// within each all repeats at a distance that is larger than the window.
-fn probe(bits: u8) -> Echoes {
-    let period = if bits < 15 { (1 << bits) + 300 } else { 500 };
-    let mut random = fastrand::Rng::with_seed(u64::from(bits));
-    let part: Vec<u8> = (0..period).map(|_| random.alphanumeric() as u8).collect();
-    let payload = [&part[..], &part].concat();
-    Echoes { count: COUNT, binary: false, fragment: 0, payload: Arc::new(move |_| payload.clone()) }
-}
-
-/// The subject agrees to permessage-deflate, and keeps to the window of its direction.
-fn compresses(
-    id: &str,
-    title: impl Into<std::borrow::Cow<'static, str>>,
-    side: Side,
-    rule: Rule,
-    half: Half,
-    bits: u8,
-    refusal: Option<Refusal>,
-) -> Case {
-    let Half { opening, words } = half;
-    let period = if bits < 15 { "larger than its window" } else { "that is short" };
-    let mut expects = format!(
-        "permessage-deflate as it was agreed on, and each message back: {COUNT} that are the same, each of which repeats at a \
-         distance {period}. A {side} that does not want it so is UNIMPLEMENTED."
-    );
-    if let Some(refusal) = &refusal {
-        let right = refusal.right.unwrap_or(crate::verdict::Behavior::Ok);
-        expects += &format!(" A refusal is {right}.");
-    }
-    Case::new(id, title, rule, move |_, _| {
-        let steps = [Step::Echo(probe(bits))];
-        let script =
-            Script::new(steps, Conversation::ok([Event::Echoed(COUNT)])).opening(opening.clone());
-        match &refusal {
-            Some(refusal) => script.or_refused(refusal.clone()),
-            None => script,
-        }
-    })
-    .only(side)
-    .words(words, expects)
 }

@@ -1,65 +1,52 @@
-//! Section X: frames, texts and compressed messages that a hostile peer sends, and odd ones that are right all the same.
+//! What several groups of the section expect, and what they send to see whether the subject is still there.
 
-mod blocks;
-mod compressed;
-mod frames;
-mod sequences;
-mod text;
-
-use crate::case::{Case, Close, Conversation, Event};
+use crate::case::{Close, Conversation, Event};
 use crate::verdict::Behavior;
 
-pub(super) fn cases() -> Vec<Case> {
-    [frames::cases(), sequences::cases(), text::cases(), compressed::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
 /// What a Ping says behind something odd: its Pong shows that the subject went on.
-const STILL_THERE: &str = "still there?";
+pub(super) const STILL_THERE: &str = "still there?";
 
-fn pong() -> Event {
+pub(super) fn pong() -> Event {
     Event::Pong(STILL_THERE.into())
 }
 
 /// Codes that fit a compressed message that cannot be decompressed: no RFC says which one.
-const BROKEN: [u16; 5] = [1007, 1002, 1003, 1008, 1011];
+pub(super) const BROKEN: [u16; 5] = [1007, 1002, 1003, 1008, 1011];
 
 /// Codes of an endpoint to which a message is too much.
-const TOO_MUCH: [u16; 3] = [1009, 1008, 1011];
+pub(super) const TOO_MUCH: [u16; 3] = [1009, 1008, 1011];
 
 /// The subject sends this and then fails the connection; a subject that does not has failed the case.
-fn fails(events: impl Into<Vec<Event>>, codes: impl Into<Vec<u16>>) -> Conversation {
+pub(super) fn fails(events: impl Into<Vec<Event>>, codes: impl Into<Vec<u16>>) -> Conversation {
     Conversation::ok(events).close(failing(codes))
 }
 
 /// The subject fails the connection; a subject that does not has failed the case.
-fn failing(codes: impl Into<Vec<u16>>) -> Close {
+pub(super) fn failing(codes: impl Into<Vec<u16>>) -> Close {
     Close::by_subject(codes).wrong_closer_fails()
 }
 
 /// A Close that is none: code 1002 is for the fault, and with another code the subject has answered it.
-fn not_answered() -> Conversation {
+pub(super) fn not_answered() -> Conversation {
     Conversation::ok([]).close(failing([1002]).wrong_code_fails())
 }
 
 /// The runner closes the connection, since the subject had no reason to.
-fn goes_on() -> Close {
+pub(super) fn goes_on() -> Close {
     Close::by_runner([1000])
 }
 
 /// What no RFC speaks of, and the subject may answer like this or in the other ways that are added.
-fn observed(events: impl Into<Vec<Event>>, close: Close) -> Conversation {
+pub(super) fn observed(events: impl Into<Vec<Event>>, close: Close) -> Conversation {
     let mut conversation = Conversation::ok([]).close(close);
     conversation.accepted = vec![(Behavior::Informational, events.into())];
     conversation
 }
 
-fn text(payload: impl Into<Vec<u8>>) -> Event {
+pub(super) fn text(payload: impl Into<Vec<u8>>) -> Event {
     Event::Text(payload.into())
 }
 
-fn binary(payload: impl Into<Vec<u8>>) -> Event {
+pub(super) fn binary(payload: impl Into<Vec<u8>>) -> Event {
     Event::Binary(payload.into())
 }
