@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use fullduplex_conformance::{
     Behavior, BehaviorClose, Options, Outcome, Side, Subject, Transport, cases, run_in_memory,
 };
@@ -21,17 +23,17 @@ struct Server {
     plan: Vec<Does>,
     /// Writes of the runner, the request not among them.
     writes: usize,
-    request: bool,
+    request: Option<Vec<u8>>,
     answered: bool,
     end_of_input: bool,
 }
 
 impl Subject for Server {
-    fn receive(&mut self, _: &[u8]) {
-        if self.request {
+    fn receive(&mut self, bytes: &[u8]) {
+        if self.request.is_some() {
             self.writes += 1;
         }
-        self.request = true;
+        self.request.get_or_insert_with(|| bytes.to_vec());
     }
 
     fn end_of_input(&mut self) {
@@ -39,11 +41,9 @@ impl Subject for Server {
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Transport {
-        if self.request && !self.answered {
+        if let (Some(request), false) = (&self.request, self.answered) {
             self.answered = true;
-            // The accept value is the business of other cases.
-            out.extend(b"HTTP/1.1 101 Switching Protocols\r\n");
-            out.extend(b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+            out.extend(response(request));
         }
         while let Some(next) = self.plan.first() {
             let (now, bytes, ends) = match next {
@@ -64,13 +64,28 @@ impl Subject for Server {
     }
 }
 
+/// The response that opens the connection (RFC 6455 §4.2.2).
+fn response(request: &[u8]) -> Vec<u8> {
+    let request = String::from_utf8_lossy(request);
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let mut hash = sha1_smol::Sha1::new();
+    hash.update(key.expect("a key").as_bytes());
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let accept = STANDARD.encode(hash.digest().bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+    .into_bytes()
+}
+
 fn outcome(id: &str, plan: &[Does]) -> Outcome {
     let cases = cases::all();
     let case = cases.iter().find(|case| case.id.to_string() == id).expect("a case");
     let mut server = Server {
         plan: plan.to_vec(),
         writes: 0,
-        request: false,
+        request: None,
         answered: false,
         end_of_input: false,
     };
