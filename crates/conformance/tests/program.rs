@@ -6,6 +6,8 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -120,22 +122,25 @@ fn what_was_found_before_a_server_died_is_kept() {
 #[test]
 fn what_was_found_before_ctrl_c_is_kept() {
     let report = folder("interrupted");
-    // The first connections are the probe and some cases; then each hangs for as long as the test waits.
-    let url = format!(
-        "ws://{}/",
-        server(usize::MAX, |stream| {
-            thread::sleep(Duration::from_millis(20));
-            echo(stream);
-        })
-    );
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    let address = server(usize::MAX, move |stream| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(20));
+        echo(stream);
+    });
     let test = program()
-        .args(["server", &url, "--jobs", "1", "--report"])
+        .args(["server", &format!("ws://{address}/"), "--jobs", "1", "--report"])
         .arg(&report)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    thread::sleep(Duration::from_secs(2));
+    // The first connection is the probe, and some cases are over behind it.
+    let begun = Instant::now();
+    while connections.load(Ordering::Relaxed) < 10 && begun.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(5));
+    }
     let id = test.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let test = test.wait_with_output().unwrap();
