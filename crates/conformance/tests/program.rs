@@ -149,6 +149,44 @@ fn what_was_found_before_ctrl_c_is_kept() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_sends_without_end_fills_no_memory_and_is_not_waited_for() {
+    let probed = Arc::new(AtomicUsize::new(0));
+    let address = server(usize::MAX, move |stream| {
+        if probed.fetch_add(1, Ordering::Relaxed) == 0 {
+            return echo(stream);
+        }
+        let mut raw = stream.try_clone().unwrap();
+        let Ok(_socket) = fullduplex_std::accept(stream) else { return };
+        // One frame after the other of 1 MiB, until the other end is gone.
+        let frame = [&[0x82, 127, 0, 0, 0, 0, 0, 0x10, 0, 0][..], &vec![0; 1 << 20]].concat();
+        while raw.write_all(&frame).is_ok() {}
+    });
+    let begun = Instant::now();
+    let mut test = program()
+        .args(["server", &format!("ws://{address}/"), "--cases", "1.1.1", "--report"])
+        .arg(folder("flood"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut most = 0;
+    let status = loop {
+        if let Some(status) = test.try_wait().unwrap() {
+            break status;
+        }
+        let process = format!("/proc/{}/status", test.id());
+        let text = std::fs::read_to_string(process).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok());
+        most = most.max(kib.unwrap_or(0));
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(status.code(), Some(1));
+    assert!(most < 400 << 10, "{most} KiB resident");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_report_that_cannot_be_written_is_named() {
     let folder = folder("is_a_file");
     std::fs::write(&folder, "").unwrap();

@@ -49,7 +49,7 @@ enum State {
     Closing,
     /// The endpoint has nothing more to say, and leaves the TCP connection open: a mistake.
     Idle,
-    /// The TCP connection is to be closed.
+    /// The caller closes the TCP connection.
     Closed,
 }
 
@@ -160,13 +160,13 @@ impl Endpoint {
         }
     }
 
-    /// Takes what is to be sent.
+    /// Returns the bytes that the caller sends next, and forgets them.
     #[must_use]
     pub fn output(&mut self) -> Vec<u8> {
         take(&mut self.out)
     }
 
-    /// Whether the TCP connection is to be closed behind what is to be sent.
+    /// Whether the caller closes the TCP connection once it has sent the output.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed

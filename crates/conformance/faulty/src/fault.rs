@@ -309,7 +309,7 @@ faults! {
     MethodUnchecked = "method-unchecked" for Server,
     /// HTTP/1.0 is taken.
     Http10Accepted = "http10-accepted" for Server,
-    /// HTTP/1.2 is refused, which is to be read as HTTP/1.1.
+    /// The server refuses HTTP/1.2, and does not read it as HTTP/1.1.
     Http12Refused = "http12-refused" for Server,
     /// The target of the request may be anything.
     TargetUnchecked = "target-unchecked" for Server,
@@ -337,7 +337,7 @@ faults! {
     KeyUnchecked = "key-unchecked" for Server,
 
     // Negotiation of compression by a server (RFC 7692 §5, §7.1).
-    /// All offers of compression are accepted, where one is to be.
+    /// The server accepts all offers of compression, and not one.
     AllOffersAccepted = "all-offers-accepted" for Server,
     /// Only the first offer of compression is read.
     OnlyFirstOfferRead = "only-first-offer-read" for Server,
@@ -431,7 +431,7 @@ impl Switch {
         Self { fault, asked: Cell::default() }
     }
 
-    /// Whether this mistake is to be made now. It is asked only where it would change something.
+    /// Whether the endpoint makes this mistake now. Callers ask only where the mistake would change something.
     pub(crate) fn is(&self, fault: Fault) -> bool {
         self.asked.set(self.asked.get().with(fault));
         self.fault == Some(fault)

@@ -395,7 +395,7 @@ fn accept_offer(offer: &Extension<'_>, switch: &Switch) -> Option<(String, Agree
                 text += "; client_max_window_bits=15";
             }
         }
-        // The largest window is taken from whoever likes to use it.
+        // The endpoint has room for the largest window, so it accepts any limit.
         Window::NoValue | Window::Bits(_) => {}
         Window::Odd if switch.is(Fault::OddWindowAccepted) => {}
         Window::Odd => return None,

@@ -10,7 +10,7 @@ use crate::side::Side;
 /// How strongly the RFC demands what a case tests (RFC 2119).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Whoever does it differently breaks the protocol.
+    /// An endpoint that does it differently breaks the protocol.
     Must,
     /// There may be a good reason to do it differently.
     Should,
