@@ -230,9 +230,13 @@ fn what_a_client_asks_for_is_what_a_server_accepts() {
             let found = fields.iter().find(|field| field.0 == name);
             found.map(|field| str::from_utf8(&field.1).unwrap())
         };
+        assert_eq!((text(":method"), text(":protocol")), (Some("CONNECT"), Some("websocket")));
         assert_eq!(text(":scheme"), Some(scheme));
         assert_eq!((text(":authority"), text(":path")), (Some(authority), Some(path)));
         assert_eq!(text("x-own"), Some("1"));
+        for of_http_1 in ["connection", "upgrade", "host", "sec-websocket-key"] {
+            assert_eq!(text(of_http_1), None, "{of_http_1}");
+        }
         let credentials = uri.contains('@').then_some("Basic dXNlcjpwYXNz");
         assert_eq!(text("authorization"), credentials);
         assert!(fields.iter().all(|(name, _)| !name.contains(char::is_uppercase)));

@@ -139,6 +139,8 @@ fn a_request_that_would_smuggle_or_break_the_protocol_is_not_written() {
         "Content-Length",
         "Transfer-Encoding",
         "Sec-WebSocket-Key",
+        "Sec-WebSocket-Version",
+        "Sec-WebSocket-Protocol",
         "sec-websocket-extensions",
     ] {
         check(plain().headers(&[(name, "x")]), InvalidHeader::Reserved { index: 0 });

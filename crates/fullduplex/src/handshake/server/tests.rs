@@ -438,6 +438,8 @@ fn an_answer_that_would_break_the_protocol_is_not_written() {
         ("Content-Length", "0", InvalidHeader::Reserved { index: 1 }),
         ("Transfer-Encoding", "chunked", InvalidHeader::Reserved { index: 1 }),
         ("SEC-websocket-Extensions", "x", InvalidHeader::Reserved { index: 1 }),
+        ("Sec-WebSocket-Accept", "x", InvalidHeader::Reserved { index: 1 }),
+        ("Sec-WebSocket-Protocol", "chat", InvalidHeader::Reserved { index: 1 }),
     ] {
         let headers = [("Server", "x"), (name, value)];
         let verdict = request.accept(&Acceptance::new().headers(&headers), &mut out);
