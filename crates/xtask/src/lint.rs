@@ -52,7 +52,7 @@ pub(crate) fn run() -> Outcome {
     }
     compat_versions::check()?;
     layers::run()?;
-    rules::run()
+    rules::run(&rules::Options::default())
 }
 
 /// Every feature of the adapters but [`NOT_LINTED`], so that a new one is linted from its first day.

@@ -41,8 +41,8 @@ enum Chore {
     Test,
     /// Checks that the rooms of each crate import only from lower floors
     Layers,
-    /// Checks that each rule of the RFCs has its place in the code and its test
-    Rules,
+    /// Checks that each rule of the RFCs has its place in the code and its test; writes them as a page
+    Rules(rules::Options),
     /// Runs our own conformance suite against our echo endpoints
     Conformance(conformance::Options),
     /// Runs our conformance suite and Autobahn's against the same endpoints, and compares their verdicts
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test => test::run(),
         Chore::Layers => layers::run(),
-        Chore::Rules => rules::run(),
+        Chore::Rules(options) => rules::run(&options),
         Chore::Conformance(options) => conformance::run(&options),
         Chore::Agree(options) => agree::run(&options),
         Chore::Autobahn(options) => autobahn::run(&options),

@@ -1,78 +1,138 @@
-//! `cargo xtask rules`: each rule of the RFCs has its place in the code and its test.
+//! `cargo xtask rules`: each sentence of the RFCs that demands something has its row, and each row its proof.
 //!
-//! `crates/RULES.md` says which ones. Here it is checked that the files exist, that each test is a test of the file named,
-//! and that sections are section numbers, in their order. Whether the test proves the rule nobody can check but a reader.
+//! `crates/RULES.md` has the rows. Here it is checked that they leave out no sentence of the lists in this folder, and that
+//! what they name is there: the sentences they quote, the files, and each test in the file named. The counts at the head of
+//! the document are checked as well. Whether a test proves its rule nobody can check but a reader. A test of the conformance
+//! suite (`crates/conformance/tests/rules.rs`) checks that its cases exist, and that our endpoints pass them.
 
+mod page;
+mod sentences;
+mod summary;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::shell::{Outcome, fail, read, root};
+use clap::Args;
+
+use crate::shell::{Outcome, fail, read, root, write};
+use sentences::{Coverage, Sentence, dotted};
 use table::{Proof, Row, Table};
 
+/// What to do beside checking.
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Writes the counts at the head of RULES.md anew
+    #[arg(long)]
+    bless: bool,
+    /// Writes all rules to this file, as a page for browsers
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
 /// Checks the table of rules.
-pub(crate) fn run() -> Outcome {
+pub(crate) fn run(options: &Options) -> Outcome {
     let crates = root().join("crates");
-    let document = read(&crates.join("RULES.md"))?;
-    match check(&document, |file| read_below(&crates, file)) {
-        Ok(summary) => {
+    let path = crates.join("RULES.md");
+    let mut document = read(&path)?;
+    let listed = |complaints: Vec<String>| format!("rules:\n  {}", complaints.join("\n  "));
+    let sentences = match sentences::all() {
+        Ok(sentences) => sentences,
+        Err(complaints) => return fail(listed(complaints)),
+    };
+    if options.bless
+        && let Ok(table) = Table::parse(&document)
+        && let Some(blessed) = summary::replace(&document, &summary::table(&sentences, &table))
+    {
+        write(&path, &blessed)?;
+        document = blessed;
+    }
+    match check(&document, &sentences, |file| read_below(&crates, file)) {
+        Ok(checked) => {
+            if let Some(path) = &options.html {
+                write(path, &page::html(&checked.rows))?;
+            }
+            let tested = checked.rows.iter().filter(|(row, _)| row.proof.is_shown()).count();
             println!(
-                "rules: {} rules, {} of them with a test, the others with a reason",
-                summary.rules, summary.tested
+                "rules: {} sentences, {} rows, {tested} of them with a test, the others with a reason",
+                sentences.len(),
+                checked.rows.len()
             );
             Ok(())
         }
-        Err(complaints) => fail(format!("rules:\n  {}", complaints.join("\n  "))),
+        Err(complaints) => fail(listed(complaints)),
     }
 }
 
-/// What was found in order.
-#[derive(Debug, PartialEq, Eq)]
-struct Summary {
-    rules: usize,
-    tested: usize,
+/// What was found in order: each row, with the sentences that it quotes.
+#[derive(Debug)]
+struct Checked<'d> {
+    rows: Vec<(Row<'d>, Vec<&'d Sentence>)>,
 }
 
-/// Checks the table; complains with one sentence for each thing that is wrong. `read` gives the text of a file below
+/// Checks the document; complains with one sentence for each thing that is wrong. `read` gives the text of a file below
 /// `crates`, if there is one.
-fn check(document: &str, read: impl Fn(&str) -> Option<String>) -> Result<Summary, Vec<String>> {
+fn check<'d>(
+    document: &'d str,
+    sentences: &'d [Sentence],
+    read: impl Fn(&str) -> Option<String>,
+) -> Result<Checked<'d>, Vec<String>> {
     let table = Table::parse(document)?;
+    let counts = summary::table(sentences, &table);
     let mut complaints = Vec::new();
-    for row in &table.rows {
-        complaints.extend(check_row(row, &read));
+    let mut coverage = Coverage::new(sentences);
+    let mut rows = Vec::new();
+    for row in table.rows {
+        let mut quoted = Vec::new();
+        for quotation in &row.quotations {
+            match coverage.add(quotation, row.rfc, &row.section) {
+                Ok(sentence) => quoted.push(sentence),
+                Err(complaint) => complaints.push(format!("line {}: {complaint}", row.line)),
+            }
+        }
+        complaints.extend(check_row(&row, &read));
+        quoted.dedup_by_key(|sentence| &raw const **sentence);
+        rows.push((row, quoted));
     }
-    if complaints.is_empty() {
-        let tested = table.rows.iter().filter(|row| matches!(row.proof, Proof::Tests(_))).count();
-        Ok(Summary { rules: table.rows.len(), tested })
-    } else {
-        Err(complaints)
+    complaints.extend(coverage.lacking().map(|Sentence { rfc, section, text, .. }| {
+        format!("no row quotes the key words of RFC {rfc} §{}: {text}", dotted(section))
+    }));
+    if complaints.is_empty() && !document.contains(&counts) {
+        complaints
+            .push("the counts are not those of the rows: `cargo xtask rules --bless`".to_owned());
     }
+    if complaints.is_empty() { Ok(Checked { rows }) } else { Err(complaints) }
 }
 
 fn check_row(row: &Row<'_>, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let mut complaints = Vec::new();
-    let missing = |file: &str| format!("line {}: there is no file `{file}`", row.line);
+    let mut complain = |what: String| complaints.push(format!("line {}: {what}", row.line));
+    let missing = |file: &str| format!("there is no file `{file}`");
     for file in &row.files {
         if read(file).is_none() {
-            complaints.push(missing(file));
+            complain(missing(file));
         }
     }
-    let Proof::Tests(tests) = &row.proof else { return complaints };
+    let Proof::Shown { tests, .. } = &row.proof else { return complaints };
+    // What our code has to do is done somewhere, and not only shown.
+    let folders = row.business.folders();
+    let is_ours = |file: &str| folders.iter().any(|folder| file.starts_with(folder));
+    if !folders.is_empty() && !row.files.iter().any(|file| is_ours(file)) {
+        complain(format!("business of the {}, without a file of it", row.business.name()));
+    }
     for (file, name) in tests {
         match read(file) {
-            None => complaints.push(missing(file)),
+            None => complain(missing(file)),
             Some(source) if !has_test(&source, name) => {
-                complaints.push(format!("line {}: `{file}` has no test `{name}`", row.line));
+                complain(format!("`{file}` has no test `{name}`"));
             }
             Some(_) => {}
         }
     }
     complaints
 }
-
 /// Whether a function of this name is marked as a test. Its text is looked at, not its syntax, for tests stand in macros,
 /// too.
 fn has_test(source: &str, name: &str) -> bool {

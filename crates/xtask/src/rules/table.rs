@@ -1,7 +1,9 @@
 //! The table of rules: Markdown rows below headings that name an RFC.
 
+use super::sentences::{Quotation, Section, dotted, read_section};
+
 /// The columns, in their order.
-const COLUMNS: [&str; 4] = ["rule", "section", "file", "test"];
+const COLUMNS: [&str; 5] = ["rule", "section", "business of", "file", "shown by"];
 
 /// What a cell begins with instead of a test or of a file.
 const NONE: &str = "—";
@@ -17,22 +19,78 @@ pub(super) struct Table<'d> {
 pub(super) struct Row<'d> {
     /// Where in the document, counted from 1.
     pub(super) line: usize,
+    pub(super) rfc: u32,
+    pub(super) section: Section,
+    pub(super) rule: &'d str,
+    pub(super) quotations: Vec<Quotation>,
+    pub(super) business: Business,
     /// The files that obey the rule, below `crates`; none where no code of ours is concerned.
     pub(super) files: Vec<&'d str>,
     pub(super) proof: Proof<'d>,
 }
 
+/// Who obeys a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Business {
+    /// The core.
+    Library,
+    /// A crate that connects the core with a transport.
+    Adapter,
+    /// The program that uses a WebSocket; a browser as well.
+    Application,
+    /// The library that speaks HTTP/2.
+    HttpLibrary,
+    /// A specification: of an extension, of a subprotocol.
+    Specification,
+    /// A proxy between two endpoints.
+    Intermediary,
+}
+
+impl Business {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Library,
+        Self::Adapter,
+        Self::Application,
+        Self::HttpLibrary,
+        Self::Specification,
+        Self::Intermediary,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Library => "library",
+            Self::Adapter => "adapter",
+            Self::Application => "application",
+            Self::HttpLibrary => "HTTP library",
+            Self::Specification => "specification",
+            Self::Intermediary => "intermediary",
+        }
+    }
+
+    /// The folders of which a file must be named, if any.
+    pub(super) fn folders(self) -> &'static [&'static str] {
+        match self {
+            Self::Library => &["fullduplex/src/"],
+            Self::Adapter => &["fullduplex-std/src/", "fullduplex-tokio/src/"],
+            _ => &[],
+        }
+    }
+}
+
 /// How it is known that the rule is obeyed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Proof<'d> {
-    /// File and function of each test.
-    Tests(Vec<(&'d str, &'d str)>),
+    /// File and function of each test, of which there is one at least; and numbers of cases of the conformance suite.
+    Shown { tests: Vec<(&'d str, &'d str)>, cases: Vec<&'d str> },
     /// Why there is none.
     None(&'d str),
 }
 
-/// A section number, as far as numbers compare.
-type Section = Vec<u32>;
+impl Proof<'_> {
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self, Self::Shown { .. })
+    }
+}
 
 impl<'d> Table<'d> {
     /// Reads all tables of the document.
@@ -42,30 +100,34 @@ impl<'d> Table<'d> {
     pub(super) fn parse(document: &'d str) -> Result<Self, Vec<String>> {
         let mut rows = Vec::new();
         let mut complaints = Vec::new();
-        let mut rfc = None;
+        // What the last heading names; `None` before the first one.
+        let mut heading = None;
         let mut last = Section::new();
         for (number, line) in document.lines().enumerate().map(|(at, line)| (at + 1, line.trim())) {
-            if let Some(heading) = line.strip_prefix("## ") {
-                rfc = heading.strip_prefix("RFC ").and_then(number_at_start);
+            if let Some(text) = line.strip_prefix("## ") {
+                heading = Some(text.strip_prefix("RFC ").and_then(number_at_start));
                 last.clear();
             }
             let Some(cells) = cells(line) else { continue };
+            // What comes before all headings is the summary.
+            let Some(rfc) = heading else { continue };
             if is_head(&cells) {
                 continue;
             }
-            match read_row(number, &cells) {
-                Ok((section, row)) => {
-                    if rfc.is_none() {
-                        complaints.push(format!("line {number}: no heading above names an RFC"));
-                    }
-                    if section < last {
+            let Some(rfc) = rfc else {
+                complaints.push(format!("line {number}: no heading above names an RFC"));
+                continue;
+            };
+            match read_row(number, rfc, &cells) {
+                Ok(row) => {
+                    if row.section < last {
                         complaints.push(format!(
                             "line {number}: §{} comes after §{}",
-                            dotted(&section),
+                            dotted(&row.section),
                             dotted(&last)
                         ));
                     }
-                    last = section;
+                    last.clone_from(&row.section);
                     rows.push(row);
                 }
                 Err(complaint) => complaints.push(format!("line {number}: {complaint}")),
@@ -89,30 +151,24 @@ fn is_head(cells: &[&str]) -> bool {
     cells == COLUMNS || cells.iter().all(|cell| cell.trim_matches(['-', ':']).is_empty())
 }
 
-fn read_row<'d>(line: usize, cells: &[&'d str]) -> Result<(Section, Row<'d>), String> {
-    let [rule, section, files, test] = cells else {
+fn read_row<'d>(line: usize, rfc: u32, cells: &[&'d str]) -> Result<Row<'d>, String> {
+    let [rule, section, business, files, proof] = *cells else {
         return Err(format!("{} cells instead of {}", cells.len(), COLUMNS.len()));
     };
     if rule.is_empty() {
         return Err("there is no rule".to_owned());
     }
+    let quotations =
+        Quotation::all_of(rule).ok_or("a quotation has no end, or there is one within it")?;
+    if quotations.is_empty() {
+        return Err("the rule quotes no sentence of the RFC".to_owned());
+    }
     let section = read_section(section)
         .ok_or_else(|| format!("`{section}` is no section, as `§5.5.1` is"))?;
-    Ok((section, Row { line, files: read_files(files)?, proof: read_proof(test)? }))
-}
-
-/// `§`, and numbers with dots between them.
-fn read_section(cell: &str) -> Option<Section> {
-    cell.strip_prefix('§')?.split('.').map(section_part).collect()
-}
-
-fn section_part(part: &str) -> Option<u32> {
-    let is_number = !part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { part.parse().ok() } else { None }
-}
-
-fn dotted(section: &[u32]) -> String {
-    section.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
+    let business = Business::ALL.into_iter().find(|it| it.name() == business);
+    let business = business.ok_or_else(|| format!("`{}` is nobody's name", cells[2]))?;
+    let (files, proof) = (read_files(files)?, read_proof(proof)?);
+    Ok(Row { line, rfc, section, rule, quotations, business, files, proof })
 }
 
 fn read_files(cell: &str) -> Result<Vec<&str>, String> {
@@ -134,10 +190,19 @@ fn read_proof(cell: &str) -> Result<Proof<'_>, String> {
             _ => Err(format!("`{NONE}` without `because` and a reason")),
         };
     }
-    let tests = in_backticks(cell)?
-        .into_iter()
-        .map(|test| test.split_once("::").ok_or_else(|| format!("`{test}` is no `file::test`")));
-    Ok(Proof::Tests(tests.collect::<Result<_, _>>()?))
+    let (mut tests, mut cases) = (Vec::new(), Vec::new());
+    for shown in in_backticks(cell)? {
+        if let Some(case) = shown.strip_prefix("case ") {
+            cases.push(case);
+        } else {
+            let test = shown.split_once("::");
+            tests.push(test.ok_or_else(|| format!("`{shown}` is no `file::test`, nor a `case`"))?);
+        }
+    }
+    if tests.is_empty() {
+        return Err("there are cases, but no test".to_owned());
+    }
+    Ok(Proof::Shown { tests, cases })
 }
 
 /// What stands between backticks, and nothing else but spaces and commas in the cell.
