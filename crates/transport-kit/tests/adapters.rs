@@ -1,0 +1,366 @@
+//! The kit on our own adapters, on the loop that the core's first page shows, and on endpoints with a fault each, so that
+//! no check of it is one that cannot fail.
+
+use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+
+use fullduplex::handshake::{Acceptance, OwnedClientRequest};
+use fullduplex::{
+    Connected, Connecting, Endpoint, EndpointConfig, Entropy, EntropyError, Incoming, MessageRef,
+    Progress, Shutdown,
+};
+use fullduplex_std::{HandshakeError, WebSocket};
+use fullduplex_transport_kit::{Break, Kit, Runs, Script, Stream};
+
+/// Enough for masking keys of a test.
+struct Numbers(u32);
+
+impl Entropy for Numbers {
+    fn next_u32(&mut self) -> Result<u32, EntropyError> {
+        self.0 = self.0.wrapping_mul(0x9e37_79b1).wrapping_add(1);
+        Ok(self.0)
+    }
+}
+
+#[test]
+fn std_servers_and_clients_that_block_stand_every_session() {
+    let runs = Kit::server().check_blocking(|stream| {
+        let Ok(socket) = fullduplex_std::accept(stream) else { return };
+        echo_blocking(socket);
+    });
+    assert_many(runs);
+    let runs = Kit::client().check_blocking(|stream| {
+        let Ok((socket, _)) = fullduplex_std::client("ws://server.example.com/chat", stream) else {
+            return;
+        };
+        echo_blocking(socket);
+    });
+    assert_many(runs);
+}
+
+fn echo_blocking(mut socket: WebSocket<Stream>) {
+    while let Ok(message) = socket.read() {
+        if (message.is_text() || message.is_binary()) && socket.feed(message).is_err() {
+            break;
+        }
+    }
+}
+
+/// Far fewer would mean that the kit has lost a part of itself.
+fn assert_many(runs: Runs) {
+    assert!(runs.runs > 300 && runs.broken > 100, "{runs:?}");
+}
+
+#[test]
+fn std_servers_and_clients_that_do_not_block_stand_every_session() {
+    let runs = Kit::server().check_nonblocking(|stream| {
+        step_by_step(fullduplex_std::accept(stream), fullduplex_std::MidAccept::handshake)
+    });
+    assert_many(runs);
+    let runs = Kit::client().check_nonblocking(|stream| {
+        let socket = |opened: (WebSocket<Stream>, _)| opened.0;
+        let begun = fullduplex_std::client("ws://server.example.com/", stream).map(socket);
+        step_by_step(begun, move |mid| mid.handshake().map(socket))
+    });
+    assert_many(runs);
+}
+
+/// Goes on with a handshake until there is a WebSocket, then echoes what is there.
+fn step_by_step<M>(
+    begun: Result<WebSocket<Stream>, HandshakeError<M>>,
+    again: impl Fn(M) -> Result<WebSocket<Stream>, HandshakeError<M>>,
+) -> impl FnMut() -> Poll<()> {
+    let mut opening = Some(begun);
+    move || loop {
+        match opening.take() {
+            Some(Err(HandshakeError::Interrupted(mid))) => {
+                let next = again(mid);
+                let waits = matches!(next, Err(HandshakeError::Interrupted(_)));
+                opening = Some(next);
+                if waits {
+                    return Poll::Pending;
+                }
+            }
+            Some(Ok(mut socket)) => {
+                let ended = echo_what_is_there(&mut socket);
+                // What was queued before the end is still to be written.
+                let written = socket.flush();
+                opening = Some(Ok(socket));
+                return if written.is_err_and(|error| would_block(&error)) {
+                    Poll::Pending
+                } else {
+                    ended
+                };
+            }
+            Some(Err(HandshakeError::Failure(_))) | None => return Poll::Ready(()),
+        }
+    }
+}
+
+fn echo_what_is_there(socket: &mut WebSocket<Stream>) -> Poll<()> {
+    loop {
+        let done = match socket.read() {
+            Ok(message) if message.is_text() || message.is_binary() => socket.feed(message),
+            Ok(_) => Ok(()),
+            Err(error) if would_block(&error) => return Poll::Pending,
+            Err(error) => Err(error),
+        };
+        match done {
+            Err(error) if !would_block(&error) => return Poll::Ready(()),
+            _ => {}
+        }
+    }
+}
+
+fn would_block(error: &fullduplex_std::Error) -> bool {
+    matches!(error, fullduplex_std::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+#[test]
+fn tokio_servers_and_clients_stand_every_session() {
+    let runs = Kit::server().check_tokio(async |stream| {
+        let Ok(socket) = fullduplex_tokio::accept(stream).await else { return };
+        echo_async(socket).await;
+    });
+    assert_many(runs);
+    let runs = Kit::client().check_tokio(async |stream| {
+        let opening = fullduplex_tokio::client("ws://server.example.com/chat", stream).await;
+        let Ok((socket, _)) = opening else { return };
+        echo_async(socket).await;
+    });
+    assert_many(runs);
+}
+
+async fn echo_async(mut socket: fullduplex_tokio::WebSocketStream<Stream>) {
+    // It goes on behind an error: until `None` the Close that says why is still being written.
+    while let Some(message) = socket.recv().await {
+        if let Ok(message) = message
+            && (message.is_text() || message.is_binary())
+        {
+            let _ = socket.feed(message).await;
+        }
+    }
+}
+
+#[test]
+fn the_loop_over_a_blocking_stream_stands_every_session() {
+    assert_many(Kit::server().check_blocking(|mut stream| {
+        let _ = serve(&mut stream);
+    }));
+    assert_many(Kit::client().check_blocking(|mut stream| {
+        let _ = connect(&mut stream);
+    }));
+}
+
+fn serve(stream: &mut Stream) -> io::Result<()> {
+    let mut incoming = Incoming::new(EndpointConfig::new(), Numbers(1));
+    loop {
+        let read = retried(|| stream.read(incoming.room()))?;
+        if read == 0 {
+            return Ok(());
+        }
+        incoming.advance(read);
+        match incoming.poll() {
+            Ok(Progress::Waiting(waiting)) => incoming = waiting,
+            Ok(Progress::Done(request)) => {
+                let accepted = request.accept(&Acceptance::<&str>::new());
+                let (endpoint, _) = accepted.map_err(|_| io::ErrorKind::InvalidInput)?;
+                return echo(endpoint, stream);
+            }
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+fn connect(stream: &mut Stream) -> io::Result<()> {
+    let request = OwnedClientRequest::new("ws://server.example.com/chat").unwrap();
+    let mut connecting = Connecting::new(request, EndpointConfig::new(), Numbers(2)).unwrap();
+    while !connecting.output().is_empty() {
+        let written = retried(|| stream.write(connecting.output()))?;
+        connecting.advance_output(written);
+    }
+    loop {
+        let read = retried(|| stream.read(connecting.room()))?;
+        if read == 0 {
+            return Ok(());
+        }
+        connecting.advance(read);
+        match connecting.poll() {
+            Ok(Progress::Waiting(waiting)) => connecting = waiting,
+            Ok(Progress::Done(Connected::Open { endpoint, .. })) => return echo(endpoint, stream),
+            Ok(Progress::Done(_)) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+/// The loop of the core's first page, over calls that may be interrupted.
+fn echo<E: Entropy>(mut endpoint: Endpoint<E>, stream: &mut Stream) -> io::Result<()> {
+    loop {
+        // Deliver.
+        let delivered = loop {
+            match endpoint.poll() {
+                Ok(Some((message @ (MessageRef::Text(_) | MessageRef::Binary(_)), writer))) => {
+                    writer.send(message).map_err(|_| io::ErrorKind::InvalidInput)?;
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(()),
+                Err(_) => break Err(io::ErrorKind::InvalidData),
+            }
+        };
+        // Write: also after a failure, for the Close that says why is queued.
+        let writer = endpoint.output().map_err(|_| io::ErrorKind::Other)?;
+        while writer.pending() > 0 {
+            let written = retried(|| stream.write(writer.first()))?;
+            writer.advance(written);
+        }
+        // End.
+        delivered?;
+        if endpoint.shutdown() == Shutdown::Both {
+            return Ok(());
+        }
+        // Wait.
+        match retried(|| stream.read(endpoint.reader.room()))? {
+            0 => endpoint.handle_eof().map_err(|_| io::ErrorKind::UnexpectedEof)?,
+            len => endpoint.reader.advance(len),
+        }
+    }
+}
+
+/// Calls again when a signal came between.
+fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// What the kit says of an endpoint.
+fn complaint(check: impl FnOnce(&Kit) -> Runs) -> String {
+    let panicked = catch_unwind(AssertUnwindSafe(|| check(&Kit::server())));
+    let payload = panicked.expect_err("the kit has found nothing");
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
+}
+
+/// Opens the WebSocket by hand, and gives the stream and what came behind the request.
+fn opened(stream: &mut Stream) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    let head = loop {
+        match retried(|| stream.read(&mut piece)) {
+            Ok(0) | Err(_) => return None,
+            Ok(len) => bytes.extend(&piece[..len]),
+        }
+        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at + 4;
+        }
+    };
+    let response =
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    retried(|| stream.write_all(response)).ok()?;
+    Some(bytes.split_off(head))
+}
+
+/// Whatever comes, it writes these bytes behind the handshake, and reads until the end.
+fn writes(bytes: &'static [u8]) -> impl Fn(Stream) {
+    move |mut stream| {
+        if opened(&mut stream).is_some() && retried(|| stream.write_all(bytes)).is_ok() {
+            let mut rest = Vec::new();
+            let _ = retried(|| stream.read_to_end(&mut rest));
+        }
+    }
+}
+
+#[test]
+fn every_fault_is_found_and_named() {
+    let hello = b"\x81\x05Hello\x88\x02\x03\xe8";
+    let faults: [(&'static [u8], &str); 12] = [
+        (b"", "0 messages came back, of 1 that had come whole"),
+        (b"\x81\x05hello\x88\x02\x03\xe8", "message 0 that came back is not the one"),
+        (b"\x82\x05Hello\x88\x02\x03\xe8", "message 0 that came back is not the one"),
+        (b"\x81\x05Hello\x81\x05Hello\x88\x02\x03\xe8", "message 1 that came back is not the one"),
+        (b"\x81\x05Hello\x88\x02\x03\xe9", "a Close with the code Some(1000) is due"),
+        (b"\x81\x05Hello", "a Close with the code Some(1000) is due, and None was sent"),
+        (b"\x81\x05Hello\x88\x02\x03\xe8\x8a\0", "a frame behind the Close"),
+        (b"\x81\x85\0\0\0\0Hello\x88\x02\x03\xe8", "a frame with the wrong masking"),
+        (b"\xc1\x05Hello\x88\x02\x03\xe8", "a reserved bit"),
+        (b"\x8a\x01x\x81\x05Hello\x88\x02\x03\xe8", "a Pong that answers no Ping"),
+        (b"\x80\x05Hello\x88\x02\x03\xe8", "a frame out of turn"),
+        (b"\x81\x05Hello\x08\x02\x03\xe8", "a control frame in fragments"),
+    ];
+    let one = |kit: &Kit| kit.clone().only("one message", Script::WHOLE);
+    for (bytes, expected) in faults {
+        let found = complaint(|kit| one(kit).check_blocking(writes(bytes)));
+        assert!(found.contains(expected), "{found}");
+    }
+    assert_eq!(one(&Kit::server()).check_blocking(writes(hello)).runs, 1);
+
+    let found = complaint(|kit| {
+        let nothing =
+            |mut stream: Stream| drop(retried(|| stream.write_all(b"HTTP/1.1 400 \r\n\r\n")));
+        one(kit).check_blocking(nothing)
+    });
+    assert!(found.contains("the response opens no WebSocket"), "{found}");
+    let found = complaint(|kit| {
+        kit.clone()
+            .only("Pings between fragments and messages", Script::WHOLE)
+            .check_blocking(writes(b"\x82\x0bfirst, last\x81\x04next\x88\x02\x03\xe8"))
+    });
+    assert!(found.contains("the last Ping has no Pong"), "{found}");
+}
+
+#[test]
+fn an_endpoint_that_loses_what_came_before_the_end_is_found() {
+    // It gathers everything, and answers when the peer has said all.
+    let hesitates = |mut stream: Stream| {
+        let Some(mut rest) = opened(&mut stream) else { return };
+        if retried(|| stream.read_to_end(&mut rest)).is_ok() && rest.len() == 11 + 8 {
+            let _ = stream.write_all(b"\x81\x05Hello\x88\x02\x03\xe8");
+        }
+    };
+    // Neither of them says anything.
+    let found =
+        complaint(|kit| kit.clone().only("one message", Script::WHOLE).check_blocking(hesitates));
+    assert!(found.contains("0 messages came back, of 1"), "{found}");
+    let cut = Script { breaks: Some((4, Break::EndOfInput)), ..Script::WHOLE };
+    let found = complaint(|kit| kit.clone().only("one message", cut).check_blocking(writes(b"")));
+    assert!(found.contains("0 messages came back, of 1 that had come whole"), "{found}");
+}
+
+#[test]
+fn an_endpoint_that_never_ends_is_found() {
+    let found = complaint(|kit| {
+        kit.check_blocking(|mut stream| {
+            loop {
+                let _ = stream.read(&mut [0; 4096]);
+            }
+        })
+    });
+    assert!(found.contains("again and again") || found.contains("on and on"), "{found}");
+    let found = complaint(|kit| {
+        kit.check_nonblocking(|stream| {
+            move || {
+                let _ = stream;
+                Poll::<()>::Pending
+            }
+        })
+    });
+    assert!(found.contains("it never comes to its end"), "{found}");
+    let found = complaint(|kit| {
+        kit.check_tokio(async |stream| {
+            let _stream = stream;
+            std::future::pending::<()>().await;
+        })
+    });
+    assert!(found.contains("it waits for ever"), "{found}");
+}
+
+#[test]
+fn a_session_that_is_not_there_is_an_error_that_names_those_that_are() {
+    let found = complaint(|kit| kit.clone().only("no such", Script::WHOLE).check_blocking(drop));
+    assert!(found.contains("no session `no such` among [\"one message\""), "{found}");
+}
