@@ -113,7 +113,12 @@ impl Corpus {
     /// The part of the data that is message `number`, `len` bytes long; it goes round.
     pub(super) fn part(self, data: &[u8], number: usize, len: usize) -> Vec<u8> {
         let begin = number * len % data.len();
-        let mut part: Vec<u8> = data.iter().copied().cycle().skip(begin).take(len).collect();
+        let mut part = Vec::with_capacity(len);
+        let mut rest = &data[begin..];
+        while part.len() < len {
+            part.extend_from_slice(&rest[..rest.len().min(len - part.len())]);
+            rest = data;
+        }
         if !self.is_binary() {
             // Text is ASCII, so that it can be cut anywhere.
             debug_assert!(part.is_ascii());

@@ -2,6 +2,8 @@
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
+use super::reach::furthest_match;
+
 /// The parameters of one direction (RFC 7692 §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
@@ -31,6 +33,9 @@ pub struct Deflate {
 /// zlib makes no raw stream with a window of 256 bytes; a larger window would break the agreement, and so nothing of
 /// such a stream refers back at all.
 const SMALLEST_WINDOW: u8 = 9;
+
+/// The window of 32 KiB, further than which no match can reach back at all (RFC 1951 §3.2.5).
+const LARGEST_WINDOW: u8 = 15;
 
 /// Compresses the messages of one direction.
 #[derive(Debug)]
@@ -77,10 +82,9 @@ impl Deflater {
     }
 }
 
-/// A stream with the window of these parameters. flate2 gives none of 256 bytes, and so what refers back up to 512 bytes
-/// passes there.
-fn decompress(params: Params) -> Decompress {
-    Decompress::new_with_window_bits(false, params.window_bits.max(SMALLEST_WINDOW))
+/// A stream with the largest window, to which no match can reach back too far but before the beginning.
+fn decompress() -> Decompress {
+    Decompress::new(false)
 }
 
 /// Decompresses the messages of one direction, and refuses what the window does not hold.
@@ -100,19 +104,18 @@ const MAX_FINAL_BLOCKS: usize = 1 << 10;
 
 impl Inflater {
     pub(crate) fn new(params: Params) -> Self {
-        Self { params, stream: decompress(params), final_blocks: 0 }
+        Self { params, stream: decompress(), final_blocks: 0 }
     }
 
     /// Decompresses the payload of a message (RFC 7692 §7.2.2). The error is a sentence.
     pub(crate) fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>, String> {
         if self.params.no_context_takeover {
-            self.stream = decompress(self.params);
+            self.stream = decompress();
         }
         self.final_blocks = 0;
         let mut out = Vec::new();
-        for input in [payload, &[0x00, 0x00, 0xff, 0xff]] {
-            self.feed(input, &mut out)?;
-        }
+        let whole = [payload, &[0x00, 0x00, 0xff, 0xff]].concat();
+        self.feed(&whole, &mut out)?;
         // A block has ended here: another one, empty, changes nothing.
         let len = out.len();
         let empty_block = self.feed(&[0x00, 0x00, 0x00, 0xff, 0xff], &mut out);
@@ -121,14 +124,19 @@ impl Inflater {
                 "its compressed message does not end where a block does (RFC 7692 §7.2.1)".into()
             );
         }
+        if self.params.window_bits < LARGEST_WINDOW {
+            let (window, reach) = (1 << self.params.window_bits, furthest_match(&whole));
+            if reach > window {
+                return Err(format!(
+                    "its compressed message refers back {reach} bytes, and its window has {window} (RFC 7692 §7.1.2)"
+                ));
+            }
+        }
         Ok(out)
     }
 
     fn feed(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-        // zlib measures how far back a match reaches from what it has returned before: byte by byte, that is exactly
-        // the window. A window of 32 KiB is the furthest that a match can reach at all.
-        let step = if self.params.window_bits < 15 { 1 } else { 1 << 16 };
-        let mut chunk = vec![0; step];
+        let mut chunk = vec![0; 1 << 16];
         loop {
             let (read, made) = (self.stream.total_in(), self.stream.total_out());
             let status = self.stream.decompress(input, &mut chunk, FlushDecompress::Sync).map_err(
@@ -156,12 +164,12 @@ impl Inflater {
                             "its compressed message is a flood of blocks with BFINAL".into()
                         );
                     }
-                    self.stream = decompress(self.params);
+                    self.stream = decompress();
                     if input.is_empty() {
                         return Ok(());
                     }
                 }
-                _ if input.is_empty() && len < step => return Ok(()),
+                _ if input.is_empty() && len < chunk.len() => return Ok(()),
                 _ => {}
             }
         }
@@ -195,7 +203,15 @@ mod tests {
         let compressed = Deflater::new(Params::unlimited()).message(&message);
         let window = |window_bits| Params { window_bits, no_context_takeover: false };
         assert!(Inflater::new(window(10)).message(&compressed).is_ok());
-        assert!(Inflater::new(window(9)).message(&compressed).is_err());
+        let refused = Inflater::new(window(9)).message(&compressed).unwrap_err();
+        assert!(refused.contains("refers back 700 bytes, and its window has 512"), "{refused}");
+        // The smallest window, which zlib does not have.
+        let again =
+            Deflater::new(Params::unlimited()).message(&[&part[..256], &part[..256]].concat());
+        assert!(Inflater::new(window(8)).message(&again).is_ok());
+        let further =
+            Deflater::new(Params::unlimited()).message(&[&part[..257], &part[..257]].concat());
+        assert!(Inflater::new(window(8)).message(&further).is_err());
     }
 
     #[test]

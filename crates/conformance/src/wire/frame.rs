@@ -170,12 +170,24 @@ impl Frame {
         match key {
             Some(key) => {
                 bytes.extend(key);
-                bytes.extend(self.payload.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k));
+                bytes.extend(xored(&self.payload, key));
             }
             None => bytes.extend(&self.payload),
         }
         bytes
     }
+}
+
+/// The payload with each byte XORed with one of the key, in turn (RFC 6455 §5.3).
+fn xored(payload: &[u8], key: [u8; 4]) -> Vec<u8> {
+    let keys: [u8; 64] = std::array::from_fn(|at| key[at % 4]);
+    let mut payload = payload.to_vec();
+    for part in payload.chunks_mut(keys.len()) {
+        for (byte, key) in part.iter_mut().zip(&keys) {
+            *byte ^= key;
+        }
+    }
+    payload
 }
 
 /// How many bytes follow the second byte of a frame to say this length in the fewest.
@@ -289,7 +301,7 @@ impl FrameReader {
         let (head, payload) = frame.split_at(header);
         let key = head.last_chunk::<4>().copied().filter(|_| masked);
         let payload = match &key {
-            Some(key) => payload.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect(),
+            Some(key) => xored(payload, *key),
             None => payload.to_vec(),
         };
         self.taken += whole;

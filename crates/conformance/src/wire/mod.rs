@@ -6,6 +6,7 @@ mod deflate;
 mod extensions;
 mod frame;
 mod http;
+mod reach;
 
 pub(crate) use agreement::{NAME as PERMESSAGE_DEFLATE, Terms, offers};
 pub use deflate::{Deflate, Params};
