@@ -1,13 +1,9 @@
 //! Section 7: the closing handshake.
 
+use super::rules;
 use crate::case::{Case, Close, Conversation, Event, Rule, Script, Step};
 use crate::wire::Frame;
 
-const ANSWER: Rule = Rule::must(
-    "RFC 6455 §5.5.1",
-    "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a Close \
-     frame in response.",
-);
 const AFTER: Rule = Rule::must(
     "RFC 6455 §1.4",
     "After sending a control frame indicating the connection should be closed, a peer does not send any further data; \
@@ -49,7 +45,7 @@ const INVALID: [u16; 9] = [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999];
 pub(super) fn cases() -> Vec<Case> {
     let close = || Frame::close(1000, "");
     let mut cases = vec![
-        Case::new("7.1.1", "A message, then a Close", ANSWER, |_, _| {
+        Case::new("7.1.1", "A message, then a Close", rules::ANSWER, |_, _| {
             Script::new([Step::send([Frame::text("Hello World!")])], {
                 let echo = Event::Text(b"Hello World!".to_vec());
                 Conversation::ok([echo]).close(Close::by_runner([1000]).wrong_code_fails())
@@ -88,9 +84,9 @@ pub(super) fn cases() -> Vec<Case> {
             "A text message of 256 KiB, a short one, a Close and a Ping, back to back.",
             "Whether the messages still come back is up to the endpoint.",
         ),
-        clean("7.3.1", "A Close without a body", ANSWER, || vec![Frame::new(8, [])]),
+        clean("7.3.1", "A Close without a body", rules::ANSWER, || vec![Frame::new(8, [])]),
         failing("7.3.2", "A Close with a body of one byte", BODY, &[1002], || Frame::new(8, "a")),
-        clean("7.3.3", "A Close with a code", ANSWER, move || vec![close()]),
+        clean("7.3.3", "A Close with a code", rules::ANSWER, move || vec![close()]),
         clean("7.3.4", "A Close with a code and a reason", REASON, || {
             vec![Frame::close(1000, "Hello World!")]
         }),

@@ -1,23 +1,9 @@
 //! Section 5: fragmented messages.
 
+use super::rules;
 use crate::case::{Case, Conversation, Cut, Event, Piece, Rule, Script, Step};
 use crate::wire::Frame;
 
-const CONTROL: Rule = Rule::must(
-    "RFC 6455 §5.5",
-    "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.",
-);
-const FRAGMENTS: Rule = Rule::must(
-    "RFC 6455 §5.4",
-    "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than 0, followed by zero \
-     or more frames with the FIN bit clear and the opcode set to 0, and terminated by a single frame with the FIN bit set \
-     and an opcode of 0.",
-);
-const BETWEEN: Rule = Rule::must(
-    "RFC 6455 §5.4",
-    "Control frames MAY be injected in the middle of a fragmented message. An endpoint MUST be capable of handling \
-     control frames in the middle of a fragmented message.",
-);
 const NOTHING: Rule = Rule::must(
     "RFC 6455 §5.4",
     "A continuation frame continues a message that has begun: with nothing to continue it is an error.",
@@ -39,14 +25,14 @@ pub(super) fn cases() -> Vec<Case> {
         failing(
             "5.1",
             "A Ping in two fragments",
-            CONTROL,
+            rules::CONTROL,
             || vec![Frame::ping("fragment1").unfinished(), Frame::continuation("fragment2")],
             Cut::Whole,
         ),
         failing(
             "5.2",
             "A Pong in two fragments, with a Ping between them",
-            CONTROL,
+            rules::CONTROL,
             || {
                 vec![
                     Frame::pong("fragment1").unfinished(),
@@ -63,7 +49,7 @@ pub(super) fn cases() -> Vec<Case> {
     for ((cut, how), number) in CUTS.into_iter().zip(3..) {
         let title = format!("A text message in two fragments, {how}");
         cases.push(
-            Case::new(&format!("5.{number}"), title.clone(), FRAGMENTS, move |_, _| {
+            Case::new(&format!("5.{number}"), title.clone(), rules::FRAGMENTS, move |_, _| {
                 let frames =
                     [Frame::text("fragment1").unfinished(), Frame::continuation("fragment2")];
                 let send = Step::Send(frames.into_iter().map(Piece::Frame).collect(), cut);
@@ -75,7 +61,7 @@ pub(super) fn cases() -> Vec<Case> {
     for ((cut, how), number) in CUTS.into_iter().zip(6..) {
         let title = format!("A Ping between two fragments, {how}");
         cases.push(
-            Case::new(&format!("5.{number}"), title.clone(), BETWEEN, move |_, _| {
+            Case::new(&format!("5.{number}"), title.clone(), rules::BETWEEN, move |_, _| {
                 let frames = [
                     Frame::text("fragment1").unfinished(),
                     Frame::ping("ping payload"),
@@ -146,7 +132,7 @@ pub(super) fn cases() -> Vec<Case> {
             ];
             [once.clone(), once].concat()
         }, Cut::Whole),
-        failing("5.18", "A text message whose second fragment is a text frame", FRAGMENTS, || {
+        failing("5.18", "A text message whose second fragment is a text frame", rules::FRAGMENTS, || {
             vec![Frame::text("fragment1").unfinished(), Frame::text("fragment2")]
         }, Cut::Whole),
         pinged("5.19", "Pings between five fragments, with a wait", Cut::Whole),
@@ -172,7 +158,7 @@ fn failing(
 }
 
 fn pinged(id: &str, title: &'static str, cut: Cut) -> Case {
-    Case::new(id, title, BETWEEN, move |_, _| {
+    Case::new(id, title, rules::BETWEEN, move |_, _| {
         let fragments = ["fragment1", "fragment2", "fragment3", "fragment4", "fragment5"];
         let pings = ["pongme 1!", "pongme 2!"];
         let send = |frames: Vec<Frame>| Step::Send(frames.into_iter().map(Piece::Frame).collect(), cut);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::rules;
 use crate::case::{Case, Conversation, Cut, Echoes, Event, Piece, Rule, Scale, Script, Step};
 use crate::wire::Frame;
 
@@ -14,10 +15,6 @@ const FRAGMENTS: Rule = Rule::must(
     "RFC 6455 §5.4",
     "The primary purpose of fragmentation is to allow sending a message that is of unknown size when the message is \
      started. An unfragmented message and a fragmented one mean the same.",
-);
-const STREAM: Rule = Rule::must(
-    "RFC 9293 §2.2",
-    "TCP provides a byte stream: how it is cut into segments means nothing.",
 );
 const ROUND_TRIPS: Rule =
     Rule::must("RFC 6455 §5.6", "Messages come in the order in which they are sent.");
@@ -74,7 +71,15 @@ pub(super) fn cases() -> Vec<Case> {
     for (kind, group) in [(&TEXT, 5), (&BINARY, 6)] {
         for (cut, number) in [64, 128, 256, 512, KIB, 2 * KIB].into_iter().zip(1..) {
             let title = format!("A {} message of 1 MiB in writes of {}", kind.word, size(cut));
-            cases.push(single(&format!("9.{group}.{number}"), title, STREAM, kind, MIB, 0, cut));
+            cases.push(single(
+                &format!("9.{group}.{number}"),
+                title,
+                rules::SEGMENTS,
+                kind,
+                MIB,
+                0,
+                cut,
+            ));
         }
     }
     for (kind, group) in [(&TEXT, 7), (&BINARY, 8)] {

@@ -1,5 +1,6 @@
 //! Section 2: Pings and Pongs.
 
+use super::rules;
 use crate::case::{Case, Conversation, Event, Rule, Script, Step};
 use crate::wire::Frame;
 
@@ -12,14 +13,6 @@ const SAME_DATA: Rule = Rule::must(
     "RFC 6455 §5.5.3",
     "A Pong frame sent in response to a Ping frame must have identical \"Application data\" as found in the message \
      body of the Ping frame being replied to.",
-);
-const SHORT: Rule = Rule::must(
-    "RFC 6455 §5.5",
-    "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.",
-);
-const UNSOLICITED: Rule = Rule::must(
-    "RFC 6455 §5.5.3",
-    "A Pong frame MAY be sent unsolicited. A response to an unsolicited Pong frame is not expected.",
 );
 const EACH: Rule = Rule::may(
     "RFC 6455 §5.5.3",
@@ -57,7 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
         ping("2.2", "A Ping with a text payload", SAME_DATA, b"Hello, world!".to_vec(), 0),
         ping("2.3", "A Ping with a payload that is not UTF-8", SAME_DATA, BYTES.to_vec(), 0),
         ping("2.4", "A Ping with 125 bytes of payload", SAME_DATA, vec![0xfe; 125], 0),
-        Case::new("2.5", "A Ping with 126 bytes of payload", SHORT, |_, _| {
+        Case::new("2.5", "A Ping with 126 bytes of payload", rules::CONTROL, |_, _| {
             Script::new([Step::send([Frame::ping([0xfe; 126])])], Conversation::fails([], [1002]))
         })
         .words(
@@ -71,24 +64,34 @@ pub(super) fn cases() -> Vec<Case> {
             vec![0xfe; 125],
             1,
         ),
-        Case::new("2.7", "A Pong that answers no Ping, without a payload", UNSOLICITED, |_, _| {
-            Script::new(
-                [Step::send([Frame::pong([])]), Step::send([Frame::close(1000, "")])],
-                Conversation::ok([]),
-            )
-        })
+        Case::new(
+            "2.7",
+            "A Pong that answers no Ping, without a payload",
+            rules::UNSOLICITED,
+            |_, _| {
+                Script::new(
+                    [Step::send([Frame::pong([])]), Step::send([Frame::close(1000, "")])],
+                    Conversation::ok([]),
+                )
+            },
+        )
         .words("A Pong, and then a Close.", "Nothing but the answer to the Close."),
-        Case::new("2.8", "A Pong that answers no Ping, with a payload", UNSOLICITED, |_, _| {
-            Script::new(
-                [
-                    Step::send([Frame::pong("unsolicited pong payload")]),
-                    Step::send([Frame::close(1000, "")]),
-                ],
-                Conversation::ok([]),
-            )
-        })
+        Case::new(
+            "2.8",
+            "A Pong that answers no Ping, with a payload",
+            rules::UNSOLICITED,
+            |_, _| {
+                Script::new(
+                    [
+                        Step::send([Frame::pong("unsolicited pong payload")]),
+                        Step::send([Frame::close(1000, "")]),
+                    ],
+                    Conversation::ok([]),
+                )
+            },
+        )
         .words("A Pong, and then a Close.", "Nothing but the answer to the Close."),
-        Case::new("2.9", "A Pong that answers no Ping, then a Ping", UNSOLICITED, |_, _| {
+        Case::new("2.9", "A Pong that answers no Ping, then a Ping", rules::UNSOLICITED, |_, _| {
             Script::new(
                 [Step::send([
                     Frame::pong("unsolicited pong payload"),

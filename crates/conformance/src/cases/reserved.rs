@@ -1,5 +1,6 @@
 //! Sections 3 and 4: reserved bits and reserved opcodes.
 
+use super::rules;
 use crate::case::{Case, Conversation, Cut, Event, Piece, Rule, Script, Step};
 use crate::wire::Frame;
 
@@ -8,10 +9,6 @@ const BITS: Rule = Rule::must(
     "RSV1, RSV2, RSV3 MUST be 0 unless an extension is negotiated that defines meanings for non-zero values. If a \
      nonzero value is received and none of the negotiated extensions defines the meaning of such a nonzero value, the \
      receiving endpoint MUST _Fail the WebSocket Connection_.",
-);
-const OPCODE: Rule = Rule::must(
-    "RFC 6455 §5.2",
-    "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_.",
 );
 
 const HELLO: &[u8] = b"Hello, world!";
@@ -43,59 +40,59 @@ pub(super) fn cases() -> Vec<Case> {
         alone("3.7", "A Close with all reserved bits", BITS, Frame::close(1000, "").rsv(7)).differs(
             "Autobahn's Close has no code; this one has 1000, so that an endpoint that ignores the bits answers with that.",
         ),
-        alone("4.1.1", "A frame with opcode 3", OPCODE, Frame::new(3, [])),
+        alone("4.1.1", "A frame with opcode 3", rules::UNKNOWN_OPCODE, Frame::new(3, [])),
         alone(
             "4.1.2",
             "A frame with opcode 4 and a payload",
-            OPCODE,
+            rules::UNKNOWN_OPCODE,
             Frame::new(4, "reserved opcode payload"),
         ),
         between(
             "4.1.3",
             "A frame with opcode 5, between a message and a Ping",
-            OPCODE,
+            rules::UNKNOWN_OPCODE,
             Frame::new(5, []),
             Cut::Whole,
         ),
         between(
             "4.1.4",
             "A frame with opcode 6 and a payload, between a message and a Ping",
-            OPCODE,
+            rules::UNKNOWN_OPCODE,
             Frame::new(6, HELLO),
             Cut::Whole,
         ),
         between(
             "4.1.5",
             "A frame with opcode 7 and a payload, byte by byte",
-            OPCODE,
+            rules::UNKNOWN_OPCODE,
             Frame::new(7, HELLO),
             Cut::Every(1),
         ),
-        alone("4.2.1", "A frame with opcode 11", OPCODE, Frame::new(11, [])),
+        alone("4.2.1", "A frame with opcode 11", rules::UNKNOWN_OPCODE, Frame::new(11, [])),
         alone(
             "4.2.2",
             "A frame with opcode 12 and a payload",
-            OPCODE,
+            rules::UNKNOWN_OPCODE,
             Frame::new(12, "reserved opcode payload"),
         ),
         between(
             "4.2.3",
             "A frame with opcode 13, between a message and a Ping",
-            OPCODE,
+            rules::UNKNOWN_OPCODE,
             Frame::new(13, []),
             Cut::Whole,
         ),
         between(
             "4.2.4",
             "A frame with opcode 14 and a payload, between a message and a Ping",
-            OPCODE,
+            rules::UNKNOWN_OPCODE,
             Frame::new(14, HELLO),
             Cut::Whole,
         ),
         between(
             "4.2.5",
             "A frame with opcode 15 and a payload, byte by byte",
-            OPCODE,
+            rules::UNKNOWN_OPCODE,
             Frame::new(15, HELLO),
             Cut::Every(1),
         ),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::rules;
 use crate::case::{Answered, Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Step};
 use crate::side::Side;
 use crate::verdict::Behavior;
@@ -42,11 +43,6 @@ const HALF: Rule = Rule::info(
     "CLOSE is an operation meaning \"I have no more data to send\"; the other direction stays open. RFC 6455 does not speak \
      of that.",
 );
-const ANSWER: Rule = Rule::must(
-    "RFC 6455 §5.5.1",
-    "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a Close \
-     frame in response.",
-);
 const SERVER_FIRST: Rule = Rule::must(
     "RFC 6455 §5.5.1",
     "After both sending and receiving a Close message, the server MUST close the underlying TCP connection immediately.",
@@ -70,11 +66,6 @@ const CURRENT: Rule = Rule::may(
     "RFC 6455 §5.5.1",
     "An endpoint MAY delay sending a Close frame until its current message is sent. However, there is no guarantee that \
      the endpoint that has already sent a Close frame will continue to process data.",
-);
-const AFTER: Rule = Rule::must(
-    "RFC 6455 §1.4",
-    "After receiving a control frame indicating the connection should be closed, a peer discards any further data \
-     received.",
 );
 
 const HELLO: &str = "Hello";
@@ -309,7 +300,7 @@ fn ends() -> Vec<Case> {
             "A Ping, and the end of the runner's direction, which goes on to read.",
             "Whether there is a Pong is up to the endpoint; then the end of the TCP connection.",
         ),
-        Case::new("T.2.5", "A Close and the end at once", ANSWER, |side, _| {
+        Case::new("T.2.5", "A Close and the end at once", rules::ANSWER, |side, _| {
             let steps = [Step::send([Frame::close(1000, "")]), Step::EndOutput];
             let mut close = Close::by_runner([1000]);
             if side == Side::Client {
@@ -399,7 +390,7 @@ fn closes() -> Vec<Case> {
             "A Close, and the end of the TCP connection behind the runner's. To end it first is NON-STRICT.",
         )
         .only(Side::Client),
-        Case::new("T.3.3", "A Close, and a message while the TCP connection is still open", AFTER, |_, _| {
+        Case::new("T.3.3", "A Close, and a message while the TCP connection is still open", rules::AFTER_CLOSE, |_, _| {
             let steps = [
                 Step::send([Frame::close(1000, "")]),
                 Step::Wait(millis(30)),
@@ -459,7 +450,7 @@ fn closes() -> Vec<Case> {
             "A frame with an unknown opcode and a Close, in one write: the subject's Close crosses the runner's.",
             "One Close with code 1002, or none, and the end of the TCP connection.",
         ),
-        Case::new("T.3.7", "A Close with much unread data behind it", AFTER, |_, _| {
+        Case::new("T.3.7", "A Close with much unread data behind it", rules::AFTER_CLOSE, |_, _| {
             let frames = [Frame::close(1000, ""), Frame::binary(vec![7; 256 * KIB])];
             let conversation = Conversation::ok([]).close(Close::by_runner([1000]).unclean());
             Script::new([Step::send(frames)], conversation)
@@ -483,7 +474,7 @@ fn closes() -> Vec<Case> {
             "A binary message of 1 MiB and a Close, in one write.",
             "A Close with code 1000 or none; the message before it, whole, or none of it.",
         ),
-        Case::new("T.3.9", "A Close a while behind a fragment", ANSWER, |_, _| {
+        Case::new("T.3.9", "A Close a while behind a fragment", rules::ANSWER, |_, _| {
             let steps = [
                 Step::send([Frame::text("Hel").unfinished()]),
                 Step::Wait(millis(50)),

@@ -2,18 +2,10 @@
 
 use std::time::Duration;
 
+use super::rules;
 use crate::case::{Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Step};
 use crate::wire::{Frame, LengthForm};
 
-const RULE: Rule = Rule::must(
-    "RFC 6455 §8.1",
-    "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not, in fact, a valid \
-     UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_.",
-);
-const WHOLE: Rule = Rule::must(
-    "RFC 6455 §5.6",
-    "A particular text frame might include a partial UTF-8 sequence; however, the whole message MUST contain valid UTF-8.",
-);
 const EARLY: Rule = Rule::may(
     "RFC 6455 §8.1",
     "The RFC does not say when invalid text is to be found; the sooner, the less of it is taken for good.",
@@ -222,8 +214,8 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let (first, second) = MIXED.split_at("Hello-µ@ßöä".len());
     let mut cases = vec![
-        valid("6.1.1", "An empty text message", WHOLE, b"", || vec![Frame::text([])]),
-        valid("6.1.2", "Three empty fragments", WHOLE, b"", || {
+        valid("6.1.1", "An empty text message", rules::WHOLE_UTF8, b"", || vec![Frame::text([])]),
+        valid("6.1.2", "Three empty fragments", rules::WHOLE_UTF8, b"", || {
             vec![
                 Frame::text([]).unfinished(),
                 Frame::continuation([]).unfinished(),
@@ -233,7 +225,7 @@ pub(super) fn cases() -> Vec<Case> {
         valid(
             "6.1.3",
             "Three fragments, of which the middle one is not empty",
-            WHOLE,
+            rules::WHOLE_UTF8,
             b"middle frame payload",
             || {
                 vec![
@@ -243,23 +235,27 @@ pub(super) fn cases() -> Vec<Case> {
                 ]
             },
         ),
-        valid("6.2.1", "Valid text in one frame", WHOLE, MIXED.as_bytes(), || {
+        valid("6.2.1", "Valid text in one frame", rules::WHOLE_UTF8, MIXED.as_bytes(), || {
             vec![Frame::text(MIXED)]
         }),
         valid(
             "6.2.2",
             "Valid text in two fragments, cut between letters",
-            WHOLE,
+            rules::WHOLE_UTF8,
             MIXED.as_bytes(),
             move || vec![Frame::text(first).unfinished(), Frame::continuation(second)],
         ),
-        valid("6.2.3", "Valid text in fragments of one byte", WHOLE, MIXED.as_bytes(), move || {
-            one_byte_each(MIXED.as_bytes())
-        }),
+        valid(
+            "6.2.3",
+            "Valid text in fragments of one byte",
+            rules::WHOLE_UTF8,
+            MIXED.as_bytes(),
+            move || one_byte_each(MIXED.as_bytes()),
+        ),
         valid(
             "6.2.4",
             "Valid text in fragments of one byte, letters of three bytes",
-            WHOLE,
+            rules::WHOLE_UTF8,
             KOSME,
             move || one_byte_each(KOSME),
         ),
@@ -311,7 +307,7 @@ pub(super) fn cases() -> Vec<Case> {
             };
             let sends = format!("A text message with the bytes {hex}.");
             cases.push(
-                Case::new(&id, title, RULE, move |_, _| {
+                Case::new(&id, title, rules::UTF8, move |_, _| {
                     Script::new([Step::send([Frame::text(text.clone())])], expect.clone())
                 })
                 .words(sends, words),
@@ -351,7 +347,7 @@ fn invalid(
     bytes: &'static [u8],
     frames: impl Fn(Vec<u8>) -> Vec<Frame> + Send + Sync + 'static,
 ) -> Case {
-    Case::new(id, title, RULE, move |_, _| {
+    Case::new(id, title, rules::UTF8, move |_, _| {
         Script::new([Step::send(frames(surrounded(bytes)))], failed())
     })
     .words(format!("{title}."), "The connection fails at once, with code 1007.")

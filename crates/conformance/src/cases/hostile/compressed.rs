@@ -1,5 +1,6 @@
 //! Group X.3: permessage-deflate (RFC 7692).
 
+use super::super::rules;
 use super::blocks::{Blocks, Last};
 use super::shared::{
     BROKEN, STILL_THERE, TOO_MUCH, binary, failing, fails, goes_on, not_answered, observed, pong,
@@ -86,16 +87,6 @@ const LIMITS: Rule = Rule::info(
     "RFC 6455 §10.4",
     "Implementations that have limitations regarding the total message size MUST protect themselves against exceeding \
      those limits.",
-);
-const UTF8: Rule = Rule::must(
-    "RFC 6455 §8.1",
-    "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not, in fact, a valid \
-     UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_.",
-);
-const CONTROL: Rule = Rule::must(
-    "RFC 6455 §5.4",
-    "Control frames MAY be injected in the middle of a fragmented message. An endpoint MUST be capable of handling \
-     control frames in the middle of a fragmented message.",
 );
 
 const HELLO: &[u8] = b"Hello";
@@ -326,7 +317,7 @@ fn pieces() -> Vec<Case> {
             "Three fragments of a compressed message, of which the first and the last are empty.",
             BACK,
         ),
-        case("X.3.25", "A compressed message in fragments of one byte, a Ping behind each", CONTROL, |_| {
+        case("X.3.25", "A compressed message in fragments of one byte, a Ping behind each", rules::BETWEEN, |_| {
             let payload = hello();
             let mut frames = fragments(payload.chunks(1));
             let pings: Vec<Vec<u8>> = (1..payload.len()).map(|at| vec![at as u8]).collect();
@@ -342,7 +333,7 @@ fn pieces() -> Vec<Case> {
             "\"Hello\" in a block with fixed codes, each byte in a fragment, a Ping behind each but the last.",
             "The Pongs, or that to the last Ping, and then the message.",
         ),
-        case("X.3.26", "A Close between two fragments of a compressed message", CONTROL, |_| {
+        case("X.3.26", "A Close between two fragments of a compressed message", rules::BETWEEN, |_| {
             let payload = hello();
             let mut frames = fragments([&payload[..3], &payload[3..]]);
             frames.insert(1, Frame::close(1000, ""));
@@ -366,11 +357,11 @@ fn pieces() -> Vec<Case> {
             "A compressed letter of four bytes, each in a block of its own, in fragments of one byte.",
             BACK,
         ),
-        case("X.3.28", "A compressed text that is not UTF-8", UTF8, |_| {
+        case("X.3.28", "A compressed text that is not UTF-8", rules::UTF8, |_| {
             (vec![Step::send([message(fixed(b"Hello\xff").message())])], fails([], [1007]))
         })
         .words("A compressed text message with the byte ff.", "The connection fails with code 1007."),
-        case("X.3.29", "A compressed text that ends within a letter", UTF8, |_| {
+        case("X.3.29", "A compressed text that ends within a letter", rules::UTF8, |_| {
             (vec![Step::send([message(fixed(b"Hello\xe2\x82").message())])], fails([], [1007]))
         })
         .words(

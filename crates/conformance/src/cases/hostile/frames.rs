@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::rules;
 use super::shared::{STILL_THERE, failing, fails, goes_on, not_answered, pong, text};
 use crate::case::{Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Step};
 use crate::side::Side;
@@ -23,10 +24,6 @@ const LIMITS: Rule = Rule::should(
     "Implementations that have limitations regarding the frame size or total message size after reassembly from multiple \
      frames MUST protect themselves against exceeding those limits.",
 );
-const CONTROL: Rule = Rule::must(
-    "RFC 6455 §5.5",
-    "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.",
-);
 const MASKS: Rule = Rule::must(
     "RFC 6455 §5.1",
     "The server MUST close the connection upon receiving a frame that is not masked. A client MUST close a connection if \
@@ -41,18 +38,9 @@ const BITS: Rule = Rule::must(
     "RSV1, RSV2, RSV3 MUST be 0 unless an extension is negotiated that defines meanings for non-zero values; otherwise \
      the receiving endpoint MUST _Fail the WebSocket Connection_.",
 );
-const OPCODE: Rule = Rule::must(
-    "RFC 6455 §5.2",
-    "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_.",
-);
 const FRESH: Rule = Rule::must(
     "RFC 6455 §5.3",
     "When preparing a masked frame, the client MUST pick a fresh masking key from the set of allowed 32-bit values.",
-);
-const STOP: Rule = Rule::must(
-    "RFC 6455 §7.1.7",
-    "An endpoint MUST NOT continue to attempt to process data from the remote endpoint after being instructed to _Fail \
-     the WebSocket Connection_.",
 );
 const HELLO: &str = "Hello";
 const FAILS: &str = "The connection fails, with code 1002 or without a Close.";
@@ -234,19 +222,19 @@ fn claims() -> Vec<Case> {
         claim(
             "X.1.16",
             "The header of a Ping of 2^63 bytes",
-            CONTROL,
+            rules::CONTROL,
             claims(Frame::ping([]), 1 << 63),
         ),
         claim(
             "X.1.17",
             "The header of a Pong without FIN, of 2^64-1 bytes",
-            CONTROL,
+            rules::CONTROL,
             claims(Frame::pong([]).unfinished(), u64::MAX),
         ),
         claim(
             "X.1.18",
             "The header of a Close of 65536 bytes",
-            CONTROL,
+            rules::CONTROL,
             claims(Frame::new(8, []), 65536),
         ),
     ]
@@ -279,7 +267,7 @@ fn masks() -> Vec<Case> {
             Some(Frame::text("Hel").unfinished()),
             Frame::continuation("lo"),
         ),
-        Case::new("X.1.25", "A right message, one masked the wrong way, a Ping", STOP, |_, _| {
+        Case::new("X.1.25", "A right message, one masked the wrong way, a Ping", rules::STOP, |_, _| {
             let send = Step::send([
                 Frame::text("first"),
                 Frame::text("second").mask(Mask::Wrong),
@@ -356,7 +344,7 @@ fn reserved() -> Vec<Case> {
         let title = format!(
             "A frame with opcode {opcode}, reserved for {kind}, inside a fragmented message"
         );
-        cases.push(fail(&id(), title, OPCODE, move || {
+        cases.push(fail(&id(), title, rules::UNKNOWN_OPCODE, move || {
             vec![
                 Frame::text("Hel").unfinished(),
                 Frame::new(opcode, "?"),

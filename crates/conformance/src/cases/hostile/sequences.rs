@@ -2,53 +2,21 @@
 
 use std::time::Duration;
 
+use super::super::rules;
 use super::frames::fail;
 use super::shared::{STILL_THERE, TOO_MUCH, failing, fails, goes_on, pong, text};
 use crate::case::{Answered, Case, Close, Conversation, Cut, Event, Piece, Rule, Script, Step};
 use crate::verdict::Behavior;
 use crate::wire::Frame;
 
-const CONTROL: Rule = Rule::must(
-    "RFC 6455 §5.5",
-    "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.",
-);
-const STREAM: Rule = Rule::must(
-    "RFC 9293 §2.2",
-    "TCP provides a byte stream: how it is cut into segments means nothing.",
-);
 const RECEIVED: Rule = Rule::should(
     "RFC 6455 §6.2",
     "If the frame comprises an unfragmented message, it is said that _A WebSocket Message Has Been Received_.",
-);
-const FRAGMENTS: Rule = Rule::must(
-    "RFC 6455 §5.4",
-    "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than 0, followed by zero \
-     or more frames with the FIN bit clear and the opcode set to 0, and terminated by a single frame with the FIN bit set \
-     and an opcode of 0.",
-);
-const BETWEEN: Rule = Rule::must(
-    "RFC 6455 §5.4",
-    "Control frames MAY be injected in the middle of a fragmented message. An endpoint MUST be capable of handling \
-     control frames in the middle of a fragmented message.",
-);
-const ANSWER: Rule = Rule::must(
-    "RFC 6455 §5.5.1",
-    "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a Close \
-     frame in response.",
-);
-const AFTER: Rule = Rule::must(
-    "RFC 6455 §1.4",
-    "After receiving a control frame indicating the connection should be closed, a peer discards any further data \
-     received.",
 );
 const PONGS: Rule = Rule::must(
     "RFC 6455 §5.5.2",
     "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response. §5.5.3: An endpoint that has not yet \
      sent Pongs to previous Pings MAY elect to send a Pong for only the most recently processed Ping.",
-);
-const UNSOLICITED: Rule = Rule::must(
-    "RFC 6455 §5.5.3",
-    "A Pong frame MAY be sent unsolicited. A response to an unsolicited Pong frame is not expected.",
 );
 const REGISTERED: Rule = Rule::should(
     "RFC 6455 §7.4.2",
@@ -58,11 +26,6 @@ const REGISTERED: Rule = Rule::should(
 const TLS_FAILURE: Rule = Rule::must(
     "RFC 6455 §7.4.1",
     "1015 is a reserved value and MUST NOT be set as a status code in a Close control frame by an endpoint.",
-);
-const STOP: Rule = Rule::must(
-    "RFC 6455 §7.1.7",
-    "An endpoint MUST NOT continue to attempt to process data from the remote endpoint after being instructed to _Fail \
-     the WebSocket Connection_.",
 );
 const HELLO: &str = "Hello";
 
@@ -80,7 +43,7 @@ fn cuts() -> Vec<Case> {
     const READ: Duration = Duration::from_millis(2);
     const CUT: &str = "behind the cut";
     let header = |id, title: &'static str, len: usize| {
-        Case::new(id, title, STREAM, move |side, _| {
+        Case::new(id, title, rules::SEGMENTS, move |side, _| {
             let payload = vec![b'*'; len];
             let frame = Frame::binary(payload.clone()).encode(side, [0x37, 0xfa, 0x21, 0x3d]);
             let places = 1..=frame.len() - len;
@@ -135,11 +98,17 @@ fn cuts() -> Vec<Case> {
             |len| len - 1,
         ),
         second("X.1.53", "A message and a part of one of 4 KiB, in one write", 4096, |_| 1000),
-        Case::new("X.1.54", "Ten thousand messages of one byte in one write", STREAM, |_, _| {
-            let frames = (0..10_000u32).map(|n| Frame::binary([n as u8]));
-            let echoes: Vec<Event> = (0..10_000u32).map(|n| Event::Binary(vec![n as u8])).collect();
-            Script::new([Step::send(frames)], Conversation::ok(echoes))
-        })
+        Case::new(
+            "X.1.54",
+            "Ten thousand messages of one byte in one write",
+            rules::SEGMENTS,
+            |_, _| {
+                let frames = (0..10_000u32).map(|n| Frame::binary([n as u8]));
+                let echoes: Vec<Event> =
+                    (0..10_000u32).map(|n| Event::Binary(vec![n as u8])).collect();
+                Script::new([Step::send(frames)], Conversation::ok(echoes))
+            },
+        )
         .words(
             "Ten thousand binary messages of one byte, in one write.",
             "All of them back, in order.",
@@ -162,7 +131,7 @@ fn fragments() -> Vec<Case> {
         frames
     }
     let whole = |id, title: &'static str, make: fn() -> (Vec<Frame>, Vec<u8>)| {
-        Case::new(id, title, FRAGMENTS, move |_, _| {
+        Case::new(id, title, rules::FRAGMENTS, move |_, _| {
             let (frames, payload) = make();
             let conversation = Conversation::ok([text(payload)])
                 .or(Behavior::NonStrict, [], failing(TOO_MUCH));
@@ -189,7 +158,7 @@ fn fragments() -> Vec<Case> {
         Case::new(
             "X.1.58",
             "A text message of a thousand fragments of one byte, a Ping behind each hundred",
-            BETWEEN,
+            rules::BETWEEN,
             |_, _| {
                 let payload = vec![b'*'; 1000];
                 let pings: Vec<Vec<u8>> = (0..9).map(|n| format!("ping {n}").into_bytes()).collect();
@@ -209,7 +178,7 @@ fn fragments() -> Vec<Case> {
              one write.",
             "The Pongs, or that to the last Ping, and then the message.",
         ),
-        Case::new("X.1.59", "Ten thousand fragments of a message that never ends, and a Close", ANSWER, |_, _| {
+        Case::new("X.1.59", "Ten thousand fragments of a message that never ends, and a Close", rules::ANSWER, |_, _| {
             let mut frames = fragments([&b""[..]; 10_000]);
             frames[9_999].fin = false;
             frames.push(Frame::close(1000, ""));
@@ -223,7 +192,7 @@ fn fragments() -> Vec<Case> {
             "The answer to the Close, and no message. To fail the connection because the fragments are too many is right \
              as well.",
         ),
-        fail("X.1.60", "A thousand text frames without FIN", FRAGMENTS, || {
+        fail("X.1.60", "A thousand text frames without FIN", rules::FRAGMENTS, || {
             vec![Frame::text("a").unfinished(); 1000]
         }),
     ]
@@ -240,7 +209,7 @@ fn control() -> Vec<Case> {
     };
     // Whether a message that will never be whole is a fault is not said.
     let inside = |id, title: &'static str, frames: fn() -> Vec<Frame>| {
-        Case::new(id, title, ANSWER, move |_, _| {
+        Case::new(id, title, rules::ANSWER, move |_, _| {
             let close = Close::by_runner([1000, 1002]);
             Script::new([Step::send(frames())], Conversation::ok([]).close(close))
         })
@@ -280,23 +249,23 @@ fn control() -> Vec<Case> {
                 Frame::close(1000, ""),
             ]
         }),
-        close("X.1.63", "Two Closes with different codes", AFTER, || {
+        close("X.1.63", "Two Closes with different codes", rules::AFTER_CLOSE, || {
             vec![Frame::close(1000, ""), Frame::close(1001, "gone")]
         }),
-        close("X.1.64", "A Close, and then what is against the rules", AFTER, || {
+        close("X.1.64", "A Close, and then what is against the rules", rules::AFTER_CLOSE, || {
             vec![Frame::close(1000, ""), Frame::new(3, "?"), Frame::text(b"\xff")]
         }),
-        fail("X.1.65", "A Close without FIN", CONTROL, || {
+        fail("X.1.65", "A Close without FIN", rules::CONTROL, || {
             vec![Frame::close(1000, "").unfinished()]
         }),
-        fail("X.1.66", "A Ping without FIN between two fragments", CONTROL, || {
+        fail("X.1.66", "A Ping without FIN between two fragments", rules::CONTROL, || {
             vec![
                 Frame::text("Hel").unfinished(),
                 Frame::ping("p").unfinished(),
                 Frame::continuation("lo"),
             ]
         }),
-        fail("X.1.67", "A Pong with 126 bytes of payload", CONTROL, || {
+        fail("X.1.67", "A Pong with 126 bytes of payload", rules::CONTROL, || {
             vec![Frame::pong([0xfe; 126])]
         }),
         flood("X.1.68", "A thousand Pings", 1000, 4),
@@ -304,7 +273,7 @@ fn control() -> Vec<Case> {
         Case::new(
             "X.1.70",
             "A thousand Pongs that answer nothing, and a Ping",
-            UNSOLICITED,
+            rules::UNSOLICITED,
             |_, _| {
                 let pongs = (0..1000).map(|n| Frame::pong(n.to_string()));
                 let frames: Vec<Frame> = pongs.chain([Frame::ping(STILL_THERE)]).collect();
@@ -318,7 +287,7 @@ fn control() -> Vec<Case> {
         Case::new(
             "X.1.71",
             "An unknown opcode, and a message and a Ping behind it",
-            STOP,
+            rules::STOP,
             |_, _| {
                 let frames = [Frame::new(3, "?"), Frame::text(HELLO), Frame::ping(STILL_THERE)];
                 Script::new([Step::send(frames)], fails([], [1002]))

@@ -2,20 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::rules;
 use super::shared::{STILL_THERE, failing, fails, pong, text};
 use crate::case::{Answered, Case, Close, Conversation, Event, Rule, Script, Step};
 use crate::verdict::Behavior;
 use crate::wire::Frame;
 
-const WHOLE: Rule = Rule::must(
-    "RFC 6455 §5.6",
-    "A particular text frame might include a partial UTF-8 sequence; however, the whole message MUST contain valid UTF-8.",
-);
-const INVALID: Rule = Rule::must(
-    "RFC 6455 §8.1",
-    "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not, in fact, a valid \
-     UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_.",
-);
 const EARLY: Rule = Rule::may(
     "RFC 6455 §8.1",
     "This rule applies both during the opening handshake and during subsequent data exchange. It does not say when \
@@ -61,7 +53,7 @@ fn fragments(parts: &[&[u8]]) -> Vec<Frame> {
 
 fn valid() -> Vec<Case> {
     let cut = |id, title: &'static str, letter: &'static str| {
-        Case::new(id, title, WHOLE, move |_, _| {
+        Case::new(id, title, rules::WHOLE_UTF8, move |_, _| {
             let bytes = letter.as_bytes();
             let places = 1..bytes.len();
             let frames = places.clone().flat_map(|at| {
@@ -77,7 +69,7 @@ fn valid() -> Vec<Case> {
         )
     };
     let legal = |id, title: &'static str, payload: &'static [u8], frames: fn() -> Vec<Frame>| {
-        Case::new(id, title, WHOLE, move |_, _| {
+        Case::new(id, title, rules::WHOLE_UTF8, move |_, _| {
             Script::new([Step::send(frames())], Conversation::ok([text(payload)]))
         })
         .words(format!("{title}."), BACK)
@@ -86,7 +78,7 @@ fn valid() -> Vec<Case> {
         cut("X.2.1", "A letter of two bytes cut by two fragments", "\u{e9}"),
         cut("X.2.2", "A letter of three bytes cut by two fragments at each byte", "\u{20ac}"),
         cut("X.2.3", "A letter of four bytes cut by two fragments at each byte", "\u{10ffff}"),
-        Case::new("X.2.4", "A letter of four bytes, each in a fragment with a Ping behind it", WHOLE, |_, _| {
+        Case::new("X.2.4", "A letter of four bytes, each in a fragment with a Ping behind it", rules::WHOLE_UTF8, |_, _| {
             let pings: Vec<Vec<u8>> = (1..4).map(|at| vec![at]).collect();
             let mut frames = fragments(&[b"\xf0", b"\x9d", b"\x84", b"\x9e"]);
             for (ping, at) in pings.iter().zip(1..4).rev() {
@@ -159,7 +151,7 @@ const CONTROLS: &[u8] =
 
 fn invalid() -> Vec<Case> {
     let bad = |id, title: &'static str, frames: fn() -> Vec<Frame>| {
-        Case::new(id, title, INVALID, move |_, _| {
+        Case::new(id, title, rules::UTF8, move |_, _| {
             Script::new([Step::send(frames())], fails([], [1007]))
         })
         .words(format!("{title}."), FAILS)
@@ -223,7 +215,7 @@ fn invalid() -> Vec<Case> {
             "A text frame without FIN that no text can go on from; a wait; the last fragment.",
             "The connection fails with code 1007 before the last fragment comes. Only behind that it is NON-STRICT.",
         ),
-        Case::new("X.2.25", "A bad fragment, a Ping and the last fragment", INVALID, |_, _| {
+        Case::new("X.2.25", "A bad fragment, a Ping and the last fragment", rules::UTF8, |_, _| {
             let frames = [
                 Frame::text(b"ok\xff").unfinished(),
                 Frame::ping(STILL_THERE),
@@ -243,7 +235,7 @@ fn invalid() -> Vec<Case> {
 /// Reasons of Closes.
 fn reasons() -> Vec<Case> {
     let bad = |id, title: &'static str, reason: &'static [u8]| {
-        Case::new(id, title, INVALID, move |_, _| {
+        Case::new(id, title, rules::UTF8, move |_, _| {
             let close = Close::by_runner([1007, 1002]).unclean().wrong_code_fails();
             let send = Step::send([Frame::close(1000, reason)]);
             Script::new([send], Conversation::ok([]).close(close))

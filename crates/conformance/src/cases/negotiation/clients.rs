@@ -1,6 +1,7 @@
 //! N.6 and N.7: responses with extensions to a client.
 
 use super::super::opening::{Half, informs, refuses};
+use super::super::rules;
 use super::shared::{compresses, with};
 use crate::case::{Case, Opening, Refusal, Rule};
 use crate::side::Side;
@@ -31,14 +32,6 @@ const CLIENT_WINDOW: Rule = Rule::must(
     "By client_max_window_bits in a response a server limits the window that the client uses, if the offer has that \
      parameter.",
 );
-const QUOTED: Rule = Rule::must(
-    "RFC 6455 §9.1",
-    "extension-param = token [ \"=\" (token | quoted-string) ]: a quoted value means what it means without the quotes.",
-);
-const WHITESPACE: Rule = Rule::must(
-    "RFC 6455 §9.1",
-    "Note that this section is using ABNF syntax from RFC 2616, including the \"implied *LWS rule\".",
-);
 const VALUE: Rule = Rule::must(
     "RFC 7692 §7.1",
     "A client MUST _Fail the WebSocket Connection_ if the response contains an extension parameter with an invalid value.",
@@ -67,24 +60,10 @@ const SMALLER: Rule = Rule::should(
     "If client_max_window_bits has a value in the offer, that in the response is equal to or smaller than the received \
      value. A larger one does no harm to a client that keeps to its own.",
 );
-const NOT_OFFERED: Rule = Rule::must(
-    "RFC 6455 §4.1",
-    "If the response indicates the use of an extension that was not present in the client's handshake, the client MUST \
-     _Fail the WebSocket Connection_.",
-);
 const TWO: Rule = Rule::must(
     "RFC 7692 §5",
     "A client that received a response accepting a PMCE extension negotiation offer together with another extension that \
      conflicts on the use of the RSV1 bit MUST _Fail the WebSocket Connection_.",
-);
-const NAME_CASE: Rule = Rule::info(
-    "RFC 6455 §9.1",
-    "Any extension-token used MUST be a registered token; nothing says that its case means nothing.",
-);
-const MALFORMED: Rule = Rule::must(
-    "RFC 6455 §9.1",
-    "If a value is received during negotiation that does not conform to the ABNF, the recipient of such malformed data MUST \
-     immediately _Fail the WebSocket Connection_.",
 );
 
 pub(super) fn cases() -> Vec<Case> {
@@ -162,7 +141,7 @@ fn right() -> Vec<Case> {
         one(
             "N.6.21",
             "A quoted value",
-            QUOTED,
+            rules::QUOTED,
             "permessage-deflate{context}{window}; client_max_window_bits=\"10\"",
             10,
             tolerated(),
@@ -170,7 +149,7 @@ fn right() -> Vec<Case> {
         one(
             "N.6.22",
             "Spaces and tabs around all signs",
-            WHITESPACE,
+            rules::WHITESPACE,
             "permessage-deflate{context} \t; client_no_context_takeover ;\tserver_max_window_bits = 10",
             15,
             tolerated(),
@@ -250,47 +229,47 @@ fn wrong() -> Vec<Case> {
         no(
             "N.7.19",
             "Another extension before it",
-            NOT_OFFERED,
+            rules::EXTENSION_NOT_OFFERED,
             "x-not-offered, permessage-deflate",
         ),
         no(
             "N.7.20",
             "Another extension behind it",
-            NOT_OFFERED,
+            rules::EXTENSION_NOT_OFFERED,
             "permessage-deflate, x-not-offered; a=1",
         ),
         no(
             "N.7.21",
             "An extension whose name only begins like it",
-            NOT_OFFERED,
+            rules::EXTENSION_NOT_OFFERED,
             "permessage-deflate-2",
         ),
         informs(
             "N.7.22",
             "The name in other case",
             CLIENT,
-            NAME_CASE,
+            rules::NAME_CASE,
             accepts("PerMessage-Deflate"),
         ),
         refuses(
             "N.7.23",
             "An empty list",
             CLIENT,
-            MALFORMED,
+            rules::MALFORMED,
             accepts(""),
             Refusal::default().opened(NonStrict),
         ),
-        no("N.7.24", "A semicolon at the end", MALFORMED, "permessage-deflate;"),
+        no("N.7.24", "A semicolon at the end", rules::MALFORMED, "permessage-deflate;"),
         no(
             "N.7.25",
             "A quote that does not end",
-            MALFORMED,
+            rules::MALFORMED,
             "permessage-deflate; server_max_window_bits=\"10",
         ),
         no(
             "N.7.26",
             "No semicolon before a parameter",
-            MALFORMED,
+            rules::MALFORMED,
             "permessage-deflate server_no_context_takeover",
         ),
         refuses(

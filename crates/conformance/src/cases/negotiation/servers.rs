@@ -1,6 +1,7 @@
 //! N.3 to N.5: offers of extensions to a server.
 
 use super::super::opening::{Half, informs, refusal, refuses, takes, takes_or, tolerated};
+use super::super::rules;
 use super::shared::{compresses, with};
 use crate::case::{Case, Opening, Rule};
 use crate::side::Side;
@@ -39,14 +40,6 @@ const CLIENT_CONTEXT: Rule = Rule::must(
     "By client_no_context_takeover a client informs the server of a hint that the client is not going to use context \
      takeover, even if the response does not include it.",
 );
-const QUOTED: Rule = Rule::must(
-    "RFC 6455 §9.1",
-    "extension-param = token [ \"=\" (token | quoted-string) ]: a quoted value means what it means without the quotes.",
-);
-const WHITESPACE: Rule = Rule::must(
-    "RFC 6455 §9.1",
-    "Note that this section is using ABNF syntax from RFC 2616, including the \"implied *LWS rule\".",
-);
 const PREFERENCE: Rule = Rule::should(
     "RFC 7692 §5",
     "The set of elements MAY include multiple ones with the same extension name, to offer different parameters; the order \
@@ -60,10 +53,6 @@ const SELECT: Rule = Rule::must(
     "RFC 6455 §4.2.2",
     "The extensions MUST be derived from the client's handshake, by selecting one or more of the values. Extensions not \
      listed by the client MUST NOT be listed.",
-);
-const NAME_CASE: Rule = Rule::info(
-    "RFC 6455 §9.1",
-    "Any extension-token used MUST be a registered token; nothing says that its case means nothing.",
 );
 const DECLINE_VALUE: Rule = Rule::must(
     "RFC 7692 §7.1",
@@ -79,11 +68,6 @@ const DECLINE_TWICE: Rule = Rule::must(
     "RFC 7692 §7.1",
     "A server MUST decline an extension negotiation offer for this extension if it contains multiple extension parameters \
      with the same name.",
-);
-const MALFORMED: Rule = Rule::must(
-    "RFC 6455 §9.1",
-    "If a value is received during negotiation that does not conform to the ABNF, the recipient of such malformed data MUST \
-     immediately _Fail the WebSocket Connection_.",
 );
 
 pub(super) fn cases() -> Vec<Case> {
@@ -180,14 +164,14 @@ fn right() -> Vec<Case> {
         offer(
             "N.3.22",
             "A quoted value",
-            QUOTED,
+            rules::QUOTED,
             "permessage-deflate; server_max_window_bits=\"10\"",
             10,
         ),
         offer_or(
             "N.3.23",
             "Spaces and tabs around all signs",
-            WHITESPACE,
+            rules::WHITESPACE,
             "permessage-deflate \t; server_max_window_bits = 10\t;server_no_context_takeover ",
             10,
         ),
@@ -246,7 +230,7 @@ fn right() -> Vec<Case> {
             "N.3.30",
             "The name in other case",
             SERVER,
-            NAME_CASE,
+            rules::NAME_CASE,
             offers("Permessage-Deflate"),
         ),
     ]);
@@ -314,7 +298,7 @@ fn malformed() -> Vec<Case> {
     let list = |(number, (title, list)): (usize, (&'static str, &str))| {
         let id = format!("N.5.{number}");
         let refusal = refusal().opened(NonStrict);
-        let mut case = refuses(&id, title, SERVER, MALFORMED, offers(list), refusal);
+        let mut case = refuses(&id, title, SERVER, rules::MALFORMED, offers(list), refusal);
         case.expects =
             format!("{} A response that accepts an extension is FAILED.", case.expects).into();
         case

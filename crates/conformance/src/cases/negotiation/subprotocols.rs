@@ -1,6 +1,7 @@
 //! N.1: subprotocols that a server is offered. N.2: subprotocols that a client gets.
 
 use super::super::opening::{Half, refusal, refuses, takes, takes_or, tolerated};
+use super::super::rules;
 use super::shared::with;
 use crate::case::{Case, Opening, Refusal, Rule};
 use crate::side::Side;
@@ -30,11 +31,6 @@ const TOKENS: Rule = Rule::must(
     "RFC 6455 §4.2.1",
     "On any violation of the ABNF grammar the server MUST return an HTTP response with an appropriate error code. §4.3: \
      Sec-WebSocket-Protocol-Client = 1#token.",
-);
-const NOT_ASKED: Rule = Rule::must(
-    "RFC 6455 §4.1",
-    "If the response indicates the use of a subprotocol that was not present in the client's handshake, the client MUST \
-     _Fail the WebSocket Connection_.",
 );
 const ONE: Rule = Rule::must(
     "RFC 6455 §4.3",
@@ -164,7 +160,7 @@ fn chosen() -> Vec<Case> {
         no(
             "N.2.3",
             "One that is longer than what it may have asked for",
-            NOT_ASKED,
+            rules::SUBPROTOCOL_NOT_ASKED,
             &["Sec-WebSocket-Protocol: {protocol}.v2"],
         ),
         no(

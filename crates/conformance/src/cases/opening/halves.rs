@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::rules;
 use super::half::{HELLO, Half, takes};
 use crate::case::{Case, Check, Conversation, Event, Opening, Rule, Script, Split, Step};
 use crate::side::Side;
@@ -67,7 +68,7 @@ fn responses() -> Vec<Case> {
             "+/+/+/+/+/+/+/+/+/+/+w==",
             "M0DUs3om0SqzerhOhYSMM7WQuBQ=",
         ),
-        check("H.2.7", "There is one accept value", ACCEPT_ONCE, |head| {
+        check("H.2.7", "There is one accept value", rules::ACCEPT_ONCE, |head| {
             head.one("sec-websocket-accept").map(drop)
         }),
         check("H.2.8", "No subprotocol that was not asked for", NO_SUBPROTOCOL, |head| {
@@ -115,7 +116,7 @@ fn requests() -> Vec<Case> {
             say(head.lists("connection", "upgrade"), "its Connection does not (RFC 6455 §4.1)")
         }),
         check("H.3.7", "The key is 16 bytes in base64", KEY, |head| key(head).map(drop)),
-        check("H.3.8", "There is one key", KEY_ONCE, |head| {
+        check("H.3.8", "There is one key", rules::KEY_ONCE, |head| {
             head.one("sec-websocket-key").map(drop)
         }),
         check("H.3.9", "The key is not the same for everybody", KEY, |head| {
@@ -252,10 +253,6 @@ const ACCEPT: Rule = Rule::must(
     "Sec-WebSocket-Accept is made by concatenating the key with \"258EAFA5-E914-47DA-95CA-C5AB0DC85B11\", taking the SHA-1 \
      hash, and base64-encoding this 20-byte hash.",
 );
-const ACCEPT_ONCE: Rule = Rule::must(
-    "RFC 6455 §11.3.3",
-    "The Sec-WebSocket-Accept header field MUST NOT appear more than once in an HTTP response.",
-);
 const NO_SUBPROTOCOL: Rule = Rule::must(
     "RFC 6455 §4.2.2",
     "If the client's handshake did not contain such a header field, the only acceptable value is null; the server MUST NOT \
@@ -296,10 +293,6 @@ const KEY: Rule = Rule::must(
     "RFC 6455 §4.1",
     "The value of Sec-WebSocket-Key MUST be a nonce consisting of a randomly selected 16-byte value that has been \
      base64-encoded. The nonce MUST be selected randomly for each connection.",
-);
-const KEY_ONCE: Rule = Rule::must(
-    "RFC 6455 §11.3.1",
-    "The Sec-WebSocket-Key header field MUST NOT appear more than once in an HTTP request.",
 );
 const VERSION: Rule = Rule::must(
     "RFC 6455 §4.1",

@@ -4,6 +4,7 @@ mod wrong;
 
 use std::time::Duration;
 
+use super::super::rules;
 use super::half::{
     HELLO, Half, informs, refusal, refusal_with, refuses, request, request_of, takes, takes_or,
     tolerated,
@@ -31,11 +32,6 @@ const CONNECTION: Rule = Rule::must(
 const UPGRADE: Rule = Rule::must(
     "RFC 6455 §4.2.1",
     "An Upgrade header field containing the value \"websocket\", treated as an ASCII case-insensitive value.",
-);
-const LIST: Rule = Rule::must(
-    "RFC 9110 §5.6.1.2",
-    "A recipient MUST parse and ignore a reasonable number of empty list elements; §5.3: several lines of a field are \
-     one list.",
 );
 const SPACE: Rule = Rule::must(
     "RFC 9112 §5",
@@ -82,11 +78,6 @@ const HEAD_LIMIT: Rule = Rule::info(
     "RFC 9110 §5.4",
     "A server that receives a request header field line, field value, or set of fields larger than it wishes to process \
      MUST respond with an appropriate 4xx status code; RFC 6585 §5: 431.",
-);
-const STREAM: Rule = Rule::must(
-    "RFC 9112 §2.1",
-    "A message is a start-line, field lines that each end with CRLF, and an empty line: how TCP cuts it into parts means \
-     nothing.",
 );
 const BEHIND: Rule = Rule::should(
     "RFC 6455 §4.2.2",
@@ -151,7 +142,7 @@ fn right() -> Vec<Case> {
             "H.1.4",
             "Connection in two lines, with empty elements and tabs",
             SERVER,
-            LIST,
+            rules::LIST,
             request("Connection", &["Connection: ,keep-alive\t,,", "Connection: \tUpgrade , ,"]),
         ),
         takes_or(
@@ -360,35 +351,35 @@ fn cuts() -> Vec<Case> {
             "H.1.27",
             "Byte by byte",
             SERVER,
-            STREAM,
+            rules::HEAD,
             cut("one byte with each write", Split::Every(1), 0),
         ),
         takes(
             "H.1.28",
             "Slowly, some bytes at a time",
             SERVER,
-            STREAM,
+            rules::HEAD,
             cut("16 bytes with each write and 20 ms between them", Split::Every(16), 20),
         ),
         takes(
             "H.1.29",
             "The last LF in a write of its own",
             SERVER,
-            STREAM,
+            rules::HEAD,
             cut("its last byte 20 ms behind the others", tail(1), 20),
         ),
         takes(
             "H.1.30",
             "The empty line in a write of its own",
             SERVER,
-            STREAM,
+            rules::HEAD,
             cut("its last two bytes 20 ms behind the others", tail(2), 20),
         ),
         takes(
             "H.1.31",
             "A cut between the CR and the LF of the last field",
             SERVER,
-            STREAM,
+            rules::HEAD,
             cut("its last three bytes 20 ms behind the others", tail(3), 20),
         ),
         behind(

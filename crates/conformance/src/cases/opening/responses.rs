@@ -4,6 +4,7 @@ mod wrong;
 
 use std::time::Duration;
 
+use super::super::rules;
 use super::half::{HELLO, Half, informs, response, response_of, takes, takes_or};
 use crate::case::{Case, Conversation, Event, Opening, Refusal, Rule, Script, Split};
 use crate::side::Side;
@@ -26,11 +27,6 @@ const TOKEN: Rule = Rule::must(
     "RFC 6455 §4.1",
     "A Connection header field that contains a token that is an ASCII case-insensitive match for the value \"Upgrade\".",
 );
-const LIST: Rule = Rule::must(
-    "RFC 9110 §5.6.1.2",
-    "A recipient MUST parse and ignore a reasonable number of empty list elements; §5.3: several lines of a field are \
-     one list.",
-);
 const REASON: Rule = Rule::should(
     "RFC 9112 §4",
     "A client SHOULD ignore the reason-phrase content because it is not a reliable channel for information.",
@@ -47,11 +43,6 @@ const UNKNOWN: Rule =
 const SPACE: Rule = Rule::must(
     "RFC 9112 §5",
     "field-line = field-name \":\" OWS field-value OWS. RFC 6455 §4.1: ignoring any leading and trailing whitespace.",
-);
-const STREAM: Rule = Rule::must(
-    "RFC 9112 §2.1",
-    "A message is a start-line, field lines that each end with CRLF, and an empty line: how TCP cuts it into parts means \
-     nothing.",
 );
 const BEHIND: Rule = Rule::must(
     "RFC 6455 §4.2.2",
@@ -76,15 +67,6 @@ const SIZE: Rule = Rule::info(
     "RFC 9110 §5.4",
     "HTTP does not place a predefined limit on the length of each header field line or on a header as a whole; a client \
      may have one.",
-);
-const BARE_LF: Rule = Rule::may(
-    "RFC 9112 §2.2",
-    "Although the line terminator is the sequence CRLF, a recipient MAY recognize a single LF as a line terminator.",
-);
-const NUL: Rule = Rule::must(
-    "RFC 9110 §5.5",
-    "A recipient of CR, LF, or NUL within a field value MUST either reject the message or replace each of those characters \
-     with SP.",
 );
 
 pub(super) fn cases() -> Vec<Case> {
@@ -119,7 +101,7 @@ fn right() -> Vec<Case> {
             "H.4.4",
             "Connection in two lines, with empty elements and tabs",
             CLIENT,
-            LIST,
+            rules::LIST,
             response("Connection", &["Connection: ,keep-alive\t,,", "Connection: \tUpgrade , ,"]),
         ),
         takes(
@@ -218,28 +200,28 @@ fn cuts() -> Vec<Case> {
             "H.4.14",
             "Byte by byte",
             CLIENT,
-            STREAM,
+            rules::HEAD,
             cut("one byte with each write", Split::Every(1), 0),
         ),
         takes(
             "H.4.15",
             "Slowly, some bytes at a time",
             CLIENT,
-            STREAM,
+            rules::HEAD,
             cut("16 bytes with each write and 20 ms between them", Split::Every(16), 20),
         ),
         takes(
             "H.4.16",
             "The last LF in a write of its own",
             CLIENT,
-            STREAM,
+            rules::HEAD,
             cut("its last byte 20 ms behind the others", Split::Tail(1), 20),
         ),
         takes(
             "H.4.17",
             "The empty line in a write of its own",
             CLIENT,
-            STREAM,
+            rules::HEAD,
             cut("its last two bytes 20 ms behind the others", Split::Tail(2), 20),
         ),
         behind(
@@ -341,12 +323,19 @@ fn lenient() -> Vec<Case> {
         takes_or("H.4.24", "A field of 4 KiB", CLIENT, UNKNOWN, long(4 << 10), tolerated()),
         informs("H.4.25", "A field of 32 KiB", CLIENT, SIZE, long(32 << 10)),
         informs("H.4.26", "A field of 1 MiB", CLIENT, SIZE, long(1 << 20)),
-        takes_or("H.4.27", "Lines that end with LF alone", CLIENT, BARE_LF, lf, Refusal::default()),
+        takes_or(
+            "H.4.27",
+            "Lines that end with LF alone",
+            CLIENT,
+            rules::BARE_LF,
+            lf,
+            Refusal::default(),
+        ),
         takes_or(
             "H.4.28",
             "NUL in a field that means nothing",
             CLIENT,
-            NUL,
+            rules::NUL,
             further(&["X-Unknown: a\0b"]),
             Refusal::default(),
         ),

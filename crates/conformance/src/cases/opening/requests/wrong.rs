@@ -1,5 +1,6 @@
 //! Requests that are wrong, and what is no request.
 
+use super::super::super::rules;
 use super::super::half::{
     Half, informs, refusal, refusal_with, refuses, request, request_of, takes_or,
 };
@@ -68,10 +69,6 @@ const BAD_KEY: Rule = Rule::must(
     "A Sec-WebSocket-Key header field with a base64-encoded value that, when decoded, is 16 bytes in length. Yet §4.2.2: \
      it is not necessary for the server to base64-decode the value.",
 );
-const KEY_ONCE: Rule = Rule::must(
-    "RFC 6455 §11.3.1",
-    "The Sec-WebSocket-Key header field MUST NOT appear more than once in an HTTP request.",
-);
 const NO_VERSION: Rule = Rule::must(
     "RFC 6455 §4.2.1",
     "A Sec-WebSocket-Version header field, with a value of 13. If the client did not send a handshake that matches, the \
@@ -110,20 +107,6 @@ const GRAMMAR: Rule = Rule::should(
     "RFC 9112 §2.2",
     "When a server receives a sequence of octets that does not match the HTTP-message grammar, the server SHOULD respond \
      with a 400 (Bad Request) response and close the connection.",
-);
-const BARE_LF: Rule = Rule::may(
-    "RFC 9112 §2.2",
-    "Although the line terminator is the sequence CRLF, a recipient MAY recognize a single LF as a line terminator.",
-);
-const BARE_CR: Rule = Rule::must(
-    "RFC 9112 §2.2",
-    "A recipient of a bare CR MUST consider that element to be invalid or replace each bare CR with SP: it does not end a \
-     line.",
-);
-const NUL: Rule = Rule::must(
-    "RFC 9110 §5.5",
-    "A recipient of CR, LF, or NUL within a field value MUST either reject the message or replace each of those characters \
-     with SP.",
 );
 const PLAIN: Rule = Rule::info(
     "RFC 9110 §15",
@@ -312,14 +295,14 @@ fn fields() -> Vec<Case> {
         no_key(
             "H.1.66",
             "Two keys",
-            KEY_ONCE,
+            rules::KEY_ONCE,
             &["Sec-WebSocket-Key: {key}", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
         ),
         refuses(
             "H.1.67",
             "The same key twice",
             SERVER,
-            KEY_ONCE,
+            rules::KEY_ONCE,
             request("Sec-WebSocket-Key", &["Sec-WebSocket-Key: {key}", "Sec-WebSocket-Key: {key}"]),
             refusal().opened(NonStrict),
         ),
@@ -472,12 +455,12 @@ fn syntax() -> Vec<Case> {
             request("", &[": 1"]),
             refusal().opened(NonStrict),
         ),
-        takes_or("H.1.96", "Lines that end with LF alone", SERVER, BARE_LF, lf(), refusal()),
+        takes_or("H.1.96", "Lines that end with LF alone", SERVER, rules::BARE_LF, lf(), refusal()),
         refuses(
             "H.1.97",
             "The key behind a CR without LF",
             SERVER,
-            BARE_CR,
+            rules::BARE_CR,
             request("Sec-WebSocket-Key", &["X-Unknown: 1\rSec-WebSocket-Key: {key}"]),
             refusal(),
         ),
@@ -485,7 +468,7 @@ fn syntax() -> Vec<Case> {
             "H.1.98",
             "NUL in a field that means nothing",
             SERVER,
-            NUL,
+            rules::NUL,
             request("", &["X-Unknown: a\0b"]),
             refusal(),
         ),
@@ -493,7 +476,7 @@ fn syntax() -> Vec<Case> {
             "H.1.99",
             "NUL behind the value of Upgrade",
             SERVER,
-            NUL,
+            rules::NUL,
             request("Upgrade", &["Upgrade: websocket\0h2c"]),
             refusal(),
         ),

@@ -1,5 +1,6 @@
 //! Responses that are wrong, and what is no response.
 
+use super::super::super::rules;
 use super::super::half::{HELLO, Half, refuses, response};
 use crate::case::{Case, Opening, Refusal, Rule};
 use crate::side::Side;
@@ -18,29 +19,10 @@ const ACCEPT: Rule = Rule::must(
     "If the response lacks a Sec-WebSocket-Accept header field or it contains a value other than the base64-encoded SHA-1 \
      of the key and the GUID, the client MUST _Fail the WebSocket Connection_.",
 );
-const BARE_CR: Rule = Rule::must(
-    "RFC 9112 §2.2",
-    "A recipient of a bare CR MUST consider that element to be invalid or replace each bare CR with SP: it does not end a \
-     line.",
-);
 const CONNECTION: Rule = Rule::must(
     "RFC 6455 §4.1",
     "If the response lacks a Connection header field or it doesn't contain a token that is an ASCII case-insensitive match \
      for the value \"Upgrade\", the client MUST _Fail the WebSocket Connection_.",
-);
-const ACCEPT_ONCE: Rule = Rule::must(
-    "RFC 6455 §11.3.3",
-    "The Sec-WebSocket-Accept header field MUST NOT appear more than once in an HTTP response.",
-);
-const SUBPROTOCOL: Rule = Rule::must(
-    "RFC 6455 §4.1",
-    "If the response indicates the use of a subprotocol that was not present in the client's handshake, the client MUST \
-     _Fail the WebSocket Connection_.",
-);
-const EXTENSION: Rule = Rule::must(
-    "RFC 6455 §4.1",
-    "If the response indicates the use of an extension that was not present in the client's handshake, the client MUST \
-     _Fail the WebSocket Connection_.",
 );
 const STATUS: Rule = Rule::must(
     "RFC 6455 §4.1",
@@ -156,28 +138,28 @@ fn fields() -> Vec<Case> {
         lenient(
             "H.4.46",
             "The right accept value twice",
-            ACCEPT_ONCE,
+            rules::ACCEPT_ONCE,
             accept,
             &["Sec-WebSocket-Accept: {accept}", "Sec-WebSocket-Accept: {accept}"],
         ),
         no(
             "H.4.47",
             "The accept value behind a CR without LF",
-            BARE_CR,
+            rules::BARE_CR,
             accept,
             &["X-Unknown: 1\rSec-WebSocket-Accept: {accept}"],
         ),
         no(
             "H.4.48",
             "A subprotocol that was not asked for",
-            SUBPROTOCOL,
+            rules::SUBPROTOCOL_NOT_ASKED,
             "",
             &["Sec-WebSocket-Protocol: not-asked-for.example"],
         ),
         no(
             "H.4.49",
             "An extension that was not offered",
-            EXTENSION,
+            rules::EXTENSION_NOT_OFFERED,
             "",
             &["Sec-WebSocket-Extensions: x-not-offered"],
         ),
