@@ -45,15 +45,31 @@ pub(crate) struct Options {
     /// Only our server, or only our client
     #[arg(long)]
     role: Option<Role>,
-    /// Only these cases, such as 1.*,6.4.* (then only they are compared)
+    /// Only these cases, such as 1.*,6.4.*; then only their verdicts are compared
     #[arg(long, value_delimiter = ',')]
-    cases: Vec<String>,
+    pub(crate) cases: Vec<String>,
     /// Only these adapters
     #[arg(long, value_delimiter = ',', value_parser = ADAPTERS)]
     adapter: Vec<String>,
     /// Over TLS, wss instead of ws, with a certificate that is made for the run
     #[arg(long)]
-    tls: bool,
+    pub(crate) tls: bool,
+}
+
+impl Options {
+    /// The roles that were asked for.
+    pub(crate) fn roles(&self) -> Vec<Role> {
+        self.role.map_or_else(|| vec![Role::Server, Role::Client], |role| vec![role])
+    }
+
+    /// The adapters that were asked for, of those that there are.
+    pub(crate) fn adapters(&self) -> Vec<&str> {
+        match self.adapter.as_slice() {
+            // A blocking TLS stream has no halves.
+            [] => ADAPTERS.into_iter().filter(|name| !self.tls || *name != "std-halves").collect(),
+            chosen => chosen.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// Runs the suite for every role and adapter, and fails if one verdict is not the expected one.
@@ -67,22 +83,14 @@ pub(crate) fn run(options: &Options) -> Outcome {
         (wstest.join().unwrap_or_else(|_| fail("looking for wstest panicked")), testees)
     });
     let suite = Suite { expected, selection, wstest: wstest?, testees: testees?, tls: options.tls };
-    let roles = options.role.map_or_else(|| vec![Role::Server, Role::Client], |role| vec![role]);
-    let adapters = match options.adapter.as_slice() {
-        // A blocking TLS stream has no halves.
-        [] if options.tls => {
-            ADAPTERS.into_iter().filter(|name| *name != "std-halves").map(String::from).collect()
-        }
-        [] => ADAPTERS.map(String::from).to_vec(),
-        chosen => chosen.to_vec(),
-    };
     let mut failed = Vec::new();
-    for adapter in &adapters {
+    for adapter in options.adapters() {
         // Both roles at once: the suite is one thread of Python each time.
         let suite = &suite;
         let outcomes = thread::scope(|scope| {
             let start = |role| scope.spawn(move || suite.run(role, adapter));
-            let runs: Vec<_> = roles.iter().map(|role| (*role, start(*role))).collect();
+            let runs: Vec<_> =
+                options.roles().into_iter().map(|role| (role, start(role))).collect();
             let join = |(role, run): (Role, thread::ScopedJoinHandle<'_, Outcome>)| {
                 (role, run.join().unwrap_or_else(|_| fail("it panicked")))
             };

@@ -4,24 +4,14 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::autobahn::{ADAPTERS, Certificate, Role, Running, START_LIMIT, Testees, testees};
+use crate::autobahn::{self, Certificate, Role, Running, START_LIMIT, Testees, testees};
 use crate::shell::{Outcome, command, empty_folder, executables, fail, root, run as run_command};
 
 /// What to run; without options, everything.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only our server, or only our client
-    #[arg(long)]
-    role: Option<Role>,
-    /// Only these cases, such as 1.*,6.4,H
-    #[arg(long, value_delimiter = ',')]
-    cases: Vec<String>,
-    /// Only these adapters
-    #[arg(long, value_delimiter = ',', value_parser = ADAPTERS)]
-    adapter: Vec<String>,
-    /// Over TLS, wss instead of ws, with a certificate that is made for the run
-    #[arg(long)]
-    tls: bool,
+    #[command(flatten)]
+    runs: autobahn::Options,
     /// As much in sections 9, 12 and 13 as wstest sends
     #[arg(long)]
     full: bool,
@@ -34,22 +24,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
         executables("build --release -p fullduplex-conformance", ["fullduplex-conformance"])?;
     let testees = testees()?;
     let mut failed = Vec::new();
-    for adapter in ADAPTERS {
-        let asked =
-            options.adapter.is_empty() || options.adapter.iter().any(|name| name == adapter);
-        // A blocking TLS stream has no halves.
-        if !asked || (options.tls && adapter == "std-halves") {
-            continue;
-        }
-        for role in [Role::Server, Role::Client] {
-            if options.role.is_some_and(|only| only != role) {
-                continue;
-            }
-            let name = format!("{role}-{adapter}{}", if options.tls { "-tls" } else { "" });
+    for adapter in options.runs.adapters() {
+        for role in options.runs.roles() {
+            let name = format!("{role}-{adapter}{}", if options.runs.tls { "-tls" } else { "" });
             let folder = root().join("target/conformance").join(&name);
             empty_folder(&folder)?;
             let certificate =
-                if options.tls { Some(Certificate::make(&testees, &folder)?) } else { None };
+                if options.runs.tls { Some(Certificate::make(&testees, &folder)?) } else { None };
             let mut test = command(&suite);
             test.arg(role.to_string());
             test.args(["--agent", &format!("fullduplex-{adapter}")]);
@@ -58,8 +39,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
             if options.full {
                 test.arg("--full");
             }
-            if !options.cases.is_empty() {
-                test.args(["--cases", &options.cases.join(",")]);
+            if !options.runs.cases.is_empty() {
+                test.args(["--cases", &options.runs.cases.join(",")]);
             }
             let run = Run { testees: &testees, adapter, certificate: certificate.as_ref() };
             let outcome = match role {
