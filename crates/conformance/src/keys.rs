@@ -1,42 +1,108 @@
 //! The keys of clients, over all cases: one connection does not show whether they are random.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use crate::case::Rule;
 use crate::id::CaseId;
 use crate::side::Side;
 use crate::verdict::Outcome;
-use crate::wire::{Head, head_end};
+use crate::wire::{Head, first_key, head_end};
 use crate::wirelog::{Party, What};
 
-/// Pairs of cases in which a client sent the same `Sec-WebSocket-Key`: the first case with it, and each later one. "The
-/// nonce MUST be selected randomly for each connection" (RFC 6455 §4.1).
-#[must_use]
-pub fn repeated_keys(outcomes: &[Outcome]) -> Vec<(CaseId, CaseId)> {
-    let mut first: BTreeMap<String, &CaseId> = BTreeMap::new();
-    let mut repeated = Vec::new();
-    for outcome in outcomes.iter().filter(|outcome| outcome.side == Side::Client) {
-        let Some(key) = key_of(outcome) else { continue };
-        match first.get(&key) {
-            Some(earlier) => repeated.push(((*earlier).clone(), outcome.id.clone())),
-            None => drop(first.insert(key, &outcome.id)),
-        }
-    }
-    repeated
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyKind {
+    /// The `Sec-WebSocket-Key` of an opening handshake (RFC 6455 §4.1).
+    Handshake,
+    /// The masking key of the first frame behind it (RFC 6455 §5.3).
+    Masking,
 }
 
-/// The key in the request that the client sent.
-fn key_of(outcome: &Outcome) -> Option<String> {
-    let mut sent = Vec::new();
-    for entry in outcome.wire.entries().iter().filter(|entry| entry.from == Party::Subject) {
-        if let What::Bytes { kept, .. } = &entry.what {
-            sent.extend_from_slice(kept);
-        }
-        if let Some(end) = head_end(&sent) {
-            let head = Head::of_request(&sent[..end]).ok()?;
-            return head.values("sec-websocket-key").next().map(Into::into);
+impl KeyKind {
+    /// The rule that a key of this kind is new each time.
+    #[must_use]
+    pub const fn rule(self) -> Rule {
+        match self {
+            Self::Handshake => Rule::must(
+                "RFC 6455 §4.1",
+                "The nonce MUST be selected randomly for each connection.",
+            ),
+            Self::Masking => Rule::must(
+                "RFC 6455 §5.3",
+                "The masking key needs to be unpredictable; when preparing a masked frame, the client MUST pick a fresh \
+                 masking key from the set of allowed 32-bit values.",
+            ),
         }
     }
-    None
+}
+
+/// A key with which a client began more than one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepeatedKey {
+    /// What it is for.
+    pub kind: KeyKind,
+    /// The key: as it was sent, or in hexadecimal digits.
+    pub key: String,
+    /// The cases in which it came, at least two.
+    pub cases: Vec<CaseId>,
+}
+
+impl fmt::Display for RepeatedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 4;
+        let (count, key) = (self.cases.len(), self.key.chars().take(64).collect::<String>());
+        match self.kind {
+            KeyKind::Handshake => {
+                write!(f, "{count} connections have the Sec-WebSocket-Key {key}: cases ")?;
+            }
+            KeyKind::Masking => {
+                write!(f, "{count} connections begin with the masking key {key}: cases ")?;
+            }
+        }
+        let cases: Vec<String> = self.cases.iter().take(MOST).map(CaseId::to_string).collect();
+        f.write_str(&cases.join(", "))?;
+        if count > MOST {
+            write!(f, " and {} more", count - MOST)?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys with which a client began more than one connection. "The nonce MUST be selected randomly for each connection"
+/// (RFC 6455 §4.1), and so the masking keys (§5.3).
+///
+/// Of the masking keys, the first of each connection is looked at: there are few enough for one to come again by chance in
+/// less than one of 10,000 runs.
+#[must_use]
+pub fn repeated_keys<'o>(outcomes: impl IntoIterator<Item = &'o Outcome>) -> Vec<RepeatedKey> {
+    let mut seen: BTreeMap<(KeyKind, String), Vec<CaseId>> = BTreeMap::new();
+    for outcome in outcomes.into_iter().filter(|outcome| outcome.side == Side::Client) {
+        for (kind, key) in keys_of(outcome) {
+            seen.entry((kind, key)).or_default().push(outcome.id.clone());
+        }
+    }
+    let repeated = seen.into_iter().filter(|(_, cases)| cases.len() > 1);
+    repeated.map(|((kind, key), cases)| RepeatedKey { kind, key, cases }).collect()
+}
+
+/// The key in the request that the client sent, and that of its first frame.
+fn keys_of(outcome: &Outcome) -> Vec<(KeyKind, String)> {
+    let mut sent = Vec::new();
+    for entry in outcome.wire.entries().iter().filter(|entry| entry.from == Party::Subject) {
+        if let What::Bytes { len, kept } = &entry.what {
+            sent.extend_from_slice(kept);
+            if kept.len() < *len {
+                break;
+            }
+        }
+    }
+    let Some(end) = head_end(&sent) else { return Vec::new() };
+    let head = Head::of_request(&sent[..end]).ok();
+    let nonce = head.and_then(|head| head.values("sec-websocket-key").next().map(String::from));
+    let mask = first_key(&sent[end..]).map(|[a, b, c, d]| format!("{a:02x}{b:02x}{c:02x}{d:02x}"));
+    let nonce = nonce.map(|key| (KeyKind::Handshake, key));
+    nonce.into_iter().chain(mask.map(|key| (KeyKind::Masking, key))).collect()
 }
 
 #[cfg(test)]
@@ -46,8 +112,8 @@ mod tests {
     use crate::memory::{Subject, Transport, run_in_memory};
     use crate::run::Options;
 
-    /// A client that sends a request with this key, and ends.
-    struct Client(&'static str);
+    /// A client that sends a request with this key, a frame with that masking key, and ends.
+    struct Client(&'static str, [u8; 4]);
 
     impl Subject for Client {
         fn receive(&mut self, _: &[u8]) {}
@@ -58,6 +124,8 @@ mod tests {
             out.extend(b"GET / HTTP/1.1\r\nSec-WebSocket-Key: ");
             out.extend(self.0.bytes());
             out.extend(b"\r\n\r\n");
+            out.extend([0x81, 0x80]);
+            out.extend(self.1);
             Transport::Closed
         }
     }
@@ -65,10 +133,25 @@ mod tests {
     #[test]
     fn a_key_that_comes_again_is_found() {
         let cases = cases::all();
-        let run =
-            |case, key| run_in_memory(case, Side::Client, &Options::default(), &mut Client(key));
-        let outcomes = [run(&cases[0], "a"), run(&cases[1], "b"), run(&cases[2], "a")];
-        assert_eq!(repeated_keys(&outcomes), [(cases[0].id.clone(), cases[2].id.clone())]);
+        let run = |case, key, mask| {
+            run_in_memory(case, Side::Client, &Options::default(), &mut Client(key, mask))
+        };
+        let outcomes = [
+            run(&cases[0], "a", [1, 2, 3, 4]),
+            run(&cases[1], "b", [1, 2, 3, 0xff]),
+            run(&cases[2], "a", [5; 4]),
+            run(&cases[3], "c", [1, 2, 3, 0xff]),
+        ];
+        let ids =
+            |first: usize, second: usize| vec![cases[first].id.clone(), cases[second].id.clone()];
+        let found = repeated_keys(&outcomes);
+        let expected = [
+            RepeatedKey { kind: KeyKind::Handshake, key: "a".into(), cases: ids(0, 2) },
+            RepeatedKey { kind: KeyKind::Masking, key: "010203ff".into(), cases: ids(1, 3) },
+        ];
+        assert_eq!(found, expected);
+        let words = found[0].to_string();
+        assert_eq!(words, "2 connections have the Sec-WebSocket-Key a: cases 1.1.1, 1.1.3");
         assert!(repeated_keys(&outcomes[..2]).is_empty());
     }
 }

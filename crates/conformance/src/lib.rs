@@ -46,7 +46,7 @@ pub use case::*;
 #[cfg(feature = "net")]
 pub use drive::{ClientProgress, ClientTest, Identity, ServerError, ServerTest, Trust, drive};
 pub use id::{CaseId, InvalidId, Pattern};
-pub use keys::repeated_keys;
+pub use keys::{KeyKind, RepeatedKey, repeated_keys};
 pub use memory::{Subject, Transport, run_in_memory};
 #[cfg(feature = "report")]
 pub use report::Report;

@@ -150,3 +150,13 @@ fn a_client_that_does_nothing_has_not_refused() {
         assert!(informational || !outcome.is_ok(), "{}: {}", case.id, outcome.observed);
     }
 }
+
+#[test]
+fn a_client_that_uses_a_masking_key_twice_is_told_which() {
+    let all = cases::all();
+    let case = all.iter().find(|case| case.id.to_string() == "X.1.76").expect("the case");
+    let mut naive = Naive::new(Side::Client);
+    let outcome = run_in_memory(case, Side::Client, &Options::default(), &mut naive);
+    assert_eq!(outcome.behavior, Behavior::Failed);
+    assert!(outcome.observed.contains("the masking key 00000000 twice"), "{}", outcome.observed);
+}

@@ -11,7 +11,8 @@ use fullduplex_conformance::report::{
     html, junit, pcap, read, summary, write,
 };
 use fullduplex_conformance::{
-    Behavior, BehaviorClose, CaseId, Options, Party, Report, Side, What, cases, run_in_memory,
+    Behavior, BehaviorClose, CaseId, Options, Party, Report, Side, Subject, Transport, What, cases,
+    run_in_memory,
 };
 use pcap_parser::{Linktype, PcapCapture};
 use wrong::{MARKUP, Wrong};
@@ -216,7 +217,58 @@ fn what_a_subject_sends_is_never_markup() {
 #[test]
 fn a_page_of_two_subjects_with_all_cases_stays_small() {
     let page = html(reports());
-    assert!(page.len() < 9 << 20, "{} bytes", page.len());
+    // It is read on phones.
+    assert!(page.len() < 6 << 20, "{} bytes", page.len());
+}
+
+/// A client that begins each connection with the same keys.
+struct SameKeys(bool);
+
+impl Subject for SameKeys {
+    fn receive(&mut self, _: &[u8]) {}
+
+    fn end_of_input(&mut self) {}
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Transport {
+        if !std::mem::replace(&mut self.0, true) {
+            out.extend(
+                b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                  Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            );
+            return Transport::Open;
+        }
+        out.extend([0x88, 0x80, 1, 2, 3, 4]);
+        Transport::Closed
+    }
+}
+
+#[test]
+fn keys_that_a_client_used_again_are_in_each_report() {
+    let options = Options::default();
+    let mut report = Report::new("careless", Side::Client, &options);
+    for case in cases::all().iter().filter(|case| case.id.group() == "1.1") {
+        let mut subject = SameKeys(false);
+        report.add(case, run_in_memory(case, Side::Client, &options, &mut subject));
+    }
+    let words = "8 connections have the Sec-WebSocket-Key AAECAwQFBgcICQoLDA0ODw==: cases 1.1.1, 1.1.2, 1.1.3, 1.1.4 \
+                 and 4 more";
+    let masks = "8 connections begin with the masking key 01020304: cases 1.1.1";
+    let reports = [report];
+    let text = anstream::adapter::strip_str(&summary(&reports, 300)).to_string();
+    let page = html(&reports);
+    for words in [words, masks] {
+        assert!(text.contains(words), "{text}");
+        assert!(page.contains(words), "{words}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &reports, &Measure::default()).unwrap();
+    let keys = fs::read(directory.path().join("keys.json")).unwrap();
+    let keys: serde_json::Value = serde_json::from_slice(&keys).unwrap();
+    assert_eq!(keys["careless"][0]["kind"], "Sec-WebSocket-Key");
+    assert_eq!(keys["careless"][1]["key"], "01020304");
+    assert_eq!(keys["careless"][1]["cases"].as_array().unwrap().len(), 8);
+    // Read back, they are still found.
+    assert_eq!(read(directory.path()).unwrap()[0].repeated_keys().len(), 2);
 }
 
 #[test]

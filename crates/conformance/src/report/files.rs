@@ -7,13 +7,14 @@ use std::path::Path;
 
 use super::error::{Error, ErrorKind};
 use super::index::{self, INDEX};
+use super::keys::{self, KEYS};
 use super::policy::Measure;
 use super::value::{Report, has_wire_files};
 use super::{badge, hex, html, json, junit, pcap};
 use crate::id::CaseId;
 
-/// Writes reports, one beside the other, into a directory: `index.html`, `index.json`, `junit.xml`, `badge.svg`, and for
-/// each case a file such as `agent_case_6_4_1.json`, for each that is not as it should be also its wire log as `.hex.txt` and `.pcap`.
+/// Writes reports, one beside the other, into a directory: `index.html`, `index.json`, `junit.xml`, `badge.svg`, `keys.json`
+/// with the keys that clients used again, and for each case a file such as `agent_case_6_4_1.json`, for each that is not as it should be also its wire log as `.hex.txt` and `.pcap`.
 ///
 /// `measure` says which cases have failed in `junit.xml`. All of it is written to the end before anything of a report that was there before is touched: each file is renamed
 /// into its place, and what belonged to the other report only is removed. Other files in the directory stay.
@@ -49,9 +50,10 @@ pub fn write(directory: &Path, reports: &[Report], measure: &Measure) -> Result<
     let junit = std::iter::once_with(|| ("junit.xml".into(), junit(reports, measure).into_bytes()));
     let badge =
         std::iter::once_with(|| ("badge.svg".into(), badge("WebSocket", reports).into_bytes()));
+    let keys = std::iter::once_with(|| (KEYS.into(), keys::text(reports)));
     // The index comes last: as long as it is the old one, it names the old files.
     let index = std::iter::once_with(|| (INDEX.into(), index::text(reports, json_name)));
-    let files = cases.chain(page).chain(junit).chain(badge).chain(index);
+    let files = cases.chain(page).chain(junit).chain(badge).chain(keys).chain(index);
     replace(directory, files, write_file)
 }
 

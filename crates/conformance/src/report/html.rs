@@ -143,11 +143,35 @@ fn agent(report: &Report) -> Markup {
                     li { span.v.loose { "!" } b { (counts.close) } " ended otherwise than they should" }
                 }
             }
+            (keys(report))
             p.run {
                 "A " (report.side) ", "
                 time datetime=(rfc3339(report.started)) { (date(report)) }
                 ", " (seconds(report.duration)) ", " (scale_word(report.scale)) ", seed " (report.seed)
                 @if !report.selection.is_empty() { ", cases " (plain(&report.selection.join(" "))) }
+            }
+        }
+    }
+}
+
+/// The keys with which a client began more than one connection.
+fn keys(report: &Report) -> Markup {
+    const MOST: usize = 20;
+    let keys = report.repeated_keys();
+    html! {
+        @if !keys.is_empty() {
+            ul.keys {
+                @for key in keys.iter().take(MOST) {
+                    @let rule = key.kind.rule();
+                    li {
+                        span.v.failed { "✗" } " " (plain(&key.to_string())) ". " q { (rule.sentence) } " "
+                        @match address(rule.section) {
+                            Some(address) => a href=(address) { (rule.section) },
+                            None => (rule.section),
+                        }
+                    }
+                }
+                @if keys.len() > MOST { li { (keys.len() - MOST) " more keys that were used again" } }
             }
         }
     }

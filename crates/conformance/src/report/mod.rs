@@ -14,6 +14,7 @@ mod html;
 mod index;
 mod json;
 mod junit;
+mod keys;
 mod pcap;
 mod plain;
 mod policy;

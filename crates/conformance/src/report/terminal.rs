@@ -15,6 +15,9 @@ use crate::verdict::Behavior;
 /// How many cases that are not OK are shown in full, of each report.
 const MOST_SHOWN: usize = 40;
 
+/// How many keys that were used again are shown.
+const MOST_KEYS: usize = 5;
+
 /// The width of a terminal that does not say how wide it is.
 const WIDTH: u16 = 80;
 
@@ -50,6 +53,7 @@ pub fn summary(reports: &[Report], width: usize) -> String {
         }
         heading(&mut text, report, width);
         table(&mut text, report, width);
+        keys(&mut text, report, width);
         let (missing, bad): (Vec<&Tested>, Vec<&Tested>) = report
             .results()
             .filter(|tested| !tested.outcome.is_ok())
@@ -140,6 +144,22 @@ fn table(text: &mut String, report: &Report, width: usize) {
     }
     let counts = report.counts();
     line("", "all", &|column| number(&counts, column));
+}
+
+/// The keys with which a client began more than one connection.
+fn keys(text: &mut String, report: &Report, width: usize) {
+    let keys = report.repeated_keys();
+    for key in keys.iter().take(MOST_KEYS) {
+        let rule = key.kind.rule();
+        let line = format!("{}: \"{}\" ({})", plain(&key.to_string()), rule.sentence, rule.section);
+        for line in textwrap::wrap(&line, width) {
+            *text += &format!("\n{BAD}{line}{BAD:#}");
+        }
+        text.push('\n');
+    }
+    if keys.len() > MOST_KEYS {
+        *text += &format!("\nand {} more keys that were used again\n", keys.len() - MOST_KEYS);
+    }
 }
 
 /// The text in just this width.

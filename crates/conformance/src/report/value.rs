@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::case::{Case, Level, Scale};
 use crate::id::CaseId;
+use crate::keys::{RepeatedKey, repeated_keys};
 use crate::run::Options;
 use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
@@ -98,6 +99,12 @@ impl Report {
     #[must_use]
     pub fn get(&self, id: &CaseId) -> Option<&Tested> {
         self.results.get(id)
+    }
+
+    /// The keys with which a client began more than one connection.
+    #[must_use]
+    pub fn repeated_keys(&self) -> Vec<RepeatedKey> {
+        repeated_keys(self.results().map(|tested| &tested.outcome))
     }
 
     /// The outcomes in numbers.

@@ -199,6 +199,18 @@ const fn shortest(len: u64) -> usize {
     }
 }
 
+/// The key of the frame with which these bytes begin, if it is masked.
+pub(crate) fn first_key(bytes: &[u8]) -> Option<[u8; 4]> {
+    let [_, second, rest @ ..] = bytes else { return None };
+    let extra = match second & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    let key = rest.get(extra..).and_then(<[u8]>::first_chunk);
+    key.copied().filter(|_| second & 0x80 != 0)
+}
+
 /// A frame that a subject has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Received {

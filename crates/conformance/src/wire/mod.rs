@@ -13,6 +13,6 @@ pub use deflate::{Deflate, Params};
 pub(crate) use deflate::{Deflater, Inflater, MAX_MESSAGE};
 pub(crate) use extensions::{Extension, extensions};
 pub use frame::{Frame, LengthForm, Mask, Opcode};
-pub(crate) use frame::{FrameReader, Received};
+pub(crate) use frame::{FrameReader, Received, first_key};
 pub use http::Head;
 pub(crate) use http::{accept_value, elements, head_end, is_token, missing_field};

@@ -5,22 +5,44 @@ use maud::{Markup, html};
 use crate::report::frames::{Part, decode};
 use crate::report::hex::spaced;
 use crate::report::value::{Tested, has_wire_files};
-use crate::wirelog::{Entry, Party, What};
+use crate::verdict::Outcome;
+use crate::wirelog::{Entry, Party, What, WireLog};
 
-/// How many bytes of logs the page still has room for. Each takes about three letters.
-pub(super) struct Budget(usize);
+/// How many letters of logs the page still has room for: a browser has to open it at once, also on a phone.
+pub(super) struct Budget {
+    /// For cases that are not OK.
+    bad: usize,
+    /// For the others.
+    good: usize,
+}
+
+/// How many letters there are for each of the two.
+const LETTERS: usize = 1536 << 10;
+/// The most letters of one log.
+const MOST: usize = 32 << 10;
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(768 << 10)
+        Self { bad: LETTERS, good: LETTERS }
     }
 }
 
 impl Budget {
-    /// Takes this much, if there is enough.
-    fn take(&mut self, len: usize) -> bool {
-        let left = self.0.checked_sub(len);
-        self.0 = left.unwrap_or(self.0);
+    /// How a log is shown: more of it while there is much room, so that there is some for the last ones.
+    fn extents(&self, is_ok: bool) -> &'static [Extent] {
+        match self.bad {
+            _ if is_ok => &[BEGINNING],
+            left if left > LETTERS / 3 * 2 => &[FULL, LARGE, BEGINNING],
+            left if left > LETTERS / 3 => &[LARGE, BEGINNING],
+            _ => &[BEGINNING],
+        }
+    }
+
+    /// Takes so many letters, if there are enough and they are not too many for one log.
+    fn take(&mut self, is_ok: bool, letters: usize) -> bool {
+        let budget = if is_ok { &mut self.good } else { &mut self.bad };
+        let left = budget.checked_sub(letters).filter(|_| letters <= MOST);
+        *budget = left.unwrap_or(*budget);
         left.is_some()
     }
 }
@@ -34,60 +56,37 @@ struct Extent {
 }
 
 const FULL: Extent = Extent { entries: usize::MAX, bytes: usize::MAX };
-const FAILED: Extent = Extent { entries: 40, bytes: 128 };
-const GOOD: Extent = Extent { entries: 12, bytes: 32 };
-/// The longest log that is shown in full: a page with one of 64 KiB is no longer read.
-const MOST: usize = 8 << 10;
-/// What an entry takes beside its bytes.
-const ENTRY: usize = 32;
+const LARGE: Extent = Extent { entries: 40, bytes: 128 };
+const BEGINNING: Extent = Extent { entries: 12, bytes: 32 };
 
 pub(super) fn log(tested: &Tested, name: Option<String>, budget: &mut Budget) -> Markup {
     let outcome = &tested.outcome;
-    let wire = &outcome.wire;
-    let size: usize = wire
-        .entries()
-        .iter()
-        .map(|entry| match &entry.what {
-            What::Bytes { kept, .. } => kept.len() + ENTRY,
-            What::End | What::Reset => ENTRY,
-        })
-        .sum();
-    let extent = if outcome.is_ok() {
-        GOOD
-    } else if size <= MOST && budget.take(size) {
-        FULL
-    } else {
-        FAILED
+    let (wire, is_ok) = (&outcome.wire, outcome.is_ok());
+    let extents = budget.extents(is_ok).iter();
+    // What is longer than a log may be is not made into text.
+    let size = kept(wire);
+    let shown = extents
+        .filter(|extent| size <= MOST || extent.bytes != usize::MAX)
+        .map(|extent| (entries(outcome, *extent), extent.entries))
+        .find(|(shown, _)| budget.take(is_ok, shown.0.len()));
+    let left_out = match &shown {
+        Some((_, entries)) => wire.entries().len().saturating_sub(*entries),
+        None => wire.entries().len(),
     };
-    let mut found = decode(wire, outcome.side).into_iter().peekable();
-    let mut parts = |number: usize| {
-        std::iter::from_fn(|| found.next_if(|found| found.entry == number))
-            .map(|found| found.what)
-            .collect()
-    };
-    let left_out = wire.entries().len().saturating_sub(extent.entries);
     html! {
-        details.log open[!outcome.is_ok()] {
+        details.log open[!is_ok] {
             summary {
                 "Wire log: " (wire.len(Party::Runner)) " bytes sent, " (wire.len(Party::Subject)) " received"
             }
             pre tabindex="0" {
-                @for (number, entry) in wire.entries().iter().enumerate().take(extent.entries) {
-                    (title(entry))
-                    @let parts: Vec<Part> = parts(number);
-                    @for part in &parts {
-                        span.d {
-                            @match part {
-                                Part::Head(head) => @for line in head.lines().take(40) {
-                                    "  " (shortened(line)) "\n"
-                                },
-                                Part::Frame(frame) => { "  " (frame) "\n" },
-                            }
-                        }
+                @if let Some((shown, _)) = shown { (shown) }
+                @if left_out > 0 {
+                    span.m {
+                        (left_out) " more, not shown here"
+                        @if has_wire_files(outcome) && name.is_some() { ": the files have all that was kept" }
+                        "\n"
                     }
-                    @if !is_head(&parts, entry) { (bytes(entry, extent.bytes)) }
-                }
-                @if left_out > 0 { span.m { (left_out) " more, not shown here\n" } }
+                 }
             }
             @if let Some(name) = name {
                 p.files {
@@ -98,6 +97,46 @@ pub(super) fn log(tested: &Tested, name: Option<String>, budget: &mut Budget) ->
                     }
                 }
             }
+        }
+    }
+}
+
+/// How many bytes the log has kept.
+fn kept(wire: &WireLog) -> usize {
+    let bytes = wire.entries().iter().map(|entry| match &entry.what {
+        What::Bytes { kept, .. } => kept.len(),
+        What::End | What::Reset => 0,
+    });
+    bytes.sum()
+}
+
+/// The entries of a log, as far as they are to be shown.
+fn entries(outcome: &Outcome, extent: Extent) -> Markup {
+    let wire = &outcome.wire;
+    let mut found = decode(wire, outcome.side).into_iter().peekable();
+    let mut parts = |number: usize| {
+        std::iter::from_fn(|| found.next_if(|found| found.entry == number))
+            .map(|found| found.what)
+            .collect()
+    };
+    html! {
+        @for (number, entry) in wire.entries().iter().enumerate().take(extent.entries) {
+            (title(entry))
+            @let parts: Vec<Part> = parts(number);
+            @for part in parts.iter().take(extent.entries) {
+                span.d {
+                    @match part {
+                        Part::Head(head) => @for line in head.lines().take(40) {
+                            "  " (shortened(line)) "\n"
+                        },
+                        Part::Frame(frame) => { "  " (frame) "\n" },
+                    }
+                }
+            }
+            @if parts.len() > extent.entries {
+                span.m { "  " (parts.len() - extent.entries) " frames more\n" }
+            }
+            @if !is_head(&parts, entry) { (bytes(entry, extent.bytes)) }
         }
     }
 }

@@ -1,0 +1,41 @@
+//! `keys.json`: the keys with which clients began more than one connection, beside Autobahn's `index.json`, which has no
+//! place for them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::value::Report;
+use crate::id::CaseId;
+use crate::keys::KeyKind;
+
+/// The name of the file in a report.
+pub(super) const KEYS: &str = "keys.json";
+
+#[derive(Serialize)]
+struct Repeated {
+    /// `Sec-WebSocket-Key` or `masking key`.
+    kind: &'static str,
+    key: String,
+    cases: Vec<String>,
+}
+
+/// The text of the file: for each subject a list, which is empty if there is nothing to say.
+pub(super) fn text(reports: &[Report]) -> Vec<u8> {
+    let agents: BTreeMap<&str, Vec<Repeated>> =
+        reports.iter().map(|report| (&*report.agent, repeated(report))).collect();
+    // Text in memory can always be written.
+    serde_json::to_vec_pretty(&agents).unwrap_or_default()
+}
+
+fn repeated(report: &Report) -> Vec<Repeated> {
+    let keys = report.repeated_keys().into_iter().map(|key| Repeated {
+        kind: match key.kind {
+            KeyKind::Handshake => "Sec-WebSocket-Key",
+            KeyKind::Masking => "masking key",
+        },
+        key: key.key,
+        cases: key.cases.iter().map(CaseId::to_string).collect(),
+    });
+    keys.collect()
+}
