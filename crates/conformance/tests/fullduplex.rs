@@ -200,9 +200,8 @@ impl Subject for Echo {
 }
 
 /// The cases in which the core is not OK, and why.
-const KNOWN: [(&str, Behavior, &str); 6] = [
+const KNOWN: [(&str, Behavior, &str); 5] = [
     ("H.1.44", Behavior::NonStrict, "it refuses HTTP/1.2, which does not exist"),
-    ("H.4.35", Behavior::NonStrict, "it accepts a list in Upgrade that holds websocket"),
     ("N.5.1", Behavior::NonStrict, "it takes an empty list of extensions for none"),
     ("N.5.2", Behavior::NonStrict, "it takes an empty list of extensions for none"),
     ("N.7.23", Behavior::NonStrict, "it takes an empty list of extensions for none"),

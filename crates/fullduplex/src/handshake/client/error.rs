@@ -38,7 +38,7 @@ pub enum ResponseError {
     Version,
     /// HTTP/2: the status is not final, or a header has an invalid name or value.
     Connect,
-    /// No `Upgrade` header lists `websocket`.
+    /// No `Upgrade` header is `websocket`, or one lists another protocol.
     Upgrade,
     /// No `Connection` header lists `Upgrade`.
     Connection,
@@ -71,7 +71,7 @@ impl fmt::Display for ResponseError {
             Self::Connect => {
                 "this is no final response of HTTP/2, or one of its headers is invalid"
             }
-            Self::Upgrade => "no Upgrade header of the response lists websocket",
+            Self::Upgrade => "the Upgrade header of the response is not websocket",
             Self::Connection => "no Connection header of the response lists Upgrade",
             Self::AcceptMissing => "the response has no Sec-WebSocket-Accept header",
             Self::Accept => {

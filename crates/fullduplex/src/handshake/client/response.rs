@@ -7,7 +7,7 @@ use crate::deflate::{DeflateParams, NegotiationError};
 use crate::handshake::head::ResponseHead;
 use crate::handshake::key::Key;
 use crate::handshake::negotiate::UpgradeTokens;
-use crate::headers::Headers;
+use crate::headers::{Headers, list_elements};
 use crate::negotiated::Negotiated;
 
 /// The result of a complete handshake: the server's final response.
@@ -87,12 +87,16 @@ impl<'b> Response<'b> {
         request: &ClientRequest<'_, S>,
     ) -> Result<Negotiated, ResponseError> {
         let mut tokens = UpgradeTokens::default();
+        let mut switches_to_other = false;
         let mut accepts = Repeatable::default();
         let mut subprotocols = Repeatable::default();
         for line in parsed.lines {
             let is = |name: &str| line.name.eq_ignore_ascii_case(name);
             match line.name.len() {
-                7 if is("upgrade") => tokens.add_upgrade(line.value),
+                7 if is("upgrade") => {
+                    tokens.add_upgrade(line.value);
+                    switches_to_other |= lists_other(line.value);
+                }
                 10 if is("connection") => tokens.add_connection(line.value),
                 20 if is("sec-websocket-accept") => accepts.add(line.value),
                 22 if is("sec-websocket-protocol") => subprotocols.add(line.value),
@@ -104,9 +108,11 @@ impl<'b> Response<'b> {
         if parsed.minor_version != 1 {
             return Err(ResponseError::Version);
         }
-        // "If the response lacks an |Upgrade| header field […] the client MUST _Fail the WebSocket
-        // Connection_", and so with |Connection|.
-        if !tokens.upgrade {
+        // "If the response lacks an |Upgrade| header field or [it] contains a value that is not an ASCII
+        // case-insensitive match for the value "websocket", the client MUST _Fail the WebSocket Connection_", and so with
+        // |Connection|, which may list more. "If multiple protocol layers are being switched, the sender MUST list the
+        // protocols in layer-ascending order" (RFC 9110 §7.8): what follows would not be WebSocket alone.
+        if !tokens.upgrade || switches_to_other {
             return Err(ResponseError::Upgrade);
         }
         if !tokens.connection {
@@ -185,4 +191,11 @@ impl<'b> Repeatable<'b> {
     fn only(&self) -> Option<&'b [u8]> {
         (self.lines == 1).then_some(self.last)
     }
+}
+
+/// Whether an `Upgrade` header lists another protocol than WebSocket.
+fn lists_other(value: &[u8]) -> bool {
+    // Nearly every server sends exactly this.
+    value != b"websocket"
+        && list_elements(value).any(|element| !element.eq_ignore_ascii_case(b"websocket"))
 }

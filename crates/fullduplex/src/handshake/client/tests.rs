@@ -194,6 +194,12 @@ fn a_response_that_does_not_switch_protocols_fails() {
         (0, "HTTP/2 101\r\n", ResponseError::Head(HeadError::Version)),
         (1, "", ResponseError::Upgrade),
         (1, "Upgrade: websockets\r\n", ResponseError::Upgrade),
+        (1, "Upgrade: ,\r\n", ResponseError::Upgrade),
+        // The server would have switched to another protocol, and speak WebSocket above it.
+        (1, "Upgrade: example/1, websocket\r\n", ResponseError::Upgrade),
+        (1, "Upgrade: websocket, h2c\r\n", ResponseError::Upgrade),
+        (1, "Upgrade: websocket\r\nUpgrade: h2c\r\n", ResponseError::Upgrade),
+        (1, "Upgrade: h2c\r\nUpgrade: websocket\r\n", ResponseError::Upgrade),
         (2, "", ResponseError::Connection),
         (2, "Connection: Upgraded\r\n", ResponseError::Connection),
         (3, "", ResponseError::AcceptMissing),

@@ -73,7 +73,7 @@ fn fields() -> Vec<Case> {
         no("H.4.32", "Upgrade to another protocol", UPGRADE, "Upgrade", &["Upgrade: h2c"]),
         no("H.4.33", "Upgrade: websockets", UPGRADE, "Upgrade", &["Upgrade: websockets"]),
         no("H.4.34", "Upgrade without a value", UPGRADE, "Upgrade", &["Upgrade:"]),
-        lenient(
+        no(
             "H.4.35",
             "Upgrade with another protocol before websocket",
             UPGRADE,
