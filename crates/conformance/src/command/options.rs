@@ -94,6 +94,10 @@ impl RunOptions {
             let done = report.results().len();
             return Err(Failure::new(format!("{why}, after {done} of {cases} cases")));
         }
+        // Such as a client that has ended at once, and well: nothing is known of it.
+        if report.results().len() == 0 {
+            return Err(Failure::new("no case was run"));
+        }
         let is_different = match &measure {
             Measure::Policy(policy) => {
                 let differences = policy.compare(&report);

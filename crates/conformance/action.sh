@@ -1,0 +1,29 @@
+#!/bin/bash
+# What the action in action.yml runs: the suite, with the inputs of the action, which are in the environment. An input that
+# is not given is empty.
+set -euo pipefail
+
+arguments=("$ROLE" --report "$REPORT")
+option() {
+    if [ -n "$2" ]; then
+        arguments+=("$1" "$2")
+    fi
+}
+option --agent "$AGENT"
+option --cases "$CASES"
+option --exclude "$EXCLUDE"
+option --fail-on "$FAIL_ON"
+option --expected "$EXPECTED"
+option --jobs "$JOBS"
+if [ "$FULL" = true ]; then
+    arguments+=(--full)
+fi
+if [ -n "$URL" ]; then
+    arguments+=("$URL")
+fi
+if [ -n "$COMMAND" ]; then
+    # The shell gives way to the endpoint, so that the suite can end it.
+    arguments+=(-- bash -c "exec $COMMAND")
+fi
+echo "fullduplex-conformance ${arguments[*]}"
+exec "$SUITE/bin/fullduplex-conformance" "${arguments[@]}"
