@@ -15,6 +15,12 @@ pub trait Subject {
     /// The runner has ended its direction of the connection.
     fn end_of_input(&mut self);
 
+    /// The connection was reset: nothing more comes, and nothing that is sent arrives. The subject then has to say that it
+    /// has closed the connection ([`Transport::Closed`]). Without a method of its own it is told of an end of the input.
+    fn reset(&mut self) {
+        self.end_of_input();
+    }
+
     /// Appends what the subject has to send, and says whether it has closed the connection behind that.
     fn transmit(&mut self, out: &mut Vec<u8>) -> Transport;
 
@@ -44,7 +50,7 @@ pub fn run_in_memory(
     let mut run = Run::new(case, side, options);
     let mut now = Duration::ZERO;
     let mut out = Vec::new();
-    let mut closed = false;
+    let (mut closed, mut reset) = (false, false);
     loop {
         let until = match run.poll(now) {
             Action::Done => return run.outcome(),
@@ -60,6 +66,11 @@ pub fn run_in_memory(
                 }
                 None
             }
+            Action::Reset => {
+                subject.reset();
+                reset = true;
+                None
+            }
             Action::Wait(until) => Some(until),
         };
         if closed {
@@ -69,6 +80,14 @@ pub fn run_in_memory(
         let wakes = subject.time(now);
         out.clear();
         closed = subject.transmit(&mut out) == Transport::Closed;
+        if reset {
+            // What it sends goes nowhere.
+            out.clear();
+            if closed {
+                run.let_go(now);
+                continue;
+            }
+        }
         if !out.is_empty() {
             run.receive(now, &out);
         }

@@ -91,6 +91,10 @@ impl Subject for Faulty {
         self.0.end_of_input();
     }
 
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
     fn transmit(&mut self, out: &mut Vec<u8>) -> Transport {
         out.append(&mut self.0.output());
         if self.0.is_closed() { Transport::Closed } else { Transport::Open }

@@ -2,7 +2,10 @@
 
 use std::mem::take;
 
-use crate::deflate::{Agreed, Broken, Deflater, Inflater};
+use crate::checks::{
+    Checked, Failure, Message, NOT_UTF8, PROTOCOL, TOO_LARGE, check_close, check_header,
+};
+use crate::deflate::{Agreed, Deflater, Inflater};
 use crate::fault::{Fault, Occasions, Side, Switch};
 use crate::frame::{self, BINARY, CLOSE, CONTINUATION, Header, PING, PONG, RSV1, TEXT};
 use crate::handshake::{self, Client};
@@ -70,32 +73,6 @@ enum To {
     Message,
 }
 
-#[derive(Clone, Debug)]
-struct Message {
-    opcode: u8,
-    compressed: bool,
-    frames: usize,
-    payload: Vec<u8>,
-    text: Utf8,
-}
-
-/// Why the connection fails: the code of the Close (RFC 6455 §7.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Failure(u16);
-
-const PROTOCOL: Failure = Failure(1002);
-const NOT_UTF8: Failure = Failure(1007);
-const TOO_LARGE: Failure = Failure(1009);
-
-impl From<Broken> for Failure {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::Stream => Self(1007),
-            Broken::TooLarge => TOO_LARGE,
-        }
-    }
-}
-
 impl Endpoint {
     /// A server that waits for a request.
     #[must_use]
@@ -156,6 +133,16 @@ impl Endpoint {
     /// The peer has ended its direction of the connection.
     pub fn end_of_input(&mut self) {
         if self.state != State::Closed && !self.switch.is(Fault::EndOfInputIgnored) {
+            self.state = State::Closed;
+        }
+    }
+
+    /// The connection was reset.
+    pub fn reset(&mut self) {
+        let inside = self.frame.is_some() || self.message.is_some();
+        let ignored = self.switch.is(Fault::ResetIgnored)
+            || (inside && self.switch.is(Fault::ResetInsideMessageIgnored));
+        if !ignored {
             self.state = State::Closed;
         }
     }
@@ -307,25 +294,10 @@ impl Endpoint {
 
     /// Checks a header, and says where the payload goes.
     fn check(&mut self, header: &Header) -> Result<To, Failure> {
-        let Self { side, switch, .. } = self;
-        // RFC 6455 §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
-        if *side == Side::Server && header.key.is_none() && !switch.is(Fault::UnmaskedAccepted) {
-            return Err(PROTOCOL);
+        let deflate = self.inflater.is_some();
+        if check_header(header, self.side, deflate, &self.switch)? == Checked::Skipped {
+            return Ok(To::Nothing);
         }
-        // RFC 6455 §5.1: "A client MUST close a connection if it detects a masked frame."
-        if *side == Side::Client && header.key.is_some() && !switch.is(Fault::MaskedAccepted) {
-            return Err(PROTOCOL);
-        }
-        // RFC 6455 §5.2: "the minimal number of bytes MUST be used to encode the length".
-        if !header.minimal && !switch.is(Fault::NonMinimalLengthAccepted) {
-            return Err(PROTOCOL);
-        }
-        // RFC 6455 §5.2: "the most significant bit MUST be 0".
-        if header.len >> 63 != 0 {
-            let accepted = switch.is(Fault::LengthTopBitAccepted);
-            return if accepted { Ok(To::Nothing) } else { Err(PROTOCOL) };
-        }
-        self.check_rsv(header)?;
         match header.opcode {
             CONTINUATION => self.continuation(header),
             TEXT | BINARY => self.begin_message(header),
@@ -341,26 +313,6 @@ impl Endpoint {
             }
             _ => Err(PROTOCOL),
         }
-    }
-
-    /// RFC 6455 §5.2: a reserved bit that no extension gives a meaning to fails the connection.
-    fn check_rsv(&self, header: &Header) -> Result<(), Failure> {
-        let switch = &self.switch;
-        let deflate = self.inflater.is_some();
-        // RFC 7692 §6: RSV1 belongs to the first frame of a message.
-        let meant = if deflate && matches!(header.opcode, TEXT | BINARY) { RSV1 } else { 0 };
-        let reserved = header.rsv & !meant;
-        if reserved == 0
-            || switch.is(Fault::RsvIgnored)
-            || (reserved & RSV1 == 0 && switch.is(Fault::OnlyRsv1Checked))
-            || (header.opcode & 8 != 0 && switch.is(Fault::RsvOfControlIgnored))
-            || (deflate
-                && (header.opcode, reserved) == (CONTINUATION, RSV1)
-                && switch.is(Fault::Rsv1OnContinuationAccepted))
-        {
-            return Ok(());
-        }
-        Err(PROTOCOL)
     }
 
     fn begin_control(&mut self, header: &Header) -> Result<To, Failure> {
@@ -683,68 +635,4 @@ impl Endpoint {
         let key = masks.then(|| self.random.u32(..).to_be_bytes());
         frame::write(&mut self.out, first, key, payload, &self.switch);
     }
-}
-
-impl Message {
-    /// Checks the payload from here on, if it is text.
-    fn check_text(&mut self, from: usize, switch: &Switch) -> Result<(), Failure> {
-        if self.opcode != TEXT || self.text.push(&self.payload[from..], switch) {
-            return Ok(());
-        }
-        // RFC 6455 §8.1: text that is not UTF-8 fails the connection.
-        let goes_on = self.is_unchecked(switch)
-            || switch.is(Fault::Utf8Late)
-            || switch.is(Fault::Utf8AtEndOfFrame);
-        if goes_on { Ok(()) } else { Err(NOT_UTF8) }
-    }
-
-    fn check_end_of_text(&self, switch: &Switch) -> Result<(), Failure> {
-        if self.opcode != TEXT {
-            return Ok(());
-        }
-        let invalid = self.text.is_invalid() && !self.is_unchecked(switch);
-        // RFC 6455 §5.6: "the whole message MUST contain valid UTF-8".
-        let unfinished = self.text.is_inside()
-            && !switch.is(Fault::IncompleteLetterAccepted)
-            && !self.is_unchecked(switch);
-        let replaced = || self.payload.windows(3).any(|three| three == "\u{fffd}".as_bytes());
-        if invalid || unfinished || (replaced() && switch.is(Fault::ReplacementRefused)) {
-            return Err(NOT_UTF8);
-        }
-        Ok(())
-    }
-
-    fn is_unchecked(&self, switch: &Switch) -> bool {
-        switch.is(Fault::Utf8Unchecked)
-            || switch.is(Fault::Utf8Replaced)
-            || (self.compressed && switch.is(Fault::CompressedTextUnchecked))
-    }
-}
-
-/// The code to answer a Close with (RFC 6455 §5.5.1, §7.4).
-fn check_close(body: &[u8], switch: &Switch) -> Result<Option<u16>, Failure> {
-    let Some((code, reason)) = body.split_first_chunk::<2>() else {
-        if body.is_empty() {
-            return Ok(switch.is(Fault::EmptyCloseAnsweredWith1005).then_some(1005));
-        }
-        let accepted = switch.is(Fault::OneByteCloseAccepted);
-        return if accepted { Ok(Some(1000)) } else { Err(PROTOCOL) };
-    };
-    let code = u16::from_be_bytes(*code);
-    match code {
-        // RFC 6455 §7.4.1, and IANA's registry for 1012 to 1014.
-        1000..=1003 | 1007..=1014 => {}
-        3000..=4999 if switch.is(Fault::PrivateCloseCodeRefused) => return Err(PROTOCOL),
-        3000..=4999 => {}
-        _ if switch.is(Fault::InvalidCloseCodeAnswered) => {}
-        _ if switch.is(Fault::InvalidCloseCodeAccepted) => return Ok(Some(1000)),
-        _ => return Err(PROTOCOL),
-    }
-    if std::str::from_utf8(reason).is_err() && !switch.is(Fault::CloseReasonUnchecked) {
-        return Err(NOT_UTF8);
-    }
-    if reason.len() == 123 && switch.is(Fault::LongestReasonRefused) {
-        return Err(PROTOCOL);
-    }
-    Ok(Some(code))
 }

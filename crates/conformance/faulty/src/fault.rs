@@ -137,6 +137,10 @@ faults! {
     ListUnchecked = "list-unchecked" for Both,
     /// The end of the input is not noticed, and the connection stays open.
     EndOfInputIgnored = "end-of-input-ignored" for Both,
+    /// A reset of the TCP connection is not noticed, and the connection is kept.
+    ResetIgnored = "reset-ignored" for Both,
+    /// The same, if a message or a frame has begun, of which the rest is waited for.
+    ResetInsideMessageIgnored = "reset-inside-message-ignored" for Both,
 
     // Fragments (RFC 6455 §5.4).
     /// A control frame without FIN is taken as if it were whole.

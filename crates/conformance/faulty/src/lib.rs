@@ -5,6 +5,7 @@
 //! switch.is(Fault::ThatMistake)`, in this order. So an endpoint also knows which mistakes it had the occasion to make
 //! ([`Endpoint::occasions`]): where it had none, the mistake cannot have changed anything.
 
+mod checks;
 mod deflate;
 mod endpoint;
 mod fault;

@@ -104,20 +104,23 @@ fn carry(mut stream: TcpStream, mut endpoint: Endpoint) -> io::Result<Option<Vec
     stream.set_read_timeout(Some(SILENCE))?;
     let mut buffer = vec![0; 1 << 16];
     loop {
-        stream.write_all(&endpoint.output())?;
-        if endpoint.is_closed() {
+        let written = stream.write_all(&endpoint.output());
+        if written.is_ok() && endpoint.is_closed() {
             break;
         }
-        match stream.read(&mut buffer)? {
-            0 => {
-                endpoint.end_of_input();
-                if !endpoint.is_closed() {
-                    // The mistake is that nobody ends this connection: it lasts for a while.
-                    thread::sleep(SILENCE);
-                    break;
-                }
+        match written.and_then(|()| stream.read(&mut buffer)) {
+            Ok(len @ 1..) => {
+                endpoint.receive(&buffer[..len]);
+                continue;
             }
-            len => endpoint.receive(&buffer[..len]),
+            Ok(_) => endpoint.end_of_input(),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => endpoint.reset(),
+            Err(error) => return Err(error),
+        }
+        if !endpoint.is_closed() {
+            // The mistake is that nobody ends this connection: it lasts for a while.
+            thread::sleep(SILENCE);
+            break;
         }
     }
     linger(&stream, &mut buffer);

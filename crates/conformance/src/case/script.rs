@@ -154,6 +154,8 @@ pub enum Step {
     Echo(Echoes),
     /// It ends its direction of the TCP connection, and goes on to read.
     EndOutput,
+    /// It resets the TCP connection. That the subject lets go of it is an [`Event::LetGo`].
+    Reset,
     /// It lets this time pass, and takes no note of it.
     Wait(Duration),
     /// It waits for the Pong to the last of these Pings, or for the subject's end. All Pongs to these Pings become one
@@ -268,6 +270,9 @@ pub enum Event {
     Pongs(Answered),
     /// It masked each of its frames with another key.
     FreshKeys,
+    /// The runner reset the connection, and the subject let go of it: a server takes another connection, and a subject in
+    /// memory says that it has closed this one.
+    LetGo,
     /// It broke the protocol by itself; this says how.
     Violation(String),
 }
@@ -285,6 +290,9 @@ impl fmt::Display for Event {
             Self::Pongs(Answered::Last) => f.write_str("Pongs to some Pings, the last one of all"),
             Self::Pongs(Answered::Some) => f.write_str("Pongs to some Pings, not to the last one"),
             Self::FreshKeys => f.write_str("each frame masked with another key"),
+            Self::LetGo => {
+                f.write_str("the TCP connection was reset, and the subject let go of it")
+            }
             Self::Violation(how) => f.write_str(how),
         }
     }

@@ -96,7 +96,10 @@ fn section(
             format!("{title}: 1000 of them, or a few, each when the one before has come back."),
             "Each message back, compressed as it was agreed on.",
         )
-        .differs("The payloads are of the kinds that Autobahn sends, and not the same.")
+        .differs(
+            "The payloads are of the kinds that Autobahn sends, and not the same. To a server, Autobahn offers \
+             client_no_context_takeover as well, and so it does not see a server that loses the client's context.",
+        )
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     closing, compression, fragments, framing, hostile, limits, negotiation, opening, pings,
-    reserved, time, utf8,
+    reserved, resets, time, utf8,
 };
 use crate::case::Case;
 use crate::id::CaseId;
@@ -21,6 +21,7 @@ pub fn all() -> Vec<Case> {
         compression::cases(),
         hostile::cases(),
         time::cases(),
+        resets::cases(),
         opening::cases(),
         negotiation::cases(),
     ]
@@ -98,6 +99,7 @@ pub fn group_title(id: &CaseId) -> &'static str {
         "T.1" => "Slowness and silence",
         "T.2" => "The end of the runner's direction, without a Close",
         "T.3" => "Closes, and the end of the TCP connection",
+        "T.4" => "The TCP connection is reset",
         group if group.starts_with('H') => opening::group_title(group),
         group if group.starts_with('N') => negotiation::group_title(group),
         group => utf8::group_title(group),

@@ -12,6 +12,7 @@ mod negotiation;
 mod opening;
 mod pings;
 mod reserved;
+mod resets;
 mod rules;
 mod time;
 mod utf8;

@@ -112,3 +112,8 @@ pub(super) const MALFORMED: Rule = Rule::must(
     "If a value is received during negotiation that does not conform to the ABNF, the recipient of such malformed data MUST \
      immediately _Fail the WebSocket Connection_.",
 );
+pub(super) const GRAMMAR: Rule = Rule::should(
+    "RFC 9112 §2.2",
+    "When a server receives a sequence of octets that does not match the HTTP-message grammar, the server SHOULD respond \
+     with a 400 (Bad Request) response and close the connection.",
+);

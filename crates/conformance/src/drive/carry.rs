@@ -11,10 +11,25 @@ use crate::verdict::Outcome;
 /// How much is read at once.
 const READ: usize = 64 << 10;
 
-/// Runs a case over a stream on which nothing was sent yet. `read` is what was already received from it.
-pub async fn drive<S>(mut run: Run<'_>, stream: S, read: &[u8], patience: Duration) -> Outcome
+/// Runs a case over a stream on which nothing was sent yet. `read` is what was already received from it. The stream is
+/// dropped where a case resets the connection.
+pub async fn drive<S>(run: Run<'_>, stream: S, read: &[u8], patience: Duration) -> Outcome
 where
-    S: AsyncRead + AsyncWrite,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    drive_with(run, stream, read, patience, async |_| Ok(())).await
+}
+
+/// The same. `reset` resets the connection and says, as the rest of a sentence, how the subject has not let go of it.
+pub(super) async fn drive_with<S>(
+    mut run: Run<'_>,
+    stream: S,
+    read: &[u8],
+    patience: Duration,
+    reset: impl AsyncFnOnce(S) -> Result<(), String>,
+) -> Outcome
+where
+    S: AsyncRead + AsyncWrite + Unpin,
 {
     let (reader, writer) = tokio::io::split(stream);
     let mut driver =
@@ -28,6 +43,14 @@ where
             Action::EndOutput => {
                 // What is wrong with the connection shows when it is read.
                 let _ = driver.writer.shutdown().await;
+            }
+            Action::Reset => {
+                let Driver { reader, writer, start, .. } = driver;
+                match reset(reader.unsplit(writer)).await {
+                    Ok(()) => run.let_go(start.elapsed()),
+                    Err(how) => run.hung(start.elapsed(), &how),
+                }
+                return run.outcome();
             }
             Action::Wait(until) => {
                 let left = until.saturating_sub(driver.start.elapsed());

@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
-use super::carry::drive;
+use super::carry::{drive, drive_with};
+use super::socket::{Socket, reset};
 use super::tls::Identity;
 use crate::case::{Case, Conversation, Rule, Script, Step};
 use crate::run::{Options, Run};
@@ -102,10 +103,7 @@ impl ClientTest {
         }
     }
 
-    async fn connection(
-        &self,
-        mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    ) -> Option<Progress> {
+    async fn connection(&self, mut stream: impl Socket) -> Option<Progress> {
         let read = timeout(self.options.patience, read_head(&mut stream)).await.ok()??;
         let end = head_end(&read)?;
         let target = Head::of_request(&read[..end]).map(|head| head.start.1);
@@ -117,7 +115,13 @@ impl ClientTest {
                     return None;
                 };
                 let run = Run::new(case, Side::Client, &self.options);
-                let outcome = drive(run, stream, &read, self.options.patience).await;
+                let reset = async |stream| {
+                    // That the client lives on shows when it comes for the next case.
+                    reset(stream);
+                    Ok(())
+                };
+                let patience = self.options.patience;
+                let outcome = drive_with(run, stream, &read, patience, reset).await;
                 self.note(&agent, number, &outcome);
                 Some(Progress::Done { agent, outcome: Box::new(outcome) })
             }
@@ -155,7 +159,7 @@ impl ClientTest {
     /// Opens the connection, sends a text message if there is one, and closes it.
     async fn tell(
         &self,
-        stream: impl AsyncRead + AsyncWrite,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
         read: &[u8],
         message: impl Into<Option<String>>,
     ) {

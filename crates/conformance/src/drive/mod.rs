@@ -3,6 +3,7 @@
 mod carry;
 mod client;
 mod server;
+mod socket;
 mod tls;
 
 pub use carry::drive;

@@ -8,13 +8,16 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::client::TlsStream;
 
-use super::carry::drive;
+use super::carry::drive_with;
+use super::socket::reset;
 use super::tls::Trust;
-use crate::case::{Case, Conversation, Rule, Script};
+use crate::case::{Case, Conversation, Event, Rule, Script, Step};
 use crate::run::{Options, Run};
 use crate::side::Side;
 use crate::verdict::{Behavior, Outcome};
+use crate::wire::Frame;
 
 /// A test of a server.
 #[derive(Clone, Debug)]
@@ -108,16 +111,46 @@ impl ServerTest {
     /// # Errors
     /// [`ServerError::Unreachable`] when a connection cannot be made.
     pub async fn case(&self, case: &Case) -> Result<Outcome, ServerError> {
+        self.carried(case, async || self.takes_another().await).await
+    }
+
+    /// Runs one case; `after` says what the server does after a reset.
+    async fn carried(
+        &self,
+        case: &Case,
+        after: impl AsyncFnOnce() -> Result<(), String>,
+    ) -> Result<Outcome, ServerError> {
         let stream = self.connect().await?;
         let run = Run::new(case, Side::Server, &self.options);
         let patience = self.options.patience;
+        let reset = async |stream| {
+            reset(stream);
+            after().await
+        };
         Ok(match &self.tls {
-            None => drive(run, stream, &[], patience).await,
+            None => drive_with(run, stream, &[], patience, reset).await,
             Some(trust) => {
                 let stream = trust.connect(&self.host, stream, patience).await;
-                drive(run, stream.map_err(|error| self.unreachable(error))?, &[], patience).await
+                let stream = stream.map_err(|error| self.unreachable(error))?;
+                let reset = async |stream: TlsStream<TcpStream>| reset(stream.into_inner().0).await;
+                drive_with(run, stream, &[], patience, reset).await
             }
         })
+    }
+
+    /// Whether the server takes a connection and sends back a message. The error says what it does instead, as the rest of
+    /// a sentence.
+    async fn takes_another(&self) -> Result<(), String> {
+        let echoes = Case::new("0.0", "", Rule::info("", ""), |_, _| {
+            let text = "Are you still there?";
+            let steps = [Step::send([Frame::text(text)]), Step::Await(1)];
+            Script::new(steps, Conversation::ok([Event::Text(text.into())]))
+        });
+        match self.carried(&echoes, async || Ok(())).await {
+            Ok(outcome) if outcome.behavior == Behavior::Ok => Ok(()),
+            Ok(outcome) => Err(format!("on the next connection: {}", outcome.observed)),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Opens a connection and closes it, so that a server that is not there, or is none for WebSockets, is not tested with

@@ -95,6 +95,9 @@ fn close(side: Side, expect: &Close, seen: &Seen) -> (BehaviorClose, String) {
         };
         return (BehaviorClose::Failed, how.into());
     }
+    if seen.reset {
+        return (BehaviorClose::Ok, "The runner reset the TCP connection.".into());
+    }
     if expect.clean && !clean {
         return (BehaviorClose::Unclean, "There was no Close from the subject.".into());
     }
@@ -216,6 +219,7 @@ fn observed(seen: &Seen) -> String {
     parts.push(match &seen.end {
         Some(What::End) => "end of the TCP connection".into(),
         Some(_) => "the TCP connection was reset".into(),
+        None if seen.reset && !seen.patience_lost => return sentence(&parts.join("; ")),
         None if seen.patience_lost => "then nothing, for as long as the runner waits".into(),
         None => "the runner closed the TCP connection".into(),
     });

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::opening::{Half, Next, Request};
 use super::options::Options;
+use super::outgoing::{Outgoing, is_close};
 use super::reader::{Reader, Seen};
 use super::{judge, opening};
 use crate::case::{Case, Closer, Conversation, Cut, Event, Expect, Piece, Script, Step};
 use crate::side::Side;
 use crate::verdict::Outcome;
-use crate::wire::{Deflater, Frame, LengthForm, Mask};
+use crate::wire::Frame;
 use crate::wirelog::{Party, What, WireLog};
 
 /// What is to be done next for a run.
@@ -20,6 +21,8 @@ pub enum Action {
     Send(Vec<u8>),
     /// End the direction towards the subject.
     EndOutput,
+    /// Reset the connection, and say with [`Run::let_go`] or [`Run::hung`] whether the subject lets go of it.
+    Reset,
     /// Wait for the subject, at most until this time.
     Wait(Duration),
     /// The case is over: close the connection.
@@ -36,7 +39,6 @@ pub struct Run<'c> {
     script: Script,
     patience: Duration,
     limit: Duration,
-    random: fastrand::Rng,
     steps: VecDeque<Step>,
     phase: Phase,
     /// When the runner began to wait for what it waits for, or last saw a sign of life.
@@ -45,9 +47,8 @@ pub struct Run<'c> {
     request: Request,
     /// The runner's half of the opening handshake, which goes before all else.
     half: Half,
-    outgoing: VecDeque<Vec<u8>>,
+    outgoing: Outgoing,
     reader: Reader,
-    deflater: Option<Deflater>,
     /// Messages that the step [`Step::Echo`] has sent, and the payload of the last.
     echoing: Option<(usize, Vec<u8>)>,
     /// Whether a Close of the subject is left without an answer.
@@ -70,6 +71,8 @@ enum Phase {
     Expecting,
     /// The runner has sent a Close, or has answered one: the end is what it waits for.
     Ending,
+    /// The runner has reset the connection: that the subject lets go of it is what it waits for.
+    Reset,
     Done,
 }
 
@@ -91,14 +94,12 @@ impl<'c> Run<'c> {
             script,
             patience: options.patience,
             limit: options.limit,
-            random,
             phase: Phase::Opening,
             since: Duration::ZERO,
             request,
             half: Half::default(),
-            outgoing: VecDeque::new(),
+            outgoing: Outgoing::new(side, random),
             reader: Reader::new(side),
-            deflater: None,
             echoing: None,
             ignores_close: false,
             output_ended: false,
@@ -135,7 +136,7 @@ impl<'c> Run<'c> {
                 Some(Next::End) => return self.end_output(),
                 None => {}
             }
-            if let Some(bytes) = self.outgoing.pop_front() {
+            if let Some(bytes) = self.outgoing.next() {
                 self.since = now;
                 self.wire.bytes(now, Party::Runner, &bytes);
                 return Action::Send(bytes);
@@ -183,6 +184,20 @@ impl<'c> Run<'c> {
         }
     }
 
+    /// The subject has let go of the connection that was reset.
+    pub fn let_go(&mut self, now: Duration) {
+        self.now = now;
+        self.seen.events.push(Event::LetGo);
+        self.phase = Phase::Done;
+    }
+
+    /// The subject has not let go of the connection that was reset. This says how that was seen, as the rest of a sentence.
+    pub fn hung(&mut self, now: Duration, how: &str) {
+        self.now = now;
+        self.seen.violation(Some(format!("the TCP connection was reset, and then {how}")));
+        self.phase = Phase::Done;
+    }
+
     /// The subject has taken nothing of what was sent for as long as the runner waits.
     pub fn stalled(&mut self, now: Duration) {
         self.now = now;
@@ -211,12 +226,12 @@ impl<'c> Run<'c> {
     /// Goes on by one point. Returns what the caller has to do for that, if anything.
     fn advance(&mut self) -> Option<Action> {
         match self.phase {
-            Phase::Opening => self.wait(),
+            Phase::Opening | Phase::Reset => self.wait(),
             Phase::Steps => self.step(),
             Phase::Expecting => self.expect(),
             Phase::Ending => {
-                // RFC 6455 §7.1.1: "the server MUST close the TCP connection": a runner that is the server does not
-                // wait.
+                // RFC 6455 §5.5.1: "After both sending and receiving a Close message, […] the server MUST close the
+                // underlying TCP connection immediately": a runner that is the server does not wait.
                 if self.side == Side::Client && self.seen.close.is_some() {
                     self.phase = Phase::Done;
                     return None;
@@ -247,8 +262,8 @@ impl<'c> Run<'c> {
 
     /// Begins to send the runner's half of the opening handshake, and the frames behind it.
     fn begin_half(&mut self, head: Vec<u8>) {
-        let behind = self.script.opening.behind.clone();
-        let behind: Vec<u8> = behind.iter().flat_map(|frame| self.encode(frame)).collect();
+        let behind = self.script.opening.behind.iter().cloned().map(Piece::Frame).collect();
+        let behind = self.outgoing.encode_all(behind).concat();
         self.half = Half::new(head, &behind, &self.script.opening);
     }
 
@@ -278,7 +293,8 @@ impl<'c> Run<'c> {
                 }
                 Err(refused) => {
                     if let opening::NotOpened::Unimplemented(_) = refused {
-                        self.outgoing.push_back(opening::UNAVAILABLE.to_vec());
+                        self.outgoing
+                            .send(vec![Piece::Raw(opening::UNAVAILABLE.to_vec())], Cut::Whole);
                     }
                     self.refused(refused);
                 }
@@ -295,7 +311,7 @@ impl<'c> Run<'c> {
                 Side::Client => (deflate.client, deflate.server),
             };
             self.reader.inflate(from);
-            self.deflater = Some(Deflater::new(to));
+            self.outgoing.deflate(to);
         }
         self.phase = Phase::Steps;
     }
@@ -403,6 +419,15 @@ impl<'c> Run<'c> {
             Step::IgnoreClose => {
                 self.ignores_close = true;
                 self.steps.pop_front();
+            }
+            Step::Reset => {
+                self.steps.clear();
+                self.outgoing.clear();
+                self.seen.reset = true;
+                self.since = self.now;
+                self.wire.end(self.now, Party::Runner, What::Reset);
+                self.phase = Phase::Reset;
+                return Some(Action::Reset);
             }
             Step::EndOutput => {
                 self.output_ended = true;
@@ -527,81 +552,29 @@ impl<'c> Run<'c> {
     }
 
     fn send(&mut self, pieces: Vec<Piece>, cut: Cut) {
-        let mut writes: Vec<Vec<u8>> = Vec::new();
-        for piece in pieces {
-            match piece {
-                Piece::Raw(bytes) => writes.push(bytes),
-                Piece::Frame(frame) => {
-                    // A Close that is cut, masked wrongly or has reserved bits is a fault, and no Close.
-                    let cut = !frame.fin || matches!(frame.length, LengthForm::Claim(_));
-                    let whole = !cut && frame.rsv == 0 && frame.mask != Mask::Wrong;
-                    if frame.opcode == 8 && whole {
-                        self.seen.close_sent = true;
-                        self.seen.closed_first.get_or_insert(Closer::Runner);
-                    }
-                    let bytes = self.encode(&frame);
-                    writes.push(bytes);
-                }
-                Piece::Message { binary, payload, fragment } => {
-                    for frame in self.message(binary, payload, fragment) {
-                        let bytes = self.encode(&frame);
-                        writes.push(bytes);
-                    }
-                }
+        if pieces.iter().any(is_close) {
+            self.seen.close_sent = true;
+            self.seen.closed_first.get_or_insert(Closer::Runner);
+        }
+        if let Cut::Slowly { bytes, wait } = cut {
+            let whole = self.outgoing.encode_all(pieces).concat();
+            for part in whole.chunks(bytes.max(1)).rev() {
+                self.steps.push_front(Step::Wait(wait));
+                let part = Piece::Raw(part.to_vec());
+                self.steps.push_front(Step::Send(vec![part], Cut::Whole));
             }
+            return;
         }
-        match cut {
-            Cut::Pieces => self.outgoing.extend(writes),
-            Cut::Whole => self.outgoing.push_back(writes.concat()),
-            Cut::Every(len) => {
-                self.outgoing.extend(writes.concat().chunks(len.max(1)).map(<[u8]>::to_vec));
-            }
-            Cut::Slowly { bytes, wait } => {
-                for part in writes.concat().chunks(bytes.max(1)).rev() {
-                    self.steps.push_front(Step::Wait(wait));
-                    let part = Piece::Raw(part.to_vec());
-                    self.steps.push_front(Step::Send(vec![part], Cut::Whole));
-                }
-            }
-        }
-    }
-
-    /// The frames of a message, compressed if that was negotiated (RFC 7692 §6.1).
-    fn message(&mut self, binary: bool, payload: Vec<u8>, fragment: usize) -> Vec<Frame> {
-        let (payload, rsv) = match &mut self.deflater {
-            Some(deflater) => (deflater.message(&payload), 4),
-            None => (payload, 0),
-        };
-        let fragment = if fragment == 0 { payload.len().max(1) } else { fragment };
-        let opcode = if binary { 2 } else { 1 };
-        let mut frames: Vec<Frame> =
-            payload.chunks(fragment).map(|part| Frame::continuation(part).unfinished()).collect();
-        if frames.is_empty() {
-            frames.push(Frame::continuation([]));
-        }
-        if let Some(first) = frames.first_mut() {
-            (first.opcode, first.rsv) = (opcode, rsv);
-        }
-        if let Some(last) = frames.last_mut() {
-            last.fin = true;
-        }
-        frames
+        self.outgoing.send(pieces, cut);
     }
 
     fn send_close(&mut self, close: &Frame) {
         if self.output_ended {
             return;
         }
-        let bytes = self.encode(close);
-        self.outgoing.push_back(bytes);
+        self.outgoing.send(vec![Piece::Frame(close.clone())], Cut::Whole);
         self.seen.close_sent = true;
         self.seen.closed_first.get_or_insert(Closer::Runner);
-    }
-
-    fn encode(&mut self, frame: &Frame) -> Vec<u8> {
-        let key = self.random.u32(..).to_be_bytes();
-        let key = if let Mask::Key(key) = frame.mask { key } else { key };
-        frame.encode(self.side, key)
     }
 }
 

@@ -4,6 +4,7 @@ mod judge;
 mod machine;
 mod opening;
 mod options;
+mod outgoing;
 mod reader;
 
 pub use machine::{Action, Run};

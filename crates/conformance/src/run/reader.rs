@@ -32,6 +32,8 @@ pub(super) struct Seen {
     pub(super) patience_lost: bool,
     /// Whether the runner has ended its direction of the TCP connection.
     pub(super) output_ended: bool,
+    /// Whether the runner has reset the TCP connection.
+    pub(super) reset: bool,
     /// When the pause began that lasts.
     pub(super) paused_at: Option<Duration>,
 }

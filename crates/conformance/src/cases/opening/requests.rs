@@ -1,5 +1,6 @@
 //! H.1: requests to a server.
 
+mod none;
 mod wrong;
 
 use std::time::Duration;
@@ -110,7 +111,10 @@ const LAST_BITS: Rule = Rule::may(
 );
 
 pub(super) fn cases() -> Vec<Case> {
-    [right(), sizes(), cuts(), contents(), wrong::cases()].into_iter().flatten().collect()
+    [right(), sizes(), cuts(), contents(), wrong::cases(), none::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Requests that are right, though not all look so.

@@ -1,10 +1,8 @@
-//! Requests that are wrong, and what is no request.
+//! Requests that are wrong.
 
 use super::super::super::rules;
-use super::super::half::{
-    Half, informs, refusal, refusal_with, refuses, request, request_of, takes_or,
-};
-use crate::case::{Case, Opening, Refusal, Rule, Script};
+use super::super::half::{Half, refusal, refusal_with, refuses, request, request_of, takes_or};
+use crate::case::{Case, Opening, Refusal, Rule};
 use crate::side::Side;
 use crate::verdict::Behavior::{self, NonStrict};
 use crate::wire::Head;
@@ -103,27 +101,9 @@ const BEFORE_FIELDS: Rule = Rule::must(
     "A recipient that receives whitespace between the start-line and the first header field MUST either reject the message \
      as invalid or consume each whitespace-preceded line without further processing of it.",
 );
-const GRAMMAR: Rule = Rule::should(
-    "RFC 9112 §2.2",
-    "When a server receives a sequence of octets that does not match the HTTP-message grammar, the server SHOULD respond \
-     with a 400 (Bad Request) response and close the connection.",
-);
-const PLAIN: Rule = Rule::info(
-    "RFC 9110 §15",
-    "It is an HTTP request and no opening handshake: the server may answer it as it likes, but not with 101.",
-);
-const INCOMPLETE: Rule = Rule::must(
-    "RFC 9112 §8",
-    "A server that receives an incomplete request message, usually due to a canceled request or a triggered timeout \
-     exception, MAY send an error response prior to closing the connection.",
-);
-const HTTP_2: Rule = Rule::info(
-    "RFC 9113 §3.4",
-    "A server that does not know HTTP/2 sees a request with the method PRI and the version HTTP/2.0.",
-);
 
 pub(super) fn cases() -> Vec<Case> {
-    [first_lines(), fields(), syntax(), others()].into_iter().flatten().collect()
+    [first_lines(), fields(), syntax()].into_iter().flatten().collect()
 }
 
 /// Request lines that are wrong.
@@ -435,7 +415,7 @@ fn syntax() -> Vec<Case> {
             "H.1.93",
             "A space in the name of a field",
             SERVER,
-            GRAMMAR,
+            rules::GRAMMAR,
             request("", &["X Unknown: 1"]),
             refusal().opened(NonStrict),
         ),
@@ -443,7 +423,7 @@ fn syntax() -> Vec<Case> {
             "H.1.94",
             "A line without a colon",
             SERVER,
-            GRAMMAR,
+            rules::GRAMMAR,
             request("", &["X-Unknown"]),
             refusal().opened(NonStrict),
         ),
@@ -451,7 +431,7 @@ fn syntax() -> Vec<Case> {
             "H.1.95",
             "A field without a name",
             SERVER,
-            GRAMMAR,
+            rules::GRAMMAR,
             request("", &[": 1"]),
             refusal().opened(NonStrict),
         ),
@@ -483,115 +463,11 @@ fn syntax() -> Vec<Case> {
     ]
 }
 
-/// What is no opening handshake at all.
-fn others() -> Vec<Case> {
-    let raw = |words: &'static str, bytes: &[u8], ends: bool| {
-        Half::new(words, Opening { ends, ..Opening::text(bytes) })
-    };
-    let any = || {
-        let statuses: Vec<u16> = (200..600).collect();
-        Refusal::with(statuses).silence(Behavior::Ok)
-    };
-    let plain = "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n";
-    vec![
-        Case::new("H.1.100", "A plain HTTP request", PLAIN, move |_, _| {
-            Script::refused(SERVER, Opening::text(plain), any())
-        })
-        .only(SERVER)
-        .words(
-            "A GET with a Host and nothing else.",
-            "Any response but one that opens a WebSocket, or the end of the connection.",
-        ),
-        refuses(
-            "H.1.101",
-            "Text that is not HTTP",
-            SERVER,
-            GRAMMAR,
-            raw("`HELO there` and an empty line.", b"HELO there\r\n\r\n", false),
-            refusal().silence(Behavior::Ok).idle(NonStrict),
-        ),
-        refuses(
-            "H.1.102",
-            "A TLS ClientHello",
-            SERVER,
-            GRAMMAR,
-            raw(
-                "The record with which TLS begins; then the runner ends its direction.",
-                &client_hello(),
-                true,
-            ),
-            refusal().silence(Behavior::Ok).idle(NonStrict),
-        ),
-        informs(
-            "H.1.103",
-            "The preface of HTTP/2",
-            SERVER,
-            HTTP_2,
-            raw(
-                "`PRI * HTTP/2.0`, `SM` and an empty SETTINGS frame; then the runner ends its direction.",
-                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
-                true,
-            ),
-        ),
-        refuses(
-            "H.1.104",
-            "A frame with no opening handshake before it",
-            SERVER,
-            GRAMMAR,
-            raw(
-                "A masked text frame and nothing before it; then the runner ends its direction.",
-                b"\x81\x85\x01\x02\x03\x04\x49\x67\x6f\x68\x6e",
-                true,
-            ),
-            refusal().silence(Behavior::Ok).idle(NonStrict),
-        ),
-        refuses(
-            "H.1.105",
-            "The end of the connection in the request line",
-            SERVER,
-            INCOMPLETE,
-            raw("`GET / HT`; then the runner ends its direction.", b"GET / HT", true),
-            refusal().silence(Behavior::Ok).idle(NonStrict),
-        ),
-        refuses(
-            "H.1.106",
-            "The end of the connection before the empty line",
-            SERVER,
-            INCOMPLETE,
-            {
-                let Half { opening, .. } = request("", &[]);
-                let mut head = opening.instead.unwrap_or_default();
-                head.truncate(head.len() - 2);
-                Half::new(
-                    "A request that is right but has no empty line at its end; then the runner ends its direction.",
-                    Opening { ends: true, ..Opening::text(head) },
-                )
-            },
-            refusal().silence(Behavior::Ok).idle(NonStrict),
-        ),
-        refuses(
-            "H.1.107",
-            "The end of the connection and nothing before it",
-            SERVER,
-            INCOMPLETE,
-            raw("Nothing; the runner ends its direction.", b"", true),
-            refusal().silence(Behavior::Ok).idle(NonStrict),
-        ),
-    ]
-}
-
-/// 300 bytes of zeros.
+/// A key of 300 bytes of zeros, in base64.
 const LONG_KEY: &str = match std::str::from_utf8(&[b'A'; 400]) {
     Ok(text) => text,
     Err(_) => "",
 };
-
-/// The beginning of TLS: a record of a handshake that holds a ClientHello of 196 bytes.
-fn client_hello() -> Vec<u8> {
-    let mut record = vec![0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
-    record.resize(5 + 200, 0);
-    record
-}
 
 /// What a response to an unknown version must be like.
 fn versions(head: &Head) -> Result<(), String> {

@@ -1,0 +1,32 @@
+//! The socket below a stream, for what a stream cannot be asked for.
+
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::server;
+
+/// A stream over a socket.
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin {
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Socket for server::TlsStream<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// Resets the connection: what is not sent yet is thrown away.
+pub(super) fn reset(stream: impl Socket) {
+    // "If l_linger is zero, close() discards unsent data" (socket(7)), and TCP says so to the peer with RST. A socket that
+    // takes no option is broken, which is as good.
+    let _ = SockRef::from(stream.socket()).set_linger(Some(Duration::ZERO));
+}
