@@ -9,6 +9,7 @@ option() {
         arguments+=("$1" "$2")
     fi
 }
+option --listen "$LISTEN"
 option --agent "$AGENT"
 option --cases "$CASES"
 option --exclude "$EXCLUDE"
