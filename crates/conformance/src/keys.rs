@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::case::Rule;
 use crate::id::CaseId;
 use crate::side::Side;
 use crate::verdict::Outcome;
@@ -20,19 +19,24 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    /// The rule that a key of this kind is new each time.
+    /// Where the rule stands that a key of this kind is new each time.
     #[must_use]
-    pub const fn rule(self) -> Rule {
+    pub const fn section(self) -> &'static str {
         match self {
-            Self::Handshake => Rule::must(
-                "RFC 6455 §4.1",
-                "The nonce MUST be selected randomly for each connection.",
-            ),
-            Self::Masking => Rule::must(
-                "RFC 6455 §5.3",
+            Self::Handshake => "RFC 6455 §4.1",
+            Self::Masking => "RFC 6455 §5.3",
+        }
+    }
+
+    /// What that rule says, in the RFC's words, shortened.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Handshake => "The nonce MUST be selected randomly for each connection.",
+            Self::Masking => {
                 "The masking key needs to be unpredictable; when preparing a masked frame, the client MUST pick a fresh \
-                 masking key from the set of allowed 32-bit values.",
-            ),
+                 masking key from the set of allowed 32-bit values."
+            }
         }
     }
 }

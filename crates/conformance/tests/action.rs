@@ -78,9 +78,13 @@ fn act(inputs: &[(&str, &str)]) -> (Option<i32>, String) {
 fn the_action_tests_what_it_starts_and_fails_with_it() {
     let report = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("action-report");
     let report = report.to_str().unwrap();
-    let inputs =
-        [("role", "client"), ("command", "true {url}"),
-        ("listen", "127.0.0.1:0"), ("cases", "1.1.1"), ("report", report)];
+    let inputs = [
+        ("role", "client"),
+        ("command", "true {url}"),
+        ("listen", "127.0.0.1:0"),
+        ("cases", "1.1.1"),
+        ("report", report),
+    ];
     let (code, text) = act(&inputs);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("no case was run"), "{text}");

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use fullduplex::handshake::{Acceptance, OwnedClientRequest};
@@ -9,7 +11,9 @@ use fullduplex::{
     Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Incoming, MessageRef, Progress,
     Shutdown,
 };
-use fullduplex_conformance::{Behavior, Options, Side, Subject, Transport, cases, run_in_memory};
+use fullduplex_conformance::{
+    Behavior, Case, Options, Outcome, Side, Subject, Transport, WireLog, cases, run_in_memory,
+};
 use fullduplex_testkit::TestEntropy;
 
 /// What an endpoint asks for, and chooses, in its opening handshake.
@@ -212,18 +216,35 @@ const KNOWN: [(&str, Behavior, &str); 5] = [
     ),
 ];
 
+/// Runs these cases on all processors.
+fn outcomes(cases: &[&Case], side: Side, wishes: Wishes) -> Vec<Outcome> {
+    let (next, options) = (AtomicUsize::new(0), Options::default());
+    let work = || {
+        let taken = std::iter::from_fn(|| cases.get(next.fetch_add(1, Ordering::Relaxed)));
+        let run = |case: &&Case| {
+            let mut outcome = run_in_memory(case, side, &options, &mut Echo::new(side, wishes));
+            outcome.wire = WireLog::default();
+            outcome
+        };
+        taken.map(run).collect::<Vec<Outcome>>()
+    };
+    thread::scope(|scope| {
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+    })
+}
+
 /// Runs the cases of one side, and returns what is not as it should be. Cases that need what an endpoint with these
 /// wishes does not have are put into `unimplemented`.
 fn run_all(side: Side, wishes: Wishes, unimplemented: &mut BTreeSet<String>) -> Vec<String> {
-    let options = Options::default();
+    let all = cases::all();
+    // What the wishes change is seen in the negotiation.
+    let asked = |case: &&Case| wishes == Wishes::Default || case.id.section() == "N";
+    let cases: Vec<&Case> = all.iter().filter(|case| case.is_for(side)).filter(asked).collect();
     let mut wrong = Vec::new();
-    for case in cases::all().iter().filter(|case| case.is_for(side)) {
-        // What the wishes change is seen in the negotiation.
-        if wishes != Wishes::Default && case.id.section() != "N" {
-            continue;
-        }
-        let id = case.id.to_string();
-        let outcome = run_in_memory(case, side, &options, &mut Echo::new(side, wishes));
+    for outcome in outcomes(&cases, side, wishes) {
+        let id = outcome.id.to_string();
         let known = KNOWN.iter().find(|(known, ..)| *known == id).map(|(_, known, _)| *known);
         if outcome.behavior == Behavior::Unimplemented {
             unimplemented.insert(id);

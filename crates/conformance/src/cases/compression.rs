@@ -84,7 +84,7 @@ fn section(
                 (Scale::Full, _) => 1000,
                 (Scale::Quick, 0..=1024) => 40,
                 (Scale::Quick, 1025..=16384) => 8,
-                (Scale::Quick, _) => 4,
+                (Scale::Quick, _) => 3,
             };
             let data = corpus.data();
             let payload = Arc::new(move |number| corpus.part(&data, number, len));

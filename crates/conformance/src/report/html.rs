@@ -162,12 +162,12 @@ fn keys(report: &Report) -> Markup {
         @if !keys.is_empty() {
             ul.keys {
                 @for key in keys.iter().take(MOST) {
-                    @let rule = key.kind.rule();
+                    @let section = key.kind.section();
                     li {
-                        span.v.failed { "✗" } " " (plain(&key.to_string())) ". " q { (rule.sentence) } " "
-                        @match address(rule.section) {
-                            Some(address) => a href=(address) { (rule.section) },
-                            None => (rule.section),
+                        span.v.failed { "✗" } " " (plain(&key.to_string())) ". " q { (key.kind.sentence()) } " "
+                        @match address(section) {
+                            Some(address) => a href=(address) { (section) },
+                            None => (section),
                         }
                     }
                 }

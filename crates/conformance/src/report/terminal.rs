@@ -150,8 +150,8 @@ fn table(text: &mut String, report: &Report, width: usize) {
 fn keys(text: &mut String, report: &Report, width: usize) {
     let keys = report.repeated_keys();
     for key in keys.iter().take(MOST_KEYS) {
-        let rule = key.kind.rule();
-        let line = format!("{}: \"{}\" ({})", plain(&key.to_string()), rule.sentence, rule.section);
+        let (sentence, section) = (key.kind.sentence(), key.kind.section());
+        let line = format!("{}: \"{sentence}\" ({section})", plain(&key.to_string()));
         for line in textwrap::wrap(&line, width) {
             *text += &format!("\n{BAD}{line}{BAD:#}");
         }

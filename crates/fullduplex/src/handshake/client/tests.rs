@@ -172,7 +172,7 @@ fn the_sample_response_of_the_rfc_opens_the_websocket() {
     assert_eq!((response.head_len(), response.subprotocol()), (text.length, None));
     open(&with(|lines| lines[0] = "HTTP/1.1 101\r\n"), &plain());
     let text = with(|lines| {
-        lines[1] = "UPGRADE: h2c, WebSocket\r\n";
+        lines[1] = "UPGRADE: , WebSocket\r\n";
         lines[2] = "connection: keep-alive, upgrade\r\n";
         lines[3] = "sec-websocket-accept:  s3pPLMBiTxaQ9kYGzzhZRbK+xOo= \r\n";
         lines[4] = "Sec-WebSocket-Extensions:\r\n";
