@@ -41,7 +41,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(1800);
 
 /// What to run; without options, everything.
 #[derive(Args)]
-pub(crate) struct Options {
+pub(crate) struct Runs {
     /// Only our server, or only our client
     #[arg(long)]
     role: Option<Role>,
@@ -56,7 +56,7 @@ pub(crate) struct Options {
     pub(crate) tls: bool,
 }
 
-impl Options {
+impl Runs {
     /// The roles that were asked for.
     pub(crate) fn roles(&self) -> Vec<Role> {
         self.role.map_or_else(|| vec![Role::Server, Role::Client], |role| vec![role])
@@ -73,7 +73,7 @@ impl Options {
 }
 
 /// Runs the suite for every role and adapter, and fails if one verdict is not the expected one.
-pub(crate) fn run(options: &Options) -> Outcome {
+pub(crate) fn run(options: &Runs) -> Outcome {
     let expected = Expected::parse(&read(&root().join("autobahn/expected.json"))?)?;
     let selection = Selection::new(&options.cases)?;
     // The suite may have to be installed, most of which is waiting.

@@ -11,7 +11,7 @@ use crate::shell::{Outcome, command, empty_folder, executables, fail, root, run 
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    runs: autobahn::Options,
+    runs: autobahn::Runs,
     /// As much in sections 9, 12 and 13 as wstest sends
     #[arg(long)]
     full: bool,

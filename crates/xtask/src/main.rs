@@ -48,7 +48,7 @@ enum Chore {
     /// Runs our conformance suite and Autobahn's against the same endpoints, and compares their verdicts
     Agree(agree::Options),
     /// Runs the Autobahn test suite and compares its verdicts with the expected ones
-    Autobahn(autobahn::Options),
+    Autobahn(autobahn::Runs),
     /// Measures what it costs to build a minimal echo server
     BenchBuild(bench_build::Options),
     /// Measures permessage-deflate side by side with zlib-rs alone
@@ -108,5 +108,17 @@ fn main() -> ExitCode {
             eprintln!("xtask: {failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_of_each_chore_can_be_told_apart() {
+        Arguments::command().debug_assert();
     }
 }
