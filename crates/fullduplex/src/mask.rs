@@ -333,8 +333,7 @@ pub(crate) fn append(payload: &[u8], out: &mut alloc::vec::Vec<u8>, key: u32) {
     // The length of a block is a multiple of four, so the key need not be rotated.
     let start = out.len();
     out.extend_from_slice(rest);
-    let (_, appended) = out.split_at_mut(start);
-    apply_small(appended, key);
+    apply_small(out.get_mut(start..).unwrap_or_default(), key);
 }
 
 #[cfg(feature = "alloc")]

@@ -148,10 +148,10 @@ impl Outgoing {
         }
         let is_small = |shared: &Shared| shared.payload.len() < below;
         let Some(first) = pieces.queue.iter().position(is_small) else { return };
-        let rest = pieces.queue.split_off(first);
+        let rest = pieces.queue.split_off(first.min(pieces.queue.len()));
         let mut at = rest.front().map_or(self.end, |shared| shared.at);
         self.bytes.truncate(self.end);
-        let tail = self.bytes.split_off(at);
+        let tail = self.bytes.split_off(at.min(self.bytes.len()));
         let mut tail = tail.as_slice();
         for mut shared in rest {
             // Payloads are queued in order, and none of them behind the end of the buffer.
@@ -278,7 +278,7 @@ impl Outgoing {
     fn compact(&mut self) {
         let Some(pieces) = &mut self.pieces else { return };
         self.bytes.truncate(self.end);
-        self.bytes.drain(..pieces.taken);
+        self.bytes.drain(..pieces.taken.min(self.bytes.len()));
         self.end = self.bytes.len();
         for shared in &mut pieces.queue {
             shared.at -= pieces.taken;

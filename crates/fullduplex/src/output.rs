@@ -31,11 +31,11 @@ impl<'o> Cursor<'o> {
 
     /// Appends `bytes`. If they do not fit, it only counts them.
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        let end = self.written.saturating_add(bytes.len());
-        if let Some(room) = self.out.get_mut(self.written..end) {
+        let free = self.out.get_mut(self.written..);
+        if let Some((room, _)) = free.and_then(|free| free.split_at_mut_checked(bytes.len())) {
             room.copy_from_slice(bytes);
         }
-        self.written = end;
+        self.written = self.written.saturating_add(bytes.len());
     }
 
     /// The number of bytes written.

@@ -114,10 +114,17 @@ impl Sender {
         };
         let header = self.outbound.header_in_place(frame, compressed, entropy);
         let header = header.inspect_err(|_| compressing.compressor.forget())?;
+        let header: &[u8] = &header;
         let begin = before.len().saturating_sub(header.len());
-        let (_, place) = before.split_at_mut(begin);
-        place.copy_from_slice(&header);
-        out.drain(start..begin);
+        let place = before.get_mut(begin..);
+        if let Some((place, _)) = place.and_then(|place| place.split_at_mut_checked(header.len())) {
+            place.copy_from_slice(header);
+        }
+        // No header is longer than the room for it.
+        debug_assert!(start <= begin && begin <= out.len());
+        if start <= begin && begin <= out.len() {
+            out.drain(start..begin);
+        }
         compressing.fragmented = !frame.fin;
         Ok(())
     }

@@ -132,7 +132,7 @@ impl Inflater for Inflate {
             // miniz_oxide takes no more than it was given, and writes no more than it was allowed to.
             let (Some((_, input)), Some(fresh), Some((target, free))) = (
                 rest.split_at_checked(taken),
-                self.window.get(self.position..end),
+                self.window.get(self.position..).and_then(|window| window.get(..written)),
                 mem::take(&mut space).split_at_mut_checked(written),
             ) else {
                 debug_assert!(false, "miniz_oxide reports {taken} and {written} bytes");

@@ -130,8 +130,9 @@ impl Inflation {
         let more = if double.saturating_add(LEAST_SPACE) < left { double } else { left };
         self.made = self.len + more;
         let mut larger = BytesMut::zeroed(self.made);
-        if let Some(place) = larger.get_mut(..self.len) {
-            place.copy_from_slice(self.message());
+        let message = self.message();
+        if let Some(place) = larger.get_mut(..message.len()) {
+            place.copy_from_slice(message);
         }
         self.buf = larger;
     }

@@ -205,7 +205,7 @@ impl ReadBuffer {
         let capacity = self.buf.capacity();
         if needed <= capacity && used_len <= capacity / 2 {
             // The length stays, so that the bytes beyond `end` need not be initialised again.
-            self.buf.copy_within(used, 0);
+            move_down(&mut self.buf, used, 0);
         } else {
             self.buf.truncate(self.end);
             self.buf.advance(first);
@@ -273,7 +273,7 @@ impl ReadBuffer {
             Some(message) => {
                 let whole = message.start..message.end + chunk.len();
                 let end = message.end;
-                self.buf.copy_within(chunk, end);
+                move_down(&mut self.buf, chunk, end);
                 whole
             }
         };
@@ -316,6 +316,18 @@ impl ReadBuffer {
         // `start` never passes `end`, nor `end` the end of the buffer.
         debug_assert!(unread.is_some());
         unread.unwrap_or_default()
+    }
+}
+
+/// Moves what lies at `from` towards the start, to `to`.
+#[inline]
+fn move_down(bytes: &mut [u8], from: Range<usize>, to: usize) {
+    debug_assert!(to <= from.start && from.end <= bytes.len(), "{from:?} to {to}");
+    let distance = from.start.saturating_sub(to);
+    if let Some(bytes) = bytes.get_mut(to..from.end)
+        && distance <= bytes.len()
+    {
+        bytes.copy_within(distance.., 0);
     }
 }
 

@@ -260,7 +260,7 @@ impl fmt::Debug for Request<'_> {
 /// Splits a target into the authority, if the target is absolute, and path and query.
 pub(super) fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
     // "Fragment identifiers MUST NOT be used on these URIs."
-    if target.contains('#') {
+    if target.bytes().any(|byte| byte == b'#') {
         return Err(RequestError::Target);
     }
     if target.starts_with('/') {
