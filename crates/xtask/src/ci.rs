@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::shell::{Failure, Outcome, command, run as run_command};
-use crate::{bench_instructions, drop_in, fuzz, lint, no_std, readme};
+use crate::{bench_instructions, drop_in, embedded, fuzz, lint, no_panic, no_std, readme};
 
 /// How long each fuzz target runs: long enough to see that it still builds and passes its seeds.
 const FUZZ_SECONDS: u32 = 5;
@@ -29,6 +29,8 @@ pub(crate) fn run() -> Outcome {
     let mut steps = Steps(Vec::new());
     steps.step("lint", lint::run)?;
     steps.step("no-std", no_std::run)?;
+    steps.step("no-panic", no_panic::run)?;
+    steps.step("embedded", embedded::run)?;
     for line in chosen("cargo xtask test") {
         steps.step(line, || typed(line))?;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::compat_versions;
+use crate::firmware;
 use crate::layers;
 use crate::rules;
 use crate::shell::{Failure, Outcome, cargo, output, run as run_command};
@@ -50,9 +51,21 @@ pub(crate) fn run() -> Outcome {
             run_command(&mut cargo(&format!("{clippy} {features} -- -D warnings")))?;
         }
     }
+    lint_images()?;
     compat_versions::check()?;
     layers::run()?;
     rules::run(&rules::Options::default())
+}
+
+/// The images for a microcontroller, which are a workspace of their own.
+fn lint_images() -> Outcome {
+    firmware::add_target()?;
+    let manifest = "--manifest-path crates/embedded/Cargo.toml";
+    run_command(&mut cargo(&format!("fmt {manifest} --all --check")))?;
+    let clippy = format!("clippy {manifest} --target {}", firmware::TARGET);
+    run_command(&mut cargo(&format!("{clippy} --workspace -- -D warnings")))?;
+    let all = "--features debug,deflate,seeded-panic";
+    run_command(&mut cargo(&format!("{clippy} -p image-operations {all} -- -D warnings")))
 }
 
 /// Every feature of the adapters but [`NOT_LINTED`], so that a new one is linted from its first day.

@@ -13,9 +13,12 @@ mod ci;
 mod compat_versions;
 mod conformance;
 mod drop_in;
+mod embedded;
+mod firmware;
 mod fuzz;
 mod layers;
 mod lint;
+mod no_panic;
 mod no_std;
 mod peers;
 mod readme;
@@ -67,8 +70,12 @@ enum Chore {
     CompatVersions,
     /// Compiles crates that use tungstenite with our packages in its place
     DropIn(drop_in::Options),
+    /// Runs an echo server and a client on an emulated microcontroller
+    Embedded,
     /// Runs every fuzz target for a while
     Fuzz(fuzz::Options),
+    /// Looks for panics in an image that calls every public operation of the core
+    NoPanic,
     /// Builds the core for a machine without an operating system
     NoStd,
     /// Checks formatting, lints, documentation, layers and rules
@@ -96,7 +103,9 @@ fn main() -> ExitCode {
         Chore::BenchPeers(options) => bench_peers::run(&options),
         Chore::CompatVersions => compat_versions::run(),
         Chore::DropIn(options) => drop_in::run(&options),
+        Chore::Embedded => embedded::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
+        Chore::NoPanic => no_panic::run(),
         Chore::NoStd => no_std::run(),
         Chore::Lint => lint::run(),
         Chore::Peers => peers::run(),

@@ -1,10 +1,8 @@
 //! `cargo xtask no-std`: builds the core for a machine that has no operating system, where a use of
 //! `std`, by us or by a dependency, cannot compile.
 
-use crate::shell::{Outcome, cargo, command, output, run as run_command};
-
-/// Bare metal: there is no `std` for it.
-const TARGET: &str = "thumbv7em-none-eabi";
+use crate::firmware::{TARGET, add_target};
+use crate::shell::{Outcome, cargo, run as run_command};
 
 /// What works without `std`.
 const FEATURES: [&str; 4] = ["", "--features alloc", "--features deflate", "--features url"];
@@ -27,12 +25,4 @@ pub(crate) fn run() -> Outcome {
 
 fn build(options: &str) -> Outcome {
     run_command(&mut cargo(&format!("build -p fullduplex --no-default-features {options}")))
-}
-
-fn add_target() -> Outcome {
-    let installed = output(command("rustup").args(["target", "list", "--installed"]))?;
-    if installed.lines().any(|line| line.trim() == TARGET) {
-        return Ok(());
-    }
-    run_command(command("rustup").args(["target", "add", TARGET]))
 }

@@ -1,0 +1,7 @@
+//! Where the linker finds the board's memory.
+
+fn main() {
+    println!("cargo::rerun-if-changed=memory.x");
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    println!("cargo::rustc-link-search={folder}");
+}

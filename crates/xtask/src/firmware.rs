@@ -1,0 +1,78 @@
+//! Images for a microcontroller: how they are built, and what their files say.
+
+mod elf;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::shell::{Failure, Outcome, cargo, command, output, root, run as run_command};
+
+pub(crate) use elf::{Frame, Image, Reference, Sizes};
+
+/// Bare metal, the least of it: a Cortex-M3. There is no `std` for it.
+pub(crate) const TARGET: &str = "thumbv7m-none-eabi";
+
+/// The workspace of the images.
+pub(crate) fn folder() -> PathBuf {
+    root().join("crates/embedded")
+}
+
+/// Has rustup install what the compiler needs for bare metal.
+pub(crate) fn add_target() -> Outcome {
+    let installed = output(command("rustup").args(["target", "list", "--installed"]))?;
+    if installed.lines().any(|line| line.trim() == TARGET) {
+        return Ok(());
+    }
+    run_command(command("rustup").args(["target", "add", TARGET]))
+}
+
+/// A program to build.
+#[derive(Default)]
+pub(crate) struct Build<'a> {
+    pub(crate) package: &'a str,
+    pub(crate) program: &'a str,
+    pub(crate) profile: &'a str,
+    /// With commas between them.
+    pub(crate) features: &'a str,
+    /// For the compiler.
+    pub(crate) flags: &'a str,
+}
+
+/// Builds a program, and returns where it lies.
+pub(crate) fn build(what: &Build<'_>) -> Outcome<PathBuf> {
+    let Build { package, program, profile, features, flags } = what;
+    let target = folder().join("target");
+    let line = format!("build --profile {profile} --target {TARGET} -p {package} --bin {program}");
+    let mut build = cargo(&line);
+    build.arg("--manifest-path").arg(folder().join("Cargo.toml"));
+    build.arg("--target-dir").arg(&target);
+    // The flags of whoever runs a chore are for programs of this machine, and would take the place of those below.
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        build.env_remove(variable);
+    }
+    if !flags.is_empty() {
+        let variable = TARGET.to_uppercase().replace('-', "_");
+        build.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), flags);
+    }
+    if !features.is_empty() {
+        build.args(["--features", features]);
+    }
+    run_command(&mut build)?;
+    Ok(target.join(TARGET).join(profile).join(program))
+}
+
+/// What an image takes on a chip.
+pub(crate) fn sizes(path: &Path) -> Outcome<Sizes> {
+    parse(path, Sizes::parse)
+}
+
+/// Reads an image that was linked with `--emit-relocs`.
+pub(crate) fn read_image(path: &Path) -> Outcome<Image> {
+    parse(path, Image::parse)
+}
+
+fn parse<T>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Outcome<T> {
+    let complain = |reason: String| Failure::new(format!("{}: {reason}", path.display()));
+    let bytes = fs::read(path).map_err(|error| complain(error.to_string()))?;
+    parse(&bytes).map_err(complain)
+}

@@ -1,0 +1,121 @@
+//! The sources of a crate as the compiler sees them with some features and without tests.
+
+use std::path::{Path, PathBuf};
+
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Item, Meta, Token};
+
+use crate::shell::{Failure, Outcome, fail, read};
+
+/// The items of a crate, from all its modules.
+pub(super) struct Sources {
+    pub(super) items: Vec<Item>,
+    pub(super) cfg: Cfg,
+}
+
+/// What is configured.
+pub(super) struct Cfg(Vec<String>);
+
+impl Cfg {
+    /// With these features, and with those that they imply in the core.
+    pub(super) fn new(features: &[&str]) -> Self {
+        Self(features.iter().map(|&feature| feature.to_owned()).collect())
+    }
+
+    /// Whether what has these attributes is compiled.
+    pub(super) fn holds(&self, attributes: &[Attribute]) -> bool {
+        attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).all(|attribute| {
+            attribute.parse_args::<Meta>().is_ok_and(|condition| self.is_true(&condition))
+        })
+    }
+
+    fn is_true(&self, condition: &Meta) -> bool {
+        match condition {
+            // Neither `test` nor anything else of one word.
+            Meta::Path(_) => false,
+            Meta::NameValue(pair) => match &pair.value {
+                syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(value), .. }) => {
+                    pair.path.is_ident("feature") && self.0.contains(&value.value())
+                }
+                _ => false,
+            },
+            Meta::List(list) => {
+                let parse = Punctuated::<Meta, Token![,]>::parse_terminated;
+                let Ok(all) = list.parse_args_with(parse) else {
+                    return false;
+                };
+                let mut all = all.iter().map(|condition| self.is_true(condition));
+                if list.path.is_ident("not") {
+                    !all.any(|holds| holds)
+                } else if list.path.is_ident("any") {
+                    all.any(|holds| holds)
+                } else {
+                    all.all(|holds| holds)
+                }
+            }
+        }
+    }
+}
+
+/// Reads the modules of a crate that are compiled with these features, beginning at its `lib.rs` or `main.rs`.
+pub(super) fn parse(root: &Path, features: &[&str]) -> Outcome<Sources> {
+    let mut sources = Sources { items: Vec::new(), cfg: Cfg::new(features) };
+    let folder = root.parent().unwrap_or(root);
+    read_module(root, folder, &mut sources)?;
+    Ok(sources)
+}
+
+fn read_module(file: &Path, folder: &Path, sources: &mut Sources) -> Outcome {
+    let parsed = syn::parse_file(&read(file)?)
+        .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    add(parsed.items, file, folder, sources)
+}
+
+fn add(items: Vec<Item>, file: &Path, folder: &Path, sources: &mut Sources) -> Outcome {
+    for item in items {
+        if !sources.cfg.holds(attributes(&item)) {
+            continue;
+        }
+        match item {
+            Item::Mod(module) => {
+                let name = module.ident.to_string();
+                let below = folder.join(&name);
+                match module.content {
+                    Some((_, items)) => add(items, file, &below, sources)?,
+                    None => read_module(&file_of(&name, folder)?, &below, sources)?,
+                }
+            }
+            Item::Macro(invoked) if invoked.ident.is_none() => {
+                let name = invoked.mac.path.segments.last().map(|last| last.ident.to_string());
+                let (name, file) = (name.unwrap_or_default(), file.display());
+                return fail(format!("{file}: nobody knows what items {name}! makes"));
+            }
+            item => sources.items.push(item),
+        }
+    }
+    Ok(())
+}
+
+fn file_of(module: &str, folder: &Path) -> Outcome<PathBuf> {
+    let files = [folder.join(format!("{module}.rs")), folder.join(module).join("mod.rs")];
+    let found = files.into_iter().find(|file| file.is_file());
+    found.ok_or_else(|| Failure::new(format!("{} has no module {module}", folder.display())))
+}
+
+/// The attributes of an item.
+pub(super) fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
+    }
+}
