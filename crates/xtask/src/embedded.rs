@@ -25,7 +25,7 @@ const SHORT_LIMIT: Duration = Duration::from_secs(1);
 /// Runs the images.
 pub(crate) fn run() -> Outcome {
     emulator::check()?;
-    firmware::add_target()?;
+    firmware::add_target(firmware::TARGET)?;
     let [nothing, server, client] =
         ["nothing", "server", "client"].map(|name| build("image-echo", name));
     let (nothing, server, client) = (nothing?, server?, client?);

@@ -17,13 +17,13 @@ pub(crate) fn folder() -> PathBuf {
     root().join("crates/embedded")
 }
 
-/// Has rustup install what the compiler needs for bare metal.
-pub(crate) fn add_target() -> Outcome {
+/// Has rustup install what the compiler needs for a target.
+pub(crate) fn add_target(target: &str) -> Outcome {
     let installed = output(command("rustup").args(["target", "list", "--installed"]))?;
-    if installed.lines().any(|line| line.trim() == TARGET) {
+    if installed.lines().any(|line| line.trim() == target) {
         return Ok(());
     }
-    run_command(command("rustup").args(["target", "add", TARGET]))
+    run_command(command("rustup").args(["target", "add", target]))
 }
 
 /// A program to build.

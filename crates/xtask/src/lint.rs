@@ -59,7 +59,7 @@ pub(crate) fn run() -> Outcome {
 
 /// The images for a microcontroller, which are a workspace of their own.
 fn lint_images() -> Outcome {
-    firmware::add_target()?;
+    firmware::add_target(firmware::TARGET)?;
     let manifest = "--manifest-path crates/embedded/Cargo.toml";
     run_command(&mut cargo(&format!("fmt {manifest} --all --check")))?;
     let clippy = format!("clippy {manifest} --target {}", firmware::TARGET);

@@ -24,6 +24,7 @@ mod peers;
 mod readme;
 mod rules;
 mod shell;
+mod targets;
 mod test;
 
 use std::process::ExitCode;
@@ -82,6 +83,8 @@ enum Chore {
     Lint,
     /// Installs the WebSocket libraries that the tests talk to
     Peers,
+    /// Runs the core's tests on emulated machines of other kinds
+    Targets(targets::Options),
     /// Runs everything that must hold before a change is merged
     Ci,
 }
@@ -109,6 +112,7 @@ fn main() -> ExitCode {
         Chore::NoStd => no_std::run(),
         Chore::Lint => lint::run(),
         Chore::Peers => peers::run(),
+        Chore::Targets(options) => targets::run(&options),
         Chore::Ci => ci::run(),
     };
     match outcome {

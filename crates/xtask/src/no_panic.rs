@@ -106,7 +106,7 @@ const MINIZ: Known = Known {
 
 /// Builds the images and looks for panics in them.
 pub(crate) fn run() -> Outcome {
-    firmware::add_target()?;
+    firmware::add_target(firmware::TARGET)?;
     let mut found = Vec::new();
     for case in &CASES {
         found.extend(missing(case)?);

@@ -9,7 +9,7 @@ const FEATURES: [&str; 4] = ["", "--features alloc", "--features deflate", "--fe
 
 /// Builds the core without `std`: for bare metal, or where that is not possible for this machine.
 pub(crate) fn run() -> Outcome {
-    if let Err(reason) = add_target() {
+    if let Err(reason) = add_target(TARGET) {
         println!("no-std: {reason}");
         println!(
             "no-std: the target {TARGET} is not to be had, so NOTHING WAS BUILT FOR BARE METAL;"
