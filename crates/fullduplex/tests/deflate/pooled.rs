@@ -24,7 +24,9 @@ fn a_connection_holds_what_is_documented() {
     let largest = default.max_window_bits(15).mem_level(8);
     let least = default.max_window_bits(9).mem_level(1);
     let all = [default, largest, least];
-    assert_eq!(all.map(without), [288; 3]);
+    // Most of it are pointers and lengths.
+    let least = if cfg!(target_pointer_width = "32") { 168 } else { 288 };
+    assert_eq!(all.map(without), [least; 3]);
     let held = all.map(|config| held(Role::Server, Some(config)).1);
     let documented = [212_832, 427_872, 185_056];
     assert!(held.iter().zip(documented).all(|(held, most)| *held <= most), "{held:?}");
