@@ -158,7 +158,7 @@ impl<'a> Uri<'a> {
     pub(crate) fn put_basic_credentials(&self, out: &mut Cursor<'_>) {
         let userinfo = self.userinfo();
         // Without a password, the colon is needed as well.
-        let colon: &[u8] = if userinfo.contains(':') { b"" } else { b":" };
+        let colon: &[u8] = if userinfo.bytes().any(|byte| byte == b':') { b"" } else { b":" };
         // Base64 encodes groups of three bytes. These are the bytes of a group that is not complete.
         let (mut first, mut second) = (None, None);
         for byte in percent_decoded(userinfo).chain(colon.iter().copied()) {

@@ -21,7 +21,7 @@ impl<'a> Host<'a> {
         // "If input starts with U+005B ([), then: if input does not end with U+005D (]), return failure. Return the
         // result of IPv6 parsing input with its leading [ and trailing ] removed."
         if let Some(rest) = text.strip_prefix('[') {
-            let address = rest.strip_suffix(']').and_then(|address| address.parse().ok());
+            let address = rest.strip_suffix("]").and_then(|address| address.parse().ok());
             return address.map(Self::V6).ok_or(UriError::Host);
         }
         if text.is_empty() || !text.bytes().all(is_in_name) {
@@ -103,10 +103,10 @@ fn ends_in_a_number(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     // This searches bytes, because in so short a text a search for a character costs more.
     let last = match name.bytes().rposition(|byte| byte == b'.') {
-        Some(dot) => name.split_at(dot + 1).1,
+        Some(dot) => name.get(dot + 1..).unwrap_or_default(),
         None => name,
     };
-    ipv4_number(last).is_some()
+    ipv4_number(last.as_bytes()).is_some()
         || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -114,11 +114,11 @@ fn ends_in_a_number(name: &str) -> bool {
 /// bytes.
 fn ipv4(name: &str) -> Option<Ipv4Addr> {
     let name = name.strip_suffix('.').unwrap_or(name);
-    let count = name.split('.').count();
+    let count = 1 + name.bytes().filter(|byte| *byte == b'.').count();
     // "If parts's size is greater than 4, return failure."
     let bits_of_last = 8 * (1 + 4_usize.checked_sub(count)?);
     let mut address = 0;
-    for (index, part) in name.split('.').enumerate() {
+    for (index, part) in name.as_bytes().split(|byte| *byte == b'.').enumerate() {
         let number = ipv4_number(part)?;
         let (bits, shift) = if index + 1 == count {
             (bits_of_last, 0)
@@ -137,16 +137,16 @@ fn ipv4(name: &str) -> Option<Ipv4Addr> {
 
 /// A number in decimal, in hexadecimal after `0x`, or in octal after `0`. A number that is too large for an address
 /// stays too large.
-fn ipv4_number(text: &str) -> Option<u64> {
-    let (digits, radix) = match text.as_bytes() {
+fn ipv4_number(text: &[u8]) -> Option<u64> {
+    let (digits, radix) = match text {
         [] => return None,
         // "If input is the empty string, then return (0, true)": `0x` without digits is zero.
-        [b'0', b'x' | b'X', ..] => (text.get(2..)?, 16),
-        [b'0', _, ..] => (text.get(1..)?, 8),
+        [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
+        [b'0', digits @ ..] if !digits.is_empty() => (digits, 8),
         _ => (text, 10),
     };
-    digits.chars().try_fold(0_u64, |number, digit| {
-        let digit = u64::from(digit.to_digit(radix)?);
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = u64::from(char::from(*digit).to_digit(radix)?);
         Some(number.saturating_mul(u64::from(radix)).saturating_add(digit))
     })
 }

@@ -177,13 +177,13 @@ fn split(text: &str) -> Result<Layout, UriError> {
     let (path, query) = split_before(rest, |byte| matches!(byte, b'?' | b'#'));
     // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used on these URIs" (RFC
     // 6455 §3); "If urlRecord's fragment is non-null, then throw" (WebSockets standard §3).
-    if query.contains('#') {
+    if query.bytes().any(|byte| byte == b'#') {
         return Err(UriError::Fragment);
     }
 
     // "If c is U+0040 (@)": the last one ends the user information.
     let host_and_port = match authority.bytes().rposition(|byte| byte == b'@') {
-        Some(at) => authority.split_at(at + 1).1,
+        Some(at) => authority.get(at + 1..).unwrap_or_default(),
         None => authority,
     };
     let host_start = path_start - host_and_port.len();
@@ -218,7 +218,7 @@ fn split(text: &str) -> Result<Layout, UriError> {
 /// `is_end` must accept only ASCII. This searches bytes, because in so short a text a search for characters costs more.
 fn split_before(text: &str, is_end: impl FnMut(u8) -> bool) -> (&str, &str) {
     match text.bytes().position(is_end) {
-        Some(at) => text.split_at(at),
+        Some(at) => text.split_at_checked(at).unwrap_or((text, "")),
         None => (text, ""),
     }
 }
@@ -292,10 +292,7 @@ fn write_path(path: &str, out: &mut String) {
             double_or_single => {
                 if double_or_single == Dots::Double {
                     // The path is empty or begins with a slash.
-                    let last = out.get(begin..).and_then(|path| path.rfind('/'));
-                    if let Some(last) = last {
-                        out.truncate(begin + last);
-                    }
+                    while out.len() > begin && out.pop() != Some('/') {}
                 }
                 if is_last {
                     out.push('/');
