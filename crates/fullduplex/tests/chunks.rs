@@ -195,6 +195,30 @@ fn valid_text_comes_before_the_failure() {
     }
 }
 
+/// What was gathered for a whole message comes before the Close or the failure, or not at all.
+#[test]
+fn nothing_of_an_unfinished_message_is_given_after_the_end() {
+    let begun = Frame::text("begun").unfinished();
+    let ends = [Some(Frame::close(1000, "")), Some(Frame { rsv: 2, ..Frame::ping("") }), None];
+    for role in ROLES {
+        for end in &ends {
+            let mut reader = open(role);
+            let frames = [Some(&begun), end.as_ref()];
+            let bytes: Vec<u8> =
+                frames.into_iter().flatten().flat_map(|frame| to(role, frame)).collect();
+            read(&mut reader, &mut &*bytes, usize::MAX);
+            match (reader.poll_owned(), end) {
+                (Ok(Some(Message::Close(_))) | Err(Error::Frame(_)), Some(_)) => {}
+                (Ok(None), None) => assert!(reader.receiver_mut().handle_eof().is_err()),
+                (polled, _) => panic!("{polled:?}"),
+            }
+            for _ in 0..2 {
+                assert_eq!(reader.poll_chunk(), Ok(None), "{role:?}, {end:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_message_of_any_size_takes_no_more_than_a_read_brings() {
     const SIZE: usize = 32 << 20;

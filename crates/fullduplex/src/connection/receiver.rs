@@ -279,6 +279,12 @@ impl Receiver {
         self.at_message_boundary
     }
 
+    /// Whether frames from the peer are still processed: its Close has not come, and the connection has not failed.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn may_receive(&self) -> bool {
+        self.closing.may_receive()
+    }
+
     /// Updates what depends on the machines, after a step of one of them: the close timer and the message boundary.
     #[inline(always)]
     pub(super) fn update_derived(&mut self) {

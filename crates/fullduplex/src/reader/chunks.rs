@@ -63,14 +63,16 @@ impl Reader {
         Part::new(first, part.is_last())
     }
 
-    /// What was gathered of a message before the caller asked for pieces.
+    /// What was gathered of a message before the caller asked for pieces. Once the connection is over, it is given up: the
+    /// rest of the message never comes, and nothing is delivered after the Close or the failure.
     fn take_gathered(&mut self) -> Option<Found> {
         if let Some(kind) = self.buffer.gathering.take() {
-            return Some(Found::Received(kind, self.buffer.message.clone(), Part::First));
+            let found = Found::Received(kind, self.buffer.message.clone(), Part::First);
+            return self.receiver.may_receive().then_some(found);
         }
         #[cfg(feature = "deflate")]
         if let Some(kind) = self.inflated.as_mut().and_then(|inflated| inflated.take_gathered()) {
-            return Some(Found::Inflated(kind, Part::First));
+            return self.receiver.may_receive().then_some(Found::Inflated(kind, Part::First));
         }
         None
     }

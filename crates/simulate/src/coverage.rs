@@ -1,0 +1,46 @@
+//! What a run has exercised, counted by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What was exercised, and how often.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage(BTreeMap<&'static str, u64>);
+
+impl Coverage {
+    /// Something has happened.
+    pub(crate) fn note(&mut self, what: &'static str) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    /// The same, if the condition holds.
+    pub(crate) fn note_if(&mut self, condition: bool, what: &'static str) {
+        if condition {
+            self.note(what);
+        }
+    }
+
+    /// Adds what another run has exercised.
+    pub fn add(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            *self.0.entry(what).or_default() += count;
+        }
+    }
+
+    /// How often something has happened.
+    #[must_use]
+    pub fn count(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.0.keys().map(|what| what.len()).max().unwrap_or(0);
+        for (nth, (what, count)) in self.0.iter().enumerate() {
+            let end = if nth % 3 == 2 { "\n" } else { "  " };
+            write!(f, "  {what:<width$} {count:>9}{end}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,613 @@
+//! What goes in one direction: what the sender's application has sent, what was written of it, and what the receiver's
+//! application was given. The oracle of messages, control frames and Closes.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use fullduplex::{CloseCode, Ended, Error, FrameError, MessageError};
+
+use crate::content::{Content, MOST};
+use crate::plan::{Kept, Kind, Settings, Setup, Side, keep};
+use crate::watch::{Item, Watch};
+
+/// How many bytes tell one Ping of an application from another.
+const PING_ID: usize = 5;
+
+/// Something that the application has sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Sent {
+    Message { kind: Kind, number: u64, len: usize },
+    Control { opcode: u8, payload: Box<[u8]> },
+}
+
+/// Something that was written, and whether it has to arrive.
+#[derive(Debug)]
+struct Written {
+    sent: Sent,
+    end: u64,
+}
+
+/// A Close that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WrittenClose {
+    pub(crate) payload: Box<[u8]>,
+    /// Whether the application has sent it.
+    by_application: bool,
+}
+
+/// Something that an application is given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Given<'a> {
+    Message(Kind, &'a [u8]),
+    /// A piece of a message, and whether it is the first and the last one.
+    Piece(Kind, &'a [u8], bool, bool),
+    Ping(&'a [u8]),
+    Pong(&'a [u8]),
+    Close(Option<(u16, &'a str)>),
+}
+
+/// The message that is being sent in fragments.
+#[derive(Debug)]
+struct Unfinished {
+    kind: Kind,
+    len: usize,
+}
+
+/// What goes in one direction.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    seed: u64,
+    /// The receiver's limits.
+    limits: Settings,
+    watch: Watch,
+    items: Vec<Item>,
+    sent: VecDeque<Sent>,
+    written: VecDeque<Written>,
+    /// The number of the next message that is sent.
+    next: u64,
+    unfinished: Option<Unfinished>,
+    /// How many messages were written, and given.
+    messages_written: u64,
+    messages_given: u64,
+    /// How much of the next message was given in pieces, and whether the rest was given up.
+    given: usize,
+    begun: bool,
+    given_up: bool,
+    /// Whether the network has changed something.
+    pub(crate) is_damaged: bool,
+    /// The number of the first message that is over a limit of the receiver, and what it fails with.
+    over: Option<(u64, BTreeSet<&'static str>)>,
+    next_ping: u32,
+    /// The numbers of the last Ping that was written and of the last Pong for one.
+    last_ping: u32,
+    last_pong: u32,
+    /// What the last Ping and the last Pong for one had as their number, 0 for empty ones.
+    pinged: Option<u32>,
+    answered: Option<u32>,
+    /// How many empty Pings and Pongs were written.
+    pub(crate) keepalives: u32,
+    empty_pongs: u32,
+    pub(crate) close: Option<WrittenClose>,
+    /// Whether the receiver's application was given the Close.
+    pub(crate) close_given: bool,
+    /// Whether the network has changed something that the receiver has read.
+    pub(crate) is_tainted: bool,
+    /// The largest payload that was sent.
+    pub(crate) largest: usize,
+    /// When something was written last, and the time of the last Ping of the endpoint's own.
+    pub(crate) pinged_at: Option<u64>,
+}
+
+impl Flow {
+    pub(crate) fn new(setup: &Setup, connection: usize, from: Side, with_head: bool) -> Self {
+        let is_tokio = with_head;
+        Self {
+            seed: setup.seed ^ ((connection as u64) << 8 | from as u64).wrapping_mul(0x1234_5678_9abc_def1),
+            limits: *setup.settings(from.peer()),
+            watch: Watch::new(from, setup.deflate.is_some(), with_head, is_tokio),
+            items: Vec::new(),
+            sent: VecDeque::new(),
+            written: VecDeque::new(),
+            next: 0,
+            unfinished: None,
+            messages_written: 0,
+            messages_given: 0,
+            given: 0,
+            begun: false,
+            given_up: false,
+            is_damaged: false,
+            over: None,
+            next_ping: 1,
+            last_ping: 0,
+            last_pong: 0,
+            pinged: None,
+            answered: None,
+            keepalives: 0,
+            empty_pongs: 0,
+            close: None,
+            close_given: false,
+            is_tainted: false,
+            largest: 0,
+            pinged_at: None,
+        }
+    }
+
+    /// The payload of the next message, if it is to have about `len` bytes.
+    pub(crate) fn next_message(&self, kind: Kind, len: u32) -> &'static [u8] {
+        let content = Content::of(kind, self.seed, self.next);
+        content.bytes(0..content.end((len as usize).min(MOST)))
+    }
+
+    /// The payload of the next fragment, if it is to have about `len` bytes; the kind of the message that is under way.
+    pub(crate) fn next_fragment(&self, kind: Kind, len: u32, last: bool) -> (Kind, &'static [u8]) {
+        let (kind, before) = match &self.unfinished {
+            Some(message) => (message.kind, message.len),
+            None => (kind, 0),
+        };
+        let content = Content::of(kind, self.seed, self.next);
+        let end = (before + len as usize).min(MOST.max(before));
+        (kind, content.bytes(before..if last { content.end(end) } else { end }))
+    }
+
+    /// The payload of the next Ping or Pong.
+    pub(crate) fn next_control(&self, ping: bool, len: u8) -> Vec<u8> {
+        let mut payload = vec![if ping { b'P' } else { b'U' }];
+        payload.extend(self.next_ping.to_be_bytes());
+        payload.resize(usize::from(len.min(125)).max(PING_ID), b'.');
+        payload
+    }
+
+    /// Whether a message is being sent in fragments.
+    pub(crate) fn is_within_message(&self) -> bool {
+        self.unfinished.is_some()
+    }
+
+    /// The application has sent a message.
+    pub(crate) fn sent_message(&mut self, kind: Kind, len: usize) {
+        self.counts_to(len);
+        self.sent.push_back(Sent::Message { kind, number: self.next, len });
+        self.next += 1;
+    }
+
+    /// The application has sent a fragment.
+    pub(crate) fn sent_fragment(&mut self, kind: Kind, len: usize, last: bool) {
+        let message = self.unfinished.get_or_insert(Unfinished { kind, len: 0 });
+        message.len += len;
+        let len = message.len;
+        if last {
+            self.unfinished = None;
+            self.sent_message(kind, len);
+        } else {
+            self.counts_to(len);
+        }
+    }
+
+    /// The message that is being sent has so many bytes.
+    fn counts_to(&mut self, len: usize) {
+        self.largest = self.largest.max(len);
+        if len > self.limits.max_message as usize {
+            self.is_over(self.next, "message");
+        }
+    }
+
+    fn is_over(&mut self, number: u64, what: &'static str) {
+        match &mut self.over {
+            Some((first, kinds)) if *first == number => {
+                kinds.insert(what);
+            }
+            Some((first, _)) if *first < number => {}
+            over => *over = Some((number, BTreeSet::from([what]))),
+        }
+    }
+
+    /// The application has sent a control frame.
+    pub(crate) fn sent_control(&mut self, opcode: u8, payload: &[u8]) {
+        if opcode != 8 {
+            self.next_ping += 1;
+        }
+        self.sent.push_back(Sent::Control { opcode, payload: payload.into() });
+    }
+
+    /// The application has sent a Close.
+    pub(crate) fn sent_close(&mut self, payload: &[u8]) {
+        self.sent_control(8, payload);
+    }
+
+    /// Whether the next byte that is written begins a frame.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.watch.is_between_frames()
+    }
+
+    /// Reads what is written.
+    ///
+    /// # Errors
+    /// When it must not be written, or is not what was sent.
+    pub(crate) fn write(&mut self, bytes: &mut [u8], back: &Self, now: u64) -> Kept {
+        let mut items = std::mem::take(&mut self.items);
+        self.watch.push(bytes, &mut items)?;
+        for item in items.drain(..) {
+            self.wrote(item, back, now)?;
+        }
+        self.items = items;
+        Ok(())
+    }
+
+    fn wrote(&mut self, item: Item, back: &Self, now: u64) -> Kept {
+        match item {
+            Item::Frame { len, nth } => {
+                if len > u64::from(self.limits.max_frame) {
+                    self.is_over(self.messages_written, "frame");
+                }
+                if nth > self.limits.max_fragments.max(1) {
+                    self.is_over(self.messages_written, "fragments");
+                }
+            }
+            Item::Message { text, compressed, len, end } => {
+                let sent = self.sent.pop_front();
+                let Some(Sent::Message { kind, number, len: expected }) = sent else {
+                    keep!(false, Wire, "a message is written, but sent was {sent:?}");
+                    return Ok(());
+                };
+                keep!((kind == Kind::Text) == text, Wire, "a message of the wrong kind");
+                keep!(
+                    compressed || len == expected as u64,
+                    Wire,
+                    "a message of {expected} bytes is written with {len}"
+                );
+                self.messages_written += 1;
+                let sent = Sent::Message { kind, number, len: expected };
+                self.written.push_back(Written { sent, end });
+            }
+            Item::Control { opcode, payload, end } => {
+                self.wrote_control(opcode, &payload, back, now)?;
+                self.written.push_back(Written { sent: Sent::Control { opcode, payload }, end });
+            }
+        }
+        Ok(())
+    }
+
+    fn wrote_control(&mut self, opcode: u8, payload: &[u8], back: &Self, now: u64) -> Kept {
+        let sent = self.sent.front();
+        let is_sent = matches!(sent, Some(Sent::Control { opcode: sent, payload: expected })
+            if *sent == opcode && **expected == *payload);
+        if is_sent {
+            self.sent.pop_front();
+        }
+        let number = || match payload {
+            [_, a, b, c, d, ..] => u32::from_be_bytes([*a, *b, *c, *d]),
+            _ => 0,
+        };
+        match (opcode, payload.first()) {
+            (8, _) => {
+                keep!(self.close.is_none(), Close, "a second Close is written");
+                keep!(
+                    is_sent || self.sent.is_empty(),
+                    Order,
+                    "a Close is written before {} others that were sent",
+                    self.sent.len()
+                );
+                self.close = Some(WrittenClose { payload: payload.into(), by_application: is_sent });
+            }
+            (9, None) => {
+                keep!(self.limits_of_sender_ping(back), Wire, "a Ping without a keepalive");
+                self.keepalives += 1;
+                self.pinged_at = Some(now);
+                self.pinged = Some(0);
+            }
+            (9, _) => {
+                keep!(is_sent, Order, "a Ping is written, but sent was {:?}", self.sent.front());
+                self.last_ping = number();
+                self.pinged = Some(self.last_ping);
+            }
+            // What came is not known, and so nor is what answers it.
+            (10, _) if back.is_damaged => {}
+            (10, None) => {
+                self.empty_pongs += 1;
+                self.answered = Some(0);
+                keep!(self.empty_pongs <= back.keepalives, Order, "an empty Pong for no Ping");
+            }
+            (10, Some(b'P')) => {
+                let number = number();
+                keep!(
+                    number > self.last_pong && number <= back.last_ping,
+                    Order,
+                    "a Pong for Ping {number} after {}, of {}",
+                    self.last_pong,
+                    back.last_ping
+                );
+                self.last_pong = number;
+                self.answered = Some(number);
+            }
+            (10, _) => {
+                keep!(is_sent, Order, "a Pong is written, but sent was {:?}", self.sent.front());
+            }
+            _ => keep!(false, Wire, "the opcode {opcode}"),
+        }
+        Ok(())
+    }
+
+    /// Whether the sender may send Pings of its own: `back` knows its settings.
+    fn limits_of_sender_ping(&self, back: &Self) -> bool {
+        back.limits.ping_interval.is_some()
+    }
+
+    /// The receiver is given something. `damaged_at` is the first byte that did not arrive as it was written.
+    ///
+    /// # Errors
+    /// When that is not what comes next.
+    pub(crate) fn give(&mut self, given: Given<'_>, damaged_at: Option<u64>) -> Kept {
+        keep!(!self.close_given, Order, "something is received after the Close");
+        if let Given::Close(_) = given {
+            self.close_given = true;
+        }
+        if self.is_tainted {
+            return self.give_anything(given);
+        }
+        self.skip(damaged_at);
+        if self.is_tainted {
+            return Ok(());
+        }
+        if let Given::Piece(kind, payload, first, last) = given {
+            if damaged_at.is_some() && !self.is_next_intact(damaged_at) {
+                self.is_tainted = true;
+                return Ok(());
+            }
+            keep!(first != self.begun, Order, "a piece that is the first one: {first}");
+            self.check_part(kind, payload)?;
+            self.given += payload.len();
+            self.begun = !last;
+            return if last { self.take_message(kind) } else { Ok(()) };
+        }
+        let is_intact =
+            |next: &Written| damaged_at.is_none_or(|damaged_at| next.end <= damaged_at);
+        if damaged_at.is_some() && !self.written.front().is_some_and(is_intact) {
+            self.is_tainted = true;
+            return Ok(());
+        }
+        match given {
+            Given::Message(kind, payload) => {
+                self.check_part(kind, payload)?;
+                self.given = payload.len();
+                return self.take_message(kind);
+            }
+            Given::Ping(payload) => self.take_control(9, payload)?,
+            Given::Pong(payload) => self.take_control(10, payload)?,
+            Given::Close(reason) => {
+                let mut payload = Vec::new();
+                if let Some((code, reason)) = reason {
+                    payload.extend(code.to_be_bytes());
+                    payload.extend(reason.as_bytes());
+                }
+                self.take_control(8, &payload)?;
+                keep!(
+                    self.written.is_empty() && self.sent.is_empty(),
+                    Order,
+                    "a Close is received before what was sent"
+                );
+            }
+            Given::Piece(..) => {}
+        }
+        Ok(())
+    }
+
+    /// If the rest of a message was given up and something else is given, its end was skipped.
+    fn skip(&mut self, damaged_at: Option<u64>) {
+        let next = self.written.front();
+        if self.given_up
+            && let Some(Written { sent: Sent::Message { .. }, end }) = next
+        {
+            self.is_tainted |= damaged_at.is_some_and(|damaged_at| *end > damaged_at);
+            self.written.pop_front();
+            self.messages_given += 1;
+            self.given = 0;
+            (self.begun, self.given_up) = (false, false);
+        }
+    }
+
+    /// What is received after damage need only be what an endpoint may return.
+    fn give_anything(&mut self, given: Given<'_>) -> Kept {
+        match given {
+            Given::Message(Kind::Text, payload) => {
+                keep!(std::str::from_utf8(payload).is_ok(), Failure, "text that is none");
+            }
+            Given::Ping(payload) | Given::Pong(payload) => {
+                keep!(payload.len() <= 125, Failure, "a control frame of {}", payload.len());
+            }
+            Given::Close(Some((code, _))) => {
+                keep!(matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999), Failure, "{code}");
+            }
+            Given::Message(..) | Given::Piece(..) | Given::Close(None) => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the next message to be given has arrived as it was written, as far as that is known.
+    fn is_next_intact(&self, damaged_at: Option<u64>) -> bool {
+        let next = self.written.iter().find(|it| matches!(it.sent, Sent::Message { .. }));
+        next.is_some_and(|next| damaged_at.is_none_or(|damaged| next.end <= damaged))
+    }
+
+    /// Checks a part of the message that is given next.
+    fn check_part(&self, kind: Kind, payload: &[u8]) -> Kept {
+        let number = self.messages_given;
+        if let Some((over, kinds)) = &self.over {
+            let counts = kinds.contains("message") && kinds.len() == 1;
+            let len = (self.given + payload.len()) as u64;
+            // Of a message that is too large the first part may be given.
+            keep!(
+                number < *over || counts && len <= u64::from(self.limits.max_message) || !counts,
+                Failure,
+                "message {number} is over a limit, {kinds:?}"
+            );
+        }
+        let content = Content::of(kind, self.seed, number);
+        keep!(
+            self.given + payload.len() <= MOST + 4
+                && content.bytes(self.given..self.given + payload.len()) == payload,
+            Order,
+            "message {number} is not what was sent, in {} bytes from {}",
+            payload.len(),
+            self.given
+        );
+        Ok(())
+    }
+
+    /// All of a message was given.
+    fn take_message(&mut self, kind: Kind) -> Kept {
+        let next = self.written.pop_front().map(|next| next.sent);
+        let given =
+            Sent::Message { kind, number: self.messages_given, len: std::mem::take(&mut self.given) };
+        keep!(next.as_ref() == Some(&given), Order, "{given:?} is received, sent was {next:?}");
+        if let Some((over, kinds)) = &self.over {
+            keep!(self.messages_given < *over, Failure, "a message over a limit: {kinds:?}");
+        }
+        self.messages_given += 1;
+        Ok(())
+    }
+
+    fn take_control(&mut self, opcode: u8, payload: &[u8]) -> Kept {
+        let next = self.written.pop_front().map(|next| next.sent);
+        let given = Sent::Control { opcode, payload: payload.into() };
+        keep!(next.as_ref() == Some(&given), Order, "{given:?} is received, sent was {next:?}");
+        Ok(())
+    }
+
+    /// The receiver's application gives up the rest of a message of which it was given a part.
+    pub(crate) fn give_up(&mut self) {
+        self.given_up |= self.begun;
+    }
+
+    /// The receiver has failed.
+    ///
+    /// # Errors
+    /// When it has no reason to.
+    pub(crate) fn fail(&mut self, error: Error, damaged_at: Option<u64>) -> Kept {
+        let is_damaged = damaged_at.is_some();
+        if is_damaged {
+            self.is_tainted = true;
+        }
+        let over = |what| self.over.as_ref().is_some_and(|(_, kinds)| kinds.contains(what));
+        let is_explained = match error {
+            Error::Frame(FrameError::TooLarge) => is_damaged || over("frame"),
+            Error::Message(MessageError::TooLarge) => is_damaged || over("message"),
+            Error::Message(MessageError::TooManyFragments) => is_damaged || over("fragments"),
+            Error::Frame(_) | Error::Message(_) | Error::CloseFrame(_) | Error::Inflate(_) => {
+                is_damaged
+            }
+            // The caller knows.
+            Error::Timeout(_) | Error::Ended(_) => true,
+            _ => false,
+        };
+        keep!(is_explained, Failure, "{error:?} for no reason");
+        if !is_damaged && matches!(error, Error::Frame(_) | Error::Message(_)) {
+            let before = self.messages_given;
+            self.skip(None);
+            let given = before..=self.messages_given;
+            keep!(
+                self.over.as_ref().is_some_and(|(number, _)| given.contains(number)),
+                Failure,
+                "{error:?} after {given:?} messages, but what is over a limit is {:?}",
+                self.over
+            );
+        }
+        Ok(())
+    }
+
+    /// How the end of input is to be told, if all that was written has arrived.
+    pub(crate) fn ends_with(&self) -> Ended {
+        if self.watch.is_between_messages() { Ended::WithoutClose } else { Ended::InsideMessage }
+    }
+
+    /// How many bytes were written.
+    pub(crate) fn offset(&self) -> u64 {
+        self.watch.offset()
+    }
+
+    /// Whether the opening handshake has been written.
+    pub(crate) fn is_past_head(&self) -> bool {
+        self.watch.is_past_head()
+    }
+
+    /// Whether our Close has a reason: the application, the peer's Close, a failure, or that the end was dropped.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub(crate) fn check_close(
+        &self,
+        received: Option<Option<CloseCode>>,
+        failure: Option<Error>,
+        dropped: bool,
+        back: &Self,
+    ) -> Kept {
+        let Some(WrittenClose { payload, by_application: false }) = &self.close else {
+            return Ok(());
+        };
+        let code = match **payload {
+            [] => None,
+            [a, b] => Some(u16::from_be_bytes([a, b])),
+            _ => return Err(crate::plan::Broken::new(
+                crate::plan::Invariant::Close,
+                format!("a Close of the endpoint's own with a reason: {payload:02x?}"),
+            )),
+        };
+        // An end that is dropped may have read a Close that its application was never given.
+        let unseen = back.close.as_ref().filter(|_| dropped).map(|close| match *close.payload {
+            [a, b, ..] => Some(u16::from_be_bytes([a, b])),
+            _ => None,
+        });
+        let is_explained = received.is_some_and(|peer| peer.map(CloseCode::to_u16) == code)
+            || failure.is_some_and(|error| error.close_code().map(CloseCode::to_u16) == code)
+            || unseen == Some(code)
+            || dropped && code == Some(1001);
+        keep!(
+            is_explained,
+            Close,
+            "a Close with {code:?}, after {received:?} and {failure:?}, dropped: {dropped}"
+        );
+        Ok(())
+    }
+
+    /// Everything that was written and read has been given.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub(crate) fn check_given(&mut self) -> Kept {
+        self.skip(None);
+        keep!(
+            self.written.is_empty(),
+            Progress,
+            "{} messages and control frames were written and are not received, the first of them {:?}",
+            self.written.len(),
+            self.written.front().map(|next| &next.sent)
+        );
+        Ok(())
+    }
+
+    /// Everything that was sent has been written.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub(crate) fn check_written(&self) -> Kept {
+        keep!(
+            self.sent.is_empty(),
+            Progress,
+            "{} messages and control frames were sent and not written",
+            self.sent.len()
+        );
+        Ok(())
+    }
+
+    /// The last Ping of `back` was answered by this direction.
+    ///
+    /// # Errors
+    /// When it was not.
+    pub(crate) fn check_answered(&self, back: &Self) -> Kept {
+        keep!(
+            self.answered == back.pinged,
+            Progress,
+            "the last Pong is for Ping {:?}, and the last Ping is {:?}",
+            self.answered,
+            back.pinged
+        );
+        Ok(())
+    }
+}

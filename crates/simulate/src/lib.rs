@@ -1,0 +1,36 @@
+//! A simulation of fullduplex: two ends of each connection, a network that fails, a virtual clock, and applications that do
+//! anything, all from one seed. After every step invariants are checked by oracles that share no code with what they check.
+//!
+//! * [`plan`](generate::plan) makes a [`Plan`] of a seed, [`run`] runs it, [`shrink`] makes one that has found something as
+//!   short as possible, and [`replay`] runs one that was written down.
+//! * The invariants are the variants of [`Invariant`]. Each of the [`Mutant`]s breaks one, which shows that it can be seen.
+
+mod content;
+mod core_world;
+mod coverage;
+mod flow;
+pub mod generate;
+mod memory;
+mod pipe;
+mod plan;
+mod run;
+mod shrink;
+mod timers;
+mod tokio_world;
+mod watch;
+
+pub use coverage::Coverage;
+pub use plan::{
+    Act, Broken, Deflate, How, Invariant, Kept, Kind, Mutant, Net, Plan, Settings, Setup, Side,
+    Step, Take, World,
+};
+pub use run::run;
+pub use shrink::{Found, shrink};
+
+/// Runs steps that were written down.
+///
+/// # Errors
+/// The invariant that was broken first.
+pub fn replay(setup: &Setup, steps: &[Step]) -> Kept<Coverage> {
+    run(&Plan { setup: *setup, steps: steps.to_vec() })
+}

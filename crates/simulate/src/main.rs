@@ -1,0 +1,123 @@
+//! `cargo xtask simulate`: runs plans until their steps are as many as wanted, or the time is over.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use fullduplex_simulate::{Coverage, Found, Plan, World, generate, run, shrink};
+
+/// Simulates connections that fail, and checks invariants after every step.
+#[derive(Parser)]
+struct Options {
+    /// The seed of the first run; the next runs have the next seeds
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Runs for so many seconds, and not for a number of steps
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// How many steps to make at least
+    #[arg(long, default_value_t = 1_000_000)]
+    steps: u64,
+    /// Runs only the plan of the seed, in this world
+    #[arg(long, value_name = "core|tokio")]
+    only: Option<String>,
+}
+
+/// One run of so many is one of the tokio adapter.
+const TOKIO_EVERY: u64 = 4;
+
+/// The world of a seed.
+fn world_of(seed: u64) -> World {
+    if seed.is_multiple_of(TOKIO_EVERY) { World::Tokio } else { World::Core }
+}
+
+/// What all runs have done.
+#[derive(Default)]
+struct Done {
+    coverage: Coverage,
+    found: Option<(u64, Found)>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let begun = Instant::now();
+    let only = match options.only.as_deref() {
+        None => None,
+        Some("core") => Some(World::Core),
+        Some("tokio") => Some(World::Tokio),
+        Some(other) => {
+            eprintln!("simulate: there is no world `{other}`");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("simulate: seed {}", options.seed);
+    let (next, runs) = (AtomicU64::new(options.seed), AtomicU64::new(0));
+    let steps = [AtomicU64::new(0), AtomicU64::new(0)];
+    let stop = AtomicBool::new(false);
+    let done = Mutex::new(Done::default());
+    let work = || {
+        while !stop.load(Ordering::Relaxed) {
+            let is_over = match options.seconds {
+                _ if only.is_some() => runs.load(Ordering::Relaxed) > 0,
+                Some(seconds) => begun.elapsed() >= Duration::from_secs(seconds),
+                None => {
+                    steps.iter().map(|of| of.load(Ordering::Relaxed)).sum::<u64>() >= options.steps
+                }
+            };
+            if is_over {
+                return;
+            }
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            let plan = generate::plan(only.unwrap_or_else(|| world_of(seed)), seed);
+            runs.fetch_add(1, Ordering::Relaxed);
+            let of = &steps[usize::from(plan.setup.world == World::Tokio)];
+            of.fetch_add(plan.steps.len() as u64, Ordering::Relaxed);
+            match run(&plan) {
+                Ok(coverage) => {
+                    if let Ok(mut done) = done.lock() {
+                        done.coverage.add(&coverage);
+                    }
+                }
+                Err(broken) => {
+                    stop.store(true, Ordering::Relaxed);
+                    println!("simulate: seed {seed}: {broken}");
+                    let found = shrink(Plan { steps: plan.steps, setup: plan.setup }, broken);
+                    if let Ok(mut done) = done.lock()
+                        && done.found.as_ref().is_none_or(|(other, _)| *other > seed)
+                    {
+                        done.found = Some((seed, found));
+                    }
+                }
+            }
+        }
+    };
+    let threads = if only.is_some() { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let Ok(Done { coverage, found }) = done.into_inner() else { return ExitCode::FAILURE };
+    let [core, tokio] = steps.map(AtomicU64::into_inner);
+    let seconds = begun.elapsed().as_secs_f64();
+    print!("{coverage}");
+    println!();
+    println!(
+        "simulate: {} runs from seed {}, {core} steps of the core and {tokio} of the tokio adapter in {seconds:.1} s, \
+         {:.0} a second",
+        runs.into_inner(),
+        options.seed,
+        (core + tokio) as f64 / seconds
+    );
+    match found {
+        None => ExitCode::SUCCESS,
+        Some((seed, found)) => {
+            println!("simulate: seed {seed} has found something, shrunk in {} runs:", found.runs);
+            println!("{}\n\n{}", found.broken, found.as_test());
+            ExitCode::FAILURE
+        }
+    }
+}
