@@ -874,12 +874,13 @@ impl Conn {
         let (_, pipe) = both(&mut self.pipes, side);
         let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
         let Some(reader) = end.body.reader_mut() else { return Ok(()) };
-        // It is for a caller that has sent its own Close.
-        if reader.receiver().may_send() || reader.receiver().is_closed() || end.end_told {
+        // It is for a caller that has sent its own Close and waits for the peer's.
+        let receiver = reader.receiver();
+        let waits = !receiver.may_send() && receiver.failure().is_none() && !receiver.is_closed();
+        if !waits || end.end_told {
             return Ok(());
         }
         let scan = end.scan.get_or_insert_with(CloseScan::new);
-        let had_failed = reader.receiver().failure();
         let found = outside.held.count(|| reader.find_close(scan));
         let failed = reader.receiver().failure();
         outside.held.count(|| end.body.post());
@@ -897,7 +898,7 @@ impl Conn {
                 );
             }
             Err(error) => {
-                if failed.is_some() && had_failed.is_none() {
+                if failed.is_some() {
                     end.failure = failed;
                     flow.fail(error, damaged_at)?;
                 } else {
@@ -1283,10 +1284,11 @@ impl Conn {
             );
             if let Some(reader) = end.body.reader() {
                 let receiver = reader.receiver();
-                // A peer that has ended its direction may still read our answer to its Close, if a write had worked.
-                let is_answer_lost = end.unwritable && receiver.peer_close().is_some();
+                // A Close that could not be written stays queued: a peer that has ended its direction may still read.
+                let is_close_lost = end.unwritable
+                    && (receiver.peer_close().is_some() || receiver.failure().is_some());
                 keep!(
-                    receiver.is_closed() || is_answer_lost,
+                    receiver.is_closed() || is_close_lost,
                     Progress,
                     "{side:?} is over and not closed"
                 );
