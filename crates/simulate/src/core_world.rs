@@ -214,6 +214,8 @@ impl World {
     /// Time passes, from deadline to deadline.
     fn pass(&mut self, millis: u64) -> Kept {
         let end = self.outside.now + millis;
+        let now = self.outside.now;
+        self.conns.iter_mut().for_each(|conn| conn.arrive(now));
         loop {
             self.serve_all(1_000_000)?;
             let mut next = None::<u64>;

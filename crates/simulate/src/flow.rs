@@ -266,12 +266,12 @@ impl Flow {
     }
 
     fn wrote_control(&mut self, opcode: u8, payload: &[u8], back: &Self, now: u64) -> Kept {
-        let sent = self.sent.front();
-        let is_sent = matches!(sent, Some(Sent::Control { opcode: sent, payload: expected })
+        let is_sent = matches!(self.sent.front(), Some(Sent::Control { opcode: sent, payload: expected })
             if *sent == opcode && **expected == *payload);
         if is_sent {
             self.sent.pop_front();
         }
+        let sent = self.sent.front();
         let number = || match payload {
             [_, a, b, c, d, ..] => u32::from_be_bytes([*a, *b, *c, *d]),
             _ => 0,
@@ -279,6 +279,11 @@ impl Flow {
         match (opcode, payload.first()) {
             (8, _) => {
                 keep!(self.close.is_none(), Close, "a second Close is written");
+                keep!(
+                    is_sent || !matches!(sent, Some(Sent::Control { opcode: 8, .. })),
+                    Close,
+                    "a Close is written with {payload:02x?}, but sent was {sent:?}"
+                );
                 keep!(
                     is_sent || self.sent.is_empty(),
                     Order,

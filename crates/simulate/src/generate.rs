@@ -205,7 +205,8 @@ fn send(mood: &Mood, random: &mut Rng) -> Act {
 
 fn core_act(mood: &Mood, random: &mut Rng) -> Act {
     match random.u32(..100) {
-        0..30 => send(mood, random),
+        0..27 => send(mood, random),
+        27..30 => Act::Signal,
         30..33 => Act::Ping(random.u8(..126)),
         33..35 => Act::Pong(random.u8(..126)),
         35..55 => Act::Poll(take(random), random.u8(1..20)),
@@ -214,8 +215,7 @@ fn core_act(mood: &Mood, random: &mut Rng) -> Act {
         85..87 => Act::ReadAhead(amount(random)),
         87..89 => Act::FindClose,
         89 => Act::CopyPayloads,
-        90..92 => Act::Signal,
-        92 => Act::Early,
+        90..93 => Act::Early,
         93 => Act::Release,
         94 => Act::Split,
         95 => Act::Join,

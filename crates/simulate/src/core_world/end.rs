@@ -678,7 +678,7 @@ impl Conn {
         let mut give = |given: Given<'_>| {
             uncounted(|| coverage.note(given_name(given)));
             if *mutant == Some(Mutant::Leak) && matches!(given, Given::Message(..)) {
-                std::mem::forget(vec![0_u8; 24]);
+                std::mem::forget(std::hint::black_box(vec![0_u8; 24]));
             }
             if *mutant == Some(Mutant::Hoard) && matches!(given, Given::Message(..)) {
                 hoard.push(vec![0; 16 << 20]);
@@ -1079,8 +1079,11 @@ impl Conn {
         let now = outside.now;
         let next = self.look(side, outside)?;
         let (end, _) = both(&mut self.ends, side);
-        let was_paused = std::mem::take(&mut end.was_paused);
-        let Some((at, due)) = next.filter(|(at, _)| *at <= now) else { return Ok(false) };
+        let was_paused = end.was_paused;
+        let Some((at, due)) = next.filter(|(at, _)| *at <= now) else {
+            end.was_paused = false;
+            return Ok(false);
+        };
         if outside.mutant == Some(Mutant::LateTimer) && now < at + LATE {
             return Ok(false);
         }
