@@ -28,10 +28,7 @@ use crate::plan::{
 pub(crate) fn run(plan: &Plan, coverage: &mut Coverage) -> Kept {
     let mut world = World::new(&plan.setup)?;
     for (at, step) in plan.steps.iter().enumerate() {
-        world
-            .step(*step)
-            .and_then(|()| world.check())
-            .map_err(|broken| Broken { at, ..broken })?;
+        world.step(*step).and_then(|()| world.check()).map_err(|broken| Broken { at, ..broken })?;
     }
     let finished = world.finish();
     coverage.add(&world.outside.coverage);
@@ -125,8 +122,7 @@ impl World {
             for pipe in &mut pipes {
                 pipe.holds_last = setup.mutant == Some(Mutant::HoldByte);
             }
-            let mut conn =
-                Conn::new(setup, ends, [flow(Side::Client), flow(Side::Server)], pipes);
+            let mut conn = Conn::new(setup, ends, [flow(Side::Client), flow(Side::Server)], pipes);
             for side in Side::BOTH {
                 conn.look(side, &mut outside)?;
                 if setup.settings(side).halves {

@@ -30,6 +30,8 @@ struct Written {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrittenClose {
     pub(crate) payload: Box<[u8]>,
+    /// When.
+    pub(crate) at: u64,
     /// Whether the application has sent it.
     by_application: bool,
 }
@@ -101,7 +103,8 @@ impl Flow {
     pub(crate) fn new(setup: &Setup, connection: usize, from: Side, with_head: bool) -> Self {
         let is_tokio = with_head;
         Self {
-            seed: setup.seed ^ ((connection as u64) << 8 | from as u64).wrapping_mul(0x1234_5678_9abc_def1),
+            seed: setup.seed
+                ^ ((connection as u64) << 8 | from as u64).wrapping_mul(0x1234_5678_9abc_def1),
             limits: *setup.settings(from.peer()),
             watch: Watch::new(from, setup.deflate.is_some(), with_head, is_tokio),
             items: Vec::new(),
@@ -166,6 +169,23 @@ impl Flow {
         self.counts_to(len);
         self.sent.push_back(Sent::Message { kind, number: self.next, len });
         self.next += 1;
+    }
+
+    /// Whether messages may be compressed.
+    pub(crate) fn may_compress(&self) -> bool {
+        self.watch.may_compress()
+    }
+
+    /// What was sent last was not taken.
+    pub(crate) fn unsend(&mut self) {
+        if let Some(Sent::Message { .. }) = self.sent.pop_back() {
+            self.next -= 1;
+        }
+    }
+
+    /// The receiver's application may give up messages.
+    pub(crate) fn taint(&mut self) {
+        self.is_tainted = true;
     }
 
     /// The application has sent a fragment.
@@ -290,7 +310,9 @@ impl Flow {
                     "a Close is written before {} others that were sent",
                     self.sent.len()
                 );
-                self.close = Some(WrittenClose { payload: payload.into(), by_application: is_sent });
+                let by_application = is_sent;
+                self.close =
+                    Some(WrittenClose { payload: payload.into(), at: now, by_application });
             }
             (9, None) => {
                 keep!(self.limits_of_sender_ping(back), Wire, "a Ping without a keepalive");
@@ -362,8 +384,7 @@ impl Flow {
             self.begun = !last;
             return if last { self.take_message(kind) } else { Ok(()) };
         }
-        let is_intact =
-            |next: &Written| damaged_at.is_none_or(|damaged_at| next.end <= damaged_at);
+        let is_intact = |next: &Written| damaged_at.is_none_or(|damaged_at| next.end <= damaged_at);
         if damaged_at.is_some() && !self.written.front().is_some_and(is_intact) {
             self.is_tainted = true;
             return Ok(());
@@ -459,8 +480,11 @@ impl Flow {
     /// All of a message was given.
     fn take_message(&mut self, kind: Kind) -> Kept {
         let next = self.written.pop_front().map(|next| next.sent);
-        let given =
-            Sent::Message { kind, number: self.messages_given, len: std::mem::take(&mut self.given) };
+        let given = Sent::Message {
+            kind,
+            number: self.messages_given,
+            len: std::mem::take(&mut self.given),
+        };
         keep!(next.as_ref() == Some(&given), Order, "{given:?} is received, sent was {next:?}");
         if let Some((over, kinds)) = &self.over {
             keep!(self.messages_given < *over, Failure, "a message over a limit: {kinds:?}");
@@ -543,16 +567,18 @@ impl Flow {
         dropped: bool,
         back: &Self,
     ) -> Kept {
-        let Some(WrittenClose { payload, by_application: false }) = &self.close else {
+        let Some(WrittenClose { payload, by_application: false, .. }) = &self.close else {
             return Ok(());
         };
         let code = match **payload {
             [] => None,
             [a, b] => Some(u16::from_be_bytes([a, b])),
-            _ => return Err(crate::plan::Broken::new(
-                crate::plan::Invariant::Close,
-                format!("a Close of the endpoint's own with a reason: {payload:02x?}"),
-            )),
+            _ => {
+                return Err(crate::plan::Broken::new(
+                    crate::plan::Invariant::Close,
+                    format!("a Close of the endpoint's own with a reason: {payload:02x?}"),
+                ));
+            }
         };
         // An end that is dropped may have read a Close that its application was never given.
         let unseen = back.close.as_ref().filter(|_| dropped).map(|close| match *close.payload {

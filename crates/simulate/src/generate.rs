@@ -2,9 +2,7 @@
 
 use fastrand::Rng;
 
-use crate::plan::{
-    Act, Deflate, How, Kind, Net, Plan, Settings, Setup, Side, Step, Take, World,
-};
+use crate::plan::{Act, Deflate, How, Kind, Net, Plan, Settings, Setup, Side, Step, Take, World};
 
 /// The plan of a seed. Equal seeds give equal plans.
 #[must_use]
@@ -70,9 +68,7 @@ fn settings(mood: &Mood, random: &mut Rng) -> Settings {
         pong_timeout: ping_interval.and_then(|_| some(random, &[40, 500, 3000])),
         idle_timeout: if random.u32(..4) == 0 { some(random, &[200, 2000, 9000]) } else { None },
         close_timeout: random.choice([10, 200, 1000, 5000]).unwrap_or(1000),
-        max_write_buffer: random
-            .choice([0, 1, 500, 4 << 10, 64 << 10, 1 << 20])
-            .unwrap_or(4096),
+        max_write_buffer: random.choice([0, 1, 500, 4 << 10, 64 << 10, 1 << 20]).unwrap_or(4096),
         write_buffer: random.choice([0, 1, 1000, 1 << 17]).unwrap_or(1000),
         read_ahead: random.choice([0, 1, 4096, 1 << 16]).unwrap_or(4096),
         halves: random.bool(),

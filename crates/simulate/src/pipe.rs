@@ -96,18 +96,19 @@ impl Pipe {
         !self.reset && !self.cut && self.damaged_at.is_none()
     }
 
-    /// Whether the network has ended this direction.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.cut
-    }
-
-    pub(crate) fn is_reset(&self) -> bool {
-        self.reset
+    /// Whether the writer has ended this direction.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended && !self.cut
     }
 
     /// How many bytes are under way.
     pub(crate) fn under_way(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// How many bytes were read.
+    pub(crate) fn offset(&self) -> u64 {
+        self.read
     }
 
     /// Whether the reader has all bytes before this one.
@@ -255,6 +256,19 @@ impl Pipe {
         }
     }
 
+    /// Whether bytes can be written, or a write fails.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.is_broken() || self.space() > 0
+    }
+
+    pub(crate) fn forget_reader(&mut self) {
+        self.reading = None;
+    }
+
+    pub(crate) fn forget_writer(&mut self) {
+        self.writing = None;
+    }
+
     pub(crate) fn wait_to_read(&mut self, waker: &Waker) {
         self.reading = Some(waker.clone());
     }
@@ -314,7 +328,7 @@ mod tests {
         assert_eq!(pipe.damaged_at, Some(1));
         assert_eq!(read(&mut pipe, 9).1, b"acc");
         pipe.half_close();
-        assert!(pipe.is_cut());
+        assert!(!pipe.is_sound() && !pipe.has_ended());
         pipe.write(b"lost", 0).unwrap();
         assert_eq!(read(&mut pipe, 9).0, Found::End);
         pipe.cut();

@@ -380,6 +380,15 @@ impl std::fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
+/// What a panic says.
+pub(crate) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(words), _) => (*words).to_owned(),
+        (_, Some(words)) => words.clone(),
+        _ => "a panic".into(),
+    }
+}
+
 /// A result of what may break an invariant.
 pub type Kept<T = ()> = Result<T, Broken>;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::core_world;
 use crate::coverage::Coverage;
-use crate::plan::{Broken, Invariant, Kept, Plan, World};
+use crate::plan::{Broken, Invariant, Kept, Plan, World, words_of};
 use crate::tokio_world;
 
 /// How long a run may take. Most take a millisecond.
@@ -50,11 +50,7 @@ pub fn run(plan: &Plan) -> Kept<Coverage> {
         Err(RecvTimeoutError::Disconnected) => {
             let what = match thread.join() {
                 Ok(()) => "the thread has ended".into(),
-                Err(panic) => match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-                    (Some(what), _) => (*what).to_owned(),
-                    (_, Some(what)) => what.clone(),
-                    _ => "a panic".into(),
-                },
+                Err(panic) => words_of(&*panic),
             };
             Err(Broken::new(Invariant::Panic, what))
         }

@@ -142,11 +142,7 @@ impl Found {
             }
         };
         field("seed", setup.seed.to_string(), setup.seed == plain.seed);
-        field(
-            "connections",
-            setup.connections.to_string(),
-            setup.connections == plain.connections,
-        );
+        field("connections", setup.connections.to_string(), setup.connections == plain.connections);
         field("capacity", setup.capacity.to_string(), setup.capacity == plain.capacity);
         field("deflate", format!("{:?}", setup.deflate), setup.deflate == plain.deflate);
         field("client", format!("{:?}", setup.client), setup.client == plain.client);
@@ -211,7 +207,9 @@ fn simpler(step: Step) -> Vec<Step> {
                     .into_iter()
                     .chain((most > 1).then_some(Act::Poll(take, 1)))
                     .collect(),
-                Act::Read(most) => (most < 1 << 20).then_some(Act::Read(1 << 20)).into_iter().collect(),
+                Act::Read(most) => {
+                    (most < 1 << 20).then_some(Act::Read(1 << 20)).into_iter().collect()
+                }
                 Act::Write(most) => {
                     (most < 1 << 20).then_some(Act::Write(1 << 20)).into_iter().collect()
                 }

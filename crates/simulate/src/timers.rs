@@ -86,8 +86,8 @@ impl Timers {
             let at = after(self.closing, Some(settings.close_timeout))?;
             return Some((at, Due::Failure(Timeout::Close)));
         }
-        let idle = after(self.received, settings.idle_timeout)
-            .map(|at| (at, Due::Failure(Timeout::Idle)));
+        let idle =
+            after(self.received, settings.idle_timeout).map(|at| (at, Due::Failure(Timeout::Idle)));
         let other = if self.pinged.is_some() {
             after(self.pinged, settings.pong_timeout).map(|at| (at, Due::Failure(Timeout::Pong)))
         } else {

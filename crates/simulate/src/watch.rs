@@ -118,6 +118,11 @@ impl Watch {
         !matches!(self.state, State::Head(_))
     }
 
+    /// Whether messages may be compressed.
+    pub(crate) fn may_compress(&self) -> bool {
+        self.deflate
+    }
+
     /// How much was written.
     pub(crate) fn offset(&self) -> u64 {
         self.offset

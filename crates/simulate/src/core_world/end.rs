@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fullduplex::{
-    BufMut, Chunk, CloseCode, CloseReason, CloseScan, Endpoint, Ended, Error, Message, MessageError,
-    MessageKind, MessageRef, PreparedMessage, Reader, SendError, Shutdown, Signals, Writer,
+    BufMut, Chunk, CloseCode, CloseReason, CloseScan, Ended, Endpoint, Error, Message,
+    MessageError, MessageKind, MessageRef, PreparedMessage, Reader, SendError, Shutdown, Signals,
+    Writer,
 };
 use fullduplex_testkit::TestEntropy;
 
@@ -435,14 +436,7 @@ impl Conn {
         inbound.drop_reader();
     }
 
-    fn send(
-        &mut self,
-        side: Side,
-        kind: Kind,
-        len: u32,
-        how: How,
-        outside: &mut Outside,
-    ) -> Kept {
+    fn send(&mut self, side: Side, kind: Kind, len: u32, how: How, outside: &mut Outside) -> Kept {
         let (end, _) = both(&mut self.ends, side);
         let (flow, _) = both(&mut self.flows, side);
         let Some(writer) = end.body.writer_mut() else { return Ok(()) };
@@ -528,8 +522,7 @@ impl Conn {
         let Some(writer) = end.body.writer_mut() else { return Ok(()) };
         let (kind, payload) = flow.next_fragment(kind, len, last);
         let (may_send, had_room) = (writer.sender().may_send(), writer.has_room());
-        let sent =
-            outside.held.count(|| writer.send_fragment(message_kind(kind), payload, last));
+        let sent = outside.held.count(|| writer.send_fragment(message_kind(kind), payload, last));
         match sent {
             Ok(()) => {
                 keep!(may_send && had_room, Failure, "a fragment is taken");
@@ -613,8 +606,7 @@ impl Conn {
             Body::Whole(endpoint) => {
                 outside.coverage.note("split");
                 let (reader, writer) = endpoint.split();
-                let mut halves =
-                    Halves { reader, writer, to_writer: None, to_reader: None, ended };
+                let mut halves = Halves { reader, writer, to_writer: None, to_reader: None, ended };
                 outside.held.count(|| halves.post());
                 Body::Halves(Box::new(halves))
             }
@@ -735,16 +727,16 @@ impl Conn {
                 .poll_owned()
                 .map(|polled| polled.map(|message| give(given_owned(&message)))),
             (Body::Halves(halves), Take::Found) => match halves.reader.find() {
-                Ok(true) => halves
-                    .reader
-                    .message()
-                    .map(|lent| lent.map(|message| give(given_ref(message)))),
+                Ok(true) => {
+                    halves.reader.message().map(|lent| lent.map(|message| give(given_ref(message))))
+                }
                 Ok(false) => Ok(None),
                 Err(error) => Err(error),
             },
-            (Body::Halves(halves), Take::Chunks) => {
-                halves.reader.poll_chunk().map(|polled| polled.map(|chunk| give(given_chunk(&chunk))))
-            }
+            (Body::Halves(halves), Take::Chunks) => halves
+                .reader
+                .poll_chunk()
+                .map(|polled| polled.map(|chunk| give(given_chunk(&chunk)))),
             (Body::Dropped, _) => Ok(None),
         });
         kept?;
@@ -793,7 +785,8 @@ impl Conn {
             } else {
                 let room = reader.room();
                 let most = most.min(room.len());
-                let found = pipe.read(most, now, |bytes| room[..bytes.len()].copy_from_slice(bytes));
+                let found =
+                    pipe.read(most, now, |bytes| room[..bytes.len()].copy_from_slice(bytes));
                 if let Found::Bytes(len) = found {
                     reader.advance(len);
                 }
@@ -812,16 +805,19 @@ impl Conn {
         end.end_told = true;
         let reset = found == Found::Reset || end.unwritable;
         let receiver = end.body.reader().map(Reader::receiver);
-        let is_known = receiver.is_none_or(|receiver| {
-            receiver.peer_close().is_some() || receiver.failure().is_some()
-        });
+        let is_known = receiver
+            .is_none_or(|receiver| receiver.peer_close().is_some() || receiver.failure().is_some());
         let ended = outside.held.count(|| end.body.end(reset));
         end.timers.stop();
         let has_all = pipe.has_read(flow.offset()) && pipe.damaged_at.is_none();
         match ended {
             Ok(()) => keep!(is_known, Failure, "an end without a Close is no failure"),
             Err(error) => {
-                keep!(!is_known && end.failure.is_none(), Failure, "{error:?} although it is known");
+                keep!(
+                    !is_known && end.failure.is_none(),
+                    Failure,
+                    "{error:?} although it is known"
+                );
                 let expected = if reset { Ended::Reset } else { flow.ends_with() };
                 keep!(
                     error == Error::Ended(expected) || !reset && !has_all && is_eof(error),
@@ -829,7 +825,9 @@ impl Conn {
                     "{error:?}, but it is {expected:?}"
                 );
                 keep!(
-                    !pipe.is_sound() || reset || self.dropped[side.peer().index()]
+                    !pipe.is_sound()
+                        || reset
+                        || self.dropped[side.peer().index()]
                         || both(&mut self.ends, side).1.failure.is_some()
                         || both(&mut self.ends, side).1.over,
                     Failure,
@@ -1242,9 +1240,8 @@ impl Conn {
             if !whole || end.failure.is_some() || peer.failure.is_some() {
                 continue;
             }
-            let is_open = |end: &End| {
-                end.body.writer().is_some_and(|writer| writer.sender().may_send())
-            };
+            let is_open =
+                |end: &End| end.body.writer().is_some_and(|writer| writer.sender().may_send());
             if is_open(end) && is_open(peer) {
                 back.check_answered(flow)?;
                 keep!(

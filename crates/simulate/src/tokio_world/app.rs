@@ -1,0 +1,841 @@
+//! The application at one end: a task, or two for halves, that does what it is told and receives meanwhile.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use fullduplex::SendError;
+use fullduplex_tokio::{
+    Chunk, CloseCode, CloseFrame, Error, Message, MessageKind, MessageRef, PreparedMessage, Result,
+    WebSocketReceiver, WebSocketSender, WebSocketStream,
+};
+
+use super::wire::{Between, Wire, both};
+use crate::flow::Given;
+use crate::memory::uncounted;
+use crate::plan::{Act, Broken, How, Invariant, Kind, Mutant, Side, Take, words_of};
+
+/// From which message on a mutant makes its mistake.
+const MUTATES_FROM: u32 = 2;
+
+/// From this length on it can be told whether a message was taken by a `send` that was dropped.
+const TELLING: usize = 2000;
+
+/// What is known of an end when it has come to its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct End {
+    pub(super) is_clean: bool,
+    pub(super) received: Option<Option<CloseCode>>,
+    pub(super) failure: Option<fullduplex::Error>,
+}
+
+/// What the world and the tasks of an end share.
+pub(super) struct Desk {
+    pub(super) side: Side,
+    pub(super) between: Rc<RefCell<Between>>,
+    pub(super) acts: RefCell<VecDeque<Act>>,
+    /// Whether the application receives.
+    pub(super) reading: Cell<bool>,
+    pub(super) take: Cell<Take>,
+    /// Whether futures that wait are dropped.
+    pub(super) hurries: Cell<bool>,
+    /// After how many polls the future of the next call is dropped.
+    pub(super) impatience: Cell<Option<u8>>,
+    /// Since when a call that receives waits.
+    pub(super) receiving_since: Cell<Option<u64>>,
+    /// When a Close of ours was begun.
+    pub(super) closing_at: Cell<Option<u64>>,
+    /// Whether the end was opened, and dropped by its application.
+    pub(super) opened: Cell<bool>,
+    pub(super) dropped: Cell<bool>,
+    /// Whether the application was told of the end.
+    pub(super) end: Cell<Option<End>>,
+    /// The error that it was told of.
+    pub(super) error: Cell<Option<&'static str>>,
+    pub(super) failure: Cell<Option<fullduplex::Error>>,
+    pub(super) pending: Cell<usize>,
+    pub(super) can_send: Cell<bool>,
+    /// How often a task was polled.
+    pub(super) polls: Cell<u64>,
+    /// The half that receives, on its way back, and whether it is wanted.
+    half: RefCell<Option<WebSocketReceiver<Wire>>>,
+    wants_half: Cell<bool>,
+    wakers: RefCell<[Option<Waker>; 2]>,
+    swapped: RefCell<Option<(Kind, Vec<u8>)>>,
+    pub(super) hoard: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Desk {
+    pub(super) fn new(side: Side, between: Rc<RefCell<Between>>) -> Self {
+        Self {
+            side,
+            between,
+            acts: RefCell::default(),
+            reading: Cell::new(true),
+            take: Cell::new(Take::Owned),
+            hurries: Cell::new(false),
+            impatience: Cell::new(None),
+            receiving_since: Cell::new(None),
+            closing_at: Cell::new(None),
+            opened: Cell::new(false),
+            dropped: Cell::new(false),
+            end: Cell::new(None),
+            error: Cell::new(None),
+            failure: Cell::new(None),
+            pending: Cell::new(0),
+            can_send: Cell::new(true),
+            polls: Cell::new(0),
+            half: RefCell::new(None),
+            wants_half: Cell::new(false),
+            wakers: RefCell::default(),
+            swapped: RefCell::new(None),
+            hoard: RefCell::default(),
+        }
+    }
+
+    /// Whether the end exists.
+    pub(super) fn is_alive(&self) -> bool {
+        self.opened.get() && !self.dropped.get() && self.end.get().is_none()
+    }
+
+    /// Something has changed that the tasks wait for.
+    pub(super) fn wake(&self) {
+        for waker in self.wakers.borrow_mut().iter_mut() {
+            if let Some(waker) = waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// The first of two places is the task's that sends, or does both.
+    fn wait(&self, place: usize, cx: &mut Context<'_>) {
+        if let Some(waker) = self.wakers.borrow_mut().get_mut(place) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
+    pub(super) fn forget_wakers(&self) {
+        *self.wakers.borrow_mut() = [None, None];
+    }
+
+    fn now(&self) -> u64 {
+        self.between.borrow().now()
+    }
+
+    fn note(&self, what: &'static str) {
+        uncounted(|| self.between.borrow_mut().coverage.note(what));
+    }
+
+    fn breaks(&self, invariant: Invariant, what: impl FnOnce() -> String) {
+        uncounted(|| self.between.borrow_mut().keep(Err(Broken::new(invariant, what()))));
+    }
+
+    /// The application is given something.
+    fn give(&self, given: Given<'_>) {
+        let mutant = self.between.borrow().mutant;
+        let is_message = matches!(given, Given::Message(..));
+        if is_message && mutant == Some(Mutant::Leak) {
+            std::mem::forget(std::hint::black_box(vec![0_u8; 24]));
+        }
+        if is_message && mutant == Some(Mutant::Hoard) {
+            self.hoard.borrow_mut().push(vec![0; 32 << 20]);
+        }
+        uncounted(|| {
+            let mut between = self.between.borrow_mut();
+            between.coverage.note(match given {
+                Given::Message(Kind::Text, _) => "receive text",
+                Given::Message(Kind::Binary, _) => "receive binary",
+                Given::Piece(..) => "receive piece",
+                Given::Ping(_) => "receive ping",
+                Given::Pong(_) => "receive pong",
+                Given::Close(_) => "receive close",
+            });
+            between.mutations += u32::from(is_message);
+            let now = is_message && between.mutations == MUTATES_FROM;
+            let (_, pipe) = both(&mut between.pipes, self.side);
+            let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
+            let (_, flow) = both(&mut between.flows, self.side);
+            let kept = match (mutant, given) {
+                (Some(Mutant::LoseMessage), _) if now => return,
+                (Some(Mutant::Panic), _) if now => panic!("on purpose"),
+                (Some(Mutant::SwapMessages), Given::Message(kind, payload)) if now => {
+                    *self.swapped.borrow_mut() = Some((kind, payload.to_vec()));
+                    return;
+                }
+                (Some(Mutant::SpuriousError), _) if now => {
+                    flow.fail(fullduplex::MessageError::InvalidUtf8.into(), damaged_at)
+                }
+                _ => flow.give(given, damaged_at),
+            };
+            let swapped = if is_message { self.swapped.borrow_mut().take() } else { None };
+            let second = swapped.map_or(Ok(()), |(kind, payload)| {
+                flow.give(Given::Message(kind, &payload), damaged_at)
+            });
+            between.keep(kept.and(second));
+        });
+    }
+
+    fn give_ref(&self, message: MessageRef<'_>) {
+        self.give(match message {
+            MessageRef::Text(text) => Given::Message(Kind::Text, text.as_bytes()),
+            MessageRef::Binary(data) => Given::Message(Kind::Binary, data),
+            MessageRef::Ping(data) => Given::Ping(data),
+            MessageRef::Pong(data) => Given::Pong(data),
+            MessageRef::Close(reason) => {
+                Given::Close(reason.map(|close| (close.code.to_u16(), close.reason)))
+            }
+        });
+    }
+
+    fn give_chunk(&self, chunk: &Chunk) {
+        match chunk {
+            Chunk::Text(data, part) => {
+                self.give(Given::Piece(Kind::Text, data, part.is_first(), part.is_last()));
+            }
+            Chunk::Binary(data, part) => {
+                self.give(Given::Piece(Kind::Binary, data, part.is_first(), part.is_last()));
+            }
+            Chunk::Control(message) => self.give_ref(message.as_message_ref()),
+        }
+    }
+
+    /// A call that asks for whole messages gives up the rest of one that was begun in pieces.
+    fn give_up(&self) {
+        let mut between = self.between.borrow_mut();
+        both(&mut between.flows, self.side).1.give_up();
+    }
+
+    /// A call that receives has returned an error.
+    fn fail(&self, error: &Error) {
+        let now = self.now();
+        uncounted(|| {
+            let mut between = self.between.borrow_mut();
+            if let Some(before) = self.error.get() {
+                between.keep(Err(Broken::new(
+                    Invariant::Failure,
+                    format!("{error:?} after {before}"),
+                )));
+            }
+            match error {
+                Error::Protocol(error) => {
+                    let (_, pipe) = both(&mut between.pipes, self.side);
+                    let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
+                    let (_, flow) = both(&mut between.flows, self.side);
+                    let kept = flow.fail(*error, damaged_at);
+                    between.keep(kept);
+                    let name = crate::core_world::failure_name(*error);
+                    between.coverage.note(name);
+                    self.error.set(Some(name));
+                    self.failure.set(Some(*error));
+                }
+                Error::Io(error) => {
+                    let (out, inbound) = both(&mut between.pipes, self.side);
+                    let is_explained = out.is_broken() || !inbound.is_sound();
+                    if !is_explained {
+                        between.keep(Err(Broken::new(Invariant::Failure, format!("{error:?}"))));
+                    }
+                    between.coverage.note("failure: transport");
+                    self.error.set(Some("failure: transport"));
+                }
+                other => {
+                    between.keep(Err(Broken::new(
+                        Invariant::Failure,
+                        format!("{other:?} while receiving"),
+                    )));
+                }
+            }
+            let _ = now;
+        });
+    }
+}
+
+/// Counts the polls of a task, and notes its panic, which tokio would keep for who joins it.
+pub(super) async fn counted(desk: Rc<Desk>, task: impl Future<Output = ()>) {
+    let mut task = pin!(task);
+    poll_fn(|cx| {
+        desk.polls.set(desk.polls.get() + 1);
+        let polled = catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx)));
+        polled.unwrap_or_else(|panic| {
+            desk.breaks(Invariant::Panic, || words_of(&*panic));
+            Poll::Ready(())
+        })
+    })
+    .await;
+}
+
+/// Receives once, whatever has the methods.
+macro_rules! receive {
+    ($desk:expr, $socket:expr) => {
+        match $desk.take.get() {
+            Take::Owned => {
+                $desk.give_up();
+                match $socket.recv().await {
+                    Some(Ok(message)) => {
+                        match &message {
+                            Message::Text(text) => {
+                                $desk.give(Given::Message(Kind::Text, text.as_bytes()));
+                            }
+                            other => $desk.give_ref(other.as_message_ref()),
+                        }
+                        true
+                    }
+                    Some(Err(error)) => {
+                        $desk.fail(&error);
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Take::Lent | Take::Found => {
+                $desk.give_up();
+                match $socket.recv_ref().await {
+                    Some(Ok(message)) => {
+                        $desk.give_ref(message);
+                        true
+                    }
+                    Some(Err(error)) => {
+                        $desk.fail(&error);
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Take::Chunks => match $socket.recv_chunk().await {
+                Some(Ok(chunk)) => {
+                    $desk.give_chunk(&chunk);
+                    true
+                }
+                Some(Err(error)) => {
+                    $desk.fail(&error);
+                    true
+                }
+                None => false,
+            },
+        }
+    };
+}
+
+/// What has come of waiting.
+enum Woken {
+    /// Something was received, and there may be more.
+    Received,
+    /// The end.
+    End,
+    /// There is something else to do.
+    Told,
+}
+
+/// Receives until there is something else to do. Each call that waits is dropped then.
+async fn receive_or(
+    desk: &Desk,
+    place: usize,
+    told: impl Fn() -> bool,
+    receive: impl Future<Output = bool>,
+) -> Woken {
+    let mut receive = pin!(receive);
+    poll_fn(|cx| {
+        if told() {
+            return Poll::Ready(Woken::Told);
+        }
+        desk.wait(place, cx);
+        if !desk.reading.get() {
+            desk.receiving_since.set(None);
+            return Poll::Pending;
+        }
+        if desk.receiving_since.get().is_none() {
+            desk.receiving_since.set(Some(desk.now()));
+        }
+        receive.as_mut().poll(cx).map(|more| if more { Woken::Received } else { Woken::End })
+    })
+    .await
+}
+
+/// Polls until the application has no patience any more: then `None`, and the future is dropped.
+async fn patiently<T>(desk: &Desk, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = desk.impatience.take();
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(done));
+        }
+        if desk.hurries.get() || left == Some(1) {
+            return Poll::Ready(None);
+        }
+        left = left.map(|left| left - 1);
+        desk.wait(0, cx);
+        Poll::Pending
+    })
+    .await
+}
+
+enum Socket {
+    Whole(WebSocketStream<Wire>),
+    Halves(WebSocketSender<Wire>),
+    Gone,
+}
+
+fn end_of(receiver: &fullduplex::Receiver) -> End {
+    End {
+        is_clean: receiver.is_clean(),
+        received: receiver.peer_close().map(|reason| reason.map(|close| close.code)),
+        failure: receiver.failure(),
+    }
+}
+
+/// The half that receives, in a task of its own.
+async fn receiving(desk: Rc<Desk>, mut receiver: WebSocketReceiver<Wire>) {
+    loop {
+        if desk.wants_half.get() {
+            *desk.half.borrow_mut() = Some(receiver);
+            desk.receiving_since.set(None);
+            desk.wake();
+            return;
+        }
+        let received = async { receive!(desk, receiver) };
+        match receive_or(&desk, 1, || desk.wants_half.get(), received).await {
+            Woken::Received | Woken::Told => {}
+            Woken::End => break,
+        }
+    }
+    desk.receiving_since.set(None);
+    late(&desk).await;
+    desk.end.set(Some(end_of(receiver.receiver())));
+    desk.wake();
+}
+
+/// A mutant is told of the end late.
+async fn late(desk: &Desk) {
+    let mutant = desk.between.borrow().mutant;
+    if mutant == Some(Mutant::LateTimer) {
+        tokio::time::sleep(std::time::Duration::from_millis(17)).await;
+    }
+}
+
+/// What an application does, and receives meanwhile.
+pub(super) async fn application(desk: Rc<Desk>, socket: WebSocketStream<Wire>, halves: bool) {
+    desk.opened.set(true);
+    let mut socket = Socket::Whole(socket);
+    if halves {
+        socket = split(&desk, socket);
+    }
+    loop {
+        let act = desk.acts.borrow_mut().pop_front();
+        if let Some(act) = act {
+            socket = perform(&desk, socket, act).await;
+            continue;
+        }
+        match &mut socket {
+            Socket::Whole(whole) => {
+                let has_act = || !desk.acts.borrow().is_empty();
+                let woken = {
+                    let received = async { receive!(desk, whole) };
+                    receive_or(&desk, 0, has_act, received).await
+                };
+                note_state(&desk, whole.pending_bytes(), whole.can_send());
+                if let Woken::End = woken {
+                    desk.receiving_since.set(None);
+                    late(&desk).await;
+                    desk.end.set(Some(end_of(whole.receiver())));
+                    socket = Socket::Gone;
+                }
+            }
+            Socket::Halves(sender) => {
+                note_state(&desk, sender.pending_bytes(), sender.can_send());
+                if desk.end.get().is_some() {
+                    socket = Socket::Gone;
+                    continue;
+                }
+                poll_fn(|cx| {
+                    let done = desk.end.get().is_some() || !desk.acts.borrow().is_empty();
+                    desk.wait(0, cx);
+                    if done { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+            }
+            Socket::Gone => return,
+        }
+    }
+}
+
+fn note_state(desk: &Desk, pending: usize, can_send: bool) {
+    desk.pending.set(pending);
+    desk.can_send.set(can_send);
+}
+
+fn split(desk: &Rc<Desk>, socket: Socket) -> Socket {
+    let Socket::Whole(whole) = socket else { return socket };
+    desk.note("split");
+    desk.receiving_since.set(None);
+    desk.wants_half.set(false);
+    let (sender, receiver) = whole.into_split();
+    tokio::task::spawn_local(counted(desk.clone(), receiving(desk.clone(), receiver)));
+    Socket::Halves(sender)
+}
+
+/// Has the half that receives come back. `None` when it has come to its end before.
+async fn fetch_half(desk: &Desk) -> Option<WebSocketReceiver<Wire>> {
+    desk.wants_half.set(true);
+    desk.wake();
+    let half = poll_fn(|cx| {
+        desk.wait(0, cx);
+        let half = desk.half.borrow_mut().take();
+        match half {
+            Some(half) => Poll::Ready(Some(half)),
+            None if desk.end.get().is_some() => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    })
+    .await;
+    desk.wants_half.set(false);
+    half
+}
+
+/// Whether an error of a call that sends has a reason.
+fn explain(desk: &Desk, error: &Error, could_send: bool, can_send: bool) {
+    let within = {
+        let mut between = desk.between.borrow_mut();
+        both(&mut between.flows, desk.side).0.is_within_message()
+    };
+    let is_broken = {
+        let mut between = desk.between.borrow_mut();
+        both(&mut between.pipes, desk.side).0.is_broken()
+    };
+    let is_explained = match error {
+        Error::Send(SendError::MessageUnfinished) => within,
+        Error::Send(SendError::CloseCode(_) | SendError::ReasonTooLong) => true,
+        Error::Send(SendError::Closed) | Error::AlreadyClosed | Error::ConnectionClosed => {
+            !could_send || !can_send
+        }
+        Error::Io(_) => is_broken,
+        // What a receiver would return: it is looked at there.
+        Error::Protocol(_) => true,
+        _ => false,
+    };
+    if !is_explained {
+        desk.breaks(Invariant::Failure, || {
+            format!("{error:?} for a call that sends, could send: {could_send}, can: {can_send}")
+        });
+    }
+    desk.note(match error {
+        Error::Send(SendError::MessageUnfinished) => "refused: unfinished",
+        Error::Io(_) => "refused: transport",
+        Error::Protocol(_) => "refused: failed",
+        _ => "refused: closed",
+    });
+}
+
+/// How many bytes were taken by the sending direction so far.
+fn taken(desk: &Desk, pending: usize) -> u64 {
+    let mut between = desk.between.borrow_mut();
+    both(&mut between.flows, desk.side).0.offset() + pending as u64
+}
+
+/// Runs a call that sends on whichever has the method.
+macro_rules! on_either {
+    ($socket:expr, $it:ident => $call:expr) => {
+        match &mut $socket {
+            Socket::Whole($it) => Some($call),
+            Socket::Halves($it) => Some($call),
+            Socket::Gone => None,
+        }
+    };
+}
+
+fn pending_of(socket: &mut Socket) -> usize {
+    on_either!(*socket, it => it.pending_bytes()).unwrap_or(0)
+}
+
+fn can_send(socket: &mut Socket) -> bool {
+    on_either!(*socket, it => it.can_send()).unwrap_or(false)
+}
+
+fn with_flow<T>(desk: &Desk, f: impl FnOnce(&mut crate::flow::Flow) -> T) -> T {
+    uncounted(|| {
+        let mut between = desk.between.borrow_mut();
+        f(both(&mut between.flows, desk.side).0)
+    })
+}
+
+fn message_of(kind: Kind, payload: &'static [u8]) -> Message {
+    match std::str::from_utf8(payload) {
+        Ok(text) if kind == Kind::Text => Message::text(text),
+        _ => Message::Binary(Bytes::copy_from_slice(payload)),
+    }
+}
+
+fn kind_of(kind: Kind) -> MessageKind {
+    match kind {
+        Kind::Text => MessageKind::Text,
+        Kind::Binary => MessageKind::Binary,
+    }
+}
+
+async fn perform(desk: &Rc<Desk>, mut socket: Socket, act: Act) -> Socket {
+    if !matches!(socket, Socket::Halves(_)) {
+        desk.receiving_since.set(None);
+    }
+    match act {
+        Act::Send(kind, len, How::Prepared) => {
+            let payload = with_flow(desk, |flow| flow.next_message(kind, len));
+            let Ok(message) = PreparedMessage::new(kind_of(kind), payload) else { return socket };
+            let fed = on_either!(socket, it => patiently(desk, it.feed_prepared(&message)).await);
+            fed_message(desk, &mut socket, fed.flatten(), kind, payload.len(), "send prepared");
+        }
+        Act::Send(kind, len, how) => send(desk, &mut socket, kind, len, how).await,
+        Act::Feed(kind, len) => {
+            let payload = with_flow(desk, |flow| flow.next_message(kind, len));
+            let fed =
+                on_either!(socket, it => patiently(desk, it.feed(message_of(kind, payload))).await);
+            fed_message(desk, &mut socket, fed.flatten(), kind, payload.len(), "feed");
+        }
+        Act::Fragment(kind, len, last) => {
+            let (kind, payload) = with_flow(desk, |flow| flow.next_fragment(kind, len, last));
+            let could_send = can_send(&mut socket);
+            let fed = on_either!(socket, it => {
+                patiently(desk, it.feed_fragment(kind_of(kind), payload, last)).await
+            });
+            match fed.flatten() {
+                Some(Ok(())) => {
+                    with_flow(desk, |flow| flow.sent_fragment(kind, payload.len(), last));
+                    desk.note("send fragment");
+                }
+                Some(Err(error)) => {
+                    let can_send = can_send(&mut socket);
+                    explain(desk, &error, could_send, can_send);
+                }
+                None => desk.note("future dropped"),
+            }
+        }
+        Act::Ping(len) | Act::Pong(len) => {
+            let ping = matches!(act, Act::Ping(_));
+            let payload = with_flow(desk, |flow| flow.next_control(ping, len));
+            let data = Bytes::copy_from_slice(&payload);
+            let message = if ping { Message::Ping(data) } else { Message::Pong(data) };
+            let could_send = can_send(&mut socket);
+            let fed = on_either!(socket, it => patiently(desk, it.feed(message)).await);
+            match fed.flatten() {
+                Some(Ok(())) => {
+                    with_flow(desk, |flow| flow.sent_control(if ping { 9 } else { 10 }, &payload));
+                    desk.note(if ping { "send ping" } else { "send pong" });
+                }
+                Some(Err(error)) => {
+                    let can_send = can_send(&mut socket);
+                    explain(desk, &error, could_send, can_send);
+                }
+                None => desk.note("future dropped"),
+            }
+            uncounted(|| drop(payload));
+        }
+        Act::Flush => {
+            let could_send = can_send(&mut socket);
+            let flushed = on_either!(socket, it => patiently(desk, it.flush()).await);
+            match flushed.flatten() {
+                Some(Ok(())) => desk.note("flush"),
+                Some(Err(error)) => {
+                    let can_send = can_send(&mut socket);
+                    explain(desk, &error, could_send, can_send);
+                }
+                None => desk.note("future dropped"),
+            }
+        }
+        Act::Close(code, reason) => close(desk, &mut socket, code, reason, false).await,
+        Act::CloseAndWait(code) => close(desk, &mut socket, code, 0, true).await,
+        Act::Compression(on) => {
+            on_either!(socket, it => it.set_compression(on));
+            desk.note("compression on or off");
+        }
+        Act::Prefer(take) => {
+            desk.take.set(take);
+            // A call that waits goes on in its way, unless it is made anew.
+            desk.wake();
+        }
+        Act::Impatient(polls) => desk.impatience.set(Some(polls.max(1))),
+        Act::Pause => {
+            desk.reading.set(false);
+            desk.note("pause");
+        }
+        Act::Resume(_) => {
+            desk.reading.set(true);
+            desk.wake();
+        }
+        Act::Split => socket = split(desk, socket),
+        Act::Join => {
+            socket = match socket {
+                Socket::Halves(sender) => match fetch_half(desk).await {
+                    None => Socket::Gone,
+                    Some(receiver) => match receiver.reunite(sender) {
+                        Ok(whole) => {
+                            desk.note("join");
+                            Socket::Whole(whole)
+                        }
+                        Err(_) => {
+                            desk.breaks(Invariant::Failure, || "the halves do not fit".into());
+                            Socket::Gone
+                        }
+                    },
+                },
+                other => other,
+            }
+        }
+        Act::Drop => {
+            if let Socket::Halves(_) = socket {
+                let half = fetch_half(desk).await;
+                desk.dropped.set(desk.end.get().is_none());
+                drop(half);
+            } else {
+                desk.dropped.set(desk.end.get().is_none());
+            }
+            desk.note("drop");
+            desk.receiving_since.set(None);
+            socket = Socket::Gone;
+        }
+        _ => {}
+    }
+    let (pending, can_send) = (pending_of(&mut socket), can_send(&mut socket));
+    note_state(desk, pending, can_send);
+    socket
+}
+
+fn fed_message(
+    desk: &Desk,
+    socket: &mut Socket,
+    fed: Option<Result<()>>,
+    kind: Kind,
+    len: usize,
+    name: &'static str,
+) {
+    match fed {
+        Some(Ok(())) => {
+            with_flow(desk, |flow| flow.sent_message(kind, len));
+            desk.note(name);
+        }
+        Some(Err(error)) => {
+            let can_send = can_send(socket);
+            explain(desk, &error, can_send, can_send);
+        }
+        // "Dropped before it is ready, it has taken nothing."
+        None => desk.note("future dropped"),
+    }
+}
+
+/// Sends a message, in one call or in two.
+async fn send(desk: &Desk, socket: &mut Socket, kind: Kind, len: u32, how: How) {
+    let payload = with_flow(desk, |flow| flow.next_message(kind, len));
+    let (may_compress, space) = {
+        let mut between = desk.between.borrow_mut();
+        let space = both(&mut between.pipes, desk.side).0.space();
+        (both(&mut between.flows, desk.side).0.may_compress(), space)
+    };
+    let message = message_of(kind, payload);
+    let shared = (how == How::Shared).then(|| message.clone());
+    let Socket::Whole(whole) = socket else {
+        let fed = match socket {
+            Socket::Halves(it) if how == How::Lent => {
+                patiently(desk, it.feed_ref(message.as_message_ref())).await
+            }
+            Socket::Halves(it) => patiently(desk, it.feed(message)).await,
+            _ => return,
+        };
+        let was_fed = matches!(fed, Some(Ok(())));
+        fed_message(desk, socket, fed, kind, payload.len(), name_of(how));
+        if was_fed && let Socket::Halves(it) = socket {
+            let could_send = it.can_send();
+            if let Some(Err(error)) = patiently(desk, it.flush()).await {
+                let can_send = it.can_send();
+                explain(desk, &error, could_send, can_send);
+            }
+        }
+        drop(shared);
+        return;
+    };
+    // A `send` that is dropped may have taken the message. Of a large one that is not compressed, the number of bytes tells;
+    // one for which there is space does not wait.
+    let tells = payload.len() >= TELLING && !may_compress;
+    let cannot_wait = whole.pending_bytes() == 0 && space > payload.len() + 200;
+    if !tells && !cannot_wait {
+        let fed = patiently(desk, whole.feed(message)).await;
+        fed_message(desk, socket, fed, kind, payload.len(), "feed");
+        return;
+    }
+    let could_send = whole.can_send();
+    let before = taken(desk, whole.pending_bytes());
+    with_flow(desk, |flow| flow.sent_message(kind, payload.len()));
+    let sent = patiently(desk, whole.send(message)).await;
+    let was_taken = if tells {
+        taken(desk, whole.pending_bytes()) >= before + payload.len() as u64
+    } else {
+        // What cannot wait has either been taken, or was refused; or the transport does not take it.
+        matches!(sent, Some(Ok(()) | Err(Error::Io(_))))
+    };
+    if !was_taken {
+        with_flow(desk, crate::flow::Flow::unsend);
+    }
+    match sent {
+        Some(Ok(())) if !was_taken => {
+            desk.breaks(Invariant::Order, || "a message that was sent was not taken".into());
+        }
+        Some(Ok(())) => desk.note(name_of(how)),
+        Some(Err(error)) => {
+            let can_send = whole.can_send();
+            explain(desk, &error, could_send, can_send);
+        }
+        None => desk.note("send dropped"),
+    }
+    drop(shared);
+}
+
+fn name_of(how: How) -> &'static str {
+    match how {
+        How::Lent => "send lent",
+        How::Owned => "send owned",
+        How::Shared => "send shared",
+        How::Prepared => "send prepared",
+    }
+}
+
+async fn close(desk: &Desk, socket: &mut Socket, code: u16, reason: u8, waits: bool) {
+    let text = "r".repeat(usize::from(reason));
+    let could_send = can_send(socket);
+    let payload =
+        if code == 1005 { Vec::new() } else { [&code.to_be_bytes(), text.as_bytes()].concat() };
+    let frame = (code != 1005)
+        .then(|| CloseFrame { code: CloseCode::from_u16(code), reason: text.as_str().into() });
+    let is_sendable = code == 1005 || CloseCode::from_u16(code).is_allowed() && reason <= 123;
+    if could_send && is_sendable {
+        with_flow(desk, |flow| flow.sent_close(&payload));
+        if desk.closing_at.get().is_none() {
+            desk.closing_at.set(Some(desk.now()));
+        }
+    }
+    desk.impatience.set(None);
+    let closed = match socket {
+        // `close(None)` sends 1000.
+        Socket::Whole(it) if waits && code != 1005 => {
+            let mut between = desk.between.borrow_mut();
+            both(&mut between.flows, desk.side).1.taint();
+            drop(between);
+            patiently(desk, it.close(frame)).await
+        }
+        Socket::Whole(it) => patiently(desk, it.send(Message::Close(frame))).await,
+        Socket::Halves(it) if code == 1005 => patiently(desk, it.feed(Message::Close(None))).await,
+        Socket::Halves(it) => patiently(desk, it.close(frame)).await,
+        Socket::Gone => None,
+    };
+    match closed {
+        Some(Ok(())) => desk.note(match (code, waits) {
+            (1005, _) => "close without a code",
+            (_, true) => "close and wait",
+            _ => "close",
+        }),
+        Some(Err(error)) => {
+            let can = can_send(socket);
+            explain(desk, &error, could_send, can);
+        }
+        None => desk.note("future dropped"),
+    }
+}
