@@ -175,6 +175,11 @@ impl Sending {
             return;
         }
         let cx = &mut Context::from_waker(Waker::noop());
+        if self.ended {
+            // What is pending is not written any more, and nothing is written behind the end of the stream.
+            self.state.shut(stream, cx);
+            return;
+        }
         let away = CloseReason { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
         let _ = self.writer.close(away);

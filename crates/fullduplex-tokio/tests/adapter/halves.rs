@@ -775,3 +775,57 @@ async fn a_receiver_that_waits_hears_of_every_close() {
         assert_eq!(sent.iter().filter(|frame| frame.opcode == 8).count(), 1);
     }
 }
+
+/// A transport that takes one byte, and tells whether something is written after its end.
+#[derive(Clone, Default)]
+struct Tight {
+    is_full: bool,
+    shut: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    written_late: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl AsyncWrite for Tight {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        if self.shut.load(Ordering::SeqCst) {
+            self.written_late.store(true, Ordering::SeqCst);
+        }
+        if std::mem::replace(&mut self.is_full, true) { Poll::Pending } else { Poll::Ready(Ok(1)) }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.shut.store(true, Ordering::SeqCst);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The rest of a frame that the peer was too slow for.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_once_the_transport_was_ended() {
+    for halves in [false, true] {
+        let (near, _far) = duplex(10);
+        let wire = Tight::default();
+        let stream = tokio::io::join(near, wire.clone());
+        let config = WebSocketConfig::new().keepalive(ms(50), ms(40)).close_timeout(secs(1));
+        let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, config);
+        if halves {
+            let (sender, mut receiver) = socket.into_split();
+            assert!(receiver.recv().await.unwrap().unwrap_err().is_timeout());
+            assert!(receiver.recv().await.is_none());
+            drop((sender, receiver));
+        } else {
+            assert!(socket.recv().await.unwrap().unwrap_err().is_timeout());
+            assert!(socket.recv().await.is_none());
+            drop(socket);
+        }
+        assert!(wire.shut.load(Ordering::SeqCst));
+        assert!(!wire.written_late.load(Ordering::SeqCst), "in halves: {halves}");
+    }
+}
