@@ -52,6 +52,8 @@ impl Sending {
         let shutdown = self.shutdown(receiver);
         if shutdown != Shutdown::No {
             self.state.shut(stream, cx);
+            // The peer was too slow for what is pending: nothing is written behind the end of the stream.
+            self.state.unwritable |= self.writer.pending() > 0;
         }
         let progress = self.state.take_progress();
         if progress == Progress::Resumed {
@@ -175,11 +177,6 @@ impl Sending {
             return;
         }
         let cx = &mut Context::from_waker(Waker::noop());
-        if self.ended {
-            // What is pending is not written any more, and nothing is written behind the end of the stream.
-            self.state.shut(stream, cx);
-            return;
-        }
         let away = CloseReason { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
         let _ = self.writer.close(away);

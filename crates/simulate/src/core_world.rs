@@ -7,19 +7,16 @@ use std::time::Duration;
 
 use fullduplex::handshake::OwnedClientRequest;
 use fullduplex::{
-    CloseCode, Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Error, Incoming,
-    Progress, Timeout,
+    CloseCode, Connected, Connecting, DeflateConfig, Endpoint, EndpointConfig, Incoming, Progress,
 };
 use fullduplex_testkit::TestEntropy;
 
 use crate::core_world::end::{Conn, Outside};
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, net_name};
 use crate::flow::Flow;
 use crate::memory::{self, Held};
 use crate::pipe::Pipe;
-use crate::plan::{
-    Act, Broken, Invariant, Kept, Mutant, Net, Plan, Settings, Setup, Side, Step, keep,
-};
+use crate::plan::{Act, Broken, Invariant, Kept, Mutant, Plan, Settings, Setup, Side, Step, keep};
 
 /// Runs a plan.
 ///
@@ -269,36 +266,5 @@ impl World {
             self.outside.held.check_freed()?;
         }
         Ok(())
-    }
-}
-
-/// The name under which something that the network does is counted.
-pub(crate) const fn net_name(net: Net) -> &'static str {
-    match net {
-        Net::Split(_) => "net: split",
-        Net::Capacity(_) => "net: capacity",
-        Net::Delay(_) => "net: delay",
-        Net::Stall => "net: stall",
-        Net::Go => "net: go",
-        Net::HalfClose => "net: half-close",
-        Net::Reset => "net: reset",
-        Net::Corrupt(..) => "net: corrupt",
-    }
-}
-
-/// The name under which a failure is counted.
-pub(crate) const fn failure_name(error: Error) -> &'static str {
-    match error {
-        Error::Frame(_) => "failure: frame",
-        Error::Message(_) => "failure: message",
-        Error::CloseFrame(_) => "failure: close frame",
-        Error::Inflate(_) => "failure: inflate",
-        Error::Timeout(Timeout::Pong) => "failure: pong timeout",
-        Error::Timeout(Timeout::Idle) => "failure: idle timeout",
-        Error::Timeout(Timeout::Close) => "failure: close timeout",
-        Error::Ended(fullduplex::Ended::Reset) => "failure: reset",
-        Error::Ended(fullduplex::Ended::InsideMessage) => "failure: ended inside a message",
-        Error::Ended(_) => "failure: ended without a Close",
-        _ => "failure: another one",
     }
 }

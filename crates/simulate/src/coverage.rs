@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fullduplex::{Ended, Error, Timeout};
+
+use crate::plan::Net;
+
 /// What was exercised, and how often.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage(BTreeMap<&'static str, u64>);
@@ -42,5 +46,36 @@ impl fmt::Display for Coverage {
             write!(f, "  {what:<width$} {count:>9}{end}")?;
         }
         Ok(())
+    }
+}
+
+/// The name under which something that the network does is counted.
+pub(crate) const fn net_name(net: Net) -> &'static str {
+    match net {
+        Net::Split(_) => "net: split",
+        Net::Capacity(_) => "net: capacity",
+        Net::Delay(_) => "net: delay",
+        Net::Stall => "net: stall",
+        Net::Go => "net: go",
+        Net::HalfClose => "net: half-close",
+        Net::Reset => "net: reset",
+        Net::Corrupt(..) => "net: corrupt",
+    }
+}
+
+/// The name under which a failure is counted.
+pub(crate) const fn failure_name(error: Error) -> &'static str {
+    match error {
+        Error::Frame(_) => "failure: frame",
+        Error::Message(_) => "failure: message",
+        Error::CloseFrame(_) => "failure: close frame",
+        Error::Inflate(_) => "failure: inflate",
+        Error::Timeout(Timeout::Pong) => "failure: pong timeout",
+        Error::Timeout(Timeout::Idle) => "failure: idle timeout",
+        Error::Timeout(Timeout::Close) => "failure: close timeout",
+        Error::Ended(Ended::Reset) => "failure: reset",
+        Error::Ended(Ended::InsideMessage) => "failure: ended inside a message",
+        Error::Ended(_) => "failure: ended without a Close",
+        _ => "failure: another one",
     }
 }

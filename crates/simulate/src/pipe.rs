@@ -129,7 +129,7 @@ impl Pipe {
         ready.min(self.bytes.len() - usize::from(self.holds_last && !self.bytes.is_empty()))
     }
 
-    /// Puts bytes under way. There must be [space](Self::space) for them.
+    /// Puts bytes under way. There must be [space](Self::space) for them. The caller wakes the reader.
     ///
     /// # Errors
     /// [`Gone`].
@@ -144,7 +144,6 @@ impl Pipe {
         let end = self.read + self.bytes.len() as u64;
         if self.delay == 0 && self.arrivals.is_empty() {
             self.arrived = end;
-            self.wake_reader();
         } else {
             let last = self.arrivals.back().map_or(0, |(_, at)| *at);
             self.arrivals.push_back((end, last.max(now + self.delay)));

@@ -14,8 +14,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until};
 
-use crate::core_world::{config_of, net_name};
-use crate::coverage::Coverage;
+use crate::core_world::config_of;
+use crate::coverage::{Coverage, net_name};
 use crate::flow::Flow;
 use crate::memory::{self, Held};
 use crate::pipe::Pipe;
@@ -274,6 +274,14 @@ impl World {
             desk.hurries.set(false);
         }
         rested?;
+        for nth in 0..self.conns.len() {
+            for side in Side::BOTH {
+                if self.conns[nth].desks[side.index()].in_halves.get() {
+                    self.tell(nth, side, Act::Flush);
+                }
+            }
+        }
+        self.rest(500 + bytes / 64)?;
         let now = self.now();
         self.conns.iter().try_for_each(|conn| conn.check_settled(&self.setup, now))
     }
@@ -521,7 +529,7 @@ impl Conn {
                 desk.side,
                 inbound.read_at
             );
-            let is_blocked = !out.is_writable();
+            let is_blocked = !out.is_writable() || out.is_broken();
             let pinged = *both(&mut between.pings, desk.side).0;
             let pinged = pinged.filter(|(_, read)| *read == inbound.offset());
             match pinged {

@@ -4,7 +4,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::shell::{Failure, Outcome, command, run as run_command};
-use crate::{bench_instructions, drop_in, embedded, fuzz, lint, no_panic, no_std, readme};
+use crate::{
+    bench_instructions, drop_in, embedded, fuzz, lint, no_panic, no_std, readme, simulate,
+};
 
 /// How long each fuzz target runs: long enough to see that it still builds and passes its seeds.
 const FUZZ_SECONDS: u32 = 5;
@@ -37,6 +39,9 @@ pub(crate) fn run() -> Outcome {
     steps.step("fuzz", || {
         fuzz::run(&fuzz::Options { seconds: FUZZ_SECONDS, targets: Vec::new() })
     })?;
+    // A million steps, from the seed at which a person begins as well.
+    steps
+        .step("simulate", || simulate::run(&simulate::Options { seed: 1, ..Default::default() }))?;
     steps.step("drop-in", drop_in::run_default)?;
     // Counts depend on the compiler: elsewhere they would say nothing, and so nothing is claimed there.
     steps.step_or_skip("bench-instructions", bench_instructions::run_where_comparable)?;

@@ -24,6 +24,7 @@ mod peers;
 mod readme;
 mod rules;
 mod shell;
+mod simulate;
 mod targets;
 mod test;
 
@@ -73,6 +74,8 @@ enum Chore {
     DropIn(drop_in::Options),
     /// Runs an echo server and a client on an emulated microcontroller
     Embedded,
+    /// Simulates connections over a network that fails, from a seed
+    Simulate(simulate::Options),
     /// Runs every fuzz target for a while
     Fuzz(fuzz::Options),
     /// Looks for panics in an image that calls every public operation of the core
@@ -109,6 +112,7 @@ fn main() -> ExitCode {
         Chore::Embedded => embedded::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::NoPanic => no_panic::run(),
+        Chore::Simulate(options) => simulate::run(&options),
         Chore::NoStd => no_std::run(),
         Chore::Lint => lint::run(),
         Chore::Peers => peers::run(),

@@ -10,8 +10,7 @@ use fullduplex::{
 };
 use fullduplex_testkit::TestEntropy;
 
-use super::failure_name;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, failure_name};
 use crate::flow::{Flow, Given};
 use crate::memory::{self, Held, uncounted};
 use crate::pipe::{Found, Pipe};

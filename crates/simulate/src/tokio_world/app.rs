@@ -16,6 +16,7 @@ use fullduplex_tokio::{
 };
 
 use super::wire::{Between, Wire, both};
+use crate::coverage::failure_name;
 use crate::flow::Given;
 use crate::memory::uncounted;
 use crate::plan::{Act, Broken, How, Invariant, Kind, Mutant, Side, Take, words_of};
@@ -58,6 +59,8 @@ pub(super) struct Desk {
     /// The error that it was told of.
     pub(super) error: Cell<Option<&'static str>>,
     pub(super) failure: Cell<Option<fullduplex::Error>>,
+    /// Whether it is in halves, where what is fed waits for a `flush` if the receiver waits already.
+    pub(super) in_halves: Cell<bool>,
     pub(super) pending: Cell<usize>,
     pub(super) can_send: Cell<bool>,
     /// How often a task was polled.
@@ -87,6 +90,7 @@ impl Desk {
             end: Cell::new(None),
             error: Cell::new(None),
             failure: Cell::new(None),
+            in_halves: Cell::new(false),
             pending: Cell::new(0),
             can_send: Cell::new(true),
             polls: Cell::new(0),
@@ -228,7 +232,7 @@ impl Desk {
                     let (_, flow) = both(&mut between.flows, self.side);
                     let kept = flow.fail(*error, damaged_at);
                     between.keep(kept);
-                    let name = crate::core_world::failure_name(*error);
+                    let name = failure_name(*error);
                     between.coverage.note(name);
                     self.error.set(Some(name));
                     self.failure.set(Some(*error));
@@ -470,6 +474,7 @@ fn note_state(desk: &Desk, pending: usize, can_send: bool) {
 fn split(desk: &Rc<Desk>, socket: Socket) -> Socket {
     let Socket::Whole(whole) = socket else { return socket };
     desk.note("split");
+    desk.in_halves.set(true);
     desk.receiving_since.set(None);
     desk.wants_half.set(false);
     let (sender, receiver) = whole.into_split();
@@ -671,6 +676,7 @@ async fn perform(desk: &Rc<Desk>, mut socket: Socket, act: Act) -> Socket {
                     Some(receiver) => match receiver.reunite(sender) {
                         Ok(whole) => {
                             desk.note("join");
+                            desk.in_halves.set(false);
                             Socket::Whole(whole)
                         }
                         Err(_) => {

@@ -219,7 +219,11 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let mut between = self.between.borrow_mut();
         match uncounted(|| between.write(self.side, pieces)) {
-            Some(written) => Poll::Ready(written),
+            Some(written) => {
+                // Its task may have ended, and the memory of that is counted.
+                both(&mut between.pipes, self.side).0.wake_reader();
+                Poll::Ready(written)
+            }
             None => {
                 both(&mut between.pipes, self.side).0.wait_to_write(cx.waker());
                 Poll::Pending
