@@ -89,6 +89,8 @@ pub(crate) struct Flow {
     pub(crate) keepalives: u32,
     empty_pongs: u32,
     pub(crate) close: Option<WrittenClose>,
+    /// Closes that may have been sent: of a call that was dropped, nobody knows.
+    intended: Vec<Box<[u8]>>,
     /// Whether the receiver's application was given the Close.
     pub(crate) close_given: bool,
     /// Whether the network has changed something that the receiver has read.
@@ -127,6 +129,7 @@ impl Flow {
             keepalives: 0,
             empty_pongs: 0,
             close: None,
+            intended: Vec::new(),
             close_given: false,
             is_tainted: false,
             largest: 0,
@@ -180,6 +183,9 @@ impl Flow {
     pub(crate) fn unsend(&mut self) {
         if let Some(Sent::Message { .. }) = self.sent.pop_back() {
             self.next -= 1;
+            // Another message gets its number.
+            let next = self.next;
+            self.over.take_if(|(number, _)| *number == next);
         }
     }
 
@@ -230,6 +236,11 @@ impl Flow {
     /// The application has sent a Close.
     pub(crate) fn sent_close(&mut self, payload: &[u8]) {
         self.sent_control(8, payload);
+    }
+
+    /// The application begins to send a Close. If its call is dropped, it may not have been sent.
+    pub(crate) fn intend_close(&mut self, payload: &[u8]) {
+        self.intended.push(payload.into());
     }
 
     /// Whether the next byte that is written begins a frame.
@@ -291,6 +302,7 @@ impl Flow {
         if is_sent {
             self.sent.pop_front();
         }
+        let is_sent = is_sent || opcode == 8 && self.intended.iter().any(|it| **it == *payload);
         let sent = self.sent.front();
         let number = || match payload {
             [_, a, b, c, d, ..] => u32::from_be_bytes([*a, *b, *c, *d]),

@@ -509,7 +509,7 @@ impl Conn {
             let is_late = |from: u64, wait: Option<u32>| {
                 wait.is_some_and(|wait| now > from.max(since) + u64::from(wait) + TOLERANCE)
             };
-            let closing = desk.closing_at.get().or(flow.close.as_ref().map(|close| close.at));
+            let closing = flow.close.as_ref().map(|close| close.at);
             if let Some(closing) = closing {
                 keep!(
                     !is_late(closing, Some(settings.close_timeout)),

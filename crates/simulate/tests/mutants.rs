@@ -53,3 +53,8 @@ fn each_is_seen(world: World) {
 fn each_mutant_is_seen_in_the_core() {
     each_is_seen(World::Core);
 }
+
+#[test]
+fn each_mutant_is_seen_over_tokio() {
+    each_is_seen(World::Tokio);
+}

@@ -49,8 +49,6 @@ pub(super) struct Desk {
     pub(super) impatience: Cell<Option<u8>>,
     /// Since when a call that receives waits.
     pub(super) receiving_since: Cell<Option<u64>>,
-    /// When a Close of ours was begun.
-    pub(super) closing_at: Cell<Option<u64>>,
     /// Whether the end was opened, and dropped by its application.
     pub(super) opened: Cell<bool>,
     pub(super) dropped: Cell<bool>,
@@ -84,7 +82,6 @@ impl Desk {
             hurries: Cell::new(false),
             impatience: Cell::new(None),
             receiving_since: Cell::new(None),
-            closing_at: Cell::new(None),
             opened: Cell::new(false),
             dropped: Cell::new(false),
             end: Cell::new(None),
@@ -289,6 +286,7 @@ macro_rules! receive {
                         true
                     }
                     Some(Err(error)) => {
+                        late(&$desk, &error).await;
                         $desk.fail(&error);
                         true
                     }
@@ -303,6 +301,7 @@ macro_rules! receive {
                         true
                     }
                     Some(Err(error)) => {
+                        late(&$desk, &error).await;
                         $desk.fail(&error);
                         true
                     }
@@ -315,6 +314,7 @@ macro_rules! receive {
                     true
                 }
                 Some(Err(error)) => {
+                    late(&$desk, &error).await;
                     $desk.fail(&error);
                     true
                 }
@@ -407,16 +407,15 @@ async fn receiving(desk: Rc<Desk>, mut receiver: WebSocketReceiver<Wire>) {
         }
     }
     desk.receiving_since.set(None);
-    late(&desk).await;
     desk.end.set(Some(end_of(receiver.receiver())));
     desk.wake();
 }
 
-/// A mutant is told of the end late.
-async fn late(desk: &Desk) {
+/// A mutant is told of a timeout late.
+async fn late(desk: &Desk, error: &Error) {
     let mutant = desk.between.borrow().mutant;
-    if mutant == Some(Mutant::LateTimer) {
-        tokio::time::sleep(std::time::Duration::from_millis(17)).await;
+    if mutant == Some(Mutant::LateTimer) && error.is_timeout() {
+        tokio::time::sleep(std::time::Duration::from_secs(1000)).await;
     }
 }
 
@@ -443,7 +442,6 @@ pub(super) async fn application(desk: Rc<Desk>, socket: WebSocketStream<Wire>, h
                 note_state(&desk, whole.pending_bytes(), whole.can_send());
                 if let Woken::End = woken {
                     desk.receiving_since.set(None);
-                    late(&desk).await;
                     desk.end.set(Some(end_of(whole.receiver())));
                     socket = Socket::Gone;
                 }
@@ -763,7 +761,8 @@ async fn send(desk: &Desk, socket: &mut Socket, kind: Kind, len: u32, how: How) 
     // one for which there is space does not wait.
     let tells = payload.len() >= TELLING && !may_compress;
     let cannot_wait = whole.pending_bytes() == 0 && space > payload.len() + 200;
-    if !tells && !cannot_wait {
+    let is_refused = with_flow(desk, |flow| flow.is_within_message());
+    if !tells && !cannot_wait || is_refused {
         let fed = patiently(desk, whole.feed(message)).await;
         fed_message(desk, socket, fed, kind, payload.len(), "feed");
         return;
@@ -813,12 +812,8 @@ async fn close(desk: &Desk, socket: &mut Socket, code: u16, reason: u8, waits: b
         .then(|| CloseFrame { code: CloseCode::from_u16(code), reason: text.as_str().into() });
     let is_sendable = code == 1005 || CloseCode::from_u16(code).is_allowed() && reason <= 123;
     if could_send && is_sendable {
-        with_flow(desk, |flow| flow.sent_close(&payload));
-        if desk.closing_at.get().is_none() {
-            desk.closing_at.set(Some(desk.now()));
-        }
+        with_flow(desk, |flow| flow.intend_close(&payload));
     }
-    desk.impatience.set(None);
     let closed = match socket {
         // `close(None)` sends 1000.
         Socket::Whole(it) if waits && code != 1005 => {

@@ -111,12 +111,12 @@ impl Between {
         self.mutate_output(side, &mut wire);
         let (flow, back) = both(&mut self.flows, side);
         let keepalives = flow.keepalives;
+        let is_past_head = flow.is_past_head();
         let kept = flow.write(&mut wire, back, now);
         if flow.keepalives > keepalives {
             let read = both(&mut self.pipes, side).1.offset();
             *both(&mut self.pings, side).0 = Some((now, read));
         }
-        let is_past_head = flow.is_past_head();
         self.keep(kept);
         let (pipe, _) = both(&mut self.pipes, side);
         let written = pipe.write(&wire, now);
