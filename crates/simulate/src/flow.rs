@@ -553,6 +553,12 @@ impl Flow {
         Ok(())
     }
 
+    /// Whether something that was written is over the limit that this error tells of.
+    pub(crate) fn has_over(&self, error: Error) -> bool {
+        let over = |what| self.over.as_ref().is_some_and(|(_, kinds)| kinds.contains(what));
+        error == Error::Frame(FrameError::TooLarge) && over("frame")
+    }
+
     /// How the end of input is to be told, if all that was written has arrived.
     pub(crate) fn ends_with(&self) -> Ended {
         if self.watch.is_between_messages() { Ended::WithoutClose } else { Ended::InsideMessage }

@@ -49,6 +49,8 @@ pub(crate) struct Pipe {
     reset: bool,
     /// Whether nobody reads any more.
     reader_gone: bool,
+    /// The change that is made to the next bytes.
+    armed: Option<(usize, u8)>,
     /// The first byte that did not arrive as it was written.
     pub(crate) damaged_at: Option<u64>,
     /// When a byte was read last.
@@ -73,6 +75,7 @@ impl Pipe {
             cut: false,
             reset: false,
             reader_gone: false,
+            armed: None,
             damaged_at: None,
             read_at: 0,
             reading: None,
@@ -141,6 +144,9 @@ impl Pipe {
             return Ok(());
         }
         self.bytes.extend(bytes);
+        if let Some((ahead, pattern)) = self.armed.take() {
+            self.corrupt(ahead, pattern, true);
+        }
         let end = self.read + self.bytes.len() as u64;
         if self.delay == 0 && self.arrivals.is_empty() {
             self.arrived = end;
@@ -231,6 +237,13 @@ impl Pipe {
         self.bytes.clear();
         self.arrivals.clear();
         self.wake_writer();
+    }
+
+    /// Changes a byte under way, or of what is written next.
+    pub(crate) fn corrupt_soon(&mut self, ahead: usize, pattern: u8) {
+        if !self.corrupt(ahead, pattern, true) {
+            self.armed = Some((ahead, pattern));
+        }
     }
 
     /// Changes a byte under way. Returns whether there was one.

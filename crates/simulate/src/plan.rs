@@ -259,7 +259,7 @@ pub enum Act {
     Read(u32),
     /// Reads so many bytes at most while nothing is delivered.
     ReadAhead(u32),
-    /// Looks for the peer's Close behind what is not delivered.
+    /// Reads what has come, and looks for the peer's Close behind what is not delivered.
     FindClose,
     /// Writes so many bytes at most to the network.
     Write(u32),
@@ -304,7 +304,7 @@ pub enum Net {
     HalfClose,
     /// Both directions are cut, and what is under way is lost.
     Reset,
-    /// A byte under way is changed: so far ahead, by this pattern.
+    /// A byte under way, or of what is written next, is changed: so far ahead, by this pattern.
     Corrupt(u32, u8),
 }
 

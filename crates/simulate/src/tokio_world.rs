@@ -408,9 +408,8 @@ impl Conn {
                 back.cut();
             }
             Net::Corrupt(ahead, pattern) => {
-                let changed = pipe.corrupt(ahead as usize, pattern, true);
-                flow.is_damaged |= changed;
-                return changed;
+                pipe.corrupt_soon(ahead as usize, pattern);
+                flow.is_damaged |= pipe.damaged_at.is_some();
             }
         }
         true

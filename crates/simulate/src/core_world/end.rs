@@ -373,7 +373,10 @@ impl Conn {
                 self.read(side, most as usize, outside)?;
             }
             Act::ReadAhead(most) => self.read_ahead(side, most as usize, outside),
-            Act::FindClose => self.find_close(side, outside)?,
+            Act::FindClose => {
+                self.read_ahead(side, usize::MAX, outside);
+                self.find_close(side, outside)?;
+            }
             Act::Write(most) => {
                 self.write(side, most as usize, outside)?;
             }
@@ -900,7 +903,7 @@ impl Conn {
                     flow.fail(error, damaged_at)?;
                 } else {
                     keep!(
-                        damaged_at.is_some() || flow.fail(error, None).is_ok(),
+                        damaged_at.is_some() || flow.has_over(error),
                         Failure,
                         "{error:?} is found for no reason"
                     );
@@ -961,6 +964,7 @@ impl Conn {
             flow.write(wire, back, outside.now)?;
             let written = pipe.write(wire, outside.now);
             debug_assert!(written.is_ok());
+            flow.is_damaged |= pipe.damaged_at.is_some();
             outside.coverage.note("write");
             if outside.mutates(Mutant::FlipByte) {
                 pipe.corrupt(wire.len() / 2, 0x55, false);
@@ -1151,9 +1155,8 @@ impl Conn {
                 back.cut();
             }
             Net::Corrupt(ahead, pattern) => {
-                let changed = pipe.corrupt(ahead as usize, pattern, true);
-                flow.is_damaged |= changed;
-                return changed;
+                pipe.corrupt_soon(ahead as usize, pattern);
+                flow.is_damaged |= pipe.damaged_at.is_some();
             }
         }
         true

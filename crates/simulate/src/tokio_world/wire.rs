@@ -121,6 +121,8 @@ impl Between {
         let (pipe, _) = both(&mut self.pipes, side);
         let written = pipe.write(&wire, now);
         debug_assert!(written.is_ok());
+        let is_damaged = pipe.damaged_at.is_some();
+        both(&mut self.flows, side).0.is_damaged |= is_damaged;
         self.coverage.note("write");
         if is_past_head {
             let middle = wire.len() / 2;

@@ -1,0 +1,45 @@
+//! What the simulation has found, as it was printed. The crate at fault has a test of its own for each.
+
+use Act::{CloseAndWait, Fragment, Poll};
+use Kind::Binary;
+use Side::{Client, Server};
+use Step::{App, Net, Pass};
+use fullduplex_simulate::{Act, Kind, Net as Network, Setup, Side, Step, Take, World, replay};
+
+/// What was gathered of an unfinished message was given as a piece after the Close.
+#[test]
+fn no_piece_is_given_after_the_close() {
+    let setup = Setup::plain(World::Core);
+    let steps = [
+        App(0, Server, Fragment(Binary, 1, false)),
+        App(0, Server, CloseAndWait(1011)),
+        Net(0, Client, Network::Stall),
+        Pass(0),
+        App(0, Client, Poll(Take::Chunks, 1)),
+    ];
+    replay(&setup, &steps).unwrap();
+}
+
+/// The rest of a frame was written when halves were dropped, although the stream had been ended.
+#[test]
+fn nothing_is_written_behind_the_end_by_halves_that_are_dropped() {
+    let mut setup = Setup::plain(World::Tokio);
+    setup.capacity = 1;
+    setup.client.ping_interval = Some(50);
+    setup.client.pong_timeout = Some(40);
+    setup.client.close_timeout = 1000;
+    setup.client.halves = true;
+    replay(&setup, &[Net(0, Client, Network::Stall), Pass(1090)]).unwrap();
+}
+
+/// The same by the next call that receives.
+#[test]
+fn nothing_is_written_behind_the_end_by_the_next_call() {
+    let mut setup = Setup::plain(World::Tokio);
+    setup.capacity = 1;
+    setup.client.ping_interval = Some(1000);
+    setup.client.pong_timeout = Some(500);
+    setup.server.close_timeout = 200;
+    setup.server.max_write_buffer = 0;
+    replay(&setup, &[Net(0, Server, Network::Stall), Pass(1700)]).unwrap();
+}
