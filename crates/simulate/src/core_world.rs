@@ -143,7 +143,7 @@ impl World {
             Step::Net(conn, side, net) => {
                 let nth = usize::from(conn) % self.conns.len();
                 if let Some(conn) = self.conns.get_mut(nth) {
-                    let noted = conn.net(side, net, &self.outside);
+                    let noted = conn.net(side, net);
                     self.outside.coverage.note_if(noted, net_name(net));
                 }
                 Ok(())
@@ -164,7 +164,7 @@ impl World {
         let bounds = self.conns.iter().map(|conn| conn.bound(&self.setup));
         let bound = memory::bound_of_pools(&self.setup) + bounds.sum::<usize>();
         self.outside.held.check(bound)?;
-        self.conns.iter_mut().try_for_each(|conn| conn.check_closes())
+        self.conns.iter_mut().try_for_each(Conn::check_closes)
     }
 
     /// Both applications receive, and everything goes on until nothing moves. The clock stands still.
@@ -183,7 +183,7 @@ impl World {
         let most = 200 + 8 * (bytes / least.max(1));
         self.serve_all(most)?;
         for conn in &mut self.conns {
-            conn.check_settled(&self.outside)?;
+            conn.check_settled()?;
         }
         Ok(())
     }

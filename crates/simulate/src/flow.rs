@@ -97,7 +97,7 @@ pub(crate) struct Flow {
     pub(crate) is_tainted: bool,
     /// The largest payload that was sent.
     pub(crate) largest: usize,
-    /// When something was written last, and the time of the last Ping of the endpoint's own.
+    /// When the endpoint has written its last Ping of its own.
     pub(crate) pinged_at: Option<u64>,
 }
 
@@ -472,7 +472,7 @@ impl Flow {
             let len = (self.given + payload.len()) as u64;
             // Of a message that is too large the first part may be given.
             keep!(
-                number < *over || counts && len <= u64::from(self.limits.max_message) || !counts,
+                number < *over || !counts || len <= u64::from(self.limits.max_message),
                 Failure,
                 "message {number} is over a limit, {kinds:?}"
             );

@@ -165,7 +165,8 @@ impl Pipe {
 
     /// What is due arrives.
     pub(crate) fn arrive(&mut self, now: u64) {
-        while let Some((end, _)) = self.arrivals.pop_front_if(|(_, at)| *at <= now) {
+        while let Some((end, _)) = self.arrivals.front().copied().filter(|(_, at)| *at <= now) {
+            self.arrivals.pop_front();
             self.arrived = self.arrived.max(end);
             if !self.stalled {
                 self.wake_reader();

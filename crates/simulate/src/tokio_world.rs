@@ -282,8 +282,7 @@ impl World {
             }
         }
         self.rest(500 + bytes / 64)?;
-        let now = self.now();
-        self.conns.iter().try_for_each(|conn| conn.check_settled(&self.setup, now))
+        self.conns.iter().try_for_each(Conn::check_settled)
     }
 
     fn now(&self) -> u64 {
@@ -430,7 +429,7 @@ impl Conn {
     }
 
     /// What holds once nothing moves although everything may.
-    fn check_settled(&self, setup: &Setup, now: u64) -> Kept {
+    fn check_settled(&self) -> Kept {
         let mut between = self.between.borrow_mut();
         let between = &mut *between;
         let sound = between.pipes.iter().all(Pipe::is_sound);
@@ -489,7 +488,6 @@ impl Conn {
                 ),
             }
         }
-        let _ = (setup, now);
         Ok(())
     }
 

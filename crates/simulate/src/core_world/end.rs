@@ -352,7 +352,6 @@ impl Conn {
     }
 
     fn adapt(&mut self, side: Side, act: Act, outside: &mut Outside) -> Kept {
-        let now = outside.now;
         match act {
             Act::Compression(on) => {
                 let end = self.end(side);
@@ -415,7 +414,6 @@ impl Conn {
             }
             Act::Resume(tells) => self.resume(side, tells),
             Act::Drop => {
-                let _ = now;
                 outside.coverage.note("drop");
                 let end = self.end(side);
                 let body = std::mem::replace(&mut end.body, Body::Dropped);
@@ -624,14 +622,12 @@ impl Conn {
                 outside.coverage.note("join");
                 let Halves { reader, writer, to_writer, to_reader, .. } = *halves;
                 outside.held.count(|| {
-                    // What is under way between the halves may be lost: `join` has each hear all that the other one knows.
-                    // A Pong is not among that.
-                    let (mut reader, mut writer) = (reader, writer);
+                    // `join` has each hear all that the other one knows, but a Pong that is under way is not among that.
+                    let mut writer = writer;
                     if let Some(signals) = to_writer {
                         writer.sender_mut().handle_signals(signals);
                     }
                     drop(to_reader);
-                    reader.receiver_mut();
                     let mut endpoint = Endpoint::join(reader, writer);
                     if told {
                         // "A transport that had ended has to tell so once more."
@@ -1136,10 +1132,9 @@ impl Conn {
     }
 
     /// What the network does. Returns whether that changes something.
-    pub(super) fn net(&mut self, side: Side, net: Net, outside: &Outside) -> bool {
+    pub(super) fn net(&mut self, side: Side, net: Net) -> bool {
         let (pipe, back) = both(&mut self.pipes, side);
         let (flow, _) = both(&mut self.flows, side);
-        let _ = outside;
         match net {
             Net::Split(most) => pipe.split = most.max(1) as usize,
             Net::Capacity(bytes) => pipe.capacity = bytes.max(1) as usize,
@@ -1210,13 +1205,13 @@ impl Conn {
     }
 
     /// What holds once nothing moves although everything may.
-    pub(super) fn check_settled(&mut self, outside: &Outside) -> Kept {
+    pub(super) fn check_settled(&mut self) -> Kept {
         let sound = self.pipes.iter().all(Pipe::is_sound);
         let whole = sound && self.dropped == [false; 2];
         for side in Side::BOTH {
             let (end, peer) = both(&mut self.ends, side);
             let (flow, back) = both(&mut self.flows, side);
-            let (out, inbound) = both(&mut self.pipes, side);
+            let (_, inbound) = both(&mut self.pipes, side);
             if matches!(end.body, Body::Dropped) {
                 continue;
             }
@@ -1268,7 +1263,6 @@ impl Conn {
                     flow.close_given
                 );
             }
-            let _ = (out, outside);
         }
         Ok(())
     }

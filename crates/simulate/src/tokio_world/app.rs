@@ -213,7 +213,6 @@ impl Desk {
 
     /// A call that receives has returned an error.
     fn fail(&self, error: &Error) {
-        let now = self.now();
         uncounted(|| {
             let mut between = self.between.borrow_mut();
             if let Some(before) = self.error.get() {
@@ -250,7 +249,6 @@ impl Desk {
                     )));
                 }
             }
-            let _ = now;
         });
     }
 }
@@ -817,9 +815,8 @@ async fn close(desk: &Desk, socket: &mut Socket, code: u16, reason: u8, waits: b
     let closed = match socket {
         // `close(None)` sends 1000.
         Socket::Whole(it) if waits && code != 1005 => {
-            let mut between = desk.between.borrow_mut();
-            both(&mut between.flows, desk.side).1.taint();
-            drop(between);
+            // Messages for which there is no room are given up.
+            both(&mut desk.between.borrow_mut().flows, desk.side).1.taint();
             patiently(desk, it.close(frame)).await
         }
         Socket::Whole(it) => patiently(desk, it.send(Message::Close(frame))).await,
