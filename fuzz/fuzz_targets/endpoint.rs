@@ -333,7 +333,8 @@ impl Side {
                         Some(chosen) => acceptance.subprotocol(chosen),
                         None => acceptance,
                     };
-                    let (endpoint, _) = request.accept(&acceptance.as_acceptance()).expect("in order");
+                    let (endpoint, _) =
+                        request.accept(&acceptance.as_acceptance()).expect("in order");
                     self.opened = true;
                     Phase::Open(endpoint)
                 }

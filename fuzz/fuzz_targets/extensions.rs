@@ -4,8 +4,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::handshake::{
-    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, RequestError, ResponseError,
-    ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, RequestError,
+    ResponseError, ServerHandshake,
 };
 use fullduplex::headers::extensions;
 use fullduplex::{DeflateConfig, DeflateParams, Uri};

@@ -1,0 +1,143 @@
+//! The same bytes to tungstenite, and frame by frame to websocket-sans-io: both ends receive the same messages and fail
+//! in the same place, but for differences that are named here.
+#![no_main]
+
+use std::io::{self, Cursor, Read, Write};
+
+use arbitrary::Arbitrary;
+use fullduplex::{Config, Error, FrameError, Role};
+use fullduplex_fuzz::{Cut, End, Step, Traffic, connection};
+use fullduplex_testkit::{Frame, Outcome, Seen, drive, frames};
+use libfuzzer_sys::fuzz_target;
+use tungstenite::protocol::Role as TheirRole;
+use tungstenite::{Message, WebSocket};
+use websocket_sans_io::{WebsocketFrameDecoder, WebsocketFrameEvent};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    end: End,
+    key: [u8; 4],
+    cut: Cut,
+    steps: Vec<Step>,
+}
+
+fuzz_target!(|input: Input| {
+    let role = input.end.role();
+    let keys = (role == Role::Server).then_some(input.key);
+    let traffic = Traffic::new(&input.steps[..input.steps.len().min(20)], keys);
+    let wire = traffic.wire;
+    let mut conn = connection(role, Config::new());
+    let Outcome { seen, error, .. } = drive(&mut conn, &wire, input.cut.split(wire.len()));
+    let seen: Vec<Seen> = seen.into_iter().filter(Seen::is_whole).collect();
+    let theirs = tungstenite(role, &wire);
+    compare(&seen, error, &theirs);
+    if traffic.valid {
+        assert_eq!(sans_io(&wire), frames(&wire));
+    }
+});
+
+/// What tungstenite makes of the bytes, and why it failed if not by their end.
+struct Theirs {
+    seen: Vec<Seen>,
+    failed: Option<tungstenite::Error>,
+}
+
+fn compare(seen: &[Seen], error: Option<Error>, theirs: &Theirs) {
+    let show =
+        || format!("ours {seen:?} and {error:?}, theirs {:?} and {:?}", theirs.seen, theirs.failed);
+    match error {
+        // "the minimal number of bytes MUST be used to encode the length" (§5.2): tungstenite takes other lengths.
+        Some(Error::Frame(FrameError::LengthNotMinimal)) => {
+            assert!(theirs.seen.starts_with(seen), "{}", show());
+        }
+        // It takes any code in a Close, and answers one that must not be sent by 1002.
+        Some(Error::CloseFrame(_)) => {
+            assert!(theirs.seen.starts_with(seen), "{}", show());
+        }
+        // Ours fails at the first byte that is wrong; tungstenite when the message, or the frame, has come whole.
+        Some(_) => assert_eq!(seen, theirs.seen, "{}", show()),
+        None => {
+            assert_eq!(seen, theirs.seen, "{}", show());
+            assert!(theirs.failed.is_none(), "{}", show());
+        }
+    }
+}
+
+fn tungstenite(role: Role, wire: &[u8]) -> Theirs {
+    let role = if role == Role::Server { TheirRole::Server } else { TheirRole::Client };
+    let mut socket = WebSocket::from_raw_socket(Wire(Cursor::new(wire)), role, None);
+    let mut theirs = Theirs { seen: Vec::new(), failed: None };
+    loop {
+        let message = match socket.read() {
+            Ok(message) => message,
+            Err(tungstenite::Error::Io(_) | tungstenite::Error::ConnectionClosed) => return theirs,
+            Err(tungstenite::Error::Protocol(
+                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            )) => return theirs,
+            Err(error) => {
+                theirs.failed = Some(error);
+                return theirs;
+            }
+        };
+        let is_close = message.is_close();
+        theirs.seen.push(match message {
+            Message::Text(text) => Seen::Text(text.as_bytes().to_vec(), true),
+            Message::Binary(data) => Seen::Binary(data.to_vec(), true),
+            Message::Ping(data) => Seen::Ping(data.to_vec()),
+            Message::Pong(data) => Seen::Pong(data.to_vec()),
+            Message::Close(frame) => {
+                Seen::Close(frame.map(|frame| (frame.code.into(), frame.reason.to_string())))
+            }
+            Message::Frame(frame) => panic!("{frame:?} is read"),
+        });
+        // What follows a Close is nobody's.
+        if is_close {
+            return theirs;
+        }
+    }
+}
+
+/// Input that ends, and output that goes nowhere.
+struct Wire<'a>(Cursor<&'a [u8]>);
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The frames as websocket-sans-io reads them.
+fn sans_io(wire: &[u8]) -> Vec<Frame> {
+    let mut decoder = WebsocketFrameDecoder::new();
+    let mut bytes = wire.to_vec();
+    let (mut at, mut frames, mut payload) = (0, Vec::new(), Vec::new());
+    loop {
+        let Ok(found) = decoder.add_data(&mut bytes[at..]);
+        match found.event {
+            Some(WebsocketFrameEvent::Start { .. }) => payload.clear(),
+            Some(WebsocketFrameEvent::PayloadChunk { .. }) => {
+                payload.extend_from_slice(&bytes[at..at + found.consumed_bytes]);
+            }
+            Some(WebsocketFrameEvent::End { frame_info, .. }) => frames.push(Frame {
+                fin: frame_info.fin,
+                rsv: frame_info.reserved,
+                opcode: frame_info.opcode as u8,
+                mask: frame_info.mask,
+                payload: std::mem::take(&mut payload),
+            }),
+            None if found.consumed_bytes == 0 => return frames,
+            None => {}
+        }
+        at += found.consumed_bytes;
+    }
+}
