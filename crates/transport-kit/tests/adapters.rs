@@ -5,10 +5,10 @@ use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
-use fullduplex::handshake::{Acceptance, OwnedClientRequest};
+use fullduplex::handshake::{Acceptance, HeadLimits, OwnedClientRequest, ServerHandshake};
 use fullduplex::{
-    Connected, Connecting, Endpoint, EndpointConfig, Entropy, EntropyError, Incoming, MessageRef,
-    Progress, Shutdown,
+    Config, Connected, Connecting, Connection, Endpoint, EndpointConfig, Entropy, EntropyError,
+    Event, Incoming, Input, MessageKind, MessageRef, NoEntropy, Progress, Role, Shutdown,
 };
 use fullduplex_std::{HandshakeError, WebSocket};
 use fullduplex_transport_kit::{Break, Kit, Runs, Script, Stream};
@@ -224,6 +224,75 @@ fn echo<E: Entropy>(mut endpoint: Endpoint<E>, stream: &mut Stream) -> io::Resul
             0 => endpoint.handle_eof().map_err(|_| io::ErrorKind::UnexpectedEof)?,
             len => endpoint.reader.advance(len),
         }
+    }
+}
+
+#[test]
+fn the_loop_without_a_heap_stands_every_session() {
+    let runs = Kit::server().check_blocking(|stream| drop(echo_without_a_heap(Patient(stream))));
+    assert_many(runs);
+}
+
+/// The loop of the README.
+fn echo_without_a_heap(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut buf, mut out, mut len) = ([0; 4096], [0; 8192], 0);
+    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let request = loop {
+        match wire.read(&mut buf[len..])? {
+            0 => return Err(handshake.handle_eof().into()),
+            more => len += more,
+        }
+        if let Some(request) = handshake.poll(&buf[..len])? {
+            break request;
+        }
+    };
+    let (response_len, negotiated) = request.accept(&Acceptance::new(), &mut out)?;
+    wire.write_all(&out[..response_len])?;
+
+    let mut start = request.head_len();
+    let mut conn = Connection::new(Role::Server, negotiated, Config::new());
+    loop {
+        let mut input = Input::new(&mut buf[start..len]);
+        loop {
+            let event = conn.poll_event(&mut input);
+            while let Some(bytes) = conn.poll_transmit(&mut out, NoEntropy)? {
+                wire.write_all(bytes)?;
+            }
+            let (kind, chunk, part) = match event? {
+                Some(Event::Text(chunk, part)) => (MessageKind::Text, chunk, part),
+                Some(Event::Binary(chunk, part)) => (MessageKind::Binary, chunk, part),
+                Some(_) => continue,
+                None => break,
+            };
+            let frame = conn.send_fragment(kind, chunk, part.is_last(), &mut out, NoEntropy)?;
+            wire.write_all(&out[..frame])?;
+        }
+        if conn.is_closed() {
+            return Ok(());
+        }
+        (start, len) = (0, wire.read(&mut buf)?);
+        if len == 0 {
+            return Ok(conn.handle_eof()?);
+        }
+    }
+}
+
+/// A stream whose interrupted calls are made again.
+struct Patient(Stream);
+
+impl Read for Patient {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        retried(|| self.0.read(buf))
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        retried(|| self.0.write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        retried(|| self.0.flush())
     }
 }
 
