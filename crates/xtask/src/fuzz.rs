@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::shell::{
-    Failure, Outcome, cargo, fail, output, root, run as run_command, run_some_at_once, succeeds,
+    Failure, Outcome, cargo, fail, output, root, run as run_command, succeeds, written_some_at_once,
 };
 
 /// The version of cargo-fuzz that is installed where there is none.
@@ -46,9 +46,55 @@ pub(crate) fn run(options: &Options) -> Outcome {
         &options.targets
     };
     let commands = chosen.iter().map(|target| fuzz_command(&fuzz, &tools, target, options.seconds));
-    run_some_at_once(commands.collect::<Outcome<Vec<Command>>>()?)?;
-    println!("fuzz: {} targets, {} seconds each, nothing found", chosen.len(), options.seconds);
+    let mut commands = commands.collect::<Outcome<Vec<Command>>>()?;
+    if let [only] = commands.as_mut_slice() {
+        // Somebody watches it.
+        run_command(only)?;
+    } else {
+        let written = written_some_at_once(commands)?;
+        println!("{:<20} {:>10} {:>7} {:>7} {:>5}", "target", "runs", "edges", "inputs", "MiB");
+        for (target, text) in chosen.iter().zip(&written) {
+            let figures = Figures::read(text).ok_or_else(|| {
+                Failure::new(format!("fuzz: `{target}` does not say what it has done"))
+            })?;
+            let Figures { runs, edges, inputs, mebibytes } = figures;
+            println!("{target:<20} {runs:>10} {edges:>7} {inputs:>7} {mebibytes:>5}");
+        }
+    }
+    println!("fuzz: {} targets, {} seconds each, no crash", chosen.len(), options.seconds);
     Ok(())
+}
+
+/// What libFuzzer says when it is done.
+#[derive(Debug, PartialEq, Eq)]
+struct Figures {
+    runs: u64,
+    /// How many edges of the program's control flow were taken, of the libraries in it as well.
+    edges: u64,
+    /// How many inputs are kept because each reaches something that no other one does.
+    inputs: u64,
+    /// The most resident memory, the sanitiser's included.
+    mebibytes: u64,
+}
+
+impl Figures {
+    /// Reads them in what it has written: a line for each new input, and statistics at the end.
+    fn read(text: &str) -> Option<Self> {
+        let progress =
+            text.lines().rfind(|line| line.starts_with('#') && line.contains(" cov: "))?;
+        let after = |line: &str, name: &str| {
+            let (_, rest) = line.split_once(name)?;
+            let digits = rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        };
+        let statistic = |name: &str| text.lines().find_map(|line| after(line, name));
+        Some(Self {
+            runs: statistic("stat::number_of_executed_units:")?,
+            edges: after(progress, " cov: ")?,
+            inputs: after(progress, " corp: ")?,
+            mebibytes: statistic("stat::peak_rss_mb:")?,
+        })
+    }
 }
 
 /// The names of the targets: the programs of the package `fuzz`.
@@ -94,7 +140,7 @@ fn fuzz_command(fuzz: &Path, tools: &Path, target: &str, seconds: u32) -> Outcom
         })?;
         command.args([corpus, seeds]);
     }
-    command.arg("--").arg(format!("-max_total_time={seconds}"));
+    command.args(["--", "-print_final_stats=1", &format!("-max_total_time={seconds}")]);
     let dictionary = fuzz.join("dictionaries").join(format!("{target}.dict"));
     if dictionary.is_file() {
         command.arg(format!("-dict={}", dictionary.display()));
@@ -109,4 +155,20 @@ fn with_path(mut command: Command, folder: &Path) -> Outcome<Command> {
     let path = env::join_paths(folders).map_err(|error| Failure::new(format!("PATH: {error}")))?;
     command.env("PATH", path);
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_of_the_last_line_and_the_statistics() {
+        let text = "INFO: seed corpus: files: 6\n\
+            #7\tINITED cov: 500 ft: 800 corp: 6/90b exec/s: 0 rss: 40Mb\n\
+            #24489\tDONE   cov: 2499 ft: 6449 corp: 492/13759b lim: 38 exec/s: 1166 rss: 415Mb\n\
+            stat::number_of_executed_units: 24489\nstat::peak_rss_mb:              416\n";
+        let figures = Figures { runs: 24_489, edges: 2_499, inputs: 492, mebibytes: 416 };
+        assert_eq!(Figures::read(text), Some(figures));
+        assert_eq!(Figures::read("killed"), None);
+    }
 }

@@ -89,20 +89,29 @@ pub(crate) fn run_some_at_once(mut commands: Vec<Command>) -> Outcome {
     if let [only] = commands.as_mut_slice() {
         return run(only);
     }
+    written_some_at_once(commands).map(drop)
+}
+
+/// The same; returns what each of them has written, in the order of the commands.
+pub(crate) fn written_some_at_once(commands: Vec<Command>) -> Outcome<Vec<String>> {
     let jobs = thread::available_parallelism().map_or(1, NonZero::get);
-    let waiting = Mutex::new((commands.into_iter(), Ok(())));
+    let written = vec![String::new(); commands.len()];
+    let waiting = Mutex::new((commands.into_iter().enumerate(), Ok(written)));
+    let lock = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let next = || {
-        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock();
         if waiting.1.is_ok() { waiting.0.next() } else { None }
     };
     thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
-                while let Some(mut command) = next() {
+                while let Some((at, mut command)) = next() {
                     let outcome = run_and_print(&mut command);
-                    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                    if waiting.1.is_ok() {
-                        waiting.1 = outcome;
+                    let mut waiting = lock();
+                    match (&mut waiting.1, outcome) {
+                        (Ok(written), Ok(text)) => written[at] = text,
+                        (all @ Ok(_), Err(failure)) => *all = Err(failure),
+                        (Err(_), _) => {}
                     }
                 }
             });
@@ -111,16 +120,17 @@ pub(crate) fn run_some_at_once(mut commands: Vec<Command>) -> Outcome {
     waiting.into_inner().unwrap_or_else(PoisonError::into_inner).1
 }
 
-/// Runs the command, prints it and what it wrote in one piece, and fails unless it succeeds.
-fn run_and_print(command: &mut Command) -> Outcome {
+/// Runs the command, prints it and what it wrote in one piece, and fails unless it succeeds. Returns what it wrote.
+fn run_and_print(command: &mut Command) -> Outcome<String> {
     let line = shown(command);
     let output =
         command.stdin(Stdio::null()).output().map_err(|error| cannot_run(command, &error))?;
     let [stdout, stderr] =
         [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    println!("$ {line}\n{stdout}{stderr}");
+    let written = format!("{stdout}{stderr}");
+    println!("$ {line}\n{written}");
     if output.status.success() {
-        Ok(())
+        Ok(written)
     } else {
         fail(format!("`{line}` failed ({})", output.status))
     }
