@@ -1,10 +1,13 @@
 //! What goes in one direction: what the sender's application has sent, what was written of it, and what the receiver's
 //! application was given. The oracle of messages, control frames and Closes.
 
+mod given;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use fullduplex::{CloseCode, Ended, Error, FrameError, MessageError};
 
+pub(crate) use self::given::Given;
 use crate::content::{Content, MOST};
 use crate::plan::{Kept, Kind, Settings, Setup, Side, keep};
 use crate::watch::{Item, Watch};
@@ -34,17 +37,6 @@ pub(crate) struct WrittenClose {
     pub(crate) at: u64,
     /// Whether the application has sent it.
     by_application: bool,
-}
-
-/// Something that an application is given.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Given<'a> {
-    Message(Kind, &'a [u8]),
-    /// A piece of a message, and whether it is the first and the last one.
-    Piece(Kind, &'a [u8], bool, bool),
-    Ping(&'a [u8]),
-    Pong(&'a [u8]),
-    Close(Option<(u16, &'a str)>),
 }
 
 /// The message that is being sent in fragments.
@@ -559,7 +551,7 @@ impl Flow {
         error == Error::Frame(FrameError::TooLarge) && over("frame")
     }
 
-    /// How the end of input is to be told, if all that was written has arrived.
+    /// The end that the receiver has to report once everything that was written has arrived.
     pub(crate) fn ends_with(&self) -> Ended {
         if self.watch.is_between_messages() { Ended::WithoutClose } else { Ended::InsideMessage }
     }

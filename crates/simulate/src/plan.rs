@@ -1,6 +1,8 @@
 //! What a run does, as values: its setup and its steps. A run depends on nothing else, so that a plan that has found
 //! something can be run again, made shorter, and kept as a test.
 
+use fullduplex::MessageKind;
+
 /// What is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
@@ -204,6 +206,15 @@ pub enum Kind {
     Text,
     /// Binary: every other message can be compressed.
     Binary,
+}
+
+impl From<Kind> for MessageKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text,
+            Kind::Binary => Self::Binary,
+        }
+    }
 }
 
 /// In which of the ways a message is sent.

@@ -2,6 +2,7 @@
 //! the adapter does is seen from outside: by what it writes, what applications are given, and when.
 
 mod app;
+mod desk;
 mod wire;
 
 use std::cell::RefCell;
@@ -20,7 +21,8 @@ use crate::flow::Flow;
 use crate::memory::{self, Held};
 use crate::pipe::Pipe;
 use crate::plan::{Act, Broken, Invariant, Kept, Mutant, Net, Plan, Setup, Side, Step, keep};
-use crate::tokio_world::app::{Desk, application, counted};
+use crate::tokio_world::app::application;
+use crate::tokio_world::desk::{Desk, counted};
 use crate::tokio_world::wire::{Between, Wire, both};
 
 /// What tasks, timers and channels take besides the WebSockets, for each connection.

@@ -46,7 +46,7 @@ pub(crate) fn build(what: &Build<'_>) -> Outcome<PathBuf> {
     let mut build = cargo(&line);
     build.arg("--manifest-path").arg(folder().join("Cargo.toml"));
     build.arg("--target-dir").arg(&target);
-    // The flags of whoever runs a chore are for programs of this machine, and would take the place of those below.
+    // Flags in the caller's environment are meant for this machine, and would replace the flags below.
     for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
         build.env_remove(variable);
     }

@@ -20,6 +20,7 @@ use std::path::Path;
 
 use crate::shell::{Failure, Outcome, fail, read, root};
 use circle::Imports;
+pub(crate) use facts::attributes;
 use table::Rooms;
 use tree::{Sources, Tree, room_of};
 

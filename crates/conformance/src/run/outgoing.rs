@@ -34,7 +34,7 @@ impl Outgoing {
         self.deflater = Some(Deflater::new(params));
     }
 
-    /// Takes what is to be sent with the next write.
+    /// Takes the bytes of the next write.
     pub(super) fn next(&mut self) -> Option<Vec<u8>> {
         self.writes.pop_front()
     }

@@ -1,271 +1,24 @@
 //! The application at one end: a task, or two for halves, that does what it is told and receives meanwhile.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use bytes::Bytes;
 use fullduplex::SendError;
 use fullduplex_tokio::{
-    Chunk, CloseCode, CloseFrame, Error, Message, MessageKind, MessageRef, PreparedMessage, Result,
-    WebSocketReceiver, WebSocketSender, WebSocketStream,
+    CloseCode, CloseFrame, Error, Message, PreparedMessage, Result, WebSocketReceiver,
+    WebSocketSender, WebSocketStream,
 };
 
-use super::wire::{Between, Wire, both};
-use crate::coverage::failure_name;
-use crate::flow::Given;
+use super::desk::{Desk, End, counted};
+use super::wire::{Wire, both};
 use crate::memory::uncounted;
-use crate::plan::{Act, Broken, How, Invariant, Kind, Mutant, Side, Take, words_of};
-
-/// From which message on a mutant makes its mistake.
-const MUTATES_FROM: u32 = 2;
+use crate::plan::{Act, How, Invariant, Kind, Mutant, Take};
 
 /// From this length on it can be told whether a message was taken by a `send` that was dropped.
 const TELLING: usize = 2000;
-
-/// What is known of an end when it has come to its end.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct End {
-    pub(super) is_clean: bool,
-    pub(super) received: Option<Option<CloseCode>>,
-    pub(super) failure: Option<fullduplex::Error>,
-}
-
-/// What the world and the tasks of an end share.
-pub(super) struct Desk {
-    pub(super) side: Side,
-    pub(super) between: Rc<RefCell<Between>>,
-    pub(super) acts: RefCell<VecDeque<Act>>,
-    /// Whether the application receives.
-    pub(super) reading: Cell<bool>,
-    pub(super) take: Cell<Take>,
-    /// Whether futures that wait are dropped.
-    pub(super) hurries: Cell<bool>,
-    /// After how many polls the future of the next call is dropped.
-    pub(super) impatience: Cell<Option<u8>>,
-    /// Since when a call that receives waits.
-    pub(super) receiving_since: Cell<Option<u64>>,
-    /// Whether the end was opened, and dropped by its application.
-    pub(super) opened: Cell<bool>,
-    pub(super) dropped: Cell<bool>,
-    /// Whether the application was told of the end.
-    pub(super) end: Cell<Option<End>>,
-    /// The error that it was told of.
-    pub(super) error: Cell<Option<&'static str>>,
-    pub(super) failure: Cell<Option<fullduplex::Error>>,
-    /// Whether it is in halves, where what is fed waits for a `flush` if the receiver waits already.
-    pub(super) in_halves: Cell<bool>,
-    pub(super) pending: Cell<usize>,
-    pub(super) can_send: Cell<bool>,
-    /// How often a task was polled.
-    pub(super) polls: Cell<u64>,
-    /// The half that receives, on its way back, and whether it is wanted.
-    half: RefCell<Option<WebSocketReceiver<Wire>>>,
-    wants_half: Cell<bool>,
-    wakers: RefCell<[Option<Waker>; 2]>,
-    swapped: RefCell<Option<(Kind, Vec<u8>)>>,
-    pub(super) hoard: RefCell<Vec<Vec<u8>>>,
-}
-
-impl Desk {
-    pub(super) fn new(side: Side, between: Rc<RefCell<Between>>) -> Self {
-        Self {
-            side,
-            between,
-            acts: RefCell::default(),
-            reading: Cell::new(true),
-            take: Cell::new(Take::Owned),
-            hurries: Cell::new(false),
-            impatience: Cell::new(None),
-            receiving_since: Cell::new(None),
-            opened: Cell::new(false),
-            dropped: Cell::new(false),
-            end: Cell::new(None),
-            error: Cell::new(None),
-            failure: Cell::new(None),
-            in_halves: Cell::new(false),
-            pending: Cell::new(0),
-            can_send: Cell::new(true),
-            polls: Cell::new(0),
-            half: RefCell::new(None),
-            wants_half: Cell::new(false),
-            wakers: RefCell::default(),
-            swapped: RefCell::new(None),
-            hoard: RefCell::default(),
-        }
-    }
-
-    /// Whether the end exists.
-    pub(super) fn is_alive(&self) -> bool {
-        self.opened.get() && !self.dropped.get() && self.end.get().is_none()
-    }
-
-    /// Something has changed that the tasks wait for.
-    pub(super) fn wake(&self) {
-        for waker in self.wakers.borrow_mut().iter_mut() {
-            if let Some(waker) = waker.take() {
-                waker.wake();
-            }
-        }
-    }
-
-    /// The first of two places is the task's that sends, or does both.
-    fn wait(&self, place: usize, cx: &mut Context<'_>) {
-        if let Some(waker) = self.wakers.borrow_mut().get_mut(place) {
-            *waker = Some(cx.waker().clone());
-        }
-    }
-
-    pub(super) fn forget_wakers(&self) {
-        *self.wakers.borrow_mut() = [None, None];
-    }
-
-    fn now(&self) -> u64 {
-        self.between.borrow().now()
-    }
-
-    fn note(&self, what: &'static str) {
-        uncounted(|| self.between.borrow_mut().coverage.note(what));
-    }
-
-    fn breaks(&self, invariant: Invariant, what: impl FnOnce() -> String) {
-        uncounted(|| self.between.borrow_mut().keep(Err(Broken::new(invariant, what()))));
-    }
-
-    /// The application is given something.
-    fn give(&self, given: Given<'_>) {
-        let mutant = self.between.borrow().mutant;
-        let is_message = matches!(given, Given::Message(..));
-        if is_message && mutant == Some(Mutant::Leak) {
-            std::mem::forget(std::hint::black_box(vec![0_u8; 24]));
-        }
-        if is_message && mutant == Some(Mutant::Hoard) {
-            self.hoard.borrow_mut().push(vec![0; 32 << 20]);
-        }
-        uncounted(|| {
-            let mut between = self.between.borrow_mut();
-            between.coverage.note(match given {
-                Given::Message(Kind::Text, _) => "receive text",
-                Given::Message(Kind::Binary, _) => "receive binary",
-                Given::Piece(..) => "receive piece",
-                Given::Ping(_) => "receive ping",
-                Given::Pong(_) => "receive pong",
-                Given::Close(_) => "receive close",
-            });
-            between.mutations += u32::from(is_message);
-            let now = is_message && between.mutations == MUTATES_FROM;
-            let (_, pipe) = both(&mut between.pipes, self.side);
-            let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
-            let (_, flow) = both(&mut between.flows, self.side);
-            let kept = match (mutant, given) {
-                (Some(Mutant::LoseMessage), _) if now => return,
-                (Some(Mutant::Panic), _) if now => panic!("on purpose"),
-                (Some(Mutant::SwapMessages), Given::Message(kind, payload)) if now => {
-                    *self.swapped.borrow_mut() = Some((kind, payload.to_vec()));
-                    return;
-                }
-                (Some(Mutant::SpuriousError), _) if now => {
-                    flow.fail(fullduplex::MessageError::InvalidUtf8.into(), damaged_at)
-                }
-                _ => flow.give(given, damaged_at),
-            };
-            let swapped = if is_message { self.swapped.borrow_mut().take() } else { None };
-            let second = swapped.map_or(Ok(()), |(kind, payload)| {
-                flow.give(Given::Message(kind, &payload), damaged_at)
-            });
-            between.keep(kept.and(second));
-        });
-    }
-
-    fn give_ref(&self, message: MessageRef<'_>) {
-        self.give(match message {
-            MessageRef::Text(text) => Given::Message(Kind::Text, text.as_bytes()),
-            MessageRef::Binary(data) => Given::Message(Kind::Binary, data),
-            MessageRef::Ping(data) => Given::Ping(data),
-            MessageRef::Pong(data) => Given::Pong(data),
-            MessageRef::Close(reason) => {
-                Given::Close(reason.map(|close| (close.code.to_u16(), close.reason)))
-            }
-        });
-    }
-
-    fn give_chunk(&self, chunk: &Chunk) {
-        match chunk {
-            Chunk::Text(data, part) => {
-                self.give(Given::Piece(Kind::Text, data, part.is_first(), part.is_last()));
-            }
-            Chunk::Binary(data, part) => {
-                self.give(Given::Piece(Kind::Binary, data, part.is_first(), part.is_last()));
-            }
-            Chunk::Control(message) => self.give_ref(message.as_message_ref()),
-        }
-    }
-
-    /// A call that asks for whole messages gives up the rest of one that was begun in pieces.
-    fn give_up(&self) {
-        let mut between = self.between.borrow_mut();
-        both(&mut between.flows, self.side).1.give_up();
-    }
-
-    /// A call that receives has returned an error.
-    fn fail(&self, error: &Error) {
-        uncounted(|| {
-            let mut between = self.between.borrow_mut();
-            if let Some(before) = self.error.get() {
-                between.keep(Err(Broken::new(
-                    Invariant::Failure,
-                    format!("{error:?} after {before}"),
-                )));
-            }
-            match error {
-                Error::Protocol(error) => {
-                    let (_, pipe) = both(&mut between.pipes, self.side);
-                    let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
-                    let (_, flow) = both(&mut between.flows, self.side);
-                    let kept = flow.fail(*error, damaged_at);
-                    between.keep(kept);
-                    let name = failure_name(*error);
-                    between.coverage.note(name);
-                    self.error.set(Some(name));
-                    self.failure.set(Some(*error));
-                }
-                Error::Io(error) => {
-                    let (out, inbound) = both(&mut between.pipes, self.side);
-                    let is_explained = out.is_broken() || !inbound.is_sound();
-                    if !is_explained {
-                        between.keep(Err(Broken::new(Invariant::Failure, format!("{error:?}"))));
-                    }
-                    between.coverage.note("failure: transport");
-                    self.error.set(Some("failure: transport"));
-                }
-                other => {
-                    between.keep(Err(Broken::new(
-                        Invariant::Failure,
-                        format!("{other:?} while receiving"),
-                    )));
-                }
-            }
-        });
-    }
-}
-
-/// Counts the polls of a task, and notes its panic, which tokio would keep for who joins it.
-pub(super) async fn counted(desk: Rc<Desk>, task: impl Future<Output = ()>) {
-    let mut task = pin!(task);
-    poll_fn(|cx| {
-        desk.polls.set(desk.polls.get() + 1);
-        let polled = catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx)));
-        polled.unwrap_or_else(|panic| {
-            desk.breaks(Invariant::Panic, || words_of(&*panic));
-            Poll::Ready(())
-        })
-    })
-    .await;
-}
 
 /// Receives once, whatever has the methods.
 macro_rules! receive {
@@ -275,12 +28,7 @@ macro_rules! receive {
                 $desk.give_up();
                 match $socket.recv().await {
                     Some(Ok(message)) => {
-                        match &message {
-                            Message::Text(text) => {
-                                $desk.give(Given::Message(Kind::Text, text.as_bytes()));
-                            }
-                            other => $desk.give_ref(other.as_message_ref()),
-                        }
+                        $desk.give((&message).into());
                         true
                     }
                     Some(Err(error)) => {
@@ -295,7 +43,7 @@ macro_rules! receive {
                 $desk.give_up();
                 match $socket.recv_ref().await {
                     Some(Ok(message)) => {
-                        $desk.give_ref(message);
+                        $desk.give(message.into());
                         true
                     }
                     Some(Err(error)) => {
@@ -308,7 +56,7 @@ macro_rules! receive {
             }
             Take::Chunks => match $socket.recv_chunk().await {
                 Some(Ok(chunk)) => {
-                    $desk.give_chunk(&chunk);
+                    $desk.give((&chunk).into());
                     true
                 }
                 Some(Err(error)) => {
@@ -569,13 +317,6 @@ fn message_of(kind: Kind, payload: &'static [u8]) -> Message {
     }
 }
 
-fn kind_of(kind: Kind) -> MessageKind {
-    match kind {
-        Kind::Text => MessageKind::Text,
-        Kind::Binary => MessageKind::Binary,
-    }
-}
-
 async fn perform(desk: &Rc<Desk>, mut socket: Socket, act: Act) -> Socket {
     if !matches!(socket, Socket::Halves(_)) {
         desk.receiving_since.set(None);
@@ -583,7 +324,7 @@ async fn perform(desk: &Rc<Desk>, mut socket: Socket, act: Act) -> Socket {
     match act {
         Act::Send(kind, len, How::Prepared) => {
             let payload = with_flow(desk, |flow| flow.next_message(kind, len));
-            let Ok(message) = PreparedMessage::new(kind_of(kind), payload) else { return socket };
+            let Ok(message) = PreparedMessage::new(kind.into(), payload) else { return socket };
             let fed = on_either!(socket, it => patiently(desk, it.feed_prepared(&message)).await);
             fed_message(desk, &mut socket, fed.flatten(), kind, payload.len(), "send prepared");
         }
@@ -598,7 +339,7 @@ async fn perform(desk: &Rc<Desk>, mut socket: Socket, act: Act) -> Socket {
             let (kind, payload) = with_flow(desk, |flow| flow.next_fragment(kind, len, last));
             let could_send = can_send(&mut socket);
             let fed = on_either!(socket, it => {
-                patiently(desk, it.feed_fragment(kind_of(kind), payload, last)).await
+                patiently(desk, it.feed_fragment(kind.into(), payload, last)).await
             });
             match fed.flatten() {
                 Some(Ok(())) => {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, ExprPath, GenericParam, Item, ItemFn, Stmt, TypeParamBound};
 
-use super::sources::{Cfg, Sources, attributes};
+use super::sources::{Cfg, Sources};
 use super::surface::{arguments, implementation, last, written};
+use crate::layers::attributes;
 
 /// The operations, noted as those of the core are.
 pub(super) fn calls(sources: &Sources) -> BTreeSet<String> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Item, Meta, Token};
 
+use crate::layers::attributes;
 use crate::shell::{Failure, Outcome, fail, read};
 
 /// The items of a crate, from all its modules.
@@ -100,22 +101,4 @@ fn file_of(module: &str, folder: &Path) -> Outcome<PathBuf> {
     let files = [folder.join(format!("{module}.rs")), folder.join(module).join("mod.rs")];
     let found = files.into_iter().find(|file| file.is_file());
     found.ok_or_else(|| Failure::new(format!("{} has no module {module}", folder.display())))
-}
-
-/// The attributes of an item.
-pub(super) fn attributes(item: &Item) -> &[Attribute] {
-    match item {
-        Item::Const(item) => &item.attrs,
-        Item::Enum(item) => &item.attrs,
-        Item::Fn(item) => &item.attrs,
-        Item::Impl(item) => &item.attrs,
-        Item::Macro(item) => &item.attrs,
-        Item::Mod(item) => &item.attrs,
-        Item::Static(item) => &item.attrs,
-        Item::Struct(item) => &item.attrs,
-        Item::Trait(item) => &item.attrs,
-        Item::Type(item) => &item.attrs,
-        Item::Use(item) => &item.attrs,
-        _ => &[],
-    }
 }

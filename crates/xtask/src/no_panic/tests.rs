@@ -79,7 +79,7 @@ fn reference(to: &str, from: &[Frame]) -> Reference {
 fn code_of_others_is_known_by_its_own_file_and_not_by_who_calls_it() {
     let index = frame("index", "/rustc/1/library/core/src/slice/index.rs:1");
     let of_bytes = frame("split_to", "/registry/bytes-1.12.2/src/bytes.rs:9");
-    let ours = frame("fullduplex::reader::take", "/work/crates/fullduplex/src/reader.rs:3");
+    let ours = frame("fullduplex::reader::take", "/source/crates/fullduplex/src/reader.rs:3");
     let to = "core::slice::index::slice_index_fail";
     let within = reference(to, &[index.clone(), of_bytes.clone(), ours.clone()]);
     assert!(matches(&BYTES, &within));

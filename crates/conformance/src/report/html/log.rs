@@ -110,7 +110,7 @@ fn kept(wire: &WireLog) -> usize {
     bytes.sum()
 }
 
-/// The entries of a log, as far as they are to be shown.
+/// The entries of a log that the page shows.
 fn entries(outcome: &Outcome, extent: Extent) -> Markup {
     let wire = &outcome.wire;
     let mut found = decode(wire, outcome.side).into_iter().peekable();

@@ -1,8 +1,6 @@
 //! What the adapter reads, and what the application is given.
 
-use fullduplex::{
-    BufMut, Chunk, CloseScan, Ended, Error, Message, MessageError, MessageRef, Reader,
-};
+use fullduplex::{BufMut, CloseScan, Ended, Error, MessageError, Reader};
 
 use super::body::Body;
 use super::outside::{MUTATES_FROM, Outside};
@@ -11,37 +9,7 @@ use crate::coverage::failure_name;
 use crate::flow::Given;
 use crate::memory::uncounted;
 use crate::pipe::Found;
-use crate::plan::{Kept, Kind, Mutant, Side, Take, keep};
-
-fn given_ref<'a>(message: MessageRef<'a>) -> Given<'a> {
-    match message {
-        MessageRef::Text(text) => Given::Message(Kind::Text, text.as_bytes()),
-        MessageRef::Binary(data) => Given::Message(Kind::Binary, data),
-        MessageRef::Ping(data) => Given::Ping(data),
-        MessageRef::Pong(data) => Given::Pong(data),
-        MessageRef::Close(reason) => {
-            Given::Close(reason.map(|close| (close.code.to_u16(), close.reason)))
-        }
-    }
-}
-
-/// What a message is as something given. As a reference it would be checked once more.
-fn given_owned(message: &Message) -> Given<'_> {
-    match message {
-        Message::Text(text) => Given::Message(Kind::Text, text.as_bytes()),
-        other => given_ref(other.as_message_ref()),
-    }
-}
-
-fn given_chunk(chunk: &Chunk) -> Given<'_> {
-    match chunk {
-        Chunk::Text(data, part) => Given::Piece(Kind::Text, data, part.is_first(), part.is_last()),
-        Chunk::Binary(data, part) => {
-            Given::Piece(Kind::Binary, data, part.is_first(), part.is_last())
-        }
-        Chunk::Control(message) => given_owned(message),
-    }
-}
+use crate::plan::{Kept, Mutant, Side, Take, keep};
 
 impl Conn {
     /// Receives once. Returns whether something was received.
@@ -59,7 +27,7 @@ impl Conn {
         let mut kept = Ok(());
         let Outside { held, mutant, mutations, swapped, hoard, coverage, .. } = outside;
         let mut give = |given: Given<'_>| {
-            uncounted(|| coverage.note(given_name(given)));
+            uncounted(|| coverage.note(given.name()));
             if *mutant == Some(Mutant::Leak) && matches!(given, Given::Message(..)) {
                 std::mem::forget(std::hint::black_box(vec![0_u8; 24]));
             }
@@ -94,40 +62,38 @@ impl Conn {
         };
         let polled = held.count(|| match (&mut end.body, take) {
             (Body::Whole(endpoint), Take::Lent) => {
-                endpoint.poll().map(|polled| polled.map(|(message, _)| give(given_ref(message))))
+                endpoint.poll().map(|polled| polled.map(|(message, _)| give(message.into())))
             }
-            (Body::Whole(endpoint), Take::Owned) => endpoint
-                .poll_owned()
-                .map(|polled| polled.map(|message| give(given_owned(&message)))),
+            (Body::Whole(endpoint), Take::Owned) => {
+                endpoint.poll_owned().map(|polled| polled.map(|message| give((&message).into())))
+            }
             (Body::Whole(endpoint), Take::Found) => match endpoint.find() {
-                Ok(true) => endpoint
-                    .reader
-                    .message()
-                    .map(|lent| lent.map(|message| give(given_ref(message)))),
-                Ok(false) => Ok(None),
-                Err(error) => Err(error),
-            },
-            (Body::Whole(endpoint), Take::Chunks) => {
-                endpoint.poll_chunk().map(|polled| polled.map(|chunk| give(given_chunk(&chunk))))
-            }
-            (Body::Halves(halves), Take::Lent) => {
-                halves.reader.poll().map(|polled| polled.map(|message| give(given_ref(message))))
-            }
-            (Body::Halves(halves), Take::Owned) => halves
-                .reader
-                .poll_owned()
-                .map(|polled| polled.map(|message| give(given_owned(&message)))),
-            (Body::Halves(halves), Take::Found) => match halves.reader.find() {
                 Ok(true) => {
-                    halves.reader.message().map(|lent| lent.map(|message| give(given_ref(message))))
+                    endpoint.reader.message().map(|lent| lent.map(|message| give(message.into())))
                 }
                 Ok(false) => Ok(None),
                 Err(error) => Err(error),
             },
-            (Body::Halves(halves), Take::Chunks) => halves
+            (Body::Whole(endpoint), Take::Chunks) => {
+                endpoint.poll_chunk().map(|polled| polled.map(|chunk| give((&chunk).into())))
+            }
+            (Body::Halves(halves), Take::Lent) => {
+                halves.reader.poll().map(|polled| polled.map(|message| give(message.into())))
+            }
+            (Body::Halves(halves), Take::Owned) => halves
                 .reader
-                .poll_chunk()
-                .map(|polled| polled.map(|chunk| give(given_chunk(&chunk)))),
+                .poll_owned()
+                .map(|polled| polled.map(|message| give((&message).into()))),
+            (Body::Halves(halves), Take::Found) => match halves.reader.find() {
+                Ok(true) => {
+                    halves.reader.message().map(|lent| lent.map(|message| give(message.into())))
+                }
+                Ok(false) => Ok(None),
+                Err(error) => Err(error),
+            },
+            (Body::Halves(halves), Take::Chunks) => {
+                halves.reader.poll_chunk().map(|polled| polled.map(|chunk| give((&chunk).into())))
+            }
             (Body::Dropped, _) => Ok(None),
         });
         kept?;
@@ -305,15 +271,4 @@ impl Conn {
 
 fn is_eof(error: Error) -> bool {
     matches!(error, Error::Ended(Ended::WithoutClose | Ended::InsideMessage))
-}
-
-fn given_name(given: Given<'_>) -> &'static str {
-    match given {
-        Given::Message(Kind::Text, _) => "receive text",
-        Given::Message(Kind::Binary, _) => "receive binary",
-        Given::Piece(..) => "receive piece",
-        Given::Ping(_) => "receive ping",
-        Given::Pong(_) => "receive pong",
-        Given::Close(_) => "receive close",
-    }
 }

@@ -1,21 +1,12 @@
 //! What an application sends, and what the adapter writes.
 
 use bytes::Bytes;
-use fullduplex::{
-    CloseCode, CloseReason, Message, MessageKind, MessageRef, PreparedMessage, SendError,
-};
+use fullduplex::{CloseCode, CloseReason, Message, MessageRef, PreparedMessage, SendError};
 
 use super::outside::Outside;
 use super::{Conn, both};
 use crate::flow::Flow;
 use crate::plan::{Broken, How, Invariant, Kept, Kind, Mutant, Side, keep};
-
-fn message_kind(kind: Kind) -> MessageKind {
-    match kind {
-        Kind::Text => MessageKind::Text,
-        Kind::Binary => MessageKind::Binary,
-    }
-}
 
 impl Conn {
     pub(super) fn send(
@@ -62,7 +53,7 @@ impl Conn {
                     sent
                 }
                 How::Prepared => {
-                    let prepared = PreparedMessage::new(message_kind(kind), payload);
+                    let prepared = PreparedMessage::new(kind.into(), payload);
                     prepared.map(|message| writer.send_prepared(&message)).unwrap_or(Ok(()))
                 }
             }
@@ -111,7 +102,7 @@ impl Conn {
         let Some(writer) = end.body.writer_mut() else { return Ok(()) };
         let (kind, payload) = flow.next_fragment(kind, len, last);
         let (may_send, had_room) = (writer.sender().may_send(), writer.has_room());
-        let sent = outside.held.count(|| writer.send_fragment(message_kind(kind), payload, last));
+        let sent = outside.held.count(|| writer.send_fragment(kind.into(), payload, last));
         match sent {
             Ok(()) => {
                 keep!(may_send && had_room, Failure, "a fragment is taken");

@@ -1,0 +1,229 @@
+//! What the world and the tasks of an end share, and how it is noted what an application is given.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use fullduplex_tokio::{CloseCode, Error, WebSocketReceiver};
+
+use super::wire::{Between, Wire, both};
+use crate::coverage::failure_name;
+use crate::flow::Given;
+use crate::memory::uncounted;
+use crate::plan::{Act, Broken, Invariant, Kind, Mutant, Side, Take, words_of};
+
+/// From which message on a mutant makes its mistake.
+const MUTATES_FROM: u32 = 2;
+
+/// What is known of an end when it has come to its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct End {
+    pub(super) is_clean: bool,
+    pub(super) received: Option<Option<CloseCode>>,
+    pub(super) failure: Option<fullduplex::Error>,
+}
+
+/// What the world and the tasks of an end share.
+pub(super) struct Desk {
+    pub(super) side: Side,
+    pub(super) between: Rc<RefCell<Between>>,
+    pub(super) acts: RefCell<VecDeque<Act>>,
+    /// Whether the application receives.
+    pub(super) reading: Cell<bool>,
+    pub(super) take: Cell<Take>,
+    /// Whether futures that wait are dropped.
+    pub(super) hurries: Cell<bool>,
+    /// After how many polls the future of the next call is dropped.
+    pub(super) impatience: Cell<Option<u8>>,
+    /// Since when a call that receives waits.
+    pub(super) receiving_since: Cell<Option<u64>>,
+    /// Whether the end was opened, and dropped by its application.
+    pub(super) opened: Cell<bool>,
+    pub(super) dropped: Cell<bool>,
+    /// Whether the application was told of the end.
+    pub(super) end: Cell<Option<End>>,
+    /// The error that it was told of.
+    pub(super) error: Cell<Option<&'static str>>,
+    pub(super) failure: Cell<Option<fullduplex::Error>>,
+    /// Whether it is in halves, where what is fed waits for a `flush` if the receiver waits already.
+    pub(super) in_halves: Cell<bool>,
+    pub(super) pending: Cell<usize>,
+    pub(super) can_send: Cell<bool>,
+    /// How often a task was polled.
+    pub(super) polls: Cell<u64>,
+    /// The half that receives, on its way back, and whether it is wanted.
+    pub(super) half: RefCell<Option<WebSocketReceiver<Wire>>>,
+    pub(super) wants_half: Cell<bool>,
+    pub(super) wakers: RefCell<[Option<Waker>; 2]>,
+    pub(super) swapped: RefCell<Option<(Kind, Vec<u8>)>>,
+    pub(super) hoard: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Desk {
+    pub(super) fn new(side: Side, between: Rc<RefCell<Between>>) -> Self {
+        Self {
+            side,
+            between,
+            acts: RefCell::default(),
+            reading: Cell::new(true),
+            take: Cell::new(Take::Owned),
+            hurries: Cell::new(false),
+            impatience: Cell::new(None),
+            receiving_since: Cell::new(None),
+            opened: Cell::new(false),
+            dropped: Cell::new(false),
+            end: Cell::new(None),
+            error: Cell::new(None),
+            failure: Cell::new(None),
+            in_halves: Cell::new(false),
+            pending: Cell::new(0),
+            can_send: Cell::new(true),
+            polls: Cell::new(0),
+            half: RefCell::new(None),
+            wants_half: Cell::new(false),
+            wakers: RefCell::default(),
+            swapped: RefCell::new(None),
+            hoard: RefCell::default(),
+        }
+    }
+
+    /// Whether the end exists.
+    pub(super) fn is_alive(&self) -> bool {
+        self.opened.get() && !self.dropped.get() && self.end.get().is_none()
+    }
+
+    /// Something has changed that the tasks wait for.
+    pub(super) fn wake(&self) {
+        for waker in self.wakers.borrow_mut().iter_mut() {
+            if let Some(waker) = waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// The first of two places is the task's that sends, or does both.
+    pub(super) fn wait(&self, place: usize, cx: &mut Context<'_>) {
+        if let Some(waker) = self.wakers.borrow_mut().get_mut(place) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
+    pub(super) fn forget_wakers(&self) {
+        *self.wakers.borrow_mut() = [None, None];
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.between.borrow().now()
+    }
+
+    pub(super) fn note(&self, what: &'static str) {
+        uncounted(|| self.between.borrow_mut().coverage.note(what));
+    }
+
+    pub(super) fn breaks(&self, invariant: Invariant, what: impl FnOnce() -> String) {
+        uncounted(|| self.between.borrow_mut().keep(Err(Broken::new(invariant, what()))));
+    }
+
+    /// The application is given something.
+    pub(super) fn give(&self, given: Given<'_>) {
+        let mutant = self.between.borrow().mutant;
+        let is_message = matches!(given, Given::Message(..));
+        if is_message && mutant == Some(Mutant::Leak) {
+            std::mem::forget(std::hint::black_box(vec![0_u8; 24]));
+        }
+        if is_message && mutant == Some(Mutant::Hoard) {
+            self.hoard.borrow_mut().push(vec![0; 32 << 20]);
+        }
+        uncounted(|| {
+            let mut between = self.between.borrow_mut();
+            between.coverage.note(given.name());
+            between.mutations += u32::from(is_message);
+            let now = is_message && between.mutations == MUTATES_FROM;
+            let (_, pipe) = both(&mut between.pipes, self.side);
+            let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
+            let (_, flow) = both(&mut between.flows, self.side);
+            let kept = match (mutant, given) {
+                (Some(Mutant::LoseMessage), _) if now => return,
+                (Some(Mutant::Panic), _) if now => panic!("on purpose"),
+                (Some(Mutant::SwapMessages), Given::Message(kind, payload)) if now => {
+                    *self.swapped.borrow_mut() = Some((kind, payload.to_vec()));
+                    return;
+                }
+                (Some(Mutant::SpuriousError), _) if now => {
+                    flow.fail(fullduplex::MessageError::InvalidUtf8.into(), damaged_at)
+                }
+                _ => flow.give(given, damaged_at),
+            };
+            let swapped = if is_message { self.swapped.borrow_mut().take() } else { None };
+            let second = swapped.map_or(Ok(()), |(kind, payload)| {
+                flow.give(Given::Message(kind, &payload), damaged_at)
+            });
+            between.keep(kept.and(second));
+        });
+    }
+
+    /// A call that asks for whole messages gives up the rest of one that was begun in pieces.
+    pub(super) fn give_up(&self) {
+        let mut between = self.between.borrow_mut();
+        both(&mut between.flows, self.side).1.give_up();
+    }
+
+    /// A call that receives has returned an error.
+    pub(super) fn fail(&self, error: &Error) {
+        uncounted(|| {
+            let mut between = self.between.borrow_mut();
+            if let Some(before) = self.error.get() {
+                between.keep(Err(Broken::new(
+                    Invariant::Failure,
+                    format!("{error:?} after {before}"),
+                )));
+            }
+            match error {
+                Error::Protocol(error) => {
+                    let (_, pipe) = both(&mut between.pipes, self.side);
+                    let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
+                    let (_, flow) = both(&mut between.flows, self.side);
+                    let kept = flow.fail(*error, damaged_at);
+                    between.keep(kept);
+                    let name = failure_name(*error);
+                    between.coverage.note(name);
+                    self.error.set(Some(name));
+                    self.failure.set(Some(*error));
+                }
+                Error::Io(error) => {
+                    let (out, inbound) = both(&mut between.pipes, self.side);
+                    let is_explained = out.is_broken() || !inbound.is_sound();
+                    if !is_explained {
+                        between.keep(Err(Broken::new(Invariant::Failure, format!("{error:?}"))));
+                    }
+                    between.coverage.note("failure: transport");
+                    self.error.set(Some("failure: transport"));
+                }
+                other => {
+                    between.keep(Err(Broken::new(
+                        Invariant::Failure,
+                        format!("{other:?} while receiving"),
+                    )));
+                }
+            }
+        });
+    }
+}
+
+/// Counts the polls of a task, and notes its panic, which tokio would keep for who joins it.
+pub(super) async fn counted(desk: Rc<Desk>, task: impl Future<Output = ()>) {
+    let mut task = pin!(task);
+    poll_fn(|cx| {
+        desk.polls.set(desk.polls.get() + 1);
+        let polled = catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx)));
+        polled.unwrap_or_else(|panic| {
+            desk.breaks(Invariant::Panic, || words_of(&*panic));
+            Poll::Ready(())
+        })
+    })
+    .await;
+}
