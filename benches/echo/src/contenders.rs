@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::BytesMut;
@@ -51,8 +52,17 @@ impl Discipline {
     }
 }
 
-type Serving = Pin<Box<dyn Future<Output = io::Result<()>>>>;
+pub(crate) type Serving = Pin<Box<dyn Future<Output = io::Result<()>>>>;
 type Served = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// Where the code of a server is.
+#[derive(Debug)]
+pub(crate) enum Serve {
+    /// In this program.
+    Here(fn(TcpListener) -> Serving),
+    /// In another program, which keeps to the rules of [`server`](crate::server).
+    Program(PathBuf),
+}
 
 /// A server.
 #[derive(Debug)]
@@ -64,7 +74,7 @@ pub(crate) struct Contender {
     /// The package whose version is told.
     pub(crate) package: Option<&'static str>,
     pub(crate) usage: &'static str,
-    pub(crate) serve: fn(TcpListener) -> Serving,
+    pub(crate) serve: Serve,
 }
 
 /// What the others are measured by in an echo.
@@ -94,7 +104,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Echo],
         package: Some("tokio"),
         usage: "no WebSocket: read into 64 KiB, write_all; echoes the frames as they came",
-        serve: |listener| Box::pin(accept(listener, tcp)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, tcp))),
     },
     Contender {
         name: FIXED,
@@ -102,7 +112,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Handshake],
         package: Some("tokio"),
         usage: "no WebSocket: read up to the empty line, write_all the same 129 bytes, read 8, write_all 4, drop",
-        serve: |listener| Box::pin(accept(listener, tcp_with_fixed_answer)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, tcp_with_fixed_answer))),
     },
     Contender {
         name: BASE,
@@ -110,7 +120,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Idle],
         package: Some("tokio"),
         usage: "no WebSocket: a task that waits for readable(), and has a buffer only while it echoes",
-        serve: |listener| Box::pin(accept(listener, tcp_without_buffer)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, tcp_without_buffer))),
     },
     Contender {
         name: OWNED,
@@ -118,7 +128,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Echo, Handshake, Idle],
         package: Some("fullduplex-tokio"),
         usage: "while let Some(message) = ws.next().await { ws.feed(message?).await? }",
-        serve: |listener| Box::pin(accept(listener, owned)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, owned))),
     },
     Contender {
         name: LENT,
@@ -126,7 +136,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Echo],
         package: Some("fullduplex-tokio"),
         usage: "recv_each(|message, reply| reply.send(message)).await",
-        serve: |listener| Box::pin(accept(listener, lent)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, lent))),
     },
     Contender {
         name: "tokio-tungstenite",
@@ -134,7 +144,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Echo, Handshake, Idle],
         package: Some("tokio-tungstenite"),
         usage: "while let Some(message) = ws.next().await, and ws.send(message).await if it is text or binary",
-        serve: |listener| Box::pin(accept(listener, tungstenite)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, tungstenite))),
     },
     Contender {
         name: "tokio-tungstenite, batched",
@@ -142,7 +152,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Echo],
         package: Some("tokio-tungstenite"),
         usage: "by hand: next().now_or_never() up to 64 times, then feed each, then flush",
-        serve: |listener| Box::pin(accept(listener, tungstenite_batched)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, tungstenite_batched))),
     },
     Contender {
         name: "tokio-websockets",
@@ -150,7 +160,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Echo, Handshake, Idle],
         package: Some("tokio-websockets"),
         usage: "while let Some(message) = ws.next().await, and ws.send(message).await if it is text or binary",
-        serve: |listener| Box::pin(accept(listener, websockets)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, websockets))),
     },
     Contender {
         name: "tokio-websockets, batched",
@@ -158,7 +168,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Echo],
         package: Some("tokio-websockets"),
         usage: "by hand: next().now_or_never() up to 64 times, then feed each, then flush",
-        serve: |listener| Box::pin(accept(listener, websockets_batched)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, websockets_batched))),
     },
     Contender {
         name: "fastwebsockets",
@@ -166,7 +176,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Echo, Idle],
         package: Some("fastwebsockets"),
         usage: "the loop of its echo server: FragmentCollector, read_frame, write_frame; our core's handshake",
-        serve: |listener| Box::pin(accept(listener, fastwebsockets)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, fastwebsockets))),
     },
     Contender {
         name: BEHIND_HYPER,
@@ -174,7 +184,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Handshake],
         package: Some("fullduplex-tokio"),
         usage: "its example hyper_server: hyper reads the request, upgrade, a task for the connection; the same loop",
-        serve: |listener| Box::pin(accept(listener, behind_hyper)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, behind_hyper))),
     },
     Contender {
         name: "fastwebsockets, hyper",
@@ -182,7 +192,7 @@ pub(crate) const ALL: [Contender; 12] = [
         disciplines: &[Handshake],
         package: Some("fastwebsockets"),
         usage: "its echo server: hyper reads the request, upgrade::upgrade, a task for the connection; the same loop",
-        serve: |listener| Box::pin(accept(listener, fastwebsockets_behind_hyper)),
+        serve: Serve::Here(|listener| Box::pin(accept(listener, fastwebsockets_behind_hyper))),
     },
 ];
 
@@ -191,16 +201,43 @@ pub(crate) fn named(name: &str) -> Option<&'static Contender> {
     ALL.iter().find(|contender| contender.name == name)
 }
 
-/// Those that take part in a discipline: whose name contains one of `filters`, or all when there are none, and
-/// always what they are measured by.
-pub(crate) fn chosen(discipline: Discipline, filters: &[String]) -> Vec<&'static Contender> {
-    let chosen = |contender: &&Contender| {
-        contender.disciplines.contains(&discipline)
-            && (filters.is_empty()
-                || contender.side == Side::Unit
-                || filters.iter().any(|filter| contender.name.contains(filter.as_str())))
-    };
-    ALL.iter().filter(chosen).collect()
+/// The server that another program is, from `NAME=PROGRAM`.
+pub(crate) fn program(argument: &str) -> Result<&'static Contender, String> {
+    let (name, program) = argument.split_once('=').ok_or("it has the form NAME=PROGRAM")?;
+    // There are a few of them for as long as this program runs.
+    Ok(Box::leak(Box::new(Contender {
+        name: name.to_owned().leak(),
+        side: Side::Peer,
+        disciplines: &[Echo, Handshake, Idle],
+        package: None,
+        usage: "a program of its own",
+        serve: Serve::Program(program.into()),
+    })))
+}
+
+/// Who takes part beside what everybody is measured by.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Choice {
+    /// Only contenders whose name contains this, and what they are measured by
+    #[arg(long, value_delimiter = ',')]
+    contender: Vec<String>,
+    /// Only programs that are echo servers, and what they are measured by
+    #[arg(long, value_name = "NAME=PROGRAM", value_parser = program, conflicts_with = "contender")]
+    program: Vec<&'static Contender>,
+}
+
+impl Choice {
+    /// Those that take part in a discipline.
+    pub(crate) fn of(&self, discipline: Discipline) -> Vec<&'static Contender> {
+        let everybody = self.contender.is_empty() && self.program.is_empty();
+        let chosen = |contender: &&Contender| {
+            contender.disciplines.contains(&discipline)
+                && (everybody
+                    || contender.side == Side::Unit
+                    || self.contender.iter().any(|filter| contender.name.contains(filter.as_str())))
+        };
+        ALL.iter().filter(chosen).chain(self.program.iter().copied()).collect()
+    }
 }
 
 /// A task for each connection.

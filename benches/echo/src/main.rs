@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand};
 
 use case::{Case, Load};
+use contenders::Choice;
 use echo::Echo;
 use handshake::Handshake;
 use machine::Cores;
@@ -60,9 +61,8 @@ struct Options {
     /// Only cases with this in their names, such as 125, 50x16 or 1048576-50x1 of an echo, chromium-16 of handshakes
     #[arg(long, value_delimiter = ',')]
     case: Vec<String>,
-    /// Only contenders whose name contains this, and the unit
-    #[arg(long, value_delimiter = ',')]
-    contender: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
     /// How many rounds there are
     #[arg(long)]
     rounds: Option<usize>,
@@ -79,9 +79,8 @@ struct IdleOptions {
     /// How many connections wait
     #[arg(long, default_value_t = 5000)]
     connections: usize,
-    /// Only contenders whose name contains this, and the base
-    #[arg(long, value_delimiter = ',')]
-    contender: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
     /// The folder for results.txt, results.md and results.json
     #[arg(long)]
     out: PathBuf,
@@ -119,7 +118,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Command::Handshake(options) => compare::<Handshake>(&options, HANDSHAKE_UNIT),
         Command::Idle(options) => {
             fs::create_dir_all(&options.out)?;
-            idle::run(options.connections, &options.contender, &options.out)
+            idle::run(options.connections, &options.choice, &options.out)
         }
         Command::Serve(options) => server::run(&options),
         Command::Load(options) => load_only(&options),
@@ -143,7 +142,7 @@ fn compare<C: Case>(options: &Options, unit: Duration) -> Result<(), Box<dyn Err
     println!("{text}");
     let mut outcomes = Vec::new();
     for case in cases {
-        let outcome = measure::measure(case, effort, cores, &calls, &options.contender)?;
+        let outcome = measure::measure(case, effort, cores, &calls, &options.choice)?;
         let table = report::table(&outcome);
         println!("{table}");
         text = format!("{text}\n{table}");

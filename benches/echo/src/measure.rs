@@ -6,7 +6,7 @@ use fullduplex_benches::measure::{Spread, median, order};
 
 use crate::calls::{Calls, Strace};
 use crate::case::{Case, Failure, Load};
-use crate::contenders::{self, Contender, Side};
+use crate::contenders::{Choice, Contender, Side};
 use crate::machine::Cores;
 use crate::server::Server;
 
@@ -79,8 +79,7 @@ struct Running<L> {
     load: L,
 }
 
-/// Measures one case, with the unit and with everybody whose name contains one of `filters`, or with everybody
-/// when there are none.
+/// Measures one case, with the unit and with those that were chosen.
 ///
 /// # Errors
 /// When one of ours, or the unit, cannot do the work.
@@ -89,10 +88,10 @@ pub(crate) fn measure<C: Case>(
     effort: Effort,
     cores: Cores,
     strace: &Strace,
-    filters: &[String],
+    choice: &Choice,
 ) -> Result<Outcome<C>, Failure> {
     let (mut running, mut absent) = (Vec::new(), Vec::new());
-    for contender in contenders::chosen(C::DISCIPLINE, filters) {
+    for contender in choice.of(C::DISCIPLINE) {
         let failed = |error: Failure| format!("{case}: {}: {error}", contender.name);
         match Running::start(case, contender, effort, cores, strace) {
             Ok(one) => running.push(one),

@@ -1,13 +1,14 @@
 //! A server in a process of its own: the process itself, and the handle that the load has of it.
 //!
-//! The two talk over the server's standard input and output: it says its port, then tells the processor time it
-//! has used whenever it gets a line, and ends when its input does.
+//! The two talk over the server's standard input and output: it says its port, then tells the processor time in nanoseconds
+//! that it has used whenever it gets a line, and ends when its input does. Other programs that do so can be measured as well.
 
 use std::env;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use cpu_time::ProcessTime;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
-use crate::contenders::{self, Contender};
+use crate::contenders::{self, Contender, Serve};
 use crate::machine;
 
 /// How long a server may take to end by itself.
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Which contender
+    /// Which contender, or NAME=PROGRAM
     name: String,
     /// The processor to stay on
     #[arg(long)]
@@ -33,18 +34,37 @@ pub(crate) struct Options {
 
 /// Serves until the standard input ends.
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let contender = contenders::named(&options.name).ok_or("no contender has such a name")?;
+    let contender = match contenders::named(&options.name) {
+        Some(contender) => contender,
+        None => contenders::program(&options.name).map_err(|_| "no contender has such a name")?,
+    };
+    // Another program inherits both.
     if let Some(core) = options.core {
         machine::pin(core)?;
     }
     machine::raise_file_limit();
+    let serve = match &contender.serve {
+        Serve::Here(serve) => serve,
+        Serve::Program(path) => return Err(become_program(path).into()),
+    };
     // One thread, as there is one processor for it.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     println!("{}", listener.local_addr()?.port());
     thread::spawn(answer);
-    runtime.block_on((contender.serve)(listener))?;
+    runtime.block_on(serve(listener))?;
     Ok(())
+}
+
+/// Has this process run another program. It returns only if that fails.
+#[cfg(unix)]
+fn become_program(path: &Path) -> io::Error {
+    std::os::unix::process::CommandExt::exec(&mut Command::new(path))
+}
+
+#[cfg(not(unix))]
+fn become_program(_path: &Path) -> io::Error {
+    io::ErrorKind::Unsupported.into()
 }
 
 /// Tells the time for each line; ends the process when there are no more.
@@ -78,7 +98,11 @@ impl Server {
         let mut words = wrapper.to_vec();
         words.push(env::current_exe()?.into());
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(["serve", contender.name]);
+        command.args(&words[1..]).arg("serve");
+        command.arg(match &contender.serve {
+            Serve::Here(_) => contender.name.to_owned(),
+            Serve::Program(path) => format!("{}={}", contender.name, path.display()),
+        });
         if let Some(core) = core {
             command.arg("--core").arg(core.to_string());
         }

@@ -3,8 +3,10 @@
 //!
 //! An application puts our packages into its `[patch.crates-io]` table, and then every crate that it depends on uses
 //! them. So crates that many applications use are compiled twice, with the real packages and with ours: what compiles
-//! with the first has to compile with the second. `--tests` runs the tests of others in the same way.
+//! with the first has to compile with the second. `--tests` runs the tests of others in the same way, and `--bench` measures
+//! one program on both sides.
 
+mod bench;
 mod catalog;
 mod patch;
 mod report;
@@ -24,7 +26,7 @@ use patch::Patch;
 use scratch::Scratch;
 
 /// What to try; without options, a few small crates.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Options {
     /// Only these crates: names, or such as name@1.2 for another version
     #[arg(long, value_delimiter = ',', value_name = "CRATE")]
@@ -35,6 +37,9 @@ pub(crate) struct Options {
     /// Runs the tests of tungstenite, tokio-tungstenite and crates that use them
     #[arg(long)]
     tests: bool,
+    /// Measures an axum program as it is and patched: takes minutes
+    #[arg(long, conflicts_with_all = ["crates", "all", "tests"])]
+    bench: bool,
     /// Works in this folder instead of target/drop-in
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -45,7 +50,7 @@ pub(crate) struct Options {
 
 /// Tries a few small crates.
 pub(crate) fn run_default() -> Outcome {
-    run(&Options { crates: Vec::new(), all: false, tests: false, keep: None, packages: None })
+    run(&Options::default())
 }
 
 /// Tries what is asked for, and fails if something goes with the real packages and not with ours.
@@ -57,7 +62,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     for patch::Package { name, version, path } in patch.packages() {
         println!("drop-in: {name} {version} is {}", path.display());
     }
-    if options.tests {
+    if options.bench {
+        bench::run(&scratch, &patch)
+    } else if options.tests {
         run_tests(options, &scratch, &patch)
     } else {
         check(options, &scratch, &patch)

@@ -123,6 +123,11 @@ impl Package<'_> {
         Ok(Ran { succeeded: status.success(), stdout, stderr })
     }
 
+    /// The program of this name, once it was built with optimisation. Packages share the folder that it is in.
+    pub(super) fn built(&self, name: &str) -> PathBuf {
+        self.scratch.0.join("target/release").join(name)
+    }
+
     /// The file that keeps what the last command said.
     pub(super) fn log(&self) -> PathBuf {
         let name = self.folder.file_name().unwrap_or_default().to_string_lossy();

@@ -1,0 +1,49 @@
+//! An echo server over axum. It says its port, tells the processor time in nanoseconds that it has used for each line of its
+//! input, and ends when its input does.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::thread;
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::routing::any;
+use axum::serve::ListenerExt;
+use cpu_time::ProcessTime;
+use tokio::net::TcpListener;
+
+fn main() -> io::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let upgrade = |upgrade: WebSocketUpgrade| async { upgrade.on_upgrade(echo) };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        println!("{}", listener.local_addr()?.port());
+        thread::spawn(answer);
+        let listener = listener.tap_io(|stream| {
+            // Without it some bursts wait for an acknowledgement, and it is then these waits that are measured.
+            let _ = stream.set_nodelay(true);
+        });
+        axum::serve(listener, Router::new().route("/", any(upgrade))).await
+    })
+}
+
+async fn echo(mut socket: WebSocket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if matches!(message, Message::Text(_) | Message::Binary(_))
+            && socket.send(message).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Tells the time for each line; ends the process when there are no more.
+fn answer() {
+    for line in io::stdin().lines() {
+        let time = ProcessTime::try_now().map(|time| time.as_duration().as_nanos());
+        match (line, time) {
+            (Ok(_), Ok(nanoseconds)) => println!("{nanoseconds}"),
+            _ => break,
+        }
+    }
+    std::process::exit(0);
+}
