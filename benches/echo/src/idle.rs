@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::case::Failure;
-use crate::contenders::{BASE, Choice, Contender, Discipline, OWNED, Side};
+use crate::contenders::{BASE, Contender, OWNED, Side};
 use crate::echo::Echo;
 use crate::echo::load::connect;
 use crate::machine::{Cores, processor, raise_file_limit, resident};
@@ -51,7 +51,11 @@ struct Line {
 }
 
 /// Measures, prints, and writes to the folder `out`.
-pub(crate) fn run(wanted: usize, choice: &Choice, out: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(
+    wanted: usize,
+    contenders: &[&'static Contender],
+    out: &Path,
+) -> Result<(), Box<dyn Error>> {
     let limit = raise_file_limit();
     let connections = wanted.min(limit.saturating_sub(BEFORE + OTHER_FILES));
     let cores = Cores::of_this_machine();
@@ -71,7 +75,7 @@ pub(crate) fn run(wanted: usize, choice: &Choice, out: &Path) -> Result<(), Box<
     println!("{text}");
 
     let mut lines: Vec<Line> = Vec::new();
-    for contender in choice.of(Discipline::Idle) {
+    for &contender in contenders {
         let each = growth(contender, connections, cores)
             .map_err(|error| format!("{}: {error}", contender.name))?;
         let base = lines.iter().find(|line| line.name == BASE);

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand};
 
 use case::{Case, Load};
-use contenders::Choice;
+use contenders::{Choice, Discipline};
 use echo::Echo;
 use handshake::Handshake;
 use machine::Cores;
@@ -118,7 +118,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Command::Handshake(options) => compare::<Handshake>(&options, HANDSHAKE_UNIT),
         Command::Idle(options) => {
             fs::create_dir_all(&options.out)?;
-            idle::run(options.connections, &options.choice, &options.out)
+            idle::run(options.connections, &options.choice.of(Discipline::Idle), &options.out)
         }
         Command::Serve(options) => server::run(&options),
         Command::Load(options) => load_only(&options),
@@ -133,6 +133,7 @@ fn compare<C: Case>(options: &Options, unit: Duration) -> Result<(), Box<dyn Err
     if cases.is_empty() {
         return Err("no case has such a name".into());
     }
+    let contenders = options.choice.of(C::DISCIPLINE);
     fs::create_dir_all(&options.out)?;
     let cores = Cores::of_this_machine();
     cores.pin_load()?;
@@ -142,17 +143,21 @@ fn compare<C: Case>(options: &Options, unit: Duration) -> Result<(), Box<dyn Err
     println!("{text}");
     let mut outcomes = Vec::new();
     for case in cases {
-        let outcome = measure::measure(case, effort, cores, &calls, &options.choice)?;
+        let outcome = measure::measure(case, effort, cores, &calls, &contenders)?;
         let table = report::table(&outcome);
         println!("{table}");
         text = format!("{text}\n{table}");
         outcomes.push(outcome);
     }
-    let end = format!("{}\n{}", report::targets(&outcomes), report::legend(C::DISCIPLINE));
+    let targets = report::targets(&contenders, &outcomes);
+    let end = format!("{targets}\n{}", report::legend(&contenders));
     println!("{end}");
     fs::write(options.out.join("results.txt"), format!("{text}\n{end}"))?;
-    fs::write(options.out.join("results.md"), report::markdown(&outcomes))?;
-    fs::write(options.out.join("results.json"), report::json(effort, cores, &calls, &outcomes)?)?;
+    fs::write(options.out.join("results.md"), report::markdown(&contenders, &outcomes))?;
+    fs::write(
+        options.out.join("results.json"),
+        report::json(effort, cores, &calls, &contenders, &outcomes)?,
+    )?;
     println!("written to {}: results.txt, results.md, results.json", options.out.display());
     Ok(())
 }

@@ -6,7 +6,7 @@ use fullduplex_benches::measure::{Spread, median, order};
 
 use crate::calls::{Calls, Strace};
 use crate::case::{Case, Failure, Load};
-use crate::contenders::{Choice, Contender, Side};
+use crate::contenders::{Contender, Side};
 use crate::machine::Cores;
 use crate::server::Server;
 
@@ -79,7 +79,7 @@ struct Running<L> {
     load: L,
 }
 
-/// Measures one case, with the unit and with those that were chosen.
+/// Measures one case, with these contenders.
 ///
 /// # Errors
 /// When one of ours, or the unit, cannot do the work.
@@ -88,10 +88,10 @@ pub(crate) fn measure<C: Case>(
     effort: Effort,
     cores: Cores,
     strace: &Strace,
-    choice: &Choice,
+    contenders: &[&'static Contender],
 ) -> Result<Outcome<C>, Failure> {
     let (mut running, mut absent) = (Vec::new(), Vec::new());
-    for contender in choice.of(C::DISCIPLINE) {
+    for &contender in contenders {
         let failed = |error: Failure| format!("{case}: {}: {error}", contender.name);
         match Running::start(case, contender, effort, cores, strace) {
             Ok(one) => running.push(one),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::{Calls, Strace};
 use crate::case::Case;
-use crate::contenders::{ALL, Contender, Discipline, LENT, OWNED, Side};
+use crate::contenders::{Contender, Discipline, LENT, OWNED, Side};
 use crate::machine::{Cores, processor};
 use crate::measure::{Effort, Figures, Outcome};
 
@@ -85,11 +85,6 @@ impl Discipline {
             Self::Echo => "message",
             Self::Handshake | Self::Idle => "connection",
         }
-    }
-
-    /// Who takes part, in the order of the tables.
-    fn contenders(self) -> impl Iterator<Item = &'static Contender> {
-        ALL.iter().filter(move |contender| contender.disciplines.contains(&self))
     }
 }
 
@@ -194,10 +189,16 @@ fn shown_calls(calls: Option<&Calls>) -> String {
     format!("{all:.3}: {}", parts.join(", "))
 }
 
-/// Which targets hold.
-pub(crate) fn targets<C: Case>(outcomes: &[Outcome<C>]) -> String {
-    let mut text = "Targets:\n".to_owned();
+/// Which targets of the contenders hold.
+pub(crate) fn targets<C: Case>(contenders: &[&Contender], outcomes: &[Outcome<C>]) -> String {
+    let mut text = String::new();
     for target in C::DISCIPLINE.targets() {
+        if !contenders.iter().any(|contender| contender.name == target.contender) {
+            continue;
+        }
+        if text.is_empty() {
+            text.push_str("Targets:\n");
+        }
         let (verdict, measured) = match target.measured(outcomes) {
             None => (NOT_MEASURED, String::new()),
             Some(measured) => {
@@ -217,9 +218,9 @@ pub(crate) fn targets<C: Case>(outcomes: &[Outcome<C>]) -> String {
 }
 
 /// Who they are, and how they were used.
-pub(crate) fn legend(discipline: Discipline) -> String {
+pub(crate) fn legend(contenders: &[&Contender]) -> String {
     let mut text = String::new();
-    for contender in discipline.contenders() {
+    for contender in contenders {
         let _ = writeln!(text, "{}: {}", with_version(contender), contender.usage);
     }
     text
@@ -232,7 +233,7 @@ pub(crate) fn with_version(contender: &Contender) -> String {
 }
 
 /// The medians as tables to be pasted: ratios of time, then system calls.
-pub(crate) fn markdown<C: Case>(outcomes: &[Outcome<C>]) -> String {
+pub(crate) fn markdown<C: Case>(contenders: &[&Contender], outcomes: &[Outcome<C>]) -> String {
     let (unit, noun) = (C::DISCIPLINE.unit(), C::DISCIPLINE.noun());
     let mut text = String::new();
     let mut table = |title: &str, cell: &dyn Fn(&Outcome<C>, &Contender) -> Option<String>| {
@@ -244,7 +245,7 @@ pub(crate) fn markdown<C: Case>(outcomes: &[Outcome<C>]) -> String {
         };
         row(of_each(title, &|outcome| outcome.case.column()));
         row(of_each("---", &|_| "---".to_owned()));
-        for contender in C::DISCIPLINE.contenders() {
+        for contender in contenders {
             if outcomes.iter().any(|outcome| outcome.of(contender.name).is_some()) {
                 let name = match contender.side {
                     Side::Ours => format!("**{}**", contender.name),
@@ -334,9 +335,10 @@ pub(crate) fn json<C: Case>(
     effort: Effort,
     cores: Cores,
     strace: &Strace,
+    contenders: &[&Contender],
     outcomes: &[Outcome<C>],
 ) -> serde_json::Result<String> {
-    let contenders = C::DISCIPLINE.contenders().map(|contender| Description {
+    let contenders = contenders.iter().map(|contender| Description {
         name: contender.name,
         side: contender.side,
         version: version(contender),
