@@ -1,0 +1,152 @@
+//! Whose connection it is: an address, the network that it counts as, and whom a proxy forwards.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use rfc7239::NodeName;
+
+/// In which header field a proxy says for whom it connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Forwarding {
+    /// In none.
+    #[default]
+    None,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `X-Forwarded-For`, a list of addresses.
+    XForwardedFor,
+}
+
+impl Forwarding {
+    /// The name of the field.
+    pub(super) const fn field(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Forwarded => Some("forwarded"),
+            Self::XForwardedFor => Some("x-forwarded-for"),
+        }
+    }
+
+    /// The client in the values of the field. Each proxy adds at the end who has connected to it, so what stands before the
+    /// last address that is no trusted proxy may be anything that the client has sent. If all are trusted, it is the first.
+    /// `None` if an element that counts is no address, or if there is none.
+    pub(super) fn client<'v>(
+        self,
+        values: impl IntoIterator<Item = &'v str>,
+        trusts: impl Fn(IpAddr) -> bool,
+    ) -> Option<IpAddr> {
+        let values = values.into_iter();
+        let addresses: Vec<Option<IpAddr>> = match self {
+            Self::None => Vec::new(),
+            Self::Forwarded => values.flat_map(forwarded).collect(),
+            Self::XForwardedFor => {
+                values.flat_map(|value| value.split(',')).map(|text| address(text.trim())).collect()
+            }
+        };
+        let mut last = None;
+        for address in addresses.into_iter().rev() {
+            let address = address?;
+            last = Some(address);
+            if !trusts(address) {
+                break;
+            }
+        }
+        last
+    }
+}
+
+/// The addresses in a value of `Forwarded`, one for each element. An element that cannot be read ends the list as no
+/// address.
+fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
+    let elements = rfc7239::parse(value).map(|element| match element.ok()?.forwarded_for?.name {
+        NodeName::Ip(address) => Some(canonical(address)),
+        // It hides who it is, which is its right, and says nothing that can be counted.
+        NodeName::Unknown | NodeName::Obfuscated(_) => None,
+    });
+    elements.collect()
+}
+
+/// An address, with a port or without. An IPv6 address may be in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
+    address.ok().map(canonical)
+}
+
+/// An IPv4 address in the form of one. A listener for both has it as an IPv6 address.
+pub(super) fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+/// What counts as one address: an IPv4 address whole, and of an IPv6 address so many bits.
+pub(super) fn prefix(address: IpAddr, ipv6_bits: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(_) => {
+            IpNet::new(address, ipv6_bits.min(128)).map_or(address, |network| network.network())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_client_is_the_last_that_is_no_trusted_proxy() {
+        let trusts = |address: IpAddr| ip("10.0.0.0") <= address && address <= ip("10.255.255.255");
+        let client = |values: &[&str]| {
+            Forwarding::XForwardedFor
+                .client(values.iter().copied(), trusts)
+                .map(|ip| ip.to_string())
+        };
+        assert_eq!(client(&["192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(client(&["6.6.6.6, 192.0.2.1, 10.0.0.7"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(client(&["6.6.6.6", "192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(client(&["nonsense, 192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(client(&["10.0.0.9, 10.0.0.7"]).as_deref(), Some("10.0.0.9"));
+        assert_eq!(client(&["192.0.2.1:4711"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(client(&["[2001:db8::1]:4711"]).as_deref(), Some("2001:db8::1"));
+        assert_eq!(client(&["[2001:db8::1]"]).as_deref(), Some("2001:db8::1"));
+        assert_eq!(client(&["::ffff:192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        for unreadable in [&[][..], &[""], &["unknown"], &["192.0.2.1, x"], &["192.0.2.1,"]] {
+            assert_eq!(client(unreadable), None, "{unreadable:?}");
+        }
+    }
+
+    #[test]
+    fn forwarded_is_read_as_rfc_7239_has_it() {
+        let client = |value: &str| {
+            let trusts = |address: IpAddr| address == ip("203.0.113.43");
+            Forwarding::Forwarded.client([value], trusts).map(|ip| ip.to_string())
+        };
+        assert_eq!(
+            client("for=192.0.2.60;proto=http;by=203.0.113.43").as_deref(),
+            Some("192.0.2.60")
+        );
+        assert_eq!(
+            client("For=\"[2001:db8:cafe::17]:4711\"").as_deref(),
+            Some("2001:db8:cafe::17")
+        );
+        assert_eq!(
+            client("for=6.6.6.6, for=192.0.2.43, for=203.0.113.43").as_deref(),
+            Some("192.0.2.43")
+        );
+        assert_eq!(client("for=unknown"), None);
+        assert_eq!(client("for=_hidden, for=203.0.113.43"), None);
+        assert_eq!(client("proto=http"), None);
+        assert_eq!(client(""), None);
+    }
+
+    #[test]
+    fn addresses_of_one_customer_count_as_one() {
+        assert_eq!(prefix(ip("2001:db8:1:2:3:4:5:6"), 64), ip("2001:db8:1:2::"));
+        assert_eq!(prefix(ip("2001:db8:1:2:3:4:5:6"), 200), ip("2001:db8:1:2:3:4:5:6"));
+        assert_eq!(prefix(ip("192.0.2.1"), 64), ip("192.0.2.1"));
+    }
+}

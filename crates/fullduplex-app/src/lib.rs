@@ -1,0 +1,63 @@
+//! What an application needs around its WebSockets, over [`fullduplex_tokio`]:
+//!
+//! | | |
+//! |---|---|
+//! | [`Gate`] | a server's limits: connections in all and of one address, also behind proxies, and how many come in a second; and its graceful shutdown, with 1001 for everybody and a count of who left in time |
+//! | [`serve`] | the accept loop with a gate, which survives that there are no more file descriptors |
+//! | [`Room`] | one message to many connections, encoded once, with a bound for each and a choice of what happens to the slow |
+//! | [`Stay`] | a client that stays connected: exponential backoff with jitter, `Retry-After`, and an end where another try is useless |
+//!
+//! A chat server is these three:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use fullduplex_app::{Gate, Limits, Pass, Room, Slow, serve};
+//! use fullduplex_tokio::{Error, Message, MessageKind, PreparedMessage, accept};
+//! use tokio::net::{TcpListener, TcpStream};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let gate = Gate::new(Limits::new());
+//! let room = Room::new();
+//! let listener = TcpListener::bind("127.0.0.1:9001").await?;
+//! let talk = move |stream, pass| chat(stream, pass, room.clone());
+//! tokio::spawn(serve(listener, gate.clone(), talk));
+//! tokio::signal::ctrl_c().await?;
+//! let left = gate.close(Duration::from_secs(10)).await;
+//! println!("{} connections ended in time, {} were dropped", left.ended, left.dropped);
+//! # Ok(())
+//! # }
+//!
+//! async fn chat(stream: TcpStream, mut pass: Pass, room: Room) -> Result<(), Error> {
+//!     let mut socket = accept(stream).await?;
+//!     let mut heard = room.join(64, Slow::DropOldest);
+//!     loop {
+//!         tokio::select! {
+//!             message = pass.recv(&mut socket) => match message {
+//!                 Some(message) => {
+//!                     if let Message::Text(text) = message? {
+//!                         room.say(&PreparedMessage::new(MessageKind::Text, text.as_bytes())?).await;
+//!                     }
+//!                 }
+//!                 None => return Ok(()),
+//!             },
+//!             Some(message) = heard.next() => socket.feed_prepared(&message).await?,
+//!         }
+//!     }
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod gate;
+mod room;
+mod serve;
+mod stay;
+
+pub use backoff::{Backoff, Verdict, verdict};
+pub use gate::{Forwarding, Full, Gate, Left, Limits, Pass, Rate};
+pub use room::{Heard, Room, Slow};
+pub use serve::serve;
+pub use stay::{Connect, Event, Stay};

@@ -1,0 +1,249 @@
+//! One message to many connections.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fullduplex_tokio::PreparedMessage;
+use tokio::sync::Notify;
+
+/// What happens to a member for whom as many messages wait as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slow {
+    /// It loses the oldest one: right for prices and positions, where the newest is what counts. [`Heard::missed`] says how
+    /// many it has lost.
+    DropOldest,
+    /// It leaves the room, and [`Heard::next`] says so by `None`: right for a chat, where a gap must not go unnoticed. Close its
+    /// connection with 1008 or 1013, so that it connects again and asks for what it has missed.
+    Leave,
+    /// Whoever speaks waits for it, and so does everybody else: right where no message may be lost, and the members are your
+    /// own programs. One that does not read stops the room.
+    Wait,
+}
+
+/// A room: what is said in it reaches all its members. A message is encoded once, and all connections write the same bytes.
+/// Clones are the same room.
+///
+/// # Memory
+/// Of a message there is one copy in all, as long as it waits for somebody: the slowest member decides how many that are, its
+/// bound at most. Each message that waits for a member takes some 50 bytes beside that.
+#[derive(Clone, Default)]
+pub struct Room(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    members: Mutex<Members>,
+    /// Whose turn it is to speak: messages reach all members in one order.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Members {
+    next: u64,
+    queues: HashMap<u64, Arc<Queue>>,
+}
+
+/// The messages that wait for a member.
+struct Queue {
+    bound: usize,
+    slow: Slow,
+    waiting: Mutex<Waiting>,
+    /// There is something for the member.
+    filled: Notify,
+    /// There is room again, or the member has gone.
+    freed: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<PreparedMessage>,
+    missed: u64,
+    has_left: bool,
+}
+
+/// What became of a message for one member.
+#[derive(PartialEq, Eq)]
+enum Put {
+    Done,
+    /// It has to be waited for.
+    Full,
+    /// The member has to leave.
+    Leaves,
+}
+
+impl Room {
+    /// A room without members.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Joins the room. At most `bound` messages wait for this member, and one at least; then it is as `slow` says. Dropping what
+    /// is returned leaves the room.
+    #[must_use]
+    pub fn join(&self, bound: usize, slow: Slow) -> Heard {
+        let queue = Arc::new(Queue {
+            bound: bound.max(1),
+            slow,
+            waiting: Mutex::default(),
+            filled: Notify::new(),
+            freed: Notify::new(),
+        });
+        let mut members = self.0.members();
+        let number = members.next;
+        members.next += 1;
+        members.queues.insert(number, queue.clone());
+        drop(members);
+        Heard { room: self.clone(), number, queue }
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.0.members().queues.len()
+    }
+
+    /// Says something to all members, and returns how many it reaches. It waits only for members that joined with
+    /// [`Slow::Wait`], and for others who speak.
+    ///
+    /// All members hear everything in the same order. If this is dropped while it waits, those who are waited for do not get
+    /// the message.
+    pub async fn say(&self, message: &PreparedMessage) -> usize {
+        let _turn = self.0.turn.lock().await;
+        let mut reached = 0;
+        let mut full = Vec::new();
+        self.0.members().queues.retain(|_, queue| match queue.put(message) {
+            Put::Done => {
+                reached += 1;
+                true
+            }
+            Put::Full => {
+                full.push(queue.clone());
+                true
+            }
+            Put::Leaves => false,
+        });
+        for queue in full {
+            if queue.put_when_free(message).await {
+                reached += 1;
+            }
+        }
+        reached
+    }
+}
+
+impl Shared {
+    fn members(&self) -> MutexGuard<'_, Members> {
+        // Each change is whole before anything could panic.
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, message: &PreparedMessage) -> Put {
+        let mut waiting = self.waiting();
+        if waiting.has_left {
+            return Put::Leaves;
+        }
+        if waiting.messages.len() >= self.bound {
+            match self.slow {
+                Slow::DropOldest => {
+                    waiting.messages.pop_front();
+                    waiting.missed += 1;
+                }
+                Slow::Leave => {
+                    waiting.has_left = true;
+                    // What it would still hear has a gap behind it.
+                    waiting.messages = VecDeque::new();
+                    drop(waiting);
+                    self.filled.notify_one();
+                    return Put::Leaves;
+                }
+                Slow::Wait => return Put::Full,
+            }
+        }
+        waiting.messages.push_back(message.clone());
+        drop(waiting);
+        self.filled.notify_one();
+        Put::Done
+    }
+
+    /// Whether the message was put there: not if the member has left.
+    async fn put_when_free(&self, message: &PreparedMessage) -> bool {
+        loop {
+            match self.put(message) {
+                Put::Done => return true,
+                Put::Leaves => return false,
+                Put::Full => self.freed.notified().await,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("members", &self.members()).finish()
+    }
+}
+
+/// What a member of a [`Room`] hears. Dropping it leaves the room.
+pub struct Heard {
+    room: Room,
+    number: u64,
+    queue: Arc<Queue>,
+}
+
+impl Heard {
+    /// The next message; `None` once the member was too slow ([`Slow::Leave`]). Cancel-safe.
+    ///
+    /// Give it to [`feed_prepared`](fullduplex_tokio::WebSocketStream::feed_prepared): what waits is then written together,
+    /// before the connection's `recv` waits.
+    pub async fn next(&mut self) -> Option<PreparedMessage> {
+        loop {
+            {
+                let mut waiting = self.queue.waiting();
+                if let Some(message) = waiting.messages.pop_front() {
+                    drop(waiting);
+                    self.queue.freed.notify_one();
+                    return Some(message);
+                }
+                if waiting.has_left {
+                    return None;
+                }
+            }
+            self.queue.filled.notified().await;
+        }
+    }
+
+    /// How many messages were lost since this was called last ([`Slow::DropOldest`]).
+    pub fn missed(&mut self) -> u64 {
+        std::mem::take(&mut self.queue.waiting().missed)
+    }
+
+    /// How many messages wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting().messages.len()
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        self.room.0.members().queues.remove(&self.number);
+        let mut waiting = self.queue.waiting();
+        waiting.has_left = true;
+        waiting.messages = VecDeque::new();
+        drop(waiting);
+        self.queue.freed.notify_one();
+    }
+}
+
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heard").field("waiting", &self.waiting()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,231 @@
+//! A client that stays connected.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use fullduplex_tokio::{CloseFrame, Error, Message, Result, WebSocketStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until};
+
+use crate::backoff::{Backoff, Verdict, verdict};
+
+/// Opens a connection, each time anew: a function that returns a future of a WebSocket.
+///
+/// It is where a client gets a fresh token, picks the next server, or changes its headers. It should have a timeout, as
+/// `connect` of `fullduplex-tokio` has.
+pub trait Connect {
+    /// The stream of the WebSocket.
+    type Stream: AsyncRead + AsyncWrite + Unpin;
+    /// The future of a connection.
+    type Future: Future<Output = Result<WebSocketStream<Self::Stream>>> + Send + 'static;
+
+    /// Begins to connect.
+    fn connect(&mut self) -> Self::Future;
+}
+
+impl<F, Fut, S> Connect for F
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<WebSocketStream<S>>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    type Stream = S;
+    type Future = Fut;
+
+    fn connect(&mut self) -> Fut {
+        self()
+    }
+}
+
+/// What has happened to a client that stays connected.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// It begins to connect; so many times it has failed since it was last well.
+    Connecting {
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// It is connected. Whatever the server knew of it is forgotten: log in and subscribe now, by [`Stay::send`].
+    Open,
+    /// The server has sent a message, or a Ping, a Pong or a Close, which were answered already.
+    Message(Message),
+    /// The connection is lost, or could not be made. It is tried again after this time.
+    Lost {
+        /// Why; `None` when the connection was closed cleanly.
+        error: Option<Error>,
+        /// How long it waits before it tries again.
+        retry_in: Duration,
+    },
+    /// It is not tried again: another try would be useless ([`verdict`]), or there were [`Backoff::attempts`]. Nothing comes
+    /// after this.
+    GaveUp {
+        /// Why; `None` when the connection was closed cleanly.
+        error: Option<Error>,
+    },
+}
+
+/// A client that stays connected: when its connection is lost, it waits a while and connects again.
+///
+/// ```no_run
+/// use fullduplex_app::{Backoff, Event, Stay};
+/// use fullduplex_tokio::{Error, OwnedClientRequest, TcpDial, WebSocketConfig, connect_with};
+/// use std::time::Duration;
+///
+/// # async fn fresh_token() -> String { String::new() }
+/// # async fn go() -> Result<(), Error> {
+/// let connect = || async {
+///     let request = OwnedClientRequest::new("ws://127.0.0.1:9001/prices")?
+///         .header("Authorization", format!("Bearer {}", fresh_token().await));
+///     // Without a keepalive, nobody notices that the network is gone.
+///     let config = WebSocketConfig::new().keepalive(Duration::from_secs(20), Duration::from_secs(10));
+///     Ok(connect_with(request, &TcpDial::new(), config, None).await?.0)
+/// };
+/// let mut client = Stay::new(connect, Backoff::new());
+/// while let Some(event) = client.next().await {
+///     match event {
+///         Event::Open => client.send("subscribe gold".into()).await?,
+///         Event::Message(message) if message.is_text() => println!("{message:?}"),
+///         Event::Lost { error, retry_in } => println!("lost: {error:?}, again in {retry_in:?}"),
+///         Event::GaveUp { error } => println!("that is all: {error:?}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Messages are not kept while there is no connection: what a server has to get at any cost needs a number and an answer of
+/// its own, for TCP does not say what has arrived.
+pub struct Stay<C: Connect> {
+    connect: C,
+    backoff: Backoff,
+    /// How many times it has failed since it was last well.
+    failures: u32,
+    state: State<C>,
+}
+
+enum State<C: Connect> {
+    /// It has to say that it connects.
+    Beginning,
+    Connecting(Pin<Box<C::Future>>),
+    /// Connected, since.
+    Open(Box<WebSocketStream<C::Stream>>, Instant),
+    Waiting(Instant),
+    Over,
+}
+
+impl<C: Connect> fmt::Debug for Stay<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Beginning => "beginning",
+            State::Connecting(_) => "connecting",
+            State::Open(..) => "open",
+            State::Waiting(_) => "waiting",
+            State::Over => "over",
+        };
+        f.debug_struct("Stay")
+            .field("state", &state)
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: Connect> Stay<C> {
+    /// A client that connects with [`next`](Self::next).
+    pub fn new(connect: C, backoff: Backoff) -> Self {
+        Self { connect, backoff, failures: 0, state: State::Beginning }
+    }
+
+    /// What happens next; `None` once it has [given up](Event::GaveUp) or was [closed](Self::close). Connections are made, and
+    /// pending messages written, only while this is waited for. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            match &mut self.state {
+                State::Beginning => {
+                    self.state = State::Connecting(Box::pin(self.connect.connect()));
+                    return Some(Event::Connecting { failures: self.failures });
+                }
+                State::Connecting(connecting) => match connecting.await {
+                    Ok(socket) => {
+                        self.state = State::Open(Box::new(socket), Instant::now());
+                        return Some(Event::Open);
+                    }
+                    Err(error) => return Some(self.lost(Some(error))),
+                },
+                State::Open(socket, since) => match socket.recv().await {
+                    Some(Ok(message)) => return Some(Event::Message(message)),
+                    ended => {
+                        if since.elapsed() >= self.backoff.well_after {
+                            self.failures = 0;
+                        }
+                        return Some(self.lost(ended.and_then(Result::err)));
+                    }
+                },
+                State::Waiting(until) => {
+                    sleep_until(*until).await;
+                    self.state = State::Beginning;
+                }
+                State::Over => return None,
+            }
+        }
+    }
+
+    fn lost(&mut self, error: Option<Error>) -> Event {
+        self.failures = self.failures.saturating_add(1);
+        let verdict = error.as_ref().map_or(Verdict::Retry, verdict);
+        if verdict == Verdict::GiveUp
+            || self.backoff.attempts.is_some_and(|most| self.failures >= most)
+        {
+            self.state = State::Over;
+            return Event::GaveUp { error };
+        }
+        let mut retry_in = self.backoff.wait(self.failures);
+        if let Verdict::RetryAfter(asked) = verdict {
+            // Jitter on top: the server has asked everybody for the same time.
+            retry_in += asked.min(self.backoff.most_asked);
+        }
+        self.state = State::Waiting(Instant::now() + retry_in);
+        Event::Lost { error, retry_in }
+    }
+
+    /// The WebSocket, while it is open.
+    pub fn socket(&mut self) -> Option<&mut WebSocketStream<C::Stream>> {
+        match &mut self.state {
+            State::Open(socket, _) => Some(socket),
+            _ => None,
+        }
+    }
+
+    /// Sends a message. Cancel-safe as [`WebSocketStream::send`] is.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyClosed`] while there is no connection; else as [`WebSocketStream::send`]. The connection's own failure
+    /// comes by [`next`](Self::next) as well, so this error need not be answered.
+    pub async fn send(&mut self, message: Message) -> Result<()> {
+        match self.socket() {
+            Some(socket) => socket.send(message).await,
+            None => Err(Error::AlreadyClosed),
+        }
+    }
+
+    /// Does not wait any longer, if it waits: for when the application knows that the network is there again.
+    pub fn hurry(&mut self) {
+        if let State::Waiting(_) = self.state {
+            self.state = State::Beginning;
+        }
+    }
+
+    /// Closes the connection, if there is one, and does not connect again.
+    ///
+    /// # Errors
+    /// As [`WebSocketStream::close`].
+    pub async fn close(&mut self, frame: Option<CloseFrame>) -> Result<()> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Open(mut socket, _) => socket.close(frame).await,
+            _ => Ok(()),
+        }
+    }
+}
