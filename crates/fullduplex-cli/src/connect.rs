@@ -1,0 +1,265 @@
+//! `connect`: a conversation with a server.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fullduplex_tokio::{
+    CloseCode, CloseFrame, DeflateConfig, Dial, Message, OwnedClientRequest, OwnedResponse,
+    TcpDial, WebSocketConfig, WebSocketStream, client_with,
+};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::explain::Failure;
+use crate::input::Lines;
+use crate::show;
+use crate::tls::Trust;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The server's URL, ws:// or wss://
+    url: String,
+    /// One more header field, as 'Name: value'
+    #[arg(long, short = 'H', value_name = "FIELD", value_parser = field)]
+    header: Vec<(String, String)>,
+    /// A subprotocol to offer; may be given more than once
+    #[arg(long, short = 's', value_name = "NAME")]
+    subprotocol: Vec<String>,
+    /// The origin, as a browser would send it
+    #[arg(long)]
+    origin: Option<String>,
+    /// User and password for HTTP's Basic authentication
+    #[arg(long, value_name = "USER:PASSWORD")]
+    auth: Option<String>,
+    /// Send each line as a binary message
+    #[arg(long, short = 'b')]
+    binary: bool,
+    /// Offer no compression
+    #[arg(long)]
+    no_deflate: bool,
+    /// Ping the server after so many seconds without a word, and fail if nothing comes back
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    ping: Option<u64>,
+    /// The largest message to take, in bytes
+    #[arg(long, value_name = "BYTES")]
+    max_size: Option<usize>,
+    /// End after so many messages of the server
+    #[arg(long, short = 'n', value_name = "COUNT")]
+    messages: Option<u64>,
+    /// Say what each phase of the handshake took
+    #[arg(long)]
+    timing: bool,
+    /// How long the connection may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    timeout: u64,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+/// A header field, as it is typed.
+fn field(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("it has the form 'Name: value'")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let patience = Duration::from_secs(arguments.timeout);
+    let request = arguments.request()?;
+    let uri = request.as_request().uri;
+    let (host, port, is_secure) = (uri.host().to_owned(), uri.port(), uri.is_secure());
+    let mut watch = Watch { begun: Instant::now(), shown: arguments.timing };
+
+    let mut dial = TcpDial::new();
+    dial.timeout = Some(patience);
+    let stream = dial.dial(&host, port).await.map_err(fullduplex_tokio::Error::from)?;
+    let peer = stream.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
+    watch.phase("name and TCP", &peer);
+    if !is_secure {
+        return arguments.open(request, stream, watch).await;
+    }
+    let connector = TlsConnector::from(arguments.trust.config()?);
+    let name = ServerName::try_from(host.clone())
+        .map_err(|_| Failure::new(format!("no certificate can be for `{host}`")))?;
+    let stream = match timeout(patience, connector.connect(name, stream)).await {
+        Ok(stream) => stream.map_err(fullduplex_tokio::Error::from)?,
+        Err(_) => return Err(Failure::new("the server does not complete the TLS handshake")),
+    };
+    let session = stream.get_ref().1;
+    let version = session.protocol_version().map(|version| format!("{version:?}"));
+    watch.phase("TLS", &version.unwrap_or_default());
+    arguments.open(request, stream, watch).await
+}
+
+/// Says what each phase took.
+struct Watch {
+    begun: Instant,
+    shown: bool,
+}
+
+impl Watch {
+    fn phase(&mut self, name: &str, result: &str) {
+        let took = self.begun.elapsed().as_secs_f64() * 1e3;
+        self.begun = Instant::now();
+        if self.shown {
+            show::note(format_args!("{name:<14}{took:>9.2} ms  {result}"));
+        }
+    }
+}
+
+impl Arguments {
+    fn request(&self) -> Result<OwnedClientRequest, Failure> {
+        let mut request = OwnedClientRequest::new(&self.url)
+            .map_err(|error| Failure::new(format!("{}: {error}", self.url)))?;
+        for subprotocol in &self.subprotocol {
+            request = request.subprotocol(subprotocol);
+        }
+        if let Some(origin) = &self.origin {
+            request = request.origin(origin);
+        }
+        if let Some(auth) = &self.auth {
+            request = request.header("Authorization", format!("Basic {}", STANDARD.encode(auth)));
+        }
+        for (name, value) in &self.header {
+            request = request.header(name, value);
+        }
+        Ok(request)
+    }
+
+    fn config(&self) -> WebSocketConfig {
+        let mut config = WebSocketConfig::new();
+        config.handshake_timeout = Some(Duration::from_secs(self.timeout));
+        if !self.no_deflate {
+            config = config.deflate(DeflateConfig::new());
+        }
+        if let Some(seconds) = self.ping {
+            let interval = Duration::from_secs(seconds);
+            config = config.keepalive(interval, interval);
+        }
+        if let Some(bytes) = self.max_size {
+            config = config.max_message_size(Some(bytes)).max_frame_size(Some(bytes));
+        }
+        config
+    }
+
+    /// The opening handshake, and the conversation.
+    async fn open<S>(
+        &self,
+        request: OwnedClientRequest,
+        stream: S,
+        mut watch: Watch,
+    ) -> Result<(), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (socket, response) = client_with(request, stream, self.config()).await?;
+        watch.phase("WebSocket", "");
+        show::note(opened(&socket, &response));
+        self.talk(socket).await
+    }
+
+    async fn talk<S>(&self, mut socket: WebSocketStream<S>) -> Result<(), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut lines = Lines::start()?;
+        let mut received = 0;
+        // Whether more lines may come, and whether our Close was sent.
+        let (mut typing, mut leaving) = (true, false);
+        loop {
+            let has_enough = self.messages.is_some_and(|most| received >= most);
+            // Once there are no more lines, the answers that are asked for are still waited for.
+            if !leaving && (has_enough || !typing && self.messages.is_none()) {
+                leaving = true;
+                say_goodbye(&mut socket).await?;
+            }
+            tokio::select! {
+                message = socket.recv() => match message.transpose()? {
+                    None => return Ok(()),
+                    Some(Message::Close(frame)) => return end(socket, frame, !leaving).await,
+                    Some(message) => {
+                        if let Some(shown) = show::message(&message).filter(|_| !has_enough) {
+                            lines.print(shown)?;
+                            received += 1;
+                        }
+                    }
+                },
+                line = lines.next(), if typing && !leaving => match line {
+                    Some(line) => self.say(&mut socket, line).await?,
+                    None => typing = false,
+                },
+                _ = tokio::signal::ctrl_c(), if !leaving => {
+                    leaving = true;
+                    say_goodbye(&mut socket).await?;
+                }
+            }
+        }
+    }
+
+    async fn say<S>(&self, socket: &mut WebSocketStream<S>, line: Vec<u8>) -> Result<(), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let message = if self.binary {
+            Message::binary(line)
+        } else {
+            match String::from_utf8(line) {
+                Ok(text) => Message::text(text),
+                Err(_) => {
+                    return Err(Failure::new(
+                        "this line is not UTF-8, so it is no text: --binary sends bytes",
+                    ));
+                }
+            }
+        };
+        Ok(socket.send(message).await?)
+    }
+}
+
+/// Begins the closing handshake; what the server still says is received.
+async fn say_goodbye<S>(socket: &mut WebSocketStream<S>) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    Ok(socket.send(Message::Close(Some(close))).await?)
+}
+
+/// Waits for the end of the connection after the server's Close.
+async fn end<S>(
+    mut socket: WebSocketStream<S>,
+    frame: Option<CloseFrame>,
+    by_server: bool,
+) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = socket.recv().await {
+        message?;
+    }
+    let shown = show::close(frame.as_ref());
+    if !by_server {
+        return Ok(());
+    }
+    match frame.map(|frame| frame.code) {
+        None | Some(CloseCode::Normal | CloseCode::Away) => {
+            show::note(format_args!("closed by the server: {shown}"));
+            Ok(())
+        }
+        Some(_) => Err(Failure::new(format!("the server has closed the connection: {shown}"))),
+    }
+}
+
+/// What was agreed on, in a line.
+fn opened<S>(socket: &WebSocketStream<S>, response: &OwnedResponse) -> String {
+    let mut text = "connected".to_owned();
+    if let Some(subprotocol) = response.as_response().subprotocol() {
+        text += &format!(", subprotocol {subprotocol}");
+    }
+    if socket.deflate().is_some() {
+        text += ", compressed";
+    }
+    text
+}

@@ -1,0 +1,76 @@
+//! What to say of an error, and what to do about it.
+
+use std::fmt;
+use std::io::ErrorKind;
+
+use fullduplex_tokio::Error;
+
+/// Why the program ends with exit code 1: some lines for the person at the terminal.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+impl Failure {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let advice = match &error {
+            Error::Http(refused) => return Self(http(&error, refused)),
+            Error::Io(io) => match io.kind() {
+                ErrorKind::ConnectionRefused => {
+                    "Nothing listens there: is the server running, and is the port right?"
+                }
+                ErrorKind::TimedOut => "Nothing answers: is a firewall in between?",
+                ErrorKind::InvalidData => {
+                    "If the server speaks no TLS, use ws:// in place of wss://. A certificate of your own is trusted with \
+                     --ca FILE."
+                }
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
+                    "The server has ended the connection: perhaps it expects TLS (wss://), or another path."
+                }
+                _ => "",
+            },
+            _ => "",
+        };
+        Self(format!("{error}\n{advice}").trim_end().to_owned())
+    }
+}
+
+/// The response of a server that did not open a WebSocket, with what it says.
+fn http(error: &Error, refused: &fullduplex_tokio::Refused) -> String {
+    let response = refused.response.as_response();
+    let mut text = error.to_string();
+    for header in response.headers() {
+        text += &format!("\n  {}: {}", header.name, String::from_utf8_lossy(header.value));
+    }
+    let body = String::from_utf8_lossy(&refused.body);
+    for line in body.lines().take(10) {
+        text += &format!("\n  | {line}");
+    }
+    text += match response.status() {
+        200..=299 => "\nThis is a web server that speaks HTTP at this URL: is the path right?",
+        301..=308 => {
+            "\nThe server is elsewhere: try the URL in Location, with ws:// for http:// and wss:// for https://."
+        }
+        401 => {
+            "\nIt wants to know who you are: --auth USER:PASSWORD, or --header 'Authorization: ...'."
+        }
+        403 => {
+            "\nIt does not let you in: it may look at --origin, or at a cookie (--header 'Cookie: ...')."
+        }
+        404 => "\nThere is no WebSocket at this path.",
+        426 => "\nIt wants another version of the protocol, or of HTTP.",
+        429 | 503 => "\nIt is busy: try again later.",
+        _ => "",
+    };
+    text
+}

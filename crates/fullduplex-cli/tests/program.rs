@@ -1,0 +1,191 @@
+//! The program as it is used: against itself, and against servers that are none.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fullduplex");
+
+/// `fullduplex listen`, which ends when this is dropped.
+struct Listening {
+    child: Child,
+    url: String,
+}
+
+impl Listening {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.args(["listen", "127.0.0.1:0"]).args(arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = lines.next().unwrap().unwrap();
+        let (_, url) = line.split_once("listening on ").expect("it says where it listens");
+        let url = url.to_owned();
+        // What else it says must not fill the pipe.
+        thread::spawn(move || lines.for_each(drop));
+        Self { child, url }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `fullduplex connect` with these lines as its input.
+fn connect(arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.arg("connect").args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A program that ends early reads nothing.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn lines_come_back_as_messages() {
+    let server = Listening::start(&["--subprotocol", "echo"]);
+    let input = "one\ntwo\nthree, ü".as_bytes();
+    let output = connect(&[&server.url, "-n", "3", "-s", "echo", "--timing"], input);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "one\ntwo\nthree, ü\n");
+    let said = stderr(&output);
+    assert!(said.contains("connected, subprotocol echo, compressed"), "{said}");
+    assert!(said.contains("name and TCP") && said.contains(" ms"), "{said}");
+    // A pipe gets no colours.
+    assert!(!said.contains('\u{1b}'), "{said:?}");
+}
+
+#[test]
+fn without_a_number_it_ends_with_its_input() {
+    let server = Listening::start(&["--no-deflate"]);
+    let output = connect(&[&server.url], b"");
+    assert!(output.status.success(), "{output:?}");
+    assert!(!stderr(&output).contains("compressed"), "{output:?}");
+}
+
+#[test]
+fn bytes_are_sent_and_printed_as_they_are() {
+    let server = Listening::start(&[]);
+    let bytes = b"\x1b[31m\x00\xff\n";
+    let output = connect(&[&server.url, "--binary", "-n", "1"], bytes);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"\x1b[31m\x00\xff");
+    let output = connect(&[&server.url, "-n", "1"], bytes);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--binary"), "{output:?}");
+}
+
+#[test]
+fn wss_is_trusted_by_its_certificate_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let cert = file("cert.pem", &made.cert.pem());
+    let key = file("key.pem", &made.signing_key.serialize_pem());
+    let server = Listening::start(&["--cert", &cert, "--key", &key]);
+    assert!(server.url.starts_with("wss://"));
+    for trust in [&["--ca", &cert][..], &["--insecure"]] {
+        let output = connect(&[&[&*server.url, "-n", "1", "--timing"], trust].concat(), b"secret");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "secret\n", "{output:?}");
+        assert!(stderr(&output).contains("TLSv1_3"), "{output:?}");
+    }
+    let output = connect(&[&server.url], b"secret");
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("certificate") && said.contains("--ca FILE"), "{said}");
+    // TLS to a server without it.
+    let plain = Listening::start(&[]);
+    let output = connect(&[&plain.url.replace("ws://", "wss://")], b"");
+    assert_eq!(output.status.code(), Some(1));
+    // A file that is no certificate.
+    assert!(Path::new(&key).exists());
+    let output = connect(&[&server.url, "--ca", &key], b"");
+    assert!(stderr(&output).contains("key.pem: there is no certificate in it"), "{output:?}");
+}
+
+/// A server that reads a request and answers with this.
+fn answers(response: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.push(byte[0]);
+        }
+        stream.write_all(response.as_bytes()).unwrap();
+    });
+    url
+}
+
+#[test]
+fn what_is_no_websocket_server_is_explained() {
+    for (response, expected) in [
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            &["200 OK", "| hello", "is the path right?"][..],
+        ),
+        (
+            "HTTP/1.1 301 Moved\r\nLocation: https://x.example/\r\n\r\n",
+            &["301", "location: https://x.example/"],
+        ),
+        (
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\r\n",
+            &["401", "--auth USER:PASSWORD"],
+        ),
+        ("HTTP/1.1 403 Forbidden\r\n\r\n", &["403", "--origin"]),
+        ("HTTP/1.1 404 Not Found\r\n\r\n", &["404", "no WebSocket at this path"]),
+        (
+            "HTTP/1.1 503 Busy\r\nRetry-After: 3\r\n\r\n",
+            &["503", "retry-after: 3", "try again later"],
+        ),
+        ("SSH-2.0-OpenSSH_9.2\r\n\r\n", &["error: "]),
+    ] {
+        let output = connect(&[&answers(response)], b"");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = stderr(&output);
+        for expected in expected {
+            assert!(said.to_lowercase().contains(&expected.to_lowercase()), "{expected} in {said}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_reached_is_explained() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("ws://{closed}/");
+    for (url, expected) in [
+        (&*url, "Nothing listens there"),
+        ("ws://no-such-name.invalid/", "error: "),
+        ("http//example.com", "http//example.com: "),
+        ("ftp://example.com/", "error: "),
+    ] {
+        let output = connect(&[url], b"");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(stderr(&output).contains(expected), "{output:?}");
+    }
+}
+
+#[test]
+fn a_close_for_a_reason_is_a_failure_and_says_it() {
+    let server = Listening::start(&[]);
+    let output = connect(&[&server.url, "--max-size", "10", "-n", "1"], b"more than ten bytes");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr(&output).contains("error: "), "{output:?}");
+}
