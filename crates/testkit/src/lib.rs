@@ -3,6 +3,8 @@
 //!
 //! It uses the core without the feature `alloc`, so that the core can also be tested without it.
 
+#[cfg(feature = "browser")]
+pub mod browser;
 mod drive;
 mod entropy;
 mod frames;

@@ -9,6 +9,7 @@ mod bench_handshake;
 mod bench_idle;
 mod bench_instructions;
 mod bench_peers;
+mod browser;
 mod ci;
 mod compat_versions;
 mod conformance;
@@ -68,6 +69,8 @@ enum Chore {
     BenchInstructions(bench_instructions::Options),
     /// Measures fullduplex side by side with other WebSocket libraries
     BenchPeers(bench_peers::Options),
+    /// Runs what is tested in a real browser
+    Browser,
     /// Writes the manifests of the compatibility packages for older versions
     CompatVersions,
     /// Compiles crates that use tungstenite with our packages in its place
@@ -107,6 +110,7 @@ fn main() -> ExitCode {
         Chore::BenchIdle(options) => bench_idle::run(&options),
         Chore::BenchInstructions(options) => bench_instructions::run(&options),
         Chore::BenchPeers(options) => bench_peers::run(&options),
+        Chore::Browser => browser::run(),
         Chore::CompatVersions => compat_versions::run(),
         Chore::DropIn(options) => drop_in::run(&options),
         Chore::Embedded => embedded::run(),

@@ -1,0 +1,26 @@
+//! `cargo xtask browser`: what is tested in a real browser: the chat of the examples, an echo server, WebSockets over HTTP/2,
+//! the report of the conformance suite.
+//!
+//! The same tests are in `cargo xtask test`, which says that they were skipped where there is no Chromium; here that is a
+//! failure.
+
+use crate::shell::{Outcome, cargo, command, fail, root, run as run_command, succeeds};
+
+/// The names that Chromium has.
+const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// Runs the tests.
+pub(crate) fn run() -> Outcome {
+    if !NAMES.iter().any(|name| succeeds(command(name).arg("--version"))) {
+        return fail("browser: no Chromium is installed (Debian: apt-get install chromium)");
+    }
+    for package in ["fullduplex-app", "fullduplex-conformance"] {
+        run_command(cargo("test --test browser --package").arg(package))?;
+    }
+    let target = root().join("target");
+    println!(
+        "browser: pictures are in {0}/browser-pictures and {0}/report-pictures",
+        target.display()
+    );
+    Ok(())
+}
