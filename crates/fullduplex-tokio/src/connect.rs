@@ -1,115 +1,99 @@
-//! Connects to a URL: opens a WebSocket over TCP, with TLS for `wss`.
+//! Connects to a URL: opens a WebSocket over the stream that a dial opens, with TLS for `wss`.
 
-use std::future::Future;
-use std::io;
 use std::time::Duration;
 
-use fullduplex::handshake::{IntoRequest, OwnedResponse};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout_at};
+use fullduplex::handshake::{IntoRequest, OwnedClientRequest, OwnedResponse};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::config::WebSocketConfig;
-use crate::error::Result;
+use crate::dial::{Dial, Target, TcpDial, until};
+use crate::error::{DialError, Error, Result, Unreachable};
 use crate::stream::MaybeTlsStream;
 use crate::tls::{Connector, client_over};
 use crate::websocket::WebSocketStream;
 
-/// The default of [`TcpDial::timeout`]: 10 s.
+/// The default of [`ConnectOptions::connect_timeout`]: 10 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens a stream to a server. The default is TCP, [`TcpDial`]. Implement it to use [`connect_with`] over a proxy or a
-/// pool.
-///
-/// ```
-/// use fullduplex_tokio::Dial;
-/// use tokio::io::DuplexStream;
-///
-/// /// Connects to a server in this process, whatever the host.
-/// struct InProcess(tokio::sync::mpsc::Sender<DuplexStream>);
-///
-/// impl Dial for InProcess {
-///     type Stream = DuplexStream;
-///
-///     async fn dial(&self, _host: &str, _port: u16) -> std::io::Result<DuplexStream> {
-///         let (near, far) = tokio::io::duplex(64 << 10);
-///         self.0.send(far).await.map_err(std::io::Error::other)?;
-///         Ok(near)
-///     }
-/// }
-/// ```
-pub trait Dial {
-    /// The stream. For `wss`, TLS is added over it.
-    type Stream: AsyncRead + AsyncWrite + Unpin;
+/// How long a dial may go on after its deadline before it is given up. A dial that ends by itself knows what it was
+/// waiting for, so its own timer has to come first.
+const GRACE: Duration = Duration::from_millis(100);
 
-    /// Opens a stream to `port` of `host`, which is a name, or an IP address without brackets.
-    ///
-    /// # Errors
-    /// When the server cannot be reached in time.
-    fn dial(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-}
-
-/// Connects by TCP: tries the host's addresses in turn, each with its share of the time that is left.
-#[derive(Clone, Copy, Debug)]
+/// How to connect.
+///
+/// ```no_run
+/// use fullduplex_tokio::{ConnectOptions, WebSocketConfig, connect_with};
+/// use std::time::Duration;
+///
+/// # async fn client() -> Result<(), fullduplex_tokio::Error> {
+/// let options = ConnectOptions::new()
+///     .config(WebSocketConfig::new().max_message_size(Some(1 << 20)))
+///     .connect_timeout(Some(Duration::from_secs(3)));
+/// let (socket, _response) = connect_with("ws://127.0.0.1:9001/chat", &options).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct TcpDial {
-    /// How long the name look-up and all addresses together may take; `None` means no limit.
-    pub timeout: Option<Duration>,
-    /// Whether to set `TCP_NODELAY`. It should be set: messages are written whole, so Nagle's algorithm has nothing to
-    /// combine and only delays them.
-    pub nodelay: bool,
+pub struct ConnectOptions<D = TcpDial> {
+    /// The configuration of the WebSocket. Its `handshake_timeout` begins when the stream is there, and includes TLS.
+    pub config: WebSocketConfig,
+    /// How long the dial may take: for [`TcpDial`] the name look-up, and all addresses of the host together. `None`
+    /// means no limit. The default is 10 s.
+    pub connect_timeout: Option<Duration>,
+    /// The TLS for `wss` URLs; `None`, the default, means the TLS of this crate's features.
+    pub connector: Option<Connector>,
+    /// What opens the stream.
+    pub dial: D,
 }
 
-impl TcpDial {
-    /// The defaults: [`DEFAULT_CONNECT_TIMEOUT`], and `TCP_NODELAY`.
+impl ConnectOptions {
+    /// The defaults: [`WebSocketConfig::new`], [`DEFAULT_CONNECT_TIMEOUT`], [`TcpDial::new`].
     #[must_use]
     pub const fn new() -> Self {
-        Self { timeout: Some(DEFAULT_CONNECT_TIMEOUT), nodelay: true }
+        Self {
+            config: WebSocketConfig::new(),
+            connect_timeout: Some(DEFAULT_CONNECT_TIMEOUT),
+            connector: None,
+            dial: TcpDial::new(),
+        }
     }
 }
 
-impl Default for TcpDial {
+impl<D> ConnectOptions<D> {
+    /// Sets [`config`](Self#structfield.config).
+    #[must_use]
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets [`connect_timeout`](Self#structfield.connect_timeout).
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets [`connector`](Self#structfield.connector).
+    #[must_use]
+    pub fn connector(mut self, connector: impl Into<Option<Connector>>) -> Self {
+        self.connector = connector.into();
+        self
+    }
+
+    /// Connects by `dial` in the place of [`TcpDial`].
+    #[must_use]
+    pub fn dial<E: Dial>(self, dial: E) -> ConnectOptions<E> {
+        let Self { config, connect_timeout, connector, dial: _ } = self;
+        ConnectOptions { config, connect_timeout, connector, dial }
+    }
+}
+
+impl Default for ConnectOptions {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Dial for TcpDial {
-    type Stream = TcpStream;
-
-    async fn dial(&self, host: &str, port: u16) -> io::Result<TcpStream> {
-        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let addresses: Vec<_> = within(deadline, lookup_host((host, port))).await?.collect();
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        let count = addresses.len() as u32;
-        for (address, left) in addresses.into_iter().zip((1..=count).rev()) {
-            // An address that does not respond must not use up the time of the addresses after it.
-            let share = deadline.map(|deadline| {
-                let now = Instant::now();
-                now + deadline.saturating_duration_since(now) / left
-            });
-            match within(share, TcpStream::connect(address)).await {
-                Ok(socket) => {
-                    socket.set_nodelay(self.nodelay)?;
-                    return Ok(socket);
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-}
-
-async fn within<T>(
-    deadline: Option<Instant>,
-    action: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    match deadline {
-        None => action.await,
-        Some(deadline) => match timeout_at(deadline, action).await {
-            Ok(result) => result,
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        },
     }
 }
 
@@ -124,33 +108,42 @@ async fn within<T>(
 pub async fn connect(
     request: impl IntoRequest,
 ) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, OwnedResponse)> {
-    connect_with(request, &TcpDial::new(), WebSocketConfig::new(), None).await
+    connect_with(request, &ConnectOptions::new()).await
 }
 
-/// Opens a WebSocket to a `ws` or `wss` URL over the stream that `dial` opens, with a configuration and a TLS connector.
-/// `None` means the TLS of this crate's features.
+/// Opens a WebSocket to a `ws` or `wss` URL as `options` say. Returns the WebSocket with the server's response.
 ///
-/// Redirects are not followed: another status than 101 is [`Error::Http`](crate::Error::Http).
+/// Redirects are not followed: another status than 101 is [`Error::Http`].
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) when the server cannot be reached; else as
-/// [`client_tls_with`](crate::client_tls_with).
-pub async fn connect_with<D>(
+/// [`Error::Dial`] when the server cannot be reached; else as [`client_tls_with`](crate::client_tls_with).
+pub async fn connect_with<D: Dial>(
     request: impl IntoRequest,
-    dial: &D,
-    config: WebSocketConfig,
-    connector: Option<Connector>,
-) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)>
-where
-    D: Dial,
-{
+    options: &ConnectOptions<D>,
+) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)> {
     // This future is large. In a box of its own, its memory is freed before the connection is used.
-    let connecting = async move {
-        let request = request.into_request()?;
-        let uri = request.as_request().uri;
-        let connector = Connector::of(uri, connector)?;
-        let stream = dial.dial(uri.host(), uri.port()).await?;
-        client_over(request, stream, connector, &config).await
+    Box::pin(async move { open(request.into_request()?, options).await }).await
+}
+
+async fn open<D: Dial>(
+    request: OwnedClientRequest,
+    options: &ConnectOptions<D>,
+) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)> {
+    let uri = request.as_request().uri;
+    let connector = Connector::of(uri, options.connector.clone())?;
+    let after = |timeout| Instant::now().checked_add(timeout);
+    let target = Target::of(uri, options.connect_timeout.and_then(after));
+    let stream = match dial(&options.dial, target).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            let unreachable = Unreachable::new(target.host, target.port, error);
+            return Err(Error::Dial(Box::new(unreachable)));
+        }
     };
-    Box::pin(connecting).await
+    client_over(request, stream, connector, &options.config).await
+}
+
+async fn dial<D: Dial>(dial: &D, target: Target<'_>) -> Result<D::Stream, DialError> {
+    let given_up = target.deadline.and_then(|deadline| deadline.checked_add(GRACE));
+    until(given_up, dial.dial(target)).await.unwrap_or(Err(DialError::TimedOut))
 }

@@ -5,6 +5,14 @@ use std::{fmt, io};
 use fullduplex::handshake::{AcceptError, RejectError};
 use fullduplex::{Ended, HandshakeError, Message, Refused, SendError, Timeout, UriError};
 
+#[cfg(feature = "connect")]
+mod dial;
+mod tls;
+
+#[cfg(feature = "connect")]
+pub use dial::{Attempt, AttemptError, DialError, Unreachable};
+pub use tls::TlsError;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -21,6 +29,9 @@ pub enum Error {
     AlreadyClosed,
     /// The transport failed.
     Io(io::Error),
+    /// Client: the server could not be reached.
+    #[cfg(feature = "connect")]
+    Dial(Box<Unreachable>),
     /// The connection failed: the peer broke the protocol, exceeded a limit, was silent for too long, or ended the
     /// transport without a Close.
     Protocol(fullduplex::Error),
@@ -46,34 +57,16 @@ pub enum Error {
     Tls(TlsError),
 }
 
-/// Why TLS could not be set up.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// The URL begins with `wss:`, but no feature for TLS is on, or the connector is
-    /// [`Connector::Plain`](crate::Connector::Plain).
-    Disabled,
-    /// rustls has no cryptography provider. Enable `tls-ring` or `tls-aws-lc-rs`, install a provider as the process's
-    /// default, or pass a configuration.
-    NoProvider,
-    /// There are no root certificates to trust. Enable `webpki-roots`, `native-roots` or `platform-verifier`, or pass a
-    /// configuration.
-    NoRoots,
-    /// No certificate can be for this host name.
-    ServerName,
-    /// rustls refused the configuration.
-    #[cfg(feature = "tls")]
-    Rustls(Box<rustls::Error>),
-    /// The platform's TLS refused the configuration, or the handshake failed.
-    #[cfg(feature = "native-tls")]
-    Native(Box<native_tls::Error>),
-}
-
 impl Error {
     /// Whether a timeout has expired.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Protocol(fullduplex::Error::Timeout(_)))
+        match self {
+            Self::Protocol(error) => matches!(error, fullduplex::Error::Timeout(_)),
+            #[cfg(feature = "connect")]
+            Self::Dial(unreachable) => unreachable.error.is_timeout(),
+            _ => false,
+        }
     }
 }
 
@@ -83,6 +76,8 @@ impl fmt::Display for Error {
             Self::ConnectionClosed => f.write_str("the connection is closed"),
             Self::AlreadyClosed => f.write_str("the connection was closed earlier"),
             Self::Io(error) => write!(f, "the transport failed: {error}"),
+            #[cfg(feature = "connect")]
+            Self::Dial(unreachable) => unreachable.fmt(f),
             Self::Protocol(error) => error.fmt(f),
             Self::Send(error) => error.fmt(f),
             Self::WriteBufferFull(_) => SendError::WriteBufferFull.fmt(f),
@@ -105,40 +100,16 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Disabled => {
-                "a wss URL needs one of the features `tls-ring`, `tls-aws-lc-rs`, `native-tls` of \
-                 fullduplex-tokio"
-            }
-            Self::NoProvider => {
-                "rustls has no cryptography provider: enable the feature `tls-ring` or `tls-aws-lc-rs` \
-                 of fullduplex-tokio, or install one as the process's default"
-            }
-            Self::NoRoots => {
-                "there are no root certificates to trust: enable the feature `webpki-roots`, \
-                 `native-roots` or `platform-verifier` of fullduplex-tokio, or pass a configuration"
-            }
-            Self::ServerName => "no certificate can be for the URL's host",
-            #[cfg(feature = "tls")]
-            Self::Rustls(error) => return error.fmt(f),
-            #[cfg(feature = "native-tls")]
-            Self::Native(error) => return error.fmt(f),
-        })
-    }
-}
-
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            #[cfg(feature = "connect")]
+            Self::Dial(unreachable) => Some(&unreachable.error),
             _ => None,
         }
     }
 }
-
-impl std::error::Error for TlsError {}
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
@@ -201,19 +172,5 @@ impl From<RejectError> for Error {
 impl From<TlsError> for Error {
     fn from(error: TlsError) -> Self {
         Self::Tls(error)
-    }
-}
-
-#[cfg(feature = "tls")]
-impl From<rustls::Error> for TlsError {
-    fn from(error: rustls::Error) -> Self {
-        Self::Rustls(Box::new(error))
-    }
-}
-
-#[cfg(feature = "native-tls")]
-impl From<native_tls::Error> for TlsError {
-    fn from(error: native_tls::Error) -> Self {
-        Self::Native(Box::new(error))
     }
 }

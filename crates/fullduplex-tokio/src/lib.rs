@@ -54,6 +54,8 @@ mod clock;
 mod config;
 #[cfg(feature = "connect")]
 mod connect;
+#[cfg(feature = "connect")]
+mod dial;
 mod engine;
 mod entropy;
 mod error;
@@ -75,8 +77,12 @@ mod websocket;
 
 pub use config::{DEFAULT_READ_AHEAD_SIZE, DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
 #[cfg(feature = "connect")]
-pub use connect::{DEFAULT_CONNECT_TIMEOUT, Dial, TcpDial, connect, connect_with};
+pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, connect, connect_with};
+#[cfg(feature = "connect")]
+pub use dial::{Dial, Target, TcpDial};
 pub use entropy::OsEntropy;
+#[cfg(feature = "connect")]
+pub use error::{Attempt, AttemptError, DialError, Unreachable};
 pub use error::{Error, Result, TlsError};
 pub use fullduplex;
 pub use fullduplex::handshake::{

@@ -1,7 +1,10 @@
 //! Connects to a URL: opens a WebSocket over TCP, with TLS for `wss`.
 
-use fullduplex_tokio::{Dial, TcpDial};
+use std::io;
+
+use fullduplex_tokio::{AttemptError, DEFAULT_CONNECT_TIMEOUT, Dial, DialError, Target, TcpDial};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::error::Error;
 use tungstenite::handshake::client::Response;
@@ -72,6 +75,20 @@ where
     let uri = uri.as_uri();
     let mut dial = TcpDial::new();
     dial.nodelay = disable_nagle;
-    let stream = dial.dial(uri.host(), uri.port()).await?;
+    let mut target = Target::new(uri.host(), uri.port());
+    target.deadline = Instant::now().checked_add(DEFAULT_CONNECT_TIMEOUT);
+    let stream = dial.dial(target).await.map_err(to_io)?;
     client_async_tls_with_config(request, stream, config, connector).await
+}
+
+/// The error as tokio-tungstenite returns it: the look-up's, or of several addresses the last one's.
+fn to_io(error: DialError) -> io::Error {
+    match error {
+        DialError::LookUp(error) => error,
+        DialError::Addresses(mut attempts) => match attempts.pop().map(|attempt| attempt.error) {
+            Some(AttemptError::Failed(error)) => error,
+            _ => io::ErrorKind::TimedOut.into(),
+        },
+        error => error.into(),
+    }
 }

@@ -6,10 +6,10 @@ use fullduplex_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
-    Connector, Dial, Error, IntoHalves, MaybeTlsStream, Message, OwnedAcceptance,
-    OwnedClientRequest, OwnedRejection, TcpDial, TlsError, WebSocketConfig, WebSocketReceiver,
-    WebSocketSender, accept, accept_tls, accept_tls_with, accept_with, client_tls_with,
-    client_with, connect, connect_with, tls,
+    ConnectOptions, Connector, Dial, DialError, Error, IntoHalves, MaybeTlsStream, Message,
+    OwnedAcceptance, OwnedClientRequest, OwnedRejection, Target, TcpDial, TlsError,
+    WebSocketConfig, WebSocketReceiver, WebSocketSender, accept, accept_tls, accept_tls_with,
+    accept_with, client_tls_with, client_with, connect, connect_with, tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -137,8 +137,7 @@ async fn halves_talk_to_them_over_tls() {
 
     let url = format!("wss://localhost:{port}/");
     let connector = Connector::Rustls(client_tls);
-    let (client, _) =
-        connect_with(url, &TcpDial::new(), WebSocketConfig::new(), Some(connector)).await.unwrap();
+    let (client, _) = connect_with(url, &ConnectOptions::new().connector(connector)).await.unwrap();
     let (mut sender, mut receiver) = client.into_split();
     assert!(receiver.get_ref().plain().is_none());
     let sending = tokio::spawn(async move {
@@ -233,8 +232,7 @@ async fn our_client_talks_to_their_server_over_tls() {
     });
     let url = format!("wss://localhost:{port}/");
     let connector = Connector::Rustls(client_tls);
-    let (client, _) =
-        connect_with(url, &TcpDial::new(), WebSocketConfig::new(), Some(connector)).await.unwrap();
+    let (client, _) = connect_with(url, &ConnectOptions::new().connector(connector)).await.unwrap();
     our_client(client).await;
     serving.await.unwrap();
 }
@@ -245,9 +243,9 @@ async fn a_client_names_the_server_in_the_tls_handshake() {
     let (server_tls, client_tls) = configs();
     let (listener, port) = listen().await;
     let dialling = tokio::spawn(async move {
-        let connector = Some(Connector::Rustls(client_tls));
+        let connector = Connector::Rustls(client_tls);
         let url = format!("wss://localhost:{port}/");
-        connect_with(url, &TcpDial::new(), WebSocketConfig::new(), connector).await
+        connect_with(url, &ConnectOptions::new().connector(connector)).await
     });
     let (stream, _) = listener.accept().await.unwrap();
     let stream = TlsAcceptor::from(server_tls).accept(stream).await.unwrap();
@@ -278,8 +276,8 @@ async fn our_client_talks_over_the_platform_s_tls() {
             }
         });
         let url = format!("wss://localhost:{port}/");
-        let connector = Some(Connector::NativeTls(connector));
-        match connect_with(url, &TcpDial::new(), WebSocketConfig::new(), connector).await {
+        let connector = Connector::NativeTls(connector);
+        match connect_with(url, &ConnectOptions::new().connector(connector)).await {
             Ok((client, _)) => {
                 assert!(trusts && matches!(client.get_ref(), MaybeTlsStream::NativeTls(_)));
                 our_client(client).await;
@@ -392,13 +390,8 @@ async fn a_certificate_that_nobody_trusts_is_refused() {
         assert!(TlsAcceptor::from(server_tls).accept(stream).await.is_err());
     });
     let url = format!("wss://localhost:{port}/");
-    let refused = connect_with(
-        url,
-        &TcpDial::new(),
-        WebSocketConfig::new(),
-        Some(Connector::Rustls(other_tls)),
-    )
-    .await;
+    let refused =
+        connect_with(url, &ConnectOptions::new().connector(Connector::Rustls(other_tls))).await;
     assert!(matches!(refused, Err(Error::Io(_))));
 }
 
@@ -418,13 +411,9 @@ async fn missing_roots_are_an_error_before_anything_is_dialled() {
 #[tokio::test]
 async fn plain_does_not_dial_wss() {
     let _ = TlsError::NoRoots;
-    let refused = connect_with(
-        "wss://localhost:1/",
-        &TcpDial::new(),
-        WebSocketConfig::new(),
-        Some(Connector::Plain),
-    )
-    .await;
+    let refused =
+        connect_with("wss://localhost:1/", &ConnectOptions::new().connector(Connector::Plain))
+            .await;
     assert!(matches!(refused, Err(Error::Tls(TlsError::Disabled))));
 }
 
@@ -434,8 +423,8 @@ async fn a_tls_handshake_that_does_not_go_on_is_cut_off() {
     let (listener, port) = listen().await;
     let config = WebSocketConfig::new().handshake_timeout(Some(secs(1) / 10));
     let url = format!("wss://localhost:{port}/");
-    let connector = Some(Connector::Rustls(client_tls));
-    let late = connect_with(url, &TcpDial::new(), config, connector).await;
+    let connector = Connector::Rustls(client_tls);
+    let late = connect_with(url, &ConnectOptions::new().config(config).connector(connector)).await;
     assert!(late.unwrap_err().is_timeout());
     drop(listener);
 }
@@ -444,10 +433,14 @@ async fn a_tls_handshake_that_does_not_go_on_is_cut_off() {
 async fn an_address_where_nobody_listens_is_an_error_and_the_next_one_is_tried() {
     let (listener, port) = listen().await;
     // Where `localhost` has two addresses, nobody listens at one of them.
-    let dialled = TcpDial::new().dial("localhost", port).await.unwrap();
+    let dialled = TcpDial::new().dial(Target::new("localhost", port)).await.unwrap();
     assert!(dialled.peer_addr().unwrap().ip().is_loopback());
     drop((listener, dialled));
-    assert!(matches!(connect(format!("ws://127.0.0.1:{port}")).await, Err(Error::Io(_))));
+    let error = connect(format!("ws://127.0.0.1:{port}")).await.unwrap_err();
+    assert!(matches!(&error, Error::Dial(_)) && !error.is_timeout());
+    let expected =
+        format!("no connection to 127.0.0.1:{port}: 127.0.0.1:{port}: connection refused");
+    assert_eq!(error.to_string(), expected);
 }
 
 /// Leads to a server in this process.
@@ -456,8 +449,8 @@ struct InProcess(tokio::sync::mpsc::Sender<DuplexStream>);
 impl Dial for InProcess {
     type Stream = DuplexStream;
 
-    async fn dial(&self, host: &str, port: u16) -> std::io::Result<DuplexStream> {
-        assert_eq!((host, port), ("::1", 80));
+    async fn dial(&self, target: Target<'_>) -> Result<DuplexStream, DialError> {
+        assert_eq!((target.host, target.port, target.secure), ("::1", 80, false));
         let (near, far) = duplex(64 << 10);
         self.0.send(far).await.map_err(std::io::Error::other)?;
         Ok(near)
@@ -471,9 +464,35 @@ async fn a_dialler_of_one_s_own_takes_the_place_of_tcp() {
         their_server(dialled.recv().await.unwrap()).await;
     });
     let dial = InProcess(sender);
-    let (client, _) =
-        connect_with("ws://[::1]/", &dial, WebSocketConfig::new(), None).await.unwrap();
+    let options = ConnectOptions::new().dial(dial);
+    let (client, _) = connect_with("ws://[::1]/", &options).await.unwrap();
     our_client(client).await;
     serving.await.unwrap();
+    let error = connect_with("ws://[::1]/", &options).await.unwrap_err();
+    assert_eq!(error.to_string(), "no connection to [::1]:80: channel closed");
     let _: tungstenite::Error = tungstenite::Error::ConnectionClosed;
+}
+
+/// Never ends, and looks at no deadline.
+struct Endless;
+
+impl Dial for Endless {
+    type Stream = DuplexStream;
+
+    async fn dial(&self, _target: Target<'_>) -> Result<DuplexStream, DialError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dialler_that_never_ends_is_given_up_after_its_deadline() {
+    let begun = tokio::time::Instant::now();
+    let options = ConnectOptions::new().dial(Endless).connect_timeout(Some(secs(2)));
+    let error =
+        connect_with("wss://example.org/", &options.connector(Connector::Rustls(configs().1)))
+            .await
+            .unwrap_err();
+    assert!(begun.elapsed() >= secs(2) && begun.elapsed() < secs(3));
+    assert!(error.is_timeout());
+    assert_eq!(error.to_string(), "no connection to example.org:443: timed out");
 }

@@ -10,9 +10,9 @@ use fullduplex_tokio::http::{Request, Response, StatusCode};
 use fullduplex_tokio::hyper::body::Incoming;
 use fullduplex_tokio::hyper_util::rt::TokioIo;
 use fullduplex_tokio::{
-    DeflateConfig, Error, Message, OwnedAcceptance, OwnedClientRequest, OwnedRejection, Result,
-    TcpDial, UpgradeResponse, Upgrading, WebSocketConfig, connect_with, is_upgrade_request,
-    upgrade, upgrade_with,
+    ConnectOptions, DeflateConfig, Error, Message, OwnedAcceptance, OwnedClientRequest,
+    OwnedRejection, Result, UpgradeResponse, Upgrading, WebSocketConfig, connect_with,
+    is_upgrade_request, upgrade, upgrade_with,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::server::conn::http1;
@@ -120,7 +120,7 @@ async fn compression_is_agreed_on_with_a_hyper_server() {
         let address = serve_echo(server).await;
         let url = format!("ws://{address}/");
         let (mut client, response) =
-            connect_with(url, &TcpDial::new(), client, None).await.unwrap();
+            connect_with(url, &ConnectOptions::new().config(client)).await.unwrap();
         assert_eq!(header(&response, "sec-websocket-extensions").is_some(), agreed);
         assert_eq!(client.deflate().is_some(), agreed);
         for _ in 0..3 {

@@ -1,0 +1,204 @@
+//! Why a server could not be reached.
+
+use std::net::SocketAddr;
+use std::{fmt, io};
+
+/// A server that could not be reached, and why: `no connection to example.org:443: 93.184.216.34:443: connection
+/// refused; [2606:2800:21f:cb07::1]:443: timed out`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Unreachable {
+    /// The host: a name, or an IP address without brackets.
+    pub host: Box<str>,
+    /// The port.
+    pub port: u16,
+    /// Why it was not reached.
+    pub error: DialError,
+}
+
+impl Unreachable {
+    pub(crate) fn new(host: &str, port: u16, error: DialError) -> Self {
+        Self { host: host.into(), port, error }
+    }
+}
+
+/// Why a dial failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DialError {
+    /// The name look-up failed.
+    LookUp(io::Error),
+    /// The name look-up was not over at the deadline.
+    LookUpTimedOut,
+    /// The name look-up returned no address.
+    NoAddress,
+    /// No address answered. These are all that were found, up to 16.
+    Addresses(Vec<Attempt>),
+    /// The dial did not end by itself, and was given up after its deadline.
+    TimedOut,
+    /// Another failure: the socket's, or that of a [`Dial`](crate::Dial) of the application.
+    Io(io::Error),
+}
+
+/// An address that did not answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The address.
+    pub address: SocketAddr,
+    /// Why it did not.
+    pub error: AttemptError,
+}
+
+/// Why an address did not answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AttemptError {
+    /// Connecting failed.
+    Failed(io::Error),
+    /// It had neither answered nor failed at the deadline.
+    TimedOut,
+    /// The deadline came before it was tried.
+    NotTried,
+}
+
+impl DialError {
+    /// Whether the deadline ended the dial.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::LookUpTimedOut | Self::TimedOut => true,
+            Self::Addresses(attempts) => attempts.iter().any(Attempt::is_timeout),
+            Self::LookUp(_) | Self::NoAddress | Self::Io(_) => false,
+        }
+    }
+
+    /// The kind of an [`io::Error`] that says the same in fewer words: of several addresses, the last one's.
+    pub(super) fn kind(&self) -> io::ErrorKind {
+        match self {
+            _ if self.is_timeout() => io::ErrorKind::TimedOut,
+            Self::LookUp(error) | Self::Io(error) => error.kind(),
+            Self::Addresses(attempts) => match attempts.last().map(|attempt| &attempt.error) {
+                Some(AttemptError::Failed(error)) => error.kind(),
+                _ => io::ErrorKind::NotFound,
+            },
+            _ => io::ErrorKind::NotFound,
+        }
+    }
+}
+
+impl Attempt {
+    fn is_timeout(&self) -> bool {
+        !matches!(self.error, AttemptError::Failed(_))
+    }
+}
+
+/// An error of the operating system without its number, if it has a name.
+pub(super) struct Plain<'a>(pub(super) &'a io::Error);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use io::ErrorKind as Kind;
+        let kind = self.0.kind();
+        match kind {
+            Kind::AddrNotAvailable
+            | Kind::ConnectionAborted
+            | Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::HostUnreachable
+            | Kind::NetworkDown
+            | Kind::NetworkUnreachable
+            | Kind::PermissionDenied
+            | Kind::TimedOut
+                if self.0.raw_os_error().is_some() =>
+            {
+                kind.fmt(f)
+            }
+            _ => self.0.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, error } = self;
+        // An IPv6 address has brackets before a port.
+        let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "no connection to {open}{host}{close}:{port}: {error}")
+    }
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LookUp(error) => write!(f, "the name look-up failed: {error}"),
+            Self::LookUpTimedOut => f.write_str("the name look-up timed out"),
+            Self::NoAddress => f.write_str("the host has no address"),
+            Self::Addresses(attempts) => {
+                for (nth, attempt) in attempts.iter().enumerate() {
+                    let separator = if nth == 0 { "" } else { "; " };
+                    write!(f, "{separator}{attempt}")?;
+                }
+                Ok(())
+            }
+            Self::TimedOut => f.write_str("timed out"),
+            Self::Io(error) => Plain(error).fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.address, self.error)
+    }
+}
+
+impl fmt::Display for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => Plain(error).fmt(f),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::NotTried => f.write_str("not tried in time"),
+        }
+    }
+}
+
+impl std::error::Error for Unreachable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl std::error::Error for DialError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::LookUp(error) | Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for AttemptError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for DialError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<DialError> for io::Error {
+    /// An error of the same kind with this one in it; an error that came from the operating system as it was.
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Io(error) => error,
+            error => Self::new(error.kind(), error),
+        }
+    }
+}
