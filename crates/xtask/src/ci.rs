@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{Failure, Outcome, command, run as run_command};
 use crate::{
-    bench_instructions, drop_in, embedded, fuzz, lint, no_panic, no_std, readme, simulate,
+    bench_instructions, drop_in, embedded, fuzz, lint, no_panic, no_std, public_api, readme,
+    simulate,
 };
 
 /// How long each fuzz target runs: long enough to see that it still builds and passes its seeds.
@@ -31,6 +32,8 @@ pub(crate) fn run() -> Outcome {
 
     let mut steps = Steps(Vec::new());
     steps.step("lint", lint::run)?;
+    // Another nightly may write what this chore cannot read.
+    steps.step_or_skip("public-api", public_api::run_where_comparable)?;
     steps.step("no-std", no_std::run)?;
     steps.step("no-panic", no_panic::run)?;
     steps.step("embedded", embedded::run)?;

@@ -1,7 +1,6 @@
 //! `cargo xtask fuzz`: every fuzz target for a while, some at once: one fuzzes on one thread.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use clap::Args;
@@ -10,6 +9,7 @@ use serde_json::Value;
 use crate::shell::{
     Failure, Outcome, cargo, fail, output, root, run as run_command, succeeds, written_some_at_once,
 };
+use crate::tools::{self, with_path};
 
 /// The version of cargo-fuzz that is installed where there is none.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
             "fuzzing needs the nightly compiler: rustup toolchain install nightly --profile minimal",
         );
     }
-    let tools = cargo_fuzz()?;
+    let tools = tools::folder("fuzz", CARGO_FUZZ)?;
     let chosen = if options.targets.is_empty() {
         // All in one go, for each of them is compiled on one thread.
         run_command(&mut with_path(cargo("+nightly fuzz build --fuzz-dir fuzz"), &tools)?)?;
@@ -114,19 +114,6 @@ fn targets(fuzz: &Path) -> Outcome<Vec<String>> {
     if names.is_empty() { fail("fuzz/Cargo.toml has no fuzz target") } else { Ok(names) }
 }
 
-/// The folder to look for cargo-fuzz in before the usual places, installed there when it is nowhere.
-fn cargo_fuzz() -> Outcome<PathBuf> {
-    let tools = root().join("target/tools");
-    let programs = tools.join("bin");
-    if !succeeds(with_path(cargo("fuzz --version"), &programs)?.env_remove("CARGO")) {
-        println!("cargo-fuzz is missing, and gets installed into {}", tools.display());
-        // It only starts other programs: it is compiled sooner than its optimisation would pay.
-        run_command(cargo("install --locked --debug").arg(CARGO_FUZZ).arg("--root").arg(&tools))
-            .map_err(|reason| Failure::new(format!("cargo-fuzz cannot be installed: {reason}")))?;
-    }
-    Ok(programs)
-}
-
 /// `cargo fuzz run` for one target, with its seeds and its dictionary where it has them.
 fn fuzz_command(fuzz: &Path, tools: &Path, target: &str, seconds: u32) -> Outcome<Command> {
     let mut command = with_path(cargo("+nightly fuzz run --fuzz-dir fuzz"), tools)?;
@@ -145,15 +132,6 @@ fn fuzz_command(fuzz: &Path, tools: &Path, target: &str, seconds: u32) -> Outcom
     if dictionary.is_file() {
         command.arg(format!("-dict={}", dictionary.display()));
     }
-    Ok(command)
-}
-
-/// The command, with a folder put first on its path: there cargo finds its subcommands.
-fn with_path(mut command: Command, folder: &Path) -> Outcome<Command> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = [folder.to_path_buf()].into_iter().chain(env::split_paths(&path));
-    let path = env::join_paths(folders).map_err(|error| Failure::new(format!("PATH: {error}")))?;
-    command.env("PATH", path);
     Ok(command)
 }
 

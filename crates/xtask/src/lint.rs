@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use crate::compat_versions;
 use crate::firmware;
 use crate::layers;
+use crate::published::{self, COMPILES_OPENSSL};
 use crate::rules;
-use crate::shell::{Failure, Outcome, cargo, output, run as run_command};
+use crate::shell::{Outcome, cargo, run as run_command};
 
 /// The packages whose features bring code, TLS above all.
 const ADAPTERS: [&str; 2] = ["fullduplex-std", "fullduplex-tokio"];
@@ -17,9 +16,6 @@ const ADAPTERS: [&str; 2] = ["fullduplex-std", "fullduplex-tokio"];
 /// which are in our tests.
 const FOLDERS: [&str; 4] =
     ["fullduplex-std", "fullduplex-tokio", "compat/tungstenite", "compat/tokio-tungstenite"];
-
-/// Compiles an OpenSSL, which takes minutes, and no line of ours depends on it.
-const NOT_LINTED: &str = "native-tls-vendored";
 
 /// Checks the source without running it.
 pub(crate) fn run() -> Outcome {
@@ -68,24 +64,16 @@ fn lint_images() -> Outcome {
     run_command(&mut cargo(&format!("{clippy} -p image-operations {all} -- -D warnings")))
 }
 
-/// Every feature of the adapters but [`NOT_LINTED`], so that a new one is linted from its first day.
+/// Every feature of the adapters but [`COMPILES_OPENSSL`], so that a new one is linted from its first day. With commas
+/// between them, and without the package before each: both adapters are dependencies of their own tests, and those would be
+/// meant.
 fn adapter_features() -> Outcome<String> {
-    let metadata = output(&mut cargo("metadata --no-deps --format-version 1"))?;
-    features_in(&metadata).ok_or_else(|| Failure::new("`cargo metadata` names no features"))
-}
-
-/// The features in what `cargo metadata` says, with commas between them. Without the package before each: both
-/// adapters are dependencies of their own tests, and those would be meant.
-fn features_in(metadata: &str) -> Option<String> {
-    let metadata: Value = serde_json::from_str(metadata).ok()?;
     let mut all = BTreeSet::new();
-    for package in metadata["packages"].as_array()? {
-        if ADAPTERS.contains(&package["name"].as_str()?) {
-            all.extend(package["features"].as_object()?.keys().map(String::as_str));
-        }
+    for adapter in ADAPTERS {
+        all.extend(published::package(adapter)?.features);
     }
-    all.remove(NOT_LINTED);
-    (!all.is_empty()).then(|| Vec::from_iter(all).join(","))
+    all.remove(COMPILES_OPENSSL);
+    Ok(Vec::from_iter(all).join(","))
 }
 
 #[cfg(test)]
@@ -99,7 +87,6 @@ mod tests {
         for feature in ["deflate", "hyper", "native-tls", "platform-verifier", "tls-aws-lc-rs"] {
             assert!(features.contains(&feature), "{features:?}");
         }
-        assert!(!features.contains(&NOT_LINTED));
-        assert_eq!(features_in("{}"), None);
+        assert!(!features.contains(&COMPILES_OPENSSL));
     }
 }

@@ -22,12 +22,15 @@ mod lint;
 mod no_panic;
 mod no_std;
 mod peers;
+mod public_api;
+mod published;
 mod readme;
 mod rules;
 mod shell;
 mod simulate;
 mod targets;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -89,6 +92,8 @@ enum Chore {
     Lint,
     /// Installs the WebSocket libraries that the tests talk to
     Peers,
+    /// Compares the public interface of the libraries with what was noted of it
+    PublicApi(public_api::Options),
     /// Runs the core's tests on emulated machines of other kinds
     Targets(targets::Options),
     /// Runs everything that must hold before a change is merged
@@ -120,6 +125,7 @@ fn main() -> ExitCode {
         Chore::NoStd => no_std::run(),
         Chore::Lint => lint::run(),
         Chore::Peers => peers::run(),
+        Chore::PublicApi(options) => public_api::run(&options),
         Chore::Targets(options) => targets::run(&options),
         Chore::Ci => ci::run(),
     };
