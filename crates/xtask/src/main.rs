@@ -28,6 +28,7 @@ mod readme;
 mod rules;
 mod shell;
 mod simulate;
+mod supply;
 mod targets;
 mod test;
 mod tools;
@@ -80,6 +81,8 @@ enum Chore {
     DropIn(drop_in::Options),
     /// Runs an echo server and a client on an emulated microcontroller
     Embedded,
+    /// Checks the licences, the sources and the duplicates of what we depend on
+    Supply(supply::Options),
     /// Simulates connections over a network that fails, from a seed
     Simulate(simulate::Options),
     /// Runs every fuzz target for a while
@@ -126,6 +129,7 @@ fn main() -> ExitCode {
         Chore::Lint => lint::run(),
         Chore::Peers => peers::run(),
         Chore::PublicApi(options) => public_api::run(&options),
+        Chore::Supply(options) => supply::run(&options),
         Chore::Targets(options) => targets::run(&options),
         Chore::Ci => ci::run(),
     };

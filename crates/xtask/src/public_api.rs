@@ -1,7 +1,7 @@
 //! `cargo xtask public-api`: the public interface of the libraries, beside what was noted of it in `public-api.txt` of each.
 //!
 //! rustdoc writes what is public as JSON, which only nightly's can, and the library of cargo-public-api makes a line of each
-//! item. Of what every type has, such as `impl<T> Any for T`, there is none; whether a type is `Send` has a line.
+//! item: the program would be two hundred crates to compile. Of what every type has, such as `impl<T> Any for T`, there is none; whether a type is `Send` has a line.
 //!
 //! This says what has changed, and a person whether it may. Once a version is published, `cargo semver-checks` can compare
 //! with that.
@@ -19,8 +19,13 @@ use crate::shell::{
 };
 
 /// The packages that are libraries above all. The conformance suite is a program.
-const LIBRARIES: [&str; 4] =
-    ["fullduplex", "fullduplex-std", "fullduplex-tokio", "fullduplex-transport-kit"];
+const LIBRARIES: [&str; 5] = [
+    "fullduplex",
+    "fullduplex-app",
+    "fullduplex-std",
+    "fullduplex-tokio",
+    "fullduplex-transport-kit",
+];
 
 /// Features that choose what a function calls, and bring no item. What they bring is C, which takes minutes to compile.
 const WITHOUT_ITEMS: [&str; 3] = [COMPILES_OPENSSL, "tls-aws-lc-rs", "tls-ring"];
