@@ -19,6 +19,7 @@ mod firmware;
 mod fuzz;
 mod layers;
 mod lint;
+mod mutants;
 mod no_panic;
 mod no_std;
 mod peers;
@@ -87,6 +88,8 @@ enum Chore {
     Simulate(simulate::Options),
     /// Runs every fuzz target for a while
     Fuzz(fuzz::Options),
+    /// Changes the core in one place at a time, and sees whether a test notices
+    Mutants(mutants::Options),
     /// Looks for panics in an image that calls every public operation of the core
     NoPanic,
     /// Builds the core for a machine without an operating system
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         Chore::DropIn(options) => drop_in::run(&options),
         Chore::Embedded => embedded::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
+        Chore::Mutants(options) => mutants::run(&options),
         Chore::NoPanic => no_panic::run(),
         Chore::Simulate(options) => simulate::run(&options),
         Chore::NoStd => no_std::run(),
