@@ -470,4 +470,19 @@ mod tests {
             assert_eq!(closing.queued(), Some(code));
         }
     }
+
+    /// "After receiving a control frame indicating the connection should be closed, a peer sends a Close frame in
+    /// response" (§5.5.1), with the code that was received.
+    #[test]
+    fn a_report_without_a_sent_close_leaves_the_code_of_the_queued_one() {
+        let mut closing = Closing::new();
+        closing.recv_close(CODE);
+        closing.handle_report(Closing::new());
+        assert_eq!(closing.queued(), Some(CODE));
+        // The other direction has sent a Close before: that is ours, and its code.
+        let mut other = Closing::new();
+        other.send_close(Some(CloseCode::Away));
+        closing.handle_report(other);
+        assert_eq!(closing.sent(), Some(Some(CloseCode::Away)));
+    }
 }
