@@ -71,7 +71,7 @@ pub enum Event {
 ///
 /// ```no_run
 /// use fullduplex_app::{Backoff, Event, Stay};
-/// use fullduplex_tokio::{Error, OwnedClientRequest, TcpDial, WebSocketConfig, connect_with};
+/// use fullduplex_tokio::{ConnectOptions, Error, OwnedClientRequest, WebSocketConfig, connect_with};
 /// use std::time::Duration;
 ///
 /// # async fn fresh_token() -> String { String::new() }
@@ -81,7 +81,7 @@ pub enum Event {
 ///         .header("Authorization", format!("Bearer {}", fresh_token().await));
 ///     // Without a keepalive, nobody notices that the network is gone.
 ///     let config = WebSocketConfig::new().keepalive(Duration::from_secs(20), Duration::from_secs(10));
-///     Ok(connect_with(request, &TcpDial::new(), config, None).await?.0)
+///     Ok(connect_with(request, &ConnectOptions::new().config(config)).await?.0)
 /// };
 /// let mut client = Stay::new(connect, Backoff::new());
 /// while let Some(event) = client.next().await {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, DeflateConfig, Dial, Message, OwnedClientRequest, OwnedResponse,
+    CloseCode, CloseFrame, DeflateConfig, Dial, Message, OwnedClientRequest, OwnedResponse, Target,
     TcpDial, WebSocketConfig, WebSocketStream, client_with,
 };
 use rustls::pki_types::ServerName;
@@ -72,9 +72,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (host, port, is_secure) = (uri.host().to_owned(), uri.port(), uri.is_secure());
     let mut watch = Watch { begun: Instant::now(), shown: arguments.timing };
 
-    let mut dial = TcpDial::new();
-    dial.timeout = Some(patience);
-    let stream = dial.dial(&host, port).await.map_err(fullduplex_tokio::Error::from)?;
+    let mut target = Target::new(&host, port);
+    target.deadline = Some(tokio::time::Instant::now() + patience);
+    let dialled = TcpDial::new().dial(target).await;
+    let stream = dialled.map_err(|error| Failure::unreachable(&host, port, &error))?;
     let peer = stream.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
     watch.phase("name and TCP", &peer);
     if !is_secure {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 
-use fullduplex_tokio::Error;
+use fullduplex_tokio::{Attempt, AttemptError, DialError, Error};
 
 /// Why the program ends with exit code 1: some lines for the person at the terminal.
 #[derive(Debug)]
@@ -12,6 +12,21 @@ pub(crate) struct Failure(String);
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The server could not be reached.
+    pub(crate) fn unreachable(host: &str, port: u16, error: &DialError) -> Self {
+        let advice = match error {
+            DialError::LookUp(_) | DialError::LookUpTimedOut | DialError::NoAddress => {
+                "Is the name right, and is there a network?"
+            }
+            DialError::Addresses(attempts) if attempts.iter().any(is_refused) => {
+                "Nothing listens there: is the server running, and is the port right?"
+            }
+            _ if error.is_timeout() => "Nothing answers: is a firewall in between?",
+            _ => "",
+        };
+        Self(format!("no connection to {host}:{port}: {error}\n{advice}").trim_end().to_owned())
     }
 }
 
@@ -26,10 +41,6 @@ impl From<Error> for Failure {
         let advice = match &error {
             Error::Http(refused) => return Self(http(&error, refused)),
             Error::Io(io) => match io.kind() {
-                ErrorKind::ConnectionRefused => {
-                    "Nothing listens there: is the server running, and is the port right?"
-                }
-                ErrorKind::TimedOut => "Nothing answers: is a firewall in between?",
                 ErrorKind::InvalidData => {
                     "If the server speaks no TLS, use ws:// in place of wss://. A certificate of your own is trusted with \
                      --ca FILE."
@@ -43,6 +54,10 @@ impl From<Error> for Failure {
         };
         Self(format!("{error}\n{advice}").trim_end().to_owned())
     }
+}
+
+fn is_refused(attempt: &Attempt) -> bool {
+    matches!(&attempt.error, AttemptError::Failed(error) if error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// The response of a server that did not open a WebSocket, with what it says.

@@ -172,7 +172,7 @@ fn what_cannot_be_reached_is_explained() {
     let url = format!("ws://{closed}/");
     for (url, expected) in [
         (&*url, "Nothing listens there"),
-        ("ws://no-such-name.invalid/", "error: "),
+        ("ws://no-such-name.invalid/", "Is the name right"),
         ("http//example.com", "http//example.com: "),
         ("ftp://example.com/", "error: "),
     ] {
