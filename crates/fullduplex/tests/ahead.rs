@@ -174,6 +174,26 @@ fn a_close_that_nothing_precedes_takes_effect_when_it_is_found_and_is_delivered_
     }
 }
 
+/// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already received a Close
+/// frame" (RFC 6455 §5.5.2).
+#[test]
+fn a_ping_that_is_partly_polled_precedes_the_close() {
+    let ping = Frame::ping("ping").masked().encode();
+    let close = Frame::close(4000, "bye").masked().encode();
+    for cut in 1..ping.len() {
+        let mut endpoint = server();
+        receive_ahead(&mut endpoint, &ping[..cut]);
+        assert_eq!(endpoint.poll_owned(), Ok(None));
+        receive_ahead(&mut endpoint, &ping[cut..]);
+        receive_ahead(&mut endpoint, &close);
+        assert_eq!(endpoint.reader.find_close(&mut CloseScan::new()), Ok(true), "{cut}");
+        assert!(endpoint.writer.sender().may_send(), "it takes effect in its order");
+        let messages = poll_all(&mut endpoint);
+        assert_eq!(messages.len(), 2, "{cut}: {messages:?}");
+        assert!(messages[0].is_ping() && messages[1].is_close(), "{cut}: {messages:?}");
+    }
+}
+
 #[test]
 fn a_fault_is_told_when_it_is_found_and_once_more_where_it_stands() {
     let mut endpoint = server();

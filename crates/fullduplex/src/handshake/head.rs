@@ -233,8 +233,7 @@ impl HeadScanner {
         }
         self.scanned = self.scanned.max(within.len().saturating_sub(rest.len()));
         match self.state {
-            State::Done if self.scanned <= received.len() => Ok(Some(self.scanned)),
-            State::Done => Ok(None),
+            State::Done => Ok(Some(self.scanned)),
             _ if self.scanned < self.max_size => Ok(None),
             _ if self.in_first_line => Err(HeadError::FirstLineTooLong),
             _ => Err(HeadError::TooLarge),

@@ -270,6 +270,16 @@ fn interim_responses_are_skipped() {
     assert_eq!(poll(interim.as_bytes(), &plain()), Ok(None));
 }
 
+/// "A client MUST be able to parse one or more 1xx responses received prior to a final response" (RFC 9110 §15.2): it
+/// parses each, so a malformed one is no response.
+#[test]
+fn an_interim_response_that_is_malformed_is_refused() {
+    let last = with(|_| {});
+    let last = core::str::from_utf8(last.bytes()).unwrap();
+    let text = Text::of(&["HTTP/1.1 103 Early Hints\r\nLink\r\n\r\n", last]);
+    assert_eq!(error(&text), HeadError::HeaderName.into());
+}
+
 #[test]
 fn an_empty_line_before_the_status_line_is_skipped() {
     let last = with(|_| {});

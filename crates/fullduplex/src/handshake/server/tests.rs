@@ -569,6 +569,21 @@ fn endless_heads_are_refused_at_the_limit() {
     );
 }
 
+/// "431 Request Header Fields Too Large": "the total size of the request header fields is too large" (RFC 6585 §5).
+#[test]
+fn a_request_over_the_limit_is_refused_although_it_came_in_one_read() {
+    let text = with(|_| {});
+    let poll = |max_size| {
+        let limits = HeadLimits { max_size, ..HeadLimits::DEFAULT };
+        ServerHandshake::new(limits).poll(text.bytes()).map(|request| request.is_some())
+    };
+    assert_eq!(poll(text.length), Ok(true));
+    assert_eq!(poll(text.length - 1), Err(HeadError::TooLarge.into()));
+    // By default, cookies of 16 000 bytes are no fault.
+    let text = Text::of(&["GET / HTTP/1.1\r\nCookie: "]).add(&[b'a'; 16_000]).add(b"\r\n\r\n");
+    assert_eq!(ServerHandshake::default().poll(text.bytes()), Err(RequestError::Host));
+}
+
 #[test]
 fn an_error_and_the_end_of_input_stay() {
     let mut handshake = ServerHandshake::default();
