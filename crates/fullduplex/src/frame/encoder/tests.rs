@@ -125,6 +125,22 @@ fn a_frame_that_is_appended_is_the_same_behind_what_was_there() {
 
 #[cfg(feature = "alloc")]
 #[test]
+fn a_frame_that_is_appended_takes_no_more_memory_than_it_needs() {
+    for row in ROWS {
+        let (section, role, kind, ..) = *row;
+        let (payload, wire) = expected(row);
+        let (mut out, mut slow) = (Vec::new(), Vec::new());
+        append(role, kind, &payload, &mut out, &mut KnownKey(0)).unwrap();
+        append_slow(role, kind, &payload, &mut slow, &mut KnownKey(0)).unwrap();
+        // The smallest vector of bytes has eight.
+        let most = wire.len().max(8);
+        assert!(out.capacity() <= most, "§{section}: {} for {most}", out.capacity());
+        assert!(slow.capacity() <= most, "§{section}: {} for {most}", slow.capacity());
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[test]
 fn a_small_frame_is_the_same_and_is_written_only_where_it_has_room() {
     fn small(
         role: Role,

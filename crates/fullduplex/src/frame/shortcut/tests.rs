@@ -113,3 +113,17 @@ fn every_length_that_fits_is_taken_once_eight_bytes_are_there() {
         }
     }
 }
+
+/// "An unfragmented message consists of a single frame with the FIN bit set and an opcode other than 0" (RFC 6455 §5.4).
+#[test]
+fn only_a_whole_text_or_binary_message_without_reserved_bits_is_taken() {
+    for role in [Role::Client, Role::Server] {
+        for first in 0..=u8::MAX {
+            for len in [10, 200] {
+                let wire = frame(first, role == Role::Server, false, &vec![7; len]);
+                let taken = check(role, u64::MAX, &wire).expect("as the decoder");
+                assert_eq!(taken, matches!(first, 0x81 | 0x82), "{role:?}, {first:#x}, {len}");
+            }
+        }
+    }
+}

@@ -5,6 +5,9 @@ use crate::headers::InvalidHeader;
 use crate::output::BufferTooSmall;
 use crate::uri::Uri;
 
+// The tests run where there is a heap, whatever the crate is built for.
+extern crate std;
+
 const UPGRADE: &str = "Upgrade: websocket\r\n";
 const CONNECTION: &str = "Connection: Upgrade\r\n";
 const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
@@ -30,7 +33,7 @@ impl Text {
 }
 
 /// A valid response, of which `change` may change the lines: status line, upgrade, connection, accept, further lines.
-fn with(change: impl FnOnce(&mut [&str; 5])) -> Text {
+fn with<'t>(change: impl FnOnce(&mut [&'t str; 5])) -> Text {
     let mut lines = ["HTTP/1.1 101 Switching Protocols\r\n", UPGRADE, CONNECTION, ACCEPT, ""];
     change(&mut lines);
     let [status, upgrade, connection, accept, further] = lines;
@@ -255,6 +258,15 @@ fn another_final_status_is_handed_over_whole() {
 
     let text = Text::of(&["HTTP/1.0 400 Bad Request\r\n\r\n"]);
     assert_eq!(refused(&text, &plain()).status(), 400);
+}
+
+/// "Other recipients SHOULD ignore unrecognized header and trailer fields" (RFC 9110 §5.1).
+#[test]
+fn a_header_of_another_name_is_ignored_whatever_its_length() {
+    for length in 1..=30 {
+        let line = std::format!("{}: ?\r\n", "x".repeat(length));
+        open(&with(|lines| lines[4] = &line), &plain());
+    }
 }
 
 #[test]

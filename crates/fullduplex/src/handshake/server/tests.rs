@@ -324,6 +324,15 @@ fn the_key_must_be_sixteen_bytes_and_come_once() {
     }
 }
 
+/// "Unknown header fields are ignored" (RFC 6455 §4.2.1, item 10).
+#[test]
+fn a_header_of_another_name_is_ignored_whatever_its_length() {
+    for length in 1..=30 {
+        let line = std::format!("{}: ?\r\n", "x".repeat(length));
+        request(&with(|lines| lines[6] = &line));
+    }
+}
+
 #[test]
 fn the_version_must_be_thirteen_and_come_once() {
     for version in ["", "8", "013", "13, 8", "13.0", "+13"] {

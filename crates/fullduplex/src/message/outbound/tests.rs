@@ -156,5 +156,6 @@ fn a_header_alone_is_for_servers_and_a_client_masks_where_the_payload_lies() {
     }
     let header = client.header_in_place(frame, &mut payload, &mut Key);
     assert_eq!(header.as_deref(), Ok(&[0x82, 0x85, 0x37, 0xfa, 0x21, 0x3d][..]));
+    assert_eq!(header.as_ref().map(AsRef::as_ref), header.as_deref());
     assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
 }
