@@ -267,6 +267,10 @@ fn a_header_of_another_name_is_ignored_whatever_its_length() {
         let line = std::format!("{}: ?\r\n", "x".repeat(length));
         open(&with(|lines| lines[4] = &line), &plain());
     }
+    let upgrade = with(|lines| lines[1] = "Xpgrade: websocket\r\n");
+    assert_eq!(error(&upgrade), ResponseError::Upgrade);
+    let connection = with(|lines| lines[2] = "Xonnection: Upgrade\r\n");
+    assert_eq!(error(&connection), ResponseError::Connection);
 }
 
 #[test]

@@ -63,3 +63,34 @@ const fn reason(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of status codes in RFC 9110 §15 and, for 428, 429, 431 and 511, in RFC 6585.
+    const NAMES: &str = "\
+        200 OK\n202 Accepted\n204 No Content\n300 Multiple Choices\n301 Moved Permanently\n302 Found\n\
+        303 See Other\n304 Not Modified\n307 Temporary Redirect\n308 Permanent Redirect\n400 Bad Request\n\
+        401 Unauthorized\n402 Payment Required\n403 Forbidden\n404 Not Found\n405 Method Not Allowed\n\
+        406 Not Acceptable\n408 Request Timeout\n409 Conflict\n410 Gone\n414 URI Too Long\n\
+        421 Misdirected Request\n422 Unprocessable Content\n426 Upgrade Required\n428 Precondition Required\n\
+        429 Too Many Requests\n431 Request Header Fields Too Large\n500 Internal Server Error\n\
+        501 Not Implemented\n502 Bad Gateway\n503 Service Unavailable\n504 Gateway Timeout\n\
+        505 HTTP Version Not Supported\n511 Network Authentication Required";
+
+    #[test]
+    fn a_status_line_has_the_name_of_the_status_or_none() {
+        for status in 200..600_u16 {
+            let mut line = [0; 60];
+            let mut out = Cursor::new(&mut line);
+            put_status_line(&mut out, status);
+            let line = core::str::from_utf8(out.into_bytes().unwrap()).unwrap();
+            let line = line.strip_prefix("HTTP/1.1 ").and_then(|line| line.strip_suffix("\r\n"));
+            let (number, name) = line.and_then(|line| line.split_once(' ')).unwrap();
+            assert_eq!(number.parse(), Ok(status));
+            let expected = NAMES.lines().find_map(|line| line.strip_prefix(number));
+            assert_eq!(name, expected.map_or("", str::trim_start), "{status}");
+        }
+    }
+}

@@ -331,6 +331,10 @@ fn a_header_of_another_name_is_ignored_whatever_its_length() {
         let line = std::format!("{}: ?\r\n", "x".repeat(length));
         request(&with(|lines| lines[6] = &line));
     }
+    let upgrade = with(|lines| lines[2] = "Xpgrade: websocket\r\n");
+    assert_eq!(error(&upgrade), RequestError::Upgrade);
+    let connection = with(|lines| lines[3] = "Xonnection: Upgrade\r\n");
+    assert_eq!(error(&connection), RequestError::Connection);
 }
 
 #[test]
