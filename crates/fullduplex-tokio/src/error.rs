@@ -7,10 +7,16 @@ use fullduplex::{Ended, HandshakeError, Message, Refused, SendError, Timeout, Ur
 
 #[cfg(feature = "connect")]
 mod dial;
+#[cfg(feature = "connect")]
+mod plain;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod tls;
 
 #[cfg(feature = "connect")]
 pub use dial::{Attempt, AttemptError, DialError, Unreachable};
+#[cfg(feature = "proxy")]
+pub use proxy::{ProxyError, ProxyUrlError};
 pub use tls::TlsError;
 
 /// A result of this crate.

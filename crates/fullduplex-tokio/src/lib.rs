@@ -42,6 +42,7 @@
 //! `native-roots` or `platform-verifier`; or `native-tls`. A server over TLS accepts by [`accept_tls`] or
 //! [`accept_tls_with`]. URLs mean what they mean to browsers ([`IntoRequest`]); the feature `url` adds internationalised
 //! host names and `url::Url`. Dialling and masking with AVX2 are the features `connect` and `simd`, on by default.
+//! `ConnectOptions` has timeouts and TLS, and what dials; with the feature `proxy` that can be a `ProxyDial`.
 //!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
 //! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server
@@ -66,6 +67,8 @@ mod handshake;
 mod http2;
 mod into_halves;
 mod opening;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod sending;
 mod stream;
 mod timer;
@@ -84,6 +87,8 @@ pub use entropy::OsEntropy;
 #[cfg(feature = "connect")]
 pub use error::{Attempt, AttemptError, DialError, Unreachable};
 pub use error::{Error, Result, TlsError};
+#[cfg(feature = "proxy")]
+pub use error::{ProxyError, ProxyUrlError};
 pub use fullduplex;
 pub use fullduplex::handshake::{
     IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
@@ -110,6 +115,8 @@ pub use hyper_util;
 pub use into_halves::{IntoHalves, MaybeTlsReadHalf, MaybeTlsWriteHalf};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
+#[cfg(feature = "proxy")]
+pub use proxy::{Proxy, ProxyDial, ProxyStream};
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use stream::MaybeTlsStream;

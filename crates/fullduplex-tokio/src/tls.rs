@@ -122,6 +122,24 @@ where
     }
 }
 
+/// A stream with TLS by the connector, or by this crate's features.
+#[cfg(feature = "proxy")]
+#[cfg_attr(not(any(feature = "tls", feature = "native-tls")), expect(unused_variables))]
+pub(crate) async fn over_tls<S>(
+    host: &str,
+    stream: S,
+    connector: Option<Connector>,
+) -> Result<MaybeTlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match connector.map_or_else(Connector::by_features, Ok)? {
+        Connector::Plain => Err(TlsError::Disabled.into()),
+        #[cfg(any(feature = "tls", feature = "native-tls"))]
+        connector => wrap(host, stream, connector).await,
+    }
+}
+
 /// Runs a TLS handshake, within the timeout of the opening handshake that follows it.
 async fn within<T>(
     began: Clock,

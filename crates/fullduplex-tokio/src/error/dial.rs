@@ -3,6 +3,10 @@
 use std::net::SocketAddr;
 use std::{fmt, io};
 
+use super::plain::Plain;
+#[cfg(feature = "proxy")]
+use super::proxy::ProxyError;
+
 /// A server that could not be reached, and why: `no connection to example.org:443: 93.184.216.34:443: connection
 /// refused; [2606:2800:21f:cb07::1]:443: timed out`.
 #[derive(Debug)]
@@ -36,6 +40,22 @@ pub enum DialError {
     Addresses(Vec<Attempt>),
     /// The dial did not end by itself, and was given up after its deadline.
     TimedOut,
+    /// The proxy could not be reached.
+    #[cfg(feature = "proxy")]
+    ProxyUnreachable {
+        /// The proxy's URL, without credentials.
+        proxy: Box<str>,
+        /// Why it was not reached.
+        error: Box<Self>,
+    },
+    /// The proxy did not connect us to the server.
+    #[cfg(feature = "proxy")]
+    Proxy {
+        /// The proxy's URL, without credentials.
+        proxy: Box<str>,
+        /// Why it did not.
+        error: ProxyError,
+    },
     /// Another failure: the socket's, or that of a [`Dial`](crate::Dial) of the application.
     Io(io::Error),
 }
@@ -69,6 +89,10 @@ impl DialError {
         match self {
             Self::LookUpTimedOut | Self::TimedOut => true,
             Self::Addresses(attempts) => attempts.iter().any(Attempt::is_timeout),
+            #[cfg(feature = "proxy")]
+            Self::ProxyUnreachable { error, .. } => error.is_timeout(),
+            #[cfg(feature = "proxy")]
+            Self::Proxy { error, .. } => error.is_timeout(),
             Self::LookUp(_) | Self::NoAddress | Self::Io(_) => false,
         }
     }
@@ -82,6 +106,10 @@ impl DialError {
                 Some(AttemptError::Failed(error)) => error.kind(),
                 _ => io::ErrorKind::NotFound,
             },
+            #[cfg(feature = "proxy")]
+            Self::ProxyUnreachable { error, .. } => error.kind(),
+            #[cfg(feature = "proxy")]
+            Self::Proxy { error, .. } => error.kind(),
             _ => io::ErrorKind::NotFound,
         }
     }
@@ -90,32 +118,6 @@ impl DialError {
 impl Attempt {
     fn is_timeout(&self) -> bool {
         !matches!(self.error, AttemptError::Failed(_))
-    }
-}
-
-/// An error of the operating system without its number, if it has a name.
-pub(super) struct Plain<'a>(pub(super) &'a io::Error);
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use io::ErrorKind as Kind;
-        let kind = self.0.kind();
-        match kind {
-            Kind::AddrNotAvailable
-            | Kind::ConnectionAborted
-            | Kind::ConnectionRefused
-            | Kind::ConnectionReset
-            | Kind::HostUnreachable
-            | Kind::NetworkDown
-            | Kind::NetworkUnreachable
-            | Kind::PermissionDenied
-            | Kind::TimedOut
-                if self.0.raw_os_error().is_some() =>
-            {
-                kind.fmt(f)
-            }
-            _ => self.0.fmt(f),
-        }
     }
 }
 
@@ -142,6 +144,12 @@ impl fmt::Display for DialError {
                 Ok(())
             }
             Self::TimedOut => f.write_str("timed out"),
+            #[cfg(feature = "proxy")]
+            Self::ProxyUnreachable { proxy, error } => {
+                write!(f, "the proxy {proxy} cannot be reached: {error}")
+            }
+            #[cfg(feature = "proxy")]
+            Self::Proxy { proxy, error } => write!(f, "by the proxy {proxy}: {error}"),
             Self::Io(error) => Plain(error).fmt(f),
         }
     }
@@ -173,6 +181,10 @@ impl std::error::Error for DialError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::LookUp(error) | Self::Io(error) => Some(error),
+            #[cfg(feature = "proxy")]
+            Self::ProxyUnreachable { error, .. } => Some(error),
+            #[cfg(feature = "proxy")]
+            Self::Proxy { error, .. } => Some(error),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The URL begins with `wss:`, but no feature for TLS is on, or the connector is
+    /// The URL begins with `wss:`, or a proxy's with `https:`, but no feature for TLS is on, or the connector is
     /// [`Connector::Plain`](crate::Connector::Plain).
     Disabled,
     /// rustls has no cryptography provider. Enable `tls-ring` or `tls-aws-lc-rs`, install a provider as the process's
@@ -29,7 +29,7 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Disabled => {
-                "a wss URL needs one of the features `tls-ring`, `tls-aws-lc-rs`, `native-tls` of \
+                "a wss URL, or an https proxy, needs one of the features `tls-ring`, `tls-aws-lc-rs`, `native-tls` of \
                  fullduplex-tokio"
             }
             Self::NoProvider => {
