@@ -81,6 +81,8 @@ mod websocket;
 pub use config::{DEFAULT_READ_AHEAD_SIZE, DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, connect, connect_with};
+#[cfg(all(feature = "connect", unix))]
+pub use dial::UnixDial;
 #[cfg(feature = "connect")]
 pub use dial::{Dial, Target, TcpDial};
 pub use entropy::OsEntropy;

@@ -56,6 +56,14 @@ pub enum DialError {
         /// Why it did not.
         error: ProxyError,
     },
+    /// A Unix socket could not be connected to.
+    #[cfg(unix)]
+    Path {
+        /// The socket's path.
+        path: std::path::PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// Another failure: the socket's, or that of a [`Dial`](crate::Dial) of the application.
     Io(io::Error),
 }
@@ -93,6 +101,8 @@ impl DialError {
             Self::ProxyUnreachable { error, .. } => error.is_timeout(),
             #[cfg(feature = "proxy")]
             Self::Proxy { error, .. } => error.is_timeout(),
+            #[cfg(unix)]
+            Self::Path { .. } => false,
             Self::LookUp(_) | Self::NoAddress | Self::Io(_) => false,
         }
     }
@@ -101,6 +111,8 @@ impl DialError {
     pub(super) fn kind(&self) -> io::ErrorKind {
         match self {
             _ if self.is_timeout() => io::ErrorKind::TimedOut,
+            #[cfg(unix)]
+            Self::Path { error, .. } => error.kind(),
             Self::LookUp(error) | Self::Io(error) => error.kind(),
             Self::Addresses(attempts) => match attempts.last().map(|attempt| &attempt.error) {
                 Some(AttemptError::Failed(error)) => error.kind(),
@@ -150,6 +162,8 @@ impl fmt::Display for DialError {
             }
             #[cfg(feature = "proxy")]
             Self::Proxy { proxy, error } => write!(f, "by the proxy {proxy}: {error}"),
+            #[cfg(unix)]
+            Self::Path { path, error } => write!(f, "{}: {}", path.display(), Plain(error)),
             Self::Io(error) => Plain(error).fmt(f),
         }
     }
@@ -181,6 +195,8 @@ impl std::error::Error for DialError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::LookUp(error) | Self::Io(error) => Some(error),
+            #[cfg(unix)]
+            Self::Path { error, .. } => Some(error),
             #[cfg(feature = "proxy")]
             Self::ProxyUnreachable { error, .. } => Some(error),
             #[cfg(feature = "proxy")]

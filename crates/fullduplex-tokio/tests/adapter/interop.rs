@@ -496,3 +496,29 @@ async fn a_dialler_that_never_ends_is_given_up_after_its_deadline() {
     assert!(error.is_timeout());
     assert_eq!(error.to_string(), "no connection to example.org:443: timed out");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_is_connected_to_and_the_host_is_the_url_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let accepting = accept_with(stream, WebSocketConfig::new(), |request| {
+            assert_eq!(request.headers().get_str("host"), Some("example.org:81"));
+            Ok(OwnedAcceptance::new())
+        });
+        echo(accepting.await.unwrap()).await.unwrap();
+    });
+    let options = ConnectOptions::new().dial(fullduplex_tokio::UnixDial::new(&path));
+    let (client, _) = connect_with("ws://example.org:81/", &options).await.unwrap();
+    our_client(client).await;
+    serving.await.unwrap();
+
+    std::fs::remove_file(&path).unwrap();
+    let error = connect_with("ws://example.org/", &options).await.unwrap_err();
+    assert!(matches!(&error, Error::Dial(_)));
+    let expected = format!("no connection to example.org:80: {}: ", path.display());
+    assert!(error.to_string().starts_with(&expected), "{error}");
+}
