@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+#[cfg(unix)]
+use fullduplex_tokio::UnixDial;
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, DeflateConfig, Dial, Message, OwnedClientRequest, OwnedResponse, Target,
-    TcpDial, WebSocketConfig, WebSocketStream, client_with,
+    CloseCode, CloseFrame, DeflateConfig, Dial, Message, OwnedClientRequest, OwnedResponse, Proxy,
+    ProxyDial, Target, WebSocketConfig, WebSocketStream, client_with,
 };
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -55,6 +57,13 @@ pub(crate) struct Arguments {
     /// How long the connection may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     timeout: u64,
+    /// Connect through this proxy, http://, https:// or socks5://; without this, as HTTPS_PROXY and its like say
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Connect to this Unix socket, whatever the URL's host
+    #[cfg(unix)]
+    #[arg(long, value_name = "PATH", conflicts_with = "proxy")]
+    unix: Option<std::path::PathBuf>,
     #[command(flatten)]
     trust: Trust,
 }
@@ -66,32 +75,16 @@ fn field(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let patience = Duration::from_secs(arguments.timeout);
-    let request = arguments.request()?;
-    let uri = request.as_request().uri;
-    let (host, port, is_secure) = (uri.host().to_owned(), uri.port(), uri.is_secure());
-    let mut watch = Watch { begun: Instant::now(), shown: arguments.timing };
-
-    let mut target = Target::new(&host, port);
-    target.deadline = Some(tokio::time::Instant::now() + patience);
-    let dialled = TcpDial::new().dial(target).await;
-    let stream = dialled.map_err(|error| Failure::unreachable(&host, port, &error))?;
-    let peer = stream.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
-    watch.phase("name and TCP", &peer);
-    if !is_secure {
-        return arguments.open(request, stream, watch).await;
+    #[cfg(unix)]
+    if let Some(path) = &arguments.unix {
+        return arguments.connect(UnixDial::new(path)).await;
     }
-    let connector = TlsConnector::from(arguments.trust.config()?);
-    let name = ServerName::try_from(host.clone())
-        .map_err(|_| Failure::new(format!("no certificate can be for `{host}`")))?;
-    let stream = match timeout(patience, connector.connect(name, stream)).await {
-        Ok(stream) => stream.map_err(fullduplex_tokio::Error::from)?,
-        Err(_) => return Err(Failure::new("the server does not complete the TLS handshake")),
+    let no_proxy = |error| Failure::new(format!("the proxy's URL: {error}"));
+    let dial = match &arguments.proxy {
+        Some(url) => ProxyDial::new(Proxy::parse(url).map_err(no_proxy)?),
+        None => ProxyDial::from_env().map_err(no_proxy)?,
     };
-    let session = stream.get_ref().1;
-    let version = session.protocol_version().map(|version| format!("{version:?}"));
-    watch.phase("TLS", &version.unwrap_or_default());
-    arguments.open(request, stream, watch).await
+    arguments.connect(dial).await
 }
 
 /// Says what each phase took.
@@ -143,6 +136,36 @@ impl Arguments {
             config = config.max_message_size(Some(bytes)).max_frame_size(Some(bytes));
         }
         config
+    }
+
+    /// Connects by this dial, and talks.
+    async fn connect(&self, dial: impl Dial) -> Result<(), Failure> {
+        let patience = Duration::from_secs(self.timeout);
+        let request = self.request()?;
+        let uri = request.as_request().uri;
+        let (host, port) = (uri.host().to_owned(), uri.port());
+        let mut watch = Watch { begun: Instant::now(), shown: self.timing };
+
+        let mut target = Target::new(&host, port);
+        target.secure = uri.is_secure();
+        target.deadline = Some(tokio::time::Instant::now() + patience);
+        let dialled = dial.dial(target).await;
+        let stream = dialled.map_err(|error| Failure::unreachable(&host, port, &error))?;
+        watch.phase("name and TCP", "");
+        if !target.secure {
+            return self.open(request, stream, watch).await;
+        }
+        let connector = TlsConnector::from(self.trust.config()?);
+        let name = ServerName::try_from(host.clone())
+            .map_err(|_| Failure::new(format!("no certificate can be for `{host}`")))?;
+        let stream = match timeout(patience, connector.connect(name, stream)).await {
+            Ok(stream) => stream.map_err(fullduplex_tokio::Error::from)?,
+            Err(_) => return Err(Failure::new("the server does not complete the TLS handshake")),
+        };
+        let session = stream.get_ref().1;
+        let version = session.protocol_version().map(|version| format!("{version:?}"));
+        watch.phase("TLS", &version.unwrap_or_default());
+        self.open(request, stream, watch).await
     }
 
     /// The opening handshake, and the conversation.

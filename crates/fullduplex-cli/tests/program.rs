@@ -40,6 +40,10 @@ impl Drop for Listening {
 fn connect(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(PROGRAM);
     command.arg("connect").args(arguments);
+    // Whatever proxies the machine has, they are not what is tested.
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A program that ends early reads nothing.
@@ -180,6 +184,19 @@ fn what_cannot_be_reached_is_explained() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(stderr(&output).contains(expected), "{output:?}");
     }
+}
+
+#[test]
+fn a_proxy_that_lets_nobody_through_is_named() {
+    let server = Listening::start(&[]);
+    let proxy = answers("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+    let proxy = proxy.replace("ws://", "http://");
+    let output = connect(&[&server.url, "--proxy", &proxy], b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = stderr(&output);
+    assert!(said.contains("407") && said.contains("proxy"), "{said}");
+    let output = connect(&[&server.url, "--proxy", "gopher://x/"], b"");
+    assert!(stderr(&output).contains("the proxy's URL"), "{output:?}");
 }
 
 #[test]
