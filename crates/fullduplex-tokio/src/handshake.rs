@@ -6,8 +6,11 @@ use fullduplex::handshake::{
     IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
     Request,
 };
-use fullduplex::{Connected, Connecting, Endpoint, Incoming, IncomingRequest, Progress, Refusal};
+use fullduplex::{
+    Connected, Connecting, Endpoint, Incoming, IncomingRequest, Progress, Refusal, Timeout,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout_at;
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
@@ -53,6 +56,59 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     Box::pin(accept_since(None, stream, config, decide, NO_RESPONSE))
+}
+
+/// As [`accept_with`], with a decision that takes time: it looks up a token in a database, or asks another service.
+///
+/// The handshake timeout goes on while it is waited for. At its end the client is sent 503, and `decide` is dropped.
+///
+/// ```no_run
+/// use fullduplex_tokio::{Error, OwnedAcceptance, OwnedRejection, Request, WebSocketConfig, accept_async};
+/// use tokio::net::TcpStream;
+///
+/// # struct Users;
+/// # impl Users { async fn of_token(&self, _: &[u8]) -> Option<u64> { None } }
+/// # async fn serve(stream: TcpStream, users: Users) -> Result<(), Error> {
+/// let mut user = 0;
+/// let decide = async |request: &Request<'_>| {
+///     let unauthorized = || OwnedRejection::new(401).header("WWW-Authenticate", "Bearer");
+///     let token = request.headers().get("authorization").ok_or_else(unauthorized)?;
+///     user = users.of_token(token).await.ok_or_else(unauthorized)?;
+///     Ok(OwnedAcceptance::new())
+/// };
+/// let socket = accept_async(stream, WebSocketConfig::new(), decide).await?;
+/// # drop((socket, user));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`accept_with`].
+pub fn accept_async<S>(
+    stream: S,
+    config: WebSocketConfig,
+    decide: impl AsyncFnOnce(&Request<'_>) -> Decision,
+) -> impl Future<Output = Result<WebSocketStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Box::pin(async move {
+        let (mut incoming, mut plain) = (incoming(&config), NO_RESPONSE);
+        let mut opening = Opening::new(stream, None, &mut incoming);
+        let received = loop {
+            match step(incoming, &mut plain) {
+                Ok(Progress::Waiting(same)) => incoming = same,
+                Ok(Progress::Done(request)) => break Ok(request),
+                Err(failed) => break Err(failed),
+            }
+            opening.read(&mut incoming).await?;
+        };
+        let responded = match received {
+            Ok(request) => decided(request, &opening, decide).await,
+            Err(failed) => Err(failed),
+        };
+        finish(responded, opening, &config).await
+    })
 }
 
 /// As [`accept_with`], and lets `respond` respond to a request of HTTP/1.1 or HTTP/1.0 that asks for no WebSocket: a load
@@ -135,7 +191,19 @@ where
         }
         opening.read(&mut incoming).await?;
     };
-    match settle(responded, opening, &config) {
+    finish(responded, opening, &config).await
+}
+
+/// Writes the response.
+async fn finish<S>(
+    responded: Result<Endpoint<OsEntropy>, (Error, Refusal)>,
+    opening: Opening<S>,
+    config: &WebSocketConfig,
+) -> Result<WebSocketStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match settle(responded, opening, config) {
         Ok(mut socket) => {
             // A client that does not take the response is in the handshake still.
             let deadline = config.handshake_timeout;
@@ -201,6 +269,33 @@ fn respond(
             Err(failed) => Err((failed.error.into(), failed.refusal)),
         },
     }
+}
+
+/// Accepts or rejects the request, as `decide` says within the handshake timeout.
+async fn decided<S>(
+    mut request: IncomingRequest<OsEntropy>,
+    opening: &Opening<S>,
+    decide: impl AsyncFnOnce(&Request<'_>) -> Decision,
+) -> Result<Endpoint<OsEntropy>, (Error, Refusal)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let deadline = opening.deadline(&mut request);
+    let decision = {
+        let asked = request.request();
+        let deciding = decide(&asked);
+        match deadline {
+            None => Some(deciding.await),
+            Some(deadline) => timeout_at(deadline, deciding).await.ok(),
+        }
+    };
+    if let Some(decision) = decision {
+        return respond(request, |_| decision);
+    }
+    // The client has done its part in time, so it is told that the fault is ours.
+    let too_late = fullduplex::Error::Timeout(Timeout::Handshake);
+    respond(request, |_| Err(OwnedRejection::new(503)))
+        .map_err(|(_, refusal)| (too_late.into(), refusal))
 }
 
 /// Opens a WebSocket over a stream that leads to the server (RFC 6455 §4.1), with the default configuration.

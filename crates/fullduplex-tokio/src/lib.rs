@@ -37,7 +37,8 @@
 //! ```
 //!
 //! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
-//! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]. Health checks on the
+//! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; a decision that
+//! takes time: [`accept_async`]. Health checks on the
 //! same port: [`accept_or_respond`]. TLS for `wss` URLs: the features `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots`,
 //! `native-roots` or `platform-verifier`; or `native-tls`. A server over TLS accepts by [`accept_tls`] or
 //! [`accept_tls_with`]. URLs mean what they mean to browsers ([`IntoRequest`]); the feature `url` adds internationalised
@@ -103,7 +104,9 @@ pub use fullduplex::{
 #[cfg(feature = "deflate")]
 pub use fullduplex::{DeflateConfig, DeflateParams};
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
-pub use handshake::{Decision, accept, accept_or_respond, accept_with, client, client_with};
+pub use handshake::{
+    Decision, accept, accept_async, accept_or_respond, accept_with, client, client_with,
+};
 #[cfg(feature = "hyper")]
 pub use http;
 #[cfg(feature = "hyper")]

@@ -6,8 +6,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{BufMut, Connecting, Ended, Endpoint, Incoming, Refusal};
+use fullduplex::{BufMut, Connecting, Ended, Endpoint, Incoming, IncomingRequest, Refusal};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
@@ -59,6 +60,7 @@ macro_rules! reads {
     };
 }
 
+waits!(IncomingRequest<OsEntropy>);
 waits!(Refusal);
 reads!(Incoming<OsEntropy>);
 reads!(Connecting<OsEntropy>);
@@ -155,16 +157,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         ended.into()
     }
 
+    /// The instant of the deadline; `None` without one, or when it is too far away for an `Instant`.
+    pub(crate) fn deadline(&self, waits: &mut impl Waits) -> Option<Instant> {
+        let deadline = waits.poll_timeout(self.clock.elapsed());
+        deadline.and_then(|at| self.clock.instant(at))
+    }
+
     /// Waits for the deadline, and tells when it has come.
     fn poll_deadline(
         &mut self,
         waits: &mut impl Waits,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), fullduplex::Error>> {
-        let deadline = waits.poll_timeout(self.clock.elapsed());
-        let Some(deadline) = deadline.and_then(|at| self.clock.instant(at)) else {
-            return Poll::Pending;
-        };
+        let Some(deadline) = self.deadline(waits) else { return Poll::Pending };
         ready!(self.timer.poll(deadline, cx));
         Poll::Ready(waits.handle_timeout(self.clock.elapsed()))
     }

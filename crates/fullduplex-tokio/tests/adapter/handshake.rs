@@ -1,5 +1,7 @@
 //! The opening handshake: what is asked, what is answered, what is refused.
 
+use std::time::Duration;
+
 use fullduplex_tokio::fullduplex::handshake::{
     AcceptError, Acceptance, EncodeRequestError, HeadLimits, RejectError, RequestError,
     ResponseError, ServerHandshake,
@@ -7,8 +9,8 @@ use fullduplex_tokio::fullduplex::handshake::{
 use fullduplex_tokio::fullduplex::headers::InvalidHeader;
 use fullduplex_tokio::fullduplex::{HandshakeError, OwnedUri};
 use fullduplex_tokio::{
-    Decision, Error, Message, OwnedAcceptance, OwnedClientRequest, OwnedRejection, Role,
-    WebSocketStream, accept, accept_with, client,
+    Decision, Error, Message, OwnedAcceptance, OwnedClientRequest, OwnedRejection, Request, Role,
+    WebSocketConfig, WebSocketStream, accept, accept_async, accept_with, client, client_with,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
@@ -107,6 +109,76 @@ async fn a_rejection_arrives_with_status_headers_and_body() {
     assert_eq!(refused.body, b"Who are you?");
     let rejected = serving.await.unwrap().unwrap_err();
     assert!(matches!(rejected, Error::Rejected(401)), "{rejected:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_takes_time_accepts_and_rejects() {
+    for (token, expected) in [("Bearer good", None), ("Bearer bad", Some(401))] {
+        let (near, far) = duplex(1 << 12);
+        let serving = tokio::spawn(async move {
+            let decide = async |request: &Request<'_>| {
+                let token = request.headers().get_str("authorization");
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                match token {
+                    Some("Bearer good") => Ok(OwnedAcceptance::new().header("X-User", "7")),
+                    _ => Err(OwnedRejection::new(401)),
+                }
+            };
+            accept_async(far, WebSocketConfig::new(), decide).await
+        });
+        let request = OwnedClientRequest::new("ws://localhost/").unwrap();
+        let opened = client(request.header("Authorization", token), near).await;
+        match expected {
+            None => {
+                let (mut socket, response) = opened.unwrap();
+                assert_eq!(header(&response, "x-user"), Some("7"));
+                let mut server = serving.await.unwrap().unwrap();
+                socket.send("hello".into()).await.unwrap();
+                assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("hello"));
+            }
+            Some(expected) => {
+                let Err(Error::Http(refused)) = opened else { panic!("{opened:?}") };
+                assert_eq!(status(&refused.response), expected);
+                assert!(matches!(serving.await.unwrap(), Err(Error::Rejected(401))));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_takes_too_long_is_dropped_and_the_client_hears_that_it_is_not_its_fault() {
+    let (near, far) = duplex(1 << 12);
+    let held = std::sync::Arc::new(());
+    let dropped = std::sync::Arc::downgrade(&held);
+    let serving = tokio::spawn(async move {
+        let decide = async move |_: &Request<'_>| {
+            let _held = held;
+            std::future::pending::<Decision>().await
+        };
+        accept_async(far, WebSocketConfig::new(), decide).await
+    });
+    let begun = tokio::time::Instant::now();
+    let config = WebSocketConfig::new().handshake_timeout(None);
+    let refused = client_with("ws://localhost/", near, config).await.unwrap_err();
+    let Error::Http(refused) = refused else { panic!("{refused:?}") };
+    assert_eq!((status(&refused.response), begun.elapsed().as_secs()), (503, 10));
+    assert!(serving.await.unwrap().unwrap_err().is_timeout());
+    assert_eq!(dropped.strong_count(), 0);
+}
+
+#[tokio::test]
+async fn an_invalid_request_is_refused_before_anything_is_decided() {
+    let (mut near, far) = duplex(1 << 12);
+    let serving = tokio::spawn(async move {
+        let decide = async |_: &Request<'_>| -> Decision { panic!("it is no request") };
+        accept_async(far, WebSocketConfig::new(), decide).await
+    });
+    near.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut response = vec![0; 12];
+    near.read_exact(&mut response).await.unwrap();
+    assert_eq!(response, b"HTTP/1.1 426");
+    drop(near);
+    assert!(matches!(serving.await.unwrap(), Err(Error::Handshake(_))));
 }
 
 #[tokio::test]
