@@ -422,6 +422,8 @@ fn origins_are_compared_with_the_host_or_a_list() {
         let list = ["https://b.example", "null", "http://c.example:80"];
         assert_eq!(request.origin_allowed(&list), listed, "{origin}");
     };
+    let of_page = with(|lines| lines[6] = "Origin: https://b.example\r\n");
+    assert_eq!(request(&of_page).origin(), Some("https://b.example"));
     check("", true, true);
     check("Origin: http://a.example:8080\r\n", true, false);
     check("Origin: http://a.example\r\n", false, false);
@@ -505,6 +507,21 @@ fn a_rejection_is_a_whole_response() {
     for status in [0, 101, 200, 299, 600, 1000] {
         assert_eq!(Rejection::new(status).encode(&mut out), Err(RejectError::Status(status)));
     }
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn an_owned_decision_has_what_it_was_built_of() {
+    let headers =
+        |headers: &[(std::string::String, std::string::String)]| std::format!("{headers:?}");
+    let owned = OwnedAcceptance::new().subprotocol("chat").header("Server", "a").header("X", "b");
+    let acceptance = owned.as_acceptance();
+    assert_eq!(acceptance.subprotocol, Some("chat"));
+    assert_eq!(headers(acceptance.headers), r#"[("Server", "a"), ("X", "b")]"#);
+    let owned = OwnedRejection::new(403).header("Server", "a").header("X", "b").body("no");
+    let rejection = owned.as_rejection();
+    assert_eq!((owned.status(), rejection.status, rejection.body), (403, 403, &b"no"[..]));
+    assert_eq!(headers(rejection.headers), r#"[("Server", "a"), ("X", "b")]"#);
 }
 
 #[test]

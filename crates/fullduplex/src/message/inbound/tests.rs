@@ -221,6 +221,22 @@ fn byte_by_byte_the_joined_messages_and_the_failure_are_the_same() {
     }
 }
 
+/// A caller tells by the size how far a message is over the limit (RFC 6455 §10.4).
+#[test]
+fn the_size_of_a_message_is_what_its_frames_have_announced() {
+    let mut inbound = Inbound::new(&LIMITS);
+    assert_eq!(inbound.size(), 0);
+    for (opcode, payload_len, result, size) in [
+        (OpCode::Binary, 3, Ok(()), 3),
+        (OpCode::Continuation, 4, Ok(()), 7),
+        (OpCode::Continuation, 2, Err(TooLarge), 9),
+    ] {
+        let header = FrameHeader { fin: false, rsv: 0, opcode, mask: None, payload_len };
+        assert_eq!(inbound.begin_frame(&header), result);
+        assert_eq!(inbound.size(), size);
+    }
+}
+
 #[test]
 fn text_that_was_found_whole_fails_as_if_it_had_come_piece_by_piece() {
     for (whole, expected) in [
