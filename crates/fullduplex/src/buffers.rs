@@ -28,8 +28,8 @@ static OUTPUT_IN_ALL: AtomicUsize = AtomicUsize::new(0);
 #[cfg(feature = "std")]
 std::thread_local! {
     /// The key is the size of a buffer.
-    static RECEIVING: Pool<usize, BytesMut> = const { Pool::new(&RECEIVING_IN_ALL) };
-    static OUTPUT: Pool<(), Vec<u8>> = const { Pool::new(&OUTPUT_IN_ALL) };
+    static RECEIVING: Pool<usize, BytesMut> = const { Pool::new(|| &RECEIVING_IN_ALL) };
+    static OUTPUT: Pool<(), Vec<u8>> = const { Pool::new(|| &OUTPUT_IN_ALL) };
 }
 
 /// Takes an empty receive buffer with a capacity of `size` bytes from the pool, or allocates one.

@@ -21,13 +21,14 @@ pub(crate) struct Pool<K, T> {
     /// How many items this pool may hold. It claims a place of the `IN_ALL` once, and keeps it until the thread ends,
     /// so that taking and putting back does not touch the counter that the threads share.
     places: Cell<usize>,
-    /// How many places the pools of this kind have claimed, on all threads.
-    in_all: &'static AtomicUsize,
+    /// How many places the pools of this kind have claimed, on all threads. A function returns the counter: in Rust 1.89 the
+    /// constant that a pool begins as may not refer to what changes.
+    in_all: fn() -> &'static AtomicUsize,
 }
 
 impl<K: PartialEq, T> Pool<K, T> {
     /// An empty pool. All pools of one kind must have the same `in_all`.
-    pub(crate) const fn new(in_all: &'static AtomicUsize) -> Self {
+    pub(crate) const fn new(in_all: fn() -> &'static AtomicUsize) -> Self {
         Self {
             kept: [const { Cell::new(None) }; PER_THREAD],
             len: Cell::new(0),
@@ -100,8 +101,9 @@ impl<K: PartialEq, T> Pool<K, T> {
         if self.places.get() == PER_THREAD {
             return false;
         }
-        if self.in_all.fetch_add(1, Ordering::Relaxed) >= IN_ALL {
-            self.in_all.fetch_sub(1, Ordering::Relaxed);
+        let in_all = (self.in_all)();
+        if in_all.fetch_add(1, Ordering::Relaxed) >= IN_ALL {
+            in_all.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
         self.places.set(self.places.get() + 1);
@@ -111,7 +113,7 @@ impl<K: PartialEq, T> Pool<K, T> {
 
 impl<K, T> Drop for Pool<K, T> {
     fn drop(&mut self) {
-        self.in_all.fetch_sub(self.places.get(), Ordering::Relaxed);
+        (self.in_all)().fetch_sub(self.places.get(), Ordering::Relaxed);
     }
 }
 
@@ -140,7 +142,7 @@ mod tests {
     #[test]
     fn what_was_put_away_last_under_a_key_is_taken_first() {
         static IN_ALL: AtomicUsize = AtomicUsize::new(0);
-        let pool = Pool::new(&IN_ALL);
+        let pool = Pool::new(|| &IN_ALL);
         assert_eq!(pool.take(&1), None);
         for (key, item) in [(1, 'a'), (2, 'b'), (1, 'c')] {
             pool.put(key, item);
@@ -159,7 +161,7 @@ mod tests {
     #[test]
     fn a_full_pool_drops_what_was_of_no_use_for_longest() {
         static IN_ALL: AtomicUsize = AtomicUsize::new(0);
-        let pool = Pool::new(&IN_ALL);
+        let pool = Pool::new(|| &IN_ALL);
         for key in 0..100 {
             pool.put(key, key);
         }
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn a_pool_that_gets_no_more_places_keeps_what_was_used_last() {
         static POOLED: AtomicUsize = AtomicUsize::new(IN_ALL - 1);
-        let (pool, other) = (Pool::new(&POOLED), Pool::new(&POOLED));
+        let (pool, other) = (Pool::new(|| &POOLED), Pool::new(|| &POOLED));
         pool.put(1, 'a');
         pool.put(2, 'b');
         assert_eq!([pool.take(&1), pool.take(&2)], [None, Some('b')]);
@@ -185,7 +187,7 @@ mod tests {
     #[test]
     fn whatever_is_put_and_taken_the_last_that_fits_comes_and_the_first_goes() {
         static POOLED: AtomicUsize = AtomicUsize::new(IN_ALL - 3);
-        let pool = Pool::new(&POOLED);
+        let pool = Pool::new(|| &POOLED);
         let (mut model, mut state) = (alloc::vec::Vec::new(), 1_u32);
         for item in 0..10_000 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -209,7 +211,7 @@ mod tests {
     struct Leaves(u32);
 
     std::thread_local! {
-        static LEFT: Pool<(), Leaves> = const { Pool::new(&LEFT_IN_ALL) };
+        static LEFT: Pool<(), Leaves> = const { Pool::new(|| &LEFT_IN_ALL) };
     }
 
     static LEFT_IN_ALL: AtomicUsize = AtomicUsize::new(0);
@@ -250,7 +252,7 @@ mod tests {
     fn all_threads_together_keep_a_bounded_number() {
         static POOLED: AtomicUsize = AtomicUsize::new(0);
         std::thread_local! {
-            static POOL: Pool<(), Arc<()>> = const { Pool::new(&POOLED) };
+            static POOL: Pool<(), Arc<()>> = const { Pool::new(|| &POOLED) };
         }
         let item = Arc::new(());
         let wait = std::sync::Barrier::new(101);

@@ -19,8 +19,8 @@ const MIN_SPACE: usize = 64;
 static POOLED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
 std::thread_local! {
-    static DEFLATERS: Pool<Compression, Deflate> = const { Pool::new(&POOLED[0]) };
-    static INFLATERS: Pool<(), Inflate> = const { Pool::new(&POOLED[1]) };
+    static DEFLATERS: Pool<Compression, Deflate> = const { Pool::new(|| &POOLED[0]) };
+    static INFLATERS: Pool<(), Inflate> = const { Pool::new(|| &POOLED[1]) };
 }
 
 /// A compressor. It takes its memory when it is created.

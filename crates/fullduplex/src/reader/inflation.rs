@@ -22,7 +22,7 @@ static POOLED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize
 
 #[cfg(feature = "std")]
 std::thread_local! {
-    static BUFFERS: Pool<(), BytesMut> = const { Pool::new(&POOLED) };
+    static BUFFERS: Pool<(), BytesMut> = const { Pool::new(|| &POOLED) };
 }
 
 /// Inflated data: of the compressed message in progress, of the last one, or of a piece of one.
