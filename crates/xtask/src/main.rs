@@ -19,6 +19,7 @@ mod firmware;
 mod fuzz;
 mod layers;
 mod lint;
+mod minimal_versions;
 mod mutants;
 mod no_panic;
 mod no_std;
@@ -82,6 +83,8 @@ enum Chore {
     DropIn(drop_in::Options),
     /// Runs an echo server and a client on an emulated microcontroller
     Embedded,
+    /// Compiles what is published with the oldest dependencies that its manifests allow
+    MinimalVersions,
     /// Checks the licences, the sources and the duplicates of what we depend on
     Supply(supply::Options),
     /// Simulates connections over a network that fails, from a seed
@@ -133,6 +136,7 @@ fn main() -> ExitCode {
         Chore::Lint => lint::run(),
         Chore::Peers => peers::run(),
         Chore::PublicApi(options) => public_api::run(&options),
+        Chore::MinimalVersions => minimal_versions::run(),
         Chore::Supply(options) => supply::run(&options),
         Chore::Targets(options) => targets::run(&options),
         Chore::Ci => ci::run(),
