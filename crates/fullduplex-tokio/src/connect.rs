@@ -8,10 +8,12 @@ use tokio::time::Instant;
 
 use crate::config::WebSocketConfig;
 use crate::dial::{Dial, Target, TcpDial, until};
-use crate::error::{DialError, Error, Result, Unreachable};
+use crate::error::{DialError, Error, RedirectError, Redirected, Result, Unreachable};
 use crate::stream::MaybeTlsStream;
 use crate::tls::{Connector, client_over};
 use crate::websocket::WebSocketStream;
+
+mod redirect;
 
 /// The default of [`ConnectOptions::connect_timeout`]: 10 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +46,15 @@ pub struct ConnectOptions<D = TcpDial> {
     pub connect_timeout: Option<Duration>,
     /// The TLS for `wss` URLs; `None`, the default, means the TLS of this crate's features.
     pub connector: Option<Connector>,
+    /// How many redirects are followed, one after the other. The default is 0: a redirect is [`Error::Http`].
+    ///
+    /// Followed are 301, 302, 303, 307 and 308 with a `Location`, which may be relative to the URL; `http` means `ws` and
+    /// `https` means `wss`. No redirect is followed from `wss` to `ws`. Another origin, that is another scheme, host or
+    /// port, is not sent `Authorization`, `Cookie`, `Proxy-Authorization`, the credentials of the URL, and the
+    /// [`sensitive_headers`](Self#structfield.sensitive_headers). Each connection has the timeouts to itself.
+    pub max_redirects: u8,
+    /// The names of more headers of the request that a redirect must not carry to another origin.
+    pub sensitive_headers: Vec<String>,
     /// What opens the stream.
     pub dial: D,
 }
@@ -56,6 +67,8 @@ impl ConnectOptions {
             config: WebSocketConfig::new(),
             connect_timeout: Some(DEFAULT_CONNECT_TIMEOUT),
             connector: None,
+            max_redirects: 0,
+            sensitive_headers: Vec::new(),
             dial: TcpDial::new(),
         }
     }
@@ -83,11 +96,31 @@ impl<D> ConnectOptions<D> {
         self
     }
 
+    /// Sets [`max_redirects`](Self#structfield.max_redirects).
+    #[must_use]
+    pub fn max_redirects(mut self, max: u8) -> Self {
+        self.max_redirects = max;
+        self
+    }
+
+    /// Adds one more name to [`sensitive_headers`](Self#structfield.sensitive_headers).
+    #[must_use]
+    pub fn sensitive_header(mut self, name: impl Into<String>) -> Self {
+        self.sensitive_headers.push(name.into());
+        self
+    }
+
     /// Connects by `dial` in the place of [`TcpDial`].
     #[must_use]
     pub fn dial<E: Dial>(self, dial: E) -> ConnectOptions<E> {
-        let Self { config, connect_timeout, connector, dial: _ } = self;
-        ConnectOptions { config, connect_timeout, connector, dial }
+        ConnectOptions {
+            config: self.config,
+            connect_timeout: self.connect_timeout,
+            connector: self.connector,
+            max_redirects: self.max_redirects,
+            sensitive_headers: self.sensitive_headers,
+            dial,
+        }
     }
 }
 
@@ -113,16 +146,59 @@ pub async fn connect(
 
 /// Opens a WebSocket to a `ws` or `wss` URL as `options` say. Returns the WebSocket with the server's response.
 ///
-/// Redirects are not followed: another status than 101 is [`Error::Http`].
-///
 /// # Errors
-/// [`Error::Dial`] when the server cannot be reached; else as [`client_tls_with`](crate::client_tls_with).
+/// [`Error::Dial`] when the server cannot be reached; [`Error::Http`] for another status than 101, a redirect included;
+/// [`Error::Redirect`] when redirects are followed, and one of them cannot be; else as [`client_tls_with`](crate::client_tls_with).
 pub async fn connect_with<D: Dial>(
     request: impl IntoRequest,
     options: &ConnectOptions<D>,
 ) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)> {
     // This future is large. In a box of its own, its memory is freed before the connection is used.
-    Box::pin(async move { open(request.into_request()?, options).await }).await
+    let connecting = async move {
+        let request = request.into_request()?;
+        match options.max_redirects {
+            0 => open(request, options).await,
+            max => follow(request, options, max).await,
+        }
+    };
+    Box::pin(connecting).await
+}
+
+/// Opens a WebSocket where the request leads, behind `max` redirects at most.
+async fn follow<D: Dial>(
+    mut request: OwnedClientRequest,
+    options: &ConnectOptions<D>,
+    max: u8,
+) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)> {
+    let mut chain = Vec::new();
+    loop {
+        let refused = match open(request.clone(), options).await {
+            Err(Error::Http(refused)) => refused,
+            result => return result,
+        };
+        let Some(location) = redirect::location(&refused) else {
+            return Err(Error::Http(refused));
+        };
+        let uri = request.as_request().uri;
+        chain.push(uri.to_string());
+        let error = match redirect::resolve(uri, location) {
+            Err(error) => RedirectError::Url(error),
+            Ok(next) => {
+                let is_allowed = redirect::check(uri, next.as_uri());
+                chain.push(next.as_uri().to_string());
+                match is_allowed {
+                    Err(error) => error,
+                    Ok(()) if chain.len() > usize::from(max) + 1 => RedirectError::TooMany,
+                    Ok(()) => {
+                        chain.pop();
+                        request = redirect::redirected(&request, next, &options.sensitive_headers);
+                        continue;
+                    }
+                }
+            }
+        };
+        return Err(Error::Redirect(Box::new(Redirected { chain, error, refused: *refused })));
+    }
 }
 
 async fn open<D: Dial>(

@@ -11,12 +11,16 @@ mod dial;
 mod plain;
 #[cfg(feature = "proxy")]
 mod proxy;
+#[cfg(feature = "connect")]
+mod redirect;
 mod tls;
 
 #[cfg(feature = "connect")]
 pub use dial::{Attempt, AttemptError, DialError, Unreachable};
 #[cfg(feature = "proxy")]
 pub use proxy::{ProxyError, ProxyUrlError};
+#[cfg(feature = "connect")]
+pub use redirect::{RedirectError, Redirected};
 pub use tls::TlsError;
 
 /// A result of this crate.
@@ -50,6 +54,9 @@ pub enum Error {
     Handshake(HandshakeError),
     /// Client: the server answered with another status than 101, or over HTTP/2 than 200 to 299.
     Http(Box<Refused>),
+    /// Client: a redirect was not followed although [`ConnectOptions`](crate::ConnectOptions) allow redirects.
+    #[cfg(feature = "connect")]
+    Redirect(Box<Redirected>),
     /// Server: the response has this status, because the callback rejected the request, or because the request does not
     /// ask for a WebSocket and the application responded to it.
     Rejected(u16),
@@ -97,6 +104,8 @@ impl fmt::Display for Error {
                     reason => write!(f, " {reason}"),
                 }
             }
+            #[cfg(feature = "connect")]
+            Self::Redirect(redirected) => redirected.fmt(f),
             Self::Rejected(status) => write!(f, "the request was answered with status {status}"),
             Self::Accept(error) => error.fmt(f),
             Self::Reject(error) => error.fmt(f),
@@ -112,6 +121,8 @@ impl std::error::Error for Error {
             Self::Io(error) => Some(error),
             #[cfg(feature = "connect")]
             Self::Dial(unreachable) => Some(&unreachable.error),
+            #[cfg(feature = "connect")]
+            Self::Redirect(redirected) => Some(&redirected.error),
             _ => None,
         }
     }

@@ -88,7 +88,7 @@ pub use dial::UnixDial;
 pub use dial::{Dial, Target, TcpDial};
 pub use entropy::OsEntropy;
 #[cfg(feature = "connect")]
-pub use error::{Attempt, AttemptError, DialError, Unreachable};
+pub use error::{Attempt, AttemptError, DialError, RedirectError, Redirected, Unreachable};
 pub use error::{Error, Result, TlsError};
 #[cfg(feature = "proxy")]
 pub use error::{ProxyError, ProxyUrlError};

@@ -67,7 +67,7 @@ impl ProxyDial {
     /// [`ProxyUrlError`] when one of the variables has no URL of a proxy. To connect without the proxy could tell the
     /// network what the proxy is there to hide.
     pub fn from_env() -> Result<Self, ProxyUrlError> {
-        let environment = Environment::read(|name| std::env::var_os(name))?;
+        let environment = Environment::read(std::env::var_os)?;
         let choice = Choice::Environment(environment.into());
         Ok(Self { choice, connector: None, dial: TcpDial::new() })
     }

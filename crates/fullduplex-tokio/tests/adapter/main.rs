@@ -15,6 +15,7 @@ mod http2;
 mod http2_interop;
 mod interop;
 mod mixed;
+mod redirects;
 mod streaming;
 mod support;
 mod upgrade;
