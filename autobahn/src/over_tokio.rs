@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use fullduplex_tokio::rustls::{ClientConfig, ServerConfig};
 use fullduplex_tokio::{
-    Connector, EndpointConfig, Error, IntoHalves, IntoRequest, MaybeTlsStream, OwnedAcceptance,
-    OwnedClientRequest, Request, TcpDial, WebSocketConfig, WebSocketStream, accept_tls_with,
-    accept_with, connect_with,
+    ConnectOptions, Connector, EndpointConfig, Error, IntoHalves, IntoRequest, MaybeTlsStream,
+    OwnedAcceptance, OwnedClientRequest, Request, WebSocketConfig, WebSocketStream,
+    accept_tls_with, accept_with, connect_with,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -123,11 +123,10 @@ impl Client {
     async fn open(
         &self,
         request: impl IntoRequest,
-        dial: &TcpDial,
-        config: WebSocketConfig,
+        options: ConnectOptions,
     ) -> std::result::Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
-        let tls = self.tls.clone().map(Connector::Rustls);
-        Ok(connect_with(request, dial, config, tls).await?.0)
+        let options = options.connector(self.tls.clone().map(Connector::Rustls));
+        Ok(connect_with(request, &options).await?.0)
     }
 
     /// Runs all cases of the fuzzing server, then has it write its report.
@@ -136,7 +135,8 @@ impl Client {
     /// When the fuzzing server is not there, or is none.
     pub fn all_cases(&self, url: &str, agent: &str) -> Result<()> {
         let url = url.trim_end_matches('/');
-        let open = async |url: String| self.open(url, &TcpDial::new(), self.config.into()).await;
+        let options = ConnectOptions::new().config(self.config.into());
+        let open = async |url: String| self.open(url, options.clone()).await;
         Runtime::new()?.block_on(async {
             let count = open(format!("{url}/getCaseCount")).await?.recv().await;
             let count: u32 =
@@ -171,13 +171,13 @@ impl Client {
         for subprotocol in subprotocols {
             request = request.subprotocol(subprotocol).require_subprotocol();
         }
-        let (mut dial, mut config) = (TcpDial::new(), WebSocketConfig::from(self.config));
+        let mut options = ConnectOptions::new().config(self.config.into());
         if timeout.is_some() {
-            dial.timeout = timeout;
-            config.handshake_timeout = timeout;
+            options.connect_timeout = timeout;
+            options.config.handshake_timeout = timeout;
         }
         Runtime::new()?.block_on(async {
-            let mut socket = match self.open(request, &dial, config).await {
+            let mut socket = match self.open(request, options).await {
                 Ok(socket) => socket,
                 Err(error) => {
                     let status = match &error {
