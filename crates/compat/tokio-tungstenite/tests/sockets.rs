@@ -35,6 +35,20 @@ fn is_send<T: Send>(value: T) -> T {
 }
 
 #[tokio::test]
+async fn a_refused_connection_is_the_error_of_the_operating_system() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    match connect_async(url).await.unwrap_err() {
+        Error::Io(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+            assert!(error.raw_os_error().is_some(), "{error:?}");
+        }
+        error => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
 async fn a_split_socket_echoes_over_tcp() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/chat", listener.local_addr().unwrap());
