@@ -48,10 +48,11 @@ pub struct ConnectOptions<D = TcpDial> {
     pub connector: Option<Connector>,
     /// How many redirects are followed, one after the other. The default is 0: a redirect is [`Error::Http`].
     ///
-    /// Followed are 301, 302, 303, 307 and 308 with a `Location`, which may be relative to the URL; `http` means `ws` and
-    /// `https` means `wss`. No redirect is followed from `wss` to `ws`. Another origin, that is another scheme, host or
-    /// port, is not sent `Authorization`, `Cookie`, `Proxy-Authorization`, the credentials of the URL, and the
-    /// [`sensitive_headers`](Self#structfield.sensitive_headers). Each connection has the timeouts to itself.
+    /// The statuses 301, 302, 303, 307 and 308 with a `Location` are followed. It may be relative to the URL; `http`
+    /// means `ws`, and `https` means `wss`. No redirect is followed from `wss` to `ws`. Another origin, that is another
+    /// scheme, host or port, gets neither `Authorization`, `Cookie` and `Proxy-Authorization`, nor the credentials of
+    /// the URL, nor the [`sensitive_headers`](Self#structfield.sensitive_headers). Each connection has the timeouts to
+    /// itself.
     pub max_redirects: u8,
     /// The names of more headers of the request that a redirect must not carry to another origin.
     pub sensitive_headers: Vec<String>,
@@ -148,7 +149,8 @@ pub async fn connect(
 ///
 /// # Errors
 /// [`Error::Dial`] when the server cannot be reached; [`Error::Http`] for another status than 101, a redirect included;
-/// [`Error::Redirect`] when redirects are followed, and one of them cannot be; else as [`client_tls_with`](crate::client_tls_with).
+/// [`Error::Redirect`] when redirects are followed, and one of them cannot be; else as
+/// [`client_tls_with`](crate::client_tls_with).
 pub async fn connect_with<D: Dial>(
     request: impl IntoRequest,
     options: &ConnectOptions<D>,

@@ -8,8 +8,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::DialError;
 
-/// Opens a stream to a server. The default is TCP, [`TcpDial`](crate::TcpDial). Implement it to connect over a transport or a pool of
-/// your own, and pass it to [`ConnectOptions::dial`](crate::ConnectOptions::dial).
+/// Opens a stream to a server. The default is TCP, [`TcpDial`](crate::TcpDial). Implement it to connect over a
+/// transport or a pool of your own, and pass it to [`ConnectOptions::dial`](crate::ConnectOptions::dial).
 ///
 /// ```
 /// use fullduplex_tokio::{Dial, DialError, Target};

@@ -54,14 +54,14 @@ impl ProxyDial {
 
     /// Connects as the environment says at this moment: through a proxy, or without one.
     ///
-    /// * `HTTP_PROXY` has the proxy for `ws` URLs, `HTTPS_PROXY` that for `wss`, and `ALL_PROXY` that for those of the two
-    ///   that have none of their own. The value is a URL as for [`Proxy::parse`].
-    /// * `NO_PROXY` has hosts that are connected to without a proxy, with commas between them: a domain, which is meant
-    ///   with its subdomains, an IP address, a network such as `10.0.0.0/8`, or `*` for all hosts.
+    /// * `HTTP_PROXY` has the proxy for `ws` URLs and `HTTPS_PROXY` the proxy for `wss` URLs. `ALL_PROXY` has the proxy
+    ///   for each of the two that has none of its own. The value is a URL as for [`Proxy::parse`].
+    /// * `NO_PROXY` lists the hosts to connect to without a proxy, with commas between them: a domain, which includes
+    ///   its subdomains, an IP address, a network such as `10.0.0.0/8`, or `*` for all hosts.
     /// * Each of them may be in small letters, which count before capitals, as with curl and Python. An empty variable
     ///   counts as none.
-    /// * With `REQUEST_METHOD`, the process is a CGI script, and `HTTP_PROXY` is ignored: a client can set it, by a header
-    ///   `Proxy`.
+    /// * If `REQUEST_METHOD` is set, the process is a CGI script, and `HTTP_PROXY` is ignored: a client can set it, by a
+    ///   header `Proxy`.
     ///
     /// # Errors
     /// [`ProxyUrlError`] when one of the variables has no URL of a proxy. To connect without the proxy could tell the
