@@ -252,6 +252,15 @@ mod tests {
     }
 
     #[test]
+    fn every_change_that_is_accepted_has_its_line() {
+        let accepted = Accepted::parse(&read(&root().join(ACCEPTED)).unwrap()).unwrap();
+        for change in accepted.left() {
+            let source = read(&root().join(&change.file)).unwrap();
+            assert!(source.lines().any(|line| line.trim() == change.line), "{change}");
+        }
+    }
+
+    #[test]
     fn a_change_without_a_reason_is_not_accepted() {
         assert!(Accepted::parse(&LIST.replace("A hint.", " ")).is_err());
     }
