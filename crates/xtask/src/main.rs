@@ -15,6 +15,7 @@ mod compat_versions;
 mod conformance;
 mod drop_in;
 mod embedded;
+mod features;
 mod firmware;
 mod fuzz;
 mod layers;
@@ -83,6 +84,8 @@ enum Chore {
     DropIn(drop_in::Options),
     /// Runs an echo server and a client on an emulated microcontroller
     Embedded,
+    /// Compiles the libraries with each feature, and with each two of them
+    Features,
     /// Compiles what is published with the oldest dependencies that its manifests allow
     MinimalVersions,
     /// Checks the licences, the sources and the duplicates of what we depend on
@@ -136,6 +139,7 @@ fn main() -> ExitCode {
         Chore::Lint => lint::run(),
         Chore::Peers => peers::run(),
         Chore::PublicApi(options) => public_api::run(&options),
+        Chore::Features => features::run(),
         Chore::MinimalVersions => minimal_versions::run(),
         Chore::Supply(options) => supply::run(&options),
         Chore::Targets(options) => targets::run(&options),
