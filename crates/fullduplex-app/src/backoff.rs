@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use fullduplex_tokio::fullduplex::HandshakeError;
 use fullduplex_tokio::{Error, OwnedResponse};
 
 /// How long a client waits before it tries again: exponential backoff with full jitter. The n-th time without success it
@@ -87,15 +88,18 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// Whether another try makes sense after this error of [`connect`](fullduplex_tokio::accept_with) or of a connection.
+/// Whether another try makes sense after this error, of connecting or of a connection.
 ///
-/// It does not for a URL or a header field that is wrong, for TLS that is not set up, and for a status from 300 to 499 but
-/// 408 (Request Timeout), 425 (Too Early) and 429 (Too Many Requests). It does for everything else: a host that cannot be
-/// reached, a connection that was lost, a status from 500 up.
+/// It does not for a URL or a header field that is wrong, for TLS that is not set up, for a redirect that is not followed, and
+/// for a status from 300 to 499 but 408 (Request Timeout), 425 (Too Early) and 429 (Too Many Requests). It does for everything
+/// else: a host that cannot be reached, a connection that was lost, a status from 500 up.
 #[must_use]
 pub fn verdict(error: &Error) -> Verdict {
     match error {
-        Error::Url(_) | Error::Tls(_) | Error::Send(_) => Verdict::GiveUp,
+        Error::Url(_)
+        | Error::Tls(_)
+        | Error::Redirect(_)
+        | Error::Handshake(HandshakeError::Encode(_)) => Verdict::GiveUp,
         Error::Http(refused) => match refused.response.as_response().status() {
             408 | 425 | 429 | 500.. => after(&refused.response),
             300..=499 => Verdict::GiveUp,

@@ -339,8 +339,12 @@ impl State {
     }
 }
 
-/// Resolves once the phase has been reached, or the gate is gone.
+/// Resolves once the phase has been reached.
 async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
+    wait_for(&mut phase, wanted).await;
+}
+
+async fn wait_for(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
     // Without a gate there is nobody to close it.
     if phase.wait_for(|phase| *phase >= wanted).await.is_err() {
         std::future::pending::<()>().await;
@@ -425,10 +429,13 @@ impl Pass {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         if !self.told {
-            tokio::select! {
-                biased;
-                () = self.closing() => {}
-                message = socket.recv() => return message,
+            // What is there already costs no more than without a gate, and does not put off the end: that is looked at first.
+            if *self.phase.borrow() == Phase::Open {
+                tokio::select! {
+                    biased;
+                    message = socket.recv() => return message,
+                    () = wait_for(&mut self.phase, Phase::Closing) => {}
+                }
             }
             // A connection that is closing already is not told twice.
             if socket.can_send() {

@@ -17,7 +17,8 @@ pub enum Slow {
     /// connection with 1008 or 1013, so that it connects again and asks for what it has missed.
     Leave,
     /// Whoever speaks waits for it, and so does everybody else: right where no message may be lost, and the members are your
-    /// own programs. One that does not read stops the room.
+    /// own programs. One that does not read stops the room. A member must then speak in another task than the one that hears:
+    /// it would wait for itself.
     Wait,
 }
 

@@ -86,7 +86,8 @@ pub enum Event {
 /// let mut client = Stay::new(connect, Backoff::new());
 /// while let Some(event) = client.next().await {
 ///     match event {
-///         Event::Open => client.send("subscribe gold".into()).await?,
+///         // If this fails, the connection is lost, and the next event says so.
+///         Event::Open => drop(client.send("subscribe gold".into()).await),
 ///         Event::Message(message) if message.is_text() => println!("{message:?}"),
 ///         Event::Lost { error, retry_in } => println!("lost: {error:?}, again in {retry_in:?}"),
 ///         Event::GaveUp { error } => println!("that is all: {error:?}"),

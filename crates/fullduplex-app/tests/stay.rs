@@ -180,6 +180,14 @@ async fn it_gives_up_where_another_try_is_useless() {
     let mut client = Stay::new(wrong, Backoff::new());
     assert_eq!(next(&mut client).await, "connecting 0");
     assert_eq!(next(&mut client).await, "gave up true");
+    // A header field that must not be sent is no better the next time.
+    let bad_header = || async {
+        let request = OwnedClientRequest::new("ws://example.com/")?.header("X-A", "b\r\nc: d");
+        Ok(fullduplex_tokio::client(request, duplex(10).0).await?.0)
+    };
+    let mut client = Stay::new(bad_header, Backoff::new());
+    assert_eq!(next(&mut client).await, "connecting 0");
+    assert_eq!(next(&mut client).await, "gave up true");
 }
 
 #[tokio::test(start_paused = true)]
