@@ -84,6 +84,10 @@ fn http(error: &Error, refused: &fullduplex_tokio::Refused) -> String {
         }
         404 => "\nThere is no WebSocket at this path.",
         426 => "\nIt wants another version of the protocol, or of HTTP.",
+        502 | 504 => "\nA proxy answers, and the server behind it does not.",
+        505 => {
+            "\nA proxy in between speaks an old HTTP to the server: nginx needs `proxy_http_version 1.1`."
+        }
         429 | 503 => "\nIt is busy: try again later.",
         _ => "",
     };
