@@ -7,6 +7,8 @@
 //! | [`Room`] | one message to many connections, encoded once, with a bound for each and a choice of what happens to the slow |
 //! | [`Stay`] | a client that stays connected: exponential backoff with jitter, `Retry-After`, and an end where another try is useless |
 //!
+//! [`guide`] has the rest: who may connect, what a peer can make you hold, proxies.
+//!
 //! A chat server is these three:
 //!
 //! ```no_run
@@ -55,6 +57,9 @@ mod gate;
 mod room;
 mod serve;
 mod stay;
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 
 pub use backoff::{Backoff, Verdict, verdict};
 pub use gate::{Forwarding, Full, Gate, Left, Limits, Pass, Rate};
