@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use fullduplex_tokio::fullduplex::HandshakeError;
 use fullduplex_tokio::{Error, OwnedResponse};
 
-/// How long a client waits before it tries again: exponential backoff with full jitter. The n-th time without success it
-/// waits a random time between nothing and `first` x 2^n, so that clients which have lost the same server do not come back
+/// How long a client waits before it tries again: exponential backoff with full jitter. After the n-th failure in a row it
+/// waits a random time between nothing and `first` x 2^(n-1), or `most` if that is less, so that clients which have lost the same server do not come back
 /// together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,7 +20,8 @@ pub struct Backoff {
     /// How long a connection has to last to count as a success: 10 s. A server that accepts and ends each connection at once
     /// is not well.
     pub well_after: Duration,
-    /// After how many failures in a row the client gives up; `None`, the default, means never.
+    /// After how many failures in a row the client gives up; `None`, the default, means never. That a connection is lost is the
+    /// first of them.
     pub attempts: Option<u32>,
 }
 
@@ -48,6 +49,13 @@ impl Backoff {
     #[must_use]
     pub const fn well_after(mut self, time: Duration) -> Self {
         self.well_after = time;
+        self
+    }
+
+    /// With [`most_asked`](Self::most_asked).
+    #[must_use]
+    pub const fn most_asked(mut self, most: Duration) -> Self {
+        self.most_asked = most;
         self
     }
 
@@ -90,8 +98,8 @@ pub enum Verdict {
 
 /// Whether another try makes sense after this error, of connecting or of a connection.
 ///
-/// It does not for a URL or a header field that is wrong, for TLS that is not set up, for a redirect that is not followed, and
-/// for a status from 300 to 499 but 408 (Request Timeout), 425 (Too Early) and 429 (Too Many Requests). It does for everything
+/// It does not for a URL or a header field that is wrong, for TLS that is not set up, for a redirect that is not followed, for
+/// a proxy that refuses our credentials, and for a status from 300 to 499 but 408 (Request Timeout), 425 (Too Early) and 429 (Too Many Requests). It does for everything
 /// else: a host that cannot be reached, a connection that was lost, a status from 500 up.
 #[must_use]
 pub fn verdict(error: &Error) -> Verdict {
@@ -100,6 +108,7 @@ pub fn verdict(error: &Error) -> Verdict {
         | Error::Tls(_)
         | Error::Redirect(_)
         | Error::Handshake(HandshakeError::Encode(_)) => Verdict::GiveUp,
+        Error::Dial(unreachable) if unreachable.error.is_permanent() => Verdict::GiveUp,
         Error::Http(refused) => match refused.response.as_response().status() {
             408 | 425 | 429 | 500.. => after(&refused.response),
             300..=499 => Verdict::GiveUp,

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 pub use address::Forwarding;
 pub use rate::Rate;
 
+use crate::time::after;
 use rate::Bucket;
 
 /// How many connections a server takes: see [`Gate`].
@@ -75,7 +76,8 @@ impl Limits {
         self
     }
 
-    /// Believes what these proxies say in the header field.
+    /// Believes what these proxies say in the header field. Then call [`Pass::identify`] for each request: without it, the
+    /// connections that come through such a proxy have no limit for each address.
     #[must_use]
     pub fn behind(
         mut self,
@@ -158,7 +160,7 @@ pub struct Left {
 /// goes into the task of the upgraded connection.
 ///
 /// # Memory
-/// Some 100 bytes for each address that has a connection, and none for others.
+/// Some 100 bytes for each address that has a connection; it keeps the room for the most that there were.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Shared>);
 
@@ -252,16 +254,15 @@ impl Gate {
     /// Ends the server: takes no more connections, tells everybody to leave, waits until they have or `patience` is over, and
     /// drops the rest. Returns how many of each there were.
     ///
-    /// A connection is told by [`Pass::recv`] or [`Pass::closing`], and dropped by [`Pass::run`].
+    /// A connection is told by [`Pass::recv`] or [`Pass::closing`], and dropped by [`Pass::run`]. If this future is dropped, the
+    /// gate stays closed, and nobody is dropped at a deadline.
     pub async fn close(&self, patience: Duration) -> Left {
-        let now = Instant::now();
-        // So far away that it does not matter.
-        let deadline = now.checked_add(patience).unwrap_or(now + Duration::from_secs(1 << 30));
+        let deadline = after(patience);
         self.0.go_to(Phase::Closing);
         if timeout_at(deadline, self.0.empty()).await.is_err() {
             self.0.go_to(Phase::Over);
             // They are dropped as soon as their tasks run. A pass that is held outside of `run` is not waited for.
-            let _ = timeout_at(Instant::now() + DROPPING, self.0.empty()).await;
+            let _ = timeout_at(after(DROPPING), self.0.empty()).await;
         }
         let state = self.0.state();
         Left { ended: state.left.ended, dropped: state.left.dropped + state.passes }
@@ -437,16 +438,13 @@ impl Pass {
                     () = wait_for(&mut self.phase, Phase::Closing) => {}
                 }
             }
-            // A connection that is closing already is not told twice.
-            if socket.can_send() {
-                let reason = "the server is going away".into();
-                let close = Message::Close(Some(CloseFrame { code: CloseCode::Away, reason }));
-                // A Close is taken even while the client does not read, so this does not wait.
-                if let Err(error) = socket.feed(close).await {
-                    return Some(Err(error));
-                }
-            }
             self.told = true;
+            let reason = "the server is going away".into();
+            if let Err(error) =
+                socket.begin_close(Some(CloseFrame { code: CloseCode::Away, reason }))
+            {
+                return Some(Err(error));
+            }
         }
         socket.recv().await
     }
@@ -484,10 +482,10 @@ impl Drop for Pass {
             Phase::Over => state.left.dropped += 1,
             Phase::Open | Phase::Closing => state.left.ended += 1,
         }
-        let is_last = state.passes == 0;
+        let (is_last, is_closing) = (state.passes == 0, state.phase != Phase::Open);
         drop(state);
-        if is_last {
-            // Wakes `empty`, and nobody else: the phase is the same.
+        if is_last && is_closing {
+            // Wakes whoever waits for the last one; the phase is the same.
             self.shared.phase.send_modify(|_| {});
         }
     }

@@ -15,7 +15,9 @@
 //! use std::time::Duration;
 //!
 //! use fullduplex_app::{Gate, Limits, Pass, Room, Slow, serve};
-//! use fullduplex_tokio::{Error, Message, MessageKind, PreparedMessage, accept};
+//! use fullduplex_tokio::{
+//!     CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAcceptance, PreparedMessage, WebSocketConfig, accept_with,
+//! };
 //! use tokio::net::{TcpListener, TcpStream};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -32,8 +34,9 @@
 //! # }
 //!
 //! async fn chat(stream: TcpStream, mut pass: Pass, room: Room) -> Result<(), Error> {
-//!     let mut socket = accept(stream).await?;
-//!     let mut heard = room.join(64, Slow::DropOldest);
+//!     let config = WebSocketConfig::new().max_message_size(Some(64 << 10));
+//!     let mut socket = accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).await?;
+//!     let mut heard = room.join(64, Slow::Leave);
 //!     loop {
 //!         tokio::select! {
 //!             message = pass.recv(&mut socket) => match message {
@@ -44,7 +47,11 @@
 //!                 }
 //!                 None => return Ok(()),
 //!             },
-//!             Some(message) = heard.next() => socket.feed_prepared(&message).await?,
+//!             message = heard.next() => match message {
+//!                 Some(message) if heard.feed(&mut socket, &message).await? => {}
+//!                 // Too slow: the client connects again, and asks for what it has missed.
+//!                 _ => return socket.close(Some(CloseFrame { code: CloseCode::Again, reason: "".into() })).await,
+//!             },
 //!         }
 //!     }
 //! }
@@ -57,6 +64,7 @@ mod gate;
 mod room;
 mod serve;
 mod stay;
+mod time;
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}

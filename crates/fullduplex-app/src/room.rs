@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fullduplex_tokio::PreparedMessage;
+use fullduplex_tokio::{PreparedMessage, WebSocketStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 /// What happens to a member for whom as many messages wait as may.
@@ -18,7 +19,7 @@ pub enum Slow {
     Leave,
     /// Whoever speaks waits for it, and so does everybody else: right where no message may be lost, and the members are your
     /// own programs. One that does not read stops the room. A member must then speak in another task than the one that hears:
-    /// it would wait for itself.
+    /// it would wait for itself, for ever.
     Wait,
 }
 
@@ -81,6 +82,9 @@ impl Room {
 
     /// Joins the room. At most `bound` messages wait for this member, and one at least; then it is as `slow` says. Dropping what
     /// is returned leaves the room.
+    ///
+    /// `bound` times the largest message that may be said is what one slow member can make the room hold: choose both, such as
+    /// 64 messages of 64 KiB (`max_message_size`).
     #[must_use]
     pub fn join(&self, bound: usize, slow: Slow) -> Heard {
         let queue = Arc::new(Queue {
@@ -201,8 +205,7 @@ pub struct Heard {
 impl Heard {
     /// The next message; `None` once the member was too slow ([`Slow::Leave`]). Cancel-safe.
     ///
-    /// Give it to [`feed_prepared`](fullduplex_tokio::WebSocketStream::feed_prepared): what waits is then written together,
-    /// before the connection's `recv` waits.
+    /// Give it to [`feed`](Self::feed): what waits is then written together, before the connection's `recv` waits.
     pub async fn next(&mut self) -> Option<PreparedMessage> {
         loop {
             {
@@ -216,6 +219,33 @@ impl Heard {
                     return None;
                 }
             }
+            self.queue.filled.notified().await;
+        }
+    }
+
+    /// Feeds a message to the member's connection. Returns whether the member is in the room still: one that was too slow
+    /// ([`Slow::Leave`]) is not waited for, although its connection takes nothing. Then close it, which ends at its timeout.
+    ///
+    /// # Errors
+    /// As [`WebSocketStream::feed_prepared`].
+    pub async fn feed<S>(
+        &mut self,
+        socket: &mut WebSocketStream<S>,
+        message: &PreparedMessage,
+    ) -> fullduplex_tokio::Result<bool>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        tokio::select! {
+            biased;
+            fed = socket.feed_prepared(message) => fed.map(|()| true),
+            () = self.left() => Ok(false),
+        }
+    }
+
+    /// Resolves once the member was too slow.
+    async fn left(&self) {
+        while !self.queue.waiting().has_left {
             self.queue.filled.notified().await;
         }
     }

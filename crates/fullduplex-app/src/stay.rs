@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::{Backoff, Verdict, verdict};
+use crate::time::after;
 
 /// Opens a connection, each time anew: a function that returns a future of a WebSocket.
 ///
@@ -52,7 +53,8 @@ pub enum Event {
     Open,
     /// The server has sent a message, or a Ping, a Pong or a Close, which were answered already.
     Message(Message),
-    /// The connection is lost, or could not be made. It is tried again after this time.
+    /// The connection is lost or closed, with whatever code, or could not be made. It is tried again after this time; call
+    /// [`Stay::close`] to end instead.
     Lost {
         /// Why; `None` when the connection was closed cleanly.
         error: Option<Error>,
@@ -103,6 +105,7 @@ pub enum Event {
 pub struct Stay<C: Connect> {
     connect: C,
     backoff: Backoff,
+    judge: Box<dyn Fn(&Error) -> Verdict + Send>,
     /// How many times it has failed since it was last well.
     failures: u32,
     state: State<C>,
@@ -137,7 +140,15 @@ impl<C: Connect> fmt::Debug for Stay<C> {
 impl<C: Connect> Stay<C> {
     /// A client that connects with [`next`](Self::next).
     pub fn new(connect: C, backoff: Backoff) -> Self {
-        Self { connect, backoff, failures: 0, state: State::Beginning }
+        Self { connect, backoff, judge: Box::new(verdict), failures: 0, state: State::Beginning }
+    }
+
+    /// Lets the application say whether another try makes sense, in the place of [`verdict`]: one whose token is new each time
+    /// may want to try again after a 401.
+    #[must_use]
+    pub fn judged_by(mut self, judge: impl Fn(&Error) -> Verdict + Send + 'static) -> Self {
+        self.judge = Box::new(judge);
+        self
     }
 
     /// What happens next; `None` once it has [given up](Event::GaveUp) or was [closed](Self::close). Connections are made, and
@@ -176,7 +187,7 @@ impl<C: Connect> Stay<C> {
 
     fn lost(&mut self, error: Option<Error>) -> Event {
         self.failures = self.failures.saturating_add(1);
-        let verdict = error.as_ref().map_or(Verdict::Retry, verdict);
+        let verdict = error.as_ref().map_or(Verdict::Retry, |error| (self.judge)(error));
         if verdict == Verdict::GiveUp
             || self.backoff.attempts.is_some_and(|most| self.failures >= most)
         {
@@ -186,9 +197,9 @@ impl<C: Connect> Stay<C> {
         let mut retry_in = self.backoff.wait(self.failures);
         if let Verdict::RetryAfter(asked) = verdict {
             // Jitter on top: the server has asked everybody for the same time.
-            retry_in += asked.min(self.backoff.most_asked);
+            retry_in = retry_in.saturating_add(asked.min(self.backoff.most_asked));
         }
-        self.state = State::Waiting(Instant::now() + retry_in);
+        self.state = State::Waiting(after(retry_in));
         Event::Lost { error, retry_in }
     }
 
@@ -219,7 +230,7 @@ impl<C: Connect> Stay<C> {
         }
     }
 
-    /// Closes the connection, if there is one, and does not connect again.
+    /// Closes the connection, if there is one, and does not connect again. If this future is dropped, so is the connection.
     ///
     /// # Errors
     /// As [`WebSocketStream::close`].

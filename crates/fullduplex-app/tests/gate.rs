@@ -6,8 +6,8 @@ use std::time::Duration;
 use fullduplex_app::{Forwarding, Full, Gate, Left, Limits, Pass, Rate};
 use fullduplex_tokio::fullduplex::Role;
 use fullduplex_tokio::{
-    CloseCode, Message, OwnedAcceptance, OwnedClientRequest, WebSocketConfig, WebSocketStream,
-    accept_with, client,
+    CloseCode, Error, Message, OwnedAcceptance, OwnedClientRequest, WebSocketConfig,
+    WebSocketStream, accept_with, client,
 };
 use tokio::io::{DuplexStream, duplex};
 use tokio::time::{Instant, sleep};
@@ -180,6 +180,28 @@ async fn a_client_that_reads_nothing_does_not_keep_a_server_from_ending() {
     assert_eq!(gate.close(Duration::from_secs(2)).await, Left { ended: 0, dropped: 1 });
     assert!(begun.elapsed() < Duration::from_secs(4));
     assert_eq!(handling.await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_client_sends_is_received_although_it_reads_nothing() {
+    let gate = Gate::new(Limits::new());
+    let (mut server, mut client) = pair();
+    let mut pass = gate.enter(ip("192.0.2.1")).unwrap();
+    // More than may wait to be written: a message would have to wait for room, and a Close does not.
+    server.feed(Message::binary(vec![0; 2 << 20])).await.unwrap();
+    let closing = gate.clone();
+    tokio::spawn(async move { closing.close(Duration::from_secs(60)).await });
+    gate.closing().await;
+    client.send("this is on its way".into()).await.unwrap();
+    let begun = Instant::now();
+    let mut seen = Vec::new();
+    while let Some(message) = pass.recv(&mut server).await {
+        seen.push(message);
+    }
+    assert_eq!(*seen[0].as_ref().unwrap(), Message::text("this is on its way"));
+    // The client answers no Close: the close timeout ends it, and an error is said once.
+    assert!(seen[1].as_ref().is_err_and(Error::is_timeout) && seen.len() == 2, "{seen:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fullduplex_app::{Room, Slow};
-use fullduplex_tokio::{MessageKind, PreparedMessage};
+use fullduplex_tokio::{MessageKind, PreparedMessage, Role, WebSocketConfig, WebSocketStream};
+use tokio::io::duplex;
 use tokio::time::{sleep, timeout};
 
 fn said(text: &str) -> PreparedMessage {
@@ -109,4 +110,28 @@ async fn one_who_stops_speaking_in_the_middle_stops_nobody() {
     assert_eq!(heard(&mut slow).await.as_deref(), Some("a"));
     assert_eq!(room.say(&said("c")).await, 1);
     assert_eq!(heard(&mut slow).await.as_deref(), Some("c"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_connection_takes_nothing_is_not_waited_for() {
+    let (near, _far) = duplex(1 << 10);
+    let config = WebSocketConfig::new();
+    let mut socket = WebSocketStream::from_raw_socket(near, Role::Server, config);
+    let room = Room::new();
+    let mut member = room.join(2, Slow::Leave);
+    let large = PreparedMessage::new(MessageKind::Binary, &vec![0; 2 << 20]).unwrap();
+    room.say(&large).await;
+    let message = member.next().await.unwrap();
+    assert!(member.feed(&mut socket, &message).await.unwrap());
+    // The buffer is full now: the next one waits for room.
+    room.say(&large).await;
+    let message = member.next().await.unwrap();
+    let saying = async {
+        for _ in 0..3 {
+            room.say(&said("more")).await;
+        }
+    };
+    let (fed, ()) = tokio::join!(member.feed(&mut socket, &message), saying);
+    assert!(!fed.unwrap());
+    assert_eq!((room.members(), heard(&mut member).await), (0, None));
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fullduplex_app::{Backoff, Event, Stay};
+use fullduplex_app::{Backoff, Event, Stay, Verdict};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, Message, OwnedAcceptance, OwnedClientRequest, OwnedRejection,
     WebSocketConfig, WebSocketStream, accept_with, client,
@@ -250,4 +250,28 @@ async fn a_wait_can_be_cut_short_and_without_a_connection_nothing_is_sent() {
     assert_eq!(next(&mut client).await, "open");
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert!(client.socket().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_application_may_judge_by_itself() {
+    let servers = [401, 503].map(|status| Server::Refuses(OwnedRejection::new(status)));
+    let judge = |error: &Error| match error {
+        Error::Http(refused) if refused.response.as_response().status() == 401 => Verdict::Retry,
+        _ => Verdict::GiveUp,
+    };
+    let mut client = Stay::new(connect_to(servers), Backoff::new()).judged_by(judge);
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|last| last != "end") {
+        seen.push(next(&mut client).await);
+    }
+    assert_eq!(seen, ["connecting 0", "lost true", "connecting 1", "gave up true", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_may_be_as_long_as_time_itself() {
+    let busy = OwnedRejection::new(503).header("Retry-After", "99999999999999999999");
+    let ever = Backoff::new().between(Duration::MAX, Duration::MAX).most_asked(Duration::MAX);
+    let mut client = Stay::new(connect_to([Server::Refuses(busy)]), ever);
+    assert_eq!(next(&mut client).await, "connecting 0");
+    assert_eq!(next(&mut client).await, "lost true");
 }

@@ -54,7 +54,8 @@ pub struct ConnectOptions<D = TcpDial> {
     /// the URL, nor the [`sensitive_headers`](Self#structfield.sensitive_headers). Each connection has the timeouts to
     /// itself.
     pub max_redirects: u8,
-    /// The names of more headers of the request that a redirect must not carry to another origin.
+    /// The names of more headers of the request that a redirect must not carry to another origin. With
+    /// `Sec-WebSocket-Protocol` among them, the subprotocols stay behind as well: some servers take a token there.
     pub sensitive_headers: Vec<String>,
     /// What opens the stream.
     pub dial: D,

@@ -60,7 +60,8 @@ where
 
 /// As [`accept_with`], with a decision that takes time: it looks up a token in a database, or asks another service.
 ///
-/// The handshake timeout goes on while it is waited for. At its end the client is sent 503, and `decide` is dropped.
+/// The handshake timeout goes on while it is waited for. At its end the client is sent 503, and `decide` is dropped. That a
+/// client has gone meanwhile is not noticed, so a limit on look-ups is the application's.
 ///
 /// ```no_run
 /// use fullduplex_tokio::{Error, OwnedAcceptance, OwnedRejection, Request, WebSocketConfig, accept_async};

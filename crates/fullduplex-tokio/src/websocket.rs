@@ -322,13 +322,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         poll_fn(move |cx| self.guard.poll_fragment(kind, payload, last, cx))
     }
 
+    /// Begins the closing handshake without waiting: queues a Close with `frame`, or code 1000, behind whatever is to be
+    /// written, however much that is. [`recv`](Self::recv) writes it, and returns what the peer still has under way until
+    /// `None`; the [close timeout](WebSocketConfig::close_timeout) has begun. On a connection that is closing or over, it does
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Send`] for a code or reason that must not be sent.
+    pub fn begin_close(&mut self, frame: Option<CloseFrame>) -> Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.guard.begin_close(&mut Some(frame))
+    }
+
     /// Closes the connection: sends a Close with `frame`, or code 1000, and waits until the peer has answered. On a
     /// connection that is closing or over, it waits for the end and returns no error.
     ///
     /// Messages that the peer had under way stay for [`recv`](Self::recv), as long as they have room in the receive
     /// buffer ([`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size)). When the peer sends more before its
     /// Close, all of them are given up: otherwise the peer could make us use more memory, or hide its Close behind
-    /// them. To receive whatever comes, [`send`](Self::send) a [`Message::Close`] and go on with `recv` until `None`.
+    /// them. To receive whatever comes, call [`begin_close`](Self::begin_close) and go on with `recv` until `None`.
     ///
     /// Cancel-safe: the Close is sent once.
     ///

@@ -28,13 +28,13 @@ use tokio::time::timeout;
 /// The page, which is in the program.
 const PAGE: &str = include_str!("page.html");
 
-/// A message, or a picture, has at most so many bytes.
+/// The largest message or picture, in bytes.
 const MOST: usize = 1 << 20;
 
-/// So many messages may wait for one member.
+/// How many messages may wait for one member.
 const WAITING: usize = 64;
 
-/// So many messages does somebody get who has just come.
+/// How many messages a new member receives.
 const HISTORY: usize = 20;
 
 #[derive(Default)]
@@ -162,8 +162,8 @@ impl Chat {
                         Some(_) => {}
                     },
                     message = heard.next() => match message {
-                        Some(message) => socket.feed_prepared(&message).await?,
-                        None => {
+                        Some(message) if heard.feed(&mut socket, &message).await? => {}
+                        _ => {
                             let reason = "you read too slowly".into();
                             let close = CloseFrame { code: CloseCode::Again, reason };
                             return socket.close(Some(close)).await;

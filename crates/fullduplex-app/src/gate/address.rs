@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use rfc7239::NodeName;
 
 /// In which header field a proxy says for whom it connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -56,15 +55,75 @@ impl Forwarding {
     }
 }
 
-/// The addresses in a value of `Forwarded`, one for each element. An element that cannot be read ends the list as no
-/// address.
+/// The addresses in a value of `Forwarded`, one for each element. A value that is not as RFC 7239 §4 has it says nothing: where
+/// its elements begin cannot be known, and a client must not be able to begin one.
 fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
-    let elements = rfc7239::parse(value).map(|element| match element.ok()?.forwarded_for?.name {
-        NodeName::Ip(address) => Some(canonical(address)),
-        // It hides who it is, which is its right, and says nothing that can be counted.
-        NodeName::Unknown | NodeName::Obfuscated(_) => None,
-    });
-    elements.collect()
+    match elements(value) {
+        // "unknown" and obfuscated identifiers are no addresses: they say nothing that can be counted.
+        Some(nodes) => nodes.into_iter().map(|node| address(&node?)).collect(),
+        None => vec![None],
+    }
+}
+
+/// The parameter `for` of each element. RFC 7239 §4: `Forwarded = 1#forwarded-element`, `forwarded-element = [ forwarded-pair ]
+/// *( ";" [ forwarded-pair ] )`, `forwarded-pair = token "=" value`, `value = token / quoted-string`.
+fn elements(value: &str) -> Option<Vec<Option<String>>> {
+    let mut elements = Vec::new();
+    let (mut node, mut is_empty) = (None, true);
+    let mut rest = value;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t']);
+        if !rest.is_empty() && !rest.starts_with([';', ',']) {
+            let (name, after) = token(rest)?;
+            let (text, after) = pair_value(after.strip_prefix('=')?)?;
+            rest = after.trim_start_matches([' ', '\t']);
+            is_empty = false;
+            // "Each parameter MUST NOT occur more than once per field-value."
+            if name.eq_ignore_ascii_case("for") && node.replace(text).is_some() {
+                return None;
+            }
+        }
+        match rest.chars().next() {
+            Some(';') => {}
+            // An empty element of a list counts for nothing (RFC 9110 §5.6.1.2).
+            separator => {
+                if !is_empty {
+                    elements.push(node.take());
+                }
+                is_empty = true;
+                match separator {
+                    Some(',') => {}
+                    Some(_) => return None,
+                    None => return Some(elements),
+                }
+            }
+        }
+        rest = &rest[1..];
+    }
+}
+
+/// A token (RFC 9110 §5.6.2) and what follows it.
+fn token(text: &str) -> Option<(&str, &str)> {
+    let is_token = |sign: char| sign.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(sign);
+    let end = text.find(|sign| !is_token(sign)).unwrap_or(text.len());
+    (end > 0).then(|| text.split_at(end))
+}
+
+/// A token or a quoted string (RFC 9110 §5.6.4), unquoted, and what follows it.
+fn pair_value(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        return token(text).map(|(token, after)| (token.to_owned(), after));
+    };
+    let mut unquoted = String::new();
+    let mut signs = quoted.char_indices();
+    while let Some((at, sign)) = signs.next() {
+        match sign {
+            '"' => return Some((unquoted, &quoted[at + 1..])),
+            '\\' => unquoted.push(signs.next()?.1),
+            sign => unquoted.push(sign),
+        }
+    }
+    None
 }
 
 /// An address, with a port or without. An IPv6 address may be in brackets.
@@ -141,6 +200,31 @@ mod tests {
         assert_eq!(client("for=_hidden, for=203.0.113.43"), None);
         assert_eq!(client("proto=http"), None);
         assert_eq!(client(""), None);
+        // What stands in quotes begins no element and no parameter: a client chooses the host that it asks for.
+        for quoted in
+            ["for=192.0.2.60;host=\"a,for=6.6.6.6\"", "for=192.0.2.60;host=\"a;for=6.6.6.6\""]
+        {
+            assert_eq!(client(quoted).as_deref(), Some("192.0.2.60"), "{quoted}");
+        }
+        assert_eq!(
+            client("host=\"\\\",for=6.6.6.6\";for=192.0.2.60").as_deref(),
+            Some("192.0.2.60")
+        );
+        assert_eq!(
+            client("for=192.0.2.1, , for=192.0.2.60 ; proto=http,").as_deref(),
+            Some("192.0.2.60")
+        );
+        for malformed in [
+            "for=192.0.2.60;for=6.6.6.6",
+            "for=\"192.0.2.60",
+            "for=192.0.2.60 6.6.6.6",
+            "for 192.0.2.60",
+            "for=",
+            "=192.0.2.60",
+            "for=[::1]",
+        ] {
+            assert_eq!(client(malformed), None, "{malformed}");
+        }
     }
 
     #[test]

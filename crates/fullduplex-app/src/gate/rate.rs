@@ -2,12 +2,13 @@
 
 use tokio::time::Instant;
 
-/// How many connections may come: so many in each second on average, and so many at once.
+/// How many connections may come: so many in each second on average, and so many at once. It is one for all clients: whoever
+/// comes more often than everybody else uses up the most of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// How many in a second.
     pub per_second: u32,
-    /// How many at once, after a time in which none came.
+    /// How many at once, after a time in which none came; one at least.
     pub at_once: u32,
 }
 
@@ -22,7 +23,8 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// A bucket with as many tokens as it can have.
-    pub(super) fn full(rate: Rate) -> Self {
+    pub(super) fn full(mut rate: Rate) -> Self {
+        rate.at_once = rate.at_once.max(1);
         Self { rate, tokens: f64::from(rate.at_once), at: None }
     }
 
@@ -59,6 +61,9 @@ mod tests {
         // However long nobody came, no more come at once.
         let later = start + Duration::from_secs(3600);
         assert_eq!((0..5).filter(|_| bucket.take(later)).count(), 3);
+        // Without any at once there would never be one.
+        let mut slow = Bucket::full(Rate { per_second: 1, at_once: 0 });
+        assert!(slow.take(start) && !slow.take(start));
         // A clock that goes back gives nothing.
         assert!(!bucket.take(start));
     }

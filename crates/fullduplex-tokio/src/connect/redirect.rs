@@ -75,8 +75,11 @@ pub(super) fn redirected(
         names.any(|sensitive| sensitive.eq_ignore_ascii_case(name))
     };
     let mut next = OwnedClientRequest::from_uri(uri);
-    for subprotocol in request.subprotocols {
-        next = next.subprotocol(subprotocol);
+    // Browsers can set no other field, so some servers take a token there.
+    if may_go || !sensitive("Sec-WebSocket-Protocol") {
+        for subprotocol in request.subprotocols {
+            next = next.subprotocol(subprotocol);
+        }
     }
     for (name, value) in request.headers {
         if may_go || !sensitive(name) {

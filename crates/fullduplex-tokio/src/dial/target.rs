@@ -29,7 +29,8 @@ use crate::error::DialError;
 /// }
 /// ```
 pub trait Dial {
-    /// The stream. For `wss`, TLS is added over it.
+    /// The stream. For `wss`, TLS is added over it. One that buffers what is written has to write it before it waits for
+    /// input: a SOCKS5 proxy is asked without a flush.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
     /// Opens a stream to `target`, until its deadline.

@@ -296,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     ///
     /// # Errors
     /// For a code or reason that must not be sent.
-    fn begin_close(&mut self, frame: &mut Option<Option<CloseFrame>>) -> Result<()> {
+    pub(crate) fn begin_close(&mut self, frame: &mut Option<Option<CloseFrame>>) -> Result<()> {
         if let Some(close) = frame.take()
             && self.can_send()
         {

@@ -107,6 +107,17 @@ impl DialError {
         }
     }
 
+    /// Whether the same dial would fail again: a proxy refuses the credentials or asks for some, cannot be asked for the host's
+    /// name, or TLS to it is not set up. Another try with a wrong password may lock an account.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            #[cfg(feature = "proxy")]
+            Self::Proxy { error, .. } => error.is_permanent(),
+            _ => false,
+        }
+    }
+
     /// The kind of an [`io::Error`] that says the same in fewer words: of several addresses, the last one's.
     pub(super) fn kind(&self) -> io::ErrorKind {
         match self {

@@ -46,6 +46,15 @@ impl ProxyError {
         matches!(self, Self::TimedOut)
     }
 
+    pub(super) fn is_permanent(&self) -> bool {
+        match self {
+            Self::Tls(_) | Self::SocksCredentials | Self::HostTooLong => true,
+            // tinyproxy answers a wrong password with 401.
+            Self::Refused { status, .. } => matches!(status, 401 | 407),
+            Self::Io(_) | Self::TimedOut | Self::SocksRefused(_) | Self::Protocol(_) => false,
+        }
+    }
+
     pub(super) fn kind(&self) -> io::ErrorKind {
         match self {
             Self::Io(error) => error.kind(),

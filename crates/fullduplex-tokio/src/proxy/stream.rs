@@ -46,7 +46,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ProxyStream<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.has_ahead() {
-            return Pin::new(&mut this.ahead).poll_read(cx, buf);
+            let read = Pin::new(&mut this.ahead).poll_read(cx, buf);
+            if !this.has_ahead() {
+                this.ahead = Cursor::default();
+            }
+            return read;
         }
         Pin::new(&mut this.stream).poll_read(cx, buf)
     }

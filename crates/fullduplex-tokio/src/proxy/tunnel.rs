@@ -61,7 +61,9 @@ where
         return Err(refused(&response));
     }
     let parts = connection.into_parts();
-    Ok(ProxyStream::new(parts.io.into_inner(), parts.read_buf))
+    // A copy: what is read ahead shares hyper's whole buffer, which would live as long as the connection.
+    let ahead = Bytes::copy_from_slice(&parts.read_buf);
+    Ok(ProxyStream::new(parts.io.into_inner(), ahead))
 }
 
 /// RFC 9112 §3.2.3: "only the authority component" is the target of CONNECT. RFC 9110 §7.2: every request has a `Host`.
