@@ -1,5 +1,6 @@
 //! `connect`: a conversation with a server.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -7,11 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 #[cfg(unix)]
 use fullduplex_tokio::UnixDial;
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, DeflateConfig, Dial, Message, OwnedClientRequest, OwnedResponse, Proxy,
-    ProxyDial, Target, WebSocketConfig, WebSocketStream, client_with,
+    CloseCode, CloseFrame, Connector, DeflateConfig, Dial, Message, OwnedClientRequest,
+    OwnedResponse, Proxy, ProxyDial, Target, WebSocketConfig, WebSocketStream, client_with,
 };
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -54,10 +56,11 @@ pub(crate) struct Arguments {
     /// Say what each phase of the handshake took
     #[arg(long)]
     timing: bool,
-    /// How long the connection may take, in seconds
+    /// How long each phase of the handshake may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     timeout: u64,
-    /// Connect through this proxy, http://, https:// or socks5://; without this, as HTTPS_PROXY and its like say
+    /// Connect through this proxy, http://, https:// or socks5://; without this, as HTTPS_PROXY and its like say. The
+    /// certificate of an https:// proxy is checked as that of the server
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// Connect to this Unix socket, whatever the URL's host
@@ -84,7 +87,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(url) => ProxyDial::new(Proxy::parse(url).map_err(no_proxy)?),
         None => ProxyDial::from_env().map_err(no_proxy)?,
     };
-    arguments.connect(dial).await
+    let trust = Connector::Rustls(arguments.trust.config()?);
+    arguments.connect(dial.connector(trust)).await
 }
 
 /// Says what each phase took.
@@ -148,7 +152,7 @@ impl Arguments {
 
         let mut target = Target::new(&host, port);
         target.secure = uri.is_secure();
-        target.deadline = Some(tokio::time::Instant::now() + patience);
+        target.deadline = tokio::time::Instant::now().checked_add(patience);
         let dialled = dial.dial(target).await;
         let stream = dialled.map_err(|error| Failure::unreachable(&host, port, &error))?;
         watch.phase("name and TCP", "");
@@ -189,6 +193,7 @@ impl Arguments {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut lines = Lines::start()?;
+        let interrupted = interruption();
         let mut received = 0;
         // Whether more lines may come, and whether our Close was sent.
         let (mut typing, mut leaving) = (true, false);
@@ -197,7 +202,7 @@ impl Arguments {
             // Once there are no more lines, the answers that are asked for are still waited for.
             if !leaving && (has_enough || !typing && self.messages.is_none()) {
                 leaving = true;
-                say_goodbye(&mut socket).await?;
+                say_goodbye(&mut socket)?;
             }
             tokio::select! {
                 message = socket.recv() => match message.transpose()? {
@@ -214,9 +219,9 @@ impl Arguments {
                     Some(line) => self.say(&mut socket, line).await?,
                     None => typing = false,
                 },
-                _ = tokio::signal::ctrl_c(), if !leaving => {
+                () = interrupted.notified(), if !leaving => {
                     leaving = true;
-                    say_goodbye(&mut socket).await?;
+                    say_goodbye(&mut socket)?;
                 }
             }
         }
@@ -242,13 +247,30 @@ impl Arguments {
     }
 }
 
+/// Tells of the first Ctrl-C, which says goodbye. The second one ends the program, whatever it waits for: a server that does not
+/// read may keep a message from being sent.
+fn interruption() -> Arc<Notify> {
+    let first = Arc::new(Notify::new());
+    let interrupted = first.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupted.notify_one();
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            crate::input::restore_terminal();
+            std::process::exit(130);
+        }
+    });
+    first
+}
+
 /// Begins the closing handshake; what the server still says is received.
-async fn say_goodbye<S>(socket: &mut WebSocketStream<S>) -> Result<(), Failure>
+fn say_goodbye<S>(socket: &mut WebSocketStream<S>) -> Result<(), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-    Ok(socket.send(Message::Close(Some(close))).await?)
+    socket.begin_close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() }))?;
+    Ok(())
 }
 
 /// Waits for the end of the connection after the server's Close.
@@ -263,10 +285,11 @@ where
     while let Some(message) = socket.recv().await {
         message?;
     }
-    let shown = show::close(frame.as_ref());
     if !by_server {
         return Ok(());
     }
+    crate::input::restore_terminal();
+    let shown = show::close(frame.as_ref());
     match frame.map(|frame| frame.code) {
         None | Some(CloseCode::Normal | CloseCode::Away) => {
             show::note(format_args!("closed by the server: {shown}"));

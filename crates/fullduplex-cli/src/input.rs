@@ -28,7 +28,10 @@ impl Lines {
             return Ok(Self { lines, printer: None });
         }
         let no_terminal = |error| Failure::new(format!("the terminal cannot be used: {error}"));
-        let mut editor = rustyline::DefaultEditor::new().map_err(no_terminal)?;
+        terminal::keep();
+        // What it would have to undo at the end is not done.
+        let config = rustyline::Config::builder().bracketed_paste(false).build();
+        let mut editor = rustyline::DefaultEditor::with_config(config).map_err(no_terminal)?;
         let printer = editor.create_external_printer().map_err(no_terminal)?;
         thread::spawn(move || {
             loop {
@@ -62,6 +65,44 @@ impl Lines {
                 .map_err(|error| Failure::new(format!("the terminal cannot be used: {error}"))),
         }
     }
+}
+
+/// Gives the terminal back as it was, on a new line: the thread that edits lines may be in the middle of one. Later calls do
+/// nothing.
+pub(crate) fn restore_terminal() {
+    terminal::restore();
+}
+
+#[cfg(unix)]
+mod terminal {
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+    pub(super) fn keep() {
+        *before() = tcgetattr(std::io::stdin()).ok();
+    }
+
+    pub(super) fn restore() {
+        if let Some(settings) = before().take() {
+            // There is nobody left to tell.
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &settings);
+            eprintln!();
+        }
+    }
+
+    fn before() -> MutexGuard<'static, Option<Termios>> {
+        BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(not(unix))]
+mod terminal {
+    pub(super) fn keep() {}
+
+    pub(super) fn restore() {}
 }
 
 /// Reads standard input until its end.

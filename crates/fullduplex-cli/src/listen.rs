@@ -91,11 +91,11 @@ impl Server {
         let ended = match &self.tls {
             None => match accept_with(stream, self.config, decide).await {
                 Ok(socket) => self.echo(socket, pass, &peer).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             },
             Some(tls) => match accept_tls_with(stream, tls.clone(), self.config, decide).await {
                 Ok(socket) => self.echo(socket, pass, &peer).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             },
         };
         if let Err(error) = ended {
@@ -108,20 +108,25 @@ impl Server {
         mut socket: WebSocketStream<S>,
         mut pass: Pass,
         peer: &str,
-    ) -> Result<(), fullduplex_tokio::Error>
+    ) -> Result<(), Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         while let Some(message) = pass.recv(&mut socket).await {
             let message = message?;
-            if let Message::Close(frame) = &message {
-                show::note(format_args!("{peer}: closed, {}", show::close(frame.as_ref())));
-            }
-            if let Some(shown) = show::message(&message) {
-                if !self.quiet && show::write(&shown).is_err() {
-                    return Ok(());
+            match &message {
+                Message::Close(frame) => {
+                    show::note(format_args!("{peer}: closed, {}", show::close(frame.as_ref())));
                 }
-                socket.feed(message).await?;
+                Message::Text(_) | Message::Binary(_) => {
+                    if !self.quiet
+                        && let Some(shown) = show::message(&message)
+                    {
+                        show::write(&shown)?;
+                    }
+                    socket.feed(message).await?;
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -33,6 +33,7 @@ async fn main() -> ExitCode {
         Command::Connect(arguments) => connect::run(arguments).await,
         Command::Listen(arguments) => listen::run(arguments).await,
     };
+    input::restore_terminal();
     // The thread that reads the terminal may wait for a line for ever.
     std::process::exit(match ended {
         Ok(()) => 0,

@@ -15,14 +15,14 @@ const GREEN: Style = AnsiColor::Green.on_default();
 /// How many bytes of a binary message a terminal gets to see.
 const SHOWN: usize = 256;
 
-/// Says something about the connection.
+/// Says something about the connection, which the peer may have a part in.
 pub(crate) fn note(text: impl Display) {
-    anstream::eprintln!("{DIM}{text}{DIM:#}");
+    anstream::eprintln!("{DIM}{}{DIM:#}", shown(&text.to_string()));
 }
 
-/// Says why the program ends.
+/// Says why the program ends. A part of it may be what the server has answered.
 pub(crate) fn error(failure: &Failure) {
-    anstream::eprintln!("{RED}error:{RED:#} {failure}");
+    anstream::eprintln!("{RED}error:{RED:#} {}", shown(&failure.to_string()));
 }
 
 /// A message for standard output, as a terminal shows it or as a program reads it.

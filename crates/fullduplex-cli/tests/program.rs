@@ -159,6 +159,10 @@ fn what_is_no_websocket_server_is_explained() {
             "HTTP/1.1 503 Busy\r\nRetry-After: 3\r\n\r\n",
             &["503", "retry-after: 3", "try again later"],
         ),
+        (
+            "HTTP/1.1 404 No\r\nContent-Length: 11\r\n\r\na\x1b]52;c;b\x07c",
+            &["| a\\u{1b}]52;c;b\\u{7}c"],
+        ),
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n", &["error: "]),
     ] {
         let output = connect(&[&answers(response)], b"");
