@@ -30,7 +30,7 @@ pub struct Limits {
     pub connections: usize,
     /// How many of one address at the same time: 100. Many people may be behind one address.
     pub per_address: usize,
-    /// How many bits of an IPv6 address are one customer's: 64. Whoever has one address has all that differ behind these.
+    /// How many bits of an IPv6 address count: 64. A provider gives a customer all addresses with the same first 64 bits.
     pub ipv6_prefix: u8,
     /// How many may come in a second; `None`, the default, means any number.
     pub rate: Option<Rate>,
@@ -99,7 +99,7 @@ impl Default for Limits {
 /// Why a connection is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Full {
+pub enum Denied {
     /// There are [`Limits::connections`].
     Connections,
     /// There are [`Limits::per_address`] of this address.
@@ -112,7 +112,7 @@ pub enum Full {
     Unreadable,
 }
 
-impl Full {
+impl Denied {
     /// What to answer to a client whose request was read already: 503 or 429 (RFC 6585 §4) with `Retry-After`, or 400.
     #[must_use]
     pub fn rejection(self) -> OwnedRejection {
@@ -130,19 +130,19 @@ impl Full {
     }
 }
 
-impl fmt::Display for Full {
+impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connections => "there are too many connections",
-            Self::Address => "there are too many connections of this address",
-            Self::Rate => "too many connections come at once",
-            Self::Closing => "the server is about to end",
+            Self::Address => "there are too many connections from this address",
+            Self::Rate => "too many connections arrive at once",
+            Self::Closing => "the server is shutting down",
             Self::Unreadable => "the proxy has not said for whom it connects",
         })
     }
 }
 
-impl std::error::Error for Full {}
+impl std::error::Error for Denied {}
 
 /// Who left when a gate was closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -214,17 +214,17 @@ impl Gate {
     /// The connections of a trusted proxy do not count as those of one address; see [`Pass::identify`].
     ///
     /// # Errors
-    /// [`Full`].
-    pub fn enter(&self, peer: IpAddr) -> Result<Pass, Full> {
+    /// [`Denied`].
+    pub fn enter(&self, peer: IpAddr) -> Result<Pass, Denied> {
         let shared = &self.0;
         let peer = address::canonical(peer);
         let key = (!shared.limits.trusts(peer)).then(|| shared.limits.key(peer));
         let mut state = shared.state();
         if state.phase != Phase::Open {
-            return Err(Full::Closing);
+            return Err(Denied::Closing);
         }
         if state.passes >= shared.limits.connections {
-            return Err(Full::Connections);
+            return Err(Denied::Connections);
         }
         state.take_address(key, &shared.limits)?;
         // Last: a connection that is not taken for another reason uses up no share of the rate.
@@ -232,7 +232,7 @@ impl Gate {
             && !bucket.take(Instant::now())
         {
             state.free_address(key);
-            return Err(Full::Rate);
+            return Err(Denied::Rate);
         }
         state.passes += 1;
         drop(state);
@@ -319,11 +319,11 @@ impl Shared {
 }
 
 impl State {
-    fn take_address(&mut self, key: Option<IpAddr>, limits: &Limits) -> Result<(), Full> {
+    fn take_address(&mut self, key: Option<IpAddr>, limits: &Limits) -> Result<(), Denied> {
         let Some(key) = key else { return Ok(()) };
         let count = self.by_address.get(&key).copied().unwrap_or(0);
         if count >= limits.per_address {
-            return Err(Full::Address);
+            return Err(Denied::Address);
         }
         self.by_address.insert(key, count + 1);
         Ok(())
@@ -376,11 +376,11 @@ impl Pass {
 
     /// Finds out whom a trusted proxy connects for, and counts the connection for that address. For another peer it does
     /// nothing. Call it where the request is decided on, such as in the callback of
-    /// [`accept_with`](fullduplex_tokio::accept_with), and answer with [`Full::rejection`].
+    /// [`accept_with`](fullduplex_tokio::accept_with), and answer with [`Denied::rejection`].
     ///
     /// # Errors
-    /// [`Full::Address`]; [`Full::Unreadable`] when the proxy has said nothing, or no address.
-    pub fn identify(&mut self, request: &Request<'_>) -> Result<IpAddr, Full> {
+    /// [`Denied::Address`]; [`Denied::Unreadable`] when the proxy has said nothing, or no address.
+    pub fn identify(&mut self, request: &Request<'_>) -> Result<IpAddr, Denied> {
         let forwarding = self.shared.limits.forwarding;
         // What is not UTF-8 is no address: it must not be passed over, for then what stands before it would count.
         let values =
@@ -396,13 +396,13 @@ impl Pass {
     pub fn identify_by<'v>(
         &mut self,
         values: impl IntoIterator<Item = &'v str>,
-    ) -> Result<IpAddr, Full> {
+    ) -> Result<IpAddr, Denied> {
         let limits = &self.shared.limits;
         if !limits.trusts(self.peer) {
             return Ok(self.address);
         }
         let trusts = |address| limits.trusts(address);
-        let address = limits.forwarding.client(values, trusts).ok_or(Full::Unreadable)?;
+        let address = limits.forwarding.client(values, trusts).ok_or(Denied::Unreadable)?;
         let key = Some(limits.key(address));
         let mut state = self.shared.state();
         state.free_address(self.key.take());

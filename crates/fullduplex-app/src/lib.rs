@@ -42,7 +42,7 @@
 //!             message = pass.recv(&mut socket) => match message {
 //!                 Some(message) => {
 //!                     if let Message::Text(text) = message? {
-//!                         room.say(&PreparedMessage::new(MessageKind::Text, text.as_bytes())?).await;
+//!                         room.send(&PreparedMessage::new(MessageKind::Text, text.as_bytes())?).await;
 //!                     }
 //!                 }
 //!                 None => return Ok(()),
@@ -70,7 +70,7 @@ mod time;
 pub mod guide {}
 
 pub use backoff::{Backoff, Verdict, verdict};
-pub use gate::{Forwarding, Full, Gate, Left, Limits, Pass, Rate};
-pub use room::{Heard, Room, Slow};
+pub use gate::{Denied, Forwarding, Gate, Left, Limits, Pass, Rate};
+pub use room::{Member, Room, Slow};
 pub use serve::serve;
 pub use stay::{Connect, Event, Stay};

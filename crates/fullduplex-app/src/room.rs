@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 /// What happens to a member for whom as many messages wait as may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
-    /// It loses the oldest one: right for prices and positions, where the newest is what counts. [`Heard::missed`] says how
+    /// It loses the oldest one: right for prices and positions, where the newest is what counts. [`Member::missed`] says how
     /// many it has lost.
     DropOldest,
-    /// It leaves the room, and [`Heard::next`] says so by `None`: right for a chat, where a gap must not go unnoticed. Close its
+    /// It leaves the room, and [`Member::next`] says so by `None`: right for a chat, where a gap must not go unnoticed. Close its
     /// connection with 1008 or 1013, so that it connects again and asks for what it has missed.
     Leave,
     /// Whoever speaks waits for it, and so does everybody else: right where no message may be lost, and the members are your
@@ -23,7 +23,7 @@ pub enum Slow {
     Wait,
 }
 
-/// A room: what is said in it reaches all its members. A message is encoded once, and all connections write the same bytes.
+/// A room: what is sent to it reaches all its members. A message is encoded once, and all connections write the same bytes.
 /// Clones are the same room.
 ///
 /// # Memory
@@ -83,10 +83,10 @@ impl Room {
     /// Joins the room. At most `bound` messages wait for this member, and one at least; then it is as `slow` says. Dropping what
     /// is returned leaves the room.
     ///
-    /// `bound` times the largest message that may be said is what one slow member can make the room hold: choose both, such as
+    /// `bound` times the largest message that may be sent is what one slow member can make the room hold: choose both, such as
     /// 64 messages of 64 KiB (`max_message_size`).
     #[must_use]
-    pub fn join(&self, bound: usize, slow: Slow) -> Heard {
+    pub fn join(&self, bound: usize, slow: Slow) -> Member {
         let queue = Arc::new(Queue {
             bound: bound.max(1),
             slow,
@@ -99,7 +99,7 @@ impl Room {
         members.next += 1;
         members.queues.insert(number, queue.clone());
         drop(members);
-        Heard { room: self.clone(), number, queue }
+        Member { room: self.clone(), number, queue }
     }
 
     /// How many members there are.
@@ -108,12 +108,12 @@ impl Room {
         self.0.members().queues.len()
     }
 
-    /// Says something to all members, and returns how many it reaches. It waits only for members that joined with
+    /// Sends a message to all members, and returns how many it reaches. It waits only for members that joined with
     /// [`Slow::Wait`], and for others who speak.
     ///
     /// All members hear everything in the same order. If this is dropped while it waits, those who are waited for do not get
     /// the message.
-    pub async fn say(&self, message: &PreparedMessage) -> usize {
+    pub async fn send(&self, message: &PreparedMessage) -> usize {
         let _turn = self.0.turn.lock().await;
         let mut reached = 0;
         let mut full = Vec::new();
@@ -196,13 +196,13 @@ impl fmt::Debug for Room {
 }
 
 /// What a member of a [`Room`] hears. Dropping it leaves the room.
-pub struct Heard {
+pub struct Member {
     room: Room,
     number: u64,
     queue: Arc<Queue>,
 }
 
-impl Heard {
+impl Member {
     /// The next message; `None` once the member was too slow ([`Slow::Leave`]). Cancel-safe.
     ///
     /// Give it to [`feed`](Self::feed): what waits is then written together, before the connection's `recv` waits.
@@ -262,7 +262,7 @@ impl Heard {
     }
 }
 
-impl Drop for Heard {
+impl Drop for Member {
     fn drop(&mut self) {
         self.room.0.members().queues.remove(&self.number);
         let mut waiting = self.queue.waiting();
@@ -273,8 +273,8 @@ impl Drop for Heard {
     }
 }
 
-impl fmt::Debug for Heard {
+impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Heard").field("waiting", &self.waiting()).finish_non_exhaustive()
+        f.debug_struct("Member").field("waiting", &self.waiting()).finish_non_exhaustive()
     }
 }

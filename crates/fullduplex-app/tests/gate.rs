@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use fullduplex_app::{Forwarding, Full, Gate, Left, Limits, Pass, Rate};
+use fullduplex_app::{Denied, Forwarding, Gate, Left, Limits, Pass, Rate};
 use fullduplex_tokio::fullduplex::Role;
 use fullduplex_tokio::{
     CloseCode, Error, Message, OwnedAcceptance, OwnedClientRequest, WebSocketConfig,
@@ -29,7 +29,7 @@ fn so_many_connections_are_taken_and_a_place_is_free_once_one_is_over() {
     let gate = Gate::new(Limits::new().connections(2).per_address(2));
     let first = gate.enter(ip("192.0.2.1")).unwrap();
     let _second = gate.enter(ip("192.0.2.2")).unwrap();
-    assert_eq!(gate.enter(ip("192.0.2.3")).unwrap_err(), Full::Connections);
+    assert_eq!(gate.enter(ip("192.0.2.3")).unwrap_err(), Denied::Connections);
     assert_eq!(gate.connections(), 2);
     drop(first);
     gate.enter(ip("192.0.2.3")).unwrap();
@@ -39,13 +39,13 @@ fn so_many_connections_are_taken_and_a_place_is_free_once_one_is_over() {
 fn an_address_has_so_many_connections_and_an_ipv6_network_is_one_address() {
     let gate = Gate::new(Limits::new().per_address(1));
     let first = gate.enter(ip("192.0.2.1")).unwrap();
-    assert_eq!(gate.enter(ip("192.0.2.1")).unwrap_err(), Full::Address);
+    assert_eq!(gate.enter(ip("192.0.2.1")).unwrap_err(), Denied::Address);
     // The same, as a listener for both versions has it.
-    assert_eq!(gate.enter(ip("::ffff:192.0.2.1")).unwrap_err(), Full::Address);
+    assert_eq!(gate.enter(ip("::ffff:192.0.2.1")).unwrap_err(), Denied::Address);
     drop(first);
     let _first = gate.enter(ip("192.0.2.1")).unwrap();
     let _sixth = gate.enter(ip("2001:db8:0:1::1")).unwrap();
-    assert_eq!(gate.enter(ip("2001:db8:0:1:ffff::9")).unwrap_err(), Full::Address);
+    assert_eq!(gate.enter(ip("2001:db8:0:1:ffff::9")).unwrap_err(), Denied::Address);
     let _other = gate.enter(ip("2001:db8:0:2::1")).unwrap();
 }
 
@@ -55,10 +55,10 @@ async fn so_many_come_in_a_second_and_those_refused_for_another_reason_do_not_co
     let gate = Gate::new(Limits::new().per_address(1).rate(rate));
     let _first = gate.enter(ip("192.0.2.1")).unwrap();
     for _ in 0..10 {
-        assert_eq!(gate.enter(ip("192.0.2.1")).unwrap_err(), Full::Address);
+        assert_eq!(gate.enter(ip("192.0.2.1")).unwrap_err(), Denied::Address);
     }
     let second = gate.enter(ip("192.0.2.2")).unwrap();
-    assert_eq!(gate.enter(ip("192.0.2.3")).unwrap_err(), Full::Rate);
+    assert_eq!(gate.enter(ip("192.0.2.3")).unwrap_err(), Denied::Rate);
     // A connection that was refused for the rate holds no place of its address.
     drop(second);
     sleep(Duration::from_secs(1)).await;
@@ -84,7 +84,7 @@ async fn a_connection_through_a_trusted_proxy_counts_for_the_client() {
         let server = tokio::spawn(async move {
             let mut found = None;
             let accepted = accept_with(near, WebSocketConfig::new(), |request| {
-                found = Some(pass.identify(request).map_err(Full::rejection)?);
+                found = Some(pass.identify(request).map_err(Denied::rejection)?);
                 Ok(OwnedAcceptance::new())
             });
             let accepted = accepted.await;
@@ -114,7 +114,7 @@ fn what_an_untrusted_peer_says_of_itself_is_not_believed() {
     let gate = Gate::new(Limits::new().per_address(1).behind(Forwarding::Forwarded, trusted));
     let mut pass = gate.enter(ip("203.0.113.9")).unwrap();
     assert_eq!(pass.identify_by(["for=192.0.2.1"]).unwrap(), ip("203.0.113.9"));
-    assert_eq!(gate.enter(ip("203.0.113.9")).unwrap_err(), Full::Address);
+    assert_eq!(gate.enter(ip("203.0.113.9")).unwrap_err(), Denied::Address);
 }
 
 /// Echoes, as a server does, until the end.
@@ -152,7 +152,7 @@ async fn whoever_leaves_in_time_is_told_1001_and_the_others_are_dropped_at_the_d
     }
     let Some(Message::Close(Some(close))) = seen.pop() else { panic!("{seen:?}") };
     assert_eq!((close.code, &*close.reason), (CloseCode::Away, "the server is going away"));
-    assert_eq!(gate.enter(ip("192.0.2.9")).unwrap_err(), Full::Closing);
+    assert_eq!(gate.enter(ip("192.0.2.9")).unwrap_err(), Denied::Closing);
 
     let left = closing.await.unwrap();
     assert_eq!(left, Left { ended: 1, dropped: 1 });

@@ -112,7 +112,7 @@ fn haproxy(server: SocketAddr) -> Proxy {
 async fn tell(stream: TcpStream, mut pass: Pass) -> Result<(), Error> {
     let mut seen = None;
     let decide = |request: &fullduplex_tokio::Request<'_>| {
-        seen = Some(pass.identify(request).map_err(fullduplex_app::Full::rejection)?);
+        seen = Some(pass.identify(request).map_err(fullduplex_app::Denied::rejection)?);
         Ok(OwnedAcceptance::new())
     };
     let mut socket = accept_with(stream, WebSocketConfig::new(), decide).await?;

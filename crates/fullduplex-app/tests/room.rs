@@ -11,7 +11,7 @@ fn said(text: &str) -> PreparedMessage {
     PreparedMessage::new(MessageKind::Text, text.as_bytes()).unwrap()
 }
 
-async fn heard(member: &mut fullduplex_app::Heard) -> Option<String> {
+async fn heard(member: &mut fullduplex_app::Member) -> Option<String> {
     let next = timeout(Duration::from_millis(10), member.next()).await.expect("something was said");
     next.map(|message| String::from_utf8(message.payload().to_vec()).unwrap())
 }
@@ -19,17 +19,17 @@ async fn heard(member: &mut fullduplex_app::Heard) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn everybody_hears_everything_in_order_from_the_time_that_he_joins() {
     let room = Room::new();
-    assert_eq!(room.say(&said("nobody hears this")).await, 0);
+    assert_eq!(room.send(&said("nobody hears this")).await, 0);
     let mut first = room.join(10, Slow::Leave);
-    assert_eq!(room.say(&said("a")).await, 1);
+    assert_eq!(room.send(&said("a")).await, 1);
     let mut second = room.join(10, Slow::DropOldest);
-    assert_eq!(room.say(&said("b")).await, 2);
+    assert_eq!(room.send(&said("b")).await, 2);
     assert_eq!((first.waiting(), second.waiting(), room.members()), (2, 1, 2));
     assert_eq!(heard(&mut first).await.as_deref(), Some("a"));
     assert_eq!(heard(&mut first).await.as_deref(), Some("b"));
     assert_eq!(heard(&mut second).await.as_deref(), Some("b"));
     drop(first);
-    assert_eq!((room.members(), room.say(&said("c")).await), (1, 1));
+    assert_eq!((room.members(), room.send(&said("c")).await), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +37,7 @@ async fn the_oldest_is_lost_and_counted() {
     let room = Room::new();
     let mut member = room.join(2, Slow::DropOldest);
     for text in ["a", "b", "c", "d"] {
-        assert_eq!(room.say(&said(text)).await, 1);
+        assert_eq!(room.send(&said(text)).await, 1);
     }
     assert_eq!((member.missed(), member.missed(), member.waiting()), (2, 0, 2));
     assert_eq!(heard(&mut member).await.as_deref(), Some("c"));
@@ -49,9 +49,9 @@ async fn whoever_must_not_miss_anything_leaves_before_he_does() {
     let room = Room::new();
     let mut slow = room.join(2, Slow::Leave);
     let mut quick = room.join(10, Slow::Leave);
-    assert_eq!(room.say(&said("a")).await, 2);
-    assert_eq!(room.say(&said("b")).await, 2);
-    assert_eq!(room.say(&said("c")).await, 1);
+    assert_eq!(room.send(&said("a")).await, 2);
+    assert_eq!(room.send(&said("b")).await, 2);
+    assert_eq!(room.send(&said("c")).await, 1);
     assert_eq!((room.members(), slow.waiting()), (1, 0));
     assert_eq!(heard(&mut slow).await, None);
     assert_eq!(heard(&mut slow).await, None);
@@ -68,7 +68,7 @@ async fn a_member_that_is_waited_for_loses_nothing_and_all_hear_the_same_order()
     let speakers: Vec<_> = (0..10)
         .map(|number| {
             let room = room.clone();
-            tokio::spawn(async move { room.say(&said(&number.to_string())).await })
+            tokio::spawn(async move { room.send(&said(&number.to_string())).await })
         })
         .collect();
     let mut order = Vec::new();
@@ -88,10 +88,10 @@ async fn a_member_that_is_waited_for_loses_nothing_and_all_hear_the_same_order()
 async fn a_member_that_goes_is_no_longer_waited_for() {
     let room = Room::new();
     let slow = room.join(1, Slow::Wait);
-    assert_eq!(room.say(&said("a")).await, 1);
+    assert_eq!(room.send(&said("a")).await, 1);
     let speaking = tokio::spawn({
         let room = room.clone();
-        async move { room.say(&said("b")).await }
+        async move { room.send(&said("b")).await }
     });
     sleep(Duration::from_secs(1)).await;
     assert!(!speaking.is_finished());
@@ -104,11 +104,11 @@ async fn a_member_that_goes_is_no_longer_waited_for() {
 async fn one_who_stops_speaking_in_the_middle_stops_nobody() {
     let room = Room::new();
     let mut slow = room.join(1, Slow::Wait);
-    room.say(&said("a")).await;
-    let given_up = timeout(Duration::from_secs(1), room.say(&said("b"))).await;
+    room.send(&said("a")).await;
+    let given_up = timeout(Duration::from_secs(1), room.send(&said("b"))).await;
     assert!(given_up.is_err());
     assert_eq!(heard(&mut slow).await.as_deref(), Some("a"));
-    assert_eq!(room.say(&said("c")).await, 1);
+    assert_eq!(room.send(&said("c")).await, 1);
     assert_eq!(heard(&mut slow).await.as_deref(), Some("c"));
 }
 
@@ -120,15 +120,15 @@ async fn a_member_whose_connection_takes_nothing_is_not_waited_for() {
     let room = Room::new();
     let mut member = room.join(2, Slow::Leave);
     let large = PreparedMessage::new(MessageKind::Binary, &vec![0; 2 << 20]).unwrap();
-    room.say(&large).await;
+    room.send(&large).await;
     let message = member.next().await.unwrap();
     assert!(member.feed(&mut socket, &message).await.unwrap());
     // The buffer is full now: the next one waits for room.
-    room.say(&large).await;
+    room.send(&large).await;
     let message = member.next().await.unwrap();
     let saying = async {
         for _ in 0..3 {
-            room.say(&said("more")).await;
+            room.send(&said("more")).await;
         }
     };
     let (fed, ()) = tokio::join!(member.feed(&mut socket, &message), saying);

@@ -185,14 +185,14 @@ impl Chat {
             last.pop_front();
         }
         last.push_back(message.clone());
-        self.room.say(&message).await;
+        self.room.send(&message).await;
         Ok(())
     }
 
     /// Shows a picture to everybody: the length of the name in a byte, the name, the picture.
     async fn show(&self, name: &str, picture: &[u8]) -> Result<(), Error> {
         let message = [&[name.len() as u8], name.as_bytes(), picture].concat();
-        self.room.say(&PreparedMessage::new(MessageKind::Binary, &message)?).await;
+        self.room.send(&PreparedMessage::new(MessageKind::Binary, &message)?).await;
         Ok(())
     }
 }
