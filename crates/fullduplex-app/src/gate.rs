@@ -144,6 +144,35 @@ impl fmt::Display for Denied {
 
 impl std::error::Error for Denied {}
 
+/// How many connections were denied since a gate was made, by the reason: for a log or a metric. An operator asks first which
+/// limit is hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeniedCounts {
+    /// For [`Denied::Connections`].
+    pub connections: u64,
+    /// For [`Denied::Address`].
+    pub address: u64,
+    /// For [`Denied::Rate`].
+    pub rate: u64,
+    /// For [`Denied::Closing`].
+    pub closing: u64,
+    /// For [`Denied::Unreadable`].
+    pub unreadable: u64,
+}
+
+impl DeniedCounts {
+    fn add(&mut self, reason: Denied) {
+        *match reason {
+            Denied::Connections => &mut self.connections,
+            Denied::Address => &mut self.address,
+            Denied::Rate => &mut self.rate,
+            Denied::Closing => &mut self.closing,
+            Denied::Unreadable => &mut self.unreadable,
+        } += 1;
+    }
+}
+
 /// Who left when a gate was closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
@@ -181,6 +210,7 @@ struct State {
     /// The same as in `Shared::phase`, which only wakes those that wait: two locks would have to be taken in one order.
     phase: Phase,
     left: Left,
+    denied: DeniedCounts,
 }
 
 /// How far the shutdown has come.
@@ -204,6 +234,7 @@ impl Gate {
             bucket,
             phase: Phase::Open,
             left: Left::default(),
+            denied: DeniedCounts::default(),
         };
         let phase = watch::Sender::new(Phase::Open);
         Self(Arc::new(Shared { limits, state: Mutex::new(state), phase }))
@@ -220,21 +251,10 @@ impl Gate {
         let peer = address::canonical(peer);
         let key = (!shared.limits.trusts(peer)).then(|| shared.limits.key(peer));
         let mut state = shared.state();
-        if state.phase != Phase::Open {
-            return Err(Denied::Closing);
+        if let Err(reason) = state.take(key, &shared.limits) {
+            state.denied.add(reason);
+            return Err(reason);
         }
-        if state.passes >= shared.limits.connections {
-            return Err(Denied::Connections);
-        }
-        state.take_address(key, &shared.limits)?;
-        // Last: a connection that is not taken for another reason uses up no share of the rate.
-        if let Some(bucket) = &mut state.bucket
-            && !bucket.take(Instant::now())
-        {
-            state.free_address(key);
-            return Err(Denied::Rate);
-        }
-        state.passes += 1;
         drop(state);
         let phase = shared.phase.subscribe();
         Ok(Pass { shared: shared.clone(), peer, address: peer, key, phase, told: false })
@@ -244,6 +264,12 @@ impl Gate {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.0.state().passes
+    }
+
+    /// How many connections were denied until now.
+    #[must_use]
+    pub fn denied(&self) -> DeniedCounts {
+        self.0.state().denied
     }
 
     /// Resolves once the gate [closes](Self::close).
@@ -319,6 +345,26 @@ impl Shared {
 }
 
 impl State {
+    /// Takes a place for a connection that counts as `key`.
+    fn take(&mut self, key: Option<IpAddr>, limits: &Limits) -> Result<(), Denied> {
+        if self.phase != Phase::Open {
+            return Err(Denied::Closing);
+        }
+        if self.passes >= limits.connections {
+            return Err(Denied::Connections);
+        }
+        self.take_address(key, limits)?;
+        // Last: a connection that is denied for another reason uses up no share of the rate.
+        if let Some(bucket) = &mut self.bucket
+            && !bucket.take(Instant::now())
+        {
+            self.free_address(key);
+            return Err(Denied::Rate);
+        }
+        self.passes += 1;
+        Ok(())
+    }
+
     fn take_address(&mut self, key: Option<IpAddr>, limits: &Limits) -> Result<(), Denied> {
         let Some(key) = key else { return Ok(()) };
         let count = self.by_address.get(&key).copied().unwrap_or(0);
@@ -402,11 +448,15 @@ impl Pass {
             return Ok(self.address);
         }
         let trusts = |address| limits.trusts(address);
-        let address = limits.forwarding.client(values, trusts).ok_or(Denied::Unreadable)?;
-        let key = Some(limits.key(address));
+        let client = limits.forwarding.client(values, trusts);
         let mut state = self.shared.state();
-        state.free_address(self.key.take());
-        state.take_address(key, limits)?;
+        let counted = client.ok_or(Denied::Unreadable).and_then(|address| {
+            let key = Some(limits.key(address));
+            state.free_address(self.key.take());
+            state.take_address(key, limits)?;
+            Ok((address, key))
+        });
+        let (address, key) = counted.inspect_err(|reason| state.denied.add(*reason))?;
         drop(state);
         (self.address, self.key) = (address, key);
         Ok(address)

@@ -70,7 +70,7 @@ mod time;
 pub mod guide {}
 
 pub use backoff::{Backoff, Verdict, verdict};
-pub use gate::{Denied, Forwarding, Gate, Left, Limits, Pass, Rate};
+pub use gate::{Denied, DeniedCounts, Forwarding, Gate, Left, Limits, Pass, Rate};
 pub use room::{Member, Room, Slow};
 pub use serve::serve;
 pub use stay::{Connect, Event, Stay};

@@ -31,6 +31,7 @@ fn so_many_connections_are_taken_and_a_place_is_free_once_one_is_over() {
     let _second = gate.enter(ip("192.0.2.2")).unwrap();
     assert_eq!(gate.enter(ip("192.0.2.3")).unwrap_err(), Denied::Connections);
     assert_eq!(gate.connections(), 2);
+    assert_eq!((gate.denied().connections, gate.denied().address), (1, 0));
     drop(first);
     gate.enter(ip("192.0.2.3")).unwrap();
 }
@@ -106,6 +107,7 @@ async fn a_connection_through_a_trusted_proxy_counts_for_the_client() {
             }
         }
     }
+    assert_eq!((gate.denied().address, gate.denied().unreadable), (2, 1));
 }
 
 #[test]
