@@ -215,13 +215,13 @@ pub(crate) fn program(argument: &str) -> Result<&'static Contender, String> {
     })))
 }
 
-/// Who takes part beside what everybody is measured by.
+/// The contenders that are measured beside the unit.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Choice {
-    /// Only contenders whose name contains this, and what they are measured by
+    /// Only contenders whose name contains this, and the unit
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
-    /// Only programs that are echo servers, and what they are measured by
+    /// Only these echo servers, each a program of its own, and the unit
     #[arg(long, value_name = "NAME=PROGRAM", value_parser = program, conflicts_with = "contender")]
     program: Vec<&'static Contender>,
 }

@@ -217,9 +217,9 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Open,
-    /// Everybody is told to leave.
+    /// All clients are told that the server goes away.
     Closing,
-    /// Whoever is still there is dropped.
+    /// The connections that have not ended are dropped.
     Over,
 }
 
@@ -334,7 +334,7 @@ impl Shared {
         });
     }
 
-    /// Resolves once there is no pass any more. The last one wakes whoever waits here.
+    /// Resolves once there is no pass. The drop of the last pass wakes this.
     async fn empty(&self) {
         let mut phase = self.phase.subscribe();
         while self.state().passes > 0 {
@@ -535,7 +535,7 @@ impl Drop for Pass {
         let (is_last, is_closing) = (state.passes == 0, state.phase != Phase::Open);
         drop(state);
         if is_last && is_closing {
-            // Wakes whoever waits for the last one; the phase is the same.
+            // Wakes `empty`. The phase is the same.
             self.shared.phase.send_modify(|_| {});
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Gate`] | a server's limits: connections in all and of one address, also behind proxies, and how many come in a second; and its graceful shutdown, with 1001 for everybody and a count of who left in time |
+//! | [`Gate`] | a server's limits: connections in all and of one address, also behind proxies, and how many come in a second; and its graceful shutdown, with 1001 for every client and a count of the connections that ended in time |
 //! | [`serve`] | the accept loop with a gate, which survives that there are no more file descriptors |
 //! | [`Room`] | one message to many connections, encoded once, with a bound for each and a choice of what happens to the slow |
 //! | [`Stay`] | a client that stays connected: exponential backoff with jitter, `Retry-After`, and an end where another try is useless |

@@ -17,7 +17,7 @@ pub enum Slow {
     /// It leaves the room, and [`Member::next`] says so by `None`: right for a chat, where a gap must not go unnoticed. Close its
     /// connection with 1008 or 1013, so that it connects again and asks for what it has missed.
     Leave,
-    /// Whoever speaks waits for it, and so does everybody else: right where no message may be lost, and the members are your
+    /// Every sender waits for it: right where no message may be lost, and the members are your
     /// own programs. One that does not read stops the room. A member must then speak in another task than the one that hears:
     /// it would wait for itself, for ever.
     Wait,

@@ -18,7 +18,7 @@ pub(crate) struct Trust {
     /// Certificates to trust in place of the system's, as PEM
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     ca: Option<PathBuf>,
-    /// Take any certificate: whoever is in between can read and change everything
+    /// Take any certificate: an attacker on the way can then read and change everything
     #[arg(long, short = 'k')]
     insecure: bool,
 }

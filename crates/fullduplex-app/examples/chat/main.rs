@@ -1,8 +1,8 @@
 //! A chat room with its page: `cargo run -p fullduplex-app --example chat [ADDRESS [CERT KEY]]`, then open the address that it
 //! says in two windows of a browser.
 //!
-//! One port has the page and the WebSocket. Everybody has a name, text goes as JSON and pictures as binary messages; whoever
-//! comes later gets the last messages. A member who does not read leaves the room with 1013, and its page connects again.
+//! One port serves the page and the WebSocket. Each member has a name. Text is sent as JSON, and pictures as binary messages. A
+//! new member receives the last messages. A member that does not read is closed with 1013, and its page connects again.
 //! With a certificate and its key, as PEM, all of it is over TLS.
 
 use std::collections::VecDeque;
@@ -40,7 +40,7 @@ const HISTORY: usize = 20;
 #[derive(Default)]
 struct Chat {
     room: Room,
-    /// Locked while somebody comes or speaks, so that whoever comes gets each message once.
+    /// Locked while a member joins or a message is sent, so that a new member receives each message once.
     last: Mutex<VecDeque<PreparedMessage>>,
 }
 
@@ -101,7 +101,7 @@ fn admit(request: &Request<'_>) -> Result<String, OwnedRejection> {
     if request.path() != "/chat" {
         return Err(OwnedRejection::new(404));
     }
-    // A script of another site would talk in the name of whoever looks at that site (RFC 6455 §10.2).
+    // Otherwise a script of another site could send messages in the name of that site's visitor (RFC 6455 §10.2).
     if !request.is_same_origin() {
         return Err(OwnedRejection::new(403));
     }
@@ -130,7 +130,7 @@ impl Chat {
         let config = WebSocketConfig::new()
             .max_message_size(Some(MOST))
             .deflate(DeflateConfig::new())
-            // Whoever has closed a laptop is gone within a minute.
+            // The server notices within a minute that a laptop was closed.
             .keepalive(Duration::from_secs(40), Duration::from_secs(20));
         let mut name = String::new();
         let decide = |request: &Request<'_>| {

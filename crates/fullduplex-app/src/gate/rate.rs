@@ -2,8 +2,8 @@
 
 use tokio::time::Instant;
 
-/// How many connections may come: so many in each second on average, and so many at once. It is one for all clients: whoever
-/// comes more often than everybody else uses up the most of it.
+/// How many connections may come: so many in each second on average, and so many at once. All clients share
+/// it, so one client that connects often can use it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// How many in a second.
