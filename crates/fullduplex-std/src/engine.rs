@@ -306,7 +306,10 @@ impl<L: Link> Receiving<L> {
             loop {
                 match self.write_out() {
                     Ok(Written::All(how)) => {
-                        let _ = self.linger(how);
+                        if self.linger(how).is_ok() {
+                            // The stream has ended, so nothing may be written any more.
+                            self.over();
+                        }
                         break;
                     }
                     Ok(Written::InPart) if self.pause().is_ok() => {}

@@ -179,15 +179,22 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// # Errors
     /// [`Error::Io`]: after [`WouldBlock`](std::io::ErrorKind::WouldBlock) what was not written stays pending;
     /// after any other nothing can be sent any more, but what the peer has sent can still be read.
-    /// [`Error::Protocol`] when the peer reads too slowly for a deadline.
+    /// [`Error::Protocol`] when the peer reads too slowly for a deadline; [`Error::AlreadyClosed`] when the connection has
+    /// come to its end before all was written.
     pub fn flush(&mut self) -> Result<()> {
         if self.engine.end == End::Reported {
             return Err(Error::AlreadyClosed);
         }
         self.check_writable()?;
         self.engine.write_out()?;
-        // Given up: the wait for the end of the connection is over.
-        if self.writer().pending() > 0 { Err(Timeout::Close.into()) } else { Ok(()) }
+        if self.writer().pending() == 0 {
+            return Ok(());
+        }
+        // Given up: nothing is waited for any more. A failure was returned when it happened.
+        Err(match self.receiver().failure() {
+            Some(_) => Error::AlreadyClosed,
+            None => Timeout::Close.into(),
+        })
     }
 
     /// Begins the closing handshake with `frame`, or code 1000, and writes it. Does nothing when the

@@ -10,7 +10,7 @@ pub fn plan(world: World, seed: u64) -> Plan {
     let mut random = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ world as u64);
     let mood = Mood::new(&mut random);
     let setup = setup(world, &mood, &mut random);
-    let count = random.usize(20..if world == World::Core { 400 } else { 120 });
+    let count = random.usize(20..if world == World::Tokio { 120 } else { 400 });
     let steps = (0..count).map(|_| step(&setup, &mood, &mut random)).collect();
     Plan { setup, steps }
 }
@@ -84,7 +84,7 @@ fn setup(world: World, mood: &Mood, random: &mut Rng) -> Setup {
         server_takeover: random.u32(..3) != 0,
         threshold: random.choice([0, 20, 128, 1000]).unwrap_or(128),
     });
-    Setup {
+    let setup = Setup {
         world,
         seed: random.u64(..),
         connections: random.choice([1, 1, 2, 3]).unwrap_or(1),
@@ -96,6 +96,15 @@ fn setup(world: World, mood: &Mood, random: &mut Rng) -> Setup {
         client: settings(mood, random),
         server: settings(mood, random),
         mutant: None,
+    };
+    match world {
+        World::Core | World::Tokio => setup,
+        // No clock is simulated there.
+        World::Std => Setup {
+            client: setup.client.without_deadlines(),
+            server: setup.server.without_deadlines(),
+            ..setup
+        },
     }
 }
 
@@ -187,6 +196,7 @@ fn step(setup: &Setup, mood: &Mood, random: &mut Rng) -> Step {
     let act = match setup.world {
         World::Core => core_act(mood, random),
         World::Tokio => tokio_act(mood, random),
+        World::Std => std_act(mood, random),
     };
     Step::App(conn, side, act)
 }
@@ -235,6 +245,22 @@ fn tokio_act(mood: &Mood, random: &mut Rng) -> Act {
         86..92 => Act::Resume(false),
         92..95 => Act::Split,
         95..98 => Act::Join,
+        _ => Act::Compression(random.bool()),
+    }
+}
+
+fn std_act(mood: &Mood, random: &mut Rng) -> Act {
+    match random.u32(..100) {
+        0..30 => send(mood, random),
+        30..40 => Act::Feed(kind(random), len(mood, random)),
+        40..48 => Act::Flush,
+        48..53 => Act::Ping(random.u8(..126)),
+        53..56 => Act::Pong(random.u8(..126)),
+        56..85 => Act::Poll(take(random), random.u8(1..20)),
+        85..88 => Act::Prefer(take(random)),
+        88..91 => Act::Release,
+        91..94 => Act::Split,
+        94..97 => Act::Join,
         _ => Act::Compression(random.bool()),
     }
 }

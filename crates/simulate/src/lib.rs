@@ -5,6 +5,7 @@
 //!   short as possible, and [`replay`] runs one that was written down.
 //! * The invariants are the variants of [`Invariant`]. Each of the [`Mutant`]s breaks one, which shows that it can be seen.
 
+mod between;
 mod content;
 mod core_world;
 mod coverage;
@@ -15,6 +16,7 @@ mod pipe;
 mod plan;
 mod run;
 mod shrink;
+mod std_world;
 mod timers;
 mod tokio_world;
 mod watch;

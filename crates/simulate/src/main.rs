@@ -21,7 +21,7 @@ struct Options {
     /// How many steps to make at least
     #[arg(long, default_value_t = 1_000_000)]
     steps: u64,
-    /// Simulates only the core or the tokio adapter, which without this have three seeds and one of each four
+    /// Simulates only the core or one of the adapters, which without this have five, two and one of each eight seeds
     #[arg(long)]
     world: Option<Only>,
 }
@@ -30,18 +30,21 @@ struct Options {
 enum Only {
     Core,
     Tokio,
+    Std,
 }
-
-/// One run of so many is one of the tokio adapter.
-const TOKIO_EVERY: u64 = 4;
 
 /// The world of a seed.
 fn world_of(only: Option<Only>, seed: u64) -> World {
     match only {
         Some(Only::Core) => World::Core,
         Some(Only::Tokio) => World::Tokio,
-        None if seed.is_multiple_of(TOKIO_EVERY) => World::Tokio,
-        None => World::Core,
+        Some(Only::Std) => World::Std,
+        // A step over tokio takes longer than any other.
+        None => match seed % 8 {
+            0 | 4 => World::Tokio,
+            2 => World::Std,
+            _ => World::Core,
+        },
     }
 }
 
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     println!("simulate: seed {}", options.seed);
     let (next, runs) = (AtomicU64::new(options.seed), AtomicU64::new(0));
-    let steps = [AtomicU64::new(0), AtomicU64::new(0)];
+    let steps = [const { AtomicU64::new(0) }; 3];
     let stop = AtomicBool::new(false);
     let done = Mutex::new(Done::default());
     let work = || {
@@ -74,7 +77,7 @@ fn main() -> ExitCode {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let plan = generate::plan(world_of(options.world, seed), seed);
             runs.fetch_add(1, Ordering::Relaxed);
-            let of = &steps[usize::from(plan.setup.world == World::Tokio)];
+            let of = &steps[plan.setup.world as usize];
             of.fetch_add(plan.steps.len() as u64, Ordering::Relaxed);
             match run(&plan) {
                 Ok(coverage) => {
@@ -102,16 +105,16 @@ fn main() -> ExitCode {
         }
     });
     let Ok(Done { coverage, found }) = done.into_inner() else { return ExitCode::FAILURE };
-    let [core, tokio] = steps.map(AtomicU64::into_inner);
+    let [core, tokio, blocking] = steps.map(AtomicU64::into_inner);
     let seconds = begun.elapsed().as_secs_f64();
     print!("{coverage}");
     println!();
     println!(
-        "simulate: {} runs from seed {}, {core} steps of the core and {tokio} of the tokio adapter in {seconds:.1} s, \
-         {:.0} a second",
+        "simulate: {} runs from seed {}, {core} steps of the core, {tokio} of the tokio adapter and {blocking} of the \
+         blocking one in {seconds:.1} s, {:.0} a second",
         runs.into_inner(),
         options.seed,
-        (core + tokio) as f64 / seconds
+        (core + tokio + blocking) as f64 / seconds
     );
     match found {
         None => ExitCode::SUCCESS,

@@ -10,6 +10,8 @@ pub enum World {
     Core,
     /// WebSockets of the tokio adapter, whole or in halves, over a stream in memory and a paused clock.
     Tokio,
+    /// WebSockets of the blocking adapter, whole or in halves, over a stream in memory that does not block.
+    Std,
 }
 
 /// One end of a connection.
@@ -171,6 +173,18 @@ impl Settings {
         read_ahead: 1 << 16,
         halves: false,
     };
+
+    /// The same without deadlines, with one for the closing handshake that no run reaches.
+    #[must_use]
+    pub const fn without_deadlines(self) -> Self {
+        Self {
+            ping_interval: None,
+            pong_timeout: None,
+            idle_timeout: None,
+            close_timeout: 3_600_000,
+            ..self
+        }
+    }
 }
 
 impl Setup {

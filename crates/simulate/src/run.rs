@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::core_world;
 use crate::coverage::Coverage;
 use crate::plan::{Broken, Invariant, Kept, Plan, World, words_of};
+use crate::std_world;
 use crate::tokio_world;
 
 /// How long a run may take. Most take a millisecond.
@@ -30,6 +31,7 @@ pub fn run(plan: &Plan) -> Kept<Coverage> {
         let kept = match copy.setup.world {
             World::Core => core_world::run(&copy, &mut coverage),
             World::Tokio => tokio_world::run(&copy, &mut coverage),
+            World::Std => std_world::run(&copy, &mut coverage),
         };
         // The caller waits for it.
         let _ = tell.send(kept.map(|()| coverage));

@@ -15,15 +15,16 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until};
 
+use crate::between::{Between, State, both};
 use crate::core_world::config_of;
 use crate::coverage::{Coverage, net_name};
 use crate::flow::Flow;
 use crate::memory::{self, Held};
 use crate::pipe::Pipe;
-use crate::plan::{Act, Broken, Invariant, Kept, Mutant, Net, Plan, Setup, Side, Step, keep};
+use crate::plan::{Act, Broken, Invariant, Kept, Mutant, Plan, Setup, Side, Step, keep};
 use crate::tokio_world::app::application;
 use crate::tokio_world::desk::{Desk, counted};
-use crate::tokio_world::wire::{Between, Wire, both};
+use crate::tokio_world::wire::Wire;
 
 /// What tasks, timers and channels take besides the WebSockets, for each connection.
 const TASKS: usize = 64 << 10;
@@ -114,7 +115,9 @@ impl World {
         let flow = |side| Flow::new(&setup, nth, side, true);
         let pipes = [Pipe::new(4096), Pipe::new(4096)];
         let flows = [flow(Side::Client), flow(Side::Server)];
-        let between = Between::new(flows, pipes, self.begun, setup.mutant);
+        let begun = self.begun;
+        let clock = Box::new(move || begun.elapsed().as_millis() as u64);
+        let between = Between::new(flows, pipes, clock, setup.mutant);
         let between = Rc::new(RefCell::new(between));
         let desks = Side::BOTH.map(|side| Rc::new(Desk::new(side, between.clone())));
         let Self { held, tasks, .. } = self;
@@ -197,11 +200,12 @@ impl World {
             }
             Step::Net(conn, side, net) => {
                 let nth = usize::from(conn) % self.conns.len();
-                let now = self.now();
-                let Self { held, conns, .. } = self;
-                if let Some(conn) = conns.get(nth)
-                    && held.count(|| conn.net(side, net, now))
-                {
+                let Self { held, conns, runtime, .. } = self;
+                if let Some(conn) = conns.get(nth) {
+                    // The clock is the runtime's.
+                    let guard = runtime.enter();
+                    held.count(|| conn.between.borrow_mut().net(side, net));
+                    drop(guard);
                     self.coverage.note(net_name(net));
                 }
                 self.turn(1);
@@ -242,7 +246,8 @@ impl World {
         };
         let bounds: usize = self.conns.iter().map(bound_of).sum();
         self.held.check(memory::bound_of_pools(setup) + TASKS + bounds)?;
-        self.conns.iter().try_for_each(Conn::check_closes)
+        let of = |conn: &Conn| conn.between.borrow_mut().check_closes(conn.states());
+        self.conns.iter().try_for_each(of)
     }
 
     /// The network opens, both applications receive and wait for nothing else, and everything goes on until nothing
@@ -366,13 +371,14 @@ impl World {
             drop(tasks);
             drop(runtime);
             for conn in &conns {
-                for pipe in &mut conn.between.borrow_mut().pipes {
+                let mut between = conn.between.borrow_mut();
+                for pipe in &mut between.pipes {
                     pipe.forget_reader();
                     pipe.forget_writer();
                 }
+                between.hoard = Vec::new();
                 for desk in &conn.desks {
                     desk.forget_wakers();
-                    desk.hoard.take();
                 }
             }
         });
@@ -384,113 +390,22 @@ impl World {
 }
 
 impl Conn {
-    /// What the network does. Returns whether that changes something.
-    fn net(&self, side: Side, net: Net, now: u64) -> bool {
-        let mut between = self.between.borrow_mut();
-        let between = &mut *between;
-        let (flow, _) = both(&mut between.flows, side);
-        let (pipe, back) = both(&mut between.pipes, side);
-        match net {
-            Net::Split(most) => pipe.split = most.max(1) as usize,
-            Net::Capacity(bytes) => {
-                pipe.capacity = bytes.max(1) as usize;
-                pipe.wake_writer();
-            }
-            Net::Delay(millis) => pipe.delay = millis.into(),
-            Net::Stall => pipe.stalled = true,
-            Net::Go => {
-                pipe.stalled = false;
-                pipe.arrive(now);
-                pipe.wake_reader();
-            }
-            Net::HalfClose => pipe.half_close(),
-            Net::Reset => {
-                pipe.cut();
-                back.cut();
-            }
-            Net::Corrupt(ahead, pattern) => {
-                pipe.corrupt_soon(ahead as usize, pattern);
-                flow.is_damaged |= pipe.damaged_at.is_some();
-            }
-        }
-        true
-    }
-
-    /// Every Close that was written has a reason.
-    fn check_closes(&self) -> Kept {
-        let mut between = self.between.borrow_mut();
-        for desk in &self.desks {
-            let (flow, back) = both(&mut between.flows, desk.side);
-            if let Some(end) = desk.end.get() {
-                flow.check_close(end.received, end.failure, false, back)?;
-            } else if desk.dropped.get() {
-                flow.check_close(None, desk.failure.get(), true, back)?;
-            }
-        }
-        Ok(())
+    fn states(&self) -> [State; 2] {
+        let [client, server] = &self.desks;
+        [client.state(), server.state()]
     }
 
     /// What holds once nothing moves although everything may.
     fn check_settled(&self) -> Kept {
-        let mut between = self.between.borrow_mut();
-        let between = &mut *between;
-        let sound = between.pipes.iter().all(Pipe::is_sound);
-        let dropped = self.desks.iter().any(|desk| desk.dropped.get());
-        let failed = self.desks.iter().any(|desk| desk.error.get().is_some());
-        for desk in &self.desks {
-            let peer = &self.desks[desk.side.peer().index()];
-            let (flow, back) = both(&mut between.flows, desk.side);
-            let (out, inbound) = both(&mut between.pipes, desk.side);
-            if desk.dropped.get() {
-                continue;
-            }
+        for desk in self.desks.iter().filter(|desk| !desk.dropped.get()) {
             keep!(
                 desk.acts.borrow().is_empty(),
                 Progress,
                 "{:?} does not come to its calls",
                 desk.side
             );
-            if desk.error.get().is_none() && inbound.is_sound() && !back.is_tainted {
-                back.check_given()?;
-            }
-            if sound && !dropped && !failed && !out.is_broken() {
-                flow.check_written()?;
-            }
-            if !sound || dropped || failed {
-                continue;
-            }
-            match (flow.close.is_some(), back.close.is_some()) {
-                (false, false) => {
-                    if !back.is_tainted && !flow.is_tainted {
-                        back.check_answered(flow)?;
-                    }
-                    keep!(
-                        desk.end.get().is_none(),
-                        Failure,
-                        "{:?} has come to its end without a Close",
-                        desk.side
-                    );
-                }
-                (true, true) => {
-                    for end in [desk, peer] {
-                        keep!(
-                            end.end.get().is_some_and(|end| end.is_clean),
-                            Progress,
-                            "both Closes were written, and the end of {:?} is {:?}",
-                            end.side,
-                            end.end.get()
-                        );
-                    }
-                }
-                _ => keep!(
-                    false,
-                    Progress,
-                    "a Close of {:?} was written and not answered",
-                    if flow.close.is_some() { desk.side } else { peer.side }
-                ),
-            }
         }
-        Ok(())
+        self.between.borrow_mut().check_settled(self.states())
     }
 
     /// Nothing is late, for applications that receive.

@@ -2,8 +2,8 @@
 
 use fullduplex_simulate::{Coverage, World, generate, run};
 
-/// What both worlds do.
-const BOTH: [&str; 44] = [
+/// What all worlds do.
+const ALL: [&str; 38] = [
     "close",
     "close without a code",
     "compression on or off",
@@ -13,11 +13,8 @@ const BOTH: [&str; 44] = [
     "end: not clean",
     "failure: ended inside a message",
     "failure: ended without a Close",
-    "failure: close timeout",
     "failure: frame",
-    "failure: idle timeout",
     "failure: message",
-    "failure: pong timeout",
     "failure: reset",
     "join",
     "net: capacity",
@@ -29,7 +26,6 @@ const BOTH: [&str; 44] = [
     "net: split",
     "net: stall",
     "pass",
-    "pause",
     "read",
     "receive binary",
     "receive close",
@@ -40,29 +36,33 @@ const BOTH: [&str; 44] = [
     "refused: closed",
     "refused: unfinished",
     "send fragment",
-    "send lent",
     "send owned",
     "send ping",
     "send pong",
-    "send prepared",
     "send shared",
     "settle",
     "split",
 ];
 
 /// What is done in the core's world alone.
-const CORE: [&str; 17] = [
+const CORE: [&str; 23] = [
     "all memory is freed",
     "early",
     "end is given up",
     "failure: close frame",
+    "failure: close timeout",
+    "failure: idle timeout",
     "failure: inflate",
+    "failure: pong timeout",
     "find close",
     "keepalive ping",
+    "pause",
     "read ahead",
     "refused: full",
     "release",
     "send last fragment",
+    "send lent",
+    "send prepared",
     "shutdown: both",
     "shutdown: write",
     "signals carried",
@@ -72,13 +72,31 @@ const CORE: [&str; 17] = [
 ];
 
 /// What is done over tokio alone.
-const TOKIO: [&str; 7] = [
+const TOKIO: [&str; 13] = [
     "close and wait",
+    "failure: close timeout",
+    "failure: idle timeout",
+    "failure: pong timeout",
     "feed",
     "flush",
     "future dropped",
+    "pause",
     "refused: transport",
     "send dropped",
+    "send lent",
+    "send prepared",
+    "write blocked",
+];
+
+/// What is done over the blocking adapter alone.
+const STD: [&str; 8] = [
+    "failure: close frame",
+    "failure: inflate",
+    "feed",
+    "flush",
+    "refused: transport",
+    "release",
+    "would block",
     "write blocked",
 ];
 
@@ -89,7 +107,7 @@ fn covers(world: World, runs: u64, alone: &[&str]) {
         coverage.add(&covered.unwrap_or_else(|broken| panic!("seed {seed}: {broken}")));
     }
     let missing: Vec<_> =
-        BOTH.iter().chain(alone).filter(|what| coverage.count(what) == 0).collect();
+        ALL.iter().chain(alone).filter(|what| coverage.count(what) == 0).collect();
     assert!(missing.is_empty(), "{missing:?} never happened:\n{coverage}");
 }
 
@@ -101,4 +119,9 @@ fn everything_happens_to_the_core() {
 #[test]
 fn everything_happens_over_tokio() {
     covers(World::Tokio, 1500, &TOKIO);
+}
+
+#[test]
+fn everything_happens_over_blocking_streams() {
+    covers(World::Std, 1500, &STD);
 }

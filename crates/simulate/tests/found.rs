@@ -1,10 +1,10 @@
 //! What the simulation has found, as it was printed. The crate at fault has a test of its own for each.
 
-use Act::{CloseAndWait, Fragment, Poll};
-use Kind::Binary;
+use Act::{CloseAndWait, Fragment, Poll, Send};
+use Kind::{Binary, Text};
 use Side::{Client, Server};
 use Step::{App, Net, Pass};
-use fullduplex_simulate::{Act, Kind, Net as Network, Setup, Side, Step, Take, World, replay};
+use fullduplex_simulate::{Act, How, Kind, Net as Network, Setup, Side, Step, Take, World, replay};
 
 /// What was gathered of an unfinished message was given as a piece after the Close.
 #[test]
@@ -42,4 +42,29 @@ fn nothing_is_written_behind_the_end_by_the_next_call() {
     setup.server.close_timeout = 200;
     setup.server.max_write_buffer = 0;
     replay(&setup, &[Net(0, Server, Network::Stall), Pass(1700)]).unwrap();
+}
+
+/// The receiver of halves wrote on after it had ended the stream.
+#[test]
+fn nothing_is_written_behind_the_end_by_halves_of_the_blocking_adapter() {
+    let mut setup = Setup::plain(World::Std);
+    setup.capacity = 1000;
+    setup.server.halves = true;
+    let steps = [App(0, Server, Fragment(Binary, 4093, true)), Net(0, Client, Network::HalfClose)];
+    replay(&setup, &steps).unwrap();
+}
+
+/// A failure that had been returned was returned by `flush` as a close timeout.
+#[test]
+fn a_failure_is_no_close_timeout() {
+    let mut setup = Setup::plain(World::Std);
+    setup.capacity = 1;
+    let steps = [
+        Net(0, Server, Network::HalfClose),
+        App(0, Client, Send(Text, 0, How::Owned)),
+        App(0, Client, Poll(Take::Owned, 1)),
+        App(0, Server, Poll(Take::Owned, 1)),
+        App(0, Client, Send(Binary, 0, How::Lent)),
+    ];
+    replay(&setup, &steps).unwrap();
 }

@@ -13,8 +13,8 @@ pub(crate) struct Options {
     /// Runs for so many seconds, instead of for a million steps
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
-    /// Simulates only this one of the two
-    #[arg(long, value_name = "core|tokio")]
+    /// Simulates only the core, or one of the adapters
+    #[arg(long, value_name = "core|tokio|std")]
     pub(crate) world: Option<String>,
 }
 

@@ -133,9 +133,10 @@ impl<S: IntoHalves> SendingSide<S> {
         }
     }
 
-    /// Writes what the stream takes at once. An error is told by the next call that writes.
+    /// Writes what the stream takes at once, unless the receiver has ended the stream. An error is told by the next call
+    /// that writes.
     pub(super) fn write_briefly(&mut self) {
-        while !self.transport.unwritable && self.sending.writer.pending() > 0 {
+        while !self.ended && !self.transport.unwritable && self.sending.writer.pending() > 0 {
             let before = self.sending.writer.pending();
             if self.write_once(SHORTEST).is_err() || self.sending.writer.pending() >= before {
                 return;

@@ -2,6 +2,7 @@
 //!
 //! Everything runs on loopback or in memory, and each test has a watchdog.
 
+mod after_the_end;
 mod browsers;
 mod buffering;
 mod chunks;

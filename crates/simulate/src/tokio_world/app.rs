@@ -12,8 +12,9 @@ use fullduplex_tokio::{
     WebSocketSender, WebSocketStream,
 };
 
-use super::desk::{Desk, End, counted};
-use super::wire::{Wire, both};
+use super::desk::{Desk, counted};
+use super::wire::Wire;
+use crate::between::{End, both};
 use crate::memory::uncounted;
 use crate::plan::{Act, How, Invariant, Kind, Mutant, Take};
 
@@ -129,14 +130,6 @@ enum Socket {
     Gone,
 }
 
-fn end_of(receiver: &fullduplex::Receiver) -> End {
-    End {
-        is_clean: receiver.is_clean(),
-        received: receiver.peer_close().map(|reason| reason.map(|close| close.code)),
-        failure: receiver.failure(),
-    }
-}
-
 /// The half that receives, in a task of its own.
 async fn receiving(desk: Rc<Desk>, mut receiver: WebSocketReceiver<Wire>) {
     loop {
@@ -153,7 +146,7 @@ async fn receiving(desk: Rc<Desk>, mut receiver: WebSocketReceiver<Wire>) {
         }
     }
     desk.receiving_since.set(None);
-    desk.end.set(Some(end_of(receiver.receiver())));
+    desk.end.set(Some(End::of(receiver.receiver())));
     desk.wake();
 }
 
@@ -188,7 +181,7 @@ pub(super) async fn application(desk: Rc<Desk>, socket: WebSocketStream<Wire>, h
                 note_state(&desk, whole.pending_bytes(), whole.can_send());
                 if let Woken::End = woken {
                     desk.receiving_since.set(None);
-                    desk.end.set(Some(end_of(whole.receiver())));
+                    desk.end.set(Some(End::of(whole.receiver())));
                     socket = Socket::Gone;
                 }
             }

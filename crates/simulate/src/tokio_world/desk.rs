@@ -8,24 +8,13 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use fullduplex_tokio::{CloseCode, Error, WebSocketReceiver};
+use fullduplex_tokio::{Error, WebSocketReceiver};
 
-use super::wire::{Between, Wire, both};
-use crate::coverage::failure_name;
+use super::wire::Wire;
+use crate::between::{Between, End, State, both};
 use crate::flow::Given;
 use crate::memory::uncounted;
-use crate::plan::{Act, Broken, Invariant, Kind, Mutant, Side, Take, words_of};
-
-/// From which message on a mutant makes its mistake.
-const MUTATES_FROM: u32 = 2;
-
-/// What is known of an end when it has come to its end.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct End {
-    pub(super) is_clean: bool,
-    pub(super) received: Option<Option<CloseCode>>,
-    pub(super) failure: Option<fullduplex::Error>,
-}
+use crate::plan::{Act, Broken, Invariant, Side, Take, words_of};
 
 /// What the world and the tasks of an end share.
 pub(super) struct Desk {
@@ -59,8 +48,6 @@ pub(super) struct Desk {
     pub(super) half: RefCell<Option<WebSocketReceiver<Wire>>>,
     pub(super) wants_half: Cell<bool>,
     pub(super) wakers: RefCell<[Option<Waker>; 2]>,
-    pub(super) swapped: RefCell<Option<(Kind, Vec<u8>)>>,
-    pub(super) hoard: RefCell<Vec<Vec<u8>>>,
 }
 
 impl Desk {
@@ -86,8 +73,15 @@ impl Desk {
             half: RefCell::new(None),
             wants_half: Cell::new(false),
             wakers: RefCell::default(),
-            swapped: RefCell::new(None),
-            hoard: RefCell::default(),
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        State {
+            dropped: self.dropped.get(),
+            end: self.end.get(),
+            error: self.error.get(),
+            failure: self.failure.get(),
         }
     }
 
@@ -130,40 +124,7 @@ impl Desk {
 
     /// The application is given something.
     pub(super) fn give(&self, given: Given<'_>) {
-        let mutant = self.between.borrow().mutant;
-        let is_message = matches!(given, Given::Message(..));
-        if is_message && mutant == Some(Mutant::Leak) {
-            std::mem::forget(std::hint::black_box(vec![0_u8; 24]));
-        }
-        if is_message && mutant == Some(Mutant::Hoard) {
-            self.hoard.borrow_mut().push(vec![0; 32 << 20]);
-        }
-        uncounted(|| {
-            let mut between = self.between.borrow_mut();
-            between.coverage.note(given.name());
-            between.mutations += u32::from(is_message);
-            let now = is_message && between.mutations == MUTATES_FROM;
-            let (_, pipe) = both(&mut between.pipes, self.side);
-            let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
-            let (_, flow) = both(&mut between.flows, self.side);
-            let kept = match (mutant, given) {
-                (Some(Mutant::LoseMessage), _) if now => return,
-                (Some(Mutant::Panic), _) if now => panic!("on purpose"),
-                (Some(Mutant::SwapMessages), Given::Message(kind, payload)) if now => {
-                    *self.swapped.borrow_mut() = Some((kind, payload.to_vec()));
-                    return;
-                }
-                (Some(Mutant::SpuriousError), _) if now => {
-                    flow.fail(fullduplex::MessageError::InvalidUtf8.into(), damaged_at)
-                }
-                _ => flow.give(given, damaged_at),
-            };
-            let swapped = if is_message { self.swapped.borrow_mut().take() } else { None };
-            let second = swapped.map_or(Ok(()), |(kind, payload)| {
-                flow.give(Given::Message(kind, &payload), damaged_at)
-            });
-            between.keep(kept.and(second));
-        });
+        self.between.borrow_mut().give(self.side, given);
     }
 
     /// A call that asks for whole messages gives up the rest of one that was begun in pieces.
@@ -184,24 +145,11 @@ impl Desk {
             }
             match error {
                 Error::Protocol(error) => {
-                    let (_, pipe) = both(&mut between.pipes, self.side);
-                    let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
-                    let (_, flow) = both(&mut between.flows, self.side);
-                    let kept = flow.fail(*error, damaged_at);
-                    between.keep(kept);
-                    let name = failure_name(*error);
-                    between.coverage.note(name);
-                    self.error.set(Some(name));
+                    self.error.set(Some(between.fail(self.side, *error)));
                     self.failure.set(Some(*error));
                 }
                 Error::Io(error) => {
-                    let (out, inbound) = both(&mut between.pipes, self.side);
-                    let is_explained = out.is_broken() || !inbound.is_sound();
-                    if !is_explained {
-                        between.keep(Err(Broken::new(Invariant::Failure, format!("{error:?}"))));
-                    }
-                    between.coverage.note("failure: transport");
-                    self.error.set(Some("failure: transport"));
+                    self.error.set(Some(between.fail_transport(self.side, error)));
                 }
                 other => {
                     between.keep(Err(Broken::new(
