@@ -39,12 +39,9 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let advice = match &error {
-            Error::Http(refused) => return Self(http(&error, refused)),
+            Error::Http(refused) => return Self(http(refused)),
             Error::Io(io) => match io.kind() {
-                ErrorKind::InvalidData => {
-                    "If the server speaks no TLS, use ws:// in place of wss://. A certificate of your own is trusted with \
-                     --ca FILE."
-                }
+                ErrorKind::InvalidData => "A certificate of your own is trusted with --ca FILE.",
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
                     "The server has ended the connection: perhaps it expects TLS (wss://), or another path."
                 }
@@ -61,9 +58,10 @@ fn is_refused(attempt: &Attempt) -> bool {
 }
 
 /// The response of a server that did not open a WebSocket, with what it says.
-fn http(error: &Error, refused: &fullduplex_tokio::Refused) -> String {
+fn http(refused: &fullduplex_tokio::Refused) -> String {
     let response = refused.response.as_response();
-    let mut text = error.to_string();
+    let (status, reason) = (response.status(), response.reason());
+    let mut text = format!("the server did not open a WebSocket: {status} {reason}");
     for header in response.headers() {
         text += &format!("\n  {}: {}", header.name, String::from_utf8_lossy(header.value));
     }
@@ -71,7 +69,7 @@ fn http(error: &Error, refused: &fullduplex_tokio::Refused) -> String {
     for line in body.lines().take(10) {
         text += &format!("\n  | {line}");
     }
-    text += match response.status() {
+    text += match status {
         200..=299 => "\nThis is a web server that speaks HTTP at this URL: is the path right?",
         301..=308 => {
             "\nThe server is elsewhere: try the URL in Location, with ws:// for http:// and wss:// for https://."

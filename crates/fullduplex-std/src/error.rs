@@ -83,26 +83,45 @@ impl fmt::Display for Error {
         match self {
             Self::ConnectionClosed => f.write_str("the connection is closed"),
             Self::AlreadyClosed => f.write_str("the connection was closed earlier"),
-            Self::Io(error) => write!(f, "the transport failed: {error}"),
+            Self::Io(error) => Transport(error).fmt(f),
             Self::Protocol(error) => error.fmt(f),
             Self::Send(error) => error.fmt(f),
             Self::WriteBufferFull(_) => SendError::WriteBufferFull.fmt(f),
             Self::Handshake(error) => error.fmt(f),
-            Self::Http(refused) => {
-                let response = refused.response.as_response();
-                write!(f, "the server did not open a WebSocket: {}", response.status())?;
-                // Over HTTP/2 there is none (RFC 9113 §8.3.2), and over HTTP/1.1 it may be empty.
-                match response.reason() {
-                    "" => Ok(()),
-                    reason => write!(f, " {reason}"),
-                }
-            }
+            Self::Http(refused) => write!(f, "the server did not open a WebSocket: {refused}"),
             Self::Rejected(status) => write!(f, "the request was answered with status {status}"),
             Self::Accept(error) => error.fmt(f),
             Self::Reject(error) => error.fmt(f),
             Self::Url(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
         }
+    }
+}
+
+/// A failure of the transport, with what to do about one of TLS.
+struct Transport<'a>(&'a io::Error);
+
+impl fmt::Display for Transport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(feature = "tls")]
+        if let Some(error) = self.0.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return write!(f, "TLS failed: {error}{}", advice(error));
+        }
+        write!(f, "the transport failed: {}", self.0)
+    }
+}
+
+#[cfg(feature = "tls")]
+fn advice(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError::{BadSignature, UnknownIssuer};
+    match error {
+        rustls::Error::InvalidMessage(_) => {
+            "; if the peer speaks no TLS, the URL of the WebSocket begins with ws://"
+        }
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
+            "; no root certificate that is trusted has issued it"
+        }
+        _ => "",
     }
 }
 

@@ -22,6 +22,7 @@ pub use proxy::{ProxyError, ProxyUrlError};
 #[cfg(feature = "connect")]
 pub use redirect::{RedirectError, Redirected};
 pub use tls::TlsError;
+use tls::Transport;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -88,7 +89,7 @@ impl fmt::Display for Error {
         match self {
             Self::ConnectionClosed => f.write_str("the connection is closed"),
             Self::AlreadyClosed => f.write_str("the connection was closed earlier"),
-            Self::Io(error) => write!(f, "the transport failed: {error}"),
+            Self::Io(error) => Transport(error).fmt(f),
             #[cfg(feature = "connect")]
             Self::Dial(unreachable) => unreachable.fmt(f),
             Self::Protocol(error) => error.fmt(f),
@@ -96,12 +97,11 @@ impl fmt::Display for Error {
             Self::WriteBufferFull(_) => SendError::WriteBufferFull.fmt(f),
             Self::Handshake(error) => error.fmt(f),
             Self::Http(refused) => {
+                write!(f, "the server did not open a WebSocket: {refused}")?;
                 let response = refused.response.as_response();
-                write!(f, "the server did not open a WebSocket: {}", response.status())?;
-                // Over HTTP/2 there is none (RFC 9113 §8.3.2), and over HTTP/1.1 it may be empty.
-                match response.reason() {
-                    "" => Ok(()),
-                    reason => write!(f, " {reason}"),
+                match (response.status(), response.headers().get("Location")) {
+                    (301..=308, Some(_)) => f.write_str("; `max_redirects` has redirects followed"),
+                    _ => Ok(()),
                 }
             }
             #[cfg(feature = "connect")]

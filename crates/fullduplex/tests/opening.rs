@@ -1,6 +1,7 @@
 //! The opening handshake as an adapter drives it: a request comes in and becomes an endpoint, or a refusal.
 #![cfg(feature = "alloc")]
 
+use std::io::Read;
 use std::time::Duration;
 
 use fullduplex::handshake::{
@@ -278,4 +279,48 @@ fn an_endpoint_comes_apart_and_together_with_all_that_it_holds() {
     let mut endpoint = Endpoint::join(reader, writer);
     let output = endpoint.output().unwrap().first();
     assert!(output.ends_with(b"\x81\x02hi\x8a\x01?"), "the Ping is answered");
+}
+
+/// What a client says of a response with another status than 101.
+fn said_of(response: &str) -> String {
+    let mut connecting = connecting();
+    let mut rest = response.as_bytes();
+    while !rest.is_empty() {
+        let len = rest.read(connecting.room()).unwrap();
+        connecting.advance(len);
+        connecting = match connecting.poll() {
+            Ok(Progress::Waiting(connecting)) => connecting,
+            Ok(Progress::Done(Connected::Refused(refused))) => return refused.to_string(),
+            other => panic!("{other:?}"),
+        };
+    }
+    panic!("{response} has no end")
+}
+
+#[test]
+fn a_refusal_says_in_one_line_what_a_client_can_do() {
+    let with = |status: &str, headers: &str, body: &str| {
+        let len = body.len();
+        said_of(&format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {len}\r\n\r\n{body}"))
+    };
+    assert_eq!(with("404 Not Found", "", ""), "404 Not Found");
+    assert_eq!(with("403", "", "no\r\nentry"), "403, \"no\"");
+    assert_eq!(
+        with("200 OK", "", "<html>"),
+        "200 OK, as for an ordinary request: the path may be wrong"
+    );
+    let location = "Location: /login?token=secret\r\n";
+    assert_eq!(with("302 Found", location, ""), "302 Found, Location: /login");
+    let headers = "Retry-After: 30\r\nWWW-Authenticate: Basic realm=\"κ\"\r\n";
+    assert_eq!(
+        with("401 Who?", headers, ""),
+        "401 Who?, WWW-Authenticate: Basic realm=\"κ\", Retry-After: 30"
+    );
+    // Nothing of a peer's clears the screen, begins a line, or fills a log.
+    for hostile in ["\x1b[2J", "a\u{9b}2J", "\u{0}", "\x7f"] {
+        assert_eq!(with("403 No", "", hostile), "403 No", "{hostile:?}");
+    }
+    assert_eq!(with("403 No", "WWW-Authenticate: \u{9b}2J\r\n", ""), "403 No");
+    let long = "κ".repeat(5000);
+    assert_eq!(with("403 No", "", &long), format!("403 No, \"{}\"", "κ".repeat(200)));
 }

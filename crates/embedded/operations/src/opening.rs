@@ -159,6 +159,7 @@ fn client() {
             Connected::Open { endpoint: opened, .. } => endpoint(opened),
             Connected::Refused(refused) => {
                 shown::<Refused>(&refused);
+                displayed::<Refused>(&refused);
                 cloned::<Refused>(&refused);
             }
         }

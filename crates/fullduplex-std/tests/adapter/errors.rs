@@ -147,7 +147,10 @@ fn another_status_than_101_is_returned_with_headers_and_body() {
     let (error, _) = answered(
         "HTTP/1.1 401 Who are you?\r\nWWW-Authenticate: Bearer realm=\"a\"\r\nContent-Length: 8\r\n\r\nNo entry",
     );
-    assert_eq!(error.to_string(), "the server did not open a WebSocket: 401 Who are you?");
+    assert_eq!(
+        error.to_string(),
+        "the server did not open a WebSocket: 401 Who are you?, WWW-Authenticate: Bearer realm=\"a\", \"No entry\""
+    );
     let Error::Http(refused) = error else { panic!("{error:?}") };
     let response = refused.response.as_response();
     assert_eq!((response.status(), response.reason()), (401, "Who are you?"));

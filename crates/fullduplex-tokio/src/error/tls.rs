@@ -1,6 +1,6 @@
-//! Why TLS could not be set up.
+//! Why TLS could not be set up, or has failed.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// Why TLS could not be set up.
 #[derive(Debug)]
@@ -62,5 +62,32 @@ impl From<rustls::Error> for TlsError {
 impl From<native_tls::Error> for TlsError {
     fn from(error: native_tls::Error) -> Self {
         Self::Native(Box::new(error))
+    }
+}
+
+/// A failure of the transport, with what to do about one of TLS.
+pub(super) struct Transport<'a>(pub(super) &'a io::Error);
+
+impl fmt::Display for Transport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(feature = "tls")]
+        if let Some(error) = self.0.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return write!(f, "TLS failed: {error}{}", advice(error));
+        }
+        write!(f, "the transport failed: {}", self.0)
+    }
+}
+
+#[cfg(feature = "tls")]
+fn advice(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError::{BadSignature, UnknownIssuer};
+    match error {
+        rustls::Error::InvalidMessage(_) => {
+            "; if the peer speaks no TLS, the URL of the WebSocket begins with ws://"
+        }
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
+            "; no root certificate that is trusted has issued it"
+        }
+        _ => "",
     }
 }

@@ -148,7 +148,7 @@ async fn a_server_decides_over_http_2() {
 
     let error =
         client_http2(&mut sender, request("/closed"), WebSocketConfig::new()).await.unwrap_err();
-    assert_eq!(error.to_string(), "the server did not open a WebSocket: 403");
+    assert_eq!(error.to_string(), "the server did not open a WebSocket: 403, \"Closed today.\"");
     let Error::Http(refused) = error else { panic!("{error}") };
     assert_eq!(status(&refused.response), 403);
     assert_eq!(header(&refused.response, "x-why"), Some("day"));

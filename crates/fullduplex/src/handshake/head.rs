@@ -70,8 +70,8 @@ impl Default for HeadLimits {
 /// What is wrong with a head as HTTP/1.1, whichever end sent it (RFC 9112).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeadError {
-    /// The first byte cannot begin a head: the peer does not speak HTTP. If it is 0x16, the peer speaks TLS on a port
-    /// that expects clear text.
+    /// The first byte cannot begin a head: the peer does not speak HTTP. If it is 0x15 or 0x16, the peer
+    /// speaks TLS where clear text is expected.
     NotHttp {
         /// The first byte.
         byte: u8,
@@ -111,7 +111,10 @@ pub enum HeadError {
 impl fmt::Display for HeadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotHttp { byte: 0x16 } => "the peer speaks TLS where clear text was expected",
+            // The content types of an alert and of a handshake (RFC 8446 §5.1).
+            Self::NotHttp { byte: 0x15 | 0x16 } => {
+                "the peer speaks TLS where clear text was expected; the URL of a WebSocket over TLS begins with wss://"
+            }
             Self::NotHttp { byte } => {
                 return write!(f, "the peer does not speak HTTP: the first byte is 0x{byte:02x}");
             }

@@ -1,7 +1,6 @@
 //! The opening handshake of a client.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::BufMut;
@@ -13,6 +12,7 @@ use crate::handshake::{
     ClientHandshake, EncodeRequestError, HandshakeError, Outcome, OwnedClientRequest, OwnedResponse,
 };
 use crate::keepalive::Timeout;
+use crate::opening::refused::Refused;
 use crate::opening::shared::{Opening, Progress, check, encode};
 use crate::outgoing::Outgoing;
 use crate::role::Role;
@@ -45,7 +45,7 @@ use crate::role::Role;
 ///             Progress::Waiting(same) => connecting = same,
 ///             Progress::Done(Connected::Open { endpoint, .. }) => return Ok(Some(endpoint)),
 ///             Progress::Done(Connected::Refused(refused)) => {
-///                 println!("refused: {}", refused.response.as_response().status());
+///                 println!("the server does not open a WebSocket: {refused}");
 ///                 return Ok(None);
 ///             }
 ///         }
@@ -74,15 +74,6 @@ pub enum Connected<E> {
     },
     /// With another status. The caller drops the transport: the request is all that a client has to say.
     Refused(Refused),
-}
-
-/// A response with which a server refused to open a WebSocket.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// Status, reason and headers.
-    pub response: OwnedResponse,
-    /// The part of the body that had arrived.
-    pub body: Vec<u8>,
 }
 
 impl<E: Entropy> Connecting<E> {

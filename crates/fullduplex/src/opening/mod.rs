@@ -2,8 +2,10 @@
 
 mod connecting;
 mod incoming;
+mod refused;
 mod shared;
 
-pub use connecting::{Connected, Connecting, Refused};
+pub use connecting::{Connected, Connecting};
 pub use incoming::{Incoming, IncomingRequest, NotAccepted, Refusal, RespondToPlain};
+pub use refused::Refused;
 pub use shared::Progress;
