@@ -20,8 +20,9 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::fanout::servers;
 use crate::handshake::{CLOSE, CLOSE_RESPONSE};
-use Discipline::{Echo, Handshake, Idle};
+use Discipline::{Echo, Fanout, Handshake, Idle};
 
 /// Whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +40,7 @@ pub(crate) enum Discipline {
     Echo,
     Handshake,
     Idle,
+    Fanout,
 }
 
 impl Discipline {
@@ -48,12 +50,13 @@ impl Discipline {
             Self::Echo => UNIT,
             Self::Handshake => FIXED,
             Self::Idle => BASE,
+            Self::Fanout => FANOUT,
         }
     }
 }
 
 pub(crate) type Serving = Pin<Box<dyn Future<Output = io::Result<()>>>>;
-type Served = Result<(), Box<dyn Error + Send + Sync>>;
+pub(crate) type Served = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Where the code of a server is.
 #[derive(Debug)]
@@ -86,6 +89,9 @@ const FIXED: &str = "tokio TCP, fixed answer";
 /// What idle connections are measured by.
 pub(crate) const BASE: &str = "tokio TCP, no buffer";
 
+/// What fan-out is measured by.
+pub(crate) const FANOUT: &str = "tokio TCP, broadcast";
+
 /// Our natural loop, and the one that lends.
 pub(crate) const OWNED: &str = "fullduplex-tokio";
 pub(crate) const LENT: &str = "fullduplex-tokio, lent";
@@ -97,7 +103,7 @@ const AT_ONCE: usize = 64;
 pub(crate) const BEHIND_HYPER: &str = "fullduplex-tokio, hyper";
 
 /// All of them.
-pub(crate) const ALL: [Contender; 12] = [
+pub(crate) const ALL: [Contender; 16] = [
     Contender {
         name: UNIT,
         side: Side::Unit,
@@ -194,6 +200,38 @@ pub(crate) const ALL: [Contender; 12] = [
         usage: "its echo server: hyper reads the request, upgrade::upgrade, a task for the connection; the same loop",
         serve: Serve::Here(|listener| Box::pin(accept(listener, fastwebsockets_behind_hyper))),
     },
+    Contender {
+        name: FANOUT,
+        side: Side::Unit,
+        disciplines: &[Fanout],
+        package: Some("tokio"),
+        usage: "no WebSocket: tokio::sync::broadcast of bytes, write_all; sends the frames as they came",
+        serve: Serve::Here(|listener| Box::pin(servers::tcp(listener))),
+    },
+    Contender {
+        name: "fullduplex-app, Room",
+        side: Side::Ours,
+        disciplines: &[Fanout],
+        package: Some("fullduplex-app"),
+        usage: "room.send(&PreparedMessage), and a task for each connection: member.next(), member.feed()",
+        serve: Serve::Here(|listener| Box::pin(servers::room(listener))),
+    },
+    Contender {
+        name: "tokio-tungstenite, broadcast",
+        side: Side::Peer,
+        disciplines: &[Fanout],
+        package: Some("tokio-tungstenite"),
+        usage: "tokio::sync::broadcast of messages, and a task for each connection: ws.send(message).await",
+        serve: Serve::Here(|listener| Box::pin(servers::tungstenite(listener))),
+    },
+    Contender {
+        name: "axum, broadcast",
+        side: Side::Peer,
+        disciplines: &[Fanout],
+        package: Some("axum"),
+        usage: "the same over axum's WebSocket",
+        serve: Serve::Here(|listener| Box::pin(servers::axum(listener))),
+    },
 ];
 
 /// The contender of that name.
@@ -208,7 +246,7 @@ pub(crate) fn program(argument: &str) -> Result<&'static Contender, String> {
     Ok(Box::leak(Box::new(Contender {
         name: name.to_owned().leak(),
         side: Side::Peer,
-        disciplines: &[Echo, Handshake, Idle],
+        disciplines: &[Echo, Handshake, Idle, Fanout],
         package: None,
         usage: "a program of its own",
         serve: Serve::Program(program.into()),
@@ -221,15 +259,16 @@ pub(crate) struct Choice {
     /// Only contenders whose name contains this, and the unit
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
-    /// Only these echo servers, each a program of its own, and the unit
-    #[arg(long, value_name = "NAME=PROGRAM", value_parser = program, conflicts_with = "contender")]
+    /// Only these servers, each a program of its own, and the unit; of a fan-out, beside the others
+    #[arg(long, value_name = "NAME=PROGRAM", value_parser = program)]
     program: Vec<&'static Contender>,
 }
 
 impl Choice {
     /// Those that take part in a discipline.
     pub(crate) fn of(&self, discipline: Discipline) -> Vec<&'static Contender> {
-        let everybody = self.contender.is_empty() && self.program.is_empty();
+        let everybody =
+            self.contender.is_empty() && (self.program.is_empty() || discipline == Fanout);
         let chosen = |contender: &&Contender| {
             contender.disciplines.contains(&discipline)
                 && (everybody
@@ -245,12 +284,26 @@ async fn accept<F>(listener: TcpListener, serve: fn(TcpStream) -> F) -> io::Resu
 where
     F: Future<Output = Served> + Send + 'static,
 {
+    accept_with(listener, (), move |stream, ()| serve(stream)).await
+}
+
+/// The same, with something that all connections share.
+pub(crate) async fn accept_with<T, F>(
+    listener: TcpListener,
+    shared: T,
+    serve: impl Fn(TcpStream, T) -> F,
+) -> io::Result<()>
+where
+    T: Clone,
+    F: Future<Output = Served> + Send + 'static,
+{
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
+        let serving = serve(stream, shared.clone());
         tokio::spawn(async move {
             // The load sees that a connection ends, and says whose.
-            let _ = serve(stream).await;
+            let _ = serving.await;
         });
     }
 }

@@ -9,6 +9,7 @@ mod calls;
 mod case;
 mod contenders;
 mod echo;
+mod fanout;
 mod handshake;
 mod idle;
 mod machine;
@@ -47,6 +48,8 @@ enum Command {
     Handshake(Options),
     /// Measures the memory of connections that wait
     Idle(IdleOptions),
+    /// Measures one message to many connections
+    Fanout(FanoutOptions),
     /// Serves until the standard input ends: what the others start, and what a profiler looks at
     Serve(server::Options),
     /// Keeps a server busy for some seconds, for a profiler
@@ -87,6 +90,18 @@ struct IdleOptions {
 }
 
 #[derive(clap::Args)]
+struct FanoutOptions {
+    /// To how many connections a message goes, one number for each table
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
+    subscribers: Vec<usize>,
+    #[command(flatten)]
+    choice: Choice,
+    /// The folder for results.md and results.json
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(clap::Args)]
 struct LoadOptions {
     /// Which contender it is
     name: String,
@@ -119,6 +134,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         Command::Idle(options) => {
             fs::create_dir_all(&options.out)?;
             idle::run(options.connections, &options.choice.of(Discipline::Idle), &options.out)
+        }
+        Command::Fanout(options) => {
+            fs::create_dir_all(&options.out)?;
+            let contenders = options.choice.of(Discipline::Fanout);
+            fanout::run(&options.subscribers, &contenders, &options.out)
         }
         Command::Serve(options) => server::run(&options),
         Command::Load(options) => load_only(&options),

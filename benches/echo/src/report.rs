@@ -66,7 +66,7 @@ impl Discipline {
         match self {
             Self::Echo => &ECHO_TARGETS,
             Self::Handshake => &HANDSHAKE_TARGETS,
-            Self::Idle => &[],
+            Self::Idle | Self::Fanout => &[],
         }
     }
 
@@ -76,6 +76,7 @@ impl Discipline {
             Self::Echo => "Echo over loopback",
             Self::Handshake => "Connections accepted, upgraded and closed over loopback",
             Self::Idle => "Connections that wait",
+            Self::Fanout => "Fan-out",
         }
     }
 
@@ -84,6 +85,7 @@ impl Discipline {
         match self {
             Self::Echo => "message",
             Self::Handshake | Self::Idle => "connection",
+            Self::Fanout => "delivery",
         }
     }
 }

@@ -73,8 +73,9 @@ impl Backoff {
         self.first.saturating_mul(doubled).min(self.most)
     }
 
-    /// A random wait after so many failures in a row.
-    pub(crate) fn wait(&self, failures: u32) -> Duration {
+    /// A random wait after so many failures in a row, of which there is one at least.
+    #[must_use]
+    pub fn wait(&self, failures: u32) -> Duration {
         self.longest(failures).mul_f64(fastrand::f64())
     }
 }

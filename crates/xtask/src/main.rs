@@ -5,6 +5,7 @@ mod autobahn;
 mod bench_build;
 mod bench_deflate;
 mod bench_echo;
+mod bench_fanout;
 mod bench_handshake;
 mod bench_idle;
 mod bench_instructions;
@@ -70,6 +71,8 @@ enum Chore {
     BenchEcho(bench_echo::Options),
     /// Measures handshakes over loopback side by side with other libraries over tokio
     BenchHandshake(bench_echo::Options),
+    /// One message to many connections: processor time, arrival and memory, beside other libraries
+    BenchFanout(bench_fanout::Options),
     /// Measures the memory of connections that wait
     BenchIdle(bench_idle::Options),
     /// Counts the instructions that each message costs, and compares them with those noted
@@ -124,6 +127,7 @@ fn main() -> ExitCode {
         Chore::BenchDeflate(options) => bench_deflate::run(&options),
         Chore::BenchEcho(options) => bench_echo::run(&options),
         Chore::BenchHandshake(options) => bench_handshake::run(&options),
+        Chore::BenchFanout(options) => bench_fanout::run(&options),
         Chore::BenchIdle(options) => bench_idle::run(&options),
         Chore::BenchInstructions(options) => bench_instructions::run(&options),
         Chore::BenchPeers(options) => bench_peers::run(&options),

@@ -1,0 +1,140 @@
+//! A room over several servers: what a client sends to one of them reaches the clients of all, through Redis.
+//!
+//! ```sh
+//! redis-server &
+//! cargo run -p fullduplex-app --example many_servers -- 127.0.0.1:9001 redis://127.0.0.1/ &
+//! cargo run -p fullduplex-app --example many_servers -- 127.0.0.1:9002 redis://127.0.0.1/ &
+//! fullduplex connect ws://127.0.0.1:9001/
+//! ```
+//!
+//! Each server has a `Room` for its own clients, and one subscription to Redis that fills it. Redis keeps nothing of what is
+//! published, so a server that loses it has a gap: it closes its clients with 1013, and refuses new ones with 503 until Redis is
+//! there again. Clients that connect again by themselves, such as `Stay`, then go on.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fullduplex_app::{Backoff, Gate, Limits, Pass, Room, Slow, serve};
+use fullduplex_tokio::{
+    CloseCode, CloseFrame, Message, MessageKind, OwnedAcceptance, OwnedRejection, PreparedMessage,
+    WebSocketConfig, WebSocketStream, accept_with,
+};
+use futures_util::StreamExt;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncCommands, Client};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// The channel in Redis that all servers subscribe to.
+const CHANNEL: &str = "room";
+
+/// The largest message, and how many may wait for a client.
+const MOST: usize = 16 << 10;
+const WAITING: usize = 64;
+
+/// What the connections of this server share.
+struct Server {
+    room: Room,
+    /// Where messages are published; `None` while Redis is not there.
+    redis: watch::Sender<Option<MultiplexedConnection>>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(address), Some(redis)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: many_servers ADDRESS redis://HOST[:PORT]/".into());
+    };
+    run(&address, &redis).await
+}
+
+pub(crate) async fn run(address: &str, redis: &str) -> Result<(), Failure> {
+    let redis = Client::open(redis)?;
+    let listener = TcpListener::bind(address).await?;
+    println!("listens at {}", listener.local_addr()?);
+
+    let server = Arc::new(Server { room: Room::new(), redis: watch::Sender::new(None) });
+    tokio::spawn(relay(server.clone(), redis));
+    let gate = Gate::new(Limits::new());
+    let handle = move |stream, pass| connection(stream, pass, server.clone());
+    tokio::spawn(serve(listener, gate.clone(), handle));
+    tokio::signal::ctrl_c().await?;
+    gate.close(Duration::from_secs(5)).await;
+    Ok(())
+}
+
+/// Brings what is published to the room, and comes back to Redis whenever it was lost.
+async fn relay(server: Arc<Server>, redis: Client) {
+    let (backoff, mut failures) = (Backoff::new(), 0);
+    loop {
+        if let Err(error) = subscribe(&server, &redis, &mut failures).await {
+            eprintln!("Redis is lost: {error}");
+        }
+        server.redis.send_replace(None);
+        failures += 1;
+        tokio::time::sleep(backoff.wait(failures)).await;
+    }
+}
+
+async fn subscribe(server: &Server, redis: &Client, failures: &mut u32) -> Result<(), Failure> {
+    let mut subscription = redis.get_async_pubsub().await?;
+    subscription.subscribe(CHANNEL).await?;
+    // Only now, so that each client hears what itself has sent.
+    server.redis.send_replace(Some(redis.get_multiplexed_async_connection().await?));
+    *failures = 0;
+    let mut published = subscription.on_message();
+    while let Some(message) = published.next().await {
+        // Somebody else may publish there, too.
+        let text = message.get_payload_bytes();
+        if let Ok(message) = PreparedMessage::new(MessageKind::Text, text) {
+            server.room.send(&message).await;
+        }
+    }
+    Err("the subscription has ended".into())
+}
+
+async fn connection(
+    stream: TcpStream,
+    mut pass: Pass,
+    server: Arc<Server>,
+) -> Result<(), fullduplex_tokio::Error> {
+    let config = WebSocketConfig::new().max_message_size(Some(MOST));
+    let mut redis = server.redis.subscribe();
+    let publisher = redis.borrow_and_update().clone();
+    let decide = |_: &fullduplex_tokio::Request<'_>| match publisher {
+        Some(_) => Ok(OwnedAcceptance::new()),
+        None => Err(OwnedRejection::new(503).header("Retry-After", "1")),
+    };
+    let mut socket = accept_with(stream, config, decide).await?;
+    let mut member = server.room.join(WAITING, Slow::Leave);
+    let Some(mut publisher) = publisher else { return Ok(()) };
+    loop {
+        tokio::select! {
+            message = pass.recv(&mut socket) => match message.transpose()? {
+                Some(Message::Text(text)) => {
+                    if publisher.publish::<_, _, ()>(CHANNEL, text.as_str()).await.is_err() {
+                        return again(&mut socket, "the message was not sent").await;
+                    }
+                }
+                Some(_) => {}
+                None => return Ok(()),
+            },
+            message = member.next() => match message {
+                Some(message) if member.feed(&mut socket, &message).await? => {}
+                _ => return again(&mut socket, "you read too slowly").await,
+            },
+            _ = redis.changed() => return again(&mut socket, "messages may be missing").await,
+        }
+    }
+}
+
+/// Has the client connect again.
+async fn again(
+    socket: &mut WebSocketStream<TcpStream>,
+    reason: &'static str,
+) -> Result<(), fullduplex_tokio::Error> {
+    socket.close(Some(CloseFrame { code: CloseCode::Again, reason: reason.into() })).await
+}
