@@ -397,12 +397,15 @@ struct Lock {
 struct Package {
     name: String,
     version: String,
+    source: Option<String>,
 }
 
 /// The version that was built, from the lock file.
 fn version(contender: &Contender) -> Option<String> {
     const LOCK: &str = include_str!("../../../Cargo.lock");
     let lock: Lock = toml::from_str(LOCK).ok()?;
-    let mut packages = lock.package.into_iter();
-    packages.find(|package| Some(package.name.as_str()) == contender.package).map(|it| it.version)
+    let packages = lock.package.into_iter();
+    let found = packages.filter(|package| Some(package.name.as_str()) == contender.package);
+    // Others may have an older one, and the compatibility packages have the same name: the last one from a registry is meant.
+    found.max_by_key(|package| package.source.is_some()).map(|package| package.version)
 }
