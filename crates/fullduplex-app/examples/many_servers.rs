@@ -113,6 +113,12 @@ async fn connection(
     let Some(mut publisher) = publisher else { return Ok(()) };
     loop {
         tokio::select! {
+            biased;
+            _ = redis.changed() => return again(&mut socket, "messages may be missing").await,
+            message = member.next() => match message {
+                Some(message) if member.feed(&mut socket, &message).await? => {}
+                _ => return again(&mut socket, "you read too slowly").await,
+            },
             message = pass.recv(&mut socket) => match message.transpose()? {
                 Some(Message::Text(text)) => {
                     if publisher.publish::<_, _, ()>(CHANNEL, text.as_str()).await.is_err() {
@@ -122,11 +128,6 @@ async fn connection(
                 Some(_) => {}
                 None => return Ok(()),
             },
-            message = member.next() => match message {
-                Some(message) if member.feed(&mut socket, &message).await? => {}
-                _ => return again(&mut socket, "you read too slowly").await,
-            },
-            _ = redis.changed() => return again(&mut socket, "messages may be missing").await,
         }
     }
 }

@@ -39,6 +39,12 @@
 //!     let mut heard = room.join(64, Slow::Leave);
 //!     loop {
 //!         tokio::select! {
+//!             biased;
+//!             message = heard.next() => match message {
+//!                 Some(message) if heard.feed(&mut socket, &message).await? => {}
+//!                 // Too slow: the client connects again, and asks for what it has missed.
+//!                 _ => return socket.close(Some(CloseFrame { code: CloseCode::Again, reason: "".into() })).await,
+//!             },
 //!             message = pass.recv(&mut socket) => match message {
 //!                 Some(message) => {
 //!                     if let Message::Text(text) = message? {
@@ -46,11 +52,6 @@
 //!                     }
 //!                 }
 //!                 None => return Ok(()),
-//!             },
-//!             message = heard.next() => match message {
-//!                 Some(message) if heard.feed(&mut socket, &message).await? => {}
-//!                 // Too slow: the client connects again, and asks for what it has missed.
-//!                 _ => return socket.close(Some(CloseFrame { code: CloseCode::Again, reason: "".into() })).await,
 //!             },
 //!         }
 //!     }

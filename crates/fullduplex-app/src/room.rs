@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fullduplex_tokio::{PreparedMessage, WebSocketStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 
 /// What happens to a member for whom as many messages wait as may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Room {
         members.next += 1;
         members.queues.insert(number, queue.clone());
         drop(members);
-        Member { room: self.clone(), number, queue }
+        Member { room: self.clone(), number, queue, in_a_row: 0 }
     }
 
     /// How many members there are.
@@ -200,18 +201,26 @@ pub struct Member {
     room: Room,
     number: u64,
     queue: Arc<Queue>,
+    /// How many messages were taken since the last pause.
+    in_a_row: usize,
 }
+
+/// After so many messages in a row [`Member::next`] pauses once, so that a room which is never silent does not keep its members
+/// from being heard.
+const MOST_IN_A_ROW: usize = 32;
 
 impl Member {
     /// The next message; `None` once the member was too slow ([`Slow::Leave`]). Cancel-safe.
     ///
-    /// Give it to [`feed`](Self::feed): what waits is then written together, before the connection's `recv` waits.
+    /// Give it to [`feed`](Self::feed): what waits is then written together, before the connection's `recv` waits. For that, ask
+    /// the member first (`biased` in `tokio::select!`). It pauses after some messages, and `recv` gets its turn.
     pub async fn next(&mut self) -> Option<PreparedMessage> {
         loop {
-            {
+            if self.in_a_row < MOST_IN_A_ROW {
                 let mut waiting = self.queue.waiting();
                 if let Some(message) = waiting.messages.pop_front() {
                     drop(waiting);
+                    self.in_a_row += 1;
                     self.queue.freed.notify_one();
                     return Some(message);
                 }
@@ -219,7 +228,8 @@ impl Member {
                     return None;
                 }
             }
-            self.queue.filled.notified().await;
+            let pauses = std::mem::take(&mut self.in_a_row) == MOST_IN_A_ROW;
+            if pauses { yield_now().await } else { self.queue.filled.notified().await }
         }
     }
 

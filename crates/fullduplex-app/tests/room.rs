@@ -135,3 +135,43 @@ async fn a_member_whose_connection_takes_nothing_is_not_waited_for() {
     assert!(!fed.unwrap());
     assert_eq!((room.members(), heard(&mut member).await), (0, None));
 }
+
+/// A room that is never silent does not keep its members from being heard.
+#[tokio::test]
+async fn a_member_is_heard_although_the_room_is_never_silent() {
+    let (near, far) = duplex(1 << 16);
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
+    let mut client = WebSocketStream::from_raw_socket(far, Role::Client, WebSocketConfig::new());
+    let room = Room::new();
+    let mut member = room.join(64, Slow::DropOldest);
+    let talks = async {
+        loop {
+            room.send(&said("noise")).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let hears = async {
+        loop {
+            tokio::select! {
+                biased;
+                message = member.next() => {
+                    // Something waits always.
+                    room.send(&said("noise")).await;
+                    assert!(member.feed(&mut server, &message.unwrap()).await.unwrap());
+                }
+                message = server.recv() => return message.unwrap().unwrap(),
+            }
+        }
+    };
+    client.send("may I?".into()).await.unwrap();
+    let reads = async { while client.recv().await.is_some() {} };
+    let heard = async {
+        tokio::select! {
+            heard = hears => heard,
+            () = reads => panic!("the server has ended"),
+            () = talks => unreachable!(),
+        }
+    };
+    let heard = timeout(Duration::from_secs(20), heard).await;
+    assert_eq!(heard.expect("it is heard"), "may I?".into());
+}

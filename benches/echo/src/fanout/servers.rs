@@ -47,16 +47,17 @@ async fn room_member(stream: TcpStream, room: Room) -> Served {
     let mut member = room.join(WAITING, Slow::Leave);
     loop {
         select! {
+            biased;
+            message = member.next() => match message {
+                Some(message) if member.feed(&mut socket, &message).await? => {}
+                _ => return Ok(()),
+            },
             message = socket.recv() => match message.transpose()? {
                 Some(Message::Binary(data)) => {
                     room.send(&PreparedMessage::new(MessageKind::Binary, &data)?).await;
                 }
                 Some(_) => {}
                 None => return Ok(()),
-            },
-            message = member.next() => match message {
-                Some(message) if member.feed(&mut socket, &message).await? => {}
-                _ => return Ok(()),
             },
         }
     }

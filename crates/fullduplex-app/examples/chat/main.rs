@@ -153,14 +153,7 @@ impl Chat {
         let talked = async {
             loop {
                 tokio::select! {
-                    message = pass.recv(&mut socket) => match message.transpose()? {
-                        None => return Ok(()),
-                        Some(Message::Text(text)) => {
-                            self.say(&json!({ "from": name, "text": text.as_str() }).to_string()).await?;
-                        }
-                        Some(Message::Binary(picture)) => self.show(&name, &picture).await?,
-                        Some(_) => {}
-                    },
+                    biased;
                     message = heard.next() => match message {
                         Some(message) if heard.feed(&mut socket, &message).await? => {}
                         _ => {
@@ -168,6 +161,14 @@ impl Chat {
                             let close = CloseFrame { code: CloseCode::Again, reason };
                             return socket.close(Some(close)).await;
                         }
+                    },
+                    message = pass.recv(&mut socket) => match message.transpose()? {
+                        None => return Ok(()),
+                        Some(Message::Text(text)) => {
+                            self.say(&json!({ "from": name, "text": text.as_str() }).to_string()).await?;
+                        }
+                        Some(Message::Binary(picture)) => self.show(&name, &picture).await?,
+                        Some(_) => {}
                     },
                 }
             }
