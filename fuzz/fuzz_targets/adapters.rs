@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use fullduplex::{EndpointConfig, Role};
-use fullduplex_fuzz::{Step, Traffic};
+use fullduplex_fuzz::{Bound, Measured, Oracle, Step, Traffic};
 use fullduplex_std::WebSocket;
 use fullduplex_testkit::{Frame, Seen, frames};
 use fullduplex_tokio::{Message, WebSocketConfig, WebSocketStream};
@@ -19,6 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// No run takes so many calls.
 const MOST_CALLS: u32 = 200_000;
+
+/// A runtime, both adapters' buffers, the wire, what came back and its frames.
+const MEMORY: Bound = Bound { constant: 512 << 10, factor: 32 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -30,7 +33,10 @@ struct Input {
     drops: Vec<u8>,
 }
 
-fuzz_target!(|input: Input| {
+fuzz_target!(|input: Measured<Input>| input.run(MEMORY, run));
+
+/// Returns how many bytes went over the wire.
+fn run(input: &Input) -> usize {
     let traffic = Traffic::new(&input.steps[..input.steps.len().min(12)], Some(input.key));
     let over_std = Shared::new(&traffic.wire, &input.moves);
     blocking(Wire(over_std.clone()));
@@ -41,10 +47,17 @@ fuzz_target!(|input: Input| {
     let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
     let dropped = runtime.block_on(async {
         let echo = asynchronous(Wire(over_tokio.clone()), &input.drops);
-        tokio::time::timeout(Duration::from_secs(3_600), echo).await.expect("it hangs")
+        let echo = async {
+            if Oracle::AdaptersComeToAnEnd.faulty() {
+                std::future::pending::<()>().await;
+            }
+            echo.await
+        };
+        Oracle::AdaptersComeToAnEnd.ok(tokio::time::timeout(Duration::from_secs(3_600), echo).await)
     });
     check(&traffic, &over_tokio.output(), &dropped);
-});
+    traffic.wire.len()
+}
 
 /// What came back, of traffic that is in order. Messages whose sending was dropped may be missing.
 fn check(traffic: &Traffic, output: &[u8], dropped: &[usize]) {
@@ -52,9 +65,11 @@ fn check(traffic: &Traffic, output: &[u8], dropped: &[usize]) {
     if !traffic.valid {
         return;
     }
-    let sent = frames(output);
+    let mut sent = frames(output);
+    bend(&mut sent);
     let close = sent.iter().position(|frame| frame.opcode == 8);
-    assert!(close.is_none_or(|at| at + 1 == sent.len()), "frames behind the Close");
+    Oracle::AdaptersCloseLast
+        .holds(close.is_none_or(|at| at + 1 == sent.len()), format_args!("{sent:?}"));
     let is_message = |seen: &&Seen| matches!(seen, Seen::Text(..) | Seen::Binary(..));
     let mut echoed = sent.iter().filter(|frame| frame.opcode < 8).peekable();
     for (number, message) in traffic.expected.iter().filter(is_message).enumerate() {
@@ -62,11 +77,30 @@ fn check(traffic: &Traffic, output: &[u8], dropped: &[usize]) {
         let opcode = if matches!(message, Seen::Text(..)) { 1 } else { 2 };
         let same = |frame: &&Frame| frame.opcode == opcode && frame.payload == *payload;
         match echoed.next_if(same) {
-            Some(frame) => assert!(frame.fin && frame.mask.is_none() && frame.rsv == 0),
-            None => assert!(dropped.contains(&number), "message {number} did not come back"),
+            Some(frame) => Oracle::AdaptersInForm.holds(
+                frame.fin && frame.mask.is_none() && frame.rsv == 0,
+                format_args!("{frame:?}"),
+            ),
+            None => Oracle::AdaptersEcho
+                .holds(dropped.contains(&number), format_args!("no message {number}")),
         }
     }
-    assert_eq!(echoed.next(), None, "a message that was not sent");
+    Oracle::AdaptersNoMore.same(echoed.next(), None);
+}
+
+/// Puts in the faults of what came back.
+fn bend(sent: &mut Vec<Frame>) {
+    if Oracle::AdaptersCloseLast.faulty() {
+        sent.push(Frame::ping([]));
+    }
+    let Some(at) = sent.iter().rposition(|frame| frame.opcode < 8) else { return };
+    sent[at].rsv ^= u8::from(Oracle::AdaptersInForm.faulty());
+    if Oracle::AdaptersNoMore.faulty() {
+        sent.insert(at, sent[at].clone());
+    }
+    if Oracle::AdaptersEcho.faulty() {
+        sent.remove(at);
+    }
 }
 
 /// The std adapter over a stream that does not block.
@@ -75,10 +109,14 @@ fn blocking(wire: Wire) {
     let would_block = |error: &fullduplex_std::Error| matches!(error, fullduplex_std::Error::Io(error) if error.kind() == ErrorKind::WouldBlock);
     loop {
         match socket.read() {
-            Ok(message @ (Message::Text(_) | Message::Binary(_))) => match socket.feed(message) {
-                Ok(()) => {}
-                Err(error) => assert!(would_block(&error), "{error}"),
-            },
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                let mut fed = socket.feed(message);
+                if Oracle::AdaptersFeed.faulty() {
+                    fed = Err(fullduplex_std::Error::AlreadyClosed);
+                }
+                let waits = fed.as_ref().err().is_none_or(would_block);
+                Oracle::AdaptersFeed.holds(waits, format_args!("{fed:?}"));
+            }
             Ok(_) => {}
             Err(error) if would_block(&error) => {}
             Err(_) => break,
@@ -163,12 +201,13 @@ impl State {
     /// How many of `most` bytes go through now; none if the call is blocked.
     fn step(&mut self, kind: usize, most: usize) -> Option<usize> {
         self.calls += 1;
-        assert!(self.calls < MOST_CALLS, "too many calls");
+        Oracle::AdaptersCalls.holds(self.calls < MOST_CALLS, self.calls);
         let next = self.moves.get(self.calls as usize % self.moves.len().max(1));
         let next = next.copied().unwrap_or(255);
         // By no period that an endpoint's own could match (Thue and Morse), so that each call goes through at some time.
-        let may_block = self.calls.count_ones() % 2 == 0;
+        let may_block = self.calls.count_ones().is_multiple_of(2);
         self.blocked[kind] = !self.blocked[kind] && may_block && next < 64;
+        self.blocked[kind] |= Oracle::AdaptersCalls.faulty();
         // So that a run stays short, bytes do not go one by one for ever.
         let least = if self.calls < 2_000 { 1 } else { 4_096 };
         (!self.blocked[kind]).then(|| match next {
@@ -238,9 +277,8 @@ impl AsyncRead for Wire {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.poll(cx, |state| {
-            let mut piece = vec![0; buf.remaining().min(state.incoming.len() - state.taken)];
-            let len = state.read(&mut piece)?;
-            buf.put_slice(&piece[..len]);
+            let len = state.read(buf.initialize_unfilled())?;
+            buf.advance(len);
             Some(())
         })
     }

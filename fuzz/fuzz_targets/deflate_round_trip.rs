@@ -3,10 +3,15 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use fullduplex::{DeflateParams, Endpoint, EndpointConfig, Message, MessageKind, MessageRef, Role};
-use fullduplex_fuzz::{Data, Terms, negotiate, read_strictly, scaled};
+use fullduplex::{
+    DeflateParams, Endpoint, EndpointConfig, Message, MessageKind, MessageRef, Role, SendError,
+};
+use fullduplex_fuzz::{Bound, Data, Measured, Oracle, Terms, negotiate, read_strictly, scaled};
 use fullduplex_testkit::TestEntropy;
 use libfuzzer_sys::fuzz_target;
+
+/// Two compressors and two decompressors of up to 300 KiB each; what is sent, on the wire and received.
+const MEMORY: Bound = Bound { constant: 2 << 20, factor: 32 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -31,7 +36,10 @@ enum Act {
     Owned(bool),
 }
 
-fuzz_target!(|input: Input| {
+fuzz_target!(|input: Measured<Input>| input.run(MEMORY, run));
+
+/// Returns how many bytes were in the messages and on the wire.
+fn run(input: &Input) -> usize {
     let (by_client, by_server) = negotiate(input.client.config(), input.server.config());
     let open = |role, negotiated| {
         let mut config = EndpointConfig::new();
@@ -54,9 +62,9 @@ fuzz_target!(|input: Input| {
     }
     client.deliver(&mut server, &mut reads);
     server.deliver(&mut client, &mut reads);
-    client.check(&server);
-    server.check(&client);
-});
+    let sides = [(&client, &server), (&server, &client)];
+    sides.map(|(side, peer)| side.check(peer)).into_iter().sum()
+}
 
 /// How much the next read brings.
 struct Reads<'a> {
@@ -86,7 +94,8 @@ struct Side {
 
 impl Side {
     fn new(endpoint: Endpoint<TestEntropy>, params: Option<DeflateParams>) -> Self {
-        assert_eq!(endpoint.deflate(), params);
+        let deflate = endpoint.deflate().filter(|_| !Oracle::RoundTripParams.faulty());
+        Oracle::RoundTripParams.same(deflate, params);
         Self {
             endpoint,
             params,
@@ -102,11 +111,14 @@ impl Side {
         match act {
             Act::Send(data) => {
                 let (text, payload) = data.payload();
-                let sent = match std::str::from_utf8(&payload) {
+                let mut sent = match std::str::from_utf8(&payload) {
                     Ok(payload) if text => self.endpoint.writer.send(MessageRef::Text(payload)),
                     _ => self.endpoint.writer.send(MessageRef::Binary(&payload)),
                 };
-                assert_eq!(sent.is_ok(), self.unfinished.is_none());
+                if Oracle::RoundTripSends.faulty() {
+                    sent = Err(SendError::Closed);
+                }
+                Oracle::RoundTripSends.same(sent.is_ok(), self.unfinished.is_none());
                 if sent.is_ok() {
                     self.sent.push((text, payload));
                 }
@@ -139,16 +151,19 @@ impl Side {
     /// Ends a message that was begun in fragments.
     fn finish(&mut self) {
         if let Some((text, _)) = self.unfinished {
-            self.fragment(text, b"", true);
+            self.fragment(text, b"", !Oracle::RoundTripFinishes.faulty());
         }
-        assert!(self.unfinished.is_none());
+        Oracle::RoundTripFinishes.holds(self.unfinished.is_none(), "a fragment is refused");
     }
 
     /// Everything that it has to write arrives at the peer.
     fn deliver(&mut self, peer: &mut Self, reads: &mut Reads<'_>) {
-        let output = self.endpoint.output().expect("entropy never fails here").first().to_vec();
+        let mut output = self.endpoint.output().expect("entropy never fails here").first().to_vec();
         self.endpoint.writer.advance(output.len());
         self.written.extend(&output);
+        if let Some(first) = output.first_mut() {
+            *first ^= 0x10 * u8::from(Oracle::RoundTripTaken.faulty());
+        }
         let mut rest = &output[..];
         while !rest.is_empty() {
             let room = peer.endpoint.reader.room();
@@ -162,33 +177,41 @@ impl Side {
 
     fn poll(&mut self) {
         loop {
-            let message = if self.owned {
-                self.endpoint.poll_owned().expect("a peer without fault").map(|message| {
-                    match message {
-                        Message::Text(text) => Some((true, text.as_bytes().to_vec())),
-                        Message::Binary(data) => Some((false, data.to_vec())),
-                        _ => None,
-                    }
-                })
+            let endpoint = &mut self.endpoint;
+            let polled = if self.owned {
+                let owned = |message| match message {
+                    Message::Text(text) => Some((true, text.as_bytes().to_vec())),
+                    Message::Binary(data) => Some((false, data.to_vec())),
+                    _ => None,
+                };
+                endpoint.poll_owned().map(|message| message.map(owned))
             } else {
-                self.endpoint.poll().expect("a peer without fault").map(
-                    |(message, _)| match message {
-                        MessageRef::Text(text) => Some((true, text.as_bytes().to_vec())),
-                        MessageRef::Binary(data) => Some((false, data.to_vec())),
-                        _ => None,
-                    },
-                )
+                let lent = |(message, _)| match message {
+                    MessageRef::Text(text) => Some((true, text.as_bytes().to_vec())),
+                    MessageRef::Binary(data) => Some((false, data.to_vec())),
+                    _ => None,
+                };
+                endpoint.poll().map(|message| message.map(lent))
             };
-            match message {
+            match Oracle::RoundTripTaken.ok(polled) {
                 Some(message) => self.received.extend(message),
                 None => return,
             }
         }
     }
 
-    /// What it sent is what the peer has, and what is on the wire by the book.
-    fn check(&self, peer: &Self) {
-        assert!(self.sent == peer.received, "messages are lost or changed");
-        assert!(self.sent == read_strictly(&self.written, self.params));
+    /// What it sent is what the peer has, and what is on the wire by the book. Returns how much both are.
+    fn check(&self, peer: &Self) -> usize {
+        let mut received = &peer.received[..];
+        if Oracle::RoundTripReceived.faulty() {
+            received = received.split_last().map_or(received, |(_, others)| others);
+        }
+        Oracle::RoundTripReceived.holds(self.sent == received, "messages are lost or changed");
+        let mut on_wire = read_strictly(&self.written, self.params);
+        if let Some((text, _)) = on_wire.last_mut() {
+            *text ^= Oracle::RoundTripWire.faulty();
+        }
+        Oracle::RoundTripWire.holds(self.sent == on_wire, "something else is on the wire");
+        self.written.len() + self.sent.iter().map(|(_, payload)| payload.len()).sum::<usize>()
     }
 }

@@ -5,10 +5,15 @@
 use arbitrary::Arbitrary;
 use fullduplex::Uri;
 use fullduplex::handshake::{
-    Acceptance, ClientRequest, ConnectResponse, ExtendedConnect, Outcome, Request, RequestError,
+    Acceptance, ClientRequest, ConnectResponse, ExtendedConnect, Outcome, OwnedResponse, Request,
+    RequestError,
 };
 use fullduplex::headers::Header;
+use fullduplex_fuzz::{Bound, Measured, Oracle};
 use libfuzzer_sys::fuzz_target;
+
+/// A buffer for the fields that our own client asks for; the fields are copied a few times.
+const MEMORY: Bound = Bound { constant: 128 << 10, factor: 128 };
 
 type Fields = Vec<(String, Vec<u8>)>;
 
@@ -32,7 +37,12 @@ enum Asked {
     Other(Fields),
 }
 
-fuzz_target!(|input: Input| {
+fuzz_target!(|input: Measured<Input>| input.run(MEMORY, |input| {
+    run(input);
+    0
+}));
+
+fn run(input: &Input) {
     let mut fields = match &input.asked {
         Asked::Other(fields) => fields.clone(),
         Asked::Ours { path, subprotocols, headers } => {
@@ -42,11 +52,18 @@ fuzz_target!(|input: Input| {
             let headers: Vec<(&str, &str)> =
                 headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let request = ClientRequest::new(uri).subprotocols(&subprotocols).headers(&headers);
-            let Some(fields) = ask(&request) else { return };
+            let Some(mut fields) = ask(&request) else { return };
+            if Oracle::ConnectOurs.faulty() {
+                fields.remove(0);
+            }
             let list = list(&fields);
             let received = ExtendedConnect::from_fields(&list).and_then(|connect| connect.check());
-            let received = received.expect("what our client asks for is valid");
-            assert!(received.subprotocols().eq(subprotocols.iter().copied()));
+            let received = Oracle::ConnectOurs.ok(received);
+            let mut named: Vec<&str> = received.subprotocols().collect();
+            if Oracle::ConnectSubprotocols.faulty() {
+                named.push("unasked");
+            }
+            Oracle::ConnectSubprotocols.same(named, &subprotocols[..]);
             respond(&request, input.status, &input.answered);
             fields
         }
@@ -61,7 +78,7 @@ fuzz_target!(|input: Input| {
         Ok(request) => accepted(&request),
         Err(error) => refused(error),
     }
-});
+}
 
 fn list(fields: &Fields) -> Vec<Header<'_>> {
     fields.iter().map(|(name, value)| Header { name, value }).collect()
@@ -77,29 +94,55 @@ fn ask(request: &ClientRequest<'_>) -> Option<Fields> {
 
 /// A request that is in order: a client that had sent it would take the answer.
 fn accepted(request: &Request<'_>) {
-    assert!(request.path().starts_with('/'));
-    assert_eq!((request.key(), request.success_status()), (None, 200));
-    assert_eq!(request.into_owned().as_request(), *request);
+    let path = if Oracle::ConnectPath.faulty() { "" } else { request.path() };
+    Oracle::ConnectPath.holds(path.starts_with('/'), path);
+    let status = request.success_status() - 99 * u16::from(Oracle::ConnectStatus.faulty());
+    Oracle::ConnectStatus.same((request.key(), status), (None, 200));
+    let uri = Uri::parse("wss://another.example/").expect("a valid URI");
+    let another = ask(&ClientRequest::new(uri)).expect("a valid request");
+    let another = list(&another);
+    let owned = if Oracle::ConnectOwned.faulty() {
+        let another = ExtendedConnect::from_fields(&another).and_then(|connect| connect.check());
+        another.expect("a valid request").into_owned()
+    } else {
+        request.into_owned()
+    };
+    Oracle::ConnectOwned.same(owned.as_request(), *request);
     let _ = (request.is_same_origin(), request.origin_allowed(&["https://fuzz.example"]));
 
     let chosen = request.subprotocols().last();
     let mut fields = Fields::new();
     let put = |name: &str, value: &[u8]| fields.push((name.to_owned(), value.to_owned()));
-    request.accept_parts(&Acceptance::new().subprotocol(chosen), put).expect("it was offered");
+    let acceptance = Acceptance::new().subprotocol(if Oracle::ConnectAccepted.faulty() {
+        Some("unasked")
+    } else {
+        chosen
+    });
+    Oracle::ConnectAccepted.ok(request.accept_parts(&acceptance, put));
     let offers: Vec<&str> = chosen.into_iter().collect();
     let sent = ClientRequest::new(Uri::parse("wss://fuzz.example/").expect("a valid URI"))
         .subprotocols(&offers);
-    match (ConnectResponse { status: 200, headers: &list(&fields) }).check(&sent) {
-        Ok(Outcome::Open { response, .. }) => assert_eq!(response.subprotocol(), chosen),
-        other => panic!("our client does not take our server's answer: {other:?}"),
-    }
+    let status = if Oracle::ConnectOpens.faulty() { 404 } else { 200 };
+    let list = list(&fields);
+    let opened = match (ConnectResponse { status, headers: &list }).check(&sent) {
+        Ok(Outcome::Open { response, .. }) => Ok(response.subprotocol()),
+        other => Err(other),
+    };
+    let named = Oracle::ConnectOpens.ok(opened);
+    let named = if Oracle::ConnectChosen.faulty() { Some("unasked") } else { named };
+    Oracle::ConnectChosen.same(named, chosen);
 }
 
 /// A request that is not in order: what is said to it can be said over HTTP/2.
 fn refused(error: RequestError) {
-    assert!((400..=599).contains(&error.status()));
-    let upgrades = |(name, _): &(&str, &str)| ["Upgrade", "Connection"].contains(name);
-    assert!(!error.response_headers().iter().any(upgrades), "{error}");
+    let status = error.status() - 300 * u16::from(Oracle::ConnectRefused.faulty());
+    Oracle::ConnectRefused.holds((400..=599).contains(&status), status);
+    let mut names: Vec<&str> = error.response_headers().iter().map(|(name, _)| *name).collect();
+    if Oracle::ConnectNoUpgrade.faulty() {
+        names.push("Upgrade");
+    }
+    let upgrades = |name: &&str| ["Upgrade", "Connection"].contains(name);
+    Oracle::ConnectNoUpgrade.holds(!names.iter().any(upgrades), error);
 }
 
 /// Any response gets a verdict, and only one that is a success opens the WebSocket.
@@ -107,11 +150,31 @@ fn respond(request: &ClientRequest<'_>, status: u16, fields: &Fields) {
     let headers = list(fields);
     match (ConnectResponse { status, headers: &headers }).check(request) {
         Ok(Outcome::Open { response, .. }) => {
-            assert!((200..300).contains(&status));
-            assert!(response.subprotocol().is_none_or(|it| request.subprotocols.contains(&it)));
-            assert_eq!(response.into_owned().as_response(), response);
+            let seen = if Oracle::ConnectSuccess.faulty() { 404 } else { status };
+            Oracle::ConnectSuccess.holds((200..300).contains(&seen), seen);
+            let named = response.subprotocol();
+            let named = if Oracle::ConnectNamed.faulty() { Some("unasked") } else { named };
+            let asked = named.is_none_or(|it| request.subprotocols.contains(&it));
+            Oracle::ConnectNamed.holds(asked, named.unwrap_or(""));
+            let mut owned = response.into_owned();
+            if Oracle::ConnectResponseOwned.faulty() {
+                owned = another_response(request);
+            }
+            Oracle::ConnectResponseOwned.same(owned.as_response(), response);
         }
-        Ok(Outcome::Refused(_)) => assert!((300..600).contains(&status)),
+        Ok(Outcome::Refused(_)) => {
+            let seen = if Oracle::ConnectNoSuccess.faulty() { 200 } else { status };
+            Oracle::ConnectNoSuccess.holds((300..600).contains(&seen), seen);
+        }
         Err(_) => {}
+    }
+}
+
+/// A response that nobody has sent.
+fn another_response(request: &ClientRequest<'_>) -> OwnedResponse {
+    let headers = [Header { name: "another", value: b"response" }];
+    match (ConnectResponse { status: 299, headers: &headers }).check(request) {
+        Ok(Outcome::Open { response, .. }) => response.into_owned(),
+        other => unreachable!("{other:?}"),
     }
 }

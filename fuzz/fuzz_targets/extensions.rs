@@ -9,14 +9,22 @@ use fullduplex::handshake::{
 };
 use fullduplex::headers::extensions;
 use fullduplex::{DeflateConfig, DeflateParams, Uri};
-use fullduplex_fuzz::{Terms, negotiate};
+use fullduplex_fuzz::{Bound, Measured, Oracle, Terms, negotiate};
 use libfuzzer_sys::fuzz_target;
+
+/// The lines, the heads that they are put into, and offers that were read.
+const MEMORY: Bound = Bound { constant: 64 << 10, factor: 64 };
 
 /// The nonce of RFC 6455 §1.3.
 const NONCE: [u8; 16] = *b"the sample nonce";
 
 // Sixteen bytes choose what both ends are configured for; the rest are the values of the lines.
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(|input: Measured<&[u8]>| input.run(MEMORY, |input| {
+    run(input);
+    0
+}));
+
+fn run(input: &[u8]) {
     let Some((head, rest)) = input.split_at_checked(16) else { return };
     let mut head = Unstructured::new(head);
     let (Ok(ours), Ok(theirs)) = (Terms::arbitrary(&mut head), Terms::arbitrary(&mut head)) else {
@@ -33,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
     offered(ours, &lines);
     answered(ours, &lines);
     unasked(&lines);
-});
+}
 
 fn head(first: &str, lines: &[&[u8]], last: &str) -> Vec<u8> {
     let mut head = first.as_bytes().to_vec();
@@ -52,32 +60,43 @@ fn offered(config: DeflateConfig, lines: &[&[u8]]) {
     let limits = HeadLimits { max_size: usize::MAX, max_headers: 60 };
     let mut handshake = ServerHandshake::new(limits);
     let request = match handshake.poll(&asked) {
-        Ok(request) => request.expect("all of it"),
+        Ok(request) => {
+            let request = request.filter(|_| !Oracle::ExtensionsTaken.faulty());
+            Oracle::ExtensionsTaken.some(request)
+        }
         Err(error) => {
             let malformed =
                 lines.iter().any(|line| extensions(line).any(|element| element.is_err()));
-            assert!(
+            let malformed = malformed && !Oracle::ExtensionsRefused.faulty();
+            Oracle::ExtensionsRefused.holds(
                 lines.len() > 50 || malformed && error == RequestError::Extensions,
-                "{error:?}"
+                format_args!("{error:?}"),
             );
             return;
         }
     };
     let mut out = [0; 512];
+    let room = if Oracle::ExtensionsAccepted.faulty() { 16 } else { out.len() };
+    let acceptance = Acceptance::new().deflate(config);
     let (len, negotiated) =
-        request.accept(&Acceptance::new().deflate(config), &mut out).expect("there is room");
-    let response = std::str::from_utf8(&out[..len]).expect("a head is ASCII");
+        Oracle::ExtensionsAccepted.ok(request.accept(&acceptance, &mut out[..room]));
+    out[0] |= 0x80 * u8::from(Oracle::ExtensionsAscii.faulty());
+    let response = Oracle::ExtensionsAscii.ok(std::str::from_utf8(&out[..len]));
     let answer = response.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
-    assert_eq!(answer.is_some(), negotiated.deflate().is_some());
+    let said = answer.filter(|_| !Oracle::ExtensionsSaid.faulty());
+    Oracle::ExtensionsSaid.same(said.is_some(), negotiated.deflate().is_some());
 
     let offers: Vec<Offer> = request.extensions().filter_map(|offer| Offer::read(&offer)).collect();
-    let Some((answer, params)) = answer.zip(negotiated.deflate()) else {
-        assert!(!offers.iter().any(|offer| offer.can_be_accepted(&config)), "declined for nothing");
-        return;
-    };
     // The client's order is its preference.
     let offer = offers.iter().find(|offer| offer.can_be_accepted(&config));
-    offer.expect("an offer that can be accepted").allows(answer, &params);
+    let answered =
+        answer.zip(negotiated.deflate()).filter(|_| !Oracle::ExtensionsNotDeclined.faulty());
+    let Some((answer, params)) = answered else {
+        Oracle::ExtensionsNotDeclined.holds(offer.is_none(), "declined for nothing");
+        return;
+    };
+    let offer = offer.filter(|_| !Oracle::ExtensionsOffered.faulty());
+    Oracle::ExtensionsOffered.some(offer).allows(answer, &params);
 }
 
 /// An offer that has nothing wrong, as the RFC's sentences have it.
@@ -130,27 +149,34 @@ impl Offer {
 
     /// Whether this answer, and what the server made of it, is one that the offer allows.
     fn allows(&self, answer: &str, params: &DeflateParams) {
-        let mut elements = extensions(answer.as_bytes());
-        let element = elements.next().expect("one").expect("in order");
-        assert!(elements.next().is_none());
-        let answer = Self::read(&element).expect("an answer in order");
-        assert!(answer.server_fresh || !self.server_fresh);
-        assert!(answer.client_fresh || !self.client_fresh);
-        assert_eq!(params.context_takeover(), !answer.server_fresh);
-        assert_eq!(params.peer_context_takeover(), !answer.client_fresh);
-        // "A server accepts an offer that includes it by including it, with the same or a smaller value."
-        let most = self.server_bits.unwrap_or(15);
-        assert!(self.server_bits.is_none() || answer.server_bits.is_some());
-        assert!(answer.server_bits.unwrap_or(15) <= most);
-        assert!(params.window_bits() <= answer.server_bits.unwrap_or(15));
-        let told = match answer.client_bits {
-            Some(bits) => {
-                assert!(self.client_bits.is_some(), "the client did not allow for it");
-                bits.expect("a value")
-            }
-            None => 15,
+        let answer = if Oracle::OfferAnswer.faulty() { "x-other" } else { answer };
+        let elements: Vec<_> = extensions(answer.as_bytes()).collect();
+        let answer = match &elements[..] {
+            [Ok(only)] => Self::read(only),
+            _ => None,
         };
-        assert_eq!(params.peer_window_bits(), told);
+        let answer = Oracle::OfferAnswer.some(answer);
+
+        let server_fresh = answer.server_fresh && !Oracle::OfferServerFresh.faulty();
+        Oracle::OfferServerFresh.holds(server_fresh || !self.server_fresh, "not granted");
+        let client_fresh = answer.client_fresh && !Oracle::OfferClientFresh.faulty();
+        Oracle::OfferClientFresh.holds(client_fresh || !self.client_fresh, "not granted");
+        let takeover = params.context_takeover() ^ Oracle::OfferTakeover.faulty();
+        Oracle::OfferTakeover.same(takeover, !answer.server_fresh);
+        let takeover = params.peer_context_takeover() ^ Oracle::OfferPeerTakeover.faulty();
+        Oracle::OfferPeerTakeover.same(takeover, !answer.client_fresh);
+
+        // "A server accepts an offer that includes it by including it, with the same or a smaller value."
+        let server_bits = answer.server_bits.filter(|_| !Oracle::OfferServerBits.faulty());
+        let allowed = self.server_bits.is_none_or(|most| server_bits.is_some_and(|it| it <= most));
+        Oracle::OfferServerBits.holds(allowed, format_args!("{server_bits:?}"));
+        let bits = params.window_bits() + 8 * u8::from(Oracle::OfferWindow.faulty());
+        Oracle::OfferWindow.holds(bits <= answer.server_bits.unwrap_or(15), bits);
+        let asked = self.client_bits.is_some() && !Oracle::OfferClientBits.faulty();
+        let told = answer.client_bits.map(Option::unwrap_or_default);
+        Oracle::OfferClientBits.holds(told.is_none() || asked, "the client did not allow for it");
+        let bits = params.peer_window_bits() + u8::from(Oracle::OfferPeerWindow.faulty());
+        Oracle::OfferPeerWindow.same(bits, told.unwrap_or(15));
     }
 }
 
@@ -165,30 +191,52 @@ fn answered(config: DeflateConfig, lines: &[&[u8]]) {
         Ok(Some(Outcome::Open { negotiated, .. })) => {
             let elements = || lines.iter().flat_map(|line| extensions(line));
             let Some(params) = negotiated.deflate() else {
-                assert_eq!(elements().count(), 0);
+                let count = elements().count() + usize::from(Oracle::AnswerNone.faulty());
+                Oracle::AnswerNone.same(count, 0);
                 return;
             };
-            let mut elements = elements();
-            let element = elements.next().expect("an answer").expect("in order");
-            assert!(elements.next().is_none(), "more than one answer");
-            let answer = Offer::read(&element).expect("in order");
-            assert!(answer.server_fresh || !config.peer_no_context_takeover);
-            let most = config.max_peer_window_bits.clamp(8, 15);
-            assert_eq!(params.peer_window_bits(), answer.server_bits.unwrap_or(15));
-            assert!(params.peer_window_bits() <= most);
-            assert!(params.window_bits() <= config.max_window_bits.clamp(8, 15));
-            if let Some(bits) = answer.client_bits {
-                assert!(config.accept_window_limit);
-                assert!(params.window_bits() <= bits.expect("a value"));
+            let mut elements = Vec::from_iter(elements());
+            if Oracle::AnswerOne.faulty() {
+                elements.clear();
             }
-            assert_eq!(
-                params.context_takeover(),
-                !config.no_context_takeover && !answer.client_fresh
-            );
-            assert_eq!(params.peer_context_takeover(), !answer.server_fresh);
+            let answer = match &elements[..] {
+                [Ok(only)] => Offer::read(only),
+                _ => None,
+            };
+            Oracle::AnswerOne.some(answer).fits(&config, &params);
         }
-        Err(ResponseError::Deflate(_) | ResponseError::Extension) => {}
-        other => assert!(lines.len() > 50, "{other:?}"),
+        other => {
+            let expected =
+                matches!(other, Err(ResponseError::Deflate(_) | ResponseError::Extension))
+                    && !Oracle::AnswerRefused.faulty();
+            Oracle::AnswerRefused.holds(expected || lines.len() > 50, format_args!("{other:?}"));
+        }
+    }
+}
+
+impl Offer {
+    /// Whether a client that offered `config` may take `self` for an answer, and makes `params` of it.
+    fn fits(&self, config: &DeflateConfig, params: &DeflateParams) {
+        let server_fresh = self.server_fresh && !Oracle::AnswerFresh.faulty();
+        Oracle::AnswerFresh.holds(server_fresh || !config.peer_no_context_takeover, "not granted");
+        let bits = params.peer_window_bits() + u8::from(Oracle::AnswerPeerBits.faulty());
+        Oracle::AnswerPeerBits.same(bits, self.server_bits.unwrap_or(15));
+        let most = config.max_peer_window_bits.clamp(8, 15);
+        let bits = params.peer_window_bits() + 8 * u8::from(Oracle::AnswerPeerWindow.faulty());
+        Oracle::AnswerPeerWindow.holds(bits <= most, bits);
+        let most = config.max_window_bits.clamp(8, 15);
+        let bits = params.window_bits() + 8 * u8::from(Oracle::AnswerWindow.faulty());
+        Oracle::AnswerWindow.holds(bits <= most, bits);
+        if let Some(told) = self.client_bits {
+            let allowed = config.accept_window_limit && !Oracle::AnswerLimitAllowed.faulty();
+            Oracle::AnswerLimitAllowed.holds(allowed, "the client did not allow for it");
+            let bits = params.window_bits() + 8 * u8::from(Oracle::AnswerLimit.faulty());
+            Oracle::AnswerLimit.holds(told.is_some_and(|told| bits <= told), bits);
+        }
+        let takeover = params.context_takeover() ^ Oracle::AnswerTakeover.faulty();
+        Oracle::AnswerTakeover.same(takeover, !config.no_context_takeover && !self.client_fresh);
+        let takeover = params.peer_context_takeover() ^ Oracle::AnswerPeerTakeover.faulty();
+        Oracle::AnswerPeerTakeover.same(takeover, !self.server_fresh);
     }
 }
 
@@ -198,8 +246,14 @@ fn unasked(lines: &[&[u8]]) {
     let mut client = ClientHandshake::with_fixed_key_for_tests(NONCE);
     let (response, request) = (response(lines), ClientRequest::new(uri));
     if let Ok(Some(Outcome::Open { negotiated, .. })) = client.poll(&response, &request) {
-        assert_eq!(negotiated.deflate(), None);
-        assert!(lines.iter().all(|line| extensions(line).next().is_none()));
+        let mut agreed = negotiated;
+        if Oracle::UnaskedNothing.faulty() {
+            agreed = negotiate(DeflateConfig::new(), DeflateConfig::new()).0;
+        }
+        Oracle::UnaskedNothing.same(agreed.deflate(), None);
+        let named = lines.iter().flat_map(|line| extensions(line)).count();
+        let named = named + usize::from(Oracle::UnaskedNone.faulty());
+        Oracle::UnaskedNone.same(named, 0);
     }
 }
 

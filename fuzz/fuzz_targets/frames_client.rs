@@ -2,6 +2,7 @@
 #![no_main]
 
 use fullduplex::Role;
+use fullduplex_fuzz::Measured;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: &[u8]| fullduplex_fuzz::frames(Role::Client, input));
+fuzz_target!(|input: Measured<&[u8]>| fullduplex_fuzz::frames(Role::Client, &input));

@@ -4,11 +4,14 @@
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::Uri;
 use fullduplex::handshake::{
-    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, Request, RequestError,
-    ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, OwnedRequest, Request,
+    RequestError, ServerHandshake,
 };
-use fullduplex_fuzz::{Mutations, growing};
+use fullduplex_fuzz::{Bound, Measured, Mutations, Oracle, growing};
 use libfuzzer_sys::fuzz_target;
+
+/// Buffers for the request and the response; what was received is copied a few times.
+const MEMORY: Bound = Bound { constant: 96 << 10, factor: 16 };
 
 /// A request that our own client would write, changed afterwards.
 #[derive(Arbitrary, Debug)]
@@ -38,11 +41,20 @@ impl Bent {
         let len = handshake.encode_request(&request, &mut out).ok()?;
         out.truncate(len);
         if self.mutations.is_empty() && len <= HeadLimits::DEFAULT.max_size && headers.len() < 80 {
-            let request = ServerHandshake::default().poll(&out);
-            let request = request.expect("what our client writes is valid").expect("and whole");
-            assert_eq!(request.head_len(), len);
-            assert_eq!(request.key(), Some(Key::from_nonce(self.nonce)));
-            assert!(request.subprotocols().eq(subprotocols.iter().copied()));
+            if Oracle::RequestOurs.faulty() {
+                out[len - 1] = b' ';
+            }
+            let mut handshake = ServerHandshake::default();
+            let request = Oracle::RequestOurs.some(handshake.poll(&out).ok().flatten());
+            let head_len = request.head_len() + usize::from(Oracle::RequestHeadLen.faulty());
+            Oracle::RequestHeadLen.same(head_len, len);
+            let key = request.key().filter(|_| !Oracle::RequestKey.faulty());
+            Oracle::RequestKey.same(key, Some(Key::from_nonce(self.nonce)));
+            let mut named: Vec<&str> = request.subprotocols().collect();
+            if Oracle::RequestSubprotocols.faulty() {
+                named.pop();
+            }
+            Oracle::RequestSubprotocols.same(named, &subprotocols[..]);
         }
         self.mutations.apply(&mut out);
         out.extend(&self.behind);
@@ -51,7 +63,12 @@ impl Bent {
 }
 
 // The first byte chooses what the rest is, the second how it is cut.
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(|input: Measured<&[u8]>| input.run(MEMORY, |input| {
+    run(input);
+    0
+}));
+
+fn run(input: &[u8]) {
     let Some((&[kind, cut, size], rest)) = input.split_first_chunk() else { return };
     let limits = if kind & 2 == 0 {
         HeadLimits::DEFAULT
@@ -65,7 +82,7 @@ fuzz_target!(|input: &[u8]| {
     {
         check(&received, limits, cut, Some(bent.nonce));
     }
-});
+}
 
 fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) {
     let mut whole = ServerHandshake::new(limits);
@@ -79,16 +96,28 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) 
             break;
         }
     }
-    assert_eq!(verdict, split_verdict);
+    if Oracle::RequestSplit.faulty() {
+        split_verdict = Ok(None);
+    }
+    Oracle::RequestSplit.same(&verdict, &split_verdict);
 
     match verdict {
         Ok(None) => {
-            assert!(received.len() < limits.max_size || received.is_empty());
-            assert_eq!(whole.handle_eof(), split.handle_eof());
+            let excess = limits.max_size * usize::from(Oracle::RequestWaits.faulty());
+            let len = received.len();
+            Oracle::RequestWaits.holds(len + excess < limits.max_size || len == 0, len);
+            if Oracle::RequestEnd.faulty() {
+                let _ = split.poll(b"\0\r\n\r\n");
+            }
+            Oracle::RequestEnd.same(whole.handle_eof(), split.handle_eof());
         }
         Ok(Some(request)) => accepted(&request, received, nonce),
         Err(error) => {
-            assert_eq!(whole.poll(received), Err(error), "an error stays");
+            if Oracle::RequestErrorStays.faulty() {
+                whole = ServerHandshake::new(limits);
+            }
+            let again = if Oracle::RequestErrorStays.faulty() { b"" } else { received };
+            Oracle::RequestErrorStays.same(whole.poll(again), Err(error));
             refused(error);
         }
     }
@@ -96,51 +125,85 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) 
 
 /// A request that is in order: its answer is HTTP, and a client that had sent it would take it.
 fn accepted(request: &Request<'_>, received: &[u8], nonce: Option<[u8; 16]>) {
-    assert!(request.head_len() <= received.len());
-    assert!(request.path().starts_with('/'));
-    assert_eq!(request.into_owned().as_request(), *request);
+    let excess = received.len() * usize::from(Oracle::RequestHeadWithin.faulty());
+    let head_len = request.head_len() + excess;
+    Oracle::RequestHeadWithin.holds(head_len <= received.len(), head_len);
+    let path = if Oracle::RequestPath.faulty() { "" } else { request.path() };
+    Oracle::RequestPath.holds(path.starts_with('/'), path);
+    let owned = if Oracle::RequestOwned.faulty() { another() } else { request.into_owned() };
+    Oracle::RequestOwned.same(owned.as_request(), *request);
     let _ = (request.is_same_origin(), request.origin_allowed(&["https://fuzz.example"]));
-    assert!(request.extensions().count() <= received.len());
+    let excess = received.len() * usize::from(Oracle::RequestExtensions.faulty());
+    let count = request.extensions().count() + excess;
+    Oracle::RequestExtensions.holds(count < received.len(), count);
 
     let chosen = request.subprotocols().last();
     let mut out = vec![0; 512 + chosen.map_or(0, str::len)];
-    let acceptance = Acceptance::new().subprotocol(chosen);
-    let (len, _) = request.accept(&acceptance, &mut out).expect("there is room");
+    let acceptance = Acceptance::new().subprotocol(if Oracle::RequestAccepted.faulty() {
+        Some("unasked")
+    } else {
+        chosen
+    });
+    let (len, _) = Oracle::RequestAccepted.ok(request.accept(&acceptance, &mut out));
+    if Oracle::RequestAcceptedByHttp.faulty() {
+        out[0] = b' ';
+    }
     let mut slots = [httparse::EMPTY_HEADER; 8];
     let mut response = httparse::Response::new(&mut slots);
-    assert_eq!(response.parse(&out[..len]), Ok(httparse::Status::Complete(len)));
-    assert_eq!(response.code, Some(101));
+    Oracle::RequestAcceptedByHttp
+        .same(response.parse(&out[..len]), Ok(httparse::Status::Complete(len)));
+    let code = response.code.filter(|_| !Oracle::RequestAcceptedStatus.faulty());
+    Oracle::RequestAcceptedStatus.same(code, Some(101));
 
     if let Some(nonce) = nonce.filter(|nonce| request.key() == Some(Key::from_nonce(*nonce))) {
         let offers: Vec<&str> = chosen.into_iter().collect();
         let uri = Uri::parse("ws://fuzz.example/").expect("a valid URI");
         let sent = ClientRequest::new(uri).subprotocols(&offers);
         let mut client = ClientHandshake::with_fixed_key_for_tests(nonce);
-        match client.poll(&out[..len], &sent) {
-            Ok(Some(Outcome::Open { response, .. })) => {
-                assert_eq!(response.head_len(), len);
-                assert_eq!(response.subprotocol(), chosen);
-            }
-            other => panic!("our client does not take our server's response: {other:?}"),
+        if Oracle::RequestOpens.faulty() {
+            out[len - 5] ^= 1;
         }
+        let opened = match client.poll(&out[..len], &sent) {
+            Ok(Some(Outcome::Open { response, .. })) => Ok(response),
+            other => Err(other),
+        };
+        let response = Oracle::RequestOpens.ok(opened);
+        let head_len = response.head_len() - usize::from(Oracle::RequestResponseLen.faulty());
+        Oracle::RequestResponseLen.same(head_len, len);
+        let named = response.subprotocol().filter(|_| !Oracle::RequestChosen.faulty());
+        Oracle::RequestChosen.same(named, chosen);
     }
+}
+
+/// A request that nobody has sent.
+fn another() -> OwnedRequest {
+    let head = b"GET /another HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let mut handshake = ServerHandshake::default();
+    handshake.poll(head).expect("a valid request").expect("all of it").into_owned()
 }
 
 /// A request that is not in order: what is said to it is HTTP with the error's status, and whole.
 fn refused(error: RequestError) {
     let mut out = [0; 400];
-    let len = error.encode_response(&mut out).expect("400 bytes are enough");
+    // 400 bytes are enough.
+    let room = if Oracle::RequestRefusal.faulty() { 20 } else { out.len() };
+    let len = Oracle::RequestRefusal.ok(error.encode_response(&mut out[..room]));
+    if Oracle::RequestRefusedByHttp.faulty() {
+        out[0] = b' ';
+    }
     let mut slots = [httparse::EMPTY_HEADER; 16];
     let mut response = httparse::Response::new(&mut slots);
-    let head = match response.parse(&out[..len]) {
-        Ok(httparse::Status::Complete(head)) => head,
-        other => panic!("not HTTP: {other:?}"),
+    let parsed = match response.parse(&out[..len]) {
+        Ok(httparse::Status::Complete(head)) => Ok(head),
+        other => Err(other),
     };
-    assert_eq!(response.code, Some(error.status()));
-    let length = response
-        .headers
-        .iter()
-        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
-        .expect("a length");
-    assert_eq!(length.value, (len - head).to_string().as_bytes());
+    let head = Oracle::RequestRefusedByHttp.ok(parsed);
+    let code = response.code.filter(|_| !Oracle::RequestRefusedStatus.faulty());
+    Oracle::RequestRefusedStatus.same(code, Some(error.status()));
+    let length = response.headers.iter().find(|header| {
+        header.name.eq_ignore_ascii_case("content-length") && !Oracle::RequestRefusedLength.faulty()
+    });
+    let length = length.map(|header| header.value.to_vec());
+    Oracle::RequestRefusedLength.same(length, Some((len - head).to_string().into_bytes()));
 }

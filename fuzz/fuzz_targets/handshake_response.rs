@@ -4,10 +4,14 @@
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::Uri;
 use fullduplex::handshake::{
-    ClientHandshake, ClientRequest, HeadError, HeadLimits, Key, Outcome, ResponseError,
+    ClientHandshake, ClientRequest, HeadError, HeadLimits, Key, Outcome, OwnedResponse, Response,
+    ResponseError,
 };
-use fullduplex_fuzz::{Mutations, growing};
+use fullduplex_fuzz::{Bound, Measured, Mutations, Oracle, growing};
 use libfuzzer_sys::fuzz_target;
+
+/// What was received is copied a few times, and printed for a comparison.
+const MEMORY: Bound = Bound { constant: 64 << 10, factor: 32 };
 
 /// The nonce of RFC 6455 §1.3, so that its example is a seed.
 const NONCE: [u8; 16] = *b"the sample nonce";
@@ -59,8 +63,11 @@ impl Bent {
 }
 
 // The first byte chooses what the rest is, the second how it is cut.
-fuzz_target!(|input: &[u8]| {
-    let Some((&[kind, cut, size], rest)) = input.split_first_chunk() else { return };
+fuzz_target!(|input: Measured<&[u8]>| input.run(MEMORY, run));
+
+/// Returns how many bytes were made of the input.
+fn run(input: &&[u8]) -> usize {
+    let Some((&[kind, cut, size], rest)) = input.split_first_chunk() else { return 0 };
     let limits = if kind & 2 == 0 {
         HeadLimits::DEFAULT
     } else {
@@ -68,14 +75,19 @@ fuzz_target!(|input: &[u8]| {
     };
     if kind & 1 == 0 {
         check(rest, limits, cut);
+        0
     } else if let Ok(bent) = Bent::arbitrary(&mut Unstructured::new(rest)) {
         let (received, head) = bent.encode();
-        let opened = check(&received, limits, cut);
+        let mut opened = check(&received, limits, cut);
         if head.is_some() && kind & 2 == 0 {
-            assert_eq!(opened, head, "a response that is in order");
+            opened = opened.filter(|_| !Oracle::ResponseOpens.faulty());
+            Oracle::ResponseOpens.same(opened, head);
         }
+        received.len()
+    } else {
+        0
     }
-});
+}
 
 /// Checks one response; returns how long its heads were if it opens.
 fn check(received: &[u8], limits: HeadLimits, cut: u8) -> Option<usize> {
@@ -93,51 +105,115 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8) -> Option<usize> {
             break;
         }
     }
-    assert_eq!(verdict, split_verdict);
-
-    // Who may rewrite what was received sees the same, or what has no folded line any more.
-    let mut own = received.to_vec();
-    let unfolded = ClientHandshake::with_fixed_key_for_tests(NONCE)
-        .with_limits(limits)
-        .poll_unfolding(&mut own, &request)
-        .map(|outcome| outcome.map(|outcome| format!("{outcome:?}")));
-    if verdict == Err(HeadError::FoldedLine.into()) {
-        let again = ClientHandshake::with_fixed_key_for_tests(NONCE)
-            .with_limits(limits)
-            .poll(&own, &request);
-        assert_eq!(again.map(|outcome| outcome.map(|outcome| format!("{outcome:?}"))), unfolded);
-        assert_ne!(unfolded, Err(HeadError::FoldedLine.into()));
-    } else {
-        let verdict = verdict.map(|outcome| outcome.map(|outcome| format!("{outcome:?}")));
-        assert_eq!((verdict, &own[..]), (unfolded, received));
+    if Oracle::ResponseSplit.faulty() {
+        split_verdict = Ok(None);
     }
+    Oracle::ResponseSplit.same(&verdict, &split_verdict);
 
+    unfolded(&verdict, received, limits, &request);
     match verdict {
         Ok(None) => {
-            assert!(received.len() < limits.max_size || received.is_empty());
-            assert_eq!(whole.handle_eof(), split.handle_eof());
+            let excess = limits.max_size * usize::from(Oracle::ResponseWaits.faulty());
+            let len = received.len();
+            Oracle::ResponseWaits.holds(len + excess < limits.max_size || len == 0, len);
+            if Oracle::ResponseEnd.faulty() {
+                let _ = split.poll(b"\0\r\n\r\n", &request);
+            }
+            Oracle::ResponseEnd.same(whole.handle_eof(), split.handle_eof());
             None
         }
         Ok(Some(Outcome::Open { response, .. })) => {
-            assert_eq!(response.status(), 101);
-            assert!(response.head_len() <= received.len());
-            assert_eq!(response.headers().get("sec-websocket-accept"), Some(accept().as_slice()));
-            assert!(response.subprotocol().is_none_or(|chosen| SUBPROTOCOLS.contains(&chosen)));
-            assert_eq!(response.into_owned().as_response(), response);
+            opens(&response);
+            owned(&response, received.len());
             Some(response.head_len())
         }
         Ok(Some(Outcome::Refused(response))) => {
-            assert!(response.status() >= 200);
-            assert!(response.head_len() <= received.len());
-            assert_eq!(response.into_owned().as_response(), response);
+            let status = response.status() - 200 * u16::from(Oracle::ResponseRefused.faulty());
+            Oracle::ResponseRefused.holds(status >= 200, status);
+            owned(&response, received.len());
             None
         }
         Err(error) => {
-            assert_eq!(whole.poll(received, &request), Err::<Option<Outcome<'_>>, _>(error));
-            assert_eq!(whole.handle_eof(), error, "an error stays");
-            let _: ResponseError = error;
+            let again = if Oracle::ResponseErrorStays.faulty() {
+                whole = ClientHandshake::with_fixed_key_for_tests(NONCE).with_limits(limits);
+                whole.poll(b"", &request)
+            } else {
+                whole.poll(received, &request)
+            };
+            Oracle::ResponseErrorStays.same(again, Err::<Option<Outcome<'_>>, _>(error));
+            if Oracle::ResponseErrorAtEnd.faulty() {
+                whole = ClientHandshake::with_fixed_key_for_tests(NONCE);
+            }
+            Oracle::ResponseErrorAtEnd.same(whole.handle_eof(), error);
             None
         }
+    }
+}
+
+/// A caller that may rewrite what was received sees the same, or what has no folded line any more.
+fn unfolded(
+    verdict: &Result<Option<Outcome<'_>>, ResponseError>,
+    received: &[u8],
+    limits: HeadLimits,
+    request: &ClientRequest<'_>,
+) {
+    let handshake = || ClientHandshake::with_fixed_key_for_tests(NONCE).with_limits(limits);
+    let shown = |verdict: &Result<Option<Outcome<'_>>, ResponseError>| format!("{verdict:?}");
+    let mut own = received.to_vec();
+    let mut unfolded = shown(&handshake().poll_unfolding(&mut own, request));
+    let folded = Err(HeadError::FoldedLine.into());
+    if *verdict == folded {
+        if Oracle::ResponseUnfolds.faulty() {
+            unfolded = shown(&folded);
+        }
+        Oracle::ResponseUnfolds.holds(unfolded != shown(&folded), &unfolded);
+        if Oracle::ResponseUnfolded.faulty() {
+            own = received.to_vec();
+        }
+        Oracle::ResponseUnfolded.same(shown(&handshake().poll(&own, request)), unfolded);
+    } else {
+        if Oracle::ResponseUnchanged.faulty() {
+            own.reverse();
+        }
+        Oracle::ResponseUnchanged.same(&own[..], received);
+        if Oracle::ResponseUnfoldedVerdict.faulty() {
+            unfolded.clear();
+        }
+        Oracle::ResponseUnfoldedVerdict.same(shown(verdict), unfolded);
+    }
+}
+
+fn opens(response: &Response<'_>) {
+    let status = response.status() + u16::from(Oracle::ResponseStatus.faulty());
+    Oracle::ResponseStatus.same(status, 101);
+    let field = response.headers().get("sec-websocket-accept");
+    let field = field.filter(|_| !Oracle::ResponseAccept.faulty());
+    Oracle::ResponseAccept.same(field, Some(accept().as_slice()));
+    let chosen = response.subprotocol();
+    let chosen = if Oracle::ResponseSubprotocol.faulty() { Some("unasked") } else { chosen };
+    Oracle::ResponseSubprotocol
+        .holds(chosen.is_none_or(|chosen| SUBPROTOCOLS.contains(&chosen)), chosen.unwrap_or(""));
+}
+
+fn owned(response: &Response<'_>, received: usize) {
+    let excess = received * usize::from(Oracle::ResponseHeadWithin.faulty());
+    let head_len = response.head_len() + excess;
+    Oracle::ResponseHeadWithin.holds(head_len <= received, head_len);
+    let mut owned = response.into_owned();
+    if Oracle::ResponseOwned.faulty() {
+        owned = another();
+    }
+    Oracle::ResponseOwned.same(owned.as_response(), *response);
+}
+
+/// A response that nobody has sent.
+fn another() -> OwnedResponse {
+    let uri = Uri::parse("ws://another.example/").expect("a valid URI");
+    let mut handshake = ClientHandshake::with_fixed_key_for_tests(NONCE);
+    let response = b"HTTP/1.1 418 Another\r\nContent-Length: 0\r\n\r\n";
+    match handshake.poll(response, &ClientRequest::new(uri)) {
+        Ok(Some(Outcome::Refused(response))) => response.into_owned(),
+        other => unreachable!("{other:?}"),
     }
 }
 

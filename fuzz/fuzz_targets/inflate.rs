@@ -2,56 +2,143 @@
 //! than the limit, and what another decoder makes of it.
 #![no_main]
 
-use allocation_counter::measure;
 use fullduplex::{
-    Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Input, MessageRef, Negotiated,
-    Role,
+    Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Error, Input, MessageRef,
+    Negotiated, Role,
 };
-use fullduplex_fuzz::{in_pieces, negotiate};
+use fullduplex_fuzz::{Bound, Measured, Oracle, in_pieces, negotiate};
 use fullduplex_testkit::{Frame, Outcome, Random, Seen, Split, TestEntropy, drive_inflating};
 use libfuzzer_sys::fuzz_target;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
-/// What may be allocated beyond twice the limit (while a buffer grows, the one before it is there as well):
-/// window, state and receive buffer.
-const CONSTANT: u64 = 256 << 10;
+/// What is seen of the messages, three times over, beside one decompressor at a time, ours or the other make's.
+const MEMORY: Bound = Bound { constant: 512 << 10, factor: 32 };
 
-// Eight bytes choose: what the message is and how it is cut, the limit, the room, the reads, the window.
-fuzz_target!(|input: &[u8]| {
-    let Some((&[flags, limit_low, limit_high, room, reads, cut, window, shift], payload)) =
-        input.split_first_chunk()
-    else {
-        return;
-    };
-    let role = if flags & 1 == 0 { Role::Server } else { Role::Client };
-    let (text, takeover) = (flags & 2 != 0, flags & 4 != 0);
-    let limit = usize::from(u16::from_le_bytes([limit_low, limit_high])) << (shift % 6);
-    let negotiated = agreed(role, takeover, window);
-    let mut config = Config::new();
-    config.limits.max_message_size = limit as u64;
+/// What an endpoint itself may hold. While a buffer grows, the one before it is there as well; the constant is window, state and
+/// receive buffer.
+const ENDPOINT: Bound = Bound { constant: 256 << 10, factor: 2 };
 
-    let messages = messages(payload, cut);
-    let wire: Vec<u8> = messages.iter().flat_map(|message| encode(role, text, message)).collect();
-    let connection = || Connection::new(role, negotiated, config);
-
-    let whole = receive(connection(), &wire, Split::Whole, limit + 1);
-    check(&whole, limit);
-    let split = match reads {
-        0 => Split::Whole,
-        1..=99 => Split::Every(usize::from(reads).max(1 + wire.len() / 2000)),
-        seed => Split::Random(u64::from(seed)),
-    };
-    // A room of one byte for a megabyte would take too long.
-    let room = 1 + usize::from(room).max(whole_len(&whole) / 2000);
-    let cut = receive(connection(), &wire, split, room);
-    assert_eq!(whole, cut);
-    let (pieces, error) =
-        in_pieces(connection(), &wire, 16 * usize::from(reads).max(1 + wire.len() / 2000));
-    assert_eq!((&pieces, error), (&whole.seen, whole.error));
-    through_an_endpoint(role, negotiated, config, &wire, &whole);
-    as_miniz_has_it(&messages, takeover, &whole);
+fuzz_target!(|input: Measured<&[u8]>| {
+    input.run(MEMORY, |input| Case::new(input).map_or(0, |case| case.run()));
+    // Nothing is copied here, so that it is the endpoint alone that allocates.
+    let Some(case) = input.with(|input| Case::new(input)) else { return };
+    input.run_watched(Oracle::InflateEndpointMemory, ENDPOINT, |_| {
+        case.through_an_endpoint(|_| {});
+        case.limit + case.wire.len()
+    });
 });
+
+/// What an input says. Eight bytes choose: what the message is and how it is cut, the limit, the room, the reads, the window.
+struct Case {
+    role: Role,
+    takeover: bool,
+    negotiated: Negotiated,
+    limit: usize,
+    room: u8,
+    reads: u8,
+    messages: Vec<Vec<Vec<u8>>>,
+    wire: Vec<u8>,
+}
+
+impl Case {
+    fn new(input: &[u8]) -> Option<Self> {
+        let (&[flags, limit_low, limit_high, room, reads, cut, window, shift], payload) =
+            input.split_first_chunk()?;
+        let role = if flags & 1 == 0 { Role::Server } else { Role::Client };
+        let (text, takeover) = (flags & 2 != 0, flags & 4 != 0);
+        let limit = usize::from(u16::from_le_bytes([limit_low, limit_high])) << (shift % 6);
+        let negotiated = agreed(role, takeover, window);
+        let messages = messages(payload, cut);
+        let wire = messages.iter().flat_map(|message| encode(role, text, message)).collect();
+        Some(Self { role, takeover, negotiated, limit, room, reads, messages, wire })
+    }
+
+    fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.limits.max_message_size = self.limit as u64;
+        if Oracle::InflateLimit.faulty() {
+            config.limits.max_message_size = u64::MAX;
+        }
+        config
+    }
+
+    fn connection(&self) -> Connection {
+        Connection::new(self.role, self.negotiated, self.config())
+    }
+
+    /// What becomes of the wire, inflated into scratch of `room` bytes at a time.
+    fn receive(&self, split: Split, room: usize) -> Outcome {
+        drive_inflating(&mut self.connection(), &self.wire, split, room, |received, scratch| {
+            Input::with_scratch(received, scratch)
+        })
+    }
+
+    /// Returns how many bytes were on the wire and in the messages, with the limit.
+    fn run(&self) -> usize {
+        let wire = &self.wire[..];
+        let whole = self.receive(Split::Whole, self.limit + 1);
+        check(&whole, self.limit);
+        let split = match self.reads {
+            0 => Split::Whole,
+            1..=99 => Split::Every(usize::from(self.reads).max(1 + wire.len() / 2000)),
+            seed => Split::Random(u64::from(seed)),
+        };
+        // A room of one byte for a megabyte would take too long.
+        let room = 1 + usize::from(self.room).max(whole_len(&whole) / 2000);
+        let mut cut = self.receive(split, room);
+        if Oracle::InflateReads.faulty() {
+            cut.output.pop();
+        }
+        Oracle::InflateReads.same(&whole, &cut);
+
+        let most = 16 * usize::from(self.reads).max(1 + wire.len() / 2000);
+        let (mut pieces, mut error) = in_pieces(self.connection(), wire, most);
+        if Oracle::InflatePieces.faulty() {
+            pieces.pop();
+        }
+        error = error.filter(|_| !Oracle::InflatePiecesError.faulty());
+        Oracle::InflatePieces.same(&pieces, &whole.seen);
+        Oracle::InflatePiecesError.same(error, whole.error);
+
+        let mut seen = Vec::new();
+        let error = self.through_an_endpoint(|message| seen.push(lent(message)));
+        if Oracle::InflateEndpoint.faulty() {
+            seen.pop();
+        }
+        let expected: Vec<&Seen> = whole.seen.iter().filter(|seen| seen.is_whole()).collect();
+        Oracle::InflateEndpoint.same(expected, Vec::from_iter(&seen));
+        let error = error.filter(|_| !Oracle::InflateEndpointError.faulty());
+        Oracle::InflateEndpointError.same(error, whole.error);
+        as_miniz_has_it(&self.messages, self.takeover, &whole);
+        wire.len() + whole_len(&whole) + self.limit
+    }
+
+    /// The same with buffers that an endpoint owns. Returns why it failed, if it did.
+    fn through_an_endpoint(&self, mut take: impl FnMut(MessageRef<'_>)) -> Option<Error> {
+        let mut config = EndpointConfig::new();
+        config.connection = self.config();
+        let entropy = TestEntropy::new(1);
+        let mut endpoint = Endpoint::open(self.role, self.negotiated, &[], &config, entropy);
+        let mut error = None;
+        let mut rest = &self.wire[..];
+        while !rest.is_empty() {
+            let room = endpoint.reader.room();
+            let len = room.len().min(rest.len());
+            room[..len].copy_from_slice(&rest[..len]);
+            rest = &rest[len..];
+            endpoint.reader.advance(len);
+            loop {
+                match endpoint.poll() {
+                    Ok(Some((message, _))) => take(message),
+                    Ok(None) => break,
+                    Err(failed) => error = Some(failed),
+                }
+            }
+        }
+        error
+    }
+}
 
 /// What is agreed on for what this role receives.
 fn agreed(role: Role, takeover: bool, window: u8) -> Negotiated {
@@ -106,13 +193,6 @@ fn encode(role: Role, text: bool, fragments: &[Vec<u8>]) -> Vec<u8> {
     wire
 }
 
-/// What becomes of `wire`, inflated into scratch of `room` bytes at a time.
-fn receive(mut conn: Connection, wire: &[u8], split: Split, room: usize) -> Outcome {
-    drive_inflating(&mut conn, wire, split, room, |received, scratch| {
-        Input::with_scratch(received, scratch)
-    })
-}
-
 fn data(seen: &Seen) -> Option<&[u8]> {
     match seen {
         Seen::Text(data, _) | Seen::Binary(data, _) => Some(data),
@@ -126,65 +206,14 @@ fn whole_len(outcome: &Outcome) -> usize {
 
 fn check(outcome: &Outcome, limit: usize) {
     for data in outcome.seen.iter().filter_map(data) {
-        assert!(data.len() <= limit, "{} of {limit}", data.len());
+        Oracle::InflateLimit.holds(data.len() <= limit, format_args!("{} of {limit}", data.len()));
     }
     if let Some(error) = outcome.error {
-        let code = error.close_code().expect("the peer's fault has a code").to_u16();
+        let code = error.close_code().filter(|_| !Oracle::InflateCode.faulty());
         // Not DEFLATE or not text; too large; too many fragments.
-        assert!(matches!(code, 1007..=1009), "{error:?}");
+        let fits = code.is_some_and(|code| matches!(code.to_u16(), 1007..=1009));
+        Oracle::InflateCode.holds(fits, format_args!("{error:?} has {code:?}"));
     }
-}
-
-/// The same with buffers that an endpoint owns: what they may hold is bounded as well.
-fn through_an_endpoint(
-    role: Role,
-    negotiated: Negotiated,
-    config: Config,
-    wire: &[u8],
-    expected: &Outcome,
-) {
-    let mut endpoint_config = EndpointConfig::new();
-    endpoint_config.connection = config;
-    let mut seen = Vec::new();
-    let mut error = None;
-    let mut endpoint = Endpoint::open(role, negotiated, &[], &endpoint_config, TestEntropy::new(1));
-    let mut most = 0;
-    let mut rest = wire;
-    while !rest.is_empty() {
-        let counted = measure(|| {
-            let room = endpoint.reader.room();
-            let len = room.len().min(rest.len());
-            room[..len].copy_from_slice(&rest[..len]);
-            rest = &rest[len..];
-            endpoint.reader.advance(len);
-        });
-        most = most.max(counted.bytes_max);
-        loop {
-            let mut polled = None;
-            // What is copied for the comparison does not count.
-            let counted = measure(|| match endpoint.poll() {
-                Ok(Some((message, _))) => polled = Some(Ok(lent(message))),
-                Ok(None) => {}
-                Err(failed) => polled = Some(Err(failed)),
-            });
-            let copied = match &polled {
-                Some(Ok(seen)) => data(seen).map_or(8, <[u8]>::len) as u64,
-                _ => 0,
-            };
-            most = most.max(counted.bytes_max.saturating_sub(copied));
-            match polled {
-                Some(Ok(message)) => seen.push(message),
-                Some(Err(failed)) => error = Some(failed),
-                None => break,
-            }
-        }
-    }
-    let limit = config.limits.max_message_size;
-    let received = wire.len() as u64;
-    assert!(most <= 2 * limit + 2 * received + CONSTANT, "{most} for {limit} and {received}");
-    let whole = expected.seen.iter().filter(|seen| seen.is_whole());
-    assert!(whole.eq(&seen));
-    assert_eq!(error, expected.error);
 }
 
 fn lent(message: MessageRef<'_>) -> Seen {
@@ -210,10 +239,22 @@ fn as_miniz_has_it(messages: &[Vec<Vec<u8>>], takeover: bool, outcome: &Outcome)
             | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
         let mut miniz = DecompressorOxide::new();
         let (status, _, produced) = decompress(&mut miniz, &payload, &mut out, 0, flags);
+        let mut theirs = &out[..produced];
         match status {
-            TINFLStatus::NeedsMoreInput => assert_eq!(out[..produced], *data),
+            TINFLStatus::NeedsMoreInput => {
+                if Oracle::InflateMiniz.faulty() {
+                    theirs = b"something else";
+                }
+                Oracle::InflateMiniz.same(theirs, data);
+            }
             // What follows a block with BFINAL it does not read.
-            TINFLStatus::Done => assert!(data.starts_with(&out[..produced])),
+            TINFLStatus::Done => {
+                if Oracle::InflateMinizDone.faulty() {
+                    theirs = b"something else";
+                }
+                Oracle::InflateMinizDone
+                    .holds(data.starts_with(theirs), format_args!("{theirs:02x?}"));
+            }
             // A tail that was left on the wire is read as the stored block that it begins.
             _ => {}
         }

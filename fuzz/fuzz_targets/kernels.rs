@@ -4,9 +4,12 @@
 
 use arbitrary::Arbitrary;
 use fullduplex::{Config, Error, MessageError, Role, apply_mask};
-use fullduplex_fuzz::{Cut, connection, scaled};
-use fullduplex_testkit::{Frame, Seen, drive};
+use fullduplex_fuzz::{Bound, Cut, Measured, Oracle, connection, scaled};
+use fullduplex_testkit::{Frame, Outcome, Seen, drive};
 use libfuzzer_sys::fuzz_target;
+
+/// The payload, its frames, their reads and what is seen of them.
+const MEMORY: Bound = Bound { constant: 16 << 10, factor: 16 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -21,11 +24,12 @@ struct Input {
     cut: Cut,
 }
 
-fuzz_target!(|input: Input| {
+fuzz_target!(|input: Measured<Input>| input.run(MEMORY, |input| {
     let payload = scaled(&input.unit, input.scale);
-    mask(&input, &payload);
-    text(&input, &payload);
-});
+    mask(input, &payload);
+    text(input, &payload);
+    payload.len()
+}));
 
 /// RFC 6455 §5.3: "octet i of the transformed data is the XOR of octet i of the original data with octet at index i
 /// modulo 4 of the masking key".
@@ -34,10 +38,20 @@ fn mask(input: &Input, payload: &[u8]) {
     let mut buffer = vec![0x5a; skip];
     buffer.extend(payload);
     apply_mask(&mut buffer[skip..], input.key, input.position);
-    assert!(buffer[..skip].iter().all(|byte| *byte == 0x5a), "bytes before the payload");
+    if let Some(before) = buffer[..skip].last_mut() {
+        *before ^= u8::from(Oracle::KernelsBefore.faulty());
+    }
+    // As if the last step of a wide kernel had masked one octet too few.
+    if payload.len() % 4 == 3 && Oracle::KernelsMask.faulty() {
+        buffer[skip + payload.len() - 1] ^= 1;
+    }
+    let before = &buffer[..skip];
+    Oracle::KernelsBefore
+        .holds(before.iter().all(|byte| *byte == 0x5a), format_args!("{before:02x?}"));
     for (at, (masked, plain)) in buffer[skip..].iter().zip(payload).enumerate() {
         let index = (input.position % 4) as usize + at;
-        assert_eq!(*masked, plain ^ input.key[index % 4], "octet {at}");
+        let expected = plain ^ input.key[index % 4];
+        Oracle::KernelsMask.holds(*masked == expected, format_args!("octet {at}: {masked:02x}"));
     }
 }
 
@@ -57,21 +71,46 @@ fn text(input: &Input, payload: &[u8]) {
         }
     }
     let mut client = connection(Role::Client, Config::new());
-    let outcome = drive(&mut client, &wire, input.cut.split(wire.len()));
+    let mut outcome = drive(&mut client, &wire, input.cut.split(wire.len()));
     match std::str::from_utf8(payload) {
         Ok(_) => {
-            assert_eq!(outcome.error, None);
-            assert_eq!(outcome.seen, [Seen::Text(payload.to_vec(), true)]);
-        }
-        Err(_) => {
-            assert_eq!(outcome.error, Some(Error::Message(MessageError::InvalidUtf8)));
-            for seen in &outcome.seen {
-                let Seen::Text(given, false) = seen else { panic!("{seen:?}") };
-                assert!(payload.starts_with(given), "{given:02x?} of {payload:02x?}");
-                // It may end within a character, whose rest was still to come.
-                let wrong = std::str::from_utf8(given).err().and_then(|error| error.error_len());
-                assert_eq!(wrong, None, "{given:02x?}");
+            if Oracle::KernelsTextTaken.faulty() && payload.len() > 16 {
+                outcome.error = Some(Error::Message(MessageError::InvalidUtf8));
             }
+            if Oracle::KernelsText.faulty() {
+                outcome.seen.pop();
+            }
+            Oracle::KernelsTextTaken.same(outcome.error, None);
+            Oracle::KernelsText.same(outcome.seen, [Seen::Text(payload.to_vec(), true)]);
         }
+        Err(_) => refused_text(payload, outcome),
+    }
+}
+
+fn refused_text(payload: &[u8], mut outcome: Outcome) {
+    if Oracle::KernelsTextRefused.faulty() {
+        outcome.error = None;
+    }
+    Oracle::KernelsTextRefused.same(outcome.error, Some(Error::Message(MessageError::InvalidUtf8)));
+    for seen in &mut outcome.seen {
+        if Oracle::KernelsUnfinished.faulty()
+            && let Seen::Text(_, whole) = seen
+        {
+            *whole = true;
+        }
+        Oracle::KernelsUnfinished
+            .holds(matches!(seen, Seen::Text(_, false)), format_args!("{seen:?}"));
+        let Seen::Text(given, _) = seen else { continue };
+        if Oracle::KernelsValidPart.faulty() {
+            given.clear();
+            given.extend(payload);
+        }
+        if Oracle::KernelsPart.faulty() {
+            given.push(b'x');
+        }
+        Oracle::KernelsPart.holds(payload.starts_with(given), format_args!("{given:02x?}"));
+        // It may end within a character, whose rest was still to come.
+        let wrong = std::str::from_utf8(given).err().and_then(|error| error.error_len());
+        Oracle::KernelsValidPart.same(wrong, None);
     }
 }

@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::{
-    CloseCode, Config, Connection, Entropy, EntropyError, Event, Input as Received, MessageKind,
-    Role,
+    CloseCode, Config, Connection, Entropy, EntropyError, Error, Event, FrameError,
+    Input as Received, MessageKind, Role,
 };
-use fullduplex_fuzz::{End, SmallLimits, Step, Traffic, close_code, connection, scaled};
+use fullduplex_fuzz::{
+    Bound, End, Measured, Oracle, SmallLimits, Step, Traffic, close_code, connection, scaled,
+};
 use fullduplex_testkit::{Frame, Outcome, Seen, Split, drive, frames};
 use libfuzzer_sys::fuzz_target;
+
+/// What was written, what of it were messages, and what a peer sees of it; a buffer for each call.
+const MEMORY: Bound = Bound { constant: 64 << 10, factor: 64 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -123,9 +128,14 @@ struct Subject {
     sent: Vec<Seen>,
     unfinished: Option<(bool, Vec<u8>)>,
     failures: usize,
+    /// How many bytes it has received, and was given to send.
+    moved: usize,
 }
 
-fuzz_target!(|input: Input| {
+fuzz_target!(|input: Measured<Input>| input.run(MEMORY, run));
+
+/// Returns how many bytes were received and written.
+fn run(input: &Input) -> usize {
     let role = input.end.role();
     let mut config = input.limits.map_or(Config::new(), SmallLimits::config);
     if let Some((interval, wait)) = input.keepalive {
@@ -143,12 +153,13 @@ fuzz_target!(|input: Input| {
         sent: Vec::new(),
         unfinished: None,
         failures: 0,
+        moved: 0,
     };
     for operation in input.operations.iter().take(100) {
         subject.run(operation);
     }
-    subject.check();
-});
+    subject.check()
+}
 
 impl Subject {
     fn run(&mut self, operation: &Operation) {
@@ -164,6 +175,7 @@ impl Subject {
             }
             Call::SendBinary(unit, scale) => {
                 let payload = scaled(unit, *scale);
+                self.moved += payload.len();
                 if operation.room().is_none() {
                     out.resize(payload.len() + 14, 0xee);
                 }
@@ -177,7 +189,8 @@ impl Subject {
                 if let Ok(len) = conn.send_fragment(kind, payload, *last, &mut out, keys) {
                     self.wire.extend(&out[..len]);
                     let (was_text, data) = self.unfinished.get_or_insert((*text, Vec::new()));
-                    assert_eq!(was_text, text, "a fragment of another kind");
+                    let was_text = *was_text ^ Oracle::OperationsFragments.faulty();
+                    Oracle::OperationsFragments.same(was_text, *text);
                     data.extend(payload);
                     if *last && let Some((text, data)) = self.unfinished.take() {
                         self.sent.push(message(text, data));
@@ -196,17 +209,13 @@ impl Subject {
             }
             Call::MaskText(plain) => {
                 let mut masked = plain.clone();
-                match conn.mask_text(&mut masked, keys) {
-                    Ok(header) => self.with_header(&header, true, plain, &masked),
-                    Err(_) => assert_eq!(&masked, plain, "what is refused is left alone"),
-                }
+                let header = conn.mask_text(&mut masked, keys);
+                self.masked(header.as_deref().ok(), true, plain, masked);
             }
             Call::MaskBinary(plain) => {
                 let mut masked = plain.clone();
-                match conn.mask_binary(&mut masked, keys) {
-                    Ok(header) => self.with_header(&header, false, plain, &masked),
-                    Err(_) => assert_eq!(&masked, plain, "what is refused is left alone"),
-                }
+                let header = conn.mask_binary(&mut masked, keys);
+                self.masked(header.as_deref().ok(), false, plain, masked);
             }
             Call::Ping(payload) => {
                 if let Ok(len) = conn.send_ping(payload, &mut out, keys) {
@@ -222,7 +231,8 @@ impl Subject {
                 let code = CloseCode::from_u16(if *valid { close_code(*code) } else { *code });
                 if let Ok(len) = conn.close(code, reason, &mut out, keys) {
                     self.wire.extend(&out[..len]);
-                    assert_eq!(self.conn.sent_close(), Some(Some(code)));
+                    let sent = self.conn.sent_close().filter(|_| !Oracle::OperationsClose.faulty());
+                    Oracle::OperationsClose.same(sent, Some(Some(code)));
                 }
             }
             Call::Receive(bytes) => self.receive(bytes.clone()),
@@ -240,8 +250,9 @@ impl Subject {
                 let mut rounds = 0;
                 while let Ok(Some(bytes)) = conn.poll_transmit(&mut out, &mut *keys) {
                     self.wire.extend(bytes);
-                    rounds += 1;
-                    assert!(rounds <= 3, "a Pong, a Ping and a Close at most");
+                    rounds += if Oracle::OperationsTransmits.faulty() { 4 } else { 1 };
+                    // A Pong, a Ping and a Close.
+                    Oracle::OperationsTransmits.holds(rounds <= 3, rounds);
                 }
             }
             Call::Wait => _ = self.conn.poll_timeout(self.now),
@@ -256,6 +267,17 @@ impl Subject {
         }
     }
 
+    /// A payload that was masked in place, or refused and left alone.
+    fn masked(&mut self, header: Option<&[u8]>, text: bool, plain: &[u8], mut masked: Vec<u8>) {
+        if let Some(header) = header {
+            return self.with_header(header, text, plain, &masked);
+        }
+        if Oracle::OperationsRefused.faulty() {
+            masked.reverse();
+        }
+        Oracle::OperationsRefused.same(&masked[..], plain);
+    }
+
     fn with_header(&mut self, header: &[u8], text: bool, plain: &[u8], on_wire: &[u8]) {
         self.wire.extend(header);
         self.wire.extend(on_wire);
@@ -263,44 +285,69 @@ impl Subject {
     }
 
     fn receive(&mut self, mut bytes: Vec<u8>) {
+        self.moved += bytes.len();
         let mut input = Received::new(&mut bytes);
         loop {
             match self.conn.poll_event(&mut input) {
                 Ok(Some(event)) => {
-                    assert_eq!(self.conn.failure(), None, "something delivered after a failure");
-                    if matches!(event, Event::Ping | Event::Pong) {
-                        assert!(self.conn.control_payload().len() <= 125);
+                    let is_control = matches!(event, Event::Ping | Event::Pong);
+                    let mut failure = self.conn.failure();
+                    if Oracle::OperationsAfterFailure.faulty() {
+                        failure = Some(Error::Frame(FrameError::ReservedBits));
+                    }
+                    Oracle::OperationsAfterFailure.same(failure, None);
+                    if is_control {
+                        let excess = 125 * usize::from(Oracle::OperationsControl.faulty());
+                        let len = self.conn.control_payload().len() + excess;
+                        Oracle::OperationsControl.holds(len <= 125, len);
+                    }
+                    if Oracle::OperationsInput.faulty() {
+                        break;
                     }
                 }
                 Ok(None) => break,
                 Err(_) => self.failures += 1,
             }
         }
-        assert!(input.is_empty());
+        Oracle::OperationsInput.holds(input.is_empty(), "input is left");
     }
 
-    /// Everything that was written, as a peer sees it.
-    fn check(mut self) {
-        assert!(self.failures <= 1, "a failure is told once");
-        assert_eq!(self.failures == 1, self.conn.failure().is_some());
+    /// Everything that was written, as a peer sees it. Returns how many bytes were moved.
+    fn check(mut self) -> usize {
+        let moved = self.moved + self.wire.len();
+        self.failures *= 1 + usize::from(Oracle::OperationsFailOnce.faulty());
+        Oracle::OperationsFailOnce.holds(self.failures <= 1, self.failures);
+        let failure = self.conn.failure().filter(|_| !Oracle::OperationsCause.faulty());
+        Oracle::OperationsCause.same(self.failures == 1, failure.is_some());
+        self.check_frames();
+        self.check_messages();
+        moved
+    }
 
-        let written = frames(&self.wire);
+    fn check_frames(&self) {
+        let mut written = frames(&self.wire);
+        bend(&mut written);
         let mut keys: Vec<_> = written.iter().filter_map(|frame| frame.mask).collect();
         let masked = if self.role == Role::Client { written.len() } else { 0 };
-        assert_eq!(keys.len(), masked, "a client masks every frame, a server none");
+        // A client masks every frame, a server none.
+        Oracle::OperationsMasked.same(keys.len(), masked);
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), masked, "a key was used twice");
-        if let Some(at) = written.iter().position(|frame: &Frame| frame.opcode == 8) {
-            assert_eq!(at + 1, written.len(), "something was written after the Close");
-            assert!(self.conn.sent_close().is_some());
-        } else {
-            assert_eq!(self.conn.sent_close(), None);
-        }
+        Oracle::OperationsKeys.same(keys.len(), masked);
+        let close = written.iter().position(|frame: &Frame| frame.opcode == 8);
+        Oracle::OperationsCloseLast
+            .holds(close.is_none_or(|at| at + 1 == written.len()), format_args!("{written:?}"));
+        let said = self.conn.sent_close().is_some() ^ Oracle::OperationsCloseSaid.faulty();
+        Oracle::OperationsCloseSaid.same(said, close.is_some());
+    }
 
+    fn check_messages(mut self) {
+        if let Some(first) = self.wire.first_mut() {
+            *first ^= 0x10 * u8::from(Oracle::OperationsValid.faulty());
+        }
         let mut peer = connection(self.role.peer(), Config::new());
         let Outcome { mut seen, error, .. } = drive(&mut peer, &self.wire, Split::Whole);
-        assert_eq!(error, None, "a peer finds fault with what was written");
+        Oracle::OperationsValid.same(error, None);
         if let Some((text, data)) = self.unfinished.filter(|(_, data)| !data.is_empty()) {
             self.sent.push(message(text, data));
             for seen in &mut seen {
@@ -310,7 +357,30 @@ impl Subject {
             }
         }
         seen.retain(|seen| matches!(seen, Seen::Text(..) | Seen::Binary(..)));
-        assert_eq!(seen, self.sent);
+        if Oracle::OperationsMessages.faulty() {
+            seen.pop();
+        }
+        Oracle::OperationsMessages.same(seen, self.sent);
+    }
+}
+
+/// Puts in the faults of what was written.
+fn bend(written: &mut Vec<Frame>) {
+    if Oracle::OperationsMasked.faulty()
+        && let Some(last) = written.last_mut()
+    {
+        last.mask = if last.mask.is_some() { None } else { Some([0; 4]) };
+    }
+    if Oracle::OperationsKeys.faulty()
+        && let [.., before, last] = &mut written[..]
+    {
+        last.mask = before.mask;
+    }
+    if Oracle::OperationsCloseLast.faulty()
+        && let Some(at) = written.iter().position(|frame| frame.opcode == 8)
+    {
+        written.insert(at, Frame::new(8, []).masked());
+        written[at].mask = written[at + 1].mask.map(|_| [0xff; 4]);
     }
 }
 

@@ -3,10 +3,15 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use fullduplex::{Config, Role};
-use fullduplex_fuzz::{Cut, End, Mutations, SmallLimits, Step, Traffic, connection, in_pieces};
+use fullduplex::{Config, Error, FrameError, Role};
+use fullduplex_fuzz::{
+    Bound, Cut, End, Measured, Mutations, Oracle, SmallLimits, Step, Traffic, connection, in_pieces,
+};
 use fullduplex_testkit::{Split, drive};
 use libfuzzer_sys::fuzz_target;
+
+/// The wire, its reads and what is seen of it, three times over.
+const MEMORY: Bound = Bound { constant: 64 << 10, factor: 64 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -18,7 +23,10 @@ struct Input {
     steps: Vec<Step>,
 }
 
-fuzz_target!(|input: Input| {
+fuzz_target!(|input: Measured<Input>| input.run(MEMORY, check));
+
+/// Returns how many bytes went over the wire.
+fn check(input: &Input) -> usize {
     let role = input.receiver.role();
     let steps = &input.steps[..input.steps.len().min(40)];
     let key = (role == Role::Server).then_some(input.key);
@@ -27,18 +35,37 @@ fuzz_target!(|input: Input| {
     let config = input.limits.map_or(Config::new(), SmallLimits::config);
 
     let mut conn = connection(role, config);
-    let whole = drive(&mut conn, &wire, Split::Whole);
+    let mut whole = drive(&mut conn, &wire, Split::Whole);
     let mut cut_conn = connection(role, config);
-    let cut = drive(&mut cut_conn, &wire, input.cut.split(wire.len()));
-    assert_eq!(whole, cut);
-    assert_eq!(conn.is_closed(), cut_conn.is_closed());
-    assert_eq!(conn.handle_eof(), cut_conn.handle_eof());
-    let (pieces, error) =
+    let mut cut = drive(&mut cut_conn, &wire, input.cut.split(wire.len()));
+    if Oracle::SplitReads.faulty() {
+        cut.output.pop();
+    }
+    Oracle::SplitReads.same(&whole, &cut);
+    let is_closed = conn.is_closed() ^ Oracle::SplitClosed.faulty();
+    Oracle::SplitClosed.same(is_closed, cut_conn.is_closed());
+    if Oracle::SplitEnd.faulty() {
+        let _ = conn.handle_reset();
+    }
+    Oracle::SplitEnd.same(conn.handle_eof(), cut_conn.handle_eof());
+    let (mut pieces, mut error) =
         in_pieces(connection(role, config), &wire, usize::from(input.key[0]) * 16);
-    assert_eq!((&pieces, error), (&whole.seen, whole.error));
+    if Oracle::SplitPieces.faulty() {
+        pieces.pop();
+    }
+    error = error.filter(|_| !Oracle::SplitPiecesError.faulty());
+    Oracle::SplitPieces.same(&pieces, &whole.seen);
+    Oracle::SplitPiecesError.same(error, whole.error);
 
     if valid && input.mutations.is_empty() && input.limits.is_none() {
-        assert_eq!(whole.error, None);
-        assert_eq!(whole.seen, expected);
+        if Oracle::SplitValid.faulty() {
+            whole.error = Some(Error::Frame(FrameError::ReservedBits));
+        }
+        if Oracle::SplitExpected.faulty() {
+            whole.seen.pop();
+        }
+        Oracle::SplitValid.same(whole.error, None);
+        Oracle::SplitExpected.same(whole.seen, expected);
     }
-});
+    wire.len()
+}

@@ -6,7 +6,9 @@ use fullduplex::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome, ServerHandshake,
 };
 use fullduplex::{DeflateConfig, DeflateParams, Negotiated, Uri};
-use fullduplex_testkit::{StrictInflate, frames};
+use fullduplex_testkit::{Frame, StrictInflate, frames};
+
+use crate::Oracle;
 
 /// The parameters of one end.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -48,59 +50,66 @@ pub fn negotiate(client: DeflateConfig, server: DeflateConfig) -> (Negotiated, N
     let request = ClientRequest::new(uri).deflate(client);
     let mut handshake = ClientHandshake::with_fixed_key_for_tests([7; 16]);
     let (mut asked, mut answered) = ([0; 1024], [0; 1024]);
-    let len = handshake.encode_request(&request, &mut asked).expect("room");
+    let mut len = handshake.encode_request(&request, &mut asked).expect("room");
+    len -= usize::from(Oracle::NegotiateAsked.faulty());
     let mut serving = ServerHandshake::new(HeadLimits::DEFAULT);
-    let received = serving.poll(&asked[..len]).expect("a request").expect("all of it");
+    let received = Oracle::NegotiateAsked.some(serving.poll(&asked[..len]).ok().flatten());
     let acceptance = Acceptance::new().deflate(server);
-    let (len, by_server) = received.accept(&acceptance, &mut answered).expect("a response");
-    match handshake.poll(&answered[..len], &request) {
-        Ok(Some(Outcome::Open { negotiated, .. })) => {
-            fit(negotiated.deflate(), by_server.deflate());
-            (negotiated, by_server)
-        }
-        other => panic!("our client does not take our server's response: {other:?}"),
+    let (len, by_server) = received.accept(&acceptance, &mut answered).expect("room");
+    if Oracle::NegotiateOpens.faulty() {
+        answered[len - 5] ^= 1;
     }
+    let opened = match handshake.poll(&answered[..len], &request) {
+        Ok(Some(Outcome::Open { negotiated, .. })) => Ok(negotiated),
+        other => Err(other),
+    };
+    let by_client = Oracle::NegotiateOpens.ok(opened);
+    fit(by_client.deflate(), by_server.deflate());
+    (by_client, by_server)
 }
 
-/// Whether what both ends took from a handshake fits: each sends no more than the other expects.
-///
-/// # Panics
-/// When it does not.
-pub fn fit(client: Option<DeflateParams>, server: Option<DeflateParams>) {
-    let (Some(client), Some(server)) = (client, server) else {
-        assert_eq!(client, server);
-        return;
-    };
+/// What both ends took from a handshake fits: each sends no more than the other expects.
+fn fit(client: Option<DeflateParams>, server: Option<DeflateParams>) {
+    let server = server.filter(|_| !Oracle::NegotiateBoth.faulty());
+    Oracle::NegotiateBoth.same(client.is_some(), server.is_some());
+    let (Some(client), Some(server)) = (client, server) else { return };
     for (from, to) in [(client, server), (server, client)] {
-        assert!(from.window_bits() <= to.peer_window_bits());
-        assert_eq!(from.context_takeover(), to.peer_context_takeover());
-        assert!((8..=15).contains(&from.window_bits()));
+        let sends = from.window_bits() + u8::from(Oracle::NegotiateWindows.faulty());
+        Oracle::NegotiateWindows.holds(
+            (8..=to.peer_window_bits()).contains(&sends) && to.peer_window_bits() <= 15,
+            format_args!("{from:?} to {to:?}"),
+        );
+        let keeps = from.context_takeover() ^ Oracle::NegotiateTakeover.faulty();
+        Oracle::NegotiateTakeover.same(keeps, to.peer_context_takeover());
     }
 }
 
 /// Reads frames with a decoder that allows for nothing beyond `params`, and returns the messages that are whole.
-///
-/// # Panics
-/// When a payload goes beyond what was agreed on, or a reserved bit is set where it must not be.
 #[must_use]
 pub fn read_strictly(wire: &[u8], params: Option<DeflateParams>) -> Vec<(bool, Vec<u8>)> {
-    let mut strict = StrictInflate::new(params.map_or(8, |params| params.window_bits()));
+    let most = params.map_or(8, |params| params.window_bits());
+    let mut strict = StrictInflate::new(if Oracle::StrictWindow.faulty() { 0 } else { most });
     let mut messages = Vec::new();
     let mut pending: Option<(bool, bool, Vec<u8>)> = None;
-    for frame in frames(wire) {
+    for mut frame in frames(wire) {
+        bend(&mut frame);
         if frame.opcode >= 8 {
-            assert_eq!(frame.rsv, 0);
+            Oracle::StrictControl.same(frame.rsv, 0);
             continue;
         }
         let compressed = frame.rsv != 0;
         match &mut pending {
             Some((.., payload)) => {
-                assert!(frame.opcode == 0 && !compressed);
+                Oracle::StrictContinuation.same((frame.opcode, compressed), (0, false));
                 payload.extend(frame.payload);
             }
             None => {
-                assert!(frame.opcode != 0 && matches!(frame.rsv, 0 | 4));
-                assert!(!compressed || params.is_some());
+                Oracle::StrictFirst.holds(
+                    frame.opcode != 0 && matches!(frame.rsv, 0 | 4),
+                    format_args!("{frame:?}"),
+                );
+                let agreed = params.is_some() && !Oracle::StrictAgreed.faulty();
+                Oracle::StrictAgreed.holds(!compressed || agreed, "RSV1");
                 pending = Some((frame.opcode == 1, compressed, frame.payload));
             }
         }
@@ -111,10 +120,22 @@ pub fn read_strictly(wire: &[u8], params: Option<DeflateParams>) -> Vec<(bool, V
                 if !params.is_some_and(|params| params.context_takeover()) {
                     strict.forget();
                 }
-                payload = strict.message(&payload);
+                payload = Oracle::StrictWindow.judges(|| strict.message(&payload));
             }
             messages.push((text, payload));
         }
     }
     messages
+}
+
+/// Puts in the faults of single frames.
+fn bend(frame: &mut Frame) {
+    let bent = match frame.opcode {
+        0 => Oracle::StrictContinuation.faulty(),
+        1..=7 => Oracle::StrictFirst.faulty(),
+        _ => Oracle::StrictControl.faulty(),
+    };
+    if bent {
+        frame.rsv = 2;
+    }
 }

@@ -1,85 +1,131 @@
 //! Arbitrary bytes for an open connection.
 
-use fullduplex::{Config, Role};
+use fullduplex::{Config, Error, FrameError, Role};
 use fullduplex_testkit::{Frame, Outcome, Seen, Split, drive, frames as parse};
 
-use crate::{SmallLimits, connection};
+use crate::{Bound, Measured, Oracle, SmallLimits, connection};
+
+/// The reads, the events and the answers are copied, some of them twice.
+const MEMORY: Bound = Bound { constant: 16 << 10, factor: 64 };
 
 /// Gives a connection in `role` arbitrary bytes and checks what every connection promises.
 ///
 /// The first eight bytes choose: six of them the limits, one whether they count, one how the rest is cut.
 /// The rest is the wire.
-pub fn frames(role: Role, input: &[u8]) {
-    let Some((&[a, b, c, d, e, f, limited, cut], wire)) = input.split_first_chunk() else { return };
-    let limits = SmallLimits {
-        frame: u16::from_le_bytes([a, b]) % 1024,
-        message: u16::from_le_bytes([c, d]) % 1024,
-        fragments: e ^ f,
-    };
-    let config = if limited & 1 == 1 { limits.config() } else { Config::new() };
-    let split = match cut {
-        0 => Split::Whole,
-        1..=63 => Split::Every(usize::from(cut)),
-        64..=127 => Split::At(usize::from(cut - 64)),
-        seed => Split::Random(u64::from(seed)),
-    };
+pub fn frames(role: Role, input: &Measured<&[u8]>) {
+    input.run(MEMORY, |input| {
+        let Some((&[a, b, c, d, e, f, limited, cut], wire)) = input.split_first_chunk() else {
+            return 0;
+        };
+        let limits = SmallLimits {
+            frame: u16::from_le_bytes([a, b]) % 1024,
+            message: u16::from_le_bytes([c, d]) % 1024,
+            fragments: e ^ f,
+        };
+        let config = if limited & 1 == 1 { limits.config() } else { Config::new() };
+        let split = match cut {
+            0 => Split::Whole,
+            1..=63 => Split::Every(usize::from(cut)),
+            64..=127 => Split::At(usize::from(cut - 64)),
+            seed => Split::Random(u64::from(seed)),
+        };
+        check_connection(role, config, wire, split);
+        0
+    });
+}
 
-    let mut conn = connection(role, config);
-    let outcome = drive(&mut conn, wire, split);
-    check(role, &config, &outcome);
+fn check_connection(role: Role, config: Config, wire: &[u8], split: Split) {
+    let mut given = config;
+    if Oracle::FramesMessageLimit.faulty() {
+        given.limits.max_message_size = u64::MAX;
+    }
+    let mut conn = connection(role, given);
+    let mut outcome = drive(&mut conn, wire, split);
+    check(role, &config, &mut outcome);
 
     // What failed or was closed stays so, and says nothing more.
     let over =
         outcome.error.is_some() || outcome.seen.iter().any(|seen| matches!(seen, Seen::Close(_)));
-    assert_eq!(conn.is_closed(), over);
-    assert_eq!(conn.failure(), outcome.error);
+    let is_closed = conn.is_closed() && !Oracle::FramesClosed.faulty();
+    Oracle::FramesClosed.same(is_closed, over);
+    let failure = conn.failure().filter(|_| !Oracle::FramesFailure.faulty());
+    Oracle::FramesFailure.same(failure, outcome.error);
     if over {
-        let after = drive(&mut conn, wire, Split::Whole);
-        assert_eq!(after, Outcome { seen: Vec::new(), output: Vec::new(), error: None });
+        let mut after = drive(&mut conn, wire, Split::Whole);
+        if Oracle::FramesSilence.faulty() {
+            after.output.extend(Frame::pong([]).encode());
+        }
+        Oracle::FramesSilence
+            .same(after, Outcome { seen: Vec::new(), output: Vec::new(), error: None });
     }
 }
 
 /// What holds for whatever a connection has received, when it sends nothing but its own answers.
-fn check(role: Role, config: &Config, outcome: &Outcome) {
-    for seen in &outcome.seen {
+fn check(role: Role, config: &Config, outcome: &mut Outcome) {
+    if Oracle::FramesNoFailureAfterClose.faulty()
+        && outcome.seen.iter().any(|seen| matches!(seen, Seen::Close(_)))
+    {
+        outcome.error = Some(Error::Frame(FrameError::ReservedBits));
+    }
+    for seen in &mut outcome.seen {
         match seen {
-            Seen::Text(data, _) | Seen::Binary(data, _) => {
-                assert!(data.len() as u64 <= config.limits.max_message_size);
+            Seen::Text(data, _) | Seen::Binary(data, _) => Oracle::FramesMessageLimit.holds(
+                data.len() as u64 <= config.limits.max_message_size,
+                format_args!("{} of {}", data.len(), config.limits.max_message_size),
+            ),
+            Seen::Ping(data) | Seen::Pong(data) => {
+                if Oracle::FramesControlLimit.faulty() {
+                    data.resize(126, 0);
+                }
+                Oracle::FramesControlLimit.holds(data.len() <= 125, data.len());
             }
-            Seen::Ping(data) | Seen::Pong(data) => assert!(data.len() <= 125),
-            Seen::Close(_) => assert_eq!(outcome.error, None, "a failure after the Close"),
+            Seen::Close(_) => Oracle::FramesNoFailureAfterClose.same(outcome.error, None),
         }
     }
 
-    let written = parse(&outcome.output);
-    for frame in &written {
-        assert!(frame.fin && frame.rsv == 0, "a malformed answer: {frame:?}");
-        assert_eq!(frame.mask.is_some(), role == Role::Client);
+    let mut written = parse(&outcome.output);
+    if let Some(first) = written.first_mut() {
+        first.rsv ^= 4 * u8::from(Oracle::FramesAnswersInForm.faulty());
+        first.mask = first.mask.filter(|_| !Oracle::FramesMasked.faulty());
+        if Oracle::FramesMasked.faulty() && role == Role::Server {
+            first.mask = Some([0; 4]);
+        }
     }
-    let with = |opcode: u8| written.iter().filter(move |frame| frame.opcode == opcode);
+    for frame in &written {
+        Oracle::FramesAnswersInForm.holds(frame.fin && frame.rsv == 0, format_args!("{frame:?}"));
+        Oracle::FramesMasked.same(frame.mask.is_some(), role == Role::Client);
+    }
+    if Oracle::FramesCloseLast.faulty() {
+        written.push(Frame::ping([]));
+    }
+    let close = written.iter().position(|frame| frame.opcode == 8);
+    Oracle::FramesCloseLast
+        .holds(close.is_none_or(|at| at + 1 == written.len()), format_args!("{written:?}"));
+
     let pings = outcome.seen.iter().filter_map(|seen| match seen {
         Seen::Ping(data) => Some(data),
         _ => None,
     });
+    let with = |opcode: u8| written.iter().filter(move |frame| frame.opcode == opcode);
+    let mut pongs: Vec<&[u8]> = with(10).map(|frame| &frame.payload[..]).collect();
+    if Oracle::FramesPongs.faulty() {
+        pongs.pop();
+    }
     // The answers are drained after each event, so none is skipped.
-    assert!(with(10).map(|frame| &frame.payload).eq(pings));
+    Oracle::FramesPongs.same(pongs, pings.collect::<Vec<_>>());
 
     let expected = match (&outcome.error, outcome.seen.iter().rfind(|seen| seen.is_whole())) {
         (Some(error), _) => {
-            let code = error.close_code().expect("an error of the peer's has a code");
-            Some(code.to_u16().to_be_bytes().to_vec())
+            let code = error.close_code().filter(|_| !Oracle::FramesErrorCode.faulty());
+            Some(Oracle::FramesErrorCode.some(code).to_u16().to_be_bytes().to_vec())
         }
         (None, Some(Seen::Close(Some((code, _))))) => Some(code.to_be_bytes().to_vec()),
         (None, Some(Seen::Close(None))) => Some(Vec::new()),
         _ => None,
     };
-    let closes: Vec<&Frame> = with(8).collect();
-    match (closes.as_slice(), expected) {
-        ([], None) => {}
-        ([close], Some(payload)) => {
-            assert_eq!(close.payload, payload);
-            assert_eq!(written.last(), Some(*close), "something was written after the Close");
-        }
-        (closes, expected) => panic!("{closes:?} instead of {expected:02x?}"),
+    let mut closes: Vec<&[u8]> = with(8).map(|frame| &frame.payload[..]).collect();
+    if Oracle::FramesCloseAnswered.faulty() {
+        closes.clear();
     }
+    Oracle::FramesCloseAnswered.same(closes, Vec::from_iter(expected));
 }

@@ -1,15 +1,20 @@
 //! What the fuzz targets share: traffic built from arbitrary values, with what a receiver has to make
-//! of it, and the promises that hold for every connection.
+//! of it, the promises that hold for every connection, and the list of all oracles.
 
 mod deflate;
 mod frames;
 mod heads;
+mod memory;
+mod oracle;
+mod oracles;
 mod pieces;
 mod traffic;
 
-pub use deflate::{Terms, fit, negotiate, read_strictly};
+pub use deflate::{Terms, negotiate, read_strictly};
 pub use frames::frames;
 pub use heads::{Mutations, growing};
+pub use memory::{Bound, Measured};
+pub use oracles::Oracle;
 pub use pieces::in_pieces;
 pub use traffic::{Control, Data, Step, Traffic, close_code, scaled};
 

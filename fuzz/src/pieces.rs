@@ -3,11 +3,10 @@
 use fullduplex::{Chunk, Connection, Error, Message, MessageKind, Reader};
 use fullduplex_testkit::{Seen, record_chunk, record_control};
 
+use crate::Oracle;
+
 /// What a reader gives away in pieces of `wire`, joined, and why it failed if it did. Each read brings at most
 /// `most` bytes.
-///
-/// # Panics
-/// When the pieces of a message are not one first, any number in the middle and one last.
 #[must_use]
 pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
     let mut reader = Reader::new(conn.split().0);
@@ -22,7 +21,12 @@ pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, 
             match reader.poll_chunk() {
                 Ok(Some(chunk)) => join(&mut seen, chunk),
                 Ok(None) => break,
-                Err(failed) => assert_eq!(error.replace(failed), None, "a failure is told once"),
+                Err(failed) => {
+                    if Oracle::PiecesFailOnce.faulty() {
+                        error = Some(failed);
+                    }
+                    Oracle::PiecesFailOnce.same(error.replace(failed), None);
+                }
             }
         }
     }
@@ -30,21 +34,27 @@ pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, 
 }
 
 fn join(seen: &mut Vec<Seen>, chunk: Chunk) {
-    let control = match chunk {
-        Chunk::Text(payload, part) => {
-            let (first, last) = (part.is_first(), part.is_last());
-            return record_chunk(seen, MessageKind::Text, &payload, first, last);
-        }
-        Chunk::Binary(payload, part) => {
-            let (first, last) = (part.is_first(), part.is_last());
-            return record_chunk(seen, MessageKind::Binary, &payload, first, last);
-        }
-        Chunk::Control(Message::Ping(data)) => Seen::Ping(data.to_vec()),
-        Chunk::Control(Message::Pong(data)) => Seen::Pong(data.to_vec()),
-        Chunk::Control(Message::Close(frame)) => {
-            Seen::Close(frame.map(|close| (close.code.to_u16(), close.reason.to_string())))
-        }
-        Chunk::Control(message) => panic!("{message:?} is no control frame"),
+    let (kind, payload, part) = match chunk {
+        Chunk::Text(payload, part) => (MessageKind::Text, payload, part),
+        Chunk::Binary(payload, part) => (MessageKind::Binary, payload, part),
+        Chunk::Control(message) => return control(seen, message),
     };
-    record_control(seen, control);
+    // A message begins with its first piece, and with no other.
+    let first = part.is_first() && !Oracle::PiecesInOrder.faulty();
+    Oracle::PiecesInOrder.judges(|| record_chunk(seen, kind, &payload, first, part.is_last()));
+}
+
+fn control(seen: &mut Vec<Seen>, mut message: Message) {
+    if Oracle::PiecesControl.faulty() {
+        message = Message::text("a piece");
+    }
+    let control = match message {
+        Message::Ping(data) => Some(Seen::Ping(data.to_vec())),
+        Message::Pong(data) => Some(Seen::Pong(data.to_vec())),
+        Message::Close(frame) => {
+            Some(Seen::Close(frame.map(|close| (close.code.to_u16(), close.reason.to_string()))))
+        }
+        Message::Text(_) | Message::Binary(_) => None,
+    };
+    record_control(seen, Oracle::PiecesControl.some(control));
 }

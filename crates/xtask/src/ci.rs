@@ -41,7 +41,8 @@ pub(crate) fn run() -> Outcome {
         steps.step(line, || typed(line))?;
     }
     steps.step("fuzz", || {
-        fuzz::run(&fuzz::Options { seconds: FUZZ_SECONDS, targets: Vec::new() })
+        fuzz::run(&fuzz::Options { seconds: FUZZ_SECONDS, ..Default::default() })?;
+        fuzz::run(&fuzz::Options { faults: true, ..Default::default() })
     })?;
     // A million steps, from the seed at which a person begins as well.
     steps

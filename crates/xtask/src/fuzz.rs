@@ -1,51 +1,64 @@
-//! `cargo xtask fuzz`: every fuzz target for a while, some at once: one fuzzes on one thread.
+//! `cargo xtask fuzz`: every fuzz target for a while, some at once: one fuzzes on one thread. It also shows that the targets find
+//! faults, what of the core they reach, and keeps what reaches more as seeds.
 
-use std::path::Path;
+mod coverage;
+mod faults;
+mod minimise;
+mod workspace;
+
 use std::process::Command;
 
 use clap::Args;
-use serde_json::Value;
 
-use crate::shell::{
-    Failure, Outcome, cargo, fail, output, root, run as run_command, succeeds, written_some_at_once,
-};
-use crate::tools::{self, with_path};
-
-/// The version of cargo-fuzz that is installed where there is none.
-const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+use crate::shell::{Failure, Outcome, fail, run as run_command, written_some_at_once};
+use workspace::Workspace;
 
 /// How long, and which.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Options {
     /// How many seconds each target runs
     #[arg(long, default_value_t = 10)]
     pub(crate) seconds: u32,
+    /// Instead, puts in the fault of each oracle, and demands that it is found
+    #[arg(long, group = "instead")]
+    pub(crate) faults: bool,
+    /// Instead, says what of the core the seeds and what was found reach
+    #[arg(long, group = "instead")]
+    pub(crate) coverage: bool,
+    /// Instead, puts what was found and reaches more than the seeds to them
+    #[arg(long, group = "instead")]
+    pub(crate) minimise: bool,
     /// Only these targets
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
 }
 
-/// Runs the targets, and begins no other once one has found something.
+/// Does what the options say, to the targets that they name.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let fuzz = root().join("fuzz");
-    let all = targets(&fuzz)?;
+    let workspace = Workspace::find()?;
+    let all = workspace.targets()?;
     if let Some(unknown) = options.targets.iter().find(|name| !all.contains(name)) {
         return fail(format!("there is no fuzz target `{unknown}`; there are {}", all.join(", ")));
     }
-    if !succeeds(&mut cargo("+nightly --version")) {
-        return fail(
-            "fuzzing needs the nightly compiler: rustup toolchain install nightly --profile minimal",
-        );
+    let chosen = if options.targets.is_empty() { &all } else { &options.targets };
+    if options.coverage {
+        return coverage::run(&workspace, chosen);
     }
-    let tools = tools::folder("fuzz", CARGO_FUZZ)?;
-    let chosen = if options.targets.is_empty() {
-        // All in one go, for each of them is compiled on one thread.
-        run_command(&mut with_path(cargo("+nightly fuzz build --fuzz-dir fuzz"), &tools)?)?;
-        &all
+    // All in one go, for each of them is compiled on one thread.
+    let one = if let [only] = &chosen[..] { Some(only.as_str()) } else { None };
+    workspace.build(one)?;
+    if options.faults {
+        faults::run(&workspace, chosen)
+    } else if options.minimise {
+        minimise::run(&workspace, chosen)
     } else {
-        &options.targets
-    };
-    let commands = chosen.iter().map(|target| fuzz_command(&fuzz, &tools, target, options.seconds));
+        fuzz(&workspace, chosen, options.seconds)
+    }
+}
+
+/// Runs the targets, and begins no other once one has found something.
+fn fuzz(workspace: &Workspace, chosen: &[String], seconds: u32) -> Outcome {
+    let commands = chosen.iter().map(|target| fuzz_command(workspace, target, seconds));
     let mut commands = commands.collect::<Outcome<Vec<Command>>>()?;
     if let [only] = commands.as_mut_slice() {
         // Somebody watches it.
@@ -61,8 +74,22 @@ pub(crate) fn run(options: &Options) -> Outcome {
             println!("{target:<20} {runs:>10} {edges:>7} {inputs:>7} {mebibytes:>5}");
         }
     }
-    println!("fuzz: {} targets, {} seconds each, no crash", chosen.len(), options.seconds);
+    println!("fuzz: {} targets, {seconds} seconds each, no crash", chosen.len());
     Ok(())
+}
+
+/// `cargo fuzz run` for one target, with its seeds and its dictionary where it has them.
+fn fuzz_command(workspace: &Workspace, target: &str, seconds: u32) -> Outcome<Command> {
+    let mut command = workspace.cargo_fuzz("run")?;
+    command.arg(target);
+    // The first folder takes what is found, the second is only read.
+    command.args([workspace.corpus(target)?, workspace.seeds(target)?]);
+    command.args(["--", "-print_final_stats=1", &format!("-max_total_time={seconds}")]);
+    let dictionary = workspace.folder.join("dictionaries").join(format!("{target}.dict"));
+    if dictionary.is_file() {
+        command.arg(format!("-dict={}", dictionary.display()));
+    }
+    Ok(command)
 }
 
 /// What libFuzzer says when it is done.
@@ -95,44 +122,6 @@ impl Figures {
             mebibytes: statistic("stat::peak_rss_mb:")?,
         })
     }
-}
-
-/// The names of the targets: the programs of the package `fuzz`.
-fn targets(fuzz: &Path) -> Outcome<Vec<String>> {
-    let manifest = fuzz.join("Cargo.toml");
-    if !manifest.exists() {
-        return fail("there is no fuzz/Cargo.toml, and so no fuzz target");
-    }
-    let mut metadata = cargo("metadata --no-deps --format-version 1 --manifest-path");
-    let metadata: Value = serde_json::from_str(&output(metadata.arg(&manifest))?)
-        .map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
-    let programs = targets.filter(|target| target["kind"] == serde_json::json!(["bin"]));
-    let names: Vec<String> =
-        programs.filter_map(|target| target["name"].as_str()).map(str::to_owned).collect();
-    if names.is_empty() { fail("fuzz/Cargo.toml has no fuzz target") } else { Ok(names) }
-}
-
-/// `cargo fuzz run` for one target, with its seeds and its dictionary where it has them.
-fn fuzz_command(fuzz: &Path, tools: &Path, target: &str, seconds: u32) -> Outcome<Command> {
-    let mut command = with_path(cargo("+nightly fuzz run --fuzz-dir fuzz"), tools)?;
-    command.arg(target);
-    let seeds = fuzz.join("seeds").join(target);
-    if seeds.is_dir() {
-        // The first folder takes what is found, the second is only read.
-        let corpus = fuzz.join("corpus").join(target);
-        std::fs::create_dir_all(&corpus).map_err(|error| {
-            Failure::new(format!("cannot create {}: {error}", corpus.display()))
-        })?;
-        command.args([corpus, seeds]);
-    }
-    command.args(["--", "-print_final_stats=1", &format!("-max_total_time={seconds}")]);
-    let dictionary = fuzz.join("dictionaries").join(format!("{target}.dict"));
-    if dictionary.is_file() {
-        command.arg(format!("-dict={}", dictionary.display()));
-    }
-    Ok(command)
 }
 
 #[cfg(test)]

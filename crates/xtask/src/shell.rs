@@ -94,22 +94,31 @@ pub(crate) fn run_some_at_once(mut commands: Vec<Command>) -> Outcome {
 
 /// The same; returns what each of them has written, in the order of the commands.
 pub(crate) fn written_some_at_once(commands: Vec<Command>) -> Outcome<Vec<String>> {
-    let jobs = thread::available_parallelism().map_or(1, NonZero::get);
-    let written = vec![String::new(); commands.len()];
-    let waiting = Mutex::new((commands.into_iter().enumerate(), Ok(written)));
+    some_at_once(commands, |mut command| run_and_print(&mut command))
+}
+
+/// Does each job, as many at once as the machine has cores, and returns what they come to in the order of the jobs. Once one
+/// has failed, no other is begun.
+pub(crate) fn some_at_once<J: Send, T: Send>(
+    jobs: Vec<J>,
+    work: impl Fn(J) -> Outcome<T> + Sync,
+) -> Outcome<Vec<T>> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let done = jobs.iter().map(|_| None).collect::<Vec<Option<T>>>();
+    let waiting = Mutex::new((jobs.into_iter().enumerate(), Ok(done)));
     let lock = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let next = || {
         let mut waiting = lock();
         if waiting.1.is_ok() { waiting.0.next() } else { None }
     };
     thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..workers {
             scope.spawn(|| {
-                while let Some((at, mut command)) = next() {
-                    let outcome = run_and_print(&mut command);
+                while let Some((at, job)) = next() {
+                    let outcome = work(job);
                     let mut waiting = lock();
                     match (&mut waiting.1, outcome) {
-                        (Ok(written), Ok(text)) => written[at] = text,
+                        (Ok(done), Ok(result)) => done[at] = Some(result),
                         (all @ Ok(_), Err(failure)) => *all = Err(failure),
                         (Err(_), _) => {}
                     }
@@ -117,7 +126,8 @@ pub(crate) fn written_some_at_once(commands: Vec<Command>) -> Outcome<Vec<String
             });
         }
     });
-    waiting.into_inner().unwrap_or_else(PoisonError::into_inner).1
+    let (_, done) = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.map(|done| done.into_iter().flatten().collect())
 }
 
 /// Runs the command, prints it and what it wrote in one piece, and fails unless it succeeds. Returns what it wrote.
