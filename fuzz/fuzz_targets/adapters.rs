@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const MOST_CALLS: u32 = 200_000;
 
 /// A runtime, both adapters' buffers, the wire, what came back and its frames.
-const MEMORY: Bound = Bound { constant: 512 << 10, factor: 32 };
+const MEMORY: Bound = Bound { constant: 512 << 10, factor: 16 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {

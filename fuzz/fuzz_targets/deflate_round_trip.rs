@@ -11,7 +11,7 @@ use fullduplex_testkit::TestEntropy;
 use libfuzzer_sys::fuzz_target;
 
 /// Two compressors and two decompressors of up to 300 KiB each; what is sent, on the wire and received.
-const MEMORY: Bound = Bound { constant: 2 << 20, factor: 32 };
+const MEMORY: Bound = Bound { constant: 1 << 20, factor: 16 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {

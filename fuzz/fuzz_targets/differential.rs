@@ -14,7 +14,7 @@ use tungstenite::{Message, WebSocket};
 use websocket_sans_io::{WebsocketFrameDecoder, WebsocketFrameEvent};
 
 /// The wire, its reads and what is seen of it, by three makes; tungstenite has a buffer of 128 KiB.
-const MEMORY: Bound = Bound { constant: 512 << 10, factor: 32 };
+const MEMORY: Bound = Bound { constant: 256 << 10, factor: 12 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {

@@ -20,7 +20,7 @@ use phase::Phase;
 use side::Side;
 
 /// The buffers of two endpoints; what is sent, on its way and received.
-const MEMORY: Bound = Bound { constant: 256 << 10, factor: 64 };
+const MEMORY: Bound = Bound { constant: 256 << 10, factor: 8 };
 
 /// After so many rounds reads and writes are no longer small, so that a run stays short.
 const SMALL_ROUNDS: usize = 3_000;

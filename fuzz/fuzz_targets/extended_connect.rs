@@ -13,7 +13,7 @@ use fullduplex_fuzz::{Bound, Measured, Oracle};
 use libfuzzer_sys::fuzz_target;
 
 /// A buffer for the fields that our own client asks for; the fields are copied a few times.
-const MEMORY: Bound = Bound { constant: 128 << 10, factor: 128 };
+const MEMORY: Bound = Bound { constant: 96 << 10, factor: 32 };
 
 type Fields = Vec<(String, Vec<u8>)>;
 

@@ -13,7 +13,7 @@ use fullduplex_fuzz::{Bound, Measured, Oracle, Terms, negotiate};
 use libfuzzer_sys::fuzz_target;
 
 /// The lines, the heads that they are put into, and offers that were read.
-const MEMORY: Bound = Bound { constant: 64 << 10, factor: 64 };
+const MEMORY: Bound = Bound { constant: 16 << 10, factor: 32 };
 
 /// The nonce of RFC 6455 §1.3.
 const NONCE: [u8; 16] = *b"the sample nonce";

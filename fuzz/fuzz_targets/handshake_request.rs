@@ -4,9 +4,10 @@
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::Uri;
 use fullduplex::handshake::{
-    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, OwnedRequest, Request,
-    RequestError, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, OwnedRequest, Rejection,
+    Request, RequestError, RequestParts, ServerHandshake,
 };
+use fullduplex::headers::Header;
 use fullduplex_fuzz::{Bound, Measured, Mutations, Oracle, growing};
 use libfuzzer_sys::fuzz_target;
 
@@ -113,6 +114,7 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) 
         }
         Ok(Some(request)) => accepted(&request, received, nonce),
         Err(error) => {
+            plain(&whole, received);
             if Oracle::RequestErrorStays.faulty() {
                 whole = ServerHandshake::new(limits);
             }
@@ -136,6 +138,8 @@ fn accepted(request: &Request<'_>, received: &[u8], nonce: Option<[u8; 16]>) {
     let excess = received.len() * usize::from(Oracle::RequestExtensions.faulty());
     let count = request.extensions().count() + excess;
     Oracle::RequestExtensions.holds(count < received.len(), count);
+
+    parts(request);
 
     let chosen = request.subprotocols().last();
     let mut out = vec![0; 512 + chosen.map_or(0, str::len)];
@@ -161,7 +165,7 @@ fn accepted(request: &Request<'_>, received: &[u8], nonce: Option<[u8; 16]>) {
         let sent = ClientRequest::new(uri).subprotocols(&offers);
         let mut client = ClientHandshake::with_fixed_key_for_tests(nonce);
         if Oracle::RequestOpens.faulty() {
-            out[len - 5] ^= 1;
+            out[9..12].copy_from_slice(b"404");
         }
         let opened = match client.poll(&out[..len], &sent) {
             Ok(Some(Outcome::Open { response, .. })) => Ok(response),
@@ -173,6 +177,47 @@ fn accepted(request: &Request<'_>, received: &[u8], nonce: Option<[u8; 16]>) {
         let named = response.subprotocol().filter(|_| !Oracle::RequestChosen.faulty());
         Oracle::RequestChosen.same(named, chosen);
     }
+}
+
+/// A request that another library has parsed is the same.
+fn parts(request: &Request<'_>) {
+    let mut headers: Vec<Header<'_>> = request.headers().iter().collect();
+    if Oracle::RequestPartsAsk.faulty() {
+        headers.clear();
+    }
+    let target = if Oracle::RequestPartsRead.faulty() { "/another" } else { request.target() };
+    let version = if Oracle::RequestParts.faulty() { (1, 0) } else { (1, 1) };
+    let parts = RequestParts { method: "GET", target, version, headers: &headers };
+    Oracle::RequestPartsAsk.holds(parts.asks_for_websocket(), format_args!("{parts:?}"));
+    let again = Oracle::RequestParts.ok(parts.check());
+    let read = |it: &Request<'_>| {
+        let (host, origin) = (it.host().to_owned(), it.origin().map(str::to_owned));
+        (it.path().to_owned(), it.query().map(str::to_owned), host, origin, it.key())
+    };
+    Oracle::RequestPartsRead.same(read(&again), read(request));
+}
+
+/// A request that asks for no WebSocket is answered as by any server.
+fn plain(refused: &ServerHandshake, received: &[u8]) {
+    let Some(request) = refused.plain_request(received) else { return };
+    let mut out = [0; 256];
+    let room = if Oracle::RequestPlain.faulty() { 20 } else { out.len() };
+    let response = Rejection::new(200).body(b"ok");
+    let len = Oracle::RequestPlain.ok(request.encode_response(&response, &mut out[..room]));
+    if Oracle::RequestPlainByHttp.faulty() {
+        out[0] = b' ';
+    }
+    let mut slots = [httparse::EMPTY_HEADER; 8];
+    let head = match httparse::Response::new(&mut slots).parse(&out[..len]) {
+        Ok(httparse::Status::Complete(head)) => Some(head),
+        _ => None,
+    };
+    let mut body = &out[Oracle::RequestPlainByHttp.some(head)..len];
+    if Oracle::RequestPlainBody.faulty() {
+        body = b"";
+    }
+    let expected: &[u8] = if request.method() == "HEAD" { b"" } else { b"ok" };
+    Oracle::RequestPlainBody.same(body, expected);
 }
 
 /// A request that nobody has sent.

@@ -11,7 +11,7 @@ use fullduplex_fuzz::{Bound, Measured, Mutations, Oracle, growing};
 use libfuzzer_sys::fuzz_target;
 
 /// What was received is copied a few times, and printed for a comparison.
-const MEMORY: Bound = Bound { constant: 64 << 10, factor: 32 };
+const MEMORY: Bound = Bound { constant: 16 << 10, factor: 16 };
 
 /// The nonce of RFC 6455 §1.3, so that its example is a seed.
 const NONCE: [u8; 16] = *b"the sample nonce";

@@ -13,7 +13,7 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
 /// What is seen of the messages, three times over, beside one decompressor at a time, ours or the other make's.
-const MEMORY: Bound = Bound { constant: 512 << 10, factor: 32 };
+const MEMORY: Bound = Bound { constant: 512 << 10, factor: 6 };
 
 /// What an endpoint itself may hold. While a buffer grows, the one before it is there as well; the constant is window, state and
 /// receive buffer.

@@ -9,7 +9,7 @@ use fullduplex_testkit::{Frame, Outcome, Seen, drive};
 use libfuzzer_sys::fuzz_target;
 
 /// The payload, its frames, their reads and what is seen of them.
-const MEMORY: Bound = Bound { constant: 16 << 10, factor: 16 };
+const MEMORY: Bound = Bound { constant: 16 << 10, factor: 12 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {

@@ -15,7 +15,7 @@ use fullduplex_testkit::{Frame, Outcome, Seen, Split, drive, frames};
 use libfuzzer_sys::fuzz_target;
 
 /// What was written, what of it were messages, and what a peer sees of it; a buffer for each call.
-const MEMORY: Bound = Bound { constant: 64 << 10, factor: 64 };
+const MEMORY: Bound = Bound { constant: 24 << 10, factor: 10 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {

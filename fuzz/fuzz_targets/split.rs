@@ -11,7 +11,7 @@ use fullduplex_testkit::{Split, drive};
 use libfuzzer_sys::fuzz_target;
 
 /// The wire, its reads and what is seen of it, three times over.
-const MEMORY: Bound = Bound { constant: 64 << 10, factor: 64 };
+const MEMORY: Bound = Bound { constant: 64 << 10, factor: 20 };
 
 #[derive(Arbitrary, Debug)]
 struct Input {

@@ -1,12 +1,12 @@
 //! Arbitrary bytes for an open connection.
 
-use fullduplex::{Config, Error, FrameError, Role};
+use fullduplex::{CloseScan, Config, Error, FrameError, Reader, Role};
 use fullduplex_testkit::{Frame, Outcome, Seen, Split, drive, frames as parse};
 
 use crate::{Bound, Measured, Oracle, SmallLimits, connection};
 
 /// The reads, the events and the answers are copied, some of them twice.
-const MEMORY: Bound = Bound { constant: 16 << 10, factor: 64 };
+const MEMORY: Bound = Bound { constant: 16 << 10, factor: 16 };
 
 /// Gives a connection in `role` arbitrary bytes and checks what every connection promises.
 ///
@@ -41,6 +41,7 @@ fn check_connection(role: Role, config: Config, wire: &[u8], split: Split) {
     }
     let mut conn = connection(role, given);
     let mut outcome = drive(&mut conn, wire, split);
+    find_close(role, config, wire, &outcome);
     check(role, &config, &mut outcome);
 
     // What failed or was closed stays so, and says nothing more.
@@ -57,6 +58,37 @@ fn check_connection(role: Role, config: Config, wire: &[u8], split: Split) {
         }
         Oracle::FramesSilence
             .same(after, Outcome { seen: Vec::new(), output: Vec::new(), error: None });
+    }
+}
+
+/// A Close in the input is found before what precedes it is polled.
+fn find_close(role: Role, config: Config, wire: &[u8], outcome: &Outcome) {
+    let mut reader = Reader::new(connection(role, config).split().0);
+    let mut scan = CloseScan::new();
+    let (mut found, mut rest) = (Ok(false), wire);
+    while found == Ok(false) && !rest.is_empty() {
+        let room = reader.room();
+        let len = room.len().min(rest.len()).min(1 + wire.len() / 8);
+        room[..len].copy_from_slice(&rest[..len]);
+        rest = &rest[len..];
+        reader.advance(len);
+        found = reader.find_close(&mut scan);
+    }
+    let is_received = outcome.seen.iter().any(|seen| matches!(seen, Seen::Close(_)));
+    if is_received {
+        let found = if Oracle::FramesCloseFound.faulty() { Ok(false) } else { found };
+        Oracle::FramesCloseFound.same(found, Ok(true));
+    }
+    let is_announced = found != Ok(false) || Oracle::FramesCloseNotInvented.faulty();
+    let is_over = is_received || outcome.error.is_some();
+    Oracle::FramesCloseNotInvented.holds(!is_announced || is_over, format_args!("{found:?}"));
+    if found == Ok(true) && is_received {
+        let mut last = None;
+        while let Ok(Some(message)) = reader.poll_owned() {
+            last = Some(message).filter(|_| !Oracle::FramesCloseDelivered.faulty());
+        }
+        let is_close = last.as_ref().is_some_and(|last| last.is_close());
+        Oracle::FramesCloseDelivered.holds(is_close, format_args!("{last:?}"));
     }
 }
 

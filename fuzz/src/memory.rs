@@ -68,10 +68,10 @@ impl<T> Measured<T> {
     }
 }
 
-/// Keeps 64 KiB for ever, as a cache does that is never cleared.
+/// Keeps 8 KiB for ever, as a cache does that is never cleared.
 fn hoard() {
     static HOARD: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-    HOARD.lock().unwrap_or_else(PoisonError::into_inner).push(vec![0; 64 << 10]);
+    HOARD.lock().unwrap_or_else(PoisonError::into_inner).push(vec![0; 8 << 10]);
 }
 
 /// Shows the input alone, as `cargo fuzz fmt` is to print it.

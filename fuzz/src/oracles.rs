@@ -54,7 +54,7 @@ oracles! {
     [adapters deflate_round_trip differential endpoint extended_connect extensions frames_client frames_server handshake_request
         handshake_response inflate kernels operations split urls]
     Memory: "what an input holds in memory is bounded by its size and the limits", "one byte more is held than may be";
-    MemoryReturned: "what an input has held it gives back", "each input keeps 64 KiB";
+    MemoryReturned: "what an input has held it gives back", "each input keeps 8 KiB";
 
     [frames_server frames_client]
     FramesMessageLimit: "no message exceeds its limit", "the connection has no limit for messages";
@@ -66,13 +66,16 @@ oracles! {
     FramesPongs: "each Ping has its Pong, in order", "the last Pong is missing";
     FramesErrorCode: "each error of the peer's has a close code", "it has none";
     FramesCloseAnswered: "a failure or a Close is answered by a Close with its code, and nothing else is", "the Close is missing";
+    FramesCloseFound: "a Close is found before what precedes it is polled", "it is not found";
+    FramesCloseNotInvented: "a Close that is found is in the input, or a failure", "one is found in all input";
+    FramesCloseDelivered: "a Close that was found is delivered", "no message is";
     FramesClosed: "a connection that failed or was closed says so", "it says that it is open";
     FramesFailure: "the cause of a failure stays readable", "it is gone";
     FramesSilence: "a connection that is over says nothing more", "it writes a Pong";
 
     [deflate_round_trip extensions inflate]
     NegotiateAsked: "a server takes our client's request", "its last byte is missing";
-    NegotiateOpens: "a client takes our server's response", "a bit of its key is another";
+    NegotiateOpens: "a client takes our server's response", "its status is 404";
     NegotiateBoth: "both ends have agreed on compression, or none has", "the server has not";
     NegotiateWindows: "no end sends a larger window than the other expects", "one bit more";
     NegotiateTakeover: "an end keeps its context if the other expects it, and only then", "the other way round";
@@ -185,12 +188,18 @@ oracles! {
     RequestPath: "a path begins with a slash", "it is empty";
     RequestOwned: "a request that is owned is the same", "it is another";
     RequestExtensions: "there are fewer extensions than bytes", "there are more";
+    RequestParts: "a request that another library has parsed is taken as well", "its version is 1.0";
+    RequestPartsRead: "a request that another library has parsed is read as the same", "its target is another";
+    RequestPartsAsk: "a request that another library has parsed asks for a WebSocket", "its headers are missing";
     RequestAccepted: "a request that is in order can be accepted", "with a subprotocol that it does not name";
     RequestAcceptedByHttp: "an acceptance is HTTP", "it begins with a space";
     RequestAcceptedStatus: "an acceptance has the status 101", "it has none";
-    RequestOpens: "our client takes our server's response", "a bit of its key is another";
+    RequestOpens: "our client takes our server's response", "its status is 404";
     RequestResponseLen: "our client knows where the response ends", "it is one byte off";
     RequestChosen: "our client reads the subprotocol that was chosen", "it reads none";
+    RequestPlain: "a request that asks for no WebSocket can be answered", "there is room for 20 bytes";
+    RequestPlainByHttp: "the answer to a request that asks for no WebSocket is HTTP", "it begins with a space";
+    RequestPlainBody: "the answer to a request that asks for no WebSocket has the body, but not for HEAD", "it is missing";
     RequestRefusal: "an error's response has at most 400 bytes", "there is room for 20";
     RequestRefusedByHttp: "an error's response is HTTP", "it begins with a space";
     RequestRefusedStatus: "an error's response has its status", "it has none";
@@ -264,7 +273,7 @@ oracles! {
     [endpoint]
     EndpointRoom: "there is room to read into", "there is none";
     EndpointRoomBuf: "there is room to read into, as a buffer", "there is none";
-    EndpointPunctual: "nobody is late", "the clock goes wrong by an hour";
+    EndpointPunctual: "nobody is late", "nobody answers a Ping, for an hour";
     EndpointRefusedMessage: "a message that is refused is left alone", "it is another";
     EndpointShared: "a message to which the application has a handle is left alone", "it is another";
     EndpointTaken: "an endpoint takes what an endpoint writes", "it finds a reserved bit";

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::workspace::Workspace;
-use crate::shell::{Failure, Outcome, empty_folder, root, some_at_once};
+use crate::shell::{Failure, Outcome, empty_folder, fail, root, some_at_once};
 
 #[path = "../../../../fuzz/src/oracles.rs"]
 #[expect(unreachable_pub, reason = "the fuzz targets share this file")]
@@ -28,15 +28,30 @@ pub(super) fn run(workspace: &Workspace, targets: &[String]) -> Outcome {
         .flat_map(|target| Oracle::ALL.iter().map(move |oracle| (target.as_str(), *oracle)))
         .filter(|(target, oracle)| oracle.targets().contains(target))
         .collect();
-    let found =
-        some_at_once(pairs.clone(), |(target, oracle)| find(workspace, &scratch, target, oracle))?;
+    let found = some_at_once(pairs.clone(), |(target, oracle)| {
+        Ok(find(workspace, &scratch, target, oracle))
+    })?;
     println!("{:<20} {:<26} {:>7} {:>7}  fault", "target", "oracle", "seconds", "runs");
-    for ((target, oracle), Found { time, runs }) in pairs.iter().zip(&found) {
-        let (name, seconds, fault) = (oracle.name(), time.as_secs_f64(), oracle.fault());
-        println!("{target:<20} {name:<26} {seconds:>7.1} {runs:>7}  {fault}");
+    let (mut slowest, mut missed) = (Duration::ZERO, Vec::new());
+    for ((target, oracle), found) in pairs.iter().zip(found) {
+        let (name, fault) = (oracle.name(), oracle.fault());
+        match found {
+            Ok(Found { time, runs }) => {
+                let seconds = time.as_secs_f64();
+                println!("{target:<20} {name:<26} {seconds:>7.1} {runs:>7}  {fault}");
+                slowest = slowest.max(time);
+            }
+            Err(reason) => {
+                println!("{target:<20} {name:<26} {:>7} {:>7}  {fault}", "-", "-");
+                missed.push(format!("{target}, {name}: {reason}"));
+            }
+        }
     }
-    let slowest = found.iter().map(|found| found.time).max().unwrap_or_default().as_secs_f64();
-    println!("fuzz: {} faults, each found by its oracle, within {slowest:.1} seconds", found.len());
+    if !missed.is_empty() {
+        return fail(format!("faults that their oracles do not find:\n{}", missed.join("\n")));
+    }
+    let (count, seconds) = (pairs.len(), slowest.as_secs_f64());
+    println!("fuzz: {count} faults, each found by its oracle, within {seconds:.1} seconds");
     Ok(())
 }
 
@@ -67,11 +82,7 @@ fn find(workspace: &Workspace, scratch: &Path, target: &str, oracle: Oracle) -> 
         .map_err(|error| Failure::new(format!("cannot run {}: {error}", program.display())))?;
     let time = begun.elapsed();
     let text = String::from_utf8_lossy(&written.stderr);
-    let runs = judge(&text, oracle).map_err(|reason| {
-        let fault = oracle.fault();
-        Failure::new(format!("{target}: the fault of {} ({fault}): {reason}", oracle.name()))
-    })?;
-    Ok(Found { time, runs })
+    Ok(Found { time, runs: judge(&text, oracle).map_err(Failure::new)? })
 }
 
 /// How many inputs it took until the oracle failed, by what the target has written.
