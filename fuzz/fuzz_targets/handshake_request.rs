@@ -2,13 +2,14 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
-use fullduplex::Uri;
 use fullduplex::handshake::{
-    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, OwnedRequest, Rejection,
-    Request, RequestError, RequestParts, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, OwnedRejection,
+    OwnedRequest, PlainRequest, Rejection, Request, RequestError, RequestParts, ServerHandshake,
 };
 use fullduplex::headers::Header;
+use fullduplex::{EndpointConfig, Incoming, Progress, Uri};
 use fullduplex_fuzz::{Bound, Measured, Mutations, Oracle, growing};
+use fullduplex_testkit::TestEntropy;
 use libfuzzer_sys::fuzz_target;
 
 /// Buffers for the request and the response; what was received is copied a few times.
@@ -102,6 +103,12 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) 
     }
     Oracle::RequestSplit.same(&verdict, &split_verdict);
 
+    let mut said = said_by_incoming(received, limits, cut);
+    if Oracle::RequestIncoming.faulty() {
+        said = None;
+    }
+    Oracle::RequestIncoming.same(said, response_to(&verdict, &whole, received));
+
     match verdict {
         Ok(None) => {
             let excess = limits.max_size * usize::from(Oracle::RequestWaits.faulty());
@@ -122,6 +129,52 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) 
             Oracle::RequestErrorStays.same(whole.poll(again), Err(error));
             refused(error);
         }
+    }
+}
+
+/// What is to be said to a request, if it is whole.
+fn response_to(
+    verdict: &Result<Option<Request<'_>>, RequestError>,
+    handshake: &ServerHandshake,
+    received: &[u8],
+) -> Option<Vec<u8>> {
+    let mut out = vec![0; 512];
+    let len = match (verdict, handshake.plain_request(received)) {
+        (Ok(request), _) => {
+            request.as_ref()?.accept(&Acceptance::new(), &mut out).map(|(len, _)| len).ok()
+        }
+        (Err(_), Some(plain)) => {
+            plain.encode_response(&Rejection::new(200).body(b"ok"), &mut out).ok()
+        }
+        (Err(error), None) => error.encode_response(&mut out).ok(),
+    };
+    out.truncate(len?);
+    Some(out)
+}
+
+/// What an endpoint to be says to it, in reads as `cut` says.
+fn said_by_incoming(mut received: &[u8], limits: HeadLimits, cut: u8) -> Option<Vec<u8>> {
+    let mut config = EndpointConfig::new();
+    config.head_limits = limits;
+    let mut incoming = Incoming::new(config, TestEntropy::new(1));
+    loop {
+        let mut respond = |_: &PlainRequest<'_>| Some(OwnedRejection::new(200).body("ok"));
+        incoming = match incoming.poll_or(&mut respond) {
+            Ok(Progress::Waiting(incoming)) => incoming,
+            Ok(Progress::Done(request)) => {
+                let (mut endpoint, _) = request.accept(&Acceptance::new()).ok()?;
+                return Some(endpoint.output().ok()?.first().to_vec());
+            }
+            Err(refused) => return Some(refused.refusal.output().to_vec()),
+        };
+        if received.is_empty() {
+            return None;
+        }
+        let room = incoming.room();
+        let len = room.len().min(received.len()).min(1 + 8 * usize::from(cut));
+        room[..len].copy_from_slice(&received[..len]);
+        received = &received[len..];
+        incoming.advance(len);
     }
 }
 

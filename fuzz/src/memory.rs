@@ -54,7 +54,7 @@ impl<T> Measured<T> {
                 drop(black_box(vec![0_u8; most as usize + 1]));
             }
             if Oracle::MemoryReturned.faulty() {
-                hoard();
+                hoard(bound.constant as usize / 2);
             }
         });
         let held_at_once = held.bytes_max;
@@ -68,10 +68,10 @@ impl<T> Measured<T> {
     }
 }
 
-/// Keeps 8 KiB for ever, as a cache does that is never cleared.
-fn hoard() {
+/// Keeps so many bytes for ever, as a cache does that is never cleared.
+fn hoard(len: usize) {
     static HOARD: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-    HOARD.lock().unwrap_or_else(PoisonError::into_inner).push(vec![0; 8 << 10]);
+    HOARD.lock().unwrap_or_else(PoisonError::into_inner).push(vec![0; len]);
 }
 
 /// Shows the input alone, as `cargo fuzz fmt` is to print it.

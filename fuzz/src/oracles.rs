@@ -54,7 +54,7 @@ oracles! {
     [adapters deflate_round_trip differential endpoint extended_connect extensions frames_client frames_server handshake_request
         handshake_response inflate kernels operations split urls]
     Memory: "what an input holds in memory is bounded by its size and the limits", "one byte more is held than may be";
-    MemoryReturned: "what an input has held it gives back", "each input keeps 8 KiB";
+    MemoryReturned: "what an input has held it gives back", "each input keeps half of its constant";
 
     [frames_server frames_client]
     FramesMessageLimit: "no message exceeds its limit", "the connection has no limit for messages";
@@ -181,6 +181,7 @@ oracles! {
     RequestKey: "a server reads our client's key", "there is none";
     RequestSubprotocols: "a server reads our client's subprotocols", "the last one is missing";
     RequestSplit: "however the reads are cut, the verdict is the same", "there is none in pieces";
+    RequestIncoming: "an endpoint to be says the same to a request", "it says nothing";
     RequestWaits: "more is waited for only within the limit", "the limit is counted wrongly";
     RequestEnd: "however the reads are cut, the end means the same", "one of them has failed before";
     RequestErrorStays: "an error stays", "it is forgotten";
