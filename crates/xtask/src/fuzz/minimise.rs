@@ -8,23 +8,39 @@ use crate::shell::{Failure, Outcome, command, fail, root, run as run_command};
 /// All seeds together have at most this many bytes: they are cloned with the sources, and run in each chore.
 const MOST_BYTES: u64 = 256 << 10;
 
-/// Takes what is in `fuzz/corpus` into `fuzz/seeds`, where it reaches an edge that no seed reaches.
+/// Takes what is in `fuzz/corpus` into `fuzz/seeds`, where it reaches an edge that no seed reaches that somebody has written.
 pub(super) fn run(workspace: &Workspace, targets: &[String]) -> Outcome {
     let mut lines = Vec::new();
     for target in targets {
         let seeds = workspace.seeds(target)?;
-        let before = size(&seeds)?;
+        let corpus = workspace.corpus(target)?;
+        take_back(&seeds, &corpus)?;
         let mut merge = command(workspace.program(&workspace.folder.join("target"), target));
         // How often an edge is taken does not count, or there would be ten times as many. As few inputs as cover the rest.
         merge.args(["-set_cover_merge=1", "-use_counters=0"]);
-        run_command(merge.arg(&seeds).arg(workspace.corpus(target)?))?;
-        let after = size(&seeds)?;
-        lines.push(format!("{target:<20} {:>5} {:>7}", after.0 - before.0, after.1));
+        run_command(merge.arg(&seeds).arg(corpus))?;
+        let (files, bytes) = size(&seeds)?;
+        lines.push(format!("{target:<20} {files:>5} {bytes:>7}"));
     }
-    println!("{:<20} {:>5} {:>7}", "target", "new", "bytes");
+    println!("{:<20} {:>5} {:>7}", "target", "files", "bytes");
     lines.iter().for_each(|line| println!("{line}"));
     let bytes = check_size()?;
     println!("fuzz: the seeds have {bytes} bytes, of {MOST_BYTES}");
+    Ok(())
+}
+
+/// Moves the seeds that were found back to where they were found, so that as few as possible are chosen anew. libFuzzer names
+/// them by 40 digits; those that somebody has written have words for names, and stay.
+fn take_back(seeds: &Path, corpus: &Path) -> Outcome {
+    for entry in seeds.read_dir().map_err(cannot_read)? {
+        let name = entry.map_err(cannot_read)?.file_name();
+        let text = name.to_string_lossy();
+        if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            std::fs::rename(seeds.join(&name), corpus.join(&name)).map_err(|error| {
+                Failure::new(format!("cannot move a seed to {}: {error}", corpus.display()))
+            })?;
+        }
+    }
     Ok(())
 }
 
@@ -58,6 +74,20 @@ fn cannot_read(error: std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::empty_folder;
+
+    #[test]
+    fn seeds_that_somebody_has_written_stay() {
+        let folder = std::env::temp_dir().join(format!("xtask-seeds-{}", std::process::id()));
+        let [seeds, corpus] = ["seeds", "corpus"].map(|name| folder.join(name));
+        [&seeds, &corpus].map(|folder| empty_folder(folder).unwrap());
+        let found = "00c296f8d307177d1f9702f06cf456083ed76a71";
+        ["rfc6455_1_2", found].map(|name| std::fs::write(seeds.join(name), name).unwrap());
+        take_back(&seeds, &corpus).unwrap();
+        assert_eq!((size(&seeds).unwrap(), size(&corpus).unwrap()), ((1, 11), (1, 40)));
+        assert!(corpus.join(found).exists());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn the_seeds_are_small() {
