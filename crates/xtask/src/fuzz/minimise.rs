@@ -80,9 +80,12 @@ mod tests {
     fn seeds_that_somebody_has_written_stay() {
         let folder = std::env::temp_dir().join(format!("xtask-seeds-{}", std::process::id()));
         let [seeds, corpus] = ["seeds", "corpus"].map(|name| folder.join(name));
-        [&seeds, &corpus].map(|folder| empty_folder(folder).unwrap());
+        empty_folder(&seeds).unwrap();
+        empty_folder(&corpus).unwrap();
         let found = "00c296f8d307177d1f9702f06cf456083ed76a71";
-        ["rfc6455_1_2", found].map(|name| std::fs::write(seeds.join(name), name).unwrap());
+        for name in ["rfc6455_1_2", found] {
+            std::fs::write(seeds.join(name), name).unwrap();
+        }
         take_back(&seeds, &corpus).unwrap();
         assert_eq!((size(&seeds).unwrap(), size(&corpus).unwrap()), ((1, 11), (1, 40)));
         assert!(corpus.join(found).exists());
