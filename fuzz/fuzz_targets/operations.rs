@@ -38,6 +38,11 @@ impl Operation {
         !matches!(self.means, 160..=191)
     }
 
+    /// Whether what is sent is appended to a vector, and not written into a buffer.
+    fn appends(&self) -> bool {
+        self.room().is_none() && self.means % 2 == 1
+    }
+
     /// How large the output buffer is; `None` is large enough.
     fn room(&self) -> Option<usize> {
         match self.means {
@@ -164,13 +169,16 @@ fn run(input: &Input) -> usize {
 impl Subject {
     fn run(&mut self, operation: &Operation) {
         self.keys.works = operation.has_entropy();
+        if operation.appends() && self.append(&operation.call) {
+            return;
+        }
         let mut out = vec![0xee; operation.room().unwrap_or(8 << 10)];
         let (conn, keys) = (&mut self.conn, &mut self.keys);
         match &operation.call {
             Call::SendText(text) => {
                 if let Ok(len) = conn.send_text(text, &mut out, keys) {
                     self.wire.extend(&out[..len]);
-                    self.sent.push(Seen::Text(text.as_bytes().to_vec(), true));
+                    self.note(&operation.call);
                 }
             }
             Call::SendBinary(unit, scale) => {
@@ -181,20 +189,14 @@ impl Subject {
                 }
                 if let Ok(len) = conn.send_binary(&payload, &mut out, keys) {
                     self.wire.extend(&out[..len]);
-                    self.sent.push(Seen::Binary(payload, true));
+                    self.note(&operation.call);
                 }
             }
             Call::Fragment { text, payload, last } => {
                 let kind = if *text { MessageKind::Text } else { MessageKind::Binary };
                 if let Ok(len) = conn.send_fragment(kind, payload, *last, &mut out, keys) {
                     self.wire.extend(&out[..len]);
-                    let (was_text, data) = self.unfinished.get_or_insert((*text, Vec::new()));
-                    let was_text = *was_text ^ Oracle::OperationsFragments.faulty();
-                    Oracle::OperationsFragments.same(was_text, *text);
-                    data.extend(payload);
-                    if *last && let Some((text, data)) = self.unfinished.take() {
-                        self.sent.push(message(text, data));
-                    }
+                    self.note(&operation.call);
                 }
             }
             Call::TextHeader(text) => {
@@ -264,6 +266,54 @@ impl Subject {
                 let ended = if *reset { self.conn.handle_reset() } else { self.conn.handle_eof() };
                 self.failures += usize::from(ended.is_err());
             }
+        }
+    }
+
+    /// Sends by appending to what was written. Returns whether that can be done with this call.
+    fn append(&mut self, call: &Call) -> bool {
+        let before = self.wire.len();
+        let Self { conn, wire, keys, .. } = self;
+        let sent = match call {
+            Call::SendText(text) => conn.append_text(text, wire, keys),
+            Call::SendBinary(unit, scale) => {
+                let payload = scaled(unit, *scale);
+                self.moved += payload.len();
+                conn.append_binary(&payload, wire, keys)
+            }
+            Call::Fragment { text, payload, last } => {
+                let kind = if *text { MessageKind::Text } else { MessageKind::Binary };
+                conn.append_fragment(kind, payload, *last, wire, keys)
+            }
+            _ => return false,
+        };
+        if sent.is_ok() {
+            self.note(call);
+        } else {
+            if Oracle::OperationsAppend.faulty() {
+                self.wire.push(0);
+            }
+            Oracle::OperationsAppend.same(self.wire.len(), before);
+        }
+        true
+    }
+
+    /// A message, or a fragment of one, was sent.
+    fn note(&mut self, call: &Call) {
+        match call {
+            Call::SendText(text) => self.sent.push(message(true, text.as_bytes().to_vec())),
+            Call::SendBinary(unit, scale) => {
+                self.sent.push(message(false, scaled(unit, *scale)));
+            }
+            Call::Fragment { text, payload, last } => {
+                let (was_text, data) = self.unfinished.get_or_insert((*text, Vec::new()));
+                let was_text = *was_text ^ Oracle::OperationsFragments.faulty();
+                Oracle::OperationsFragments.same(was_text, *text);
+                data.extend(payload);
+                if *last && let Some((text, data)) = self.unfinished.take() {
+                    self.sent.push(message(text, data));
+                }
+            }
+            _ => {}
         }
     }
 

@@ -160,6 +160,7 @@ oracles! {
 
     [operations]
     OperationsFragments: "a fragment of another kind is refused", "it is taken for one";
+    OperationsAppend: "nothing is appended for a message that is refused", "a byte is";
     OperationsRefused: "a payload that is refused is left alone", "it is reversed";
     OperationsClose: "a connection says with which code it was closed", "it says nothing";
     OperationsTransmits: "a Pong, a Ping and a Close wait at most", "each counts four times";
