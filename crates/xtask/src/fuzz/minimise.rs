@@ -8,7 +8,7 @@ use crate::shell::{Failure, Outcome, command, fail, root, run as run_command};
 /// All seeds together have at most this many bytes: they are cloned with the sources, and run in each chore.
 const MOST_BYTES: u64 = 256 << 10;
 
-/// Takes what is in `fuzz/corpus` into `fuzz/seeds`, where it reaches an edge that no seed reaches that somebody has written.
+/// Takes what is in `fuzz/corpus` into `fuzz/seeds`, where it reaches an edge that no seed written by hand reaches.
 pub(super) fn run(workspace: &Workspace, targets: &[String]) -> Outcome {
     let mut lines = Vec::new();
     for target in targets {
@@ -16,8 +16,8 @@ pub(super) fn run(workspace: &Workspace, targets: &[String]) -> Outcome {
         let corpus = workspace.corpus(target)?;
         take_back(&seeds, &corpus)?;
         let mut merge = command(workspace.program(&workspace.folder.join("target"), target));
-        // How often an edge is taken does not count, or there would be ten times as many. As few inputs as cover the rest.
-        merge.args(["-set_cover_merge=1", "-use_counters=0"]);
+        // How often an edge is taken does not count, or there would be three times as many. A long input is cut before it is run.
+        merge.args(["-set_cover_merge=1", "-use_counters=0", "-max_len=1024"]);
         run_command(merge.arg(&seeds).arg(corpus))?;
         let (files, bytes) = size(&seeds)?;
         lines.push(format!("{target:<20} {files:>5} {bytes:>7}"));
@@ -30,7 +30,7 @@ pub(super) fn run(workspace: &Workspace, targets: &[String]) -> Outcome {
 }
 
 /// Moves the seeds that were found back to where they were found, so that as few as possible are chosen anew. libFuzzer names
-/// them by 40 digits; those that somebody has written have words for names, and stay.
+/// them by 40 digits; seeds written by hand have words for names, and stay.
 fn take_back(seeds: &Path, corpus: &Path) -> Outcome {
     for entry in seeds.read_dir().map_err(cannot_read)? {
         let name = entry.map_err(cannot_read)?.file_name();
@@ -77,7 +77,7 @@ mod tests {
     use crate::shell::empty_folder;
 
     #[test]
-    fn seeds_that_somebody_has_written_stay() {
+    fn seeds_written_by_hand_stay() {
         let folder = std::env::temp_dir().join(format!("xtask-seeds-{}", std::process::id()));
         let [seeds, corpus] = ["seeds", "corpus"].map(|name| folder.join(name));
         empty_folder(&seeds).unwrap();
