@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use fullduplex::{
-    Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, SendError, Sender,
+    Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, PreparedMessage, SendError,
+    Sender,
 };
 
 use crate::error::{Error, Result};
@@ -194,6 +195,23 @@ impl<S: IntoHalves> WebSocketSender<S> {
                 Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
                 other => Ok(other?),
             }
+        })
+    }
+
+    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither copied nor encoded
+    /// again, and not compressed.
+    ///
+    /// # Errors
+    /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as [`feed`](Self::feed).
+    pub fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
+        self.shared.with(|side| {
+            side.check_open()?;
+            match side.sending.writer.send_prepared(message) {
+                Err(SendError::WriteBufferFull) => {}
+                other => return Ok(other?),
+            }
+            side.write_out()?;
+            Ok(side.sending.writer.send_prepared(message)?)
         })
     }
 

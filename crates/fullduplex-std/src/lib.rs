@@ -119,7 +119,7 @@ pub use fullduplex::handshake::{
 };
 pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, Config, EndpointConfig, Limits, Message, MessageKind,
-    Part, Refused, Role, Timeouts, Utf8Bytes,
+    Part, PreparedMessage, Refused, Role, Timeouts, Utf8Bytes,
 };
 #[cfg(feature = "deflate")]
 pub use fullduplex::{DeflateConfig, DeflateParams};

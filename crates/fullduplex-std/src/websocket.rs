@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 
 use fullduplex::{
-    Chunk, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated, Role,
-    SendError, Timeout, Writer,
+    Chunk, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, Negotiated,
+    PreparedMessage, Role, SendError, Timeout, Writer,
 };
 
 use crate::engine::{End, Engine};
@@ -138,6 +138,21 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
             other => Ok(other?),
         }
+    }
+
+    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither copied nor encoded
+    /// again, and not compressed.
+    ///
+    /// # Errors
+    /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as [`feed`](Self::feed).
+    pub fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
+        self.check_open()?;
+        match self.writer().send_prepared(message) {
+            Err(SendError::WriteBufferFull) => {}
+            other => return Ok(other?),
+        }
+        self.flush()?;
+        Ok(self.writer().send_prepared(message)?)
     }
 
     /// Puts the next fragment of a message into the write buffer: the first call begins the message, `last`

@@ -89,13 +89,14 @@ const TOKIO: [&str; 13] = [
 ];
 
 /// What is done over the blocking adapter alone.
-const STD: [&str; 8] = [
+const STD: [&str; 9] = [
     "failure: close frame",
     "failure: inflate",
     "feed",
     "flush",
     "refused: transport",
     "release",
+    "send prepared",
     "would block",
     "write blocked",
 ];

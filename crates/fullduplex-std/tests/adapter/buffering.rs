@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::thread;
 
-use fullduplex_std::{EndpointConfig, Error, Message, MessageKind, Role, WebSocket};
+use fullduplex_std::{
+    EndpointConfig, Error, Message, MessageKind, PreparedMessage, Role, WebSocket,
+};
 use fullduplex_testkit::{Frame, frames};
 
-use crate::raw::{our_server, read_to_end};
+use crate::raw::{our_client, our_server, read_frames, read_to_end};
 use crate::support::{bounded, ms};
 use crate::wire::Scripted;
 
@@ -164,4 +166,21 @@ fn the_answer_to_a_close_is_flushed_before_the_application_sees_the_close() {
     socket.feed(message).unwrap();
     assert!(socket.read().unwrap().is_close());
     assert_eq!(frames(&flushed.borrow()), [Frame::text("last"), Frame::close(1000, "")]);
+}
+
+#[test]
+fn a_prepared_message_goes_out_as_it_is_whole_and_in_halves() {
+    let news = PreparedMessage::new(MessageKind::Text, b"news").unwrap();
+    let (mut server, mut peer) = our_server(EndpointConfig::new());
+    let (client, mut peer_of_client) = our_client(EndpointConfig::new());
+    server.feed_prepared(&news).unwrap();
+    server.close(None).unwrap();
+    assert!(matches!(server.feed_prepared(&news), Err(Error::Send(_))));
+    let (mut sender, receiver) = client.into_split().unwrap();
+    sender.feed_prepared(&news).unwrap();
+    sender.close(None).unwrap();
+    assert!(matches!(sender.feed_prepared(&news), Err(Error::Send(_))));
+    drop((server, sender, receiver));
+    assert_eq!(read_frames(&mut peer)[0], Frame::text("news"));
+    assert_eq!(read_frames(&mut peer_of_client)[0].payload, b"news");
 }

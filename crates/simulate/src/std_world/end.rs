@@ -6,7 +6,8 @@ use std::rc::Rc;
 use bytes::Bytes;
 use fullduplex::SendError;
 use fullduplex_std::{
-    CloseCode, CloseFrame, Error, Message, Result, WebSocket, WebSocketReceiver, WebSocketSender,
+    CloseCode, CloseFrame, Error, Message, PreparedMessage, Result, WebSocket, WebSocketReceiver,
+    WebSocketSender,
 };
 
 use super::wire::Wire;
@@ -311,8 +312,11 @@ impl End {
 
     /// Sends a message, in one call or in two.
     fn send(&mut self, kind: Kind, len: u32, how: How, held: &mut Held) {
+        if how == How::Prepared {
+            return self.send_prepared(kind, len, held);
+        }
         let is_refused = self.with_flow(|flow| flow.is_within_message()) || !self.can_send(held);
-        if how == How::Lent || how == How::Prepared || is_refused {
+        if how == How::Lent || is_refused {
             self.feed(kind, len, held);
             return self.flush(held);
         }
@@ -334,6 +338,19 @@ impl End {
         }
         let name = if how == How::Shared { "send shared" } else { "send owned" };
         self.sent(sent, could_send, name, held);
+    }
+
+    fn send_prepared(&mut self, kind: Kind, len: u32, held: &mut Held) {
+        let payload = self.with_flow(|flow| flow.next_message(kind, len));
+        let message = held.count(|| PreparedMessage::new(kind.into(), payload));
+        let Ok(message) = message else { return };
+        let could_send = self.can_send(held);
+        let fed = sending!(self, held, it => it.feed_prepared(&message));
+        held.count(|| drop(message));
+        if self.sent(fed, could_send, "send prepared", held) {
+            self.with_flow(|flow| flow.sent_message(kind, payload.len()));
+        }
+        self.flush(held);
     }
 
     fn fragment(&mut self, kind: Kind, len: u32, last: bool, held: &mut Held) {
