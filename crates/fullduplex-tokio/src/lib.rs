@@ -72,6 +72,7 @@ mod opening;
 mod proxy;
 mod sending;
 mod stream;
+mod sync;
 mod timer;
 pub mod tls;
 #[cfg(feature = "hyper")]

@@ -5,15 +5,15 @@
 //! off waits for the lock, which is never held for longer than encoding or a write that does not block. What is exclusive
 //! to a half, all of receiving, is not in here.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::task::{Context, Wake, Waker};
 
-use atomic_waker::AtomicWaker;
 use tokio::io::AsyncWrite;
 
 use crate::guard::{Guard, OnDrop};
 use crate::sending::Sending;
+use crate::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard};
 use crate::waiters::Side;
 
 /// The sending direction, and what it is written to.

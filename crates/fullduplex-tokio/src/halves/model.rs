@@ -1,0 +1,132 @@
+//! The halves over loom, with the engine and a peer in memory: whichever way the threads interleave, all that was sent is
+//! written, and none waits for ever. `crates/concurrency` runs this.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use fullduplex::{Message, Role};
+use fullduplex_concurrency::{CLOSE, PING, Peer, explore, frames};
+use loom::future::block_on;
+use loom::sync::Mutex;
+use loom::thread;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{WebSocketReceiver, WebSocketSender};
+use crate::config::WebSocketConfig;
+use crate::into_halves::IntoHalves;
+use crate::websocket::WebSocketStream;
+
+/// A direction of the network to a peer, or both.
+#[derive(Clone)]
+struct Wire(Arc<Mutex<Peer>>);
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut peer = self.0.lock().unwrap();
+        match peer.read() {
+            Some(piece) => buf.put_slice(&piece),
+            None => {
+                peer.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut peer = self.0.lock().unwrap();
+        let written = peer.write(bytes);
+        if written.is_none() {
+            peer.writer = Some(cx.waker().clone());
+        }
+        written.map_or(Poll::Pending, |len| Poll::Ready(Ok(len)))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.lock().unwrap().ended = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl IntoHalves for Wire {
+    type ReadHalf = Self;
+    type WriteHalf = Self;
+
+    fn into_halves(self) -> (Self, Self) {
+        (self.clone(), self)
+    }
+
+    fn from_halves(read: Self, _: Self) -> Option<Self> {
+        Some(read)
+    }
+}
+
+/// The halves of a server.
+fn halves(peer: Peer) -> (WebSocketSender<Wire>, WebSocketReceiver<Wire>, Arc<Mutex<Peer>>) {
+    let peer = Arc::new(Mutex::new(peer));
+    let stream = Wire(Arc::clone(&peer));
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, WebSocketConfig::new());
+    let (sender, receiver) = socket.into_split();
+    (sender, receiver, peer)
+}
+
+/// Receives until the end, and returns how many messages and control frames came.
+async fn receive(receiver: &mut WebSocketReceiver<Wire>) -> usize {
+    let mut count = 0;
+    while let Some(received) = receiver.recv().await {
+        received.unwrap();
+        count += 1;
+    }
+    count
+}
+
+/// What a peer has received, in no order but for the Close.
+fn received(peer: &Mutex<Peer>) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = frames(&peer.lock().unwrap().received);
+    frames.sort();
+    frames
+}
+
+fn text(text: &str) -> (u8, Vec<u8>) {
+    (0x1, text.into())
+}
+
+fn pong() -> (u8, Vec<u8>) {
+    (0xA, b"p".to_vec())
+}
+
+fn close(code: u16) -> (u8, Vec<u8>) {
+    (0x8, code.to_be_bytes().to_vec())
+}
+
+#[test]
+fn a_pong_is_written_while_the_sender_is_blocked() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(1, &[(0, PING), (7, CLOSE)]));
+        let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))).unwrap());
+        let reading = {
+            let peer = Arc::clone(&peer);
+            thread::spawn(move || peer.lock().unwrap().make_room(100))
+        };
+        assert_eq!(block_on(receive(&mut receiver)), 2);
+        sending.join().unwrap();
+        reading.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), close(1000), pong()]);
+    });
+}
