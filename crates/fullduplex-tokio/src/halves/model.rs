@@ -1,6 +1,7 @@
 //! The halves over loom, with the engine and a peer in memory: whichever way the threads interleave, all that was sent is
 //! written, and none waits for ever. `crates/concurrency` runs this.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::task::{Context, Poll};
 
 use fullduplex::{Message, Role};
 use fullduplex_concurrency::{CLOSE, PING, Peer, explore, frames};
+use futures_sink::Sink;
 use loom::future::block_on;
 use loom::sync::Mutex;
 use loom::thread;
@@ -115,18 +117,114 @@ fn close(code: u16) -> (u8, Vec<u8>) {
     (0x8, code.to_be_bytes().to_vec())
 }
 
+/// A peer that reads on, some time.
+fn reads(peer: &Arc<Mutex<Peer>>) -> thread::JoinHandle<()> {
+    let peer = Arc::clone(peer);
+    thread::spawn(move || peer.lock().unwrap().make_room(ROOM))
+}
+
+/// Enough for all that is sent.
+const ROOM: usize = 100;
+
 #[test]
 fn a_pong_is_written_while_the_sender_is_blocked() {
     explore(|| {
         let (mut sender, mut receiver, peer) = halves(Peer::new(1, &[(0, PING), (7, CLOSE)]));
         let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))).unwrap());
-        let reading = {
-            let peer = Arc::clone(&peer);
-            thread::spawn(move || peer.lock().unwrap().make_room(100))
-        };
+        let reading = reads(&peer);
         assert_eq!(block_on(receive(&mut receiver)), 2);
         sending.join().unwrap();
         reading.join().unwrap();
         assert_eq!(received(&peer), [text("hi"), close(1000), pong()]);
     });
+}
+
+#[test]
+fn each_of_two_pings_has_its_pong_while_a_message_is_sent() {
+    explore(|| {
+        let sends = [(0, &[PING, PING].concat()[..]), (10, CLOSE)];
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &sends));
+        let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))).unwrap());
+        assert_eq!(block_on(receive(&mut receiver)), 3);
+        sending.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), close(1000), pong(), pong()]);
+    });
+}
+
+/// `start_send` waits for the lock, which nothing else does in an open connection.
+#[test]
+fn a_sink_and_the_receiver_both_write() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING), (7, CLOSE)]));
+        let sending = thread::spawn(move || {
+            block_on(async {
+                poll_fn(|cx| Pin::new(&mut sender).poll_ready(cx)).await?;
+                Pin::new(&mut sender).start_send(Message::text("hi"))?;
+                poll_fn(|cx| Pin::new(&mut sender).poll_flush(cx)).await
+            })
+            .unwrap();
+        });
+        assert_eq!(block_on(receive(&mut receiver)), 2);
+        sending.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), close(1000), pong()]);
+    });
+}
+
+#[test]
+fn the_receiver_is_dropped_while_the_sender_is_blocked() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(1, &[(0, PING)]));
+        let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))).unwrap());
+        let reading = reads(&peer);
+        assert!(block_on(receiver.recv()).unwrap().unwrap().is_ping());
+        drop(receiver);
+        sending.join().unwrap();
+        reading.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), close(1001), pong()]);
+    });
+}
+
+#[test]
+fn both_are_dropped_with_something_to_write() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING)]));
+        let sending = thread::spawn(move || block_on(sender.feed(Message::text("hi"))).unwrap());
+        assert!(block_on(receiver.recv()).unwrap().unwrap().is_ping());
+        drop(receiver);
+        sending.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), close(1001), pong()]);
+        assert!(peer.lock().unwrap().ended);
+    });
+}
+
+#[test]
+fn both_ends_close() {
+    // The peer's Close comes at any time, or in answer to ours.
+    for after in [0, 4] {
+        explore(move || {
+            let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(after, CLOSE)]));
+            let sending = thread::spawn(move || block_on(sender.close(None)).unwrap());
+            assert_eq!(block_on(receive(&mut receiver)), 1);
+            assert!(receiver.receiver().is_clean());
+            sending.join().unwrap();
+            assert_eq!(received(&peer), [close(1000)]);
+            assert!(peer.lock().unwrap().ended);
+        });
+    }
+}
+
+/// The sender would wait for a peer that never reads.
+#[test]
+fn a_blocked_sender_hears_that_the_connection_is_over() {
+    // A frame without a mask, and an end of input.
+    for fault in [&[0x81, 0][..], &[]] {
+        explore(move || {
+            let (mut sender, mut receiver, peer) = halves(Peer::new(1, &[(0, fault)]));
+            let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))));
+            assert!(block_on(receiver.recv()).unwrap().is_err());
+            drop(receiver);
+            assert!(sending.join().unwrap().is_err());
+            assert!(peer.lock().unwrap().received.len() <= 1);
+        });
+    }
 }
