@@ -2,10 +2,14 @@
 //!
 //! loom runs a model again and again, each time with another interleaving of its threads, until it has run them all.
 
+mod clock;
+mod mutex;
 mod peer;
 mod waker;
 
+pub use clock::{Instant, sleep};
 pub use loom;
+pub use mutex::{Mutex, MutexGuard};
 pub use peer::{CLOSE, PING, Peer, frames};
 pub use waker::AtomicWaker;
 

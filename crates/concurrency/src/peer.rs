@@ -16,6 +16,8 @@ pub struct Peer {
     pub sends: VecDeque<(usize, Vec<u8>)>,
     /// How much it takes before it is blocked.
     pub room: usize,
+    /// How many writes are blocked before it reads on, where writes are tried again and again.
+    pub blocks: usize,
     /// What it has received.
     pub received: Vec<u8>,
     /// Whether the sending direction to it was ended.

@@ -5,7 +5,6 @@ pub(crate) mod link;
 
 use std::io::{self, Read, Write};
 use std::net;
-use std::thread;
 use std::time::Duration;
 
 use fullduplex::{Chunk, Endpoint, EndpointConfig, Message, Reader, Receiver, Shutdown};
@@ -15,6 +14,7 @@ use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::sending::{Sending, Step};
+use crate::sync::sleep;
 use crate::transport::{Deadlines, Transport, is_gone};
 
 /// The first wait for input while something is left to write that somebody else may write: each is twice as long as the
@@ -239,7 +239,7 @@ impl<L: Link> Receiving<L> {
         if self.link.reading().would_block {
             return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
         }
-        thread::sleep(PAUSE);
+        sleep(PAUSE);
         self.link.exchange(self.reader.receiver_mut());
         let now = self.link.reading().elapsed();
         self.handle_timeout(now)

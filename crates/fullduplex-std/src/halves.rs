@@ -1,5 +1,7 @@
 //! A WebSocket in two halves, for two threads: one receives, one sends.
 
+#[cfg(all(test, fullduplex_loom))]
+mod model;
 mod receiving;
 mod shared;
 

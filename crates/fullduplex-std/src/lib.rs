@@ -104,6 +104,7 @@ mod halves;
 mod handshake;
 mod sending;
 mod socket;
+mod sync;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod transport;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fullduplex::{Connecting, Entropy, Incoming, Receiver, Refusal};
 
@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::socket::Socket;
 use crate::socket::into_halves::IntoHalves;
 use crate::socket::operations::SocketTimeout;
+use crate::sync::Instant;
 
 /// What waits for a transport until a deadline.
 pub(crate) trait Waits {

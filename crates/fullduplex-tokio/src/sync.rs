@@ -4,8 +4,8 @@
 #[cfg(not(fullduplex_loom))]
 pub(crate) use atomic_waker::AtomicWaker;
 #[cfg(fullduplex_loom)]
-pub(crate) use fullduplex_concurrency::AtomicWaker;
+pub(crate) use fullduplex_concurrency::{AtomicWaker, Mutex, MutexGuard};
 #[cfg(fullduplex_loom)]
-pub(crate) use loom::sync::{Mutex, MutexGuard, atomic::AtomicBool};
+pub(crate) use loom::sync::atomic::AtomicBool;
 #[cfg(not(fullduplex_loom))]
 pub(crate) use std::sync::{Mutex, MutexGuard, atomic::AtomicBool};

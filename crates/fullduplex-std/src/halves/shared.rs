@@ -17,7 +17,7 @@
 //! wait for input, and no such wait is longer than [`MOST_READ`](super::receiving::MOST_READ).
 
 use std::mem::take;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
 use fullduplex::{Receiver, Signals};
@@ -27,6 +27,7 @@ use crate::guard::Guard;
 use crate::sending::{Sending, Wrote, broken_pipe};
 use crate::socket::into_halves::IntoHalves;
 use crate::socket::operations::SHORTEST;
+use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{NoDeadline, Transport};
 
 /// The longest wait of the sender for room to write, before it looks into the mailbox: a Pong is due by then, or the

@@ -151,6 +151,36 @@ fn each_of_two_pings_has_its_pong_while_a_message_is_sent() {
     });
 }
 
+#[test]
+fn an_answer_waits_for_room_by_itself() {
+    explore(|| {
+        let (_sender, mut receiver, peer) = halves(Peer::new(0, &[(0, PING), (3, CLOSE)]));
+        let reading = reads(&peer);
+        assert_eq!(block_on(receive(&mut receiver)), 2);
+        reading.join().unwrap();
+        assert_eq!(received(&peer), [close(1000), pong()]);
+    });
+}
+
+#[test]
+fn a_close_is_answered_although_nothing_is_received_after_it() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, CLOSE)]));
+        let sending = thread::spawn(move || {
+            // It is too late for a message once the Close has come.
+            let sent = block_on(sender.send(Message::text("hi"))).is_ok();
+            (sender, sent)
+        });
+        assert!(block_on(receiver.recv()).unwrap().unwrap().is_close());
+        let (_sender, sent) = sending.join().unwrap();
+        let mut expected = vec![close(1000)];
+        if sent {
+            expected.insert(0, text("hi"));
+        }
+        assert_eq!(received(&peer), expected);
+    });
+}
+
 /// `start_send` waits for the lock, which nothing else does in an open connection.
 #[test]
 fn a_sink_and_the_receiver_both_write() {
@@ -222,7 +252,6 @@ fn a_blocked_sender_hears_that_the_connection_is_over() {
             let (mut sender, mut receiver, peer) = halves(Peer::new(1, &[(0, fault)]));
             let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))));
             assert!(block_on(receiver.recv()).unwrap().is_err());
-            drop(receiver);
             assert!(sending.join().unwrap().is_err());
             assert!(peer.lock().unwrap().received.len() <= 1);
         });

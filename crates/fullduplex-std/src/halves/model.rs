@@ -1,0 +1,235 @@
+//! The halves over loom, with the engine and a peer in memory: whichever way the threads interleave, all that was sent is
+//! written, and none waits for ever. `crates/concurrency` runs this.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fullduplex::{EndpointConfig, Message, Role};
+use fullduplex_concurrency::{CLOSE, PING, Peer, explore, frames};
+use loom::sync::Mutex;
+use loom::thread;
+
+use super::{WebSocketReceiver, WebSocketSender};
+use crate::error::Error;
+use crate::socket::into_halves::IntoHalves;
+use crate::sync::sleep;
+use crate::websocket::WebSocket;
+
+/// A handle to the network to a peer.
+struct Wire {
+    peer: Arc<Mutex<Peer>>,
+    /// How long a read and a write wait.
+    timeouts: Arc<Mutex<[Option<Duration>; 2]>>,
+}
+
+impl Wire {
+    /// Waits until `f` has done something, or its time is over.
+    fn wait<T>(
+        &self,
+        direction: usize,
+        mut f: impl FnMut(&mut Peer) -> Option<T>,
+    ) -> io::Result<T> {
+        loop {
+            if let Some(done) = f(&mut self.peer.lock().unwrap()) {
+                return Ok(done);
+            }
+            let timeout = self.timeouts.lock().unwrap()[direction];
+            sleep(timeout.unwrap_or_default());
+            if timeout.is_some() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let piece = self.wait(0, Peer::read)?;
+        buf[..piece.len()].copy_from_slice(&piece);
+        Ok(piece.len())
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wait(1, |peer| {
+            let written = peer.write(bytes);
+            if written.is_none() {
+                // After some of these it has read.
+                peer.blocks -= 1;
+                if peer.blocks == 0 {
+                    peer.make_room(ROOM);
+                }
+            }
+            written
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl IntoHalves for Wire {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { peer: Arc::clone(&self.peer), timeouts: Arc::clone(&self.timeouts) })
+    }
+
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.timeouts.lock().unwrap()[0] = timeout;
+        Ok(())
+    }
+
+    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.timeouts.lock().unwrap()[1] = timeout;
+        Ok(())
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.peer.lock().unwrap().ended |= how != Shutdown::Read;
+        Ok(())
+    }
+}
+
+type Halves = (WebSocketSender<Wire>, WebSocketReceiver<Wire>, Arc<Mutex<Peer>>);
+
+/// The halves of a server.
+fn halves(peer: Peer) -> Halves {
+    halves_with(peer, Duration::MAX)
+}
+
+/// As [`halves`], with a closing handshake that takes no longer than this.
+fn halves_with(peer: Peer, close_timeout: Duration) -> Halves {
+    let peer = Arc::new(Mutex::new(peer));
+    let stream = Wire { peer: Arc::clone(&peer), timeouts: Arc::default() };
+    let mut config = EndpointConfig::new();
+    config.connection.timeouts.close_timeout = close_timeout;
+    let socket = WebSocket::from_raw_socket(stream, Role::Server, config);
+    let (sender, receiver) = socket.into_split().unwrap();
+    (sender, receiver, peer)
+}
+
+/// Receives until the end, and returns how many messages and control frames came.
+fn receive(receiver: &mut WebSocketReceiver<Wire>) -> usize {
+    let mut count = 0;
+    loop {
+        match receiver.read() {
+            Ok(_) => count += 1,
+            Err(Error::ConnectionClosed) => return count,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// What a peer has received, in no order but for the Close.
+fn received(peer: &Mutex<Peer>) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = frames(&peer.lock().unwrap().received);
+    frames.sort();
+    frames
+}
+
+fn text(text: &str) -> (u8, Vec<u8>) {
+    (0x1, text.into())
+}
+
+fn pong() -> (u8, Vec<u8>) {
+    (0xA, b"p".to_vec())
+}
+
+fn close(code: u16) -> (u8, Vec<u8>) {
+    (0x8, code.to_be_bytes().to_vec())
+}
+
+/// Enough for all that is sent.
+const ROOM: usize = 100;
+
+/// Sends a message. The receiver may write it, and see the end, before the sender has flushed it.
+fn send(sender: &mut WebSocketSender<Wire>) {
+    let sent = sender.send("hi");
+    assert!(matches!(sent, Ok(()) | Err(Error::AlreadyClosed)), "{sent:?}");
+}
+
+#[test]
+fn a_pong_is_written_while_a_message_is_sent() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING), (7, CLOSE)]));
+        let sending = thread::spawn(move || send(&mut sender));
+        assert_eq!(receive(&mut receiver), 2);
+        sending.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), close(1000), pong()]);
+    });
+}
+
+#[test]
+fn a_pong_is_written_while_the_sender_is_blocked() {
+    explore(|| {
+        let peer = Peer { blocks: 2, ..Peer::new(1, &[(0, PING), (7, CLOSE)]) };
+        let (mut sender, mut receiver, peer) = halves(peer);
+        let sending = thread::spawn(move || send(&mut sender));
+        assert_eq!(receive(&mut receiver), 2);
+        sending.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), close(1000), pong()]);
+    });
+}
+
+/// Nothing is received after it, so whoever has the sending side writes the Pong.
+#[test]
+fn the_last_answer_is_written_although_nothing_is_received_after_it() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING)]));
+        let sending = thread::spawn(move || {
+            sender.send("hi").unwrap();
+            sender
+        });
+        assert!(matches!(receiver.read().unwrap(), Message::Ping(_)));
+        let mut sender = sending.join().unwrap();
+        // A Pong that was queued while the sender was elsewhere is written with the next message.
+        sender.flush().unwrap();
+        assert_eq!(received(&peer), [text("hi"), pong()]);
+    });
+}
+
+#[test]
+fn both_are_dropped_with_something_to_write() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING)]));
+        let sending = thread::spawn(move || sender.feed("hi").unwrap());
+        assert!(matches!(receiver.read().unwrap(), Message::Ping(_)));
+        drop(receiver);
+        sending.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), close(1001), pong()]);
+        assert!(peer.lock().unwrap().ended);
+    });
+}
+
+#[test]
+fn both_ends_close() {
+    // The peer's Close comes at any time, or in answer to ours.
+    for after in [0, 4] {
+        explore(move || {
+            let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(after, CLOSE)]));
+            let sending = thread::spawn(move || sender.close(None).unwrap());
+            assert_eq!(receive(&mut receiver), 1);
+            assert!(receiver.receiver().is_clean());
+            sending.join().unwrap();
+            assert_eq!(received(&peer), [close(1000)]);
+            assert!(peer.lock().unwrap().ended);
+        });
+    }
+}
+
+/// The sender would wait for a peer that never reads.
+#[test]
+fn a_blocked_sender_hears_that_the_connection_is_over() {
+    explore(move || {
+        let peer = Peer { blocks: usize::MAX, ..Peer::new(1, &[(0, &[])]) };
+        let (mut sender, mut receiver, peer) = halves_with(peer, Duration::from_millis(30));
+        let sending = thread::spawn(move || sender.send("hi"));
+        assert!(receiver.read().is_err());
+        drop(receiver);
+        assert!(sending.join().unwrap().is_err());
+        assert!(peer.lock().unwrap().received.len() <= 1);
+    });
+}
