@@ -174,9 +174,26 @@ fn a_pong_is_written_while_the_sender_is_blocked() {
     });
 }
 
-/// Nothing is received after it, so whoever has the sending side writes the Pong.
+/// "an endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame" (RFC 6455 §5.5.3).
 #[test]
-fn the_last_answer_is_written_although_nothing_is_received_after_it() {
+fn the_later_of_two_pings_is_answered_while_the_sender_is_blocked() {
+    explore(|| {
+        let earlier = [0x89, 0x80, 0, 0, 0, 0];
+        let sends = [(0, &[&earlier, PING].concat()[..]), (7, CLOSE)];
+        let peer = Peer { blocks: 2, ..Peer::new(1, &sends) };
+        let (mut sender, mut receiver, peer) = halves(peer);
+        let sending = thread::spawn(move || send(&mut sender));
+        assert_eq!(receive(&mut receiver), 3);
+        sending.join().unwrap();
+        let mut received = received(&peer);
+        received.retain(|frame| *frame != (0xA, Vec::new()));
+        assert_eq!(received, [text("hi"), close(1000), pong()]);
+    });
+}
+
+/// Nothing else is done then, so the one who has the sending side writes the Pong.
+#[test]
+fn the_last_answer_of_a_dropped_receiver_is_written() {
     explore(|| {
         let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING)]));
         let sending = thread::spawn(move || {
@@ -184,10 +201,29 @@ fn the_last_answer_is_written_although_nothing_is_received_after_it() {
             sender
         });
         assert!(matches!(receiver.read().unwrap(), Message::Ping(_)));
-        let mut sender = sending.join().unwrap();
-        // A Pong that was queued while the sender was elsewhere is written with the next message.
-        sender.flush().unwrap();
+        drop(receiver);
+        let _sender = sending.join().unwrap();
         assert_eq!(received(&peer), [text("hi"), pong()]);
+    });
+}
+
+#[test]
+fn a_close_is_answered_although_nothing_is_received_after_it() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, CLOSE)]));
+        let sending = thread::spawn(move || {
+            // It is too late for a message once the Close has come.
+            let fed = sender.feed("hi").is_ok();
+            let _ = sender.flush();
+            (sender, fed)
+        });
+        assert!(receiver.read().unwrap().is_close());
+        let (_sender, fed) = sending.join().unwrap();
+        let mut expected = vec![close(1000)];
+        if fed {
+            expected.insert(0, text("hi"));
+        }
+        assert_eq!(received(&peer), expected);
     });
 }
 
