@@ -5,12 +5,14 @@
 mod clock;
 mod mutex;
 mod peer;
+mod sync;
 mod waker;
 
 pub use clock::{Instant, sleep};
 pub use loom;
 pub use mutex::{Mutex, MutexGuard};
 pub use peer::{CLOSE, PING, Peer, frames};
+pub use sync::{AsyncMutex, AsyncMutexGuard, Notify, watch};
 pub use waker::AtomicWaker;
 
 /// How often loom takes the turn from a thread that could go on, in one run, unless `LOOM_MAX_PREEMPTIONS` says more. Faults

@@ -1,37 +1,39 @@
-//! `std::sync::Mutex` for models: which of loom's cannot be tried to take as std's can.
+//! `std::sync::Mutex` for models: one that loom's threads can find taken.
 //!
-//! loom's has a thread that is about to try wait until the mutex is free, and changes no threads before it is given back. So a
-//! model would hardly ever see that `try_lock` fails. Here both are operations of their own, on a flag that says whether it is
-//! taken.
+//! loom's own has a thread that is about to try wait until the mutex is free, and changes no threads before it is given back. So
+//! a model would hardly ever see that `try_lock` fails. Here a flag says whether the mutex is taken, and loom may change threads
+//! whenever it is looked at or set.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+use std::sync::{self, LockResult, PoisonError, TryLockError, TryLockResult};
 
-use loom::sync::{self, Condvar};
+use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::thread::{self, Thread};
 
 /// As `std::sync::Mutex`; a panic does not poison it.
 #[derive(Debug, Default)]
 pub struct Mutex<T> {
-    is_taken: sync::Mutex<bool>,
-    freed: Condvar,
-    value: std::sync::Mutex<T>,
+    is_taken: AtomicBool,
+    /// The threads that wait until it is free.
+    waiting: sync::Mutex<Vec<Thread>>,
+    value: sync::Mutex<T>,
 }
 
 /// As `std::sync::MutexGuard`.
 #[derive(Debug)]
 pub struct MutexGuard<'a, T> {
     /// `None` once it is given back.
-    value: Option<std::sync::MutexGuard<'a, T>>,
-    of: &'a Mutex<T>,
+    value: Option<sync::MutexGuard<'a, T>>,
+    mutex: &'a Mutex<T>,
 }
 
 impl<T> Mutex<T> {
     /// As there.
     pub fn new(value: T) -> Self {
         Self {
-            is_taken: sync::Mutex::new(false),
-            freed: Condvar::new(),
-            value: std::sync::Mutex::new(value),
+            is_taken: AtomicBool::new(false),
+            waiting: sync::Mutex::default(),
+            value: sync::Mutex::new(value),
         }
     }
 
@@ -48,12 +50,22 @@ impl<T> Mutex<T> {
     /// # Errors
     /// Never.
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        let mut is_taken = self.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
-        while *is_taken {
-            is_taken = self.freed.wait(is_taken).unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Ok(guard) = self.try_lock() {
+                return Ok(guard);
+            }
+            let this = thread::current();
+            self.waiting().push(this.clone());
+            let guard = self.try_lock();
+            if guard.is_err() {
+                thread::park();
+            }
+            // It must not be woken once it waits for something else.
+            self.waiting().retain(|thread| thread.id() != this.id());
+            if let Ok(guard) = guard {
+                return Ok(guard);
+            }
         }
-        *is_taken = true;
-        Ok(self.taken())
     }
 
     /// As there.
@@ -61,31 +73,26 @@ impl<T> Mutex<T> {
     /// # Errors
     /// `WouldBlock`, as there.
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        let mut is_taken = self.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut *is_taken, true) {
+        if self.is_taken.swap(true, Ordering::AcqRel) {
             return Err(TryLockError::WouldBlock);
         }
-        Ok(self.taken())
+        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(MutexGuard { value: Some(value), mutex: self })
     }
 
-    /// The value, which nobody else has.
-    fn taken(&self) -> MutexGuard<'_, T> {
-        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        MutexGuard { value: Some(value), of: self }
+    fn waiting(&self) -> sync::MutexGuard<'_, Vec<Thread>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
-        // A model that has failed is not run on.
-        if std::thread::panicking() {
-            return;
-        }
-        let mut is_taken = self.of.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
         self.value = None;
-        *is_taken = false;
-        drop(is_taken);
-        self.of.freed.notify_one();
+        // A model that has failed is not run on.
+        if !std::thread::panicking() {
+            self.mutex.is_taken.swap(false, Ordering::AcqRel);
+            self.mutex.waiting().drain(..).for_each(|thread| thread.unpark());
+        }
     }
 }
 

@@ -1,24 +1,26 @@
 //! The limits of a server, and its end.
 
 mod address;
+#[cfg(all(test, fullduplex_loom))]
+mod model;
 mod rate;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use fullduplex_tokio::{CloseCode, CloseFrame, Message, OwnedRejection, Request, WebSocketStream};
 use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 pub use address::Forwarding;
 pub use rate::Rate;
 
+use crate::sync::{Mutex, MutexGuard, watch};
 use crate::time::after;
 use rate::Bucket;
 

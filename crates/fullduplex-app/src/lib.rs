@@ -65,6 +65,7 @@ mod gate;
 mod room;
 mod serve;
 mod stay;
+mod sync;
 mod time;
 
 #[doc = include_str!("guide.md")]

@@ -1,13 +1,17 @@
 //! One message to many connections.
 
-use std::collections::{HashMap, VecDeque};
+#[cfg(all(test, fullduplex_loom))]
+mod model;
+
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use fullduplex_tokio::{PreparedMessage, WebSocketStream};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
 use tokio::task::yield_now;
+
+use crate::sync::{AsyncMutex, HashMap, Mutex, MutexGuard, Notify};
 
 /// What happens to a member for whom as many messages wait as may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +41,7 @@ pub struct Room(Arc<Shared>);
 struct Shared {
     members: Mutex<Members>,
     /// Whose turn it is to speak: messages reach all members in one order.
-    turn: tokio::sync::Mutex<()>,
+    turn: AsyncMutex<()>,
 }
 
 #[derive(Default)]

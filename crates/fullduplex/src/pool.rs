@@ -2,8 +2,14 @@
 //! use for the next one. Items come back as they were last used, so the taker must reset them.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(not(fullduplex_loom))]
+use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::Ordering;
 use std::thread::LocalKey;
+
+// `crates/concurrency` compiles this file a second time.
+#[cfg(fullduplex_loom)]
+use loom::sync::atomic::AtomicUsize;
 
 /// How many items the pool of a thread holds. A thread needs more of them at once only while more messages are in
 /// progress, in pieces.
@@ -11,7 +17,7 @@ const PER_THREAD: usize = 4;
 
 /// How many items the pools of all threads hold together: one or more for each core of most machines. If each
 /// connection has a thread of its own, the pools of most threads therefore hold nothing.
-const IN_ALL: usize = 64;
+const IN_ALL: usize = if cfg!(fullduplex_loom) { 2 } else { 64 };
 
 /// A thread's pool of items of one kind. An item fits if its key is the one that is asked for.
 pub(crate) struct Pool<K, T> {
@@ -130,7 +136,53 @@ pub(crate) fn put<K: PartialEq, T>(pool: &'static LocalKey<Pool<K, T>>, key: K, 
     let _ = pool.try_with(|pool| pool.put(key, item));
 }
 
-#[cfg(test)]
+/// What loom tries in every interleaving.
+#[cfg(all(test, fullduplex_loom))]
+mod model {
+    use std::sync::{Arc, Mutex};
+
+    use fullduplex_concurrency::explore;
+    use loom::thread;
+
+    use super::*;
+
+    loom::lazy_static! {
+        static ref POOLED: AtomicUsize = AtomicUsize::new(0);
+    }
+
+    /// Three threads put away more than all may have, take some of it, and end.
+    #[test]
+    fn the_threads_have_no_more_places_than_there_are_and_give_all_back() {
+        explore(|| {
+            let claimed = Arc::new(Mutex::new(0));
+            let use_pool = |claimed: Arc<Mutex<usize>>| {
+                let pool = Pool::new(|| &POOLED);
+                for item in 0..2 {
+                    let before = pool.places.get();
+                    pool.put((), item);
+                    let mut claimed = claimed.lock().unwrap();
+                    *claimed += pool.places.get() - before;
+                    assert!(*claimed <= IN_ALL);
+                }
+                let kept: Vec<i32> = core::iter::from_fn(|| pool.take(&())).collect();
+                // Those that were put away last, and each once.
+                assert_eq!(kept, [1, 0][..pool.places.get()]);
+                *claimed.lock().unwrap() -= pool.places.get();
+            };
+            let threads = [(); 2].map(|()| {
+                let claimed = Arc::clone(&claimed);
+                thread::spawn(move || use_pool(claimed))
+            });
+            use_pool(claimed);
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_eq!(POOLED.load(Ordering::Relaxed), 0);
+        });
+    }
+}
+
+#[cfg(all(test, not(fullduplex_loom)))]
 mod tests {
     extern crate std;
 

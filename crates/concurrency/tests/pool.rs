@@ -1,0 +1,5 @@
+//! The pools of the core, over loom.
+
+#[expect(dead_code, reason = "a model has pools, and no thread-local ones")]
+#[path = "../../fullduplex/src/pool.rs"]
+mod pool;
