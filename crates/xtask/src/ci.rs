@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{Failure, Outcome, command, run as run_command};
 use crate::{
-    bench_instructions, drop_in, embedded, fuzz, lint, no_panic, no_std, public_api, readme,
-    simulate,
+    bench_instructions, concurrency, drop_in, embedded, fuzz, lint, no_panic, no_std, public_api,
+    readme, simulate,
 };
 
 /// How long each fuzz target runs: long enough to see that it still builds and passes its seeds.
@@ -40,6 +40,7 @@ pub(crate) fn run() -> Outcome {
     for line in chosen("cargo xtask test") {
         steps.step(line, || typed(line))?;
     }
+    steps.step("concurrency", || concurrency::run(&concurrency::Options::default()))?;
     steps.step("fuzz", || {
         fuzz::run(&fuzz::Options { seconds: FUZZ_SECONDS, ..Default::default() })?;
         fuzz::run(&fuzz::Options { faults: true, ..Default::default() })

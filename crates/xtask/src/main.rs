@@ -13,6 +13,7 @@ mod bench_peers;
 mod browser;
 mod ci;
 mod compat_versions;
+mod concurrency;
 mod conformance;
 mod drop_in;
 mod embedded;
@@ -83,6 +84,8 @@ enum Chore {
     Browser,
     /// Writes the manifests of the compatibility packages for older versions
     CompatVersions,
+    /// Runs every interleaving of the threads of the models
+    Concurrency(concurrency::Options),
     /// Compiles crates that use tungstenite with our packages in its place
     DropIn(drop_in::Options),
     /// Runs an echo server and a client on an emulated microcontroller
@@ -133,6 +136,7 @@ fn main() -> ExitCode {
         Chore::BenchPeers(options) => bench_peers::run(&options),
         Chore::Browser => browser::run(),
         Chore::CompatVersions => compat_versions::run(),
+        Chore::Concurrency(options) => concurrency::run(&options),
         Chore::DropIn(options) => drop_in::run(&options),
         Chore::Embedded => embedded::run(),
         Chore::Fuzz(options) => fuzz::run(&options),

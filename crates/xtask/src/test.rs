@@ -5,10 +5,11 @@ use std::thread;
 use crate::peers;
 use crate::shell::{Failure, Outcome, cargo, run as run_command, run_some_at_once};
 
-/// All but the benches and the endpoints over other libraries, which pull in heavy packages and hold no test. Some of
-/// these tests wait for real deadlines, so nothing runs beside them.
+/// All but the benches and the endpoints over other libraries, which pull in heavy packages and hold no test, and the models,
+/// which are a chore of their own. Some of these tests wait for real deadlines, so nothing runs beside them.
 const WORKSPACE: &str = "test --workspace --exclude fullduplex-benches --exclude fullduplex-bench-peers \
-                         --exclude fullduplex-bench-echo --exclude fullduplex-conformance-peers";
+                         --exclude fullduplex-bench-echo --exclude fullduplex-conformance-peers \
+                         --exclude fullduplex-concurrency";
 
 /// What runs side by side after that, one of them compiled while another runs: no clock matters there.
 const REST: [&str; 5] = [
