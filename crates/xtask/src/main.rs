@@ -23,6 +23,7 @@ mod fuzz;
 mod layers;
 mod lint;
 mod minimal_versions;
+mod miri;
 mod mutants;
 mod no_panic;
 mod no_std;
@@ -100,6 +101,8 @@ enum Chore {
     Simulate(simulate::Options),
     /// Runs every fuzz target for a while
     Fuzz(fuzz::Options),
+    /// Runs tests of the core under Miri
+    Miri,
     /// Changes the core in one place at a time, and sees whether a test notices
     Mutants(mutants::Options),
     /// Looks for panics in an image that calls every public operation of the core
@@ -140,6 +143,7 @@ fn main() -> ExitCode {
         Chore::DropIn(options) => drop_in::run(&options),
         Chore::Embedded => embedded::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
+        Chore::Miri => miri::run(),
         Chore::Mutants(options) => mutants::run(&options),
         Chore::NoPanic => no_panic::run(),
         Chore::Simulate(options) => simulate::run(&options),

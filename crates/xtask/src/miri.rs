@@ -1,0 +1,45 @@
+//! `cargo xtask miri`: tests of the core under Miri, which interprets them and sees undefined behaviour.
+//!
+//! Our own code has no unsafe block, so what is looked at is that of others as we use it: bytes, whose buffers are split and
+//! joined, simdutf8, zlib-rs.
+//!
+//! An interpreter is some hundred times as slow, so few tests are run. Left out are:
+//!
+//! * tests of many or large inputs, with them the pools and the AVX2 kernels of masking: they did not end in a minute.
+//! * the adapters: Miri has no TCP and no timeouts of sockets. What their threads share is safe code over locks and
+//!   atomics, which `cargo xtask concurrency` runs; atomic-waker has loom tests of its own.
+//! * TLS: ring is assembly and C.
+
+use crate::shell::{Outcome, cargo, command, fail, run as run_command, succeeds};
+
+/// What is run: a target, and the names of its tests. Payloads that are shared and split off, frames in and out, and a
+/// compressed message that is inflated in pieces.
+const RUNS: [(&str, &str); 3] = [
+    ("--lib", "outgoing::tests::a_payload_that_others_send_as_well_is_never_copied"),
+    (
+        "--test output",
+        "a_broadcast_is_encoded_once a_close_leaves_with_a_code_or_without_as_it_was_given",
+    ),
+    ("--test chunks", "deflate::an_endpoint_gives_pieces_too"),
+];
+
+/// Runs the tests, and installs Miri first if it is missing.
+pub(crate) fn run() -> Outcome {
+    if !succeeds(&mut cargo("+nightly --version")) {
+        return fail(
+            "miri needs the nightly compiler: rustup toolchain install nightly --profile minimal",
+        );
+    }
+    if !succeeds(&mut cargo("+nightly miri --version")) {
+        let install = ["component", "add", "miri", "rust-src", "--toolchain", "nightly"];
+        run_command(command("rustup").args(install))?;
+    }
+    for (target, tests) in RUNS {
+        let line = format!(
+            "+nightly miri test -p fullduplex --features deflate {target} -- --exact {tests}"
+        );
+        // A test may look at the clock, and read its vectors.
+        run_command(cargo(&line).env("MIRIFLAGS", "-Zmiri-disable-isolation"))?;
+    }
+    Ok(())
+}
