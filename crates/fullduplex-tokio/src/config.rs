@@ -10,6 +10,9 @@ use fullduplex::{
     DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_WRITE_BUFFER, EndpointConfig, Timeouts,
 };
 
+#[cfg(feature = "counters")]
+use crate::counters::Counters;
+
 /// The default of [`WebSocketConfig::write_buffer_size`](WebSocketConfig#structfield.write_buffer_size): 128 KiB.
 pub const DEFAULT_WRITE_BUFFER_SIZE: usize = 128 << 10;
 
@@ -66,6 +69,9 @@ pub struct WebSocketConfig {
     /// the default, it is not used.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
+    /// Where the connection is counted, with its opening handshake. With `None`, the default, it is not.
+    #[cfg(feature = "counters")]
+    pub counters: Option<&'static Counters>,
 }
 
 impl WebSocketConfig {
@@ -84,6 +90,8 @@ impl WebSocketConfig {
             timeouts: Timeouts::new(),
             #[cfg(feature = "deflate")]
             deflate: None,
+            #[cfg(feature = "counters")]
+            counters: None,
         }
     }
 
@@ -162,6 +170,23 @@ impl WebSocketConfig {
     pub const fn deflate(mut self, deflate: DeflateConfig) -> Self {
         self.deflate = Some(deflate);
         self
+    }
+
+    /// Counts the connection in these counters.
+    #[cfg(feature = "counters")]
+    #[must_use]
+    pub const fn counters(mut self, counters: &'static Counters) -> Self {
+        self.counters = Some(counters);
+        self
+    }
+
+    /// What a connection keeps of it: nothing of the defaults, nor the counters, which are kept elsewhere.
+    pub(crate) fn boxed(self) -> Option<Box<Self>> {
+        #[cfg(feature = "counters")]
+        let this = Self { counters: None, ..self };
+        #[cfg(not(feature = "counters"))]
+        let this = self;
+        (this != Self::new()).then(|| Box::new(this))
     }
 
     /// The core's configuration.

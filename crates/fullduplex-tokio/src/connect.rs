@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fullduplex::Role;
 use fullduplex::handshake::{IntoRequest, OwnedClientRequest, OwnedResponse};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use crate::dial::{Dial, Target, TcpDial, until};
 use crate::error::{DialError, Error, RedirectError, Redirected, Result, Unreachable};
 use crate::stream::MaybeTlsStream;
 use crate::tls::{Connector, client_over};
+use crate::watch::Watch;
 use crate::websocket::WebSocketStream;
 
 mod redirect;
@@ -208,18 +210,20 @@ async fn open<D: Dial>(
     request: OwnedClientRequest,
     options: &ConnectOptions<D>,
 ) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)> {
+    let mut watch = Watch::begin(Role::Client, &options.config).calls(&request);
     let uri = request.as_request().uri;
-    let connector = Connector::of(uri, options.connector.clone())?;
+    let connector = Connector::of(uri, options.connector.clone())
+        .map_err(|error| watch.tls_failed(error))?;
     let after = |timeout| Instant::now().checked_add(timeout);
     let target = Target::of(uri, options.connect_timeout.and_then(after));
     let stream = match dial(&options.dial, target).await {
         Ok(stream) => stream,
         Err(error) => {
             let unreachable = Unreachable::new(target.host, target.port, error);
-            return Err(Error::Dial(Box::new(unreachable)));
+            return Err(watch.failed(Error::Dial(Box::new(unreachable))));
         }
     };
-    client_over(request, stream, connector, &options.config).await
+    client_over(request, stream, connector, &options.config, watch).await
 }
 
 async fn dial<D: Dial>(dial: &D, target: Target<'_>) -> Result<D::Stream, DialError> {

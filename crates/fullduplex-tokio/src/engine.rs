@@ -8,7 +8,7 @@ pub(crate) mod writing;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use fullduplex::{Endpoint, Reader, Shutdown};
@@ -18,12 +18,13 @@ use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::engine::link::{Link, Whole};
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_gone};
 use crate::guard::OnDrop;
 use crate::sending::write_state::WriteState;
 use crate::sending::{Sending, Written};
 use crate::timer::Timer;
 use crate::waiters::Waiters;
+use crate::watch::{Tally, Watch};
 
 /// How a transport's input has ended: with an end of input, or with a failed read.
 pub(crate) type InputEnd = Option<Box<io::Result<()>>>;
@@ -70,7 +71,7 @@ pub(crate) struct Receiving<L> {
     on_drop: fn(&mut Self),
     clock: Clock,
     timer: Timer,
-    /// `None` for the defaults.
+    /// `None` for the defaults. The watch has the counters.
     config: Option<Box<WebSocketConfig>>,
     /// The end of input, which was read while a write was blocked. It takes effect once everything before it has been
     /// received.
@@ -82,6 +83,8 @@ pub(crate) struct Receiving<L> {
     ended: bool,
     /// Whether no message is found in what was read, and nothing was read since.
     drained: bool,
+    /// What was received, and the watch does not know of yet.
+    pub(crate) tally: Tally,
 }
 
 /// A whole WebSocket.
@@ -98,6 +101,16 @@ pub(crate) struct Parts {
     pub(crate) unchecked: Option<Duration>,
     pub(crate) end: End,
     pub(crate) ended: bool,
+    pub(crate) tally: Tally,
+}
+
+/// What an opening handshake has used, and the connection goes on with.
+pub(crate) struct Opened {
+    pub(crate) clock: Clock,
+    pub(crate) timer: Timer,
+    pub(crate) unchecked: Option<Duration>,
+    pub(crate) state: WriteState,
+    pub(crate) watch: Watch,
 }
 
 impl<L> Receiving<L> {
@@ -114,6 +127,7 @@ impl<L> Receiving<L> {
             end: parts.end,
             ended: parts.ended,
             drained: false,
+            tally: parts.tally,
         })
     }
 
@@ -127,12 +141,9 @@ impl<L> Receiving<L> {
             unchecked: self.unchecked,
             end: self.end,
             ended: self.ended,
+            tally: self.tally,
         };
         (parts, self.link)
-    }
-
-    pub(crate) fn config(&self) -> WebSocketConfig {
-        self.config.as_deref().copied().unwrap_or_default()
     }
 
     /// Whether the application knows of the end and everything before it.
@@ -153,35 +164,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         stream: S,
         config: &WebSocketConfig,
         endpoint: Endpoint<OsEntropy>,
+        watch: Watch,
     ) -> Box<Self> {
-        let (clock, state) = (Clock::start(), WriteState::default());
-        Self::opened(stream, config, endpoint, clock, Timer::default(), None, state)
+        let opened = Opened {
+            clock: Clock::start(),
+            timer: Timer::default(),
+            unchecked: None,
+            state: WriteState::default(),
+            watch,
+        };
+        Self::opened(stream, config, endpoint, opened)
     }
 
-    /// After an opening handshake that has used the stream, the clock and the timer.
+    /// After an opening handshake.
     pub(crate) fn opened(
         stream: S,
         config: &WebSocketConfig,
         mut endpoint: Endpoint<OsEntropy>,
-        clock: Clock,
-        timer: Timer,
-        unchecked: Option<Duration>,
-        state: WriteState,
+        opened: Opened,
     ) -> Box<Self> {
+        let Opened { clock, timer, unchecked, state, mut watch } = opened;
         // The first waiting time of the connection begins now.
         endpoint.poll_timeout(clock.elapsed());
+        #[cfg(feature = "deflate")]
+        let is_compressed = endpoint.deflate().is_some();
+        #[cfg(not(feature = "deflate"))]
+        let is_compressed = false;
         let (reader, writer) = endpoint.split();
+        watch.negotiated(is_compressed, writer.pending());
+        let tally = Tally::of(reader.unread().len());
         let write_buffer_size = config.write_buffer_size;
-        let sending = Sending { writer, state, write_buffer_size, ended: false };
+        let sending = Sending { writer, state, write_buffer_size, ended: false, watch };
         let parts = Parts {
             reader,
             clock,
             timer,
-            config: (*config != WebSocketConfig::new()).then(|| Box::new(*config)),
+            config: config.boxed(),
             input_end: None,
             unchecked,
             end: End::No,
             ended: false,
+            tally,
         };
         Self::from_whole(parts, stream, sending)
     }
@@ -195,6 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 sending.hear(engine.reader.receiver_mut());
                 sending.say_goodbye(stream);
             }
+            engine.show();
         })
     }
 }
@@ -370,6 +394,14 @@ impl<L: Link> Receiving<L> {
         self.end = End::Reported;
         self.timer.clear();
         self.link.wake_sender();
+        if Watch::ON {
+            let Self { reader, link, tally, .. } = self;
+            link.with_sending_now(&mut Context::from_waker(Waker::noop()), |sending, _, _| {
+                sending.watch.heard(tally);
+                sending.watch.see(reader.receiver());
+                sending.watch.end();
+            });
+        }
     }
 
     /// Reads once. An end that was to be expected is no error.
@@ -380,17 +412,18 @@ impl<L: Link> Receiving<L> {
         drop(room);
         match read {
             Ok(len) if len > 0 => {
-                self.reader.advance(len);
-                self.took_input();
+                self.took_input(len);
                 Poll::Ready(Ok(()))
             }
             ended => Poll::Ready(self.read_ended(ended, cx)),
         }
     }
 
-    /// A read has brought bytes that have not been decoded yet.
+    /// A read has brought `len` bytes, which have not been decoded yet.
     #[inline(always)]
-    fn took_input(&mut self) {
+    fn took_input(&mut self, len: usize) {
+        self.reader.advance(len);
+        self.tally.read(len);
         self.drained = false;
         // How long it takes to look at the input must not count.
         self.unchecked = self.has_timeout().then(|| self.clock.elapsed());
@@ -412,7 +445,9 @@ impl<L: Link> Receiving<L> {
                 // Nothing is to be expected of such a stream: the next call finds the end.
                 let _ = receiver.handle_reset();
                 self.ended = true;
-                return Err(error.into());
+                let error = error.into();
+                self.link.with_sending_now(cx, |sending, _, _| sending.watch.note(&error));
+                return Err(error);
             }
         };
         self.ended = true;
@@ -422,7 +457,11 @@ impl<L: Link> Receiving<L> {
     /// Gives up memory that is not needed while nothing comes.
     fn release(&mut self, cx: &mut Context<'_>) {
         self.reader.release();
-        self.link.with_sending(cx, |sending, _, _| sending.writer.release());
+        let Self { link, tally, .. } = self;
+        link.with_sending(cx, |sending, _, _| {
+            sending.writer.release();
+            sending.watch.heard(tally);
+        });
     }
 }
 
@@ -453,6 +492,10 @@ impl<L: Link> Receiving<L> {
         let result = receiver.handle_timeout(now);
         // Once the connection is over, the one thing still waited for is the stream's end.
         self.ended |= receiver.is_closed();
+        if Watch::ON && result.is_ok() && receiver.may_send() {
+            // It was due, and it is no failure.
+            self.tally.sent_ping();
+        }
         result
     }
 
@@ -493,16 +536,4 @@ impl<L: Link> Receiving<L> {
             }
         }
     }
-}
-
-/// Whether an error says that the peer is gone.
-pub(crate) fn is_gone(kind: io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-            // TLS: the transport ended without close_notify, which may be an attacker's cut.
-            | io::ErrorKind::UnexpectedEof
-    )
 }

@@ -191,3 +191,15 @@ impl From<TlsError> for Error {
         Self::Tls(error)
     }
 }
+
+/// Whether an error says that the peer is gone.
+pub(crate) fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            // TLS: the transport ended without close_notify, which may be an attacker's cut.
+            | io::ErrorKind::UnexpectedEof
+    )
+}

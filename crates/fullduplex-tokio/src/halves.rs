@@ -219,7 +219,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// # Errors
     /// As [`feed`](Self::feed).
     pub fn feed_ref(&mut self, message: MessageRef<'_>) -> impl Future<Output = Result<()>> {
-        poll_fn(move |cx| self.poll_taken(cx, |sending| Ok(sending.writer.send(message)?)))
+        poll_fn(move |cx| self.poll_taken(cx, |sending| Ok(sending.send(message)?)))
     }
 
     /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
@@ -249,7 +249,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// As [`feed`](Self::feed).
     pub fn feed_prepared(&mut self, message: &PreparedMessage) -> impl Future<Output = Result<()>> {
         poll_fn(move |cx| {
-            self.poll_taken(cx, |sending| Ok(sending.writer.send_prepared(message)?))
+            self.poll_taken(cx, |sending| Ok(sending.send_prepared(message)?))
         })
     }
 
@@ -265,7 +265,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         last: bool,
     ) -> impl Future<Output = Result<()>> {
         poll_fn(move |cx| {
-            self.poll_taken(cx, |sending| Ok(sending.writer.send_fragment(kind, payload, last)?))
+            self.poll_taken(cx, |sending| Ok(sending.send_fragment(kind, payload, last)?))
         })
     }
 
@@ -307,7 +307,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ) -> Poll<Result<()>> {
         if let Some(present) = message {
             let taken =
-                ready!(self.poll_taken(cx, |sending| Ok(sending.writer.send_message(present)?)));
+                ready!(self.poll_taken(cx, |sending| Ok(sending.send_message(present)?)));
             *message = None;
             taken?;
         }
@@ -415,7 +415,7 @@ impl<S: IntoHalves> Sink<Message> for WebSocketSender<S> {
         let sent = self.shared.wait_with(Side::Writer, |side, _| -> Result<_> {
             let sending = &mut side.sending;
             sending.check_sendable()?;
-            match sending.writer.send_message(&mut item) {
+            match sending.send_message(&mut item) {
                 Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(item))),
                 other => Ok(other.map(|()| wakes_receiver(sending))?),
             }

@@ -7,16 +7,16 @@ use fullduplex::handshake::{
     Request,
 };
 use fullduplex::{
-    Connected, Connecting, Endpoint, Incoming, IncomingRequest, Progress, Refusal, Timeout,
+    Connected, Connecting, Endpoint, Incoming, IncomingRequest, Progress, Refusal, Role, Timeout,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout_at;
 
-use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
-use crate::opening::Opening;
+use crate::opening::{Before, Opening};
+use crate::watch::Watch;
 use crate::websocket::WebSocketStream;
 
 /// What a server's callback decides about a request.
@@ -55,7 +55,8 @@ pub fn accept_with<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept_since(None, stream, config, decide, NO_RESPONSE))
+    let before = before(Role::Server, &config);
+    Box::pin(accept_since(before, stream, config, decide, NO_RESPONSE))
 }
 
 /// As [`accept_with`], with a decision that takes time: it looks up a token in a database, or asks another service.
@@ -93,19 +94,20 @@ pub fn accept_async<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let before = before(Role::Server, &config);
     Box::pin(async move {
         let (mut incoming, mut plain) = (incoming(&config), NO_RESPONSE);
-        let mut opening = Opening::new(stream, None, &mut incoming);
+        let mut opening = Opening::new(stream, before, &mut incoming);
         let received = loop {
             match step(incoming, &mut plain) {
                 Ok(Progress::Waiting(same)) => incoming = same,
                 Ok(Progress::Done(request)) => break Ok(request),
                 Err(failed) => break Err(failed),
             }
-            opening.read(&mut incoming).await?;
+            opening.read(&mut incoming).await.map_err(|error| opening.watch.failed(error))?;
         };
         let responded = match received {
-            Ok(request) => decided(request, &opening, decide).await,
+            Ok(request) => decided(request, &mut opening, decide).await,
             Err(failed) => Err(failed),
         };
         finish(responded, opening, &config).await
@@ -163,17 +165,17 @@ pub fn accept_or_respond<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(accept_since(None, stream, config, decide, Some(respond)))
+    let before = before(Role::Server, &config);
+    Box::pin(accept_since(before, stream, config, decide, Some(respond)))
 }
 
 /// For servers that do not respond to plain requests, so that these are refused.
 pub(crate) const NO_RESPONSE: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejection>> = None;
 
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
-/// the connection does not have room for it as long as it lives. `began` is when the TLS handshake began, if there was
-/// one.
+/// the connection does not have room for it as long as it lives.
 pub(crate) async fn accept_since<S>(
-    began: Option<Clock>,
+    before: Before,
     stream: S,
     config: WebSocketConfig,
     decide: impl FnOnce(&Request<'_>) -> Decision,
@@ -183,14 +185,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut incoming = incoming(&config);
-    let mut opening = Opening::new(stream, began, &mut incoming);
+    let mut opening = Opening::new(stream, before, &mut incoming);
     let responded = loop {
         match step(incoming, &mut plain) {
             Ok(Progress::Waiting(same)) => incoming = same,
-            Ok(Progress::Done(request)) => break respond(request, decide),
+            Ok(Progress::Done(request)) => break respond(request, &mut opening.watch, decide),
             Err(failed) => break Err(failed),
         }
-        opening.read(&mut incoming).await?;
+        opening.read(&mut incoming).await.map_err(|error| opening.watch.failed(error))?;
     };
     finish(responded, opening, &config).await
 }
@@ -208,10 +210,14 @@ where
         Ok(mut socket) => {
             // A client that does not take the response is in the handshake still.
             let deadline = config.handshake_timeout;
-            poll_fn(|cx| socket.engine().poll_flush_until(deadline, cx)).await?;
+            let flushed = poll_fn(|cx| socket.engine().poll_flush_until(deadline, cx)).await;
+            let watch = socket.engine().watch();
+            flushed.map_err(|error| watch.failed(error))?;
+            watch.opened();
             Ok(socket)
         }
-        Err((error, refusal, opening)) => {
+        Err((error, refusal, mut opening)) => {
+            let error = opening.watch.failed(error);
             opening.refuse(refusal).await;
             Err(error)
         }
@@ -258,11 +264,16 @@ fn step(
 /// Accepts or rejects the request, as `decide` says.
 fn respond(
     request: IncomingRequest<OsEntropy>,
+    watch: &mut Watch,
     decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> Result<Endpoint<OsEntropy>, (Error, Refusal)> {
+    watch.requested(|| request.request().path());
     match decide(&request.request()) {
         Ok(acceptance) => match request.accept(&acceptance.as_acceptance()) {
-            Ok((endpoint, _)) => Ok(endpoint),
+            Ok((endpoint, _)) => {
+                watch.accepted(acceptance.as_acceptance().subprotocol);
+                Ok(endpoint)
+            }
             Err(failed) => Err((failed.error.into(), failed.refusal)),
         },
         Err(rejection) => match request.reject(&rejection.as_rejection()) {
@@ -275,7 +286,7 @@ fn respond(
 /// Accepts or rejects the request, as `decide` says within the handshake timeout.
 async fn decided<S>(
     mut request: IncomingRequest<OsEntropy>,
-    opening: &Opening<S>,
+    opening: &mut Opening<S>,
     decide: impl AsyncFnOnce(&Request<'_>) -> Decision,
 ) -> Result<Endpoint<OsEntropy>, (Error, Refusal)>
 where
@@ -291,11 +302,11 @@ where
         }
     };
     if let Some(decision) = decision {
-        return respond(request, |_| decision);
+        return respond(request, &mut opening.watch, |_| decision);
     }
     // The client has done its part in time, so it is told that the fault is ours.
     let too_late = fullduplex::Error::Timeout(Timeout::Handshake);
-    respond(request, |_| Err(OwnedRejection::new(503)))
+    respond(request, &mut opening.watch, |_| Err(OwnedRejection::new(503)))
         .map_err(|(_, refusal)| (too_late.into(), refusal))
 }
 
@@ -328,12 +339,20 @@ pub fn client_with<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Box::pin(async move { client_since(None, request.into_request()?, stream, &config).await })
+    Box::pin(async move {
+        let request = request.into_request()?;
+        let watch = Watch::begin(Role::Client, &config).calls(&request);
+        client_since(Before { began: None, watch }, request, stream, &config).await
+    })
 }
 
-/// `began` is when the TLS handshake began, if there was one.
+/// An opening handshake begins, without TLS before it.
+fn before(role: Role, config: &WebSocketConfig) -> Before {
+    Before { began: None, watch: Watch::begin(role, config) }
+}
+
 pub(crate) async fn client_since<S>(
-    began: Option<Clock>,
+    mut before: Before,
     request: OwnedClientRequest,
     stream: S,
     config: &WebSocketConfig,
@@ -341,18 +360,22 @@ pub(crate) async fn client_since<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut connecting = Connecting::new(request, config.endpoint(), OsEntropy)?;
-    let mut opening = Opening::new(stream, began, &mut connecting);
+    let mut connecting = Connecting::new(request, config.endpoint(), OsEntropy)
+        .map_err(|error| before.watch.failed(error.into()))?;
+    let mut opening = Opening::new(stream, before, &mut connecting);
     loop {
-        opening.write_and_read(&mut connecting).await?;
-        match connecting.poll()? {
+        let read = opening.write_and_read(&mut connecting).await;
+        read.map_err(|error| opening.watch.failed(error))?;
+        match connecting.poll().map_err(|error| opening.watch.failed(error.into()))? {
             Progress::Waiting(same) => connecting = same,
             Progress::Done(Connected::Open { endpoint, response }) => {
-                let socket = WebSocketStream::new(opening.open(endpoint, config));
-                return Ok((socket, response));
+                opening.watch.accepted(response.as_response().subprotocol());
+                let mut engine = opening.open(endpoint, config);
+                engine.watch().opened();
+                return Ok((WebSocketStream::new(engine), response));
             }
             Progress::Done(Connected::Refused(refused)) => {
-                return Err(Error::Http(Box::new(refused)));
+                return Err(opening.watch.failed(Error::Http(Box::new(refused))));
             }
         }
     }

@@ -24,6 +24,7 @@ use crate::config::WebSocketConfig;
 use crate::error::{Error, Result};
 use crate::stream::UpgradedStream;
 use crate::upgrade::http_types::{append, header_list, unfit};
+use crate::watch::Watch;
 use crate::websocket::WebSocketStream;
 
 /// How much of the body of a response that does not open a WebSocket is kept.
@@ -120,17 +121,20 @@ where
     B: Body + Default + 'static,
 {
     let request = request.into_request()?;
-    let opening = open(sender, &request, config);
-    match config.handshake_timeout {
+    let mut watch = Watch::begin(Role::Client, &config).calls(&request);
+    let opening = open(sender, &request, config, &mut watch);
+    let opened = match config.handshake_timeout {
         Some(limit) => timeout(limit, opening).await.unwrap_or(Err(Timeout::Handshake.into())),
         None => opening.await,
-    }
+    };
+    opened.map_err(|error| watch.failed(error))
 }
 
 async fn open<B>(
     sender: &mut SendRequest<B>,
     request: &OwnedClientRequest,
     config: WebSocketConfig,
+    watch: &mut Watch,
 ) -> Result<(WebSocketStream<UpgradedStream>, OwnedResponse)>
 where
     B: Body + Default + 'static,
@@ -150,8 +154,10 @@ where
             let head = head.into_owned();
             let stream = hyper::upgrade::on(response).await.map_err(io::Error::other)?;
             let stream = TokioIo::new(stream);
+            watch.accepted(head.as_response().subprotocol());
+            let (role, watch) = (Role::Client, std::mem::take(watch));
             let socket =
-                WebSocketStream::from_negotiated(stream, &[], Role::Client, negotiated, config);
+                WebSocketStream::from_handshake(stream, &[], role, negotiated, config, watch);
             Ok((socket, head))
         }
         Outcome::Refused(head) => {

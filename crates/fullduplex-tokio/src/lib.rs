@@ -56,6 +56,8 @@ mod clock;
 mod config;
 #[cfg(feature = "connect")]
 mod connect;
+#[cfg(feature = "counters")]
+mod counters;
 #[cfg(feature = "connect")]
 mod dial;
 mod engine;
@@ -78,11 +80,14 @@ pub mod tls;
 #[cfg(feature = "hyper")]
 mod upgrade;
 mod waiters;
+mod watch;
 mod websocket;
 
 pub use config::{DEFAULT_READ_AHEAD_SIZE, DEFAULT_WRITE_BUFFER_SIZE, WebSocketConfig};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, connect, connect_with};
+#[cfg(feature = "counters")]
+pub use counters::{Cause, Counters, Counts, Flow};
 #[cfg(all(feature = "connect", unix))]
 pub use dial::UnixDial;
 #[cfg(feature = "connect")]

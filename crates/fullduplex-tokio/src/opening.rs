@@ -12,11 +12,12 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
-use crate::engine::{Engine, is_gone};
+use crate::engine::{Engine, Opened};
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_gone};
 use crate::sending::write_state::WriteState;
 use crate::timer::Timer;
+use crate::watch::Watch;
 
 /// What waits for the peer until a deadline.
 pub(crate) trait Waits {
@@ -73,18 +74,27 @@ pub(crate) struct Opening<S> {
     /// The time of the last read, if the deadline was not looked at since.
     unchecked: Option<Duration>,
     state: WriteState,
+    pub(crate) watch: Watch,
+}
+
+/// What was there before the opening handshake.
+pub(crate) struct Before {
+    /// When the TLS handshake began, if there was one.
+    pub(crate) began: Option<Clock>,
+    pub(crate) watch: Watch,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
-    /// The deadline counts from `began`, which is when the TLS handshake began if there was one: TLS is part of the time.
-    pub(crate) fn new(stream: S, began: Option<Clock>, waits: &mut impl Waits) -> Self {
+    /// The deadline counts from the beginning of the TLS handshake, if there was one: TLS is part of the time.
+    pub(crate) fn new(stream: S, before: Before, waits: &mut impl Waits) -> Self {
         waits.poll_timeout(Duration::ZERO);
         Self {
             stream,
-            clock: began.unwrap_or_else(Clock::start),
+            clock: before.began.unwrap_or_else(Clock::start),
             timer: Timer::default(),
             unchecked: None,
             state: WriteState::default(),
+            watch: before.watch,
         }
     }
 
@@ -94,8 +104,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         endpoint: Endpoint<OsEntropy>,
         config: &WebSocketConfig,
     ) -> Box<Engine<S>> {
-        let Self { stream, clock, timer, unchecked, state } = self;
-        Engine::opened(stream, config, endpoint, clock, timer, unchecked, state)
+        let Self { stream, clock, timer, unchecked, state, watch } = self;
+        let opened = Opened { clock, timer, unchecked, state, watch };
+        Engine::opened(stream, config, endpoint, opened)
     }
 
     /// Reads once.

@@ -6,12 +6,16 @@ pub(crate) mod write_state;
 use std::io;
 use std::task::{Context, Poll, Waker, ready};
 
-use fullduplex::{CloseCode, CloseReason, Receiver, Shutdown, Signals, Writer};
+use fullduplex::{
+    CloseCode, CloseFrame, CloseReason, Message, MessageKind, MessageRef, PreparedMessage,
+    Receiver, SendError, Shutdown, Signals, Writer,
+};
 use tokio::io::AsyncWrite;
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::sending::write_state::{Progress, WriteState};
+use crate::watch::{Outbound, Watch};
 
 /// What is queued, and how far the stream has taken it.
 pub(crate) struct Sending {
@@ -20,6 +24,7 @@ pub(crate) struct Sending {
     pub(crate) write_buffer_size: usize,
     /// Whether the receiver waits for nothing any more: what is pending is not written.
     pub(crate) ended: bool,
+    pub(crate) watch: Watch,
 }
 
 /// What came of an attempt to write.
@@ -93,12 +98,23 @@ impl Sending {
     ) -> Poll<Result<()>> {
         loop {
             // There may be more to answer once there is room for it.
-            self.writer.queue_answers()?;
+            self.writer.queue_answers().map_err(|error| self.failed(error))?;
             if self.state.is_idle(&self.writer) {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.state.poll_write(stream, &mut self.writer, cx))?;
+            let pending = self.writer.pending();
+            let written = self.state.poll_write(stream, &mut self.writer, cx);
+            self.watch.wrote(pending - self.writer.pending());
+            ready!(written).map_err(|error| self.failed(error))?;
         }
+    }
+
+    /// Nothing more can be written, for this reason.
+    #[cold]
+    fn failed(&mut self, error: impl Into<Error>) -> Error {
+        let error = error.into();
+        self.watch.note(&error);
+        error
     }
 
     /// [`poll_write_out`](Self::poll_write_out) until all is written, or until the write is blocked and `enough` says that
@@ -168,7 +184,10 @@ impl Sending {
     /// For a code or reason that must not be sent.
     pub(crate) fn close(&mut self, reason: Option<CloseReason<'_>>) -> Result<()> {
         let normal = CloseReason { code: CloseCode::Normal, reason: "" };
-        Ok(self.writer.close(reason.unwrap_or(normal))?)
+        let reason = reason.unwrap_or(normal);
+        self.writer.close(reason)?;
+        self.watch.closes(Some(reason));
+        Ok(())
     }
 
     /// The connection is dropped: writes what is pending and a Close with 1001, as far as the stream takes that at once.
@@ -183,6 +202,47 @@ impl Sending {
         if let Poll::Ready(Ok(())) = self.poll_write_out(stream, cx) {
             self.state.shut(stream, cx);
         }
+    }
+}
+
+/// What the application sends: as the functions of [`Writer`], and seen by the watch.
+impl Sending {
+    #[inline]
+    pub(crate) fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
+        self.writer.send(message)?;
+        self.watch.sent(Outbound::lent(message));
+        if let MessageRef::Close(close) = message {
+            self.watch.closes(close);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
+        let outbound = Outbound::of(message);
+        self.writer.send_message(message)?;
+        self.watch.sent(outbound);
+        if let Message::Close(close) = message {
+            self.watch.closes(close.as_ref().map(CloseFrame::as_reason));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
+        self.writer.send_prepared(message)?;
+        self.watch.sent(Outbound::data(message.payload().len()));
+        Ok(())
+    }
+
+    pub(crate) fn send_fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+        last: bool,
+    ) -> Result<(), SendError> {
+        self.writer.send_fragment(kind, payload, last)?;
+        self.watch.sent_fragment(payload.len(), last);
+        Ok(())
     }
 }
 

@@ -5,14 +5,16 @@ use std::future::Future;
 use fullduplex::handshake::{
     IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedResponse, Request,
 };
-use fullduplex::{Timeout, Uri};
+use fullduplex::{Role, Timeout, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::error::{Result, TlsError};
 use crate::handshake::{Decision, NO_RESPONSE, accept_since, client_since};
+use crate::opening::Before;
 use crate::stream::MaybeTlsStream;
+use crate::watch::Watch;
 use crate::websocket::WebSocketStream;
 
 /// The TLS implementation for `wss` URLs.
@@ -81,20 +83,23 @@ pub(crate) async fn client_over<S>(
     stream: S,
     connector: Connector,
     config: &WebSocketConfig,
+    #[cfg_attr(not(any(feature = "tls", feature = "native-tls")), expect(unused_mut))] mut watch: Watch,
 ) -> Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match connector {
         Connector::Plain => {
-            client_since(None, request, MaybeTlsStream::Plain(stream), config).await
+            let before = Before { began: None, watch };
+            client_since(before, request, MaybeTlsStream::Plain(stream), config).await
         }
         #[cfg(any(feature = "tls", feature = "native-tls"))]
         connector => {
             let began = Clock::start();
             let host = request.as_request().uri.host();
-            let stream = within(began, config, wrap(host, stream, connector)).await?;
-            client_since(Some(began), request, stream, config).await
+            let wrapped = within(began, config, wrap(host, stream, connector)).await;
+            let stream = wrapped.map_err(|error| watch.tls_failed(error))?;
+            client_since(Before { began: Some(began), watch }, request, stream, config).await
         }
     }
 }
@@ -195,8 +200,10 @@ where
     // This future is large. In a box of its own, its memory is freed before the connection is used.
     Box::pin(async move {
         let request = request.into_request()?;
-        let connector = Connector::of(request.as_request().uri, connector)?;
-        client_over(request, stream, connector, &config).await
+        let mut watch = Watch::begin(Role::Client, &config).calls(&request);
+        let connector = Connector::of(request.as_request().uri, connector)
+            .map_err(|error| watch.tls_failed(error))?;
+        client_over(request, stream, connector, &config, watch).await
     })
 }
 
@@ -309,8 +316,10 @@ where
 {
     Box::pin(async move {
         let began = Clock::start();
-        let stream = within(began, &config, tls.accept_tls(stream)).await?;
-        accept_since(Some(began), stream, config, decide, NO_RESPONSE).await
+        let mut watch = Watch::begin(Role::Server, &config);
+        let accepted = within(began, &config, tls.accept_tls(stream)).await;
+        let stream = accepted.map_err(|error| watch.tls_failed(error))?;
+        accept_since(Before { began: Some(began), watch }, stream, config, decide, NO_RESPONSE).await
     })
 }
 

@@ -29,6 +29,7 @@ use crate::stream::UpgradedStream;
 #[cfg(feature = "http2")]
 use crate::upgrade::http_types::header_list;
 use crate::upgrade::http_types::{append, unfit, with_parts};
+use crate::watch::Watch;
 use crate::websocket::WebSocketStream;
 
 /// The response to a request for a WebSocket: 101, or 200 over HTTP/2, and no body; or a refusal.
@@ -108,18 +109,19 @@ pub fn upgrade_with<B>(
     config: WebSocketConfig,
     decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> (UpgradeResponse, Result<Upgrading>) {
+    let mut watch = Watch::begin(Role::Server, &config);
+    watch.requested(|| request.uri().path());
     let can_upgrade = request.extensions().get::<OnUpgrade>().is_some();
     let said = with_checked(request, |checked| match checked {
         Ok(_) if !can_upgrade => Err(cannot_upgrade()),
-        Ok(request) => decide_on(&request, &config, decide),
+        Ok(request) => decide_on(&request, &config, &mut watch, decide),
         Err(error) => Ok((refuse(&error)?, Err(HandshakeError::from(error).into()))),
     });
-    match said {
-        Ok((response, negotiated)) => {
-            (response, negotiated.map(|it| Upgrading::new(request, it, config)))
-        }
-        // The fault is ours, and the client must not wait for a response in vain.
-        Err(error) => (server_error(), Err(error)),
+    // If the fault is ours, the client must not wait for a response in vain.
+    let (response, negotiated) = said.unwrap_or_else(|error| (server_error(), Err(error)));
+    match negotiated {
+        Ok(negotiated) => (response, Ok(Upgrading::new(request, negotiated, config, watch))),
+        Err(error) => (response, Err(watch.failed(error))),
     }
 }
 
@@ -143,6 +145,7 @@ struct State {
     on_upgrade: OnUpgrade,
     negotiated: Negotiated,
     config: WebSocketConfig,
+    watch: Watch,
     deadline: Option<Instant>,
     /// Made when it is first waited for.
     sleep: Option<Pin<Box<Sleep>>>,
@@ -153,11 +156,12 @@ impl Upgrading {
         request: &mut http::Request<B>,
         negotiated: Negotiated,
         config: WebSocketConfig,
+        watch: Watch,
     ) -> Self {
         let deadline =
             config.handshake_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let on_upgrade = hyper::upgrade::on(request);
-        Self(Box::new(State { on_upgrade, negotiated, config, deadline, sleep: None }))
+        Self(Box::new(State { on_upgrade, negotiated, config, watch, deadline, sleep: None }))
     }
 }
 
@@ -168,10 +172,13 @@ impl Future for Upgrading {
         let state = &mut *self.0;
         if let Poll::Ready(upgraded) = Pin::new(&mut state.on_upgrade).poll(cx) {
             // What hyper has read behind the request comes out of the stream first.
-            let stream = TokioIo::new(upgraded.map_err(io::Error::other)?);
+            let upgraded =
+                upgraded.map_err(|error| state.watch.failed(io::Error::other(error).into()))?;
+            let (stream, role) = (TokioIo::new(upgraded), Role::Server);
             let (negotiated, config) = (state.negotiated, state.config);
+            let watch = std::mem::take(&mut state.watch);
             let socket =
-                WebSocketStream::from_negotiated(stream, &[], Role::Server, negotiated, config);
+                WebSocketStream::from_handshake(stream, &[], role, negotiated, config, watch);
             return Poll::Ready(Ok(socket));
         }
         let Some(deadline) = state.deadline else { return Poll::Pending };
@@ -182,7 +189,7 @@ impl Future for Upgrading {
             None => state.sleep.insert(Box::pin(sleep_until(deadline))),
         };
         ready!(sleep.as_mut().poll(cx));
-        Poll::Ready(Err(Timeout::Handshake.into()))
+        Poll::Ready(Err(state.watch.failed(Timeout::Handshake.into())))
     }
 }
 
@@ -219,11 +226,13 @@ fn with_connect<B, T>(
 fn decide_on(
     request: &Request<'_>,
     config: &WebSocketConfig,
+    watch: &mut Watch,
     decide: impl FnOnce(&Request<'_>) -> Decision,
 ) -> Result<(UpgradeResponse, Result<Negotiated>)> {
     match decide(request) {
         Ok(acceptance) => {
             let (response, negotiated) = accept(request, &acceptance, config)?;
+            watch.accepted(acceptance.as_acceptance().subprotocol);
             Ok((response, Ok(negotiated)))
         }
         Err(rejection) => Ok((reject(&rejection)?, Err(Error::Rejected(rejection.status())))),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use fullduplex::{
     Chunk, CloseFrame, Endpoint, Message, MessageKind, MessageRef, Negotiated, PreparedMessage,
-    Role, SendError, Writer,
+    Role, SendError,
 };
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
@@ -19,6 +19,8 @@ use crate::engine::writing::Closing;
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
+use crate::sending::Sending;
+use crate::watch::Watch;
 
 /// A WebSocket over a stream `S`.
 ///
@@ -171,8 +173,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         negotiated: Negotiated,
         config: WebSocketConfig,
     ) -> Self {
+        let watch = Watch::begin(role, &config);
+        Self::from_handshake(stream, part, role, negotiated, config, watch)
+    }
+
+    /// As [`from_negotiated`](Self::from_negotiated), where the opening handshake was seen.
+    pub(crate) fn from_handshake(
+        stream: S,
+        part: &[u8],
+        role: Role,
+        negotiated: Negotiated,
+        config: WebSocketConfig,
+        watch: Watch,
+    ) -> Self {
         let endpoint = Endpoint::open(role, negotiated, part, &config.endpoint(), OsEntropy);
-        Self::new(Engine::new(stream, &config, endpoint))
+        let mut engine = Engine::new(stream, &config, endpoint, watch);
+        engine.watch().opened();
+        Self::new(engine)
     }
 
     /// The next message or control frame; `None` at the end. What is pending is written before it waits.
@@ -357,8 +374,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
 }
 
 /// Answers a message while it is lent: see [`WebSocketStream::recv_each`].
-#[derive(Debug)]
-pub struct Reply<'a>(&'a mut Writer<OsEntropy>);
+pub struct Reply<'a>(&'a mut Sending);
+
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reply").field(&self.0.writer).finish()
+    }
+}
 
 impl Reply<'_> {
     /// Takes a message into the write buffer, copied.

@@ -2,13 +2,14 @@
 
 use std::task::{Context, Poll, ready};
 
-use fullduplex::{Chunk, Message, MessageRef, Reader, Writer};
+use fullduplex::{Chunk, Message, MessageRef, Reader};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::engine::link::Link;
 use crate::engine::{Engine, Outcome, Receiving};
-use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
+use crate::sending::Sending;
+use crate::watch::Tally;
 
 impl<L: Link> Receiving<L> {
     /// The next of what `find` finds in what is received; `None` at the end.
@@ -16,7 +17,11 @@ impl<L: Link> Receiving<L> {
     fn poll_find<T>(
         &mut self,
         cx: &mut Context<'_>,
-        mut find: impl FnMut(&mut Reader, &mut L) -> Result<Option<T>, fullduplex::Error>,
+        mut find: impl FnMut(
+            &mut Reader,
+            &mut L,
+            &mut Tally,
+        ) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
             // A task that is woken by new input has looked through the old one before.
@@ -24,7 +29,7 @@ impl<L: Link> Receiving<L> {
                 if self.reader.receiver().has_signals() {
                     ready!(self.poll_pass_signals(cx));
                 }
-                let found = find(&mut self.reader, &mut self.link);
+                let found = find(&mut self.reader, &mut self.link, &mut self.tally);
                 if self.reader.receiver().has_signals() {
                     self.answer(cx);
                 }
@@ -83,20 +88,32 @@ impl<L: Link> Receiving<L> {
     /// The next message or control frame; `None` at the end.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
-        self.poll_find(cx, |reader, _| reader.poll_owned())
+        self.poll_find(cx, |reader, _, tally| {
+            let message = reader.poll_owned()?;
+            if let Some(message) = &message {
+                tally.message(message);
+            }
+            Ok(message)
+        })
     }
 
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         // What is no message may be a piece of one.
         self.drained = false;
-        self.poll_find(cx, |reader, _| reader.poll_chunk())
+        self.poll_find(cx, |reader, _, tally| {
+            let chunk = reader.poll_chunk()?;
+            if let Some(chunk) = &chunk {
+                tally.chunk(chunk);
+            }
+            Ok(chunk)
+        })
     }
 
     /// Finds the next message or control frame, which [`message`](Self::message) then lends; `None` at the end.
     #[inline]
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<()>>> {
-        self.poll_find(cx, |reader, _| Ok(reader.find()?.then_some(())))
+        self.poll_find(cx, |reader, _, _| Ok(reader.find()?.then_some(())))
     }
 
     /// Lends what was found.
@@ -105,7 +122,11 @@ impl<L: Link> Receiving<L> {
     /// For text that is not UTF-8. The next call that receives tells the peer.
     #[inline]
     pub(crate) fn message(&mut self) -> Option<Result<MessageRef<'_>>> {
-        Some(self.reader.message().transpose()?.map_err(Error::from))
+        let message = self.reader.message().transpose()?;
+        if let Ok(message) = message {
+            self.tally.lent(message);
+        }
+        Some(message.map_err(Error::from))
     }
 }
 
@@ -115,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn poll_each(
         &mut self,
         cx: &mut Context<'_>,
-        mut f: impl FnMut(MessageRef<'_>, &mut Writer<OsEntropy>) -> Result<()>,
+        mut f: impl FnMut(MessageRef<'_>, &mut Sending) -> Result<()>,
     ) -> Poll<Result<()>> {
         // An error in a place of its own, so that few bytes are returned for each message.
         let mut failed = Ok(());
@@ -123,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             if self.link.sending.has_much_to_write() {
                 ready!(self.poll_room(cx))?;
             }
-            let found = self.poll_find(cx, |reader, link| {
+            let found = self.poll_find(cx, |reader, link, tally| {
                 if !reader.find()? {
                     return Ok(None);
                 }
@@ -132,7 +153,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     link.sending.hear(reader.receiver_mut());
                 }
                 let Some(message) = reader.message()? else { return Ok(None) };
-                failed = f(message, &mut link.sending.writer);
+                tally.lent(message);
+                failed = f(message, &mut link.sending);
                 Ok(Some(failed.is_ok()))
             });
             match ready!(found) {

@@ -12,13 +12,14 @@ use fullduplex::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::{End, Engine, is_gone};
-use crate::config::DEFAULT_READ_AHEAD_SIZE;
+use super::{End, Engine};
+use crate::config::{DEFAULT_READ_AHEAD_SIZE, WebSocketConfig};
 use crate::engine::link::Whole;
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_gone};
 use crate::sending::{Written, broken_pipe};
 use crate::waiters::Side;
+use crate::watch::Watch;
 
 /// The state of a call that closes the connection and waits for the closing handshake.
 #[derive(Debug)]
@@ -46,8 +47,26 @@ impl<S> Engine<S> {
         &mut self.link.stream
     }
 
-    pub(crate) fn into_stream(self) -> S {
+    pub(crate) fn into_stream(mut self) -> S {
+        self.show();
         self.link.stream
+    }
+
+    /// Lets the watch see what the receiver knows.
+    pub(super) fn show(&mut self) {
+        self.link.sending.watch.heard(&mut self.tally);
+        self.link.sending.watch.see(self.reader.receiver());
+    }
+
+    pub(crate) fn config(&self) -> WebSocketConfig {
+        let config = self.config.as_deref().copied().unwrap_or_default();
+        #[cfg(feature = "counters")]
+        let config = WebSocketConfig { counters: self.link.sending.watch.counters(), ..config };
+        config
+    }
+
+    pub(crate) fn watch(&mut self) -> &mut Watch {
+        &mut self.link.sending.watch
     }
 
     pub(crate) fn writer(&self) -> &Writer<OsEntropy> {
@@ -100,7 +119,7 @@ impl<S> Engine<S> {
     /// Takes a message where [`poll_ready`](Self::poll_ready) has seen that it may.
     #[inline]
     fn take(&mut self, message: &mut Message) -> Result<()> {
-        self.writer_mut().send_message(message)?;
+        self.link.sending.send_message(message)?;
         if message.is_close() {
             self.closing_begins();
         }
@@ -164,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         ready!(self.poll_ready(cx))?;
-        Poll::Ready(Ok(self.writer_mut().send_prepared(message)?))
+        Poll::Ready(Ok(self.link.sending.send_prepared(message)?))
     }
 
     /// Takes a fragment of a message, once there is room.
@@ -179,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         ready!(self.poll_ready(cx))?;
-        Poll::Ready(Ok(self.writer_mut().send_fragment(kind, payload, last)?))
+        Poll::Ready(Ok(self.link.sending.send_fragment(kind, payload, last)?))
     }
 
     /// Writes everything that was taken, and flushes the stream.
@@ -232,6 +251,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Pending => return Poll::Pending,
             }
         };
+        if let Err(error) = &done {
+            self.watch().note(error);
+        }
         self.link.waiters.done(Side::Writer);
         if self.end != End::No || !self.writer().sender().may_send() {
             self.link.waiters.wake(Side::Reader);
@@ -253,8 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             let Poll::Ready(read) = read else { break };
             match read {
                 Ok(len) if len > 0 => {
-                    self.reader.advance(len);
-                    self.took_input();
+                    self.took_input(len);
                     self.reader.receiver_mut().handle_unread_input();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -342,7 +363,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             match ready!(self.poll_closed(closing, cx)) {
                 Ok(false) => {}
                 Ok(true) => break Ok(()),
-                Err(error) => break Err(error),
+                Err(error) => {
+                    self.watch().note(&error);
+                    break Err(error);
+                }
             }
         };
         self.drained = false;
@@ -378,6 +402,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 self.poll_blocked(true, cx).map_ok(|()| false)
             }
             Ok(true) => {
+                self.watch().found_close();
                 // "the server MUST close the TCP connection immediately" (§7.1.1): we have
                 // nothing more to send.
                 if self.reader.receiver().role() == Role::Server {

@@ -9,6 +9,7 @@ use crate::halves::shared::{SendingSide, Shared};
 use crate::into_halves::IntoHalves;
 use crate::sending::Sending;
 use crate::waiters::Side;
+use crate::watch::Watch;
 
 /// The half of the stream that is read from, and what is shared with the half that sends.
 pub(super) struct HalfLink<S: IntoHalves> {
@@ -77,10 +78,16 @@ pub(super) fn split<S: IntoHalves>(
 
 /// What the sender has not heard yet, it hears when the receiver is dropped.
 fn on_drop<S: IntoHalves>(side: &mut ReceivingSide<S>) {
-    if !side.reader.receiver().has_signals() || std::thread::panicking() {
+    let Receiving { reader, link, tally, .. } = side;
+    if Watch::ON {
+        link.shared.wait_with(Side::Reader, |side, _| {
+            side.sending.watch.heard(tally);
+            side.sending.watch.see(reader.receiver());
+        });
+    }
+    if !reader.receiver().has_signals() || std::thread::panicking() {
         return;
     }
-    let Receiving { reader, link, .. } = side;
     link.shared.wait_with(Side::Reader, |side, cx| {
         side.sending.hear(reader.receiver_mut());
         // What cannot be written now is written by the sender.
@@ -96,10 +103,10 @@ where
 {
     let (mut parts, HalfLink { reading, shared }) = side.into_parts();
     let SendingSide { stream, sending, .. } = shared.into_sending()?;
-    let Sending { writer, state, write_buffer_size, ended } = sending;
+    let Sending { writer, state, write_buffer_size, ended, watch } = sending;
     let stream = S::from_halves(reading, stream)?;
     let joined = fullduplex::Endpoint::join(parts.reader, writer);
     parts.reader = joined.reader;
-    let sending = Sending { writer: joined.writer, state, write_buffer_size, ended };
+    let sending = Sending { writer: joined.writer, state, write_buffer_size, ended, watch };
     Some(Engine::from_whole(parts, stream, sending))
 }

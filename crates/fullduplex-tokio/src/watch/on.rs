@@ -1,0 +1,442 @@
+//! What is seen of one connection, from the beginning of its opening handshake to its end.
+
+use std::mem::take;
+
+use fullduplex::handshake::{OwnedClientRequest, RequestError};
+use fullduplex::{
+    Chunk, CloseReason, HandshakeError, Message, MessageRef, Receiver, Role, Timeout,
+};
+
+use crate::config::WebSocketConfig;
+use crate::counters::{Cause, Counters, Flow};
+use crate::error::{Error, is_gone};
+#[cfg(feature = "tracing")]
+use crate::watch::trace::Trace;
+#[cfg(not(feature = "tracing"))]
+use crate::watch::untraced::Trace;
+
+/// What a receiver has received, and has not told the [`Watch`] yet: that may be in use elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    flow: Flow,
+    pings: u32,
+    pongs: u32,
+    /// Those of the keepalive.
+    pings_sent: u32,
+}
+
+/// What there is to count of a message that is sent. Once it is sent, its payload is gone.
+#[derive(Clone, Copy)]
+pub(crate) enum Outbound {
+    Data(usize),
+    Ping,
+    Other,
+}
+
+impl Outbound {
+    #[inline]
+    pub(crate) fn of(message: &Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Data(text.len()),
+            Message::Binary(data) => Self::Data(data.len()),
+            Message::Ping(_) => Self::Ping,
+            Message::Pong(_) | Message::Close(_) => Self::Other,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn lent(message: MessageRef<'_>) -> Self {
+        match message {
+            MessageRef::Text(text) => Self::Data(text.len()),
+            MessageRef::Binary(data) => Self::Data(data.len()),
+            MessageRef::Ping(_) => Self::Ping,
+            MessageRef::Pong(_) | MessageRef::Close(_) => Self::Other,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn data(len: usize) -> Self {
+        Self::Data(len)
+    }
+}
+
+impl Tally {
+    /// So many bytes were read together with the opening handshake.
+    pub(crate) fn of(len: usize) -> Self {
+        let mut tally = Self::default();
+        tally.read(len);
+        tally
+    }
+
+    /// So many bytes were read.
+    #[inline]
+    pub(crate) fn read(&mut self, len: usize) {
+        self.flow.wire_bytes += len as u64;
+    }
+
+    /// The application gets this message.
+    #[inline]
+    pub(crate) fn message(&mut self, message: &Message) {
+        match message {
+            Message::Text(text) => self.data(text.len(), true),
+            Message::Binary(data) => self.data(data.len(), true),
+            Message::Ping(_) => self.pings += 1,
+            Message::Pong(_) => self.pongs += 1,
+            Message::Close(_) => {}
+        }
+    }
+
+    /// As [`message`](Self::message), lent.
+    #[inline]
+    pub(crate) fn lent(&mut self, message: MessageRef<'_>) {
+        match message {
+            MessageRef::Text(text) => self.data(text.len(), true),
+            MessageRef::Binary(data) => self.data(data.len(), true),
+            MessageRef::Ping(_) => self.pings += 1,
+            MessageRef::Pong(_) => self.pongs += 1,
+            MessageRef::Close(_) => {}
+        }
+    }
+
+    /// The application gets this piece of a message.
+    pub(crate) fn chunk(&mut self, chunk: &Chunk) {
+        match chunk {
+            Chunk::Text(data, part) | Chunk::Binary(data, part) => {
+                self.data(data.len(), part.is_last());
+            }
+            Chunk::Control(message) => self.message(message),
+        }
+    }
+
+    /// The keepalive has sent a Ping.
+    pub(crate) fn sent_ping(&mut self) {
+        self.pings_sent += 1;
+    }
+
+    #[inline]
+    fn data(&mut self, len: usize, is_last: bool) {
+        self.flow.messages += u64::from(is_last);
+        self.flow.payload_bytes += len as u64;
+    }
+}
+
+/// What is seen of one connection; empty if neither counters nor a subscriber of `tracing` want to know of it.
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Option<Box<Seen>>);
+
+#[derive(Debug)]
+struct Seen {
+    counters: Option<&'static Counters>,
+    trace: Trace,
+    stage: Stage,
+    /// What is to be sent, and has not been written.
+    sent: Flow,
+    pings_sent: u32,
+    /// How many bytes of the response to the opening handshake are still to be written. They go before the frames.
+    response: usize,
+    /// Whether our Close began the closing handshake.
+    we_close: bool,
+    /// Whether the peer's Close has come.
+    peer_closed: bool,
+    /// Why the connection failed.
+    failure: Option<Cause>,
+    /// What a call returned as an error although the connection has not failed by then.
+    noted: Option<Cause>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Opening,
+    Open,
+    Over,
+}
+
+/// The opening handshake.
+impl Watch {
+    /// Whether anything is seen.
+    pub(crate) const ON: bool = true;
+
+    /// An opening handshake begins.
+    pub(crate) fn begin(role: Role, config: &WebSocketConfig) -> Self {
+        let (counters, trace) = (config.counters, Trace::begin(role));
+        if counters.is_none() && !trace.is_on() {
+            return Self(None);
+        }
+        Self(Some(Box::new(Seen {
+            counters,
+            trace,
+            stage: Stage::Opening,
+            sent: Flow::default(),
+            pings_sent: 0,
+            response: 0,
+            we_close: false,
+            peer_closed: false,
+            failure: None,
+            noted: None,
+        })))
+    }
+
+    /// It is that of a client, with this request.
+    pub(crate) fn calls(mut self, request: &OwnedClientRequest) -> Self {
+        if let Some(seen) = &mut self.0 {
+            let uri = request.as_request().uri;
+            seen.trace.peer(uri.bracketed_host(), uri.port());
+            seen.trace.requested(uri.path());
+        }
+        self
+    }
+
+    /// It is that of a server, and this is the path of the request.
+    pub(crate) fn requested<'p>(&mut self, path: impl FnOnce() -> &'p str) {
+        if let Some(seen) = &mut self.0 {
+            seen.trace.requested(path());
+        }
+    }
+
+    /// The server has accepted the request, with this subprotocol.
+    pub(crate) fn accepted(&mut self, subprotocol: Option<&str>) {
+        if let (Some(seen), Some(subprotocol)) = (&mut self.0, subprotocol) {
+            seen.trace.accepted(subprotocol);
+        }
+    }
+
+    /// The opening handshake has failed. Returns the error, for the caller returns it.
+    pub(crate) fn failed(&mut self, error: Error) -> Error {
+        self.fail_opening(handshake_cause(&error), &error);
+        error
+    }
+
+    /// As [`failed`](Self::failed), before the WebSocket's own handshake began.
+    pub(crate) fn tls_failed(&mut self, error: Error) -> Error {
+        let cause = if error.is_timeout() { Cause::HandshakeTimeout } else { Cause::Tls };
+        self.fail_opening(cause, &error);
+        error
+    }
+
+    fn fail_opening(&mut self, cause: Cause, error: &Error) {
+        if let Some(seen) = &mut self.0
+            && seen.stage == Stage::Opening
+        {
+            seen.stage = Stage::Over;
+            seen.fail(cause);
+            seen.trace.not_opened(cause, Some(error));
+        }
+    }
+
+    /// Both ends have agreed. `response` bytes of the server's are to be written before the first frame.
+    pub(crate) fn negotiated(&mut self, is_compressed: bool, response: usize) {
+        if let Some(seen) = &mut self.0 {
+            seen.response = response;
+            seen.trace.negotiated(is_compressed);
+        }
+    }
+
+    /// The opening handshake is complete.
+    pub(crate) fn opened(&mut self) {
+        if let Some(seen) = &mut self.0
+            && seen.stage == Stage::Opening
+        {
+            seen.stage = Stage::Open;
+            if let Some(counters) = seen.counters {
+                counters.add_opened();
+            }
+            seen.trace.opened();
+        }
+    }
+}
+
+/// The open connection.
+impl Watch {
+    /// This was taken to be sent.
+    #[inline]
+    pub(crate) fn sent(&mut self, outbound: Outbound) {
+        let Some(seen) = &mut self.0 else { return };
+        match outbound {
+            Outbound::Data(len) => {
+                seen.sent.messages += 1;
+                seen.sent.payload_bytes += len as u64;
+            }
+            Outbound::Ping => seen.pings_sent += 1,
+            Outbound::Other => {}
+        }
+    }
+
+    /// A fragment was taken to be sent.
+    pub(crate) fn sent_fragment(&mut self, len: usize, is_last: bool) {
+        if let Some(seen) = &mut self.0 {
+            seen.sent.messages += u64::from(is_last);
+            seen.sent.payload_bytes += len as u64;
+        }
+    }
+
+    /// So many bytes were written.
+    #[inline]
+    pub(crate) fn wrote(&mut self, len: usize) {
+        if let Some(seen) = &mut self.0
+            && len > 0
+        {
+            seen.wrote(len);
+        }
+    }
+
+    /// The receiver is about to wait, and has received this.
+    #[inline]
+    pub(crate) fn heard(&mut self, tally: &mut Tally) {
+        let tally = take(tally);
+        if let Some(seen) = &mut self.0 {
+            seen.heard(&tally);
+        }
+    }
+
+    /// We close, with this code and reason.
+    pub(crate) fn closes(&mut self, close: Option<CloseReason<'_>>) {
+        if let Some(seen) = &mut self.0
+            && !seen.we_close
+            && !seen.peer_closed
+        {
+            seen.we_close = true;
+            seen.trace.closes("us", close);
+        }
+    }
+
+    /// The peer's Close is among what was read, and was not received.
+    pub(crate) fn found_close(&mut self) {
+        if let Some(seen) = &mut self.0 {
+            seen.peer_closed = true;
+        }
+    }
+
+    /// A call returns an error. It is why the connection ends, if the application ends it for that.
+    #[cold]
+    pub(crate) fn note(&mut self, error: &Error) {
+        let Some(seen) = &mut self.0 else { return };
+        let cause = match error {
+            Error::Protocol(error) => Cause::of(error),
+            Error::Io(error) if is_gone(error.kind()) => Cause::Reset,
+            Error::Io(_) => Cause::Io,
+            Error::Send(_) => Cause::Local,
+            _ => return,
+        };
+        if seen.noted.is_none() {
+            seen.noted = Some(cause);
+            seen.trace.fails(error, None);
+        }
+    }
+
+    /// Sees what the receiver knows of the end.
+    pub(crate) fn see(&mut self, receiver: &Receiver) {
+        let Some(seen) = &mut self.0 else { return };
+        if let Some(close) = receiver.peer_close() {
+            if !seen.we_close {
+                seen.trace.closes("peer", close);
+            }
+            seen.peer_closed = true;
+        }
+        if let Some(error) = receiver.failure() {
+            let cause = Cause::of(&error);
+            // A transport that has failed looks to the core as if it was reset.
+            let is_known = cause == Cause::Reset && seen.noted.is_some();
+            seen.failure = if is_known { seen.noted } else { Some(cause) };
+            if !is_known {
+                seen.trace.fails(&error, error.close_code());
+            }
+        }
+    }
+
+    pub(crate) fn counters(&self) -> Option<&'static Counters> {
+        self.0.as_ref()?.counters
+    }
+
+    /// The connection is over, or is dropped. Of several calls the first one counts.
+    pub(crate) fn end(&mut self) {
+        if let Some(seen) = &mut self.0 {
+            seen.end();
+        }
+    }
+}
+
+impl Seen {
+    fn wrote(&mut self, len: usize) {
+        let response = len.min(self.response);
+        self.response -= response;
+        self.sent.wire_bytes += (len - response) as u64;
+        let (flow, pings) = (take(&mut self.sent), take(&mut self.pings_sent));
+        if let Some(counters) = self.counters {
+            counters.add_sent(&flow, pings.into());
+        }
+        self.trace.add_sent(&flow);
+    }
+
+    fn heard(&mut self, tally: &Tally) {
+        if let Some(counters) = self.counters {
+            counters.add_received(&tally.flow, tally.pings.into(), tally.pongs.into());
+        }
+        self.trace.add_received(&tally.flow);
+        self.pings_sent += tally.pings_sent;
+    }
+
+    fn fail(&self, cause: Cause) {
+        if let Some(counters) = self.counters {
+            counters.add_failure(cause);
+        }
+    }
+
+    fn end(&mut self) {
+        match self.stage {
+            Stage::Over => return,
+            Stage::Opening => {
+                self.fail(Cause::HandshakeDropped);
+                self.trace.not_opened(Cause::HandshakeDropped, None);
+            }
+            Stage::Open => self.end_open(),
+        }
+        self.stage = Stage::Over;
+    }
+
+    fn end_open(&mut self) {
+        let noted = if self.peer_closed { None } else { self.noted };
+        if let Some(cause) = self.failure.or(noted) {
+            self.fail(cause);
+            self.trace.failed(cause);
+        } else if self.peer_closed {
+            if let Some(counters) = self.counters {
+                counters.add_closed();
+            }
+            self.trace.closed();
+        } else {
+            if let Some(counters) = self.counters {
+                counters.add_dropped();
+            }
+            self.trace.dropped();
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Why an opening handshake failed.
+fn handshake_cause(error: &Error) -> Cause {
+    match error {
+        Error::Handshake(HandshakeError::Request(error)) => match error {
+            RequestError::Version | RequestError::ConnectVersion => Cause::BadRequest,
+            error if matches!(error.status(), 405 | 426 | 501) => Cause::NotWebSocket,
+            _ => Cause::BadRequest,
+        },
+        Error::Handshake(HandshakeError::Response(_)) => Cause::BadResponse,
+        // The application has responded to a request that asks for something else.
+        Error::Rejected(status) if *status < 400 => Cause::NotWebSocket,
+        Error::Rejected(_) => Cause::Rejected,
+        Error::Http(_) => Cause::Refused,
+        #[cfg(feature = "connect")]
+        Error::Dial(_) => Cause::Unreachable,
+        Error::Tls(_) => Cause::Tls,
+        Error::Protocol(fullduplex::Error::Timeout(Timeout::Handshake)) => Cause::HandshakeTimeout,
+        Error::Protocol(_) => Cause::HandshakeEnded,
+        Error::Io(_) => Cause::HandshakeIo,
+        _ => Cause::HandshakeLocal,
+    }
+}
