@@ -331,9 +331,10 @@ impl<L: Link> Receiving<L> {
     /// that receives, if ever.
     #[cold]
     fn write_now(&mut self, cx: &mut Context<'_>) {
-        let Self { reader, link, ended, .. } = self;
+        let Self { reader, link, ended, tally, .. } = self;
         link.with_sending_now(cx, |sending, stream, cx| {
             let _ = sending.poll_serve(stream, reader.receiver_mut(), *ended, cx);
+            sending.watch.heard(tally);
         });
         link.wake_sender();
     }
