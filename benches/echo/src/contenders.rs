@@ -103,7 +103,7 @@ const AT_ONCE: usize = 64;
 pub(crate) const BEHIND_HYPER: &str = "fullduplex-tokio, hyper";
 
 /// All of them.
-pub(crate) const ALL: [Contender; 16] = [
+pub(crate) const ALL: &[Contender] = &[
     Contender {
         name: UNIT,
         side: Side::Unit,
@@ -143,6 +143,24 @@ pub(crate) const ALL: [Contender; 16] = [
         package: Some("fullduplex-tokio"),
         usage: "recv_each(|message, reply| reply.send(message)).await",
         serve: Serve::Here(|listener| Box::pin(accept(listener, lent))),
+    },
+    #[cfg(feature = "seen")]
+    Contender {
+        name: "fullduplex-tokio, counted",
+        side: Side::Ours,
+        disciplines: &[Echo, Handshake, Idle],
+        package: Some("fullduplex-tokio"),
+        usage: "the loop of fullduplex-tokio, with `WebSocketConfig::counters`",
+        serve: Serve::Here(|listener| Box::pin(accept(listener, seen::counted))),
+    },
+    #[cfg(feature = "seen")]
+    Contender {
+        name: "fullduplex-tokio, traced",
+        side: Side::Ours,
+        disciplines: &[Echo, Handshake, Idle],
+        package: Some("fullduplex-tokio"),
+        usage: "the same, and a subscriber that formats each event and throws the text away",
+        serve: Serve::Here(|listener| Box::pin(accept(listener, seen::traced))),
     },
     Contender {
         name: "tokio-tungstenite",
@@ -347,6 +365,33 @@ async fn tcp_without_buffer(mut stream: TcpStream) -> Served {
 
 async fn owned(stream: TcpStream) -> Served {
     echo(fullduplex_tokio::accept(stream).await?).await
+}
+
+/// What it costs to be seen.
+#[cfg(feature = "seen")]
+mod seen {
+    use std::sync::Once;
+
+    use fullduplex_tokio::{Counters, OwnedAcceptance, WebSocketConfig, accept_with};
+    use tokio::net::TcpStream;
+
+    use super::{Served, echo};
+
+    static COUNTERS: Counters = Counters::new();
+
+    pub(super) async fn counted(stream: TcpStream) -> Served {
+        let config = WebSocketConfig::new().counters(&COUNTERS);
+        echo(accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).await?).await
+    }
+
+    pub(super) async fn traced(stream: TcpStream) -> Served {
+        static LISTENS: Once = Once::new();
+        LISTENS.call_once(|| {
+            let level = tracing::Level::DEBUG;
+            tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::sink).init();
+        });
+        counted(stream).await
+    }
 }
 
 async fn echo<S>(mut ws: WebSocketStream<S>) -> Served

@@ -22,6 +22,7 @@ pub use rate::Rate;
 
 use crate::sync::{Mutex, MutexGuard, watch};
 use crate::time::after;
+use crate::trace;
 use rate::Bucket;
 
 /// How many connections a server takes: see [`Gate`].
@@ -115,6 +116,18 @@ pub enum Denied {
 }
 
 impl Denied {
+    /// Its name, for the label of a metric: `connections`, `address`, `rate`, `closing`, `unreadable`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Address => "address",
+            Self::Rate => "rate",
+            Self::Closing => "closing",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
     /// What to answer to a client whose request was read already: 503 or 429 (RFC 6585 §4) with `Retry-After`, or 400.
     #[must_use]
     pub fn rejection(self) -> OwnedRejection {
@@ -164,6 +177,19 @@ pub struct DeniedCounts {
 }
 
 impl DeniedCounts {
+    /// Each reason with its count. To export as `websocket_denied_total`, a counter with the label `reason`, whose value is
+    /// [`Denied::name`].
+    pub fn by_reason(&self) -> impl Iterator<Item = (Denied, u64)> {
+        [
+            (Denied::Connections, self.connections),
+            (Denied::Address, self.address),
+            (Denied::Rate, self.rate),
+            (Denied::Closing, self.closing),
+            (Denied::Unreadable, self.unreadable),
+        ]
+        .into_iter()
+    }
+
     fn add(&mut self, reason: Denied) {
         *match reason {
             Denied::Connections => &mut self.connections,
@@ -255,6 +281,8 @@ impl Gate {
         let mut state = shared.state();
         if let Err(reason) = state.take(key, &shared.limits) {
             state.denied.add(reason);
+            drop(state);
+            trace::denied(peer, reason.name());
             return Err(reason);
         }
         drop(state);
@@ -458,7 +486,15 @@ impl Pass {
             state.take_address(key, limits)?;
             Ok((address, key))
         });
-        let (address, key) = counted.inspect_err(|reason| state.denied.add(*reason))?;
+        let (address, key) = match counted {
+            Ok(counted) => counted,
+            Err(reason) => {
+                state.denied.add(reason);
+                drop(state);
+                trace::denied(client.unwrap_or(self.peer), reason.name());
+                return Err(reason);
+            }
+        };
         drop(state);
         (self.address, self.key) = (address, key);
         Ok(address)

@@ -67,6 +67,7 @@ mod serve;
 mod stay;
 mod sync;
 mod time;
+mod trace;
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}

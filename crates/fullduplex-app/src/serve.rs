@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use crate::gate::{Gate, Pass, until_over};
+use crate::trace;
 
 /// How long the loop waits when there is no file descriptor or memory for one more connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -18,7 +19,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// It ends once the gate closes; then [`Gate::close`] says who has left. Whatever the listener says does not end it before:
 /// a client that has gone already is passed over, and where there are too many open files, it waits a little.
 ///
-/// What `handle` returns is dropped: log errors there.
+/// What `handle` returns is dropped: log errors there. With the feature `tracing`, it runs in a span `connection` that has the
+/// address of the peer, at the level of debugging.
 pub async fn serve<F>(listener: TcpListener, gate: Gate, handle: impl Fn(TcpStream, Pass) -> F)
 where
     F: Future<Output: Send> + Send + 'static,
@@ -36,7 +38,8 @@ where
                 let Ok(pass) = gate.enter(peer.ip()) else { continue };
                 // It fails only if the connection is gone, and the handler finds that out.
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(until_over(pass.over(), handle(stream, pass)));
+                let handler = until_over(pass.over(), handle(stream, pass));
+                tokio::spawn(trace::connection(peer, handler));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(_) => sleep(PAUSE).await,

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::{Backoff, Verdict, verdict};
 use crate::time::after;
+use crate::trace;
 
 /// Opens a connection, each time anew: a function that returns a future of a WebSocket.
 ///
@@ -158,11 +159,13 @@ impl<C: Connect> Stay<C> {
             match &mut self.state {
                 State::Beginning => {
                     self.state = State::Connecting(Box::pin(self.connect.connect()));
+                    trace::connecting(self.failures);
                     return Some(Event::Connecting { failures: self.failures });
                 }
                 State::Connecting(connecting) => match connecting.await {
                     Ok(socket) => {
                         self.state = State::Open(Box::new(socket), Instant::now());
+                        trace::open();
                         return Some(Event::Open);
                     }
                     Err(error) => return Some(self.lost(Some(error))),
@@ -192,6 +195,7 @@ impl<C: Connect> Stay<C> {
             || self.backoff.attempts.is_some_and(|most| self.failures >= most)
         {
             self.state = State::Over;
+            trace::gave_up(error.is_none());
             return Event::GaveUp { error };
         }
         let mut retry_in = self.backoff.wait(self.failures);
@@ -200,6 +204,7 @@ impl<C: Connect> Stay<C> {
             retry_in = retry_in.saturating_add(asked.min(self.backoff.most_asked));
         }
         self.state = State::Waiting(after(retry_in));
+        trace::lost(error.is_none(), retry_in);
         Event::Lost { error, retry_in }
     }
 

@@ -212,8 +212,8 @@ async fn open<D: Dial>(
 ) -> Result<(WebSocketStream<MaybeTlsStream<D::Stream>>, OwnedResponse)> {
     let mut watch = Watch::begin(Role::Client, &options.config).calls(&request);
     let uri = request.as_request().uri;
-    let connector = Connector::of(uri, options.connector.clone())
-        .map_err(|error| watch.tls_failed(error))?;
+    let connector =
+        Connector::of(uri, options.connector.clone()).map_err(|error| watch.tls_failed(error))?;
     let after = |timeout| Instant::now().checked_add(timeout);
     let target = Target::of(uri, options.connect_timeout.and_then(after));
     let stream = match dial(&options.dial, target).await {

@@ -248,9 +248,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// # Errors
     /// As [`feed`](Self::feed).
     pub fn feed_prepared(&mut self, message: &PreparedMessage) -> impl Future<Output = Result<()>> {
-        poll_fn(move |cx| {
-            self.poll_taken(cx, |sending| Ok(sending.send_prepared(message)?))
-        })
+        poll_fn(move |cx| self.poll_taken(cx, |sending| Ok(sending.send_prepared(message)?)))
     }
 
     /// As [`feed`](Self::feed), the next fragment of a message (RFC 6455 §5.4): the first call begins the
@@ -306,8 +304,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         if let Some(present) = message {
-            let taken =
-                ready!(self.poll_taken(cx, |sending| Ok(sending.send_message(present)?)));
+            let taken = ready!(self.poll_taken(cx, |sending| Ok(sending.send_message(present)?)));
             *message = None;
             taken?;
         }

@@ -83,7 +83,8 @@ pub(crate) async fn client_over<S>(
     stream: S,
     connector: Connector,
     config: &WebSocketConfig,
-    #[cfg_attr(not(any(feature = "tls", feature = "native-tls")), expect(unused_mut))] mut watch: Watch,
+    #[cfg_attr(not(any(feature = "tls", feature = "native-tls")), expect(unused_mut))]
+    mut watch: Watch,
 ) -> Result<(WebSocketStream<MaybeTlsStream<S>>, OwnedResponse)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -319,7 +320,8 @@ where
         let mut watch = Watch::begin(Role::Server, &config);
         let accepted = within(began, &config, tls.accept_tls(stream)).await;
         let stream = accepted.map_err(|error| watch.tls_failed(error))?;
-        accept_since(Before { began: Some(began), watch }, stream, config, decide, NO_RESPONSE).await
+        accept_since(Before { began: Some(began), watch }, stream, config, decide, NO_RESPONSE)
+            .await
     })
 }
 

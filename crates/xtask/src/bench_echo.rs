@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// The load asks for input again and again instead of sleeping, so that no server has to wake it
     #[arg(long)]
     spin: bool,
+    /// Also our echo with counters, and with a subscriber of `tracing`: then all of ours is compiled with these features
+    #[arg(long)]
+    seen: bool,
 }
 
 /// Builds and runs the comparison; its results go to `target/bench-echo`.
@@ -37,7 +40,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
 
 /// Builds the program, and runs one of its comparisons.
 pub(crate) fn compare(discipline: &str, options: &Options) -> Outcome {
-    let [program] = executables(BUILD, ["bench-echo"])?;
+    let features = if options.seen { " --features seen" } else { "" };
+    let [program] = executables(&format!("{BUILD}{features}"), ["bench-echo"])?;
     let mut command = command(program);
     command.arg(discipline).arg("--out").arg(root().join(format!("target/bench-{discipline}")));
     if options.quick {

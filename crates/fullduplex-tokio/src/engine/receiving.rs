@@ -17,11 +17,7 @@ impl<L: Link> Receiving<L> {
     fn poll_find<T>(
         &mut self,
         cx: &mut Context<'_>,
-        mut find: impl FnMut(
-            &mut Reader,
-            &mut L,
-            &mut Tally,
-        ) -> Result<Option<T>, fullduplex::Error>,
+        mut find: impl FnMut(&mut Reader, &mut L, &mut Tally) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
             // A task that is woken by new input has looked through the old one before.

@@ -202,8 +202,22 @@ impl Watch {
 
     /// The opening handshake has failed. Returns the error, for the caller returns it.
     pub(crate) fn failed(&mut self, error: Error) -> Error {
-        self.fail_opening(handshake_cause(&error), &error);
+        match error {
+            Error::Rejected(status) if status < 400 => self.responded(status),
+            _ => self.fail_opening(handshake_cause(&error), &error),
+        }
         error
+    }
+
+    /// The request asked for something else than a WebSocket, such as a health check, and the application has responded
+    /// to it. That is no failure.
+    fn responded(&mut self, status: u16) {
+        if let Some(seen) = &mut self.0
+            && seen.stage == Stage::Opening
+        {
+            seen.stage = Stage::Over;
+            seen.trace.responded(status);
+        }
     }
 
     /// As [`failed`](Self::failed), before the WebSocket's own handshake began.
@@ -362,7 +376,8 @@ impl Seen {
         self.sent.wire_bytes += (len - response) as u64;
         let (flow, pings) = (take(&mut self.sent), take(&mut self.pings_sent));
         if let Some(counters) = self.counters {
-            counters.add_sent(&flow, pings.into());
+            counters.add_sent(&flow);
+            counters.add_pings_sent(pings.into());
         }
         self.trace.add_sent(&flow);
     }
@@ -370,9 +385,9 @@ impl Seen {
     fn heard(&mut self, tally: &Tally) {
         if let Some(counters) = self.counters {
             counters.add_received(&tally.flow, tally.pings.into(), tally.pongs.into());
+            counters.add_pings_sent(tally.pings_sent.into());
         }
         self.trace.add_received(&tally.flow);
-        self.pings_sent += tally.pings_sent;
     }
 
     fn fail(&self, cause: Cause) {
@@ -427,8 +442,6 @@ fn handshake_cause(error: &Error) -> Cause {
             _ => Cause::BadRequest,
         },
         Error::Handshake(HandshakeError::Response(_)) => Cause::BadResponse,
-        // The application has responded to a request that asks for something else.
-        Error::Rejected(status) if *status < 400 => Cause::NotWebSocket,
         Error::Rejected(_) => Cause::Rejected,
         Error::Http(_) => Cause::Refused,
         #[cfg(feature = "connect")]

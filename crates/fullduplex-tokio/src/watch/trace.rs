@@ -96,6 +96,10 @@ impl Trace {
         });
     }
 
+    pub(super) fn responded(&self, status: u16) {
+        self.span.in_scope(|| debug!(target: TARGET, status, "responded"));
+    }
+
     pub(super) fn opened(&mut self) {
         let duration_ms = millis(self.since.elapsed());
         self.since = Instant::now();

@@ -29,6 +29,8 @@ impl Trace {
 
     pub(super) fn not_opened(&self, _: Cause, _: Option<&Error>) {}
 
+    pub(super) fn responded(&self, _: u16) {}
+
     pub(super) fn opened(&mut self) {}
 
     pub(super) fn add_received(&mut self, _: &Flow) {}

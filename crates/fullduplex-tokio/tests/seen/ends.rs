@@ -63,7 +63,11 @@ async fn a_clean_close_says_who_began_it_and_what_went_through() {
 }
 
 /// Plays a peer that sends `bytes` and then nothing, or ends; returns how the server's connection ended.
-async fn end_of(config: WebSocketConfig, bytes: &[u8], then_ends: bool) -> (Told, Vec<(Cause, u64)>) {
+async fn end_of(
+    config: WebSocketConfig,
+    bytes: &[u8],
+    then_ends: bool,
+) -> (Told, Vec<(Cause, u64)>) {
     let (ear, _guard) = Ear::listen();
     let all = counters();
     let (mut server, mut wire) = our_server(config.counters(all));
