@@ -103,7 +103,6 @@ pub struct Counts {
     failures: [u64; Cause::ALL.len()],
 }
 
-#[cfg(feature = "tracing")]
 impl Flow {
     pub(crate) fn add(&mut self, more: &Self) {
         self.messages += more.messages;

@@ -45,6 +45,10 @@
 //! host names and `url::Url`. Dialling and masking with AVX2 are the features `connect` and `simd`, on by default.
 //! `ConnectOptions` has timeouts and TLS, and what dials; with the feature `proxy` that can be a `ProxyDial`.
 //!
+//! To see what happens: the feature `counters` has `Counters`, which `WebSocketConfig::counters` gives to connections and a
+//! metrics exporter reads; the feature `tracing` tells a subscriber how each connection opens and ends. The guide of
+//! `fullduplex-app` has both, with what the fields mean.
+//!
 //! On a port where hyper or axum speaks HTTP, the feature `hyper` has `upgrade`: it takes the request and makes the
 //! response and the WebSocket, with `http2` also over HTTP/2; `client_http2` is the other end of that. Any other HTTP server
 //! that has done the handshake hands over its stream by [`WebSocketStream::from_raw_socket`], or by

@@ -102,9 +102,11 @@ impl Sending {
             if self.state.is_idle(&self.writer) {
                 return Poll::Ready(Ok(()));
             }
-            let pending = self.writer.pending();
+            let pending = if Watch::ON { self.writer.pending() } else { 0 };
             let written = self.state.poll_write(stream, &mut self.writer, cx);
-            self.watch.wrote(pending - self.writer.pending());
+            if Watch::ON {
+                self.watch.wrote(pending - self.writer.pending());
+            }
             ready!(written).map_err(|error| self.failed(error))?;
         }
     }
@@ -211,7 +213,9 @@ impl Sending {
     pub(crate) fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         self.writer.send(message)?;
         self.watch.sent(Outbound::lent(message));
-        if let MessageRef::Close(close) = message {
+        if Watch::ON
+            && let MessageRef::Close(close) = message
+        {
             self.watch.closes(close);
         }
         Ok(())
@@ -222,7 +226,9 @@ impl Sending {
         let outbound = Outbound::of(message);
         self.writer.send_message(message)?;
         self.watch.sent(outbound);
-        if let Message::Close(close) = message {
+        if Watch::ON
+            && let Message::Close(close) = message
+        {
             self.watch.closes(close.as_ref().map(CloseFrame::as_reason));
         }
         Ok(())

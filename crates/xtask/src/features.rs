@@ -15,7 +15,18 @@ const PAIRS: [(&str, &[&str]); 3] = [
     ("fullduplex-std", &["deflate", "simd", "tls", "url"]),
     (
         "fullduplex-tokio",
-        &["connect", "deflate", "http2", "hyper", "native-tls", "simd", "tls", "url"],
+        &[
+            "connect",
+            "counters",
+            "deflate",
+            "http2",
+            "hyper",
+            "native-tls",
+            "simd",
+            "tls",
+            "tracing",
+            "url",
+        ],
     ),
 ];
 

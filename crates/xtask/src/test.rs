@@ -12,9 +12,12 @@ const WORKSPACE: &str = "test --workspace --exclude fullduplex-benches --exclude
                          --exclude fullduplex-concurrency";
 
 /// What runs side by side after that, one of them compiled while another runs: no clock matters there.
-const REST: [&str; 5] = [
+const REST: [&str; 7] = [
     // What takes minutes without optimisation; on one thread, so it begins first.
     "test --release -p fullduplex-tokio --test adapter -- --ignored",
+    // What these features see, and what they cost. Nothing above is compiled with them.
+    "test -p fullduplex-tokio --features tracing --lib --test seen --test memory",
+    "test -p fullduplex-app --features tracing --test metrics",
     // Features of the core are unified within a workspace, so each set is a run of its own.
     "test -p fullduplex --no-default-features --features deflate",
     "test -p fullduplex --no-default-features --features alloc",

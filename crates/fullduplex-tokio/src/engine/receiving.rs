@@ -9,15 +9,15 @@ use crate::engine::link::Link;
 use crate::engine::{Engine, Outcome, Receiving};
 use crate::error::{Error, Result};
 use crate::sending::Sending;
-use crate::watch::Tally;
+use crate::watch::{Found, Tally};
 
 impl<L: Link> Receiving<L> {
     /// The next of what `find` finds in what is received; `None` at the end.
     #[inline]
-    fn poll_find<T>(
+    fn poll_find<T: Found>(
         &mut self,
         cx: &mut Context<'_>,
-        mut find: impl FnMut(&mut Reader, &mut L, &mut Tally) -> Result<Option<T>, fullduplex::Error>,
+        mut find: impl FnMut(&mut Reader, &mut L) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
             // A task that is woken by new input has looked through the old one before.
@@ -25,12 +25,13 @@ impl<L: Link> Receiving<L> {
                 if self.reader.receiver().has_signals() {
                     ready!(self.poll_pass_signals(cx));
                 }
-                let found = find(&mut self.reader, &mut self.link, &mut self.tally);
+                let found = find(&mut self.reader, &mut self.link);
                 if self.reader.receiver().has_signals() {
                     self.answer(cx);
                 }
                 match found {
                     Ok(Some(found)) => {
+                        self.tally.found(&found);
                         self.drained = self.reader.is_drained();
                         self.link.end_wait();
                         return Poll::Ready(Some(Ok(found)));
@@ -84,32 +85,20 @@ impl<L: Link> Receiving<L> {
     /// The next message or control frame; `None` at the end.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
-        self.poll_find(cx, |reader, _, tally| {
-            let message = reader.poll_owned()?;
-            if let Some(message) = &message {
-                tally.message(message);
-            }
-            Ok(message)
-        })
+        self.poll_find(cx, |reader, _| reader.poll_owned())
     }
 
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         // What is no message may be a piece of one.
         self.drained = false;
-        self.poll_find(cx, |reader, _, tally| {
-            let chunk = reader.poll_chunk()?;
-            if let Some(chunk) = &chunk {
-                tally.chunk(chunk);
-            }
-            Ok(chunk)
-        })
+        self.poll_find(cx, |reader, _| reader.poll_chunk())
     }
 
     /// Finds the next message or control frame, which [`message`](Self::message) then lends; `None` at the end.
     #[inline]
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<()>>> {
-        self.poll_find(cx, |reader, _, _| Ok(reader.find()?.then_some(())))
+        self.poll_find(cx, |reader, _| Ok(reader.find()?.then_some(())))
     }
 
     /// Lends what was found.
@@ -119,8 +108,8 @@ impl<L: Link> Receiving<L> {
     #[inline]
     pub(crate) fn message(&mut self) -> Option<Result<MessageRef<'_>>> {
         let message = self.reader.message().transpose()?;
-        if let Ok(message) = message {
-            self.tally.lent(message);
+        if let Ok(message) = &message {
+            self.tally.found(message);
         }
         Some(message.map_err(Error::from))
     }
@@ -136,11 +125,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     ) -> Poll<Result<()>> {
         // An error in a place of its own, so that few bytes are returned for each message.
         let mut failed = Ok(());
+        let mut lent = Tally::of(0);
         loop {
             if self.link.sending.has_much_to_write() {
                 ready!(self.poll_room(cx))?;
             }
-            let found = self.poll_find(cx, |reader, link, tally| {
+            let found = self.poll_find(cx, |reader, link| {
                 if !reader.find()? {
                     return Ok(None);
                 }
@@ -149,10 +139,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     link.sending.hear(reader.receiver_mut());
                 }
                 let Some(message) = reader.message()? else { return Ok(None) };
-                tally.lent(message);
+                lent.found(&message);
                 failed = f(message, &mut link.sending);
                 Ok(Some(failed.is_ok()))
             });
+            self.tally.add(&mut lent);
             match ready!(found) {
                 None => return Poll::Ready(Ok(())),
                 Some(Ok(true)) => {}

@@ -1,7 +1,7 @@
 //! Nothing is seen: the shape of `on`, without a body.
 
 use fullduplex::handshake::OwnedClientRequest;
-use fullduplex::{Chunk, CloseReason, Message, MessageRef, Receiver, Role};
+use fullduplex::{CloseReason, Message, MessageRef, Receiver, Role};
 
 use crate::config::WebSocketConfig;
 use crate::error::Error;
@@ -11,6 +11,11 @@ pub(crate) struct Watch;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally;
+
+/// What an application gets.
+pub(crate) trait Found {}
+
+impl<T> Found for T {}
 
 #[derive(Clone, Copy)]
 pub(crate) struct Outbound;
@@ -42,13 +47,10 @@ impl Tally {
     pub(crate) fn read(&mut self, _: usize) {}
 
     #[inline(always)]
-    pub(crate) fn message(&mut self, _: &Message) {}
+    pub(crate) fn found(&mut self, _: &impl Found) {}
 
     #[inline(always)]
-    pub(crate) fn lent(&mut self, _: MessageRef<'_>) {}
-
-    #[inline(always)]
-    pub(crate) fn chunk(&mut self, _: &Chunk) {}
+    pub(crate) fn add(&mut self, _: &mut Self) {}
 
     #[inline(always)]
     pub(crate) fn sent_ping(&mut self) {}

@@ -74,38 +74,19 @@ impl Tally {
         self.flow.wire_bytes += len as u64;
     }
 
-    /// The application gets this message.
+    /// The application gets this.
     #[inline]
-    pub(crate) fn message(&mut self, message: &Message) {
-        match message {
-            Message::Text(text) => self.data(text.len(), true),
-            Message::Binary(data) => self.data(data.len(), true),
-            Message::Ping(_) => self.pings += 1,
-            Message::Pong(_) => self.pongs += 1,
-            Message::Close(_) => {}
-        }
+    pub(crate) fn found(&mut self, found: &impl Found) {
+        found.count(self);
     }
 
-    /// As [`message`](Self::message), lent.
-    #[inline]
-    pub(crate) fn lent(&mut self, message: MessageRef<'_>) {
-        match message {
-            MessageRef::Text(text) => self.data(text.len(), true),
-            MessageRef::Binary(data) => self.data(data.len(), true),
-            MessageRef::Ping(_) => self.pings += 1,
-            MessageRef::Pong(_) => self.pongs += 1,
-            MessageRef::Close(_) => {}
-        }
-    }
-
-    /// The application gets this piece of a message.
-    pub(crate) fn chunk(&mut self, chunk: &Chunk) {
-        match chunk {
-            Chunk::Text(data, part) | Chunk::Binary(data, part) => {
-                self.data(data.len(), part.is_last());
-            }
-            Chunk::Control(message) => self.message(message),
-        }
+    /// Takes over what `other` has.
+    pub(crate) fn add(&mut self, other: &mut Self) {
+        let other = take(other);
+        self.flow.add(&other.flow);
+        self.pings += other.pings;
+        self.pongs += other.pongs;
+        self.pings_sent += other.pings_sent;
     }
 
     /// The keepalive has sent a Ping.
@@ -118,6 +99,58 @@ impl Tally {
         self.flow.messages += u64::from(is_last);
         self.flow.payload_bytes += len as u64;
     }
+}
+
+/// What an application gets: a message, a piece of one, or the news that there is a message to be lent.
+pub(crate) trait Found {
+    fn count(&self, tally: &mut Tally);
+}
+
+impl Found for Message {
+    #[inline]
+    fn count(&self, tally: &mut Tally) {
+        match self {
+            Self::Text(text) => tally.data(text.len(), true),
+            Self::Binary(data) => tally.data(data.len(), true),
+            Self::Ping(_) => tally.pings += 1,
+            Self::Pong(_) => tally.pongs += 1,
+            Self::Close(_) => {}
+        }
+    }
+}
+
+impl Found for MessageRef<'_> {
+    #[inline]
+    fn count(&self, tally: &mut Tally) {
+        match self {
+            Self::Text(text) => tally.data(text.len(), true),
+            Self::Binary(data) => tally.data(data.len(), true),
+            Self::Ping(_) => tally.pings += 1,
+            Self::Pong(_) => tally.pongs += 1,
+            Self::Close(_) => {}
+        }
+    }
+}
+
+impl Found for Chunk {
+    fn count(&self, tally: &mut Tally) {
+        match self {
+            Self::Text(data, part) | Self::Binary(data, part) => {
+                tally.data(data.len(), part.is_last());
+            }
+            Self::Control(message) => message.count(tally),
+        }
+    }
+}
+
+/// It counts when it is lent.
+impl Found for () {
+    fn count(&self, _: &mut Tally) {}
+}
+
+/// It was counted when it was lent.
+impl Found for bool {
+    fn count(&self, _: &mut Tally) {}
 }
 
 /// What is seen of one connection; empty if neither counters nor a subscriber of `tracing` want to know of it.
