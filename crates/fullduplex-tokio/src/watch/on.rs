@@ -339,7 +339,6 @@ impl Watch {
     pub(crate) fn closes(&mut self, close: Option<CloseReason<'_>>) {
         if let Some(seen) = &mut self.0
             && !seen.we_close
-            && !seen.peer_closed
         {
             seen.we_close = true;
             seen.trace.closes("us", close);

@@ -202,12 +202,49 @@ async fn a_websocket_that_is_dropped_or_taken_apart_is_open_no_more() {
     let told = ear.one("server", "dropped");
     assert_eq!(told.all(["cause", "code", "sent_wire_bytes"]), ["", "", "4"]);
 
-    let (server, _wire) = our_server(counted(all));
+    let (mut server, mut wire) = our_server(counted(all));
+    wire.write_all(&masked(1, b"Hello").encode()).await.unwrap();
+    server.recv().await.unwrap().unwrap();
     let _stream = server.into_inner();
     let counts = all.snapshot();
     assert_eq!((counts.opened, counts.open(), counts.dropped), (2, 0, 2));
-    assert_eq!(counts.sent.wire_bytes, 4);
+    assert_eq!((counts.sent.wire_bytes, counts.received.messages), (4, 1));
     assert_eq!(failures(&counts), []);
+}
+
+#[tokio::test]
+async fn a_close_that_lies_behind_messages_which_nobody_receives_is_one() {
+    let (ear, _guard) = Ear::listen();
+    let all = counters();
+    let (mut server, mut wire) = our_server(counted(all));
+    wire.write_all(&masked(1, b"Hello").encode()).await.unwrap();
+    wire.write_all(&masked(8, &[3, 0xe8]).encode()).await.unwrap();
+    server.close(frame(CloseCode::Away, "")).await.unwrap();
+    drop(server);
+    let told = ear.one("server", "closed");
+    assert_eq!(told.all(["code", "begun_by", "received_messages"]), ["1001", "us", "0"]);
+    assert_eq!((all.snapshot().closed, all.snapshot().dropped), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_fails_says_why_the_socket_is_dropped_then() {
+    let (ear, _guard) = Ear::listen();
+    let all = counters();
+    let (near, _wire) = tokio::io::duplex(64);
+    let config = counted(all).idle_timeout(Some(secs(5)));
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
+    server.send(Message::binary(vec![0; 1 << 16])).await.unwrap_err();
+    drop(server);
+    assert_eq!(ear.one("server", "failed").get("cause"), "idle_timeout");
+
+    let (ear, _guard) = Ear::listen();
+    let (server, wire) = our_server(counted(all));
+    let (mut sender, receiver) = server.into_split();
+    drop(wire);
+    sender.send(Message::text("Hello")).await.unwrap_err();
+    drop((receiver, sender));
+    assert_eq!(ear.one("server", "failed").get("cause"), "reset");
+    assert_eq!(failures(&all.snapshot()), [(Cause::IdleTimeout, 1), (Cause::Reset, 1)]);
 }
 
 #[tokio::test]
