@@ -216,8 +216,7 @@ where
             watch.opened();
             Ok(socket)
         }
-        Err((error, refusal, mut opening)) => {
-            let error = opening.watch.failed(error);
+        Err((error, refusal, opening)) => {
             opening.refuse(refusal).await;
             Err(error)
         }
@@ -230,7 +229,7 @@ where
 #[expect(clippy::result_large_err)]
 fn settle<S>(
     responded: Result<Endpoint<OsEntropy>, (Error, Refusal)>,
-    opening: Opening<S>,
+    mut opening: Opening<S>,
     config: &WebSocketConfig,
 ) -> Result<WebSocketStream<S>, (Error, Refusal, Opening<S>)>
 where
@@ -238,7 +237,7 @@ where
 {
     match responded {
         Ok(endpoint) => Ok(WebSocketStream::new(opening.open(endpoint, config))),
-        Err((error, refusal)) => Err((error, refusal, opening)),
+        Err((error, refusal)) => Err((opening.watch.failed(error), refusal, opening)),
     }
 }
 
@@ -352,7 +351,7 @@ fn before(role: Role, config: &WebSocketConfig) -> Before {
 }
 
 pub(crate) async fn client_since<S>(
-    mut before: Before,
+    before: Before,
     request: OwnedClientRequest,
     stream: S,
     config: &WebSocketConfig,
@@ -360,8 +359,10 @@ pub(crate) async fn client_since<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut connecting = Connecting::new(request, config.endpoint(), OsEntropy)
-        .map_err(|error| before.watch.failed(error.into()))?;
+    let mut connecting = match Connecting::new(request, config.endpoint(), OsEntropy) {
+        Ok(connecting) => connecting,
+        Err(error) => return Err(before.failed(error.into())),
+    };
     let mut opening = Opening::new(stream, before, &mut connecting);
     loop {
         let read = opening.write_and_read(&mut connecting).await;

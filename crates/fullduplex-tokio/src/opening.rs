@@ -84,6 +84,13 @@ pub(crate) struct Before {
     pub(crate) watch: Watch,
 }
 
+impl Before {
+    /// The opening handshake cannot begin. It takes `self`, for a future has room for what was borrowed as long as it lives.
+    pub(crate) fn failed(mut self, error: Error) -> Error {
+        self.watch.failed(error)
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     /// The deadline counts from the beginning of the TLS handshake, if there was one: TLS is part of the time.
     pub(crate) fn new(stream: S, before: Before, waits: &mut impl Waits) -> Self {

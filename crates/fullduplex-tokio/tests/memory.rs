@@ -3,10 +3,12 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use fullduplex_tokio::accept;
-use tokio::net::TcpListener;
+use fullduplex_tokio::{Result, WebSocketStream, accept};
+use tokio::net::{TcpListener, TcpStream as Stream};
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
+
+type Socket = WebSocketStream<Stream>;
 
 const CONNECTIONS: usize = 200;
 
@@ -17,11 +19,15 @@ const REQUEST: &[u8] =
 /// A masked "Hello" (RFC 6455 §5.7).
 const HELLO: &[u8] = &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
 
-async fn serve(listener: TcpListener) {
+/// `open` takes no room in the task that it is called by.
+async fn serve<F>(listener: TcpListener, open: impl Fn(Stream) -> F + Copy + Send + 'static)
+where
+    F: Future<Output = Result<Socket>> + Send + 'static,
+{
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         tokio::spawn(async move {
-            let mut socket = accept(stream).await?;
+            let mut socket = open(stream).await?;
             while let Some(message) = socket.recv().await {
                 socket.feed(message?).await?;
             }
@@ -48,13 +54,15 @@ async fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// Task, stream and WebSocket together, once the connection has talked and waits.
-#[test]
-fn an_idle_connection_holds_at_most_1216_bytes() {
+fn idle_connection<F>(open: impl Fn(Stream) -> F + Copy + Send + 'static) -> usize
+where
+    F: Future<Output = Result<Socket>> + Send + 'static,
+{
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let mut clients = Vec::with_capacity(2 * CONNECTIONS);
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    runtime.spawn(serve(listener));
+    runtime.spawn(serve(listener, open));
     // What the thread and the runtime keep for all connections together.
     for _ in 0..CONNECTIONS {
         clients.push(runtime.block_on(connect(address)));
@@ -66,6 +74,32 @@ fn an_idle_connection_holds_at_most_1216_bytes() {
     });
     let each = held.bytes_current as usize / CONNECTIONS;
     println!("{each} bytes for each idle connection");
+    each
+}
+
+#[cfg(not(feature = "counters"))]
+#[test]
+fn an_idle_connection_holds_at_most_1216_bytes() {
+    let each = idle_connection(accept);
     // With eight more the largest part needs another size class of glibc's, and a connection 160 bytes more.
     assert!(each <= 1216, "{each} bytes");
+}
+
+/// With counters where nobody counts, and where the connections are counted.
+#[cfg(feature = "counters")]
+#[test]
+fn an_idle_connection_that_is_counted_holds_at_most_240_bytes_more() {
+    use fullduplex_tokio::{Counters, OwnedAcceptance, WebSocketConfig, accept_with};
+
+    static COUNTERS: Counters = Counters::new();
+
+    let each = idle_connection(accept);
+    assert!(each <= 1264, "{each} bytes");
+    let counted = idle_connection(|stream| {
+        let config = WebSocketConfig::new().counters(&COUNTERS);
+        accept_with(stream, config, |_| Ok(OwnedAcceptance::new()))
+    });
+    // The runtime has dropped them.
+    assert_eq!(COUNTERS.snapshot().dropped, 2 * CONNECTIONS as u64);
+    assert!(counted - each <= 240, "{counted} bytes");
 }
