@@ -4,6 +4,7 @@
 //! for these events only: entering it for each poll would cost as much as all the rest.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use fullduplex::{CloseCode, CloseReason, HandshakeError, Role};
@@ -19,7 +20,8 @@ const TARGET: &str = "fullduplex_tokio";
 
 #[derive(Debug)]
 pub(super) struct Trace {
-    span: Span,
+    /// What a subscriber is must not decide what a connection can be sent through.
+    span: AssertUnwindSafe<Span>,
     /// Since when the opening handshake, or then the connection, is under way.
     since: Instant,
     received: Flow,
@@ -47,7 +49,7 @@ impl Trace {
             compression = field::Empty,
         );
         Self {
-            span,
+            span: AssertUnwindSafe(span),
             since: Instant::now(),
             received: Flow::default(),
             sent: Flow::default(),
