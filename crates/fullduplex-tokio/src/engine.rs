@@ -456,6 +456,7 @@ impl<L: Link> Receiving<L> {
     }
 
     /// Gives up memory that is not needed while nothing comes.
+    #[inline]
     fn release(&mut self, cx: &mut Context<'_>) {
         self.reader.release();
         let Self { link, tally, .. } = self;

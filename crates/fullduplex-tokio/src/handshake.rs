@@ -55,8 +55,7 @@ pub fn accept_with<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let before = before(Role::Server, &config);
-    Box::pin(accept_since(before, stream, config, decide, NO_RESPONSE))
+    Box::pin(accept_since(None, stream, config, decide, NO_RESPONSE))
 }
 
 /// As [`accept_with`], with a decision that takes time: it looks up a token in a database, or asks another service.
@@ -94,8 +93,8 @@ pub fn accept_async<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let before = before(Role::Server, &config);
     Box::pin(async move {
+        let before = Before::server(&config);
         let (mut incoming, mut plain) = (incoming(&config), NO_RESPONSE);
         let mut opening = Opening::new(stream, before, &mut incoming);
         let received = loop {
@@ -165,17 +164,17 @@ pub fn accept_or_respond<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let before = before(Role::Server, &config);
-    Box::pin(accept_since(before, stream, config, decide, Some(respond)))
+    Box::pin(accept_since(None, stream, config, decide, Some(respond)))
 }
 
 /// For servers that do not respond to plain requests, so that these are refused.
 pub(crate) const NO_RESPONSE: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejection>> = None;
 
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
-/// the connection does not have room for it as long as it lives.
+/// the connection does not have room for it as long as it lives. `before` is what a TLS handshake was seen by, if there was
+/// one.
 pub(crate) async fn accept_since<S>(
-    before: Before,
+    before: Option<Before>,
     stream: S,
     config: WebSocketConfig,
     decide: impl FnOnce(&Request<'_>) -> Decision,
@@ -184,6 +183,8 @@ pub(crate) async fn accept_since<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    // In here, for the caller may put this future into a span.
+    let before = before.unwrap_or_else(|| Before::server(&config));
     let mut incoming = incoming(&config);
     let mut opening = Opening::new(stream, before, &mut incoming);
     let responded = loop {
@@ -343,11 +344,6 @@ where
         let watch = Watch::begin(Role::Client, &config).calls(&request);
         client_since(Before { began: None, watch }, request, stream, &config).await
     })
-}
-
-/// An opening handshake begins, without TLS before it.
-fn before(role: Role, config: &WebSocketConfig) -> Before {
-    Before { began: None, watch: Watch::begin(role, config) }
 }
 
 pub(crate) async fn client_since<S>(

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fullduplex::{BufMut, Connecting, Ended, Endpoint, Incoming, IncomingRequest, Refusal};
+use fullduplex::{BufMut, Connecting, Ended, Endpoint, Incoming, IncomingRequest, Refusal, Role};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -85,6 +85,11 @@ pub(crate) struct Before {
 }
 
 impl Before {
+    /// The opening handshake of a server begins, without TLS.
+    pub(crate) fn server(config: &WebSocketConfig) -> Self {
+        Self { began: None, watch: Watch::begin(Role::Server, config) }
+    }
+
     /// The opening handshake cannot begin. It takes `self`, for a future has room for what was borrowed as long as it lives.
     pub(crate) fn failed(mut self, error: Error) -> Error {
         self.watch.failed(error)

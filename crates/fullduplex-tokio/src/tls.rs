@@ -320,8 +320,14 @@ where
         let mut watch = Watch::begin(Role::Server, &config);
         let accepted = within(began, &config, tls.accept_tls(stream)).await;
         let stream = accepted.map_err(|error| watch.tls_failed(error))?;
-        accept_since(Before { began: Some(began), watch }, stream, config, decide, NO_RESPONSE)
-            .await
+        accept_since(
+            Some(Before { began: Some(began), watch }),
+            stream,
+            config,
+            decide,
+            NO_RESPONSE,
+        )
+        .await
     })
 }
 

@@ -2,8 +2,8 @@
 
 use fullduplex_tokio::{
     Cause, ConnectOptions, Connector, Error, OwnedAcceptance, OwnedClientRequest, OwnedRejection,
-    Request, WebSocketConfig, accept_async, accept_or_respond, accept_tls_with, accept_with,
-    client_tls_with, client_with, connect_with,
+    Request, WebSocketConfig, accept, accept_async, accept_or_respond, accept_tls_with,
+    accept_with, client_tls_with, client_with, connect_with,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpListener;
@@ -109,6 +109,24 @@ async fn a_decision_that_takes_too_long_or_is_given_up_has_its_cause() {
         assert_eq!(accepted.is_err(), gives_up);
         assert_eq!(ear.one("server", "not opened").get("cause"), cause.name());
         assert_eq!(failures(&all.snapshot()), [(cause, 1)]);
+    }
+}
+
+#[tokio::test]
+async fn a_span_around_the_opening_handshake_is_around_the_connection() {
+    use tracing::Instrument;
+
+    let (ear, _guard) = Ear::listen();
+    let around = || tracing::debug_span!("connection", address = "192.0.2.1");
+    let (near, far) = duplex(1 << 12);
+    let accepting = accept(far).instrument(around());
+    let connecting =
+        client_with("ws://localhost/", near, WebSocketConfig::new()).instrument(around());
+    let (accepted, connected) = tokio::join!(accepting, connecting);
+    drop((accepted.unwrap(), connected.unwrap()));
+    for role in ["server", "client"] {
+        assert_eq!(ear.of(role).len(), 2);
+        assert!(ear.of(role).iter().all(|told| told.get("address") == "192.0.2.1"));
     }
 }
 
