@@ -1,23 +1,24 @@
 //! The limits of a server, and its end.
 
 mod address;
+mod denied;
 #[cfg(all(test, fullduplex_loom))]
 mod model;
 mod rate;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use fullduplex_tokio::{CloseCode, CloseFrame, Message, OwnedRejection, Request, WebSocketStream};
+use fullduplex_tokio::{CloseCode, CloseFrame, Message, Request, WebSocketStream};
 use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
 pub use address::Forwarding;
+pub use denied::{Denied, DeniedCounts};
 pub use rate::Rate;
 
 use crate::sync::{Mutex, MutexGuard, watch};
@@ -96,108 +97,6 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Why a connection is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Denied {
-    /// There are [`Limits::connections`].
-    Connections,
-    /// There are [`Limits::per_address`] of this address.
-    Address,
-    /// More come in a second than [`Limits::rate`] allows.
-    Rate,
-    /// The server is about to end.
-    Closing,
-    /// A trusted proxy has said nothing that is an address.
-    Unreadable,
-}
-
-impl Denied {
-    /// Its name, for the label of a metric: `connections`, `address`, `rate`, `closing`, `unreadable`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::Address => "address",
-            Self::Rate => "rate",
-            Self::Closing => "closing",
-            Self::Unreadable => "unreadable",
-        }
-    }
-
-    /// What to answer to a client whose request was read already: 503 or 429 (RFC 6585 §4) with `Retry-After`, or 400.
-    #[must_use]
-    pub fn rejection(self) -> OwnedRejection {
-        let (status, after) = match self {
-            Self::Connections | Self::Closing => (503, Some("10")),
-            Self::Rate => (503, Some("1")),
-            Self::Address => (429, Some("10")),
-            Self::Unreadable => (400, None),
-        };
-        let rejection = OwnedRejection::new(status).body(format!("{self}\n"));
-        match after {
-            Some(after) => rejection.header("Retry-After", after),
-            None => rejection,
-        }
-    }
-}
-
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Connections => "there are too many connections",
-            Self::Address => "there are too many connections from this address",
-            Self::Rate => "too many connections arrive at once",
-            Self::Closing => "the server is shutting down",
-            Self::Unreadable => "the proxy has not said for whom it connects",
-        })
-    }
-}
-
-impl std::error::Error for Denied {}
-
-/// How many connections were denied since a gate was made, by the reason: for a log or a metric. An operator asks first which
-/// limit is hit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeniedCounts {
-    /// For [`Denied::Connections`].
-    pub connections: u64,
-    /// For [`Denied::Address`].
-    pub address: u64,
-    /// For [`Denied::Rate`].
-    pub rate: u64,
-    /// For [`Denied::Closing`].
-    pub closing: u64,
-    /// For [`Denied::Unreadable`].
-    pub unreadable: u64,
-}
-
-impl DeniedCounts {
-    /// Each reason with its count. To export as `websocket_denied_total`, a counter with the label `reason`, whose value is
-    /// [`Denied::name`].
-    pub fn by_reason(&self) -> impl Iterator<Item = (Denied, u64)> {
-        [
-            (Denied::Connections, self.connections),
-            (Denied::Address, self.address),
-            (Denied::Rate, self.rate),
-            (Denied::Closing, self.closing),
-            (Denied::Unreadable, self.unreadable),
-        ]
-        .into_iter()
-    }
-
-    fn add(&mut self, reason: Denied) {
-        *match reason {
-            Denied::Connections => &mut self.connections,
-            Denied::Address => &mut self.address,
-            Denied::Rate => &mut self.rate,
-            Denied::Closing => &mut self.closing,
-            Denied::Unreadable => &mut self.unreadable,
-        } += 1;
     }
 }
 

@@ -26,9 +26,9 @@ const SHARDS: usize = 16;
 /// println!("{} connections are open", COUNTERS.snapshot().open());
 /// ```
 ///
-/// A connection adds what it received whenever it waits for more, and what it sent whenever it has written. So the
-/// counters lag behind by no more than what a connection is busy with. Adding takes no lock, and threads do not wait for
-/// each other's cache lines.
+/// A connection adds what it received whenever it waits for more or ends, and what it sent whenever it has written. So the
+/// counters lag behind by no more than what a connection is busy with. Adding takes no lock, and up to 16 threads do not
+/// wait for each other.
 #[derive(Default)]
 pub struct Counters {
     shards: [Shard; SHARDS],

@@ -1,6 +1,7 @@
 //! The loop of this adapter: deliver, write, end or wait. It runs over a [`Link`]: one of a whole WebSocket, or one of the
 //! half that receives. Everything else in this crate is thin over it.
 
+mod deadlines;
 pub(crate) mod link;
 mod receiving;
 pub(crate) mod writing;
@@ -464,78 +465,5 @@ impl<L: Link> Receiving<L> {
             sending.writer.release();
             sending.watch.heard(tally);
         });
-    }
-}
-
-/// Deadlines.
-impl<L: Link> Receiving<L> {
-    /// Whether a waiting time runs.
-    #[inline(always)]
-    fn has_timeout(&self) -> bool {
-        !self.ended && self.reader.receiver().has_timeout()
-    }
-
-    /// The next deadline, by the connection's clock.
-    fn poll_timeout(&mut self) -> Option<Duration> {
-        if self.has_timeout() {
-            self.reader.receiver_mut().poll_timeout(self.clock.elapsed())
-        } else {
-            None
-        }
-    }
-
-    /// Does what is due at `now`.
-    fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
-        let has_timeout = self.has_timeout();
-        let receiver = self.reader.receiver_mut();
-        if !has_timeout || receiver.poll_timeout(now).is_none_or(|deadline| now < deadline) {
-            return Ok(());
-        }
-        let result = receiver.handle_timeout(now);
-        // Once the connection is over, the one thing still waited for is the stream's end.
-        self.ended |= receiver.is_closed();
-        if Watch::ON && result.is_ok() && receiver.may_send() {
-            // It was due, and it is no failure.
-            self.tally.sent_ping();
-        }
-        result
-    }
-
-    /// Waits for the next deadline, and does what is due then.
-    #[inline]
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.has_timeout() {
-            return self.poll_deadline(cx);
-        }
-        self.timer.clear();
-        Poll::Pending
-    }
-
-    #[inline(never)]
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        ready!(self.poll_due(cx));
-        Poll::Ready(Ok(self.handle_timeout(self.clock.elapsed())?))
-    }
-
-    /// Waits until the next deadline.
-    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.poll_timeout() {
-            Some(at) => self.poll_instant(at, cx),
-            None => {
-                self.timer.clear();
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Waits until the connection's clock reaches `at`.
-    fn poll_instant(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        match self.clock.instant(at) {
-            Some(deadline) => self.timer.poll(deadline, cx),
-            None => {
-                self.timer.clear();
-                Poll::Pending
-            }
-        }
     }
 }
