@@ -211,11 +211,15 @@ impl Sending {
 impl Sending {
     #[inline]
     pub(crate) fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
+        if self.watch.is_on() { self.send_seen(message) } else { self.writer.send(message) }
+    }
+
+    // Not where a message is sent that nobody sees.
+    #[inline(never)]
+    fn send_seen(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         self.writer.send(message)?;
         self.watch.sent(Outbound::lent(message));
-        if Watch::ON
-            && let MessageRef::Close(close) = message
-        {
+        if let MessageRef::Close(close) = message {
             self.watch.closes(close);
         }
         Ok(())
@@ -223,12 +227,19 @@ impl Sending {
 
     #[inline]
     pub(crate) fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
+        if self.watch.is_on() {
+            self.send_message_seen(message)
+        } else {
+            self.writer.send_message(message)
+        }
+    }
+
+    #[inline(never)]
+    fn send_message_seen(&mut self, message: &mut Message) -> Result<(), SendError> {
         let outbound = Outbound::of(message);
         self.writer.send_message(message)?;
         self.watch.sent(outbound);
-        if Watch::ON
-            && let Message::Close(close) = message
-        {
+        if let Message::Close(close) = message {
             self.watch.closes(close.as_ref().map(CloseFrame::as_reason));
         }
         Ok(())

@@ -61,6 +61,11 @@ impl Watch {
     pub(crate) const ON: bool = false;
 
     #[inline(always)]
+    pub(crate) fn is_on(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
     pub(crate) fn begin(_: Role, _: &WebSocketConfig) -> Self {
         Self
     }

@@ -189,6 +189,12 @@ impl Watch {
     /// Whether anything is seen.
     pub(crate) const ON: bool = true;
 
+    /// Whether this connection is seen.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// An opening handshake begins.
     pub(crate) fn begin(role: Role, config: &WebSocketConfig) -> Self {
         let (counters, trace) = (config.counters, Trace::begin(role));
