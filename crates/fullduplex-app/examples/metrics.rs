@@ -17,7 +17,7 @@ static COUNTERS: Counters = Counters::new();
 async fn main() -> std::io::Result<()> {
     tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).init();
     let echo_port = TcpListener::bind("127.0.0.1:9001").await?;
-    // Not the port that clients reach: what is on the page is nobody else's business.
+    // Clients do not reach this port, for the page is for the operator.
     let metrics_port = TcpListener::bind("127.0.0.1:9002").await?;
     println!("ws://127.0.0.1:9001/ and http://127.0.0.1:9002/metrics");
     run(echo_port, metrics_port).await;

@@ -84,7 +84,7 @@ pub struct Flow {
 pub struct Counts {
     /// Connections whose opening handshake is complete. To export as `websocket_opened_total`, a counter.
     pub opened: u64,
-    /// Connections that ended after the peer's Close, whoever began. To export as `websocket_closed_total`, a counter.
+    /// Connections that ended after the peer's Close, whichever end began the closing handshake. To export as `websocket_closed_total`, a counter.
     pub closed: u64,
     /// Connections that the application dropped while they were open. The peer was sent a Close with 1001. To export as
     /// `websocket_dropped_total`, a counter.
@@ -215,7 +215,7 @@ impl Counters {
         }
     }
 
-    /// That of this thread.
+    /// The shard of this thread.
     fn shard(&self) -> &Shard {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         thread_local! {

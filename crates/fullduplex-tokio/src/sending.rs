@@ -214,7 +214,7 @@ impl Sending {
         if self.watch.is_on() { self.send_seen(message) } else { self.writer.send(message) }
     }
 
-    // Not where a message is sent that nobody sees.
+    // A function of its own, because most connections are not seen.
     #[inline(never)]
     fn send_seen(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         self.writer.send(message)?;

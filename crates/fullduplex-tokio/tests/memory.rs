@@ -85,7 +85,7 @@ fn an_idle_connection_holds_at_most_1216_bytes() {
     assert!(each <= 1216, "{each} bytes");
 }
 
-/// With counters where nobody counts, and where the connections are counted.
+/// With the feature, where connections are not counted and where they are.
 #[cfg(feature = "counters")]
 #[test]
 fn an_idle_connection_that_is_counted_holds_at_most_240_bytes_more() {

@@ -16,7 +16,7 @@ macro_rules! causes {
         }
 
         impl Cause {
-            /// All of them: first those of opening handshakes, then those of open connections.
+            /// All causes: first the causes of opening handshakes, then the causes of open connections.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// Its name, in lower case with underscores. It does not change with the text of an error.
@@ -83,7 +83,7 @@ causes! {
 }
 
 impl Cause {
-    /// Whether it is that of an opening handshake, so that there was no open connection.
+    /// Whether an opening handshake failed for it, so that there was no open connection.
     #[must_use]
     pub const fn is_handshake(self) -> bool {
         (self as usize) < Self::Protocol as usize

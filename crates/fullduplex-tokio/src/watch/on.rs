@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     flow: Flow,
     pings: u32,
     pongs: u32,
-    /// Those of the keepalive.
+    /// The Pings of the keepalive.
     pings_sent: u32,
 }
 
@@ -215,7 +215,7 @@ impl Watch {
         })))
     }
 
-    /// It is that of a client, with this request.
+    /// The opening handshake is a client's, with this request.
     pub(crate) fn calls(mut self, request: &OwnedClientRequest) -> Self {
         if let Some(seen) = &mut self.0 {
             let uri = request.as_request().uri;
@@ -225,7 +225,7 @@ impl Watch {
         self
     }
 
-    /// It is that of a server, and this is the path of the request.
+    /// The opening handshake is a server's, and the request has this path.
     pub(crate) fn requested<'p>(&mut self, path: impl FnOnce() -> &'p str) {
         if let Some(seen) = &mut self.0 {
             seen.trace.requested(path());

@@ -213,7 +213,7 @@ async fn a_websocket_that_is_dropped_or_taken_apart_is_open_no_more() {
 }
 
 #[tokio::test]
-async fn a_close_that_lies_behind_messages_which_nobody_receives_is_one() {
+async fn a_close_behind_messages_that_are_not_received_is_a_close() {
     let (ear, _guard) = Ear::listen();
     let all = counters();
     let (mut server, mut wire) = our_server(counted(all));
