@@ -1,21 +1,23 @@
 //! The sending direction of a connection and of its stream, which the receiving one uses as well: it has answers to write,
 //! and ends the stream.
 
+#[cfg(feature = "counters")]
+mod seen;
 pub(crate) mod write_state;
 
 use std::io;
 use std::task::{Context, Poll, Waker, ready};
 
 use fullduplex::{
-    CloseCode, CloseFrame, CloseReason, Message, MessageKind, MessageRef, PreparedMessage,
-    Receiver, SendError, Shutdown, Signals, Writer,
+    CloseCode, CloseReason, Message, MessageKind, MessageRef, PreparedMessage, Receiver, SendError,
+    Shutdown, Signals, Writer,
 };
 use tokio::io::AsyncWrite;
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::sending::write_state::{Progress, WriteState};
-use crate::watch::{Outbound, Watch};
+use crate::watch::Watch;
 
 /// What is queued, and how far the stream has taken it.
 pub(crate) struct Sending {
@@ -211,43 +213,25 @@ impl Sending {
 impl Sending {
     #[inline]
     pub(crate) fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        if self.watch.is_on() { self.send_seen(message) } else { self.writer.send(message) }
-    }
-
-    // A function of its own, because most connections are not seen.
-    #[inline(never)]
-    fn send_seen(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        self.writer.send(message)?;
-        self.watch.sent(Outbound::lent(message));
-        if let MessageRef::Close(close) = message {
-            self.watch.closes(close);
+        #[cfg(feature = "counters")]
+        if self.watch.is_on() {
+            return self.send_seen(message);
         }
-        Ok(())
+        self.writer.send(message)
     }
 
     #[inline]
     pub(crate) fn send_message(&mut self, message: &mut Message) -> Result<(), SendError> {
+        #[cfg(feature = "counters")]
         if self.watch.is_on() {
-            self.send_message_seen(message)
-        } else {
-            self.writer.send_message(message)
+            return self.send_message_seen(message);
         }
-    }
-
-    #[inline(never)]
-    fn send_message_seen(&mut self, message: &mut Message) -> Result<(), SendError> {
-        let outbound = Outbound::of(message);
-        self.writer.send_message(message)?;
-        self.watch.sent(outbound);
-        if let Message::Close(close) = message {
-            self.watch.closes(close.as_ref().map(CloseFrame::as_reason));
-        }
-        Ok(())
+        self.writer.send_message(message)
     }
 
     pub(crate) fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
         self.writer.send_prepared(message)?;
-        self.watch.sent(Outbound::data(message.payload().len()));
+        self.watch.sent_fragment(message.payload().len(), true);
         Ok(())
     }
 

@@ -13,6 +13,6 @@ mod trace;
 mod untraced;
 
 #[cfg(not(feature = "counters"))]
-pub(crate) use off::{Found, Outbound, Tally, Watch};
+pub(crate) use off::{Found, Tally, Watch};
 #[cfg(feature = "counters")]
 pub(crate) use on::{Found, Outbound, Tally, Watch};

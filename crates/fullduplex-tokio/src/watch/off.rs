@@ -1,7 +1,7 @@
 //! Nothing is seen: the shape of `on`, without a body.
 
 use fullduplex::handshake::OwnedClientRequest;
-use fullduplex::{CloseReason, Message, MessageRef, Receiver, Role};
+use fullduplex::{CloseReason, Receiver, Role};
 
 use crate::config::WebSocketConfig;
 use crate::error::Error;
@@ -16,26 +16,6 @@ pub(crate) struct Tally;
 pub(crate) trait Found {}
 
 impl<T> Found for T {}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Outbound;
-
-impl Outbound {
-    #[inline(always)]
-    pub(crate) fn of(_: &Message) -> Self {
-        Self
-    }
-
-    #[inline(always)]
-    pub(crate) fn lent(_: MessageRef<'_>) -> Self {
-        Self
-    }
-
-    #[inline(always)]
-    pub(crate) fn data(_: usize) -> Self {
-        Self
-    }
-}
 
 impl Tally {
     #[inline(always)]
@@ -59,11 +39,6 @@ impl Tally {
 impl Watch {
     /// Whether anything is seen.
     pub(crate) const ON: bool = false;
-
-    #[inline(always)]
-    pub(crate) fn is_on(&self) -> bool {
-        false
-    }
 
     #[inline(always)]
     pub(crate) fn begin(_: Role, _: &WebSocketConfig) -> Self {
@@ -96,9 +71,6 @@ impl Watch {
 
     #[inline(always)]
     pub(crate) fn opened(&mut self) {}
-
-    #[inline(always)]
-    pub(crate) fn sent(&mut self, _: Outbound) {}
 
     #[inline(always)]
     pub(crate) fn sent_fragment(&mut self, _: usize, _: bool) {}

@@ -53,11 +53,6 @@ impl Outbound {
             MessageRef::Pong(_) | MessageRef::Close(_) => Self::Other,
         }
     }
-
-    #[inline]
-    pub(crate) fn data(len: usize) -> Self {
-        Self::Data(len)
-    }
 }
 
 impl Tally {
@@ -314,7 +309,7 @@ impl Watch {
         }
     }
 
-    /// A fragment was taken to be sent.
+    /// A fragment, or a whole message if it is the first and the last, was taken to be sent.
     pub(crate) fn sent_fragment(&mut self, len: usize, is_last: bool) {
         if let Some(seen) = &mut self.0 {
             seen.sent.messages += u64::from(is_last);
