@@ -125,6 +125,8 @@ pub(super) const FAULTS: [Fault; 13] = [
         file: "crates/fullduplex-app/src/gate.rs",
         right: r"        if let Err(reason) = state.take(key, &shared.limits) {
             state.denied.add(reason);
+            drop(state);
+            trace::denied(peer, reason.name());
             return Err(reason);
         }
 ",
@@ -158,3 +160,17 @@ pub(super) const FAULTS: [Fault; 13] = [
         about: "two speakers speak at once",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::{read, root};
+
+    #[test]
+    fn each_fault_has_its_place_in_the_sources() {
+        for Fault { file, right, about, .. } in &FAULTS {
+            let source = read(&root().join(file)).unwrap();
+            assert_eq!(source.matches(right).count(), 1, "{file}: {about}");
+        }
+    }
+}
