@@ -1,7 +1,7 @@
 //! `cargo xtask peers`: installs the WebSocket libraries that the tests talk to.
 //!
-//! They end up in `target/peers`: `venv/bin/python` imports `websockets` and `hypercorn`, and
-//! `npm/node_modules/ws` is `ws`.
+//! They end up in `target/peers`: `venv/bin/python` imports `websockets`, `hypercorn` and `stomp`, and
+//! `npm/node_modules` has `ws` and `@stomp/stompjs`.
 
 use crate::shell::{Failure, Installation, Outcome, command, output, root, run as run_command};
 
@@ -11,24 +11,36 @@ const WEBSOCKETS: &str = "websockets==17.4";
 /// An HTTP server that takes WebSockets over HTTP/2, from there.
 const HYPERCORN: &str = "hypercorn==0.18.0";
 
+/// A client of STOMP, from there.
+const STOMP_PY: &str = "stomp.py==9.0.0";
+
+/// What it opens WebSockets with.
+const WEBSOCKET_CLIENT: &str = "websocket-client==1.9.2";
+
+/// All that the Python package index has for the tests.
+const PYTHON: [&str; 4] = [WEBSOCKETS, HYPERCORN, STOMP_PY, WEBSOCKET_CLIENT];
+
 /// The version of `ws`, from the npm registry.
 const WS: &str = "ws@8.23.0";
+
+/// A client of STOMP, from there.
+const STOMPJS: &str = "@stomp/stompjs@7.5.0";
 
 /// Installs what is not there yet.
 pub(crate) fn run() -> Outcome {
     install_python()?;
-    install_ws()
+    install_npm()
 }
 
 fn install_python() -> Outcome {
     let python = output(command("python3").arg("--version")).map_err(|reason| {
         Failure::new(format!(
-            "the tests talk to {WEBSOCKETS} and {HYPERCORN} and need Python 3 to install and run \
-             them: {reason}"
+            "the tests talk to {} and need Python 3 to install and run them: {reason}",
+            PYTHON.join(", ")
         ))
     })?;
     // A venv is tied to the Python that made it.
-    let wanted = format!("{WEBSOCKETS} and {HYPERCORN} with {python}");
+    let wanted = format!("{} with {python}", PYTHON.join(", "));
     Installation { folder: root().join("target/peers/venv"), wanted }.ensure(|folder| {
         run_command(command("python3").args(["-m", "venv"]).arg(folder)).map_err(|reason| {
             Failure::new(format!(
@@ -37,20 +49,24 @@ fn install_python() -> Outcome {
         })?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         let mut python = command(folder.join("bin/python"));
-        run_command(python.args(pip).args([WEBSOCKETS, HYPERCORN]))
+        run_command(python.args(pip).args(PYTHON))
     })
 }
 
-fn install_ws() -> Outcome {
+fn install_npm() -> Outcome {
     let node = output(command("node").arg("--version")).map_err(|reason| {
-        Failure::new(format!("the tests talk to {WS} and need Node.js to run it: {reason}"))
+        Failure::new(format!(
+            "the tests talk to {WS} and {STOMPJS} and need Node.js to run them: {reason}"
+        ))
     })?;
     output(command("npm").arg("--version")).map_err(|reason| {
-        Failure::new(format!("the tests talk to {WS} and need npm to install it: {reason}"))
+        Failure::new(format!(
+            "the tests talk to {WS} and {STOMPJS} and need npm to install them: {reason}"
+        ))
     })?;
-    let wanted = format!("{WS} with {node}");
+    let wanted = format!("{WS} and {STOMPJS} with {node}");
     Installation { folder: root().join("target/peers/npm"), wanted }.ensure(|folder| {
-        // `ws` is plain JavaScript: no script of a package has to run.
+        // These are plain JavaScript: no script of a package has to run.
         let install = [
             "install",
             "--no-audit",
@@ -59,6 +75,6 @@ fn install_ws() -> Outcome {
             "--loglevel=error",
             "--prefix",
         ];
-        run_command(command("npm").args(install).arg(folder).arg(WS))
+        run_command(command("npm").args(install).arg(folder).args([WS, STOMPJS]))
     })
 }
