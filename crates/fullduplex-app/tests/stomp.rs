@@ -231,7 +231,7 @@ async fn a_client_that_does_not_beat_is_left_and_one_that_beats_stays() {
     let ended = async {
         // The broker beats all the while.
         assert_eq!(hear(&mut silent).await, "\n");
-        assert_eq!(closed(&mut silent).await, (CloseCode::Policy, "no heart-beat".into()));
+        assert_eq!(closed(&mut silent).await, (CloseCode::Policy, "you are silent".into()));
         assert!(begun.elapsed() >= BEAT * 2, "{:?}", begun.elapsed());
     };
     let living = async {
@@ -266,6 +266,45 @@ async fn a_client_that_does_not_connect_is_left() {
         assert!(client.recv().await.is_none());
     };
     tokio::join!(running, talking);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beats_that_come_while_the_broker_waits_for_the_client_count() {
+    for _ in 0..10 {
+        let (near, far) = tokio::io::duplex(1 << 10);
+        let config = WebSocketConfig::new();
+        let server =
+            WebSocketStream::from_raw_socket(near, Role::Server, config.max_write_buffer_size(1));
+        let mut client = WebSocketStream::from_raw_socket(far, Role::Client, config);
+        let pass = Gate::new(Limits::new()).enter([127, 0, 0, 1].into()).unwrap();
+        let running = Session::run(Broker::new(BEAT), server, pass);
+        let talking = async {
+            let body = "b".repeat(1 << 10);
+            let sending = format!("SEND\ndestination:/a\n\n{body}\0");
+            let connect = "CONNECT\naccept-version:1.2\nheart-beat:300,0\n\n\0";
+            for frame in [connect, "SUBSCRIBE\nid:0\ndestination:/a\n\n\0"] {
+                client.send(Message::text(frame)).await.unwrap();
+            }
+            for _ in 0..10 {
+                client.send(Message::text(sending.as_str())).await.unwrap();
+            }
+            for _ in 0..20 {
+                sleep(BEAT / 2).await;
+                client.send(Message::text("\n")).await.unwrap();
+            }
+            let bye = "DISCONNECT\nreceipt:bye\n\n\0";
+            client.send(Message::text(bye)).await.unwrap();
+            let mut messages = 0;
+            let close = loop {
+                match client.recv().await.unwrap().unwrap() {
+                    Message::Close(close) => break close.unwrap(),
+                    message => messages += usize::from(message.to_text().unwrap().len() > 1 << 10),
+                }
+            };
+            assert_eq!((close.code, messages), (CloseCode::Normal, 10), "{close:?}");
+        };
+        tokio::join!(running, talking);
+    }
 }
 
 #[tokio::test]

@@ -34,6 +34,10 @@ async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let listener = TcpListener::bind(&address).await?;
     println!("listening on http://{}/", listener.local_addr()?);
+    serve(listener).await
+}
+
+pub(crate) async fn serve(listener: TcpListener) -> std::io::Result<()> {
     loop {
         let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?; // messages are written whole: there is nothing to wait for

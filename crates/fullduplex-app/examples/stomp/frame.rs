@@ -274,6 +274,28 @@ mod tests {
         assert_eq!(parsed("SEND\nä:ö\n\n\0".as_bytes()).header("ä"), Some("ö"));
     }
 
+    #[test]
+    fn what_is_encoded_is_parsed_and_noise_does_no_harm() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let text = |random: &mut fastrand::Rng, most| {
+            let chars = ['\r', '\n', ':', '\\', 'c', 'r', ' ', 'ä'];
+            (0..random.usize(..most)).map(|_| random.choice(chars).unwrap()).collect::<String>()
+        };
+        for _ in 0..20_000 {
+            let [name, value, body] = [(); 3].map(|()| text(&mut random, 8));
+            let name = format!("n{name}");
+            let length = body.len().to_string();
+            let headers = [(name.as_str(), value.as_str()), ("content-length", &length)];
+            let mut message = encode("SEND", &headers, body.as_bytes());
+            let frame = parsed(&message);
+            assert_eq!((frame.header(&name), frame.body), (Some(&*value), body.as_bytes()));
+            let at = random.usize(..message.len());
+            message[at] = random.u8(..);
+            let _ = parse(&message);
+            let _ = parse(&message[..at]);
+        }
+    }
+
     /// "Size Limits".
     #[test]
     fn headers_have_limits() {

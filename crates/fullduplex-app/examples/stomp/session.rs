@@ -41,7 +41,7 @@ enum End {
     Done,
     /// ERROR, with the receipt that the client wanted.
     Fault(&'static str, Option<String>),
-    /// The client does not beat.
+    /// The client does not connect, or does not beat.
     Silent,
     /// The client does not read.
     Slow,
@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 (CloseCode::Policy, fault)
             }
-            Err(End::Silent) => (CloseCode::Policy, "no heart-beat"),
+            Err(End::Silent) => (CloseCode::Policy, "you are silent"),
             Err(End::Slow) => (CloseCode::Again, "you read too slowly"),
         };
         let _ = session.socket.close(Some(CloseFrame { code, reason: reason.into() })).await;
@@ -101,6 +101,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut heard = Instant::now();
         loop {
             tokio::select! {
+                // What has come while a message waited to be written is received before the client counts as silent.
+                biased;
+                () = tick(&mut beats.ours) => self.send(b"\n".to_vec()).await?,
                 message = self.pass.recv(&mut self.socket) => {
                     let message = message.ok_or(End::Gone)??;
                     heard = Instant::now();
@@ -109,7 +112,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 (at, message) = next(&mut self.subscriptions) => {
                     self.deliver(at, message.ok_or(End::Slow)?).await?;
                 }
-                () = tick(&mut beats.ours) => self.send(b"\n".to_vec()).await?,
                 () = until(beats.silence.map(|silence| heard + silence)) => return Err(End::Silent),
             }
             // A client that sends much to itself must not be slow by that.

@@ -22,6 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::{echo, header, secs, status};
 use crate::upgrade::answer_by_echo;
 
+#[expect(dead_code, reason = "its `main` is for the example")]
+#[path = "../../examples/hyper_server.rs"]
+mod hyper_server;
+
 /// A server of hyper's for HTTP/2 alone, which answers every request by `handle`.
 pub(crate) async fn serve<F, R>(announces: bool, handle: F) -> SocketAddr
 where
@@ -57,6 +61,28 @@ pub(crate) async fn connect(address: SocketAddr) -> SendRequest<String> {
     http2_ready(&mut connection, secs(5)).await.unwrap();
     tokio::spawn(connection);
     sender
+}
+
+#[tokio::test]
+async fn the_example_opens_websockets_over_http_2_and_http_1_on_one_port() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(hyper_server::serve(listener));
+    let (url, config) = (format!("ws://{address}/echo"), WebSocketConfig::new());
+    let mut sender = connect(address).await;
+    let (mut over_2, response) = client_http2(&mut sender, url.as_str(), config).await.unwrap();
+    assert_eq!(status(&response), 200);
+    let (mut over_1, response) = fullduplex_tokio::connect(url.as_str()).await.unwrap();
+    assert_eq!(status(&response), 101);
+    over_2.send("over HTTP/2".into()).await.unwrap();
+    assert_eq!(over_2.recv().await.unwrap().unwrap(), Message::text("over HTTP/2"));
+    over_1.send("over HTTP/1.1".into()).await.unwrap();
+    assert_eq!(over_1.recv().await.unwrap().unwrap(), Message::text("over HTTP/1.1"));
+    let mut page = Request::new(String::new());
+    *page.uri_mut() = format!("http://{address}/").parse().unwrap();
+    assert_eq!(sender.send_request(page).await.unwrap().status(), StatusCode::OK);
+    over_2.close(None).await.unwrap();
+    over_1.close(None).await.unwrap();
 }
 
 #[tokio::test]
