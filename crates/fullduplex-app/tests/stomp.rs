@@ -269,6 +269,28 @@ async fn a_client_that_does_not_connect_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_takes_no_receipts_is_left() {
+    let (near, far) = tokio::io::duplex(1 << 10);
+    let config = WebSocketConfig::new();
+    let server =
+        WebSocketStream::from_raw_socket(near, Role::Server, config.max_write_buffer_size(1));
+    let mut client = WebSocketStream::from_raw_socket(far, Role::Client, config.read_ahead_size(0));
+    let pass = Gate::new(Limits::new()).enter([127, 0, 0, 1].into()).unwrap();
+    let begun = Instant::now();
+    let running = Session::run(Broker::new(BEAT), server, pass);
+    let talking = async {
+        client.send(Message::text(CONNECT)).await.unwrap();
+        let asking = Message::text("SEND\ndestination:/a\nreceipt:r\n\n\0");
+        for _ in 0..2000 {
+            client.send(asking.clone()).await.unwrap();
+        }
+    };
+    tokio::join!(running, talking);
+    // 10 s for a frame, and 5 s for the Close.
+    assert_eq!(begun.elapsed().as_secs(), 15);
+}
+
+#[tokio::test(start_paused = true)]
 async fn beats_that_come_while_the_broker_waits_for_the_client_count() {
     for _ in 0..10 {
         let (near, far) = tokio::io::duplex(1 << 10);

@@ -1,5 +1,5 @@
-//! `cargo xtask browser`: what is tested in a real browser: the chat of the examples, an echo server, WebSockets over HTTP/2,
-//! the report of the conformance suite.
+//! `cargo xtask browser`: what is tested in a real browser: the chat and the dashboard of the examples, an echo server,
+//! WebSockets over HTTP/2, the report of the conformance suite.
 //!
 //! The same tests are in `cargo xtask test`, which says that they were skipped where there is no Chromium; here that is a
 //! failure.
@@ -17,6 +17,7 @@ pub(crate) fn run() -> Outcome {
     for package in ["fullduplex-app", "fullduplex-conformance"] {
         run_command(cargo("test --test browser --package").arg(package))?;
     }
+    run_command(&mut cargo("test --test dashboard --package fullduplex-app page"))?;
     let target = root().join("target");
     println!(
         "browser: pictures are in {0}/browser-pictures and {0}/report-pictures",
