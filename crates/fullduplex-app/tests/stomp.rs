@@ -23,7 +23,7 @@ use stomp::broker::Broker;
 use stomp::frame::{MOST_HEADERS, MOST_LINE};
 use stomp::session::{SUBSCRIPTIONS, Session};
 
-const BEAT: Duration = Duration::from_millis(300);
+const BEAT: Duration = Duration::from_secs(1);
 
 const CONNECT: &str = "CONNECT\naccept-version:1.1,1.2\n\n\0";
 
@@ -45,7 +45,7 @@ async fn open(address: SocketAddr, connect: &str) -> Socket {
         connect_with(request.subprotocol("v12.stomp"), &ConnectOptions::new()).await.unwrap();
     assert_eq!(response.as_response().subprotocol(), Some("v12.stomp"));
     let connected = ask(&mut socket, connect).await;
-    assert_eq!(connected, "CONNECTED\nversion:1.2\nheart-beat:300,300\n\n\0");
+    assert_eq!(connected, "CONNECTED\nversion:1.2\nheart-beat:1000,1000\n\n\0");
     socket
 }
 
@@ -110,7 +110,7 @@ async fn stompjs_talks_to_the_broker() {
     let said =
         peer(Path::new("node"), "stomp.mjs", "npm/node_modules/@stomp/stompjs", &arguments).await;
     let expected = [
-        "connected 1.2 300,300 v12.stomp",
+        "connected 1.2 1000,1000 v12.stomp",
         r#"message {"a-b":"c\nd\r\\","content-length":"7","destination":"/topic/a:b","priority":"9","subscription":"s\\1"} 103,114,195,188,195,159,101"#,
         r#"message {"content-length":"4","content-type":"application/x","destination":"/topic/a:b","subscription":"s\\1"} 0,255,0,10"#,
         "beats true true true",
@@ -128,7 +128,7 @@ async fn stomp_py_talks_to_the_broker() {
     let (python, port) = (installed("venv/bin/python"), address.port().to_string());
     let said = peer(&python, "stomp_client.py", "venv/bin/stomp", &[&port]).await;
     let expected = [
-        "connected 1.2 300,300",
+        "connected 1.2 1000,1000",
         "receipt subscribed",
         r"message ['s:1', '/topic/a:b', '7', 'text/plain', 'c\nd\r\\'] grüße",
         "receipt unsubscribed",
@@ -136,7 +136,7 @@ async fn stomp_py_talks_to_the_broker() {
         "beats True True",
         "disconnected",
         "receipt bye",
-        "connected 1.2 300,300",
+        "connected 1.2 1000,1000",
         "message ['s', '/topic/b', '9', None, None] in binary",
         "error no transactions here None",
         "disconnected",
@@ -227,7 +227,7 @@ async fn a_client_that_does_not_beat_is_left_and_one_that_beats_stays() {
     let (_, address) = start().await;
     let begun = Instant::now();
     let mut silent = open(address, "CONNECT\naccept-version:1.2\nheart-beat:1,1\n\n\0").await;
-    let mut alive = open(address, "CONNECT\naccept-version:1.2\nheart-beat:300,0\n\n\0").await;
+    let mut alive = open(address, "CONNECT\naccept-version:1.2\nheart-beat:1000,0\n\n\0").await;
     let ended = async {
         // The broker beats all the while.
         assert_eq!(hear(&mut silent).await, "\n");
@@ -303,7 +303,7 @@ async fn beats_that_come_while_the_broker_waits_for_the_client_count() {
         let talking = async {
             let body = "b".repeat(1 << 10);
             let sending = format!("SEND\ndestination:/a\n\n{body}\0");
-            let connect = "CONNECT\naccept-version:1.2\nheart-beat:300,0\n\n\0";
+            let connect = "CONNECT\naccept-version:1.2\nheart-beat:1000,0\n\n\0";
             for frame in [connect, "SUBSCRIBE\nid:0\ndestination:/a\n\n\0"] {
                 client.send(Message::text(frame)).await.unwrap();
             }

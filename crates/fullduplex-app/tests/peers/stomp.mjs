@@ -71,7 +71,7 @@ await message;
 await receipt(one, (headers) => subscription.unsubscribe(headers));
 await receipt(one, (headers) => one.publish({ destination: "/topic/a:b", body: "to nobody", headers }));
 
-await new Promise((done) => setTimeout(done, 1500));
+await new Promise((done) => setTimeout(done, 4500));
 say("beats", one.connected, one.beats.sent >= 3, one.beats.received >= 3);
 
 const disconnected = once(happens, "disconnected"), left = once(happens, "closed");
