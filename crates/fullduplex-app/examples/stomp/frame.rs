@@ -111,7 +111,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str, &'static str> {
     str::from_utf8(line).map_err(|_| "a line is not UTF-8")
 }
 
-/// "Value Encoding": "Undefined escape sequences such as \t MUST be treated as a fatal protocol error."
+/// "Value Encoding": "Undefined escape sequences such as \t […] MUST be treated as a fatal protocol error."
 fn unescape(text: &str) -> Result<String, &'static str> {
     let (mut plain, mut chars) = (String::with_capacity(text.len()), text.chars());
     while let Some(char) = chars.next() {
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    /// "Value Encoding": "all frames except the CONNECT and CONNECTED frames".
+    /// "Value Encoding": "All frames except the `CONNECT` and `CONNECTED` frames will also escape […]".
     #[test]
     fn headers_of_connect_are_not_escaped() {
         let frame = parsed(b"CONNECT\npasscode:a\\tb\\n:\n\n\0");
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(frame.headers, [("foo".into(), "World".into())]);
     }
 
-    /// "Value Encoding": "the implementation MUST NOT trim".
+    /// "Value Encoding": "clients and servers MUST never trim or pad headers with spaces."
     #[test]
     fn space_belongs_to_headers() {
         assert_eq!(parsed(b"SEND\n a : b \n\n\0").header(" a "), Some(" b "));

@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use broker::Broker;
 use session::Session;
 
-/// The largest frame, in bytes.
+/// The largest frame, in bytes ("Size Limits"). The WebSocket fails with 1009 at a larger one, before it is in memory.
 pub(crate) const MOST: usize = 16 << 10;
 
 /// STOMP 1.2 as a subprotocol: the name is registered with IANA.
