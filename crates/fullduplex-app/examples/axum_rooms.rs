@@ -1,7 +1,7 @@
 //! Rooms in an axum application, for users who have logged in: `cargo run -p fullduplex-app --example axum_rooms [ADDRESS]`.
 //!
 //! `POST /login` with `{"name": "ann", "password": "open sesame"}` gives a cookie, and with it `GET /rooms/{name}` is a
-//! WebSocket: text that is sent to it reaches all who are in the room, as `{"from": "ann", "text": "hello"}`. With Ctrl-C, all
+//! WebSocket: text that is sent to it reaches all members of the room, as `{"from": "ann", "text": "hello"}`. With Ctrl-C, all
 //! are told 1001.
 
 use std::collections::{HashMap, VecDeque};
