@@ -25,6 +25,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, Client};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::{interval, timeout};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -34,6 +35,9 @@ const CHANNEL: &str = "room";
 /// The largest message, and how many may wait for a client.
 const MOST: usize = 16 << 10;
 const WAITING: usize = 64;
+
+/// How often Redis has to answer, and within which time.
+const BEAT: Duration = Duration::from_secs(2);
 
 /// What the connections of this server share.
 struct Server {
@@ -85,15 +89,21 @@ async fn subscribe(server: &Server, redis: &Client, failures: &mut u32) -> Resul
     // Only now, so that each client hears what itself has sent.
     server.redis.send_replace(Some(redis.get_multiplexed_async_connection().await?));
     *failures = 0;
-    let mut published = subscription.on_message();
-    while let Some(message) = published.next().await {
-        // Somebody else may publish there, too.
-        let text = message.get_payload_bytes();
-        if let Ok(message) = PreparedMessage::new(MessageKind::Text, text) {
-            server.room.send(&message).await;
+    let (mut asks, mut published) = subscription.split();
+    let mut beats = interval(BEAT);
+    loop {
+        tokio::select! {
+            message = published.next() => {
+                let message = message.ok_or("the subscription has ended")?;
+                // Somebody else may publish there, too.
+                if let Ok(message) = PreparedMessage::new(MessageKind::Text, message.get_payload_bytes()) {
+                    server.room.send(&message).await;
+                }
+            }
+            // A Redis that hangs, or a network that is gone, says nothing.
+            _ = beats.tick() => timeout(BEAT, asks.ping::<()>()).await??,
         }
     }
-    Err("the subscription has ended".into())
 }
 
 async fn connection(
@@ -101,10 +111,15 @@ async fn connection(
     mut pass: Pass,
     server: Arc<Server>,
 ) -> Result<(), fullduplex_tokio::Error> {
-    let config = WebSocketConfig::new().max_message_size(Some(MOST));
+    let config = WebSocketConfig::new()
+        .max_message_size(Some(MOST))
+        // The server notices within a minute that a laptop was closed.
+        .keepalive(Duration::from_secs(40), Duration::from_secs(20));
     let mut redis = server.redis.subscribe();
     let publisher = redis.borrow_and_update().clone();
-    let decide = |_: &fullduplex_tokio::Request<'_>| match publisher {
+    let decide = |request: &fullduplex_tokio::Request<'_>| match publisher {
+        // Otherwise a script of another site could talk here (RFC 6455 §10.2).
+        _ if !request.is_same_origin() => Err(OwnedRejection::new(403)),
         Some(_) => Ok(OwnedAcceptance::new()),
         None => Err(OwnedRejection::new(503).header("Retry-After", "1")),
     };
@@ -121,8 +136,9 @@ async fn connection(
             },
             message = pass.recv(&mut socket) => match message.transpose()? {
                 Some(Message::Text(text)) => {
-                    if publisher.publish::<_, _, ()>(CHANNEL, text.as_str()).await.is_err() {
-                        return again(&mut socket, "the message was not sent").await;
+                    let published = publisher.publish::<_, _, ()>(CHANNEL, text.as_str());
+                    if !matches!(timeout(BEAT, published).await, Ok(Ok(()))) {
+                        return again(&mut socket, "it is not known whether the message was sent").await;
                     }
                 }
                 Some(_) => {}

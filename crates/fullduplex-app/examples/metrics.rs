@@ -2,6 +2,7 @@
 //! text that Prometheus reads on a port of its own, and writes to the terminal how each connection opens and ends.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use fullduplex_app::{Gate, Limits, Pass, serve};
 use fullduplex_tokio::{
@@ -34,7 +35,9 @@ pub(crate) async fn run(echo_port: TcpListener, metrics_port: TcpListener) {
 }
 
 async fn echo(stream: TcpStream, mut pass: Pass) -> Result<(), Error> {
-    let config = WebSocketConfig::new().counters(&COUNTERS);
+    let config = WebSocketConfig::new()
+        .counters(&COUNTERS)
+        .keepalive(Duration::from_secs(40), Duration::from_secs(20));
     let mut socket = accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).await?;
     while let Some(message) = pass.recv(&mut socket).await {
         let message = message?;

@@ -53,7 +53,7 @@ pub(crate) async fn run(url: &str) -> Result<(), Error> {
                 Some(Event::Connecting { failures }) => println!("connecting, after {failures} failures"),
                 // Here a client logs in again, and subscribes: the server knows nothing of the last connection.
                 Some(Event::Open) => println!("connected"),
-                Some(Event::Message(Message::Text(text))) => println!("> {text}"),
+                Some(Event::Message(Message::Text(text))) => println!("> {:?}", text.as_str()),
                 Some(Event::Lost { error: Some(error), retry_in }) => println!("{error}; again in {retry_in:.1?}"),
                 Some(Event::Lost { error: None, retry_in }) => println!("closed; again in {retry_in:.1?}"),
                 Some(Event::GaveUp { error: Some(error) }) => return Err(error),

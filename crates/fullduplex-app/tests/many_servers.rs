@@ -22,6 +22,15 @@ const REDIS: &str = "MANY_SERVERS_REDIS";
 /// A process that ends when this is dropped.
 struct Process(Child);
 
+impl Process {
+    fn signal(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        assert!(
+            Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success()
+        );
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -112,6 +121,15 @@ async fn clients_of_two_servers_share_a_room_for_as_long_as_redis_is_there() {
         hears(from, &text).await;
         hears(to, &text).await;
     }
+
+    // A Redis that hangs is noticed, and so is one that goes on.
+    first_redis.signal("STOP");
+    for client in [&mut ann, &mut bob] {
+        while let Some(Ok(_)) = client.recv().await {}
+        assert_eq!(client.receiver().peer_close().flatten().unwrap().code, CloseCode::Again);
+    }
+    first_redis.signal("CONT");
+    let (mut ann, mut bob) = (client(one).await, client(other).await);
 
     // Redis ends, so messages may be missing, and clients are told.
     drop(first_redis);

@@ -54,7 +54,7 @@ async fn talk() {
         writeln!(typed, "{round}").unwrap();
         let message = socket.recv().await.unwrap().unwrap();
         socket.send(message).await.unwrap();
-        prints(&format!("> {round}")).await;
+        prints(&format!("> {round:?}")).await;
         // The server ends without a Close.
         drop(socket.into_inner());
         prints("again in").await;

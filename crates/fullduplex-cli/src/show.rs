@@ -62,10 +62,15 @@ fn for_a_person(message: &Message) -> Option<String> {
 fn shown(text: &str) -> String {
     let shown = |sign: char| match sign {
         '\t' | '\n' => sign.to_string(),
-        sign if sign.is_control() => sign.escape_default().to_string(),
+        sign if sign.is_control() || turns(sign) => sign.escape_unicode().to_string(),
         sign => sign.to_string(),
     };
     text.chars().map(shown).collect()
+}
+
+/// Whether a character separates lines, or turns the direction of what follows.
+fn turns(sign: char) -> bool {
+    matches!(sign, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes to standard output. What is read by nobody any more ends the program, as it does every filter.
@@ -93,6 +98,8 @@ mod tests {
     fn a_server_cannot_write_to_the_terminal_but_text() {
         assert_eq!(shown("a\tb\nc"), "a\tb\nc");
         assert_eq!(shown("\u{1b}[2J\u{7}ü"), "\\u{1b}[2J\\u{7}ü");
-        assert_eq!(shown("\u{9b}31m\r"), "\\u{9b}31m\\r");
+        assert_eq!(shown("\u{9b}31m\r"), "\\u{9b}31m\\u{d}");
+        assert_eq!(shown("\u{202e}gpj\u{2066}"), "\\u{202e}gpj\\u{2066}");
+        assert_eq!(shown("हिन्दी"), "हिन्दी");
     }
 }

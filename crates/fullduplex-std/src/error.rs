@@ -66,7 +66,7 @@ impl Error {
     pub fn would_block(&self) -> bool {
         match self {
             Self::Io(error) => error.kind() == io::ErrorKind::WouldBlock,
-            Self::WriteBufferFull(_) => true,
+            Self::WriteBufferFull(_) | Self::Send(SendError::WriteBufferFull) => true,
             _ => false,
         }
     }
@@ -116,7 +116,7 @@ fn advice(error: &rustls::Error) -> &'static str {
     use rustls::CertificateError::{BadSignature, UnknownIssuer};
     match error {
         rustls::Error::InvalidMessage(_) => {
-            "; if the peer speaks no TLS, the URL of the WebSocket begins with ws://"
+            "; the peer may speak no TLS: wss:// is for servers with TLS, and ws:// for others"
         }
         rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
             "; no root certificate that is trusted has issued it"

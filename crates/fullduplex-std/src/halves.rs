@@ -188,11 +188,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
                 Err(SendError::WriteBufferFull) => {}
                 other => return Ok(other?),
             }
-            match side.write_out() {
-                // What has been written may have made room enough.
-                Err(error) if error.would_block() => {}
-                other => other?,
-            }
+            side.make_room()?;
             match side.sending.writer.send_message(&mut message) {
                 Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
                 other => Ok(other?),
@@ -212,7 +208,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
                 Err(SendError::WriteBufferFull) => {}
                 other => return Ok(other?),
             }
-            side.write_out()?;
+            side.make_room()?;
             Ok(side.sending.writer.send_prepared(message)?)
         })
     }
@@ -230,7 +226,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
                 Err(SendError::WriteBufferFull) => {}
                 other => return Ok(other?),
             }
-            side.write_out()?;
+            side.make_room()?;
             Ok(side.sending.writer.send_fragment(kind, payload, last)?)
         })
     }

@@ -129,11 +129,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Err(SendError::WriteBufferFull) => {}
             other => return Ok(other?),
         }
-        match self.flush() {
-            // What has been written may have made room enough.
-            Err(error) if error.would_block() => {}
-            other => other?,
-        }
+        self.make_room()?;
         match self.writer().send_message(&mut message) {
             Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
             other => Ok(other?),
@@ -151,7 +147,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Err(SendError::WriteBufferFull) => {}
             other => return Ok(other?),
         }
-        self.flush()?;
+        self.make_room()?;
         Ok(self.writer().send_prepared(message)?)
     }
 
@@ -166,7 +162,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
             Err(SendError::WriteBufferFull) => {}
             other => return Ok(other?),
         }
-        self.flush()?;
+        self.make_room()?;
         Ok(self.writer().send_fragment(kind, payload, last)?)
     }
 
@@ -279,6 +275,14 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 impl<S: Read + Write + 'static> WebSocket<S> {
     fn writer(&mut self) -> &mut Writer<OsEntropy> {
         &mut self.engine.link.sending.writer
+    }
+
+    /// Writes what the stream takes, which may make room enough.
+    fn make_room(&mut self) -> Result<()> {
+        match self.flush() {
+            Err(error) if error.would_block() => Ok(()),
+            other => other,
+        }
     }
 
     fn check_open(&self) -> Result<()> {

@@ -86,18 +86,18 @@ pub struct Counts {
     pub opened: u64,
     /// Connections that ended after the peer's Close, whichever end began the closing handshake. To export as `websocket_closed_total`, a counter.
     pub closed: u64,
-    /// Connections that the application dropped while they were open. The peer was sent a Close with 1001. To export as
+    /// Connections that the application dropped, or took apart, before the peer's Close had come. To export as
     /// `websocket_dropped_total`, a counter.
     pub dropped: u64,
     /// What was received.
     pub received: Flow,
-    /// What was sent. A message counts once it has been written.
+    /// What was sent. A message counts once it has been written, and what was queued together with it.
     pub sent: Flow,
     /// Pings that were received. Each was answered. To export as `websocket_received_pings_total`, a counter.
     pub pings_received: u64,
     /// Pongs that were received. To export as `websocket_received_pongs_total`, a counter.
     pub pongs_received: u64,
-    /// Pings that were sent, by the keepalive or by the application. To export as `websocket_sent_pings_total`, a
+    /// Pings that were sent by the application, and those of the keepalive, which count when they are due. To export as `websocket_sent_pings_total`, a
     /// counter.
     pub pings_sent: u64,
     failures: [u64; Cause::ALL.len()],

@@ -98,9 +98,10 @@ impl fmt::Display for Error {
             Self::Handshake(error) => error.fmt(f),
             Self::Http(refused) => {
                 write!(f, "the server did not open a WebSocket: {refused}")?;
-                let response = refused.response.as_response();
-                match (response.status(), response.headers().get("Location")) {
-                    (301..=308, Some(_)) => f.write_str("; `max_redirects` has redirects followed"),
+                match refused.response.as_response().status() {
+                    301..=303 | 307 | 308 => {
+                        f.write_str("; `ConnectOptions::max_redirects` says whether to follow")
+                    }
                     _ => Ok(()),
                 }
             }

@@ -107,7 +107,7 @@ impl Sending {
             let pending = if Watch::ON { self.writer.pending() } else { 0 };
             let written = self.state.poll_write(stream, &mut self.writer, cx);
             if Watch::ON {
-                self.watch.wrote(pending - self.writer.pending());
+                self.watch.wrote(pending - self.writer.pending(), self.writer.pending());
             }
             ready!(written).map_err(|error| self.failed(error))?;
         }

@@ -316,11 +316,19 @@ fn a_refusal_says_in_one_line_what_a_client_can_do() {
         with("401 Who?", headers, ""),
         "401 Who?, WWW-Authenticate: Basic realm=\"κ\", Retry-After: 30"
     );
-    // Nothing of a peer's clears the screen, begins a line, or fills a log.
-    for hostile in ["\x1b[2J", "a\u{9b}2J", "\u{0}", "\x7f"] {
-        assert_eq!(with("403 No", "", hostile), "403 No", "{hostile:?}");
+    let location = "Location: https://user:secret@b.example/\r\n";
+    assert_eq!(with("302 Found", location, ""), "302 Found");
+    assert_eq!(with("302 Found", "Location: /a#token\r\n", ""), "302 Found, Location: /a");
+    // Nothing of a peer's clears the screen, begins a line, turns the direction, or fills a log.
+    for hostile in ["\x1b", "\u{9b}", "\0", "\x7f", "\u{2028}", "\u{202e}", "\u{2066}", "\u{feff}"]
+    {
+        assert_eq!(with("403 No", "", &format!("a{hostile}b")), "403 No, \"a.b\"", "{hostile:?}");
     }
-    assert_eq!(with("403 No", "WWW-Authenticate: \u{9b}2J\r\n", ""), "403 No");
+    let header = "WWW-Authenticate: \u{9b}2J\u{202e}\r\n";
+    assert_eq!(with("403 No", header, ""), "403 No, WWW-Authenticate: .2J.");
     let long = "κ".repeat(5000);
-    assert_eq!(with("403 No", "", &long), format!("403 No, \"{}\"", "κ".repeat(200)));
+    let shown = format!("{}…", "κ".repeat(200));
+    assert_eq!(with("403 No", "", &long), format!("403 No, \"{shown}\""));
+    let reason = "x".repeat(5000);
+    assert_eq!(with(&format!("403 {reason}"), "", ""), format!("403 {}…", "x".repeat(200)));
 }

@@ -134,6 +134,17 @@ impl<S: IntoHalves> SendingSide<S> {
         }
     }
 
+    /// Writes what the stream takes, which may make room enough.
+    ///
+    /// # Errors
+    /// As [`write_out`](Self::write_out), but where that would block.
+    pub(super) fn make_room(&mut self) -> Result<()> {
+        match self.write_out() {
+            Err(error) if error.would_block() => Ok(()),
+            other => other,
+        }
+    }
+
     /// Writes what the stream takes at once, unless the receiver has ended the stream. An error is told by the next call
     /// that writes.
     pub(super) fn write_briefly(&mut self) {

@@ -83,7 +83,7 @@ fn advice(error: &rustls::Error) -> &'static str {
     use rustls::CertificateError::{BadSignature, UnknownIssuer};
     match error {
         rustls::Error::InvalidMessage(_) => {
-            "; if the peer speaks no TLS, the URL of the WebSocket begins with ws://"
+            "; the peer may speak no TLS: wss:// is for servers with TLS, and ws:// for others"
         }
         rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
             "; no root certificate that is trusted has issued it"

@@ -76,7 +76,7 @@ impl Watch {
     pub(crate) fn sent_fragment(&mut self, _: usize, _: bool) {}
 
     #[inline(always)]
-    pub(crate) fn wrote(&mut self, _: usize) {}
+    pub(crate) fn wrote(&mut self, _: usize, _: usize) {}
 
     #[inline(always)]
     pub(crate) fn heard(&mut self, _: &mut Tally) {}

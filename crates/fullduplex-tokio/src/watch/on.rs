@@ -157,9 +157,11 @@ struct Seen {
     counters: Option<&'static Counters>,
     trace: Trace,
     stage: Stage,
-    /// What is to be sent, and has not been written.
-    sent: Flow,
-    pings_sent: u32,
+    /// What is being written, and how many bytes are left of it and of what precedes it.
+    writing: Outgoing,
+    left: usize,
+    /// What was taken to be sent since that began.
+    queued: Outgoing,
     /// How many bytes of the response to the opening handshake are still to be written. They go before the frames.
     response: usize,
     /// Whether our Close began the closing handshake.
@@ -170,6 +172,20 @@ struct Seen {
     failure: Option<Cause>,
     /// What a call returned as an error although the connection has not failed by then.
     noted: Option<Cause>,
+}
+
+/// Messages and Pings on their way to the transport.
+#[derive(Debug, Default)]
+struct Outgoing {
+    flow: Flow,
+    pings: u32,
+}
+
+impl Outgoing {
+    fn add(&mut self, more: &Self) {
+        self.flow.add(&more.flow);
+        self.pings += more.pings;
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,8 +216,9 @@ impl Watch {
             counters,
             trace,
             stage: Stage::Opening,
-            sent: Flow::default(),
-            pings_sent: 0,
+            writing: Outgoing::default(),
+            left: 0,
+            queued: Outgoing::default(),
             response: 0,
             we_close: false,
             peer_closed: false,
@@ -301,10 +318,10 @@ impl Watch {
         let Some(seen) = &mut self.0 else { return };
         match outbound {
             Outbound::Data(len) => {
-                seen.sent.messages += 1;
-                seen.sent.payload_bytes += len as u64;
+                seen.queued.flow.messages += 1;
+                seen.queued.flow.payload_bytes += len as u64;
             }
-            Outbound::Ping => seen.pings_sent += 1,
+            Outbound::Ping => seen.queued.pings += 1,
             Outbound::Other => {}
         }
     }
@@ -312,18 +329,18 @@ impl Watch {
     /// A fragment, or a whole message if it is the first and the last, was taken to be sent.
     pub(crate) fn sent_fragment(&mut self, len: usize, is_last: bool) {
         if let Some(seen) = &mut self.0 {
-            seen.sent.messages += u64::from(is_last);
-            seen.sent.payload_bytes += len as u64;
+            seen.queued.flow.messages += u64::from(is_last);
+            seen.queued.flow.payload_bytes += len as u64;
         }
     }
 
-    /// So many bytes were written.
+    /// So many bytes were written, and so many are pending.
     #[inline]
-    pub(crate) fn wrote(&mut self, len: usize) {
+    pub(crate) fn wrote(&mut self, len: usize, pending: usize) {
         if let Some(seen) = &mut self.0
             && len > 0
         {
-            seen.wrote(len);
+            seen.wrote(len, pending);
         }
     }
 
@@ -403,16 +420,26 @@ impl Watch {
 }
 
 impl Seen {
-    fn wrote(&mut self, len: usize) {
+    /// Bytes count at once. A message counts when all that was queued with it has been written: its own bytes are not known
+    /// apart from the others.
+    fn wrote(&mut self, len: usize, pending: usize) {
         let response = len.min(self.response);
         self.response -= response;
-        self.sent.wire_bytes += (len - response) as u64;
-        let (flow, pings) = (take(&mut self.sent), take(&mut self.pings_sent));
-        if let Some(counters) = self.counters {
-            counters.add_sent(&flow);
-            counters.add_pings_sent(pings.into());
+        let mut sent = Outgoing::default();
+        sent.flow.wire_bytes = (len - response) as u64;
+        if self.left == 0 {
+            (self.writing, self.left) = (take(&mut self.queued), len + pending);
         }
-        self.trace.add_sent(&flow);
+        self.left = self.left.saturating_sub(len);
+        if self.left == 0 {
+            sent.add(&self.writing);
+            (self.writing, self.left) = (take(&mut self.queued), pending);
+        }
+        if let Some(counters) = self.counters {
+            counters.add_sent(&sent.flow);
+            counters.add_pings_sent(sent.pings.into());
+        }
+        self.trace.add_sent(&sent.flow);
     }
 
     fn heard(&mut self, tally: &Tally) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fullduplex::{CloseCode, CloseReason, HandshakeError, Role};
 use tokio::time::Instant;
-use tracing::{Span, debug, debug_span, field, warn};
+use tracing::{Span, debug, field, warn, warn_span};
 
 use crate::counters::{Cause, Flow};
 use crate::error::Error;
@@ -39,7 +39,8 @@ impl Trace {
             Role::Client => "client",
             Role::Server => "server",
         };
-        let span = debug_span!(
+        // As high as the highest of its events, which are nowhere without it.
+        let span = warn_span!(
             target: TARGET,
             "websocket",
             role,

@@ -2,10 +2,11 @@
 
 use fullduplex_testkit::Frame;
 use fullduplex_tokio::{
-    Counters, DeflateConfig, Message, MessageKind, MessageRef, PreparedMessage, WebSocketConfig,
+    Counters, DeflateConfig, Message, MessageKind, MessageRef, PreparedMessage, Role,
+    WebSocketConfig, WebSocketStream,
 };
-use futures_util::SinkExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use futures_util::{FutureExt, SinkExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use crate::support::{Ear, counted, counters, echo, masked, our_server, pair, secs};
 
@@ -250,4 +251,29 @@ fn many_connections_on_many_threads_add_up() {
     assert_eq!(flows(all), [received, sent]);
     let counts = all.snapshot();
     assert_eq!((counts.opened, counts.open(), counts.closed), (connections, 0, connections));
+}
+
+/// A peer that reads little does not make messages count that it has not been sent.
+#[tokio::test]
+async fn a_message_counts_when_it_is_written_whole() {
+    let all = counters();
+    let (near, mut far) = duplex(10);
+    let mut server = WebSocketStream::from_raw_socket(near, Role::Server, counted(all));
+    for _ in 0..2 {
+        server.feed(Message::binary([0; 10].to_vec())).await.unwrap();
+    }
+    server.feed(Message::Ping("?".into())).await.unwrap();
+    // 12, 12 and 3 bytes.
+    assert!(server.flush().now_or_never().is_none());
+    assert_eq!((flows(all)[1], all.snapshot().pings_sent), ((0, 0, 10), 0));
+    // This one waits behind them.
+    server.feed(Message::binary([0; 10].to_vec())).await.unwrap();
+    let mut bytes = [0; 10];
+    for (read, messages, pings) in [(10, 0, 0), (20, 2, 1), (30, 3, 1)] {
+        far.read_exact(&mut bytes).await.unwrap();
+        let _ = server.flush().now_or_never();
+        let written = (read + 10).min(39);
+        assert_eq!(flows(all)[1], (messages, 10 * messages, written), "{read}");
+        assert_eq!(all.snapshot().pings_sent, pings, "{read}");
+    }
 }

@@ -8,6 +8,7 @@ use fullduplex_tokio::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpListener;
 use tracing::Level;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::support::{Ear, Told, counted, counters, failures, secs};
 
@@ -145,7 +146,7 @@ async fn not_opened(response: &[u8]) -> (Told, Vec<(Cause, u64)>) {
 async fn a_client_says_why_it_has_not_opened() {
     for (response, cause, status) in [
         ("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", Cause::Refused, "403"),
-        ("HTTP/1.1 302 Found\r\nLocation: /secret\r\n\r\n", Cause::Refused, "302"),
+        ("HTTP/1.1 302 Found\r\nLocation: /login?code=secret\r\n\r\n", Cause::Refused, "302"),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", Cause::BadResponse, ""),
         ("HTTP/1.1 101 Sw", Cause::HandshakeEnded, ""),
     ] {
@@ -161,6 +162,20 @@ async fn a_client_says_why_it_has_not_opened() {
     client_with(request, duplex(100).0, counted(all)).await.unwrap_err();
     assert_eq!(ear.one("client", "not opened").level, Level::WARN);
     assert_eq!(failures(&all.snapshot()), [(Cause::HandshakeLocal, 1)]);
+}
+
+/// Where nobody counts and only warnings are wanted, a fault of our own is told, with what is known of the connection.
+#[tokio::test]
+async fn a_fault_of_our_own_is_told_to_whoever_wants_warnings() {
+    let (ear, _guard) = Ear::listen_from(LevelFilter::INFO);
+    let request = OwnedClientRequest::new("ws://localhost/a").unwrap().header("X", "a\r\nb");
+    client_with(request, duplex(100).0, WebSocketConfig::new()).await.unwrap_err();
+    let told = ear.one("client", "not opened");
+    assert_eq!((told.level, told.get("path")), (Level::WARN, "/a"));
+    let (near, far) = duplex(1000);
+    drop(far);
+    client_with("ws://localhost/a", near, WebSocketConfig::new()).await.unwrap_err();
+    assert_eq!(ear.told().len(), 1, "what a peer can cause is no warning");
 }
 
 #[tokio::test]

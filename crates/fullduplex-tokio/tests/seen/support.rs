@@ -17,6 +17,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
@@ -54,6 +55,13 @@ impl Ear {
     pub(crate) fn listen() -> (Self, DefaultGuard) {
         let ear = Self::default();
         let guard = set_default(Registry::default().with(ear.clone()));
+        (ear, guard)
+    }
+
+    /// As [`listen`](Self::listen), but for what is less important than this.
+    pub(crate) fn listen_from(level: LevelFilter) -> (Self, DefaultGuard) {
+        let ear = Self::default();
+        let guard = set_default(Registry::default().with(ear.clone().with_filter(level)));
         (ear, guard)
     }
 

@@ -1,20 +1,21 @@
 //! A response with which a server refused to open a WebSocket, and what it says in one line.
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use crate::handshake::OwnedResponse;
 
 /// The headers that tell a client what it may do (RFC 9110 §10.2.2, §10.2.3, §11.6.1, RFC 6455 §4.4).
 const TELLING: [&str; 4] = ["Location", "WWW-Authenticate", "Retry-After", "Sec-WebSocket-Version"];
 
-/// How many characters of a header or of a body are shown, at most.
+/// How many characters of the reason, of a header or of a body are shown, at most.
 const SHOWN: usize = 200;
 
 /// A response with which a server refused to open a WebSocket.
 ///
 /// As text it is the status with its reason, the headers that tell the client what it may do, and the first line of a body in
-/// plain text: `403 Forbidden, "unknown origin"`. Of a `Location`, the query is left out, for it may be a secret.
+/// plain text: `403 Forbidden, "unknown origin"`. All of it is one line, and of bounded length. Of a `Location`, credentials,
+/// query and fragment are left out, for they may be secrets.
 #[derive(Clone, Debug)]
 pub struct Refused {
     /// Status, reason and headers.
@@ -29,34 +30,58 @@ impl fmt::Display for Refused {
         write!(f, "{}", response.status())?;
         // Over HTTP/2 there is none (RFC 9113 §8.3.2), and over HTTP/1.1 it may be empty.
         if !response.reason().is_empty() {
-            write!(f, " {}", response.reason())?;
+            write!(f, " {}", Shown(response.reason()))?;
         }
         if let 200..=299 = response.status() {
             f.write_str(", as for an ordinary request: the path may be wrong")?;
         }
         for name in TELLING {
-            if let Some(value) = response.headers().get_str(name).and_then(shown) {
-                let value = if name == "Location" { before(value, &['?']) } else { value };
-                write!(f, ", {name}: {value}")?;
+            let value = response.headers().get_str(name);
+            let value = if name == "Location" { value.and_then(public_part) } else { value };
+            if let Some(value) = value {
+                write!(f, ", {name}: {}", Shown(value))?;
             }
         }
         // A page is for browsers.
         let text = self.body.utf8_chunks().next().map(|chunk| chunk.valid());
-        let text = text.filter(|text| !text.starts_with('<'));
-        if let Some(line) = text.and_then(|text| shown(before(text, &['\r', '\n']))) {
-            write!(f, ", \"{line}\"")?;
+        let line = text.map(|text| before(text, &['\r', '\n'])).unwrap_or_default();
+        if !line.is_empty() && !line.starts_with('<') {
+            write!(f, ", \"{}\"", Shown(line))?;
         }
         Ok(())
     }
 }
 
-/// The beginning of a line, unless it has control characters or is empty.
-fn shown(line: &str) -> Option<&str> {
-    let line = match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => line.get(..end)?,
-        None => line,
-    };
-    (!line.is_empty() && !line.contains(char::is_control)).then_some(line)
+/// The beginning of a text of the server's. What would begin a line, move a cursor or turn the direction of writing is a `.`.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, char) in self.0.chars().enumerate() {
+            if nth == SHOWN {
+                return f.write_char('…');
+            }
+            f.write_char(if is_harmless(char) { char } else { '.' })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a character is one that a reader sees, and no more: none of Unicode's control characters and separators of lines, nor
+/// one that has no width or turns the direction.
+fn is_harmless(char: char) -> bool {
+    !matches!(
+        char,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// A URL without what may be a secret; `None` if it has credentials.
+fn public_part(url: &str) -> Option<&str> {
+    let url = before(url, &['?', '#']);
+    (!url.contains('@')).then_some(url)
 }
 
 fn before<'a>(text: &'a str, ends: &[char]) -> &'a str {
