@@ -221,7 +221,7 @@ impl Counters {
         thread_local! {
             static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
         }
-        // A thread that ends has none any more.
+        // A thread that is ending has lost its shard.
         &self.shards[SHARD.try_with(|&at| at).unwrap_or(0)]
     }
 }
@@ -254,16 +254,17 @@ impl AtomicFlow {
     }
 }
 
-/// An addition takes as long as some twenty others, so nothing is not added.
+/// An atomic addition takes as long as some twenty others, so zero is not added. It is released, so that a snapshot which has
+/// seen an end sees the opening before it.
 #[inline]
 fn add(counter: &AtomicU64, count: u64) {
     if count > 0 {
-        counter.fetch_add(count, Ordering::Relaxed);
+        counter.fetch_add(count, Ordering::Release);
     }
 }
 
 fn load(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
+    counter.load(Ordering::Acquire)
 }
 
 impl fmt::Debug for Counters {
@@ -272,7 +273,7 @@ impl fmt::Debug for Counters {
     }
 }
 
-/// Equal are only one and the same.
+/// A set of counters is equal to itself alone.
 impl PartialEq for Counters {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)

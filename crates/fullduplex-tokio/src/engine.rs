@@ -8,6 +8,7 @@ pub(crate) mod writing;
 
 use std::future::Future;
 use std::io;
+use std::mem::take;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -398,11 +399,12 @@ impl<L: Link> Receiving<L> {
         self.link.wake_sender();
         if Watch::ON {
             let Self { reader, link, tally, .. } = self;
-            link.with_sending_now(&mut Context::from_waker(Waker::noop()), |sending, _, _| {
-                sending.watch.heard(tally);
-                sending.watch.see(reader.receiver());
-                sending.watch.end();
-            });
+            let cx = &mut Context::from_waker(Waker::noop());
+            let mut watch = link.with_sending_now(cx, |sending, _, _| take(&mut sending.watch));
+            watch.heard(tally);
+            watch.see(reader.receiver());
+            // A subscriber may take its time, or use the other half, so nothing is locked any more.
+            watch.end();
         }
     }
 

@@ -171,8 +171,7 @@ where
 pub(crate) const NO_RESPONSE: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejection>> = None;
 
 /// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
-/// the connection does not have room for it as long as it lives. `before` is what a TLS handshake was seen by, if there was
-/// one.
+/// the connection does not have room for it as long as it lives. `before` is the begin of a TLS handshake, if there was one.
 pub(crate) async fn accept_since<S>(
     before: Option<Before>,
     stream: S,
@@ -183,7 +182,7 @@ pub(crate) async fn accept_since<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // In here, for the caller may put this future into a span.
+    // The watch begins here, because the caller may put this future into a span.
     let before = before.unwrap_or_else(|| Before::server(&config));
     let mut incoming = incoming(&config);
     let mut opening = Opening::new(stream, before, &mut incoming);

@@ -30,7 +30,7 @@ impl fmt::Display for TlsError {
         f.write_str(match self {
             Self::Disabled => {
                 "a wss URL, or an https proxy, needs one of the features `tls-ring`, `tls-aws-lc-rs`, `native-tls` of \
-                 fullduplex-tokio"
+                 fullduplex-tokio, and another connector than `Connector::Plain`"
             }
             Self::NoProvider => {
                 "rustls has no cryptography provider: enable the feature `tls-ring` or `tls-aws-lc-rs` \

@@ -1,5 +1,6 @@
 //! What is seen of one connection, from the beginning of its opening handshake to its end.
 
+use std::io::ErrorKind;
 use std::mem::take;
 
 use fullduplex::handshake::{OwnedClientRequest, RequestError};
@@ -177,15 +178,9 @@ struct Seen {
 /// Messages and Pings on their way to the transport.
 #[derive(Debug, Default)]
 struct Outgoing {
-    flow: Flow,
+    payload_bytes: u64,
+    messages: u32,
     pings: u32,
-}
-
-impl Outgoing {
-    fn add(&mut self, more: &Self) {
-        self.flow.add(&more.flow);
-        self.pings += more.pings;
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,8 +313,8 @@ impl Watch {
         let Some(seen) = &mut self.0 else { return };
         match outbound {
             Outbound::Data(len) => {
-                seen.queued.flow.messages += 1;
-                seen.queued.flow.payload_bytes += len as u64;
+                seen.queued.messages += 1;
+                seen.queued.payload_bytes += len as u64;
             }
             Outbound::Ping => seen.queued.pings += 1,
             Outbound::Other => {}
@@ -329,8 +324,8 @@ impl Watch {
     /// A fragment, or a whole message if it is the first and the last, was taken to be sent.
     pub(crate) fn sent_fragment(&mut self, len: usize, is_last: bool) {
         if let Some(seen) = &mut self.0 {
-            seen.queued.flow.messages += u64::from(is_last);
-            seen.queued.flow.payload_bytes += len as u64;
+            seen.queued.messages += u32::from(is_last);
+            seen.queued.payload_bytes += len as u64;
         }
     }
 
@@ -425,21 +420,23 @@ impl Seen {
     fn wrote(&mut self, len: usize, pending: usize) {
         let response = len.min(self.response);
         self.response -= response;
-        let mut sent = Outgoing::default();
-        sent.flow.wire_bytes = (len - response) as u64;
+        let mut sent = Flow { wire_bytes: (len - response) as u64, ..Flow::default() };
         if self.left == 0 {
             (self.writing, self.left) = (take(&mut self.queued), len + pending);
         }
         self.left = self.left.saturating_sub(len);
         if self.left == 0 {
-            sent.add(&self.writing);
+            let Outgoing { payload_bytes, messages, pings } = take(&mut self.writing);
+            (sent.payload_bytes, sent.messages) = (payload_bytes, messages.into());
+            if let Some(counters) = self.counters {
+                counters.add_pings_sent(pings.into());
+            }
             (self.writing, self.left) = (take(&mut self.queued), pending);
         }
         if let Some(counters) = self.counters {
-            counters.add_sent(&sent.flow);
-            counters.add_pings_sent(sent.pings.into());
+            counters.add_sent(&sent);
         }
-        self.trace.add_sent(&sent.flow);
+        self.trace.add_sent(&sent);
     }
 
     fn heard(&mut self, tally: &Tally) {
@@ -509,6 +506,8 @@ fn handshake_cause(error: &Error) -> Cause {
         Error::Tls(_) => Cause::Tls,
         Error::Protocol(fullduplex::Error::Timeout(Timeout::Handshake)) => Cause::HandshakeTimeout,
         Error::Protocol(_) => Cause::HandshakeEnded,
+        // The HTTP server does not hand over its connection.
+        Error::Io(error) if error.kind() == ErrorKind::Unsupported => Cause::HandshakeLocal,
         Error::Io(_) => Cause::HandshakeIo,
         _ => Cause::HandshakeLocal,
     }

@@ -124,6 +124,6 @@ async fn a_request_that_is_refused_and_one_without_a_connection_have_their_cause
     let accept = |_: &fullduplex_tokio::Request<'_>| Ok(OwnedAcceptance::new());
     let (_, socket) = upgrade_with(&mut request, counted(all), accept);
     socket.unwrap_err();
-    let expected = [(Cause::NotWebSocket, 1), (Cause::HandshakeIo, 1)];
+    let expected = [(Cause::NotWebSocket, 1), (Cause::HandshakeLocal, 1)];
     assert_eq!(failures(&all.snapshot()), expected);
 }
