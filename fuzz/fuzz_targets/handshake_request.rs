@@ -132,7 +132,7 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) 
     }
 }
 
-/// What is to be said to a request, if it is whole.
+/// The response to a request, if the request is whole.
 fn response_to(
     verdict: &Result<Option<Request<'_>>, RequestError>,
     handshake: &ServerHandshake,

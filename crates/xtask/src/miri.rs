@@ -1,6 +1,6 @@
 //! `cargo xtask miri`: tests of the core under Miri, which interprets them and sees undefined behaviour.
 //!
-//! Our own code has no unsafe block, so what is looked at is that of others as we use it: bytes, whose buffers are split and
+//! Our own code has no unsafe block, so what Miri looks at is the code of others as we use it: bytes, whose buffers are split and
 //! joined, simdutf8, zlib-rs.
 //!
 //! An interpreter is some hundred times as slow, so few tests are run. Left out are:

@@ -8,11 +8,11 @@ use fullduplex_tokio::OwnedRejection;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denied {
-    /// There are [`Limits::connections`].
+    /// There are [`Limits::connections`](super::Limits#structfield.connections).
     Connections,
-    /// There are [`Limits::per_address`] of this address.
+    /// There are [`Limits::per_address`](super::Limits#structfield.per_address) of this address.
     Address,
-    /// More come in a second than [`Limits::rate`] allows.
+    /// More come in a second than [`Limits::rate`](super::Limits#structfield.rate) allows.
     Rate,
     /// The server is about to end.
     Closing,
