@@ -131,7 +131,7 @@ pub use into_halves::{IntoHalves, MaybeTlsReadHalf, MaybeTlsWriteHalf};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 #[cfg(feature = "proxy")]
-pub use proxy::{Proxy, ProxyDial, ProxyStream};
+pub use proxy::{Proxy, ProxyDial, ProxyReadHalf, ProxyStream};
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use stream::MaybeTlsStream;

@@ -76,7 +76,10 @@ fn copy(packages: &[Package]) -> Outcome<PathBuf> {
         let package = sources.join(name);
         empty_folder(&package)?;
         let manifest = read(&original.join("Cargo.toml"))?;
-        write(&package.join("Cargo.toml"), &without(&manifest, &["dev-dependencies"]))?;
+        write(
+            &package.join("Cargo.toml"),
+            &without(&manifest, &["dev-dependencies", "[example]", "[test]"]),
+        )?;
         link(&original.join("src"), &package.join("src"))?;
         members.push(format!("\"crates/{}\"", name.to_string_lossy()));
     }

@@ -8,5 +8,5 @@ mod tunnel;
 mod url;
 
 pub use dial::ProxyDial;
-pub use stream::ProxyStream;
+pub use stream::{ProxyReadHalf, ProxyStream};
 pub use url::Proxy;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Chain, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::into_halves::{IntoHalves, MaybeTlsReadHalf, MaybeTlsWriteHalf};
 use crate::stream::MaybeTlsStream;
@@ -32,10 +32,6 @@ impl<S> ProxyStream<S> {
     pub fn get_ref(&self) -> &S {
         self.stream.get_ref()
     }
-
-    fn has_ahead(&self) -> bool {
-        self.ahead.position() < self.ahead.get_ref().len() as u64
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ProxyStream<S> {
@@ -44,16 +40,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ProxyStream<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.has_ahead() {
-            let read = Pin::new(&mut this.ahead).poll_read(cx, buf);
-            if !this.has_ahead() {
-                this.ahead = Cursor::default();
-            }
-            return read;
-        }
-        Pin::new(&mut this.stream).poll_read(cx, buf)
+        let Self { stream, ahead } = self.get_mut();
+        poll_read_behind(ahead, stream, cx, buf)
     }
+}
+
+/// Reads what came ahead, and from the stream once that is gone.
+fn poll_read_behind<R: AsyncRead + Unpin>(
+    ahead: &mut Cursor<Bytes>,
+    stream: &mut R,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let len = ahead.get_ref().len() as u64;
+    if ahead.position() == len {
+        return Pin::new(stream).poll_read(cx, buf);
+    }
+    let read = Pin::new(&mut *ahead).poll_read(cx, buf);
+    if ahead.position() == len {
+        // Its memory is not needed any more.
+        *ahead = Cursor::default();
+    }
+    read
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ProxyStream<S> {
@@ -86,17 +94,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ProxyStream<S> {
     }
 }
 
+/// The half of a [`ProxyStream`] that is read from.
+#[derive(Debug)]
+pub struct ProxyReadHalf<R> {
+    stream: R,
+    ahead: Cursor<Bytes>,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for ProxyReadHalf<R> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { stream, ahead } = self.get_mut();
+        poll_read_behind(ahead, stream, cx, buf)
+    }
+}
+
 impl<S: IntoHalves + AsyncRead + AsyncWrite + Unpin> IntoHalves for ProxyStream<S> {
-    type ReadHalf = Chain<Cursor<Bytes>, MaybeTlsReadHalf<S>>;
+    type ReadHalf = ProxyReadHalf<MaybeTlsReadHalf<S>>;
     type WriteHalf = MaybeTlsWriteHalf<S>;
 
     fn into_halves(self) -> (Self::ReadHalf, Self::WriteHalf) {
-        let (read, write) = self.stream.into_halves();
-        (self.ahead.chain(read), write)
+        let (stream, write) = self.stream.into_halves();
+        (ProxyReadHalf { stream, ahead: self.ahead }, write)
     }
 
     fn from_halves(read: Self::ReadHalf, write: Self::WriteHalf) -> Option<Self> {
-        let (ahead, read) = read.into_inner();
-        Some(Self { stream: MaybeTlsStream::from_halves(read, write)?, ahead })
+        let ProxyReadHalf { stream, ahead } = read;
+        Some(Self { stream: MaybeTlsStream::from_halves(stream, write)?, ahead })
     }
 }
