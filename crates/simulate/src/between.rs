@@ -9,9 +9,9 @@ use fullduplex::{CloseCode, Error, MessageError};
 
 use crate::coverage::{Coverage, failure_name};
 use crate::flow::{Flow, Given};
-use crate::memory::uncounted;
+use crate::memory::{self, uncounted};
 use crate::pipe::{Found, Pipe};
-use crate::plan::{Broken, Invariant, Kept, Kind, Mutant, Net, Side};
+use crate::plan::{Broken, Invariant, Kept, Kind, Mutant, Net, Setup, Side};
 
 /// From which chance on a mutant makes its mistake.
 const MUTATES_FROM: u32 = 2;
@@ -249,31 +249,20 @@ impl Between {
     /// What the network does to what an end has written.
     pub(crate) fn net(&mut self, side: Side, net: Net) {
         let now = self.now();
-        let (flow, _) = both(&mut self.flows, side);
         let (pipe, back) = both(&mut self.pipes, side);
-        match net {
-            Net::Split(most) => pipe.split = most.max(1) as usize,
-            Net::Capacity(bytes) => {
-                pipe.capacity = bytes.max(1) as usize;
-                pipe.wake_writer();
-            }
-            Net::Delay(millis) => pipe.delay = millis.into(),
-            Net::Stall => pipe.stalled = true,
-            Net::Go => {
-                pipe.stalled = false;
-                pipe.arrive(now);
-                pipe.wake_reader();
-            }
-            Net::HalfClose => pipe.half_close(),
-            Net::Reset => {
-                pipe.cut();
-                back.cut();
-            }
-            Net::Corrupt(ahead, pattern) => {
-                pipe.corrupt_soon(ahead as usize, pattern);
-                flow.is_damaged |= pipe.damaged_at.is_some();
-            }
-        }
+        pipe.undergo(net, back, now);
+        both(&mut self.flows, side).0.is_damaged |= pipe.damaged_at.is_some();
+    }
+
+    /// How much memory both ends may hold.
+    pub(crate) fn bound(&self, setup: &Setup) -> usize {
+        let of = |side: Side| {
+            let out = &self.flows[side.index()];
+            let inbound = &self.flows[side.peer().index()];
+            let inbound = if inbound.is_damaged { usize::MAX } else { inbound.largest };
+            memory::bound_of(setup, setup.settings(side), inbound, out.largest)
+        };
+        of(Side::Client) + of(Side::Server)
     }
 }
 

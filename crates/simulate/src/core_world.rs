@@ -143,8 +143,8 @@ impl World {
             Step::Net(conn, side, net) => {
                 let nth = usize::from(conn) % self.conns.len();
                 if let Some(conn) = self.conns.get_mut(nth) {
-                    let noted = conn.net(side, net);
-                    self.outside.coverage.note_if(noted, net_name(net));
+                    conn.net(side, net, self.outside.now);
+                    self.outside.coverage.note(net_name(net));
                 }
                 Ok(())
             }

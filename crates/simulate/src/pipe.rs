@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use crate::plan::Net;
+
 /// How many bytes can be under way at least when the network is open.
 const OPEN: usize = 4096;
 
@@ -206,6 +208,30 @@ impl Pipe {
             return Found::End;
         }
         Found::Nothing
+    }
+
+    /// The network does this to the direction; `back` is the other one.
+    pub(crate) fn undergo(&mut self, net: Net, back: &mut Self, now: u64) {
+        match net {
+            Net::Split(most) => self.split = most.max(1) as usize,
+            Net::Capacity(bytes) => {
+                self.capacity = bytes.max(1) as usize;
+                self.wake_writer();
+            }
+            Net::Delay(millis) => self.delay = millis.into(),
+            Net::Stall => self.stalled = true,
+            Net::Go => {
+                self.stalled = false;
+                self.arrive(now);
+                self.wake_reader();
+            }
+            Net::HalfClose => self.half_close(),
+            Net::Reset => {
+                self.cut();
+                back.cut();
+            }
+            Net::Corrupt(ahead, pattern) => self.corrupt_soon(ahead as usize, pattern),
+        }
     }
 
     /// The writer ends the direction.

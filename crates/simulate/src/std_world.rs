@@ -159,17 +159,8 @@ impl World {
     /// The invariants that are checked after every step, whatever it was.
     fn check(&mut self) -> Kept {
         let setup = &self.setup;
-        let bound_of = |conn: &Conn| {
-            let between = conn.between.borrow();
-            let of = |side: Side| {
-                let out = &between.flows[side.index()];
-                let inbound = &between.flows[side.peer().index()];
-                let inbound = if inbound.is_damaged { usize::MAX } else { inbound.largest };
-                memory::bound_of(setup, setup.settings(side), inbound, out.largest)
-            };
-            of(Side::Client) + of(Side::Server) + HANDLES
-        };
-        let bounds: usize = self.conns.iter().map(bound_of).sum();
+        let bounds = self.conns.iter().map(|conn| conn.between.borrow().bound(setup) + HANDLES);
+        let bounds: usize = bounds.sum();
         self.held.check(memory::bound_of_pools(setup) + bounds)?;
         let check = |conn: &Conn| conn.between.borrow_mut().check_closes(conn.states());
         self.conns.iter().try_for_each(check)

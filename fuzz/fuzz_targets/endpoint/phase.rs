@@ -30,7 +30,7 @@ impl Phase {
         }
     }
 
-    /// Gives up to `most` bytes of what is to be written.
+    /// Takes the next bytes of the output, at most `most`.
     pub(crate) fn write(&mut self, most: usize) -> Vec<u8> {
         let cut = |output: &[u8]| output[..output.len().min(most)].to_vec();
         match self {

@@ -191,7 +191,7 @@ fn the_later_of_two_pings_is_answered_while_the_sender_is_blocked() {
     });
 }
 
-/// Nothing else is done then, so the one who has the sending side writes the Pong.
+/// Nothing else is done then, so the thread that has the sending side writes the Pong.
 #[test]
 fn the_last_answer_of_a_dropped_receiver_is_written() {
     explore(|| {

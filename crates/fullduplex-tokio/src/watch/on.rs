@@ -283,7 +283,7 @@ impl Watch {
         }
     }
 
-    /// Both ends have agreed. `response` bytes of the server's are to be written before the first frame.
+    /// Both ends have agreed. The server writes its response, of `response` bytes, before the first frame.
     pub(crate) fn negotiated(&mut self, is_compressed: bool, response: usize) {
         if let Some(seen) = &mut self.0 {
             seen.response = response;

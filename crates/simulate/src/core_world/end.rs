@@ -427,30 +427,11 @@ impl Conn {
         }
     }
 
-    /// What the network does. Returns whether that changes something.
-    pub(super) fn net(&mut self, side: Side, net: Net) -> bool {
+    /// What the network does to what an end has written.
+    pub(super) fn net(&mut self, side: Side, net: Net, now: u64) {
         let (pipe, back) = both(&mut self.pipes, side);
-        let (flow, _) = both(&mut self.flows, side);
-        match net {
-            Net::Split(most) => pipe.split = most.max(1) as usize,
-            Net::Capacity(bytes) => pipe.capacity = bytes.max(1) as usize,
-            Net::Delay(millis) => pipe.delay = millis.into(),
-            Net::Stall => pipe.stalled = true,
-            Net::Go => {
-                pipe.stalled = false;
-                pipe.wake_reader();
-            }
-            Net::HalfClose => pipe.half_close(),
-            Net::Reset => {
-                pipe.cut();
-                back.cut();
-            }
-            Net::Corrupt(ahead, pattern) => {
-                pipe.corrupt_soon(ahead as usize, pattern);
-                flow.is_damaged |= pipe.damaged_at.is_some();
-            }
-        }
-        true
+        pipe.undergo(net, back, now);
+        both(&mut self.flows, side).0.is_damaged |= pipe.damaged_at.is_some();
     }
 
     pub(super) fn open_network(&mut self) {
