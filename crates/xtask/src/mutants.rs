@@ -58,12 +58,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
     } else {
         options.file.iter().map(String::as_str).collect()
     };
-    let phase = |tests: &[&str]| {
+    let phase = |tests: &str, more: &[&str]| {
         let mut command = with_path(cargo("mutants --package fullduplex --all-features"), &tools)?;
         command.args(files.iter().flat_map(|glob| ["--file", glob]));
         command.args(["--exclude-re", NOT_CHANGED, "--cap-lints", "true", "--no-shuffle"]);
-        command.arg("--output").arg(&results).args(tests);
-        // Compiled as fast as possible, and only what a change concerns.
+        command.arg("--output").arg(&results).args(more);
+        // Compiled as fast as possible, and only what is run.
+        command.args(["--cargo-arg", tests]);
         command.env("CARGO_TARGET_DIR", folder.join("build"));
         command.envs([("CARGO_INCREMENTAL", "1"), ("CARGO_PROFILE_DEV_DEBUG", "0")]);
         // The same inputs each time, so that a change is noticed always or never.
@@ -71,12 +72,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
         mutants(&mut command)?;
         Found::read(&results.join("mutants.out"))
     };
-    let unit = phase(&["--", "--lib"])?;
+    let unit = phase("--lib", &[])?;
     let all = if unit.missed.is_empty() && unit.timeouts.is_empty() {
         Found::default()
     } else {
         // `--iterate` leaves out what was noticed.
-        phase(&["--iterate", "--", "--tests"])?
+        phase("--tests", &["--iterate"])?
     };
     println!("\n{}", table(&unit, &all));
     verdict(&mut accepted, &unit, &all)
