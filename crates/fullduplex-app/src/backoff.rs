@@ -6,22 +6,22 @@ use fullduplex_tokio::fullduplex::HandshakeError;
 use fullduplex_tokio::{Error, OwnedResponse};
 
 /// How long a client waits before it tries again: exponential backoff with full jitter. After the n-th failure in a row it
-/// waits a random time between nothing and `first` x 2^(n-1), or `most` if that is less, so that clients which have lost the same server do not come back
-/// together.
+/// waits a random time between zero and `first` × 2^(n-1), or `most` if that is less, so that the clients of a server that
+/// failed do not all come back at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backoff {
-    /// The most that the first wait takes: 1 s.
+    /// The longest first wait. Default: 1 s.
     pub first: Duration,
-    /// The most that any wait takes: 30 s. A server may ask for more by `Retry-After`.
+    /// The longest wait. Default: 30 s. A server may ask for more by `Retry-After`.
     pub most: Duration,
-    /// The most that a server may ask for by `Retry-After`: an hour. If it asks for more, this is taken.
+    /// The longest time in a `Retry-After` that is respected. Default: 1 h. A longer one counts as this.
     pub most_asked: Duration,
-    /// How long a connection has to last to count as a success: 10 s. A server that accepts and ends each connection at once
-    /// is not well.
+    /// How long a connection must last to count as a success. Default: 10 s. A server that ends each connection at once is
+    /// not well, although it accepts.
     pub well_after: Duration,
-    /// After how many failures in a row the client gives up; `None`, the default, means never. That a connection is lost is the
-    /// first of them.
+    /// After how many failures in a row the client gives up. Default: `None`, never. The loss of a connection is the first
+    /// failure.
     pub attempts: Option<u32>,
 }
 
@@ -66,14 +66,14 @@ impl Backoff {
         self
     }
 
-    /// The longest wait after so many failures in a row, of which there is one at least.
+    /// The longest wait after this many failures in a row; 0 counts as 1.
     #[must_use]
     pub fn longest(&self, failures: u32) -> Duration {
         let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         self.first.saturating_mul(doubled).min(self.most)
     }
 
-    /// A random wait after so many failures in a row, of which there is one at least.
+    /// A random wait after this many failures in a row; 0 counts as 1.
     #[must_use]
     pub fn wait(&self, failures: u32) -> Duration {
         self.longest(failures).mul_f64(fastrand::f64())
@@ -89,19 +89,20 @@ impl Default for Backoff {
 /// Whether another try makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may go well the next time.
+    /// Yes.
     Retry,
-    /// It may go well after this time, which the server has asked for (`Retry-After`, RFC 9110 §10.2.3).
+    /// Yes, after this time, which the server asked for (`Retry-After`, RFC 9110 §10.2.3).
     RetryAfter(Duration),
-    /// The same request would fail again.
+    /// No: the same request would fail again.
     GiveUp,
 }
 
-/// Whether another try makes sense after this error, of connecting or of a connection.
+/// Whether another try makes sense after this error.
 ///
-/// It does not for a URL or a header field that is wrong, for TLS that is not set up, for a redirect that is not followed, for
-/// a proxy that refuses our credentials, and for a status from 300 to 499 but 408 (Request Timeout), 425 (Too Early) and 429 (Too Many Requests). It does for everything
-/// else: a host that cannot be reached, a connection that was lost, a status from 500 up.
+/// It does not after a wrong URL or header field, with TLS that is not set up, after a redirect that is not followed, after
+/// a proxy refused our credentials, and after a status from 300 to 499, except 408 (Request Timeout), 425 (Too Early) and
+/// 429 (Too Many Requests). It does after everything else: a host that cannot be reached, a lost connection, a status of 500
+/// or more.
 #[must_use]
 pub fn verdict(error: &Error) -> Verdict {
     match error {
@@ -113,25 +114,25 @@ pub fn verdict(error: &Error) -> Verdict {
         Error::Http(refused) => match refused.response.as_response().status() {
             408 | 425 | 429 | 500.. => after(&refused.response),
             300..=499 => Verdict::GiveUp,
-            // Something that is no WebSocket server, such as a page that asks for a password to the network.
+            // This is no WebSocket server; it may be the login page of a network, and gone soon.
             _ => Verdict::Retry,
         },
         _ => Verdict::Retry,
     }
 }
 
-/// What the response asks for.
+/// The verdict on a response that may have a `Retry-After`.
 fn after(response: &OwnedResponse) -> Verdict {
     let response = response.as_response();
     let asked = response.headers().get_str("retry-after");
     asked.and_then(retry_after).map_or(Verdict::Retry, Verdict::RetryAfter)
 }
 
-/// The time in a `Retry-After`: seconds, or a date, which may have passed.
+/// The time in a `Retry-After`: seconds, or until a date; zero if the date has passed.
 fn retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // So many digits that they are no number mean for ever.
+        // A number that is too large means for ever.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;

@@ -1,4 +1,4 @@
-//! The limits of a server, and its end.
+//! The limits of a server, and its graceful shutdown.
 
 mod address;
 mod denied;
@@ -26,22 +26,23 @@ use crate::time::after;
 use crate::trace;
 use rate::Bucket;
 
-/// How many connections a server takes: see [`Gate`].
+/// How many connections a server accepts: see [`Gate`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many at the same time: 10,000. Each also takes a file descriptor (`ulimit -n`).
+    /// The number of connections at the same time. Default: 10,000. Each also takes a file descriptor (`ulimit -n`).
     pub connections: usize,
-    /// How many of one address at the same time: 100. Many people may be behind one address.
+    /// The number of connections from one address at the same time. Default: 100. Many people may share an address.
     pub per_address: usize,
-    /// How many bits of an IPv6 address count: 64. A provider gives a customer all addresses with the same first 64 bits.
+    /// How many leading bits of an IPv6 address are compared. Default: 64, because a provider usually gives each customer a
+    /// whole /64 network.
     pub ipv6_prefix: u8,
-    /// How many may come in a second; `None`, the default, means any number.
+    /// How many new connections a second are accepted. Default: `None`, any number.
     pub rate: Option<Rate>,
-    /// In which header field a proxy says whom it forwards. [`Forwarding::None`] is the default, for anybody can send such
-    /// a field.
+    /// The header field in which a trusted proxy names the client. Default: [`Forwarding::None`], because any client can
+    /// send such a field.
     pub forwarding: Forwarding,
-    /// The networks of the proxies whose field is believed.
+    /// The networks of the trusted proxies: the field is believed from these alone.
     pub trusted: Vec<IpNet>,
 }
 
@@ -80,8 +81,8 @@ impl Limits {
         self
     }
 
-    /// Believes what these proxies say in the header field. Then call [`Pass::identify`] for each request: without it, the
-    /// connections that come through such a proxy have no limit for each address.
+    /// Trusts these proxies to name the client in this header field. Then call [`Pass::identify`] for each request: without
+    /// it, connections through such a proxy have no limit per address.
     #[must_use]
     pub fn behind(
         mut self,
@@ -100,23 +101,24 @@ impl Default for Limits {
     }
 }
 
-/// Who left when a gate was closed.
+/// What became of the connections when a gate was closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// How many connections ended by themselves in time.
+    /// Connections that ended by themselves in time.
     pub ended: usize,
-    /// How many were dropped at the deadline.
+    /// Connections that were dropped at the deadline.
     pub dropped: usize,
 }
 
-/// A server's limits on connections, and its graceful shutdown. It stands before the handshake: [`enter`](Self::enter) it
-/// with each connection that was accepted, and hold the [`Pass`] as long as the connection lives. Clones are the same gate.
+/// A server's limits on connections, and its graceful shutdown. It comes before the opening handshake: call
+/// [`enter`](Self::enter) for each TCP connection that was accepted, and hold the [`Pass`] as long as the connection lives.
+/// Clones are the same gate.
 ///
 /// It works with any way to accept: [`serve`](crate::serve) over a listener, or by hand with hyper or axum, where the pass
 /// goes into the task of the upgraded connection.
 ///
 /// # Memory
-/// Some 100 bytes for each address that has a connection; it keeps the room for the most that there were.
+/// Some 100 bytes for each address that has a connection. The table of addresses grows and does not shrink.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Shared>);
 
@@ -129,12 +131,12 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// How many passes there are.
+    /// The number of passes.
     passes: usize,
-    /// How many of them each address has.
+    /// The number of passes of each address.
     by_address: HashMap<IpAddr, usize>,
     bucket: Option<Bucket>,
-    /// The same as in `Shared::phase`, which only wakes those that wait: two locks would have to be taken in one order.
+    /// The same value as `Shared::phase`, which only wakes waiting tasks. Here it changes under the same lock as the counts.
     phase: Phase,
     left: Left,
     denied: DeniedCounts,
@@ -144,7 +146,7 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Open,
-    /// All clients are told that the server goes away.
+    /// Every client is told that the server is going away.
     Closing,
     /// The connections that have not ended are dropped.
     Over,
@@ -167,9 +169,10 @@ impl Gate {
         Self(Arc::new(Shared { limits, state: Mutex::new(state), phase }))
     }
 
-    /// Takes a connection of this address, or says why not. Then drop the connection: an answer would cost more than it.
+    /// Admits a connection from this address, or returns why not. On an error, drop the connection: a response would cost
+    /// more than the connection did.
     ///
-    /// The connections of a trusted proxy do not count as those of one address; see [`Pass::identify`].
+    /// A trusted proxy has no limit per address; see [`Pass::identify`].
     ///
     /// # Errors
     /// [`Denied`].
@@ -189,13 +192,13 @@ impl Gate {
         Ok(Pass { shared: shared.clone(), peer, address: peer, key, phase, told: false })
     }
 
-    /// How many connections there are.
+    /// The number of connections now.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.0.state().passes
     }
 
-    /// How many connections were denied until now.
+    /// The number of connections denied so far.
     #[must_use]
     pub fn denied(&self) -> DeniedCounts {
         self.0.state().denied
@@ -206,17 +209,17 @@ impl Gate {
         reached(self.0.phase.subscribe(), Phase::Closing)
     }
 
-    /// Ends the server: takes no more connections, tells everybody to leave, waits until they have or `patience` is over, and
-    /// drops the rest. Returns how many of each there were.
+    /// Shuts the server down: admits no more connections, tells all connections to end, waits for them for `patience` at
+    /// most, and drops the rest. Returns how many ended and how many were dropped.
     ///
-    /// A connection is told by [`Pass::recv`] or [`Pass::closing`], and dropped by [`Pass::run`]. If this future is dropped, the
-    /// gate stays closed, and nobody is dropped at a deadline.
+    /// A connection learns of it by [`Pass::recv`] or [`Pass::closing`], and is dropped by [`Pass::run`]. If this future is
+    /// dropped, the gate stays closed, and no connection is dropped at a deadline.
     pub async fn close(&self, patience: Duration) -> Left {
         let deadline = after(patience);
         self.0.go_to(Phase::Closing);
         if timeout_at(deadline, self.0.empty()).await.is_err() {
             self.0.go_to(Phase::Over);
-            // They are dropped as soon as their tasks run. A pass that is held outside of `run` is not waited for.
+            // Each is dropped when its task runs next. A pass held outside of `run` is not waited for any longer.
             let _ = timeout_at(after(DROPPING), self.0.empty()).await;
         }
         let state = self.0.state();
@@ -224,7 +227,7 @@ impl Gate {
     }
 }
 
-/// How long tasks get to drop what they have, once they are told to.
+/// How long tasks have to drop their connections, once they are told to.
 const DROPPING: Duration = Duration::from_secs(1);
 
 impl Limits {
@@ -241,11 +244,11 @@ impl Limits {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each change is whole before anything could panic.
+        // No change is left half done by a panic, so a poisoned lock is fine.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Goes on to this phase, unless a call before has gone as far.
+    /// Moves on to this phase. Does nothing if it was reached before.
     fn go_to(&self, phase: Phase) {
         let mut state = self.state();
         if state.phase >= phase {
@@ -263,11 +266,11 @@ impl Shared {
         });
     }
 
-    /// Resolves once there is no pass. The drop of the last pass wakes this.
+    /// Resolves once there is no pass. Dropping the last pass wakes this.
     async fn empty(&self) {
         let mut phase = self.phase.subscribe();
         while self.state().passes > 0 {
-            // The sender is there as long as `self`.
+            // It cannot fail: `self` holds the sender.
             let _ = phase.changed().await;
         }
     }
@@ -283,7 +286,7 @@ impl State {
             return Err(Denied::Connections);
         }
         self.take_address(key, limits)?;
-        // Last: a connection that is denied for another reason uses up no share of the rate.
+        // The rate comes last: a connection that is denied for another reason must not take a token.
         if let Some(bucket) = &mut self.bucket
             && !bucket.take(Instant::now())
         {
@@ -321,21 +324,21 @@ async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
 }
 
 async fn wait_for(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
-    // Without a gate there is nobody to close it.
+    // Without a gate, nothing can close it.
     if phase.wait_for(|phase| *phase >= wanted).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// The right to one connection. It is given back when this is dropped.
+/// A connection's place in a [`Gate`]. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct Pass {
     shared: Arc<Shared>,
-    /// Who has connected.
+    /// The address at the other end of the TCP connection.
     peer: IpAddr,
-    /// Who has connected, or for whom.
+    /// The client's address: `peer`, or the address that a trusted proxy named.
     address: IpAddr,
-    /// What it counts as.
+    /// The address or network under which it is counted, if it is.
     key: Option<IpAddr>,
     phase: watch::Receiver<Phase>,
     /// Whether the client was told to leave.
@@ -343,28 +346,29 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// The client's address: that of the peer, or what a trusted proxy has said.
+    /// The client's address: the peer's own, or the one that a trusted proxy named.
     #[must_use]
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// Finds out whom a trusted proxy connects for, and counts the connection for that address. For another peer it does
-    /// nothing. Call it where the request is decided on, such as in the callback of
+    /// Reads the client's address from the header field of a trusted proxy, and counts the connection for it. Does nothing
+    /// for any other peer. Call it where the application answers the request, such as in the callback of
     /// [`accept_with`](fullduplex_tokio::accept_with), and answer with [`Denied::rejection`].
     ///
     /// # Errors
-    /// [`Denied::Address`]; [`Denied::Unreadable`] when the proxy has said nothing, or no address.
+    /// [`Denied::Address`] when that address has too many connections; [`Denied::Unreadable`] when the field is missing or
+    /// has no address.
     pub fn identify(&mut self, request: &Request<'_>) -> Result<IpAddr, Denied> {
         let forwarding = self.shared.limits.forwarding;
-        // What is not UTF-8 is no address: it must not be passed over, for then what stands before it would count.
+        // A value that is not UTF-8 must not be skipped: the value before it, which the client may have sent, would count.
         let values =
             forwarding.field().into_iter().flat_map(|name| request.headers().get_all(name));
         self.identify_by(values.map(|value| std::str::from_utf8(value).unwrap_or("unreadable")))
     }
 
-    /// As [`identify`](Self::identify), with the values of the header field, in their order. For a request of an HTTP
-    /// library.
+    /// As [`identify`](Self::identify), for a request of an HTTP library: takes the values of the header field, in their
+    /// order.
     ///
     /// # Errors
     /// As [`identify`](Self::identify).
@@ -399,13 +403,13 @@ impl Pass {
         Ok(address)
     }
 
-    /// Resolves once the gate closes: tell the client that the server goes away, and end.
+    /// Resolves once the gate closes. Then close the connection with 1001.
     pub fn closing(&self) -> impl Future<Output = ()> + Send + 'static {
         reached(self.phase.clone(), Phase::Closing)
     }
 
-    /// Receives from the socket of this connection. Once the gate closes, the client is sent a Close with 1001 (RFC 6455
-    /// §7.4.1), and what it had under way is still received. Cancel-safe.
+    /// Receives from the socket of this connection. Once the gate closes, this sends a Close with 1001 (RFC 6455 §7.4.1) and
+    /// still returns the messages that arrive before the client's Close. Cancel-safe.
     ///
     /// # Errors
     /// As [`WebSocketStream::recv`].
@@ -417,7 +421,8 @@ impl Pass {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         if !self.told {
-            // What is there already costs no more than without a gate, and does not put off the end: that is looked at first.
+            // The phase is looked at first, so that a busy client cannot put off the end. After that, `recv` comes before
+            // the wait, so that a message that is there costs no more than without a gate.
             if *self.phase.borrow() == Phase::Open {
                 tokio::select! {
                     biased;
@@ -436,19 +441,19 @@ impl Pass {
         socket.recv().await
     }
 
-    /// Runs the handler of this connection to its end, or until the gate drops those that have not left in time: then `None`
-    /// is returned, and the handler's future is dropped.
+    /// Runs the handler of this connection. Returns what the handler returned, or `None` if it had not ended by the deadline
+    /// of [`Gate::close`]: then its future is dropped.
     pub async fn run<F: Future>(self, handler: impl FnOnce(Self) -> F) -> Option<F::Output> {
         until_over(self.over(), handler(self)).await
     }
 
-    /// Resolves once the gate drops those that have not left in time.
+    /// Resolves at the deadline of [`Gate::close`].
     pub(crate) fn over(&self) -> impl Future<Output = ()> + Send + 'static {
         reached(self.phase.clone(), Phase::Over)
     }
 }
 
-/// What the handler returns, or `None` if it was dropped.
+/// Returns what the handler returned, or `None` if `over` came first.
 pub(crate) async fn until_over<F: Future>(
     over: impl Future<Output = ()>,
     handler: F,
@@ -472,7 +477,7 @@ impl Drop for Pass {
         let (is_last, is_closing) = (state.passes == 0, state.phase != Phase::Open);
         drop(state);
         if is_last && is_closing {
-            // Wakes `empty`. The phase is the same.
+            // This wakes `empty`; the phase does not change.
             self.shared.phase.send_modify(|_| {});
         }
     }

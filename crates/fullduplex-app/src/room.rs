@@ -13,34 +13,34 @@ use tokio::task::yield_now;
 
 use crate::sync::{AsyncMutex, HashMap, Mutex, MutexGuard, Notify};
 
-/// What happens to a member for whom as many messages wait as may.
+/// What happens to a member whose queue is full when a message comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
-    /// It loses the oldest one: right for prices and positions, where the newest is what counts. [`Member::missed`] says how
-    /// many it has lost.
+    /// The oldest message in its queue is dropped: right for prices and positions, where only the newest matters.
+    /// [`Member::missed`] counts the dropped messages.
     DropOldest,
-    /// It leaves the room, and [`Member::next`] says so by `None`: right for a chat, where a gap must not go unnoticed. Close its
-    /// connection with 1008 or 1013, so that it connects again and asks for what it has missed.
+    /// It leaves the room, and [`Member::next`] returns `None`: right for a chat, where a gap must not go unnoticed. Close
+    /// its connection with 1008 or 1013, so that the client connects again and asks for what it has missed.
     Leave,
-    /// Every sender waits for it: right where no message may be lost, and the members are your
-    /// own programs. One that does not read stops the room. A member must then speak in another task than the one that hears:
-    /// it would wait for itself, for ever.
+    /// [`Room::send`] waits for it: right where no message may be lost and the members are your own programs, because one
+    /// that does not read stops the room. A member that also sends must do so in another task than the one that receives, or
+    /// it waits for itself for ever.
     Wait,
 }
 
-/// A room: what is sent to it reaches all its members. A message is encoded once, and all connections write the same bytes.
+/// Sends each message to all its members. A message is encoded once, and all connections write the same bytes.
 /// Clones are the same room.
 ///
 /// # Memory
-/// Of a message there is one copy in all, as long as it waits for somebody: the slowest member decides how many that are, its
-/// bound at most. Each message that waits for a member takes some 50 bytes beside that.
+/// A message is held once, however many members it waits for, until the slowest has taken it. Each place in a member's queue
+/// takes some 50 bytes more.
 #[derive(Clone, Default)]
 pub struct Room(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     members: Mutex<Members>,
-    /// Whose turn it is to speak: messages reach all members in one order.
+    /// Held while a message is sent, so that messages reach all members in one order.
     turn: AsyncMutex<()>,
 }
 
@@ -55,9 +55,9 @@ struct Queue {
     bound: usize,
     slow: Slow,
     waiting: Mutex<Waiting>,
-    /// There is something for the member.
+    /// Notified when there is something for the member.
     filled: Notify,
-    /// There is room again, or the member has gone.
+    /// Notified when the queue has room again, or the member has gone.
     freed: Notify,
 }
 
@@ -68,13 +68,13 @@ struct Waiting {
     has_left: bool,
 }
 
-/// What became of a message for one member.
+/// Whether a message was put into one member's queue.
 #[derive(PartialEq, Eq)]
 enum Put {
     Done,
-    /// It has to be waited for.
+    /// No: the queue is full, and the sender has to wait.
     Full,
-    /// The member has to leave.
+    /// No: the member has left, or leaves now.
     Leaves,
 }
 
@@ -85,11 +85,11 @@ impl Room {
         Self::default()
     }
 
-    /// Joins the room. At most `bound` messages wait for this member, and one at least; then it is as `slow` says. Dropping what
-    /// is returned leaves the room.
+    /// Joins the room. At most `bound` messages wait for this member (0 counts as 1); `slow` says what happens to the next
+    /// one. Dropping the returned [`Member`] leaves the room.
     ///
-    /// `bound` times the largest message that may be sent is what one slow member can make the room hold: choose both, such as
-    /// 64 messages of 64 KiB (`max_message_size`).
+    /// One slow member can make the room hold `bound` times the largest message: choose both, such as 64 messages of 64 KiB
+    /// (`max_message_size`).
     #[must_use]
     pub fn join(&self, bound: usize, slow: Slow) -> Member {
         let queue = Arc::new(Queue {
@@ -107,17 +107,17 @@ impl Room {
         Member { room: self.clone(), number, queue, in_a_row: 0 }
     }
 
-    /// How many members there are.
+    /// The number of members.
     #[must_use]
     pub fn members(&self) -> usize {
         self.0.members().queues.len()
     }
 
-    /// Sends a message to all members, and returns how many it reaches. It waits only for members that joined with
-    /// [`Slow::Wait`], and for others who speak.
+    /// Puts a message into the queues of all members, and returns how many took it. It waits only for members that joined
+    /// with [`Slow::Wait`], and for other calls of `send`.
     ///
-    /// All members hear everything in the same order. If this is dropped while it waits, those who are waited for do not get
-    /// the message.
+    /// All members get all messages in the same order. If this future is dropped while it waits, the members that it waits
+    /// for do not get the message.
     pub async fn send(&self, message: &PreparedMessage) -> usize {
         let _turn = self.0.turn.lock().await;
         let mut reached = 0;
@@ -167,7 +167,7 @@ impl Queue {
                 }
                 Slow::Leave => {
                     waiting.has_left = true;
-                    // What it would still hear has a gap behind it.
+                    // The member is told of its end at once, and what waits is freed.
                     waiting.messages = VecDeque::new();
                     drop(waiting);
                     self.filled.notify_one();
@@ -182,7 +182,7 @@ impl Queue {
         Put::Done
     }
 
-    /// Whether the message was put there: not if the member has left.
+    /// Waits for room in the queue. Returns false if the member has left.
     async fn put_when_free(&self, message: &PreparedMessage) -> bool {
         loop {
             match self.put(message) {
@@ -200,24 +200,25 @@ impl fmt::Debug for Room {
     }
 }
 
-/// What a member of a [`Room`] hears. Dropping it leaves the room.
+/// A member of a [`Room`]: the queue of messages for one connection. Dropping it leaves the room.
 pub struct Member {
     room: Room,
     number: u64,
     queue: Arc<Queue>,
-    /// How many messages were taken since the last pause.
+    /// Messages taken since the last pause.
     in_a_row: usize,
 }
 
-/// After so many messages in a row [`Member::next`] pauses once, so that a room which is never silent does not keep its members
-/// from being heard.
+/// After this many messages in a row [`Member::next`] pauses once, so that a busy room does not starve what a task does
+/// beside it, such as to receive from the connection.
 const MOST_IN_A_ROW: usize = 32;
 
 impl Member {
     /// The next message; `None` once the member was too slow ([`Slow::Leave`]). Cancel-safe.
     ///
-    /// Give it to [`feed`](Self::feed): what waits is then written together, before the connection's `recv` waits. For that, ask
-    /// the member first (`biased` in `tokio::select!`). It pauses after some messages, and `recv` gets its turn.
+    /// Pass the message to [`feed`](Self::feed). In a `tokio::select!`, put this before the connection's `recv`, with
+    /// `biased`: then all messages that wait are written together when `recv` waits. It pauses after some messages, so
+    /// `recv` gets its turn.
     pub async fn next(&mut self) -> Option<PreparedMessage> {
         loop {
             if self.in_a_row < MOST_IN_A_ROW {
@@ -237,8 +238,8 @@ impl Member {
         }
     }
 
-    /// Feeds a message to the member's connection. Returns whether the member is in the room still: one that was too slow
-    /// ([`Slow::Leave`]) is not waited for, although its connection takes nothing. Then close it, which ends at its timeout.
+    /// Feeds a message to the member's connection. Returns false if the member was too slow ([`Slow::Leave`]): then it does
+    /// not wait for the connection any longer. Close the connection, which ends within the close timeout.
     ///
     /// # Errors
     /// As [`WebSocketStream::feed_prepared`].
@@ -257,19 +258,19 @@ impl Member {
         }
     }
 
-    /// Resolves once the member was too slow.
+    /// Resolves once the member has left.
     async fn left(&self) {
         while !self.queue.waiting().has_left {
             self.queue.filled.notified().await;
         }
     }
 
-    /// How many messages were lost since this was called last ([`Slow::DropOldest`]).
+    /// The number of messages dropped since the last call ([`Slow::DropOldest`]).
     pub fn missed(&mut self) -> u64 {
         std::mem::take(&mut self.queue.waiting().missed)
     }
 
-    /// How many messages wait.
+    /// The number of messages that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.waiting().messages.len()

@@ -10,17 +10,17 @@ use tokio::time::sleep;
 use crate::gate::{Gate, Pass, until_over};
 use crate::trace;
 
-/// How long the loop waits when there is no file descriptor or memory for one more connection.
+/// How long the loop waits when there is no file descriptor or memory for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts connections until the gate closes, and runs `handle` with each of them in a task of its own, within the gate's
-/// limits. A connection that the gate does not take is dropped. `TCP_NODELAY` is set.
+/// Accepts connections until the gate closes, and runs `handle` for each in a task of its own, within the gate's limits. A
+/// connection that the gate denies is dropped. `TCP_NODELAY` is set.
 ///
-/// It ends once the gate closes; then [`Gate::close`] says who has left. Whatever the listener says does not end it before:
-/// a client that has gone already is passed over, and where there are too many open files, it waits a little.
+/// No error of the listener ends it: a client that is gone already is skipped, and when there are too many open files, it
+/// waits a little and tries again.
 ///
-/// What `handle` returns is dropped: log errors there. With the feature `tracing`, it runs in a span `connection` that has the
-/// address of the peer, at the level of debugging.
+/// What `handle` returns is dropped, so log errors there. With the feature `tracing`, it runs in a span `connection` with
+/// the address of the peer, at level DEBUG.
 pub async fn serve<F>(listener: TcpListener, gate: Gate, handle: impl Fn(TcpStream, Pass) -> F)
 where
     F: Future<Output: Send> + Send + 'static,
@@ -47,7 +47,7 @@ where
     }
 }
 
-/// Whether the error is that of the connection which would have been accepted (`accept(2)`).
+/// Whether the error concerns only the connection that was to be accepted (`accept(2)`).
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

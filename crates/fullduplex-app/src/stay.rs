@@ -13,17 +13,17 @@ use crate::backoff::{Backoff, Verdict, verdict};
 use crate::time::after;
 use crate::trace;
 
-/// Opens a connection, each time anew: a function that returns a future of a WebSocket.
+/// Opens a new connection at each call: a function that returns a future of a WebSocket.
 ///
-/// It is where a client gets a fresh token, picks the next server, or changes its headers. It should have a timeout, as
+/// This is the place to get a fresh token, to pick the next server, or to change headers. It should have a timeout, as
 /// `connect` of `fullduplex-tokio` has.
 pub trait Connect {
     /// The stream of the WebSocket.
     type Stream: AsyncRead + AsyncWrite + Unpin;
-    /// The future of a connection.
+    /// Resolves to the connection.
     type Future: Future<Output = Result<WebSocketStream<Self::Stream>>> + Send + 'static;
 
-    /// Begins to connect.
+    /// Starts to connect.
     fn connect(&mut self) -> Self::Future;
 }
 
@@ -45,25 +45,25 @@ where
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// It begins to connect; so many times it has failed since it was last well.
+    /// It starts to connect.
     Connecting {
-        /// Failures in a row.
+        /// Failures in a row: connections that were lost, closed early, or not made.
         failures: u32,
     },
-    /// It is connected. Whatever the server knew of it is forgotten: log in and subscribe now, by [`Stay::send`].
+    /// It is connected. The server knows nothing of earlier connections: log in and subscribe now, with [`Stay::send`].
     Open,
     /// The server has sent a message, or a Ping, a Pong or a Close, which were answered already.
     Message(Message),
-    /// The connection is lost or closed, with whatever code, or could not be made. It is tried again after this time; call
+    /// The connection was lost, closed (with any code), or could not be made. The client waits and tries again; call
     /// [`Stay::close`] to end instead.
     Lost {
         /// Why; `None` when the connection was closed cleanly.
         error: Option<Error>,
-        /// How long it waits before it tries again.
+        /// How long it waits.
         retry_in: Duration,
     },
-    /// It is not tried again: another try would be useless ([`verdict`]), or there were [`Backoff::attempts`]. Nothing comes
-    /// after this.
+    /// It does not try again: another try would be useless ([`verdict`]), or there were [`Backoff::attempts`] failures. This
+    /// is the last event.
     GaveUp {
         /// Why; `None` when the connection was closed cleanly.
         error: Option<Error>,
@@ -101,22 +101,22 @@ pub enum Event {
 /// # }
 /// ```
 ///
-/// Messages are not kept while there is no connection: what a server has to get at any cost needs a number and an answer of
-/// its own, for TCP does not say what has arrived.
+/// Messages are not kept while there is no connection. TCP does not say what has arrived, so an application that must not
+/// lose messages numbers them and has the server acknowledge them.
 pub struct Stay<C: Connect> {
     connect: C,
     backoff: Backoff,
     judge: Box<dyn Fn(&Error) -> Verdict + Send>,
-    /// How many times it has failed since it was last well.
+    /// Failures since a connection last lasted for [`Backoff::well_after`].
     failures: u32,
     state: State<C>,
 }
 
 enum State<C: Connect> {
-    /// It has to say that it connects.
+    /// The next event is [`Event::Connecting`].
     Beginning,
     Connecting(Pin<Box<C::Future>>),
-    /// Connected, since.
+    /// Connected since this instant.
     Open(Box<WebSocketStream<C::Stream>>, Instant),
     Waiting(Instant),
     Over,
@@ -144,16 +144,16 @@ impl<C: Connect> Stay<C> {
         Self { connect, backoff, judge: Box::new(verdict), failures: 0, state: State::Beginning }
     }
 
-    /// Lets the application say whether another try makes sense, in the place of [`verdict`]: one whose token is new each time
-    /// may want to try again after a 401.
+    /// Replaces [`verdict`]: the function decides whether another try makes sense. An application that gets a new token for
+    /// each connection may want to try again after a 401.
     #[must_use]
     pub fn judged_by(mut self, judge: impl Fn(&Error) -> Verdict + Send + 'static) -> Self {
         self.judge = Box::new(judge);
         self
     }
 
-    /// What happens next; `None` once it has [given up](Event::GaveUp) or was [closed](Self::close). Connections are made, and
-    /// pending messages written, only while this is waited for. Cancel-safe.
+    /// What happens next; `None` once it has [given up](Event::GaveUp) or was [closed](Self::close). Connections are made,
+    /// and pending messages written, only while this is waited for. Cancel-safe.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             match &mut self.state {
@@ -200,7 +200,7 @@ impl<C: Connect> Stay<C> {
         }
         let mut retry_in = self.backoff.wait(self.failures);
         if let Verdict::RetryAfter(asked) = verdict {
-            // Jitter on top: the server has asked everybody for the same time.
+            // The jitter comes on top, because the server may have told all its clients the same time.
             retry_in = retry_in.saturating_add(asked.min(self.backoff.most_asked));
         }
         self.state = State::Waiting(after(retry_in));
@@ -219,8 +219,8 @@ impl<C: Connect> Stay<C> {
     /// Sends a message. Cancel-safe as [`WebSocketStream::send`] is.
     ///
     /// # Errors
-    /// [`Error::AlreadyClosed`] while there is no connection; else as [`WebSocketStream::send`]. The connection's own failure
-    /// comes by [`next`](Self::next) as well, so this error need not be answered.
+    /// [`Error::AlreadyClosed`] while there is no connection; else as [`WebSocketStream::send`]. The connection's own
+    /// failure comes by [`next`](Self::next) as well, so this error need not be answered.
     pub async fn send(&mut self, message: Message) -> Result<()> {
         match self.socket() {
             Some(socket) => socket.send(message).await,
@@ -228,7 +228,7 @@ impl<C: Connect> Stay<C> {
         }
     }
 
-    /// Does not wait any longer, if it waits: for when the application knows that the network is there again.
+    /// Ends the wait, if there is one, and connects now: for an application that knows that the network is back.
     pub fn hurry(&mut self) {
         if let State::Waiting(_) = self.state {
             self.state = State::Beginning;

@@ -1,5 +1,5 @@
-//! What gates and rooms are synchronised with. In `crates/concurrency`, which compiles this crate a second time, it is the same for
-//! loom, and members of a room come in the same order in each run.
+//! The locks and notifications of gates and rooms. `crates/concurrency` compiles this crate a second time with loom's
+//! versions of them, and with a hash map whose order is the same in each run.
 
 #[cfg(fullduplex_loom)]
 pub(crate) use fullduplex_concurrency::{AsyncMutex, Mutex, MutexGuard, Notify, watch};

@@ -1,7 +1,7 @@
-//! What is told to a subscriber of `tracing`; nothing without the feature.
+//! The events for a subscriber of `tracing`; none without the feature.
 //!
-//! There is an event for a connection that is denied and for each change of a client that stays connected, and none for a
-//! message. No event has text that a peer has chosen.
+//! There is an event for each connection that is denied and for each change of a client that stays connected, but none for
+//! messages. No event has text that a peer chose.
 
 #[cfg(feature = "tracing")]
 pub(crate) use on::{connecting, connection, denied, gave_up, lost, open};

@@ -1,14 +1,14 @@
-//! Whose connection it is: an address, the network that it counts as, and whom a proxy forwards.
+//! The client's address: as a proxy names it, and the network under which it is counted.
 
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// In which header field a proxy says for whom it connects.
+/// The header field in which a proxy names the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Forwarding {
-    /// In none.
+    /// No field: the client is the peer of the TCP connection.
     #[default]
     None,
     /// `Forwarded` (RFC 7239).
@@ -27,9 +27,9 @@ impl Forwarding {
         }
     }
 
-    /// The client in the values of the field. Each proxy adds at the end who has connected to it, so what stands before the
-    /// last address that is no trusted proxy may be anything that the client has sent. If all are trusted, it is the first.
-    /// `None` if an element that counts is no address, or if there is none.
+    /// The client's address in the values of the field. Each proxy appends the address that connected to it. So the client
+    /// is the last address which is no trusted proxy, and anything before it may be the client's invention. If all are
+    /// trusted proxies, it is the first. `None` if there is no element, or if one that was read is no address.
     pub(super) fn client<'v>(
         self,
         values: impl IntoIterator<Item = &'v str>,
@@ -55,18 +55,18 @@ impl Forwarding {
     }
 }
 
-/// The addresses in a value of `Forwarded`, one for each element. A value that is not as RFC 7239 §4 has it says nothing: where
-/// its elements begin cannot be known, and a client must not be able to begin one.
+/// The addresses in a value of `Forwarded`, one for each element. A value that breaks RFC 7239 §4 has no address: where its
+/// elements begin is unknown, and a client must not be able to start one inside a quoted string.
 fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
     match elements(value) {
-        // "unknown" and obfuscated identifiers are no addresses: they say nothing that can be counted.
+        // "unknown" and obfuscated identifiers (RFC 7239 §6) are no addresses.
         Some(nodes) => nodes.into_iter().map(|node| address(&node?)).collect(),
         None => vec![None],
     }
 }
 
-/// The parameter `for` of each element. RFC 7239 §4: `Forwarded = 1#forwarded-element`, `forwarded-element = [ forwarded-pair ]
-/// *( ";" [ forwarded-pair ] )`, `forwarded-pair = token "=" value`, `value = token / quoted-string`.
+/// The parameter `for` of each element. RFC 7239 §4: `Forwarded = 1#forwarded-element`, `forwarded-element = [
+/// forwarded-pair ] *( ";" [ forwarded-pair ] )`, `forwarded-pair = token "=" value`, `value = token / quoted-string`.
 fn elements(value: &str) -> Option<Vec<Option<String>>> {
     let mut elements = Vec::new();
     let (mut node, mut is_empty) = (None, true);
@@ -133,12 +133,12 @@ fn address(text: &str) -> Option<IpAddr> {
     address.ok().map(canonical)
 }
 
-/// An IPv4 address in the form of one. A listener for both has it as an IPv6 address.
+/// Turns an IPv4-mapped IPv6 address, as a dual-stack listener reports it, into an IPv4 address.
 pub(super) fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// What counts as one address: an IPv4 address whole, and of an IPv6 address so many bits.
+/// What is counted as one address: a whole IPv4 address, or the network of this many bits of an IPv6 address.
 pub(super) fn prefix(address: IpAddr, ipv6_bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(client("for=_hidden, for=203.0.113.43"), None);
         assert_eq!(client("proto=http"), None);
         assert_eq!(client(""), None);
-        // What stands in quotes begins no element and no parameter: a client chooses the host that it asks for.
+        // Quoted text starts no element and no parameter: the client chooses the host that it asks for.
         for quoted in
             ["for=192.0.2.60;host=\"a,for=6.6.6.6\"", "for=192.0.2.60;host=\"a;for=6.6.6.6\""]
         {

@@ -1,27 +1,27 @@
-//! Why a connection is not taken, and how often that was so.
+//! Why a connection is denied, and how many were.
 
 use std::fmt;
 
 use fullduplex_tokio::OwnedRejection;
 
-/// Why a connection is not taken.
+/// Why a [`Gate`](super::Gate) denies a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denied {
-    /// There are [`Limits::connections`](super::Limits#structfield.connections).
+    /// There are [`Limits::connections`](super::Limits#structfield.connections) already.
     Connections,
-    /// There are [`Limits::per_address`](super::Limits#structfield.per_address) of this address.
+    /// This address has [`Limits::per_address`](super::Limits#structfield.per_address) connections already.
     Address,
     /// More come in a second than [`Limits::rate`](super::Limits#structfield.rate) allows.
     Rate,
-    /// The server is about to end.
+    /// The gate is closed: the server is shutting down.
     Closing,
-    /// A trusted proxy has said nothing that is an address.
+    /// The header field of a trusted proxy names no address.
     Unreadable,
 }
 
 impl Denied {
-    /// Its name, for the label of a metric: `connections`, `address`, `rate`, `closing`, `unreadable`.
+    /// The reason's name, for the label of a metric: `connections`, `address`, `rate`, `closing`, `unreadable`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Denied {
         }
     }
 
-    /// What to answer to a client whose request was read already: 503 or 429 (RFC 6585 §4) with `Retry-After`, or 400.
+    /// The response for a client whose request was read already: 503 or 429 (RFC 6585 §4) with `Retry-After`, or 400.
     #[must_use]
     pub fn rejection(self) -> OwnedRejection {
         let (status, after) = match self {
@@ -57,15 +57,14 @@ impl fmt::Display for Denied {
             Self::Address => "there are too many connections from this address",
             Self::Rate => "too many connections arrive at once",
             Self::Closing => "the server is shutting down",
-            Self::Unreadable => "the proxy has not said for whom it connects",
+            Self::Unreadable => "the proxy has not named the client",
         })
     }
 }
 
 impl std::error::Error for Denied {}
 
-/// How many connections were denied since a gate was made, by the reason: for a log or a metric. An operator asks first which
-/// limit is hit.
+/// How many connections a gate has denied since it was made, by reason: for a log or a metric.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeniedCounts {

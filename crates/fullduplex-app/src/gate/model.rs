@@ -1,4 +1,5 @@
-//! Gates over loom: whichever way the threads interleave, no limit is exceeded, and the end comes. `crates/concurrency` runs this.
+//! Gates over loom: whichever way the threads interleave, no limit is exceeded, and the end comes. `crates/concurrency` runs
+//! this.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

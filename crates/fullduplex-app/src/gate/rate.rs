@@ -1,23 +1,23 @@
-//! How many connections may come in a second.
+//! The rate of new connections.
 
 use tokio::time::Instant;
 
-/// How many connections may come: so many in each second on average, and so many at once. All clients share
-/// it, so one client that connects often can use it up.
+/// How many new connections are accepted: a number per second on average, and a number at once. All clients share it, so one
+/// client that connects often can use it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many in a second.
+    /// Connections per second, on average.
     pub per_second: u32,
-    /// How many at once, after a time in which none came; one at least.
+    /// Connections at once, after a pause; 0 counts as 1.
     pub at_once: u32,
 }
 
-/// A token bucket: it gets tokens as time passes, and each connection takes one.
+/// A token bucket: tokens are added as time passes, and each connection takes one.
 #[derive(Debug)]
 pub(super) struct Bucket {
     rate: Rate,
     tokens: f64,
-    /// When the tokens were counted.
+    /// When tokens were added last.
     at: Option<Instant>,
 }
 
@@ -58,10 +58,10 @@ mod tests {
         assert!(!bucket.take(start + Duration::from_millis(400)));
         assert!(bucket.take(start + Duration::from_millis(500)));
         assert!(!bucket.take(start + Duration::from_millis(900)));
-        // However long nobody came, no more come at once.
+        // A long pause adds no more than the bucket holds.
         let later = start + Duration::from_secs(3600);
         assert_eq!((0..5).filter(|_| bucket.take(later)).count(), 3);
-        // Without any at once there would never be one.
+        // A bucket of size 0 would never let anyone in.
         let mut slow = Bucket::full(Rate { per_second: 1, at_once: 0 });
         assert!(slow.take(start) && !slow.take(start));
         // A clock that goes back gives nothing.

@@ -79,7 +79,6 @@ fn an_endpoint_at_rest_holds_what_its_windows_need_and_without_takeover_nothing(
     }
 }
 
-/// The figures in the documentation of [`DeflateConfig`], each for a connection that has sent and received.
 #[test]
 fn a_pooled_decompressor_refers_to_nothing_of_the_connection_before() {
     for role in ROLES {
