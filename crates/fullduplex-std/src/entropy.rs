@@ -21,20 +21,26 @@ pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
     fn next_u32(&mut self) -> Result<u32, EntropyError> {
-        GENERATOR.with_borrow_mut(|generator| match generator {
-            Some(generator) => Ok(generator.next_u32()),
-            None => {
-                let mut seed = [0; 32];
-                getrandom::fill(&mut seed).map_err(|_| EntropyError)?;
-                Ok(generator.insert(ChaCha12Rng::from_seed(seed)).next_u32())
-            }
-        })
+        let drawn = GENERATOR.try_with(|generator| draw(&mut generator.borrow_mut()));
+        // A thread that is ending has lost its generator.
+        drawn.unwrap_or_else(|_| getrandom::u32().map_err(|_| EntropyError))
     }
+}
+
+/// Draws from the generator, which is seeded when there is none.
+fn draw(generator: &mut Option<ChaCha12Rng>) -> Result<u32, EntropyError> {
+    if let Some(generator) = generator {
+        return Ok(generator.next_u32());
+    }
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| EntropyError)?;
+    Ok(generator.insert(ChaCha12Rng::from_seed(seed)).next_u32())
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
@@ -45,5 +51,22 @@ mod tests {
         let there = std::thread::spawn(draw).join().unwrap();
         // Two of 2,000 random 32-bit numbers are equal once in some 2,000 runs; ten never are.
         assert!(here.union(&there).count() > 1990);
+    }
+
+    /// Thread-locals are dropped in reverse order: this one, which was there first, draws when the generator is gone.
+    #[test]
+    fn a_thread_that_is_ending_still_draws_keys() {
+        static DRAWN: AtomicU32 = AtomicU32::new(0);
+        struct Last;
+        impl Drop for Last {
+            fn drop(&mut self) {
+                let keys = (0..10).filter_map(|_| OsEntropy.next_u32().ok());
+                DRAWN.store(keys.count() as u32, Ordering::Relaxed);
+            }
+        }
+        thread_local!(static LAST: Last = const { Last });
+        let draws = || LAST.with(|_| OsEntropy.next_u32().unwrap());
+        std::thread::spawn(draws).join().unwrap();
+        assert_eq!(DRAWN.load(Ordering::Relaxed), 10);
     }
 }

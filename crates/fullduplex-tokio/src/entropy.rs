@@ -25,7 +25,9 @@ pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
     fn next_u32(&mut self) -> Result<u32, EntropyError> {
-        GENERATOR.with_borrow_mut(Generator::next_u32)
+        let drawn = GENERATOR.try_with(|generator| generator.borrow_mut().next_u32());
+        // A thread that is ending has lost its generator.
+        drawn.unwrap_or_else(|_| getrandom::u32().map_err(|_| EntropyError))
     }
 }
 
@@ -89,6 +91,7 @@ mod system {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::system::System;
     use super::*;
@@ -111,5 +114,22 @@ mod tests {
             let mut system = System::new();
             (0..1000).map(|_| system.next_u32().unwrap()).collect()
         });
+    }
+
+    /// Thread-locals are dropped in reverse order: this one, which was there first, draws when the generator is gone.
+    #[test]
+    fn a_thread_that_is_ending_still_draws_keys() {
+        static DRAWN: AtomicU32 = AtomicU32::new(0);
+        struct Last;
+        impl Drop for Last {
+            fn drop(&mut self) {
+                let keys = (0..10).filter_map(|_| OsEntropy.next_u32().ok());
+                DRAWN.store(keys.count() as u32, Ordering::Relaxed);
+            }
+        }
+        thread_local!(static LAST: Last = const { Last });
+        let draws = || LAST.with(|_| OsEntropy.next_u32().unwrap());
+        std::thread::spawn(draws).join().unwrap();
+        assert_eq!(DRAWN.load(Ordering::Relaxed), 10);
     }
 }

@@ -1,6 +1,6 @@
 //! What a WebSocket that is dropped tells its peer.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +31,25 @@ fn a_websocket_that_is_dropped_writes_what_is_pending_and_says_that_it_goes_away
             assert_eq!(frames[0].payload, b"still to be written");
             closes_with(&frames, CloseCode::Away);
         }
+    });
+}
+
+/// The thread-locals of the adapter are gone by then: the socket was there first, and they are dropped in reverse order.
+#[test]
+fn a_client_in_a_thread_local_is_dropped_when_its_thread_ends() {
+    thread_local!(static KEPT: RefCell<Option<WebSocket<TcpStream>>> = const { RefCell::new(None) });
+    bounded(|| {
+        let (mut ours, mut peer) = open(Role::Client);
+        let use_and_keep = move || {
+            KEPT.with_borrow_mut(|kept| {
+                ours.send("Hello").unwrap();
+                *kept = Some(ours);
+            });
+        };
+        std::thread::spawn(use_and_keep).join().unwrap();
+        let frames = read_frames(&mut peer);
+        assert_eq!(frames.len(), 2, "{frames:?}");
+        closes_with(&frames, CloseCode::Away);
     });
 }
 
