@@ -10,9 +10,10 @@ use std::{fmt, io};
 
 use fullduplex::{
     Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, PreparedMessage, SendError,
-    Sender,
+    Sender, Writer,
 };
 
+use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::halves::receiving::ReceivingSide;
@@ -182,18 +183,13 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// the receiver tells more of; else as [`flush`](Self::flush).
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
         let mut message = message.into();
-        self.shared.with(|side| {
-            side.check_open()?;
-            match side.sending.writer.send_message(&mut message) {
-                Err(SendError::WriteBufferFull) => {}
-                other => return Ok(other?),
+        let send = |writer: &mut Writer<OsEntropy>| writer.send_message(&mut message);
+        match self.shared.with(|side| side.send_with_room(send)) {
+            Err(Error::Send(SendError::WriteBufferFull)) => {
+                Err(Error::WriteBufferFull(Box::new(message)))
             }
-            side.make_room()?;
-            match side.sending.writer.send_message(&mut message) {
-                Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
-                other => Ok(other?),
-            }
-        })
+            other => other,
+        }
     }
 
     /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither copied nor encoded
@@ -202,15 +198,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// # Errors
     /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as [`feed`](Self::feed).
     pub fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
-        self.shared.with(|side| {
-            side.check_open()?;
-            match side.sending.writer.send_prepared(message) {
-                Err(SendError::WriteBufferFull) => {}
-                other => return Ok(other?),
-            }
-            side.make_room()?;
-            Ok(side.sending.writer.send_prepared(message)?)
-        })
+        self.shared.with(|side| side.send_with_room(|writer| writer.send_prepared(message)))
     }
 
     /// Puts the next fragment of a message into the write buffer: the first call begins the message, `last`
@@ -220,15 +208,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as
     /// [`feed`](Self::feed).
     pub fn feed_fragment(&mut self, kind: MessageKind, payload: &[u8], last: bool) -> Result<()> {
-        self.shared.with(|side| {
-            side.check_open()?;
-            match side.sending.writer.send_fragment(kind, payload, last) {
-                Err(SendError::WriteBufferFull) => {}
-                other => return Ok(other?),
-            }
-            side.make_room()?;
-            Ok(side.sending.writer.send_fragment(kind, payload, last)?)
-        })
+        let send = |writer: &mut Writer<OsEntropy>| writer.send_fragment(kind, payload, last);
+        self.shared.with(|side| side.send_with_room(send))
     }
 
     /// Writes everything that is pending, and flushes the stream.

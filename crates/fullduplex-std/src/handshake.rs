@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use fullduplex::handshake::{
     IntoRequest, OwnedAcceptance, OwnedRejection, OwnedResponse, PlainRequest, Request,
 };
 use fullduplex::{
     Connected, Connecting, Ended, Endpoint, EndpointConfig, Incoming, IncomingRequest, Progress,
+    Timeout,
 };
 
 use crate::entropy::OsEntropy;
@@ -71,8 +73,8 @@ pub struct MidAccept<S, C, P = NoResponse>(Accepting<S, C, P>);
 enum Accepting<S, C, P> {
     /// The request is to come.
     Reading(Box<Reading<S, C, P>>),
-    /// The request was accepted, and the response has not been written yet.
-    Responding(Box<WebSocket<S>>),
+    /// The request was accepted, and the response is being written.
+    Responding(Box<Responding<S>>),
 }
 
 struct Reading<S, C, P> {
@@ -81,6 +83,30 @@ struct Reading<S, C, P> {
     config: EndpointConfig,
     decide: C,
     respond: Option<P>,
+}
+
+struct Responding<S> {
+    transport: Transport<S>,
+    /// Its output is the response.
+    endpoint: Endpoint<OsEntropy>,
+    config: EndpointConfig,
+    deadline: HandshakeDeadline,
+}
+
+/// When the handshake must be complete, if it has a timeout.
+struct HandshakeDeadline(Option<Duration>);
+
+impl Waits for HandshakeDeadline {
+    fn poll_timeout(&mut self, _: Duration) -> Option<Duration> {
+        self.0
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
+        match self.0 {
+            Some(deadline) if deadline <= now => Err(Timeout::Handshake.into()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What comes of a step of a server's handshake.
@@ -112,12 +138,14 @@ where
         loop {
             accepting = match accepting {
                 Accepting::Reading(reading) => (*reading).step()?,
-                Accepting::Responding(mut socket) => match socket.flush() {
-                    Ok(()) => return Ok(*socket),
+                Accepting::Responding(mut responding) => match responding.write() {
+                    Ok(()) => {
+                        let Responding { transport, endpoint, config, .. } = *responding;
+                        return Ok(WebSocket::new(transport, endpoint, config));
+                    }
                     Err(error) if error.would_block() => {
-                        return Err(HandshakeError::Interrupted(Self(Accepting::Responding(
-                            socket,
-                        ))));
+                        let same = Self(Accepting::Responding(responding));
+                        return Err(HandshakeError::Interrupted(same));
                     }
                     Err(error) => return Err(HandshakeError::Failure(error)),
                 },
@@ -134,7 +162,8 @@ where
 {
     /// Responds to the request if it has come, else reads once.
     fn step(self) -> Step<S, C, P> {
-        let Self { mut transport, incoming, config, decide, mut respond } = self;
+        let Self { mut transport, mut incoming, config, decide, mut respond } = self;
+        let deadline = HandshakeDeadline(incoming.poll_timeout(transport.elapsed()));
         let polled = if respond.is_some() {
             incoming.poll_or(&mut |request| respond.take().and_then(|respond| respond(request)))
         } else {
@@ -154,12 +183,39 @@ where
             }
             Ok(Progress::Done(request)) => {
                 let endpoint = decide_on(request, decide, &mut transport)?;
-                let socket = WebSocket::new(transport, endpoint, config);
-                Ok(Accepting::Responding(Box::new(socket)))
+                let responding = Responding { transport, endpoint, config, deadline };
+                Ok(Accepting::Responding(Box::new(responding)))
             }
             Err(mut failed) => {
                 transport.refuse(&mut failed.refusal);
                 Err(Error::from(failed.error).into())
+            }
+        }
+    }
+}
+
+impl<S: Read + Write + 'static> Responding<S> {
+    /// Writes the response within the handshake timeout: a client that does not take it is in the handshake still.
+    fn write(&mut self) -> Result<()> {
+        let Self { transport, endpoint, deadline, .. } = self;
+        loop {
+            transport.limit_wait(deadline, None)?;
+            let response = endpoint.output()?.first();
+            let done = response.is_empty();
+            let written = if done {
+                transport.stream.flush().map(|()| 0)
+            } else {
+                transport.stream.write(response)
+            };
+            match written {
+                Ok(_) if done => return Ok(()),
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Ok(len) => {
+                    endpoint.output()?.advance(len);
+                    deadline.handle_timeout(transport.elapsed())?;
+                }
+                Err(error) if is_gone(error.kind()) => return Err(Ended::Reset.into()),
+                Err(error) => transport.interrupted(error, deadline)?,
             }
         }
     }

@@ -9,6 +9,7 @@ use fullduplex::{CloseCode, CloseReason, Receiver, Shutdown, Signals, Writer};
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
+use crate::socket::operations::is_end_of_wait;
 use crate::transport::{Deadlines, Transport};
 
 /// How many pieces are given to the stream at once: large messages are two each.
@@ -129,7 +130,8 @@ impl Sending {
             stream.flush()?;
             return Ok(Wrote::Flushed);
         }
-        let mut offered = first.len();
+        let first_len = first.len();
+        let mut offered = first_len;
         let written = if offered < pending {
             let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
             let mut count = 0;
@@ -147,12 +149,13 @@ impl Sending {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             Ok(len) => {
                 self.writer.advance(len);
-                let blocked = len < offered;
+                // A stream without vectored writes takes the first piece alone, which says nothing.
+                let blocked = len < offered && len != first_len;
                 let went_on = std::mem::replace(&mut self.blocked, blocked) || blocked;
                 Ok(Wrote::Bytes { all: len == pending, went_on })
             }
             Err(error) => {
-                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+                if is_end_of_wait(&error) {
                     self.blocked = true;
                     self.writer.copy_payloads();
                 }

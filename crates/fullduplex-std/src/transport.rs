@@ -9,7 +9,7 @@ use fullduplex::{Connecting, Entropy, Incoming, Receiver, Refusal};
 use crate::error::{Error, Result};
 use crate::socket::Socket;
 use crate::socket::into_halves::IntoHalves;
-use crate::socket::operations::SocketTimeout;
+use crate::socket::operations::{SocketTimeout, is_end_of_wait};
 use crate::sync::Instant;
 
 /// What waits for a transport until a deadline.
@@ -194,7 +194,7 @@ impl<S: Read + Write + 'static> Transport<S> {
     pub(crate) fn interrupted(&mut self, error: io::Error, waits: &mut impl Waits) -> Result<()> {
         match error.kind() {
             io::ErrorKind::Interrupted => Ok(()),
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            _ if is_end_of_wait(&error) => {
                 let now = self.elapsed();
                 if waits.poll_timeout(now).is_some_and(|deadline| deadline <= now) {
                     return Ok(waits.handle_timeout(now)?);

@@ -124,15 +124,11 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// buffer is full and the stream would block; else as [`flush`](Self::flush).
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
         let mut message = message.into();
-        self.check_open()?;
-        match self.writer().send_message(&mut message) {
-            Err(SendError::WriteBufferFull) => {}
-            other => return Ok(other?),
-        }
-        self.make_room()?;
-        match self.writer().send_message(&mut message) {
-            Err(SendError::WriteBufferFull) => Err(Error::WriteBufferFull(Box::new(message))),
-            other => Ok(other?),
+        match self.send_with_room(|writer| writer.send_message(&mut message)) {
+            Err(Error::Send(SendError::WriteBufferFull)) => {
+                Err(Error::WriteBufferFull(Box::new(message)))
+            }
+            other => other,
         }
     }
 
@@ -142,13 +138,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// # Errors
     /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as [`feed`](Self::feed).
     pub fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
-        self.check_open()?;
-        match self.writer().send_prepared(message) {
-            Err(SendError::WriteBufferFull) => {}
-            other => return Ok(other?),
-        }
-        self.make_room()?;
-        Ok(self.writer().send_prepared(message)?)
+        self.send_with_room(|writer| writer.send_prepared(message))
     }
 
     /// Puts the next fragment of a message into the write buffer: the first call begins the message, `last`
@@ -157,13 +147,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// # Errors
     /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then.
     pub fn feed_fragment(&mut self, kind: MessageKind, payload: &[u8], last: bool) -> Result<()> {
-        self.check_open()?;
-        match self.writer().send_fragment(kind, payload, last) {
-            Err(SendError::WriteBufferFull) => {}
-            other => return Ok(other?),
-        }
-        self.make_room()?;
-        Ok(self.writer().send_fragment(kind, payload, last)?)
+        self.send_with_room(|writer| writer.send_fragment(kind, payload, last))
     }
 
     /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first.
@@ -277,12 +261,22 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         &mut self.engine.link.sending.writer
     }
 
-    /// Writes what the stream takes, which may make room enough.
-    fn make_room(&mut self) -> Result<()> {
-        match self.flush() {
-            Err(error) if error.would_block() => Ok(()),
-            other => other,
+    /// Sends, and once more after a write if the buffer was full.
+    fn send_with_room(
+        &mut self,
+        mut send: impl FnMut(&mut Writer<OsEntropy>) -> Result<(), SendError>,
+    ) -> Result<()> {
+        self.check_open()?;
+        match send(self.writer()) {
+            Err(SendError::WriteBufferFull) => {}
+            other => return Ok(other?),
         }
+        match self.flush() {
+            // The stream may have taken enough.
+            Err(error) if error.would_block() => {}
+            other => other?,
+        }
+        Ok(send(self.writer())?)
     }
 
     fn check_open(&self) -> Result<()> {

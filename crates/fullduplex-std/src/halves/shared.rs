@@ -20,8 +20,9 @@ use std::mem::take;
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
-use fullduplex::{Receiver, Signals};
+use fullduplex::{Receiver, SendError, Signals, Writer};
 
+use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::sending::{Sending, Wrote, broken_pipe};
@@ -134,15 +135,25 @@ impl<S: IntoHalves> SendingSide<S> {
         }
     }
 
-    /// Writes what the stream takes, which may make room enough.
+    /// Sends, and once more after a write if the buffer was full.
     ///
     /// # Errors
-    /// As [`write_out`](Self::write_out), but where that would block.
-    pub(super) fn make_room(&mut self) -> Result<()> {
-        match self.write_out() {
-            Err(error) if error.would_block() => Ok(()),
-            other => other,
+    /// As [`check_open`](Self::check_open), as `send`, and as [`write_out`](Self::write_out), unless that would block.
+    pub(super) fn send_with_room(
+        &mut self,
+        mut send: impl FnMut(&mut Writer<OsEntropy>) -> Result<(), SendError>,
+    ) -> Result<()> {
+        self.check_open()?;
+        match send(&mut self.sending.writer) {
+            Err(SendError::WriteBufferFull) => {}
+            other => return Ok(other?),
         }
+        match self.write_out() {
+            // The stream may have taken enough.
+            Err(error) if error.would_block() => {}
+            other => other?,
+        }
+        Ok(send(&mut self.sending.writer)?)
     }
 
     /// Writes what the stream takes at once, unless the receiver has ended the stream. An error is told by the next call

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::operations::{Operations, SHORTEST, SocketTimeout};
+use super::operations::{Operations, SHORTEST, SocketTimeout, is_end_of_wait};
 
 /// A TCP socket whose reads and writes end at one deadline, however many there are.
 ///
@@ -96,7 +96,7 @@ fn within<T>(
         }
         match (action(socket), begun) {
             // A wait has ended. Wait again, unless the socket is non-blocking or the deadline has passed.
-            (Err(error), Some(begun)) if is_end_of_wait(error.kind()) => {
+            (Err(error), Some(begun)) if is_end_of_wait(&error) => {
                 if !timeout.has_ended(begun.elapsed()) {
                     return Err(error);
                 }
@@ -104,11 +104,6 @@ fn within<T>(
             (result, _) => return result,
         }
     }
-}
-
-/// When a timeout expires, some systems report the first kind, and others the second.
-fn is_end_of_wait(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 impl Operations for DeadlineStream {

@@ -77,3 +77,14 @@ impl SocketTimeout {
         ended
     }
 }
+
+/// Whether an error says that a wait has ended, and not that the system has given the connection up (`ETIMEDOUT`).
+pub(crate) fn is_end_of_wait(error: &io::Error) -> bool {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => true,
+        // Windows reports the end of a socket's timeout like this. Elsewhere only a stream such as `DeadlineStream` does, whose
+        // error has no code of the system.
+        io::ErrorKind::TimedOut => cfg!(windows) || error.raw_os_error().is_none(),
+        _ => false,
+    }
+}

@@ -1,6 +1,6 @@
 //! The streams that this crate creates: TCP, with TLS or without.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -58,6 +58,18 @@ impl Write for MaybeTlsStream {
             Self::Plain(socket) => socket.write(buf),
             #[cfg(feature = "tls")]
             Self::Rustls(stream) => stream.write(buf),
+        }
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write_vectored(bufs),
+            #[cfg(feature = "tls")]
+            Self::Rustls(stream) => {
+                // `StreamOwned` does not pass this on.
+                let ClientTlsStream { conn, sock } = &mut **stream;
+                rustls::Stream::new(conn, sock).write_vectored(bufs)
+            }
         }
     }
 

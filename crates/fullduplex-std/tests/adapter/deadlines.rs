@@ -11,6 +11,7 @@ use fullduplex_std::{
     OwnedRejection, Role, WebSocket, accept_with, client_with,
 };
 use fullduplex_testkit::Frame;
+use socket2::SockRef;
 
 use crate::raw::{REQUEST, closes_with, our_client, our_server, read_frames};
 use crate::support::{bounded, drain, handshake_timeout, is_over, ms, sockets, takes, timeouts};
@@ -116,6 +117,23 @@ fn a_rejection_that_the_client_does_not_read_is_given_up() {
             })
         });
         assert!(matches!(result, Err(HandshakeError::Failure(Error::Rejected(403)))));
+    });
+}
+
+#[test]
+fn a_response_that_the_client_does_not_read_is_given_up() {
+    bounded(|| {
+        let (mut near, far) = sockets();
+        near.write_all(format!("{REQUEST}\r\n").as_bytes()).unwrap();
+        SockRef::from(&far).set_send_buffer_size(16 << 10).unwrap();
+        SockRef::from(&near).set_recv_buffer_size(16 << 10).unwrap();
+        let result = takes(ms(200), || {
+            accept_with(far, handshake_timeout(ms(200)), |_| {
+                Ok(OwnedAcceptance::new().header("X-Large", "a".repeat(MIB)))
+            })
+        });
+        let Err(HandshakeError::Failure(error)) = result else { panic!("{result:?}") };
+        timed_out(&error, Timeout::Handshake);
     });
 }
 
@@ -302,6 +320,29 @@ fn keepalive_finds_a_peer_that_does_not_read_while_we_send() {
             let error = takes(ms(300), || ours.send(vec![0; 32 * MIB]).unwrap_err());
             timed_out(&error, Timeout::Pong);
             is_over(&mut ours);
+        }
+    });
+}
+
+/// `ETIMEDOUT`: here the peer's window stays closed for too long.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_that_the_system_gives_up_has_failed() {
+    bounded(|| {
+        for role in [Role::Client, Role::Server] {
+            let (mut ours, _peer) = match role {
+                Role::Client => our_client(EndpointConfig::new()),
+                Role::Server => our_server(EndpointConfig::new()),
+            };
+            SockRef::from(ours.get_ref()).set_tcp_user_timeout(Some(ms(300))).unwrap();
+            let error = ours.send(vec![0; 32 * MIB]).unwrap_err();
+            assert!(
+                matches!(&error, Error::Io(io) if io.kind() == io::ErrorKind::TimedOut),
+                "{error:?}"
+            );
+            assert!(!error.would_block());
+            let error = ours.read().unwrap_err();
+            assert!(matches!(error, Error::Protocol(fullduplex::Error::Ended(_))), "{error:?}");
         }
     });
 }

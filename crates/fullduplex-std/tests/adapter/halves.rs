@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use fullduplex_std::fullduplex::{self, Ended, FrameError, SendError, Sender, Timeout};
 use fullduplex_std::{
-    Chunk, CloseCode, CloseFrame, EndpointConfig, Error, IntoHalves, Message, MessageKind, Role,
-    WebSocket, WebSocketReceiver, WebSocketSender, accept, connect,
+    Chunk, CloseCode, CloseFrame, ConnectOptions, EndpointConfig, Error, IntoHalves, Message,
+    MessageKind, Role, WebSocket, WebSocketReceiver, WebSocketSender, accept, connect,
+    connect_with,
 };
 use fullduplex_testkit::{Frame, frames};
 use socket2::SockRef;
 
-use crate::raw::{closes_with, our_client, our_server, read_frames};
+use crate::raw::{closes_with, our_client, our_server, read_frames, serve};
 use crate::support::{bounded, drain, is_over, listener, ms, pair, sockets, takes, timeouts};
 
 const MIB: usize = 1 << 20;
@@ -453,6 +454,38 @@ fn the_receiver_keeps_the_peer_alive_and_finds_one_that_is_not() {
         is_told(&mut receiver);
         is_shut(&mut sender);
         closes_with(&reading.join().unwrap(), CloseCode::Error);
+    });
+}
+
+/// The stream of `connect` may be TLS, which takes the pieces of a message one by one. No such write was blocked.
+#[test]
+fn large_messages_to_a_dead_peer_do_not_put_off_the_end() {
+    bounded(|| {
+        let (listener, address) = listener();
+        let serving = thread::spawn(move || {
+            let mut peer = listener.accept().unwrap().0;
+            serve(&mut peer, b"");
+            peer
+        });
+        let config = timeouts(|timeouts| {
+            *timeouts = timeouts.keepalive(ms(100), ms(200));
+            timeouts.close_timeout = ms(100);
+        });
+        let mut options = ConnectOptions::new();
+        options.endpoint = config;
+        let (ours, _) = connect_with(format!("ws://{address}/").as_str(), options).unwrap();
+        let _peer = serving.join().unwrap();
+        let (mut sender, receiver) = ours.into_split().unwrap();
+        let (receiving, _messages) = receive(receiver);
+        let error = takes(ms(400), || {
+            while !receiving.is_finished() {
+                // It fails when the receiver has failed.
+                let _ = sender.send(vec![0; 10_000]);
+                thread::sleep(ms(20));
+            }
+            receiving.join().unwrap().0
+        });
+        timed_out(&error, Timeout::Pong);
     });
 }
 
