@@ -1,5 +1,5 @@
-//! A connection between two ends that an adapter drives: what goes between them, what carries it, and what is checked of both.
-//! The adapters are seen from outside: by what they write, what applications are given, and when.
+//! A connection whose two ends are driven by an adapter: the messages and bytes between the ends, and the checks of both.
+//! The adapters are observed from outside: what they write, what they give to applications, and when.
 
 mod checks;
 
@@ -13,24 +13,24 @@ use crate::memory::{self, uncounted};
 use crate::pipe::{Found, Pipe};
 use crate::plan::{Broken, Invariant, Kept, Kind, Mutant, Net, Setup, Side};
 
-/// From which chance on a mutant makes its mistake.
+/// A mutant makes its mistake at its second opportunity.
 const MUTATES_FROM: u32 = 2;
 
-/// A connection: what goes between its ends, and what carries it. In each array the client's comes first, and what goes
-/// from the client.
+/// A connection: the messages and bytes between its two ends. In each array, the element of the client comes first. A flow
+/// or a pipe belongs to the end that writes to it.
 pub(crate) struct Between {
     pub(crate) flows: [Flow; 2],
     pub(crate) pipes: [Pipe; 2],
-    /// When each end has sent its last Ping of its own, and how much it had read then.
+    /// When each end has last sent a Ping of its own, and how many bytes it had read by then.
     pub(crate) pings: [Option<(u64, u64)>; 2],
     pub(crate) broken: Option<Broken>,
     pub(crate) coverage: Coverage,
     clock: Clock,
     pub(crate) mutant: Option<Mutant>,
     mutations: u32,
-    /// A message that is given after the next one.
+    /// A message that a mutant holds back until the next one has been given.
     swapped: Option<(Side, Kind, Vec<u8>)>,
-    /// What a mutant keeps.
+    /// Memory that a mutant keeps.
     pub(crate) hoard: Vec<Vec<u8>>,
     scratch: Vec<u8>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Between {
 /// Says how many milliseconds have passed since the beginning.
 pub(crate) type Clock = Box<dyn Fn() -> u64>;
 
-/// The elements of an array that belong to a side and to its peer.
+/// The element of a side, and the element of its peer.
 pub(crate) fn both<T>(array: &mut [T; 2], side: Side) -> (&mut T, &mut T) {
     let [client, server] = array;
     match side {
@@ -74,7 +74,7 @@ impl Between {
         (self.clock)()
     }
 
-    /// Keeps what was broken first.
+    /// Records a broken invariant, unless an earlier one is recorded already.
     pub(crate) fn keep(&mut self, kept: Kept) {
         if let Err(broken) = kept {
             self.broken.get_or_insert(broken);
@@ -90,7 +90,8 @@ impl Between {
         self.mutations == MUTATES_FROM
     }
 
-    /// What an end writes to its stream: so many bytes, an error, or `None` where that would block.
+    /// An end writes to its stream. Returns how many bytes were taken, an error, or `None` where
+    /// the write would block.
     pub(crate) fn write(&mut self, side: Side, bytes: &[IoSlice<'_>]) -> Option<io::Result<usize>> {
         let now = self.now();
         let (pipe, _) = both(&mut self.pipes, side);
@@ -144,7 +145,7 @@ impl Between {
         Some(Ok(len))
     }
 
-    /// What a mutant makes of the bytes that are written.
+    /// Lets a mutant change the bytes that are written.
     fn mutate_output(&mut self, side: Side, wire: &mut Vec<u8>) {
         let (flow, _) = both(&mut self.flows, side);
         if !flow.is_between_frames() || wire.len() < 2 {
@@ -173,7 +174,7 @@ impl Between {
         }
     }
 
-    /// What an end finds when it reads from its stream, up to `most` bytes.
+    /// An end reads up to `most` bytes from its stream.
     pub(crate) fn read(&mut self, side: Side, most: usize, put: impl FnOnce(&[u8])) -> Found {
         let now = self.now();
         let found = both(&mut self.pipes, side).1.read(most, now, put);
@@ -183,13 +184,13 @@ impl Between {
         found
     }
 
-    /// The first byte that was damaged, if this end has read it.
+    /// The position of the first damaged byte, if this end has read it.
     fn damaged_at(&mut self, side: Side) -> Option<u64> {
         let (_, pipe) = both(&mut self.pipes, side);
         pipe.damaged_at.filter(|at| pipe.has_read(*at + 1))
     }
 
-    /// The application at an end is given something.
+    /// The application of an end receives something.
     pub(crate) fn give(&mut self, side: Side, given: Given<'_>) {
         let mutant = self.mutant;
         let is_message = matches!(given, Given::Message(..));
@@ -225,7 +226,7 @@ impl Between {
         });
     }
 
-    /// The connection of an end has failed. Returns the name under which that is counted.
+    /// The connection of an end has failed. Returns the name under which the failure is counted.
     pub(crate) fn fail(&mut self, side: Side, error: Error) -> &'static str {
         let damaged_at = self.damaged_at(side);
         let kept = both(&mut self.flows, side).1.fail(error, damaged_at);
@@ -235,7 +236,7 @@ impl Between {
         name
     }
 
-    /// The transport of an end has failed. Returns the name under which that is counted.
+    /// The transport of an end has failed. Returns the name under which the failure is counted.
     pub(crate) fn fail_transport(&mut self, side: Side, error: &io::Error) -> &'static str {
         let (out, inbound) = both(&mut self.pipes, side);
         if !out.is_broken() && inbound.is_sound() {
@@ -246,7 +247,7 @@ impl Between {
         name
     }
 
-    /// What the network does to what an end has written.
+    /// The network acts on the bytes that an end has written.
     pub(crate) fn net(&mut self, side: Side, net: Net) {
         let now = self.now();
         let (pipe, back) = both(&mut self.pipes, side);
@@ -266,7 +267,7 @@ impl Between {
     }
 }
 
-/// What is known of an end when its application was told of its end.
+/// The state of an end at the time when its application was told that the connection is over.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct End {
     pub(crate) is_clean: bool,
@@ -284,14 +285,14 @@ impl End {
     }
 }
 
-/// How far an end has come.
+/// The state of an end.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct State {
     /// Whether its application has dropped it.
     pub(crate) dropped: bool,
-    /// What its application was told of its end.
+    /// The state at the time when its application was told that the connection is over.
     pub(crate) end: Option<End>,
-    /// The error that its application was told of, and the failure among these.
+    /// The error that its application has received, and the protocol failure if that was the error.
     pub(crate) error: Option<&'static str>,
     pub(crate) failure: Option<Error>,
 }

@@ -1,11 +1,11 @@
-//! Payloads. What the payload of a message is follows from its number, so that nobody has to keep it.
+//! Payloads. The payload of a message is computed from its number, so that it need not be stored.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::plan::Kind;
 
-/// No message is longer.
+/// The largest payload of a message.
 pub(crate) const MOST: usize = 150_000;
 
 const TABLE: usize = 1 << 19;
@@ -25,7 +25,7 @@ static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     (0..TABLE).map(|_| random.u8(..)).collect()
 });
 
-/// The payload of a message, without its end.
+/// The payload of a message, of unlimited length: the message takes a prefix of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Content {
     table: &'static [u8],
@@ -50,13 +50,14 @@ impl Content {
         content
     }
 
-    /// The first end of a character from `at` on.
+    /// The first character boundary at `at` or after it.
     fn boundary(&self, at: usize) -> usize {
         let from = &self.table[self.start + at..];
         at + from.iter().position(|byte| byte & 0xc0 != 0x80).unwrap_or(0)
     }
 
-    /// Where a message ends that is at least `len` bytes long.
+    /// The length of the shortest message with at least `len` bytes that ends at a character
+    /// boundary.
     pub(crate) fn end(&self, len: usize) -> usize {
         if self.kind == Kind::Text { self.boundary(len) } else { len }
     }

@@ -1,5 +1,5 @@
-//! Runs of the core's endpoints, whole and in halves. The adapter is written out here, step by step, so that its steps come
-//! in any order that the core's documentation allows.
+//! Runs of the core's endpoints, whole and in halves. The adapter is written out here step by step, so that its steps can
+//! come in any order that the core's documentation allows.
 
 mod end;
 
@@ -159,7 +159,7 @@ impl World {
         }
     }
 
-    /// The invariants that are checked after every step, whatever it was.
+    /// Checks the invariants that hold after every step.
     fn check(&mut self) -> Kept {
         let bounds = self.conns.iter().map(|conn| conn.bound(&self.setup));
         let bound = memory::bound_of_pools(&self.setup) + bounds.sum::<usize>();
@@ -167,7 +167,7 @@ impl World {
         self.conns.iter_mut().try_for_each(Conn::check_closes)
     }
 
-    /// Both applications receive, and everything goes on until nothing moves. The clock stands still.
+    /// Lets both applications receive until nothing moves. The clock stands still.
     fn settle(&mut self) -> Kept {
         let mut bytes = 0;
         let mut least = 4096;
@@ -179,7 +179,7 @@ impl World {
                 conn.resume(side, false);
             }
         }
-        // What is under way may be answered.
+        // The bytes under way may cause replies.
         let most = 200 + 8 * (bytes / least.max(1));
         self.serve_all(most)?;
         for conn in &mut self.conns {

@@ -1,4 +1,4 @@
-//! What a run has exercised, counted by name.
+//! Counts what a run has exercised, by name.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,14 +17,14 @@ impl Coverage {
         *self.0.entry(what).or_default() += 1;
     }
 
-    /// The same, if the condition holds.
+    /// Counts it if the condition holds.
     pub(crate) fn note_if(&mut self, condition: bool, what: &'static str) {
         if condition {
             self.note(what);
         }
     }
 
-    /// Adds what another run has exercised.
+    /// Adds the counts of another run.
     pub fn add(&mut self, other: &Self) {
         for (what, count) in &other.0 {
             *self.0.entry(what).or_default() += count;

@@ -1,5 +1,5 @@
-//! What goes in one direction: what the sender's application has sent, what was written of it, and what the receiver's
-//! application was given. The oracle of messages, control frames and Closes.
+//! One direction of a connection: what the sender's application has sent, what its endpoint has written, and what the
+//! receiver's application was given. The oracle of messages, control frames and Closes.
 
 mod given;
 
@@ -12,7 +12,7 @@ use crate::content::{Content, MOST};
 use crate::plan::{Kept, Kind, Settings, Setup, Side, keep};
 use crate::watch::{Item, Watch};
 
-/// How many bytes tell one Ping of an application from another.
+/// The size of the identifier at the beginning of a Ping that an application sends.
 const PING_ID: usize = 5;
 
 /// Something that the application has sent.
@@ -22,7 +22,7 @@ enum Sent {
     Control { opcode: u8, payload: Box<[u8]> },
 }
 
-/// Something that was written, and whether it has to arrive.
+/// A message or control frame that was written, and where it ends in the stream.
 #[derive(Debug)]
 struct Written {
     sent: Sent,
@@ -33,9 +33,9 @@ struct Written {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrittenClose {
     pub(crate) payload: Box<[u8]>,
-    /// When.
+    /// When it was written.
     pub(crate) at: u64,
-    /// Whether the application has sent it.
+    /// Whether the application has sent it, and not the endpoint by itself.
     by_application: bool,
 }
 
@@ -46,7 +46,7 @@ struct Unfinished {
     len: usize,
 }
 
-/// What goes in one direction.
+/// One direction of a connection.
 #[derive(Debug)]
 pub(crate) struct Flow {
     seed: u64,
@@ -59,33 +59,34 @@ pub(crate) struct Flow {
     /// The number of the next message that is sent.
     next: u64,
     unfinished: Option<Unfinished>,
-    /// How many messages were written, and given.
+    /// How many messages were written, and how many of them were given.
     messages_written: u64,
     messages_given: u64,
-    /// How much of the next message was given in pieces, and whether the rest was given up.
+    /// How much of the next message was given in pieces, whether its first piece was, and whether
+    /// the rest was given up.
     given: usize,
     begun: bool,
     given_up: bool,
-    /// Whether the network has changed something.
+    /// Whether the network has damaged this direction.
     pub(crate) is_damaged: bool,
-    /// The number of the first message that is over a limit of the receiver, and what it fails with.
+    /// The number of the first message that exceeds a limit of the receiver, and which limits it exceeds.
     over: Option<(u64, BTreeSet<&'static str>)>,
     next_ping: u32,
-    /// The numbers of the last Ping that was written and of the last Pong for one.
+    /// The numbers of the last Ping that was written, and of the last Pong that answers one.
     last_ping: u32,
     last_pong: u32,
-    /// What the last Ping and the last Pong for one had as their number, 0 for empty ones.
+    /// The same, with 0 for an empty payload.
     pinged: Option<u32>,
     answered: Option<u32>,
     /// How many empty Pings and Pongs were written.
     pub(crate) keepalives: u32,
     empty_pongs: u32,
     pub(crate) close: Option<WrittenClose>,
-    /// Closes that may have been sent: of a call that was dropped, nobody knows.
+    /// Closes that may have been sent: their calls were dropped.
     intended: Vec<Box<[u8]>>,
     /// Whether the receiver's application was given the Close.
     pub(crate) close_given: bool,
-    /// Whether the network has changed something that the receiver has read.
+    /// Whether the receiver has read damaged bytes, or may give up messages.
     pub(crate) is_tainted: bool,
     /// The largest payload that was sent.
     pub(crate) largest: usize,
@@ -129,13 +130,13 @@ impl Flow {
         }
     }
 
-    /// The payload of the next message, if it is to have about `len` bytes.
+    /// The payload of the next message, for a message of about `len` bytes.
     pub(crate) fn next_message(&self, kind: Kind, len: u32) -> &'static [u8] {
         let content = Content::of(kind, self.seed, self.next);
         content.bytes(0..content.end((len as usize).min(MOST)))
     }
 
-    /// The payload of the next fragment, if it is to have about `len` bytes; the kind of the message that is under way.
+    /// The payload of the next fragment, for a fragment of about `len` bytes, and the kind of its message.
     pub(crate) fn next_fragment(&self, kind: Kind, len: u32, last: bool) -> (Kind, &'static [u8]) {
         let (kind, before) = match &self.unfinished {
             Some(message) => (message.kind, message.len),
@@ -171,17 +172,17 @@ impl Flow {
         self.watch.may_compress()
     }
 
-    /// What was sent last was not taken.
+    /// The message that was recorded last was not taken after all.
     pub(crate) fn unsend(&mut self) {
         if let Some(Sent::Message { .. }) = self.sent.pop_back() {
             self.next -= 1;
-            // Another message gets its number.
+            // The next message must get another number.
             let next = self.next;
             self.over.take_if(|(number, _)| *number == next);
         }
     }
 
-    /// The receiver's application may give up messages.
+    /// The receiver's application may give up messages from now on.
     pub(crate) fn taint(&mut self) {
         self.is_tainted = true;
     }
@@ -199,7 +200,8 @@ impl Flow {
         }
     }
 
-    /// The message that is being sent has so many bytes.
+    /// Records the length of the message that is being sent, and whether it exceeds the receiver's
+    /// limit.
     fn counts_to(&mut self, len: usize) {
         self.largest = self.largest.max(len);
         if len > self.limits.max_message as usize {
@@ -240,10 +242,10 @@ impl Flow {
         self.watch.is_between_frames()
     }
 
-    /// Reads what is written.
+    /// Parses what the endpoint writes.
     ///
     /// # Errors
-    /// When it must not be written, or is not what was sent.
+    /// When it is not valid, or not what was sent.
     pub(crate) fn write(&mut self, bytes: &mut [u8], back: &Self, now: u64) -> Kept {
         let mut items = std::mem::take(&mut self.items);
         self.watch.push(bytes, &mut items)?;
@@ -329,7 +331,7 @@ impl Flow {
                 self.last_ping = number();
                 self.pinged = Some(self.last_ping);
             }
-            // What came is not known, and so nor is what answers it.
+            // What the endpoint has received is not known, so its replies are not either.
             (10, _) if back.is_damaged => {}
             (10, None) => {
                 self.empty_pongs += 1;
@@ -356,15 +358,15 @@ impl Flow {
         Ok(())
     }
 
-    /// Whether the sender may send Pings of its own: `back` knows its settings.
+    /// Whether the sender may send Pings of its own. `back` knows its settings.
     fn limits_of_sender_ping(&self, back: &Self) -> bool {
         back.limits.ping_interval.is_some()
     }
 
-    /// The receiver is given something. `damaged_at` is the first byte that did not arrive as it was written.
+    /// The receiver's application is given something. `damaged_at` is the position of the first damaged byte.
     ///
     /// # Errors
-    /// When that is not what comes next.
+    /// When it is not what comes next.
     pub(crate) fn give(&mut self, given: Given<'_>, damaged_at: Option<u64>) -> Kept {
         keep!(!self.close_given, Order, "something is received after the Close");
         if let Given::Close(_) = given {
@@ -419,7 +421,8 @@ impl Flow {
         Ok(())
     }
 
-    /// If the rest of a message was given up and something else is given, its end was skipped.
+    /// If the application was given something else after giving up a message, the rest of that
+    /// message was skipped.
     fn skip(&mut self, damaged_at: Option<u64>) {
         let next = self.written.front();
         if self.given_up
@@ -433,11 +436,11 @@ impl Flow {
         }
     }
 
-    /// What is received after damage need only be what an endpoint may return.
+    /// Checks what is received after damage: it must only be something that an endpoint may return.
     fn give_anything(&mut self, given: Given<'_>) -> Kept {
         match given {
             Given::Message(Kind::Text, payload) => {
-                keep!(std::str::from_utf8(payload).is_ok(), Failure, "text that is none");
+                keep!(std::str::from_utf8(payload).is_ok(), Failure, "text that is not UTF-8");
             }
             Given::Ping(payload) | Given::Pong(payload) => {
                 keep!(payload.len() <= 125, Failure, "a control frame of {}", payload.len());
@@ -450,19 +453,19 @@ impl Flow {
         Ok(())
     }
 
-    /// Whether the next message to be given has arrived as it was written, as far as that is known.
+    /// Whether the next message ends before the first damaged byte.
     fn is_next_intact(&self, damaged_at: Option<u64>) -> bool {
         let next = self.written.iter().find(|it| matches!(it.sent, Sent::Message { .. }));
         next.is_some_and(|next| damaged_at.is_none_or(|damaged| next.end <= damaged))
     }
 
-    /// Checks a part of the message that is given next.
+    /// Checks a piece of the message that is given next.
     fn check_part(&self, kind: Kind, payload: &[u8]) -> Kept {
         let number = self.messages_given;
         if let Some((over, kinds)) = &self.over {
             let counts = kinds.contains("message") && kinds.len() == 1;
             let len = (self.given + payload.len()) as u64;
-            // Of a message that is too large the first part may be given.
+            // The first part of a message that is too large may be given.
             keep!(
                 number < *over || !counts || len <= u64::from(self.limits.max_message),
                 Failure,
@@ -481,7 +484,7 @@ impl Flow {
         Ok(())
     }
 
-    /// All of a message was given.
+    /// The last byte of a message was given.
     fn take_message(&mut self, kind: Kind) -> Kept {
         let next = self.written.pop_front().map(|next| next.sent);
         let given = Sent::Message {
@@ -504,7 +507,7 @@ impl Flow {
         Ok(())
     }
 
-    /// The receiver's application gives up the rest of a message of which it was given a part.
+    /// The receiver's application gives up the rest of a message that was given in part.
     pub(crate) fn give_up(&mut self) {
         self.given_up |= self.begun;
     }
@@ -512,7 +515,7 @@ impl Flow {
     /// The receiver has failed.
     ///
     /// # Errors
-    /// When it has no reason to.
+    /// When nothing explains the failure.
     pub(crate) fn fail(&mut self, error: Error, damaged_at: Option<u64>) -> Kept {
         let is_damaged = damaged_at.is_some();
         if is_damaged {
@@ -526,7 +529,7 @@ impl Flow {
             Error::Frame(_) | Error::Message(_) | Error::CloseFrame(_) | Error::Inflate(_) => {
                 is_damaged
             }
-            // The caller knows.
+            // The caller checks these.
             Error::Timeout(_) | Error::Ended(_) => true,
             _ => false,
         };
@@ -545,13 +548,14 @@ impl Flow {
         Ok(())
     }
 
-    /// Whether something that was written is over the limit that this error tells of.
+    /// Whether something that was written exceeds the limit that this error reports.
     pub(crate) fn has_over(&self, error: Error) -> bool {
         let over = |what| self.over.as_ref().is_some_and(|(_, kinds)| kinds.contains(what));
         error == Error::Frame(FrameError::TooLarge) && over("frame")
     }
 
-    /// The end that the receiver has to report once everything that was written has arrived.
+    /// What the receiver must report about the end of the transport, once everything that was
+    /// written has arrived.
     pub(crate) fn ends_with(&self) -> Ended {
         if self.watch.is_between_messages() { Ended::WithoutClose } else { Ended::InsideMessage }
     }
@@ -566,7 +570,7 @@ impl Flow {
         self.watch.is_past_head()
     }
 
-    /// Whether our Close has a reason: the application, the peer's Close, a failure, or that the end was dropped.
+    /// Checks that this end's Close has a reason: the application, the peer's Close, a failure, or that the end was dropped.
     ///
     /// # Errors
     /// When it has none.
@@ -590,7 +594,7 @@ impl Flow {
                 ));
             }
         };
-        // An end that is dropped may have read a Close that its application was never given.
+        // An end that was dropped may have read a Close that its application never received.
         let unseen = back.close.as_ref().filter(|_| dropped).map(|close| match *close.payload {
             [a, b, ..] => Some(u16::from_be_bytes([a, b])),
             _ => None,
@@ -607,7 +611,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Everything that was written and read has been given.
+    /// Checks that everything that was written and read has been given.
     ///
     /// # Errors
     /// When something is missing.
@@ -623,7 +627,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Everything that was sent has been written.
+    /// Checks that everything that was sent has been written.
     ///
     /// # Errors
     /// When something is missing.
@@ -631,16 +635,16 @@ impl Flow {
         keep!(
             self.sent.is_empty(),
             Progress,
-            "{} messages and control frames were sent and not written",
+            "{} messages and control frames were sent but not written",
             self.sent.len()
         );
         Ok(())
     }
 
-    /// The last Ping of `back` was answered by this direction.
+    /// Checks that this direction has answered the last Ping of `back`.
     ///
     /// # Errors
-    /// When it was not.
+    /// When it has not.
     pub(crate) fn check_answered(&self, back: &Self) -> Kept {
         keep!(
             self.answered == back.pinged,

@@ -15,19 +15,19 @@ pub fn plan(world: World, seed: u64) -> Plan {
     Plan { setup, steps }
 }
 
-/// What a run is like, so that not every run ends soon.
+/// How a run behaves. It varies, so that not every run ends soon.
 struct Mood {
-    /// How often, of 1000 steps, something is done that a connection does not survive.
+    /// In how many of 1000 steps something is done that a connection does not survive.
     deadly: u32,
-    /// How often, of 1000 steps, an end is closed.
+    /// In how many of 1000 steps an end is closed.
     closes: u32,
     /// Whether messages may be over a limit.
     exceeds: bool,
     /// The largest message, as a power of two.
     largest: u32,
-    /// How often, of 100 steps, time passes.
+    /// In how many of 100 steps time passes.
     hours: u32,
-    /// How much is fragments, of 100 messages.
+    /// How many of 100 messages are sent in fragments.
     fragments: u32,
 }
 
@@ -99,7 +99,7 @@ fn setup(world: World, mood: &Mood, random: &mut Rng) -> Setup {
     };
     match world {
         World::Core | World::Tokio => setup,
-        // No clock is simulated there.
+        // The blocking adapter has no virtual clock, so it gets no deadlines.
         World::Std => Setup {
             client: setup.client.without_deadlines(),
             server: setup.server.without_deadlines(),
@@ -134,7 +134,7 @@ fn amount(random: &mut Rng) -> u32 {
     }
 }
 
-/// What the network moves at once. Large messages byte by byte would take all the time that there is.
+/// The fewest bytes that the network moves at once. Large messages byte by byte would take too long.
 fn least_amount(mood: &Mood) -> u32 {
     if mood.largest > 10 { 300 } else { 1 }
 }
@@ -147,7 +147,7 @@ fn kind(random: &mut Rng) -> Kind {
     if random.bool() { Kind::Text } else { Kind::Binary }
 }
 
-/// A close code: most may be sent.
+/// A close code. Most of them may be sent.
 fn code(random: &mut Rng) -> u16 {
     random.choice([1000, 1000, 1001, 1005, 1008, 1011, 3000, 4999, 1004, 999]).unwrap_or(1000)
 }

@@ -1,9 +1,9 @@
 //! A simulation of fullduplex: two ends of each connection, a network that fails, a virtual clock, and applications that do
-//! anything, all from one seed. After every step invariants are checked by oracles that share no code with what they check.
+//! anything, all from one seed. After every step, oracles that share no code with the crates under test check invariants.
 //!
-//! * [`plan`](generate::plan) makes a [`Plan`] of a seed, [`run`] runs it, [`shrink`] makes one that has found something as
-//!   short as possible, and [`replay`] runs one that was written down.
-//! * The invariants are the variants of [`Invariant`]. Each of the [`Mutant`]s breaks one, which shows that it can be seen.
+//! * [`plan`](generate::plan) makes a [`Plan`] from a seed, [`run`] runs it, [`shrink`] makes a plan that breaks an
+//!   invariant as short as possible, and [`replay`] runs one that was written down.
+//! * The invariants are the variants of [`Invariant`]. Each [`Mutant`] breaks one, which shows that the check can fail.
 
 mod between;
 mod content;

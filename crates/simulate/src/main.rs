@@ -1,4 +1,4 @@
-//! `cargo xtask simulate`: runs plans until their steps are as many as wanted, or the time is over.
+//! `cargo xtask simulate`: runs plans until they have made enough steps, or the time is over.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -15,13 +15,14 @@ struct Options {
     /// The seed of the first run; the next runs have the next seeds
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Runs for so many seconds, and not for a number of steps
+    /// Runs for so many seconds, instead of a number of steps
     #[arg(long)]
     seconds: Option<u64>,
-    /// How many steps to make at least
+    /// The least number of steps
     #[arg(long, default_value_t = 1_000_000)]
     steps: u64,
-    /// Simulates only the core or one of the adapters, which without this have five, two and one of each eight seeds
+    /// Simulates only the core or one of the adapters. By default, five of eight seeds are for the core, two for tokio, one
+    /// for std
     #[arg(long)]
     world: Option<Only>,
 }
@@ -48,7 +49,7 @@ fn world_of(only: Option<Only>, seed: u64) -> World {
     }
 }
 
-/// What all runs have done.
+/// The results of all runs.
 #[derive(Default)]
 struct Done {
     coverage: Coverage,
@@ -119,7 +120,7 @@ fn main() -> ExitCode {
     match found {
         None => ExitCode::SUCCESS,
         Some((seed, found)) => {
-            println!("simulate: seed {seed} has found something, shrunk in {} runs:", found.runs);
+            println!("simulate: seed {seed} breaks an invariant, shrunk in {} runs:", found.runs);
             println!("{}\n\n{}", found.broken, found.as_test());
             ExitCode::FAILURE
         }

@@ -1,4 +1,5 @@
-//! What the endpoints hold, by a counting allocator: the bound that is documented, and whether all of it is freed.
+//! The memory that endpoints hold, by a counting allocator: it must stay within the documented bound, and all of it be
+//! freed.
 
 use std::mem;
 
@@ -8,34 +9,36 @@ use crate::plan::{Kept, Settings, Setup, keep};
 
 const KIB: usize = 1 << 10;
 
-/// The most that one read brings beyond a message: a buffer of 64 KiB, and what is read behind a large payload.
+/// The most that one read adds to a message: a buffer of 64 KiB, and what is read after a large payload.
 const READ: usize = 72 * KIB;
 
-/// A connection itself, the state of its compression, the payloads of control frames.
+/// The connection itself, the state of its compression, and the payloads of control frames.
 const STATE: usize = 4 * KIB;
 
-/// What a connection that compresses and decompresses holds, as `DeflateConfig` documents it, with the largest settings.
+/// The memory of a connection that compresses and decompresses, as `DeflateConfig` documents it, with the largest settings.
 const DEFLATE: usize = 428 * KIB;
 
-/// From this size on, the buffer for inflated data is freed when it is not in use.
+/// An unused buffer for inflated data is freed if it is at least this large.
 const INFLATED: usize = 128 * KIB;
 
-/// What the pools of a thread hold: four receive buffers and four output buffers of 64 KiB.
+/// The memory that the pools of a thread hold: four receive buffers and four output buffers of 64
+/// KiB.
 const POOLS: usize = 8 * 64 * KIB;
 
-/// The same for compression: four compressors, four decompressors, four buffers.
+/// The memory that its pools for compression hold: four compressors, four decompressors and four
+/// buffers.
 const DEFLATE_POOLS: usize = 4 * (DEFLATE + INFLATED);
 
-/// Counts what is held.
+/// Counts allocated memory.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    /// What is held now, and the most since the last look.
+    /// The bytes that are held now, and the most since the last check.
     now: i64,
     peak: i64,
 }
 
 impl Held {
-    /// Runs something that belongs to the endpoints.
+    /// Runs something whose memory counts as the endpoints'.
     pub(crate) fn count<T>(&mut self, f: impl FnOnce() -> T) -> T {
         let mut result = None;
         let info = allocation_counter::measure(|| result = Some(f()));
@@ -51,15 +54,17 @@ impl Held {
     /// When more is held than `bound`, or was since the last call.
     pub(crate) fn check(&mut self, bound: usize) -> Kept {
         let (now, peak) = (self.now, mem::take(&mut self.peak));
-        // While a buffer grows, the one before it is there as well.
+        // While a buffer grows, the old one and the new one exist side by side.
         let most = (bound + bound / 2) as i64;
         keep!(now <= bound as i64, Memory, "{now} bytes are held, and {bound} is the bound");
         keep!(peak <= most, Memory, "{peak} bytes were held at once, and {most} is the bound");
         Ok(())
     }
 
+    /// Empties the pools, and checks that everything has been freed.
+    ///
     /// # Errors
-    /// When something is held although everything was dropped. Empties the pools first.
+    /// When something is still held.
     pub(crate) fn check_freed(&mut self) -> Kept {
         self.count(empty_pools);
         let now = self.now;
@@ -68,7 +73,7 @@ impl Held {
     }
 }
 
-/// Runs something whose memory is not the endpoints'.
+/// Runs something whose memory does not count as the endpoints'.
 pub(crate) fn uncounted<T>(f: impl FnOnce() -> T) -> T {
     let mut result = None;
     allocation_counter::opt_out(|| result = Some(f()));
@@ -78,7 +83,8 @@ pub(crate) fn uncounted<T>(f: impl FnOnce() -> T) -> T {
     }
 }
 
-/// How much one end may hold if its largest message has `inbound` bytes, and the largest that it sends `outbound`.
+/// How much one end may hold if the largest message that it receives has `inbound` bytes, and the largest that it sends has
+/// `outbound`.
 pub(crate) fn bound_of(
     setup: &Setup,
     settings: &Settings,
@@ -86,7 +92,7 @@ pub(crate) fn bound_of(
     outbound: usize,
 ) -> usize {
     let inbound = inbound.min(settings.max_message as usize);
-    // A buffer is at most twice as large as what is in it.
+    // A buffer is at most twice as large as its content.
     let receives = 2 * (inbound + READ).max(settings.read_ahead as usize);
     let sends = 2 * (settings.max_write_buffer as usize + outbound + STATE);
     let inflates = if setup.deflate.is_some() { DEFLATE + 2 * (inbound + INFLATED) } else { 0 };
@@ -98,12 +104,12 @@ pub(crate) fn bound_of_pools(setup: &Setup) -> usize {
     POOLS + if setup.deflate.is_some() { DEFLATE_POOLS } else { 0 }
 }
 
-/// Whether nothing of a run stays in a pool that cannot be emptied.
+/// Whether all pools that a run has used can be emptied.
 pub(crate) fn can_empty_pools(setup: &Setup) -> bool {
     setup.deflate.is_none_or(|deflate| deflate.client_takeover && deflate.server_takeover)
 }
 
-/// Takes the buffers out of this thread's pools in such a way that they do not come back.
+/// Takes the buffers out of this thread's pools, and makes sure that they do not come back.
 fn empty_pools() {
     let open = |unread: &[u8]| {
         let negotiated = Negotiated::without_extensions();

@@ -1,11 +1,11 @@
-//! One direction of a network: bytes under way, and what becomes of them.
+//! One direction of a network: the bytes under way, and what happens to them.
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
 use crate::plan::Net;
 
-/// How many bytes can be under way at least when the network is open.
+/// The least number of bytes that can be under way when the network is open.
 const OPEN: usize = 4096;
 
 /// No more bytes can be written: the reader is gone, or the direction was cut.
@@ -31,31 +31,31 @@ pub(crate) struct Pipe {
     bytes: VecDeque<u8>,
     /// How many bytes were read.
     read: u64,
-    /// Up to where bytes have arrived, and when those behind arrive.
+    /// How many bytes have arrived, and when the later ones arrive.
     arrived: u64,
     arrivals: VecDeque<(u64, u64)>,
     /// How many bytes can be under way.
     pub(crate) capacity: usize,
-    /// How many bytes a read or a write moves.
+    /// How many bytes a read or a write moves at most.
     pub(crate) split: usize,
     /// How long bytes are under way, in milliseconds.
     pub(crate) delay: u64,
-    /// Whether nothing arrives.
+    /// Whether the network holds all bytes back.
     pub(crate) stalled: bool,
-    /// Whether the last byte is never given to the reader.
+    /// Whether the last byte is never delivered to the reader.
     pub(crate) holds_last: bool,
-    /// Whether the direction ends behind what is under way.
+    /// Whether the direction ends after the bytes under way.
     ended: bool,
-    /// Whether the network, and not the writer, has ended it.
+    /// Whether the network has ended it, and not the writer.
     cut: bool,
     reset: bool,
-    /// Whether nobody reads any more.
+    /// Whether the reader was dropped.
     reader_gone: bool,
-    /// The change that is made to the next bytes.
+    /// A change that is made to bytes that are not written yet: how far ahead, and the pattern.
     armed: Option<(usize, u8)>,
     /// The first byte that did not arrive as it was written.
     pub(crate) damaged_at: Option<u64>,
-    /// When a byte was read last.
+    /// When a byte was last read.
     pub(crate) read_at: u64,
     reading: Option<Waker>,
     writing: Option<Waker>,
@@ -121,7 +121,7 @@ impl Pipe {
         self.read >= offset
     }
 
-    /// Whether the reader would find something.
+    /// Whether a read would return something.
     pub(crate) fn is_readable(&self) -> bool {
         self.reset || self.ready() > 0 || (self.ended && self.bytes.is_empty())
     }
@@ -165,7 +165,7 @@ impl Pipe {
         Some(*at)
     }
 
-    /// What is due arrives.
+    /// The bytes whose time has come arrive.
     pub(crate) fn arrive(&mut self, now: u64) {
         while let Some((end, _)) = self.arrivals.front().copied().filter(|(_, at)| *at <= now) {
             self.arrivals.pop_front();
@@ -176,7 +176,7 @@ impl Pipe {
         }
     }
 
-    /// Everything arrives at once.
+    /// Delivers everything at once, and removes the limits.
     pub(crate) fn open(&mut self) {
         self.stalled = false;
         self.delay = 0;
@@ -210,7 +210,7 @@ impl Pipe {
         Found::Nothing
     }
 
-    /// The network does this to the direction; `back` is the other one.
+    /// The network acts on this direction; `back` is the other one.
     pub(crate) fn undergo(&mut self, net: Net, back: &mut Self, now: u64) {
         match net {
             Net::Split(most) => self.split = most.max(1) as usize,
@@ -240,9 +240,9 @@ impl Pipe {
         self.wake_reader();
     }
 
-    /// The network ends the direction behind what is under way.
+    /// The network ends the direction after the bytes under way.
     pub(crate) fn half_close(&mut self) {
-        // An end that the writer has made itself is none of the network's.
+        // If the writer has already ended the direction, the network has not cut it.
         if !self.ended {
             self.cut = true;
         }
@@ -258,7 +258,7 @@ impl Pipe {
         self.wake_writer();
     }
 
-    /// Nobody reads any more.
+    /// The reader was dropped.
     pub(crate) fn drop_reader(&mut self) {
         self.reader_gone = true;
         self.bytes.clear();
@@ -266,14 +266,14 @@ impl Pipe {
         self.wake_writer();
     }
 
-    /// Changes a byte under way, or of what is written next.
+    /// Changes a byte under way, or one that is written next.
     pub(crate) fn corrupt_soon(&mut self, ahead: usize, pattern: u8) {
         if !self.corrupt(ahead, pattern, true) {
             self.armed = Some((ahead, pattern));
         }
     }
 
-    /// Changes a byte under way. Returns whether there was one.
+    /// Changes a byte under way, and records it if `is_told` is set. Returns whether there was one.
     pub(crate) fn corrupt(&mut self, ahead: usize, pattern: u8, is_told: bool) -> bool {
         if self.bytes.is_empty() || pattern == 0 {
             return false;
@@ -287,7 +287,7 @@ impl Pipe {
         true
     }
 
-    /// Loses a byte under way, without a word.
+    /// Loses a byte under way without recording it.
     pub(crate) fn lose(&mut self) {
         if self.bytes.len() > 1 {
             self.bytes.pop_front();

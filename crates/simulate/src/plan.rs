@@ -1,5 +1,5 @@
-//! What a run does, as values: its setup and its steps. A run depends on nothing else, so that a plan that has found
-//! something can be run again, made shorter, and kept as a test.
+//! What a run does, as values: its setup and its steps. A run depends on nothing else, so a plan that breaks an invariant
+//! can be run again, made shorter, and kept as a test.
 
 use fullduplex::MessageKind;
 
@@ -43,7 +43,8 @@ impl Side {
     }
 }
 
-/// A mistake that the network, the application or the adapter makes on purpose, to show that an invariant can break.
+/// A mistake that the network, the application or the adapter makes on purpose, to show that the check of an invariant can
+/// fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
     /// The network loses a byte.
@@ -70,7 +71,7 @@ pub enum Mutant {
     Hoard,
     /// The endpoint panics.
     Panic,
-    /// A failure is reported that has no cause.
+    /// A failure without a cause is reported.
     SpuriousError,
 }
 
@@ -104,7 +105,7 @@ pub struct Setup {
     pub connections: u8,
     /// How many bytes the network holds in each direction.
     pub capacity: u32,
-    /// What is agreed on about permessage-deflate; `None` for no compression.
+    /// The negotiated parameters of permessage-deflate; `None` without compression.
     pub deflate: Option<Deflate>,
     /// The client's settings.
     pub client: Settings,
@@ -127,7 +128,7 @@ pub struct Deflate {
     pub client_takeover: bool,
     /// Whether the server's messages refer back to earlier ones.
     pub server_takeover: bool,
-    /// The size from which messages are compressed.
+    /// Smaller messages are not compressed.
     pub threshold: u32,
 }
 
@@ -138,7 +139,7 @@ pub struct Settings {
     pub max_message: u32,
     /// The largest frame to receive, at least as large as a control frame.
     pub max_frame: u32,
-    /// The largest number of frames of a message to receive.
+    /// The largest number of frames in a received message.
     pub max_fragments: u32,
     /// After how much silence a Ping is sent.
     pub ping_interval: Option<u32>,
@@ -150,16 +151,16 @@ pub struct Settings {
     pub close_timeout: u32,
     /// How many bytes may wait to be written.
     pub max_write_buffer: u32,
-    /// From how many bytes on the tokio adapter writes before it takes more.
+    /// The tokio adapter writes before it takes more once so many bytes wait.
     pub write_buffer: u32,
     /// How many bytes are read while nothing is delivered.
     pub read_ahead: u32,
-    /// Whether the end begins in halves.
+    /// Whether the end is split at the beginning.
     pub halves: bool,
 }
 
 impl Settings {
-    /// Settings that are in nobody's way.
+    /// Settings that never limit a run.
     pub const PLAIN: Self = Self {
         max_message: 1 << 20,
         max_frame: 1 << 20,
@@ -174,7 +175,7 @@ impl Settings {
         halves: false,
     };
 
-    /// The same without deadlines, with one for the closing handshake that no run reaches.
+    /// The same settings without deadlines, except for a close timeout that no run reaches.
     #[must_use]
     pub const fn without_deadlines(self) -> Self {
         Self {
@@ -188,7 +189,7 @@ impl Settings {
 }
 
 impl Setup {
-    /// One connection, without compression, whose settings are in nobody's way.
+    /// One connection, without compression, with settings that never limit it.
     #[must_use]
     pub const fn plain(world: World) -> Self {
         Self {
@@ -231,7 +232,7 @@ impl From<Kind> for MessageKind {
     }
 }
 
-/// In which of the ways a message is sent.
+/// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// Lent, so that it is copied.
@@ -240,18 +241,18 @@ pub enum How {
     Owned,
     /// Given away, while the application keeps another handle to it.
     Shared,
-    /// Encoded before.
+    /// As a prepared message.
     Prepared,
 }
 
-/// In which of the ways messages are received.
+/// How messages are received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Take {
     /// Whole, lent.
     Lent,
     /// Whole, owned.
     Owned,
-    /// Whole, found first and lent then.
+    /// Whole: awaited first, and then lent.
     Found,
     /// In pieces.
     Chunks,
@@ -262,15 +263,15 @@ pub enum Take {
 pub enum Act {
     /// Sends a message of about this length.
     Send(Kind, u32, How),
-    /// Takes a message into the write buffer. Over tokio nothing is written then.
+    /// Takes a message into the write buffer. Over tokio, this writes nothing.
     Feed(Kind, u32),
     /// Writes what was fed.
     Flush,
     /// Sends the next fragment of a message; the last one if the flag is set.
     Fragment(Kind, u32, bool),
-    /// Sends a Ping with a payload of this length, and at least what tells it from others.
+    /// Sends a Ping with a payload of this length, or longer where its identifier needs it.
     Ping(u8),
-    /// Sends a Pong that nobody has asked for.
+    /// Sends an unsolicited Pong.
     Pong(u8),
     /// Sends a Close with this code and a reason of this length.
     Close(u16, u8),
@@ -278,33 +279,33 @@ pub enum Act {
     Compression(bool),
     /// Receives so many messages or pieces at most.
     Poll(Take, u8),
-    /// From now on receives in this way.
+    /// Receives in this way from now on.
     Prefer(Take),
     /// Reads so many bytes at most from the network.
     Read(u32),
     /// Reads so many bytes at most while nothing is delivered.
     ReadAhead(u32),
-    /// Reads what has come, and looks for the peer's Close behind what is not delivered.
+    /// Reads what has arrived, and searches what is not delivered yet for the peer's Close.
     FindClose,
     /// Writes so many bytes at most to the network.
     Write(u32),
-    /// Has payloads copied, as when a write is blocked.
+    /// Copies the payloads that the writer borrows, as when a write is blocked.
     CopyPayloads,
-    /// Carries what the halves have to tell each other.
+    /// Exchanges the signals of the halves.
     Signal,
     /// Calls `handle_timeout` before it is due.
     Early,
-    /// Gives up memory that is not needed.
+    /// Frees memory that is not needed.
     Release,
     /// Takes the end apart into halves.
     Split,
     /// Puts the halves together.
     Join,
-    /// Stops to receive, and to look at the clock.
+    /// Stops receiving and looking at the clock.
     Pause,
-    /// Goes on; tells the endpoint of a time in which nobody listened if the flag is set.
+    /// Goes on; if the flag is set, tells the endpoint that input may have waited in the meantime.
     Resume(bool),
-    /// Drops the future of the next call after it was polled so often.
+    /// Drops the future of the next call after it was polled this many times.
     Impatient(u8),
     /// Closes and waits for the closing handshake, as the tokio adapter's `close` does.
     CloseAndWait(u16),
@@ -325,15 +326,15 @@ pub enum Net {
     Stall,
     /// What has stalled arrives.
     Go,
-    /// The direction ends behind what is under way.
+    /// The direction ends after the bytes under way.
     HalfClose,
     /// Both directions are cut, and what is under way is lost.
     Reset,
-    /// A byte under way, or of what is written next, is changed: so far ahead, by this pattern.
+    /// Changes a byte under way, or one that is written next: how far ahead, and by which pattern.
     Corrupt(u32, u8),
 }
 
-/// A step of a run. The first field of the first two is the connection.
+/// A step of a run. The first field of `App` and `Net` is the number of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// An end does something.
@@ -342,7 +343,7 @@ pub enum Step {
     Net(u8, Side, Net),
     /// So many milliseconds pass.
     Pass(u32),
-    /// The network opens, both applications receive, and all that is under way has to arrive without any time.
+    /// The network opens, both applications receive, and everything under way must arrive while the clock stands still.
     Settle,
 }
 
@@ -360,17 +361,17 @@ pub struct Plan {
 pub enum Invariant {
     /// Messages and control frames arrive once, whole and in order.
     Order,
-    /// What is written is frames as RFC 6455 wants them, and what was sent.
+    /// Only valid frames are written (RFC 6455), and only what was sent.
     Wire,
     /// One Close each way, with the right code, and nothing after it.
     Close,
-    /// Deadlines are told and kept.
+    /// Deadlines are reported and kept.
     Deadline,
     /// Memory stays within its bound, and all of it is freed.
     Memory,
-    /// What can go on goes on, and comes to an end.
+    /// What can go on does, until it is done.
     Progress,
-    /// Nothing fails without a cause, and what has a cause fails with the right error.
+    /// Nothing fails without a cause, and each cause leads to the right error.
     Failure,
     /// Nothing panics.
     Panic,
@@ -381,7 +382,7 @@ pub enum Invariant {
 /// An invariant that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
-    /// Which one.
+    /// Which invariant.
     pub invariant: Invariant,
     /// The number of the step, or the number of steps for the end of the run.
     pub at: usize,
@@ -390,7 +391,7 @@ pub struct Broken {
 }
 
 impl Broken {
-    /// An invariant that was broken in a step that the caller notes.
+    /// An invariant that was broken. The caller adds the step.
     #[must_use]
     pub fn new(invariant: Invariant, what: impl Into<String>) -> Self {
         Self { invariant, at: 0, what: what.into() }
@@ -405,7 +406,7 @@ impl std::fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// What a panic says.
+/// The message of a panic.
 pub(crate) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(words), _) => (*words).to_owned(),
@@ -414,7 +415,7 @@ pub(crate) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     }
 }
 
-/// A result of what may break an invariant.
+/// The result of something that may break an invariant.
 pub type Kept<T = ()> = Result<T, Broken>;
 
 /// Returns a [`Broken`] from the function around it, unless the condition holds.

@@ -1,5 +1,5 @@
-//! Runs a plan on a thread of its own, so that the core's pools are empty at its beginning, a panic ends only this run, and
-//! a call that does not return is noticed.
+//! Runs a plan on its own thread, so that the core's pools are empty at the beginning, a panic ends only this run, and a
+//! call that does not return is noticed.
 
 use std::panic;
 use std::sync::Once;
@@ -33,7 +33,7 @@ pub fn run(plan: &Plan) -> Kept<Coverage> {
             World::Tokio => tokio_world::run(&copy, &mut coverage),
             World::Std => std_world::run(&copy, &mut coverage),
         };
-        // The caller waits for it.
+        // The caller is waiting for it, unless it has given up.
         let _ = tell.send(kept.map(|()| coverage));
     });
     let thread = match thread {
@@ -42,7 +42,7 @@ pub fn run(plan: &Plan) -> Kept<Coverage> {
     };
     match hear.recv_timeout(PATIENCE) {
         Ok(kept) => {
-            // What the thread keeps for itself goes with it.
+            // The thread's pools are freed before the next run.
             let _ = thread.join();
             kept
         }
@@ -59,7 +59,7 @@ pub fn run(plan: &Plan) -> Kept<Coverage> {
     }
 }
 
-/// A panic of a run is told by its result, and nowhere else.
+/// Prints no message for a panic of a run, because its result reports it.
 fn silence() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

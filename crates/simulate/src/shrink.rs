@@ -10,21 +10,21 @@ use crate::run::run;
 pub struct Found {
     /// The plan.
     pub plan: Plan,
-    /// How it breaks which one.
+    /// The invariant that it breaks, and where.
     pub broken: Broken,
     /// How many runs it took to make it this short.
     pub runs: usize,
 }
 
-/// Takes steps away and makes others simpler, as long as the same invariant is broken.
+/// Removes steps and simplifies others, as long as the same invariant is broken.
 #[must_use]
 pub fn shrink(plan: Plan, broken: Broken) -> Found {
     let mut found = Found { plan, broken, runs: 0 };
     if found.broken.invariant == Invariant::Hang {
-        // Each try would take as long.
+        // Each try would hang as long.
         return found;
     }
-    // Nothing behind the step that breaks it is needed.
+    // The steps after the one that breaks it are not needed.
     let steps = found.plan.steps.iter().take(found.broken.at + 1).copied().collect();
     found.accepts(Plan { steps, ..found.plan.clone() });
     loop {

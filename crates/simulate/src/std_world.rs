@@ -1,5 +1,5 @@
 //! Runs of the blocking adapter: applications whose calls never wait, on one thread, over streams in memory that do not
-//! block. There is no deadline, for the adapter's clock is the system's. What the adapter does is seen from outside.
+//! block. There are no deadlines, because the adapter uses the system's clock. The adapter is observed from outside.
 
 mod end;
 mod wire;
@@ -22,7 +22,7 @@ use crate::plan::{Act, Broken, Invariant, Kept, Mutant, Net, Plan, Setup, Side, 
 use crate::std_world::end::End;
 use crate::std_world::wire::Wire;
 
-/// What handles to a stream, and what halves share, take beside the WebSockets.
+/// The memory of stream handles and of what halves share, in addition to the WebSockets.
 const HANDLES: usize = 4 << 10;
 
 /// Runs a plan.
@@ -150,13 +150,13 @@ impl World {
     }
 
     /// # Errors
-    /// What was seen within a call.
+    /// The invariant that was broken within a call.
     fn look(&self) -> Kept {
         let broken = |conn: &Conn| conn.between.borrow_mut().broken.take();
         self.conns.iter().find_map(broken).map_or(Ok(()), Err)
     }
 
-    /// The invariants that are checked after every step, whatever it was.
+    /// Checks the invariants that hold after every step.
     fn check(&mut self) -> Kept {
         let setup = &self.setup;
         let bounds = self.conns.iter().map(|conn| conn.between.borrow().bound(setup) + HANDLES);
@@ -166,7 +166,7 @@ impl World {
         self.conns.iter().try_for_each(check)
     }
 
-    /// The network opens, both applications receive, and everything goes on until nothing moves.
+    /// Opens the network, and lets both applications receive until nothing moves.
     fn settle(&mut self) -> Kept {
         for conn in &mut self.conns {
             conn.between.borrow_mut().pipes.iter_mut().for_each(Pipe::open);
@@ -181,7 +181,7 @@ impl World {
 
     /// Has every application receive and flush until nothing moves.
     fn rest(&mut self) -> Kept {
-        // What is under way is at most what all buffers hold, and each round moves a good part of it.
+        // The bytes under way are at most what all buffers hold, and each round moves a good part of them.
         for _ in 0..100_000 {
             let Self { conns, held, .. } = self;
             let mut moves = false;
@@ -212,7 +212,7 @@ impl World {
         }
         self.settle()?;
         self.check()?;
-        // What an end waits for that was lost or damaged, no deadline ends.
+        // Without deadlines, an end would wait for ever for bytes that were lost or damaged.
         for conn in &self.conns {
             conn.between.borrow_mut().net(Side::Client, Net::Reset);
         }
@@ -223,7 +223,7 @@ impl World {
                 keep!(
                     state.end.is_some() || state.dropped,
                     Progress,
-                    "{side:?} is not told of its end, error: {:?}",
+                    "{side:?} is not told that the connection is over, error: {:?}",
                     state.error
                 );
                 self.coverage.note(match state.end {

@@ -1,4 +1,4 @@
-//! When an endpoint of the core has to act, as its documentation says and without its code.
+//! When an endpoint of the core has to act, by its documentation and without its code.
 
 use fullduplex::Timeout;
 
@@ -13,7 +13,8 @@ pub(crate) enum Due {
     Failure(Timeout),
 }
 
-/// The deadlines of one end. What happens between two looks at the clock happens at the later one.
+/// The deadlines of one end. An event between two looks at the clock counts as happening at the
+/// later one.
 #[derive(Debug)]
 pub(crate) struct Timers {
     settings: Settings,
@@ -40,14 +41,14 @@ impl Timers {
         }
     }
 
-    /// Bytes were decoded, or the endpoint was told that there are some.
+    /// Bytes were decoded, or the endpoint was told that some are waiting.
     pub(crate) fn receive(&mut self) {
         self.was_received = true;
     }
 
-    /// A write that was blocked went on.
+    /// A blocked write went on.
     pub(crate) fn resume_write(&mut self) {
-        // After a byte, no Ping is waited for.
+        // If a byte was received as well, no Pong is awaited any more.
         self.was_resumed |= !self.was_received;
     }
 
@@ -56,7 +57,7 @@ impl Timers {
         self.was_closed = true;
     }
 
-    /// The transport has ended, or nothing is waited for any more.
+    /// The transport has ended, or the endpoint no longer waits for anything.
     pub(crate) fn stop(&mut self) {
         self.stopped = true;
     }
@@ -99,7 +100,7 @@ impl Timers {
         }
     }
 
-    /// When a Ping was due, if nothing was received since.
+    /// When the last Ping was due, if nothing was received since.
     pub(crate) fn pinged_at(&self) -> Option<u64> {
         self.pinged.filter(|_| !self.was_received && !self.was_resumed)
     }

@@ -1,5 +1,5 @@
-//! Runs of the tokio adapter: applications as tasks on one thread, over streams in memory, under tokio's paused clock. What
-//! the adapter does is seen from outside: by what it writes, what applications are given, and when.
+//! Runs of the tokio adapter: applications as tasks on one thread, over streams in memory, under tokio's paused clock. The
+//! adapter is observed from outside: what it writes, what it gives to applications, and when.
 
 mod app;
 mod desk;
@@ -26,10 +26,11 @@ use crate::tokio_world::app::application;
 use crate::tokio_world::desk::{Desk, counted};
 use crate::tokio_world::wire::Wire;
 
-/// What tasks, timers and channels take besides the WebSockets, for each connection.
+/// The memory of tasks, timers and channels of a connection, in addition to the WebSockets.
 const TASKS: usize = 64 << 10;
 
-/// How much later than its deadline something may be seen: tokio's timers count milliseconds.
+/// How much later than its deadline something may be observed: tokio's timers have a resolution of
+/// a millisecond.
 const TOLERANCE: u64 = 2;
 
 /// Runs a plan.
@@ -39,7 +40,7 @@ const TOLERANCE: u64 = 2;
 pub(crate) fn run(plan: &Plan, coverage: &mut Coverage) -> Kept {
     let end = plan.steps.len();
     let at_end = |broken| Broken { at: end, ..broken };
-    // What tokio keeps for a thread is there before anything is counted.
+    // tokio's thread-local state is allocated before anything is counted.
     runtime()?.block_on(LocalSet::new().run_until(async {
         spawn_local(yield_now());
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -109,7 +110,7 @@ impl World {
         Ok(world)
     }
 
-    /// Begins a connection with its opening handshake.
+    /// Starts a connection with its opening handshake.
     fn open(&mut self, nth: usize) {
         let setup = self.setup;
         let flow = |side| Flow::new(&setup, nth, side, true);
@@ -184,7 +185,7 @@ impl World {
     }
 
     /// # Errors
-    /// What a task has seen.
+    /// The invariant that was broken within a task.
     fn look(&self) -> Kept {
         let broken = |conn: &Conn| conn.between.borrow_mut().broken.take();
         self.conns.iter().find_map(broken).map_or(Ok(()), Err)
@@ -231,7 +232,7 @@ impl World {
         }
     }
 
-    /// The invariant that is checked after every step, whatever it was.
+    /// Checks the invariants that hold after every step.
     fn check(&mut self) -> Kept {
         let setup = &self.setup;
         let bounds = self.conns.iter().map(|conn| conn.between.borrow().bound(setup) + TASKS);
@@ -241,13 +242,13 @@ impl World {
         self.conns.iter().try_for_each(of)
     }
 
-    /// The network opens, both applications receive and wait for nothing else, and everything goes on until nothing
-    /// moves. The clock stands still.
+    /// Opens the network, and lets both applications receive and wait for nothing else, until nothing moves. The clock
+    /// stands still.
     fn settle(&mut self) -> Kept {
         let mut bytes = 0;
         for conn in &self.conns {
             let mut between = conn.between.borrow_mut();
-            // What is woken may be a task that has ended, whose memory is freed then.
+            // Waking a task that has ended frees its memory.
             self.held.count(|| between.pipes.iter_mut().for_each(Pipe::open));
             bytes += between.pipes.iter().map(Pipe::under_way).sum::<usize>();
             for desk in &conn.desks {
@@ -258,7 +259,7 @@ impl World {
             }
         }
         let mut rested = self.rest(500 + bytes / 64);
-        // An application may have come to its call to pause only now.
+        // An application may only now have reached its call that pauses.
         for nth in 0..self.conns.len() {
             for side in Side::BOTH {
                 let desk = self.conns[nth].desks[side.index()].clone();
@@ -342,7 +343,7 @@ impl World {
                 keep!(
                     end.is_some() || desk.dropped.get(),
                     Progress,
-                    "{:?} is not told of its end, error: {:?}",
+                    "{:?} is not told that the connection is over, error: {:?}",
                     desk.side,
                     desk.error.get()
                 );
@@ -386,20 +387,20 @@ impl Conn {
         [client.state(), server.state()]
     }
 
-    /// What holds once nothing moves although everything may.
+    /// Checks what must hold once nothing moves although the network is open and both ends receive.
     fn check_settled(&self) -> Kept {
         for desk in self.desks.iter().filter(|desk| !desk.dropped.get()) {
             keep!(
                 desk.acts.borrow().is_empty(),
                 Progress,
-                "{:?} does not come to its calls",
+                "{:?} does not reach its next call",
                 desk.side
             );
         }
         self.between.borrow_mut().check_settled(self.states())
     }
 
-    /// Nothing is late, for applications that receive.
+    /// Checks that no deadline has been missed, for applications that receive.
     fn check_deadlines(&self, setup: &Setup, now: u64) -> Kept {
         let mut between = self.between.borrow_mut();
         let between = &mut *between;
@@ -419,7 +420,7 @@ impl Conn {
                 keep!(
                     !is_late(closing, Some(settings.close_timeout)),
                     Deadline,
-                    "{:?} closes since {closing}, and waits at {now}",
+                    "{:?} has been closing since {closing}, and still waits at {now}",
                     desk.side
                 );
                 continue;
@@ -430,7 +431,7 @@ impl Conn {
             keep!(
                 !is_late(inbound.read_at, settings.idle_timeout),
                 Deadline,
-                "{:?} has read nothing since {}, and waits at {now}",
+                "{:?} has read nothing since {}, and still waits at {now}",
                 desk.side,
                 inbound.read_at
             );
@@ -449,7 +450,7 @@ impl Conn {
                 Some((pinged, _)) => keep!(
                     !is_late(pinged, settings.pong_timeout),
                     Deadline,
-                    "{:?} waits at {now} for a Pong since {pinged}",
+                    "{:?} has waited for a Pong since {pinged}, and still waits at {now}",
                     desk.side
                 ),
             }

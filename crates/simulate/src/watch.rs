@@ -1,16 +1,16 @@
-//! Reads what one end writes, frame by frame, as RFC 6455 §5 has it. It shares no code with the core, so it sees what the
-//! core got wrong.
+//! Parses what one end writes, frame by frame, by RFC 6455 §5. It shares no code with the core, so it notices the core's
+//! mistakes.
 
 use crate::plan::{Kept, Side, keep};
 
-/// Something whole that was written.
+/// A whole frame header, message or control frame that was written.
 #[derive(Debug)]
 pub(crate) enum Item {
     /// The header of a data frame.
     Frame {
         /// The length of its payload.
         len: u64,
-        /// Its number within its message, from 1 on.
+        /// Its number within its message, starting at 1.
         nth: u32,
     },
     /// A message.
@@ -19,7 +19,7 @@ pub(crate) enum Item {
         text: bool,
         /// Whether it is compressed.
         compressed: bool,
-        /// The length of all its payloads.
+        /// The length of all its payloads together.
         len: u64,
         /// Where it ends.
         end: u64,
@@ -37,7 +37,7 @@ pub(crate) enum Item {
 
 #[derive(Debug)]
 enum State {
-    /// Inside the head of the opening handshake: how much of its last bytes has come.
+    /// Inside the head of the opening handshake: how many bytes of its final empty line have come.
     Head(usize),
     Header,
     Payload,
@@ -51,7 +51,7 @@ struct Message {
     frames: u32,
 }
 
-/// Reads what one end writes.
+/// Parses what one end writes.
 #[derive(Debug)]
 pub(crate) struct Watch {
     from: Side,
@@ -77,10 +77,10 @@ pub(crate) struct Watch {
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 impl Watch {
-    /// Reads what `from` writes. `deflate` is whether it may compress, `with_head` whether a head comes first.
+    /// Parses what `from` writes. `deflate` says whether it may compress, `with_head` whether a head comes first.
     ///
-    /// With `rekeys`, the masking keys in what it passes on are known ones: an endpoint with keys from the operating system
-    /// then sends the same bytes each time.
+    /// With `rekeys`, the masking keys are replaced by known ones, so that an endpoint with keys from the operating system
+    /// sends the same bytes each time.
     pub(crate) fn new(from: Side, deflate: bool, with_head: bool, rekeys: bool) -> Self {
         Self {
             from,
@@ -103,12 +103,12 @@ impl Watch {
         }
     }
 
-    /// Whether what was written so far ends between frames.
+    /// Whether the bytes so far end between frames.
     pub(crate) fn is_between_frames(&self) -> bool {
         matches!(self.state, State::Header) && self.have == 0
     }
 
-    /// The same, and outside of a message.
+    /// Whether they end between frames and outside of a message.
     pub(crate) fn is_between_messages(&self) -> bool {
         self.is_between_frames() && self.message.is_none()
     }
@@ -123,15 +123,15 @@ impl Watch {
         self.deflate
     }
 
-    /// How much was written.
+    /// How many bytes were written.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Reads `bytes`, and adds what has become whole to `items`.
+    /// Parses `bytes`, and adds what is complete now to `items`.
     ///
     /// # Errors
-    /// When a frame must not be written.
+    /// When a frame is invalid.
     pub(crate) fn push(&mut self, bytes: &mut [u8], items: &mut Vec<Item>) -> Kept {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -182,7 +182,7 @@ impl Watch {
         Ok(())
     }
 
-    /// How long the header is, as far as that can be told.
+    /// The length of the header, as far as the bytes so far show it.
     fn header_len(&self) -> usize {
         if self.have < 2 {
             return 2;

@@ -1,4 +1,4 @@
-//! Everything that the simulation can do is done, and every kind of end is reached.
+//! The simulation exercises everything that it can do, and reaches every kind of end.
 
 use fullduplex_simulate::{Coverage, World, generate, run};
 

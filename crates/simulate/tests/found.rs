@@ -1,4 +1,4 @@
-//! What the simulation has found, as it was printed. The crate at fault has a test of its own for each.
+//! What the simulation has found, as it printed it. The crate at fault has its own test for each.
 
 use Act::{CloseAndWait, Fragment, Poll, Send};
 use Kind::{Binary, Text};
@@ -6,7 +6,7 @@ use Side::{Client, Server};
 use Step::{App, Net, Pass};
 use fullduplex_simulate::{Act, How, Kind, Net as Network, Setup, Side, Step, Take, World, replay};
 
-/// What was gathered of an unfinished message was given as a piece after the Close.
+/// The received part of an unfinished message was given as a piece after the Close.
 #[test]
 fn no_piece_is_given_after_the_close() {
     let setup = Setup::plain(World::Core);
@@ -20,7 +20,7 @@ fn no_piece_is_given_after_the_close() {
     replay(&setup, &steps).unwrap();
 }
 
-/// The rest of a frame was written when halves were dropped, although the stream had been ended.
+/// When halves were dropped, the rest of a frame was written although the stream had been ended.
 #[test]
 fn nothing_is_written_behind_the_end_by_halves_that_are_dropped() {
     let mut setup = Setup::plain(World::Tokio);
@@ -32,7 +32,7 @@ fn nothing_is_written_behind_the_end_by_halves_that_are_dropped() {
     replay(&setup, &[Net(0, Client, Network::Stall), Pass(1090)]).unwrap();
 }
 
-/// The same by the next call that receives.
+/// The rest of a frame was written by the next call that receives.
 #[test]
 fn nothing_is_written_behind_the_end_by_the_next_call() {
     let mut setup = Setup::plain(World::Tokio);
@@ -44,7 +44,7 @@ fn nothing_is_written_behind_the_end_by_the_next_call() {
     replay(&setup, &[Net(0, Server, Network::Stall), Pass(1700)]).unwrap();
 }
 
-/// The receiver of halves wrote on after it had ended the stream.
+/// The receiving half went on writing after it had ended the stream.
 #[test]
 fn nothing_is_written_behind_the_end_by_halves_of_the_blocking_adapter() {
     let mut setup = Setup::plain(World::Std);
@@ -54,7 +54,7 @@ fn nothing_is_written_behind_the_end_by_halves_of_the_blocking_adapter() {
     replay(&setup, &steps).unwrap();
 }
 
-/// A failure that had been returned was returned by `flush` as a close timeout.
+/// `flush` returned a failure that had been returned before, as a close timeout.
 #[test]
 fn a_failure_is_no_close_timeout() {
     let mut setup = Setup::plain(World::Std);

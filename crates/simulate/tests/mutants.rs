@@ -1,21 +1,22 @@
-//! Each oracle can fail: each mutant breaks the invariant that it should, and shrinks to a few steps that break nothing
-//! without the mutant.
+//! Each oracle can fail: each mutant breaks the invariant that it is meant to break, and shrinks to a few steps that break
+//! nothing without the mutant.
 
 use fullduplex_simulate::{Invariant, Mutant, Plan, Setup, World, generate, run, shrink};
 
-/// No mutant needs more runs until it is seen.
+/// Each mutant must be noticed within so many runs.
 const RUNS: u64 = 300;
 
 /// What a mutant breaks.
 fn breaks(mutant: Mutant) -> &'static [Invariant] {
     use Invariant::{Close, Deadline, Failure, Memory, Order, Panic, Progress, Wire};
     match mutant {
-        // What the receiver makes of it depends on where it was.
+        // What the receiver notices depends on where the byte was.
         Mutant::DropByte | Mutant::FlipByte => &[Order, Failure, Progress],
         Mutant::HoldByte => &[Progress],
         Mutant::SwapMessages | Mutant::LoseMessage => &[Order],
         Mutant::DuplicateClose | Mutant::WrongCloseCode => &[Close],
-        // The application's own Pong is missed when something else is written in its place.
+        // If something else is written in its place, it is the application's own Pong that is
+        // missing.
         Mutant::ForgetPong => &[Progress, Wire],
         Mutant::LateTimer => &[Deadline],
         Mutant::Leak | Mutant::Hoard => &[Memory],
@@ -25,7 +26,7 @@ fn breaks(mutant: Mutant) -> &'static [Invariant] {
 }
 
 fn each_is_seen(world: World) {
-    // Where no clock is simulated, nothing can be late.
+    // Nothing can be late without a virtual clock.
     let has_clock = world != World::Std;
     for mutant in Mutant::ALL.into_iter().filter(|mutant| has_clock || *mutant != Mutant::LateTimer)
     {

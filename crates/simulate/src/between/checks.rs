@@ -1,14 +1,14 @@
-//! What holds of both ends, whichever adapter drives them.
+//! Invariants of both ends, for all adapters.
 
 use super::{Between, End, State, both};
 use crate::pipe::Pipe;
 use crate::plan::{Kept, Side, keep};
 
 impl Between {
-    /// Every Close that was written has a reason.
+    /// Checks that every Close that was written has a reason.
     ///
     /// # Errors
-    /// When one has none.
+    /// When a Close has no reason.
     pub(crate) fn check_closes(&mut self, states: [State; 2]) -> Kept {
         for side in Side::BOTH {
             let state = states[side.index()];
@@ -22,14 +22,14 @@ impl Between {
         Ok(())
     }
 
-    /// What holds once nothing moves although everything may.
+    /// Checks what must hold once nothing moves although the network is open and both ends receive.
     ///
     /// # Errors
-    /// When something does not go on.
+    /// When something is stuck.
     pub(crate) fn check_settled(&mut self, states: [State; 2]) -> Kept {
         let sound = self.pipes.iter().all(Pipe::is_sound);
         let dropped = states.iter().any(|state| state.dropped);
-        // A call that closes and waits may have returned the failure.
+        // A call that closes and waits may have returned the failure instead of the receiver.
         let has_failed = |end: End| end.failure.is_some();
         let failed =
             states.iter().any(|state| state.error.is_some() || state.end.is_some_and(has_failed));
@@ -54,11 +54,7 @@ impl Between {
                     if !back.is_tainted && !flow.is_tainted {
                         back.check_answered(flow)?;
                     }
-                    keep!(
-                        state.end.is_none(),
-                        Failure,
-                        "{side:?} has come to its end without a Close"
-                    );
+                    keep!(state.end.is_none(), Failure, "{side:?} is over without a Close");
                 }
                 (true, true) => {
                     for side in Side::BOTH {

@@ -1,4 +1,4 @@
-//! A connection of two endpoints: what applications and adapters do with them, and what is checked then.
+//! A connection of two endpoints: what applications and adapters do with them, and the checks.
 
 mod body;
 mod checks;
@@ -30,10 +30,10 @@ struct End {
     timers: Timers,
     /// Whether the application receives and the adapter looks at the clock.
     attentive: bool,
-    /// Whether that was otherwise since the last look at the clock.
+    /// Whether `attentive` was false at some time since the last look at the clock.
     was_paused: bool,
     take: Take,
-    /// Whether nothing that was read is undelivered.
+    /// Whether everything that was read has been delivered.
     drained: bool,
     /// Whether the last write was blocked.
     blocked: bool,
@@ -42,7 +42,7 @@ struct End {
     /// Whether the adapter has ended the sending direction, and dropped the transport.
     write_ended: bool,
     over: bool,
-    /// Whether the endpoint knows of the transport's end.
+    /// Whether the endpoint was told that the transport has ended.
     end_told: bool,
     failure: Option<Error>,
     /// The search for the peer's Close, while one is under way.
@@ -50,13 +50,13 @@ struct End {
     reads_by_buf: bool,
 }
 
-/// Two ends, what goes between them and what carries it. In each array the client's comes first, and what goes from
-/// the client.
+/// Two ends, and the messages and bytes between them. In each array, the element of the client comes first. A flow or a pipe
+/// belongs to the end that writes to it.
 pub(super) struct Conn {
     ends: [End; 2],
     flows: [Flow; 2],
     pipes: [Pipe; 2],
-    /// Whether an end was dropped by its application.
+    /// Whether the application of each end has dropped it.
     dropped: [bool; 2],
     scratch: Vec<u8>,
 }
@@ -65,7 +65,7 @@ fn time(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// The elements of an array that belong to a side and to its peer.
+/// The element of a side, and the element of its peer.
 fn both<T>(array: &mut [T; 2], side: Side) -> (&mut T, &mut T) {
     let [client, server] = array;
     match side {
@@ -99,7 +99,7 @@ impl Conn {
             scan: None,
             reads_by_buf: side == Side::Server,
         };
-        // The box belongs to the simulation: what an endpoint holds is what lies elsewhere.
+        // The box belongs to the simulation, so it is not counted as memory of the endpoint.
         Self {
             ends: [end(Box::new(client), Side::Client), end(Box::new(server), Side::Server)],
             flows,
@@ -243,7 +243,7 @@ impl Conn {
                 outside.coverage.note("join");
                 let Halves { reader, writer, to_writer, to_reader, .. } = *halves;
                 outside.held.count(|| {
-                    // `join` has each hear all that the other one knows, but a Pong that is under way is not among that.
+                    // `join` passes on the signals that are still to be exchanged, except for a Pong that is under way.
                     let mut writer = writer;
                     if let Some(signals) = to_writer {
                         writer.sender_mut().handle_signals(signals);
@@ -272,7 +272,7 @@ impl Conn {
         end.attentive = true;
     }
 
-    /// Ends the transport as far as the endpoint says. Returns whether that changes something.
+    /// Ends the transport if the endpoint asks for it. Returns whether that changes something.
     fn shut(&mut self, side: Side, outside: &mut Outside) -> bool {
         let (end, _) = both(&mut self.ends, side);
         let (pipe, _) = both(&mut self.pipes, side);
@@ -297,7 +297,7 @@ impl Conn {
         }
     }
 
-    /// What an adapter does once: deliver, write, end, read. Returns whether anything moved.
+    /// One round of an adapter: deliver, write, shut down, read. Returns whether anything moved.
     pub(super) fn serve(&mut self, side: Side, outside: &mut Outside) -> Kept<bool> {
         if self.is_gone(side) || !self.ends[side.index()].attentive {
             return Ok(false);
@@ -327,7 +327,7 @@ impl Conn {
         Ok(moved)
     }
 
-    /// What is due next, by the model, which the endpoint has to agree with.
+    /// The next deadline by the model. The endpoint must report the same one.
     pub(super) fn look(&mut self, side: Side, outside: &mut Outside) -> Kept<Option<(u64, Due)>> {
         let now = outside.now;
         let (end, _) = both(&mut self.ends, side);
@@ -339,7 +339,7 @@ impl Conn {
         keep!(
             told == next.map(|(at, _)| time(at)),
             Deadline,
-            "at {now} ms {told:?} is told, and {next:?} is due"
+            "at {now} ms the endpoint reports {told:?}, and {next:?} is due"
         );
         Ok(next)
     }
@@ -364,7 +364,7 @@ impl Conn {
         Ok(())
     }
 
-    /// Does what is due. Returns whether something was.
+    /// Handles an expired deadline. Returns whether there was one.
     pub(super) fn handle_deadline(&mut self, side: Side, outside: &mut Outside) -> Kept<bool> {
         if self.is_gone(side) || !self.ends[side.index()].attentive {
             return Ok(false);
@@ -380,7 +380,7 @@ impl Conn {
         if outside.mutant == Some(Mutant::LateTimer) && now < at + LATE {
             return Ok(false);
         }
-        keep!(at == now || was_paused, Deadline, "{due:?} at {now}, and it was due at {at}");
+        keep!(at == now || was_paused, Deadline, "{due:?} at {now}, but it was due at {at}");
         let is_known = end.failure.is_some()
             || end.body.reader().is_some_and(|reader| reader.receiver().is_clean());
         let result = outside.held.count(|| end.body.handle_timeout(time(now)));
@@ -407,7 +407,7 @@ impl Conn {
         Ok(true)
     }
 
-    /// When something happens next.
+    /// The next instant at which something happens.
     pub(super) fn next_instant(&mut self, outside: &mut Outside) -> Kept<Option<u64>> {
         let late = if outside.mutant == Some(Mutant::LateTimer) { LATE } else { 0 };
         let mut next = self.pipes.iter().filter_map(Pipe::next_arrival).min();
@@ -427,7 +427,7 @@ impl Conn {
         }
     }
 
-    /// What the network does to what an end has written.
+    /// The network acts on the bytes that an end has written.
     pub(super) fn net(&mut self, side: Side, net: Net, now: u64) {
         let (pipe, back) = both(&mut self.pipes, side);
         pipe.undergo(net, back, now);

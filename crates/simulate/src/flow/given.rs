@@ -1,4 +1,4 @@
-//! What an application is given, however it receives.
+//! What an application receives, in whichever way it receives.
 
 use fullduplex::{Chunk, Message, MessageRef};
 
@@ -16,7 +16,7 @@ pub(crate) enum Given<'a> {
 }
 
 impl Given<'_> {
-    /// What it is called where such things are counted.
+    /// The name under which it is counted.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Message(Kind::Text, _) => "receive text",
@@ -46,7 +46,7 @@ impl<'a> From<MessageRef<'a>> for Given<'a> {
 impl<'a> From<&'a Message> for Given<'a> {
     fn from(message: &'a Message) -> Self {
         match message {
-            // As a reference it would be checked once more.
+            // A `MessageRef` would be checked for UTF-8 once more.
             Message::Text(text) => Self::Message(Kind::Text, text.as_bytes()),
             other => other.as_message_ref().into(),
         }

@@ -16,7 +16,7 @@ use crate::flow::{Flow, Given};
 use crate::memory::{Held, uncounted};
 use crate::plan::{Act, Broken, How, Invariant, Kind, Side, Take};
 
-/// A WebSocket, as far as it is there.
+/// A WebSocket, if it still exists.
 pub(super) enum Socket {
     Whole(Box<WebSocket<Wire>>),
     Halves(Box<(WebSocketSender<Wire>, WebSocketReceiver<Wire>)>),
@@ -34,7 +34,7 @@ pub(super) struct End {
     take: Take,
 }
 
-/// Runs a call that sends on whichever has the method, and counts what it allocates.
+/// Runs a sending method of the WebSocket or of its sending half, and counts what it allocates.
 macro_rules! sending {
     ($end:expr, $held:expr, $it:ident => $call:expr) => {
         match &mut $end.socket {
@@ -48,7 +48,7 @@ macro_rules! sending {
     };
 }
 
-/// The same for a call that receives.
+/// Runs a receiving method of the WebSocket or of its receiving half, and counts what it allocates.
 macro_rules! receiving {
     ($end:expr, $held:expr, $it:ident => $call:expr) => {
         match &mut $end.socket {
@@ -64,7 +64,7 @@ macro_rules! receiving {
 
 impl End {
     pub(super) fn new(side: Side, between: Rc<RefCell<Between>>, socket: WebSocket<Wire>) -> Self {
-        // The box belongs to the simulation.
+        // The box belongs to the simulation, so it is not counted.
         let socket = uncounted(|| Socket::Whole(Box::new(socket)));
         let state = State::default();
         Self { side, between, socket, state, reading: true, take: Take::Owned }
@@ -195,7 +195,7 @@ impl End {
         };
     }
 
-    /// Receives once. Returns whether that has come to something.
+    /// Receives once. Returns whether something was received.
     pub(super) fn receive(&mut self, held: &mut Held) -> bool {
         let (side, between) = (self.side, self.between.clone());
         let give = |given: Given<'_>| between.borrow_mut().give(side, given);
@@ -241,14 +241,14 @@ impl End {
         }
     }
 
-    /// Writes what waits.
+    /// Writes pending output.
     pub(super) fn flush(&mut self, held: &mut Held) {
         let could_send = self.can_send(held);
         let flushed = sending!(self, held, it => it.flush());
         self.sent(flushed, could_send, "flush", held);
     }
 
-    /// What has come of a call that sends. Returns whether it was taken.
+    /// Handles the result of a call that sends. Returns whether the message was taken.
     fn sent(
         &mut self,
         result: Option<Result<()>>,
@@ -265,14 +265,14 @@ impl End {
             Some(Err(error)) => {
                 let can_send = self.can_send(held);
                 self.explain(&error, could_send, can_send);
-                // It may have the message that was not taken.
+                // The error may contain the message that was not taken.
                 held.count(|| drop(error));
                 false
             }
         }
     }
 
-    /// Whether an error of a call that sends has a reason.
+    /// Checks that an error of a call that sends has a reason.
     fn explain(&self, error: &Error, could_send: bool, can_send: bool) {
         let within = self.with_flow(|flow| flow.is_within_message());
         let is_broken = both(&mut self.between.borrow_mut().pipes, self.side).0.is_broken();
@@ -324,7 +324,7 @@ impl End {
         let message = held.count(|| message_of(kind, payload));
         let shared = held.count(|| (how == How::Shared).then(|| message.clone()));
         let could_send = self.can_send(held);
-        // It is written within the call.
+        // It is recorded first, because it is written within the call.
         self.with_flow(|flow| flow.sent_message(kind, payload.len()));
         let sent = sending!(self, held, it => it.send(message));
         held.count(|| drop(shared));

@@ -16,15 +16,15 @@ use crate::plan::Side;
 /// A handle to one end of a stream in memory.
 pub(super) struct Wire(Rc<Open>);
 
-/// After how many blocked writes the network takes more from a WebSocket in halves. It is for two threads, and where its
-/// connection ends, its receiver waits until the last bytes are written.
+/// After how many blocked writes the network takes more from a WebSocket in halves. Its halves are made for two threads:
+/// where the connection ends, the receiver waits until the last bytes are written.
 const PATIENCE: u32 = 3;
 
-/// The end, which its last handle closes.
+/// One end of the stream. Dropping its last handle closes it.
 struct Open {
     side: Side,
     between: Rc<RefCell<Between>>,
-    /// Whether the WebSocket is in halves, which set timeouts, and how many of its writes were blocked since.
+    /// How many writes were blocked since the WebSocket was split: only halves set timeouts.
     blocked: Cell<Option<u32>>,
 }
 
@@ -75,7 +75,7 @@ impl IntoHalves for Wire {
         Ok(Self(self.0.clone()))
     }
 
-    /// Nothing waits here.
+    /// Nothing waits here, so the timeout does not matter.
     fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
         Ok(())
     }

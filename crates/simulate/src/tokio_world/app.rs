@@ -1,4 +1,4 @@
-//! The application at one end: a task, or two for halves, that does what it is told and receives meanwhile.
+//! The application at one end: one task, or two for halves. It does what it is told, and receives in between.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -18,10 +18,11 @@ use crate::between::{End, both};
 use crate::memory::uncounted;
 use crate::plan::{Act, How, Invariant, Kind, Mutant, Take};
 
-/// From this length on it can be told whether a message was taken by a `send` that was dropped.
+/// For payloads of at least this length, it can be seen whether a `send` that was dropped has taken
+/// the message.
 const TELLING: usize = 2000;
 
-/// Receives once, whatever has the methods.
+/// Receives once, from the WebSocket or from its receiving half.
 macro_rules! receive {
     ($desk:expr, $socket:expr) => {
         match $desk.take.get() {
@@ -71,17 +72,17 @@ macro_rules! receive {
     };
 }
 
-/// What has come of waiting.
+/// Why waiting has ended.
 enum Woken {
     /// Something was received, and there may be more.
     Received,
-    /// The end.
+    /// The connection is over.
     End,
     /// There is something else to do.
     Told,
 }
 
-/// Receives until there is something else to do. Each call that waits is dropped then.
+/// Receives until there is something else to do, which drops a call that waits.
 async fn receive_or(
     desk: &Desk,
     place: usize,
@@ -106,7 +107,8 @@ async fn receive_or(
     .await
 }
 
-/// Polls until the application has no patience any more: then `None`, and the future is dropped.
+/// Polls until the application loses patience. Then the future is dropped, and the result is
+/// `None`.
 async fn patiently<T>(desk: &Desk, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut left = desk.impatience.take();
@@ -130,7 +132,7 @@ enum Socket {
     Gone,
 }
 
-/// The half that receives, in a task of its own.
+/// The task of the receiving half.
 async fn receiving(desk: Rc<Desk>, mut receiver: WebSocketReceiver<Wire>) {
     loop {
         if desk.wants_half.get() {
@@ -150,7 +152,7 @@ async fn receiving(desk: Rc<Desk>, mut receiver: WebSocketReceiver<Wire>) {
     desk.wake();
 }
 
-/// A mutant is told of a timeout late.
+/// Delays the report of a timeout, for a mutant.
 async fn late(desk: &Desk, error: &Error) {
     let mutant = desk.between.borrow().mutant;
     if mutant == Some(Mutant::LateTimer) && error.is_timeout() {
@@ -158,7 +160,7 @@ async fn late(desk: &Desk, error: &Error) {
     }
 }
 
-/// What an application does, and receives meanwhile.
+/// The task of an application: it does what it is told, and receives in between.
 pub(super) async fn application(desk: Rc<Desk>, socket: WebSocketStream<Wire>, halves: bool) {
     desk.opened.set(true);
     let mut socket = Socket::Whole(socket);
@@ -219,7 +221,7 @@ fn split(desk: &Rc<Desk>, socket: Socket) -> Socket {
     Socket::Halves(sender)
 }
 
-/// Has the half that receives come back. `None` when it has come to its end before.
+/// Asks for the receiving half. Returns `None` if the connection was over before.
 async fn fetch_half(desk: &Desk) -> Option<WebSocketReceiver<Wire>> {
     desk.wants_half.set(true);
     desk.wake();
@@ -237,7 +239,7 @@ async fn fetch_half(desk: &Desk) -> Option<WebSocketReceiver<Wire>> {
     half
 }
 
-/// Whether an error of a call that sends has a reason.
+/// Checks that an error of a call that sends has a reason.
 fn explain(desk: &Desk, error: &Error, could_send: bool, can_send: bool) {
     let within = {
         let mut between = desk.between.borrow_mut();
@@ -254,7 +256,7 @@ fn explain(desk: &Desk, error: &Error, could_send: bool, can_send: bool) {
             !could_send || !can_send
         }
         Error::Io(_) => is_broken,
-        // What a receiver would return: it is looked at there.
+        // The receiver returns the same error, and it is checked there.
         Error::Protocol(_) => true,
         _ => false,
     };
@@ -271,13 +273,13 @@ fn explain(desk: &Desk, error: &Error, could_send: bool, can_send: bool) {
     });
 }
 
-/// How many bytes were taken by the sending direction so far.
+/// How many bytes the sending direction has taken so far.
 fn taken(desk: &Desk, pending: usize) -> u64 {
     let mut between = desk.between.borrow_mut();
     both(&mut between.flows, desk.side).0.offset() + pending as u64
 }
 
-/// Runs a call that sends on whichever has the method.
+/// Runs a sending method of the WebSocket or of its sending half.
 macro_rules! on_either {
     ($socket:expr, $it:ident => $call:expr) => {
         match &mut $socket {
@@ -386,7 +388,7 @@ async fn perform(desk: &Rc<Desk>, mut socket: Socket, act: Act) -> Socket {
         }
         Act::Prefer(take) => {
             desk.take.set(take);
-            // A call that waits goes on in its way, unless it is made anew.
+            // A call that waits keeps its way of receiving until it is made again.
             desk.wake();
         }
         Act::Impatient(polls) => desk.impatience.set(Some(polls.max(1))),
@@ -454,7 +456,7 @@ fn fed_message(
             let can_send = can_send(socket);
             explain(desk, &error, can_send, can_send);
         }
-        // "Dropped before it is ready, it has taken nothing."
+        // The documentation says that a call dropped before it is ready has taken nothing.
         None => desk.note("future dropped"),
     }
 }
@@ -489,8 +491,8 @@ async fn send(desk: &Desk, socket: &mut Socket, kind: Kind, len: u32, how: How) 
         drop(shared);
         return;
     };
-    // A `send` that is dropped may have taken the message. Of a large one that is not compressed, the number of bytes tells;
-    // one for which there is space does not wait.
+    // A `send` that is dropped may have taken the message. For a large message without compression, the number of bytes
+    // shows it. A message for which there is space does not wait.
     let tells = payload.len() >= TELLING && !may_compress;
     let cannot_wait = whole.pending_bytes() == 0 && space > payload.len() + 200;
     let is_refused = with_flow(desk, |flow| flow.is_within_message());
@@ -506,7 +508,7 @@ async fn send(desk: &Desk, socket: &mut Socket, kind: Kind, len: u32, how: How) 
     let was_taken = if tells {
         taken(desk, whole.pending_bytes()) >= before + payload.len() as u64
     } else {
-        // What cannot wait has either been taken, or was refused; or the transport does not take it.
+        // A message that cannot wait was taken unless it was refused; an error of the transport comes after it was taken.
         matches!(sent, Some(Ok(()) | Err(Error::Io(_))))
     };
     if !was_taken {
@@ -549,7 +551,7 @@ async fn close(desk: &Desk, socket: &mut Socket, code: u16, reason: u8, waits: b
     let closed = match socket {
         // `close(None)` sends 1000.
         Socket::Whole(it) if waits && code != 1005 => {
-            // Messages for which there is no room are given up.
+            // `close` discards messages that it has no room for.
             both(&mut desk.between.borrow_mut().flows, desk.side).1.taint();
             patiently(desk, it.close(frame)).await
         }

@@ -1,4 +1,4 @@
-//! What the world and the tasks of an end share, and how it is noted what an application is given.
+//! What the world and the tasks of an end share. It records what an application receives.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -24,27 +24,28 @@ pub(super) struct Desk {
     /// Whether the application receives.
     pub(super) reading: Cell<bool>,
     pub(super) take: Cell<Take>,
-    /// Whether futures that wait are dropped.
+    /// Whether futures that wait are dropped at once.
     pub(super) hurries: Cell<bool>,
     /// After how many polls the future of the next call is dropped.
     pub(super) impatience: Cell<Option<u8>>,
-    /// Since when a call that receives waits.
+    /// Since when a receiving call has been waiting.
     pub(super) receiving_since: Cell<Option<u64>>,
-    /// Whether the end was opened, and dropped by its application.
+    /// Whether the opening handshake was completed, and whether the application has dropped the
+    /// end.
     pub(super) opened: Cell<bool>,
     pub(super) dropped: Cell<bool>,
-    /// Whether the application was told of the end.
+    /// The state at the time when the application was told that the connection is over.
     pub(super) end: Cell<Option<End>>,
-    /// The error that it was told of.
+    /// The error that the application has received, and the protocol failure if that was the error.
     pub(super) error: Cell<Option<&'static str>>,
     pub(super) failure: Cell<Option<fullduplex::Error>>,
-    /// Whether it is in halves, where what is fed waits for a `flush` if the receiver waits already.
+    /// Whether it is in halves. There, a fed message waits for a `flush` if the receiver is already waiting.
     pub(super) in_halves: Cell<bool>,
     pub(super) pending: Cell<usize>,
     pub(super) can_send: Cell<bool>,
     /// How often a task was polled.
     pub(super) polls: Cell<u64>,
-    /// The half that receives, on its way back, and whether it is wanted.
+    /// The receiving half on its way back, and whether it is wanted.
     pub(super) half: RefCell<Option<WebSocketReceiver<Wire>>>,
     pub(super) wants_half: Cell<bool>,
     pub(super) wakers: RefCell<[Option<Waker>; 2]>,
@@ -90,7 +91,7 @@ impl Desk {
         self.opened.get() && !self.dropped.get() && self.end.get().is_none()
     }
 
-    /// Something has changed that the tasks wait for.
+    /// Wakes the tasks of this end after a change.
     pub(super) fn wake(&self) {
         for waker in self.wakers.borrow_mut().iter_mut() {
             if let Some(waker) = waker.take() {
@@ -99,7 +100,7 @@ impl Desk {
         }
     }
 
-    /// The first of two places is the task's that sends, or does both.
+    /// Registers a task to be woken. Place 0 is for the task that sends, or that does both.
     pub(super) fn wait(&self, place: usize, cx: &mut Context<'_>) {
         if let Some(waker) = self.wakers.borrow_mut().get_mut(place) {
             *waker = Some(cx.waker().clone());
@@ -122,18 +123,18 @@ impl Desk {
         uncounted(|| self.between.borrow_mut().keep(Err(Broken::new(invariant, what()))));
     }
 
-    /// The application is given something.
+    /// The application receives something.
     pub(super) fn give(&self, given: Given<'_>) {
         self.between.borrow_mut().give(self.side, given);
     }
 
-    /// A call that asks for whole messages gives up the rest of one that was begun in pieces.
+    /// A call for whole messages gives up the rest of a message that was begun in pieces.
     pub(super) fn give_up(&self) {
         let mut between = self.between.borrow_mut();
         both(&mut between.flows, self.side).1.give_up();
     }
 
-    /// A call that receives has returned an error.
+    /// A receiving call has returned an error.
     pub(super) fn fail(&self, error: &Error) {
         uncounted(|| {
             let mut between = self.between.borrow_mut();
@@ -162,7 +163,8 @@ impl Desk {
     }
 }
 
-/// Counts the polls of a task, and notes its panic, which tokio would keep for who joins it.
+/// Counts the polls of a task, and records its panic, which tokio would only report to a caller
+/// that joins the task.
 pub(super) async fn counted(desk: Rc<Desk>, task: impl Future<Output = ()>) {
     let mut task = pin!(task);
     poll_fn(|cx| {

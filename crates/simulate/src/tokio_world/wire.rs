@@ -18,7 +18,7 @@ use crate::plan::Side;
 pub(super) struct Wire {
     side: Side,
     between: Rc<RefCell<Between>>,
-    /// Whether several pieces are taken at once.
+    /// Whether a vectored write takes several pieces at once.
     is_vectored: bool,
 }
 
@@ -63,7 +63,7 @@ impl AsyncWrite for Wire {
         let mut between = self.between.borrow_mut();
         match uncounted(|| between.write(self.side, pieces)) {
             Some(written) => {
-                // Its task may have ended, and the memory of that is counted.
+                // Waking a task that has ended frees its memory, which is counted.
                 both(&mut between.pipes, self.side).0.wake_reader();
                 Poll::Ready(written)
             }
@@ -95,7 +95,7 @@ impl Drop for Wire {
         let (out, inbound) = both(&mut between.pipes, self.side);
         out.end();
         inbound.drop_reader();
-        // A waker that is never woken would keep the memory of its task.
+        // A waker that is never woken would keep the memory of its task alive.
         out.forget_writer();
         inbound.forget_reader();
     }

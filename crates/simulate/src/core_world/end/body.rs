@@ -19,7 +19,7 @@ pub(super) struct Halves {
     pub(super) writer: Writer<TestEntropy>,
     pub(super) to_writer: Option<Signals>,
     pub(super) to_reader: Option<Signals>,
-    /// Whether nothing more will come from the transport, or is waited for.
+    /// Whether nothing more will come from the transport, or the endpoint no longer waits for it.
     pub(super) ended: bool,
 }
 
@@ -37,7 +37,7 @@ impl Halves {
         post(&mut self.to_reader, self.writer.sender_mut().signals());
     }
 
-    /// Carries what there is. Returns whether there was something.
+    /// Exchanges the signals of the halves. Returns whether there were any.
     pub(super) fn carry(&mut self) -> bool {
         let mut carried = false;
         if let Some(signals) = self.to_writer.take() {
@@ -92,7 +92,7 @@ impl Body {
         }
     }
 
-    /// Queues the answers, and returns the writer.
+    /// Queues replies, and returns the writer.
     pub(super) fn output(&mut self) -> Option<Result<&mut Writer<TestEntropy>, SendError>> {
         match self {
             Self::Whole(endpoint) => Some(endpoint.output()),
@@ -160,7 +160,7 @@ impl Body {
     }
 }
 
-/// Drops an endpoint. Its box was not counted.
+/// Drops an endpoint. Its box was allocated uncounted, so it is freed uncounted too.
 pub(super) fn drop_body(body: Body, outside: &mut Outside) {
     match body {
         Body::Whole(endpoint) => {

@@ -1,4 +1,4 @@
-//! What has to hold after every step, and at the end.
+//! The invariants that hold after every step, and those that hold at the end.
 
 use super::body::Body;
 use super::outside::Outside;
@@ -8,18 +8,18 @@ use crate::pipe::Pipe;
 use crate::plan::{Kept, Setup, Side, keep};
 
 impl Conn {
-    /// How much the ends may hold.
+    /// How much memory both ends may hold.
     pub(crate) fn bound(&self, setup: &Setup) -> usize {
         let of = |side: Side| {
             let (out, inbound) = (&self.flows[side.index()], &self.flows[side.peer().index()]);
-            // What damage makes of a message may be as large as the limit.
+            // A damaged message can be as large as the limit.
             let inbound = if inbound.is_damaged { usize::MAX } else { inbound.largest };
             memory::bound_of(setup, setup.settings(side), inbound, out.largest)
         };
         of(Side::Client) + of(Side::Server)
     }
 
-    /// Every Close that was written has a reason.
+    /// Checks that every Close that was written has a reason.
     pub(crate) fn check_closes(&mut self) -> Kept {
         for side in Side::BOTH {
             let (end, _) = both(&mut self.ends, side);
@@ -30,7 +30,7 @@ impl Conn {
             keep!(
                 failure == end.failure || end.failure.is_none(),
                 Failure,
-                "{failure:?} is kept, and {:?} was told",
+                "the receiver has the failure {failure:?}, but {:?} was returned",
                 end.failure
             );
             let (flow, back) = both(&mut self.flows, side);
@@ -39,7 +39,7 @@ impl Conn {
         Ok(())
     }
 
-    /// What holds once nothing moves although everything may.
+    /// Checks what must hold once nothing moves although the network is open and both ends receive.
     pub(crate) fn check_settled(&mut self) -> Kept {
         let sound = self.pipes.iter().all(Pipe::is_sound);
         let whole = sound && self.dropped == [false; 2];
@@ -85,7 +85,7 @@ impl Conn {
                 keep!(
                     end.over && peer.over,
                     Progress,
-                    "the closing handshake does not come to its end, {side:?} over: {}",
+                    "the closing handshake does not end, {side:?} over: {}",
                     end.over
                 );
                 let is_clean = end.body.reader().is_some_and(|it| it.receiver().is_clean());
@@ -102,7 +102,7 @@ impl Conn {
         Ok(())
     }
 
-    /// What holds at the end of a run.
+    /// Checks what must hold at the end of a run.
     pub(crate) fn check_over(&mut self, outside: &mut Outside) -> Kept {
         for side in Side::BOTH {
             let end = self.end(side);
@@ -115,7 +115,8 @@ impl Conn {
             );
             if let Some(reader) = end.body.reader() {
                 let receiver = reader.receiver();
-                // A Close that could not be written stays queued: a peer that has ended its direction may still read.
+                // A Close that could not be written stays queued: a peer that has ended its sending direction may still
+                // read.
                 let is_close_lost = end.unwritable
                     && (receiver.peer_close().is_some() || receiver.failure().is_some());
                 keep!(

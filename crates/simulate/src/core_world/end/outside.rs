@@ -1,10 +1,10 @@
-//! What all connections of a world share.
+//! State that all connections of a world share.
 
 use crate::coverage::Coverage;
 use crate::memory::Held;
 use crate::plan::{Kind, Mutant};
 
-/// From which message on a mutant makes its mistake.
+/// A mutant makes its mistake at its second opportunity.
 pub(super) const MUTATES_FROM: u32 = 2;
 
 /// What all connections share.
@@ -13,9 +13,9 @@ pub(crate) struct Outside {
     pub(crate) held: Held,
     pub(crate) coverage: Coverage,
     pub(crate) mutant: Option<Mutant>,
-    /// How often a mutant could have made its mistake.
+    /// How many opportunities a mutant had to make its mistake.
     pub(crate) mutations: u32,
-    /// A message that is given after the next one.
+    /// A message that a mutant holds back until the next one has been given.
     pub(crate) swapped: Option<(Kind, Vec<u8>)>,
     pub(crate) hoard: Vec<Vec<u8>>,
 }

@@ -117,7 +117,8 @@ impl Conn {
         }
     }
 
-    /// Reads what has arrived, if all before it was delivered. Returns whether something came.
+    /// Reads what has arrived, if everything read before was delivered. Returns whether something
+    /// came.
     pub(super) fn read(&mut self, side: Side, most: usize, outside: &mut Outside) -> Kept<bool> {
         let (end, _) = both(&mut self.ends, side);
         let (_, flow) = both(&mut self.flows, side);
@@ -173,13 +174,13 @@ impl Conn {
                 keep!(
                     !is_known && end.failure.is_none(),
                     Failure,
-                    "{error:?} although it is known"
+                    "{error:?} although the end was known already"
                 );
                 let expected = if reset { Ended::Reset } else { flow.ends_with() };
                 keep!(
                     error == Error::Ended(expected) || !reset && !has_all && is_eof(error),
                     Failure,
-                    "{error:?}, but it is {expected:?}"
+                    "{error:?} instead of {expected:?}"
                 );
                 keep!(
                     !pipe.is_sound()
@@ -188,7 +189,7 @@ impl Conn {
                         || both(&mut self.ends, side).1.failure.is_some()
                         || both(&mut self.ends, side).1.over,
                     Failure,
-                    "{error:?}, and nobody has ended it"
+                    "{error:?}, but nothing has ended the transport"
                 );
                 self.end(side).failure = Some(error);
                 outside.coverage.note(failure_name(error));
@@ -229,7 +230,7 @@ impl Conn {
         let (_, pipe) = both(&mut self.pipes, side);
         let damaged_at = pipe.damaged_at.filter(|at| pipe.has_read(*at + 1));
         let Some(reader) = end.body.reader_mut() else { return Ok(()) };
-        // It is for a caller that has sent its own Close and waits for the peer's.
+        // `find_close` is for a caller that has sent its own Close and waits for the peer's.
         let receiver = reader.receiver();
         let waits = !receiver.may_send() && receiver.failure().is_none() && !receiver.is_closed();
         if !waits || end.end_told {

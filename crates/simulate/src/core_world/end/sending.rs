@@ -37,7 +37,7 @@ impl Conn {
                 How::Owned => {
                     let mut message = owned();
                     let sent = writer.send_message(&mut message);
-                    // What is refused is as it was.
+                    // A refused message is left unchanged.
                     if sent.is_err() && message != owned() {
                         return Err(None);
                     }
@@ -46,7 +46,7 @@ impl Conn {
                 How::Shared => {
                     let message = owned();
                     let sent = writer.send_message(&mut message.clone());
-                    // Another handle sees no masked payload.
+                    // Masking must not change the payload that another handle shares.
                     if message != owned() {
                         return Err(None);
                     }
@@ -191,7 +191,7 @@ impl Conn {
         Ok(())
     }
 
-    /// Writes what waits. Returns whether something was written.
+    /// Writes pending output. Returns whether something was written.
     pub(super) fn write(&mut self, side: Side, most: usize, outside: &mut Outside) -> Kept<bool> {
         let (end, _) = both(&mut self.ends, side);
         let (pipe, _) = both(&mut self.pipes, side);
@@ -208,7 +208,11 @@ impl Conn {
         if pending == 0 {
             return Ok(false);
         }
-        keep!(!end.write_ended, Wire, "{pending} bytes to write after the end of the direction");
+        keep!(
+            !end.write_ended,
+            Wire,
+            "{pending} bytes to write after the end of the sending direction"
+        );
         if pipe.is_broken() {
             end.unwritable = true;
             outside.coverage.note("write fails");
@@ -259,7 +263,7 @@ impl Conn {
     }
 }
 
-/// What a mutant makes of the bytes that are written.
+/// Lets a mutant change the bytes that are written.
 fn mutate_output(
     wire: &mut Vec<u8>,
     is_all: bool,
