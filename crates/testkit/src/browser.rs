@@ -1,5 +1,5 @@
-//! A headless Chromium that a test drives: pages, scripts in them, the keyboard, pictures. It is talked to over its pipe
-//! (Chrome DevTools Protocol).
+//! A headless Chromium that a test drives: pages, their scripts, the keyboard, pictures. The test talks to it over a pipe,
+//! by the Chrome DevTools Protocol.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -24,10 +24,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts Chromium with these options beside those that it always gets; nothing, if there is none.
+    /// Starts Chromium with these options in addition to the usual ones. Returns `None` if it is not installed.
     ///
     /// # Panics
-    /// When it cannot be talked to.
+    /// When it does not start or does not respond.
     #[must_use]
     pub fn start(options: &[&str]) -> Option<Self> {
         let program =
@@ -36,7 +36,8 @@ impl Browser {
                 found.is_ok_and(|status| status.success())
             })?;
         let profile = tempfile::tempdir().unwrap();
-        // The shell moves the pipes to the numbers that Chromium wants them at. Containers of CI systems allow no sandbox.
+        // The shell moves the pipes to the file descriptors that Chromium expects. Containers of CI systems allow no
+        // sandbox.
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "sh", program])
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
@@ -52,7 +53,7 @@ impl Browser {
         let from = BufReader::new(from);
         let child = Arc::new(Mutex::new(child));
         let watched = Arc::downgrade(&child);
-        // A browser that answers nothing fails the test, and does not keep it.
+        // A browser that does not respond must fail the test, and not block it.
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(300));
             if let Some(child) = watched.upgrade() {
@@ -74,7 +75,7 @@ impl Browser {
     /// Calls a method of the Chrome DevTools Protocol, and waits for its result.
     ///
     /// # Panics
-    /// When the browser is gone, or has answered with an error.
+    /// When the browser is gone, or has responded with an error.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.number += 1;
         let mut message = json!({ "id": self.number, "method": method, "params": params });
@@ -95,7 +96,7 @@ impl Browser {
         }
     }
 
-    /// Opens this address anew, and waits until the page has been read.
+    /// Loads this address, and waits until the page is complete.
     ///
     /// # Panics
     /// When that takes a minute.
@@ -111,7 +112,7 @@ impl Browser {
         }
     }
 
-    /// The value of an expression in the page; that of a promise, once it has one.
+    /// The value of an expression in the page. For a promise, waits until it is fulfilled.
     ///
     /// # Panics
     /// When it throws.
@@ -132,7 +133,7 @@ impl Browser {
         );
     }
 
-    /// Prefers this colour scheme: `light` or `dark`.
+    /// Emulates this preferred colour scheme: `light` or `dark`.
     pub fn media(&mut self, scheme: &str) {
         self.call(
             "Emulation.setEmulatedMedia",
@@ -140,7 +141,7 @@ impl Browser {
         );
     }
 
-    /// Writes a picture of the screen, as PNG.
+    /// Saves a screenshot as PNG.
     ///
     /// # Panics
     /// When the file cannot be written.
@@ -150,7 +151,7 @@ impl Browser {
         fs::write(file, bytes).unwrap();
     }
 
-    /// Presses and releases a key, which types `text` if there is any.
+    /// Presses and releases a key, which types `text` unless it is empty.
     pub fn key(&mut self, key: &str, text: &str) {
         let code = if key == "Enter" { 13 } else { 9 };
         let mut event =
@@ -172,7 +173,7 @@ impl Drop for Browser {
     }
 }
 
-/// Says that a test was skipped for want of a browser, past what the test harness keeps of a test that does not fail.
+/// Reports that a test was skipped because no browser is installed. It bypasses the output capture of the test harness.
 pub fn skipped() {
     let skipped = "SKIPPED: no Chromium is installed (Debian: apt-get install chromium)\n";
     let _ = std::io::stderr().write_all(skipped.as_bytes());
