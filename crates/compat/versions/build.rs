@@ -1,4 +1,4 @@
-//! Says which version the sources are compiled as: `before_0_30` and so on are set in the versions before that.
+//! Sets `before_0_30`, and the same for other versions, if this package has an older version.
 
 fn main() {
     let minor = std::env::var("CARGO_PKG_VERSION_MINOR").ok().and_then(|minor| minor.parse().ok());

@@ -19,7 +19,7 @@ use crate::websocket::WebSocketStream;
 ///
 /// # Errors
 /// [`Error::Url`]; [`Error::Io`] when the server cannot be reached within 10 s; [`Error::Tls`] when TLS cannot be set up;
-/// [`Error::Http`] for another status than 101; [`Error::Protocol`] for a response that is not in order.
+/// [`Error::Http`] for a status other than 101; [`Error::Protocol`] for an invalid response.
 pub async fn connect_async<R>(
     request: R,
 ) -> Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, Response), Error>
@@ -81,7 +81,7 @@ where
     client_async_tls_with_config(request, stream, config, connector).await
 }
 
-/// The error as tokio-tungstenite returns it: the look-up's, or of several addresses the last one's.
+/// The error as tokio-tungstenite returns it: the error of the look-up, or of the last address that was tried.
 fn to_io(error: DialError) -> io::Error {
     match error {
         DialError::LookUp(error) => error,

@@ -1,4 +1,4 @@
-//! The errors of fullduplex among tungstenite's.
+//! Converts the errors of fullduplex to those of tungstenite.
 
 use std::io;
 

@@ -14,7 +14,7 @@ use tungstenite::protocol::WebSocketConfig;
 use crate::error::to_tungstenite;
 use crate::websocket::{WebSocketStream, to_native};
 
-/// Opens a WebSocket over a stream that leads to the server, with the default configuration.
+/// Opens a WebSocket over a stream that is connected to the server, with the default configuration.
 ///
 /// # Errors
 /// As [`client_async_with_config`].
@@ -32,8 +32,8 @@ where
 /// As [`client_async`], with a configuration.
 ///
 /// # Errors
-/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for another status than 101; [`Error::Protocol`] for a request
-/// or a response that is not in order; [`Error::Io`].
+/// [`Error::Url`] and [`Error::HttpFormat`]; [`Error::Http`] for a status other than 101; [`Error::Protocol`] for an invalid
+/// request or response; [`Error::Io`].
 pub async fn client_async_with_config<R, S>(
     request: R,
     stream: S,
@@ -58,7 +58,7 @@ where
 }
 
 /// Accepts a WebSocket on a stream that a client has opened, with the default configuration: any valid request, no
-/// subprotocol. A request that asks for no WebSocket is answered with the status that it calls for.
+/// subprotocol. A request that does not ask for a WebSocket is answered with an error status.
 ///
 /// # Errors
 /// As [`accept_hdr_async_with_config`].
@@ -98,9 +98,9 @@ where
 /// As [`accept_hdr_async`], with a configuration.
 ///
 /// # Errors
-/// [`Error::Protocol`] for an invalid request, which has been answered with its status; [`Error::Http`] when the callback
-/// rejects it; [`Error::Protocol`] when the callback's response must not be sent: the client is told 500 then;
-/// [`Error::Io`], of the kind `TimedOut` when the client was too slow.
+/// [`Error::Protocol`] for an invalid request, which has been answered with an error status; [`Error::Http`] when the
+/// callback rejects it; [`Error::Protocol`] when the callback's response must not be sent, in which case the client gets a
+/// 500; [`Error::Io`], of the kind `TimedOut` when the client was too slow.
 pub async fn accept_hdr_async_with_config<S, C>(
     stream: S,
     callback: C,
@@ -113,14 +113,14 @@ where
     accept_hdr(stream, callback, config).await
 }
 
-/// As fullduplex takes it, for a connection that begins with its opening handshake.
+/// The configuration for fullduplex, for a connection that begins with its opening handshake.
 fn from_handshake(config: &WebSocketConfig) -> native::WebSocketConfig {
     let mut config = to_native(config);
     config.head_limits = HEAD_LIMITS;
     config
 }
 
-/// In a box of its own: a task keeps room for its largest future as long as it lives.
+/// Its future is boxed, because a task keeps space for its largest future as long as it lives.
 fn accept_hdr<S, C>(
     stream: S,
     callback: C,
@@ -140,7 +140,7 @@ where
             })
         });
         let accepted = accepted.await;
-        // The callback's own error says more than that the request was rejected.
+        // The callback's own error says more than the error for a rejected request.
         outcome?;
         match accepted {
             Ok(socket) => Ok(WebSocketStream::new(socket, config)),

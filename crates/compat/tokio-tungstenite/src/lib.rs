@@ -1,6 +1,6 @@
 //! [fullduplex](fullduplex_tokio) under the name and the interface of tokio-tungstenite 0.30.
 //!
-//! Two lines in the `Cargo.toml` of a program put it under everything that the program depends on:
+//! Two lines in the `Cargo.toml` of a program put it under all of the program's dependencies:
 //!
 //! ```toml
 //! [patch.crates-io]
@@ -8,9 +8,9 @@
 //! tokio-tungstenite = { git = "https://github.com/fullduplex/fullduplex" }
 //! ```
 //!
-//! What tokio-tungstenite cannot say, such as permessage-deflate and keepalive, is in
-//! [`WebSocketConfig`](tungstenite::protocol::WebSocketConfig), and can be set once for the whole process. A program that
-//! is new uses `fullduplex-tokio`; [`WebSocketStream::into_native`] leads there from a socket.
+//! What tokio-tungstenite cannot express, such as permessage-deflate and keepalive, is in
+//! [`WebSocketConfig`](tungstenite::protocol::WebSocketConfig), and can be set once for the whole process. A new program
+//! should use `fullduplex-tokio`; [`WebSocketStream::into_native`] converts a socket to it.
 
 #[cfg(feature = "connect")]
 mod connect;

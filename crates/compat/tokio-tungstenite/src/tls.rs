@@ -59,11 +59,11 @@ where
 }
 
 /// As [`client_async_tls`], with a configuration and a connector. `None` means the platform's TLS if its feature is on,
-/// else rustls with the roots of this crate's features and with the process's cryptography provider. The TLS handshake has
-/// its own timeout, which is as long as the opening handshake's.
+/// otherwise rustls with the roots of this crate's features and with the process's cryptography provider. The TLS handshake
+/// has its own timeout, as long as the one of the opening handshake.
 ///
 /// # Errors
-/// [`Error::Url`]; [`Error::Tls`] and [`Error::Io`] when TLS cannot be set up; else as [`client_async_with_config`].
+/// [`Error::Url`]; [`Error::Tls`] and [`Error::Io`] when TLS cannot be set up; otherwise as [`client_async_with_config`].
 #[cfg_attr(not(any(feature = "native-tls", feature = "__rustls-tls")), expect(unreachable_pub))]
 pub async fn client_async_tls_with_config<R, S>(
     request: R,
@@ -76,7 +76,7 @@ where
     S: 'static + AsyncRead + AsyncWrite + Send + Unpin,
     MaybeTlsStream<S>: Unpin,
 {
-    // This future is large. In a box of its own, its memory is freed before the connection is used.
+    // This future is large. Because it is boxed, its memory is freed before the connection is used.
     let opening = async move {
         let request = request.into_client_request()?;
         let stream = match uri_mode(request.uri())? {
@@ -96,7 +96,7 @@ pub(crate) async fn within<T>(
     timeout: Option<Duration>,
     action: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    // Another executor has no clock of tokio's.
+    // Outside of a tokio runtime there is no clock for a timeout.
     match timeout.filter(|_| tokio::runtime::Handle::try_current().is_ok()) {
         None => action.await,
         Some(timeout) => match tokio::time::timeout(timeout, action).await {

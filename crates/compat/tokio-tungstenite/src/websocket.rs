@@ -18,14 +18,15 @@ use crate::error::to_tungstenite;
 
 /// A WebSocket over a stream `S`: a [`Stream`] of messages, and a [`Sink`] for them.
 ///
-/// Receiving is cancel-safe; a [`send`](SinkExt::send) that is dropped has sent its message as a whole or not at all. Pings and Closes are answered while something waits to receive. What
-/// [`feed`](SinkExt::feed) has taken is written when the receiver is about to wait, as well.
+/// Receiving is cancel-safe. A [`send`](SinkExt::send) that is dropped has sent its whole message or nothing of it. Pings
+/// and Closes are answered while something waits to receive. A message passed to [`feed`](SinkExt::feed) is also written
+/// when the receiver is about to wait.
 pub struct WebSocketStream<S> {
     inner: native::WebSocketStream<S>,
     config: Option<Box<WebSocketConfig>>,
     /// The kind of the message whose fragments are being sent.
     fragments_of: Option<MessageKind>,
-    /// Whether the sink is being closed, and its Close is queued.
+    /// Whether the sink is being closed and its Close has been queued.
     is_closing: bool,
 }
 
@@ -35,8 +36,8 @@ impl<S> fmt::Debug for WebSocketStream<S> {
     }
 }
 
-/// As fullduplex takes it. Without a limit, a message waits to be sent once as many bytes wait to be written as
-/// fullduplex lets wait.
+/// The configuration for fullduplex. Without a limit of its own, the write buffer has the limit of fullduplex, at which
+/// sending waits.
 pub(crate) fn to_native(config: &WebSocketConfig) -> native::WebSocketConfig {
     let mut native = native::WebSocketConfig::from(config.to_core());
     native.write_buffer_size = config.write_buffer_size;
@@ -49,12 +50,12 @@ pub(crate) fn to_native(config: &WebSocketConfig) -> native::WebSocketConfig {
 
 impl<S> WebSocketStream<S> {
     pub(crate) fn new(inner: native::WebSocketStream<S>, config: Option<WebSocketConfig>) -> Self {
-        // A web framework passes the default with each connection.
+        // Web frameworks pass the default with each connection. It need not be stored.
         let config = config.filter(|config| *config != WebSocketConfig::default());
         Self { inner, config: config.map(Box::new), fragments_of: None, is_closing: false }
     }
 
-    /// A WebSocket over a stream on which something else has done the opening handshake.
+    /// A WebSocket over a stream whose opening handshake is complete.
     pub async fn from_raw_socket(stream: S, role: Role, config: Option<WebSocketConfig>) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -84,7 +85,7 @@ impl<S> WebSocketStream<S> {
         Self::new(inner, config)
     }
 
-    /// The stream. What was received and not delivered, and what was not flushed, is lost.
+    /// The stream. What was received but not delivered is lost, and so is what was not flushed.
     pub fn into_inner(self) -> S {
         self.inner.into_inner()
     }
@@ -97,7 +98,7 @@ impl<S> WebSocketStream<S> {
         self.inner.get_ref()
     }
 
-    /// The stream, to be changed. Reading from it or writing to it breaks the connection.
+    /// The stream, mutably. Reading from it or writing to it breaks the connection.
     pub fn get_mut(&mut self) -> &mut S
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -110,7 +111,7 @@ impl<S> WebSocketStream<S> {
         self.config.as_deref().unwrap_or_else(|| WebSocketConfig::default_ref())
     }
 
-    /// Sends a Close. Go on receiving until `None`.
+    /// Sends a Close. Continue to receive until `None`.
     ///
     /// # Errors
     /// [`Error::Protocol`] for a code or a reason that must not be sent, and when a Close was sent or received before;
@@ -122,8 +123,8 @@ impl<S> WebSocketStream<S> {
         self.send(Message::Close(msg)).await
     }
 
-    /// The WebSocket of fullduplex, for what tokio-tungstenite does not have: two halves, lent messages, messages in
-    /// pieces.
+    /// The WebSocket of fullduplex, for features that tokio-tungstenite does not have: two halves, lent messages, messages
+    /// in pieces.
     pub fn into_native(self) -> native::WebSocketStream<S> {
         self.inner
     }
@@ -134,7 +135,7 @@ impl<S> WebSocketStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
-    /// `None` when there is no room for it, which only happens if [`Sink::poll_ready`] was not asked.
+    /// Returns `None` when there is no space for it, which only happens if [`Sink::poll_ready`] was not called first.
     ///
     /// # Errors
     /// As [`Sink::start_send`].
@@ -197,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
         Poll::Ready(match flushed.map_err(|error| self.error(error)) {
-            // All was written before the end.
+            // Everything was written before the end.
             Err(Error::ConnectionClosed) if self.inner.pending_bytes() == 0 => Ok(()),
             other => other,
         })
@@ -205,10 +206,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if !self.is_closing {
-            // Much may be queued before the Close.
+            // The queue may have no space for the Close yet.
             let ready = ready!(self.as_mut().poll_ready(cx));
             match ready.and_then(|()| self.as_mut().start_send(Message::Close(None))) {
-                // The peer knows already; what is queued is still written.
+                // A Close was sent or received already; the queue still has to be written.
                 Ok(()) | Err(Error::Protocol(ProtocolError::SendAfterClosing)) => {}
                 Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(())),
                 Err(error) => return Poll::Ready(Err(error)),

@@ -1,4 +1,4 @@
-//! What programs rely on in tokio-tungstenite.
+//! What programs rely on when they use tokio-tungstenite.
 
 #![cfg(feature = "connect")]
 
@@ -142,7 +142,7 @@ async fn a_sink_that_is_closed_sends_a_close_without_a_code() {
         client.send(Message::text("?")).await,
         Err(Error::Protocol(ProtocolError::SendAfterClosing))
     ));
-    // The sink's own `close` may come again; a Close as a message may not.
+    // The sink's `close` may be called twice; a second Close message is an error.
     SinkExt::close(&mut client).await.unwrap();
     SinkExt::close(&mut server).await.unwrap();
     let again = client.close(None).await;
@@ -195,7 +195,7 @@ async fn compression_and_keepalive_are_fields_of_the_configuration() {
     let text = "the same again ".repeat(1000);
     client.send(Message::text(text.clone())).await.unwrap();
     assert_eq!(server.next().await.unwrap().unwrap(), Message::text(text));
-    // The server asks a silent client, and gives it up.
+    // The server sends a Ping to the silent client, and then gives up.
     let end = server.next().await.unwrap();
     let Err(Error::Io(error)) = end else { panic!("{end:?}") };
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);

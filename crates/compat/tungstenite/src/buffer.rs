@@ -30,13 +30,13 @@ impl<const CHUNK_SIZE: usize> ReadBuffer<CHUNK_SIZE> {
         Self { storage: Cursor::new(part), chunk: Box::new([0; CHUNK_SIZE]) }
     }
 
-    /// What is in the buffer; its position is what has been consumed.
+    /// The content of the buffer; the cursor's position says how much has been consumed.
     #[must_use]
     pub fn as_cursor(&self) -> &Cursor<Vec<u8>> {
         &self.storage
     }
 
-    /// What is in the buffer, to be consumed.
+    /// The content of the buffer, mutably, so that it can be consumed.
     pub fn as_cursor_mut(&mut self) -> &mut Cursor<Vec<u8>> {
         &mut self.storage
     }
@@ -48,7 +48,7 @@ impl<const CHUNK_SIZE: usize> ReadBuffer<CHUNK_SIZE> {
         self.storage.into_inner()
     }
 
-    /// One read from the stream; returns how many bytes it brought.
+    /// Reads once from the stream; returns how many bytes were read.
     ///
     /// # Errors
     /// As the stream.

@@ -1,4 +1,4 @@
-//! A client's requests, and connecting by them.
+//! A client's requests, and connecting with them.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -30,11 +30,11 @@ pub fn connect<Req: IntoClientRequest>(
     connect_with_config(request, None, 3)
 }
 
-/// As [`connect`], with a configuration and another number of redirects. A redirect to another host sends the same headers
-/// to it, credentials included, as tungstenite does.
+/// As [`connect`], with a configuration and another number of redirects. A redirect to another host receives the same
+/// headers, credentials included, as with tungstenite.
 ///
 /// # Errors
-/// [`Error::Url`]; [`Error::Io`] when the host has no address; [`Error::Tls`]; else as [`client_with_config`].
+/// [`Error::Url`]; [`Error::Io`] when the host has no address; [`Error::Tls`]; otherwise as [`client_with_config`].
 pub fn connect_with_config<Req: IntoClientRequest>(
     request: Req,
     config: Option<WebSocketConfig>,
@@ -84,7 +84,7 @@ fn connect_once(
     })
 }
 
-/// The first of the host's addresses that can be connected to.
+/// Connects to the first of the host's addresses that accepts a connection.
 fn dial(host: &str, port: u16) -> Result<Option<TcpStream>> {
     let mut addresses = (host, port).to_socket_addrs()?;
     Ok(addresses.find_map(|address| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).ok()))
@@ -102,7 +102,7 @@ pub fn uri_mode(uri: &Uri) -> Result<Mode> {
     }
 }
 
-/// Opens a WebSocket over a stream that leads to the server, with the default configuration.
+/// Opens a WebSocket over a stream that is connected to the server, with the default configuration.
 ///
 /// # Errors
 /// As [`client_with_config`].
@@ -121,8 +121,7 @@ where
 ///
 /// # Errors
 /// [`HandshakeError::Interrupted`] over a stream that would block. [`HandshakeError::Failure`] with [`Error::Url`];
-/// [`Error::Http`] for another status than 101; [`Error::Protocol`] for a request or a response that is not in order;
-/// [`Error::Io`].
+/// [`Error::Http`] for a status other than 101; [`Error::Protocol`] for an invalid request or response; [`Error::Io`].
 pub fn client_with_config<Stream, Req>(
     request: Req,
     stream: Stream,
@@ -135,12 +134,12 @@ where
     ClientHandshake::start(stream, request.into_client_request()?, config)?.handshake()
 }
 
-/// What a client's request can be made from: a URL, or a request.
+/// Something that can be turned into a client's request: a URL, or a request.
 pub trait IntoClientRequest {
     /// The request.
     ///
     /// # Errors
-    /// [`Error::Url`] and [`Error::HttpFormat`] when it cannot be one for a WebSocket.
+    /// [`Error::Url`] and [`Error::HttpFormat`] when it cannot be a request for a WebSocket.
     fn into_client_request(self) -> Result<Request>;
 }
 
@@ -148,7 +147,8 @@ impl IntoClientRequest for &str {
     fn into_client_request(self) -> Result<Request> {
         match self.parse::<Uri>() {
             Ok(uri) => uri.into_client_request(),
-            // What browsers take and the `http` crate does not, such as a space in the path.
+            // Browsers accept some URLs that the `http` crate refuses, such as one with a space in
+            // its path.
             Err(error) => match OwnedUri::parse(self) {
                 Ok(uri) => uri.as_uri().as_str().parse::<Uri>()?.into_client_request(),
                 Err(_) => Err(error.into()),

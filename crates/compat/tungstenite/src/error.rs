@@ -1,4 +1,4 @@
-//! Errors: tungstenite's, and what the errors of fullduplex are among them.
+//! The errors of tungstenite, and the conversion of fullduplex's errors to them.
 
 use std::{fmt, io, result, str, string};
 
@@ -9,7 +9,7 @@ use http::{Response, header::HeaderName};
 use crate::protocol::Message;
 use crate::protocol::frame::coding::Data;
 
-/// What versions 0.28 and later keep in a box.
+/// Boxed in versions 0.28 and later.
 #[cfg(not(before_0_28))]
 type Held<T> = Box<T>;
 #[cfg(before_0_28)]
@@ -28,7 +28,7 @@ pub type Result<T, E = Error> = result::Result<T, E>;
 pub enum Error {
     /// The connection was closed cleanly, and can be dropped. This is no fault.
     ConnectionClosed,
-    /// The connection has ended earlier, and was used again.
+    /// The connection had ended before, and was used again.
     AlreadyClosed,
     /// The stream failed. With [`WouldBlock`](io::ErrorKind::WouldBlock) the caller tries again later.
     Io(io::Error),
@@ -47,11 +47,11 @@ pub enum Error {
     /// Text that is not UTF-8.
     #[cfg(before_0_27)]
     Utf8,
-    /// The peer sends a handshake that is too large, or a message in too many fragments.
+    /// The peer sent a handshake that is too large, or a message in too many fragments.
     AttackAttempt,
     /// The URL is not the URL of a WebSocket, or cannot be connected to.
     Url(UrlError),
-    /// The handshake ended with this response, which opens no WebSocket.
+    /// The handshake ended with this response, which does not open a WebSocket.
     #[cfg(feature = "handshake")]
     Http(Held<Response<Option<Vec<u8>>>>),
     /// A request or response that is not valid HTTP.
@@ -66,7 +66,7 @@ pub enum CapacityError {
     TooManyHeaders,
     /// A message or a frame is larger than the configuration allows.
     MessageTooLong {
-        /// Its size in bytes, as far as it was announced. Of a frame over
+        /// Its size in bytes, as far as it was announced. For a frame over
         /// [`max_frame_size`](crate::protocol::WebSocketConfig#structfield.max_frame_size), one more than the limit.
         size: usize,
         /// The limit.
@@ -103,11 +103,11 @@ pub enum ProtocolError {
     /// `Sec-WebSocket-Key` is not 16 bytes in base64.
     #[cfg(not(before_0_30))]
     InvalidSecWebSocketKey,
-    /// `Sec-WebSocket-Accept` does not fit our key.
+    /// `Sec-WebSocket-Accept` does not match our key.
     SecWebSocketAcceptKeyMismatch,
-    /// The subprotocol does not fit the offer.
+    /// The subprotocol does not match the offer.
     SecWebSocketSubProtocolError(SubProtocolError),
-    /// Never returned: what follows a request is the beginning of the connection.
+    /// Never returned: what follows a request belongs to the connection.
     JunkAfterRequest,
     /// A callback rejected a request with a status that is not 300 to 599.
     CustomResponseSuccessful,
@@ -119,7 +119,7 @@ pub enum ProtocolError {
     /// The head of a request or response is not HTTP.
     #[cfg(feature = "handshake")]
     HttparseError(httparse::Error),
-    /// Nothing may be sent any more, because a Close was sent or received.
+    /// Nothing can be sent any more, because a Close was sent or received.
     SendAfterClosing,
     /// Never returned: what follows a Close is ignored (RFC 6455 §1.4).
     ReceivedAfterClosing,
@@ -176,12 +176,12 @@ pub enum TlsError {
     /// An error of rustls.
     #[cfg(feature = "__rustls-tls")]
     Rustls(Held<rustls::Error>),
-    /// No certificate can be for this host name.
+    /// No certificate can be issued for this host name.
     #[cfg(feature = "__rustls-tls")]
     InvalidDnsName,
 }
 
-// Programs compare these texts, so they are tungstenite's.
+// Programs compare these texts, so they must be tungstenite's.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -340,7 +340,7 @@ impl std::error::Error for TlsError {}
 
 macro_rules! from {
     ($($source:ty => $target:ident::$variant:ident),* $(,)?) => {
-        // Without a feature for TLS there is no `TlsError`.
+        // Without a TLS feature, `TlsError` is uninhabited.
         $(#[allow(unreachable_code)]
         impl From<$source> for $target {
             fn from(error: $source) -> Self {
@@ -452,7 +452,7 @@ impl From<fullduplex::Error> for Error {
             }
             Core::Ended(Ended::InsideHandshake) => ProtocolError::HandshakeIncomplete,
             Core::Ended(_) => ProtocolError::ResetWithoutClosingHandshake,
-            // What is too large is told with its size, by what knows the connection.
+            // `limit_error` handles messages and frames that are too large: it knows their size.
             error => return invalid_data(error),
         })
     }

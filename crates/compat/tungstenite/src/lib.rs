@@ -1,6 +1,6 @@
 //! [`fullduplex`] under the name and the interface of tungstenite 0.30.
 //!
-//! Two lines in the `Cargo.toml` of a program put it under everything that the program depends on:
+//! Two lines in the `Cargo.toml` of a program put it under all of the program's dependencies:
 //!
 //! ```toml
 //! [patch.crates-io]
@@ -8,9 +8,9 @@
 //! tokio-tungstenite = { git = "https://github.com/fullduplex/fullduplex" }
 //! ```
 //!
-//! What tungstenite's configuration cannot say, such as permessage-deflate and keepalive, is in
-//! [`WebSocketConfig`](protocol::WebSocketConfig), and can be set once for the whole process. A program that is new, or
-//! that wants two halves for two threads, lent messages or exact deadlines, uses `fullduplex-std`.
+//! What tungstenite's configuration cannot express, such as permessage-deflate and keepalive, is in
+//! [`WebSocketConfig`](protocol::WebSocketConfig), and can be set once for the whole process. A new program, or one that
+//! wants two halves for two threads, lent messages or exact deadlines, should use `fullduplex-std`.
 
 pub mod buffer;
 #[cfg(feature = "handshake")]
@@ -26,7 +26,7 @@ pub mod stream;
 mod tls;
 pub mod util;
 
-/// What the package `tokio-tungstenite` needs of this one. It is no part of the interface.
+/// What the package `tokio-tungstenite` needs from this one. It is not part of the interface.
 #[doc(hidden)]
 pub mod internals {
     #[cfg(feature = "handshake")]

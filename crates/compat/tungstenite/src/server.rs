@@ -7,7 +7,7 @@ use crate::handshake::server::{Callback, NoCallback, ServerHandshake};
 use crate::protocol::{WebSocket, WebSocketConfig};
 
 /// Accepts a WebSocket on a stream that a client has opened, with the default configuration: any valid request, no
-/// subprotocol. A request that asks for no WebSocket is answered with the status that it calls for.
+/// subprotocol. A request that does not ask for a WebSocket is answered with an error status.
 ///
 /// # Errors
 /// As [`accept_hdr_with_config`].

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 #[cfg(feature = "__rustls-tls")]
 use std::ops::Deref;
 
-/// Whether TLS is asked for.
+/// Whether to use TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// `ws`.
@@ -15,7 +15,7 @@ pub enum Mode {
     Tls,
 }
 
-/// A stream whose small writes need not be delayed.
+/// A stream that can send small writes without delay.
 pub trait NoDelay {
     /// Sets `TCP_NODELAY`.
     ///

@@ -53,11 +53,11 @@ where
     client_tls_with_config(request, stream, None, None)
 }
 
-/// As [`client_tls`], with a configuration and a connector. `None` means the platform's TLS if its feature is on, else
+/// As [`client_tls`], with a configuration and a connector. `None` means the platform's TLS if its feature is on, otherwise
 /// rustls with the roots of this crate's features and with the process's cryptography provider.
 ///
 /// # Errors
-/// [`HandshakeError::Failure`] with [`Error::Tls`](crate::Error::Tls) when TLS cannot be set up; else as
+/// [`HandshakeError::Failure`] with [`Error::Tls`](crate::Error::Tls) when TLS cannot be set up; otherwise as
 /// [`client_with_config`].
 pub fn client_tls_with_config<R, S>(
     request: R,
@@ -110,7 +110,7 @@ fn native<S: Read + Write>(
     match connector.connect(host, stream) {
         Ok(stream) => Ok(MaybeTlsStream::NativeTls(stream)),
         Err(native_tls::HandshakeError::Failure(error)) => Err(TlsError::from(error).into()),
-        // The TLS handshake needs a stream that blocks.
+        // The TLS handshake needs a blocking stream.
         Err(native_tls::HandshakeError::WouldBlock(_)) => {
             Err(std::io::Error::from(std::io::ErrorKind::WouldBlock).into())
         }
@@ -129,7 +129,7 @@ fn rustls<S: Read + Write>(
     Ok(MaybeTlsStream::Rustls(rustls::StreamOwned::new(client, stream)))
 }
 
-/// The configuration for `wss` URLs, unless the caller passes one.
+/// The configuration for `wss` URLs if the caller passes none.
 ///
 /// # Errors
 /// When there is no cryptography provider, or no root certificate.

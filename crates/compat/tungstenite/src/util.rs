@@ -27,7 +27,7 @@ impl NonBlockingError for Error {
 
 /// A result whose error may say that a stream would block.
 pub trait NonBlockingResult {
-    /// The same with an `Option` in the place of that error.
+    /// The same result with an `Option` instead of that error.
     type Result;
 
     /// `Ok(None)` if the stream would block.

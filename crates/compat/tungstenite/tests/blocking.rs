@@ -1,4 +1,5 @@
-//! What programs rely on in tungstenite, over real sockets and over streams that would block.
+//! What programs rely on when they use tungstenite, over real sockets and over streams that would
+//! block.
 
 #![cfg(feature = "handshake")]
 
@@ -18,7 +19,7 @@ use tungstenite::{
     ClientRequestBuilder, Error, HandshakeError, Message, WebSocket, accept, accept_hdr, client,
 };
 
-/// A stream of which each read brings at most one byte, and every other call would block.
+/// A stream that returns at most one byte per read, and whose every other call would block.
 #[derive(Debug, Default)]
 struct Drip {
     input: VecDeque<u8>,
@@ -54,7 +55,7 @@ impl Write for Drip {
     }
 }
 
-/// Calls until the stream no longer blocks.
+/// Calls again until the stream no longer blocks.
 fn retry<T>(mut call: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     for _ in 0..10_000 {
         match call() {
@@ -200,7 +201,7 @@ fn a_close_is_answered_at_once_and_ends_with_connection_closed() {
     client.close(Some(frame.clone())).unwrap();
     assert!(!client.can_write() && client.can_read());
     assert_eq!(server.read().unwrap(), Message::Close(Some(frame)));
-    // Nobody calls the server again, and the client has the answer.
+    // The server is not called again, and yet the client receives the reply.
     assert!(client.read().unwrap().is_close());
     assert!(matches!(server.read(), Err(Error::ConnectionClosed)));
     assert!(matches!(server.read(), Err(Error::AlreadyClosed)));
@@ -331,7 +332,7 @@ fn a_frame_socket_reads_what_it_has_written() {
     assert!(read.read(Some(2)).unwrap().is_none());
 }
 
-/// A peer that sends Pings without end, and reads nothing until it is told to.
+/// A peer that sends Pings without end, and does not read until it is told to.
 #[derive(Debug)]
 struct Flood {
     reads: bool,
@@ -368,7 +369,7 @@ fn pings_of_a_peer_that_does_not_read_take_no_memory_without_end() {
     for _ in 0..100_000 {
         assert!(server.read().unwrap().is_ping());
     }
-    // The program's own messages are taken all the same: it has set no limit.
+    // The program's own messages are still taken, because it has set no limit.
     for _ in 0..40 {
         let sent = server.write(Message::binary(vec![0; 100_000]));
         assert!(matches!(sent, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock));
@@ -397,7 +398,7 @@ fn a_client_that_sends_its_request_byte_by_byte_has_no_more_time_than_another() 
     dripping.join().unwrap();
 }
 
-/// A stream that takes nothing until it is told to, and whose input never blocks for long.
+/// A stream that takes no output until it is told to, and whose input does not block for long.
 #[derive(Debug, Default)]
 struct Gate {
     input: VecDeque<u8>,
@@ -471,12 +472,13 @@ fn a_peer_is_silent_only_if_nothing_has_come_from_it() {
         assert!(matches!(read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock));
         thread::sleep(interval + wait / 2);
     }
-    // The second call has asked the peer, which has answered before the program came back, late.
+    // The second call has sent a Ping, and the peer answers before the program, which is late,
+    // calls again.
     assert_eq!(client.get_ref().output.first(), Some(&0x89));
     client.get_mut().output.clear();
     client.get_mut().input.extend(b"\x81\x02hi");
     assert_eq!(client.read().unwrap(), Message::text("hi"));
-    // Then it is silent: it is asked, and given up.
+    // Then the peer is silent. It gets a Ping, and the connection fails.
     let mut reads = 0;
     let error = loop {
         reads += 1;
@@ -496,11 +498,11 @@ fn a_peer_is_silent_only_if_nothing_has_come_from_it() {
 fn a_key_of_any_form_has_its_accept_value() {
     use tungstenite::handshake::derive_accept_key;
     assert_eq!(derive_accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    // By Python's hashlib and base64.
+    // The expected value was computed with Python's hashlib and base64.
     assert_eq!(derive_accept_key(b"no key"), "waEirm6/6rf6BM4ZeO7vMzn1KoU=");
 }
 
-/// A stream that brings one Ping, takes every write, and whose flush would block twice.
+/// A stream that returns one Ping, takes every write, and whose flush would block twice.
 #[derive(Debug, Default)]
 struct SlowFlush {
     reads: usize,

@@ -1,4 +1,4 @@
-//! The configuration that a process sets once. A test binary of its own, for it holds for the whole process.
+//! The configuration that a process sets once. It has its own test binary, because it holds for the whole process.
 
 #![cfg(feature = "handshake")]
 

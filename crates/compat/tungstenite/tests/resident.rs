@@ -1,5 +1,5 @@
-//! What a peer can make a connection hold, over a real socket, in resident memory. A test binary of its own, for the memory
-//! is the process's.
+//! How much resident memory a peer can make a connection hold, over a real socket. It has its own test binary, because the
+//! memory of the whole process is measured.
 
 #![cfg(target_os = "linux")]
 
@@ -11,7 +11,7 @@ use std::thread;
 use tungstenite::protocol::Role;
 use tungstenite::{Error, WebSocket};
 
-/// Some 50 MB of answers.
+/// Enough for about 50 MB of replies.
 const PINGS: usize = 400_000;
 
 fn resident_kib() -> usize {

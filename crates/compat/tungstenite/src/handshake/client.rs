@@ -24,7 +24,8 @@ use crate::protocol::{WebSocket, WebSocketConfig, WebSocketContext};
 /// A client's request.
 pub type Request = http::Request<()>;
 
-/// The server's response. One that opens no WebSocket has the part of its body that had arrived.
+/// The server's response. If it does not open a WebSocket, it has the part of its body that had
+/// arrived.
 pub type Response = http::Response<Option<Vec<u8>>>;
 
 /// The client's side of a handshake.
@@ -44,7 +45,7 @@ impl<S> fmt::Debug for ClientHandshake<S> {
 }
 
 impl<S: Read + Write> ClientHandshake<S> {
-    /// A handshake whose request is ready to be written. Its `Sec-WebSocket-Key` is drawn anew.
+    /// A handshake whose request is ready to be written, with a new `Sec-WebSocket-Key`.
     ///
     /// # Errors
     /// [`Error::Url`], and [`Error::Protocol`] for a request that must not be sent.
@@ -69,7 +70,7 @@ impl<S: Read + Write> ClientHandshake<S> {
         Ok(MidHandshake { role, machine: HandshakeMachine::start_read(stream) })
     }
 
-    /// Writes what is left of the request, then reads once.
+    /// Writes the rest of the request, then reads once.
     fn round(&mut self, stream: &mut S) -> Result<()> {
         let connecting = &mut self.connecting;
         while !connecting.output().is_empty() {
@@ -138,11 +139,11 @@ pub fn generate_key() -> String {
     key.as_bytes().map(char::from).iter().collect()
 }
 
-/// The bytes of a request, and its `Sec-WebSocket-Key`, for a client that does the handshake by itself.
+/// The bytes of a request, and its `Sec-WebSocket-Key`, for a client that does the handshake itself.
 ///
 /// # Errors
-/// [`ProtocolError::InvalidHeader`] when one of the handshake's own headers is missing or there twice;
-/// [`UrlError::NoPathOrQuery`]; [`ProtocolError::WrongHttpVersion`]; [`Error::Utf8`] for a value of these headers that is not
+/// [`ProtocolError::InvalidHeader`] when one of the handshake's own headers is missing or duplicated;
+/// [`UrlError::NoPathOrQuery`]; [`ProtocolError::WrongHttpVersion`]; [`Error::Utf8`] when the value of such a header is not
 /// text.
 pub fn generate_request(mut request: Request) -> Result<(Vec<u8>, String)> {
     /// The handshake's own headers, in the order and the case in which they are sent.
@@ -174,7 +175,7 @@ pub fn generate_request(mut request: Request) -> Result<(Vec<u8>, String)> {
         headers.remove(name);
     }
     for (name, value) in headers.iter() {
-        // Some servers compare these two with their case.
+        // Some servers compare these two names case-sensitively.
         let name = match name {
             &SEC_WEBSOCKET_PROTOCOL => "Sec-WebSocket-Protocol",
             &ORIGIN => "Origin",
@@ -187,7 +188,7 @@ pub fn generate_request(mut request: Request) -> Result<(Vec<u8>, String)> {
 }
 
 /// # Errors
-/// [`ProtocolError::WrongHttpVersion`] for one that no head of bytes has.
+/// [`ProtocolError::WrongHttpVersion`] for a version that has no textual head.
 pub(super) fn version_text(version: Version) -> Result<&'static str> {
     match version {
         Version::HTTP_09 => Ok("HTTP/0.9"),

@@ -1,4 +1,4 @@
-//! Between the types of the `http` crate and the core's.
+//! Conversions between the types of the `http` crate and those of the core.
 
 use fullduplex::handshake::{
     AcceptError, EncodeRequestError, HeadError, OwnedAcceptance, OwnedClientRequest,
@@ -36,13 +36,13 @@ pub fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientRequest)
     }
     uri_mode(request.uri())?;
     let uri = OwnedUri::parse(request.uri().to_string()).map_err(uri_error)?;
-    // Without a `Host` of its own, the request asks for the URI to connect to.
+    // Without a `Host` header, the request is for the URI that the client connects to.
     let requested = with_host(request)?.unwrap_or_else(|| uri.clone());
     let mut core = OwnedClientRequest::from_uri(requested);
     for (name, value) in request.headers() {
         let text = || std::str::from_utf8(value.as_bytes()).map_err(|_| invalid(name));
         match name {
-            // The configuration says which extensions are offered.
+            // The core writes these itself, and the configuration says which extensions it offers.
             &CONNECTION | &UPGRADE | &SEC_WEBSOCKET_KEY | &HOST | &SEC_WEBSOCKET_EXTENSIONS => {}
             &SEC_WEBSOCKET_VERSION if value == "13" => {}
             &SEC_WEBSOCKET_VERSION => return Err(invalid(name).into()),
@@ -50,7 +50,7 @@ pub fn to_core(request: &ClientRequest) -> Result<(OwnedUri, OwnedClientRequest)
                 for subprotocol in text()?.split(',').map(str::trim) {
                     core = core.subprotocol(subprotocol);
                 }
-                // The handshake fails if the server chooses none of them.
+                // As in tungstenite, the handshake fails if the server chooses none of them.
                 core = core.require_subprotocol();
             }
             &ORIGIN => core = core.origin(text()?),
@@ -93,7 +93,7 @@ fn named(uri: &Uri, host: &HeaderValue) -> Option<OwnedUri> {
 /// The value of a `Host` header: the host of the URI, and its port if the URI has one.
 ///
 /// # Errors
-/// [`Error::Url`] when there is none.
+/// [`Error::Url`] when the URI has no host.
 pub(crate) fn host_header(uri: &Uri) -> Result<HeaderValue> {
     let authority = uri.authority().ok_or(UrlError::NoHostName)?.as_str();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -104,7 +104,7 @@ fn invalid(name: &HeaderName) -> ProtocolError {
     ProtocolError::InvalidHeader(name.clone().into())
 }
 
-/// What tungstenite says of a URL.
+/// The error that tungstenite returns for an invalid URL.
 pub(crate) fn uri_error(error: UriError) -> Error {
     match error {
         UriError::Scheme | UriError::MissingScheme => UrlError::UnsupportedUrlScheme.into(),
@@ -116,7 +116,7 @@ pub(crate) fn uri_error(error: UriError) -> Error {
 /// The server's response.
 ///
 /// # Errors
-/// [`Error::HttpFormat`] for a header that the `http` crate does not take.
+/// [`Error::HttpFormat`] for a header that the `http` crate refuses.
 pub fn to_response(response: &OwnedResponse, body: Option<Vec<u8>>) -> Result<ClientResponse> {
     let response = response.as_response();
     let mut http_response = ClientResponse::new(body);
@@ -126,7 +126,7 @@ pub fn to_response(response: &OwnedResponse, body: Option<Vec<u8>>) -> Result<Cl
     Ok(http_response)
 }
 
-/// Hands a request over as the core wants it.
+/// Passes a request to `then`, as the parts that the core expects.
 pub(crate) fn with_parts<B, T>(
     request: &http::Request<B>,
     then: impl FnOnce(RequestParts<'_>) -> T,
@@ -144,17 +144,17 @@ pub(crate) fn with_parts<B, T>(
             Version::HTTP_10 => (1, 0),
             Version::HTTP_11 => (1, 1),
             Version::HTTP_2 => (2, 0),
-            // There is no later one.
+            // There is no version after HTTP/3.
             _ => (3, 0),
         },
         headers: &headers,
     })
 }
 
-/// A request, and the response that would be sent.
+/// A request, and the response that would be sent to it.
 ///
 /// # Errors
-/// [`Error::HttpFormat`] for what the `http` crate does not take.
+/// [`Error::HttpFormat`] for what the `http` crate refuses.
 pub(crate) fn to_http(request: &CoreRequest<'_>) -> Result<(Request, Response)> {
     let mut http_request = Request::new(());
     *http_request.uri_mut() = request.target().parse()?;
@@ -185,7 +185,7 @@ fn header_map(headers: Headers<'_>) -> Result<HeaderMap> {
     Ok(map)
 }
 
-/// What a callback has made of the response. The handshake's own headers are the core's.
+/// The acceptance in a callback's response. The core writes the handshake's own headers.
 pub(crate) fn to_acceptance(response: &Response) -> Result<OwnedAcceptance> {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(ProtocolError::CustomResponseSuccessful.into());
@@ -201,7 +201,7 @@ pub(crate) fn to_acceptance(response: &Response) -> Result<OwnedAcceptance> {
     Ok(acceptance)
 }
 
-/// The callback's rejection.
+/// The rejection in a callback's response.
 pub(crate) fn to_rejection(response: &ErrorResponse) -> Result<OwnedRejection> {
     let status = response.status().as_u16();
     if !(300..=599).contains(&status) {
@@ -209,7 +209,7 @@ pub(crate) fn to_rejection(response: &ErrorResponse) -> Result<OwnedRejection> {
     }
     let mut rejection = OwnedRejection::new(status);
     for (name, value) in response.headers() {
-        // The core says how long the body is, and that the connection ends.
+        // The core writes these itself.
         if ![CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name) {
             rejection = rejection.header(name.as_str(), text(name, value)?);
         }
@@ -224,7 +224,7 @@ fn text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Result<&'a str> {
     Ok(std::str::from_utf8(value.as_bytes()).map_err(|_| invalid(name))?)
 }
 
-/// What tungstenite says of a handshake that has failed.
+/// The error that tungstenite returns for a handshake that has failed.
 pub fn handshake_error(error: HandshakeError) -> Error {
     use HandshakeError::{Request, Response};
     match error {
@@ -263,7 +263,7 @@ pub fn handshake_error(error: HandshakeError) -> Error {
     }
 }
 
-/// What tungstenite says of a callback's response that must not be sent.
+/// The error that tungstenite returns for a callback's response that must not be sent.
 pub fn accept_error(error: AcceptError) -> Error {
     match error {
         AcceptError::SubprotocolNotOffered => subprotocol(SubProtocolError::InvalidSubProtocol),
@@ -275,7 +275,7 @@ fn subprotocol(error: SubProtocolError) -> Error {
     ProtocolError::SecWebSocketSubProtocolError(error).into()
 }
 
-/// Of a subprotocol that was not offered: that none was.
+/// Changes the error for a subprotocol that was not offered to the one for a request without any.
 pub fn unasked(error: Error) -> Error {
     match error {
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(

@@ -20,7 +20,7 @@ impl TryParse for HeaderMap {
 }
 
 /// # Errors
-/// When a name or a value is not valid.
+/// When a name or a value is invalid.
 pub(super) fn to_map(fields: &[Header<'_>]) -> Result<HeaderMap> {
     let mut map = HeaderMap::new();
     for field in fields {

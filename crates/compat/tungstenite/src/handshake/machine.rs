@@ -24,12 +24,12 @@ enum State {
 }
 
 impl<Stream> HandshakeMachine<Stream> {
-    /// Begins to read.
+    /// Starts reading.
     pub fn start_read(stream: Stream) -> Self {
         Self { stream, state: State::Reading(Vec::new()) }
     }
 
-    /// Begins to write `data`.
+    /// Starts writing `data`.
     pub fn start_write<D: Into<Vec<u8>>>(stream: Stream, data: D) -> Self {
         Self { stream, state: State::Writing(std::io::Cursor::new(data.into())) }
     }
@@ -39,7 +39,7 @@ impl<Stream> HandshakeMachine<Stream> {
         &self.stream
     }
 
-    /// The stream, to be changed.
+    /// The stream, mutably.
     pub fn get_mut(&mut self) -> &mut Stream {
         &mut self.stream
     }
@@ -50,11 +50,11 @@ impl<Stream> HandshakeMachine<Stream> {
 }
 
 impl<Stream: Read + Write> HandshakeMachine<Stream> {
-    /// One read, or one write.
+    /// Reads once, or writes once.
     ///
     /// # Errors
     /// [`Error::Io`]; [`ProtocolError::HandshakeIncomplete`] at the end of the stream; [`Error::AttackAttempt`] for a head
-    /// of more than 64 KiB; what parsing the head returns.
+    /// of more than 64 KiB; the errors of parsing the head.
     pub fn single_round<Obj: TryParse>(mut self) -> Result<RoundResult<Obj, Stream>> {
         match &mut self.state {
             State::Reading(head) => {
@@ -100,7 +100,7 @@ impl<Stream: Read + Write> HandshakeMachine<Stream> {
     }
 }
 
-/// How one round has ended.
+/// How a round ended.
 #[derive(Debug)]
 pub enum RoundResult<Obj, Stream> {
     /// The stream would block.
@@ -120,16 +120,16 @@ pub enum StageResult<Obj, Stream> {
         result: Obj,
         /// The stream.
         stream: Stream,
-        /// What was read behind the head.
+        /// What was read after the head.
         tail: Vec<u8>,
     },
     /// Written.
     DoneWriting(Stream),
 }
 
-/// What can be read from the front of a buffer.
+/// Something that can be parsed at the front of a buffer.
 pub trait TryParse: Sized {
-    /// The object and its length in bytes; `None` when more is needed.
+    /// The object and its length in bytes; `None` when more bytes are needed.
     ///
     /// # Errors
     /// When `data` does not begin with one.

@@ -15,12 +15,12 @@ use fullduplex::handshake::HeadLimits;
 use self::machine::HandshakeMachine;
 use crate::error::Error;
 
-/// How large the head of a handshake may be, and how many header fields it may have, as in tungstenite.
+/// The largest head of a handshake, and its largest number of header fields, as in tungstenite.
 #[doc(hidden)]
 pub const HEAD_LIMITS: HeadLimits =
     HeadLimits { max_size: 64 << 10, max_headers: headers::MAX_HEADERS };
 
-/// A handshake that goes on once the stream no longer blocks.
+/// A handshake that can continue once the stream no longer blocks.
 #[derive(Debug)]
 pub struct MidHandshake<Role: HandshakeRole> {
     pub(crate) role: Role,
@@ -28,26 +28,26 @@ pub struct MidHandshake<Role: HandshakeRole> {
 }
 
 impl<Role: HandshakeRole> MidHandshake<Role> {
-    /// What holds the stream.
+    /// The machine, which owns the stream.
     pub fn get_ref(&self) -> &HandshakeMachine<Role::InternalStream> {
         &self.machine
     }
 
-    /// What holds the stream, to be changed.
+    /// The machine, mutably.
     pub fn get_mut(&mut self) -> &mut HandshakeMachine<Role::InternalStream> {
         &mut self.machine
     }
 
-    /// Goes on with the handshake.
+    /// Continues the handshake.
     ///
     /// # Errors
-    /// [`HandshakeError::Interrupted`] over a stream that would block, else [`HandshakeError::Failure`].
+    /// [`HandshakeError::Interrupted`] over a stream that would block, otherwise [`HandshakeError::Failure`].
     pub fn handshake(self) -> Result<Role::FinalResult, HandshakeError<Role>> {
         self.role.handshake(self.machine)
     }
 }
 
-/// Why a handshake has not come to its end.
+/// Why a handshake is not complete.
 pub enum HandshakeError<Role: HandshakeRole> {
     /// The stream would block.
     Interrupted(MidHandshake<Role>),
@@ -81,7 +81,7 @@ impl<Role: HandshakeRole> From<Error> for HandshakeError<Role> {
     }
 }
 
-/// An end of the connection: [`ClientHandshake`](client::ClientHandshake) or
+/// The role in a handshake: [`ClientHandshake`](client::ClientHandshake) or
 /// [`ServerHandshake`](server::ServerHandshake).
 pub trait HandshakeRole: Sized {
     #[doc(hidden)]
@@ -96,8 +96,8 @@ pub trait HandshakeRole: Sized {
     ) -> Result<Self::FinalResult, HandshakeError<Self>>;
 }
 
-/// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), for a server that does the handshake by itself.
-/// Whether the key is one, 16 bytes in base64, is for that server to check.
+/// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2), for a server that does the handshake itself. That
+/// server has to check that the key is valid: 16 bytes in base64.
 #[must_use]
 pub fn derive_accept_key(request_key: &[u8]) -> String {
     let mut sha1 = sha1_smol::Sha1::new();

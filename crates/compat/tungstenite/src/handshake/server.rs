@@ -29,13 +29,13 @@ pub type Response = http::Response<()>;
 /// The response with which a callback rejects a request: a status from 300 to 599, and a body.
 pub type ErrorResponse = http::Response<Option<String>>;
 
-/// What decides about a request: a function of the request, and of the response as it would be sent.
+/// Decides about a request: a function of the request, and of the response that would be sent.
 pub trait Callback: Sized {
-    /// The response, with headers added, and with one of the client's subprotocols in `Sec-WebSocket-Protocol` if there is
-    /// to be one.
+    /// Returns the response, with headers added, and with one of the client's subprotocols in `Sec-WebSocket-Protocol` if
+    /// one should be used.
     ///
     /// # Errors
-    /// The response to send instead: the request is rejected.
+    /// The response to send instead, which rejects the request.
     fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse>;
 }
 
@@ -88,7 +88,7 @@ impl<S: Read + Write, C: Callback> ServerHandshake<S, C> {
         MidHandshake { role, machine: HandshakeMachine::start_read(stream) }
     }
 
-    /// Reads once, and responds to the request if it has come.
+    /// Reads once, and responds if the request is complete.
     fn read(
         mut incoming: Incoming<OsEntropy>,
         callback: C,
@@ -121,7 +121,7 @@ fn read(incoming: &mut Incoming<OsEntropy>, began: Instant, stream: &mut impl Re
     }
 }
 
-/// Accepts or rejects a request, as `callback` says.
+/// Accepts or rejects a request; `callback` decides.
 fn respond<C: Callback>(
     request: IncomingRequest<OsEntropy>,
     callback: C,
@@ -144,7 +144,7 @@ fn respond<C: Callback>(
     }
 }
 
-/// Asks the callback in the types of the `http` crate.
+/// Calls the callback with the types of the `http` crate.
 pub fn decide(
     request: &CoreRequest<'_>,
     callback: impl Callback,
@@ -190,7 +190,7 @@ impl<S: Read + Write, C: Callback> HandshakeRole for ServerHandshake<S, C> {
                     Err(error) if would_block(&error) => {
                         (Some(State::Refusing(refusal, reason)), error)
                     }
-                    // What is wrong with the request says more than that the client does not take our response.
+                    // The fault in the request says more than an error of sending our response.
                     _ => return Err(reason.into()),
                 },
             };
@@ -215,10 +215,10 @@ fn write(refusal: &mut Refusal, stream: &mut impl Write) -> Result<()> {
     Ok(stream.flush()?)
 }
 
-/// The response that opens the WebSocket which a request asks for, for a server that does the handshake by itself.
+/// The response that opens the WebSocket that a request asks for, for a server that does the handshake itself.
 ///
 /// # Errors
-/// [`Error::Protocol`] when the request is none for a WebSocket (RFC 6455 §4.2.1).
+/// [`Error::Protocol`] when the request is not a valid request for a WebSocket (RFC 6455 §4.2.1).
 pub fn create_response(request: &Request) -> Result<Response> {
     create_response_with_body(request, || ())
 }
@@ -238,7 +238,7 @@ pub fn create_response_with_body<T1, T2>(
     Ok(response.map(|()| generate_body()))
 }
 
-/// Writes the head of a response, for a server that does the handshake by itself.
+/// Writes the head of a response, for a server that does the handshake itself.
 ///
 /// # Errors
 /// [`Error::Io`]; [`ProtocolError::WrongHttpVersion`]; [`Error::Utf8`] for a header that is not text.
@@ -261,7 +261,7 @@ impl TryParse for Request {
 }
 
 /// # Errors
-/// When the request is no GET of HTTP/1.1, or its target or a header is not valid.
+/// When the request is not a GET of HTTP/1.1, or its target or a header is invalid.
 pub(crate) fn from_httparse(head: &httparse::Request<'_, '_>) -> Result<Request> {
     if head.method != Some("GET") {
         return Err(ProtocolError::WrongHttpMethod.into());

@@ -1,20 +1,20 @@
-//! The configuration of a WebSocket: tungstenite's, and what only fullduplex has.
+//! The configuration of a WebSocket: tungstenite's fields, and those that only fullduplex has.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use fullduplex::{DEFAULT_HANDSHAKE_TIMEOUT, DeflateConfig, EndpointConfig, Timeouts};
 
-/// What [`WebSocketConfig::set_default`] has set.
+/// The configuration that was passed to [`WebSocketConfig::set_default`].
 static DEFAULT: OnceLock<WebSocketConfig> = OnceLock::new();
 
-/// What holds before that.
+/// The default before that.
 static PLAIN: WebSocketConfig = WebSocketConfig::plain();
 
 /// The configuration of a WebSocket.
 ///
-/// tungstenite does not have the last three fields. Of what they say, only the timeouts of the two handshakes are on at
-/// first. A program turns the rest on for itself, or once for everything in the process, its web framework included:
+/// tungstenite does not have the last three fields. By default, they only set timeouts for the two handshakes. A program
+/// turns the rest on for itself, or once for everything in the process, its web framework included:
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,12 +32,12 @@ static PLAIN: WebSocketConfig = WebSocketConfig::plain();
 pub struct WebSocketConfig {
     /// Has no effect: the read buffer grows with what arrives. The default is 128 KiB.
     pub read_buffer_size: usize,
-    /// From this number of pending bytes on, a message that is written goes to the stream at once; over tokio, what is
-    /// pending goes before the next message is taken. The default is 128 KiB.
+    /// Once this many bytes are pending, a write passes them to the stream at once; over tokio, the pending bytes are
+    /// written before the next message is taken. The default is 128 KiB.
     pub write_buffer_size: usize,
     /// How many bytes may wait to be written. Over a blocking or non-blocking stream, a message that would exceed it is
-    /// returned by [`Error::WriteBufferFull`](crate::Error::WriteBufferFull). Over tokio, `feed` waits while as many bytes wait
-    /// to be written; without a limit it waits from 1 MiB on. The default is no limit.
+    /// returned by [`Error::WriteBufferFull`](crate::Error::WriteBufferFull). Over tokio, `feed` waits while this many bytes
+    /// wait to be written; without a limit it waits at 1 MiB. The default is no limit.
     pub max_write_buffer_size: usize,
     /// The largest message to receive, in bytes; `None` means no limit. The default is 64 MiB.
     pub max_message_size: Option<usize>,
@@ -46,18 +46,20 @@ pub struct WebSocketConfig {
     /// Has no effect: "The server MUST close the connection upon receiving a frame that is not masked" (RFC 6455 §5.1).
     pub accept_unmasked_frames: bool,
     /// permessage-deflate (RFC 7692): a client offers it, and a server accepts it if the client offers it. The opening
-    /// handshake must be tungstenite's: a web framework that does it by itself answers no offer. The default is `None`.
+    /// handshake must be done by tungstenite: a web framework that does it itself does not answer offers. The default is
+    /// `None`.
     pub deflate: Option<DeflateConfig>,
     /// How long the closing handshake may take; when to send Pings, and when to give up a silent peer. By default the
-    /// closing handshake may take 5 s, and no Ping is sent. Over a stream that is not tokio's the timeouts are looked at whenever the stream returns.
+    /// closing handshake may take 5 s, and no Ping is sent. Over a stream that is not tokio's, the timeouts are only checked
+    /// when a call of the stream returns.
     pub timeouts: Timeouts,
     /// How long the opening handshake may take; `None` means no limit. The default is 10 s. Over a stream that is not
-    /// tokio's it is looked at whenever the stream returns.
+    /// tokio's, it is only checked when a call of the stream returns.
     pub handshake_timeout: Option<Duration>,
 }
 
 impl WebSocketConfig {
-    /// tungstenite's defaults, whatever [`set_default`](Self::set_default) has set.
+    /// tungstenite's defaults. [`set_default`](Self::set_default) does not change them.
     const fn plain() -> Self {
         Self {
             read_buffer_size: 128 << 10,
@@ -72,11 +74,11 @@ impl WebSocketConfig {
         }
     }
 
-    /// Sets what [`Default::default`] returns in this process from now on, and what is used where no configuration is
-    /// given: once, at the start of the program.
+    /// Sets what [`Default::default`] returns in this process from now on, which is also used where no configuration is
+    /// given. Call it once, at the start of the program.
     ///
     /// # Errors
-    /// With this configuration, when it was set before.
+    /// Returns this configuration when a default was set before.
     pub fn set_default(self) -> Result<(), Self> {
         DEFAULT.set(self)
     }
@@ -146,7 +148,7 @@ impl WebSocketConfig {
     }
 
     /// # Panics
-    /// As tungstenite does, when the write buffer may not become as large as it must before it is written.
+    /// As in tungstenite, when the write buffer's limit is not larger than the size at which it is written.
     pub(crate) fn assert_valid(&self) {
         assert!(
             self.max_write_buffer_size > self.write_buffer_size,
@@ -161,7 +163,7 @@ impl WebSocketConfig {
         DEFAULT.get().unwrap_or(&PLAIN)
     }
 
-    /// As the core takes it, for a connection that begins with its opening handshake.
+    /// The configuration for the core, for a connection that begins with its opening handshake.
     #[cfg(feature = "handshake")]
     pub(crate) fn to_core_from_handshake(self) -> EndpointConfig {
         let mut config = self.to_core();
@@ -169,7 +171,7 @@ impl WebSocketConfig {
         config
     }
 
-    /// As the core takes it.
+    /// The configuration for the core.
     #[doc(hidden)]
     #[must_use]
     pub fn to_core(&self) -> EndpointConfig {

@@ -15,20 +15,20 @@ use crate::protocol::frame::{Frame, FrameHeader};
 /// A WebSocket whose stream is passed to each call.
 ///
 /// Every method may fail with [`WouldBlock`](io::ErrorKind::WouldBlock) over a stream that does not block; nothing is lost
-/// by it.
+/// then.
 #[derive(Debug)]
 pub struct WebSocketContext {
     endpoint: Endpoint<OsEntropy>,
     config: WebSocketConfig,
     /// The kind of the message whose fragments are being sent.
     fragments_of: Option<MessageKind>,
-    /// Whether an answer of the connection's own was queued that the stream has not flushed.
+    /// Whether a reply of the connection itself is queued, or written but not flushed.
     has_answer: bool,
-    /// Whether the end of the connection was told.
+    /// Whether the end of the connection was reported.
     terminated: bool,
     /// The origin of the connection's clock.
     began: Instant,
-    /// The time of the last read, if a deadline ran then and was not looked at since.
+    /// The time of the last read, if a deadline was running and has not been checked since.
     read_at: Option<Duration>,
 }
 
@@ -93,13 +93,13 @@ impl WebSocketContext {
         !self.terminated && self.endpoint.writer.sender().may_send() && self.can_read()
     }
 
-    /// The next message or control frame. Pings are answered and Closes completed; what is queued is written before the
-    /// stream is read, and a write that would block does not stop it.
+    /// The next message or control frame. Replies to Pings and Closes are sent; the queue is written before the stream is
+    /// read, and a write that would block does not stop the read.
     ///
     /// # Errors
     /// [`Error::ConnectionClosed`] once at a clean end, then [`Error::AlreadyClosed`]. [`Error::Protocol`],
-    /// [`Error::Capacity`] and [`Error::Utf8`] when the connection fails: the peer was told with a Close.
-    /// [`Error::Io`] when the stream does.
+    /// [`Error::Capacity`] and [`Error::Utf8`] when the connection fails: the peer was told with a Close. [`Error::Io`] when
+    /// the stream fails.
     pub fn read<Stream: Read + Write>(&mut self, stream: &mut Stream) -> Result<Message> {
         self.check_not_terminated()?;
         loop {
@@ -109,7 +109,7 @@ impl WebSocketContext {
                         self.has_answer = true;
                     }
                     if message.is_close() {
-                        // A program may never read again. What cannot be written now is written by the next call.
+                        // The program may never read again. What cannot be written now is written by the next call.
                         let _ = self.write_and_flush(stream);
                     }
                     return Ok(message.into());
@@ -117,14 +117,14 @@ impl WebSocketContext {
                 Ok(None) => {}
                 Err(error) => return Err(self.fail(error, stream)),
             }
-            // What was read has been looked at by now and counts as a sign of life. A peer that keeps us busy must not make
-            // us miss a deadline.
+            // All bytes of the last read have been decoded, so they count as a sign of life. A peer that keeps us busy must
+            // not make us miss a deadline.
             if let Some(read_at) = self.read_at.take() {
                 self.handle_timeout(read_at, stream)?;
             }
             match self.flush_queue(stream) {
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // The peer reads no more. What it has sent can still be read.
+                // The peer no longer reads. What it has sent can still be read.
                 Err(Error::Io(error)) if is_gone(error.kind()) => {}
                 other => other?,
             }
@@ -133,8 +133,8 @@ impl WebSocketContext {
         }
     }
 
-    /// Queues a message, to be written by [`flush`](Self::flush), before [`read`](Self::read) reads from the stream, or
-    /// when more than [`write_buffer_size`](WebSocketConfig#structfield.write_buffer_size) bytes wait.
+    /// Queues a message. [`flush`](Self::flush) writes it, or [`read`](Self::read) before it reads from the stream, or this
+    /// method when more than [`write_buffer_size`](WebSocketConfig#structfield.write_buffer_size) bytes wait.
     ///
     /// # Errors
     /// [`Error::AlreadyClosed`] after the end, [`ProtocolError::SendAfterClosing`] after a Close;
@@ -163,22 +163,22 @@ impl WebSocketContext {
         Ok(())
     }
 
-    /// Writes what is queued, and flushes the stream.
+    /// Writes the queue, and flushes the stream.
     ///
     /// # Errors
-    /// [`Error::Io`]. [`Error::ConnectionClosed`] from a server's when the closing handshake is complete: it ends the
-    /// connection first.
+    /// [`Error::Io`]. On a server [`Error::ConnectionClosed`] when the closing handshake is complete: it ends the connection
+    /// first.
     pub fn flush<Stream: Read + Write>(&mut self, stream: &mut Stream) -> Result<()> {
         self.write_and_flush(stream)?;
         self.check_over()
     }
 
-    /// Begins the closing handshake, if it has not begun, and writes what is queued. Go on reading until
+    /// Starts the closing handshake unless it has started, and writes the queue. Continue to read until
     /// [`Error::ConnectionClosed`].
     ///
     /// # Errors
     /// [`ProtocolError::InvalidCloseSequence`] for a code that must not be sent, [`ProtocolError::ControlFrameTooBig`] for
-    /// a reason of more than 123 bytes; else as [`flush`](Self::flush).
+    /// a reason of more than 123 bytes; otherwise as [`flush`](Self::flush).
     pub fn close<Stream: Read + Write>(
         &mut self,
         stream: &mut Stream,
@@ -190,7 +190,7 @@ impl WebSocketContext {
         self.flush(stream)
     }
 
-    /// Gives a message back, as a frame, that would make the queue too long.
+    /// Returns a message that would make the queue too long to the caller, as a frame.
     fn check_room(&self, message: Message) -> Result<Message> {
         let payload = match &message {
             Message::Frame(frame) => frame.payload().len(),
@@ -216,8 +216,8 @@ impl WebSocketContext {
 
     fn queue(&mut self, message: Message) -> Result<()> {
         let writer = &mut self.endpoint.writer;
-        // `check_room` knows the program's limit. The core's is for the answers of the connection's own, which a peer that
-        // does not read must not make us hold without end.
+        // `check_room` has enforced the program's limit. The core's limit is for replies of the connection itself: a peer
+        // that does not read must not fill our memory with them.
         writer.reserve();
         let sent = match Outgoing::new(message)? {
             Outgoing::Message(mut message) => writer.send_message(&mut message),
@@ -233,7 +233,8 @@ impl WebSocketContext {
         Ok(sent?)
     }
 
-    /// The connection has failed. The peer is told, as far as the stream takes it.
+    /// Handles a failure of the connection: the Close for the peer is written as far as the stream
+    /// takes it.
     fn fail<Stream: Write>(&mut self, error: fullduplex::Error, stream: &mut Stream) -> Error {
         let _ = self.write_and_flush(stream);
         self.terminated = true;
@@ -241,7 +242,7 @@ impl WebSocketContext {
         limit_error(error, receiver, &self.config).unwrap_or_else(|| error.into())
     }
 
-    /// One read from the stream.
+    /// Reads once from the stream.
     fn fill<Stream: Read + Write>(&mut self, stream: &mut Stream) -> Result<()> {
         match stream.read(self.endpoint.reader.room()) {
             Ok(0) => {
@@ -251,7 +252,7 @@ impl WebSocketContext {
             }
             Ok(len) => {
                 self.endpoint.reader.advance(len);
-                // Most connections wait for nothing, and need no clock.
+                // Most connections have no deadline, and need no clock.
                 self.read_at = self.endpoint.has_timeout().then(|| self.began.elapsed());
                 Ok(())
             }
@@ -260,7 +261,7 @@ impl WebSocketContext {
                 Err(Error::ConnectionClosed)
             }
             Err(error) => {
-                // Nothing has come, so the peer is silent.
+                // Nothing has arrived, so the peer is silent.
                 if is_wait(error.kind()) {
                     let queued = self.endpoint.writer.pending();
                     self.handle_timeout(self.began.elapsed(), stream)?;
@@ -275,12 +276,12 @@ impl WebSocketContext {
         }
     }
 
-    /// Does what is due at `now`.
+    /// Handles the deadlines that have expired at `now`.
     fn handle_timeout<Stream: Write>(&mut self, now: Duration, stream: &mut Stream) -> Result<()> {
         if let Err(error) = self.endpoint.handle_timeout(now) {
             return Err(self.fail(error, stream));
         }
-        // The peer has had its time to end the stream after both Closes.
+        // After both Closes, the peer has had enough time to end the stream.
         if self.endpoint.shutdown() == Shutdown::Both && !self.can_read() {
             self.terminated = true;
             return Err(Error::ConnectionClosed);
@@ -288,7 +289,7 @@ impl WebSocketContext {
         Ok(())
     }
 
-    /// Writes and flushes, if there is anything to.
+    /// Writes and flushes the queue, unless it is empty.
     fn flush_queue<Stream: Write>(&mut self, stream: &mut Stream) -> Result<()> {
         let pending = self.endpoint.output().map(|writer| writer.pending())?;
         if pending > 0 || self.has_answer { self.write_and_flush(stream) } else { Ok(()) }
@@ -303,7 +304,7 @@ impl WebSocketContext {
 
     fn write_out<Stream: Write>(&mut self, stream: &mut Stream) -> Result<()> {
         loop {
-            // There may be more to answer once there is room for it.
+            // More replies can be queued once there is space for them.
             let writer = self.endpoint.output()?;
             if writer.pending() == 0 {
                 return Ok(());
@@ -313,7 +314,8 @@ impl WebSocketContext {
                 Ok(len) => writer.advance(len),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    // What waits for long must not keep the buffers alive that it was received in.
+                    // Output that waits for long must not keep the receive buffers alive that its
+                    // payloads lie in.
                     writer.copy_payloads();
                     return Err(error.into());
                 }
@@ -325,8 +327,8 @@ impl WebSocketContext {
         if self.terminated { Err(Error::AlreadyClosed) } else { Ok(()) }
     }
 
-    /// "The underlying TCP connection, in most normal cases, SHOULD be closed first by the server" (RFC 6455 §7.1.1): when
-    /// both Closes have gone by, a server waits for nothing.
+    /// "The underlying TCP connection, in most normal cases, SHOULD be closed first by the server" (RFC 6455 §7.1.1): once
+    /// both Closes have been sent, a server does not wait for the peer.
     fn check_over(&mut self) -> Result<()> {
         let is_over = self.endpoint.role() == fullduplex::Role::Server
             && self.endpoint.reader.receiver().peer_close().is_some()
@@ -351,10 +353,10 @@ pub fn limit_error(
         fullduplex::Error::Message(MessageError::TooLarge) => {
             let announced = usize::try_from(receiver.message_size()).unwrap_or(usize::MAX);
             let max_size = limit(config.max_message_size);
-            // What is decompressed is not announced.
+            // For a compressed message, only the compressed size is announced.
             (announced.max(max_size.saturating_add(1)), max_size)
         }
-        // The core does not keep how large the frame is.
+        // The core does not store the size of the frame.
         fullduplex::Error::Frame(FrameError::TooLarge) => {
             let max_size = limit(config.max_frame_size);
             (max_size.saturating_add(1), max_size)
@@ -364,7 +366,7 @@ pub fn limit_error(
     Some(CapacityError::MessageTooLong { size, max_size }.into())
 }
 
-/// Whether an error says that nothing has come yet: a stream that does not block, or one with a timeout.
+/// Whether an error says that nothing has arrived yet: the stream does not block, or has a timeout.
 fn is_wait(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

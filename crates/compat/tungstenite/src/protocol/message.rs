@@ -10,7 +10,7 @@ use super::frame::coding::{Control, Data, OpCode};
 use super::frame::{CloseFrame, Frame, Utf8Bytes};
 use crate::error::{ProtocolError, Result};
 
-/// A message, a control frame, or a frame that is sent as it is.
+/// A message, a control frame, or a frame that is sent unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// Text.
@@ -68,7 +68,7 @@ impl Message {
         matches!(self, Self::Close(_))
     }
 
-    /// The length of the payload in bytes; of a Close, the length of its reason; of a frame, with its header.
+    /// The length of the payload in bytes; for a Close, the length of its reason; for a frame, the length with its header.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -85,7 +85,7 @@ impl Message {
         self.len() == 0
     }
 
-    /// The payload; of a Close, its reason.
+    /// The payload; for a Close, its reason.
     #[must_use]
     pub fn into_data(self) -> Bytes {
         match self {
@@ -96,7 +96,7 @@ impl Message {
         }
     }
 
-    /// The payload as text; of a Close, its reason.
+    /// The payload as text; for a Close, its reason.
     ///
     /// # Errors
     /// [`Error::Utf8`](crate::Error::Utf8) when it is not UTF-8.
@@ -109,7 +109,7 @@ impl Message {
         })
     }
 
-    /// The payload as text; of a Close, its reason.
+    /// The payload as text; for a Close, its reason.
     ///
     /// # Errors
     /// [`Error::Utf8`](crate::Error::Utf8) when it is not UTF-8.
@@ -181,7 +181,7 @@ impl From<fullduplex::Message> for Message {
     }
 }
 
-/// What fullduplex sends for a [`Message`].
+/// What fullduplex has to send for a [`Message`].
 #[derive(Debug)]
 pub enum Outgoing {
     /// A message or a control frame.
@@ -218,7 +218,7 @@ impl Outgoing {
             OpCode::Control(Control::Pong) => {
                 Self::Message(fullduplex::Message::Pong(frame.into_payload()))
             }
-            // A reserved opcode is refused above.
+            // `check_reserved` has refused reserved opcodes.
             OpCode::Control(Control::Close | Control::Reserved(_)) => {
                 Self::Message(fullduplex::Message::Close(frame.close_frame()?.map(Into::into)))
             }
@@ -252,7 +252,7 @@ impl From<Outgoing> for Message {
 /// The kind of the fragment to send. `None` asks for a continuation of the message in progress.
 ///
 /// # Errors
-/// [`ProtocolError::UnexpectedContinueFrame`] when none is.
+/// [`ProtocolError::UnexpectedContinueFrame`] when no message is in progress.
 pub fn fragment_kind(
     in_progress: Option<MessageKind>,
     kind: Option<MessageKind>,

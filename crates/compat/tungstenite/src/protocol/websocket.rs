@@ -1,11 +1,11 @@
-//! The WebSocket over a stream of its own.
+//! The WebSocket with its stream.
 
 use std::io::{Read, Write};
 
 use super::{CloseFrame, Message, Role, WebSocketConfig, WebSocketContext};
 use crate::error::Result;
 
-/// A WebSocket over a stream `Stream`, which may block or not: see [`WebSocketContext`] for what each method does.
+/// A WebSocket over a stream `Stream`, which may be blocking or non-blocking. See [`WebSocketContext`] for each method.
 #[derive(Debug)]
 pub struct WebSocket<Stream> {
     stream: Stream,
@@ -13,7 +13,7 @@ pub struct WebSocket<Stream> {
 }
 
 impl<Stream> WebSocket<Stream> {
-    /// A WebSocket over a stream on which something else has done the opening handshake.
+    /// A WebSocket over a stream whose opening handshake is complete.
     ///
     /// # Panics
     /// As [`WebSocketContext::new`].
@@ -39,7 +39,7 @@ impl<Stream> WebSocket<Stream> {
         Self { stream, context }
     }
 
-    /// The stream. What was received and not read, and what was not written, is lost.
+    /// The stream. What was received but not read is lost, and so is what was not written.
     pub fn into_inner(self) -> Stream {
         self.stream
     }
@@ -49,7 +49,7 @@ impl<Stream> WebSocket<Stream> {
         &self.stream
     }
 
-    /// The stream, to be changed.
+    /// The stream, mutably.
     pub fn get_mut(&mut self) -> &mut Stream {
         &mut self.stream
     }
@@ -90,7 +90,7 @@ impl<Stream: Read + Write> WebSocket<Stream> {
     /// [`write`](Self::write), then [`flush`](Self::flush).
     ///
     /// # Errors
-    /// As the two.
+    /// The errors of both.
     pub fn send(&mut self, message: Message) -> Result<()> {
         self.write(message)?;
         self.flush()
@@ -104,7 +104,7 @@ impl<Stream: Read + Write> WebSocket<Stream> {
         self.context.write(&mut self.stream, message)
     }
 
-    /// Writes what is queued, and flushes the stream: see [`WebSocketContext::flush`].
+    /// Writes the queue, and flushes the stream: see [`WebSocketContext::flush`].
     ///
     /// # Errors
     /// As there.
@@ -112,7 +112,7 @@ impl<Stream: Read + Write> WebSocket<Stream> {
         self.context.flush(&mut self.stream)
     }
 
-    /// Begins the closing handshake: see [`WebSocketContext::close`].
+    /// Starts the closing handshake: see [`WebSocketContext::close`].
     ///
     /// # Errors
     /// As there.

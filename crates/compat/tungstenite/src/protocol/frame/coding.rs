@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// What kind of frame a frame is (RFC 6455 §5.2).
+/// The kind of a frame (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpCode {
-    /// A frame of a message.
+    /// A data frame.
     Data(Data),
     /// A control frame.
     Control(Control),
@@ -115,7 +115,7 @@ pub enum CloseCode {
     Status,
     /// 1006: the connection ended without a Close frame. Never sent.
     Abnormal,
-    /// 1007: the data do not fit the type of the message.
+    /// 1007: the data does not match the type of the message.
     Invalid,
     /// 1008: a message violates the endpoint's policy.
     Policy,
@@ -123,7 +123,7 @@ pub enum CloseCode {
     Size,
     /// 1010: the server did not negotiate an extension that the client needs.
     Extension,
-    /// 1011: the endpoint met an unexpected condition.
+    /// 1011: the endpoint encountered an unexpected condition.
     Error,
     /// 1012: the service restarts.
     Restart,
@@ -183,7 +183,7 @@ impl From<CloseCode> for u16 {
             | CloseCode::Iana(number)
             | CloseCode::Library(number)
             | CloseCode::Bad(number) => number,
-            // Each of the others is in the table.
+            // All other codes are in the table.
             code => {
                 NAMED.iter().find(|(_, named)| *named == code).map_or(1011, |(number, _)| *number)
             }

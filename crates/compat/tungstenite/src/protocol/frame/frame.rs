@@ -1,4 +1,4 @@
-//! Frames as values, for programs that read or write them by themselves.
+//! Frames as values, for programs that read or write frames themselves.
 
 use std::fmt;
 use std::io::{Cursor, Write};
@@ -67,7 +67,8 @@ impl Default for FrameHeader {
 const RSV: [u8; 3] = [0x40, 0x20, 0x10];
 
 impl FrameHeader {
-    /// Reads a header and the length of its payload. `None` when more bytes are needed; the cursor stays where it is then.
+    /// Reads a header and the length of its payload. Returns `None` when more bytes are needed; the cursor does not move
+    /// then.
     ///
     /// # Errors
     /// [`ProtocolError::InvalidOpcode`] for a reserved opcode, [`Error::Io`] of the kind `InvalidData` for a length
@@ -95,7 +96,7 @@ impl FrameHeader {
     /// Writes the header for a payload of `length` bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] when the output takes less; [`ProtocolError::InvalidOpcode`] for a reserved opcode.
+    /// [`Error::Io`] when the output is too small; [`ProtocolError::InvalidOpcode`] for a reserved opcode.
     pub fn format(&self, length: u64, output: &mut impl Write) -> Result<()> {
         let bits = u8::from(self.opcode);
         let opcode =
@@ -145,7 +146,7 @@ impl Frame {
         &self.header
     }
 
-    /// The header, to be changed.
+    /// The header, mutably.
     pub fn header_mut(&mut self) -> &mut FrameHeader {
         &mut self.header
     }
@@ -234,7 +235,7 @@ impl Frame {
         Ok(())
     }
 
-    /// The content of a Close frame; `None` when it has none.
+    /// The content of a Close frame; `None` when its payload is empty.
     pub(crate) fn close_frame(&self) -> Result<Option<CloseFrame>> {
         match self.payload.split_first_chunk() {
             Some((code, _)) => {
@@ -248,7 +249,7 @@ impl Frame {
     }
 
     /// # Errors
-    /// [`ProtocolError::NonZeroReservedBits`], for nothing that tungstenite negotiates defines them;
+    /// [`ProtocolError::NonZeroReservedBits`], because no extension that tungstenite negotiates defines them;
     /// [`ProtocolError::InvalidOpcode`] for a reserved opcode.
     pub(crate) fn check_reserved(&self) -> Result<()> {
         let FrameHeader { rsv1, rsv2, rsv3, opcode, .. } = self.header;

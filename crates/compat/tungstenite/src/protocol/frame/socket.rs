@@ -1,4 +1,4 @@
-//! Frames over a stream, for programs that do the protocol by themselves.
+//! Frames over a stream, for programs that implement the protocol themselves.
 
 use std::io::{self, Cursor, Read, Write};
 
@@ -7,11 +7,11 @@ use bytes::{Buf, BytesMut};
 use super::{Frame, FrameHeader};
 use crate::error::{CapacityError, Result};
 
-/// How much one read asks for, in bytes.
+/// How many bytes one read asks for.
 const READ_SIZE: usize = 4 << 10;
 
-/// Reads and writes frames over a stream. Payloads stay masked as they came, and nothing of the protocol is checked but
-/// the header's form.
+/// Reads and writes frames over a stream. Payloads stay masked as they were received, and only the form of the header is
+/// checked.
 #[derive(Debug)]
 pub struct FrameSocket<Stream> {
     stream: Stream,
@@ -26,13 +26,13 @@ impl<Stream> FrameSocket<Stream> {
         Self::from_partially_read(stream, Vec::new())
     }
 
-    /// A socket over a stream of which `part` has been read.
+    /// A socket over a stream from which `part` was read already.
     pub fn from_partially_read(stream: Stream, part: Vec<u8>) -> Self {
         let unread = BytesMut::from_iter(part);
         Self { stream, unread, header: None, pending: BytesMut::new() }
     }
 
-    /// The stream, and what was read of it and is no whole frame.
+    /// The stream, and the bytes that were read but are not a whole frame.
     pub fn into_inner(self) -> (Stream, BytesMut) {
         (self.stream, self.unread)
     }
@@ -42,7 +42,7 @@ impl<Stream> FrameSocket<Stream> {
         &self.stream
     }
 
-    /// The stream, to be changed.
+    /// The stream, mutably.
     pub fn get_mut(&mut self) -> &mut Stream {
         &mut self.stream
     }
@@ -82,7 +82,7 @@ impl<Stream: Read> FrameSocket<Stream> {
         }
     }
 
-    /// One read. The buffer grows with what arrives, not with what a header announces.
+    /// Reads once. The buffer grows with what arrives, not with what a header announces.
     fn fill(&mut self) -> io::Result<usize> {
         let len = self.unread.len();
         self.unread.resize(len + READ_SIZE, 0);
@@ -96,7 +96,7 @@ impl<Stream: Write> FrameSocket<Stream> {
     /// [`write`](Self::write), then [`flush`](Self::flush).
     ///
     /// # Errors
-    /// As the two.
+    /// The errors of both.
     pub fn send(&mut self, frame: Frame) -> Result<()> {
         self.write(frame)?;
         self.flush()
@@ -106,7 +106,7 @@ impl<Stream: Write> FrameSocket<Stream> {
     ///
     /// # Errors
     /// As [`Frame::format`]; [`Error::Io`](crate::Error::Io): after
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) the frame is queued, and [`flush`](Self::flush) goes on.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) the frame is queued, and [`flush`](Self::flush) continues to write it.
     pub fn write(&mut self, frame: Frame) -> Result<()> {
         let mut bytes = Vec::with_capacity(frame.len());
         frame.format(&mut bytes)?;
@@ -114,7 +114,7 @@ impl<Stream: Write> FrameSocket<Stream> {
         self.write_out()
     }
 
-    /// Writes what is queued, and flushes the stream.
+    /// Writes the queue, and flushes the stream.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io).

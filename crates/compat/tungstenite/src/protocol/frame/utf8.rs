@@ -27,8 +27,8 @@ impl Utf8Bytes {
         self.0.as_str()
     }
 
-    /// Text from bytes that the caller knows to be UTF-8. This implementation checks them all the same, and replaces what
-    /// is not UTF-8.
+    /// Text from bytes that the caller knows to be UTF-8. This implementation checks them nevertheless, and replaces what is
+    /// not UTF-8.
     ///
     /// # Safety
     /// Any bytes are safe: nothing here relies on them. The function is `unsafe` because tungstenite's is.
@@ -116,7 +116,7 @@ impl TryFrom<Bytes> for Utf8Bytes {
     type Error = Utf8Error;
 
     fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
-        // A handle, so that the error can say where the text is wrong.
+        // Another handle to the bytes, so that the error can say where the text is wrong.
         let handle = bytes.clone();
         match fullduplex::Utf8Bytes::try_from(bytes) {
             Ok(text) => Ok(Self(text)),
