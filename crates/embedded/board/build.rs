@@ -1,4 +1,4 @@
-//! Where the linker finds the board's memory.
+//! Tells the linker where the board's memory layout is.
 
 fn main() {
     println!("cargo::rerun-if-changed=memory.x");

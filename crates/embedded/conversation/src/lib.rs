@@ -1,4 +1,4 @@
-//! An echo server and a client over any transport, without a heap: what an application on a microcontroller looks like.
+//! An echo server and a client over any transport, without a heap: an example of an application on a microcontroller.
 #![no_std]
 
 use fullduplex::handshake::{
@@ -11,13 +11,13 @@ use fullduplex::{
 
 /// A transport.
 pub trait Wire {
-    /// Reads at least one byte. Returns `None` when the peer sends no more, or on a failure.
+    /// Reads at least one byte. Returns `None` at the end of the input, or on a failure.
     fn read(&mut self, into: &mut [u8]) -> Option<usize>;
-    /// Writes all. Returns `None` on a failure.
+    /// Writes all bytes. Returns `None` on a failure.
     fn write_all(&mut self, bytes: &[u8]) -> Option<()>;
 }
 
-/// The memory of one connection: the largest head and the largest message have a kilobyte.
+/// The memory of one connection: a kilobyte for the largest head, and one for the largest message.
 #[derive(Debug)]
 pub struct Buffers {
     input: [u8; 1024],
@@ -39,13 +39,13 @@ impl Default for Buffers {
     }
 }
 
-/// The bytes of [`Connection`].
+/// The size of [`Connection`] in bytes.
 pub const CONNECTION_SIZE: usize = size_of::<Connection>();
 
 const LIMITS: HeadLimits = HeadLimits { max_size: 1024, max_headers: 32 };
 
-/// Accepts a handshake, and sends each message back. Returns whether the connection was closed as it should be; `None` if
-/// something failed.
+/// Accepts a handshake, and sends each message back. Returns whether the connection had a clean close; `None` if something
+/// failed.
 pub fn serve(wire: &mut impl Wire, buffers: &mut Buffers) -> Option<bool> {
     let Buffers { input, message, out } = buffers;
     let mut handshake = ServerHandshake::new(LIMITS);
@@ -69,7 +69,7 @@ pub fn serve(wire: &mut impl Wire, buffers: &mut Buffers) -> Option<bool> {
     talk(wire, open, input, message, out, |_| None)
 }
 
-/// Opens a connection, sends messages, each when the one before it has come back, and closes. Returns as [`serve`] does.
+/// Opens a connection, sends messages, each after the one before has come back, and closes. Returns as [`serve`] does.
 pub fn connect(wire: &mut impl Wire, buffers: &mut Buffers) -> Option<bool> {
     let Buffers { input, message, out } = buffers;
     let mut entropy = Counter(0);
@@ -95,7 +95,7 @@ pub fn connect(wire: &mut impl Wire, buffers: &mut Buffers) -> Option<bool> {
     talk(wire, open, input, message, out, move |_| Some(messages.next()))
 }
 
-/// What a handshake leaves.
+/// The result of a handshake.
 struct Open {
     role: Role,
     negotiated: Negotiated,
@@ -103,8 +103,8 @@ struct Open {
     entropy: Counter,
 }
 
-/// The open connection. `next` says what is sent at the beginning and after each message: that message (`None`), something
-/// else, or a Close (`Some(None)`).
+/// Runs the open connection. `next` decides what is sent, at the beginning and after each message: the same message
+/// (`None`), a text (`Some(Some(text))`), or a Close (`Some(None)`).
 fn talk(
     wire: &mut impl Wire,
     open: Open,
@@ -154,7 +154,8 @@ fn talk(
     }
 }
 
-/// A stand-in for the random numbers of a chip, so that a recorded conversation is always the same.
+/// A stand-in for the random number generator of a chip, so that a recorded conversation is always
+/// the same.
 struct Counter(u32);
 
 impl Entropy for Counter {

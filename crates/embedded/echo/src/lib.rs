@@ -1,15 +1,15 @@
-//! A conversation with a peer that was recorded: its bytes come from a file, and what is sent goes to standard output.
+//! A conversation with a recorded peer: the peer's bytes come from a file, and what is sent goes to standard output.
 #![no_std]
 
 use image_board::{File, arguments, exit, paint_stack, stack_used};
 use image_conversation::{Buffers, CONNECTION_SIZE, Wire};
 
-/// The peer.
+/// A recorded peer.
 #[derive(Debug)]
 pub struct Recording {
     from: File,
     to: File,
-    /// How many bytes each read brings at most.
+    /// How many bytes each read returns at most.
     at_once: usize,
 }
 
@@ -28,8 +28,8 @@ impl Wire for Recording {
     }
 }
 
-/// Holds a conversation, says what it took, and ends the image. Its arguments are its name, a file, and `1` if the bytes
-/// come one by one.
+/// Runs a conversation, reports the memory that it took, and exits. Its arguments are the name of the image, a file, and `1`
+/// if the bytes come one at a time.
 pub fn run(talk: impl FnOnce(&mut Recording, &mut Buffers) -> Option<bool>) -> ! {
     let mut space = [0; 512];
     let mut words = arguments(&mut space).split_ascii_whitespace().skip(1);
@@ -51,7 +51,7 @@ pub fn run(talk: impl FnOnce(&mut Recording, &mut Buffers) -> Option<bool>) -> !
     exit(clean == Some(true))
 }
 
-/// Has a frame of its own, so that what is painted is what it uses.
+/// Has its own stack frame, below the frame of `run`, so that all that it uses is painted.
 #[inline(never)]
 fn converse(
     recording: &mut Recording,

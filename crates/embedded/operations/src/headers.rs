@@ -17,7 +17,7 @@ pub(crate) fn all() {
     list(extensions(bytes()));
 }
 
-/// The view of lines that a handshake gives.
+/// Calls everything on header lines that a handshake lends.
 pub(crate) fn view(headers: Headers<'_>) {
     let headers = hidden(headers);
     seen(Headers::get(&headers, text()));
@@ -50,7 +50,7 @@ fn list(list: ExtensionList<'_>) {
     error::<MalformedExtension>(hidden(MalformedExtension));
 }
 
-/// An element of `Sec-WebSocket-Extensions`.
+/// Calls everything on an element of `Sec-WebSocket-Extensions`.
 pub(crate) fn one(extension: Extension<'_>) {
     seen(Extension::name(&extension));
     value::<Extension<'_>>(&extension);

@@ -1,4 +1,4 @@
-//! A heap of which the compiler knows nothing.
+//! A heap that the compiler knows nothing about.
 
 use core::alloc::{GlobalAlloc, Layout};
 
@@ -9,7 +9,7 @@ struct Heap;
 #[global_allocator]
 static HEAP: Heap = Heap;
 
-// SAFETY: this is linked and never run. What it returns might be anything, so the compiler keeps every check.
+// SAFETY: this is linked and never run. Its results could be anything, so the compiler keeps every check.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         seen(layout);

@@ -1,9 +1,9 @@
 //! Calls every public operation of the core, each with values that the compiler cannot know.
 //!
-//! `cargo xtask no-panic` links this for bare metal and looks for what is left of `core::panicking`. It also compares the
-//! calls in these files with the public functions and trait implementations in the core's sources: so all are written as
-//! paths, `Type::function(..)` or `<Type as Trait>::function(..)`, or as type argument of a helper in `support`, whose
-//! bounds say which traits it calls.
+//! `cargo xtask no-panic` links this for bare metal and looks for calls of `core::panicking`. It also compares the calls in
+//! these files with the public functions and trait implementations in the core's sources. So each call is written as a path,
+//! `Type::function(..)` or `<Type as Trait>::function(..)`, or as a type argument of a helper in `support`, whose bounds say
+//! which traits it calls.
 #![no_std]
 #![no_main]
 
@@ -29,7 +29,7 @@ mod values;
 use core::hint::black_box;
 use core::panic::PanicInfo;
 
-/// Where the image begins. It is linked and never run.
+/// The entry point of the image, which is linked and never run.
 // SAFETY: no other function has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn start() {
@@ -49,7 +49,7 @@ pub extern "C" fn start() {
     seeded_panic(black_box(&[0; 4]), black_box(0));
 }
 
-/// What the chore has to find, with its name.
+/// A panic that `cargo xtask no-panic` must find, and report with this function's name.
 #[cfg(feature = "seeded-panic")]
 #[inline(never)]
 fn seeded_panic(bytes: &[u8], at: usize) {

@@ -116,7 +116,7 @@ fn owned(request: &OwnedRequest) {
     seen(OwnedRequest::as_request(request));
 }
 
-/// Requests that are kept longer than the buffer that they were read into.
+/// Requests that outlive the buffer that they were read into.
 fn kept_requests() {
     let parts =
         hidden(RequestParts { method: text(), target: text(), version: (1, 1), headers: &[] });
@@ -126,7 +126,7 @@ fn kept_requests() {
     }
 }
 
-/// A response that is kept longer than the buffer that it was read into.
+/// A response that outlives the buffer that it was read into.
 pub(crate) fn kept(response: Response<'_>) {
     let owned = hidden(Response::into_owned(response));
     value::<OwnedResponse>(&owned);

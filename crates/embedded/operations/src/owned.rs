@@ -22,7 +22,7 @@ pub(crate) fn string() -> String {
     hidden(String::from(text()))
 }
 
-/// Bytes on the heap, of unknown number and content.
+/// Bytes on the heap, of unknown length and content.
 fn shared() -> Bytes {
     hidden(Bytes::copy_from_slice(bytes()))
 }

@@ -1,4 +1,4 @@
-//! Values that the compiler cannot know, and helpers that call what traits have.
+//! Values that the compiler cannot know, and helpers that call trait methods.
 
 use core::error::Error;
 use core::fmt::{self, Debug, Display, Write};
@@ -7,12 +7,12 @@ pub(crate) use core::hint::black_box as hidden;
 
 use fullduplex::{Entropy, EntropyError};
 
-/// Takes a result, so that what computes it stays.
+/// Uses a value, so that the compiler does not remove the code that computes it.
 pub(crate) fn seen<T>(value: T) {
     hidden(value);
 }
 
-/// Bytes of unknown number and content.
+/// Bytes of unknown length and content.
 pub(crate) fn bytes() -> &'static [u8] {
     hidden(&[0; 64])
 }
@@ -22,17 +22,17 @@ pub(crate) fn text() -> &'static str {
     hidden("text")
 }
 
-/// Some number.
+/// An unknown number.
 pub(crate) fn number() -> usize {
     hidden(1)
 }
 
-/// Some byte.
+/// An unknown byte.
 pub(crate) fn byte() -> u8 {
     hidden(1)
 }
 
-/// A buffer: [`out!`] makes a slice of unknown length of it.
+/// A buffer. [`out!`] makes a slice of unknown length from it.
 pub(crate) type Buffer = [u8; 128];
 
 /// A slice of unknown length and content.
@@ -40,7 +40,7 @@ pub(crate) fn part(buffer: &mut Buffer) -> &mut [u8] {
     hidden(&mut buffer[..])
 }
 
-/// Entropy of which the compiler knows neither the words nor when it fails.
+/// Entropy whose values and failures the compiler does not know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unknown;
 
@@ -50,7 +50,7 @@ impl Entropy for Unknown {
     }
 }
 
-/// Takes text, and may fail.
+/// A text output that may fail, and a hasher.
 struct Sink;
 
 impl Write for Sink {
@@ -70,7 +70,7 @@ impl Hasher for Sink {
     }
 }
 
-/// Anything that can be shown to a developer.
+/// Calls `Debug`.
 pub(crate) fn shown<T: Debug>(value: &T) {
     #[cfg(feature = "debug")]
     seen(write!(Sink, "{value:?}"));
@@ -78,40 +78,40 @@ pub(crate) fn shown<T: Debug>(value: &T) {
     seen(value);
 }
 
-/// Anything that can be shown to a user.
+/// Calls `Display`.
 pub(crate) fn displayed<T: Display>(value: &T) {
     seen(write!(Sink, "{value}"));
 }
 
-/// Anything that can be copied in some way.
+/// Calls `Clone`.
 pub(crate) fn cloned<T: Clone>(value: &T) {
     seen(value.clone());
 }
 
-/// Anything that has a default.
+/// Calls `Default`.
 pub(crate) fn defaulted<T: Default>() {
     seen(T::default());
 }
 
-/// A plain value.
+/// Calls the traits of a plain value.
 pub(crate) fn value<T: Debug + Clone + PartialEq>(value: &T) {
     shown(value);
     cloned(value);
     seen(value == hidden(value));
 }
 
-/// A value that can be a key.
+/// Calls the traits of a value that can be the key of a map.
 pub(crate) fn key<T: Debug + Clone + PartialEq + Hash>(some: &T) {
     value(some);
     hashed(some);
 }
 
-/// A value with a hash.
+/// Calls `Hash`.
 pub(crate) fn hashed<T: Hash>(value: &T) {
     value.hash(&mut Sink);
 }
 
-/// An error that can be compared.
+/// Calls the traits of an error.
 pub(crate) fn error<T: Debug + Clone + PartialEq + Hash + Display + Error + 'static>(error: T) {
     let error = hidden(&error);
     key(error);
@@ -119,7 +119,7 @@ pub(crate) fn error<T: Debug + Clone + PartialEq + Hash + Display + Error + 'sta
     seen(error.source());
 }
 
-/// A value with an order.
+/// Calls the traits of a value with an order.
 #[cfg(feature = "alloc")]
 pub(crate) fn ordered<T: PartialOrd + Ord>(value: &T) {
     seen(value.partial_cmp(hidden(value)));

@@ -1,4 +1,4 @@
-//! The image of an echo server over the traits of `embedded-io`: here on a serial line.
+//! An image of an echo server over the traits of `embedded-io`, here on a serial line.
 #![no_std]
 #![no_main]
 
@@ -9,7 +9,7 @@ use embedded_io::{ErrorType, Read, Write};
 use image_board::exit;
 use image_conversation::{Buffers, Wire, serve};
 
-/// Any transport with these traits.
+/// A transport with these traits.
 struct Io<T>(T);
 
 impl<T: Read + Write> Wire for Io<T> {
@@ -28,13 +28,13 @@ struct Uart;
 impl Uart {
     const DATA: *mut u32 = 0x4000_c000 as *mut u32;
     const FLAGS: *const u32 = 0x4000_c018 as *const u32;
-    /// Whether nothing was received.
+    /// This flag is set while nothing has been received.
     const RECEIVE_EMPTY: u32 = 1 << 4;
-    /// Whether nothing more can be sent.
+    /// This flag is set while nothing more can be sent.
     const TRANSMIT_FULL: u32 = 1 << 5;
 
     fn is(flag: u32) -> bool {
-        // SAFETY: this is the register of the flags, which reading does not change.
+        // SAFETY: this is the flag register, and reading it changes nothing.
         unsafe { Self::FLAGS.read_volatile() & flag != 0 }
     }
 }
@@ -47,12 +47,13 @@ impl Read for Uart {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, Infallible> {
         let mut len = 0;
         for byte in into {
-            // "Blocks until at least one byte": what is there after that is taken along.
+            // "Blocks until at least one byte is available"; then read what else is there without
+            // blocking.
             while len == 0 && Self::is(Self::RECEIVE_EMPTY) {}
             if Self::is(Self::RECEIVE_EMPTY) {
                 break;
             }
-            // SAFETY: this is the register of the data, and there is some.
+            // SAFETY: this is the data register, and a byte is there.
             *byte = unsafe { Self::DATA.read_volatile() } as u8;
             len += 1;
         }
@@ -64,7 +65,7 @@ impl Write for Uart {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         for byte in bytes {
             while Self::is(Self::TRANSMIT_FULL) {}
-            // SAFETY: this is the register of the data, and there is space for some.
+            // SAFETY: this is the data register, and it has space for a byte.
             unsafe { Self::DATA.write_volatile(u32::from(*byte)) };
         }
         Ok(bytes.len())

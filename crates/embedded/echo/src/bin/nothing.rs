@@ -1,4 +1,4 @@
-//! The image without a WebSocket: what the others are compared with. It sends back what it reads.
+//! An image without a WebSocket, which the others are compared with. It sends back what it reads.
 #![no_std]
 #![no_main]
 
