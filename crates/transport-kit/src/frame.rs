@@ -1,4 +1,4 @@
-//! Frames (RFC 6455 §5.2), written and read without regard to what they mean.
+//! Frames (RFC 6455 §5.2), encoded and decoded without regard to their meaning.
 
 pub(crate) const CONTINUATION: u8 = 0;
 pub(crate) const TEXT: u8 = 1;
@@ -7,7 +7,7 @@ pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
-/// A frame, its payload unmasked.
+/// A frame with its payload unmasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) fin: bool,
@@ -23,7 +23,7 @@ impl Frame {
         Self { fin: true, rsv: 0, opcode, masked: false, payload: payload.to_vec() }
     }
 
-    /// Its bytes, masked with a key if there is one.
+    /// Encodes the frame, masked if a key is given.
     pub(crate) fn encode(&self, key: Option<[u8; 4]>) -> Vec<u8> {
         let mut bytes = vec![u8::from(self.fin) << 7 | self.rsv << 4 | self.opcode];
         let mask_bit = u8::from(key.is_some()) << 7;
@@ -45,7 +45,7 @@ impl Frame {
         bytes
     }
 
-    /// The first frame of `bytes` and how many bytes it takes, if it is there whole.
+    /// The first frame of `bytes` and its encoded length, if it is complete.
     pub(crate) fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
         let (opcode, len) = frame_len(bytes)?;
         let frame = bytes.get(..len)?;
@@ -58,7 +58,7 @@ impl Frame {
     }
 }
 
-/// The opcode of the first frame of `bytes`, and how long it is with its header, once that can be told.
+/// The opcode of the first frame of `bytes`, and the length of the frame with its header, once the header is complete.
 pub(crate) fn frame_len(bytes: &[u8]) -> Option<(u8, usize)> {
     let (&[first, second], rest) = bytes.split_first_chunk::<2>()?;
     let payload = match second & 0x7f {
@@ -70,7 +70,7 @@ pub(crate) fn frame_len(bytes: &[u8]) -> Option<(u8, usize)> {
     Some((first & 15, head_len(second).checked_add(payload)?))
 }
 
-/// How long a header is, by its second byte.
+/// The length of a header, by its second byte.
 fn head_len(second: u8) -> usize {
     let length = match second & 0x7f {
         126 => 2,
@@ -80,7 +80,7 @@ fn head_len(second: u8) -> usize {
     2 + length + if second & 0x80 == 0 { 0 } else { 4 }
 }
 
-/// The whole frames of `bytes`, and what follows them.
+/// The complete frames of `bytes`, and the bytes after them.
 pub(crate) fn frames(mut bytes: &[u8]) -> (Vec<Frame>, &[u8]) {
     let mut frames = Vec::new();
     while let Some((frame, taken)) = Frame::decode(bytes) {

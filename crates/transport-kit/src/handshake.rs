@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1_smol::Sha1;
 
-/// The request of RFC 6455 §1.2, without what it does not need.
+/// The request of RFC 6455 §1.2, without its optional headers.
 pub(crate) const REQUEST: &str = "GET /chat HTTP/1.1\r\n\
     Host: server.example.com\r\n\
     Upgrade: websocket\r\n\
@@ -12,12 +12,12 @@ pub(crate) const REQUEST: &str = "GET /chat HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
-/// How long a head is, if it is there whole.
+/// The length of a head, if it is complete.
 pub(crate) fn head_len(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// The response to a client's request, once it is there whole.
+/// The response to a client's request, once the request is complete.
 pub(crate) fn response_to(request: &[u8]) -> Option<Vec<u8>> {
     let head = &request[..head_len(request)?];
     let accept = accept(&value(head, "sec-websocket-key").unwrap_or_default());
@@ -28,7 +28,7 @@ pub(crate) fn response_to(request: &[u8]) -> Option<Vec<u8>> {
     Some(response.into_bytes())
 }
 
-/// What is wrong with the server's response to [`REQUEST`].
+/// Checks the server's response to [`REQUEST`].
 pub(crate) fn check_response(head: &[u8]) -> Result<(), String> {
     let shown = || String::from_utf8_lossy(head).into_owned();
     if !head.starts_with(b"HTTP/1.1 101 ") {
@@ -41,7 +41,7 @@ pub(crate) fn check_response(head: &[u8]) -> Result<(), String> {
     }
 }
 
-/// RFC 6455 §4.2.2: the key, concatenated with a fixed text, hashed, in base64.
+/// RFC 6455 §4.2.2: the key, concatenated with a fixed string, hashed, in base64.
 fn accept(key: &str) -> String {
     let mut hash = Sha1::from(key);
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");

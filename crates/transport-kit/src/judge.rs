@@ -1,4 +1,4 @@
-//! What an endpoint has sent, held against what it was sent.
+//! Compares what an endpoint has sent with what it should have sent.
 
 use crate::frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, frames};
 use crate::handshake::{check_response, head_len};
@@ -6,7 +6,7 @@ use crate::script::Break;
 use crate::session::{Closes, Message, Role, Session};
 use crate::stream::State;
 
-/// What is wrong with what the endpoint has sent, if anything is.
+/// Checks what the endpoint has sent, and describes the first fault.
 pub(crate) fn judge(role: Role, session: &Session, state: &State) -> Result<(), String> {
     let Some(head) = head_len(&state.output) else {
         return if state.broken.is_some() {
@@ -37,10 +37,10 @@ pub(crate) fn judge(role: Role, session: &Session, state: &State) -> Result<(), 
         ));
     }
     match state.broken {
-        // Whatever was written before is in order; how much of it there is, is the endpoint's affair.
+        // What was written before the reset is valid, and the endpoint decides how much of it there is.
         Some(Break::Reset) => return Ok(()),
-        // Nothing that had come whole is lost. Where a write does not take everything at once, what was queued is, for
-        // the connection has failed.
+        // No message that arrived whole may be lost. But where a write does not take everything at once, queued messages are
+        // lost with the connection.
         Some(Break::EndOfInput) if !state.takes_everything() => return Ok(()),
         None if session.closes == Closes::Maybe && !state.takes_everything() => return Ok(()),
         Some(Break::EndOfInput) => {
@@ -59,7 +59,7 @@ pub(crate) fn judge(role: Role, session: &Session, state: &State) -> Result<(), 
         Closes::Maybe => Ok(()),
         Closes::With(code) if sent.close == Some(code) => Ok(()),
         Closes::With(code) => {
-            Err(format!("a Close with the code {code:?} is due, and {:?} was sent", sent.close))
+            Err(format!("a Close with the code {code:?} is due, but {:?} was sent", sent.close))
         }
     }
 }
@@ -68,10 +68,10 @@ fn at_least(sent: &Sent, number: usize) -> Result<(), String> {
     if sent.messages.len() >= number {
         return Ok(());
     }
-    Err(format!("{} messages came back, of {number} that had come whole", sent.messages.len()))
+    Err(format!("{} messages came back, of {number} that had arrived whole", sent.messages.len()))
 }
 
-/// What was sent, frames joined to messages.
+/// The frames that were sent, with the fragments joined to messages.
 #[derive(Debug, Default)]
 struct Sent {
     messages: Vec<Message>,
@@ -80,14 +80,14 @@ struct Sent {
 }
 
 impl Sent {
-    /// Checks each frame by itself and among the others (RFC 6455 §5).
+    /// Checks each frame by itself, and its place in the sequence (RFC 6455 §5).
     fn of(frames: &[Frame], role: Role) -> Result<Self, String> {
         let mut sent = Self::default();
         let mut unfinished: Option<Message> = None;
         for frame in frames {
             let wrong = |what: &str| Err(format!("{what}: {}", shown_frame(frame)));
             if sent.close.is_some() {
-                return wrong("a frame behind the Close");
+                return wrong("a frame after the Close");
             }
             if frame.masked != (role == Role::Client) {
                 return wrong("a frame with the wrong masking");
@@ -122,7 +122,7 @@ impl Sent {
         Ok(sent)
     }
 
-    /// Pongs answer Pings in their order; some may be left out (RFC 6455 §5.5.3).
+    /// Checks that Pongs answer Pings in their order. Some may be left out (RFC 6455 §5.5.3).
     fn check_pongs(&self, session: &Session) -> Result<(), String> {
         let mut pings = session.pings.iter();
         match self.pongs.iter().find(|pong| !pings.any(|ping| ping == *pong)) {

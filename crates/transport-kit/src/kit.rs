@@ -1,4 +1,4 @@
-//! Every session over every stream.
+//! Runs every session over every stream.
 
 use std::fmt;
 use std::task::Poll;
@@ -8,49 +8,48 @@ use crate::script::{Break, Pause, Pieces, Script};
 use crate::session::{Role, Session, sessions};
 use crate::stream::{Shared, Stream, Waits};
 
-/// So often a step may find that it would block before the endpoint counts as stuck.
+/// The endpoint counts as stuck after this many steps that would block.
 const MOST_STEPS: u32 = 20_000;
 
-/// Sessions of a peer, and streams on which an endpoint has to stand them.
+/// Sessions of a peer, and streams over which an endpoint must handle them.
 ///
-/// The endpoint echoes: it opens a WebSocket over the [`Stream`] that it is given, sends each message back as it came, and
-/// is done when the connection is over, however it ended. What it returns does not matter; what it wrote does.
+/// The endpoint echoes: it opens a WebSocket over the [`Stream`] that it is given, sends each message back unchanged, and
+/// returns when the connection is over, however it ended. What it returns does not matter; what it writes does.
 ///
-/// Each session is run with bytes that arrive whole, one at a time and in pieces of random sizes, with pauses between
-/// the calls where the stream can pause, and on streams that break at the first call, the second, the third, and so on until
-/// the session gets through. After each run it is checked that
+/// Each session is run with bytes that arrive whole, one at a time and in pieces of random sizes, with pauses between the
+/// calls where the stream can pause. It is also run on streams that break at the first call, the second, the third, and so
+/// on until the session gets through. The kit checks after each run that
 ///
-/// * each message came back once, unchanged and in order; of a peer that ends without a Close at least those that had come
-///   whole before that, if the stream takes them at once;
+/// * each message came back once, unchanged and in order; if the peer ends without a Close, at least the messages that had
+///   arrived whole before came back, if the stream takes them at once;
 /// * Pongs answer Pings, in their order, and the last one has its Pong;
-/// * the Close has the code that is due, and nothing follows it;
+/// * the Close has the right code, and nothing follows it;
 /// * each frame is one that this end may send;
-/// * the endpoint has come to an end, has not gone on with a stream that is broken, and was not waiting for a peer that
-///   waits for it.
+/// * the endpoint has finished, has stopped using a broken stream, and was not waiting for a peer that waits for it.
 ///
 /// # Panics
 ///
-/// Each `check_` function panics at the first run that is not in order, and says which session and which [`Script`] it
-/// was: [`only`](Kit::only) runs that one again.
+/// Each `check_` function panics at the first run with a fault, and prints its session and its [`Script`]:
+/// [`only`](Kit::only) runs it again.
 #[derive(Clone, Debug)]
 pub struct Kit {
     role: Role,
     only: Option<(String, Script)>,
 }
 
-/// What was run.
+/// How much was run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Runs {
     /// How often the endpoint was started.
     pub runs: u64,
     /// How many of these runs were on a stream that broke.
     pub broken: u64,
-    /// How many calls of the streams that took.
+    /// How many calls of the streams these runs made.
     pub calls: u64,
 }
 
 impl Kit {
-    /// The endpoint is a server: the peer sends it a request, and frames right behind that.
+    /// The endpoint is a server: the peer sends it a request, followed at once by frames.
     #[must_use]
     pub fn server() -> Self {
         Self { role: Role::Server, only: None }
@@ -62,13 +61,13 @@ impl Kit {
         Self { role: Role::Client, only: None }
     }
 
-    /// One run alone: the session with this name, on such a stream.
+    /// Runs only the session with this name, on a stream with this script.
     #[must_use]
     pub fn only(self, session: &str, script: Script) -> Self {
         Self { only: Some((session.to_owned(), script)), ..self }
     }
 
-    /// Checks an endpoint over a stream that blocks, and whose calls are interrupted at times.
+    /// Checks an endpoint over a blocking stream whose calls are sometimes interrupted.
     ///
     /// `endpoint` runs from beginning to end in one call. A read that would wait for ever fails with
     /// [`TimedOut`](std::io::ErrorKind::TimedOut).
@@ -83,10 +82,10 @@ impl Kit {
         })
     }
 
-    /// Checks an endpoint over a stream that does not block.
+    /// Checks an endpoint over a non-blocking stream.
     ///
-    /// `endpoint` begins; what it returns is called again and again, as an event loop would call it when the stream is ready,
-    /// until it is [`Poll::Ready`].
+    /// `endpoint` starts the endpoint and returns a step, which is called repeatedly, as by an event loop when the stream is
+    /// ready, until it returns [`Poll::Ready`].
     ///
     /// # Panics
     ///
@@ -97,14 +96,11 @@ impl Kit {
     ) -> Runs {
         self.check(Pause::WouldBlock, Waits::Not, |stream| {
             let mut step = endpoint(stream);
-            (0..MOST_STEPS)
-                .any(|_| step().is_ready())
-                .then_some(())
-                .ok_or("it never comes to its end")
+            (0..MOST_STEPS).any(|_| step().is_ready()).then_some(()).ok_or("it never finishes")
         })
     }
 
-    /// Checks an endpoint over tokio, on a runtime of its own whose clock is paused: a time that nothing but a timer waits for
+    /// Checks an endpoint over tokio, on its own runtime with a paused clock: when everything waits for a timer, its time
     /// passes at once.
     ///
     /// # Panics
@@ -117,10 +113,10 @@ impl Kit {
         self.check(Pause::WouldBlock, Waits::UntilWoken, |stream| {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = runtime.enable_time().start_paused(true).build();
-            let runtime = runtime.map_err(|_| "there is no runtime of tokio")?;
+            let runtime = runtime.map_err(|_| "tokio's runtime cannot be built")?;
             let ended =
                 runtime.block_on(async { tokio::time::timeout(EVER, endpoint(stream)).await });
-            ended.map(drop).map_err(|_| "it waits for ever, for nobody will wake it")
+            ended.map(drop).map_err(|_| "it waits for ever, because nothing will wake it")
         })
     }
 
@@ -135,7 +131,7 @@ impl Kit {
         let mut run = |session: &Session, script: Script| {
             let shared = Shared::new(self.role, session, script, waits);
             let named = Named { role: self.role, session: session.name, script };
-            // The name of the run is told even if it is the endpoint or the stream that panics.
+            // This prints the name of the run also if the endpoint or the stream panics.
             let _told = TellPanic(&named);
             let ended = endpoint(Stream::new(&shared));
             let state = shared.lock();
@@ -161,7 +157,7 @@ impl Kit {
             }
             for script in breaking(session, pause) {
                 for how in [Break::Reset, Break::EndOfInput] {
-                    // The last run is the one that is done before its stream would break.
+                    // The last run finishes before its stream would break.
                     (0..).find(|call| !run(session, script.breaking(*call, how)));
                 }
             }
@@ -170,15 +166,15 @@ impl Kit {
     }
 }
 
-/// The streams that do not break: byte by byte only what is not long.
+/// The streams that do not break. Long sessions are not run byte by byte.
 fn whole(session: &Session, pause: Pause) -> impl Iterator<Item = Script> {
     let long = session.bytes.len() > 5_000;
     let by_bytes = |script: &Script| [script.reads, script.writes].contains(&Pieces::Byte);
     Script::deliveries(pause).filter(move |script| !long || !by_bytes(script))
 }
 
-/// The streams on which a session is run again and again, to break at each call: those of few calls, and for the shortest
-/// session those that go byte by byte.
+/// The streams on which a session is run again and again, to break at each call. They are those with few calls: whole for
+/// sessions that are not long, and byte by byte for the shortest session.
 fn breaking(session: &Session, pause: Pause) -> impl Iterator<Item = Script> {
     let length = session.bytes.len();
     whole(session, pause).filter(move |script| match (script.reads, script.writes) {
@@ -188,7 +184,7 @@ fn breaking(session: &Session, pause: Pause) -> impl Iterator<Item = Script> {
     })
 }
 
-/// A run, as a person can run it again.
+/// A run, displayed as the code that runs it again.
 struct Named<'a> {
     role: Role,
     session: &'a str,

@@ -1,10 +1,10 @@
-//! Scripted streams and WebSocket sessions (RFC 6455), for those who carry WebSockets over a transport of their own: a test
-//! for it in one line.
+//! Scripted streams and WebSocket sessions (RFC 6455), for anyone who carries WebSockets over a transport of their own: they
+//! test it in one line.
 //!
-//! Bytes may be cut anywhere, calls may be interrupted or would block, and a stream may break at any call. An adapter
-//! has to get each of these right, at each place. A [`Kit`] plays the peer of an echo endpoint over
-//! a [`Stream`] in memory, hundreds of times, and checks every byte that comes back. It knows no implementation: its
-//! endpoint may be of any make.
+//! Bytes may be split anywhere, calls may be interrupted or would block, and a stream may break at any call. An adapter must
+//! handle each of these correctly, at each place. A [`Kit`] plays the peer of an echo endpoint over a [`Stream`] in memory,
+//! hundreds of times, and checks every byte that comes back. It depends on no implementation: the endpoint may use any
+//! library.
 //!
 //! ```
 //! use std::io::{Read, Write};

@@ -3,11 +3,11 @@
 /// How many bytes a read or a write moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pieces {
-    /// As many as there are: what the peer has sent in several frames arrives in one read.
+    /// As many as possible: what the peer has sent in several frames arrives in one read.
     Whole,
     /// One.
     Byte,
-    /// From one to all of them, by numbers from this seed.
+    /// From one to all of them, at random from this seed.
     Random(u64),
 }
 
@@ -18,7 +18,8 @@ pub enum Pause {
     None,
     /// A call fails with [`Interrupted`](std::io::ErrorKind::Interrupted), as by a signal.
     Interrupted,
-    /// A call fails with [`WouldBlock`](std::io::ErrorKind::WouldBlock); an asynchronous one is pending, and woken.
+    /// A call fails with [`WouldBlock`](std::io::ErrorKind::WouldBlock); an asynchronous call is pending, and is woken at
+    /// once.
     WouldBlock,
 }
 
@@ -28,15 +29,15 @@ pub enum Break {
     /// Reads fail with [`ConnectionReset`](std::io::ErrorKind::ConnectionReset), writes with
     /// [`BrokenPipe`](std::io::ErrorKind::BrokenPipe).
     Reset,
-    /// Reads find the end of the input, and writes go on.
+    /// Reads return the end of the input, and writes still work.
     EndOfInput,
 }
 
-/// How a stream behaves. The [`Kit`](crate::Kit) makes its own; one that failed is in the message of the panic, and can be
-/// run again by [`Kit::only`](crate::Kit::only).
+/// How a stream behaves. The [`Kit`](crate::Kit) makes its own scripts. When a run has failed, the panic's message has its
+/// script, and [`Kit::only`](crate::Kit::only) can run it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// How many bytes a read brings.
+    /// How many bytes a read returns.
     pub reads: Pieces,
     /// How many bytes a write takes.
     pub writes: Pieces,
@@ -51,7 +52,7 @@ impl Script {
     pub const WHOLE: Self =
         Self { reads: Pieces::Whole, writes: Pieces::Whole, pause: Pause::None, breaks: None };
 
-    /// The ways in which bytes go through, with `pause` in between in every second one.
+    /// All combinations in which bytes are delivered, each without pauses and with `pause`.
     pub(crate) fn deliveries(pause: Pause) -> impl Iterator<Item = Self> {
         let pieces = [
             (Pieces::Whole, Pieces::Whole),
@@ -67,7 +68,7 @@ impl Script {
         })
     }
 
-    /// The same, but it breaks at a call.
+    /// The same script with a break at a call.
     pub(crate) fn breaking(self, call: u64, how: Break) -> Self {
         Self { breaks: Some((call, how)), ..self }
     }

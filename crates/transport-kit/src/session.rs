@@ -1,4 +1,4 @@
-//! What the peer sends, and what an echo endpoint has to make of it.
+//! What the peer sends, and how an echo endpoint must react to it.
 
 use crate::frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT};
 
@@ -9,19 +9,20 @@ pub(crate) enum Role {
     Client,
 }
 
-/// How the peer goes on behind its last byte.
+/// What the peer does after its last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
-    /// It waits for a Close, or for the end of what the endpoint sends, and ends the transport.
+    /// It waits for a Close, or for the end of the endpoint's direction, and then ends the
+    /// transport.
     WaitsForClose,
     /// It ends its direction at once.
     Ends,
 }
 
-/// The Close that the endpoint has to send.
+/// The Close that the endpoint must send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closes {
-    /// With this code, or none in an empty Close.
+    /// With this code, or empty if there is none.
     With(Option<u16>),
     /// With any code, or not at all.
     Maybe,
@@ -31,9 +32,10 @@ pub(crate) enum Closes {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) name: &'static str,
-    /// The bytes behind the opening handshake.
+    /// The bytes after the opening handshake.
     pub(crate) bytes: Vec<u8>,
-    /// The messages that come back, each with the number of bytes after which it had come whole.
+    /// The messages that must come back, each with the number of bytes after which it has arrived
+    /// whole.
     pub(crate) messages: Vec<(Message, usize)>,
     /// The payloads of the Pings.
     pub(crate) pings: Vec<Vec<u8>>,
@@ -48,10 +50,10 @@ pub(crate) struct Message {
     pub(crate) payload: Vec<u8>,
 }
 
-/// Puts a session together, frame by frame.
+/// Builds a session frame by frame.
 struct Builder {
     session: Session,
-    /// The next masking key, where the peer is a client.
+    /// The next masking key, if the peer is a client.
     key: Option<u32>,
     unfinished: Option<Message>,
 }
@@ -70,10 +72,10 @@ impl Builder {
         Self { session, key, unfinished: None }
     }
 
-    /// A frame as the peer must send it.
+    /// Adds a frame, masked if the peer is a client.
     fn frame(mut self, frame: &Frame) -> Self {
         let key = self.key.as_mut().map(|key| {
-            // Another key for each frame (RFC 6455 §5.3).
+            // Each frame has its own key (RFC 6455 §5.3).
             *key = key.wrapping_mul(0x0101_0101).wrapping_add(0x3c6e_f372);
             key.to_be_bytes()
         });
@@ -81,7 +83,7 @@ impl Builder {
         self
     }
 
-    /// A frame with a mask where it must have none, or without one.
+    /// Adds a frame that is masked where it must not be, or unmasked where it must be masked.
     fn frame_with_wrong_mask(mut self, frame: &Frame) -> Self {
         let key = if self.key.is_some() { None } else { Some([1, 2, 3, 4]) };
         self.session.bytes.extend(frame.encode(key));
@@ -125,7 +127,7 @@ impl Builder {
         self.frame(&Frame::new(CLOSE, &body)).session
     }
 
-    /// The endpoint fails the connection with this code.
+    /// The endpoint must fail the connection with this code.
     fn fails_with(mut self, code: u16) -> Session {
         self.session.closes = Closes::With(Some(code));
         self.session
@@ -139,7 +141,7 @@ impl Builder {
     }
 }
 
-/// Every session of a peer of such an endpoint.
+/// Every session of a peer for an endpoint with this role.
 pub(crate) fn sessions(role: Role) -> Vec<Session> {
     let new = |name| Builder::new(name, role);
     let bytes = |len: usize| -> Vec<u8> { (0..=250).cycle().take(len).collect() };

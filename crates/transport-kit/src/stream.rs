@@ -1,4 +1,4 @@
-//! The endpoint's end of a connection, whose peer plays a session.
+//! The endpoint's end of a connection. The peer at the other end plays a session.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use crate::handshake::{self, head_len};
 use crate::script::{Break, Pause, Pieces, Script};
 use crate::session::{Role, Session, Then};
 
-/// After so many calls that bring nothing, the endpoint will never come to an end.
+/// After so many calls in a row without progress, the endpoint counts as stuck.
 const MOST_IDLE_CALLS: u32 = 1_000;
 
 /// The kinds of calls.
@@ -17,8 +17,8 @@ const READ: usize = 0;
 const WRITE: usize = 1;
 const FLUSH: usize = 2;
 
-/// The endpoint's end of a connection. It implements [`Read`](io::Read) and [`Write`](io::Write), and with the feature
-/// `tokio` tokio's traits.
+/// The endpoint's end of a connection. It implements [`Read`](io::Read) and [`Write`](io::Write), and tokio's traits with
+/// the feature `tokio`.
 ///
 /// What it does at each call is in its [`Script`]; what comes from the peer is a session of the [`Kit`](crate::Kit).
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Drop for Stream {
     }
 }
 
-/// The state of a stream, which the kit looks at when the endpoint is done.
+/// The state of a stream, which the kit inspects when the endpoint is done.
 #[derive(Debug)]
 pub(crate) struct Shared(Arc<Mutex<State>>);
 
@@ -82,7 +82,7 @@ impl Shared {
     }
 }
 
-/// What a read does when the peer has nothing to say until it hears more.
+/// What a read does when the peer will not send more until it has received something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waits {
     /// It would wait for ever, so it fails with [`ErrorKind::TimedOut`].
@@ -93,12 +93,12 @@ pub(crate) enum Waits {
     UntilWoken,
 }
 
-/// What became of a call, if it moved no bytes.
+/// The result of a call that has moved no bytes.
 #[derive(Debug)]
 pub(crate) enum Stopped {
     /// It failed.
     Error(io::Error),
-    /// It is pending, and to be polled again at once.
+    /// It is pending, and must be polled again at once.
     Yields,
     /// It is pending until the stream's `reader` is woken.
     Sleeps,
@@ -116,18 +116,18 @@ pub(crate) struct State {
     waits: Waits,
     role: Role,
     session: Session,
-    /// For reads, writes and flushes.
+    /// The states of the random number generators for reads, writes and flushes.
     random: [u64; 3],
     incoming: Vec<u8>,
-    /// How much of `incoming` has been read.
+    /// How many bytes of `incoming` have been read.
     taken: usize,
-    /// How much of `incoming` is the opening handshake.
+    /// How many bytes of `incoming` belong to the opening handshake.
     head: usize,
     /// Everything that was written.
     pub(crate) output: Vec<u8>,
-    /// How much of it the peer has made frames of, the head included.
+    /// How many bytes of `output` the peer has parsed: the head and whole frames.
     heard: usize,
-    /// Whether a Close was among them.
+    /// Whether these frames include a Close.
     closed: bool,
     pub(crate) calls: u64,
     /// For reads, writes and flushes: whether the last such call was a pause, so that the next one is not.
@@ -136,13 +136,13 @@ pub(crate) struct State {
     pub(crate) broken: Option<Break>,
     /// Whether the endpoint has ended its direction, or dropped the stream.
     pub(crate) shut: bool,
-    /// How many calls in a row have brought nothing.
+    /// How many calls in a row have moved no bytes.
     idle: u32,
     pub(crate) reader: Option<Waker>,
 }
 
 impl State {
-    /// How much of the session has been read.
+    /// How many bytes of the session have been read.
     pub(crate) fn taken(&self) -> usize {
         self.taken.saturating_sub(self.head)
     }
@@ -200,7 +200,7 @@ impl State {
         Ok(len)
     }
 
-    /// Flushes, which has nothing to do.
+    /// Flushes, which does nothing.
     pub(crate) fn flush(&mut self) -> Result<(), Stopped> {
         self.begin()?;
         if self.broken == Some(Break::Reset) {
@@ -218,7 +218,7 @@ impl State {
         Ok(())
     }
 
-    /// Counts the call, and breaks the stream if it is time.
+    /// Counts the call, and breaks the stream if the script says so.
     fn begin(&mut self) -> Result<(), Stopped> {
         if let Some((_, how)) = self.script.breaks.filter(|(call, _)| *call == self.calls) {
             self.broken = Some(how);
@@ -227,7 +227,8 @@ impl State {
         Ok(())
     }
 
-    /// Stops every second call of a kind or every third, by chance, where the script says so.
+    /// Pauses at random, but never twice in a row for calls of the same kind, if the script says
+    /// so.
     fn pause(&mut self, kind: usize) -> Result<(), Stopped> {
         self.paused[kind] = !self.paused[kind] && random(&mut self.random[kind]) >> 62 != 0;
         match self.script.pause {
@@ -246,7 +247,8 @@ impl State {
             Pieces::Random(_) if most == 0 => 0,
             Pieces::Random(_) => {
                 let random = random(&mut self.random[kind]);
-                // Few bytes as often as many.
+                // The limit is a random power of two, so that small pieces are as likely as large
+                // ones.
                 let most = most.min(1 << (random >> 60));
                 1 + usize::try_from(random >> 32).unwrap_or(0) % most
             }
@@ -257,22 +259,22 @@ impl State {
         self.idle = self.idle.saturating_add(1);
         assert!(
             self.idle < MOST_IDLE_CALLS,
-            "the endpoint reads on and on behind the end of the input"
+            "the endpoint reads on and on after the end of the input"
         );
         Ok(0)
     }
 
-    /// Counts a call that brings nothing.
+    /// Counts a call that moves no bytes.
     fn idle(&mut self, stopped: Stopped) -> Stopped {
         self.idle = self.idle.saturating_add(1);
         assert!(
             self.idle < MOST_IDLE_CALLS,
-            "the endpoint calls the stream again and again, which fails each time: {stopped:?}"
+            "the endpoint calls the stream again and again, and it fails each time: {stopped:?}"
         );
         stopped
     }
 
-    /// What the peer does when it hears something.
+    /// The peer parses what was written, and reacts to it.
     fn hear(&mut self) {
         if self.heard == 0 {
             self.heard = head_len(&self.output).unwrap_or(0);
@@ -304,7 +306,7 @@ impl State {
         said_all && (self.session.then == Then::Ends || self.shut || self.closed)
     }
 
-    /// Whether a write takes everything at once, so that nothing the endpoint has queued stays behind.
+    /// Whether a write takes everything at once, so that nothing stays in the endpoint's queue.
     pub(crate) fn takes_everything(&self) -> bool {
         self.script.writes == Pieces::Whole && self.script.pause == Pause::None
     }
@@ -341,7 +343,7 @@ impl io::Write for Stream {
 fn blocking(stopped: Stopped) -> io::Error {
     match stopped {
         Stopped::Error(error) => error,
-        // A stream that is made for tokio is used as one that does not block.
+        // A stream for tokio is used like a non-blocking one.
         Stopped::Yields | Stopped::Sleeps => ErrorKind::WouldBlock.into(),
     }
 }
@@ -385,7 +387,8 @@ mod asynchronous {
             buf: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
             self.poll(cx, |state| {
-                // A stream that gives one byte is asked for a large buffer each time.
+                // A script may allow one byte per read while `buf` is large. Allocate only what can
+                // be read.
                 let mut piece = vec![0; buf.remaining().min(state.available().max(1))];
                 let len = state.read(&mut piece)?;
                 buf.put_slice(&piece[..len]);

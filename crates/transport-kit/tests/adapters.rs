@@ -1,5 +1,5 @@
-//! The kit on our own adapters, on the loop that the core's first page shows, and on endpoints with a fault each, so that
-//! no check of it is one that cannot fail.
+//! Runs the kit on our own adapters, on the loop of the core's first page, and on faulty endpoints. Each faulty endpoint
+//! shows that one of the kit's checks can fail.
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use fullduplex::{
 use fullduplex_std::{HandshakeError, WebSocket};
 use fullduplex_transport_kit::{Break, Kit, Runs, Script, Stream};
 
-/// Enough for masking keys of a test.
+/// Numbers that are good enough for masking keys in a test.
 struct Numbers(u32);
 
 impl Entropy for Numbers {
@@ -47,7 +47,7 @@ fn echo_blocking(mut socket: WebSocket<Stream>) {
     }
 }
 
-/// Far fewer would mean that the kit has lost a part of itself.
+/// Far fewer runs would mean that the kit has lost some of its sessions or scripts.
 fn assert_many(runs: Runs) {
     assert!(runs.runs > 300 && runs.broken > 100, "{runs:?}");
 }
@@ -66,7 +66,7 @@ fn std_servers_and_clients_that_do_not_block_stand_every_session() {
     assert_many(runs);
 }
 
-/// Goes on with a handshake until there is a WebSocket, then echoes what is there.
+/// Continues a handshake until it is complete, then echoes what has arrived.
 fn step_by_step<M>(
     begun: Result<WebSocket<Stream>, HandshakeError<M>>,
     again: impl Fn(M) -> Result<WebSocket<Stream>, HandshakeError<M>>,
@@ -84,7 +84,7 @@ fn step_by_step<M>(
             }
             Some(Ok(mut socket)) => {
                 let ended = echo_what_is_there(&mut socket);
-                // What was queued before the end is still to be written.
+                // The messages that were queued before the end must still be written.
                 let written = socket.flush();
                 opening = Some(Ok(socket));
                 return if written.is_err_and(|error| would_block(&error)) {
@@ -133,7 +133,8 @@ fn tokio_servers_and_clients_stand_every_session() {
 }
 
 async fn echo_async(mut socket: fullduplex_tokio::WebSocketStream<Stream>) {
-    // It goes on behind an error: until `None` the Close that says why is still being written.
+    // Continue after an error: the Close with its code is being written until `recv` returns
+    // `None`.
     while let Some(message) = socket.recv().await {
         if let Ok(message) = message
             && (message.is_text() || message.is_binary())
@@ -194,7 +195,7 @@ fn connect(stream: &mut Stream) -> io::Result<()> {
     }
 }
 
-/// The loop of the core's first page, over calls that may be interrupted.
+/// The loop of the core's first page, with calls that may be interrupted.
 fn echo<E: Entropy>(mut endpoint: Endpoint<E>, stream: &mut Stream) -> io::Result<()> {
     loop {
         // Deliver.
@@ -208,7 +209,7 @@ fn echo<E: Entropy>(mut endpoint: Endpoint<E>, stream: &mut Stream) -> io::Resul
                 Err(_) => break Err(io::ErrorKind::InvalidData),
             }
         };
-        // Write: also after a failure, for the Close that says why is queued.
+        // Write. After a failure as well, because the Close with its code is queued.
         let writer = endpoint.output().map_err(|_| io::ErrorKind::Other)?;
         while writer.pending() > 0 {
             let written = retried(|| stream.write(writer.first()))?;
@@ -233,7 +234,7 @@ fn the_loop_without_a_heap_stands_every_session() {
     assert_many(runs);
 }
 
-/// The loop of the README.
+/// The loop in the README.
 fn echo_without_a_heap(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
     let (mut buf, mut out, mut len) = ([0; 4096], [0; 8192], 0);
     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
@@ -277,7 +278,7 @@ fn echo_without_a_heap(mut wire: impl Read + Write) -> Result<(), Box<dyn std::e
     }
 }
 
-/// A stream whose interrupted calls are made again.
+/// A stream that repeats interrupted calls.
 struct Patient(Stream);
 
 impl Read for Patient {
@@ -296,7 +297,7 @@ impl Write for Patient {
     }
 }
 
-/// Calls again when a signal came between.
+/// Repeats a call that was interrupted.
 fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -306,7 +307,7 @@ fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// What the kit says of an endpoint.
+/// The fault that the kit reports for an endpoint.
 fn complaint(check: impl FnOnce(&Kit) -> Runs) -> String {
     let panicked = catch_unwind(AssertUnwindSafe(|| check(&Kit::server())));
     let payload = panicked.expect_err("the kit has found nothing");
@@ -314,7 +315,7 @@ fn complaint(check: impl FnOnce(&Kit) -> Runs) -> String {
     text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
 }
 
-/// Opens the WebSocket by hand, and gives the stream and what came behind the request.
+/// Opens the WebSocket by hand, and returns the bytes that came after the request.
 fn opened(stream: &mut Stream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
@@ -334,7 +335,8 @@ fn opened(stream: &mut Stream) -> Option<Vec<u8>> {
     Some(bytes.split_off(head))
 }
 
-/// Whatever comes, it writes these bytes behind the handshake, and reads until the end.
+/// An endpoint that writes these bytes after the handshake, whatever it receives, and reads until
+/// the end.
 fn writes(bytes: &'static [u8]) -> impl Fn(Stream) {
     move |mut stream| {
         if opened(&mut stream).is_some() && retried(|| stream.write_all(bytes)).is_ok() {
@@ -348,13 +350,13 @@ fn writes(bytes: &'static [u8]) -> impl Fn(Stream) {
 fn every_fault_is_found_and_named() {
     let hello = b"\x81\x05Hello\x88\x02\x03\xe8";
     let faults: [(&'static [u8], &str); 12] = [
-        (b"", "0 messages came back, of 1 that had come whole"),
+        (b"", "0 messages came back, of 1 that had arrived whole"),
         (b"\x81\x05hello\x88\x02\x03\xe8", "message 0 that came back is not the one"),
         (b"\x82\x05Hello\x88\x02\x03\xe8", "message 0 that came back is not the one"),
         (b"\x81\x05Hello\x81\x05Hello\x88\x02\x03\xe8", "message 1 that came back is not the one"),
         (b"\x81\x05Hello\x88\x02\x03\xe9", "a Close with the code Some(1000) is due"),
-        (b"\x81\x05Hello", "a Close with the code Some(1000) is due, and None was sent"),
-        (b"\x81\x05Hello\x88\x02\x03\xe8\x8a\0", "a frame behind the Close"),
+        (b"\x81\x05Hello", "a Close with the code Some(1000) is due, but None was sent"),
+        (b"\x81\x05Hello\x88\x02\x03\xe8\x8a\0", "a frame after the Close"),
         (b"\x81\x85\0\0\0\0Hello\x88\x02\x03\xe8", "a frame with the wrong masking"),
         (b"\xc1\x05Hello\x88\x02\x03\xe8", "a reserved bit"),
         (b"\x8a\x01x\x81\x05Hello\x88\x02\x03\xe8", "a Pong that answers no Ping"),
@@ -384,20 +386,20 @@ fn every_fault_is_found_and_named() {
 
 #[test]
 fn an_endpoint_that_loses_what_came_before_the_end_is_found() {
-    // It gathers everything, and answers when the peer has said all.
+    // This endpoint reads everything, and replies only after the peer's last byte.
     let hesitates = |mut stream: Stream| {
         let Some(mut rest) = opened(&mut stream) else { return };
         if retried(|| stream.read_to_end(&mut rest)).is_ok() && rest.len() == 11 + 8 {
             let _ = stream.write_all(b"\x81\x05Hello\x88\x02\x03\xe8");
         }
     };
-    // Neither of them says anything.
+    // The peer waits for a reply before it ends, so both wait.
     let found =
         complaint(|kit| kit.clone().only("one message", Script::WHOLE).check_blocking(hesitates));
     assert!(found.contains("0 messages came back, of 1"), "{found}");
     let cut = Script { breaks: Some((4, Break::EndOfInput)), ..Script::WHOLE };
     let found = complaint(|kit| kit.clone().only("one message", cut).check_blocking(writes(b"")));
-    assert!(found.contains("0 messages came back, of 1 that had come whole"), "{found}");
+    assert!(found.contains("0 messages came back, of 1 that had arrived whole"), "{found}");
 }
 
 #[test]
@@ -418,7 +420,7 @@ fn an_endpoint_that_never_ends_is_found() {
             }
         })
     });
-    assert!(found.contains("it never comes to its end"), "{found}");
+    assert!(found.contains("it never finishes"), "{found}");
     let found = complaint(|kit| {
         kit.check_tokio(async |stream| {
             let _stream = stream;
