@@ -54,7 +54,7 @@ impl Seen {
     }
 }
 
-/// What a connection has done with its input.
+/// What a connection did with its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// What the application has received, in order.
