@@ -1,5 +1,4 @@
-//! What the echo server and the echo client have in common: their options, their report, and the endpoints over
-//! tokio.
+//! What the echo server and the echo client share: their options, their report, and the endpoints over tokio.
 
 pub mod over_std;
 pub mod over_tokio;
@@ -42,7 +41,7 @@ pub struct ConnectionOptions {
 }
 
 impl ConnectionOptions {
-    /// The defaults of the adapter, with these limits.
+    /// The adapter's default configuration with these limits.
     #[must_use]
     pub fn config(&self) -> EndpointConfig {
         let mut config = EndpointConfig::new();
@@ -62,7 +61,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
         .map_err(|error| format!("{}: {error}", path.display()))?;
     if found.is_empty() {
-        return Err(format!("{}: there is no certificate in it", path.display()).into());
+        return Err(format!("{}: it contains no certificate", path.display()).into());
     }
     Ok(found)
 }

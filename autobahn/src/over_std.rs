@@ -2,11 +2,11 @@
 
 use fullduplex_std::{Error, IntoHalves, WebSocket};
 
-/// Has one half send back what the other one receives, until the end. It does so in turn, and not in two threads: the
-/// suite expects the echo of what came before a fault, and a fault that is found first ends the connection.
+/// Sends back with one half what the other half receives, until the end. One thread does both in turn, instead of two: the
+/// suite expects the echo of what came before a fault, and two threads might find the fault first and end the connection.
 ///
 /// # Errors
-/// When the connection does not end well.
+/// When the connection fails.
 pub fn echo_by_halves<S: IntoHalves>(socket: WebSocket<S>) -> Result<(), Error> {
     let (mut sender, mut receiver) = socket.into_split()?;
     loop {

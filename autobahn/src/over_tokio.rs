@@ -16,10 +16,10 @@ use tokio::runtime::Runtime;
 
 use crate::report::{Report, Result};
 
-/// Accepts connections and sends back what comes, for ever.
+/// Accepts connections for ever, and sends back what they receive.
 ///
 /// # Errors
-/// When nothing can be accepted any more.
+/// When the listener fails.
 pub fn serve(
     listener: TcpListener,
     config: EndpointConfig,
@@ -58,9 +58,9 @@ async fn serve_one(
 /// How messages are sent back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Echo {
-    /// By the WebSocket that has received them.
+    /// With the WebSocket that has received them.
     Whole,
-    /// By its other half.
+    /// With the other half.
     Halves,
 }
 
@@ -76,8 +76,8 @@ impl Echo {
     }
 }
 
-/// It does so in turn, and not in two tasks: the suite expects the echo of what came before a fault, and a fault that is
-/// found first ends the connection.
+/// One task does both in turn, instead of two: the suite expects the echo of what came before a fault, and two tasks might
+/// find the fault first and end the connection.
 async fn echo_by_halves<S>(socket: WebSocketStream<S>) -> std::result::Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + IntoHalves,
@@ -102,18 +102,18 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
         match received {
             Ok(message) if message.is_text() || message.is_binary() => socket.feed(message).await?,
             Ok(_) => {}
-            // Going on to the end gives the peer the time to read why.
+            // Continue to the end, which gives the peer time to read our Close.
             Err(error) => outcome = Err(error),
         }
     }
     outcome
 }
 
-/// How to dial.
+/// How to connect.
 pub struct Client {
     /// Limits and extensions.
     pub config: EndpointConfig,
-    /// For `wss` URLs; `None` for what the features name.
+    /// For `wss` URLs; `None` uses the TLS of the features.
     pub tls: Option<Arc<ClientConfig>>,
     /// How messages are sent back.
     pub echo: Echo,
@@ -129,10 +129,10 @@ impl Client {
         Ok(connect_with(request, &options).await?.0)
     }
 
-    /// Runs all cases of the fuzzing server, then has it write its report.
+    /// Runs all cases of the fuzzing server, then tells it to write its report.
     ///
     /// # Errors
-    /// When the fuzzing server is not there, or is none.
+    /// When there is no fuzzing server at this URL.
     pub fn all_cases(&self, url: &str, agent: &str) -> Result<()> {
         let url = url.trim_end_matches('/');
         let options = ConnectOptions::new().config(self.config.into());
@@ -140,11 +140,11 @@ impl Client {
         Runtime::new()?.block_on(async {
             let count = open(format!("{url}/getCaseCount")).await?.recv().await;
             let count: u32 =
-                count.ok_or("the fuzzing server counts no cases")??.to_text()?.parse()?;
+                count.ok_or("the fuzzing server sends no number of cases")??.to_text()?.parse()?;
             for case in 1..=count {
                 println!("case {case} of {count}");
                 let url = format!("{url}/runCase?case={case}&agent={agent}");
-                // Many cases end in a failure on purpose; it is Autobahn that judges.
+                // Many cases are meant to end in a failure. Autobahn judges them.
                 let ended = match open(url).await {
                     Ok(socket) => self.echo.run(socket).await,
                     Err(error) => Err(error),
@@ -157,10 +157,10 @@ impl Client {
         })
     }
 
-    /// Connects once and reports what comes.
+    /// Connects once, and reports what it receives.
     ///
     /// # Errors
-    /// When the URL is none.
+    /// When the URL is invalid.
     pub fn once(
         &self,
         url: &str,

@@ -1,13 +1,13 @@
-//! What became of a connection, and results for people.
+//! The report on a connection, and results with readable errors.
 
 use fullduplex_std::fullduplex::{Receiver, Sender};
 use fullduplex_std::{CloseCode, Message};
 use serde::Serialize;
 
-/// A result whose error is for a person to read.
+/// A result whose error is a text for the user.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What became of one connection.
+/// The report on one connection.
 #[derive(Default, Serialize)]
 pub struct Report {
     /// `open` or `fail`.
@@ -29,7 +29,7 @@ enum Received {
     Binary { hex: String },
 }
 
-/// No code in a Close frame, as the API of browsers puts it (RFC 6455 §7.1.5).
+/// A Close frame without a code, as browsers report it (RFC 6455 §7.1.5).
 const NO_CODE: u16 = 1005;
 
 impl Report {
@@ -45,7 +45,7 @@ impl Report {
         Self { handshake: "fail", status, error: Some(error.to_string()), ..Self::default() }
     }
 
-    /// Adds a message; control frames do not count.
+    /// Adds a message; control frames are not reported.
     pub fn add(&mut self, message: Message) {
         match message {
             Message::Text(text) => self.messages.push(Received::Text { data: text.into() }),

@@ -1,5 +1,5 @@
-//! A WebSocket client that sends every message back: it drives Autobahn's fuzzing server through all its
-//! cases, or reports on one connection.
+//! A WebSocket client that sends every message back. It runs all cases of Autobahn's fuzzing server, or reports on one
+//! connection.
 
 use std::net::Shutdown;
 use std::path::PathBuf;
@@ -19,8 +19,8 @@ use fullduplex_std::{
     tls,
 };
 
-/// A WebSocket client that sends every message back: drives Autobahn's fuzzing server through all its
-/// cases, or with --once reports on one connection
+/// A WebSocket client that sends every message back: runs all cases of Autobahn's fuzzing server, or with --once reports on
+/// one connection
 #[derive(Parser)]
 struct Options {
     /// The adapter to connect with
@@ -29,7 +29,7 @@ struct Options {
     /// The server; without --once, an Autobahn fuzzing server
     #[arg(long, default_value = "ws://127.0.0.1:9001")]
     url: String,
-    /// The name under which Autobahn reports on us; that of the adapter by default
+    /// The name under which Autobahn reports on us; by default the name of the adapter
     #[arg(long)]
     agent: Option<String>,
     /// Connect once, send no message, and print one JSON line when the connection has ended
@@ -81,7 +81,7 @@ fn run(options: &Options) -> Result<()> {
     let report = match (options.adapter, options.once) {
         (Adapter::Std, false) => return all_cases(options, &connect, echo),
         (Adapter::StdHalves, false) => return all_cases(options, &connect, echo_by_halves),
-        // Nothing is sent back, so there is one half to use.
+        // Nothing is sent back, so halves would make no difference.
         (Adapter::Std | Adapter::StdHalves, true) => once(options, connect)?,
         (adapter, once) => {
             let echo = if adapter == Adapter::TokioHalves { Echo::Halves } else { Echo::Whole };
@@ -97,7 +97,7 @@ fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs all cases of the fuzzing server, then has it write its report.
+/// Runs all cases of the fuzzing server, then tells it to write its report.
 fn all_cases(
     options: &Options,
     connect: &ConnectOptions,
@@ -106,12 +106,12 @@ fn all_cases(
     let (url, agent) = (options.url.trim_end_matches('/'), options.agent());
     let count: u32 = match open(&format!("{url}/getCaseCount"), connect)?.read()? {
         Message::Text(count) => count.parse()?,
-        other => return Err(format!("the fuzzing server counts its cases as {other:?}").into()),
+        other => return Err(format!("the fuzzing server's number of cases is {other:?}").into()),
     };
     for case in 1..=count {
         println!("case {case} of {count}");
         let url = format!("{url}/runCase?case={case}&agent={agent}");
-        // Many cases end in a failure on purpose; it is Autobahn that judges.
+        // Many cases are meant to end in a failure. Autobahn judges them.
         if let Err(error) = open(&url, connect).and_then(|socket| Ok(echo(socket)?)) {
             println!("case {case} ended with: {error}");
         }
@@ -174,7 +174,7 @@ fn once(options: &Options, mut connect: ConnectOptions) -> Result<Report> {
     Ok(report)
 }
 
-/// Ends the connection from outside when its time is over; the flag tells that this was so.
+/// Ends the connection when its time is over. The returned flag says whether that has happened.
 fn watch(socket: &WebSocket<MaybeTlsStream>, timeout: Option<Duration>) -> Result<Arc<AtomicBool>> {
     let late = Arc::new(AtomicBool::new(false));
     if let Some(timeout) = timeout {
@@ -182,7 +182,7 @@ fn watch(socket: &WebSocket<MaybeTlsStream>, timeout: Option<Duration>) -> Resul
         thread::spawn(move || {
             thread::sleep(timeout);
             late.store(true, Ordering::Relaxed);
-            // If the connection has ended by itself, there is nothing left to end.
+            // This fails if the connection has ended by itself, which does not matter.
             let _ = tcp.shutdown(Shutdown::Both);
         });
     }

@@ -23,7 +23,7 @@ struct Options {
     /// The adapter to serve with
     #[arg(long, value_enum, default_value_t = Adapter::Std)]
     adapter: Adapter,
-    /// Where to listen; port 0 takes any that is free
+    /// Where to listen; port 0 chooses a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9001")]
     listen: SocketAddr,
     /// Serve with TLS: a certificate chain and its private key, PEM files
@@ -49,7 +49,9 @@ fn main() -> Result<()> {
     println!("listening on {}", listener.local_addr()?);
     match options.adapter {
         Adapter::Std => serve_std(&listener, config, tls.as_ref(), echo),
-        Adapter::StdHalves if tls.is_some() => Err("TLS does not come apart over std".into()),
+        Adapter::StdHalves if tls.is_some() => {
+            Err("a TLS stream cannot be split into halves over std".into())
+        }
         Adapter::StdHalves => serve_std(&listener, config, None, echo_by_halves),
         Adapter::Tokio => over_tokio::serve(listener, config, tls, Echo::Whole),
         Adapter::TokioHalves => over_tokio::serve(listener, config, tls, Echo::Halves),

@@ -1,4 +1,4 @@
-//! Makes a certificate that only vouches for itself, with a key of its own.
+//! Makes a self-signed certificate and its private key.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use fullduplex_autobahn::Result;
 
-/// Makes a certificate that only vouches for itself, with a key of its own
+/// Makes a self-signed certificate and its private key
 #[derive(Parser)]
 struct Options {
-    /// Who the certificate is for: an address or a name
+    /// The address or the name that the certificate is for
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
     /// Where the certificate goes, as PEM
