@@ -1,4 +1,4 @@
-//! What is shared about permessage-deflate: messages worth compressing, and two ends that have agreed on it.
+//! Shared code for permessage-deflate: messages worth compressing, and two endpoints that have negotiated it.
 
 use std::fmt::Write;
 
@@ -10,25 +10,25 @@ use fullduplex_testkit::Random;
 
 use crate::ChaChaEntropy;
 
-/// How is compressed.
+/// Parameters of compression.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// 1 is fastest, 9 is smallest.
+    /// From 1 for the fastest to 9 for the smallest output.
     pub level: u8,
     /// How far back a match may lie, as a power of two.
     pub window_bits: u8,
-    /// How much memory the compressor takes, 1 to 9.
+    /// How much memory the compressor uses, from 1 to 9.
     pub mem_level: u8,
 }
 
 impl Setting {
-    /// zlib's own window and memory, with this level.
+    /// zlib's default window and memory, with this level.
     #[must_use]
     pub const fn zlib(level: u8) -> Self {
         Self { level, window_bits: 15, mem_level: 8 }
     }
 
-    /// What [`DeflateConfig::new`] has.
+    /// The setting of [`DeflateConfig::new`].
     #[must_use]
     pub const fn default_of_fullduplex() -> Self {
         let DeflateConfig { level, max_window_bits, mem_level, .. } = DeflateConfig::new();
@@ -41,10 +41,10 @@ impl Setting {
     }
 }
 
-/// A server and a client behind a handshake that has settled on permessage-deflate, with context takeover.
+/// A server and a client after a handshake that has negotiated permessage-deflate, with context takeover.
 ///
 /// # Panics
-/// When they do not agree.
+/// When they do not agree on it.
 #[must_use]
 pub fn pair(setting: Setting) -> (Endpoint<NoEntropy>, Endpoint<ChaChaEntropy>) {
     let config = setting.config();
@@ -67,7 +67,7 @@ pub fn pair(setting: Setting) -> (Endpoint<NoEntropy>, Endpoint<ChaChaEntropy>) 
     (server, client)
 }
 
-/// The `number`th message of exactly `len` bytes: JSON as an exchange or a chat sends it.
+/// The `number`th message, of exactly `len` bytes: JSON like that of an exchange or a chat.
 #[must_use]
 pub fn json(len: usize, number: usize) -> Vec<u8> {
     const WORDS: [&str; 16] = [

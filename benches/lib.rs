@@ -1,4 +1,5 @@
-//! What the bench and the instruction counter share: traffic to receive, reads that bring it, keys.
+//! What the benches and the instruction counter share: traffic to receive, reads that deliver it,
+//! keys.
 
 #[cfg(feature = "deflate")]
 pub mod compression;
@@ -11,10 +12,10 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use fullduplex::{Entropy, EntropyError};
 use fullduplex_testkit::{Frame, Random};
 
-/// What one read brings at most: as much as a socket buffer usually holds.
+/// The largest size of a read: as much as a socket buffer usually holds.
 pub const READ_SIZE: usize = 64 << 10;
 
-/// What the payloads are made of.
+/// The content of payloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Random bytes, in binary messages.
@@ -26,10 +27,10 @@ pub enum Content {
 }
 
 impl Content {
-    /// All of them.
+    /// All contents.
     pub const ALL: [Self; 3] = [Self::Binary, Self::Ascii, Self::Mixed];
 
-    /// The content's name in a bench's title.
+    /// The content's name in the title of a bench.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,7 +46,7 @@ impl Content {
         self.numbered(len, 0)
     }
 
-    /// The `number`th payload of exactly `len` bytes: each is another.
+    /// The `number`th payload of exactly `len` bytes. Each number has a different payload.
     #[must_use]
     pub fn numbered(self, len: usize, number: usize) -> Vec<u8> {
         let pattern = match self {
@@ -77,12 +78,12 @@ impl Content {
     }
 }
 
-/// Messages of one frame each on the wire, again and again, and the reads that bring them.
+/// Messages on the wire, one frame each, which repeat without end, and the reads that deliver them.
 #[derive(Clone, Debug)]
 pub struct Traffic {
     wire: Vec<u8>,
     position: usize,
-    /// How many messages there are from the beginning of the wire to its end.
+    /// How many messages there are on the wire before it repeats.
     pub messages: usize,
 }
 
@@ -97,15 +98,14 @@ impl Traffic {
         Self::of(frame.repeat(messages), messages)
     }
 
-    /// So many messages, which lie on the wire already.
+    /// Traffic of this number of messages, which are encoded in `wire`.
     #[must_use]
     pub fn of(wire: Vec<u8>, messages: usize) -> Self {
         Self { wire, position: 0, messages }
     }
 
-    /// The next read: fills `buffer` with what is next on the wire, which begins anew at its end. As on a
-    /// busy connection, a read may end within a frame. Returns how much was read: all of `buffer`, or once
-    /// the wire if that is less.
+    /// The next read: fills `buffer` with the next bytes of the wire, which repeats at its end. As on a busy connection, a
+    /// read may end inside a frame. Returns how much was read: all of `buffer`, or the length of the wire if that is less.
     #[inline]
     pub fn read(&mut self, buffer: &mut [u8]) -> usize {
         let len = buffer.len().min(self.wire.len());
@@ -120,7 +120,7 @@ impl Traffic {
         len
     }
 
-    /// [`read`](Self::read) into memory that need not be initialised.
+    /// [`read`](Self::read) into memory that may be uninitialised.
     #[inline]
     pub fn read_buf(&mut self, mut buffer: impl BufMut) -> usize {
         let len = buffer.remaining_mut().min(self.wire.len());
@@ -135,19 +135,19 @@ impl Traffic {
         len
     }
 
-    /// All of it, once.
+    /// The whole wire, once.
     #[must_use]
     pub fn wire(&self) -> &[u8] {
         &self.wire
     }
 }
 
-/// Masking keys from ChaCha12, as the adapters draw them, but with a seed that is always the same.
+/// Masking keys from ChaCha12, as the adapters draw them, but from a fixed seed.
 #[derive(Debug)]
 pub struct ChaChaEntropy(ChaCha12Rng);
 
 impl ChaChaEntropy {
-    /// A generator at its beginning.
+    /// A generator at the beginning of its sequence.
     #[must_use]
     pub fn new() -> Self {
         Self(ChaCha12Rng::from_seed([7; 32]))
@@ -184,7 +184,7 @@ pub const CHROMIUM_REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
     \r\n";
 
-/// A request with what RFC 6455 §4.1 asks for, and no more.
+/// A request with only what RFC 6455 §4.1 requires.
 pub const MINIMAL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\
     Host: localhost:9001\r\n\
     Upgrade: websocket\r\n\
@@ -193,11 +193,11 @@ pub const MINIMAL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\
     Sec-WebSocket-Version: 13\r\n\
     \r\n";
 
-/// The answer of a server to a request with the key `the sample nonce`.
+/// The response of a server to a request with the key `the sample nonce`.
 pub const SERVER_RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// A request of exactly `len` bytes, at least 256: its headers are cookies of some 120 bytes each.
+/// A request of exactly `len` bytes, at least 256. Its headers are cookies of about 120 bytes each.
 #[must_use]
 pub fn request_of(len: usize) -> Vec<u8> {
     const COOKIE: &[u8] = b"Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; \

@@ -1,4 +1,4 @@
-//! Medians, how far the numbers around them reach, and who is measured when.
+//! Medians with their range, and the order in which contenders are measured.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// That of some numbers.
+    /// The spread of these numbers.
     #[must_use]
     pub fn of(numbers: Vec<f64>) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// A ratio with three digits, or a whole number when it is large.
+/// A ratio with three digits, or rounded to a whole number if it is large.
 #[must_use]
 pub fn short(number: f64) -> String {
     match number {
@@ -44,7 +44,7 @@ pub fn short(number: f64) -> String {
     }
 }
 
-/// The number in the middle, or between the two in the middle.
+/// The number in the middle, or the mean of the two in the middle.
 #[must_use]
 pub fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
@@ -56,7 +56,8 @@ pub fn median(mut numbers: Vec<f64>) -> f64 {
     }
 }
 
-/// Who follows whom in a round: another one begins, and every other round runs backwards.
+/// The order of the contenders in a round. Each round starts with a different one, and every second
+/// round is reversed.
 #[must_use]
 pub fn order(round: usize, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
@@ -67,7 +68,7 @@ pub fn order(round: usize, count: usize) -> Vec<usize> {
     order
 }
 
-/// A size as a person writes it.
+/// A size in bytes, KiB or MiB.
 #[must_use]
 pub fn size(len: usize) -> String {
     match len {

@@ -1,4 +1,5 @@
-//! The opening handshake: the answer to a browser's request, and the check of a server's answer.
+//! The opening handshake: the response to a browser's request, and the check of a server's
+//! response.
 
 use std::hint::black_box;
 

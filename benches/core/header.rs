@@ -1,4 +1,4 @@
-//! The frame header, from bytes and to bytes.
+//! Decoding and encoding the frame header.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use fullduplex::{FrameHeader, MAX_HEADER_LEN, OpCode};
 
 const MASK: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
 
-/// Every length of a header, by the payload that it announces.
+/// Headers of every length, by the payload length and the key that they encode.
 const FORMS: [(u64, Option<[u8; 4]>); 6] =
     [(125, None), (125, MASK), (1 << 10, None), (1 << 10, MASK), (1 << 20, None), (1 << 20, MASK)];
 

@@ -1,4 +1,4 @@
-//! What is done to every byte: masking, and checking that text is UTF-8.
+//! Work on every byte: masking, and checking that text is UTF-8.
 
 use std::hint::black_box;
 
@@ -13,7 +13,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
     utf8(criterion);
 }
 
-/// `apply_mask`, on a payload that begins at a cache line and on one that begins behind a header.
+/// `apply_mask`, on a payload that begins at a cache line and on one that begins after a header.
 fn mask(criterion: &mut Criterion) {
     const LINE: usize = 64;
     let mut group = criterion.benchmark_group("mask");
@@ -31,7 +31,7 @@ fn mask(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// `Connection::mask_text` of a server, which masks nothing and only checks.
+/// `Connection::mask_text` of a server, which only checks the text because a server does not mask.
 fn utf8(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("utf8");
     let mut conn = connection(Role::Server);

@@ -1,4 +1,4 @@
-//! Time, in memory, layer by layer: header, mask, UTF-8, receiving, sending, the handshake.
+//! Times in memory, layer by layer: header, mask, UTF-8, receiving, sending, the handshake.
 
 mod handshake;
 mod header;
@@ -18,14 +18,14 @@ fn connection(role: Role) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), Config::new())
 }
 
-/// So many messages of `len` bytes each.
+/// The throughput of `count` messages of `len` bytes each.
 fn messages(count: usize, len: usize) -> Throughput {
     Throughput::ElementsAndBytes { elements: count as u64, bytes: (count * len) as u64 }
 }
 
 criterion_group! {
     name = layers;
-    // Short, for there are many: all of them take some three minutes.
+    // Short, because there are many: all of them together take about three minutes.
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(100))
         .measurement_time(Duration::from_millis(400))

@@ -1,7 +1,7 @@
-//! Receiving, in each of the ways that there are.
+//! Receiving through each of the interfaces.
 //!
-//! Unmasking happens in place, so each pass copies the traffic anew from where it is kept, as a read would;
-//! the lines `copy` measure nothing but that copy, to be subtracted.
+//! Unmasking happens in place, so each pass copies the traffic again, as a read would. The lines `copy` measure only that
+//! copy, to be subtracted.
 
 use criterion::{BenchmarkId, Criterion};
 use fullduplex::{
@@ -16,10 +16,10 @@ use crate::{SIZES, connection, messages};
 /// One pass over the traffic.
 type Pass = Box<dyn FnMut() -> usize>;
 
-/// Makes a pass of traffic for a role, and of how much a read brings at most.
+/// Makes a pass from traffic, a role, and the largest size of a read.
 type Way = fn(Traffic, Role, usize) -> Pass;
 
-/// The groups: their names, ways, and what goes through them.
+/// The groups: their names, interfaces, directions (masked or not), and contents.
 const GROUPS: [(&str, Way, &[bool], &[Content]); 5] = [
     ("copy", copy, &[true, false], &[Binary]),
     ("event", event, &[true, false], &[Binary, Ascii, Mixed]),
@@ -28,7 +28,7 @@ const GROUPS: [(&str, Way, &[bool], &[Content]); 5] = [
     ("endpoint", endpoint, &[true, false], &[Binary]),
 ];
 
-/// Frames that come in pieces: reads of this size.
+/// The size of reads for frames that arrive in pieces.
 const PIECE: usize = 4 << 10;
 
 pub(crate) fn all(criterion: &mut Criterion) {
@@ -81,7 +81,7 @@ fn copy(mut traffic: Traffic, _: Role, read_size: usize) -> Pass {
     })
 }
 
-/// `Connection::poll_event`: chunks where they lie in the read.
+/// `Connection::poll_event`: chunks that stay in the read buffer.
 fn event(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     let mut conn = connection(role);
     let mut buffer = vec![0; read_size];
@@ -101,7 +101,7 @@ fn event(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     })
 }
 
-/// `Reader::poll`: whole messages, lent; text as `&str`.
+/// `Reader::poll`: whole messages, lent, text as `&str`.
 fn lent(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     let mut reader = Reader::new(connection(role).split().0);
     Box::new(move || {
@@ -120,7 +120,7 @@ fn lent(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     })
 }
 
-/// `Reader::poll_owned`: whole messages, given away.
+/// `Reader::poll_owned`: whole messages, owned.
 fn owned(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     let mut reader = Reader::new(connection(role).split().0);
     Box::new(move || {
@@ -139,7 +139,7 @@ fn owned(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     })
 }
 
-/// `Endpoint::poll_owned`, as an adapter reads.
+/// `Endpoint::poll_owned`, as an adapter calls it.
 fn endpoint(mut traffic: Traffic, role: Role, read_size: usize) -> Pass {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
     let mut endpoint = Endpoint::open(role, negotiated, &[], &config, NoEntropy);

@@ -34,11 +34,11 @@ fn each_way<E: Entropy>(
                 black_box(&out[..len]).len()
             });
         });
-        // `Connection::mask_binary`: the payload stays where it lies.
+        // `Connection::mask_binary`: the payload stays where it is.
         group.bench_function(BenchmarkId::new("in-place", len), |bencher| {
             bencher.iter(|| conn.mask_binary(black_box(&mut payload), &mut entropy_of_conn));
         });
-        // `Endpoint::send`, and a write that takes all of it.
+        // `Endpoint::send`, and a write that takes everything.
         let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
         let mut endpoint = Endpoint::open(role, negotiated, &[], &config, entropy());
         group.bench_function(BenchmarkId::new("endpoint", len), |bencher| {

@@ -10,7 +10,7 @@ use fullduplex_benches::{CHROMIUM_REQUEST, SERVER_RESPONSE, request_of};
 
 use crate::digest;
 
-/// The request of Chromium, and the answer to it.
+/// Chromium's request, and the response to it.
 #[inline(never)]
 pub(crate) fn server(count: u64) -> u64 {
     let mut out = [0; 256];
@@ -25,7 +25,7 @@ pub(crate) fn server(count: u64) -> u64 {
     sum
 }
 
-/// A request, and the check of its answer.
+/// A request, and the check of the response.
 #[inline(never)]
 pub(crate) fn client(count: u64) -> u64 {
     let mut out = [0; 256];
@@ -44,7 +44,7 @@ pub(crate) fn client(count: u64) -> u64 {
     sum
 }
 
-/// Requests of `len` bytes, each byte a read of its own; counted are bytes.
+/// Requests of `len` bytes, one byte per read. `count` is a number of bytes.
 #[inline(never)]
 pub(crate) fn head_each_byte(len: usize, count: u64) -> u64 {
     let head = request_of(len);

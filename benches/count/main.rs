@@ -1,8 +1,8 @@
-//! Runs one thing for a number of messages, without I/O, to have its instructions counted: see
-//! `README.md`.
+//! Runs one case for a number of messages, without I/O, so that its instructions can be counted:
+//! see `README.md`.
 //!
-//! What a function costs depends on what the compiler inlines into its caller, and into a single caller it
-//! inlines nearly everything. So each loop exists three times, told apart by `SITE`.
+//! The cost of a function depends on what the compiler inlines into its caller, and with a single caller it inlines nearly
+//! everything. So each loop exists three times, with different values of `SITE`.
 
 mod handshake;
 mod receive;
@@ -71,7 +71,7 @@ fn run(case: &str, count: u64) -> Option<u64> {
     }
 }
 
-/// What every case does with a payload: enough that none of it can be left out.
+/// What every case does with a payload: enough that the compiler cannot remove any of its work.
 #[inline(always)]
 fn digest(payload: &[u8]) -> u64 {
     payload.len() as u64 + u64::from(payload.last().copied().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Receiving, in each of the ways that there are.
+//! Receiving through each of the interfaces.
 
 use std::hint::black_box;
 
@@ -10,7 +10,7 @@ use fullduplex_benches::{Content, READ_SIZE, Traffic};
 
 use crate::{at_site, digest};
 
-/// Receives `count` messages, or bytes where each is a read of its own; `None` if there is no such way.
+/// Receives `count` messages, or bytes for `bytes`. Returns `None` if there is no such interface.
 pub(crate) fn run(
     way: &str,
     masked: bool,
@@ -34,13 +34,13 @@ pub(crate) fn run(
     })
 }
 
-/// What is added up at one site: its number, so that no two copies are the same code.
+/// The start value of a site's sum: its number, so that no two copies are the same code.
 #[inline(always)]
 fn start<const SITE: u64>() -> u64 {
     black_box(SITE)
 }
 
-/// Only the reads that bring the messages, for subtraction.
+/// Only the reads, to be subtracted.
 #[inline(never)]
 fn copies(mut traffic: Traffic, count: u64) -> u64 {
     let mut buffer = vec![0; READ_SIZE];
@@ -52,7 +52,7 @@ fn copies(mut traffic: Traffic, count: u64) -> u64 {
     bytes
 }
 
-/// `Connection::poll_event`, told apart by the kind of message.
+/// `Connection::poll_event`, with a branch for each kind of message.
 #[inline(never)]
 fn events<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
     let mut buffer = vec![0; READ_SIZE];
@@ -80,7 +80,7 @@ fn events<const SITE: u64>(mut conn: Connection, mut traffic: Traffic, count: u6
     }
 }
 
-/// `Reader::poll`: text comes as `&str`.
+/// `Reader::poll`, with text as `&str`.
 #[inline(never)]
 fn lent<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
     let mut reader = Reader::new(conn.split().0);
@@ -120,7 +120,7 @@ fn owned<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) ->
     }
 }
 
-/// `Reader::poll_owned`, from a transport that reads into memory that was never written to.
+/// `Reader::poll_owned`, with a transport that reads into uninitialised memory.
 #[inline(never)]
 fn owned_buf<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64) -> u64 {
     let mut reader = Reader::new(conn.split().0);
@@ -138,7 +138,7 @@ fn owned_buf<const SITE: u64>(conn: Connection, mut traffic: Traffic, count: u64
     }
 }
 
-/// `Endpoint::poll_owned`, as an adapter reads.
+/// `Endpoint::poll_owned`, as an adapter calls it.
 #[inline(never)]
 fn endpoint<const SITE: u64>(role: Role, mut traffic: Traffic, count: u64) -> u64 {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
@@ -166,7 +166,7 @@ fn digest_of(message: &Message) -> u64 {
     }
 }
 
-/// `Connection::poll_event`, each byte a read of its own; counted are bytes, not messages.
+/// `Connection::poll_event`, one byte per read. `count` is a number of bytes, not of messages.
 #[inline(never)]
 fn each_byte<const SITE: u64>(mut conn: Connection, traffic: Traffic, count: u64) -> u64 {
     let mut sum = start::<SITE>();

@@ -1,4 +1,4 @@
-//! Sending: one frame for each message, which is then taken away.
+//! Sending: each message becomes one frame, which is then removed from the output.
 
 use std::hint::black_box;
 
@@ -9,7 +9,7 @@ use fullduplex_benches::{ChaChaEntropy, Content};
 
 use crate::{at_site, digest};
 
-/// Sends `count` messages; `None` if there is no such way.
+/// Sends `count` messages. Returns `None` if there is no such interface.
 pub(crate) fn run(
     way: &str,
     masked: bool,
@@ -74,7 +74,7 @@ fn feed_masked<const SITE: u64>(content: Content, payload: Vec<u8>, count: u64) 
     feed(Role::Client, content, payload, count, ChaChaEntropy::new()) + black_box(SITE)
 }
 
-/// `Endpoint::send_message`, and a write that takes all of it, as an adapter does.
+/// `Endpoint::send_message`, and a write that takes everything, as in an adapter.
 #[inline(always)]
 fn feed(role: Role, content: Content, payload: Vec<u8>, count: u64, entropy: impl Entropy) -> u64 {
     let (negotiated, config) = (Negotiated::without_extensions(), EndpointConfig::new());
@@ -86,7 +86,7 @@ fn feed(role: Role, content: Content, payload: Vec<u8>, count: u64, entropy: imp
     let mut sum = 0;
     for _ in 0..count {
         endpoint.writer.send_message(black_box(&mut message.clone())).expect("room");
-        // As an adapter does: one piece is the rule.
+        // As in an adapter, there is usually one piece.
         let pending = endpoint.writer.pending();
         let first = endpoint.output().expect("nothing to be masked").first();
         if first.len() == pending {

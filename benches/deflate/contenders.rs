@@ -1,5 +1,5 @@
-//! Who compresses and who decompresses: zlib-rs alone, and an endpoint of ours. Each has proved on the way
-//! here that it does the work.
+//! The contenders that compress and decompress: zlib-rs alone, and an endpoint of ours. Before they are measured, it is
+//! checked that each does the work.
 
 use fullduplex::{Message, MessageRef};
 use fullduplex_benches::compression::{Setting, json, pair};
@@ -8,27 +8,27 @@ use fullduplex_testkit::frames;
 use std::hint::black_box;
 use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush};
 
-/// Works on that many messages, in turn.
+/// Processes this number of messages, in turn.
 pub(crate) type Contender = Box<dyn FnMut(usize)>;
 
-/// What every compressed message ends in, and is left out on the wire (RFC 7692 §7.2.1).
+/// The end of every compressed message, which is not sent (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// Together the messages are so long: some windows, and compressed they stay in the cache as what a socket brings.
+/// The length of all messages together: several windows, but compressed it stays in the cache, as input from a socket does.
 const TOTAL: usize = 256 << 10;
 
-/// So much more room than a message takes that zlib-rs need not be careful at its end.
+/// How much larger than a message the output buffer is, so that zlib-rs never reaches its end.
 const SLACK: usize = 4 << 10;
 
-/// What is compressed, and what comes of it.
+/// The messages, plain and compressed.
 pub(crate) struct Messages {
     pub(crate) setting: Setting,
-    /// The length of each.
+    /// The length of each message.
     pub(crate) len: usize,
     plain: Vec<Vec<u8>>,
-    /// Each as a payload, with the tail.
+    /// The payload of each message, with the tail.
     compressed: Vec<Vec<u8>>,
-    /// All of them as frames.
+    /// All messages as frames.
     wire: Vec<u8>,
 }
 
@@ -56,7 +56,8 @@ impl Messages {
         self.plain.len()
     }
 
-    /// zlib-rs alone makes as much of the messages as our server, and our client the messages again.
+    /// Checks that zlib-rs alone compresses the messages to the same size as our server, and that our client decompresses
+    /// them.
     fn prove(&self) {
         let (mut deflate, mut out) = (deflate(self.setting), vec![0; 2 * self.len + SLACK]);
         let (mut by_us, mut direct) = (0, 0);
@@ -64,7 +65,7 @@ impl Messages {
             direct += compress(&mut deflate, message, &mut out).len() + TAIL.len();
             by_us += compressed.len();
         }
-        // A flush that has just filled its output comes twice: some bytes in all.
+        // A flush that has just filled its output is repeated, which adds some bytes.
         assert!(by_us.abs_diff(direct) <= direct / 1000, "{by_us} bytes are not {direct}");
 
         let (_, mut client) = pair(self.setting);
@@ -86,7 +87,7 @@ impl Messages {
 fn deflate(setting: Setting) -> zlib_rs::Deflate {
     zlib_rs::Deflate::new_with_config(DeflateConfig {
         level: i32::from(setting.level),
-        // Below zero: without the header and checksum of RFC 1950.
+        // A negative value means no header and checksum of RFC 1950.
         window_bits: -i32::from(setting.window_bits),
         mem_level: i32::from(setting.mem_level),
         ..DeflateConfig::default()

@@ -1,9 +1,9 @@
-//! Compressed messages beside zlib-rs alone: in one program, interleaved, with the same settings and the same
-//! messages, context taken over.
+//! Compressed messages, compared with zlib-rs alone: in one program, interleaved, with the same settings and the same
+//! messages, and with context takeover.
 //!
-//! `cargo xtask bench-deflate` builds and runs it. The ends are a server that sends and a client that
-//! receives, so that nothing is masked; messages are binary, for zlib-rs checks no text either. zlib-rs alone
-//! has one output buffer, large enough for everything and never cleared, and one call for each message.
+//! `cargo xtask bench-deflate` builds and runs it. The endpoints are a server that sends and a client that receives, so
+//! nothing is masked. Messages are binary, because zlib-rs does not check text either. zlib-rs alone has one output buffer,
+//! large enough for everything and never cleared, and one call for each message.
 
 mod contenders;
 
@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use contenders::{Contender, Messages, compressors, decompressors};
 
-/// Measures permessage-deflate beside zlib-rs alone.
+/// Compares permessage-deflate with zlib-rs alone.
 #[derive(Parser)]
 struct Arguments {
     /// Fewer and shorter rounds
@@ -38,7 +38,7 @@ struct Arguments {
 /// The sizes of the messages.
 const SIZES: [usize; 2] = [1 << 10, 64 << 10];
 
-/// What is compressed with.
+/// The compression settings.
 const SETTINGS: [Setting; 3] =
     [Setting::zlib(1), Setting::zlib(6), Setting::default_of_fullduplex()];
 
@@ -49,12 +49,12 @@ struct Line {
     level: u8,
     window_bits: u8,
     mem_level: u8,
-    /// Bytes in a message, before compression.
+    /// The length of a message before compression.
     bytes: usize,
     name: &'static str,
-    /// Million bytes of messages in a second.
+    /// Megabytes of uncompressed messages per second.
     megabytes_per_second: Spread,
-    /// Its speed by that of zlib-rs alone, round by round.
+    /// Its speed as a ratio to the speed of zlib-rs alone, round by round.
     to_direct: Spread,
 }
 
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let (rounds, busy) = match arguments.quick {
         true => (11, Duration::from_millis(2)),
-        // Short rounds, for a machine is seldom the same for long.
+        // Rounds are short, because a machine's speed changes over time.
         false => (75, Duration::from_millis(5)),
     };
     fs::create_dir_all(&arguments.out)?;
@@ -113,7 +113,7 @@ fn row(line: &Line) -> String {
     row
 }
 
-/// Measures the contenders in turn; the first one is what the others are compared with.
+/// Measures the contenders in turn. The others are compared with the first.
 fn measure(
     direction: &'static str,
     messages: &Messages,

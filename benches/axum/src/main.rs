@@ -1,5 +1,5 @@
-//! An echo server over axum. It says its port, tells the processor time in nanoseconds that it has used for each line of its
-//! input, and ends when its input does.
+//! An echo server over axum. It prints its port, prints the processor time in nanoseconds that it has used for each line of
+//! its input, and exits at the end of its input.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -19,7 +19,7 @@ fn main() -> io::Result<()> {
         println!("{}", listener.local_addr()?.port());
         thread::spawn(answer);
         let listener = listener.tap_io(|stream| {
-            // Without it some bursts wait for an acknowledgement, and it is then these waits that are measured.
+            // Without TCP_NODELAY, some bursts wait for an acknowledgement, and the bench would measure that wait.
             let _ = stream.set_nodelay(true);
         });
         axum::serve(listener, Router::new().route("/", any(upgrade))).await
@@ -36,7 +36,7 @@ async fn echo(mut socket: WebSocket) {
     }
 }
 
-/// Tells the time for each line; ends the process when there are no more.
+/// Prints the processor time for each line; exits at the end of the input.
 fn answer() {
     for line in io::stdin().lines() {
         let time = ProcessTime::try_now().map(|time| time.as_duration().as_nanos());

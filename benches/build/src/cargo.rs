@@ -1,4 +1,4 @@
-//! What cargo is asked to do.
+//! Runs cargo.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-/// The servers' workspace, and where it is built.
+/// The servers' workspace, and its build folder.
 #[derive(Debug)]
 pub(crate) struct Cargo {
     pub(crate) manifest: PathBuf,
@@ -22,14 +22,14 @@ pub(crate) struct Cargo {
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(crate) elapsed: Duration,
-    /// Processor time of all the compilers, user and system, where it is easy to know.
+    /// Processor time of all the compilers, user and system, on Linux.
     pub(crate) processor: Option<Duration>,
-    /// Packages that were compiled, the server's own among them.
+    /// How many packages were compiled, including the server's own.
     pub(crate) crates: usize,
     pub(crate) program: PathBuf,
 }
 
-/// A line of what cargo says with `--message-format=json`.
+/// A line of cargo's output with `--message-format=json`.
 #[derive(Deserialize)]
 struct Message {
     #[serde(default)]
@@ -39,7 +39,7 @@ struct Message {
 }
 
 impl Cargo {
-    /// Fetches what the servers are built from, for this machine.
+    /// Fetches the servers' dependencies, for this machine.
     pub(crate) fn fetch(&self) -> Result<(), Box<dyn Error>> {
         let rustc = Command::new("rustc").arg("-vV").output()?;
         let rustc = String::from_utf8(rustc.stdout)?;
@@ -51,7 +51,7 @@ impl Cargo {
         if status.success() { Ok(()) } else { Err("`cargo fetch` failed".into()) }
     }
 
-    /// Builds a package from nothing.
+    /// Builds a package from scratch.
     pub(crate) fn build(&self, package: &str, profile: &str) -> Result<Built, Box<dyn Error>> {
         match fs::remove_dir_all(&self.target) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -61,7 +61,7 @@ impl Cargo {
         command.args(["--offline", "--quiet", "--message-format=json-render-diagnostics"]);
         command.args(["--package", package, "--profile", profile]);
         command.arg("--target-dir").arg(&self.target);
-        // Neither a cache of compilations nor somebody's own flags.
+        // A compilation cache or the user's own flags would distort the times.
         command.env("RUSTC_WRAPPER", "").env_remove("RUSTFLAGS").env_remove("CARGO_BUILD_JOBS");
         let before = processor_time();
         let begun = Instant::now();
@@ -88,11 +88,11 @@ impl Cargo {
     }
 }
 
-/// What the processes that this one has waited for, and those that they have waited for, took of processors:
-/// fields 16 and 17 of `/proc/self/stat`, in hundredths of a second on Linux.
+/// The processor time of this process's children that it has waited for, and of their children: fields 16 and 17 of
+/// `/proc/self/stat`, in hundredths of a second on Linux.
 fn processor_time() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is a name in parentheses, which may hold anything.
+    // The second field is a name in parentheses, which may contain anything.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(13);
     let mut next = || fields.next()?.parse::<u64>().ok();

@@ -1,8 +1,8 @@
-//! What it costs to build a minimal echo server: time from nothing, crates, size. fullduplex over tokio side by side
-//! with others; the servers are in `servers`.
+//! What it costs to build a minimal echo server: time from scratch, crates, size. It compares fullduplex over tokio with
+//! other libraries; the servers are in `servers`.
 //!
-//! `cargo xtask bench-build` builds and runs it. What has to come over the network is fetched before anything is
-//! timed, and then cargo is kept offline.
+//! `cargo xtask bench-build` builds and runs it. All dependencies are fetched before anything is timed, and then cargo stays
+//! offline.
 
 mod cargo;
 mod report;
@@ -21,10 +21,10 @@ use report::Figures;
 /// What to measure; without options, everything.
 #[derive(Parser)]
 struct Arguments {
-    /// Only servers whose name contains this, and that over plain TCP
+    /// Only servers whose name contains this, and the one over plain TCP
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
-    /// How often each is built for its time
+    /// How many times each server is built for its time
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// The folder of the servers' workspace
@@ -33,7 +33,7 @@ struct Arguments {
     /// The lock file with the versions to build
     #[arg(long)]
     lock: PathBuf,
-    /// The folder for what is built, and for results.txt, results.md and results.json
+    /// The folder for the builds, and for results.txt, results.md and results.json
     #[arg(long)]
     out: PathBuf,
 }
@@ -41,7 +41,7 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     fs::create_dir_all(&arguments.out)?;
-    // cargo takes from it what the servers need, and leaves out the rest.
+    // cargo uses from it what the servers need, and removes the rest.
     fs::copy(&arguments.lock, arguments.servers.join("Cargo.lock"))?;
     let cargo = Cargo {
         manifest: arguments.servers.join("Cargo.toml"),

@@ -11,18 +11,19 @@ use serde::Serialize;
 use crate::cargo::Built;
 use crate::servers::{OURS, Server, UNIT};
 
-/// What ours may cost at most: crates, KiB, and time where plain TCP takes 1: it was 10 s where that took 6.4.
+/// The most that our server may cost: crates, KiB, and the time as a multiple of plain TCP's. It took 10 s when plain TCP
+/// took 6.4.
 const CRATES: usize = 20;
 const KIB: f64 = 560.0;
 const TIME: f64 = 1.56;
 
-/// What a server costs.
+/// What a server costs to build.
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) server: &'static Server,
-    /// Seconds, a number for each round.
+    /// The time in seconds of each round.
     seconds: Vec<f64>,
-    /// Seconds of processors, where they are known.
+    /// The processor time in seconds of each round, on Linux.
     processor: Vec<f64>,
     crates: usize,
     /// The size of the program, linked with LTO and stripped.
@@ -50,7 +51,7 @@ fn ratio(ours: &[f64], theirs: &[f64]) -> Spread {
     Spread::of(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect())
 }
 
-/// A server's figures, ready to be shown.
+/// A server's figures, ready for output.
 #[derive(Serialize)]
 struct Line {
     #[serde(flatten)]
@@ -59,7 +60,7 @@ struct Line {
     kib: f64,
     seconds: Spread,
     time_to_unit: Spread,
-    /// Left out where it is not known.
+    /// Left out where it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     processor_seconds: Option<Spread>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,16 +84,16 @@ fn lines(figures: &[Figures]) -> Vec<Line> {
     figures.iter().map(line).collect()
 }
 
-/// The compiler, and how many compilations it makes at once.
+/// The compiler, and how many compilations can run at once.
 fn machine() -> Result<String, Box<dyn Error>> {
     let rustc = String::from_utf8(Command::new("rustc").arg("--version").output()?.stdout)?;
     Ok(format!("{}, {} processors", rustc.trim(), thread::available_parallelism()?))
 }
 
-/// The table, and which targets hold.
+/// The table, and which targets are met.
 pub(crate) fn text(figures: &[Figures], rounds: usize) -> Result<String, Box<dyn Error>> {
     let mut text = format!(
-        "A minimal echo server, built from nothing: `cargo build --release`, what comes over the network fetched \
+        "A minimal echo server, built from scratch: `cargo build --release`, its dependencies fetched \
          before.\nMedians (smallest-largest) of {rounds} rounds, interleaved, ratios taken round by round. Size: \
          fat LTO, one codegen unit, stripped.\n{}.\n\n",
         machine()?
@@ -135,7 +136,7 @@ pub(crate) fn text(figures: &[Figures], rounds: usize) -> Result<String, Box<dyn
     Ok(text)
 }
 
-/// The medians as a table to be pasted.
+/// The medians as a table in Markdown.
 pub(crate) fn markdown(figures: &[Figures]) -> String {
     let mut text =
         "| | crates | KiB | seconds | x tokio TCP | seconds of processors | x tokio TCP |\n\

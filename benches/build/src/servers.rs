@@ -1,4 +1,4 @@
-//! Who is built.
+//! The servers that are built.
 
 use serde::Serialize;
 
@@ -11,10 +11,10 @@ pub(crate) struct Server {
     pub(crate) about: &'static str,
 }
 
-/// What the others are measured by.
+/// The server that the others are compared with.
 pub(crate) const UNIT: &str = "tokio TCP";
 
-/// Ours.
+/// Our server.
 pub(crate) const OURS: &str = "fullduplex-tokio";
 
 const ALL: [Server; 5] = [
@@ -45,7 +45,7 @@ const ALL: [Server; 5] = [
     },
 ];
 
-/// Those whose name contains one of `filters`, or all when there are none, and always what they are measured by.
+/// The servers whose name contains one of `filters`, or all without filters. The server over plain TCP is always included.
 pub(crate) fn chosen(filters: &[String]) -> Vec<&'static Server> {
     let chosen = |server: &&Server| {
         filters.is_empty()

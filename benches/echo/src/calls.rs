@@ -1,9 +1,9 @@
-//! How many system calls a server makes for each message or connection, counted by `strace -c -f` in runs that
-//! are not timed.
+//! How many system calls a server makes for each message or connection, counted by `strace -c -f` in runs that are not
+//! timed.
 //!
-//! A server runs twice, for n and for 3 n: what it does once (its start, the handshakes of an echo) drops out of
-//! the difference. It is several times slower then, so that more connections are ready at once than without:
-//! there are rather fewer `epoll_wait` than there would be.
+//! A server runs twice, for n and for 3 n, so that what it does once (its start, the handshakes of an echo) drops out of the
+//! difference. Under strace it is several times slower, so more connections are ready at once: there are somewhat fewer
+//! `epoll_wait` than without strace.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,10 +15,10 @@ use crate::contenders::Contender;
 use crate::machine::Cores;
 use crate::server::Server;
 
-/// How to get it.
+/// How to install strace.
 const HOW: &str = "there is no `strace` on the path (apt-get install strace, dnf install strace)";
 
-/// Whether there is an strace, or why not.
+/// Whether strace can be used, or why not.
 #[derive(Debug)]
 pub(crate) struct Strace(Result<(), String>);
 
@@ -26,7 +26,7 @@ pub(crate) struct Strace(Result<(), String>);
 pub(crate) type Calls = BTreeMap<String, f64>;
 
 impl Strace {
-    /// Looks for it, and tries it: a container may forbid what it does.
+    /// Looks for strace, and tries it: a container may forbid it.
     pub(crate) fn find() -> Self {
         let tried = Command::new("strace").args(["-c", "-f", "-o", "/dev/null", "true"]).output();
         Self(match tried {
@@ -39,7 +39,7 @@ impl Strace {
         })
     }
 
-    /// A sentence about it.
+    /// A sentence about it for the report.
     pub(crate) fn sentence(&self) -> String {
         match &self.0 {
             Ok(()) => "System calls: by strace -c -f, in runs of their own.".to_owned(),
@@ -47,7 +47,7 @@ impl Strace {
         }
     }
 
-    /// Counts; `None` when there is no strace.
+    /// Counts the system calls; `None` without strace.
     pub(crate) fn count(
         &self,
         case: impl Case,
@@ -85,14 +85,14 @@ fn run(
     strace.push(file.clone().into());
     let server = Server::start(contender, cores.server(), &strace)?;
     case.load(contender, server.address, false)?.run(turns)?;
-    // strace writes its table when the server has ended.
+    // strace writes its table when the server has exited.
     drop(server);
     let table = fs::read_to_string(&file)?;
     fs::remove_file(&file)?;
     Ok(table.lines().filter_map(row).collect())
 }
 
-/// A line such as `50.00  0.000010  5  2  1 epoll_wait`: share, seconds, each, calls, errors if any, name.
+/// Parses a line such as `50.00  0.000010  5  2  1 epoll_wait`: share, seconds, each, calls, errors if any, name.
 fn row(line: &str) -> Option<(String, u64)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     words.first()?.parse::<f64>().ok()?;

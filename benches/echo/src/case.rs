@@ -1,4 +1,5 @@
-//! What is done again and again: what measuring and reporting have to know of it, whatever it is.
+//! What is repeated in a measurement: the interface that measuring and reporting need of every kind
+//! of case.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,16 +8,16 @@ use serde::Serialize;
 
 use crate::contenders::{Contender, Discipline};
 
-/// How long nothing may come from any connection.
+/// How long the load waits while no connection receives anything.
 pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// Why it did not work, for a person to read.
+/// Why something did not work, as a text for the user.
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
-/// One row of measurements. As text it is the case's name.
+/// One row of measurements. Its text is the case's name.
 pub(crate) trait Case: Copy + fmt::Display + Serialize + 'static {
     const DISCIPLINE: Discipline;
-    /// All of them.
+    /// All cases.
     const ALL: &'static [Self];
     type Load: Load;
 
@@ -26,16 +27,16 @@ pub(crate) trait Case: Copy + fmt::Display + Serialize + 'static {
     /// The case as the title of a column.
     fn column(self) -> String;
 
-    /// How many messages, or connections, a turn of the load has.
+    /// How many messages or connections there are in one turn of the load.
     fn turn(self) -> usize;
 
-    /// How many turns a run has, where `wanted` would take as long as is wanted.
+    /// How many turns a run has. `wanted` turns would take the wanted time.
     fn turns(self, wanted: usize) -> usize;
 
-    /// How many turns there are when system calls are counted: some thousand calls, and not for ever.
+    /// How many turns there are when system calls are counted: enough for some thousand calls.
     fn turns_to_count(self) -> usize;
 
-    /// The load for a server that listens at `address`. When `spin` is set it does not sleep.
+    /// The load for a server that listens at `address`. With `spin` it does not sleep.
     fn load(
         self,
         contender: &Contender,
@@ -43,7 +44,7 @@ pub(crate) trait Case: Copy + fmt::Display + Serialize + 'static {
         spin: bool,
     ) -> Result<Self::Load, Failure>;
 
-    /// Those whose name contains one of `filters`, or all when there are none.
+    /// The cases whose name contains one of `filters`, or all without filters.
     fn chosen(filters: &[String]) -> Vec<Self> {
         let chosen = |case: &Self| {
             let name = case.to_string();
@@ -53,11 +54,11 @@ pub(crate) trait Case: Copy + fmt::Display + Serialize + 'static {
     }
 }
 
-/// What keeps a server busy, the same for every server.
+/// The load on a server, the same for every server.
 pub(crate) trait Load {
-    /// One turn in which everything that comes is compared with what has to come.
+    /// Runs one turn, in which everything that is received is compared with what is expected.
     fn prove(&mut self) -> Result<(), Failure>;
 
-    /// So many turns.
+    /// Runs this number of turns.
     fn run(&mut self, turns: usize) -> Result<(), Failure>;
 }

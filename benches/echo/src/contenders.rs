@@ -1,5 +1,4 @@
-//! Who serves: each library in the loop that its documentation shows, on one tokio thread, a task for each
-//! connection.
+//! The servers: each library in the loop that its documentation shows, on one tokio thread, with a task for each connection.
 
 use std::error::Error;
 use std::future::Future;
@@ -24,11 +23,11 @@ use crate::fanout::servers;
 use crate::handshake::{CLOSE, CLOSE_RESPONSE};
 use Discipline::{Echo, Fanout, Handshake, Idle};
 
-/// Whose it is.
+/// Whose code it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Side {
-    /// No WebSocket: what the others are measured by.
+    /// No WebSocket: the unit that the others are compared with.
     Unit,
     Ours,
     Peer,
@@ -44,7 +43,7 @@ pub(crate) enum Discipline {
 }
 
 impl Discipline {
-    /// The contender that the others are measured by.
+    /// The contender that the others are compared with.
     pub(crate) const fn unit(self) -> &'static str {
         match self {
             Self::Echo => UNIT,
@@ -63,7 +62,7 @@ pub(crate) type Served = Result<(), Box<dyn Error + Send + Sync>>;
 pub(crate) enum Serve {
     /// In this program.
     Here(fn(TcpListener) -> Serving),
-    /// In another program, which keeps to the rules of [`server`](crate::server).
+    /// In another program, which follows the protocol of [`server`](crate::server).
     Program(PathBuf),
 }
 
@@ -72,37 +71,37 @@ pub(crate) enum Serve {
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) side: Side,
-    /// What it is measured in.
+    /// The disciplines that it takes part in.
     pub(crate) disciplines: &'static [Discipline],
-    /// The package whose version is told.
+    /// The package whose version is reported.
     pub(crate) package: Option<&'static str>,
     pub(crate) usage: &'static str,
     pub(crate) serve: Serve,
 }
 
-/// What the others are measured by in an echo.
+/// The unit of echo.
 pub(crate) const UNIT: &str = "tokio TCP";
 
-/// What handshakes are measured by.
+/// The unit of handshakes.
 const FIXED: &str = "tokio TCP, fixed answer";
 
-/// What idle connections are measured by.
+/// The unit of idle connections.
 pub(crate) const BASE: &str = "tokio TCP, no buffer";
 
-/// What fan-out is measured by.
+/// The unit of fan-out.
 pub(crate) const FANOUT: &str = "tokio TCP, broadcast";
 
-/// Our natural loop, and the one that lends.
+/// Our usual loop, and the one that lends messages.
 pub(crate) const OWNED: &str = "fullduplex-tokio";
 pub(crate) const LENT: &str = "fullduplex-tokio, lent";
 
-/// How many messages are gathered at most where it is done by hand.
+/// How many messages are gathered at most where a server gathers them by hand.
 const AT_ONCE: usize = 64;
 
-/// Ours on a port where hyper speaks HTTP.
+/// Our server on a port where hyper speaks HTTP.
 pub(crate) const BEHIND_HYPER: &str = "fullduplex-tokio, hyper";
 
-/// All of them.
+/// All contenders.
 pub(crate) const ALL: &[Contender] = &[
     Contender {
         name: UNIT,
@@ -252,15 +251,15 @@ pub(crate) const ALL: &[Contender] = &[
     },
 ];
 
-/// The contender of that name.
+/// The contender with this name.
 pub(crate) fn named(name: &str) -> Option<&'static Contender> {
     ALL.iter().find(|contender| contender.name == name)
 }
 
-/// The server that another program is, from `NAME=PROGRAM`.
+/// The contender for another program, from `NAME=PROGRAM`.
 pub(crate) fn program(argument: &str) -> Result<&'static Contender, String> {
     let (name, program) = argument.split_once('=').ok_or("it has the form NAME=PROGRAM")?;
-    // There are a few of them for as long as this program runs.
+    // This leaks, but there are only a few of them.
     Ok(Box::leak(Box::new(Contender {
         name: name.to_owned().leak(),
         side: Side::Peer,
@@ -271,19 +270,20 @@ pub(crate) fn program(argument: &str) -> Result<&'static Contender, String> {
     })))
 }
 
-/// The contenders that are measured beside the unit.
+/// The contenders that are compared with the unit.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Choice {
     /// Only contenders whose name contains this, and the unit
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
-    /// Only these servers, each a program of its own, and the unit; of a fan-out, beside the others
+    /// Only these servers, each an external program, and the unit; for a fan-out, in addition to
+    /// the others
     #[arg(long, value_name = "NAME=PROGRAM", value_parser = program)]
     program: Vec<&'static Contender>,
 }
 
 impl Choice {
-    /// Those that take part in a discipline.
+    /// The contenders that take part in a discipline.
     pub(crate) fn of(&self, discipline: Discipline) -> Vec<&'static Contender> {
         let everybody =
             self.contender.is_empty() && (self.program.is_empty() || discipline == Fanout);
@@ -297,7 +297,7 @@ impl Choice {
     }
 }
 
-/// A task for each connection.
+/// Spawns a task for each connection.
 async fn accept<F>(listener: TcpListener, serve: fn(TcpStream) -> F) -> io::Result<()>
 where
     F: Future<Output = Served> + Send + 'static,
@@ -305,7 +305,7 @@ where
     accept_with(listener, (), move |stream, ()| serve(stream)).await
 }
 
-/// The same, with something that all connections share.
+/// The same, with a value that all connections share.
 pub(crate) async fn accept_with<T, F>(
     listener: TcpListener,
     shared: T,
@@ -320,7 +320,7 @@ where
         stream.set_nodelay(true)?;
         let serving = serve(stream, shared.clone());
         tokio::spawn(async move {
-            // The load sees that a connection ends, and says whose.
+            // The load notices that a connection has ended, and reports it.
             let _ = serving.await;
         });
     }
@@ -367,7 +367,7 @@ async fn owned(stream: TcpStream) -> Served {
     echo(fullduplex_tokio::accept(stream).await?).await
 }
 
-/// What it costs to be seen.
+/// The servers that are observed, by counters or by a subscriber of `tracing`.
 #[cfg(feature = "seen")]
 mod seen {
     use std::sync::Once;
@@ -474,7 +474,7 @@ where
 }
 
 async fn fastwebsockets(mut stream: TcpStream) -> Served {
-    // Its own handshake comes with hyper.
+    // Its own handshake depends on hyper.
     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
     let (mut head, mut answer) = (BytesMut::new(), [0; 512]);
     let len = loop {

@@ -1,4 +1,4 @@
-//! Echo: how large, over how many connections, how many messages at once.
+//! Echo cases: size, number of connections, and number of messages at once.
 
 pub(crate) mod load;
 
@@ -14,14 +14,14 @@ use crate::case::{Case, Failure};
 use crate::contenders::{Contender, Discipline};
 use load::EchoLoad;
 
-/// Messages that come back.
+/// Messages that are echoed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Echo {
-    /// Bytes of payload.
+    /// Length of the payload in bytes.
     #[serde(rename = "bytes")]
     pub(crate) len: usize,
     pub(crate) connections: usize,
-    /// How many messages a connection sends at once; it waits for all their echoes before the next ones.
+    /// How many messages a connection sends at once. It waits for all their echoes before the next ones.
     pub(crate) depth: usize,
 }
 
@@ -70,7 +70,7 @@ impl Case for Echo {
 }
 
 impl Echo {
-    /// What a connection sends at once.
+    /// The messages that a connection sends at once.
     pub(crate) fn burst(self) -> Burst {
         let payloads: Vec<Vec<u8>> =
             (0..self.depth).map(|number| Content::Binary.numbered(self.len, number)).collect();
@@ -93,14 +93,14 @@ impl fmt::Display for Echo {
     }
 }
 
-/// Messages that leave together.
+/// Messages that are sent together.
 #[derive(Debug)]
 pub(crate) struct Burst {
-    /// Masked frames, one behind the other.
+    /// Masked frames, one after the other.
     pub(crate) wire: Vec<u8>,
     pub(crate) payloads: Vec<Vec<u8>>,
-    /// The header that each of the frames has.
+    /// The header of each frame.
     pub(crate) sent_header: Vec<u8>,
-    /// The header that each echo has.
+    /// The header of each echo.
     pub(crate) echoed_header: Vec<u8>,
 }

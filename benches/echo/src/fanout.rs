@@ -1,5 +1,5 @@
-//! Fan-out: what one connection sends, every connection gets. What a delivery costs the server in processor time, when the
-//! last subscriber has the message, and the server's memory.
+//! Fan-out: every connection receives what one connection sends. It measures the server's processor time for each delivery,
+//! the time until the last subscriber has the message, and the server's memory.
 
 mod load;
 pub(crate) mod servers;
@@ -20,19 +20,19 @@ use crate::report::with_version;
 use crate::server::Server;
 use load::Subscribers;
 
-/// Bytes of payload.
+/// Length of the payload in bytes.
 const LEN: usize = 125;
 
-/// How often the contenders are measured, one after the other.
+/// How many times the contenders are measured, one after the other.
 const ROUNDS: usize = 5;
 
-/// How many deliveries a round has at least.
+/// The least number of deliveries in a round.
 const DELIVERIES: usize = 100_000;
 
-/// How long the server gets to take note of the last connections.
+/// How long the server gets to register the last connections.
 const REST: Duration = Duration::from_millis(500);
 
-/// Files that server and load need beside the connections.
+/// Files that server and load need in addition to the connections.
 const OTHER_FILES: usize = 100;
 
 #[derive(Serialize)]
@@ -63,7 +63,7 @@ struct Line {
     mebibytes: f64,
 }
 
-/// What a round has measured.
+/// The measurements of one round.
 #[derive(Clone, Copy)]
 struct Round {
     microseconds: f64,
@@ -112,7 +112,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// A row for each contender.
+/// Measures all contenders, and returns a row for each.
 fn compare(
     contenders: &[&'static Contender],
     subscribers: usize,
@@ -149,7 +149,7 @@ fn compare(
     Ok(lines.collect())
 }
 
-/// One server, from its start to its end.
+/// Measures one server, from its start to its end.
 fn measure(
     contender: &Contender,
     subscribers: usize,
@@ -159,7 +159,7 @@ fn measure(
     let mut server = Server::start(contender, cores.server(), &[])?;
     let mut load = Subscribers::connect(contender, server.address, subscribers, messages)?;
     thread::sleep(REST);
-    // The first time nothing is measured, and everything compared.
+    // The first time is not measured, but everything is compared.
     load.send(true)?;
     load.send(false)?;
     let times = DELIVERIES.div_ceil(subscribers * messages).max(5);

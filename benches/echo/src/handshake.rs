@@ -1,4 +1,4 @@
-//! Handshakes: connection after connection is accepted, upgraded and closed, without a message between.
+//! Handshakes: connections are accepted, upgraded and closed, one after the other and without messages.
 
 pub(crate) mod load;
 
@@ -12,31 +12,31 @@ use crate::case::{Case, Failure};
 use crate::contenders::{Contender, Discipline};
 use load::HandshakeLoad;
 
-/// A masked Close with code 1000: what the client sends as soon as the handshake is over.
+/// A masked Close with code 1000, which the client sends right after the handshake.
 pub(crate) const CLOSE: [u8; 8] = [0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x37 ^ 0x03, 0xfa ^ 0xe8];
 
-/// The Close with which a server answers it, before it ends the TCP connection.
+/// The Close with which a server replies, before it ends the TCP connection.
 pub(crate) const CLOSE_RESPONSE: [u8; 4] = [0x88, 0x02, 0x03, 0xe8];
 
-/// The most connections in a run. The server ends a connection first, so that its end of it stays behind for a
-/// minute in TIME_WAIT: whoever measured for longer would measure a kernel that is full of them.
+/// The most connections in a run. The server ends a connection first, so its end stays in TIME_WAIT for a minute. A longer
+/// run would measure a kernel that is full of them.
 const MOST: usize = 64;
 
 /// Connections that are opened and closed.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Handshake {
     request: Request,
-    /// How many connections there are at once; the next one begins when one has ended.
+    /// How many connections there are at once. The next one begins when one has ended.
     at_once: usize,
 }
 
-/// What the client asks with.
+/// The client's request.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Request {
-    /// That of Chromium, with twelve header lines.
+    /// Chromium's request, with twelve header lines.
     Chromium,
-    /// The five header lines that RFC 6455 asks for.
+    /// A request with only the five header lines that RFC 6455 requires.
     Minimal,
 }
 

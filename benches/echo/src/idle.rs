@@ -1,5 +1,5 @@
-//! Memory of connections that wait: how much the resident set of a server process grows with them, divided by
-//! their number. One task for each connection, which has echoed one message and waits for the next.
+//! Memory of waiting connections: how much the resident set of a server process grows with them, divided by their number.
+//! Each connection has one task, which has echoed one message and waits for the next.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -20,16 +20,17 @@ use crate::machine::{Cores, processor, raise_file_limit, resident};
 use crate::report::with_version;
 use crate::server::Server;
 
-/// Connections that are there before it is measured: what the first ones need is needed once.
+/// Connections that are opened before the measurement, so that what is allocated only once does not
+/// count.
 const BEFORE: usize = 50;
 
-/// Files that server and load need beside the connections.
+/// Files that server and load need in addition to the connections.
 const OTHER_FILES: usize = 100;
 
-/// What ours may take in all, in KiB.
+/// The most that a connection of ours may take in all, in KiB.
 const TARGET: f64 = 1.5;
 
-/// How long the server gets to come to rest.
+/// How long the server gets to settle.
 const REST: Duration = Duration::from_millis(300);
 
 #[derive(Serialize)]
@@ -133,7 +134,7 @@ fn growth(contender: &Contender, connections: usize, cores: Cores) -> Result<f64
     Ok((after as f64 - before as f64) / connections as f64)
 }
 
-/// A connection over which one message came back.
+/// Opens a connection, and echoes one message over it.
 fn echoed(contender: &Contender, server: &Server) -> Result<TcpStream, Failure> {
     let is_websocket = contender.side != Side::Unit;
     let burst = Echo { len: 125, connections: 1, depth: 1 }.burst();

@@ -1,15 +1,15 @@
-//! What has to be asked of the operating system: processors, limits, memory, names. On others than Linux there
-//! is no pinning, no memory to be read, and the limits stay as they are.
+//! What the operating system is asked for: processors, limits, memory, names. On systems other than Linux, nothing is
+//! pinned, no memory is measured, and the limits are not raised.
 
 use std::fs;
 use std::io;
 
-/// Where server and load run.
+/// The processors for server and load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cores(Option<(usize, usize)>);
 
 impl Cores {
-    /// The first and the last processor that this process may use; none when there is only one.
+    /// The first and the last processor that this process may use; none if there is only one.
     pub(crate) fn of_this_machine() -> Self {
         let allowed = system::allowed();
         Self(allowed.first().copied().zip(allowed.last().copied()).filter(|(a, b)| a != b))
@@ -20,12 +20,12 @@ impl Cores {
         self.0.map(|(server, _)| server)
     }
 
-    /// Keeps this process, which is the load, on its processor.
+    /// Pins this process, which is the load, to its processor.
     pub(crate) fn pin_load(self) -> io::Result<()> {
         self.0.map_or(Ok(()), |(_, load)| pin(load))
     }
 
-    /// A sentence about it.
+    /// A sentence about it for the report.
     pub(crate) fn sentence(self) -> String {
         match self.0 {
             Some((server, load)) => {
@@ -38,12 +38,12 @@ impl Cores {
     }
 }
 
-/// Keeps this process on one processor; threads that begin later inherit it.
+/// Pins this process to one processor. Threads that begin later inherit this.
 pub(crate) fn pin(core: usize) -> io::Result<()> {
     system::pin(core)
 }
 
-/// Raises the limit of open files as far as is allowed without asking; returns it.
+/// Raises the limit of open files as far as is possible without privileges. Returns the limit.
 pub(crate) fn raise_file_limit() -> usize {
     system::raise_file_limit()
 }
@@ -56,7 +56,7 @@ pub(crate) fn resident(process: u32) -> io::Result<u64> {
     number.ok_or_else(|| io::Error::other("no VmRSS in /proc/PID/status"))
 }
 
-/// What the processor calls itself, where that is easy to know.
+/// The processor's name, on Linux.
 pub(crate) fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("model name"));
@@ -87,7 +87,7 @@ mod system {
 
     pub(super) fn raise_file_limit() -> usize {
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-        // Refused only where it is not needed: the present limit is asked for below.
+        // If this is refused, the limit stays as it is. It is read below.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
         let current = getrlimit(Resource::Nofile).current;
         current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))

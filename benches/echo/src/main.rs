@@ -1,9 +1,9 @@
-//! Echo and handshakes over loopback, and connections that wait: fullduplex over tokio side by side with others.
+//! Echo, handshakes and waiting connections over loopback: compares fullduplex over tokio with other libraries.
 //!
-//! `cargo xtask bench-echo`, `bench-handshake` and `bench-idle` build and run it. Each server is a process of its own,
-//! this program started anew with `serve`; this process is the load, the same for all. Server and load are
-//! pinned to different processors. Nothing leaves the machine, everything is bounded in time and number, and
-//! no process is ended but those that were started here.
+//! `cargo xtask bench-echo`, `bench-handshake` and `bench-idle` build and run it. Each server is a separate process: this
+//! program, started with `serve`. This process is the load, the same for all. Server and load are pinned to different
+//! processors. Nothing leaves the machine, everything is bounded in time and number, and only processes that were started
+//! here are ended.
 
 mod calls;
 mod case;
@@ -33,7 +33,7 @@ use handshake::Handshake;
 use machine::Cores;
 use measure::Effort;
 
-/// fullduplex over tokio side by side with others.
+/// Compares fullduplex over tokio with other libraries.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -46,11 +46,11 @@ enum Command {
     Echo(Options),
     /// Measures handshakes over loopback, opening and closing
     Handshake(Options),
-    /// Measures the memory of connections that wait
+    /// Measures the memory of waiting connections
     Idle(IdleOptions),
     /// Measures one message to many connections
     Fanout(FanoutOptions),
-    /// Serves until the standard input ends: what the others start, and what a profiler looks at
+    /// Serves until the end of the standard input: for the other commands, and for a profiler
     Serve(server::Options),
     /// Keeps a server busy for some seconds, for a profiler
     Load(LoadOptions),
@@ -61,15 +61,15 @@ struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Only cases with this in their names, such as 125, 50x16 or 1048576-50x1 of an echo, chromium-16 of handshakes
+    /// Only cases with this in their names, such as 125, 50x16 or 1048576-50x1 for an echo, chromium-16 for handshakes
     #[arg(long, value_delimiter = ',')]
     case: Vec<String>,
     #[command(flatten)]
     choice: Choice,
-    /// How many rounds there are
+    /// The number of rounds
     #[arg(long)]
     rounds: Option<usize>,
-    /// The load asks for input again and again instead of sleeping, so that no server has to wake it
+    /// The load polls for input instead of sleeping, so that no server has to wake it
     #[arg(long)]
     spin: bool,
     /// The folder for results.txt, results.md and results.json
@@ -79,7 +79,7 @@ struct Options {
 
 #[derive(clap::Args)]
 struct IdleOptions {
-    /// How many connections wait
+    /// The number of waiting connections
     #[arg(long, default_value_t = 5000)]
     connections: usize,
     #[command(flatten)]
@@ -91,7 +91,7 @@ struct IdleOptions {
 
 #[derive(clap::Args)]
 struct FanoutOptions {
-    /// To how many connections a message goes, one number for each table
+    /// How many connections receive each message, one number for each table
     #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
     subscribers: Vec<usize>,
     #[command(flatten)]
@@ -103,20 +103,20 @@ struct FanoutOptions {
 
 #[derive(clap::Args)]
 struct LoadOptions {
-    /// Which contender it is
+    /// The contender's name
     name: String,
-    /// Where it listens: the port that it has said
+    /// The port that the server has printed
     port: u16,
     /// The case's name
     #[arg(long, default_value = "125-50x16")]
     case: String,
-    /// How long
+    /// How many seconds to run
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// How many messages or connections at most
+    /// The most messages or connections
     #[arg(long, default_value_t = usize::MAX)]
     most: usize,
-    /// Asks for input again and again instead of sleeping
+    /// Polls for input instead of sleeping
     #[arg(long)]
     spin: bool,
 }
@@ -124,7 +124,7 @@ struct LoadOptions {
 /// How much processor time the unit takes in each round.
 const ECHO_UNIT: Duration = Duration::from_millis(40);
 
-/// The same for handshakes, whose number is bounded as well.
+/// The same for handshakes, whose number is limited as well.
 const HANDSHAKE_UNIT: Duration = Duration::from_millis(4);
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,5 @@
-//! One case: everybody proves the work, then runs in rounds whose order rotates.
+//! Measures one case: each contender proves that it does the work, then all run in rounds whose
+//! order rotates.
 
 use std::time::{Duration, Instant};
 
@@ -15,24 +16,24 @@ use crate::server::Server;
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
     pub(crate) unit: Duration,
-    /// Whether the load asks for input again and again instead of sleeping.
+    /// Whether the load polls for input instead of sleeping.
     pub(crate) spin: bool,
 }
 
-/// Somebody's figures in one case.
+/// A contender's figures in one case.
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) contender: &'static Contender,
-    /// Nanoseconds of processor time for each message or connection, a number for each round.
+    /// Nanoseconds of processor time for each message or connection, one number per round.
     pub(crate) times: Vec<f64>,
-    /// Messages or connections for each second of a clock on the wall.
+    /// Messages or connections per second of wall-clock time.
     pub(crate) rates: Vec<f64>,
-    /// System calls for each of them; `None` where they were not counted.
+    /// System calls for each message or connection; `None` if they were not counted.
     pub(crate) calls: Option<Calls>,
 }
 
 impl Figures {
-    /// How many times the processor time of `other` it took, round by round.
+    /// Its processor time as a ratio to that of `other`, round by round.
     pub(crate) fn ratio_to(&self, other: &Self) -> Spread {
         let pairs = self.times.iter().zip(&other.times);
         Spread::of(pairs.map(|(ours, theirs)| ours / theirs).collect())
@@ -44,14 +45,14 @@ impl Figures {
     }
 }
 
-/// What a case has come to.
+/// The outcome of a case.
 #[derive(Debug)]
 pub(crate) struct Outcome<C> {
     pub(crate) case: C,
     /// How many messages or connections each run had.
     pub(crate) count: usize,
     pub(crate) figures: Vec<Figures>,
-    /// Who could not do the work, and what happened.
+    /// The contenders that could not do the work, and why.
     pub(crate) absent: Vec<(&'static Contender, String)>,
 }
 
@@ -72,7 +73,7 @@ impl<C: Case> Outcome<C> {
     }
 }
 
-/// Somebody who takes part.
+/// A contender that takes part.
 struct Running<L> {
     figures: Figures,
     server: Server,
@@ -82,7 +83,7 @@ struct Running<L> {
 /// Measures one case, with these contenders.
 ///
 /// # Errors
-/// When one of ours, or the unit, cannot do the work.
+/// When the unit or one of our contenders cannot do the work.
 pub(crate) fn measure<C: Case>(
     case: C,
     effort: Effort,
@@ -115,7 +116,7 @@ pub(crate) fn measure<C: Case>(
     Ok(Outcome { case, count, figures, absent })
 }
 
-/// As many turns as keep the unit busy for the time that is wanted, if the case allows so many.
+/// The number of turns that keep the unit busy for the wanted time, if the case allows so many.
 fn turns<C: Case>(
     case: C,
     effort: Effort,
@@ -127,7 +128,7 @@ fn turns<C: Case>(
     let mut turns = 1;
     while samples.len() < 5 {
         let (taken, _) = unit.timed(turns)?;
-        // Long enough to be told from nothing.
+        // Shorter times cannot be measured well.
         if taken < effort.unit / 20 {
             turns *= 2;
         } else {
@@ -153,7 +154,7 @@ impl<L: Load> Running<L> {
         Ok(Self { figures, server, load })
     }
 
-    /// One run: the server's processor time, and the time on the wall.
+    /// One run. Returns the server's processor time and the wall-clock time.
     fn timed(&mut self, turns: usize) -> Result<(Duration, Duration), Failure> {
         let before = self.server.time()?;
         let begun = Instant::now();
@@ -164,7 +165,7 @@ impl<L: Load> Running<L> {
 
     /// One round.
     fn time(&mut self, case: impl Case, turns: usize) -> Result<(), Failure> {
-        // Caches and branch predictors still belong to whoever ran before.
+        // Warm up: caches and branch predictors still have the state of the contender before.
         self.load.run((turns / 16).max(1))?;
         let (taken, elapsed) = self.timed(turns)?;
         let count = (turns * case.turn()) as f64;

@@ -11,7 +11,7 @@ use crate::contenders::{Contender, Discipline, LENT, OWNED, Side};
 use crate::machine::{Cores, processor};
 use crate::measure::{Effort, Figures, Outcome};
 
-/// What ours is meant to reach in a case, at most.
+/// The most that our contender may take in a case.
 struct Target {
     case: &'static str,
     contender: &'static str,
@@ -23,7 +23,7 @@ struct Target {
 enum Quantity {
     /// The server's processor time, as a ratio to the unit's.
     Time,
-    /// The server's processor time, as a ratio to that of the best peer.
+    /// The server's processor time, as a ratio to the best peer's.
     TimeToBestPeer,
     /// System calls for each message.
     Calls,
@@ -47,7 +47,7 @@ const ECHO_TARGETS: [Target; 12] = [
 const HANDSHAKE_TARGETS: [Target; 3] =
     [to_best_peer("chromium-1"), to_best_peer("chromium-16"), to_best_peer("minimal-16")];
 
-/// At most the time of the best, within what the medians of two runs differ by.
+/// At most the time of the best peer, within the difference between the medians of two runs.
 const fn to_best_peer(case: &'static str) -> Target {
     Target { case, contender: OWNED, quantity: Quantity::TimeToBestPeer, at_most: 1.02 }
 }
@@ -61,7 +61,7 @@ const fn calls(case: &'static str, contender: &'static str) -> Target {
 }
 
 impl Discipline {
-    /// What ours is meant to reach.
+    /// The targets of our contenders.
     const fn targets(self) -> &'static [Target] {
         match self {
             Self::Echo => &ECHO_TARGETS,
@@ -70,7 +70,7 @@ impl Discipline {
         }
     }
 
-    /// What is done.
+    /// The title of the discipline.
     const fn title(self) -> &'static str {
         match self {
             Self::Echo => "Echo over loopback",
@@ -80,7 +80,7 @@ impl Discipline {
         }
     }
 
-    /// What is counted.
+    /// What is counted, in the singular.
     const fn noun(self) -> &'static str {
         match self {
             Self::Echo => "message",
@@ -91,7 +91,7 @@ impl Discipline {
 }
 
 impl Target {
-    /// What was measured, if it was.
+    /// The measured quantity, if it was measured.
     fn measured<C: Case>(&self, outcomes: &[Outcome<C>]) -> Option<f64> {
         let outcome = outcomes.iter().find(|outcome| outcome.case.to_string() == self.case)?;
         match self.quantity {
@@ -116,10 +116,10 @@ impl Target {
     }
 }
 
-/// What a quantity that was not measured reads.
+/// The text for a quantity that was not measured.
 const NOT_MEASURED: &str = "not measured";
 
-/// The text that says how it was done.
+/// A text that says how the measurement was done.
 pub(crate) fn preamble(
     discipline: Discipline,
     effort: Effort,
@@ -191,7 +191,7 @@ fn shown_calls(calls: Option<&Calls>) -> String {
     format!("{all:.3}: {}", parts.join(", "))
 }
 
-/// Which targets of the contenders hold.
+/// Which targets of the contenders are met.
 pub(crate) fn targets<C: Case>(contenders: &[&Contender], outcomes: &[Outcome<C>]) -> String {
     let mut text = String::new();
     for target in C::DISCIPLINE.targets() {
@@ -219,7 +219,7 @@ pub(crate) fn targets<C: Case>(contenders: &[&Contender], outcomes: &[Outcome<C>
     text
 }
 
-/// Who they are, and how they were used.
+/// The contenders, and how they were used.
 pub(crate) fn legend(contenders: &[&Contender]) -> String {
     let mut text = String::new();
     for contender in contenders {
@@ -228,13 +228,13 @@ pub(crate) fn legend(contenders: &[&Contender]) -> String {
     text
 }
 
-/// Its name, with the version that was built.
+/// The contender's name, with the version that was built.
 pub(crate) fn with_version(contender: &Contender) -> String {
     let version = version(contender).map(|version| format!(" {version}")).unwrap_or_default();
     format!("{}{version}", contender.name)
 }
 
-/// The medians as tables to be pasted: ratios of time, then system calls.
+/// The medians as tables in Markdown: ratios of time, then system calls.
 pub(crate) fn markdown<C: Case>(contenders: &[&Contender], outcomes: &[Outcome<C>]) -> String {
     let (unit, noun) = (C::DISCIPLINE.unit(), C::DISCIPLINE.noun());
     let mut text = String::new();
@@ -309,7 +309,7 @@ struct Line {
     nanoseconds: Spread,
     per_second: Spread,
     to_unit: Option<Spread>,
-    /// Left out where they were not counted.
+    /// Left out if they were not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls_each: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -406,6 +406,6 @@ fn version(contender: &Contender) -> Option<String> {
     let lock: Lock = toml::from_str(LOCK).ok()?;
     let packages = lock.package.into_iter();
     let found = packages.filter(|package| Some(package.name.as_str()) == contender.package);
-    // Others may have an older one, and the compatibility packages have the same name: the last one from a registry is meant.
+    // Others may depend on an older one, and our compatibility packages have the same name: take the newest from a registry.
     found.max_by_key(|package| package.source.is_some()).map(|package| package.version)
 }

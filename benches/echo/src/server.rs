@@ -1,7 +1,8 @@
-//! A server in a process of its own: the process itself, and the handle that the load has of it.
+//! A server in its own process: that process, and the load's handle to it.
 //!
-//! The two talk over the server's standard input and output: it says its port, then tells the processor time in nanoseconds
-//! that it has used whenever it gets a line, and ends when its input does. Other programs that do so can be measured as well.
+//! They communicate over the server's standard input and output: it prints its port, then prints the processor time in
+//! nanoseconds that it has used for each line of its input, and exits at the end of its input. Other programs that do this
+//! can be measured as well.
 
 use std::env;
 use std::error::Error;
@@ -20,25 +21,25 @@ use tokio::runtime::Builder;
 use crate::contenders::{self, Contender, Serve};
 use crate::machine;
 
-/// How long a server may take to end by itself.
+/// How long a server may take to exit by itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Which contender, or NAME=PROGRAM
     name: String,
-    /// The processor to stay on
+    /// The processor to pin it to
     #[arg(long)]
     core: Option<usize>,
 }
 
-/// Serves until the standard input ends.
+/// Serves until the end of the standard input.
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let contender = match contenders::named(&options.name) {
         Some(contender) => contender,
         None => contenders::program(&options.name).map_err(|_| "no contender has such a name")?,
     };
-    // Another program inherits both.
+    // Another program inherits the pinning, and the standard input and output.
     if let Some(core) = options.core {
         machine::pin(core)?;
     }
@@ -47,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Serve::Here(serve) => serve,
         Serve::Program(path) => return Err(become_program(path).into()),
     };
-    // One thread, as there is one processor for it.
+    // One thread is enough, because there is one processor for it.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     println!("{}", listener.local_addr()?.port());
@@ -56,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Has this process run another program. It returns only if that fails.
+/// Replaces this process with another program. It returns only if that fails.
 #[cfg(unix)]
 fn become_program(path: &Path) -> io::Error {
     std::os::unix::process::CommandExt::exec(&mut Command::new(path))
@@ -67,7 +68,7 @@ fn become_program(_path: &Path) -> io::Error {
     io::ErrorKind::Unsupported.into()
 }
 
-/// Tells the time for each line; ends the process when there are no more.
+/// Prints the processor time for each line; exits at the end of the input.
 fn answer() {
     for line in io::stdin().lines() {
         let time = ProcessTime::try_now().map(|time| time.as_duration().as_nanos());
@@ -79,7 +80,7 @@ fn answer() {
     std::process::exit(0);
 }
 
-/// A running server. It ends when this is dropped.
+/// A running server. Dropping this ends it.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -89,7 +90,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it, below the program in `wrapper` if there is any.
+    /// Starts a server, under the program in `wrapper` if there is one.
     pub(crate) fn start(
         contender: &Contender,
         core: Option<usize>,
@@ -116,14 +117,14 @@ impl Server {
         Ok(server)
     }
 
-    /// The server's process. Below a wrapper it is the wrapper's.
+    /// The server's process, or the wrapper's if there is one.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// The processor time, of user and system, that it has used.
+    /// The processor time that it has used, user and system.
     pub(crate) fn time(&mut self) -> io::Result<Duration> {
-        let input = self.input.as_mut().ok_or_else(|| io::Error::other("it has ended"))?;
+        let input = self.input.as_mut().ok_or_else(|| io::Error::other("the server has ended"))?;
         input.write_all(b"\n")?;
         Ok(Duration::from_nanos(self.line()?.parse().map_err(io::Error::other)?))
     }
@@ -137,7 +138,7 @@ impl Server {
         Ok(line.trim().to_owned())
     }
 
-    /// Has it end, and waits until it has.
+    /// Ends the server, and waits until it has exited.
     fn end(&mut self) -> io::Result<()> {
         self.input = None;
         let begun = Instant::now();
@@ -153,7 +154,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // There is nobody left to tell.
+        // An error cannot be reported any more.
         let _ = self.end();
     }
 }

@@ -1,4 +1,4 @@
-//! What the load waits with, until something can be read.
+//! How the load waits for input.
 
 use std::io::ErrorKind;
 use std::net::TcpStream as StdTcpStream;
@@ -9,24 +9,24 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::case::{Failure, PATIENCE};
 
-/// Connections of which some will be ready.
+/// Connections, some of which will be ready.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     poll: Poll,
     events: Events,
-    /// Whether to ask again and again instead of sleeping.
+    /// Whether to poll instead of sleeping.
     spin: bool,
     heard: Instant,
 }
 
 impl Waiting {
-    /// For so many connections.
+    /// Waits for this number of connections.
     pub(crate) fn new(connections: usize, spin: bool) -> Result<Self, Failure> {
         let events = Events::with_capacity(connections.max(16));
         Ok(Self { poll: Poll::new()?, events, spin, heard: Instant::now() })
     }
 
-    /// Adds one, whose events will have the number.
+    /// Adds a connection, whose events will have this number.
     pub(crate) fn add(
         &self,
         number: usize,
@@ -39,12 +39,12 @@ impl Waiting {
         Ok(stream)
     }
 
-    /// Begins to count the time in which nothing comes.
+    /// Starts to measure the time without input.
     pub(crate) fn begin(&mut self) {
         self.heard = Instant::now();
     }
 
-    /// What is ready; nothing, when this does not sleep and nothing has come.
+    /// The connections that are ready; none if this does not sleep and nothing has come.
     pub(crate) fn wait(&mut self) -> Result<&Events, Failure> {
         let timeout = if self.spin { Duration::ZERO } else { PATIENCE };
         loop {

@@ -1,4 +1,4 @@
-//! What is measured: the cases, and the payloads that each is about.
+//! The cases that are measured, and the payloads of each.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use fullduplex_testkit::{Frame, Random};
 /// The payload sizes, in bytes.
 pub(crate) const SIZES: [usize; 6] = [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20];
 
-/// How much there is on the wire before it begins anew: a few reads, so that their source stays in the
-/// cache as a socket's buffer does.
+/// How much there is on the wire before it repeats: a few reads, so that their source stays in the cache as a socket's
+/// buffer does.
 const WIRE_LEN: usize = 256 << 10;
 
-/// How many different payloads are sent in turn, in bytes.
+/// The size of the different payloads that are sent in turn, in bytes.
 const PAYLOADS_LEN: usize = 64 << 10;
 
-/// What one kind of case does; together with a size it is a case.
+/// What a case does. A kind and a size are a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A server receives.
@@ -84,7 +84,7 @@ impl Kind {
     }
 }
 
-/// One thing that is measured.
+/// A case: one measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
     pub(crate) kind: Kind,
@@ -103,12 +103,12 @@ impl Case {
         .collect()
     }
 
-    /// How long each frame is on the wire.
+    /// The length of each frame on the wire.
     pub(crate) fn frame_len(self) -> usize {
         self.header_len() + self.len
     }
 
-    /// How long each frame's header is, with its masking key.
+    /// The length of each frame's header, with its masking key.
     pub(crate) fn header_len(self) -> usize {
         let length = match self.len {
             0..=125 => 2,
@@ -118,14 +118,14 @@ impl Case {
         if self.kind.is_masked() { length + 4 } else { length }
     }
 
-    /// The messages of the case, each with another payload.
+    /// The messages of the case, each with a different payload.
     pub(crate) fn payloads(self) -> Vec<Vec<u8>> {
         let total = if self.kind.is_sending() { PAYLOADS_LEN } else { WIRE_LEN };
         let count = (total / self.frame_len()).max(2);
         (0..count).map(|number| self.kind.content().numbered(self.len, number)).collect()
     }
 
-    /// The messages as frames on the wire, with keys of their own when they are masked.
+    /// The messages as frames on the wire, each with its own key if they are masked.
     pub(crate) fn wire(self, payloads: &[Vec<u8>]) -> Vec<u8> {
         let mut random = Random::new(7);
         let mut wire = Vec::with_capacity(payloads.len() * self.frame_len());

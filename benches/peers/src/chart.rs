@@ -1,4 +1,5 @@
-//! The outcome as a picture: for each kind of case, everybody's time as a multiple of the limit's.
+//! The outcome as a picture: for each kind of case, each contender's time as a multiple of the
+//! limit's.
 
 use std::error::Error;
 use std::path::Path;
@@ -18,14 +19,14 @@ const PICTURE: (u32, u32) = (1500, 1900);
 /// The legend's height.
 const LEGEND: u32 = 130;
 
-/// Ratios beyond these end at the picture's edge.
+/// Ratios outside of this range are drawn at the picture's edge.
 const SMALLEST: f64 = 0.35;
 const LARGEST: f64 = 30.0;
 
 /// The ratios that have a line across the picture.
 const LINES: [f64; 6] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
 
-/// Draws what there is of the outcomes.
+/// Draws the outcomes that were measured.
 pub(crate) fn draw(path: &Path, outcomes: &[Outcome]) -> Result<(), Box<dyn Error>> {
     let root = SVGBackend::new(path, PICTURE).into_drawing_area();
     root.fill(&WHITE)?;
@@ -63,7 +64,7 @@ fn draw_kind(
         .x_label_area_size(34)
         .y_label_area_size(56)
         .build_cartesian_2d(left..right, (SMALLEST..LARGEST).log_scale())?;
-    // The mesh would put its lines and labels where it likes: ours are at round ratios and at the sizes.
+    // The mesh would place lines and labels by itself. We want them at round ratios and at the sizes.
     let area = chart.plotting_area();
     let style = ("sans-serif", 19).into_text_style(area);
     for at in LINES {
@@ -77,7 +78,7 @@ fn draw_kind(
         let label = style.pos(Pos::new(HPos::Center, VPos::Top));
         area.draw(&(EmptyElement::at(at) + Text::new(size(len), (0, 8), label)))?;
     }
-    // Ours are drawn last, above the others.
+    // Our lines are drawn last, above the others.
     let mut drawn: Vec<&&Candidate> =
         ALL.iter().filter(|candidate| candidate.side != Side::Limit).collect();
     drawn.reverse();
@@ -102,13 +103,13 @@ fn draw_kind(
 const LIMIT: &str = "the limit: copy, unmask, check";
 const LIMIT_LINE: (RGBAColor, u32) = (RGBAColor(0, 0, 0, 0.7), 2);
 
-/// Everybody's name and look, and the limit's.
+/// The name and the look of each contender, and of the limit.
 fn legend_lines() -> impl Iterator<Item = (&'static str, (RGBAColor, u32))> {
     let drawn = ALL.iter().filter(|candidate| candidate.side != Side::Limit);
     drawn.map(|candidate| (candidate.name, look(candidate))).chain([(LIMIT, LIMIT_LINE)])
 }
 
-/// Colour and width of somebody's line: ours are blue and thick, the others thin and pale.
+/// Colour and width of a contender's line: ours are blue and thick, the others thin and pale.
 fn look(candidate: &Candidate) -> (RGBAColor, u32) {
     const OURS: [RGBColor; 4] = [
         RGBColor(3, 20, 90),

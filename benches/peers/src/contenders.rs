@@ -1,4 +1,4 @@
-//! Who is measured, and the one interface behind which everybody runs.
+//! The contenders, and the interface through which all of them run.
 
 mod fastwebsockets;
 mod limits;
@@ -23,9 +23,10 @@ use crate::case::{Case, Kind};
 use crate::memory::{Memory, Written};
 use crate::tally::Tally;
 
-/// A connection that is open, over a stream in memory, and what is done with it.
+/// An open connection over a stream in memory, and the work that it does.
 pub(crate) trait Contender {
-    /// Receives that many messages, each to the tally; or sends that many, and flushes after each.
+    /// Receives this number of messages, and passes each to the tally; or sends this number, and
+    /// flushes after each.
     fn run(&mut self, messages: usize, tally: &mut Tally);
 }
 
@@ -33,7 +34,7 @@ pub(crate) trait Contender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Side {
-    /// Nobody's: what nobody can do without.
+    /// Nobody's: only the work that no library can avoid.
     Limit,
     /// This project's.
     Ours,
@@ -41,20 +42,20 @@ pub(crate) enum Side {
     Peer,
 }
 
-/// Somebody who may take part in a case.
+/// A contender that may take part in a case.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) name: &'static str,
     pub(crate) side: Side,
-    /// The package, as it stands in the lock file.
+    /// The package, as it is named in the lock file.
     pub(crate) package: Option<&'static str>,
-    /// Which interface is used, and what was set.
+    /// Which interface is used, and which settings.
     pub(crate) usage: &'static str,
     /// `None` when there is nothing to do in this case.
     pub(crate) make: fn(Parts) -> Option<Box<dyn Contender>>,
 }
 
-/// Everybody, in the order of the report.
+/// All candidates, in the order of the report.
 pub(crate) const ALL: [&Candidate; 16] = [
     &limits::COPY,
     &limits::MASK,
@@ -74,7 +75,7 @@ pub(crate) const ALL: [&Candidate; 16] = [
     &websocket_sans_io::CANDIDATE,
 ];
 
-/// The limit that a case's ratios are to.
+/// The limit for the ratios of a case.
 pub(crate) fn limit_of(kind: Kind) -> &'static str {
     match kind {
         Kind::ReceivePlain | Kind::SendPlain => limits::COPY.name,
@@ -83,7 +84,7 @@ pub(crate) fn limit_of(kind: Kind) -> &'static str {
     }
 }
 
-/// What all contenders of a case begin with.
+/// What all contenders of a case start from.
 #[derive(Debug)]
 pub(crate) struct Setting {
     case: Case,
@@ -101,7 +102,7 @@ impl Setting {
         }
     }
 
-    /// A fresh stream and everything else that one contender needs.
+    /// A new stream, and everything else that one contender needs.
     pub(crate) fn parts(&self, written: &Rc<Written>) -> Parts {
         Parts {
             case: self.case,
@@ -111,17 +112,17 @@ impl Setting {
     }
 }
 
-/// What one contender is made of.
+/// What a contender is built from.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) case: Case,
     /// The stream, at the beginning of the wire.
     pub(crate) memory: Memory,
-    /// What is to be sent.
+    /// The payloads to send.
     pub(crate) payloads: Payloads,
 }
 
-/// The payloads to send, in turn. The application keeps them, as who sends to many has to.
+/// The payloads to send, in turn. The application keeps them, as it must when it sends to many.
 #[derive(Debug)]
 pub(crate) struct Payloads {
     all: Rc<[Bytes]>,
@@ -137,7 +138,8 @@ impl Payloads {
     }
 }
 
-/// What an application has to do with text that its library has not checked, as fast as it can.
+/// The check that an application has to make, as fast as it can, when its library has not checked
+/// text.
 #[inline]
 fn checked(text: &[u8]) -> &[u8] {
     simdutf8::basic::from_utf8(text).expect("valid text").as_bytes()

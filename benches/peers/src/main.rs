@@ -1,13 +1,13 @@
-//! fullduplex side by side with other WebSocket libraries: one program, one run, everybody over the same
-//! stream in memory, interleaved.
+//! Compares fullduplex with other WebSocket libraries: in one program and one run, all of them over the same stream in
+//! memory, interleaved.
 //!
-//! `cargo xtask bench-peers` builds and runs it. The package pulls in nine libraries and what they need, so
-//! `cargo xtask lint` and `cargo xtask test` leave it out, save for its formatting: CI stays quick, and no
-//! peer's newer version can make it fail. `cargo clippy -p fullduplex-bench-peers` is for who changes it.
+//! `cargo xtask bench-peers` builds and runs it. The package depends on nine libraries and their dependencies, so `cargo
+//! xtask lint` and `cargo xtask test` leave it out, except for its formatting: CI stays quick, and no peer's newer version
+//! can make it fail. After a change here, run `cargo clippy -p fullduplex-bench-peers`.
 //!
-//! What a ratio means: a contender's time by that of a limit in the same round. Limits do only what nobody
-//! can do without; see `contenders/limits.rs`. How each library is used is said at the head of its file, and
-//! in the report. Sent payloads belong to the application, which keeps them.
+//! A ratio is a contender's time divided by that of a limit in the same round. Limits do only the work that no library can
+//! avoid; see `contenders/limits.rs`. The head of each file and the report say how a library is used. Sent payloads belong
+//! to the application, which keeps them.
 
 mod case;
 mod chart;
@@ -27,7 +27,7 @@ use clap::Parser;
 use case::{Case, Kind};
 use measure::{Effort, measure};
 
-/// Measures fullduplex side by side with other WebSocket libraries.
+/// Compares fullduplex with other WebSocket libraries.
 #[derive(Parser)]
 struct Arguments {
     /// Fewer and shorter rounds

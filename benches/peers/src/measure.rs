@@ -1,4 +1,5 @@
-//! One case: everybody proves the work, then runs in rounds whose order rotates.
+//! Measures one case: each contender proves that it does the work, then all run in rounds whose
+//! order rotates.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -12,41 +13,41 @@ use crate::contenders::{ALL, Candidate, Contender, Setting, Side, limit_of};
 use crate::memory::Written;
 use crate::tally::{Tally, expected, of_written};
 
-/// How many rounds there are, and how long the limit runs in each: the contenders take as long, or some
-/// times as long.
+/// How many rounds there are, and how long the limit runs in each. The contenders process as many messages, which takes
+/// longer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
     pub(crate) limit: Duration,
 }
 
-/// The fewest messages in a round: what happens once, such as a buffer that grows, should not decide.
+/// The fewest messages in a round, so that what happens only once, such as the growth of a buffer, has little weight.
 const LEAST: usize = 32;
 
-/// Somebody's times in one case.
+/// A contender's times in one case.
 #[derive(Debug)]
 pub(crate) struct Times {
     pub(crate) candidate: &'static Candidate,
-    /// Nanoseconds for each message, a number for each round.
+    /// Nanoseconds for each message, one number per round.
     pub(crate) rounds: Vec<f64>,
 }
 
 impl Times {
-    /// How many times as long as `other` it took, round by round.
+    /// Its time as a ratio to that of `other`, round by round.
     pub(crate) fn ratio_to(&self, other: &Self) -> Spread {
         let pairs = self.rounds.iter().zip(&other.rounds);
         Spread::of(pairs.map(|(ours, theirs)| ours / theirs).collect())
     }
 }
 
-/// What a case has come to.
+/// The outcome of a case.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) case: Case,
-    /// How many messages each run took.
+    /// How many messages each run had.
     pub(crate) messages: usize,
     pub(crate) times: Vec<Times>,
-    /// Who could not do the work, and what happened.
+    /// The contenders that could not do the work, and why.
     pub(crate) absent: Vec<(&'static Candidate, String)>,
 }
 
@@ -55,12 +56,12 @@ impl Outcome {
         self.times.iter().find(|times| times.candidate.name == name)
     }
 
-    /// The limit that this case is measured by.
+    /// The limit that this case is compared with.
     pub(crate) fn limit(&self) -> Option<&Times> {
         self.of(limit_of(self.case.kind))
     }
 
-    /// The fastest of one side.
+    /// The fastest contender of one side.
     pub(crate) fn best(&self, side: Side) -> Option<&Times> {
         let limit = self.limit()?;
         let of_side = self.times.iter().filter(|times| times.candidate.side == side);
@@ -68,18 +69,18 @@ impl Outcome {
     }
 }
 
-/// Somebody who takes part.
+/// A contender that takes part.
 struct Running {
     candidate: &'static Candidate,
     contender: Box<dyn Contender>,
     written: Rc<Written>,
 }
 
-/// Measures one case, with the limits and with everybody whose name contains one of `filters`, or with
-/// everybody when there are none.
+/// Measures one case, with the limits and with the contenders whose name contains one of `filters`, or with all of them
+/// without filters.
 ///
 /// # Errors
-/// A sentence when one of ours, or a limit, cannot do the work.
+/// When a limit or one of our contenders cannot do the work.
 pub(crate) fn measure(case: Case, effort: Effort, filters: &[String]) -> Result<Outcome, String> {
     let payloads = case.payloads();
     let setting = Setting::new(case, &payloads);
@@ -91,7 +92,7 @@ pub(crate) fn measure(case: Case, effort: Effort, filters: &[String]) -> Result<
     });
     for candidate in chosen {
         let written = Rc::new(Written::default());
-        // A library that panics is told of and left out; the others go on.
+        // A library that panics is reported and left out; the others continue.
         let proof = catch_unwind(AssertUnwindSafe(|| {
             let Some(mut contender) = (candidate.make)(setting.parts(&written)) else {
                 return Ok(None);
@@ -120,7 +121,7 @@ pub(crate) fn measure(case: Case, effort: Effort, filters: &[String]) -> Result<
     Ok(Outcome { case, messages, times, absent })
 }
 
-/// The first, untimed round: the digest of every message has to be right.
+/// The first, untimed round, in which the digest of all messages must be right.
 fn prove(
     case: Case,
     candidate: &Candidate,
@@ -133,7 +134,7 @@ fn prove(
     contender.run(payloads.len(), &mut tally);
     let recorded = written.recorded();
     let digest = match case.kind.is_sending() {
-        // To copy alone is no proof when the copy should be masked.
+        // The limit that only copies has no right digest where messages are masked.
         true if candidate.side == Side::Limit && candidate.name != limit_of(case.kind) => None,
         true => Some(of_written(case, &recorded)?),
         false if candidate.side == Side::Limit && candidate.name != limit_of(case.kind) => None,
@@ -147,7 +148,7 @@ fn prove(
     }
 }
 
-/// As many messages as keep the limit busy for the time that is wanted.
+/// The number of messages that keeps the limit busy for the wanted time.
 fn messages(case: Case, effort: Effort, at_once: usize, running: &mut [Running]) -> usize {
     let name = limit_of(case.kind);
     let Some(limit) = running.iter_mut().find(|running| running.candidate.name == name) else {
@@ -165,11 +166,11 @@ fn messages(case: Case, effort: Effort, at_once: usize, running: &mut [Running])
 impl Running {
     /// One run, in nanoseconds for each message.
     fn time(&mut self, case: Case, messages: usize) -> Result<f64, String> {
-        // Caches and branch predictors still belong to whoever ran before.
+        // Warm up: caches and branch predictors still have the state of the contender before.
         self.contender.run((messages / 16).max(LEAST / 4), &mut Tally::default());
         let mut tally = Tally::default();
         let before = self.written.bytes();
-        // The thread's own time: what else runs on the machine is not counted.
+        // The thread's own time, so that what else runs on the machine does not count.
         let begun = ThreadTime::now();
         self.contender.run(messages, &mut tally);
         let elapsed = begun.elapsed();

@@ -1,5 +1,5 @@
-//! A stream in memory that is always ready: it brings the same frames again and again, and takes whatever
-//! is written. A read or write copies once, as that of a socket does.
+//! A stream in memory that is always ready: its reads return the same frames again and again, and it takes whatever is
+//! written. Each read and each write copies once, as a socket does.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -12,10 +12,10 @@ use bytes::BufMut;
 use futures::FutureExt;
 use tokio::io::ReadBuf;
 
-/// What one read brings at most: as much as a socket's buffer usually holds.
+/// The largest size of a read: as much as a socket's buffer usually holds.
 pub(crate) const READ_SIZE: usize = 64 << 10;
 
-/// What was written to a stream, for who has given the stream away.
+/// What was written to a stream that has been moved into a contender.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     bytes: Cell<u64>,
@@ -24,7 +24,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Keeps all that is written from now on.
+    /// Records everything that is written from now on.
     pub(crate) fn record(&self) {
         self.recording.set(true);
     }
@@ -41,15 +41,15 @@ impl Written {
     }
 }
 
-/// The stream.
+/// The stream in memory.
 #[derive(Debug)]
 pub(crate) struct Memory {
     wire: Rc<[u8]>,
     /// Where the next read begins.
     position: usize,
-    /// What writes are copied to, again and again.
+    /// Where writes are copied to, again and again.
     sink: Box<[u8]>,
-    /// Where the next write goes to.
+    /// Where the next write goes in `sink`.
     end: usize,
     written: Rc<Written>,
 }
@@ -59,8 +59,7 @@ impl Memory {
         Self { wire, position: 0, sink: vec![0; READ_SIZE].into(), end: 0, written }
     }
 
-    /// What the next read brings into `room` bytes. A read ends with the wire, as it does when a peer
-    /// makes a pause.
+    /// What the next read returns into `room` bytes. A read ends with the wire, as it does when a peer pauses.
     #[inline]
     fn next(&mut self, room: usize) -> &[u8] {
         let rest = self.wire.get(self.position..).unwrap_or_default();
@@ -69,7 +68,7 @@ impl Memory {
         rest.get(..len).unwrap_or_default()
     }
 
-    /// A read into memory that need not be initialised.
+    /// A read into memory that may be uninitialised.
     #[inline]
     pub(crate) fn read_buf(&mut self, mut buf: impl BufMut) -> usize {
         let piece = self.next(buf.remaining_mut());
@@ -100,7 +99,7 @@ impl Memory {
     }
 }
 
-/// The result of a future that never has to wait.
+/// The result of a future that never waits.
 pub(crate) fn ready<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("the stream in memory is always ready")
 }
@@ -220,7 +219,7 @@ impl futures::AsyncWrite for Memory {
     }
 }
 
-/// wtx has traits of its own for streams.
+/// wtx has its own traits for streams.
 impl wtx::stream::StreamReader for Memory {
     #[inline]
     async fn read(&mut self, bytes: &mut [u8]) -> wtx::Result<usize> {

@@ -11,7 +11,7 @@ use crate::case::Kind;
 use crate::contenders::{ALL, Candidate, Side, limit_of};
 use crate::measure::{Effort, Outcome};
 
-/// The text of one kind's cases: ratios to the limit, and to the best peer.
+/// The text for all cases of a kind: ratios to the limit, and to the best peer.
 pub(crate) fn table(kind: Kind, outcomes: &[Outcome]) -> String {
     let outcomes: Vec<&Outcome> =
         outcomes.iter().filter(|outcome| outcome.case.kind == kind).collect();
@@ -60,7 +60,7 @@ pub(crate) fn table(kind: Kind, outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Where a peer was faster: than all of ours, and than each of them.
+/// The cases in which a peer was faster than all of ours, and than each of them.
 pub(crate) fn not_first(outcomes: &[Outcome]) -> String {
     let behind = |title: &str, ours: &dyn Fn(&Outcome) -> Option<Spread>| {
         let mut text = String::new();
@@ -83,7 +83,7 @@ pub(crate) fn not_first(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// The medians as a table to be pasted: ratios to the limit, ours in bold where no peer was faster.
+/// The medians as a table in Markdown: ratios to the limit, ours in bold where no peer was faster.
 pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     for kind in Kind::ALL {
@@ -118,7 +118,7 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Who they are, and how they were used.
+/// The contenders, and how they were used.
 pub(crate) fn legend() -> String {
     let mut text = String::new();
     for candidate in ALL {
@@ -128,7 +128,7 @@ pub(crate) fn legend() -> String {
     text
 }
 
-/// The text that says how it was done.
+/// A text that says how the measurement was done.
 pub(crate) fn preamble(effort: Effort) -> String {
     format!(
         "CPU time: medians (smallest-largest) of {} rounds, ratios taken round by round{}.\n\
@@ -148,7 +148,7 @@ fn nanoseconds(rounds: Vec<f64>) -> String {
     }
 }
 
-/// What the C library was told.
+/// The settings of the C library.
 fn tunables() -> String {
     env::var("GLIBC_TUNABLES").unwrap_or_else(|_| "none".into())
 }
@@ -255,7 +255,7 @@ fn version(candidate: &Candidate) -> Option<String> {
     packages.find(|package| Some(package.name.as_str()) == candidate.package).map(|it| it.version)
 }
 
-/// What the processor calls itself, where that is easy to know.
+/// The processor's name, on Linux.
 fn processor() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;

@@ -1,4 +1,4 @@
-//! What a contender hands over, and the proof that it is what was sent.
+//! Takes what a contender receives, and checks that it is what was sent.
 
 use std::hint::black_box;
 
@@ -10,8 +10,8 @@ use crate::case::Case;
 
 /// Takes every message that a contender has received.
 ///
-/// The same code runs in the first, untimed round, where all bytes go into the digest, and in the timed
-/// ones, where only their number does.
+/// The same code runs in the first, untimed round, where all bytes go into the digest, and in the timed rounds, where they
+/// are only counted.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// Payload bytes received.
@@ -22,7 +22,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// A tally that digests what it gets.
+    /// A tally that computes a digest of what it gets.
     pub(crate) fn proving() -> Self {
         Self { digest: Some(Digest::default()), ..Self::default() }
     }
@@ -44,7 +44,7 @@ impl Tally {
     /// A piece of a message.
     #[inline(always)]
     pub(crate) fn chunk(&mut self, payload: &[u8]) {
-        // All of the payload has to lie there: nobody knows who looks at it.
+        // The compiler must produce the whole payload, because it cannot know what reads it.
         let payload = black_box(payload);
         self.bytes += payload.len() as u64;
         if let Some(digest) = &mut self.digest {
@@ -61,7 +61,7 @@ impl Tally {
         }
     }
 
-    /// The digest, if one was made.
+    /// The digest, if one was computed.
     pub(crate) fn digest(&self) -> Option<u64> {
         self.digest.as_ref().map(|digest| digest.0)
     }
@@ -97,7 +97,7 @@ impl Digest {
     }
 }
 
-/// The digest of the case's messages, once each.
+/// The digest of the case's messages, each of them once.
 pub(crate) fn expected(case: Case, payloads: &[Vec<u8>]) -> u64 {
     let mut digest = Digest::default();
     for payload in payloads {
@@ -110,7 +110,7 @@ pub(crate) fn expected(case: Case, payloads: &[Vec<u8>]) -> u64 {
 /// The digest of the messages in `wire`, which a contender has written.
 ///
 /// # Errors
-/// A sentence when they are not what this end of a connection has to write.
+/// A sentence when they are not what this end of a connection must write.
 pub(crate) fn of_written(case: Case, wire: &[u8]) -> Result<u64, String> {
     let mut digest = Digest::default();
     let (mut keys, mut masked) = (std::collections::HashSet::new(), 0);
@@ -127,7 +127,7 @@ pub(crate) fn of_written(case: Case, wire: &[u8]) -> Result<u64, String> {
             digest.end(frame.opcode == 1);
         }
     }
-    // Of 2^32 keys hardly any comes twice among so few.
+    // Among so few keys out of 2^32, hardly any occurs twice.
     if keys.len() + 2 < masked {
         return Err("frames were masked with the same key".into());
     }

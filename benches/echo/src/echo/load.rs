@@ -1,6 +1,6 @@
-//! The load, the same for every server: connections that each send a burst, wait for all its echoes, and send
-//! the next one. One thread, over mio. It is made to cost little: frames are encoded once, and of an echo the
-//! header is looked at. In the first, untimed run our core decodes what comes, and every payload is compared.
+//! The load, the same for every server: connections that each send a burst, wait for all its echoes, and send the next one.
+//! It uses one thread, over mio, and is made to cost little: frames are encoded once, and only the header of an echo is
+//! compared. In the first, untimed run our core decodes what is received, and every payload is compared.
 
 use bytes::BufMut;
 use fullduplex::handshake::{ClientHandshake, ClientRequest, Outcome};
@@ -16,7 +16,7 @@ use crate::case::{Failure, Load, PATIENCE};
 use crate::contenders::{Contender, Side};
 use crate::waiting::Waiting;
 
-/// What one read brings at most.
+/// The largest size of a read.
 const READ_SIZE: usize = 256 << 10;
 
 /// Connections to one server.
@@ -33,30 +33,30 @@ pub(crate) struct EchoLoad {
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
-    /// How much of the burst was written.
+    /// How much of the burst has been written.
     written: usize,
-    /// How many bursts are still to be sent.
+    /// How many bursts must still be sent.
     left: usize,
     echo: Incoming,
     proof: Option<Proof>,
 }
 
-/// Where in the echo of a burst the input is.
+/// The position of the input in the echo of a burst.
 #[derive(Debug)]
 struct Incoming {
-    /// What every frame begins with.
+    /// The header of every frame.
     header: Vec<u8>,
     len: usize,
-    /// How much of the present frame has come, its header included.
+    /// How much of the current frame has been received, including its header.
     position: usize,
-    /// Whole frames.
+    /// How many frames have been received whole.
     frames: usize,
 }
 
-/// What has to come, and how much of it has.
+/// What must be received, and how much of it has been.
 #[derive(Debug)]
 enum Proof {
-    /// The frames as they were sent.
+    /// The frames, unchanged.
     Bytes(usize),
     Messages(Box<Endpoint<ChaChaEntropy>>, usize),
 }
@@ -87,7 +87,7 @@ impl EchoLoad {
 }
 
 impl Load for EchoLoad {
-    /// One burst on every connection, and a comparison of every byte.
+    /// Sends one burst on every connection, and compares every byte.
     fn prove(&mut self) -> Result<(), Failure> {
         for connection in &mut self.connections {
             connection.proof = Some(match self.is_websocket {
@@ -109,7 +109,7 @@ impl Load for EchoLoad {
         Ok(())
     }
 
-    /// So many bursts on every connection, each sent when the one before it has come back.
+    /// Sends this number of bursts on every connection, each when the one before it has come back.
     fn run(&mut self, bursts: usize) -> Result<(), Failure> {
         let mut busy = self.connections.len();
         for connection in &mut self.connections {
@@ -140,9 +140,9 @@ impl Connection {
         self.write(burst)
     }
 
-    /// Writes what is left of the burst, as far as can be done now.
+    /// Writes the rest of the burst, until the socket would block.
     fn write(&mut self, burst: &Burst) -> io::Result<()> {
-        // At first every socket says that it is writable; nothing has begun then.
+        // Every socket first reports that it is writable, before there is anything to write.
         while self.written < burst.wire.len() {
             match self.stream.write(&burst.wire[self.written..]) {
                 Ok(len) => self.written += len,
@@ -154,7 +154,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what is there; whether the last echo was among it.
+    /// Reads what is there. Returns whether it included the last echo.
     fn read(&mut self, burst: &Burst, buffer: &mut [u8]) -> Result<bool, Failure> {
         loop {
             let len = match self.stream.read(buffer) {
@@ -177,7 +177,7 @@ impl Connection {
                 }
                 self.next_burst(burst)?;
             }
-            // A read that does not fill the buffer has emptied the socket; what comes later is an event.
+            // A read that does not fill the buffer has emptied the socket. More input causes another event.
             if len < buffer.len() {
                 return Ok(false);
             }
@@ -193,7 +193,7 @@ impl Incoming {
             if let Some(header) = self.header.get(self.position..).filter(|it| !it.is_empty()) {
                 let len = header.len().min(bytes.len());
                 if bytes[..len] != header[..len] {
-                    return Err("an echo does not begin as it should".into());
+                    return Err("an echo has the wrong header".into());
                 }
             }
             let len = bytes.len().min(frame - self.position);
@@ -227,14 +227,14 @@ impl Proof {
     }
 }
 
-/// A client whose handshake is over.
+/// A client after its handshake.
 fn client() -> Endpoint<ChaChaEntropy> {
     let negotiated = Negotiated::without_extensions();
     let config = EndpointConfig::new();
     Endpoint::open(Role::Client, negotiated, &[], &config, ChaChaEntropy::new())
 }
 
-/// Decodes what has come and shows each payload to `is_right`.
+/// Decodes what is received, and passes each payload to `is_right`.
 fn receive(
     endpoint: &mut Endpoint<ChaChaEntropy>,
     mut bytes: &[u8],
@@ -249,7 +249,7 @@ fn receive(
         bytes = later;
         while let Some((message, _)) = endpoint.poll()? {
             let MessageRef::Binary(payload) = message else {
-                return Err("something else than a binary message came".into());
+                return Err("something other than a binary message was received".into());
             };
             if !is_right(payload) {
                 return Err("an echo differs from what was sent".into());
@@ -259,7 +259,7 @@ fn receive(
     Ok(())
 }
 
-/// Connects and does the handshake, if there is one; blocking.
+/// Connects, and does the handshake if there is one. It blocks.
 pub(crate) fn connect(
     address: SocketAddr,
     is_websocket: bool,
@@ -278,7 +278,7 @@ pub(crate) fn connect(
     stream.write_all(&bytes[..request_len])?;
     loop {
         match stream.read(&mut bytes[len..])? {
-            0 => return Err("the server has ended a connection within the handshake".into()),
+            0 => return Err("the server has ended a connection during the handshake".into()),
             more => len += more,
         }
         match handshake.poll(&bytes[..len], &request)? {
@@ -286,7 +286,7 @@ pub(crate) fn connect(
             Some(Outcome::Open { response, .. }) if response.head_len() == len => {
                 return Ok(stream);
             }
-            Some(_) => return Err("the server has not just accepted".into()),
+            Some(_) => return Err("the server's response is not a plain acceptance".into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The load of the fan-out: many connections, of which one sends and all receive. One thread, over mio.
+//! The load of the fan-out: many connections. One of them sends, and all receive. One thread, over mio.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -13,22 +13,22 @@ use crate::echo::Echo;
 use crate::echo::load::connect;
 use crate::waiting::Waiting;
 
-/// What one read brings at most.
+/// The largest size of a read.
 const READ_SIZE: usize = 64 << 10;
 
 /// Connections to one server.
 pub(super) struct Subscribers {
     waiting: Waiting,
     streams: Vec<TcpStream>,
-    /// How much each has received of what is being sent.
+    /// How much of the current messages each connection has received.
     received: Vec<usize>,
-    /// What the first of them sends, and what each receives then.
+    /// What the first connection sends, and what each one then receives.
     sent: Vec<u8>,
     expected: Vec<u8>,
     buffer: Vec<u8>,
 }
 
-/// When messages had reached their subscribers, counted from when they were sent.
+/// How long messages took to reach their subscribers.
 pub(super) struct Arrival {
     pub(super) half: Duration,
     pub(super) last: Duration,
@@ -68,11 +68,11 @@ impl Subscribers {
         })
     }
 
-    /// Sends the messages, and waits until all have received them. `proves` is whether every byte is compared.
+    /// Sends the messages, and waits until all have received them. With `proves`, every byte is compared.
     pub(super) fn send(&mut self, proves: bool) -> Result<Arrival, Failure> {
         self.received.fill(0);
         let begun = Instant::now();
-        // It fits into the socket's buffer, for nothing else waits there.
+        // It fits into the socket's buffer, because nothing else waits there.
         self.streams[0].write_all(&self.sent)?;
         let (mut done, mut half) = (0, None);
         self.waiting.begin();
@@ -99,7 +99,7 @@ impl Subscribers {
     }
 }
 
-/// Reads what is there, and shows it to `is_right`.
+/// Reads what is there, and passes it to `is_right`.
 fn read(
     stream: &mut TcpStream,
     buffer: &mut [u8],
@@ -114,9 +114,9 @@ fn read(
             Err(error) => return Err(error.into()),
         };
         if !is_right(&buffer[..len]) {
-            return Err("something else was received than was sent".into());
+            return Err("what was received differs from what was sent".into());
         }
-        // A read that does not fill the buffer has emptied the socket; what comes later is an event.
+        // A read that does not fill the buffer has emptied the socket. More input causes another event.
         if len < buffer.len() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! The servers of the fan-out: what one connection sends, every connection gets.
+//! The servers of the fan-out: every connection receives what one connection sends.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! The load, the same for every server: it connects, sends the request, has our core check the answer, sends a
-//! Close, waits for the server's and for the end of the TCP connection, and begins anew. One thread, over mio.
+//! The load, the same for every server: it connects, sends the request, checks the response with our core, sends a Close,
+//! waits for the server's Close and for the end of the TCP connection, and starts again. One thread, over mio.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::{CLOSE, CLOSE_RESPONSE, Handshake};
 use crate::case::{Failure, Load};
 use crate::waiting::Waiting;
 
-/// Connections to one server, one after the other in each place.
+/// Connections to one server: several places, each with one connection after the other.
 #[derive(Debug)]
 pub(crate) struct HandshakeLoad {
     waiting: Waiting,
@@ -25,25 +25,25 @@ pub(crate) struct HandshakeLoad {
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
-    /// Until the answer has come.
+    /// The handshake, until the response has come.
     handshake: Option<ClientHandshake>,
-    /// What has come of the answer, and then of the server's Close.
+    /// The response as far as it has come, and later the server's Close.
     received: [u8; 1024],
     len: usize,
 }
 
 impl HandshakeLoad {
-    /// The first connection is not made before the first run.
+    /// Creates the load. It connects in its first run.
     pub(crate) fn new(case: Handshake, address: SocketAddr, spin: bool) -> Result<Self, Failure> {
         Ok(Self { waiting: Waiting::new(case.at_once, spin)?, address, case })
     }
 
     fn connect(&self, number: usize) -> Result<Connection, Failure> {
-        // Over loopback this does not wait: the listener's queue has room.
+        // Over loopback this does not wait: the listener's queue has space.
         let stream = std::net::TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
         let mut stream = self.waiting.add(number, stream, Interest::READABLE)?;
-        // A fresh socket has room for all of it.
+        // A new socket has space for the whole request.
         stream.write_all(self.case.request.bytes())?;
         let handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
         Ok(Connection { stream, handshake: Some(handshake), received: [0; 1024], len: 0 })
@@ -51,12 +51,12 @@ impl HandshakeLoad {
 }
 
 impl Load for HandshakeLoad {
-    /// Every byte is looked at in any case.
+    /// One turn: a run compares every byte anyway.
     fn prove(&mut self) -> Result<(), Failure> {
         self.run(1)
     }
 
-    /// So many connections in each place.
+    /// Opens and closes this number of connections in each place.
     fn run(&mut self, turns: usize) -> Result<(), Failure> {
         let request = ClientRequest::new(Uri::parse("ws://localhost:9001/")?);
         let places = 0..self.case.at_once;
@@ -75,7 +75,7 @@ impl Load for HandshakeLoad {
                 if !connection.read(&request)? {
                     continue;
                 }
-                // Closed before the next one begins.
+                // The connection is closed before the next one begins.
                 *place = None;
                 if begun < turns * self.case.at_once {
                     *place = Some(self.connect(number)?);
@@ -90,7 +90,7 @@ impl Load for HandshakeLoad {
 }
 
 impl Connection {
-    /// Reads what is there; whether the connection has come to its end.
+    /// Reads what is there. Returns whether the connection is over.
     fn read(&mut self, request: &ClientRequest<'_>) -> Result<bool, Failure> {
         loop {
             let len = match self.stream.read(&mut self.received[self.len..]) {
@@ -104,12 +104,12 @@ impl Connection {
             let Some(handshake) = &mut self.handshake else {
                 match len {
                     0 if received == CLOSE_RESPONSE => return Ok(true),
-                    0 => return Err("the server has ended without the right Close".into()),
+                    0 => return Err("the server has not sent the right Close".into()),
                     _ => continue,
                 }
             };
             if len == 0 {
-                return Err("the server has ended a connection within the handshake".into());
+                return Err("the server has ended a connection during the handshake".into());
             }
             match handshake.poll(received, request)? {
                 None => {}
@@ -118,7 +118,7 @@ impl Connection {
                     self.len = 0;
                     self.stream.write_all(&CLOSE)?;
                 }
-                Some(_) => return Err("the server has not just accepted".into()),
+                Some(_) => return Err("the server's response is not a plain acceptance".into()),
             }
         }
     }

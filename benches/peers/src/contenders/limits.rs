@@ -1,6 +1,6 @@
-//! What nobody can do without: to copy what a read or write brings, to unmask, to check text. It knows how
-//! long each frame is, checks nothing else, and lets a large payload lie in pieces. Its code is plain Rust for
-//! the default processor: a library that asks for AVX2 or AVX-512 when it runs can be faster.
+//! The work that no library can avoid: to copy the bytes of a read or write, to unmask, to check text. It knows the length
+//! of each frame in advance, checks nothing else, and leaves large payloads in pieces. Its code is plain Rust for the
+//! default processor: a library that detects AVX2 or AVX-512 at runtime can be faster.
 
 use std::array;
 use std::io::{IoSlice, Read, Write};
@@ -39,7 +39,7 @@ pub(super) const UTF8: Candidate = Candidate {
     },
 };
 
-/// Blocks that are checked as soon as they are unmasked.
+/// Blocks are checked as soon as they are unmasked, while they are in the cache.
 const BLOCK: usize = 8 << 10;
 
 fn make(parts: Parts, mask: bool, check: bool) -> Box<dyn Contender> {
@@ -56,12 +56,12 @@ struct Receive {
     case: Case,
     memory: Memory,
     buffer: Vec<u8>,
-    /// Where unread input lies.
+    /// The range of the unread input.
     start: usize,
     end: usize,
-    /// The header of a frame that came in pieces.
+    /// The header of a frame that has arrived in part.
     header: Vec<u8>,
-    /// How much of that frame has come.
+    /// How much of that frame has arrived.
     done: usize,
     mask: bool,
     check: bool,
@@ -97,7 +97,7 @@ impl Contender for Receive {
 }
 
 impl Receive {
-    /// A piece of a frame that a read has cut.
+    /// Handles a piece of a frame that a read has split.
     #[inline(never)]
     fn piece(&mut self, frame_len: usize, tally: &mut Tally) {
         let input = &mut self.buffer[self.start..self.end];
@@ -137,7 +137,7 @@ fn see_to(key: [u8; 4], payload: &mut [u8], check: bool) {
     }
 }
 
-/// What is left of a piece of valid text without the characters that its ends have cut.
+/// A piece of valid text, without the characters that are cut at its two ends.
 #[inline(always)]
 fn without_cut_ends(text: &[u8]) -> &[u8] {
     let continues = |byte: &u8| byte & 0xc0 == 0x80;
@@ -149,7 +149,7 @@ fn without_cut_ends(text: &[u8]) -> &[u8] {
     if start + len > text.len() { &text[..start] } else { text }
 }
 
-/// The fastest masking that plain Rust gives for the default processor.
+/// The fastest masking that is possible in plain Rust for the default processor.
 #[inline(always)]
 fn xor(payload: &mut [u8], key: [u8; 4]) {
     if payload.len() >= 256 {
@@ -163,7 +163,7 @@ fn xor(payload: &mut [u8], key: [u8; 4]) {
     for (byte, key) in rest.iter_mut().zip(key) {
         *byte ^= key;
     }
-    // No more than seven are left.
+    // At most seven bytes are left.
     for (byte, key) in rest.iter_mut().skip(4).zip(key) {
         *byte ^= key;
     }
@@ -200,7 +200,7 @@ fn xor_block(block: &[u8; 128], word: u64) -> [u8; 128] {
     bytes
 }
 
-/// Masks while it copies. Both slices have the same length.
+/// Masks while copying. Both slices have the same length.
 #[inline(always)]
 fn xor_copy(from: &[u8], to: &mut [u8], key: [u8; 4]) {
     let word = repeated(key);
@@ -224,14 +224,14 @@ fn repeated(key: [u8; 4]) -> u64 {
     word << 32 | word
 }
 
-/// Up to this size a frame is put together before it is written; above, that costs more than it saves.
+/// Up to this size, a frame is put together before it is written. Above it, that costs more than it saves.
 const JOINED: usize = 512;
 
 struct Send {
     case: Case,
     memory: Memory,
     payloads: Payloads,
-    /// The header, without a key.
+    /// The header without a key.
     header: Vec<u8>,
     mask: bool,
     frame: Vec<u8>,
@@ -265,7 +265,7 @@ impl Contender for Send {
     }
 }
 
-/// The header that all frames of a case have, without a key.
+/// The header of all frames of a case, without a key.
 fn header(case: Case) -> Vec<u8> {
     let mask_bit = if case.kind.is_masked() { 0x80 } else { 0 };
     let mut header = vec![0x82];

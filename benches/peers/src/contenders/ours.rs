@@ -21,7 +21,8 @@ pub(super) const EVENTS: Candidate = Candidate {
     usage: "Connection::poll_event over a buffer of 64 KiB, messages in chunks as they lie in it; \
             Connection::send_binary into a buffer",
     make: |parts| {
-        // Each kind has a call of its own, as an application has more than one.
+        // Each kind has its own copy of the call, as in an application that calls it in several
+        // places.
         Some(match parts.case.kind {
             Kind::ReceivePlain => Box::new(Events::<0>::new(parts)),
             Kind::ReceiveMasked(Content::Binary) => Box::new(Events::<1>::new(parts)),
@@ -39,7 +40,7 @@ pub(super) const LENT: Candidate = Candidate {
     make: |parts| match parts.case.kind {
         Kind::ReceivePlain | Kind::ReceiveMasked(_) => Some(Box::new(Lent::new(parts))),
         Kind::SendPlain => Some(Box::new(HeaderAlone::new(parts))),
-        // A client has to mask a copy: that is what `send_binary` does.
+        // A client has to mask a copy, which is what `send_binary` does.
         Kind::SendMasked => None,
     },
 };
@@ -79,12 +80,12 @@ fn connection(parts: &Parts) -> Connection {
     Connection::new(role(parts), Negotiated::without_extensions(), Config::new())
 }
 
-/// `SITE` only tells apart the copies of [`run`](Contender::run).
+/// `SITE` only distinguishes the copies of [`run`](Contender::run).
 struct Events<const SITE: u8> {
     conn: Connection,
     memory: Memory,
     buffer: Vec<u8>,
-    /// Where unread input lies.
+    /// The range of the unread input.
     start: usize,
     end: usize,
 }
@@ -282,7 +283,7 @@ impl Contender for Queued {
         for _ in 0..messages {
             let mut message = Message::Binary(self.payloads.next().clone());
             self.endpoint.writer.send_message(&mut message).expect("room for the frame");
-            // As an adapter does: one piece is the rule.
+            // As in an adapter, there is usually one piece.
             let pending = self.endpoint.writer.pending();
             let first = self.endpoint.output().expect("no answers wait").first();
             let len = if first.len() == pending {

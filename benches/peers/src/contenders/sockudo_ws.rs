@@ -1,4 +1,5 @@
-//! sockudo-ws: a `Stream` and a `Sink`. Its keepalive is off: it needs a tokio runtime, and costs.
+//! sockudo-ws: a `Stream` and a `Sink`. Its keepalive is off, because it needs a tokio runtime and
+//! costs time.
 
 use ::sockudo_ws::{Config, Message, WebSocketStream};
 use futures::{SinkExt, StreamExt};

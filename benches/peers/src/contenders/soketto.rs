@@ -1,5 +1,5 @@
-//! soketto: a receiver and a sender over buffered halves, as in its examples; text is left to the
-//! application to check.
+//! soketto: a receiver and a sender over buffered halves, as in its examples. The application has
+//! to check text.
 
 use ::soketto::connection::{Builder, Mode};
 use ::soketto::{Data, Receiver, Sender};
@@ -22,7 +22,7 @@ pub(super) const CANDIDATE: Candidate = Candidate {
         let stream = BufReader::with_capacity(READ_SIZE, stream);
         let (sender, receiver) = Builder::new(stream, mode).finish();
         Some(match case.kind.is_sending() {
-            // Both halves are kept: neither works without the other.
+            // Both halves are kept, because neither works without the other.
             false => Box::new(Receive(receiver, sender, Vec::new())),
             true => Box::new(Send(sender, receiver, payloads)),
         })

@@ -1,4 +1,4 @@
-//! tokio-websockets: a `Stream` and a `Sink`. Its masking keys come from fastrand, the fastest it has.
+//! tokio-websockets: a `Stream` and a `Sink`. Its masking keys come from fastrand, its fastest generator.
 
 use ::tokio_websockets::{ClientBuilder, Message, ServerBuilder, WebSocketStream};
 use futures::{SinkExt, StreamExt};

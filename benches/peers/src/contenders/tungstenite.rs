@@ -1,5 +1,5 @@
-//! tungstenite: blocking, `read` and `send`; its buffers have 128 KiB by default, as it advises for much
-//! traffic.
+//! tungstenite: blocking, `read` and `send`. By default its buffers have 128 KiB, which its documentation recommends for
+//! much traffic.
 
 use ::tungstenite::Message;
 use ::tungstenite::protocol::{Role, WebSocket};

@@ -1,5 +1,5 @@
-//! web-socket: reads a few bytes at a time, so it is given a `BufReader`, as in its examples; text is left
-//! to the application to check.
+//! web-socket: it reads a few bytes at a time, so it gets a `BufReader`, as in its examples. The application has to check
+//! text.
 
 use ::web_socket::{DataType, Event, MessageType, WebSocket};
 use tokio::io::BufReader;

@@ -1,5 +1,5 @@
-//! websocket-sans-io: frames without I/O or checks. The application gathers messages, as in its examples,
-//! checks text, and draws the masking keys: those of our adapter.
+//! websocket-sans-io: frames without I/O or checks. The application gathers messages, as in its examples, checks text, and
+//! draws the masking keys, with the generator of our adapters.
 
 use std::io::{IoSlice, Read, Write};
 

@@ -1,5 +1,5 @@
-//! wtx: frames that borrow its buffer; it masks in place, so a client that keeps its payload copies it
-//! first. Its masking keys are xorshift's, as its own acceptor has them.
+//! wtx: frames that borrow its buffer. It masks in place, so a client that keeps its payload has to copy it first. Its
+//! masking keys come from xorshift, as in its own acceptor.
 
 use ::wtx::collection::Vector;
 use ::wtx::rng::{Xorshift64, simple_seed};
@@ -9,7 +9,7 @@ use crate::contenders::{Candidate, Contender, Parts, Payloads, Side};
 use crate::memory::{Memory, ready};
 use crate::tally::Tally;
 
-/// What the buffer that it reads into has at first; it advises to allocate enough beforehand.
+/// The initial size of its read buffer. Its documentation recommends to allocate enough beforehand.
 const BUFFER_SIZE: usize = 128 << 10;
 
 pub(super) const CANDIDATE: Candidate = Candidate {

@@ -18,7 +18,7 @@ pub(super) const CANDIDATE: Candidate = Candidate {
         let role = if case.kind.is_server() { Role::Server } else { Role::Client };
         let options = Options::default()
             .with_utf8()
-            // Its limit is too low for the largest messages here.
+            // Its default limit is too low for the largest messages here.
             .with_limits(16 << 20, 32 << 20)
             .with_read_buffer_capacity(128 << 10)
             .with_backpressure_boundary(64 << 10);
