@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// The number of a case: the section, which is a number or a letter, and the numbers within it.
 ///
-/// They are ordered as Autobahn's report orders them, and the sections with letters come behind.
+/// They are ordered as in Autobahn's report. The sections with letters come after the others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CaseId {
     section: Section,
@@ -18,7 +18,7 @@ enum Section {
     Letter(char),
 }
 
-/// Text that is not the number of a case, nor a pattern of such numbers.
+/// Text that is neither the number of a case nor a pattern of such numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidId(String);
 
@@ -37,7 +37,7 @@ impl CaseId {
         self.section.to_string()
     }
 
-    /// The group within the section, such as `6.4`; the section, if there are no groups.
+    /// The group within the section, such as `6.4`; the section if it has no groups.
     #[must_use]
     pub fn group(&self) -> String {
         match &self.numbers[..] {
@@ -46,7 +46,7 @@ impl CaseId {
         }
     }
 
-    /// The number as part of a file's name, such as `6_4_1`.
+    /// The number as part of a file name, such as `6_4_1`.
     #[must_use]
     pub fn file_name(&self) -> String {
         self.to_string().replace('.', "_")
@@ -94,7 +94,8 @@ fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// Numbers of cases: all (`*`), a section or a group (`6`, `6.4`, `6.4.*`), or one (`6.4.1`).
+/// A pattern for numbers of cases: all (`*`), a section or a group (`6`, `6.4`, `6.4.*`), or one
+/// (`6.4.1`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     section: Option<Section>,
@@ -102,7 +103,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Whether the pattern holds this case.
+    /// Whether the pattern matches this case.
     #[must_use]
     pub fn matches(&self, id: &CaseId) -> bool {
         self.section.is_none_or(|section| section == id.section)

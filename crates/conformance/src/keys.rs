@@ -1,4 +1,5 @@
-//! The keys of clients, over all cases: one connection does not show whether they are random.
+//! The keys of clients, compared over all cases, because one connection does not show whether they
+//! are random.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,12 +15,12 @@ use crate::wirelog::{Party, What};
 pub enum KeyKind {
     /// The `Sec-WebSocket-Key` of an opening handshake (RFC 6455 §4.1).
     Handshake,
-    /// The masking key of the first frame behind it (RFC 6455 §5.3).
+    /// The masking key of the first frame after it (RFC 6455 §5.3).
     Masking,
 }
 
 impl KeyKind {
-    /// Where the rule stands that a key of this kind is new each time.
+    /// The section with the rule that a key of this kind is new each time.
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
@@ -28,7 +29,7 @@ impl KeyKind {
         }
     }
 
-    /// What that rule says, in the RFC's words, shortened.
+    /// The rule in the RFC's words, shortened.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -41,14 +42,14 @@ impl KeyKind {
     }
 }
 
-/// A key with which a client began more than one connection.
+/// A key that a client used at the beginning of more than one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepeatedKey {
     /// What it is for.
     pub kind: KeyKind,
-    /// The key: as it was sent, or in hexadecimal digits.
+    /// The key: as it was sent, or in hexadecimal.
     pub key: String,
-    /// The cases in which it came, at least two.
+    /// The cases in which it was used, at least two.
     pub cases: Vec<CaseId>,
 }
 
@@ -73,11 +74,11 @@ impl fmt::Display for RepeatedKey {
     }
 }
 
-/// The keys with which a client began more than one connection. "The nonce MUST be selected randomly for each connection"
-/// (RFC 6455 §4.1), and so the masking keys (§5.3).
+/// The keys that a client used at the beginning of more than one connection. "The nonce MUST be selected randomly for each
+/// connection" (RFC 6455 §4.1), and so must masking keys (§5.3).
 ///
-/// Of the masking keys, the first of each connection is looked at: there are few enough for one to come again by chance in
-/// less than one of 10,000 runs.
+/// Of the masking keys, only the first one of each connection is compared. So few keys repeat by chance in less than one of
+/// 10,000 runs.
 #[must_use]
 pub fn repeated_keys<'o>(outcomes: impl IntoIterator<Item = &'o Outcome>) -> Vec<RepeatedKey> {
     let mut seen: BTreeMap<(KeyKind, String), Vec<CaseId>> = BTreeMap::new();
@@ -90,7 +91,7 @@ pub fn repeated_keys<'o>(outcomes: impl IntoIterator<Item = &'o Outcome>) -> Vec
     repeated.map(|((kind, key), cases)| RepeatedKey { kind, key, cases }).collect()
 }
 
-/// The key in the request that the client sent, and that of its first frame.
+/// The key in the client's request, and the masking key of its first frame.
 fn keys_of(outcome: &Outcome) -> Vec<(KeyKind, String)> {
     let mut sent = Vec::new();
     for entry in outcome.wire.entries().iter().filter(|entry| entry.from == Party::Subject) {
@@ -116,7 +117,8 @@ mod tests {
     use crate::memory::{Subject, Transport, run_in_memory};
     use crate::run::Options;
 
-    /// A client that sends a request with this key, a frame with that masking key, and ends.
+    /// A client that sends a request with this key and a frame with this masking key, and then
+    /// ends.
     struct Client(&'static str, [u8; 4]);
 
     impl Subject for Client {

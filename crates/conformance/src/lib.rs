@@ -1,11 +1,11 @@
-//! A conformance suite for WebSocket endpoints of any make: RFC 6455 and RFC 7692, with the case numbers and the verdict
-//! words of Autobahn's suite.
+//! A conformance suite for WebSocket endpoints of any make: RFC 6455 and RFC 7692, with the case numbers and the verdicts of
+//! Autobahn's suite.
 //!
 //! A [`Case`] is a value: a rule, what is sent, what is expected. A [`Run`] is one run of one case as a state machine that
 //! does no I/O: bytes of the subject and the time go in, bytes and an [`Outcome`] come out. [`run_in_memory`] drives it
 //! against a [`Subject`] in memory, where no case waits for the clock. With the feature `net`, `drive` does so over any
-//! asynchronous stream, and `ServerTest` and `ClientTest` over sockets. With the feature `report`, `report` writes what
-//! came of it.
+//! asynchronous stream, and `ServerTest` and `ClientTest` over sockets. With the feature `report`, `report` writes the
+//! outcomes.
 //!
 //! ```
 //! use fullduplex_conformance::{BehaviorClose, Options, Side, Subject, Transport, cases, run_in_memory};

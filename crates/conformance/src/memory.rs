@@ -1,4 +1,4 @@
-//! Runs cases in memory, against a subject that does no I/O. Time is a number, and no case waits for it.
+//! Runs cases in memory, against a subject that does no I/O. Time is only a number, so no case waits for it.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ pub trait Subject {
     /// The runner has ended its direction of the connection.
     fn end_of_input(&mut self);
 
-    /// The connection was reset: nothing more comes, and nothing that is sent arrives. The subject then has to say that it
-    /// has closed the connection ([`Transport::Closed`]). Without a method of its own it is told of an end of the input.
+    /// The connection was reset: nothing more is received, and nothing that is sent arrives. The subject must then report
+    /// that it has closed the connection ([`Transport::Closed`]). By default this is the same as the end of the input.
     fn reset(&mut self) {
         self.end_of_input();
     }
 
-    /// Appends what the subject has to send, and says whether it has closed the connection behind that.
+    /// Appends what the subject has to send, and says whether it then closes the connection.
     fn transmit(&mut self, out: &mut Vec<u8>) -> Transport;
 
-    /// The time is now so long since the connection began. Returns when the subject next wants to be told, if it does.
+    /// Passes the time since the beginning of the connection. Returns when the subject must be called next, if it must.
     fn time(&mut self, now: Duration) -> Option<Duration> {
         let _ = now;
         None
@@ -36,7 +36,7 @@ pub trait Subject {
 pub enum Transport {
     /// The connection is open.
     Open,
-    /// The subject has closed the connection: it sends and reads no more.
+    /// The subject has closed the connection: it no longer sends or reads.
     Closed,
 }
 
@@ -81,7 +81,7 @@ pub fn run_in_memory(
         out.clear();
         closed = subject.transmit(&mut out) == Transport::Closed;
         if reset {
-            // What it sends goes nowhere.
+            // What the subject sends after a reset does not arrive.
             out.clear();
             if closed {
                 run.let_go(now);
@@ -94,7 +94,7 @@ pub fn run_in_memory(
         if closed {
             run.end_of_input(now);
         } else if let (true, Some(until)) = (out.is_empty(), until) {
-            // Nothing happens before one of the two is to be woken.
+            // Nothing happens before the earlier of the two deadlines.
             now = wakes.filter(|at| *at > now).map_or(until, |at| at.min(until));
         }
     }

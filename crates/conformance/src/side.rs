@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Which side of the connection the subject is; the runner is the other one.
+/// The subject's side of the connection. The runner is the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Side {
     /// The subject is a server: the runner connects to it.

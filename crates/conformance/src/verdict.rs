@@ -1,4 +1,4 @@
-//! Verdicts, in the words of Autobahn's suite, and what they rest on.
+//! Verdicts, in the words of Autobahn's suite, and their reasons.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use crate::id::CaseId;
 use crate::side::Side;
 use crate::wirelog::WireLog;
 
-/// What a case says of the subject's behaviour.
+/// The verdict on the subject's behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Behavior {
-    /// As the RFC demands and as is best.
+    /// As the RFC demands, in the best way.
     Ok,
-    /// As the RFC allows, and less than the best.
+    /// As the RFC allows, but not in the best way.
     NonStrict,
-    /// The RFC leaves it open; the observation is the answer.
+    /// The RFC leaves it open; the report says what was seen.
     Informational,
     /// The subject does not have what the case needs.
     Unimplemented,
@@ -42,7 +42,7 @@ impl fmt::Display for Behavior {
     }
 }
 
-/// What a case says of how the connection ended.
+/// The verdict on the end of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BehaviorClose {
     /// As it should.
@@ -51,9 +51,9 @@ pub enum BehaviorClose {
     Informational,
     /// By the wrong side, or not at all.
     Failed,
-    /// With a Close that has another code.
+    /// With a Close that has a wrong code.
     WrongCode,
-    /// Without a Close from both sides where there should be one.
+    /// Without a Close from both sides although there should be one.
     Unclean,
     /// A server left it to the client to close the TCP connection (RFC 6455 §7.1.1).
     FailedByClient,
@@ -83,18 +83,18 @@ impl fmt::Display for BehaviorClose {
     }
 }
 
-/// What became of a case.
+/// The outcome of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The case.
     pub id: CaseId,
     /// The side that the subject was on.
     pub side: Side,
-    /// What the case says of the subject's behaviour.
+    /// The verdict on the subject's behaviour.
     pub behavior: Behavior,
-    /// What it says of how the connection ended.
+    /// The verdict on the end of the connection.
     pub behavior_close: BehaviorClose,
-    /// What the subject was seen to do.
+    /// What the subject did.
     pub observed: String,
     /// Why the end of the connection has its verdict.
     pub observed_close: String,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Who has sent bytes.
+/// The sender of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
     /// The runner.
@@ -11,14 +11,14 @@ pub enum Party {
     Subject,
 }
 
-/// Something that happened on the connection.
+/// An event on the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When, since the connection was begun.
+    /// When, relative to the beginning of the connection.
     pub at: Duration,
     /// Who did it.
     pub from: Party,
-    /// What it was.
+    /// What happened.
     pub what: What,
 }
 
@@ -29,12 +29,12 @@ pub enum What {
     Bytes {
         /// How many.
         len: usize,
-        /// The first of them: all, unless the log has become too long.
+        /// Their beginning: all of them, unless the log has become too long.
         kept: Vec<u8>,
     },
     /// The direction was ended.
     End,
-    /// The connection was reset, or broken off.
+    /// The connection was reset or broke.
     Reset,
 }
 
@@ -48,11 +48,11 @@ pub struct WireLog {
 /// How many bytes of a case are kept.
 const MOST_KEPT: usize = 64 << 10;
 
-/// How many entries of a case are kept; what comes later is added to the last entry of its direction.
+/// How many entries of a case are kept. Later bytes are added to the last entry of their direction.
 const MOST_ENTRIES: usize = 1 << 10;
 
 impl WireLog {
-    /// A log of these entries, as it was read back from a report.
+    /// A log with these entries, read back from a report.
     #[cfg(feature = "report")]
     pub(crate) fn from_entries(entries: Vec<Entry>) -> Self {
         let kept = entries

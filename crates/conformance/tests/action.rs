@@ -1,4 +1,4 @@
-//! The action for GitHub, and the recipe of the container: what they pass is what the program takes.
+//! The GitHub action and the Dockerfile: the options that they pass must be options of the program.
 #![cfg(all(unix, feature = "cli"))]
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ const RECIPE: &str = include_str!("../Dockerfile");
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fullduplex-conformance");
 
-/// The words in a text that begin so and go on with letters and hyphens.
+/// The words in a text that begin like this and continue with letters and hyphens.
 fn words<'t>(text: &'t str, begin: &str) -> BTreeSet<&'t str> {
     let ends = |letter: char| !(letter.is_ascii_alphabetic() || letter == '-' || letter == '_');
     let words = text.split(begin).skip(1);
@@ -37,7 +37,7 @@ fn each_option_of_the_action_is_one_of_the_program() {
     assert!(options.len() > 8, "{options:?}");
     for option in options.iter().filter(|option| !option.is_empty()) {
         let option = format!("--{option}");
-        // A server listens by itself, and a client opens as many connections as it likes.
+        // `--listen` is only for testing a client, and `--jobs` only for testing a server.
         assert!(option == "--listen" || server.contains(&option), "{option}");
         assert!(option == "--jobs" || client.contains(&option), "{option}");
     }
@@ -55,12 +55,12 @@ fn each_input_of_the_action_is_declared_and_reaches_the_script() {
     }
 }
 
-/// Runs the script of the action as its step does.
+/// Runs the action's script like its step does.
 fn act(inputs: &[(&str, &str)]) -> (Option<i32>, String) {
     let suite = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("action");
     std::fs::create_dir_all(suite.join("bin")).unwrap();
     let program = suite.join("bin/fullduplex-conformance");
-    // Another test may have made it.
+    // Another test may have created it already.
     let _ = std::os::unix::fs::symlink(PROGRAM, program);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/action.sh");
     let mut command = Command::new("bash");

@@ -1,6 +1,5 @@
-//! The HTML of a report in a browser: it is read, filtered and searched, on a large screen, a phone, in the dark, and
-//! printed. The pictures and the report itself are in
-//! `target/report-pictures` of the workspace, for people to look at.
+//! The HTML of a report in a browser: it is read, filtered and searched, on a large screen, on a phone, in dark mode, and
+//! printed. The pictures and the report are written to `target/report-pictures` of the workspace, to be looked at.
 //!
 //! It needs Chromium.
 #![cfg(feature = "report")]
@@ -42,7 +41,7 @@ fn pictures() -> PathBuf {
     pictures
 }
 
-/// What would be seen if something were wider than the screen.
+/// How much wider the page is than the screen.
 const TOO_WIDE: &str = "document.documentElement.scrollWidth - innerWidth";
 
 #[test]
@@ -71,19 +70,19 @@ fn a_report_is_read_in_a_browser() {
     browser.open(&page);
     assert_eq!(shown(&mut browser).len(), all);
     picture(&mut browser, "wide.png");
-    // Nothing that the subject sent has become a part of the page or has run.
+    // Nothing that the subject sent has become markup or has run.
     assert_eq!(browser.eval("document.scripts.length"), json!(1));
     assert_eq!(browser.eval("document.images.length"), json!(0));
     assert_ne!(browser.eval("document.title"), json!("owned"));
     let text = serde_json::to_string(MARKUP).unwrap();
     assert_eq!(browser.eval(&format!("document.body.textContent.includes({text})")), json!(true));
-    // What cannot be escaped would not run either, and the page loads nothing.
+    // A script that was not escaped would not run either, and the page loads nothing.
     let trial = "(() => { const one = document.createElement('script'); one.textContent = 'window.ran = 1'; \
                  document.body.append(one); one.remove(); return window.ran === undefined; })()";
     assert_eq!(browser.eval(trial), json!(true));
     assert_eq!(browser.eval("performance.getEntriesByType('resource').length"), json!(0));
 
-    // The state in the address filters.
+    // The page is filtered by the state in its address.
     browser.open(&format!("{page}#?v=failed"));
     assert_eq!(shown(&mut browser), failed);
     browser.open(&format!("{page}#?s=6&v=failed"));
@@ -91,7 +90,7 @@ fn a_report_is_read_in_a_browser() {
     assert!(!of_six.is_empty());
     assert_eq!(shown(&mut browser).iter().collect::<Vec<_>>(), of_six);
 
-    // The controls do, and the address follows.
+    // The controls filter as well, and the address follows.
     browser.open(&page);
     browser.eval("document.querySelector('[name=q]').focus()");
     browser.call("Input.insertText", json!({ "text": "surrogate" }));
@@ -106,7 +105,7 @@ fn a_report_is_read_in_a_browser() {
     browser.eval("document.querySelector('[name=v][value=failed]').click()");
     assert_eq!(shown(&mut browser), failed);
 
-    // A deep link opens its case, whatever is filtered by; so does the keyboard.
+    // A deep link opens its case, whatever the filter; so does the keyboard.
     assert!(!is_open(&mut browser, "6.3.1"));
     browser.eval("document.querySelector('[name=v][value=ok]').click()");
     browser.eval("location.hash = '#6.3.1'");
@@ -125,7 +124,7 @@ fn a_report_is_read_in_a_browser() {
     browser.key("Enter", "\r");
     assert!(is_open(&mut browser, "6.3.2"));
 
-    // On a phone nothing is wider than the screen, closed or open.
+    // On a phone, nothing is wider than the screen, whether cases are closed or open.
     browser.screen(390, 844, true);
     browser.open(&page);
     assert_eq!(browser.eval(TOO_WIDE), json!(0));
@@ -139,7 +138,7 @@ fn a_report_is_read_in_a_browser() {
     browser.eval("document.querySelector('[name=open]').click()");
     assert_eq!(browser.eval(TOO_WIDE), json!(0));
 
-    // Many subjects have no room beside one another.
+    // There is no space for many subjects side by side.
     let many = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
         .map(|agent| wrong::report_of(&agent.repeat(12), agent < "e", "3."));
     for (subjects, width) in [(2, 700), (3, 800), (6, 1000), (10, 1200), (10, 390)] {
@@ -152,7 +151,7 @@ fn a_report_is_read_in_a_browser() {
         fs::remove_file(few).unwrap();
     }
 
-    // In the dark.
+    // In dark mode.
     browser.screen(1200, 900, false);
     browser.media("dark");
     browser.open(&page);
@@ -163,14 +162,15 @@ fn a_report_is_read_in_a_browser() {
     picture(&mut browser, "dark-case.png");
     browser.media("light");
 
-    // Printed, it has what is behind the lines of cases that are not OK.
+    // When it is printed, cases that are not OK are open.
     browser.open(&format!("{page}#?s=6"));
     let pdf = browser.call("Page.printToPDF", json!({ "printBackground": true }));
     let bytes = STANDARD.decode(pdf["data"].as_str().unwrap()).unwrap();
     assert!(bytes.starts_with(b"%PDF"));
     fs::write(pictures().join("printed.pdf"), bytes).unwrap();
 
-    // Without the script all can be read: a browser opens what a link leads into by itself.
+    // Without the script, everything can be read: the browser itself opens the case that a link
+    // points to.
     browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
     browser.open(&format!("{page}#6.3.1"));
     assert_eq!(shown(&mut browser).len(), all);

@@ -12,11 +12,11 @@ use fullduplex_conformance::{
 use fullduplex_conformance_faulty as faulty;
 use fullduplex_conformance_faulty::{Client, Endpoint, Fault, Occasions};
 
-/// Mistakes that no case finds yet, and the section that will.
+/// Mistakes that no case finds yet, with the section that will find them.
 const AWAITS: &[(Fault, &str)] = &[];
 
-/// Mistakes that break each opening or closing handshake, or each frame: they are blunt, and show nothing about any of
-/// the cases that they fail.
+/// Mistakes that break each opening or closing handshake, or each frame. They are blunt: they show nothing about the cases
+/// that they fail.
 const BLUNT: &[Fault] = &[
     Fault::WrongMasking,
     Fault::PayloadNotMasked,
@@ -31,7 +31,7 @@ const BLUNT: &[Fault] = &[
     Fault::RequestWithoutKey,
 ];
 
-/// Cases that no wrong peer fails but blunt ones, and why that is so. Where any answer is right, nothing is to be said.
+/// Cases that only blunt mistakes fail, and why. Cases that allow any behaviour need no entry.
 const UNFAILED: &[(&str, Option<Side>, &str)] = &[
     (
         "7.1.2",
@@ -47,16 +47,17 @@ const UNFAILED: &[(&str, Option<Side>, &str)] = &[
     ("X.1.64", None, "the same Close: what comes behind it has nothing to be seen by"),
 ];
 
-/// A case in which more bytes than this are sent is one that sends much, and so are those of sections 9, 12 and 13.
+/// A case sends much if it sends more bytes than this, or is in section 9, 12 or 13.
 const MUCH: u64 = 64 << 10;
 
-/// So many wrong peers that fail a case that sends much are enough.
+/// How many wrong peers that fail a case that sends much are enough.
 const ENOUGH: usize = 2;
 
-/// With this variable in the environment, all are tried, and the table that is printed is whole.
+/// With this variable in the environment, all mistakes are tried, so the table that is printed is
+/// complete.
 const WHOLE: &str = "FAULTS_WHOLE_TABLE";
 
-/// An endpoint of the other package as a subject.
+/// An endpoint of the package `faulty` as a subject.
 struct Faulty(Endpoint);
 
 impl Faulty {
@@ -72,10 +73,10 @@ impl Faulty {
     }
 }
 
-/// The subprotocols and the extensions that a client asks for.
+/// The subprotocols and the extensions that a client offers.
 type Asked = (&'static str, &'static str);
 
-/// What a client asks for in turn, until it has what a case needs.
+/// What a client offers, one after the other, until it has what a case needs.
 const ASKED: [Asked; 3] = [
     ("", "permessage-deflate; client_max_window_bits"),
     ("chat", "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10"),
@@ -101,13 +102,13 @@ impl Subject for Faulty {
     }
 }
 
-/// A case as an endpoint without a mistake has passed it.
+/// A case, and its outcome with an endpoint that makes no mistake.
 struct Passed<'c> {
     case: &'c Case,
     side: Side,
     asked: Asked,
     outcome: Outcome,
-    /// The mistakes that could have been made.
+    /// The mistakes that the endpoint had an opportunity to make.
     occasions: Occasions,
 }
 
@@ -126,7 +127,7 @@ impl<'c> Passed<'c> {
         others.next().unwrap_or(first)
     }
 
-    /// Runs it with a mistake.
+    /// Runs the case with a mistake.
     fn with(&self, fault: Fault) -> Outcome {
         let mut subject = Faulty::new(self.side, self.asked, Some(fault));
         run_in_memory(self.case, self.side, &Options::default(), &mut subject)
@@ -146,7 +147,7 @@ fn is_for(fault: Fault, side: Side) -> bool {
     })
 }
 
-/// The section that a mistake awaits.
+/// The section that will find a mistake.
 fn awaited(fault: Fault) -> Option<&'static str> {
     AWAITS.iter().find(|(awaits, _)| *awaits == fault).map(|(_, section)| *section)
 }
@@ -183,7 +184,7 @@ impl Row {
     }
 }
 
-/// The cases that each mistake of a side fails, and whatever is wrong with that.
+/// The cases that each mistake of a side fails, and everything that is wrong with that.
 struct Table {
     side: Side,
     rows: Vec<Row>,
@@ -208,7 +209,7 @@ impl Table {
         table
     }
 
-    /// Runs every mistake over every case that sends little.
+    /// Runs every mistake with every case that does not send much.
     fn run_little(&mut self, cases: &[&Passed<'_>]) {
         let side = self.side;
         let faults: Vec<Fault> =
@@ -238,11 +239,11 @@ impl Table {
         self.wrong.extend(wrong.concat());
     }
 
-    /// Runs mistakes over the cases that send much: until enough of them have failed a case, and each mistake until a
-    /// case has found it.
+    /// Runs mistakes with the cases that send much: with each case until enough mistakes have failed it, and with each
+    /// mistake until a case has found it.
     ///
-    /// An endpoint without a mistake tells for which ones it had an occasion in a case: with any other one it would
-    /// have done the same. So only those are tried. (That no other fails a case, the cases that send little show.)
+    /// Only the mistakes are tried that an endpoint had an opportunity to make in a case: any other mistake would have
+    /// changed nothing. (The cases that do not send much show that this is true.)
     fn run_much(&mut self, cases: &[&Passed<'_>]) {
         let rows = &self.rows;
         let enough = if env::var_os(WHOLE).is_some() { usize::MAX } else { ENOUGH };
@@ -253,7 +254,7 @@ impl Table {
             |case: &Passed<'_>, fault| case.occasions.contains(fault) && !case.with(fault).is_ok();
         let numbers: Vec<usize> = (0..cases.len()).collect();
         let failing = on_all_processors(&numbers, |number| {
-            // Each case begins with another mistake, so that all have their turn.
+            // Each case starts with a different mistake, so that all get their turn.
             let turns = tried.iter().cycle().skip(number % tried.len()).take(tried.len()).copied();
             turns
                 .filter(|at| fails(cases[*number], rows[*at].fault))
@@ -274,7 +275,7 @@ impl Table {
         }
     }
 
-    /// Each mistake is found, or awaits cases that are not there.
+    /// Each mistake is found, or awaits cases that do not exist yet.
     fn check_faults(&mut self) {
         for Row { fault, failed, .. } in &self.rows {
             match (awaited(*fault), failed.first()) {
@@ -288,7 +289,7 @@ impl Table {
         }
     }
 
-    /// Each case is failed by a mistake that is not blunt, unless it leaves the answer open.
+    /// Each case is failed by a mistake that is not blunt, unless it allows any behaviour.
     fn check_cases(&mut self, cases: &[Passed<'_>]) {
         let mut failed_by = BTreeMap::new();
         for Row { fault, failed, .. } in self.rows.iter().filter(|row| !row.is_blunt()) {

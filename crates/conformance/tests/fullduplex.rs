@@ -1,4 +1,4 @@
-//! The core of fullduplex is a subject like any other: all cases, in memory, in both roles.
+//! The core of fullduplex as a subject: all cases, in memory, in both roles.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
@@ -16,13 +16,13 @@ use fullduplex_conformance::{
 };
 use fullduplex_testkit::TestEntropy;
 
-/// What an endpoint asks for, and chooses, in its opening handshake.
+/// What an endpoint asks for and chooses in its opening handshake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Wishes {
-    /// permessage-deflate as it is by default, and no subprotocol.
+    /// The default permessage-deflate, and no subprotocol.
     #[default]
     Default,
-    /// A small window of the other end, a large one of its own, and a subprotocol.
+    /// A small window for the other end, a large one for itself, and a subprotocol.
     Much,
     /// No limit on its own window.
     NoLimit,
@@ -32,7 +32,7 @@ enum Wishes {
 struct Echo {
     wishes: Wishes,
     state: State,
-    /// What has come and was not read.
+    /// The input that was not read yet.
     input: VecDeque<u8>,
     end_of_input: bool,
     now: Duration,
@@ -42,7 +42,7 @@ enum State {
     Incoming(Incoming<TestEntropy>),
     Connecting(Connecting<TestEntropy>),
     Open(Box<Endpoint<TestEntropy>>),
-    /// What is to be sent before the end.
+    /// The output that must still be sent before the end.
     Over(Vec<u8>),
 }
 
@@ -71,7 +71,7 @@ impl Echo {
         Self { wishes, state, input: VecDeque::new(), end_of_input: false, now: Duration::ZERO }
     }
 
-    /// Goes on until there is nothing to do. Returns whether the connection is over.
+    /// Continues until there is nothing to do. Returns whether the connection is over.
     fn advance(&mut self, out: &mut Vec<u8>) -> Transport {
         loop {
             let state = std::mem::replace(&mut self.state, State::Over(Vec::new()));
@@ -152,7 +152,7 @@ impl Echo {
         drain(endpoint, out);
         match endpoint.shutdown() {
             Shutdown::Both => return true,
-            // The runner reads to the end, and so does whoever drops the transport now.
+            // The runner reads to the end, so the transport can be dropped now.
             Shutdown::Write if self.input.is_empty() => return true,
             Shutdown::Write | Shutdown::No => {}
         }
@@ -235,11 +235,11 @@ fn outcomes(cases: &[&Case], side: Side, wishes: Wishes) -> Vec<Outcome> {
     })
 }
 
-/// Runs the cases of one side, and returns what is not as it should be. Cases that need what an endpoint with these
-/// wishes does not have are put into `unimplemented`.
+/// Runs the cases of one side, and returns those whose outcome is not as expected. Cases that an endpoint with these wishes
+/// cannot run are added to `unimplemented`.
 fn run_all(side: Side, wishes: Wishes, unimplemented: &mut BTreeSet<String>) -> Vec<String> {
     let all = cases::all();
-    // What the wishes change is seen in the negotiation.
+    // The wishes only affect the negotiation.
     let asked = |case: &&Case| wishes == Wishes::Default || case.id.section() == "N";
     let cases: Vec<&Case> = all.iter().filter(|case| case.is_for(side)).filter(asked).collect();
     let mut wrong = Vec::new();

@@ -1,10 +1,10 @@
-//! A server and a client that take every opening handshake: each case that wants a refusal finds them.
+//! A server and a client that accept every opening handshake. Each case that expects a refusal notices this.
 
 use fullduplex_conformance::{
     Behavior, Case, Expect, Options, Side, Subject, Transport, cases, run_in_memory,
 };
 
-/// An echo endpoint that looks at nothing in the head of the other end, and at nothing in short frames.
+/// An echo endpoint that checks nothing in the head of the other end, and nothing in short frames.
 struct Naive {
     side: Side,
     input: Vec<u8>,
@@ -43,7 +43,7 @@ impl Naive {
         }
     }
 
-    /// Sends back each frame; a Close is the last.
+    /// Sends back each frame, until a Close.
     fn echo(&mut self) {
         while let [first, second, ..] = self.input[..] {
             let (masked, len) = (second & 0x80 != 0, usize::from(second & 0x7f));
@@ -96,7 +96,7 @@ impl Subject for Naive {
     }
 }
 
-/// The ids of the cases of sections H and N in which the verdict on the naive endpoint is not as `right` says.
+/// The cases of sections H and N in which the verdict on the naive endpoint is not as `right` says.
 fn surprises(side: Side, right: impl Fn(&Case, &Expect, bool) -> bool) -> Vec<String> {
     let handshakes = |case: &&Case| matches!(&*case.id.section(), "H" | "N") && case.is_for(side);
     let all = cases::all();
@@ -113,7 +113,8 @@ fn surprises(side: Side, right: impl Fn(&Case, &Expect, bool) -> bool) -> Vec<St
 #[test]
 fn whoever_takes_everything_fails_where_a_refusal_is_wanted() {
     for side in [Side::Server, Side::Client] {
-        // Nothing ends with an empty line there, and so even this endpoint opens nothing.
+        // In such a case there is no empty line, so even this endpoint does not open the
+        // connection.
         let incomplete = |case: &Case, side| {
             let opening = case.script(side, Default::default()).opening;
             opening.instead.is_some_and(|bytes| !bytes.windows(4).any(|four| four == b"\r\n\r\n"))
@@ -126,7 +127,7 @@ fn whoever_takes_everything_fails_where_a_refusal_is_wanted() {
     }
 }
 
-/// A client that sends its request, and then nothing whatever happens.
+/// A client that sends its request, and then nothing, whatever it receives.
 struct Idle(Naive);
 
 impl Subject for Idle {

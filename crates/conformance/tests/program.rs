@@ -1,5 +1,5 @@
-//! The program, as a person uses it, and as a person uses it wrongly: a clear line, what was found until then is kept, and
-//! the exit code says which of the three it is.
+//! The program, used rightly and wrongly: it prints a clear line, keeps the outcomes that it has, and the exit code says
+//! which of the three cases it is.
 #![cfg(feature = "cli")]
 
 use std::io::Write;
@@ -36,7 +36,7 @@ fn assert_ends(output: &Output, code: i32, words: &str) {
     assert!(text.contains(words), "{text}");
 }
 
-/// A server that does `each` with so many connections, and then is gone.
+/// A server that does `each` with this number of connections, and then is gone.
 fn server(
     connections: usize,
     each: impl Fn(std::net::TcpStream) + Send + Sync + Clone + 'static,
@@ -136,7 +136,7 @@ fn what_was_found_before_ctrl_c_is_kept() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The first connection is the probe, and some cases are over behind it.
+    // The first connection is the probe. After the tenth, some cases are over.
     let begun = Instant::now();
     while connections.load(Ordering::Relaxed) < 10 && begun.elapsed() < Duration::from_secs(60) {
         thread::sleep(Duration::from_millis(5));
@@ -158,7 +158,7 @@ fn a_server_that_sends_without_end_fills_no_memory_and_is_not_waited_for() {
         }
         let mut raw = stream.try_clone().unwrap();
         let Ok(_socket) = fullduplex_std::accept(stream) else { return };
-        // One frame after the other of 1 MiB, until the other end is gone.
+        // Frames of 1 MiB, one after the other, until the other end is gone.
         let frame = [&[0x82, 127, 0, 0, 0, 0, 0, 0x10, 0, 0][..], &vec![0; 1 << 20]].concat();
         while raw.write_all(&frame).is_ok() {}
     });

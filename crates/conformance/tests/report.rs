@@ -1,4 +1,4 @@
-//! Reports of a server that is wrong on purpose: written, read back, and read by others.
+//! Reports on a server that is wrong on purpose: written, read back, and parsed by other programs.
 #![cfg(feature = "report")]
 
 use std::fs;
@@ -20,7 +20,7 @@ use wrong::{MARKUP, Wrong};
 #[path = "support/wrong.rs"]
 mod wrong;
 
-/// Two subjects, one beside the other; the name of one is hostile.
+/// Two subjects. The name of one is hostile.
 fn reports() -> &'static [Report; 2] {
     static REPORTS: LazyLock<[Report; 2]> = LazyLock::new(|| {
         [wrong::report_of("careless 1.0", false, ""), wrong::report_of(MARKUP, true, "")]
@@ -28,7 +28,7 @@ fn reports() -> &'static [Report; 2] {
     &REPORTS
 }
 
-/// The report of some cases.
+/// The report on these cases.
 fn report_of(ids: &[&str]) -> Report {
     let options = Options::default();
     let mut report = Report::new("careless", Side::Server, &options);
@@ -70,7 +70,7 @@ fn a_report_is_read_back_as_it_was_written() {
                 assert_eq!(back, tested);
                 continue;
             }
-            // Of these the beginnings of writes are kept.
+            // For these cases, only the beginnings of writes are kept.
             assert_eq!(without_bytes(back), without_bytes(tested));
             let (back, wire) = (&back.outcome.wire, &tested.outcome.wire);
             assert_eq!(back.entries().len(), wire.entries().len());
@@ -132,7 +132,7 @@ fn two_reports_of_the_same_name_are_not_written() {
     assert!(matches!(error.kind(), ErrorKind::SameAgent(_)), "{error}");
 }
 
-/// An index and a file of a case as `wstest` writes them.
+/// Writes an index and a file of a case like `wstest` does.
 fn of_wstest(directory: &Path) {
     let index = r#"{"fullduplex-std": {
         "1.1.1": {"behavior": "OK", "behaviorClose": "OK", "duration": 2, "remoteCloseCode": 1000,
@@ -156,7 +156,7 @@ fn the_verdicts_of_wstest_are_read_and_compared() {
     assert_eq!(cases[&id("6.4.1")].behavior, Behavior::NonStrict);
     assert_eq!(cases[&id("6.4.1")].duration, Duration::from_millis(2004));
     assert_eq!(cases[&id("7.1.6")].remote_close_code, None);
-    // It does not hold what is needed to run a case again, and says so.
+    // It does not contain what is needed to run a case again, and the error says so.
     let error = read(directory.path()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::OfWstest), "{error}");
     assert!(error.to_string().contains("fullduplex_std_case_1_1_1.json"), "{error}");
@@ -204,7 +204,7 @@ fn what_a_subject_sends_is_never_markup() {
     assert!(!page.contains(MARKUP));
     assert_eq!(page.matches("<script").count(), 1);
     assert_eq!(page.matches("<img").count(), 0);
-    // The policy in the head holds even if something were missed.
+    // The policy in the head would apply even if something were not escaped.
     assert!(page.contains("default-src 'none'"));
     for loading in ["src=\"", "url(", "@import", "<iframe", "<link rel=\"stylesheet"] {
         assert!(!page.contains(loading), "{loading}");
@@ -217,7 +217,7 @@ fn what_a_subject_sends_is_never_markup() {
 #[test]
 fn a_page_of_two_subjects_with_all_cases_stays_small() {
     let page = html(reports());
-    // It is read on phones.
+    // It must be small enough for phones.
     assert!(page.len() < 6 << 20, "{} bytes", page.len());
 }
 
@@ -267,7 +267,7 @@ fn keys_that_a_client_used_again_are_in_each_report() {
     assert_eq!(keys["careless"][0]["kind"], "Sec-WebSocket-Key");
     assert_eq!(keys["careless"][1]["key"], "01020304");
     assert_eq!(keys["careless"][1]["cases"].as_array().unwrap().len(), 8);
-    // Read back, they are still found.
+    // After reading the report back, they are still found.
     assert_eq!(read(directory.path()).unwrap()[0].repeated_keys().len(), 2);
 }
 
@@ -279,7 +279,7 @@ fn the_summary_fits_into_the_terminal_and_shows_what_is_not_ok() {
         for line in plain.lines() {
             assert!(line.chars().count() <= width, "{width}: {line}");
         }
-        // Nothing of the subject's gets to the terminal as it came.
+        // No text of the subject is printed unescaped.
         assert!(!plain.contains(|letter: char| letter.is_control() && letter != '\n'));
         assert!(plain.contains("2.5 FAILED"), "{plain}");
         let joined = plain.replace('\n', " ");
@@ -314,11 +314,11 @@ fn junit_is_read_by_another_reader() {
     );
     let failure = named("failure").next().unwrap();
     assert!(failure.attribute("message").unwrap().starts_with("FAILED"));
-    // A dot is a level to readers, and the name of the subject is one level.
+    // Readers take a dot for a level, and the name of the subject is one level.
     assert!(text.contains("classname=\"careless 1_0.6\""));
 }
 
-/// The packets of a capture, and how many bytes each had.
+/// The packets of a capture, each with its original length.
 fn packets(capture: &[u8]) -> Vec<(&[u8], u32)> {
     // The parser borrows from itself.
     let capture = Box::leak(Box::new(PcapCapture::from_file(capture).unwrap()));
@@ -326,7 +326,7 @@ fn packets(capture: &[u8]) -> Vec<(&[u8], u32)> {
     capture.blocks.iter().map(|block| (block.data, block.origlen)).collect()
 }
 
-/// The Internet checksum of these bytes (RFC 1071); of bytes that hold their own it is 0.
+/// The Internet checksum of these bytes (RFC 1071). If they include their own checksum, it is 0.
 fn checksum(parts: &[&[u8]]) -> u16 {
     let bytes = parts.concat();
     let words = bytes.chunks(2).map(|word| match word {
@@ -436,7 +436,7 @@ fn a_policy_finds_differences_in_either_direction() {
             "4 cases were run, and 5 are expected",
         ]
     );
-    // A run of some cases does not miss the others.
+    // In a run of some cases, the others are not expected.
     let mut some = report;
     some.selection = vec!["1".into()];
     assert_eq!(better.compare(&some).len(), 2);

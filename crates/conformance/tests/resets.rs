@@ -1,4 +1,4 @@
-//! Servers over sockets, one connection at a time, and what a reset does to them.
+//! Servers over sockets, one connection at a time, and how a reset affects them.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,14 +9,14 @@ use std::time::Duration;
 use fullduplex_conformance::{Behavior, Case, Options, Outcome, ServerTest, cases};
 use fullduplex_conformance_faulty::Endpoint;
 
-/// What a server does with a connection that breaks.
+/// What a broken connection does to a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Breaks {
-    /// It goes on with the next one.
+    /// The server continues with the next one.
     ThatConnection,
-    /// It is over.
+    /// The server is over.
     TheServer,
-    /// It waits for ever.
+    /// The server waits for ever.
     TheLoop,
 }
 
@@ -46,7 +46,7 @@ fn carry(mut stream: TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What becomes of the cases of group T.4.
+/// The outcomes of the cases of group T.4.
 fn outcomes(breaks: Breaks) -> Vec<Outcome> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -57,7 +57,7 @@ fn outcomes(breaks: Breaks) -> Vec<Outcome> {
     let cases: Vec<Arc<Case>> = cases::all().into_iter().filter(of_group).map(Arc::new).collect();
     let mut outcomes = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // A server that is over takes no more connections, and the rest of the cases is not run.
+    // A server that is over accepts no more connections, so the rest of the cases is not run.
     let _ = runtime.block_on(test.run(cases, |_, outcome| outcomes.push(outcome)));
     outcomes
 }

@@ -1,11 +1,11 @@
-//! The cases that `crates/RULES.md` names: each of them is there, and our endpoints pass it.
+//! The cases that `crates/RULES.md` names: each exists, and our endpoints pass it.
 
 use std::fs;
 use std::path::Path;
 
 use fullduplex_conformance::{CaseId, Pattern, cases};
 
-/// The cases of `5.1`, `5.1-5.8` or `6.*`; none if part of that is not there.
+/// The cases of `5.1`, `5.1-5.8` or `6.*`; none if a part of them does not exist.
 fn named<'i>(text: &str, ids: &'i [CaseId]) -> Vec<&'i CaseId> {
     let find =
         |id: &str| id.parse().ok().and_then(|id: CaseId| ids.iter().position(|it| *it == id));
@@ -15,7 +15,7 @@ fn named<'i>(text: &str, ids: &'i [CaseId]) -> Vec<&'i CaseId> {
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (find(first), find(last)) {
-        // Those between two cases of a group are of that group.
+        // The cases between two cases of a group are in that group.
         (Some(first), Some(last)) if first <= last && ids[first].group() == ids[last].group() => {
             ids[first..=last].iter().collect()
         }
@@ -34,7 +34,7 @@ fn ids() -> Vec<CaseId> {
 fn every_case_that_the_rules_name_is_there_and_is_passed() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let document = fs::read_to_string(here.join("../RULES.md")).unwrap();
-    // It has an entry for each case that is not a plain pass of our endpoints.
+    // This file has an entry for each case that is not a plain pass of our endpoints.
     let expected = fs::read_to_string(here.join("expected.json")).unwrap();
     let ids = ids();
     let code = document.split('`').skip(1).step_by(2);

@@ -1,4 +1,4 @@
-//! Servers in memory that do what a test says, right or wrong: what the cases of sections X and T make of it.
+//! Servers in memory that do what a test says, right or wrong, and how the cases of sections X and T judge them.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use fullduplex_conformance::{
     Behavior, BehaviorClose, Options, Outcome, Side, Subject, Transport, cases, run_in_memory,
 };
 
-/// What a server does behind its opening handshake, and when.
+/// What a server does after its opening handshake, and when.
 #[derive(Clone)]
 enum Does {
-    /// It sends this once so many writes of the runner have come.
+    /// It sends this after this number of writes of the runner.
     Sends(usize, Vec<u8>),
-    /// The same, and it ends the TCP connection.
+    /// The same, and it then ends the TCP connection.
     Ends(usize, Vec<u8>),
-    /// The same, once the runner has ended its direction.
+    /// It sends this and ends the TCP connection once the runner has ended its direction.
     EndsAtEnd(Vec<u8>),
 }
 
 struct Server {
     plan: Vec<Does>,
-    /// Writes of the runner, the request not among them.
+    /// The number of writes of the runner, without the request.
     writes: usize,
     request: Option<Vec<u8>>,
     answered: bool,
@@ -104,7 +104,7 @@ fn pongs(numbers: impl IntoIterator<Item = u32>) -> Vec<u8> {
     numbers.into_iter().flat_map(|number| frame(10, format!("{number:04}").as_bytes())).collect()
 }
 
-/// The verdict, and that on the end.
+/// The verdicts on the behaviour and on the end of the connection.
 fn verdicts(outcome: &Outcome) -> (Behavior, BehaviorClose) {
     (outcome.behavior, outcome.behavior_close)
 }

@@ -1,5 +1,4 @@
-//! What is right and what is wrong about a header, a text and a Close, each with the mistakes that it can be taken for
-//! right by.
+//! Checks of a header, a text and a Close, each with the mistakes that accept what is wrong or refuse what is right.
 
 use crate::deflate::Broken;
 use crate::fault::{Fault, Side, Switch};
@@ -23,15 +22,15 @@ impl From<Broken> for Failure {
     }
 }
 
-/// What becomes of a frame with a header that is right, or is taken for right.
+/// What happens to a frame whose header is valid, or is accepted by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checked {
     Taken,
-    /// Its payload is passed over.
+    /// Its payload is ignored.
     Skipped,
 }
 
-/// Checks what of a header has to do with no other frame.
+/// Checks of a header what does not depend on other frames.
 pub(crate) fn check_header(
     header: &Header,
     side: Side,
@@ -59,7 +58,7 @@ pub(crate) fn check_header(
     Ok(Checked::Taken)
 }
 
-/// RFC 6455 §5.2: a reserved bit that no extension gives a meaning to fails the connection.
+/// RFC 6455 §5.2: a reserved bit that no extension defines fails the connection.
 fn check_rsv(header: &Header, deflate: bool, switch: &Switch) -> Result<(), Failure> {
     // RFC 7692 §6: RSV1 belongs to the first frame of a message.
     let meant = if deflate && matches!(header.opcode, TEXT | BINARY) { RSV1 } else { 0 };
@@ -87,7 +86,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Checks the payload from here on, if it is text.
+    /// Checks the payload from this position, if it is text.
     pub(crate) fn check_text(&mut self, from: usize, switch: &Switch) -> Result<(), Failure> {
         if self.opcode != TEXT || self.text.push(&self.payload[from..], switch) {
             return Ok(());
@@ -122,7 +121,7 @@ impl Message {
     }
 }
 
-/// The code to answer a Close with (RFC 6455 §5.5.1, §7.4).
+/// The code for the reply to a Close (RFC 6455 §5.5.1, §7.4).
 pub(crate) fn check_close(body: &[u8], switch: &Switch) -> Result<Option<u16>, Failure> {
     let Some((code, reason)) = body.split_first_chunk::<2>() else {
         if body.is_empty() {

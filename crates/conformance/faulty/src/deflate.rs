@@ -4,12 +4,13 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 
 use crate::fault::{Fault, Switch};
 
-/// What an endpoint has agreed on for what it sends and what it receives (RFC 7692 §7.1).
+/// The parameters that were negotiated, for the messages that an endpoint sends and receives (RFC
+/// 7692 §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Agreed {
-    /// The window of what it sends, as a power of two.
+    /// The window for sending, as a power of two.
     pub(crate) window_bits: u8,
-    /// Whether it compresses each message by itself.
+    /// Whether it compresses each message on its own.
     pub(crate) no_context_takeover: bool,
     /// Whether the peer does.
     pub(crate) peer_no_context_takeover: bool,
@@ -34,7 +35,7 @@ impl Deflater {
         Self { no_context_takeover: agreed.no_context_takeover, stream }
     }
 
-    /// The payload of a message, compressed (RFC 7692 §7.2.1).
+    /// Compresses the payload of a message (RFC 7692 §7.2.1).
     pub(crate) fn message(&mut self, payload: &[u8], switch: &Switch) -> Vec<u8> {
         if payload.is_empty() {
             // RFC 7692 §7.2.3.6: "an endpoint can use a single 0x00 octet" for an empty message.
@@ -81,13 +82,13 @@ pub(crate) enum Broken {
 pub(crate) struct Inflater {
     no_context_takeover: bool,
     stream: Decompress,
-    /// Whether what follows in this message is not read.
+    /// Whether the rest of this message is ignored.
     done: bool,
 }
 
 impl Inflater {
     pub(crate) fn new(agreed: Agreed) -> Self {
-        // The largest window holds whatever was agreed on.
+        // The largest window is enough for every negotiated one.
         let stream = Decompress::new(false);
         Self { no_context_takeover: agreed.peer_no_context_takeover, stream, done: false }
     }
@@ -102,7 +103,7 @@ impl Inflater {
         }
     }
 
-    /// Appends what these bytes of a message are when decompressed (RFC 7692 §7.2.2).
+    /// Decompresses these bytes of a message, and appends the result (RFC 7692 §7.2.2).
     pub(crate) fn feed(
         &mut self,
         mut input: &[u8],
@@ -145,7 +146,8 @@ impl Inflater {
     ) -> Result<(), Broken> {
         // "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message."
         self.feed(&[0, 0, 0xff, 0xff], out, most, switch)?;
-        // A block has ended here: another empty one changes nothing, and tells if that is not so.
+        // If a block has ended here, another empty one changes nothing. Otherwise it causes an
+        // error or output.
         let len = out.len();
         let empty_block = self.feed(&[0, 0, 0, 0xff, 0xff], out, most, switch);
         if empty_block.is_ok() && out.len() == len {

@@ -1,4 +1,4 @@
-//! An endpoint that sends back what it is sent, and does no I/O.
+//! An endpoint that sends back what it receives, and does no I/O.
 
 use std::mem::take;
 
@@ -11,10 +11,10 @@ use crate::frame::{self, BINARY, CLOSE, CONTINUATION, Header, PING, PONG, RSV1, 
 use crate::handshake::{self, Client};
 use crate::utf8::Utf8;
 
-/// The largest message.
+/// The size of the largest message.
 const LIMIT: usize = 64 << 20;
 
-/// A compressed message is sent in frames of at most so many bytes.
+/// A compressed message is sent in frames of at most this many bytes.
 const FRAGMENT: usize = 1 << 14;
 
 /// One connection of an echo endpoint, which makes at most one mistake.
@@ -24,17 +24,17 @@ pub struct Endpoint {
     switch: Switch,
     random: fastrand::Rng,
     state: State,
-    /// What has come; the first `taken` bytes of it were read.
+    /// The input; its first `taken` bytes have been read.
     input: Vec<u8>,
     taken: usize,
     out: Vec<u8>,
-    /// What a client has asked for, and its `Sec-WebSocket-Key`.
+    /// What a client asks for, and its `Sec-WebSocket-Key`.
     client: Client,
     key: String,
     deflater: Option<Deflater>,
     inflater: Option<Inflater>,
     frame: Option<Frame>,
-    /// What has come of a control frame's payload.
+    /// The payload of a control frame, as far as it has come.
     control: Vec<u8>,
     message: Option<Message>,
     late_pongs: Vec<Vec<u8>>,
@@ -48,15 +48,15 @@ enum State {
     Opening,
     /// Frames are read and answered.
     Open,
-    /// The peer's Close was answered: what comes behind it is discarded. A client waits for the server to close.
+    /// The peer's Close was answered: what comes after it is discarded. A client waits for the server to close.
     Closing,
-    /// The endpoint has nothing more to say, and leaves the TCP connection open: a mistake.
+    /// The endpoint sends nothing more, but leaves the TCP connection open: a mistake.
     Idle,
     /// The caller closes the TCP connection.
     Closed,
 }
 
-/// A frame of which the header has come.
+/// A frame whose header has come.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     header: Header,
@@ -80,7 +80,7 @@ impl Endpoint {
         Self::new(Side::Server, fault, 0)
     }
 
-    /// A client; its request is there to be sent.
+    /// A client, whose request is ready to be sent.
     #[must_use]
     pub fn client(client: &Client, fault: Option<Fault>) -> Self {
         let mut this = Self::new(Side::Client, fault, client.seed);
@@ -112,7 +112,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint, which keeps messages to itself.
+    /// The endpoint without echoes: it does not send messages back.
     #[must_use]
     pub fn mute(mut self) -> Self {
         self.mute = true;
@@ -147,32 +147,32 @@ impl Endpoint {
         }
     }
 
-    /// Returns the bytes that the caller sends next, and forgets them.
+    /// Takes the bytes that the caller has to send next.
     #[must_use]
     pub fn output(&mut self) -> Vec<u8> {
         take(&mut self.out)
     }
 
-    /// Whether the caller closes the TCP connection once it has sent the output.
+    /// Whether the caller has to close the TCP connection once it has sent the output.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
 
-    /// The message that came last.
+    /// The last message that was received.
     #[must_use]
     pub fn last_message(&self) -> Option<&[u8]> {
         self.last_message.as_deref()
     }
 
-    /// The mistakes for which there was an occasion, among those of this side. With any other mistake, the same input
-    /// would have given the same output.
+    /// The mistakes of this side that this endpoint had an opportunity to make. With any other mistake, the same input would
+    /// have given the same output.
     #[must_use]
     pub fn occasions(&self) -> Occasions {
         self.switch.occasions()
     }
 
-    /// Goes on by one point. Returns whether there may be more to do.
+    /// Does one step. Returns whether there may be more to do.
     fn advance(&mut self) -> bool {
         match self.state {
             State::Opening => self.open(),
@@ -235,7 +235,8 @@ impl Endpoint {
         true
     }
 
-    /// Reads a header, or what has come of a payload. Returns whether there may be more to read.
+    /// Reads a header, or the payload as far as it has come. Returns whether there may be more to
+    /// read.
     fn read(&mut self) -> Result<bool, Failure> {
         let Some(mut frame) = self.frame else { return self.read_header() };
         let rest = &self.input[self.taken..];
@@ -292,7 +293,7 @@ impl Endpoint {
         Ok(true)
     }
 
-    /// Checks a header, and says where the payload goes.
+    /// Checks a header, and decides where the payload goes.
     fn check(&mut self, header: &Header) -> Result<To, Failure> {
         let deflate = self.inflater.is_some();
         if check_header(header, self.side, deflate, &self.switch)? == Checked::Skipped {
@@ -355,7 +356,7 @@ impl Endpoint {
         self.continuation(header)
     }
 
-    /// A frame of a message, the first one or another.
+    /// A frame of a message after the first.
     fn continuation(&mut self, header: &Header) -> Result<To, Failure> {
         let Some(message) = &mut self.message else {
             // RFC 6455 §5.4: a continuation frame continues a message that has begun.
@@ -378,7 +379,7 @@ impl Endpoint {
         Ok(To::Message)
     }
 
-    /// A part of a message's payload has come.
+    /// Handles a part of a message's payload.
     fn read_message(&mut self, part: &[u8]) -> Result<(), Failure> {
         let (Some(message), switch) = (&mut self.message, &self.switch) else { return Ok(()) };
         let before = message.payload.len();
@@ -389,7 +390,7 @@ impl Endpoint {
         message.check_text(before, switch)
     }
 
-    /// The payload of a frame is whole.
+    /// Handles the end of a frame's payload.
     fn end_of_frame(&mut self, frame: Frame) -> Result<(), Failure> {
         let header = &frame.header;
         match (frame.to, header.opcode) {
@@ -448,7 +449,7 @@ impl Endpoint {
     /// Sends a message back.
     fn echo(&mut self, mut opcode: u8, mut payload: Vec<u8>) {
         let switch = &self.switch;
-        // RFC 6455 §1.4: what comes behind a Close is discarded.
+        // RFC 6455 §1.4: what comes after a Close is discarded.
         if self.state == State::Closing && !switch.is(Fault::DataBehindCloseEchoed) {
             return;
         }
@@ -474,7 +475,7 @@ impl Endpoint {
         self.send_message(opcode, &payload);
     }
 
-    /// Sends a message, compressed if that was agreed on.
+    /// Sends a message, compressed if that was negotiated.
     fn send_message(&mut self, opcode: u8, payload: &[u8]) {
         if self.deflater.is_none() && self.switch.is(Fault::CompressedUnasked) {
             let agreed = Agreed {
@@ -624,7 +625,7 @@ impl Endpoint {
         self.state = if is_left { State::Idle } else { State::Closed };
     }
 
-    /// Sends a frame that is a whole message, or a control frame.
+    /// Sends a control frame, or a message in one frame.
     fn send(&mut self, opcode: u8, payload: &[u8]) {
         self.write((true, 0, opcode), payload);
     }

@@ -1,4 +1,4 @@
-//! The mistakes, and the switch that is set to one of them.
+//! The mistakes, and the switch that selects one of them.
 
 use std::cell::Cell;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ macro_rules! faults {
         }
 
         impl Fault {
-            /// All of them.
+            /// All mistakes.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// Its name on the command line.
@@ -32,7 +32,7 @@ macro_rules! faults {
                 }
             }
 
-            /// Which mistake it is, in a sentence.
+            /// A sentence that describes it.
             #[must_use]
             pub fn mistake(self) -> &'static str {
                 match self {
@@ -79,15 +79,15 @@ faults! {
     WrongMasking = "wrong-masking" for Both,
     /// A client sets the mask bit and sends a key, and does not mask the payload.
     PayloadNotMasked = "payload-not-masked" for Client,
-    /// The masking key begins anew with each read, also in the middle of a payload.
+    /// The masking key starts again with each read, even in the middle of a payload.
     MaskRestarts = "mask-restarts" for Server,
 
     // Reserved bits and opcodes (RFC 6455 §5.2).
-    /// Reserved bits are not looked at.
+    /// Reserved bits are not checked.
     RsvIgnored = "rsv-ignored" for Both,
     /// Only RSV1 is checked, and RSV2 and RSV3 are not.
     OnlyRsv1Checked = "only-rsv1-checked" for Both,
-    /// Reserved bits of control frames are not looked at.
+    /// Reserved bits of control frames are not checked.
     RsvOfControlIgnored = "rsv-of-control-ignored" for Both,
     /// A frame with a reserved opcode is skipped.
     ReservedOpcodeIgnored = "reserved-opcode-ignored" for Both,
@@ -113,25 +113,25 @@ faults! {
     Length125In16Bits = "length125-in16-bits" for Both,
     /// A length of 65535 is sent in 64 bits.
     Length65535In64Bits = "length65535-in64-bits" for Both,
-    /// A message of 65536 bytes or more is refused, where 65536 was to be the limit.
+    /// A message of 65536 bytes or more is refused, where 65536 should be the limit.
     LimitOffByOne = "limit-off-by-one" for Both,
     /// A message in more than 1000 frames is refused.
     FewFragmentsTaken = "few-fragments-taken" for Both,
 
     // Reads.
-    /// A header of which only a part has come is dropped.
+    /// An incomplete header is dropped at the end of a read.
     PartialHeaderDropped = "partial-header-dropped" for Both,
-    /// Of the frames that come with one read, only the first is seen.
+    /// Only the first of the frames in one read is seen.
     OneFramePerRead = "one-frame-per-read" for Both,
-    /// A payload is taken to have come with its header, whole.
+    /// A payload is assumed to come whole in the same read as its header.
     ShortReadTaken = "short-read-taken" for Both,
-    /// What comes with the same read as the end of the handshake's head is lost.
+    /// What comes in the same read as the end of the handshake's head is lost.
     BytesBehindHeadLost = "bytes-behind-head-lost" for Both,
-    /// The head of the handshake has to come with one read.
+    /// The head of the handshake must come in one read.
     SplitHeadRefused = "split-head-refused" for Both,
     /// The opening handshake fails, and the connection stays open without an answer.
     BadHandshakeUnanswered = "bad-handshake-unanswered" for Both,
-    /// Whatever comes in place of the peer's half of the opening handshake, the connection is taken for open.
+    /// The connection is taken for open, whatever comes in place of the peer's half of the opening handshake.
     HeadUnread = "head-unread" for Both,
     /// A malformed list in `Sec-WebSocket-Protocol` or `Sec-WebSocket-Extensions` is taken.
     ListUnchecked = "list-unchecked" for Both,
@@ -139,7 +139,7 @@ faults! {
     EndOfInputIgnored = "end-of-input-ignored" for Both,
     /// A reset of the TCP connection is not noticed, and the connection is kept.
     ResetIgnored = "reset-ignored" for Both,
-    /// The same, if a message or a frame has begun, of which the rest is waited for.
+    /// A reset is not noticed while the rest of a message or of a frame is awaited.
     ResetInsideMessageIgnored = "reset-inside-message-ignored" for Both,
 
     // Fragments (RFC 6455 §5.4).
@@ -151,13 +151,13 @@ faults! {
     ContinuationAsText = "continuation-as-text" for Both,
     /// A continuation frame with nothing to continue is skipped.
     ContinuationIgnored = "continuation-ignored" for Both,
-    /// A new message inside of a fragmented one is appended to that.
+    /// A new message inside of a fragmented one is appended to it.
     DataInsideMessageAppended = "data-inside-message-appended" for Both,
-    /// A new message inside of a fragmented one takes its place.
+    /// A new message inside of a fragmented one replaces it.
     DataInsideMessageReplaces = "data-inside-message-replaces" for Both,
     /// Each fragment is taken for a message.
     FragmentAsMessage = "fragment-as-message" for Both,
-    /// FIN is not seen on a continuation frame without a payload.
+    /// FIN is ignored on a continuation frame without a payload.
     EmptyLastFragmentIgnored = "empty-last-fragment-ignored" for Both,
     /// A Ping ends the fragmented message that it comes in.
     PingEndsMessage = "ping-ends-message" for Both,
@@ -175,7 +175,7 @@ faults! {
     PongCut = "pong-cut" for Both,
     /// The payload of a Ping is taken for text, and sent back as UTF-8.
     PongAsText = "pong-as-text" for Both,
-    /// A Ping inside of a fragmented message is answered behind the message.
+    /// A Ping inside of a fragmented message is answered after the message.
     PongLate = "pong-late" for Both,
     /// A Ping is answered twice.
     TwoPongs = "two-pongs" for Both,
@@ -187,25 +187,25 @@ faults! {
     // Text (RFC 6455 §5.6, §8.1).
     /// Text is not checked.
     Utf8Unchecked = "utf8-unchecked" for Both,
-    /// Text is checked when the message is whole.
+    /// Text is only checked when the message is whole.
     Utf8Late = "utf8-late" for Both,
-    /// Text is checked when the frame is whole.
+    /// Text is only checked when the frame is whole.
     Utf8AtEndOfFrame = "utf8-at-end-of-frame" for Both,
-    /// Each fragment of a text message has to be UTF-8 by itself.
+    /// Each fragment of a text message must be UTF-8 by itself.
     Utf8PerFragment = "utf8-per-fragment" for Both,
-    /// Text that ends in the middle of a letter is taken.
+    /// Text that ends in the middle of a character is taken.
     IncompleteLetterAccepted = "incomplete-letter-accepted" for Both,
-    /// Letters in more bytes than they need are taken.
+    /// Characters in more bytes than they need are taken.
     OverlongAccepted = "overlong-accepted" for Both,
     /// Surrogates of UTF-16 are taken.
     SurrogatesAccepted = "surrogates-accepted" for Both,
     /// Sequences of four bytes beyond U+10FFFF are taken.
     BeyondUnicodeAccepted = "beyond-unicode-accepted" for Both,
-    /// Sequences of five and six bytes are taken, as UTF-8 had them before RFC 3629.
+    /// Sequences of five and six bytes are taken, which UTF-8 had before RFC 3629.
     LongSequencesAccepted = "long-sequences-accepted" for Both,
-    /// Code points that are no characters are a fault.
+    /// Noncharacters are a fault.
     NoncharactersRefused = "noncharacters-refused" for Both,
-    /// Text with U+FFFD is a fault, because that is what a lenient decoder makes of a fault.
+    /// Text with U+FFFD is a fault, because a lenient decoder would put it in place of a fault.
     ReplacementRefused = "replacement-refused" for Both,
     /// What is not UTF-8 is replaced by U+FFFD.
     Utf8Replaced = "utf8-replaced" for Both,
@@ -229,7 +229,7 @@ faults! {
     FailsWith1006 = "fails-with1006" for Both,
     /// The code for text that is not UTF-8 is 1002.
     TextFailsWith1002 = "text-fails-with1002" for Both,
-    /// After a Close that says what is wrong, frames are still answered.
+    /// After a Close that reports a failure, frames are still answered.
     FailureEndsNothing = "failure-ends-nothing" for Both,
     /// A Close is not answered, and the connection stays open.
     CloseNotAnswered = "close-not-answered" for Both,
@@ -249,33 +249,34 @@ faults! {
     CloseReasonUnchecked = "close-reason-unchecked" for Both,
     /// The longest reason of a Close is a fault.
     LongestReasonRefused = "longest-reason-refused" for Both,
-    /// A Close with a reason is answered with the reason alone, and its first letters are read as the code.
+    /// A Close with a reason is answered with only the reason, whose first two bytes are read as the code.
     CloseReasonWithoutCode = "close-reason-without-code" for Both,
     /// A Close with a code other than 1000 is answered with code 1006, which must not be sent.
     AbnormalCloseAnsweredWith1006 = "abnormal-close-answered-with1006" for Both,
     /// A Close inside of a fragmented message is a fault.
     CloseInsideMessageRefused = "close-inside-message-refused" for Both,
-    /// A message that comes behind the Close is sent back.
+    /// A message after the Close is sent back.
     DataBehindCloseEchoed = "data-behind-close-echoed" for Both,
-    /// A Ping that comes behind the Close is answered.
+    /// A Ping after the Close is answered.
     PingBehindCloseAnswered = "ping-behind-close-answered" for Both,
     /// A server leaves it to the client to close the TCP connection.
     TcpLeftOpen = "tcp-left-open" for Server,
-    /// A client closes the TCP connection behind its Close, and does not wait for the server.
+    /// A client closes the TCP connection after its Close, and does not wait for the server.
     TcpClosedFirst = "tcp-closed-first" for Client,
 
     // Compression (RFC 7692).
-    /// Messages are compressed although nobody agreed on that.
+    /// Messages are compressed although that was not negotiated.
     CompressedUnasked = "compressed-unasked" for Both,
-    /// A message is decompressed without what came before it, although context takeover was agreed on.
+    /// A message is decompressed without the messages before it, although context takeover was negotiated.
     InflateContextDropped = "inflate-context-dropped" for Both,
-    /// A message is compressed with what went before it, although that was to be forgotten.
+    /// A message is compressed with the messages before it, although no context takeover was
+    /// negotiated.
     DeflateContextKept = "deflate-context-kept" for Both,
-    /// Messages are compressed with the largest window, whatever was agreed on.
+    /// Messages are compressed with the largest window, whatever was negotiated.
     WindowTooLarge = "window-too-large" for Both,
     /// The last four bytes of a compressed message, 00 00 ff ff, are sent.
     TailSent = "tail-sent" for Both,
-    /// A compressed message ends with a block that has BFINAL set, and nothing behind it.
+    /// A compressed message ends with a block that has BFINAL set, and no block after it.
     BfinalSent = "bfinal-sent" for Both,
     /// RSV1 is set on each frame of a compressed message.
     Rsv1OnContinuation = "rsv1-on-continuation" for Both,
@@ -283,65 +284,65 @@ faults! {
     Rsv1Missing = "rsv1-missing" for Both,
     /// RSV1 is set, and the message is not compressed.
     Rsv1Uncompressed = "rsv1-uncompressed" for Both,
-    /// A compressed message without a payload has no byte at all, where it has one.
+    /// A compressed message without a payload has no byte at all instead of one.
     EmptyCompressedWrong = "empty-compressed-wrong" for Both,
     /// Pongs are compressed like messages.
     PongCompressed = "pong-compressed" for Both,
-    /// A message that is not compressed is a fault once compression was agreed on.
+    /// A message that is not compressed is a fault once compression was negotiated.
     UncompressedRefused = "uncompressed-refused" for Both,
-    /// RSV1 on a continuation frame is taken once compression was agreed on.
+    /// RSV1 on a continuation frame is taken once compression was negotiated.
     Rsv1OnContinuationAccepted = "rsv1-on-continuation-accepted" for Both,
     /// A compressed text message is not checked for UTF-8.
     CompressedTextUnchecked = "compressed-text-unchecked" for Both,
-    /// What can be decompressed of a broken message is taken for the message.
+    /// The part of a broken message that can be decompressed is taken for the message.
     BrokenStreamAccepted = "broken-stream-accepted" for Both,
-    /// Nothing is decompressed behind a block with BFINAL.
+    /// Nothing is decompressed after a block with BFINAL.
     BfinalEndsMessage = "bfinal-ends-message" for Both,
     /// Each frame of a compressed message is decompressed as if it were a message.
     FragmentsInflatedAlone = "fragments-inflated-alone" for Both,
 
-    // What a server makes of a request (RFC 6455 §4.2).
-    /// `Sec-WebSocket-Accept` is made of the decoded key.
+    // How a server handles a request (RFC 6455 §4.2).
+    /// `Sec-WebSocket-Accept` is computed from the decoded key.
     AcceptOfDecodedKey = "accept-of-decoded-key" for Server,
     /// A response without `Upgrade` and `Connection`.
     ResponseWithoutUpgrade = "response-without-upgrade" for Server,
-    /// A subprotocol is chosen that nobody offered.
+    /// A subprotocol is chosen that was not offered.
     SubprotocolInvented = "subprotocol-invented" for Server,
-    /// An extension is accepted that nobody offered.
+    /// An extension is accepted that was not offered.
     ExtensionInvented = "extension-invented" for Server,
     /// A method other than GET is taken.
     MethodUnchecked = "method-unchecked" for Server,
     /// HTTP/1.0 is taken.
     Http10Accepted = "http10-accepted" for Server,
-    /// The server refuses HTTP/1.2, and does not read it as HTTP/1.1.
+    /// HTTP/1.2 is refused instead of being read as HTTP/1.1.
     Http12Refused = "http12-refused" for Server,
     /// The target of the request may be anything.
     TargetUnchecked = "target-unchecked" for Server,
     /// The content of the request is read as frames.
     ContentAsFrames = "content-as-frames" for Server,
-    /// `Host` need not be there, and may be anything.
+    /// `Host` may be missing, and may be anything.
     HostUnchecked = "host-unchecked" for Server,
     /// `Upgrade` is not checked.
     UpgradeUnchecked = "upgrade-unchecked" for Server,
     /// `Connection` is not checked.
     ConnectionUnchecked = "connection-unchecked" for Server,
-    /// `Connection` has to be `Upgrade` and nothing else.
+    /// `Connection` must be `Upgrade` and nothing else.
     ConnectionIsNoList = "connection-is-no-list" for Both,
-    /// Names of fields have to be written in one way.
+    /// Field names are compared case-sensitively.
     FieldNamesCaseSensitive = "field-names-case-sensitive" for Both,
-    /// `websocket` and `Upgrade` have to be written in one way.
+    /// `websocket` and `Upgrade` are compared case-sensitively.
     TokensCaseSensitive = "tokens-case-sensitive" for Both,
     /// `Sec-WebSocket-Version` is not checked.
     VersionUnchecked = "version-unchecked" for Server,
-    /// Another version is refused without saying which one would be right.
+    /// Another version is refused without a field that names the right one.
     VersionNotNamed = "version-not-named" for Server,
-    /// `Sec-WebSocket-Key` need not be there.
+    /// `Sec-WebSocket-Key` may be missing.
     KeyMissingAccepted = "key-missing-accepted" for Server,
     /// `Sec-WebSocket-Key` may be anything.
     KeyUnchecked = "key-unchecked" for Server,
 
     // Negotiation of compression by a server (RFC 7692 §5, §7.1).
-    /// The server accepts all offers of compression, and not one.
+    /// The server accepts all offers of compression instead of one.
     AllOffersAccepted = "all-offers-accepted" for Server,
     /// Only the first offer of compression is read.
     OnlyFirstOfferRead = "only-first-offer-read" for Server,
@@ -351,12 +352,12 @@ faults! {
     WindowNotAnswered = "window-not-answered" for Server,
     /// `client_max_window_bits` is answered where it was not offered.
     ClientWindowUnasked = "client-window-unasked" for Server,
-    /// An offer with an unknown parameter, or with one twice, is accepted.
+    /// An offer with an unknown or repeated parameter is accepted.
     OddOfferAccepted = "odd-offer-accepted" for Server,
-    /// An offer with a window that cannot be is accepted.
+    /// An offer with an impossible window is accepted.
     OddWindowAccepted = "odd-window-accepted" for Server,
 
-    // A client's request, and what it makes of a response (RFC 6455 §4.1).
+    // A client's request, and how the client handles a response (RFC 6455 §4.1).
     /// The request is HTTP/1.0.
     RequestHttp10 = "request-http10" for Client,
     /// The request has no `Host`.
@@ -367,11 +368,11 @@ faults! {
     RequestWithoutKey = "request-without-key" for Client,
     /// The key of the request has 8 bytes.
     RequestWithShortKey = "request-with-short-key" for Client,
-    /// The request says version 8.
+    /// The request has version 8.
     RequestOfVersion8 = "request-of-version8" for Client,
     /// The request has no `Sec-WebSocket-Version`.
     RequestWithoutVersion = "request-without-version" for Client,
-    /// A response with status 100 or the like before the one that counts is refused.
+    /// An interim response, such as one with status 100, is refused.
     InterimResponseRefused = "interim-response-refused" for Client,
     /// A response with a folded field is refused.
     FoldedFieldRefused = "folded-field-refused" for Client,
@@ -387,11 +388,11 @@ faults! {
     AcceptUnchecked = "accept-unchecked" for Client,
     /// `Sec-WebSocket-Accept` is compared without regard to case.
     AcceptCaseIgnored = "accept-case-ignored" for Client,
-    /// `Sec-WebSocket-Accept` need not be there.
+    /// `Sec-WebSocket-Accept` may be missing.
     AcceptMissingAccepted = "accept-missing-accepted" for Client,
-    /// A subprotocol that was not asked for is taken.
+    /// A subprotocol that was not offered is taken.
     SubprotocolUnchecked = "subprotocol-unchecked" for Client,
-    /// An extension that was not asked for is taken.
+    /// An extension that was not offered is taken.
     ExtensionUnchecked = "extension-unchecked" for Client,
     /// Parameters of compression in the response are not checked.
     DeflateAnswerUnchecked = "deflate-answer-unchecked" for Client,
@@ -406,7 +407,7 @@ impl FromStr for Fault {
     }
 }
 
-/// Mistakes that an endpoint had the occasion to make.
+/// Mistakes that an endpoint had an opportunity to make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occasions([u64; Fault::ALL.len().div_ceil(64)]);
 
@@ -423,7 +424,7 @@ impl Occasions {
     }
 }
 
-/// A switch that is set to one mistake, or to none.
+/// A switch that selects one mistake, or none.
 #[derive(Debug)]
 pub(crate) struct Switch {
     fault: Option<Fault>,
@@ -435,7 +436,7 @@ impl Switch {
         Self { fault, asked: Cell::default() }
     }
 
-    /// Whether the endpoint makes this mistake now. Callers ask only where the mistake would change something.
+    /// Whether the endpoint makes this mistake now. Callers only ask where the mistake would change something.
     pub(crate) fn is(&self, fault: Fault) -> bool {
         self.asked.set(self.asked.get().with(fault));
         self.fault == Some(fault)

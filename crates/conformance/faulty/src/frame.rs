@@ -12,7 +12,7 @@ pub(crate) const PONG: u8 = 10;
 /// RSV1, which says that a message is compressed.
 pub(crate) const RSV1: u8 = 4;
 
-/// What stands before the payload of a frame.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) fin: bool,
@@ -20,12 +20,12 @@ pub(crate) struct Header {
     pub(crate) opcode: u8,
     pub(crate) key: Option<[u8; 4]>,
     pub(crate) len: u64,
-    /// Whether the length stands in as few bytes as can be.
+    /// Whether the length is encoded in the fewest bytes.
     pub(crate) minimal: bool,
 }
 
 impl Header {
-    /// Reads a header from the beginning of these bytes, if all of it is there. Returns how many bytes it has, too.
+    /// Reads a header from the beginning of these bytes, if it is complete. Returns the header and its length.
     pub(crate) fn read(bytes: &[u8], switch: &Switch) -> Option<(Self, usize)> {
         let (&[first, second], rest) = bytes.split_first_chunk::<2>()?;
         let (len, minimal, rest) = match second & 0x7f {

@@ -1,4 +1,4 @@
-//! Both halves of the opening handshake (RFC 6455 §4), and what is agreed on in it (RFC 7692 §7.1).
+//! Both halves of the opening handshake (RFC 6455 §4), and the negotiation in it (RFC 7692 §7.1).
 
 use std::borrow::Cow;
 
@@ -8,23 +8,23 @@ use base64::engine::general_purpose::STANDARD;
 use crate::deflate::Agreed;
 use crate::fault::{Fault, Switch};
 
-/// What a client asks for, and where its random numbers come from.
+/// What a client asks for, and the seed of its random numbers.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// The `Host` of its request.
     pub host: String,
     /// The target of its request: path and query.
     pub target: String,
-    /// The subprotocols that it asks for, as in `Sec-WebSocket-Protocol`; none, if that is empty.
+    /// The subprotocols that it offers, as in `Sec-WebSocket-Protocol`; none if this is empty.
     pub protocols: String,
-    /// What it offers, as in `Sec-WebSocket-Extensions`; nothing, if that is empty.
+    /// The extensions that it offers, as in `Sec-WebSocket-Extensions`; none if this is empty.
     pub extensions: String,
     /// The same seed gives the same keys and masks.
     pub seed: u64,
 }
 
 impl Client {
-    /// A client that offers compression, and to limit its window.
+    /// A client that offers compression, with limits of its window.
     #[must_use]
     pub fn new(host: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
@@ -37,17 +37,17 @@ impl Client {
     }
 }
 
-/// The largest head.
+/// The size of the largest head.
 const MOST: usize = 64 << 10;
 
 /// The most fields in a head.
 const FIELDS: usize = 128;
 
-/// A handshake that is done.
+/// The result of a handshake.
 pub(crate) struct Opened {
-    /// How long the peer's half is.
+    /// The length of the peer's half.
     pub(crate) head: usize,
-    /// What a server answers.
+    /// The response of a server.
     pub(crate) response: Vec<u8>,
     pub(crate) deflate: Option<Agreed>,
 }
@@ -59,7 +59,7 @@ struct Fields<'h> {
 }
 
 impl<'h> Fields<'h> {
-    /// `None` if a value is not ASCII or the like.
+    /// `None` if a value is not UTF-8.
     fn new(fields: &[httparse::Header<'h>], switch: &'h Switch) -> Option<Self> {
         let one = |field: &httparse::Header<'h>| {
             Some((field.name, std::str::from_utf8(field.value).ok()?.trim()))
@@ -76,13 +76,13 @@ impl<'h> Fields<'h> {
         self.list.iter().filter(move |(field, _)| is_it(field)).map(|(_, value)| *value)
     }
 
-    /// The value of a field that is there once.
+    /// The value of a field that must not be repeated.
     fn one(&self, name: &str) -> Option<&'h str> {
         let mut values = self.values(name);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// Whether a field that is a list has this element.
+    /// Whether a list field has this element.
     fn lists(&self, name: &str, element: &str) -> bool {
         let mut found = self.values(name).flat_map(|value| value.split(',')).map(str::trim);
         found.any(|found| self.is_token(found, element))
@@ -100,7 +100,7 @@ impl<'h> Fields<'h> {
                 || !self.switch.is(Fault::ConnectionIsNoList))
     }
 
-    /// The elements of a list. `None` if it is there and has none (RFC 6455 §4.3, §9.1).
+    /// The elements of a list. `None` if the field is present but has none (RFC 6455 §4.3, §9.1).
     fn list(&self, name: &str) -> Option<Vec<&'h str>> {
         let is_there = self.values(name).next().is_some();
         let elements = self.values(name).flat_map(|value| value.split(',')).map(str::trim);
@@ -128,7 +128,7 @@ struct Extension<'h> {
     parameters: Vec<(&'h str, Option<&'h str>)>,
 }
 
-/// What a parameter with a window may be.
+/// The value of a window parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Window {
     None,
@@ -186,7 +186,7 @@ impl<'h> Extension<'h> {
         }
     }
 
-    /// Whether each parameter is one of RFC 7692, is there once, and has no value where it has none.
+    /// Whether each parameter is defined in RFC 7692, is not repeated, and has no value where none is allowed.
     fn is_known(&self) -> bool {
         self.parameters.iter().enumerate().all(|(at, (name, value))| {
             let known = match *name {
@@ -212,7 +212,7 @@ fn refusal(status: &str, field: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Reads a client's request, once it has come, and answers it. The error is the answer that refuses it.
+/// Answers a client's request, once it is complete. The error is the response that refuses it.
 pub(crate) fn answer(input: &[u8], switch: &Switch) -> Result<Option<Opened>, Vec<u8>> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut request = httparse::Request::new(&mut fields);
@@ -239,7 +239,7 @@ pub(crate) fn answer(input: &[u8], switch: &Switch) -> Result<Option<Opened>, Ve
         response += "Upgrade: websocket\r\nConnection: Upgrade\r\n";
     }
     response += &format!("Sec-WebSocket-Accept: {accept_value}\r\n");
-    // RFC 6455 §4.2.2: none of the offered subprotocols need be chosen.
+    // RFC 6455 §4.2.2: a server need not choose any of the offered subprotocols.
     if switch.is(Fault::SubprotocolInvented) {
         response += "Sec-WebSocket-Protocol: invented\r\n";
     }
@@ -264,7 +264,7 @@ pub(crate) fn answer(input: &[u8], switch: &Switch) -> Result<Option<Opened>, Ve
     Ok(Some(Opened { head, response: response.into_bytes(), deflate }))
 }
 
-/// RFC 9110 §2.5: a higher minor version of HTTP is read like the highest one that is known.
+/// RFC 9110 §2.5: a higher minor version of HTTP is read like the highest known one.
 fn as_http_1_1<'i>(input: &'i [u8], switch: &Switch) -> Cow<'i, [u8]> {
     let line = input.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let is_higher = line
@@ -278,7 +278,7 @@ fn as_http_1_1<'i>(input: &'i [u8], switch: &Switch) -> Cow<'i, [u8]> {
     Cow::Owned(known)
 }
 
-/// A handshake of which the peer's half is not read.
+/// A handshake whose peer's half is ignored.
 fn unread(input: &[u8]) -> Opened {
     let head = input.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4);
     Opened { head, response: b"HTTP/1.1 101 Switching Protocols\r\n\r\n".to_vec(), deflate: None }
@@ -290,7 +290,7 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_letter)
 }
 
-/// RFC 6455 §4.2.1: what a request has to have.
+/// RFC 6455 §4.2.1: what a request must contain.
 fn check_request(
     request: &httparse::Request<'_, '_>,
     fields: &Fields<'_>,
@@ -309,13 +309,13 @@ fn check_request(
     if (!is_target || target.contains('#')) && !switch.is(Fault::TargetUnchecked) {
         return Err(bad());
     }
-    // RFC 9112 §3.2: one `Host`, and a right one.
+    // RFC 9112 §3.2: one valid `Host`.
     let host = fields.one("Host").unwrap_or_default();
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%[]".contains(&byte);
     if (host.is_empty() || !host.bytes().all(is_host)) && !switch.is(Fault::HostUnchecked) {
         return Err(bad());
     }
-    // RFC 9110 §7.8: the content of the request comes before the first frame. Here no content is taken.
+    // RFC 9110 §7.8: the content of the request comes before the first frame. This server takes no content.
     let has_content = fields.values("Content-Length").any(|len| len != "0")
         || fields.values("Transfer-Encoding").next().is_some();
     if has_content && !switch.is(Fault::ContentAsFrames) {
@@ -333,7 +333,7 @@ fn check_request(
     if !fields.connection_upgrades() && !switch.is(Fault::ConnectionUnchecked) {
         return Err(bad());
     }
-    // RFC 6455 §4.4: the answer to another version says which one it would have to be.
+    // RFC 6455 §4.4: the response to another version names the right one.
     if fields.one("Sec-WebSocket-Version") != Some("13") && !switch.is(Fault::VersionUnchecked) {
         if switch.is(Fault::VersionNotNamed) {
             return Err(bad());
@@ -356,9 +356,9 @@ fn key_of<'h>(fields: &Fields<'h>, switch: &Switch) -> Option<&'h str> {
     (is_right || switch.is(Fault::KeyUnchecked)).then_some(key)
 }
 
-/// The answer to an offer, if it is one of compression that can be accepted.
+/// The response to an offer, if it is a valid offer of compression.
 fn accept_offer(offer: &Extension<'_>, switch: &Switch) -> Option<(String, Agreed)> {
-    // RFC 7692 §7: an offer with a parameter that is unknown, or there twice, or that has a wrong value is declined.
+    // RFC 7692 §7: an offer with an unknown parameter, a repeated one, or a wrong value is declined.
     if !offer.is_deflate() || (!offer.is_known() && !switch.is(Fault::OddOfferAccepted)) {
         return None;
     }
@@ -389,13 +389,13 @@ fn accept_offer(offer: &Extension<'_>, switch: &Switch) -> Option<(String, Agree
         Window::NoValue | Window::Odd => return None,
     }
     match offer.window("client_max_window_bits") {
-        // RFC 7692 §7.1.2.2: without this parameter in the offer, the answer must not have it.
+        // RFC 7692 §7.1.2.2: without this parameter in the offer, the response must not have it.
         Window::None => {
             if switch.is(Fault::ClientWindowUnasked) {
                 text += "; client_max_window_bits=15";
             }
         }
-        // The endpoint has room for the largest window, so it accepts any limit.
+        // The endpoint supports the largest window, so it accepts any limit.
         Window::NoValue | Window::Bits(_) => {}
         Window::Odd if switch.is(Fault::OddWindowAccepted) => {}
         Window::Odd => return None,
@@ -437,8 +437,8 @@ pub(crate) fn request(client: &Client, key: &str, switch: &Switch) -> Vec<u8> {
     (request + "\r\n").into_bytes()
 }
 
-/// Reads a server's response, once it has come. A client refuses one with the end of the connection, and so there is
-/// nothing in the error.
+/// Reads a server's response, once it is complete. A client refuses a response by ending the connection, so the error is
+/// empty.
 pub(crate) fn check(
     input: &[u8],
     client: &Client,
@@ -465,7 +465,7 @@ pub(crate) fn check(
         }
         _ => return Err(refused()),
     };
-    // RFC 9110 §15.2: responses with other statuses from 100 to 199 may come before the one that counts.
+    // RFC 9110 §15.2: interim responses, with other statuses from 100 to 199, may come before the final one.
     if response.code.is_some_and(|code| matches!(code, 100 | 102..=199))
         && !switch.is(Fault::InterimResponseRefused)
     {
@@ -477,7 +477,7 @@ pub(crate) fn check(
     if !is_right(&response, &fields, client, key, switch) {
         return Err(refused());
     }
-    // RFC 6455 §4.1: an extension that was not asked for fails the connection.
+    // RFC 6455 §4.1: an extension that was not offered fails the connection.
     let mut offers = client.extensions.split(',').map(|offer| Extension::new(offer.trim()));
     let offer = offers.find(Extension::is_deflate);
     let is_asked =
@@ -493,7 +493,7 @@ pub(crate) fn check(
     Ok(Some(Opened { head, response: Vec::new(), deflate }))
 }
 
-/// RFC 6455 §4.1: what a response has to have.
+/// RFC 6455 §4.1: what a response must contain.
 fn is_right(
     response: &httparse::Response<'_, '_>,
     fields: &Fields<'_>,
@@ -520,7 +520,7 @@ fn is_right(
         && (is_asked_for(fields, client) || switch.is(Fault::SubprotocolUnchecked))
 }
 
-/// RFC 6455 §4.1: a server chooses one of the subprotocols that a client asked for, or none.
+/// RFC 6455 §4.1: a server chooses one of the subprotocols that the client offered, or none.
 fn is_asked_for(fields: &Fields<'_>, client: &Client) -> bool {
     let mut values = fields.values("Sec-WebSocket-Protocol");
     let Some(chosen) = values.next() else { return true };
@@ -528,7 +528,7 @@ fn is_asked_for(fields: &Fields<'_>, client: &Client) -> bool {
         && client.protocols.split(',').any(|asked| asked.trim() == chosen && !chosen.is_empty())
 }
 
-/// RFC 7692 §7.1: what an answer to this client's offer may say.
+/// RFC 7692 §7.1: what a response to this client's offer may contain.
 fn check_answer(
     answer: &Extension<'_>,
     offer: Option<&Extension<'_>>,
@@ -541,7 +541,7 @@ fn check_answer(
     });
     let fits = |(name, asked, answered): (&str, Window, Window)| match (asked, answered) {
         (Window::Bits(most), Window::Bits(bits)) => bits <= most,
-        // A server may limit its own window by itself, and may leave a client's alone.
+        // A server may limit its own window without being asked, and need not limit the client's.
         (Window::None, Window::Bits(_)) | (Window::Bits(_), Window::None) => {
             (name == "server_max_window_bits") == (asked == Window::None)
         }

@@ -18,24 +18,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Waits for connections, and sends back what comes.
+    /// Accepts connections, and sends messages back.
     Server {
         /// Where to listen; with port 0, the port is on the first line of the output.
         #[arg(long, default_value = "127.0.0.1:9001")]
         listen: String,
-        /// The mistake; none, if it is left out.
+        /// The mistake; none if it is left out.
         #[arg(long, value_parser = faults(Side::Server))]
         fault: Option<String>,
     },
-    /// Connects to a suite as Autobahn's `wstest -m fuzzingserver` is one, and goes through its cases.
+    /// Connects to a suite like Autobahn's `wstest -m fuzzingserver`, and runs its cases.
     Client {
         /// The suite's address.
         #[arg(long, default_value = "ws://127.0.0.1:9001")]
         connect: String,
-        /// The mistake; none, if it is left out.
+        /// The mistake; none if it is left out.
         #[arg(long, value_parser = faults(Side::Client))]
         fault: Option<String>,
-        /// The name in the suite's report, if it is not to be the mistake's.
+        /// The name in the suite's report, in place of the mistake's.
         #[arg(long)]
         agent: Option<String>,
     },
@@ -66,12 +66,12 @@ fn serve(listen: &str, fault: Option<Fault>) -> io::Result<()> {
     println!("listening on {}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept()?;
-        // A connection that breaks is the peer's business.
+        // A connection that breaks is no failure of the server.
         thread::spawn(move || carry(stream, Endpoint::server(fault)));
     }
 }
 
-/// Asks a suite how many cases it has, runs each, and asks for the report.
+/// Asks a suite how many cases it has, runs each, and requests the report.
 fn go_through(url: &str, fault: Option<Fault>, agent: &str) -> io::Result<()> {
     let host =
         url.strip_prefix("ws://").map(|rest| rest.trim_end_matches('/')).ok_or_else(|| {
@@ -98,7 +98,7 @@ fn go_through(url: &str, fault: Option<Fault>, agent: &str) -> io::Result<()> {
 
 /// Carries bytes until the connection is over. Returns the last message.
 fn carry(mut stream: TcpStream, mut endpoint: Endpoint) -> io::Result<Option<Vec<u8>>> {
-    /// A peer that is silent for so long is gone.
+    /// A peer that is silent for this long is gone.
     const SILENCE: Duration = Duration::from_secs(30);
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(SILENCE))?;
@@ -118,7 +118,7 @@ fn carry(mut stream: TcpStream, mut endpoint: Endpoint) -> io::Result<Option<Vec
             Err(error) => return Err(error),
         }
         if !endpoint.is_closed() {
-            // The mistake is that nobody ends this connection: it lasts for a while.
+            // The mistake is that nothing ends this connection, so it is kept open for a while.
             thread::sleep(SILENCE);
             break;
         }
@@ -127,7 +127,7 @@ fn carry(mut stream: TcpStream, mut endpoint: Endpoint) -> io::Result<Option<Vec
     Ok(endpoint.last_message().map(Vec::from))
 }
 
-/// Ends this direction, and reads on for a while: a TCP connection that is closed with something unread is reset, and
+/// Ends this direction, and continues to read for a while: a TCP connection that is closed with unread input is reset, and
 /// the peer may lose what was sent last.
 fn linger(mut stream: &TcpStream, buffer: &mut [u8]) {
     const WHILE: Duration = Duration::from_secs(1);

@@ -2,12 +2,12 @@
 
 use crate::fault::{Fault, Switch};
 
-/// What has come of a text.
+/// The state of a text, as far as it has come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Utf8 {
-    /// The letter that has begun: its bits until now.
+    /// The bits of the current character so far.
     code: u32,
-    /// How many bytes the letter has in all; 0 between letters.
+    /// How many bytes the current character has; 0 between characters.
     len: u8,
     /// How many of its bytes have come.
     come: u8,
@@ -15,7 +15,7 @@ pub(crate) struct Utf8 {
 }
 
 impl Utf8 {
-    /// Reads on. Returns whether all that has come so far can begin a valid text.
+    /// Checks more bytes. Returns whether the text so far can be the beginning of a valid text.
     pub(crate) fn push(&mut self, bytes: &[u8], switch: &Switch) -> bool {
         let is_valid = |this: &mut Self| bytes.iter().all(|byte| this.byte(*byte, switch));
         let is_plain = self.len == 0 && bytes.is_ascii();
@@ -23,12 +23,12 @@ impl Utf8 {
         !self.invalid
     }
 
-    /// Whether the text is invalid, whatever comes.
+    /// Whether the text is invalid, whatever follows.
     pub(crate) const fn is_invalid(&self) -> bool {
         self.invalid
     }
 
-    /// Whether a letter has begun that has not ended.
+    /// Whether a character is incomplete.
     pub(crate) const fn is_inside(&self) -> bool {
         self.len != 0
     }
@@ -60,7 +60,7 @@ impl Utf8 {
         true
     }
 
-    /// Whether the bytes until now can begin a letter; that is known with the second byte.
+    /// Whether the bytes so far can begin a character. The second byte decides.
     fn can_be_a_letter(&self, switch: &Switch) -> bool {
         let missing = 6 * u32::from(self.len - self.come);
         let (least, most) = (self.code << missing, ((self.code + 1) << missing) - 1);

@@ -10,13 +10,13 @@ use crate::side::Side;
 /// How strongly the RFC demands what a case tests (RFC 2119).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// An endpoint that does it differently breaks the protocol.
+    /// An endpoint that behaves differently breaks the protocol.
     Must,
-    /// There may be a good reason to do it differently.
+    /// There may be a good reason to behave differently.
     Should,
-    /// It is up to the endpoint.
+    /// The endpoint may choose.
     May,
-    /// The RFC says nothing of it; the case shows what the endpoint does.
+    /// The RFC does not say anything about it; the case shows what the endpoint does.
     Info,
 }
 
@@ -34,9 +34,9 @@ impl fmt::Display for Level {
 /// The rule that a case tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Where it stands, such as `RFC 6455 §5.5`.
+    /// The section, such as `RFC 6455 §5.5`.
     pub section: &'static str,
-    /// What it says, in the RFC's words, shortened.
+    /// The sentence in the RFC's words, shortened.
     pub sentence: &'static str,
     /// How strongly it demands that.
     pub level: Level,
@@ -55,44 +55,44 @@ impl Rule {
         Self { section, sentence, level: Level::Should }
     }
 
-    /// Something that is up to the endpoint.
+    /// A rule that leaves the choice to the endpoint.
     #[must_use]
     pub const fn may(section: &'static str, sentence: &'static str) -> Self {
         Self { section, sentence, level: Level::May }
     }
 
-    /// Something of which the RFC says nothing.
+    /// Behaviour about which the RFC says nothing.
     #[must_use]
     pub const fn info(section: &'static str, sentence: &'static str) -> Self {
         Self { section, sentence, level: Level::Info }
     }
 }
 
-/// How much the cases of sections 9, 12 and 13 send.
+/// How much data the cases of sections 9, 12 and 13 send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
-    /// A fraction that keeps the point of each case.
+    /// A part that keeps the point of each case.
     #[default]
     Quick,
     /// As much as Autobahn's suite sends.
     Full,
 }
 
-/// A test of one rule, or of one use of it.
+/// A test of one rule, or of one aspect of it.
 pub struct Case {
-    /// Its number; those of Autobahn's cases are Autobahn's.
+    /// Its number. Autobahn's cases have Autobahn's numbers.
     pub id: CaseId,
     /// What it is about, in a few words.
     pub title: Cow<'static, str>,
     /// What the runner sends.
     pub sends: Cow<'static, str>,
-    /// What the subject has to do.
+    /// What the subject must do.
     pub expects: Cow<'static, str>,
     /// The rule behind it.
     pub rule: Rule,
-    /// The sides that it is for; `None` is for both.
+    /// The side that it is for; `None` for both.
     pub only: Option<Side>,
-    /// What is to be known of Autobahn's case of the same number, where this one differs.
+    /// How Autobahn's case with the same number differs, if it does.
     pub differs: Option<&'static str>,
     script: Box<dyn Fn(Side, Scale) -> Script + Send + Sync>,
 }
@@ -117,7 +117,7 @@ impl Case {
         }
     }
 
-    /// The case, with what it sends and what it expects in words.
+    /// The case, with descriptions of what it sends and expects.
     #[must_use]
     pub fn words(
         mut self,

@@ -1,4 +1,4 @@
-//! A case: what it is called, which rule it tests, what it sends and what it expects.
+//! A case: its name, the rule that it tests, what it sends and what it expects.
 
 mod definition;
 mod script;

@@ -1,4 +1,4 @@
-//! What the runner does in a case, and what it expects of the subject, as values.
+//! What the runner does in a case, and what it expects from the subject, as values.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use crate::wire::{Frame, Head};
 pub struct Script {
     /// The runner's half of the opening handshake.
     pub opening: Opening,
-    /// What it does once the connection is open, in this order.
+    /// What it does once the connection is open, in order.
     pub steps: Vec<Step>,
-    /// What the subject has to do.
+    /// What the subject must do.
     pub expect: Expect,
 }
 
 impl Script {
-    /// A script with an opening handshake that is right in every way.
+    /// A script with a valid opening handshake.
     #[must_use]
     pub fn new(steps: impl Into<Vec<Step>>, expect: Conversation) -> Self {
         let expect = Expect::Conversation(expect);
         Self { opening: Opening::default(), steps: steps.into(), expect }
     }
 
-    /// A script in which the subject shall refuse the opening handshake. A client gets a text message behind it, so that
-    /// one that has opened the connection sends an echo.
+    /// A script in which the subject must refuse the opening handshake. A client is sent a text message after it, so that a
+    /// client that has opened the connection sends an echo.
     #[must_use]
     pub fn refused(side: Side, opening: Opening, refusal: Refusal) -> Self {
         let steps = match side {
@@ -37,7 +37,7 @@ impl Script {
         Self { opening, steps, expect: Expect::Refusal(refusal) }
     }
 
-    /// The script, and a refusal of the opening handshake is a possibility too.
+    /// The script, in which the subject may also refuse the opening handshake.
     #[must_use]
     pub fn or_refused(mut self, refusal: Refusal) -> Self {
         if let Expect::Conversation(conversation) = self.expect {
@@ -57,37 +57,37 @@ impl Script {
 /// The runner's half of the opening handshake (RFC 6455 §4).
 #[derive(Clone, Debug, Default)]
 pub struct Opening {
-    /// The offers of permessage-deflate to a server in the order of preference, or the answers to a client's offer, of
-    /// which the first that its offer allows is given (RFC 7692 §7.1). The case needs the extension if there is one.
+    /// The offers of permessage-deflate to a server in the order of preference, or the responses to a client's offer: the
+    /// first one that the offer allows is sent (RFC 7692 §7.1). If there is one, the case needs the extension.
     pub deflate: Vec<Offer>,
     /// The subprotocols that are offered to a server (RFC 6455 §11.3.4).
     pub subprotocols: Vec<&'static str>,
-    /// Further field lines of the runner's half, which stand behind the others. The names that
-    /// [`instead`](Self::instead) knows stand for the same here.
+    /// Further field lines of the runner's half, after the others. They can use the names of
+    /// [`instead`](Self::instead).
     pub fields: Vec<String>,
-    /// What is sent in place of the runner's own half: bytes in which a name in braces stands for what the right half
-    /// would have there. Towards a server, the names are `{path}`, `{host}` and `{key}`. Towards a client they are
-    /// `{accept}`, `{swapped}` (the same with its letters in the other case), `{key}` (the client's), `{protocol}` (the
-    /// first subprotocol that it asks for, or `chat`), `{context}` and `{window}` (the parameters of permessage-deflate
-    /// that answer what its first offer asks of the server; nothing, if it does not).
+    /// Bytes that are sent in place of the runner's own half. A name in braces is replaced with what the valid half would
+    /// have there. Towards a server, the names are `{path}`, `{host}` and `{key}`. Towards a client they are `{accept}`,
+    /// `{swapped}` (the same with lower and upper case swapped), `{key}` (the client's), `{protocol}` (the first subprotocol
+    /// that it offers, or `chat`), `{context}` and `{window}` (the parameters of permessage-deflate that its first offer
+    /// asks the server for; nothing if it does not).
     pub instead: Option<Vec<u8>>,
     /// The `Sec-WebSocket-Key` towards a server, in place of a random one.
     pub key: Option<&'static str>,
-    /// Frames right behind the head.
+    /// Frames that are sent right after the head.
     pub behind: Vec<Frame>,
-    /// How the half is split into writes, with the frames behind it.
+    /// How the half, with the frames after it, is split into writes.
     pub split: Split,
-    /// The time before each of these writes but the first.
+    /// The time before each of these writes except the first.
     pub gap: Duration,
-    /// Whether the runner ends its direction of the connection behind that.
+    /// Whether the runner then ends its direction of the connection.
     pub ends: bool,
-    /// What the subject's half must be like. The error is a sentence.
+    /// A check of the subject's half. The error is a sentence.
     pub check: Option<Check>,
-    /// What the runner says of its own compression (RFC 7692 §7.1): towards a server as a hint, which the server may
-    /// pass over; towards a client as a promise.
+    /// What the runner declares about its own compression (RFC 7692 §7.1): towards a server a hint, which the server may
+    /// ignore; towards a client a promise.
     pub own: Offer,
-    /// What the subject's half must hold for the case to make sense: if it does not, the subject does not have what the
-    /// case needs. The error is a sentence.
+    /// What the subject's half must contain for the case to make sense. Without it, the subject does not have what the case
+    /// needs. The error is a sentence.
     pub needs: Option<Check>,
 }
 
@@ -98,7 +98,7 @@ impl Opening {
         Self { deflate: offers.into(), ..Self::default() }
     }
 
-    /// An opening handshake of which the runner's half is these bytes, in one write.
+    /// An opening handshake with these bytes as the runner's half, in one write.
     #[must_use]
     pub fn text(text: impl Into<Vec<u8>>) -> Self {
         Self { instead: Some(text.into()), ..Self::default() }
@@ -110,14 +110,14 @@ impl Opening {
         Self { fields: lines.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// An opening handshake in which the subject's half is checked.
+    /// An opening handshake with a check of the subject's half.
     #[must_use]
     pub fn check(check: Check) -> Self {
         Self { check: Some(check), ..Self::default() }
     }
 }
 
-/// A look at the head of the subject's half of an opening handshake. The error is a sentence on what is wrong with it.
+/// A check of the head of the subject's half of an opening handshake. The error is a sentence that describes the fault.
 pub type Check = fn(&Head) -> Result<(), String>;
 
 /// How the runner's half of an opening handshake is split into writes.
@@ -126,44 +126,45 @@ pub enum Split {
     /// All in one write.
     #[default]
     Whole,
-    /// So many bytes in each write.
+    /// This number of bytes in each write.
     Every(usize),
-    /// Two writes, the second of which has so many bytes.
+    /// Two writes; the second one has this number of bytes.
     Tail(usize),
 }
 
-/// An offer of permessage-deflate to a server, or an answer to a client's (RFC 7692 §7.1).
+/// An offer of permessage-deflate to a server, or a response to a client's offer (RFC 7692 §7.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
-    /// The subject shall compress each message on its own.
+    /// The subject must compress each message on its own.
     pub no_context_takeover: bool,
-    /// The subject shall use no larger window than this, as a power of two.
+    /// The subject must not use a larger window, as a power of two.
     pub max_window_bits: Option<u8>,
 }
 
-/// What the runner does at one point of a case.
+/// One step of the runner in a case.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// It sends this.
     Send(Vec<Piece>, Cut),
-    /// It waits until the subject has sent so many messages, Pings and Pongs in all, or its patience is at its end.
+    /// It waits until the subject has sent this number of messages, Pings and Pongs in all, or its patience has ended.
     Await(usize),
-    /// It lets this time pass. If the connection is still open then, that is an [`Event::Quiet`] of this name.
+    /// It waits for this time. If the connection is still open then, this is an [`Event::Quiet`] with this name.
     Pause(&'static str, Duration),
-    /// It sends messages, and waits for the echo of each. That all came back is an [`Event::Echoed`].
+    /// It sends messages, and waits for the echo of each. If all come back, this is an [`Event::Echoed`].
     Echo(Echoes),
-    /// It ends its direction of the TCP connection, and goes on to read.
+    /// It ends its direction of the TCP connection, and continues to read.
     EndOutput,
-    /// It resets the TCP connection. That the subject lets go of it is an [`Event::LetGo`].
+    /// It resets the TCP connection. If the subject releases the connection, this is an
+    /// [`Event::LetGo`].
     Reset,
-    /// It lets this time pass, and takes no note of it.
+    /// It waits for this time, without an event.
     Wait(Duration),
-    /// It waits for the Pong to the last of these Pings, or for the subject's end. All Pongs to these Pings become one
-    /// [`Event::Pongs`], in the place of the last one.
+    /// It waits for the Pong to the last of these Pings, or for the end of the subject's direction. All Pongs to these Pings
+    /// become one [`Event::Pongs`], in the place of the last one.
     Pongs(Vec<Vec<u8>>),
-    /// It compares the masking keys of the subject's frames. That no two are the same is an [`Event::FreshKeys`].
+    /// It compares the masking keys of the subject's frames. If no two are equal, this is an [`Event::FreshKeys`].
     CompareKeys,
-    /// It answers no Close from now on, and goes on with the steps.
+    /// From now on, it does not answer a Close, and continues with the steps.
     IgnoreClose,
 }
 
@@ -174,7 +175,7 @@ impl Step {
         Self::Send(frames.into_iter().map(Piece::Frame).collect(), Cut::Whole)
     }
 
-    /// Sends these frames, so many bytes with each write.
+    /// Sends these frames, with this number of bytes in each write.
     #[must_use]
     pub fn send_cut(frames: impl IntoIterator<Item = Frame>, bytes: usize) -> Self {
         Self::Send(frames.into_iter().map(Piece::Frame).collect(), Cut::Every(bytes))
@@ -188,7 +189,7 @@ pub enum Piece {
     Frame(Frame),
     /// These bytes.
     Raw(Vec<u8>),
-    /// A message as the negotiated extension makes it, in frames of at most so many bytes if that is not 0.
+    /// A message, encoded with the negotiated extension. Its frames have at most `fragment` bytes, unless that is 0.
     Message {
         /// Whether it is binary.
         binary: bool,
@@ -204,29 +205,29 @@ pub enum Piece {
 pub enum Cut {
     /// All in one write.
     Whole,
-    /// Each piece in a write of its own.
+    /// Each piece in its own write.
     Pieces,
-    /// So many bytes in each write.
+    /// This number of bytes in each write.
     Every(usize),
-    /// So many bytes in each write, and this wait behind each.
+    /// This number of bytes in each write, and a wait after each.
     Slowly {
-        /// How many bytes.
+        /// The number of bytes.
         bytes: usize,
-        /// How long the wait is.
+        /// The length of the wait.
         wait: Duration,
     },
 }
 
-/// Messages of which each is sent when the echo of the one before has come.
+/// Messages that are each sent when the echo of the one before has come.
 #[derive(Clone)]
 pub struct Echoes {
     /// How many.
     pub count: usize,
     /// Whether they are binary.
     pub binary: bool,
-    /// The size of their frames; 0 is a whole message.
+    /// The size of their frames; 0 for whole messages.
     pub fragment: usize,
-    /// The payload of the message of this number, counted from 0.
+    /// The payload of the message with this number, counted from 0.
     pub payload: std::sync::Arc<dyn Fn(usize) -> Vec<u8> + Send + Sync>,
 }
 
@@ -245,13 +246,13 @@ impl fmt::Debug for Echoes {
 pub enum Answered {
     /// Each of them.
     All,
-    /// Not each, and the last one.
+    /// Not all of them, but the last one.
     Last,
-    /// Some, and then it ended the connection.
+    /// Some of them, before it ended the connection.
     Some,
 }
 
-/// What a subject does that a case takes note of; its Close is noted apart from these.
+/// Something that a subject does and that a case observes. Its Close is recorded separately.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// It sent a text message.
@@ -262,18 +263,18 @@ pub enum Event {
     Ping(Vec<u8>),
     /// It sent a Pong.
     Pong(Vec<u8>),
-    /// The connection was still open at the end of the pause of this name.
+    /// The connection was still open at the end of the pause with this name.
     Quiet(&'static str),
-    /// So many messages were sent back as they were sent.
+    /// This number of messages was sent back unchanged.
     Echoed(usize),
-    /// It answered the Pings of [`Step::Pongs`] in order, and so many of them.
+    /// It answered the Pings of [`Step::Pongs`] in order; this says which of them.
     Pongs(Answered),
-    /// It masked each of its frames with another key.
+    /// It masked each of its frames with a different key.
     FreshKeys,
-    /// The runner reset the connection, and the subject let go of it: a server takes another connection, and a subject in
-    /// memory says that it has closed this one.
+    /// The runner reset the connection, and the subject released it: a server accepts another connection, and a subject in
+    /// memory reports that it has closed this one.
     LetGo,
-    /// It broke the protocol by itself; this says how.
+    /// It broke the protocol; this says how.
     Violation(String),
 }
 
@@ -304,7 +305,7 @@ impl fmt::Debug for Event {
     }
 }
 
-/// A payload for people: its length if it is long, and its beginning.
+/// A payload for output: its length if it is long, and its beginning.
 struct Shown<'p>(&'p [u8]);
 
 impl fmt::Display for Shown<'_> {
@@ -319,41 +320,41 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What the subject has to do.
+/// What the subject must do.
 #[derive(Clone, Debug)]
 pub enum Expect {
-    /// To open the connection, and then this.
+    /// Open the connection, and then do this.
     Conversation(Conversation),
-    /// To refuse the opening handshake.
+    /// Refuse the opening handshake.
     Refusal(Refusal),
-    /// To open the connection, and then this; or to refuse the opening handshake. A verdict that says only what was seen
-    /// holds for both.
+    /// Open the connection, and then do this; or refuse the opening handshake. If the verdict only reports what was seen, it
+    /// does so for both.
     Either(Conversation, Refusal),
 }
 
 /// How a subject may behave on an open connection.
 #[derive(Clone, Debug)]
 pub struct Conversation {
-    /// What it may send, and how that is called. The first that matches counts; if none does, the case has failed.
+    /// What it may send, each with its verdict. The first match counts. If none matches, the case has failed.
     pub accepted: Vec<(Behavior, Vec<Event>)>,
-    /// How the connection has to end.
+    /// How the connection must end.
     pub close: Close,
     /// Whether the verdict is [`Behavior::Informational`] whatever the subject does.
     pub informational: bool,
-    /// Whether it is so if the subject closes with 1009 because what it gets is too big for it (RFC 6455 §7.4.1).
+    /// Whether it is informational if the subject closes with 1009 because the input is too big for it (RFC 6455 §7.4.1).
     pub may_be_too_big: bool,
-    /// Other ways in which it may go, behind the ones above.
+    /// Other ways that are possible, after the ones above.
     pub others: Vec<Way>,
 }
 
-/// A way in which a conversation may go.
+/// A way that a conversation may go.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// How it is called.
+    /// Its verdict.
     pub behavior: Behavior,
     /// What the subject sends.
     pub events: Vec<Event>,
-    /// How the connection has to end.
+    /// How the connection must end.
     pub close: Close,
 }
 
@@ -376,21 +377,21 @@ impl Conversation {
         Self { close: Close::by_subject(codes), ..Self::ok(events) }
     }
 
-    /// The subject may also send this, which is less than the best.
+    /// The subject may also send this, with the verdict NON-STRICT.
     #[must_use]
     pub fn non_strict(mut self, events: impl Into<Vec<Event>>) -> Self {
         self.accepted.push((Behavior::NonStrict, events.into()));
         self
     }
 
-    /// The subject may also send this, and the connection end like that.
+    /// The subject may also send this, with this verdict and this end of the connection.
     #[must_use]
     pub fn or(mut self, behavior: Behavior, events: impl Into<Vec<Event>>, close: Close) -> Self {
         self.others.push(Way { behavior, events: events.into(), close });
         self
     }
 
-    /// All ways in which it may go, the best first.
+    /// All ways that are possible, the best first.
     pub(crate) fn ways(&self) -> impl Iterator<Item = (Behavior, &[Event], &Close)> {
         let first =
             self.accepted.iter().map(|(behavior, events)| (*behavior, &**events, &self.close));
@@ -398,21 +399,22 @@ impl Conversation {
         first.chain(others)
     }
 
-    /// The same, with this end.
+    /// The same conversation with this end.
     #[must_use]
     pub fn close(mut self, close: Close) -> Self {
         self.close = close;
         self
     }
 
-    /// The same, and the subject may say with code 1009 that this is too big for it.
+    /// The same conversation, in which the subject may report with code 1009 that the input is too
+    /// big for it.
     #[must_use]
     pub fn may_be_too_big(mut self) -> Self {
         self.may_be_too_big = true;
         self
     }
 
-    /// The same, and the verdict says only what was seen.
+    /// The same conversation, with a verdict that only reports what was seen.
     #[must_use]
     pub fn informational(mut self) -> Self {
         self.informational = true;
@@ -420,7 +422,7 @@ impl Conversation {
     }
 }
 
-/// Who begins the closing handshake or fails the connection.
+/// Who starts the closing handshake or fails the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closer {
     /// The runner.
@@ -429,23 +431,23 @@ pub enum Closer {
     Subject,
 }
 
-/// How a connection has to end (RFC 6455 §7).
+/// How a connection must end (RFC 6455 §7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
-    /// Who begins.
+    /// Who starts.
     pub by: Closer,
-    /// The codes that the subject may send. The runner closes with the first one. No code at all is always right.
+    /// The codes that the subject may send. The runner closes with the first one. A Close without a code is always allowed.
     pub codes: Vec<u16>,
     /// Whether both must have sent a Close.
     pub clean: bool,
-    /// Whether the case has failed when the wrong one begins: it shows that a fault was not found at all.
+    /// Whether the case has failed if the wrong side starts, which shows that a fault was not found at all.
     pub wrong_closer_fails: bool,
-    /// Whether the case has failed with another code.
+    /// Whether the case has failed if the code is a different one.
     pub wrong_code_fails: bool,
 }
 
 impl Close {
-    /// The runner begins, with the first of these codes, and the subject answers with one of them.
+    /// The runner starts, with the first of these codes, and the subject answers with one of them.
     #[must_use]
     pub fn by_runner(codes: impl Into<Vec<u16>>) -> Self {
         Self {
@@ -463,21 +465,21 @@ impl Close {
         Self { by: Closer::Subject, clean: false, ..Self::by_runner(codes) }
     }
 
-    /// The same, and whether there is a Close from both does not matter.
+    /// The same end, but both need not have sent a Close.
     #[must_use]
     pub fn unclean(mut self) -> Self {
         self.clean = false;
         self
     }
 
-    /// The same, and the case has failed when the wrong one begins.
+    /// The same end, and the case has failed if the wrong side starts.
     #[must_use]
     pub fn wrong_closer_fails(mut self) -> Self {
         self.wrong_closer_fails = true;
         self
     }
 
-    /// The same, and the case has failed with another code.
+    /// The same end, and the case has failed if the code is a different one.
     #[must_use]
     pub fn wrong_code_fails(mut self) -> Self {
         self.wrong_code_fails = true;
@@ -485,64 +487,66 @@ impl Close {
     }
 }
 
-/// How a subject refuses an opening handshake: a server by a status, or by the end of the connection; a client by the end
-/// of the connection, at the latest when the runner has ended its direction (RFC 6455 §4.1, §4.2, §7.1.7).
+/// How a subject refuses an opening handshake. A server does it with a status, or by ending the connection; a client by
+/// ending the connection, at the latest when the runner has ended its direction (RFC 6455 §4.1, §4.2, §7.1.7).
 ///
-/// Each verdict that is not given has the value that its text names.
+/// Each verdict that is `None` has the default that its text names.
 #[derive(Clone, Debug, Default)]
 pub struct Refusal {
-    /// The statuses of a server that are right; without any, each from 400 to 499 is.
+    /// The right statuses of a server; if this is empty, 400 to 499.
     pub statuses: Vec<u16>,
-    /// How a refusal that is right is called; OK. For a client, it is the end of the connection.
+    /// The verdict on a right refusal; by default OK. For a client, that is the end of the
+    /// connection.
     pub right: Option<Behavior>,
-    /// How another status from 400 to 599 is called; NON-STRICT. A status below 400 is no refusal, unless it is right.
+    /// The verdict on another status from 400 to 599; by default NON-STRICT. A status below 400 is no refusal, unless it is
+    /// right.
     pub other: Option<Behavior>,
-    /// How it is called when a server ends the connection without a response; NON-STRICT.
+    /// The verdict when a server ends the connection without a response; by default NON-STRICT.
     pub silence: Option<Behavior>,
-    /// How it is called when the subject does nothing at all, and leaves the connection as it is; FAILED.
+    /// The verdict when the subject does nothing and leaves the connection open; by default FAILED.
     pub idle: Option<Behavior>,
-    /// How it is called when the subject opens the connection all the same; FAILED.
+    /// The verdict when the subject opens the connection nevertheless; by default FAILED.
     pub opened: Option<Behavior>,
-    /// What the head of a server's refusal must be like. The error is a sentence, and the case has failed with it.
+    /// A check of the head of a server's refusal. If it returns an error, which is a sentence, the case has failed.
     pub check: Option<Check>,
 }
 
 impl Refusal {
-    /// A refusal, by one of these statuses if a server gives it; without any, by any from 400 to 499.
+    /// A refusal with one of these statuses from a server; if there are none, with any from 400 to 499.
     #[must_use]
     pub fn with(statuses: impl Into<Vec<u16>>) -> Self {
         Self { statuses: statuses.into(), ..Self::default() }
     }
 
-    /// The same, and it is called so.
+    /// The same refusal, with this verdict if it is right.
     #[must_use]
     pub const fn called(mut self, behavior: Behavior) -> Self {
         self.right = Some(behavior);
         self
     }
 
-    /// The same, and the end of the connection without a response is called so.
+    /// The same refusal, with this verdict on the end of the connection without a response.
     #[must_use]
     pub const fn silence(mut self, behavior: Behavior) -> Self {
         self.silence = Some(behavior);
         self
     }
 
-    /// The same, and an open connection is called so.
+    /// The same refusal, with this verdict on an open connection.
     #[must_use]
     pub const fn opened(mut self, behavior: Behavior) -> Self {
         self.opened = Some(behavior);
         self
     }
 
-    /// The same, and a subject that does nothing at all is called so.
+    /// The same refusal, with this verdict on a subject that does nothing.
     #[must_use]
     pub const fn idle(mut self, behavior: Behavior) -> Self {
         self.idle = Some(behavior);
         self
     }
 
-    /// The same, and the head of a server's refusal is checked.
+    /// The same refusal, with a check of the head of a server's refusal.
     #[must_use]
     pub const fn check(mut self, check: Check) -> Self {
         self.check = Some(check);

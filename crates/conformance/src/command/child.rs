@@ -1,4 +1,4 @@
-//! The subject as a process that the runner starts and ends.
+//! The subject as a process that the runner starts and kills.
 
 use std::process::Stdio;
 
@@ -6,7 +6,7 @@ use tokio::process::{Child, Command};
 
 use super::end::Failure;
 
-/// Starts a command in which `{name}` stands for `value`; if it stands nowhere, the value is the last argument.
+/// Starts a command in which `{name}` is replaced with `value`. If it does not occur, the value is the last argument.
 ///
 /// The process is killed when the handle is dropped.
 pub(super) fn start(command: &[String], name: &str, value: &str) -> Result<Child, Failure> {
@@ -16,7 +16,7 @@ pub(super) fn start(command: &[String], name: &str, value: &str) -> Result<Child
         words.push(value.to_owned());
     }
     let [program, arguments @ ..] = &words[..] else {
-        return Err(Failure::new("there is no command behind `--`"));
+        return Err(Failure::new("there is no command after `--`"));
     };
     // What the subject prints must not come between the lines of the runner's own output.
     Command::new(program)

@@ -19,10 +19,10 @@ use super::progress::Progress;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Where to listen; port 0 is any free one
+    /// Where to listen; port 0 chooses a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     listen: SocketAddr,
-    /// What to call the client in the report, in place of the name that it gives itself
+    /// The client's name in the report, in place of the name that it gives itself
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
     /// Listen over TLS, with the certificates of this PEM file
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     run: RunOptions,
-    /// A command that starts the client; {url} stands for the URL that it is to connect to
+    /// A command that starts the client; {url} is replaced with the URL to connect to
     #[arg(last = true)]
     command: Vec<String>,
 }
@@ -67,7 +67,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
     let mut serving = std::pin::pin!(serving);
     let ended = loop {
         tokio::select! {
-            // What was found comes before the end of the process that it was found of.
+            // Handle the outcomes that are queued before the end of the process.
             biased;
             Some(happened) = happened.recv() => match happened {
                 ClientProgress::Done { agent: name, outcome } => {
@@ -99,7 +99,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
     arguments.run.finish(report, cases.len(), ended)
 }
 
-/// The end of the process; for ever, if there is none.
+/// Waits for the end of the process; for ever if there is none.
 async fn exit(
     subject: &mut Option<tokio::process::Child>,
 ) -> Result<std::process::ExitStatus, Failure> {

@@ -1,14 +1,14 @@
 //! How a command ends.
 
-/// How a command has ended.
+/// The result of a command.
 pub(super) enum End {
     /// Every verdict is as expected.
     AsExpected,
-    /// A verdict is not.
+    /// A verdict is not as expected.
     Different,
 }
 
-/// Why a command could not be run to its end, for people.
+/// Why a command could not be completed, as a text for the user.
 pub(super) struct Failure(pub(super) String);
 
 impl Failure {

@@ -12,7 +12,7 @@ pub(super) struct Arguments {
     /// The cases, such as 6.4.1, 6.4, H or *
     #[arg(value_name = "CASES")]
     cases: Vec<Pattern>,
-    /// Only those for a subject on this side
+    /// Only cases for a subject on this side
     #[arg(long, value_name = "SIDE")]
     side: Option<Side>,
 }
@@ -50,7 +50,7 @@ pub(super) fn list(arguments: &Arguments) -> Result<End, Failure> {
     print(&text)
 }
 
-/// All there is to say of each case.
+/// Prints everything about each case.
 pub(super) fn explain(arguments: &Arguments) -> Result<End, Failure> {
     let mut text = String::new();
     for case in arguments.selected()? {
@@ -75,7 +75,7 @@ pub(super) fn explain(arguments: &Arguments) -> Result<End, Failure> {
     print(&text)
 }
 
-/// Prints the text. A reader that has gone away, such as `head`, is no failure.
+/// Prints the text. If the reader has gone away, such as `head`, that is no failure.
 pub(super) fn print(text: &str) -> Result<End, Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),

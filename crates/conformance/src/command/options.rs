@@ -1,4 +1,4 @@
-//! Options that several commands have.
+//! Options that several commands share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,22 +19,23 @@ pub(super) struct RunOptions {
     /// Not these cases
     #[arg(long, value_delimiter = ',', value_name = "CASES")]
     exclude: Vec<Pattern>,
-    /// How much sections 9, 12 and 13 send: all that wstest sends, and not a part of it
+    /// Send in sections 9, 12 and 13 as much as wstest, instead of a part of it
     #[arg(long)]
     full: bool,
     /// How long to wait for an endpoint that does nothing
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     patience: u64,
-    /// What keys and masks are made from: the same number makes the same bytes
+    /// The seed of keys and masks: the same number makes the same bytes
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Where the report is written
     #[arg(long, value_name = "FOLDER", default_value = "conformance-report")]
     report: PathBuf,
-    /// Where the verdicts are also written as JUnit XML
+    /// A file that the verdicts are also written to, as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// What makes the exit code 1: failed, non-strict or unclean; each includes the one before
+    /// Which verdicts make the exit code 1: failed, non-strict or unclean; each includes the ones
+    /// before it
     #[arg(long, value_name = "VERDICT", default_value_t = FailOn::Failed)]
     fail_on: FailOn,
     /// The verdicts that are expected to differ from OK, each with its reason; any other difference makes the exit code 1
@@ -43,11 +44,11 @@ pub(super) struct RunOptions {
 }
 
 impl RunOptions {
-    /// The cases for this side that were asked for.
+    /// The selected cases for this side.
     pub(super) fn selected(&self, side: Side) -> Result<Vec<Arc<Case>>, Failure> {
         let all: Vec<Case> = cases::all().into_iter().filter(|case| case.is_for(side)).collect();
         for pattern in self.cases.iter().chain(&self.exclude) {
-            // A slip of the hand must not pass for a run without findings.
+            // A mistyped pattern must not pass for a run without findings.
             if !all.iter().any(|case| pattern.matches(&case.id)) {
                 return Err(Failure::new(format!("there is no case `{pattern}` for a {side}")));
             }
@@ -59,7 +60,7 @@ impl RunOptions {
         Ok(all.into_iter().filter(asked).map(Arc::new).collect())
     }
 
-    /// What holds for every case.
+    /// The options for every case.
     pub(super) fn options(&self) -> Options {
         Options {
             patience: Duration::from_millis(self.patience),
@@ -69,7 +70,7 @@ impl RunOptions {
         }
     }
 
-    /// Writes and prints the report of a test that was to have so many cases. `ended` says whether it came to its end.
+    /// Writes and prints the report of a test of this number of cases. `ended` says whether the test was completed.
     pub(super) fn finish(
         &self,
         mut report: Report,
@@ -94,7 +95,7 @@ impl RunOptions {
             let done = report.results().len();
             return Err(Failure::new(format!("{why}, after {done} of {cases} cases")));
         }
-        // Such as a client that has ended at once, and well: nothing is known of it.
+        // For example, a client exited at once with success. Nothing is known about it.
         if report.results().len() == 0 {
             return Err(Failure::new("no case was run"));
         }

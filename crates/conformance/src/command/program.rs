@@ -9,7 +9,7 @@ use super::{client, compare, list, replay, server};
 
 /// Tests WebSocket endpoints of any make against RFC 6455 and RFC 7692.
 ///
-/// Exit codes: 0 when every verdict is as expected, 1 when one is not, 2 when the test could not be run to its end.
+/// Exit codes: 0 when every verdict is as expected, 1 when one is not, 2 when the test could not be completed.
 #[derive(Parser)]
 #[command(name = "fullduplex-conformance", version)]
 struct Arguments {
@@ -25,15 +25,15 @@ enum Command {
     Client(client::Arguments),
     /// Lists cases: `list`, `list 6.4`
     List(list::Arguments),
-    /// Says what a case sends, what it expects, and which rule says so: `explain 6.4.1`
+    /// Prints what a case sends, what it expects, and the rule that it tests: `explain 6.4.1`
     Explain(list::Arguments),
     /// Runs one case of a report once more, and prints every byte: `replay conformance-report 6.4.1 ws://127.0.0.1:9001`
     Replay(replay::Arguments),
-    /// Says what has changed between two reports, also between wstest's and ours
+    /// Prints what has changed between two reports, wstest's or ours
     Compare(compare::Arguments),
 }
 
-/// Parses the arguments of the process, and does what they say.
+/// Parses the arguments of the process, and runs the subcommand.
 pub(crate) fn run() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Server(arguments) => server::run(arguments),

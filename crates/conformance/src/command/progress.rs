@@ -1,4 +1,4 @@
-//! A progress bar on a terminal, and nothing elsewhere.
+//! A progress bar, if the output is a terminal.
 
 use fullduplex_conformance::{Behavior, BehaviorClose, Outcome};
 use indicatif::{ProgressBar, ProgressStyle};

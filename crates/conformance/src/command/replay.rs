@@ -1,4 +1,4 @@
-//! `replay`: one case of a report once more, with every byte on the screen.
+//! `replay`: runs one case of a report again, and prints every byte.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,10 +21,10 @@ pub(super) struct Arguments {
     /// The case, such as 6.4.1
     #[arg(value_name = "CASE")]
     case: CaseId,
-    /// The server, if it was one that was tested
+    /// The server's URL, if the report is about a server
     #[arg(value_name = "URL")]
     url: Option<Url>,
-    /// Where to listen, if it was a client that was tested; there is one case for it, number 1
+    /// Where to listen, if the report is about a client; it finds one case there, number 1
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     listen: SocketAddr,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
     let outcome = match then.side {
         Side::Server => {
             let url = arguments.url.ok_or_else(|| {
-                Failure::new("the report is of a server: its URL comes behind the case")
+                Failure::new("the report is about a server: give its URL after the case")
             })?;
             arguments.target.test(&url, 1, options)?.case(&case).await?
         }

@@ -20,17 +20,17 @@ pub(super) struct Arguments {
     /// The server's URL, ws:// or wss://
     #[arg(required_unless_present = "command")]
     url: Option<Url>,
-    /// How many connections at the same time
+    /// How many connections to test at the same time
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
-    /// What to call the server in the report
+    /// The server's name in the report
     #[arg(long, value_name = "NAME", default_value = "server")]
     agent: String,
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
     run: RunOptions,
-    /// A command that starts the server; {port} stands for the port that it is to listen on
+    /// A command that starts the server; {port} is replaced with the port to listen on
     #[arg(last = true, conflicts_with = "url")]
     command: Vec<String>,
 }
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
 /// How a server is reached.
 #[derive(clap::Args)]
 pub(super) struct Target {
-    /// Certificates that a wss:// server is checked against, as PEM, in place of the system's
+    /// The certificates to check a wss:// server against, as PEM, in place of the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Take any certificate of a wss:// server
@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
         }
     };
     let test = arguments.target.test(&url, arguments.jobs.into(), arguments.run.options())?;
-    // A server that the runner has not started is there already, or it is not.
+    // If the runner has not started the server, it must be running already.
     test.probe(if subject.is_some() { START } else { Duration::ZERO }).await?;
 
     let mut progress = Progress::new(cases.len());
@@ -93,11 +93,11 @@ impl Target {
             "wss" => Some(self.trust()?),
             _ => return Err(wrong("the URL of a server begins with ws:// or wss://")),
         };
-        let host = url.host_str().ok_or_else(|| wrong("there is no host in it"))?;
+        let host = url.host_str().ok_or_else(|| wrong("it has no host"))?;
         let port = url.port().unwrap_or(if tls.is_some() { 443 } else { 80 });
         options.host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         options.path = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
-        // An IPv6 address has brackets in a URL, and none elsewhere.
+        // An IPv6 address has brackets in a URL, but nowhere else.
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(ServerTest { host, port, tls, jobs, options })
     }
@@ -116,7 +116,7 @@ impl Target {
     }
 }
 
-/// A port on which nothing listens at the moment.
+/// A port that nothing listens on at the moment.
 fn free_port() -> Result<u16, Failure> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -1,4 +1,4 @@
-//! One run over one stream.
+//! Runs one case over one stream.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use tokio::time::{Instant, timeout};
 use crate::run::{Action, Run};
 use crate::verdict::Outcome;
 
-/// How much is read at once.
+/// The size of the read buffer.
 const READ: usize = 64 << 10;
 
-/// Runs a case over a stream on which nothing was sent yet. `read` is what was already received from it. The stream is
-/// dropped where a case resets the connection.
+/// Runs a case over a stream on which nothing was sent yet. `read` is what was already received from it. If a case resets
+/// the connection, the stream is dropped.
 pub async fn drive<S>(run: Run<'_>, stream: S, read: &[u8], patience: Duration) -> Outcome
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -20,7 +20,7 @@ where
     drive_with(run, stream, read, patience, async |_| Ok(())).await
 }
 
-/// The same. `reset` resets the connection and says, as the rest of a sentence, how the subject has not let go of it.
+/// The same. `reset` resets the connection. Its error says, as the rest of a sentence, why the subject still holds it.
 pub(super) async fn drive_with<S>(
     mut run: Run<'_>,
     stream: S,
@@ -41,7 +41,7 @@ where
         match run.poll(driver.start.elapsed()) {
             Action::Send(bytes) => driver.send(&mut run, &bytes).await,
             Action::EndOutput => {
-                // What is wrong with the connection shows when it is read.
+                // If the connection is broken, the next read shows it.
                 let _ = driver.writer.shutdown().await;
             }
             Action::Reset => {
@@ -61,7 +61,8 @@ where
             Action::Done => break,
         }
     }
-    // A Close that was sent last would be lost if the connection were dropped with input unread.
+    // Without this, the Close that was sent last would be lost if the connection were dropped with
+    // unread input.
     let _ = timeout(patience, driver.writer.shutdown()).await;
     run.outcome()
 }
@@ -75,15 +76,14 @@ struct Driver<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite> Driver<S> {
-    /// Writes these bytes, and reads meanwhile: a subject that sends back what it receives may not read on before its
-    /// own output was taken.
+    /// Writes these bytes, and reads at the same time: a subject that echoes may not read on until its own output was taken.
     async fn send(&mut self, run: &mut Run<'_>, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             tokio::select! {
                 biased;
                 written = self.writer.write(bytes) => match written {
                     Ok(len @ 1..) => bytes = &bytes[len..],
-                    // The subject reads no more; what it has sent before that is still to be read.
+                    // The subject reads no more. What it has sent before that must still be read.
                     Ok(0) | Err(_) => return self.read_rest(run).await,
                 },
                 read = self.reader.read(&mut self.buffer) => {

@@ -1,4 +1,4 @@
-//! Tests a client: it connects as it would to wstest's fuzzing server, and says in the request's target which case it
+//! Tests a client: it connects as it would to wstest's fuzzing server, and the target of its request says which case it
 //! wants.
 
 use std::collections::HashMap;
@@ -28,18 +28,18 @@ pub struct ClientTest {
     cases: Vec<Arc<Case>>,
     identity: Option<Identity>,
     options: Options,
-    /// The verdicts until now, for a client that asks: by agent and case.
+    /// The verdicts so far, by agent and case, for a client that asks for them.
     verdicts: Mutex<HashMap<(String, usize), &'static str>>,
 }
 
-/// What has happened in a test of clients.
+/// An event in a test of clients.
 #[derive(Debug)]
 pub enum Progress {
     /// A case is over.
     Done {
         /// What the client calls itself.
         agent: String,
-        /// What became of the case.
+        /// The outcome of the case.
         outcome: Box<Outcome>,
     },
     /// A client has run all cases that it wants, and asks for the report.
@@ -49,30 +49,30 @@ pub enum Progress {
     },
 }
 
-/// What a client asks for by the target of its request.
+/// What a client asks for in the target of its request.
 #[derive(Debug, PartialEq, Eq)]
 enum Wish {
-    /// How many cases there are.
+    /// The number of cases.
     Count,
-    /// Which case has this number.
+    /// The description of the case with this number.
     Info(usize),
-    /// The verdict on a case of this agent.
+    /// The verdict on a case for this agent.
     Status(usize, String),
-    /// To run this case, as this agent.
+    /// Running this case, as this agent.
     Run(usize, String),
     /// The report.
     Report(String),
 }
 
 impl ClientTest {
-    /// A test of clients with these cases, which clients ask for by their place in the list, counted from 1. With an
-    /// identity it is over TLS.
+    /// A test of clients with these cases. A client selects a case by its place in the list, counted from 1. With an
+    /// identity, the test is over TLS.
     #[must_use]
     pub fn new(cases: Vec<Arc<Case>>, identity: Option<Identity>, options: Options) -> Self {
         Self { cases, identity, options, verdicts: Mutex::default() }
     }
 
-    /// Serves clients for ever, and tells of what happens. Drop the future to end it.
+    /// Serves clients for ever, and reports what happens. Drop the future to end it.
     ///
     /// # Errors
     /// When no more connections can be accepted.
@@ -83,20 +83,20 @@ impl ClientTest {
     ) -> io::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
-            // What a case sends in small writes is to be received in small parts.
+            // Small writes of a case must arrive as small reads.
             stream.set_nodelay(true)?;
             let (test, progress) = (self.clone(), progress.clone());
             tokio::spawn(async move {
                 let happened = match &test.identity {
                     None => test.connection(stream).await,
-                    // A client that does not get through TLS has not got to any case.
+                    // A client whose TLS handshake fails has not requested a case.
                     Some(identity) => match identity.accept(stream, test.options.patience).await {
                         Ok(stream) => test.connection(stream).await,
                         Err(_) => None,
                     },
                 };
                 if let Some(happened) = happened {
-                    // Nobody listens any more when the test is over.
+                    // The receiver is dropped when the test is over.
                     let _ = progress.send(happened).await;
                 }
             });
@@ -116,7 +116,7 @@ impl ClientTest {
                 };
                 let run = Run::new(case, Side::Client, &self.options);
                 let reset = async |stream| {
-                    // That the client lives on shows when it comes for the next case.
+                    // The client shows that it goes on when it connects for the next case.
                     reset(stream);
                     Ok(())
                 };
@@ -184,7 +184,7 @@ impl ClientTest {
     }
 }
 
-/// Reads until the head of the request is whole, or too large.
+/// Reads until the head of the request is complete or too large.
 async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     const MAX: usize = 64 << 10;
     let mut read = Vec::new();
@@ -196,18 +196,18 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     Some(read)
 }
 
-/// Answers a request that is for no case.
+/// Responds to a request that is not for a case.
 async fn refuse(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
     let response = format!(
         "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{text}\n",
         text.len() + 1
     );
-    // Whoever does not read it has no need of it.
+    // A client that does not read it does not need it.
     let _ = stream.write_all(response.as_bytes()).await;
     let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
 }
 
-/// The target without the scheme and the authority that it may have: RFC 6455 §4.1 allows "an absolute http/https URI".
+/// The target without scheme and authority, if it has them: RFC 6455 §4.1 allows "an absolute http/https URI".
 fn resource_name(target: &str) -> &str {
     let Some((scheme, rest)) = target.split_once("://") else { return target };
     if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
@@ -216,7 +216,7 @@ fn resource_name(target: &str) -> &str {
     rest.find(['/', '?']).map_or("/", |at| &rest[at..])
 }
 
-/// What this target asks for, if it is one of wstest's.
+/// What this target asks for, if it is one that wstest has.
 fn wish(target: &str) -> Option<Wish> {
     let target = resource_name(target);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));

@@ -26,27 +26,27 @@ pub struct ServerTest {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// What its certificate is checked against; without this there is no TLS.
+    /// What its certificate is checked against; `None` for no TLS.
     pub tls: Option<Trust>,
-    /// How many cases run at the same time; at least one does.
+    /// How many cases run at the same time; 0 counts as 1.
     pub jobs: usize,
-    /// What holds for every case.
+    /// The options for every case.
     pub options: Options,
 }
 
-/// Why a server cannot be tested, or no longer.
+/// Why a server cannot be tested, or no longer can be.
 #[derive(Debug)]
 pub enum ServerError {
-    /// There is no connection to it.
+    /// It cannot be connected to.
     Unreachable {
-        /// Where it was looked for.
+        /// Its address.
         address: String,
-        /// Why it was not found.
+        /// Why connecting failed.
         error: std::io::Error,
     },
-    /// It does not complete an opening handshake that is right in every way.
+    /// It does not complete a valid opening handshake.
     NotWebSocket {
-        /// What it does, as a sentence.
+        /// What it does instead, as a sentence.
         observed: String,
     },
 }
@@ -74,10 +74,10 @@ impl std::error::Error for ServerError {
 }
 
 impl ServerTest {
-    /// Runs these cases, as many at a time as there are jobs, and calls `done` with each case that is over.
+    /// Runs these cases, as many at a time as there are jobs, and calls `done` after each case.
     ///
     /// # Errors
-    /// [`ServerError::Unreachable`] when a connection cannot be made; the outcomes until then were given to `done`.
+    /// [`ServerError::Unreachable`] when a connection fails; `done` was called for the cases before that.
     pub async fn run(
         &self,
         cases: impl IntoIterator<Item = Arc<Case>>,
@@ -114,7 +114,7 @@ impl ServerTest {
         self.carried(case, async || self.takes_another().await).await
     }
 
-    /// Runs one case; `after` says what the server does after a reset.
+    /// Runs one case; `after` checks what the server does after a reset.
     async fn carried(
         &self,
         case: &Case,
@@ -138,8 +138,8 @@ impl ServerTest {
         })
     }
 
-    /// Whether the server takes a connection and sends back a message. The error says what it does instead, as the rest of
-    /// a sentence.
+    /// Checks that the server accepts a connection and echoes a message. The error says, as the rest of a sentence, what it
+    /// does instead.
     async fn takes_another(&self) -> Result<(), String> {
         let echoes = Case::new("0.0", "", Rule::info("", ""), |_, _| {
             let text = "Are you still there?";
@@ -153,8 +153,8 @@ impl ServerTest {
         }
     }
 
-    /// Opens a connection and closes it, so that a server that is not there, or is none for WebSockets, is not tested with
-    /// hundreds of cases. A server that takes no connection yet is waited for, for so long at most.
+    /// Opens a connection and closes it, so that hundreds of cases are not run against a server that does not exist or has
+    /// no WebSockets. If the server does not accept connections yet, this waits for at most `most`.
     ///
     /// # Errors
     /// [`ServerError`] when it cannot be tested.
@@ -180,7 +180,7 @@ impl ServerTest {
             Ok(stream) => stream.map_err(|error| self.unreachable(error))?,
             Err(_) => return Err(self.unreachable(std::io::ErrorKind::TimedOut.into())),
         };
-        // What a case sends in small writes is to be received in small parts.
+        // Small writes of a case must arrive as small reads.
         stream.set_nodelay(true).map_err(|error| self.unreachable(error))?;
         Ok(stream)
     }

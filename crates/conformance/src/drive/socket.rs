@@ -1,4 +1,4 @@
-//! The socket below a stream, for what a stream cannot be asked for.
+//! Access to the socket below a stream.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ impl Socket for server::TlsStream<TcpStream> {
     }
 }
 
-/// Resets the connection: what is not sent yet is thrown away.
+/// Resets the connection, and discards what was not sent yet.
 pub(super) fn reset(stream: impl Socket) {
-    // "If l_linger is zero, close() discards unsent data" (socket(7)), and TCP says so to the peer with RST. A socket that
-    // takes no option is broken, which is as good.
+    // "If l_linger is zero, close() discards unsent data" (socket(7)), and TCP sends RST to the peer. If setting the option
+    // fails, the socket is broken, which is as good.
     let _ = SockRef::from(stream.socket()).set_linger(Some(Duration::ZERO));
 }

@@ -1,4 +1,4 @@
-//! TLS, by rustls.
+//! TLS with rustls.
 
 use std::io;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-/// What the certificate of a server is checked against.
+/// What a server's certificate is checked against.
 #[derive(Clone, Debug)]
 pub struct Trust(Arc<ClientConfig>);
 
 impl Trust {
-    /// Trusts these certificates, and what they have signed.
+    /// Trusts these certificates, and those that they have signed.
     ///
     /// # Errors
-    /// When one of them is no certificate.
+    /// When one of them is not a valid certificate.
     pub fn roots(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> io::Result<Self> {
         let mut store = RootCertStore::empty();
         for root in roots {
@@ -62,7 +62,7 @@ impl Trust {
     }
 }
 
-/// The certificate that the runner shows to clients.
+/// The runner's certificate, for clients.
 #[derive(Clone)]
 pub struct Identity(TlsAcceptor);
 
@@ -73,10 +73,10 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// A chain of certificates, the runner's first, and the key of that.
+    /// A chain of certificates, starting with the runner's, and the key of the first one.
     ///
     /// # Errors
-    /// When they do not fit together.
+    /// When they do not match.
     pub fn new(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -100,7 +100,7 @@ impl Identity {
     }
 }
 
-/// Takes every certificate; that its owner has its key is checked all the same.
+/// Accepts every certificate, but still checks that the server has its key.
 #[derive(Debug)]
 struct Everything(Arc<CryptoProvider>);
 

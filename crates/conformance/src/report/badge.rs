@@ -31,7 +31,8 @@ pub fn badge(label: &str, reports: &[Report]) -> String {
                 rect x=(left) width=(right) height="20" fill=(color) {}
             }
             g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11" {
-                // A font that is wider or narrower than these must not leave its box.
+                // If the reader's font is wider or narrower than these, the text must still fit its
+                // box.
                 text x=(left / 2) y="14" textLength=(left - PADDING) { (label) }
                 text x=(left + right / 2) y="14" textLength=(right - PADDING) { (message) }
             }
@@ -42,7 +43,7 @@ pub fn badge(label: &str, reports: &[Report]) -> String {
 
 const PADDING: usize = 12;
 
-/// The width of text in Verdana at 11 pixels, with room beside it.
+/// The width of the text in Verdana at 11 pixels, with padding.
 fn width(text: &str) -> usize {
     let tenths: usize = text
         .chars()

@@ -13,38 +13,38 @@ use crate::verdict::{Behavior, BehaviorClose};
 pub struct Comparison {
     /// What changed, in the order of the agents and of the cases.
     pub changes: Vec<Change>,
-    /// How many cases have the same verdicts in both.
+    /// How many cases have the same verdicts in both reports.
     pub same: usize,
 }
 
-/// A case that is not in both reports with the same verdicts.
+/// A case that is in only one report, or has other verdicts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The subject, as the newer report calls it if it has it.
+    /// The subject, named as in the newer report if that has it.
     pub agent: String,
     /// The case.
     pub case: CaseId,
-    /// What became of it before; nothing, if it was not run.
+    /// Its verdict before; `None` if it was not run.
     pub old: Option<Verdict>,
-    /// What becomes of it now; nothing, if it was not run.
+    /// Its verdict now; `None` if it was not run.
     pub new: Option<Verdict>,
 }
 
-/// Which way a change goes.
+/// The direction of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trend {
     /// For the worse.
     Worse,
     /// For the better.
     Better,
-    /// Neither: a case is in one report only, or has other verdicts that are as good as those before.
+    /// Neither: a case is in only one report, or its other verdicts are as good as before.
     Neither,
 }
 
-/// Compares two reports, ours or those of `wstest`.
+/// Compares two reports, ours or `wstest`'s.
 ///
-/// Subjects are those of the same name; where both reports have one subject only, its name does not matter. A verdict has
-/// changed when one of its two words has, or the code of the subject's Close, if both know one.
+/// Subjects with the same name are compared. If each report has only one subject, their names do not matter. A verdict has
+/// changed if one of its two words has, or the code of the subject's Close, if both reports have one.
 #[must_use]
 pub fn compare(old: &Index, new: &Index) -> Comparison {
     let mut comparison = Comparison::default();
@@ -86,7 +86,7 @@ impl Comparison {
         self.changes.is_empty()
     }
 
-    /// How many changes go this way.
+    /// How many changes go in this direction.
     #[must_use]
     pub fn count(&self, trend: Trend) -> usize {
         self.changes.iter().filter(|change| change.trend() == trend).count()
@@ -101,7 +101,7 @@ fn is_same(old: &Verdict, new: &Verdict) -> bool {
 }
 
 impl Change {
-    /// Which way it goes.
+    /// The direction of the change.
     #[must_use]
     pub fn trend(&self) -> Trend {
         let (Some(old), Some(new)) = (self.old, self.new) else { return Trend::Neither };
@@ -113,7 +113,7 @@ impl Change {
     }
 }
 
-/// How bad a verdict is; the behaviour counts first.
+/// How bad a verdict is. The behaviour counts more than the end of the connection.
 fn rank(verdict: &Verdict) -> (u8, u8) {
     let behavior = match verdict.behavior {
         Behavior::Ok | Behavior::Informational => 0,
@@ -144,7 +144,7 @@ impl fmt::Display for Change {
 }
 
 impl fmt::Display for Comparison {
-    /// A line for each change, with what the case is about and how Autobahn's differs, and the numbers in the last line.
+    /// One line for each change, with the title of the case and how Autobahn's differs, and a last line with the numbers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cases = crate::cases::all();
         let mut agent = None;

@@ -17,20 +17,20 @@ pub struct Error {
 pub enum ErrorKind {
     /// It cannot be read or written.
     Io(io::Error),
-    /// It is not JSON, or not of the form that it should have.
+    /// It is not JSON, or does not have the right form.
     Json(serde_json::Error),
-    /// It has a word in a place where other words belong.
+    /// It has a word that is not allowed in its place.
     Word {
         /// What the word should be.
         what: &'static str,
         /// The word.
         word: String,
     },
-    /// It is a report of Autobahn's `wstest`, which does not hold what a case needs to be run again.
+    /// It is a report of Autobahn's `wstest`, which does not contain what is needed to run a case again.
     OfWstest,
-    /// Two of the reports that should stand side by side have this name.
+    /// Two of the reports in one directory have this name.
     SameAgent(String),
-    /// A policy lists this case, and gives no reason.
+    /// A policy lists this case without a reason.
     NoReason(String),
     /// A policy lists this case as OK, which is expected of every case.
     Needless(String),

@@ -13,15 +13,17 @@ use super::value::{Report, has_wire_files};
 use super::{badge, hex, html, json, junit, pcap};
 use crate::id::CaseId;
 
-/// Writes reports, one beside the other, into a directory: `index.html`, `index.json`, `junit.xml`, `badge.svg`, `keys.json`
-/// with the keys that clients used again, and for each case a file such as `agent_case_6_4_1.json`, for each that is not as it should be also its wire log as `.hex.txt` and `.pcap`.
+/// Writes reports into a directory: `index.html`, `index.json`, `junit.xml`, `badge.svg`, `keys.json` with the keys that
+/// clients used again, and for each case a file such as `agent_case_6_4_1.json`. A case that is not OK also has its wire log
+/// as `.hex.txt` and `.pcap`.
 ///
-/// `measure` says which cases have failed in `junit.xml`. All of it is written to the end before anything of a report that was there before is touched: each file is renamed
-/// into its place, and what belonged to the other report only is removed. Other files in the directory stay.
+/// `measure` says which cases have failed in `junit.xml`. All files are written completely before a report that was there
+/// before is touched: then each file is renamed into its place, and the remaining files of the earlier report are removed.
+/// Other files in the directory stay.
 ///
 /// # Errors
-/// The file that could not be written, and why: the directory cannot be made, the disk is full. What was there before is
-/// whole then. Also if two reports have the same name.
+/// The file that could not be written, and why: the directory cannot be created, or the disk is full. An earlier report is
+/// unchanged then. Also if two reports have the same name.
 pub fn write(directory: &Path, reports: &[Report], measure: &Measure) -> Result<(), Error> {
     let mut names = BTreeSet::new();
     for report in reports {
@@ -51,7 +53,7 @@ pub fn write(directory: &Path, reports: &[Report], measure: &Measure) -> Result<
     let badge =
         std::iter::once_with(|| ("badge.svg".into(), badge("WebSocket", reports).into_bytes()));
     let keys = std::iter::once_with(|| (KEYS.into(), keys::text(reports)));
-    // The index comes last: as long as it is the old one, it names the old files.
+    // The index comes last, because the old index names the old files.
     let index = std::iter::once_with(|| (INDEX.into(), index::text(reports, json_name)));
     let files = cases.chain(page).chain(junit).chain(badge).chain(keys).chain(index);
     replace(directory, files, write_file)
@@ -60,10 +62,10 @@ pub fn write(directory: &Path, reports: &[Report], measure: &Measure) -> Result<
 const HEX: &str = ".hex.txt";
 const PCAP: &str = ".pcap";
 
-/// Reads the reports in a directory back. Of cases that are OK they have the beginning of the log only.
+/// Reads the reports in a directory back. For cases that are OK, they contain only the beginning of the log.
 ///
 /// # Errors
-/// The file that could not be read, and why: it is not there, has another form, or was written by `wstest`.
+/// The file that could not be read, and why: it does not exist, has another form, or was written by `wstest`.
 pub fn read(directory: &Path) -> Result<Vec<Report>, Error> {
     let mut reports: Vec<Report> = Vec::new();
     let index = directory.join(INDEX);
@@ -87,15 +89,15 @@ pub fn read(directory: &Path) -> Result<Vec<Report>, Error> {
     Ok(reports)
 }
 
-/// Whether a name from a file is that of a file beside it, and leads nowhere else.
+/// Whether a name from a file is a plain file name, which does not lead out of the directory.
 fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0'])
 }
 
-/// What stands for each report's agent in the names of files, as `wstest` makes it: lower case, other letters than those
-/// of ASCII as `_`. Where two would be the same, the later one gets a number.
+/// The names of the agents as parts of file names, made as by `wstest`: in lower case, with `_` for all but ASCII letters.
+/// If two are equal, the later one gets a number.
 fn file_names(reports: &[Report]) -> Vec<String> {
-    /// Names of files may be 255 bytes long on most systems.
+    /// On most systems, file names may have 255 bytes.
     const MOST: usize = 100;
     let mut names: Vec<String> = Vec::new();
     for report in reports {
@@ -118,7 +120,7 @@ fn file_names(reports: &[Report]) -> Vec<String> {
     names
 }
 
-/// Writes all files to the end under the directory, and only then puts them in the places of those of the same names.
+/// Writes all files completely under the directory, and only then moves them into place.
 fn replace(
     directory: &Path,
     files: impl Iterator<Item = (String, Vec<u8>)>,
@@ -126,7 +128,7 @@ fn replace(
 ) -> Result<(), Error> {
     let in_directory = |error| Error::new(directory, ErrorKind::Io(error));
     fs::create_dir_all(directory).map_err(in_directory)?;
-    // It is removed with what it holds, whatever happens.
+    // This temporary directory is removed with its content, whatever happens.
     let staged =
         tempfile::Builder::new().prefix(".report-").tempdir_in(directory).map_err(in_directory)?;
     let mut names = Vec::new();
@@ -145,7 +147,7 @@ fn replace(
         let stem = name.strip_suffix(".json").unwrap_or(name);
         for name in [name, &format!("{stem}{HEX}"), &format!("{stem}{PCAP}")] {
             if !names.contains(&**name) {
-                // It was of the report that is replaced. If it cannot be removed, nothing refers to it.
+                // It belonged to the replaced report. If it cannot be removed, nothing refers to it.
                 let _ = fs::remove_file(directory.join(name));
             }
         }

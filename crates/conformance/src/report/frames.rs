@@ -1,4 +1,4 @@
-//! What the bytes of a log are: heads of the opening handshake, and frames (RFC 6455 §5.2).
+//! Decodes the bytes of a log: heads of the opening handshake, and frames (RFC 6455 §5.2).
 //!
 //! Everything here is lenient: a report shows what was sent, whatever it was.
 
@@ -9,7 +9,7 @@ use crate::side::Side;
 use crate::wire::head_end;
 use crate::wirelog::{Entry, Party, What, WireLog};
 
-/// Something that was found in the bytes of one direction, and the entry in which it begins.
+/// Something that was decoded from the bytes of one direction, and the entry in which it begins.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) entry: usize,
@@ -32,9 +32,9 @@ pub(super) struct Seen {
     pub(super) rsv: u8,
     pub(super) opcode: u8,
     pub(super) key: Option<[u8; 4]>,
-    /// The length that it says it has.
+    /// The length in its header.
     pub(super) len: u64,
-    /// How many bytes its length is written in beside the seven bits.
+    /// How many bytes encode its length, in addition to the seven bits.
     form: usize,
     /// The payload, unmasked, as far as it was sent and kept.
     pub(super) payload: Vec<u8>,
@@ -43,10 +43,10 @@ pub(super) struct Seen {
 /// The opcode of a Close.
 pub(super) const CLOSE: u8 = 8;
 
-/// How many frames are looked at in each direction.
+/// How many frames are decoded in each direction.
 const MOST_FRAMES: usize = 4096;
 
-/// What the bytes of a log are, in the order in which it begins.
+/// Decodes the bytes of a log. The results are in the order in which they begin.
 pub(super) fn decode(log: &WireLog, subject: Side) -> Vec<Found> {
     let streams = [Party::Runner, Party::Subject].map(|from| Stream::of(log, from));
     let server = usize::from(subject == Side::Server);
@@ -56,16 +56,16 @@ pub(super) fn decode(log: &WireLog, subject: Side) -> Vec<Found> {
     found
 }
 
-/// Whether a response switches to the WebSocket protocol; without one no frame can be told from other bytes.
+/// Whether a response switches to the WebSocket protocol. Without one, no bytes can be read as frames.
 fn is_upgrade(response: &[u8]) -> bool {
     response.get(9..12) == Some(b"101")
 }
 
-/// The bytes of one direction without a gap.
+/// The bytes of one direction up to the first gap.
 struct Stream {
     from: Party,
     bytes: Vec<u8>,
-    /// Where each entry begins in the bytes.
+    /// The positions in the bytes at which the entries begin.
     begins: Vec<(usize, usize)>,
 }
 
@@ -107,7 +107,7 @@ impl Stream {
     }
 }
 
-/// The frame that these bytes begin with, and how many of them are its own; nothing, if its header is not whole.
+/// The frame at the beginning of these bytes, and its length; `None` if its header is incomplete.
 fn frame(bytes: &[u8]) -> Option<(Seen, usize)> {
     let [first, second, rest @ ..] = bytes else { return None };
     let (len, form) = match second & 0x7f {
@@ -182,7 +182,7 @@ impl fmt::Display for Seen {
         }
         let shown = if self.opcode == CLOSE { self.reason() } else { &self.payload };
         if self.rsv & 4 != 0 {
-            // What is compressed says nothing as text.
+            // Compressed data is not readable as text.
             return Ok(());
         }
         const MOST: usize = 40;

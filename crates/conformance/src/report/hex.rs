@@ -7,7 +7,7 @@ use super::plain::plain;
 use super::value::{Tested, verdicts};
 use crate::wirelog::{Party, What};
 
-/// The wire log of a case as text: each write with its time and its direction, what it is, and its bytes.
+/// The wire log of a case as text: each write with its time, its direction, its meaning, and its bytes.
 #[must_use]
 pub fn hex(tested: &Tested) -> String {
     let outcome = &tested.outcome;
@@ -52,7 +52,7 @@ pub fn hex(tested: &Tested) -> String {
     text
 }
 
-/// Which way bytes went.
+/// The direction of bytes.
 pub(super) const fn arrow(from: Party) -> char {
     match from {
         Party::Runner => '>',
@@ -60,7 +60,7 @@ pub(super) const fn arrow(from: Party) -> char {
     }
 }
 
-/// Two digits for each byte, and a space between them.
+/// Two digits for each byte, separated by spaces.
 pub(super) fn spaced(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 3);
     for (number, byte) in bytes.iter().enumerate() {
@@ -79,7 +79,7 @@ pub(super) fn digits(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of such text.
+/// Decodes such text.
 pub(super) fn parse(text: &str) -> Option<Vec<u8>> {
     let digit = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };

@@ -1,8 +1,7 @@
 //! A report as one page of HTML that needs no other file.
 //!
-//! Whatever comes from a subject goes through maud, which escapes it, and through [`plain`], which shows what is not
-//! visible. Beside that the page has a policy of its own (CSP) by which no script runs but that of the page, and nothing
-//! is loaded.
+//! All text from a subject goes through maud, which escapes it, and through [`plain`], which makes invisible characters
+//! visible. In addition, the page has a content security policy: only its own script runs, and nothing is loaded.
 
 mod log;
 
@@ -19,28 +18,30 @@ use crate::verdict::{Behavior, BehaviorClose};
 use log::Budget;
 
 const STYLE: &str = include_str!("html/style.css");
-/// What puts the verdicts of a case below its title, where there is no room for them beside it.
+/// The style that puts the verdicts of a case below its title, where there is no space for them
+/// beside it.
 const WRAP: &str = include_str!("html/wrap.css");
 const SCRIPT: &str = include_str!("html/script.js");
-/// The hash of the script, by which the page's policy knows it (CSP Level 3 §2.3.1).
+/// The hash of the script, which the page's policy allows (CSP Level 3 §2.3.1).
 const SCRIPT_HASH: &str = "sha256-1JT9Syuvr0j61/hpvBEbK3Mw/kI5HhnoBPi4oG1OtM0=";
 
-/// The reports, one beside the other, as one page of HTML.
+/// The reports side by side, as one page of HTML.
 ///
-/// It has a summary by section, a line for each case with the verdicts on each subject, and behind each line what was sent
-/// and expected, the rule, what was seen, and the wire log: of cases that are not OK as long as the page stays small enough
-/// to be opened at once, of others its beginning. Its script filters and searches; all can be read without it.
+/// It has a summary by section, and for each case a line with the verdicts on each subject. Opening a line shows what was
+/// sent and expected, the rule, what was seen, and the wire log. Logs of cases that are not OK are shown as long as the page
+/// stays small enough to open quickly; of the others, the beginning is shown. Its script filters and searches, but
+/// everything can be read without it.
 #[must_use]
 pub fn html(reports: &[Report]) -> String {
     render(reports, &|_, _| None)
 }
 
-/// The page, with links to the files of cases; `name` gives the name of such a file, without what comes behind the dot.
+/// The page, with links to the files of cases; `name` returns the name of such a file without its extension.
 pub(super) fn page(reports: &[Report], name: impl Fn(usize, &CaseId) -> String) -> String {
     render(reports, &|number, id| Some(name(number, id)))
 }
 
-/// The name of the files of a report's case, if the page lies beside them.
+/// The name of the files of a report's case, if the page is beside them.
 type Name<'n> = &'n dyn Fn(usize, &CaseId) -> Option<String>;
 
 fn render(reports: &[Report], name: Name<'_>) -> String {
@@ -86,7 +87,7 @@ fn render(reports: &[Report], name: Name<'_>) -> String {
     .into_string()
 }
 
-/// The style for screens that are too narrow for a column for each subject; with many of them every screen is.
+/// The style for screens that are too narrow for a column for each subject; with many subjects, for every screen.
 fn wrap(subjects: usize) -> String {
     match subjects {
         0..=7 => format!("@media(max-width:{}rem){{{WRAP}}}", (24 + 7 * subjects).max(40)),
@@ -94,7 +95,7 @@ fn wrap(subjects: usize) -> String {
     }
 }
 
-/// A verdict's class in the style, its sign, and its word. The sign is for those who see no colours.
+/// A verdict's class in the style, its sign, and its word. The sign is for readers who cannot see the colours.
 const fn look(behavior: Behavior) -> (&'static str, &'static str) {
     match behavior {
         Behavior::Ok => ("ok", "✓"),
@@ -123,7 +124,7 @@ const fn number(counts: &Counts, behavior: Behavior) -> usize {
     }
 }
 
-/// A subject, its run, and its outcomes in numbers.
+/// A subject, its run, and the counts of its outcomes.
 fn agent(report: &Report) -> Markup {
     let counts = report.counts();
     html! {
@@ -154,7 +155,7 @@ fn agent(report: &Report) -> Markup {
     }
 }
 
-/// The keys with which a client began more than one connection.
+/// The keys that a client used at the beginning of more than one connection.
 fn keys(report: &Report) -> Markup {
     const MOST: usize = 20;
     let keys = report.repeated_keys();
@@ -177,8 +178,7 @@ fn keys(report: &Report) -> Markup {
     }
 }
 
-/// The outcomes as a bar; what it shows is said in words beside it. Cases that went well and ended badly are no part of
-/// what is green.
+/// The outcomes as a bar, beside text that says the same. Cases that went well but ended badly do not count as green.
 fn bar(counts: &Counts) -> Markup {
     let ended_badly = (counts.ok + counts.informational).saturating_sub(counts.good);
     let parts = [

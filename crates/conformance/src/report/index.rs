@@ -1,4 +1,4 @@
-//! `index.json`: the verdicts of some subjects, in the form that Autobahn's suite gives them.
+//! `index.json`: the verdicts on some subjects, in the form of Autobahn's suite.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,19 +16,19 @@ use crate::verdict::{Behavior, BehaviorClose, Outcome};
 /// The name of the file in a report.
 pub(super) const INDEX: &str = "index.json";
 
-/// The verdicts of some subjects, by their names: what `index.json` holds, ours or that of Autobahn's `wstest`.
+/// The verdicts on some subjects, by their names: the content of `index.json`, ours or that of Autobahn's `wstest`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
-    /// The verdicts of each subject, by case.
+    /// The verdicts on each subject, by case.
     pub agents: BTreeMap<String, BTreeMap<CaseId, Verdict>>,
 }
 
-/// What a case says of a subject.
+/// The result of a case for a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// What it says of the subject's behaviour.
+    /// The verdict on the subject's behaviour.
     pub behavior: Behavior,
-    /// What it says of how the connection ended.
+    /// The verdict on the end of the connection.
     pub behavior_close: BehaviorClose,
     /// The code of the subject's Close.
     pub remote_close_code: Option<u16>,
@@ -58,7 +58,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A case in the file. What else a suite writes there is not looked at.
+/// A case in the file. Other fields that a suite writes are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IndexFile {
@@ -89,7 +89,7 @@ impl Index {
         }
     }
 
-    /// Reads the verdicts of a report: of its directory, or of the file `index.json` in it.
+    /// Reads the verdicts in a report: from its directory, or from the file `index.json` in it.
     ///
     /// # Errors
     /// The file, and what is wrong with it: it cannot be read, has another form, or a word that is no verdict.
@@ -125,15 +125,15 @@ fn agents(path: &Path) -> Result<Agents, Error> {
     serde_json::from_slice(&text).map_err(|error| Error::new(path, error))
 }
 
-/// The names of the files of all cases in an `index.json`.
+/// The names of all files of cases in an `index.json`.
 pub(super) fn files(path: &Path) -> Result<Vec<String>, Error> {
     let cases = agents(path)?.into_values().flat_map(BTreeMap::into_values);
     Ok(cases.filter_map(|case| case.reportfile).collect())
 }
 
-/// The text of `index.json` for these reports; `name` gives the file of a case.
+/// The text of `index.json` for these reports; `name` returns the file of a case.
 pub(super) fn text(reports: &[Report], name: impl Fn(usize, &CaseId) -> String) -> Vec<u8> {
-    // As wstest has it: whole numbers of milliseconds, names in order.
+    // As in wstest: whole numbers of milliseconds, names in order.
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Case {
@@ -161,6 +161,6 @@ pub(super) fn text(reports: &[Report], name: impl Fn(usize, &CaseId) -> String) 
             (&*report.agent, cases.collect())
         })
         .collect();
-    // Names and numbers in memory can always be written.
+    // Serializing names and numbers to memory cannot fail.
     serde_json::to_vec_pretty(&agents).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! The file of a case: the fields that Autobahn's `wstest` writes, as far as they mean something here, and beside them one
-//! field, `conformance`, with all that is needed to read a report back.
+//! The file of a case: the fields that Autobahn's `wstest` writes, as far as they have a meaning here, and in addition the
+//! field `conformance` with all that is needed to read a report back.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 use crate::wirelog::{Entry, Party, What, WireLog};
 
-/// How many bytes of the log are in the file of a case that is OK; one that is not has all that the log has kept.
+/// How many bytes of the log are in the file of a case that is OK. Otherwise it has all that the log has kept.
 const SHORT: usize = 4 << 10;
 
 #[derive(Serialize, Deserialize)]
@@ -55,7 +55,7 @@ struct CaseFile {
     conformance: Own,
 }
 
-/// What `wstest` does not have.
+/// The fields that `wstest` does not have.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Own {
@@ -70,7 +70,7 @@ struct Own {
     wire: Vec<WireEntry>,
 }
 
-/// The run that a case is part of; each file has it, so that each can be used alone.
+/// The run that a case is part of. Each file has it, so that each can be used alone.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Run {
@@ -159,11 +159,11 @@ pub(super) fn text(report: &Report, number: usize, tested: &Tested) -> Vec<u8> {
             wire: wire(outcome),
         },
     };
-    // Text and numbers in memory can always be written.
+    // Serializing text and numbers to memory cannot fail.
     serde_json::to_vec_pretty(&file).unwrap_or_default()
 }
 
-/// Reads the file of a case into the report that has its run's values.
+/// Reads the file of a case into a report with the values of its run.
 pub(super) fn parse_case(text: &[u8]) -> Result<(Report, Tested), ErrorKind> {
     let value: Value = serde_json::from_slice(text)?;
     if value.get("conformance").is_none() && value.get("behaviorClose").is_some() {
@@ -212,7 +212,7 @@ pub(super) fn parse_case(text: &[u8]) -> Result<(Report, Tested), ErrorKind> {
     Ok((report, tested))
 }
 
-/// What a case is about and what it sends, once where both are the same.
+/// The title of a case and what it sends, only once if both are the same.
 fn description(tested: &Tested) -> String {
     match tested.sends.trim_end_matches('.') {
         sends if sends.is_empty() || sends == tested.title => format!("{}.", tested.title),
@@ -292,7 +292,7 @@ fn head(found: &[Found], from: Party) -> String {
     head.unwrap_or_default()
 }
 
-/// How many frames of each opcode.
+/// How many frames there are of each opcode.
 fn frames(found: &[Found], from: Party) -> BTreeMap<u8, usize> {
     let mut stats = BTreeMap::new();
     for found in found.iter().filter(|found| found.from == from) {
@@ -303,7 +303,7 @@ fn frames(found: &[Found], from: Party) -> BTreeMap<u8, usize> {
     stats
 }
 
-/// How many writes of each length.
+/// How many writes there are of each length.
 fn octets(wire: &WireLog, from: Party) -> BTreeMap<usize, usize> {
     let mut stats = BTreeMap::new();
     for entry in wire.entries().iter().filter(|entry| entry.from == from) {
@@ -314,7 +314,7 @@ fn octets(wire: &WireLog, from: Party) -> BTreeMap<usize, usize> {
     stats
 }
 
-/// The log as `wstest` has it: `TO` and `RO` for bytes, `TF` and `RF` for the frames in them, all of it shortened.
+/// The log in `wstest`'s form: `TO` and `RO` for bytes, `TF` and `RF` for the frames in them, all of it shortened.
 fn wirelog(wire: &WireLog, found: Vec<Found>) -> Vec<Value> {
     const SHOWN: usize = 64;
     let mut log = Vec::new();

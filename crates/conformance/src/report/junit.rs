@@ -1,4 +1,4 @@
-//! A report as JUnit's XML, which CI systems show.
+//! A report as JUnit XML, which CI systems show.
 
 use std::time::SystemTime;
 
@@ -11,10 +11,10 @@ use super::value::{Report, Tested, verdicts};
 use super::words::scale_word;
 use crate::verdict::Behavior;
 
-/// The reports as JUnit's XML: a suite for each of them, and a test for each case.
+/// The reports as JUnit XML: a suite for each of them, and a test for each case.
 ///
-/// A test has failed where `measure` says so, and was skipped where the subject does not have what the case needs. One
-/// that is neither, and not OK either, says so in its output.
+/// A test has failed if `measure` says so, and was skipped if the subject does not have what the case needs. If it is
+/// neither, but not OK, its output says so.
 #[must_use]
 pub fn junit(reports: &[Report], measure: &Measure) -> String {
     let mut junit = quick_junit::Report::new("fullduplex-conformance");
@@ -31,7 +31,7 @@ pub fn junit(reports: &[Report], measure: &Measure) -> String {
         suite.add_test_cases(report.results().map(|tested| test(report, tested, measure)));
         suite
     }));
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     junit.to_string().unwrap_or_default()
 }
 
@@ -60,7 +60,7 @@ fn test(report: &Report, tested: &Tested, measure: &Measure) -> TestCase {
         TestCaseStatus::success()
     };
     let mut test = TestCase::new(format!("{} {}", outcome.id, tested.title), status);
-    // Readers take dots for levels.
+    // Readers of the format take dots for levels.
     let agent = plain(&report.agent).replace('.', "_");
     test.set_classname(format!("{agent}.{}", outcome.id.section()));
     test.set_timestamp(date(tested.started));

@@ -1,4 +1,4 @@
-//! `keys.json`: the keys with which clients began more than one connection, beside Autobahn's `index.json`, which has no
+//! `keys.json`: the keys that clients used at the beginning of more than one connection. Autobahn's `index.json` has no
 //! place for them.
 
 use std::collections::BTreeMap;
@@ -20,11 +20,11 @@ struct Repeated {
     cases: Vec<String>,
 }
 
-/// The text of the file: for each subject a list, which is empty if there is nothing to say.
+/// The text of the file: a list for each subject, which may be empty.
 pub(super) fn text(reports: &[Report]) -> Vec<u8> {
     let agents: BTreeMap<&str, Vec<Repeated>> =
         reports.iter().map(|report| (&*report.agent, repeated(report))).collect();
-    // Text in memory can always be written.
+    // Serializing text to memory cannot fail.
     serde_json::to_vec_pretty(&agents).unwrap_or_default()
 }
 

@@ -1,8 +1,8 @@
-//! Reports: what became of the cases of a run, as values, as files, and as text.
+//! Reports: the outcomes of the cases of a run, as values, as files, and as text.
 //!
-//! A [`Report`] is one run against one subject. Reports of several subjects, one beside the other, are a slice of them:
-//! [`write()`] makes a directory of them that browsers, Wireshark, CI systems, and tools for the reports of Autobahn's
-//! `wstest` can read, and [`read()`] reads it back. [`Index`] holds the verdicts alone, and reads those of `wstest`, too.
+//! A [`Report`] is one run against one subject. Reports on several subjects are a slice: [`write()`] makes a directory of
+//! them that browsers, Wireshark, CI systems, and tools for the reports of Autobahn's `wstest` can read, and [`read()`]
+//! reads it back. [`Index`] has only the verdicts, and can also read those of `wstest`.
 
 mod badge;
 mod compare;

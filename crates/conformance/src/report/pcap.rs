@@ -1,7 +1,7 @@
 //! A wire log as a capture that Wireshark opens.
 //!
-//! The bytes are those of the case; the packets around them are made up, with right checksums and sequence numbers, so
-//! that Wireshark follows the TCP connection into HTTP and WebSocket.
+//! The bytes are those of the case. The packets around them are made up, with correct checksums and sequence numbers, so
+//! that Wireshark can follow the TCP connection into HTTP and WebSocket.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,15 +19,15 @@ const SERVER_PORT: u16 = 80;
 const CLIENT_PORT: u16 = 49152;
 /// The most bytes of a packet.
 const SEGMENT: usize = 1460;
-/// The most packets of bytes that one entry has not kept; behind them the sequence number jumps. A checksum is made over
-/// each, and a subject can send gigabytes.
+/// The most packets for the bytes of one entry that were not kept. After them the sequence number jumps. Each packet needs a
+/// checksum, and a subject can send gigabytes.
 const MOST_EMPTY: usize = 64;
 /// The length of the headers of IPv4 and TCP without options.
 const HEADERS: usize = 40;
 
 /// The wire log of a case as a capture in the classic format of libpcap, with packets of IPv4.
 ///
-/// Bytes that the log has not kept are packets of which only the headers were captured, a few for each write.
+/// For bytes that the log has not kept, there are a few packets for each write, of which only the headers were captured.
 #[must_use]
 pub fn pcap(tested: &Tested) -> Vec<u8> {
     let outcome = &tested.outcome;
@@ -83,8 +83,8 @@ struct Capture {
 }
 
 impl Capture {
-    /// The header of the file, in the byte order that most of them have. It and the header of a packet are all there is of the
-    /// format, which is why no library is used for it.
+    /// Writes the header of the file, in the usual byte order. This header and the header of a packet are the whole format,
+    /// so no library is used for it.
     fn new(started: SystemTime, subject: Side) -> Self {
         let mut bytes = Vec::new();
         bytes.extend(0xa1b2_c3d4_u32.to_le_bytes());
@@ -96,13 +96,13 @@ impl Capture {
         Self { started, subject, sequence: [0, 0], bytes }
     }
 
-    /// So many bytes were sent of which there is no packet.
+    /// Skips bytes that were sent but for which there is no packet.
     fn skip(&mut self, from: Party, len: usize) {
         let me = usize::from(from == Party::Subject);
         self.sequence[me] = self.sequence[me].wrapping_add(len as u32);
     }
 
-    /// A packet with this payload, of which `missing` bytes more were not captured.
+    /// Adds a packet with this payload, and `missing` more bytes that were not captured.
     fn packet(&mut self, at: Duration, from: Party, flag: Flag, payload: &[u8], missing: usize) {
         let (me, peer) = match from {
             Party::Runner => (0, 1),
@@ -130,7 +130,7 @@ impl Capture {
         let zeros = vec![0; missing];
         let mut packet = Vec::with_capacity(HEADERS + payload.len() + missing);
         if tcp.write(&mut packet, if missing > 0 { &zeros } else { payload }).is_err() {
-            // Nothing that is this short is too long for IPv4.
+            // A packet this short always fits into IPv4.
             return;
         }
         let time = (self.started + at).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Text of a subject made harmless: what would move a cursor, hide text or turn it round is shown as its number.
+//! Makes a subject's text harmless: characters that move a cursor, hide text or change its direction are escaped.
 
 /// The text on one line.
 pub(super) fn plain(text: &str) -> String {
@@ -9,14 +9,14 @@ pub(super) fn plain(text: &str) -> String {
     plain
 }
 
-/// The text of these bytes, with its lines.
+/// The text of these bytes, with its line breaks.
 pub(super) fn plain_lines(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
     let lines: Vec<String> = text.split('\n').map(plain).collect();
     lines.join("\n")
 }
 
-/// Whether a letter does something beside standing there: control characters, separators of lines, and what sets the
+/// Whether a character is more than visible text: control characters, line separators, and characters that change the
 /// direction of text (the attack of CVE-2021-42574).
 fn is_active(letter: char) -> bool {
     letter.is_control()

@@ -1,4 +1,4 @@
-//! What is expected of a subject: verdicts that may differ from OK, and which of them fail a run.
+//! What is expected of a subject: which verdicts may differ from OK, and which of them fail a run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,15 +15,15 @@ use crate::id::CaseId;
 use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 
-/// Which outcomes fail a run that has no [`Policy`]. Each holds what the ones before it hold.
+/// Which outcomes fail a run that has no [`Policy`]. Each variant includes the ones before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailOn {
     /// A case has failed, in its behaviour or in how its connection ended.
     #[default]
     Failed,
-    /// A case is NON-STRICT.
+    /// Or a case is NON-STRICT.
     NonStrict,
-    /// A connection did not end as it should: UNCLEAN, WRONG CODE or FAILED BY CLIENT.
+    /// Or a connection did not end as it should: UNCLEAN, WRONG CODE or FAILED BY CLIENT.
     Unclean,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for FailOn {
     }
 }
 
-/// A word that is none of those of [`FailOn`].
+/// A word that is not one of [`FailOn`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidFailOn(String);
 
@@ -72,7 +72,7 @@ impl FromStr for FailOn {
     }
 }
 
-/// What decides whether an outcome fails a run.
+/// The rule by which an outcome fails a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// How bad it is.
@@ -98,7 +98,7 @@ impl Measure {
     }
 }
 
-/// What is expected of a subject: every case is OK, but for those that are listed with a reason.
+/// What is expected of a subject: every case is OK, except for those that are listed with a reason.
 ///
 /// As a file it is JSON of the form
 /// ```json
@@ -110,10 +110,10 @@ impl Measure {
 ///   "client": {}
 /// }
 /// ```
-/// in which each of the three may be absent.
+/// Each of the three fields may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// How many cases a run of all has, so that none can go missing unseen.
+    /// How many cases a full run has, so that no case can disappear unnoticed.
     pub cases: Option<usize>,
     server: BTreeMap<CaseId, Exception>,
     client: BTreeMap<CaseId, Exception>,
@@ -150,7 +150,7 @@ impl Policy {
     ///
     /// # Errors
     /// The file, and what is wrong with it: it cannot be read, has another form or a word that is no verdict, or lists a
-    /// case without a reason, or one that is plainly OK.
+    /// case without a reason, or a case as OK.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read(path).map_err(|error| Error::new(path, error))?;
         let file: PolicyFile =
@@ -165,9 +165,9 @@ impl Policy {
         Ok(Self { cases: file.cases, server: side(file.server)?, client: side(file.client)? })
     }
 
-    /// How a report differs from what is expected, in the order of the cases.
+    /// The differences between a report and what is expected, in the order of the cases.
     ///
-    /// Where the run was of some cases only, those that it left out are not missed.
+    /// If only some cases were run, the others are not expected.
     #[must_use]
     pub fn compare(&self, report: &Report) -> Vec<Difference> {
         let mut differences: Vec<Difference> =
@@ -190,7 +190,7 @@ impl Policy {
         }
     }
 
-    /// How an outcome differs from what is expected.
+    /// The difference between an outcome and what is expected.
     fn difference(&self, outcome: &Outcome) -> Option<Difference> {
         let (case, found) = (outcome.id.clone(), Verdict::of(outcome));
         let Some(expected) = self.listed(outcome.side).get(&outcome.id) else {
@@ -225,7 +225,7 @@ impl ExceptionFile {
     }
 }
 
-/// How a report differs from a [`Policy`].
+/// A difference between a report and a [`Policy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Difference {
@@ -233,7 +233,7 @@ pub enum Difference {
     Unexpected {
         /// The case.
         case: CaseId,
-        /// What became of it.
+        /// Its verdict.
         found: Verdict,
     },
     /// A case is listed with other verdicts, better or worse.
@@ -242,19 +242,19 @@ pub enum Difference {
         case: CaseId,
         /// The verdict that is listed.
         behavior: Behavior,
-        /// The other verdict that is listed.
+        /// The verdict on the end of the connection that is listed.
         behavior_close: BehaviorClose,
         /// The reason that is listed.
         reason: String,
-        /// What became of it.
+        /// Its verdict.
         found: Verdict,
     },
-    /// A case is listed, and a run of all did not have it.
+    /// A case is listed, but a full run did not have it.
     NotRun {
         /// The case.
         case: CaseId,
     },
-    /// A run of all had another number of cases.
+    /// A full run had another number of cases.
     Count {
         /// How many are expected.
         expected: usize,

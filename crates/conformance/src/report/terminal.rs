@@ -12,13 +12,13 @@ use super::words::scale_word;
 use crate::cases::section_title;
 use crate::verdict::Behavior;
 
-/// How many cases that are not OK are shown in full, of each report.
+/// How many cases that are not OK are shown in full for each report.
 const MOST_SHOWN: usize = 40;
 
-/// How many keys that were used again are shown.
+/// How many repeated keys are shown.
 const MOST_KEYS: usize = 5;
 
-/// The width of a terminal that does not say how wide it is.
+/// The width of a terminal that does not report its width.
 const WIDTH: u16 = 80;
 
 const BOLD: Style = Style::new().bold();
@@ -27,11 +27,11 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const FAIR: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Prints the summary to the standard output, as wide as the terminal is. Colours are left out where it is none, and where
-/// the environment says so (`NO_COLOR`).
+/// Prints the summary to the standard output, in the width of the terminal. It has no colours if the output is no terminal,
+/// or if the environment says so (`NO_COLOR`).
 ///
 /// # Errors
-/// Those of the standard output.
+/// The errors of the standard output.
 pub fn print_summary(reports: &[Report]) -> io::Result<()> {
     let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| width.0);
     let mut out = anstream::stdout().lock();
@@ -40,9 +40,9 @@ pub fn print_summary(reports: &[Report]) -> io::Result<()> {
 }
 
 /// The reports as text for a terminal of this width: a table by section, and each case that is not OK with what was sent,
-/// what came, and the rule.
+/// what was received, and the rule.
 ///
-/// It has colours, as escape sequences of ANSI; [`print_summary`] leaves them out where they do not belong.
+/// It has colours, as ANSI escape sequences; [`print_summary`] removes them where they are not wanted.
 #[must_use]
 pub fn summary(reports: &[Report], width: usize) -> String {
     let width = width.max(40);
@@ -87,7 +87,8 @@ fn heading(text: &mut String, report: &Report, width: usize) {
     }
 }
 
-/// A column of the table: its name, its number of a section, and how a number that is not 0 looks.
+/// A column of the table: its name, its number for a section, and its style for a number other than
+/// 0.
 type Column = (&'static str, fn(&Counts) -> usize, Style);
 
 const COLUMNS: [Column; 7] = [
@@ -100,7 +101,7 @@ const COLUMNS: [Column; 7] = [
     ("unimpl", |counts| counts.unimplemented, FAIR),
 ];
 
-/// The width of the column of sections.
+/// The width of the column with the sections.
 const ID: usize = 4;
 
 /// The width of a column of numbers.
@@ -118,7 +119,7 @@ fn table(text: &mut String, report: &Report, width: usize) {
             left.is_some()
         })
         .collect();
-    // A title of which nothing but a few letters is left says nothing.
+    // A title that is cut to a few characters says nothing.
     let room = if room < 8 { 0 } else { room.min(44) };
     let mut line = |id: &str, title: &str, cell: &dyn Fn(&Column) -> (String, Style)| {
         *text += &format!("{id:<ID$}");
@@ -146,7 +147,7 @@ fn table(text: &mut String, report: &Report, width: usize) {
     line("", "all", &|column| number(&counts, column));
 }
 
-/// The keys with which a client began more than one connection.
+/// The keys that a client used at the beginning of more than one connection.
 fn keys(text: &mut String, report: &Report, width: usize) {
     let keys = report.repeated_keys();
     for key in keys.iter().take(MOST_KEYS) {
@@ -162,7 +163,7 @@ fn keys(text: &mut String, report: &Report, width: usize) {
     }
 }
 
-/// The text in just this width.
+/// The text, cut or padded to this width.
 fn fitted(text: &str, width: usize) -> String {
     let len = display_width(text);
     if len <= width {
@@ -173,7 +174,7 @@ fn fitted(text: &str, width: usize) -> String {
     fitted
 }
 
-/// Cases for which the subject does not have what they need, in one line for each reason.
+/// Cases whose needs the subject does not have, in one line for each reason.
 fn unimplemented(text: &mut String, cases: &[&Tested], width: usize) {
     let mut reasons: BTreeMap<&str, Vec<&Tested>> = BTreeMap::new();
     for tested in cases {

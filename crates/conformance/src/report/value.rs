@@ -1,4 +1,4 @@
-//! A report as a value, and what can be told of it and of the outcomes in it.
+//! A report as a value, and the counts of its outcomes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -10,51 +10,51 @@ use crate::run::Options;
 use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 
-/// What became of the cases of one run against one subject.
+/// The outcomes of one run against one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The subject's name, as it is called in reports.
+    /// The subject's name in reports.
     pub agent: String,
     /// The side that the subject was on.
     pub side: Side,
     /// When the run began, to the millisecond.
     pub started: SystemTime,
-    /// How long it took in all.
+    /// How long it took in total.
     pub duration: Duration,
     /// The seed of its keys: the same seed gives the same bytes.
     pub seed: u64,
-    /// How much the cases of sections 9, 12 and 13 sent.
+    /// How much data the cases of sections 9, 12 and 13 sent.
     pub scale: Scale,
-    /// The patterns of the cases that were asked for; empty, if all were.
+    /// The patterns that selected the cases; empty for all cases.
     pub selection: Vec<String>,
     pub(super) results: BTreeMap<CaseId, Tested>,
 }
 
-/// A case that was run, in words, and what became of it.
+/// A case that was run, in words, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tested {
-    /// What the case is about, in a few words.
+    /// What it is about, in a few words.
     pub title: String,
     /// What the runner sent.
     pub sends: String,
     /// What the subject had to do.
     pub expects: String,
-    /// Where the rule stands, such as `RFC 6455 §5.5`.
+    /// The section with the rule, such as `RFC 6455 §5.5`.
     pub section: String,
-    /// What the rule says.
+    /// The rule.
     pub sentence: String,
     /// How strongly it demands that.
     pub level: Level,
-    /// What is to be known of Autobahn's case of the same number.
+    /// How Autobahn's case with the same number differs, if it does.
     pub differs: Option<String>,
     /// When the case began, to the millisecond.
     pub started: SystemTime,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
 impl Report {
-    /// A report without any outcome yet, of a run that begins now.
+    /// A report without outcomes, on a run that begins now.
     #[must_use]
     pub fn new(agent: impl Into<String>, side: Side, options: &Options) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Report {
         }
     }
 
-    /// Adds what became of a case that has just ended, or puts it in the place of what was said of that case before.
+    /// Adds the outcome of a case that has just ended, or replaces an earlier outcome of that case.
     pub fn add(&mut self, case: &Case, outcome: Outcome) {
         let now = SystemTime::now();
         let started = to_millis(now.checked_sub(outcome.duration).unwrap_or(now));
@@ -90,36 +90,37 @@ impl Report {
         self.results.insert(tested.outcome.id.clone(), tested);
     }
 
-    /// The cases and what became of them, in the order of their numbers.
+    /// The cases and their outcomes, in the order of their numbers.
     pub fn results(&self) -> impl ExactSizeIterator<Item = &Tested> + DoubleEndedIterator {
         self.results.values()
     }
 
-    /// The case of this number and what became of it, if it was run.
+    /// The case with this number and its outcome, if it was run.
     #[must_use]
     pub fn get(&self, id: &CaseId) -> Option<&Tested> {
         self.results.get(id)
     }
 
-    /// The keys with which a client began more than one connection.
+    /// The keys that a client used at the beginning of more than one connection.
     #[must_use]
     pub fn repeated_keys(&self) -> Vec<RepeatedKey> {
         repeated_keys(self.results().map(|tested| &tested.outcome))
     }
 
-    /// The outcomes in numbers.
+    /// The counts of the outcomes.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.results().map(|tested| &tested.outcome).collect()
     }
 }
 
-/// Outcomes in numbers.
+/// Counts of outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// How many there are.
+    /// All of them.
     pub all: usize,
-    /// Those of which both verdicts are as good as they can be for their case ([`Outcome::is_ok`]).
+    /// Outcomes whose two verdicts are both as good as they can be for the case
+    /// ([`Outcome::is_ok`]).
     pub good: usize,
     /// [`Behavior::Ok`].
     pub ok: usize,
@@ -131,7 +132,7 @@ pub struct Counts {
     pub unimplemented: usize,
     /// [`Behavior::Failed`].
     pub failed: usize,
-    /// Connections that did not end as they should, whatever the behaviour before that was.
+    /// Connections that did not end as they should, whatever the behaviour before that.
     pub close: usize,
 }
 
@@ -154,17 +155,17 @@ impl<'o> FromIterator<&'o Outcome> for Counts {
     }
 }
 
-/// Whether a connection ended as it should; where there was none to end, nothing is wrong with its end.
+/// Whether a connection ended as it should. If there was no connection, its end is not wrong.
 pub(super) const fn ended_well(close: BehaviorClose) -> bool {
     matches!(close, BehaviorClose::Ok | BehaviorClose::Informational | BehaviorClose::Unimplemented)
 }
 
-/// Whether a case has its wire log as files of their own. Where nothing was tried there is nothing to look into.
+/// Whether a case has its wire log in separate files. A case that was not tried has no log to look at.
 pub(super) fn has_wire_files(outcome: &Outcome) -> bool {
     !outcome.is_ok() && outcome.behavior != Behavior::Unimplemented
 }
 
-/// Both verdicts in a few words: the second one only where it adds to the first.
+/// Both verdicts in a few words. The second one is left out if it adds nothing.
 pub(super) fn verdicts(outcome: &Outcome) -> String {
     let (behavior, close) = (outcome.behavior, outcome.behavior_close);
     if close.word() == behavior.word() {
@@ -173,7 +174,7 @@ pub(super) fn verdicts(outcome: &Outcome) -> String {
     format!("{behavior} / {close}")
 }
 
-/// The sections of some reports, in order, with the cases that any of them has.
+/// The sections of these reports, in order, each with all its cases in any of them.
 pub(super) fn sections(reports: &[Report]) -> Vec<(String, Vec<&CaseId>)> {
     let ids: BTreeSet<&CaseId> = reports.iter().flat_map(|report| report.results.keys()).collect();
     let mut sections: Vec<(String, Vec<&CaseId>)> = Vec::new();
@@ -187,13 +188,13 @@ pub(super) fn sections(reports: &[Report]) -> Vec<(String, Vec<&CaseId>)> {
     sections
 }
 
-/// The time without what a report does not keep.
+/// The time, rounded down to the precision of a report.
 fn to_millis(time: SystemTime) -> SystemTime {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_millis(since.as_millis() as u64)
 }
 
-/// A time as RFC 3339 has it, to the millisecond, in UTC.
+/// A time in the format of RFC 3339, in UTC, to the millisecond.
 pub(super) fn rfc3339(time: SystemTime) -> String {
     chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

@@ -1,4 +1,4 @@
-//! The words of reports, read back.
+//! Parses the words of reports.
 
 use super::error::ErrorKind;
 use crate::case::{Level, Scale};

@@ -1,4 +1,4 @@
-//! The verdict on what was seen, as Autobahn's suite finds it.
+//! The verdict on what was seen, by the rules of Autobahn's suite.
 
 use super::opening::NotOpened;
 use super::reader::Seen;
@@ -8,7 +8,7 @@ use crate::verdict::{Behavior, BehaviorClose};
 use crate::wire::{Head, missing_field};
 use crate::wirelog::What;
 
-/// A verdict, and what it rests on.
+/// A verdict and its reasons.
 pub(super) struct Verdict {
     pub(super) behavior: Behavior,
     pub(super) behavior_close: BehaviorClose,
@@ -76,7 +76,7 @@ fn open(side: Side, expect: &Conversation, seen: &Seen) -> Verdict {
     Verdict { behavior, behavior_close, observed, observed_close: why }
 }
 
-/// Who ended the connection: whoever sent the first Close or, without one, ended the TCP connection.
+/// Who ended the connection: the side that sent the first Close or, without one, ended the TCP connection first.
 fn closer(seen: &Seen) -> Closer {
     match seen.closed_first {
         Some(closer) => closer,
@@ -124,8 +124,8 @@ fn close(side: Side, expect: &Close, seen: &Seen) -> (BehaviorClose, String) {
     (BehaviorClose::Ok, "The connection ended as it should.".into())
 }
 
-/// Whether the subject is to be judged by what it did on an open connection: a client that ended the connection at once,
-/// without a frame, has refused the response.
+/// Whether the subject is judged by its behaviour on an open connection. A client that ended the connection at once, without
+/// a frame, has refused the response.
 fn is_open(side: Side, seen: &Seen) -> bool {
     let silent = seen.events.is_empty() && seen.close.is_none() && !seen.close_sent;
     seen.opened && !(side == Side::Client && silent && seen.ended())
@@ -146,7 +146,8 @@ fn refused(side: Side, expect: &Refusal, seen: &Seen) -> Verdict {
             ),
             Side::Client if !seen.events.is_empty() => opened(expect, seen),
             Side::Client if seen.opened && seen.close.is_some() => (
-                // Frames, even a Close, are for a connection that is open (RFC 6455 §4.1, §7.1.7).
+                // A frame, even a Close, means that the subject has opened the connection (RFC 6455
+                // §4.1, §7.1.7).
                 if right == Behavior::Ok { Behavior::NonStrict } else { right },
                 format!("It refused the response with a Close. {}", observed(seen)),
             ),
@@ -171,7 +172,7 @@ fn refused(side: Side, expect: &Refusal, seen: &Seen) -> Verdict {
     }
 }
 
-/// The verdict on the response with which a server refused.
+/// The verdict on a server's response that refuses.
 fn by_status(head: &Head, expect: &Refusal) -> (Behavior, String) {
     let status = head.status();
     let listed = match &expect.statuses[..] {
@@ -194,13 +195,13 @@ fn by_status(head: &Head, expect: &Refusal) -> (Behavior, String) {
     (behavior, observed + ".")
 }
 
-/// The verdict on a subject that opened the connection, and should not have.
+/// The verdict on a subject that opened the connection but should not have.
 fn opened(expect: &Refusal, seen: &Seen) -> (Behavior, String) {
     let behavior = expect.opened.unwrap_or(Behavior::Failed);
     (behavior, format!("It opened the connection. {}", observed(seen)))
 }
 
-/// What the subject was seen to do, in a sentence or two.
+/// What the subject did, in a sentence or two.
 fn observed(seen: &Seen) -> String {
     match &seen.not_opened {
         Some(NotOpened::Refused(head)) => {

@@ -1,4 +1,4 @@
-//! A run as a state machine: the steps of its case, one after the other, and what the subject does meanwhile.
+//! A run as a state machine: the steps of its case in order, and what the subject does in the meantime.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::verdict::Outcome;
 use crate::wire::Frame;
 use crate::wirelog::{Party, What, WireLog};
 
-/// What is to be done next for a run.
+/// What the caller must do next for a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send these bytes to the subject, in one write.
     Send(Vec<u8>),
     /// End the direction towards the subject.
     EndOutput,
-    /// Reset the connection, and say with [`Run::let_go`] or [`Run::hung`] whether the subject lets go of it.
+    /// Reset the connection, and report with [`Run::let_go`] or [`Run::hung`] whether the subject releases it.
     Reset,
     /// Wait for the subject, at most until this time.
     Wait(Duration),
@@ -31,8 +31,8 @@ pub enum Action {
 
 /// One run of one case.
 ///
-/// The caller carries bytes: it does what [`poll`](Self::poll) says, and reports what the subject does. All times are
-/// since the connection was begun.
+/// The caller carries bytes: it does what [`poll`](Self::poll) returns, and reports what the subject does. All times are
+/// relative to the beginning of the connection.
 pub struct Run<'c> {
     case: &'c Case,
     side: Side,
@@ -41,23 +41,24 @@ pub struct Run<'c> {
     limit: Duration,
     steps: VecDeque<Step>,
     phase: Phase,
-    /// When the runner began to wait for what it waits for, or last saw a sign of life.
+    /// When the runner started to wait, or last saw a sign of life.
     since: Duration,
     /// The request to a server.
     request: Request,
-    /// The runner's half of the opening handshake, which goes before all else.
+    /// The runner's half of the opening handshake, which is sent before everything else.
     half: Half,
     outgoing: Outgoing,
     reader: Reader,
-    /// Messages that the step [`Step::Echo`] has sent, and the payload of the last.
+    /// The number of messages that the step [`Step::Echo`] has sent, and the payload of the last
+    /// one.
     echoing: Option<(usize, Vec<u8>)>,
-    /// Whether a Close of the subject is left without an answer.
+    /// Whether the runner does not answer the subject's Close.
     ignores_close: bool,
-    /// Whether the runner has ended its direction: nothing can be sent any more.
+    /// Whether the runner has ended its direction, so that nothing more can be sent.
     output_ended: bool,
     seen: Seen,
     wire: WireLog,
-    /// Time of the last thing that happened.
+    /// The time of the last event.
     now: Duration,
 }
 
@@ -65,13 +66,13 @@ pub struct Run<'c> {
 enum Phase {
     /// The subject's half of the opening handshake has not come.
     Opening,
-    /// The steps of the case are taken.
+    /// The steps of the case are being executed.
     Steps,
-    /// All steps are taken: the subject has what it needs for all that is expected of it.
+    /// All steps have been executed. The runner waits for what it expects.
     Expecting,
-    /// The runner has sent a Close, or has answered one: the end is what it waits for.
+    /// The runner has sent a Close or answered one, and waits for the end.
     Ending,
-    /// The runner has reset the connection: that the subject lets go of it is what it waits for.
+    /// The runner has reset the connection, and waits for the subject to release it.
     Reset,
     Done,
 }
@@ -113,7 +114,7 @@ impl<'c> Run<'c> {
         run
     }
 
-    /// What is to be done at this time.
+    /// Returns what the caller must do at this time.
     pub fn poll(&mut self, now: Duration) -> Action {
         self.now = now;
         loop {
@@ -150,7 +151,7 @@ impl<'c> Run<'c> {
     /// The subject has sent these bytes.
     pub fn receive(&mut self, now: Duration, bytes: &[u8]) {
         self.now = now;
-        // One that sends for ever after a fault is not waited for.
+        // A subject that sends without end after a fault must not prolong the case.
         if !self.seen.is_violated() {
             self.since = now;
         }
@@ -184,21 +185,21 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// The subject has let go of the connection that was reset.
+    /// The subject has released the connection that was reset.
     pub fn let_go(&mut self, now: Duration) {
         self.now = now;
         self.seen.events.push(Event::LetGo);
         self.phase = Phase::Done;
     }
 
-    /// The subject has not let go of the connection that was reset. This says how that was seen, as the rest of a sentence.
+    /// The subject has not released the connection that was reset. `how` says, as the rest of a sentence, how that was seen.
     pub fn hung(&mut self, now: Duration, how: &str) {
         self.now = now;
         self.seen.violation(Some(format!("the TCP connection was reset, and then {how}")));
         self.phase = Phase::Done;
     }
 
-    /// The subject has taken nothing of what was sent for as long as the runner waits.
+    /// The subject has not read anything for as long as the runner waits.
     pub fn stalled(&mut self, now: Duration) {
         self.now = now;
         self.seen.patience_lost = true;
@@ -206,7 +207,8 @@ impl<'c> Run<'c> {
         self.phase = Phase::Done;
     }
 
-    /// The outcome, once [`poll`](Self::poll) has said [`Action::Done`]; before that, of what was seen until now.
+    /// The outcome, once [`poll`](Self::poll) has returned [`Action::Done`]. Before that, it is based on what was seen so
+    /// far.
     #[must_use]
     pub fn outcome(self) -> Outcome {
         let verdict = judge::judge(self.side, &self.script.expect, &self.seen);
@@ -223,7 +225,7 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// Goes on by one point. Returns what the caller has to do for that, if anything.
+    /// Does one step of the state machine. Returns what the caller must do for it, if anything.
     fn advance(&mut self) -> Option<Action> {
         match self.phase {
             Phase::Opening | Phase::Reset => self.wait(),
@@ -231,7 +233,7 @@ impl<'c> Run<'c> {
             Phase::Expecting => self.expect(),
             Phase::Ending => {
                 // RFC 6455 §5.5.1: "After both sending and receiving a Close message, […] the server MUST close the
-                // underlying TCP connection immediately": a runner that is the server does not wait.
+                // underlying TCP connection immediately". So a runner that is the server does not wait.
                 if self.side == Side::Client && self.seen.close.is_some() {
                     self.phase = Phase::Done;
                     return None;
@@ -242,7 +244,7 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// Waits for the subject; when the patience is at its end, the case is over.
+    /// Waits for the subject. When the runner's patience has ended, the case is over.
     fn wait(&mut self) -> Option<Action> {
         match self.deadline() {
             Some(at) => Some(Action::Wait(at)),
@@ -254,13 +256,13 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// When the patience ends, if it has not.
+    /// When the runner's patience ends, if it has not ended yet.
     fn deadline(&self) -> Option<Duration> {
         let at = (self.since + self.patience).min(self.limit);
         (self.now < at).then_some(at)
     }
 
-    /// Begins to send the runner's half of the opening handshake, and the frames behind it.
+    /// Starts to send the runner's half of the opening handshake, and the frames after it.
     fn begin_half(&mut self, head: Vec<u8>) {
         let behind = self.script.opening.behind.iter().cloned().map(Piece::Frame).collect();
         let behind = self.outgoing.encode_all(behind).concat();
@@ -321,7 +323,7 @@ impl<'c> Run<'c> {
         self.phase = Phase::Done;
     }
 
-    /// Reads what frames have come, and answers a Close.
+    /// Reads the frames that have arrived, and answers a Close.
     fn read_frames(&mut self) {
         let had_close = self.seen.close.is_some();
         self.reader.read(&mut self.seen);
@@ -349,7 +351,7 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// Takes no more steps: the subject has ended the connection.
+    /// Skips the remaining steps, because the subject has ended the connection.
     fn leave_steps(&mut self) {
         for step in self.steps.drain(..) {
             if let Step::Pongs(pings) = step {
@@ -358,12 +360,12 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// Takes the next step of the script.
+    /// Executes the next step of the script.
     fn step(&mut self) -> Option<Action> {
         let Some(step) = self.steps.front() else {
             self.phase = match &self.seen.close {
                 _ if self.seen.close_sent => Phase::Ending,
-                // The pauses of the case were the time that the subject had.
+                // The pauses of the case have given the subject its time already.
                 Some(_) if self.ignores_close => Phase::Done,
                 _ => Phase::Expecting,
             };
@@ -485,20 +487,20 @@ impl<'c> Run<'c> {
         None
     }
 
-    /// All was sent: waits for what is expected, and closes the connection if that is the runner's part.
+    /// Everything has been sent: waits for what is expected, and closes the connection if the runner has to.
     fn expect(&mut self) -> Option<Action> {
         let conversation = match (&self.script.expect, self.side) {
             (Expect::Conversation(conversation) | Expect::Either(conversation, _), _) => {
                 conversation
             }
-            // A refusal is expected, and the server opened the connection: there is nothing to wait for.
+            // A refusal is expected, but the server has opened the connection: there is nothing to wait for.
             (Expect::Refusal(_), Side::Server) => return self.close(1000),
             (Expect::Refusal(_), Side::Client) => return self.await_refusal(),
         };
         let Some(end) =
             conversation.ways().map(|(.., close)| close).find(|end| end.by == Closer::Runner)
         else {
-            // The end cannot make good what the subject has sent.
+            // No end of the connection can make up for what the subject has sent.
             let lost = conversation.close.wrong_closer_fails && self.is_decided(conversation);
             return if lost { self.close(1000) } else { self.wait() };
         };
@@ -512,8 +514,8 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// Waits for a client that has to refuse: it ends the connection at once, or once the runner has ended its direction,
-    /// as "a client […] SHOULD wait for a TCP Close from the server" (RFC 6455 §7.1.1).
+    /// Waits for a client that must refuse: it ends the connection at once, or once the runner has ended its direction,
+    /// because "a client […] SHOULD wait for a TCP Close from the server" (RFC 6455 §7.1.1).
     fn await_refusal(&mut self) -> Option<Action> {
         if !self.seen.events.is_empty() {
             self.phase = Phase::Done;
@@ -526,8 +528,8 @@ impl<'c> Run<'c> {
         Some(if self.now < until { Action::Wait(until) } else { self.end_output() })
     }
 
-    /// Whether the events are those of the best outcome, or cannot become those of any: then it is for the runner to end
-    /// the connection.
+    /// Whether the events are those of the best way, or can no longer become those of any way. Then the runner must end the
+    /// connection.
     fn is_decided(&self, conversation: &Conversation) -> bool {
         let seen = &*self.seen.events;
         let mut ways = conversation.ways().map(|(_, events, close)| (events, close.by));
@@ -540,7 +542,7 @@ impl<'c> Run<'c> {
 
     fn close(&mut self, code: u16) -> Option<Action> {
         if self.output_ended {
-            // Nothing was to come but the end, and it has not come.
+            // Only the end could still come, and it has not.
             self.seen.patience_lost = true;
             self.phase = Phase::Done;
             return None;

@@ -1,4 +1,4 @@
-//! A run of one case, without any I/O: bytes of the subject in, bytes for the subject out, and the time as a number.
+//! A run of one case, without I/O: bytes of the subject in, bytes for the subject out, and the time as a number.
 
 mod judge;
 mod machine;

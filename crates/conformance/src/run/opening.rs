@@ -13,16 +13,16 @@ use crate::wire::{
     is_token, offers,
 };
 
-/// The request of the runner, and what a response to it is measured by.
+/// The request of the runner, and what its response is checked against.
 #[derive(Debug)]
 pub(super) struct Request {
     bytes: Vec<u8>,
     key: String,
-    /// Whether the key is in the request at all.
+    /// Whether the request contains the key at all.
     has_key: bool,
     /// The subprotocols that are offered.
     subprotocols: Vec<String>,
-    /// The extensions that are offered; `None`, if the list is malformed.
+    /// The extensions that are offered; `None` if the list is malformed.
     extensions: Option<Vec<Extension>>,
 }
 
@@ -44,13 +44,13 @@ impl Request {
         Self { bytes, key, has_key, subprotocols, extensions }
     }
 
-    /// The request, as it is sent.
+    /// The encoded request.
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.bytes.clone()
     }
 }
 
-/// A request that is right in every way, but for what it offers.
+/// A request that is valid, except perhaps for what it offers.
 fn right_request(opening: &Opening) -> String {
     let mut request = String::from(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -70,7 +70,7 @@ fn right_request(opening: &Opening) -> String {
     request + "\r\n"
 }
 
-/// An offer to a server (RFC 7692 §7.1): what the server is asked for, and that the client can be asked for a window.
+/// An offer to a server (RFC 7692 §7.1): what the server is asked for, and that it may limit the client's window.
 fn offer(offer: &Offer, own: &Offer) -> String {
     let mut text = String::from("permessage-deflate; client_max_window_bits");
     if let Some(bits) = own.max_window_bits {
@@ -88,7 +88,7 @@ fn offer(offer: &Offer, own: &Offer) -> String {
     text
 }
 
-/// Puts values in the places of their names.
+/// Replaces names with values.
 fn fill(text: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     let mut filled = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -107,7 +107,7 @@ fn fill(text: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     filled
 }
 
-/// The runner's half of an opening handshake on its way.
+/// The runner's half of an opening handshake while it is being sent.
 #[derive(Debug, Default)]
 pub(super) struct Half {
     writes: VecDeque<Vec<u8>>,
@@ -115,7 +115,7 @@ pub(super) struct Half {
     /// The time before which the next write is not sent.
     not_before: Duration,
     ends: bool,
-    /// How much of the head is not sent.
+    /// How many bytes of the head are not sent yet.
     head_left: usize,
 }
 
@@ -131,7 +131,7 @@ pub(super) enum Next {
 }
 
 impl Half {
-    /// A head with frames behind it, split as the opening says.
+    /// A head followed by frames, split as the opening says.
     pub(super) fn new(mut bytes: Vec<u8>, behind: &[u8], opening: &Opening) -> Self {
         let head_left = bytes.len();
         bytes.extend_from_slice(behind);
@@ -153,12 +153,12 @@ impl Half {
         }
     }
 
-    /// Whether the head has not been sent as a whole.
+    /// Whether the head has not been sent completely.
     pub(super) const fn has_head(&self) -> bool {
         self.head_left > 0
     }
 
-    /// What is to be done at this time, if anything is left.
+    /// What to do at this time, if anything is left.
     pub(super) fn next(&mut self, now: Duration) -> Option<Next> {
         if self.writes.is_empty() {
             return std::mem::take(&mut self.ends).then_some(Next::End);
@@ -177,31 +177,31 @@ impl Half {
 #[derive(Debug, Default)]
 pub(super) struct Opened {
     pub(super) deflate: Option<Deflate>,
-    /// What is wrong with the subject's half all the same.
+    /// What is wrong with the subject's half nevertheless.
     pub(super) fault: Option<String>,
 }
 
-/// Why there is none.
+/// Why there is no open connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NotOpened {
     /// The server refused, with this response.
     Refused(Head),
-    /// The subject's half is wrong; the sentence says how.
+    /// The subject's half is invalid; the sentence says why.
     Fault(String),
     /// The subject does not have what the case needs.
     Unimplemented(String),
 }
 
-/// What is wrong with a client that speaks too early.
+/// The fault of a client that sends too early.
 ///
 /// "The client MUST wait for a response from the server before sending any further data."
 pub(super) const EARLY: &str = "it sent more before it had the response (RFC 6455 §4.1)";
 
-/// What a client gets that does not offer what the case needs.
+/// The response to a client that does not offer what the case needs.
 pub(super) const UNAVAILABLE: &[u8] =
     b"HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// Whether a response is an interim one, behind which the final one comes (RFC 9110 §15.2).
+/// Whether a response is an interim one, which the final one follows (RFC 9110 §15.2).
 pub(super) fn is_interim(head: &Result<Head, String>) -> bool {
     head.as_ref().is_ok_and(|head| matches!(head.status(), 100 | 102..=199))
 }
@@ -232,7 +232,7 @@ pub(super) fn response(
     Ok(Opened { deflate, fault })
 }
 
-/// The fields that must be in each response that opens a WebSocket (RFC 6455 §4.1, §4.2.2). The error is a sentence.
+/// Checks the fields that each response that opens a WebSocket must have (RFC 6455 §4.1, §4.2.2). The error is a sentence.
 fn confirmed(head: &Head, key: &str) -> Result<(), String> {
     // "a value that is not an ASCII case-insensitive match for the value "websocket""
     match head.one("upgrade")? {
@@ -252,7 +252,8 @@ fn confirmed(head: &Head, key: &str) -> Result<(), String> {
     }
 }
 
-/// Whether the subprotocol of a response was offered (RFC 6455 §4.2.2). The error is a sentence.
+/// Checks that the subprotocol of a response was offered (RFC 6455 §4.2.2). The error is a
+/// sentence.
 fn subprotocol(head: &Head, offered: &[String]) -> Result<(), String> {
     match head.one("sec-websocket-protocol")? {
         None => Ok(()),
@@ -261,8 +262,8 @@ fn subprotocol(head: &Head, offered: &[String]) -> Result<(), String> {
     }
 }
 
-/// What the extensions of a response agree on, of which each must fit an offer (RFC 6455 §9.1, RFC 7692 §7.1). The
-/// error is a sentence.
+/// Checks the extensions of a response, each of which must match an offer (RFC 6455 §9.1, RFC 7692 §7.1), and returns what
+/// they agree on. The error is a sentence.
 fn accepted(head: &Head, offered: Option<&[Extension]>) -> Result<Option<Deflate>, String> {
     let list = extensions(head.values("sec-websocket-extensions"))?;
     let mut deflate = None;
@@ -277,14 +278,14 @@ fn accepted(head: &Head, offered: Option<&[Extension]>) -> Result<Option<Deflate
             return Err(format!("its extension `{name}` was not offered (RFC 6455 §9.1)"));
         }
         if name != PERMESSAGE_DEFLATE {
-            return Err(format!("it accepted `{name}`, which no one has defined"));
+            return Err(format!("it accepted `{name}`, which is not defined"));
         }
         if deflate.is_some() {
             return Err("it accepted permessage-deflate twice (RFC 7692 §5)".into());
         }
         let terms = Terms::of_response(extension)
             .map_err(|what| format!("its permessage-deflate {what}"))?;
-        // "A server MUST decline an extension negotiation offer" that is wrong: nothing accepts such a one.
+        // "A server MUST decline an extension negotiation offer" that is invalid, so no response can match it.
         let offer = offers
             .filter_map(|offer| Terms::of_offer(offer).ok())
             .find(|offer| terms.accepts(offer));
@@ -297,7 +298,7 @@ fn accepted(head: &Head, offered: Option<&[Extension]>) -> Result<Option<Deflate
     Ok(deflate)
 }
 
-/// Reads the request of a client, and makes the response.
+/// Reads the request of a client, and builds the response.
 pub(super) fn request(
     head: Result<Head, String>,
     script: &Script,
@@ -332,7 +333,7 @@ pub(super) fn request(
         Some(bytes) => fill(bytes, &values),
         None => fill(right_response(&head, opening)?.as_bytes(), &values),
     };
-    // What the runner says itself is what it keeps to, if that is right.
+    // The runner keeps to what its own response says, if that is valid.
     let own = Head::of_response(&bytes).ok();
     let own = own.iter().flat_map(|head| head.values("sec-websocket-extensions"));
     let terms = extensions(own).ok().and_then(|list| match &list[..] {
@@ -350,7 +351,7 @@ pub(super) fn request(
     Ok((bytes, Opened { deflate, fault }))
 }
 
-/// A response that is right in every way.
+/// A valid response.
 fn right_response(head: &Head, opening: &Opening) -> Result<String, NotOpened> {
     let mut response = String::from(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -370,7 +371,7 @@ fn right_response(head: &Head, opening: &Opening) -> Result<String, NotOpened> {
     Ok(response + "\r\n")
 }
 
-/// The text with each letter in the other case.
+/// The text with lower and upper case swapped.
 fn swapped(text: &str) -> String {
     let swap = |letter: char| match letter {
         'a'..='z' => letter.to_ascii_uppercase(),
@@ -379,17 +380,17 @@ fn swapped(text: &str) -> String {
     text.chars().map(swap).collect()
 }
 
-/// The answer to the first offer of a client that allows the first possible of these answers (RFC 7692 §7.1).
+/// The first of these responses that any offer of the client allows, for the first offer that allows it (RFC 7692 §7.1).
 fn answer(head: &Head, answers: &[Offer], own: Offer) -> Option<String> {
     let offers = offers(head);
     answers.iter().find_map(|answer| offers.iter().find_map(|offer| accept(offer, *answer, own)))
 }
 
-/// The answer to this offer, if it allows that: the client shall compress as `answer` says, and the server as the offer
-/// and `own` say.
+/// The response to this offer, if the offer allows it: the client must compress as `answer` says, and the server as the
+/// offer and `own` say.
 fn accept(offer: &Terms, answer: Offer, own: Offer) -> Option<String> {
     let mut text = String::from(PERMESSAGE_DEFLATE);
-    // RFC 7692 §7.1.1.1 and §7.1.2.1: an answer may have these two even if the offer does not.
+    // RFC 7692 §7.1.1.1 and §7.1.2.1: a response may have these two even if the offer does not.
     if own.no_context_takeover || offer.server_no_context_takeover {
         text += "; server_no_context_takeover";
     }
@@ -400,7 +401,7 @@ fn accept(offer: &Terms, answer: Offer, own: Offer) -> Option<String> {
         text += "; client_no_context_takeover";
     }
     if let Some(bits) = answer.max_window_bits {
-        // RFC 7692 §7.1.2.2: without this parameter in the offer, the answer must not have it.
+        // RFC 7692 §7.1.2.2: without this parameter in the offer, the response must not have it.
         let bits = offer.client_max_window_bits?.map_or(bits, |most| bits.min(most));
         text += &format!("; client_max_window_bits={bits}");
     }
@@ -421,7 +422,8 @@ mod tests {
         Request::new(&Options::default(), opening, &mut fastrand::Rng::with_seed(0))
     }
 
-    /// The fault that is found in a response to these field lines, in which `{right}` stands for a right beginning.
+    /// The fault in a response to these field lines. `{right}` in `answer` is replaced with the beginning of a valid
+    /// response.
     fn fault(fields: &[&str], answer: &str) -> Option<String> {
         let opening = Opening { key: Some(KEY), ..Opening::fields(fields.iter().copied()) };
         let request = asked(&opening);

@@ -1,23 +1,23 @@
-//! What whoever runs cases may choose.
+//! Options for running cases.
 
 use std::time::Duration;
 
 use crate::case::Scale;
 
-/// What holds for every case of a run.
+/// Options for every case of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How long the runner waits for a subject that does nothing.
     pub patience: Duration,
-    /// How long a case may take in all.
+    /// How long a case may take in total.
     pub limit: Duration,
-    /// How much the cases of sections 9, 12 and 13 send.
+    /// How much data the cases of sections 9, 12 and 13 send.
     pub scale: Scale,
-    /// Where the keys of handshakes and masks come from: the same seed gives the same bytes.
+    /// The seed of handshake keys and masking keys: the same seed gives the same bytes.
     pub seed: u64,
-    /// The `Host` that a server is asked for.
+    /// The `Host` of requests to a server.
     pub host: String,
-    /// The target that a server is asked for.
+    /// The target of requests to a server.
     pub path: String,
 }
 

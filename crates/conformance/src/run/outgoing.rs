@@ -1,4 +1,4 @@
-//! What the runner sends: pieces as bytes, and the bytes in writes.
+//! What the runner sends: encodes pieces, and splits them into writes.
 
 use std::collections::VecDeque;
 
@@ -11,13 +11,13 @@ use crate::wire::{Deflater, Frame, LengthForm, Mask, Params};
 pub(super) struct Outgoing {
     /// The side that the subject is on.
     to: Side,
-    /// Where masking keys come from.
+    /// The source of masking keys.
     random: fastrand::Rng,
     deflater: Option<Deflater>,
     writes: VecDeque<Vec<u8>>,
 }
 
-/// Whether this is a Close. One that is cut, masked wrongly or has reserved bits is a fault, and none.
+/// Whether this is a Close. If it is cut, masked wrongly or has reserved bits, it is only a fault.
 pub(super) fn is_close(piece: &Piece) -> bool {
     let Piece::Frame(frame) = piece else { return false };
     let cut = !frame.fin || matches!(frame.length, LengthForm::Claim(_));
@@ -29,7 +29,7 @@ impl Outgoing {
         Self { to, random, deflater: None, writes: VecDeque::new() }
     }
 
-    /// Messages are compressed like this from now on.
+    /// Compresses messages with these parameters from now on.
     pub(super) fn deflate(&mut self, params: Params) {
         self.deflater = Some(Deflater::new(params));
     }
@@ -39,12 +39,12 @@ impl Outgoing {
         self.writes.pop_front()
     }
 
-    /// Throws away what was not sent.
+    /// Discards what was not sent.
     pub(super) fn clear(&mut self) {
         self.writes.clear();
     }
 
-    /// Sends pieces. The waits of [`Cut::Slowly`] are the caller's.
+    /// Queues pieces. The caller handles the waits of [`Cut::Slowly`].
     pub(super) fn send(&mut self, pieces: Vec<Piece>, cut: Cut) {
         let pieces = self.encode_all(pieces);
         match cut {
@@ -56,7 +56,7 @@ impl Outgoing {
         }
     }
 
-    /// The bytes of pieces, by frame.
+    /// Encodes pieces, frame by frame.
     pub(super) fn encode_all(&mut self, pieces: Vec<Piece>) -> Vec<Vec<u8>> {
         let mut encoded = Vec::with_capacity(pieces.len());
         for piece in pieces {

@@ -1,4 +1,4 @@
-//! Reads what a subject sends, and notes what it does.
+//! Reads what a subject sends, and records what it does.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use crate::side::Side;
 use crate::wire::{FrameReader, Head, Inflater, MAX_MESSAGE, Params, Received, head_end};
 use crate::wirelog::What;
 
-/// What a subject was seen to do.
+/// What a subject has done.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Whether the opening handshake was completed.
     pub(super) opened: bool,
-    /// Why it was not.
+    /// Why it was not completed.
     pub(super) not_opened: Option<NotOpened>,
     pub(super) events: Vec<Event>,
-    /// How many bytes the messages, Pings and Pongs have that are noted, but for echoes that were taken.
+    /// The total size of the recorded messages, Pings and Pongs. Echoes that were taken out do not count.
     noted_bytes: usize,
     /// The masking keys of its frames.
     keys: Vec<[u8; 4]>,
@@ -28,13 +28,13 @@ pub(super) struct Seen {
     pub(super) closed_first: Option<Closer>,
     /// How its direction of the TCP connection ended.
     pub(super) end: Option<What>,
-    /// Whether the runner has waited in vain.
+    /// Whether the runner's patience has ended.
     pub(super) patience_lost: bool,
     /// Whether the runner has ended its direction of the TCP connection.
     pub(super) output_ended: bool,
     /// Whether the runner has reset the TCP connection.
     pub(super) reset: bool,
-    /// When the pause began that lasts.
+    /// When the current pause began.
     pub(super) paused_at: Option<Duration>,
 }
 
@@ -56,7 +56,8 @@ impl Seen {
         matches!(self.events.last(), Some(Event::Violation(_)))
     }
 
-    /// Notes what the subject has sent, unless it is more than a subject may make the runner hold.
+    /// Records what the subject has sent, unless that would exceed what a subject may make the
+    /// runner hold.
     fn note(&mut self, event: fn(Vec<u8>) -> Event, payload: Vec<u8>) -> Result<(), String> {
         self.noted_bytes += payload.len();
         if self.noted_bytes > MAX_EVENT_BYTES || self.events.len() >= MAX_EVENTS {
@@ -66,7 +67,7 @@ impl Seen {
         Ok(())
     }
 
-    /// Notes whether each masking key was used once only (RFC 6455 §5.3).
+    /// Checks that no masking key was used twice (RFC 6455 §5.3), and records the result.
     pub(super) fn compare_keys(&mut self) {
         let mut keys = std::mem::take(&mut self.keys);
         keys.sort_unstable();
@@ -80,12 +81,12 @@ impl Seen {
         });
     }
 
-    /// Whether the Pong to this Ping has come.
+    /// Whether the Pong to this Ping has been received.
     pub(super) fn has_pong(&self, ping: &[u8]) -> bool {
         self.events.iter().any(|event| matches!(event, Event::Pong(pong) if pong == ping))
     }
 
-    /// Puts one event in the place of the Pongs to these Pings, where the last one of them is.
+    /// Replaces the Pongs to these Pings with one event, in the place of the last one.
     pub(super) fn join_pongs(&mut self, pings: &[Vec<u8>]) {
         let mut rest = pings.iter();
         let mut answered = 0;
@@ -95,7 +96,7 @@ impl Seen {
                 self.events.push(event);
                 continue;
             };
-            // Only Pings behind the one that was answered last: Pongs come in the order of their Pings.
+            // Only Pings after the last answered one can match, because Pongs come in the order of their Pings.
             match rest.clone().position(|ping| ping == payload) {
                 None => self.events.push(event),
                 Some(skipped) => {
@@ -115,7 +116,7 @@ impl Seen {
         }
     }
 
-    /// Takes the message that came last, if one did.
+    /// Takes the last event if it is a message.
     pub(super) fn take_message(&mut self) -> Option<(bool, Vec<u8>)> {
         let (binary, payload) = match self.events.pop()? {
             Event::Text(payload) => (false, payload),
@@ -134,14 +135,14 @@ impl Seen {
 #[derive(Debug)]
 pub(super) struct Reader {
     side: Side,
-    /// What has come before the head was whole.
+    /// The bytes that have come, until the head is complete.
     head: Vec<u8>,
     frames: FrameReader,
     message: Option<Unfinished>,
     inflater: Option<Inflater>,
-    /// Nothing is read behind a Close or a violation.
+    /// Set after a Close or a violation: nothing more is read.
     over: bool,
-    /// How many frames have come.
+    /// How many frames have been read.
     frame_count: usize,
 }
 
@@ -155,10 +156,11 @@ struct Unfinished {
 /// The largest head that is read.
 const MAX_HEAD: usize = 64 << 10;
 
-/// The most frames that are read: the key of each is noted. No case asks for as many.
+/// The most frames that are read, because the key of each is kept. No case needs as many.
 const MAX_FRAMES: usize = 4 << 20;
 
-/// The most messages, Pings and Pongs that are held at a time, and the most bytes in them.
+/// The most messages, Pings and Pongs that are held at a time. The next constant limits their
+/// bytes.
 const MAX_EVENTS: usize = 64 << 10;
 const MAX_EVENT_BYTES: usize = 2 * MAX_MESSAGE;
 
@@ -179,7 +181,7 @@ impl Reader {
         self.head.extend_from_slice(bytes);
     }
 
-    /// The head, once all of it has come. The error is a sentence.
+    /// The head, once it is complete. The error is a sentence.
     pub(super) fn take_head(&mut self) -> Option<Result<Head, String>> {
         let Some(end) = head_end(&self.head) else {
             return (self.head.len() > MAX_HEAD)
@@ -193,17 +195,17 @@ impl Reader {
         Some(head)
     }
 
-    /// Whether bytes have come behind what was taken.
+    /// Whether more bytes have come after what was taken.
     pub(super) const fn has_more(&self) -> bool {
         !self.head.is_empty()
     }
 
-    /// Messages are compressed like this from now on.
+    /// Decompresses messages with these parameters from now on.
     pub(super) fn inflate(&mut self, params: Params) {
         self.inflater = Some(Inflater::new(params));
     }
 
-    /// Reads the frames that have come.
+    /// Reads the frames that have arrived.
     pub(super) fn read(&mut self, seen: &mut Seen) {
         self.frames.feed(&std::mem::take(&mut self.head));
         while !self.over {
@@ -223,12 +225,12 @@ impl Reader {
             self.read_behind_close(seen);
         }
         if seen.is_violated() {
-            // Whatever comes now changes nothing, and a subject that sends for ever must not fill the memory.
+            // What comes now changes nothing, and a subject that sends without end must not fill the memory.
             self.frames.clear();
         }
     }
 
-    /// Looks at what has come behind the Close.
+    /// Checks what has come after the Close.
     fn read_behind_close(&mut self, seen: &mut Seen) {
         while let Some(opcode) = self.frames.opcode().filter(|_| !seen.is_violated()) {
             // RFC 6455 §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame"; §5.5.2:
@@ -310,7 +312,8 @@ impl Reader {
     }
 }
 
-/// Reads the body of a Close (RFC 6455 §5.5.1): its code, and a sentence on what is wrong with it.
+/// Reads the body of a Close (RFC 6455 §5.5.1): its code, and a sentence that describes its fault,
+/// if it has one.
 fn close(body: &[u8]) -> (Option<u16>, Option<String>) {
     let Some((code, reason)) = body.split_first_chunk::<2>() else {
         let fault = "it sent a Close with a body of one byte (RFC 6455 §5.5.1)";

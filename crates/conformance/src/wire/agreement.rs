@@ -1,17 +1,17 @@
-//! Which response to an offer of permessage-deflate is right, and what it agrees on (RFC 7692 §7.1).
+//! Which response to an offer of permessage-deflate is valid, and what it negotiates (RFC 7692 §7.1).
 
 use super::{Deflate, Extension, Head, Params, extensions};
 
 /// The name of the extension.
 pub(crate) const NAME: &str = "permessage-deflate";
 
-/// The parameters of one offer, or of one response.
+/// The parameters of an offer or of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) server_no_context_takeover: bool,
     pub(crate) client_no_context_takeover: bool,
     pub(crate) server_max_window_bits: Option<u8>,
-    /// The value may be missing in an offer.
+    /// In an offer, the value may be missing.
     pub(crate) client_max_window_bits: Option<Option<u8>>,
 }
 
@@ -64,21 +64,21 @@ impl Terms {
 
     /// Whether this response accepts that offer.
     pub(crate) fn accepts(&self, offer: &Self) -> bool {
-        // §7.1.1.1: a server accepts an offer with this parameter by a response with it.
+        // §7.1.1.1: a response that accepts an offer with this parameter has it, too.
         (self.server_no_context_takeover || !offer.server_no_context_takeover)
             // §7.1.2.1: likewise, "with the same or smaller value as the offer".
             && offer.server_max_window_bits.is_none_or(|most| {
                 self.server_max_window_bits.is_some_and(|bits| bits <= most)
             })
-            // §7.1.2.2: without this parameter in the offer, "the response MUST NOT include" it; and its value is equal
-            // to or smaller than one in the offer.
+            // §7.1.2.2: without this parameter in the offer, "the response MUST NOT include" it; and its value must not be
+            // larger than the one in the offer.
             && self.client_max_window_bits.flatten().is_none_or(|bits| {
                 offer.client_max_window_bits.is_some_and(|most| most.is_none_or(|most| bits <= most))
             })
     }
 
-    /// What holds when these are the terms of a response, and those the terms of the offer: a client keeps to what its
-    /// offer says of itself, even if the response does not ask for that.
+    /// The negotiated parameters, if these are the terms of a response to that offer. A client keeps to what its offer says
+    /// about itself, even if the response does not ask for it.
     pub(crate) fn deflate_for(&self, offer: &Self) -> Deflate {
         let mut deflate = self.deflate();
         let client = &mut deflate.client;
@@ -89,7 +89,7 @@ impl Terms {
         deflate
     }
 
-    /// What holds when these are the terms of a response.
+    /// The negotiated parameters, if these are the terms of a response.
     pub(crate) fn deflate(&self) -> Deflate {
         Deflate {
             client: Params {
@@ -104,7 +104,7 @@ impl Terms {
     }
 }
 
-/// The offers of permessage-deflate in a request that are right, in order.
+/// The valid offers of permessage-deflate in a request, in order.
 pub(crate) fn offers(head: &Head) -> Vec<Terms> {
     let list = extensions(head.values("sec-websocket-extensions")).unwrap_or_default();
     let ours = list.iter().filter(|extension| extension.name == NAME);

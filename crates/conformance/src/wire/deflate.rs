@@ -14,7 +14,7 @@ pub struct Params {
 }
 
 impl Params {
-    /// What holds for a direction of which the handshake says nothing.
+    /// The parameters of a direction about which the handshake says nothing.
     #[must_use]
     pub const fn unlimited() -> Self {
         Self { window_bits: 15, no_context_takeover: false }
@@ -30,11 +30,11 @@ pub struct Deflate {
     pub server: Params,
 }
 
-/// zlib makes no raw stream with a window of 256 bytes; a larger window would break the agreement, and so nothing of
-/// such a stream refers back at all.
+/// zlib has no raw stream with a window of 256 bytes, and a larger window would break the agreement. Such a stream therefore
+/// stays uncompressed, without any references.
 const SMALLEST_WINDOW: u8 = 9;
 
-/// The window of 32 KiB, further than which no match can reach back at all (RFC 1951 §3.2.5).
+/// The window of 32 KiB: no match can reach back further (RFC 1951 §3.2.5).
 const LARGEST_WINDOW: u8 = 15;
 
 /// Compresses the messages of one direction.
@@ -65,7 +65,8 @@ impl Deflater {
         loop {
             let taken = (self.stream.total_in() - begin) as usize;
             out.reserve(256 + payload.len() / 4);
-            // zlib refuses nothing here but a call without progress, at which all is done.
+            // The only error that is possible here is a call without progress, when everything is
+            // done.
             let status = self.stream.compress_vec(&payload[taken..], &mut out, FlushCompress::Sync);
             let all = (self.stream.total_in() - begin) as usize == payload.len();
             if status.is_err() || (all && out.len() < out.capacity()) {
@@ -82,24 +83,24 @@ impl Deflater {
     }
 }
 
-/// A stream with the largest window, to which no match can reach back too far but before the beginning.
+/// A stream with the largest window. In it, a match can only reach too far if it reaches before the beginning.
 fn decompress() -> Decompress {
     Decompress::new(false)
 }
 
-/// Decompresses the messages of one direction, and refuses what the window does not hold.
+/// Decompresses the messages of one direction, and refuses references beyond the window.
 #[derive(Debug)]
 pub(crate) struct Inflater {
     params: Params,
     stream: Decompress,
-    /// How many blocks with BFINAL the message has had.
+    /// How many blocks with BFINAL there were in the message.
     final_blocks: usize,
 }
 
-/// The most bytes of a message that are held: no case sends as much.
+/// The most bytes of a message that are held. No case sends as many.
 pub(crate) const MAX_MESSAGE: usize = 64 << 20;
 
-/// The most blocks with BFINAL in a message: each costs a new stream.
+/// The most blocks with BFINAL in a message, because each needs a new stream.
 const MAX_FINAL_BLOCKS: usize = 1 << 10;
 
 impl Inflater {
@@ -116,7 +117,8 @@ impl Inflater {
         let mut out = Vec::new();
         let whole = [payload, &[0x00, 0x00, 0xff, 0xff]].concat();
         self.feed(&whole, &mut out)?;
-        // A block has ended here: another one, empty, changes nothing.
+        // If a block has ended here, another empty one changes nothing. Otherwise it causes an
+        // error or output.
         let len = out.len();
         let empty_block = self.feed(&[0x00, 0x00, 0x00, 0xff, 0xff], &mut out);
         if empty_block.is_err() || out.len() != len {
@@ -205,7 +207,7 @@ mod tests {
         assert!(Inflater::new(window(10)).message(&compressed).is_ok());
         let refused = Inflater::new(window(9)).message(&compressed).unwrap_err();
         assert!(refused.contains("refers back 700 bytes, and its window has 512"), "{refused}");
-        // The smallest window, which zlib does not have.
+        // zlib does not support the smallest window.
         let again =
             Deflater::new(Params::unlimited()).message(&[&part[..256], &part[..256]].concat());
         assert!(Inflater::new(window(8)).message(&again).is_ok());
@@ -219,7 +221,7 @@ mod tests {
         let params = Params { window_bits: 15, no_context_takeover: false };
         let bomb = Deflater::new(params).message(&vec![0; MAX_MESSAGE + 1]);
         assert!(Inflater::new(params).message(&bomb).unwrap_err().contains("never sent"));
-        // Empty blocks with BFINAL, each the end of a stream.
+        // Empty blocks with BFINAL, each of which ends a stream.
         let flood = [0x03, 0x00].repeat(100_000);
         assert!(Inflater::new(params).message(&flood).unwrap_err().contains("BFINAL"));
     }

@@ -6,11 +6,11 @@ use super::http::{is_token, is_token_byte};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Extension {
     pub(crate) name: String,
-    /// Names and values, in order. A quoted value stands here as what it means.
+    /// Names and values, in order. A quoted value is stored unescaped.
     pub(crate) params: Vec<(String, Option<String>)>,
 }
 
-/// The extensions in all lines of the field, in order; none, if there is no such line. The error is what is wrong.
+/// The extensions in all lines of the field, in order; none if there is no such line. The error says what is wrong.
 pub(crate) fn extensions<'v>(
     values: impl Iterator<Item = &'v str>,
 ) -> Result<Vec<Extension>, String> {
@@ -52,7 +52,8 @@ fn list_of(value: &str, list: &mut Vec<Extension>) -> Option<()> {
     }
 }
 
-/// What of a value is not read yet. Whitespace may stand between all parts ("implied *LWS").
+/// The rest of a value that is not read yet. Whitespace is allowed between all parts ("implied
+/// *LWS").
 struct Rest<'v>(&'v str);
 
 impl<'v> Rest<'v> {

@@ -1,4 +1,4 @@
-//! Frames (RFC 6455 §5.2): built as a case wants them, read strictly.
+//! Frames (RFC 6455 §5.2): encoded as a case wants them, decoded strictly.
 
 use super::deflate::MAX_MESSAGE;
 use crate::side::Side;
@@ -22,15 +22,15 @@ pub(crate) const PONG: Opcode = 10;
 /// Whether a frame is masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mask {
-    /// As RFC 6455 §5.1 demands of the runner's role, with a key from the seed.
+    /// As RFC 6455 §5.1 demands for the runner's role, with a key from the seed.
     AsDemanded,
-    /// The other way round: a fault.
+    /// The opposite, which is a fault.
     Wrong,
     /// With this key if the role masks at all.
     Key([u8; 4]),
 }
 
-/// How the payload's length is written (RFC 6455 §5.2).
+/// How the payload's length is encoded (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LengthForm {
     /// In the fewest bytes, as the RFC demands.
@@ -39,7 +39,7 @@ pub enum LengthForm {
     Two,
     /// In 64 bits, whatever the length.
     Eight,
-    /// In the fewest bytes, and it says this number instead of the true length.
+    /// In the fewest bytes, with this number instead of the true length.
     Claim(u64),
 }
 
@@ -54,14 +54,14 @@ pub struct Frame {
     pub opcode: Opcode,
     /// Whether it is masked.
     pub mask: Mask,
-    /// How its length is written.
+    /// How its length is encoded.
     pub length: LengthForm,
     /// The payload, unmasked.
     pub payload: Vec<u8>,
 }
 
 impl Frame {
-    /// A frame with FIN that is right in every other way.
+    /// A valid frame with FIN, if the opcode and the payload are valid.
     #[must_use]
     pub fn new(opcode: Opcode, payload: impl Into<Vec<u8>>) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl Frame {
         Self::new(PONG, payload)
     }
 
-    /// A Close with a code and a reason, of which neither is checked (RFC 6455 §5.5.1).
+    /// A Close with a code and a reason, both unchecked (RFC 6455 §5.5.1).
     #[must_use]
     pub fn close(code: u16, reason: impl AsRef<[u8]>) -> Self {
         Self::new(CLOSE, [&code.to_be_bytes(), reason.as_ref()].concat())
@@ -131,14 +131,14 @@ impl Frame {
         self
     }
 
-    /// The same frame with its length written like this.
+    /// The same frame with its length encoded like this.
     #[must_use]
     pub fn length(mut self, form: LengthForm) -> Self {
         self.length = form;
         self
     }
 
-    /// The bytes of the frame, sent to a subject on this side, with `key` if it is masked.
+    /// Encodes the frame for a subject on this side, with `key` if it is masked.
     pub(crate) fn encode(&self, to: Side, key: [u8; 4]) -> Vec<u8> {
         // RFC 6455 §5.1: "a client MUST mask all frames that it sends to the server".
         let client = to == Side::Server;
@@ -178,7 +178,7 @@ impl Frame {
     }
 }
 
-/// The payload with each byte XORed with one of the key, in turn (RFC 6455 §5.3).
+/// The payload with each byte XORed with a byte of the key, in turn (RFC 6455 §5.3).
 fn xored(payload: &[u8], key: [u8; 4]) -> Vec<u8> {
     let keys: [u8; 64] = std::array::from_fn(|at| key[at % 4]);
     let mut payload = payload.to_vec();
@@ -190,7 +190,7 @@ fn xored(payload: &[u8], key: [u8; 4]) -> Vec<u8> {
     payload
 }
 
-/// How many bytes follow the second byte of a frame to say this length in the fewest.
+/// How many bytes after the second byte of a frame encode this length in the shortest form.
 const fn shortest(len: u64) -> usize {
     match len {
         0..=125 => 0,
@@ -199,7 +199,7 @@ const fn shortest(len: u64) -> usize {
     }
 }
 
-/// The key of the frame with which these bytes begin, if it is masked.
+/// The key of the frame that these bytes begin with, if it is masked.
 pub(crate) fn first_key(bytes: &[u8]) -> Option<[u8; 4]> {
     let [_, second, rest @ ..] = bytes else { return None };
     let extra = match second & 0x7f {
@@ -222,7 +222,7 @@ pub(crate) struct Received {
     pub(crate) payload: Vec<u8>,
 }
 
-/// Cuts the bytes of a subject into frames, and checks what RFC 6455 §5.1, §5.2 and §5.5 say of each by itself.
+/// Splits the bytes of a subject into frames, and checks the rules for single frames (RFC 6455 §5.1, §5.2, §5.5).
 #[derive(Debug)]
 pub(crate) struct FrameReader {
     from: Side,
@@ -242,7 +242,7 @@ impl FrameReader {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Throws away what has come.
+    /// Discards the input.
     pub(crate) fn clear(&mut self) {
         self.input.clear();
         self.taken = 0;
@@ -253,7 +253,7 @@ impl FrameReader {
         self.input.get(self.taken).map(|first| first & 0x0f)
     }
 
-    /// The next whole frame. The error is a sentence on what is wrong with it.
+    /// The next whole frame. The error is a sentence that describes its fault.
     pub(crate) fn next(&mut self) -> Result<Option<Received>, String> {
         let rest = &self.input[self.taken..];
         let [first, second, after @ ..] = rest else { return Ok(None) };

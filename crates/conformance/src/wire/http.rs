@@ -1,4 +1,4 @@
-//! Heads of HTTP/1.1 messages, as an opening handshake has them (RFC 6455 §4).
+//! Heads of HTTP/1.1 messages in an opening handshake (RFC 6455 §4).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 /// The head of a request or of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The method and the target of a request, or the status of a response as text and its reason.
+    /// The method and the target of a request, or the status of a response as text and its reason
+    /// phrase.
     pub start: (String, String),
     /// The minor version of HTTP/1: 1 for HTTP/1.1.
     pub version: u8,
@@ -14,7 +15,7 @@ pub struct Head {
     pub fields: Vec<(String, String)>,
 }
 
-/// The most fields that a head may have here.
+/// The most fields that a head may have.
 const MAX_FIELDS: usize = 128;
 
 impl Head {
@@ -50,7 +51,7 @@ impl Head {
         self.start.0.parse().unwrap_or(0)
     }
 
-    /// The values of a field, one for each line that has this name.
+    /// The values of all field lines with this name.
     pub fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h str> {
         self.fields
             .iter()
@@ -58,10 +59,10 @@ impl Head {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value of a field that may come once only.
+    /// The value of a field that must not be repeated.
     ///
     /// # Errors
-    /// A sentence for people, when it comes more than once.
+    /// A sentence when it is repeated.
     pub fn one<'h>(&'h self, name: &'h str) -> Result<Option<&'h str>, String> {
         let mut values = self.values(name);
         match (values.next(), values.next()) {
@@ -70,14 +71,14 @@ impl Head {
         }
     }
 
-    /// Whether the field is a list with this element, whatever its case.
+    /// Whether the field is a list with this element, compared case-insensitively.
     #[must_use]
     pub fn lists(&self, name: &str, element: &str) -> bool {
         self.values(name).flat_map(elements).any(|found| found.eq_ignore_ascii_case(element))
     }
 }
 
-/// What the response lacks of the fields that HTTP demands with some statuses, as a sentence.
+/// The field that HTTP demands with the status of the response, if it is missing, as a sentence.
 pub(crate) fn missing_field(head: &Head) -> Option<String> {
     let (field, section) = match head.status() {
         // "The server MUST generate an Allow header field in a 405 response."
@@ -94,7 +95,7 @@ pub(crate) fn missing_field(head: &Head) -> Option<String> {
     }
 }
 
-/// The elements of a list that are not empty (RFC 9110 §5.6.1).
+/// The non-empty elements of a list (RFC 9110 §5.6.1).
 pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|element| !element.is_empty())
 }
@@ -125,10 +126,10 @@ pub(crate) const fn is_token_byte(byte: u8) -> bool {
         )
 }
 
-/// Whether each line ends with CR and LF, and CR and LF stand nowhere else. The error says what stands there.
+/// Checks that each line ends with CR LF, and that CR and LF occur nowhere else. The error says what is wrong.
 fn whole_lines(head: &[u8]) -> Result<(), &'static str> {
     let mut lines = head.split(|byte| *byte == b'\n');
-    // Behind the last LF there is nothing.
+    // There is nothing after the last LF.
     let rest = lines.next_back();
     for line in lines {
         match line.split_last() {
@@ -150,7 +151,7 @@ fn owned(fields: &[httparse::Header<'_>]) -> Vec<(String, String)> {
     fields.iter().map(|field| (field.name.into(), text(field.value))).collect()
 }
 
-/// Where the head ends in these bytes, if they hold all of it.
+/// The end of the head in these bytes, if it is complete.
 pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }

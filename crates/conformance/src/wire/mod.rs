@@ -1,5 +1,5 @@
-//! What goes over the wire: frames, compressed messages, opening handshakes. It is written for judging: it builds
-//! whatever a case wants to send, and accepts from a subject what the RFCs allow and nothing else.
+//! What goes over the wire: frames, compressed messages, opening handshakes. It is made for judging: it encodes whatever a
+//! case wants to send, and accepts from a subject only what the RFCs allow.
 
 mod agreement;
 mod deflate;

@@ -1,10 +1,10 @@
-//! How far back the matches of compressed data reach. zlib decompresses, and says of a match only that it reaches back
-//! further than all that zlib still has, which is more than the window that was agreed on.
+//! Measures how far back the matches of compressed data reach. zlib decompresses the data, but only reports a match that
+//! reaches back further than all that zlib still has, which is more than the negotiated window.
 
 use std::sync::LazyLock;
 
-/// The distance of the match that reaches furthest back, in data that zlib has decompressed without an error: blocks of
-/// DEFLATE one behind the other (RFC 1951 §3.2). 0 is none. What lies behind the last whole symbol is passed over.
+/// The distance of the match that reaches back furthest, in data that zlib has decompressed without an error: DEFLATE
+/// blocks, one after the other (RFC 1951 §3.2). Without matches, it is 0. An incomplete symbol at the end is ignored.
 pub(super) fn furthest_match(data: &[u8]) -> usize {
     let mut walk = Walk { bits: Bits { rest: data, bits: 0, len: 0 }, furthest: 0 };
     while walk.block().is_some() {}
@@ -16,7 +16,7 @@ struct Walk<'d> {
     furthest: usize,
 }
 
-/// The codes of a block without codes of its own (RFC 1951 §3.2.6).
+/// The codes of a block with fixed codes (RFC 1951 §3.2.6).
 static FIXED: LazyLock<[Code; 2]> = LazyLock::new(|| {
     let literals = std::array::from_fn::<u8, 288, _>(|symbol| match symbol {
         144..=255 => 9,
@@ -26,15 +26,15 @@ static FIXED: LazyLock<[Code; 2]> = LazyLock::new(|| {
     [Code::new(&literals), Code::new(&[5; 30])]
 });
 
-/// The order in which the lengths of the codes for lengths are sent (RFC 1951 §3.2.7).
+/// The order in which the lengths of the code length code are sent (RFC 1951 §3.2.7).
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// How many bits follow the symbol of a length, from 257 on (RFC 1951 §3.2.5).
+/// How many extra bits follow the symbol of a length, starting with symbol 257 (RFC 1951 §3.2.5).
 const LENGTH_BITS: [u32; 29] =
     [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 
 impl Walk<'_> {
-    /// Walks over a block. `None` when the data has ended.
+    /// Walks over a block. Returns `None` at the end of the data.
     fn block(&mut self) -> Option<()> {
         let last = self.bits.take(1)? == 1;
         match self.bits.take(2)? {
@@ -47,7 +47,7 @@ impl Walk<'_> {
             _ => return None,
         }
         if last {
-            // What follows a block with BFINAL begins with a byte of its own (RFC 7692 §7.2.3.4).
+            // What follows a block with BFINAL starts at a byte boundary (RFC 7692 §7.2.3.4).
             self.bits.align();
         }
         Some(())
@@ -62,7 +62,8 @@ impl Walk<'_> {
                 length => {
                     self.bits.take(*LENGTH_BITS.get(length - 257)?)?;
                     let distance = distances.symbol(&mut self.bits)?;
-                    // Two symbols have as many bits as the next two, but for the first four, which have none.
+                    // The first four symbols have no extra bits. After them, the number of bits grows by one with every
+                    // second symbol.
                     let extra = (distance as u32 / 2).saturating_sub(1);
                     let begin = match distance {
                         0..=3 => distance,
@@ -76,7 +77,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The codes of a block that has its own (RFC 1951 §3.2.7).
+    /// Reads the dynamic codes of a block (RFC 1951 §3.2.7).
     fn codes(&mut self) -> Option<[Code; 2]> {
         let literals = self.bits.take(5)? as usize + 257;
         let distances = self.bits.take(5)? as usize + 1;
@@ -86,7 +87,8 @@ impl Walk<'_> {
             lengths[*place] = self.bits.take(3)? as u8;
         }
         let code = Code::new(&lengths);
-        // One row of lengths for both codes: a repetition may go from the one into the other.
+        // The lengths of both codes are one sequence, because a repetition may extend from one code
+        // into the other.
         let mut lengths = Vec::with_capacity(literals + distances);
         while lengths.len() < literals + distances {
             let (length, times) = match code.symbol(&mut self.bits)? {
@@ -102,12 +104,12 @@ impl Walk<'_> {
     }
 }
 
-/// The longest code that is found with one look.
+/// The length of the longest code that a single look-up finds.
 const QUICK: u32 = 9;
 
 /// A Huffman code (RFC 1951 §3.2.2).
 struct Code {
-    /// The symbol and the length of the code with which these bits begin, as `symbol << 4 | length`; 0 for a longer one.
+    /// The symbol and the length of the code that these bits begin with, as `symbol << 4 | length`; 0 if it is longer.
     quick: [u16; 1 << QUICK],
     /// How many codes have each length.
     counts: [u16; 16],
@@ -116,7 +118,8 @@ struct Code {
 }
 
 impl Code {
-    /// The code in which each symbol has this length, up to 15; 0 is none.
+    /// The code in which each symbol has this length, up to 15; 0 means that the symbol is not
+    /// used.
     fn new(lengths: &[u8]) -> Self {
         let mut counts = [0; 16];
         for length in lengths {
@@ -132,7 +135,7 @@ impl Code {
             {
                 symbols.push(symbol as u16);
                 if length <= QUICK {
-                    // A code stands in the data with its highest bit first, and all else with its lowest.
+                    // Codes are stored with their highest bit first, everything else with the lowest bit first.
                     let begin = (next.reverse_bits() >> (32 - length)) as usize;
                     for entry in quick.iter_mut().skip(begin).step_by(1 << length) {
                         *entry = (symbol as u16) << 4 | length as u16;
@@ -152,7 +155,7 @@ impl Code {
             bits.take(u32::from(entry & 15))?;
             return Some(usize::from(entry >> 4));
         }
-        // Codes of one length follow one another, and those that are longer follow them.
+        // The codes of each length are consecutive numbers, and longer codes follow them.
         let (mut code, mut first, mut index) = (0, 0, 0);
         for length in 1..=15 {
             code |= (seen >> (length - 1) & 1) as usize;
@@ -169,16 +172,16 @@ impl Code {
     }
 }
 
-/// Bits, the lowest of each byte first (RFC 1951 §3.1.1).
+/// A reader of bits, the lowest of each byte first (RFC 1951 §3.1.1).
 struct Bits<'d> {
     rest: &'d [u8],
-    /// The next bits; those behind the first `len` count for nothing.
+    /// The next bits. Only the first `len` of them are valid.
     bits: u64,
     len: u32,
 }
 
 impl Bits<'_> {
-    /// At least the next 32 bits, if there are so many.
+    /// At least the next 32 bits, if there are that many.
     fn peek(&mut self) -> u64 {
         if self.len < 32 {
             if let Some(next) = self.rest.first_chunk::<8>() {
@@ -197,7 +200,7 @@ impl Bits<'_> {
         self.bits
     }
 
-    /// Takes so many bits, at most 32.
+    /// Takes this number of bits, at most 32.
     fn take(&mut self, count: u32) -> Option<u32> {
         let seen = self.peek();
         self.len = self.len.checked_sub(count)?;
@@ -205,14 +208,14 @@ impl Bits<'_> {
         Some((seen & ((1 << count) - 1)) as u32)
     }
 
-    /// Goes on with the next byte, if this one was begun.
+    /// Skips to the next byte boundary.
     fn align(&mut self) {
         let rest = self.len % 8;
         self.bits >>= rest;
         self.len -= rest;
     }
 
-    /// Walks over the rest of a block that is not compressed (RFC 1951 §3.2.4).
+    /// Skips the rest of a stored block (RFC 1951 §3.2.4).
     fn skip_stored(&mut self) -> Option<()> {
         self.align();
         let mut left = self.take(16)? as usize;
@@ -222,7 +225,7 @@ impl Bits<'_> {
             left -= 1;
         }
         if left > 0 {
-            // Bits behind the first `len` are those of bytes that are passed over here.
+            // The bits after the first `len` belong to bytes that are skipped here.
             self.bits = 0;
         }
         self.rest = self.rest.get(left..)?;
@@ -236,8 +239,8 @@ mod tests {
 
     use super::*;
 
-    /// Whether a window of so many bits is enough, as zlib finds it: it measures how far back a match reaches from what
-    /// it has returned before, which is exactly the window if it returns byte by byte.
+    /// Whether a window of this size is enough for zlib. It measures the distance of a match from what it has returned
+    /// before, so it enforces exactly the window if it returns byte by byte.
     fn fits(window_bits: u8, data: &[u8]) -> bool {
         let mut stream = Decompress::new_with_window_bits(false, window_bits);
         let mut byte = [0];
@@ -252,7 +255,7 @@ mod tests {
         }
     }
 
-    /// Bytes that repeat what came so far before them, or a little further on.
+    /// Bytes that repeat the bytes at this distance, or at a slightly larger one.
     fn bytes(random: &mut fastrand::Rng, len: usize, far: usize) -> Vec<u8> {
         let mut data: Vec<u8> = (0..far.min(len)).map(|_| random.u8(..)).collect();
         while data.len() < len {
@@ -280,7 +283,7 @@ mod tests {
             let level = Compression::new(random.u32(..10));
             let mut stream = Compress::new_with_window_bits(level, false, random.u8(9..16));
             let mut compressed = Vec::with_capacity(data.len() * 2 + 1000);
-            // Some blocks, stored, with the fixed codes and with their own.
+            // Several blocks: stored, with fixed codes and with dynamic codes.
             let cut = random.usize(..data.len() + 1);
             for part in [&data[..cut], &data[cut..]] {
                 stream.compress_vec(part, &mut compressed, FlushCompress::Sync).unwrap();

@@ -1,14 +1,14 @@
-//! A server in memory that is wrong on purpose, and says what no report may take for markup of its own.
+//! A server in memory that is wrong on purpose. It sends markup that must not become part of a report.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fullduplex_conformance::{Options, Report, Side, Subject, Transport, cases, run_in_memory};
 
-/// What runs in a page that does not escape it.
+/// Markup that would run in a page that does not escape it.
 pub(crate) const MARKUP: &str =
     "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">";
 
-/// An echo server without compression. It looks at no reserved bit, and at no opcode that it does not know.
+/// An echo server without compression. It does not check reserved bits, and ignores unknown opcodes.
 pub(crate) struct Wrong {
     /// Whether it fails on text that is not UTF-8.
     pub(crate) utf8: bool,
@@ -75,7 +75,7 @@ impl Wrong {
         self.input.drain(..begin + len);
         match opcode {
             8 => {
-                // Whatever the code was.
+                // Whatever the peer's code was.
                 self.close(1000);
             }
             9 => self.send(10, &payload),
@@ -137,7 +137,7 @@ impl Subject for Wrong {
     }
 }
 
-/// The report of a run of the cases of which the number begins like this against such a server.
+/// The report on such a server, for the cases whose number begins like this.
 pub(crate) fn report_of(agent: &str, utf8: bool, begin: &str) -> Report {
     let options = Options { seed: 7, ..Options::default() };
     let mut report = Report::new(agent, Side::Server, &options);

@@ -77,7 +77,7 @@ async fn answer(
     sockets: tokio::sync::mpsc::UnboundedSender<UpgradeFut>,
 ) -> std::result::Result<Response<Empty<Bytes>>, WebSocketError> {
     let (response, socket) = upgrade(&mut request)?;
-    // The connection is gone if nobody waits for it any more.
+    // If nothing waits for the connection any more, it is dropped.
     let _ = sockets.send(socket);
     Ok(response)
 }

@@ -1,5 +1,5 @@
-//! Echo endpoints over other WebSocket libraries for Rust, each as the library's own example has it: a server, and a
-//! client that runs the cases of wstest's fuzzing server, or of the conformance suite, which speaks as that does.
+//! Echo endpoints over other WebSocket libraries for Rust, each as in the library's own example: a server, and a client that
+//! runs the cases of wstest's fuzzing server, or of the conformance suite, which has the same interface.
 
 mod fastwebsockets;
 mod soketto;
@@ -17,7 +17,7 @@ use tokio::runtime::Builder;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The largest message, and frame where that has a limit of its own.
+/// The largest message, and the largest frame if the library has a limit for it.
 const LIMIT: usize = 64 << 20;
 
 /// Echoes each message, over a library that is not ours.
@@ -74,7 +74,7 @@ async fn run<E: Endpoint + 'static>(options: &Options) -> Result {
     match (options.server, &options.client) {
         (Some(port), _) => server::<E>(port).await,
         (None, Some(url)) => client::<E>(url.trim_end_matches('/')).await,
-        // The parser of the arguments has seen to it.
+        // clap requires one of the two.
         (None, None) => Ok(()),
     }
 }
@@ -92,13 +92,13 @@ async fn client<E: Endpoint + 'static>(url: &str) -> Result {
     let agent = E::AGENT;
     let cases = (1..=count).map(|case| format!("{url}/runCase?case={case}&agent={agent}"));
     for url in cases.chain([format!("{url}/updateReports?agent={agent}")]) {
-        // Many cases end in a failure on purpose, and some in a panic of the library; the suite judges.
+        // Many cases are meant to end in a failure, and some in a panic of the library. The suite judges them.
         let _ = apart(async move || E::echo(&url).await).join();
     }
     Ok(())
 }
 
-/// Does this on a thread of its own: a future that does not move between threads, or panics, is no matter.
+/// Runs this on its own thread, so that a future may panic, and need not be `Send`.
 fn apart<F>(run: F) -> JoinHandle<Result>
 where
     F: AsyncFnOnce() -> Result + Send + 'static,
@@ -106,7 +106,7 @@ where
     thread::spawn(move || Builder::new_current_thread().enable_all().build()?.block_on(run()))
 }
 
-/// The address and the target of the URL.
+/// The address and the target in the URL.
 fn parts(url: &str) -> (&str, &str) {
     let rest = url.strip_prefix("ws://").unwrap_or(url);
     rest.find('/').map_or((rest, "/"), |at| rest.split_at(at))

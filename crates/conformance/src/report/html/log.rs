@@ -8,7 +8,7 @@ use crate::report::value::{Tested, has_wire_files};
 use crate::verdict::Outcome;
 use crate::wirelog::{Entry, Party, What, WireLog};
 
-/// How many letters of logs the page still has room for: a browser has to open it at once, also on a phone.
+/// How many characters of logs the page still has space for: a browser must open it quickly, even on a phone.
 pub(super) struct Budget {
     /// For cases that are not OK.
     bad: usize,
@@ -16,9 +16,9 @@ pub(super) struct Budget {
     good: usize,
 }
 
-/// How many letters there are for each of the two.
+/// The number of characters for each of the two.
 const LETTERS: usize = 1536 << 10;
-/// The most letters of one log.
+/// The most characters of one log.
 const MOST: usize = 32 << 10;
 
 impl Default for Budget {
@@ -28,7 +28,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// How a log is shown: more of it while there is much room, so that there is some for the last ones.
+    /// How much of a log is shown: more while there is much space, so that some is left for the last logs.
     fn extents(&self, is_ok: bool) -> &'static [Extent] {
         match self.bad {
             _ if is_ok => &[BEGINNING],
@@ -38,7 +38,7 @@ impl Budget {
         }
     }
 
-    /// Takes so many letters, if there are enough and they are not too many for one log.
+    /// Takes this number of characters, if there are enough and they are not too many for one log.
     fn take(&mut self, is_ok: bool, letters: usize) -> bool {
         let budget = if is_ok { &mut self.good } else { &mut self.bad };
         let left = budget.checked_sub(letters).filter(|_| letters <= MOST);
@@ -51,7 +51,7 @@ impl Budget {
 #[derive(Clone, Copy)]
 struct Extent {
     entries: usize,
-    /// Of each entry.
+    /// The bytes of each entry.
     bytes: usize,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn log(tested: &Tested, name: Option<String>, budget: &mut Budget) ->
     let outcome = &tested.outcome;
     let (wire, is_ok) = (&outcome.wire, outcome.is_ok());
     let extents = budget.extents(is_ok).iter();
-    // What is longer than a log may be is not made into text.
+    // A log that would be too long is not formatted at all.
     let size = kept(wire);
     let shown = extents
         .filter(|extent| size <= MOST || extent.bytes != usize::MAX)
@@ -141,13 +141,13 @@ fn entries(outcome: &Outcome, extent: Extent) -> Markup {
     }
 }
 
-/// Whether an entry is a head, or the beginning of one, that was shown as text of which nothing is lost.
+/// Whether an entry is a head, or the beginning of one, and was shown as text without loss.
 fn is_head(parts: &[Part], entry: &Entry) -> bool {
     let What::Bytes { kept, .. } = &entry.what else { return false };
     matches!(parts, [Part::Head(head)] if head.replace('\n', "\r\n").as_bytes().starts_with(kept))
 }
 
-/// A line of a head that is not too long to be read.
+/// A line of a head, shortened if it is too long to be read.
 fn shortened(line: &str) -> String {
     const MOST: usize = 400;
     let mut letters = line.chars();
@@ -155,7 +155,7 @@ fn shortened(line: &str) -> String {
     if letters.next().is_some() { short + " ..." } else { short }
 }
 
-/// When something was sent, by whom, and what it was.
+/// The time, the sender, and the meaning of an entry.
 fn title(entry: &Entry) -> Markup {
     let (class, way, who) = match entry.from {
         Party::Runner => ("o", "→", "runner"),
