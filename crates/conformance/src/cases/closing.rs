@@ -56,8 +56,8 @@ pub(super) fn cases() -> Vec<Case> {
             "The echo, and a Close with code 1000 or none.",
         ),
         clean("7.1.2", "Two Closes", AFTER, move || vec![close(), Frame::new(8, [])]),
-        clean("7.1.3", "A Ping behind a Close", AFTER, move || vec![close(), Frame::ping([])]),
-        clean("7.1.4", "A text message behind a Close", AFTER, move || {
+        clean("7.1.3", "A Ping after a Close", AFTER, move || vec![close(), Frame::ping([])]),
+        clean("7.1.4", "A text message after a Close", AFTER, move || {
             vec![close(), Frame::text("Hello World!")]
         }),
         clean("7.1.5", "A Close between two fragments", AFTER, move || {
@@ -134,7 +134,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Frames, a Close among them, that the subject answers with nothing but a Close.
+/// Frames that include a Close, which the subject must answer with a Close and nothing else.
 fn clean(
     id: &str,
     title: &'static str,
@@ -150,7 +150,7 @@ fn clean(
     .words(format!("{title}."), "Nothing but a Close with code 1000 or none.")
 }
 
-/// A Close that must not be sent, and that the subject answers with one of these codes, or by the end of the connection.
+/// A Close that must not be sent. The subject must answer with one of these codes, or end the connection.
 fn failing(
     id: &str,
     title: impl Into<String>,

@@ -103,7 +103,7 @@ fn section(
     })
 }
 
-/// The parameters of some offers in words.
+/// A description of the parameters of some offers.
 fn describe(offers: &[Offer]) -> String {
     let one = |offer: &Offer| match (offer.no_context_takeover, offer.max_window_bits) {
         (false, None) => "default parameters".to_owned(),

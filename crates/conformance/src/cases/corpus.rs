@@ -1,11 +1,11 @@
-//! Payloads to compress, of five kinds. They are made here, always the same, and compress about as their like do.
+//! Payloads to compress, of five kinds. They are generated, always the same, and compress about as well as real data does.
 
 use std::sync::{Arc, LazyLock};
 
-/// What a payload is.
+/// The kind of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Corpus {
-    /// Records with the same names again and again.
+    /// Records that repeat the same names.
     Json,
     /// Grey values that change little from one to the next.
     Picture,
@@ -13,11 +13,12 @@ pub(super) enum Corpus {
     Prose,
     /// Words between tags.
     Html,
-    /// What does not compress.
+    /// Data that cannot be compressed.
     Packed,
 }
 
-/// How much there is of each: twice the largest message, so that no two in a row are alike.
+/// The amount of data of each kind: twice the largest message, so that no two successive messages
+/// are alike.
 const LEN: usize = 256 << 10;
 
 const WORDS: [&str; 64] = [
@@ -110,7 +111,8 @@ impl Corpus {
         DATA[self as usize].clone()
     }
 
-    /// The part of the data that is message `number`, `len` bytes long; it goes round.
+    /// The payload of message `number`, which is `len` bytes of the data; the data repeats at its
+    /// end.
     pub(super) fn part(self, data: &[u8], number: usize, len: usize) -> Vec<u8> {
         let begin = number * len % data.len();
         let mut part = Vec::with_capacity(len);

@@ -9,7 +9,7 @@ const NOTHING: Rule = Rule::must(
     "A continuation frame continues a message that has begun: with nothing to continue it is an error.",
 );
 
-/// One after the other, in one write, each in its own, and byte by byte: what must make no difference.
+/// All at once, each frame in its own write, and byte by byte. This must make no difference.
 const CUTS: [(Cut, &str); 3] = [
     (Cut::Whole, "in one write"),
     (Cut::Pieces, "each frame in its own write"),
@@ -101,7 +101,7 @@ pub(super) fn cases() -> Vec<Case> {
         ));
     }
     cases.extend([
-        Case::new("5.15", "A continuation frame behind a whole message", NOTHING, |_, _| {
+        Case::new("5.15", "A continuation frame after a whole message", NOTHING, |_, _| {
             let send = Step::send([
                 Frame::text("fragment1").unfinished(),
                 Frame::continuation("fragment2"),
@@ -141,7 +141,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Frames at which the connection has to fail.
+/// Frames that must make the connection fail.
 fn failing(
     id: &str,
     title: impl Into<String>,

@@ -22,7 +22,7 @@ const ROUND_TRIPS: Rule =
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Text and binary messages have Autobahn's payloads.
+/// The kind of a message, with Autobahn's payload.
 struct Kind {
     word: &'static str,
     binary: bool,
@@ -125,7 +125,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// One message: in fragments and in writes of these sizes, if they are not 0.
+/// One message, split into fragments and writes of these sizes if they are not 0.
 fn single(
     id: &str,
     title: String,
@@ -167,7 +167,7 @@ fn fragments(binary: bool, payload: &[u8], size: usize) -> Vec<Piece> {
     frames.into_iter().map(Piece::Frame).collect()
 }
 
-/// A number of bytes for people.
+/// A number of bytes as text.
 pub(super) fn size(bytes: usize) -> String {
     match bytes {
         bytes if bytes >= MIB && bytes.is_multiple_of(MIB) => format!("{} MiB", bytes / MIB),

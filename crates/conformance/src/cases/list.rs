@@ -1,4 +1,4 @@
-//! All cases, and what their sections and groups are about.
+//! All cases, and the titles of their sections and groups.
 
 use super::{
     closing, compression, fragments, framing, hostile, limits, negotiation, opening, pings,
@@ -32,7 +32,7 @@ pub fn all() -> Vec<Case> {
     cases
 }
 
-/// What a section is about.
+/// The title of a section.
 #[must_use]
 pub fn section_title(section: &str) -> &'static str {
     match section {
@@ -55,7 +55,7 @@ pub fn section_title(section: &str) -> &'static str {
     }
 }
 
-/// What a group of a section is about, such as that of `6.4`; nothing, if the section has no groups.
+/// The title of the case's group, such as `6.4`; empty if the section has no groups.
 #[must_use]
 pub fn group_title(id: &CaseId) -> &'static str {
     match id.group().as_str() {

@@ -99,7 +99,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The frame by itself.
+/// Only this frame.
 fn alone(id: &str, title: &'static str, rule: Rule, frame: Frame) -> Case {
     Case::new(id, title, rule, move |_, _| {
         Script::new([Step::send([frame.clone()])], Conversation::fails([], [1002]))
@@ -107,7 +107,7 @@ fn alone(id: &str, title: &'static str, rule: Rule, frame: Frame) -> Case {
     .words(format!("{title}."), "The connection fails at once, with code 1002.")
 }
 
-/// The frame behind a message that is to be echoed, and before a Ping that is not to be answered.
+/// This frame after a message that must be echoed, and before a Ping that must not be answered.
 fn between(id: &str, title: &'static str, rule: Rule, frame: Frame, cut: Cut) -> Case {
     Case::new(id, title, rule, move |_, _| {
         let frames = [Frame::text(HELLO), frame.clone(), Frame::ping([])];

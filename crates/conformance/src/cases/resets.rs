@@ -1,4 +1,4 @@
-//! T.4: the TCP connection is reset, in the middle of what goes on.
+//! T.4: the TCP connection is reset while something is in progress.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const LOST: Rule = Rule::must(
      Connection_. A server has nothing else to do with it, and other connections are not touched by that.",
 );
 
-/// So that the subject reads what was sent before it reads of the reset.
+/// A wait, so that the subject reads what was sent before it notices the reset.
 const READS: Step = Step::Wait(Duration::from_millis(20));
 
 const EXPECTS: &str = "The subject lets go of the connection: a server takes another one, and sends back a message there; a \

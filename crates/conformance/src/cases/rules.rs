@@ -1,4 +1,4 @@
-//! Rules that cases of several files test.
+//! Rules that are tested by cases in several files.
 
 use crate::case::Rule;
 

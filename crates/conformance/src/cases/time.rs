@@ -1,4 +1,4 @@
-//! Section T: what is slow, what is silent, and how connections end.
+//! Section T: slow input, silence, and how connections end.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ const CURRENT: Rule = Rule::may(
 
 const HELLO: &str = "Hello";
 
-/// Codes of an endpoint that has lost its peer, if it sends a Close at all.
+/// Codes that are acceptable from an endpoint that has lost its peer, if it sends a Close at all.
 const GONE: [u16; 6] = [1000, 1001, 1002, 1007, 1008, 1011];
 
 const KIB: usize = 1 << 10;
@@ -79,8 +79,8 @@ pub(super) fn cases() -> Vec<Case> {
     [slow(), ends(), closes()].into_iter().flatten().collect()
 }
 
-/// The conversation at whose end the runner ends its direction: that a client has to end the connection, too, is said in
-/// RFC 6455 §7.2.1, and of a server nothing is.
+/// A conversation at the end of which the runner ends its direction. RFC 6455 §7.2.1 demands that a client then ends the
+/// connection, too, but says nothing about a server.
 pub(super) fn at_end(side: Side, conversation: Conversation) -> Conversation {
     if side == Side::Client {
         return conversation;
@@ -103,12 +103,12 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// So many bytes at a time, and a wait of so many milliseconds behind each part.
+/// This number of bytes at a time, with a wait of this many milliseconds after each part.
 const fn slowly(bytes: usize, wait: u64) -> Cut {
     Cut::Slowly { bytes, wait: millis(wait) }
 }
 
-/// The subject ends the connection because the runner is gone.
+/// The subject must end the connection, because the runner is gone.
 fn gone() -> Close {
     Close::by_subject(GONE).wrong_closer_fails()
 }
@@ -119,7 +119,7 @@ fn slow() -> Vec<Case> {
         Case::new(id, title, STREAM, move |_, _| {
             Script::new([send(frames(), cut)], Conversation::ok(events.clone()))
         })
-        .words(format!("{title}, with a wait behind each part."), back)
+        .words(format!("{title}, with a wait after each part."), back)
     };
     vec![
         slow(
@@ -145,7 +145,7 @@ fn slow() -> Vec<Case> {
         ),
         slow(
             "T.1.4",
-            "A letter in two fragments with a Ping between, byte by byte",
+            "A character in two fragments with a Ping between, byte by byte",
             || {
                 vec![
                     Frame::text(b"\xe2\x82").unfinished(),
@@ -160,13 +160,13 @@ fn slow() -> Vec<Case> {
             let pong = Event::Pong(HELLO.into());
             Script::new([send([Frame::ping(HELLO)], slowly(1, 5))], Conversation::ok([pong]))
         })
-        .words("A Ping, byte by byte, with a wait behind each.", "A Pong with its payload."),
+        .words("A Ping, byte by byte, with a wait after each.", "A Pong with its payload."),
         Case::new("T.1.6", "A Close, byte by byte", STREAM, |_, _| {
             let close = [Frame::close(1000, "bye")];
             Script::new([send(close, slowly(1, 5))], Conversation::ok([]))
         })
         .words(
-            "A Close with a reason, byte by byte, with a wait behind each.",
+            "A Close with a reason, byte by byte, with a wait after each.",
             "A Close with code 1000 or none.",
         ),
         Case::new("T.1.7", "Silence, and then a message", STAY, |_, _| {
@@ -236,8 +236,8 @@ fn slow() -> Vec<Case> {
             Script::new([Step::send(frames), Step::Pongs(pings)], conversation)
         })
         .words(
-            "A text message of 512 KiB, and five Pings right behind it, in one write.",
-            "The message back, and Pongs before, inside or behind it; that to the last Ping is among them.",
+            "A text message of 512 KiB, and five Pings right after it, in one write.",
+            "The message back, and Pongs before, inside or after it; that to the last Ping is among them.",
         ),
     ]
 }
@@ -253,19 +253,19 @@ fn ends() -> Vec<Case> {
         })
         .words(format!("{sends}, and then the end of the runner's direction."), expects)
     };
-    /// The first bytes of a binary frame of so many bytes.
+    /// The first bytes of a binary frame with a payload of `len` bytes.
     fn first(side: Side, len: usize, bytes: usize) -> Vec<u8> {
         let mut frame = Frame::binary(vec![7; len]).encode(side, [1, 2, 3, 4]);
         frame.truncate(bytes);
         frame
     }
     vec![
-        Case::new("T.2.1", "The end right behind the opening handshake", LOST, |side, _| {
+        Case::new("T.2.1", "The end right after the opening handshake", LOST, |side, _| {
             let conversation = Conversation::ok([]).close(gone());
             Script::new([Step::EndOutput], at_end(side, conversation))
         })
         .words("Nothing but the end of the runner's direction.", expects),
-        Case::new("T.2.2", "The end behind a message that has come back", LOST, |side, _| {
+        Case::new("T.2.2", "The end after a message that has come back", LOST, |side, _| {
             let steps = [Step::send([Frame::text(HELLO)]), Step::Await(1), Step::EndOutput];
             let conversation = Conversation::ok([text(HELLO)]).close(gone());
             Script::new(steps, at_end(side, conversation))
@@ -304,8 +304,8 @@ fn ends() -> Vec<Case> {
             let steps = [Step::send([Frame::close(1000, "")]), Step::EndOutput];
             let mut close = Close::by_runner([1000]);
             if side == Side::Client {
-                // RFC 6455 §5.5.1: "the client MAY close the connection at any time", and there is no one to read the
-                // answer for sure.
+                // RFC 6455 §5.5.1: "the client MAY close the connection at any time", so it is not certain that the answer
+                // can be read.
                 close = close.unclean();
             }
             Script::new(steps, Conversation::ok([]).close(close))
@@ -323,7 +323,7 @@ fn ends() -> Vec<Case> {
         cut("T.2.8", "The end inside a length of 64 bits", "Nine bytes of a binary frame of 64 KiB", |side| {
             first(side, 64 * KIB, 9)
         }),
-        cut("T.2.9", "The end behind a header", "The header of a binary frame of 5 bytes", |side| {
+        cut("T.2.9", "The end after a header", "The header of a binary frame of 5 bytes", |side| {
             first(side, 5, if side == Side::Server { 6 } else { 2 })
         }),
         cut("T.2.10", "The end inside a masking key", "Four bytes of a masked binary frame", |side| {
@@ -348,7 +348,7 @@ fn ends() -> Vec<Case> {
             "Two fragments of a text message that is not finished, and then the end of the runner's direction.",
             expects,
         ),
-        Case::new("T.2.14", "The end behind a whole message and a part of another one", WHOLE, |side, _| {
+        Case::new("T.2.14", "The end after a whole message and a part of another one", WHOLE, |side, _| {
             let frame = Frame::binary([7; 200]).encode(side, [1, 2, 3, 4]);
             let pieces = vec![Piece::Frame(Frame::text(HELLO)), Piece::Raw(frame[..100].to_vec())];
             let steps = [Step::Send(pieces, Cut::Whole), Step::Await(1), Step::EndOutput];
@@ -362,10 +362,10 @@ fn ends() -> Vec<Case> {
     ]
 }
 
-/// Closes, and what the TCP connection does behind them.
+/// Closes, and what happens to the TCP connection after them.
 fn closes() -> Vec<Case> {
     const OPEN: &str = "with the TCP connection open";
-    /// At this the subject fails the connection.
+    /// A frame that makes the subject fail the connection.
     fn fault() -> Frame {
         Frame::new(3, "?")
     }
@@ -387,7 +387,7 @@ fn closes() -> Vec<Case> {
         })
         .words(
             "A Close; the runner, which is the server, then waits a little before it ends the TCP connection.",
-            "A Close, and the end of the TCP connection behind the runner's. To end it first is NON-STRICT.",
+            "A Close, and the end of the TCP connection after the runner has ended it. To end it first is NON-STRICT.",
         )
         .only(Side::Client),
         Case::new("T.3.3", "A Close, and a message while the TCP connection is still open", rules::AFTER_CLOSE, |_, _| {
@@ -406,7 +406,7 @@ fn closes() -> Vec<Case> {
         })
         .words(
             "A Close; a text message and a Ping a little later.",
-            "A Close, and nothing behind it but the end of the TCP connection.",
+            "A Close, and nothing after it but the end of the TCP connection.",
         ),
         Case::new("T.3.4", "The subject's Close is not answered", FAIL, |_, _| {
             let steps =
@@ -437,7 +437,7 @@ fn closes() -> Vec<Case> {
             Script::new(steps, conversation)
         })
         .words(
-            "A frame with an unknown opcode; messages and Pings behind it, and no answer to the subject's Close.",
+            "A frame with an unknown opcode; messages and Pings after it, and no answer to the subject's Close.",
             "The connection fails, nothing comes back, and the subject ends the TCP connection by itself. If that takes \
              a second it is NON-STRICT.",
         ),
@@ -450,7 +450,7 @@ fn closes() -> Vec<Case> {
             "A frame with an unknown opcode and a Close, in one write: the subject's Close crosses the runner's.",
             "One Close with code 1002, or none, and the end of the TCP connection.",
         ),
-        Case::new("T.3.7", "A Close with much unread data behind it", rules::AFTER_CLOSE, |_, _| {
+        Case::new("T.3.7", "A Close with much unread data after it", rules::AFTER_CLOSE, |_, _| {
             let frames = [Frame::close(1000, ""), Frame::binary(vec![7; 256 * KIB])];
             let conversation = Conversation::ok([]).close(Close::by_runner([1000]).unclean());
             Script::new([Step::send(frames)], conversation)
@@ -474,7 +474,7 @@ fn closes() -> Vec<Case> {
             "A binary message of 1 MiB and a Close, in one write.",
             "A Close with code 1000 or none; the message before it, whole, or none of it.",
         ),
-        Case::new("T.3.9", "A Close a while behind a fragment", rules::ANSWER, |_, _| {
+        Case::new("T.3.9", "A Close a while after a fragment", rules::ANSWER, |_, _| {
             let steps = [
                 Step::send([Frame::text("Hel").unfinished()]),
                 Step::Wait(millis(50)),

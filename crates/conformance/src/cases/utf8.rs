@@ -1,4 +1,4 @@
-//! Section 6: text that is UTF-8, and text that is not.
+//! Section 6: valid and invalid UTF-8.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ const EARLY: Rule = Rule::may(
     "The RFC does not say when invalid text is to be found; the sooner, the less of it is taken for good.",
 );
 
-/// "κόσμε", of which the second letter takes three bytes and the others two.
+/// "κόσμε", whose second character takes three bytes and the others two.
 const KOSME: &[u8] = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5";
 
-/// Text with letters of one and two bytes.
+/// Text with characters of one and two bytes.
 const MIXED: &str = "Hello-µ@ßöäüàá-UTF-8!!";
 
 /// A text, and whether it is valid.
@@ -67,7 +67,7 @@ fn groups() -> Vec<(&'static str, Vec<Sample>)> {
                 true,
             ),
         ),
-        ("All prefixes of a text with letters of several bytes", prefixes),
+        ("All prefixes of a text with characters of several bytes", prefixes),
         (
             "The first sequence of each length",
             list(&[b"\x00", b"\xc2\x80", b"\xe0\xa0\x80", b"\xf0\x90\x80\x80"], true),
@@ -122,7 +122,7 @@ fn groups() -> Vec<(&'static str, Vec<Sample>)> {
             ),
         ),
         (
-            "The largest letter of each length in one byte too many",
+            "The largest character of each length in one byte too many",
             list(
                 &[
                     b"\xc1\xbf",
@@ -197,7 +197,7 @@ fn groups() -> Vec<(&'static str, Vec<Sample>)> {
     ]
 }
 
-/// What a group from 6.5 on is about.
+/// The title of a group from 6.5 on.
 pub(super) fn group_title(group: &str) -> &'static str {
     let number = group.strip_prefix("6.").and_then(|number| number.parse::<usize>().ok());
     let at = number.and_then(|number| number.checked_sub(5));
@@ -240,7 +240,7 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         valid(
             "6.2.2",
-            "Valid text in two fragments, cut between letters",
+            "Valid text in two fragments, cut between characters",
             rules::WHOLE_UTF8,
             MIXED.as_bytes(),
             move || vec![Frame::text(first).unfinished(), Frame::continuation(second)],
@@ -254,7 +254,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         valid(
             "6.2.4",
-            "Valid text in fragments of one byte, letters of three bytes",
+            "Valid text in fragments of one byte, characters of three bytes",
             rules::WHOLE_UTF8,
             KOSME,
             move || one_byte_each(KOSME),
@@ -353,7 +353,7 @@ fn invalid(
     .words(format!("{title}."), "The connection fails at once, with code 1007.")
 }
 
-/// Text in three parts, cut at these places; it becomes invalid within the second.
+/// Text in three parts, split at these places. It becomes invalid within the second part.
 fn fail_fast(
     id: &str,
     title: &'static str,
@@ -363,7 +363,7 @@ fn fail_fast(
 ) -> Case {
     /// Long enough for the first part to be read by itself.
     const SHORT: Duration = Duration::from_millis(50);
-    /// As long as Autobahn waits; who finds the fault at once ends it.
+    /// As long as Autobahn waits. If the subject finds the fault at once, the case ends earlier.
     const LONG: Duration = Duration::from_secs(1);
     Case::new(id, title, EARLY, move |_, _| {
         let parts = [&text[..cuts[0]], &text[cuts[0]..cuts[1]], &text[cuts[1]..]];
@@ -376,7 +376,7 @@ fn fail_fast(
             ]
         } else {
             let [a, b, c] = parts;
-            // The header of the whole frame, the first part behind it, masked with zeros: the rest goes as it is.
+            // The header of the whole frame, and the first part, masked with zeros, so that the rest can be sent unchanged.
             let head = Frame::text(a)
                 .mask(crate::wire::Mask::Key([0; 4]))
                 .length(LengthForm::Claim(text.len() as u64));
@@ -392,8 +392,8 @@ fn fail_fast(
         )
     })
     .words(
-        format!("{title}, with a wait behind the first and behind the second."),
-        "The connection fails behind the second part, with code 1007. Only behind the third it is NON-STRICT.",
+        format!("{title}, with a wait after the first and after the second."),
+        "The connection fails after the second part, with code 1007. Only after the third it is NON-STRICT.",
     )
-    .differs("Autobahn's case waits one second behind the first part, and this one less.")
+    .differs("Autobahn's case waits one second after the first part, and this one less.")
 }

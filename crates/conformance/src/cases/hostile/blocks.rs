@@ -1,6 +1,6 @@
-//! DEFLATE by hand (RFC 1951 §3.2): blocks as a case wants them, right and wrong.
+//! Writes DEFLATE blocks by hand (RFC 1951 §3.2), valid and invalid.
 
-/// Bits of a DEFLATE stream, as blocks are put to them.
+/// A DEFLATE stream to which blocks are appended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blocks {
     bytes: Vec<u8>,
@@ -8,7 +8,7 @@ pub(super) struct Blocks {
     used: u32,
 }
 
-/// Whether a block has BFINAL.
+/// Whether a block has BFINAL set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Last {
     Yes,
@@ -39,7 +39,7 @@ impl Blocks {
         self.used = (self.used + 1) % 8;
     }
 
-    /// A number of so many bits, the lowest one first (RFC 1951 §3.1.1).
+    /// A number of this many bits, the lowest bit first (RFC 1951 §3.1.1).
     pub(super) fn number(mut self, number: u32, bits: u32) -> Self {
         for at in 0..bits {
             self.bit(number >> at);
@@ -47,7 +47,7 @@ impl Blocks {
         self
     }
 
-    /// A Huffman code of so many bits, the highest one first (RFC 1951 §3.1.1).
+    /// A Huffman code of this many bits, the highest bit first (RFC 1951 §3.1.1).
     pub(super) fn code(mut self, code: u32, bits: u32) -> Self {
         for at in (0..bits).rev() {
             self.bit(code >> at);
@@ -64,13 +64,14 @@ impl Blocks {
         self.number(u32::from(last == Last::Yes), 1).number(kind, 2)
     }
 
-    /// These bytes as they are.
+    /// A stored block with these bytes.
     pub(super) fn stored(self, last: Last, data: &[u8]) -> Self {
         let len = data.len() as u16;
         self.stored_with(last, len, !len, data)
     }
 
-    /// These bytes as they are, with this length and this complement of it (RFC 1951 §3.2.4).
+    /// A stored block with these bytes, with this length and this complement of the length (RFC
+    /// 1951 §3.2.4).
     pub(super) fn stored_with(self, last: Last, len: u16, complement: u16, data: &[u8]) -> Self {
         let mut blocks = self.header(last, STORED).aligned();
         blocks.bytes.extend(len.to_le_bytes());
@@ -99,7 +100,7 @@ impl Blocks {
         data.iter().fold(self, |blocks, byte| blocks.symbol(u32::from(*byte)))
     }
 
-    /// A match of 3 to 10 bytes in the fixed code, so far back as the symbol with these extra bits says.
+    /// A match of 3 to 10 bytes in the fixed code. The symbol and its extra bits encode the distance.
     pub(super) fn back(self, len: u32, symbol: u32, extra: u32, extra_bits: u32) -> Self {
         self.symbol(254 + len).code(symbol, 5).number(extra, extra_bits)
     }
@@ -114,8 +115,8 @@ impl Blocks {
         self.header(Last::No, RESERVED)
     }
 
-    /// The beginning of a block with codes of its own (RFC 1951 §3.2.7): how many codes for literals and lengths, and for
-    /// distances, there are, and the lengths of the codes of their lengths, in the order of the RFC.
+    /// The beginning of a block with dynamic codes (RFC 1951 §3.2.7): the number of codes for literals and lengths, the
+    /// number of codes for distances, and the lengths of the code length codes in the order of the RFC.
     pub(super) fn dynamic(self, literals: u32, distances: u32, lengths: &[u32]) -> Self {
         let blocks = self
             .header(Last::No, DYNAMIC)
@@ -125,12 +126,13 @@ impl Blocks {
         lengths.iter().fold(blocks, |blocks, len| blocks.number(*len, 3))
     }
 
-    /// A block of zeros: one, and `matches` times the longest match, for two bits each.
+    /// A block of zeros: one literal, and `matches` times the longest match, which takes two bits.
     pub(super) fn zeros(self, matches: usize) -> Self {
-        // The codes of code lengths: 18 (a run of zeros) is 0, 1 is 10, 2 is 11.
+        // The code length codes: 18 (a run of zeros) is 0, 1 is 10, 2 is 11.
         let lengths = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2];
         let run = |blocks: Self, len: u32| blocks.code(0, 1).number(len - 11, 7);
-        // Literal 0 has a code of two bits, 256 one of two, 285 one of one, distance 1 one of one; the rest have none.
+        // Literal 0 and symbol 256 have codes of two bits, symbol 285 and distance 1 have codes of one bit. There are no
+        // others.
         let mut blocks = self.dynamic(286, 1, &lengths).code(3, 2);
         for len in [138, 117] {
             blocks = run(blocks, len);
@@ -147,18 +149,18 @@ impl Blocks {
         blocks.number(0, (bits % 8) as u32).code(3, 2)
     }
 
-    /// How many zeros [`zeros`](Self::zeros) makes.
+    /// How many zeros [`zeros`](Self::zeros) decompresses to.
     pub(super) const fn zeros_len(matches: usize) -> usize {
         1 + matches * LONGEST
     }
 
-    /// The bits so far, filled up to whole bytes.
+    /// The stream, padded to whole bytes.
     pub(super) fn bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// The payload of a message: an empty stored block at the end, without the four bytes that the receiver appends
-    /// (RFC 7692 §7.2.1).
+    /// The stream as the payload of a message. It ends with an empty stored block, without the four bytes that the receiver
+    /// appends (RFC 7692 §7.2.1).
     pub(super) fn message(self) -> Vec<u8> {
         self.header(Last::No, STORED).bytes()
     }

@@ -116,7 +116,7 @@ fn case(
     })
 }
 
-/// A block with fixed codes, and this in literals.
+/// A block with fixed codes and with this data as literals.
 fn fixed(data: &[u8]) -> Blocks {
     Blocks::new().fixed(Last::No).literals(data).end()
 }
@@ -143,7 +143,7 @@ fn fragments<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Vec<Frame> {
     frames
 }
 
-/// Reserved bits where they do not belong.
+/// Reserved bits that must not be set.
 fn bits() -> Vec<Case> {
     let fail = |id, title: &'static str, rule, frames: fn() -> Vec<Frame>| {
         case(id, title, rule, move |_| (vec![Step::send(frames())], fails([], [1002])))
@@ -181,7 +181,7 @@ fn bits() -> Vec<Case> {
     ]
 }
 
-/// What few compressors make, and every decompressor must read.
+/// What few compressors produce, and every decompressor must accept.
 fn legal() -> Vec<Case> {
     let legal = |id, title: &'static str, rule, frames: fn() -> Vec<Frame>, events: Vec<Event>| {
         case(id, title, rule, move |_| {
@@ -191,7 +191,8 @@ fn legal() -> Vec<Case> {
     };
     let once = || vec![text(HELLO)];
     let twice = || vec![text(HELLO), text(HELLO)];
-    /// BFINAL is the end of a stream for most decompressors, and what comes behind it is for some.
+    /// A block with BFINAL. For most decompressors it ends the stream, and some lose what comes
+    /// after it.
     fn final_block() -> Blocks {
         Blocks::new().fixed(Last::Yes).literals(HELLO).end().aligned()
     }
@@ -291,7 +292,7 @@ fn legal() -> Vec<Case> {
     ]
 }
 
-/// Compressed messages in pieces.
+/// Compressed messages that are split.
 fn pieces() -> Vec<Case> {
     vec![
         case("X.3.23", "A compressed message cut by two fragments at each byte", FRAGMENTS, |_| {
@@ -317,7 +318,7 @@ fn pieces() -> Vec<Case> {
             "Three fragments of a compressed message, of which the first and the last are empty.",
             BACK,
         ),
-        case("X.3.25", "A compressed message in fragments of one byte, a Ping behind each", rules::BETWEEN, |_| {
+        case("X.3.25", "A compressed message in fragments of one byte, a Ping after each", rules::BETWEEN, |_| {
             let payload = hello();
             let mut frames = fragments(payload.chunks(1));
             let pings: Vec<Vec<u8>> = (1..payload.len()).map(|at| vec![at as u8]).collect();
@@ -330,7 +331,7 @@ fn pieces() -> Vec<Case> {
             (vec![Step::send(frames), Step::Pongs(pings)], conversation)
         })
         .words(
-            "\"Hello\" in a block with fixed codes, each byte in a fragment, a Ping behind each but the last.",
+            "\"Hello\" in a block with fixed codes, each byte in a fragment, a Ping after each but the last.",
             "The Pongs, or that to the last Ping, and then the message.",
         ),
         case("X.3.26", "A Close between two fragments of a compressed message", rules::BETWEEN, |_| {
@@ -343,7 +344,7 @@ fn pieces() -> Vec<Case> {
             "A fragment of a compressed message, a Close, and the last fragment.",
             "Nothing but a Close: with code 1000 or none, or with 1002 for the message that is not finished.",
         ),
-        case("X.3.27", "A letter of four bytes cut by fragments and by blocks", FRAGMENTS, |_| {
+        case("X.3.27", "A character of four bytes cut by fragments and by blocks", FRAGMENTS, |_| {
             let letter = "\u{1d11e}".as_bytes();
             let blocks = letter
                 .iter()
@@ -354,18 +355,18 @@ fn pieces() -> Vec<Case> {
             (vec![Step::send(fragments(blocks.chunks(1)))], Conversation::ok([text(letter)]))
         })
         .words(
-            "A compressed letter of four bytes, each in a block of its own, in fragments of one byte.",
+            "A compressed character of four bytes, each in a block of its own, in fragments of one byte.",
             BACK,
         ),
         case("X.3.28", "A compressed text that is not UTF-8", rules::UTF8, |_| {
             (vec![Step::send([message(fixed(b"Hello\xff").message())])], fails([], [1007]))
         })
         .words("A compressed text message with the byte ff.", "The connection fails with code 1007."),
-        case("X.3.29", "A compressed text that ends within a letter", rules::UTF8, |_| {
+        case("X.3.29", "A compressed text that ends within a character", rules::UTF8, |_| {
             (vec![Step::send([message(fixed(b"Hello\xe2\x82").message())])], fails([], [1007]))
         })
         .words(
-            "A compressed text message that ends with two bytes of a letter of three.",
+            "A compressed text message that ends with two bytes of a character of three.",
             "The connection fails with code 1007.",
         ),
         case("X.3.30", "A compressed binary message that is not UTF-8", FRAGMENTS, |_| {
@@ -377,11 +378,11 @@ fn pieces() -> Vec<Case> {
     ]
 }
 
-/// Payloads that are no DEFLATE.
+/// Payloads that are not valid DEFLATE.
 fn broken() -> Vec<Case> {
     let broken = |id, title: &'static str, rule, make: fn() -> Vec<u8>| {
         case(id, title, rule, move |_| {
-            // Binary, so that what comes out need not be text.
+            // They are binary, so that the output need not be text.
             let frames = [Frame::binary(make()).rsv(4), Frame::ping(STILL_THERE)];
             let conversation =
                 fails([], BROKEN).or(Behavior::NonStrict, [pong()], goes_on());
@@ -395,7 +396,7 @@ fn broken() -> Vec<Case> {
     };
     vec![
         broken("X.3.31", "A block of the reserved type", RESERVED, || Blocks::new().reserved().message()),
-        broken("X.3.32", "A block of the reserved type behind a right one", RESERVED, || {
+        broken("X.3.32", "A block of the reserved type after a right one", RESERVED, || {
             fixed(HELLO).reserved().message()
         }),
         broken("X.3.33", "Bytes of ff", RESERVED, || vec![0xff; 16]),
@@ -433,7 +434,7 @@ fn broken() -> Vec<Case> {
             Blocks::new().fixed(Last::No).literals(HELLO).back(3, 29, 0x1fff, 13).end().message()
         }),
         case("X.3.43", "A broken payload in the first of two fragments, then silence", DECOMPRESS, |_| {
-            const UNFINISHED: &str = "behind the broken fragment";
+            const UNFINISHED: &str = "after the broken fragment";
             let steps = vec![
                 Step::send([Frame::binary(Blocks::new().reserved().message()).rsv(4).unfinished()]),
                 Step::Pause(UNFINISHED, std::time::Duration::from_millis(100)),
@@ -452,7 +453,7 @@ fn broken() -> Vec<Case> {
     ]
 }
 
-/// What the RFCs leave open.
+/// Cases that the RFCs leave open.
 fn open() -> Vec<Case> {
     let hint = |own: Offer| {
         let opening = Opening::deflate([Offer::default()]);

@@ -1,4 +1,4 @@
-//! Group X.1: frames, each by itself.
+//! Group X.1: single frames.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Frames at which the connection has to fail with code 1002.
+/// Frames that must make the connection fail with code 1002.
 pub(super) fn fail(
     id: &str,
     title: impl Into<String>,
@@ -80,7 +80,7 @@ fn fail_close(id: &str, title: String, bits: u8) -> Case {
     )
 }
 
-/// Lengths in more bytes than they need.
+/// Lengths that are not in the shortest form.
 fn lengths() -> Vec<Case> {
     use LengthForm::{Eight, Two};
     let lax = |id, title: &'static str, frames: Vec<Frame>, events: Vec<Event>| {
@@ -169,11 +169,11 @@ fn lengths() -> Vec<Case> {
     ]
 }
 
-/// Lengths that nobody can mean.
+/// Impossible lengths.
 fn claims() -> Vec<Case> {
-    /// So long a subject may think over a header.
+    /// How long a subject may take to check a header.
     const THINK: Duration = Duration::from_millis(250);
-    const HEADER: &str = "behind the header";
+    const HEADER: &str = "after the header";
     let claim = |id, title: &'static str, rule: Rule, frames: Vec<Frame>| {
         Case::new(id, title, rule, move |side, _| {
             let steps = [Step::send(frames.clone()), Step::Pause(HEADER, THINK), Step::EndOutput];
@@ -240,7 +240,7 @@ fn claims() -> Vec<Case> {
     ]
 }
 
-/// Masks on the side that must not have them, none on the side that must, and odd keys.
+/// Masks on the side that must not have them, none on the side that must, and unusual keys.
 fn masks() -> Vec<Case> {
     let wrong = |id, title: &'static str, before: Option<Frame>, frame: Frame| {
         fail(id, title, MASKS, move || {
@@ -307,7 +307,7 @@ fn masks() -> Vec<Case> {
     ]
 }
 
-/// Reserved bits and opcodes where sections 3 and 4 do not look, and bytes that are no frames at all.
+/// Reserved bits and opcodes that sections 3 and 4 do not test, and bytes that are not frames at all.
 fn reserved() -> Vec<Case> {
     let mut cases = Vec::new();
     let bits = [(4, "RSV1"), (2, "RSV2"), (1, "RSV3")];
@@ -376,7 +376,7 @@ fn reserved() -> Vec<Case> {
     cases
 }
 
-/// Whether a client masks as it has to.
+/// Checks a client's masking keys.
 fn keys() -> Case {
     const COUNT: u8 = 20;
     Case::new("X.1.76", "The masking keys of a client", FRESH, |_, _| {

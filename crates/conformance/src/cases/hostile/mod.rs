@@ -1,4 +1,4 @@
-//! Section X: frames, texts and compressed messages that a hostile peer sends, and odd ones that are right all the same.
+//! Section X: frames, texts and compressed messages from a hostile peer, and unusual ones that are valid.
 
 mod blocks;
 mod compressed;

@@ -1,4 +1,4 @@
-//! Group X.1: frames in pieces, in very many fragments, and where nobody wants them.
+//! Group X.1: frames in pieces, in very many fragments, and where they are unwelcome.
 
 use std::time::Duration;
 
@@ -37,11 +37,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Frames that come in pieces.
+/// Frames that arrive in pieces.
 fn cuts() -> Vec<Case> {
-    /// So that each part is read by itself.
+    /// The wait after which each part is read by itself.
     const READ: Duration = Duration::from_millis(2);
-    const CUT: &str = "behind the cut";
+    const CUT: &str = "after the cut";
     let header = |id, title: &'static str, len: usize| {
         Case::new(id, title, rules::SEGMENTS, move |side, _| {
             let payload = vec![b'*'; len];
@@ -118,7 +118,7 @@ fn cuts() -> Vec<Case> {
 
 /// Messages in very many fragments.
 fn fragments() -> Vec<Case> {
-    /// The parts as the fragments of a text message.
+    /// The fragments of a text message with these parts.
     fn fragments<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Vec<Frame> {
         let mut frames: Vec<Frame> =
             parts.into_iter().map(|part| Frame::continuation(part).unfinished()).collect();
@@ -157,7 +157,7 @@ fn fragments() -> Vec<Case> {
         }),
         Case::new(
             "X.1.58",
-            "A text message of a thousand fragments of one byte, a Ping behind each hundred",
+            "A text message of a thousand fragments of one byte, a Ping after each hundred",
             rules::BETWEEN,
             |_, _| {
                 let payload = vec![b'*'; 1000];
@@ -174,7 +174,7 @@ fn fragments() -> Vec<Case> {
             },
         )
         .words(
-            "A text message in a thousand fragments of one byte, and a Ping behind each hundred of them but the last, in \
+            "A text message in a thousand fragments of one byte, and a Ping after each hundred of them but the last, in \
              one write.",
             "The Pongs, or that to the last Ping, and then the message.",
         ),
@@ -198,7 +198,7 @@ fn fragments() -> Vec<Case> {
     ]
 }
 
-/// Control frames where nobody wants them, and too many of them.
+/// Control frames where they are unwelcome, and too many of them.
 fn control() -> Vec<Case> {
     let close = |id, title: &'static str, rule, frames: fn() -> Vec<Frame>| {
         Case::new(id, title, rule, move |_, _| {
@@ -207,7 +207,7 @@ fn control() -> Vec<Case> {
         })
         .words(format!("{title}."), "Nothing but a Close with code 1000 or none.")
     };
-    // Whether a message that will never be whole is a fault is not said.
+    // The RFC does not say whether a message that never becomes whole is a fault.
     let inside = |id, title: &'static str, frames: fn() -> Vec<Frame>| {
         Case::new(id, title, rules::ANSWER, move |_, _| {
             let close = Close::by_runner([1000, 1002]);
@@ -286,7 +286,7 @@ fn control() -> Vec<Case> {
         ),
         Case::new(
             "X.1.71",
-            "An unknown opcode, and a message and a Ping behind it",
+            "An unknown opcode, and a message and a Ping after it",
             rules::STOP,
             |_, _| {
                 let frames = [Frame::new(3, "?"), Frame::text(HELLO), Frame::ping(STILL_THERE)];
@@ -300,7 +300,7 @@ fn control() -> Vec<Case> {
     ]
 }
 
-/// Codes of Closes at which section 7 does not look.
+/// Close codes that section 7 does not test.
 fn codes() -> Vec<Case> {
     let mut cases: Vec<Case> = [1012, 1013, 1014]
         .into_iter()

@@ -1,42 +1,43 @@
-//! What several groups of the section expect, and what they send to see whether the subject is still there.
+//! What several groups of the section expect, and what they send to check whether the subject goes on.
 
 use crate::case::{Close, Conversation, Event};
 use crate::verdict::Behavior;
 
-/// What a Ping says behind something odd: its Pong shows that the subject went on.
+/// The payload of a Ping that follows something unusual. Its Pong shows that the subject went on.
 pub(super) const STILL_THERE: &str = "still there?";
 
 pub(super) fn pong() -> Event {
     Event::Pong(STILL_THERE.into())
 }
 
-/// Codes that fit a compressed message that cannot be decompressed: no RFC says which one.
+/// Codes that are acceptable for a compressed message that cannot be decompressed. No RFC says
+/// which one is right.
 pub(super) const BROKEN: [u16; 5] = [1007, 1002, 1003, 1008, 1011];
 
-/// Codes of an endpoint to which a message is too much.
+/// Codes that are acceptable from an endpoint when a message is too much for it.
 pub(super) const TOO_MUCH: [u16; 3] = [1009, 1008, 1011];
 
-/// The subject sends this and then fails the connection; a subject that does not has failed the case.
+/// The subject must send this and then fail the connection.
 pub(super) fn fails(events: impl Into<Vec<Event>>, codes: impl Into<Vec<u16>>) -> Conversation {
     Conversation::ok(events).close(failing(codes))
 }
 
-/// The subject fails the connection; a subject that does not has failed the case.
+/// The subject must fail the connection.
 pub(super) fn failing(codes: impl Into<Vec<u16>>) -> Close {
     Close::by_subject(codes).wrong_closer_fails()
 }
 
-/// A Close that is none: code 1002 is for the fault, and with another code the subject has answered it.
+/// An invalid Close: the subject must fail the connection with code 1002. With another code, it has answered the Close.
 pub(super) fn not_answered() -> Conversation {
     Conversation::ok([]).close(failing([1002]).wrong_code_fails())
 }
 
-/// The runner closes the connection, since the subject had no reason to.
+/// The runner closes the connection, because the subject had no reason to.
 pub(super) fn goes_on() -> Close {
     Close::by_runner([1000])
 }
 
-/// What no RFC speaks of, and the subject may answer like this or in the other ways that are added.
+/// Behaviour that no RFC defines: the subject may do this, or one of the other ways that are added.
 pub(super) fn observed(events: impl Into<Vec<Event>>, close: Close) -> Conversation {
     let mut conversation = Conversation::ok([]).close(close);
     conversation.accepted = vec![(Behavior::Informational, events.into())];

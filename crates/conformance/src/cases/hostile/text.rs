@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Text in these fragments.
+/// A text message in these fragments.
 fn fragments(parts: &[&[u8]]) -> Vec<Frame> {
     let mut frames: Vec<Frame> =
         parts.iter().map(|part| Frame::continuation(*part).unfinished()).collect();
@@ -75,10 +75,10 @@ fn valid() -> Vec<Case> {
         .words(format!("{title}."), BACK)
     };
     vec![
-        cut("X.2.1", "A letter of two bytes cut by two fragments", "\u{e9}"),
-        cut("X.2.2", "A letter of three bytes cut by two fragments at each byte", "\u{20ac}"),
-        cut("X.2.3", "A letter of four bytes cut by two fragments at each byte", "\u{10ffff}"),
-        Case::new("X.2.4", "A letter of four bytes, each in a fragment with a Ping behind it", rules::WHOLE_UTF8, |_, _| {
+        cut("X.2.1", "A character of two bytes cut by two fragments", "\u{e9}"),
+        cut("X.2.2", "A character of three bytes cut by two fragments at each byte", "\u{20ac}"),
+        cut("X.2.3", "A character of four bytes cut by two fragments at each byte", "\u{10ffff}"),
+        Case::new("X.2.4", "A character of four bytes, each in a fragment with a Ping after it", rules::WHOLE_UTF8, |_, _| {
             let pings: Vec<Vec<u8>> = (1..4).map(|at| vec![at]).collect();
             let mut frames = fragments(&[b"\xf0", b"\x9d", b"\x84", b"\x9e"]);
             for (ping, at) in pings.iter().zip(1..4).rev() {
@@ -95,12 +95,12 @@ fn valid() -> Vec<Case> {
             )
         })
         .words(
-            "A letter of four bytes, each in a fragment of its own, and a Ping behind each of the first three.",
+            "A character of four bytes, each in a fragment of its own, and a Ping after each of the first three.",
             "The Pongs, or that to the last Ping, and then the message.",
         ),
         legal(
             "X.2.5",
-            "A letter of three bytes with empty fragments before, inside and behind",
+            "A character of three bytes with empty fragments before, inside and after it",
             "\u{20ac}".as_bytes(),
             || fragments(&[b"", b"\xe2", b"", b"", b"\x82", b"", b"\xac", b""]),
         ),
@@ -133,13 +133,13 @@ fn valid() -> Vec<Case> {
             Script::new([Step::send(frames)], Conversation::ok([Event::Binary(b"\xff\xfe".into())]))
         })
         .words("A binary message of the bytes ff and fe, one in each of two fragments.", BACK),
-        Case::new("X.2.11", "Texts that end within a letter as binary messages, then a text", BINARY, |_, _| {
+        Case::new("X.2.11", "Texts that end within a character as binary messages, then a text", BINARY, |_, _| {
             let frames = [Frame::binary(b"\xe2\x82"), Frame::text("\u{20ac}")];
             let events = [Event::Binary(b"\xe2\x82".into()), text("\u{20ac}")];
             Script::new([Step::send(frames)], Conversation::ok(events))
         })
         .words(
-            "A binary message of the first two bytes of a letter, and a text message of the letter.",
+            "A binary message of the first two bytes of a character, and a text message of the character.",
             "Both messages back.",
         ),
     ]
@@ -165,30 +165,30 @@ fn invalid() -> Vec<Case> {
         bad("X.2.13", "Text whose last fragment is one byte that is in no UTF-8", || {
             fragments(&[b"fragment1", b"fragment2", b"\xff"])
         }),
-        bad("X.2.14", "Text that ends with one byte of a letter of two", || {
+        bad("X.2.14", "Text that ends with one byte of a character of two", || {
             vec![Frame::text(b"text\xc3")]
         }),
-        bad("X.2.15", "Text that ends with two bytes of a letter of three", || {
+        bad("X.2.15", "Text that ends with two bytes of a character of three", || {
             vec![Frame::text(b"text\xe2\x82")]
         }),
-        bad("X.2.16", "Text that ends with three bytes of a letter of four", || {
+        bad("X.2.16", "Text that ends with three bytes of a character of four", || {
             vec![Frame::text(b"text\xf0\x9d\x84")]
         }),
-        bad("X.2.17", "Text that ends within a letter, and an empty last fragment", || {
+        bad("X.2.17", "Text that ends within a character, and an empty last fragment", || {
             fragments(&[b"text\xe2\x82", b""])
         }),
-        bad("X.2.18", "Text that ends within a letter, and a binary message with the rest of it", || {
+        bad("X.2.18", "Text that ends within a character, and a binary message with the rest of it", || {
             vec![Frame::text(b"text\xe2\x82"), Frame::binary(b"\xac")]
         }),
-        bad("X.2.19", "Text that ends within a letter, and a text message with the rest of it", || {
+        bad("X.2.19", "Text that ends within a character, and a text message with the rest of it", || {
             vec![Frame::text(b"text\xe2\x82"), Frame::text(b"\xac")]
         }),
-        Case::new("X.2.20", "A text fragment that ends within a letter, then a binary frame with the rest", NEW, |_, _| {
+        Case::new("X.2.20", "A text fragment that ends within a character, then a binary frame with the rest", NEW, |_, _| {
             let frames = [Frame::text(b"text\xe2\x82").unfinished(), Frame::binary(b"\xac")];
             Script::new([Step::send(frames)], fails([], [1002, 1007]))
         })
         .words(
-            "A text frame without FIN that ends within a letter, and a binary frame with the rest of the letter.",
+            "A text frame without FIN that ends within a character, and a binary frame with the rest of the character.",
             "The connection fails: the second frame is none that can stand there.",
         ),
         bad("X.2.21", "Two halves of a pair of surrogates, in a fragment each", || {
@@ -197,11 +197,11 @@ fn invalid() -> Vec<Case> {
         bad("X.2.22", "A slash in too many bytes, cut by two fragments", || {
             fragments(&[b"\xc0", b"\xaf"])
         }),
-        bad("X.2.23", "A letter behind the last one of Unicode, cut by fragments at each byte", || {
+        bad("X.2.23", "A code point after the last one of Unicode, cut by fragments at each byte", || {
             fragments(&[b"\xf4", b"\x90", b"\x80", b"\x80"])
         }),
         Case::new("X.2.24", "A bad fragment, and then silence", EARLY, |_, _| {
-            const UNFINISHED: &str = "behind the bad fragment";
+            const UNFINISHED: &str = "after the bad fragment";
             let send = |frame| Step::send([frame]);
             let steps = [
                 send(Frame::text(b"ok\xf4\x90").unfinished()),
@@ -213,7 +213,7 @@ fn invalid() -> Vec<Case> {
         })
         .words(
             "A text frame without FIN that no text can go on from; a wait; the last fragment.",
-            "The connection fails with code 1007 before the last fragment comes. Only behind that it is NON-STRICT.",
+            "The connection fails with code 1007 before the last fragment comes. Only after that it is NON-STRICT.",
         ),
         Case::new("X.2.25", "A bad fragment, a Ping and the last fragment", rules::UTF8, |_, _| {
             let frames = [
@@ -256,13 +256,13 @@ fn reasons() -> Vec<Case> {
     vec![
         bad(
             "X.2.26",
-            "A Close with a reason that is cut within a letter",
+            "A Close with a reason that is cut within a character",
             b"ende gut, alles gut \xe2\x82",
         ),
-        bad("X.2.27", "A Close with a reason of one byte, the first one of a letter", b"\xf0"),
+        bad("X.2.27", "A Close with a reason of one byte, the first one of a character", b"\xf0"),
         good(
             "X.2.28",
-            "A Close with the longest reason, of letters of three bytes",
+            "A Close with the longest reason, of characters of three bytes",
             "\u{20ac}".repeat(41),
         ),
         good(

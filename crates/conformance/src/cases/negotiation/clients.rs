@@ -72,7 +72,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A response that accepts this.
+/// A response that accepts this list of extensions.
 fn accepts(list: &str) -> Half {
     with("response", &[&format!("Sec-WebSocket-Extensions: {list}")])
 }
@@ -114,7 +114,7 @@ fn right() -> Vec<Case> {
         ));
     }
     for bits in 8..=15 {
-        // zlib has no window of 256 bytes, and a client that does not support what the response says must fail.
+        // zlib has no window of 256 bytes, and a client must fail if it does not support what the response says.
         let refusal = if bits == 8 { Some(Refusal::default()) } else { tolerated() };
         cases.push(compresses(
             &format!("N.6.{}", bits + 4),
@@ -234,7 +234,7 @@ fn wrong() -> Vec<Case> {
         ),
         no(
             "N.7.20",
-            "Another extension behind it",
+            "Another extension after it",
             rules::EXTENSION_NOT_OFFERED,
             "permessage-deflate, x-not-offered; a=1",
         ),

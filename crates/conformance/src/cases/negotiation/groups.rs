@@ -1,4 +1,4 @@
-//! All groups of the section, and what each is about.
+//! All groups of the section, and their titles.
 
 use super::{clients, servers, subprotocols};
 use crate::case::Case;
@@ -7,7 +7,7 @@ pub(in crate::cases) fn cases() -> Vec<Case> {
     [subprotocols::cases(), servers::cases(), clients::cases()].into_iter().flatten().collect()
 }
 
-/// What a group of section N is about.
+/// The title of a group of section N.
 pub(in crate::cases) fn group_title(group: &str) -> &'static str {
     match group {
         "N.1" => "Subprotocols that a server is offered",

@@ -77,18 +77,18 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A request that offers this.
+/// A request that offers this list of extensions.
 fn offers(list: &str) -> Half {
     with("request", &[&format!("Sec-WebSocket-Extensions: {list}")])
 }
 
-/// The same, and the case needs that the server accepts it.
+/// The same, in a case that needs the server to accept it.
 fn wanted(half: Half) -> Half {
     half.map(|opening| Opening { needs: Some(accepts), ..opening })
 }
 
 fn accepts(head: &Head) -> Result<(), String> {
-    // What is malformed is a fault, and is found as one.
+    // A malformed list is a fault, which is detected elsewhere.
     match extensions(head.values("sec-websocket-extensions")).as_deref() {
         Ok([]) => Err("it does not accept this offer of permessage-deflate".into()),
         _ => Ok(()),
@@ -214,7 +214,7 @@ fn right() -> Vec<Case> {
         ),
         offer(
             "N.3.28",
-            "Other extensions before and behind it",
+            "Other extensions before and after it",
             SELECT,
             "x-unknown; a=1; b=\"2\", permessage-deflate, permessage-unknown; c",
             15,
@@ -311,7 +311,7 @@ fn malformed() -> Vec<Case> {
         ("Two semicolons", "permessage-deflate;; server_no_context_takeover"),
         ("A parameter without a name", "permessage-deflate; =10"),
         (
-            "A parameter with no value behind its sign",
+            "A parameter with no value after its equals sign",
             "permessage-deflate; server_max_window_bits=",
         ),
         ("A quote that does not end", "permessage-deflate; server_max_window_bits=\"10"),
@@ -320,8 +320,8 @@ fn malformed() -> Vec<Case> {
         ("No semicolon before a parameter", "permessage-deflate server_no_context_takeover"),
         ("A name with a slash", "permessage/deflate"),
         ("A name in quotes", "\"permessage-deflate\""),
-        ("A malformed element behind a right one", "permessage-deflate, x-unknown; ="),
-        ("1,000 escaped letters in a quote that does not end", &long),
+        ("A malformed element after a right one", "permessage-deflate, x-unknown; ="),
+        ("1,000 escaped characters in a quote that does not end", &long),
     ];
     (1..).zip(all).map(list).collect()
 }

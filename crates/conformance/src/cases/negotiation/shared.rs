@@ -1,5 +1,5 @@
-//! What several groups of the section use: halves with some more fields, and cases that see whether what was agreed on is
-//! kept.
+//! What several groups of the section use: halves with additional fields, and cases that check whether the subject keeps to
+//! what was negotiated.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::case::{Case, Conversation, Echoes, Event, Opening, Refusal, Rule, Scr
 use crate::side::Side;
 use crate::verdict::Behavior;
 
-/// A half of an opening handshake that is right but for these field lines.
+/// A valid half of an opening handshake, with these field lines added.
 pub(super) fn with(what: &str, lines: &[&str]) -> Half {
     let plain = |line: &&str| line.replace("{context}", "").replace("{window}", "");
     let plain: Vec<String> = lines.iter().map(plain).collect();
@@ -20,11 +20,11 @@ pub(super) fn with(what: &str, lines: &[&str]) -> Half {
     Half::new(words, Opening::fields(lines.iter().copied()))
 }
 
-/// How many messages show whether what was agreed on is kept.
+/// How many messages are enough to check this.
 const COUNT: usize = 3;
 
-/// Messages that show whether the other end keeps to a window, and to whether it takes over context: each is the same, and
-/// within each all repeats at a distance that is larger than the window.
+/// Messages that show whether the other end keeps to its window and to its context takeover. All messages are the same, and
+/// each repeats its content at a distance that is larger than the window.
 fn probe(bits: u8) -> Echoes {
     let period = if bits < 15 { (1 << bits) + 300 } else { 500 };
     let mut random = fastrand::Rng::with_seed(u64::from(bits));
@@ -33,7 +33,7 @@ fn probe(bits: u8) -> Echoes {
     Echoes { count: COUNT, binary: false, fragment: 0, payload: Arc::new(move |_| payload.clone()) }
 }
 
-/// The subject agrees to permessage-deflate, and keeps to the window of its direction.
+/// The subject must agree to permessage-deflate, and keep to the window of its direction.
 pub(super) fn compresses(
     id: &str,
     title: impl Into<Cow<'static, str>>,

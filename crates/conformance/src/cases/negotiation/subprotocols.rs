@@ -1,4 +1,4 @@
-//! N.1: subprotocols that a server is offered. N.2: subprotocols that a client gets.
+//! N.1: subprotocols that are offered to a server. N.2: subprotocols in responses to a client.
 
 use super::super::opening::{Half, refusal, refuses, takes, takes_or, tolerated};
 use super::super::rules;
@@ -98,7 +98,7 @@ fn offered() -> Vec<Case> {
         ),
         takes(
             "N.1.6",
-            "Two that differ in the case of their letters",
+            "Two that differ only in case",
             CHOICE,
             &["Sec-WebSocket-Protocol: CHAT, Chat"],
         ),

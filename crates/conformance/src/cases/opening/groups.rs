@@ -1,4 +1,4 @@
-//! All groups of the section, and what each is about.
+//! All groups of the section, and their titles.
 
 use super::{halves, requests, responses};
 use crate::case::Case;
@@ -7,7 +7,7 @@ pub(in crate::cases) fn cases() -> Vec<Case> {
     [requests::cases(), halves::cases(), responses::cases()].into_iter().flatten().collect()
 }
 
-/// What a group of section H is about.
+/// The title of a group of section H.
 pub(in crate::cases) fn group_title(group: &str) -> &'static str {
     match group {
         "H.1" => "Requests to a server",

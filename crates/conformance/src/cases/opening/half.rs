@@ -1,5 +1,5 @@
-//! Halves of opening handshakes: right ones, ones with other lines, and what a subject does that gets one. Section N uses
-//! them as well.
+//! Halves of opening handshakes, valid or with changed lines, and what the subject must do with them. Section N uses them as
+//! well.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::side::Side;
 use crate::verdict::Behavior;
 use crate::wire::Frame;
 
-/// The lines of a right request.
+/// The lines of a valid request.
 const REQUEST: [&str; 6] = [
     "GET {path} HTTP/1.1",
     "Host: {host}",
@@ -18,7 +18,7 @@ const REQUEST: [&str; 6] = [
     "Sec-WebSocket-Version: 13",
 ];
 
-/// The lines of a right response.
+/// The lines of a valid response.
 const RESPONSE: [&str; 4] = [
     "HTTP/1.1 101 Switching Protocols",
     "Upgrade: websocket",
@@ -26,25 +26,25 @@ const RESPONSE: [&str; 4] = [
     "Sec-WebSocket-Accept: {accept}",
 ];
 
-/// A half of an opening handshake, with words for it.
+/// A half of an opening handshake, with a description.
 pub(in crate::cases) struct Half {
     pub(in crate::cases) opening: Opening,
     pub(in crate::cases) words: Cow<'static, str>,
 }
 
 impl Half {
-    /// Any half of which these are the words.
+    /// A half with this description.
     pub(in crate::cases) fn new(words: impl Into<Cow<'static, str>>, opening: Opening) -> Self {
         Self { opening, words: words.into() }
     }
 
-    /// The same, with another opening made of it.
+    /// The same half with a changed opening.
     pub(in crate::cases) fn map(self, change: impl FnOnce(Opening) -> Opening) -> Self {
         Self { opening: change(self.opening), words: self.words }
     }
 
-    /// The right lines of this side, with these lines in place of the one that begins with `name`; behind them, if the
-    /// name is empty.
+    /// The valid lines of this side, with these lines in place of the one that begins with `name`. If the name is empty,
+    /// they are added at the end.
     fn changed(right: &[&str], what: &str, name: &str, lines: &[&str]) -> Self {
         let mut head: Vec<u8> = Vec::new();
         let mut put = |line: &str| head.extend([line.as_bytes(), b"\r\n"].concat());
@@ -70,7 +70,7 @@ impl Half {
         Self::new(words, Opening::text(head))
     }
 
-    /// These lines and no others.
+    /// Only these lines.
     fn of_lines(what: &str, lines: &[&str]) -> Self {
         let words = format!("The {what} {}.", shown_all(lines));
         Self::new(words, Opening::text(lines.join("\r\n") + "\r\n\r\n"))
@@ -87,22 +87,22 @@ pub(super) fn response(name: &str, lines: &[&str]) -> Half {
     Half::changed(&RESPONSE, "response", name, lines)
 }
 
-/// A request of these lines.
+/// A request with only these lines.
 pub(super) fn request_of(lines: &[&str]) -> Half {
     Half::of_lines("request", lines)
 }
 
-/// A response of these lines.
+/// A response with only these lines.
 pub(super) fn response_of(lines: &[&str]) -> Half {
     Half::of_lines("response", lines)
 }
 
-/// Lines for people.
+/// Lines as text for the user.
 pub(in crate::cases) fn shown_all(lines: &[&str]) -> String {
     lines.iter().map(|line| shown(line)).collect::<Vec<_>>().join(", ")
 }
 
-/// A line for people, between backquotes.
+/// A line as text for the user, in backquotes.
 fn shown(line: &str) -> String {
     const MOST: usize = 120;
     let cut: String = line.chars().take(MOST).collect();
@@ -116,7 +116,7 @@ fn shown(line: &str) -> String {
 
 pub(super) const HELLO: &str = "Hello";
 
-/// The subject opens the connection, and sends a message back.
+/// The subject must open the connection, and send a message back.
 pub(in crate::cases) fn takes(
     id: &str,
     title: &'static str,
@@ -130,7 +130,7 @@ pub(in crate::cases) fn takes(
         .words(words.into_owned() + THEN, OPEN)
 }
 
-/// The subject opens the connection, and sends a message back; or it refuses.
+/// The subject must open the connection and send a message back, or refuse.
 pub(in crate::cases) fn takes_or(
     id: &str,
     title: &'static str,
@@ -148,7 +148,7 @@ pub(in crate::cases) fn takes_or(
     .words(words.into_owned() + THEN, expects)
 }
 
-/// What the subject does is the answer.
+/// The subject may do anything, and the verdict reports it.
 pub(in crate::cases) fn informs(
     id: &str,
     title: &'static str,
@@ -170,7 +170,7 @@ pub(in crate::cases) fn informs(
     )
 }
 
-/// The subject refuses.
+/// The subject must refuse.
 pub(in crate::cases) fn refuses(
     id: &str,
     title: &'static str,
@@ -202,7 +202,7 @@ fn hello() -> Script {
     Script::new([Step::send([Frame::text(HELLO)])], expect)
 }
 
-/// What a refusal is like, and how what else may happen is called.
+/// A description of a refusal, and of the verdicts on everything else.
 fn refusal_in_words(side: Side, refusal: &Refusal, opens_wrongly: bool) -> String {
     let right = match refusal.right {
         Some(behavior) if behavior != Behavior::Ok => format!(", which is {behavior}"),
@@ -248,7 +248,7 @@ pub(super) fn refusal_with(statuses: &[u16]) -> Refusal {
     Refusal::with(statuses)
 }
 
-/// A refusal that is less than the best, and no fault.
+/// A refusal that is NON-STRICT.
 pub(in crate::cases) fn tolerated() -> Refusal {
     refusal().called(Behavior::NonStrict)
 }

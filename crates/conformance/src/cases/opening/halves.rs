@@ -1,4 +1,4 @@
-//! H.2: what a server's response must be like. H.3: what a client's request must be like.
+//! H.2: checks of a server's response. H.3: checks of a client's request.
 
 use std::collections::BTreeSet;
 
@@ -149,14 +149,14 @@ fn requests() -> Vec<Case> {
             Side::Client,
             WAIT,
             Half::new(
-                "A response that is right, with its last two bytes 50 ms behind the others.",
+                "A response that is right, with its last two bytes 50 ms after the others.",
                 slow,
             ),
         ),
     ]
 }
 
-/// The case, which expects what its title says.
+/// The case, with its title added to what it expects.
 fn checked(mut case: Case) -> Case {
     case.expects = format!("{}. {}", case.title, case.expects).into();
     case
@@ -181,7 +181,7 @@ fn no_content() -> Case {
     )
 }
 
-/// The sentence, if it does not hold.
+/// The sentence as an error, if the condition does not hold.
 fn say(holds: bool, otherwise: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }

@@ -1,4 +1,4 @@
-//! Section H: opening handshakes (RFC 6455 §4), and what HTTP says of their heads (RFC 9110, RFC 9112).
+//! Section H: opening handshakes (RFC 6455 §4), and what HTTP demands of their heads (RFC 9110, RFC 9112).
 
 mod groups;
 mod half;

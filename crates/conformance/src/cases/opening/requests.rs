@@ -117,7 +117,7 @@ pub(super) fn cases() -> Vec<Case> {
         .collect()
 }
 
-/// Requests that are right, though not all look so.
+/// Requests that are valid, though some look invalid.
 fn right() -> Vec<Case> {
     vec![
         takes("H.1.1", "A request that is right", SERVER, PARTS, request("", &[])),
@@ -159,7 +159,7 @@ fn right() -> Vec<Case> {
         ),
         takes(
             "H.1.6",
-            "No space behind the colons",
+            "No space after the colons",
             SERVER,
             SPACE,
             request_of(&[
@@ -301,7 +301,7 @@ fn right() -> Vec<Case> {
     ]
 }
 
-/// Requests of some size.
+/// Requests of certain sizes.
 fn sizes() -> Vec<Case> {
     let fields = |count: usize| {
         let lines: Vec<String> = (0..count).map(|number| format!("X-{number}: {number}")).collect();
@@ -340,7 +340,7 @@ fn sizes() -> Vec<Case> {
     ]
 }
 
-/// Requests in several writes, and with frames behind them.
+/// Requests in several writes, and with frames after them.
 fn cuts() -> Vec<Case> {
     let cut = |words: &'static str, split: Split, gap: u64| {
         let gap = Duration::from_millis(gap);
@@ -370,32 +370,32 @@ fn cuts() -> Vec<Case> {
             "The last LF in a write of its own",
             SERVER,
             rules::HEAD,
-            cut("its last byte 20 ms behind the others", tail(1), 20),
+            cut("its last byte 20 ms after the others", tail(1), 20),
         ),
         takes(
             "H.1.30",
             "The empty line in a write of its own",
             SERVER,
             rules::HEAD,
-            cut("its last two bytes 20 ms behind the others", tail(2), 20),
+            cut("its last two bytes 20 ms after the others", tail(2), 20),
         ),
         takes(
             "H.1.31",
             "A cut between the CR and the LF of the last field",
             SERVER,
             rules::HEAD,
-            cut("its last three bytes 20 ms behind the others", tail(3), 20),
+            cut("its last three bytes 20 ms after the others", tail(3), 20),
         ),
         behind(
             "H.1.32",
-            "A frame right behind the request",
+            "A frame right after the request",
             "A request that is right, and a text message in the same write.",
             Split::Whole,
         ),
         // The header of a masked frame has 6 bytes.
         behind(
             "H.1.33",
-            "A frame right behind the request, cut within its header",
+            "A frame right after the request, cut within its header",
             "A request that is right, and the first byte of a text message in the same write; the rest 20 ms later.",
             tail(HELLO.len() + 5),
         ),

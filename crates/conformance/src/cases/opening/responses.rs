@@ -73,7 +73,7 @@ pub(super) fn cases() -> Vec<Case> {
     [right(), cuts(), lenient(), wrong::cases()].into_iter().flatten().collect()
 }
 
-/// Responses that a client has to take.
+/// Responses that a client must accept.
 fn right() -> Vec<Case> {
     let first = |line: &str| response("HTTP", &[line]);
     vec![
@@ -112,7 +112,7 @@ fn right() -> Vec<Case> {
             first("HTTP/1.1 101 Web Socket Protocol Handshake"),
         ),
         takes("H.4.6", "An empty reason phrase", CLIENT, NO_REASON, first("HTTP/1.1 101 ")),
-        informs("H.4.7", "No space behind the status", CLIENT, NO_SPACE, first("HTTP/1.1 101")),
+        informs("H.4.7", "No space after the status", CLIENT, NO_SPACE, first("HTTP/1.1 101")),
         takes(
             "H.4.8",
             "Fields that a client need not know",
@@ -143,7 +143,7 @@ fn right() -> Vec<Case> {
         ),
         takes(
             "H.4.10",
-            "No space behind the colons",
+            "No space after the colons",
             CLIENT,
             SPACE,
             response_of(&[
@@ -185,7 +185,7 @@ fn right() -> Vec<Case> {
     ]
 }
 
-/// Responses in several writes, and with frames behind them.
+/// Responses in several writes, and with frames after them.
 fn cuts() -> Vec<Case> {
     let cut = |words: &'static str, split: Split, gap: u64| {
         let gap = Duration::from_millis(gap);
@@ -215,18 +215,18 @@ fn cuts() -> Vec<Case> {
             "The last LF in a write of its own",
             CLIENT,
             rules::HEAD,
-            cut("its last byte 20 ms behind the others", Split::Tail(1), 20),
+            cut("its last byte 20 ms after the others", Split::Tail(1), 20),
         ),
         takes(
             "H.4.17",
             "The empty line in a write of its own",
             CLIENT,
             rules::HEAD,
-            cut("its last two bytes 20 ms behind the others", Split::Tail(2), 20),
+            cut("its last two bytes 20 ms after the others", Split::Tail(2), 20),
         ),
         behind(
             "H.4.18",
-            "A frame right behind the response",
+            "A frame right after the response",
             "A response that is right, and a text message in the same write.",
             Split::Whole,
             vec![Frame::text(HELLO)],
@@ -235,7 +235,7 @@ fn cuts() -> Vec<Case> {
         // The header of an unmasked frame has 2 bytes.
         behind(
             "H.4.19",
-            "A frame right behind the response, cut within its header",
+            "A frame right after the response, cut within its header",
             "A response that is right, and the first byte of a text message in the same write; the rest 20 ms later.",
             Split::Tail(HELLO.len() + 1),
             vec![Frame::text(HELLO)],
@@ -243,7 +243,7 @@ fn cuts() -> Vec<Case> {
         ),
         behind(
             "H.4.20",
-            "A frame right behind the empty line, which comes late",
+            "A frame right after the empty line, which comes late",
             "A response that is right; its last two bytes and a text message in one write, 20 ms later.",
             Split::Tail(HELLO.len() + 4),
             vec![Frame::text(HELLO)],
@@ -251,7 +251,7 @@ fn cuts() -> Vec<Case> {
         ),
         behind(
             "H.4.21",
-            "Several frames right behind the response",
+            "Several frames right after the response",
             "A response that is right, a Ping and a message in two fragments, all in the same write.",
             Split::Whole,
             vec![ping(), Frame::text("Hel").unfinished(), Frame::continuation("lo")],
@@ -278,7 +278,7 @@ fn behind(
     .words(words, "The answer to each frame, in order.")
 }
 
-/// Responses that are not as they should be, and that a client may take.
+/// Responses that are not quite valid, but that a client may accept.
 fn lenient() -> Vec<Case> {
     let tolerated = || Refusal::default().called(NonStrict);
     let further = |lines: &[&str]| response("", lines);
@@ -361,7 +361,7 @@ fn content_case(id: &str, title: &'static str, half: Half) -> Case {
     })
     .only(CLIENT)
     .words(
-        format!("{words} A Ping is right behind it."),
+        format!("{words} A Ping is right after it."),
         "The Pong, as the response has no content; or the end of the connection.",
     )
 }

@@ -1,4 +1,4 @@
-//! What comes in place of a request, and is none.
+//! Input in place of a request that is not a request.
 
 use super::super::super::rules;
 use super::super::half::{Half, informs, refusal, refuses, request};
@@ -22,7 +22,7 @@ const HTTP_2: Rule = Rule::info(
     "A server that does not know HTTP/2 sees a request with the method PRI and the version HTTP/2.0.",
 );
 
-/// What is no opening handshake at all.
+/// Input that is not an opening handshake at all.
 pub(super) fn cases() -> Vec<Case> {
     let raw = |words: &'static str, bytes: &[u8], ends: bool| {
         Half::new(words, Opening { ends, ..Opening::text(bytes) })
@@ -119,7 +119,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The beginning of TLS: a record of a handshake that holds a ClientHello of 196 bytes.
+/// The beginning of TLS: a handshake record with a ClientHello of 196 bytes.
 fn client_hello() -> Vec<u8> {
     let mut record = vec![0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
     record.resize(5 + 200, 0);

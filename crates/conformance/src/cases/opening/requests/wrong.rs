@@ -1,4 +1,4 @@
-//! Requests that are wrong.
+//! Invalid requests.
 
 use super::super::super::rules;
 use super::super::half::{Half, refusal, refusal_with, refuses, request, request_of, takes_or};
@@ -106,7 +106,7 @@ pub(super) fn cases() -> Vec<Case> {
     [first_lines(), fields(), syntax()].into_iter().flatten().collect()
 }
 
-/// Request lines that are wrong.
+/// Invalid request lines.
 fn first_lines() -> Vec<Case> {
     let method = || refusal_with(&[400, 405, 426, 501]);
     let version = || refusal_with(&[400, 426, 505]);
@@ -116,7 +116,7 @@ fn first_lines() -> Vec<Case> {
         refuses("H.1.40", "HEAD", SERVER, METHOD, line("HEAD {path} HTTP/1.1"), method()),
         refuses(
             "H.1.41",
-            "The method in small letters",
+            "The method in lower case",
             SERVER,
             METHOD,
             line("get {path} HTTP/1.1"),
@@ -157,7 +157,7 @@ fn first_lines() -> Vec<Case> {
         ),
         refuses(
             "H.1.47",
-            "The name of the protocol in small letters",
+            "The name of the protocol in lower case",
             SERVER,
             METHOD,
             line("GET {path} http/1.1"),
@@ -199,7 +199,7 @@ fn first_lines() -> Vec<Case> {
     ]
 }
 
-/// Fields that are wrong or missing.
+/// Invalid or missing fields.
 fn fields() -> Vec<Case> {
     let host = || refusal_with(&[400]);
     let upgrade = |id, title, lines: &[&str]| {
@@ -214,7 +214,7 @@ fn fields() -> Vec<Case> {
     let bad_key = |id, title, key: &'static str| {
         let line = format!("Sec-WebSocket-Key: {key}");
         let half = request("Sec-WebSocket-Key", &[&line]);
-        // A server that takes it has made the accept value of this very key.
+        // A server that accepts it has computed the accept value from this very key.
         let half = half.map(|opening| Opening { key: Some(key), ..opening });
         refuses(id, title, SERVER, BAD_KEY, half, refusal().opened(NonStrict))
     };
@@ -290,7 +290,7 @@ fn fields() -> Vec<Case> {
         bad_key("H.1.69", "A key of 17 bytes", "AAECAwQFBgcICQoLDA0ODxA="),
         bad_key("H.1.70", "A key of 300 bytes", LONG_KEY),
         bad_key("H.1.71", "A key without padding", "AAECAwQFBgcICQoLDA0ODw"),
-        bad_key("H.1.72", "A key with a letter that is not of base64", "AAECAwQFBgcI!QoLDA0ODw=="),
+        bad_key("H.1.72", "A key with a character that is not base64", "AAECAwQFBgcI!QoLDA0ODw=="),
         bad_key("H.1.73", "A key in the base64 of URLs", "-_-_-_-_-_-_-_-_-_-_-Q=="),
         bad_key("H.1.74", "A key with padding in the middle", "AAECAwQFBg==CQoLDA0ODw=="),
         bad_key("H.1.75", "A key with a space within", "AAECAwQFBgcI CQoLDA0ODw=="),
@@ -367,7 +367,7 @@ fn fields() -> Vec<Case> {
     ]
 }
 
-/// Heads that are not HTTP, or hardly.
+/// Heads that are not, or hardly, HTTP.
 fn syntax() -> Vec<Case> {
     let lf = || {
         let Half { opening, .. } = request("", &[]);
@@ -438,7 +438,7 @@ fn syntax() -> Vec<Case> {
         takes_or("H.1.96", "Lines that end with LF alone", SERVER, rules::BARE_LF, lf(), refusal()),
         refuses(
             "H.1.97",
-            "The key behind a CR without LF",
+            "The key after a CR without LF",
             SERVER,
             rules::BARE_CR,
             request("Sec-WebSocket-Key", &["X-Unknown: 1\rSec-WebSocket-Key: {key}"]),
@@ -454,7 +454,7 @@ fn syntax() -> Vec<Case> {
         ),
         refuses(
             "H.1.99",
-            "NUL behind the value of Upgrade",
+            "NUL after the value of Upgrade",
             SERVER,
             rules::NUL,
             request("Upgrade", &["Upgrade: websocket\0h2c"]),
@@ -469,7 +469,7 @@ const LONG_KEY: &str = match std::str::from_utf8(&[b'A'; 400]) {
     Err(_) => "",
 };
 
-/// What a response to an unknown version must be like.
+/// Checks a response to an unknown version.
 fn versions(head: &Head) -> Result<(), String> {
     if head.status() >= 400 && !head.lists("sec-websocket-version", "13") {
         return Err(

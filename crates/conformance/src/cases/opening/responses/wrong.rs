@@ -1,4 +1,4 @@
-//! Responses that are wrong, and what is no response.
+//! Invalid responses, and input that is not a response.
 
 use super::super::super::rules;
 use super::super::half::{HELLO, Half, refuses, response};
@@ -106,7 +106,7 @@ fn fields() -> Vec<Case> {
         ),
         no(
             "H.4.42",
-            "The accept value with its letters in the other case",
+            "The accept value with lower and upper case swapped",
             ACCEPT,
             accept,
             &["Sec-WebSocket-Accept: {swapped}"],
@@ -120,7 +120,7 @@ fn fields() -> Vec<Case> {
         ),
         no(
             "H.4.44",
-            "The accept value and something behind it",
+            "The accept value and something after it",
             ACCEPT,
             accept,
             &["Sec-WebSocket-Accept: {accept}x"],
@@ -144,7 +144,7 @@ fn fields() -> Vec<Case> {
         ),
         no(
             "H.4.47",
-            "The accept value behind a CR without LF",
+            "The accept value after a CR without LF",
             rules::BARE_CR,
             accept,
             &["X-Unknown: 1\rSec-WebSocket-Accept: {accept}"],
@@ -183,9 +183,9 @@ fn fields() -> Vec<Case> {
     ]
 }
 
-/// Responses with another status, or none.
+/// Responses with another status, or without one.
 fn statuses() -> Vec<Case> {
-    // All that a 101 needs is there as well: the status decides.
+    // These responses also have all fields of a 101, so only the status is wrong.
     let status = |id, title, line: &str, further: &[&str]| {
         let mut lines = vec![line];
         lines.extend(further);
@@ -240,7 +240,7 @@ fn statuses() -> Vec<Case> {
         ),
         line(
             "H.4.64",
-            "100 (Continue), and nothing behind it",
+            "100 (Continue), and nothing after it",
             STATUS,
             "HTTP/1.1 100 Continue",
             Refusal::default(),
@@ -291,7 +291,7 @@ fn statuses() -> Vec<Case> {
     ]
 }
 
-/// What is no response at all, or not all of one.
+/// Input that is not a response at all, or an incomplete one.
 fn others() -> Vec<Case> {
     let raw = |id, title, rule, words: &'static str, bytes: &[u8], ends: bool| {
         let half = Half::new(words, Opening { ends, ..Opening::text(bytes) });
@@ -317,7 +317,7 @@ fn others() -> Vec<Case> {
         ),
         raw(
             "H.4.74",
-            "A frame, and a right response behind it",
+            "A frame, and a right response after it",
             STATUS_LINE,
             "A text frame, and a response that is right in the same write.",
             &[b"\x81\x05Hello", &instead[..]].concat(),
