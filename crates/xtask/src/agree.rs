@@ -1,8 +1,8 @@
 //! `cargo xtask agree`: the real `wstest` and our own suite against the same endpoints, most of which are not ours.
 //!
-//! Each case in which the two come to different verdicts has to be explained in `crates/conformance/agree.json`: who is
-//! right, and which sentence of the RFC says so. A difference without an explanation fails the chore, and so does an
-//! explanation that nothing needs any more.
+//! Each case with different verdicts must be explained in `crates/conformance/agree.json`: which suite is right, and which
+//! sentence of the RFC says so. The chore fails on a difference without an explanation, and on an explanation that is no
+//! longer needed.
 
 mod endpoints;
 mod explanations;
@@ -22,11 +22,11 @@ use crate::shell::{Failure, Outcome, command, empty_folder, executables, fail, r
 use endpoints::{Endpoint, endpoints};
 use explanations::{Difference, Explanations};
 
-/// The cases that are run by default: all but most of those that send much, which take `wstest` many minutes.
+/// The cases that run by default: all except for most of those that send much, which take `wstest` many minutes.
 const CASES: &str = "1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.1.1,9.2.1,9.3.5,9.5.5,9.7.2,10.*,12.1.1,12.1.5,13.1.1,13.2.1,13.3.1,\
                      13.4.1,13.5.1,13.6.1,13.7.1";
 
-/// What one run may take.
+/// The time limit of one run.
 const TIME_LIMIT: Duration = Duration::from_secs(1800);
 
 /// What to run; without options, every endpoint in both roles.
@@ -41,7 +41,7 @@ pub(crate) struct Options {
     /// These cases, such as 1.*,6.4.* or *
     #[arg(long, value_delimiter = ',', default_value = CASES)]
     cases: Vec<String>,
-    /// Compares the reports of the last run, and runs nothing
+    /// Compares the reports of the last run, without running anything
     #[arg(long)]
     again: bool,
 }
@@ -96,7 +96,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     fail("agree: not as crates/conformance/agree.json says")
 }
 
-/// Where the reports are. The container of `wstest` sees what is below `target/autobahn`.
+/// The folder of the reports. The container of `wstest` can see folders below `target/autobahn`.
 fn reports() -> PathBuf {
     root().join("target/autobahn/agree")
 }
@@ -108,7 +108,7 @@ struct Suites {
     selection: Selection,
 }
 
-/// What came of one endpoint in one role.
+/// The result for one endpoint in one role.
 struct Row {
     endpoint: String,
     role: Role,
@@ -119,7 +119,7 @@ struct Row {
     times: [String; 2],
 }
 
-/// Runs both suites, unless their reports are there, and compares what they say.
+/// Runs both suites, unless their reports exist already, and compares their verdicts.
 fn row(
     suites: Option<&Suites>,
     endpoint: &Endpoint,
@@ -174,7 +174,7 @@ fn row(
     Ok(row)
 }
 
-/// The file that says how long a suite took.
+/// The file that contains how long a suite took.
 const TIME: &str = "seconds";
 
 fn note_time(folder: &Path, begun: Instant) -> Outcome {
@@ -188,7 +188,7 @@ impl Suites {
         Ok(Self { wstest: Wstest::find()?, ours, selection: Selection::new(cases)? })
     }
 
-    /// Runs `wstest`, and returns the cases that it has run.
+    /// Runs `wstest`, and returns the cases that it ran.
     fn theirs(&self, endpoint: &Endpoint, role: Role, folder: &Path) -> Outcome<BTreeSet<CaseId>> {
         let name = format!("{role}-{}", endpoint.name);
         let run = Run {
@@ -215,7 +215,7 @@ impl Suites {
         }
     }
 
-    /// Runs these cases of our suite.
+    /// Runs these cases with our suite.
     fn ours(
         &self,
         endpoint: &Endpoint,
@@ -236,14 +236,14 @@ impl Suites {
             .output()
             .map_err(|error| Failure::new(format!("cannot run our suite: {error}")))?;
         match output.status.code() {
-            // As expected, or not: what the verdicts are is compared.
+            // Both exit codes are fine, because the verdicts are compared here.
             Some(0 | 1) => Ok(()),
             _ => fail(format!("our suite: {}", String::from_utf8_lossy(&output.stderr).trim())),
         }
     }
 }
 
-/// The command of these words, of which there is at least one.
+/// The command with these words. There must be at least one.
 fn words(words: &[String]) -> std::process::Command {
     let mut words = words.iter();
     let mut command = command(words.next().map_or("", String::as_str));

@@ -1,9 +1,9 @@
-//! `cargo xtask autobahn`: the real Autobahn test suite against our echo endpoints, and its verdicts
-//! against `autobahn/expected.json`.
+//! `cargo xtask autobahn`: runs the real Autobahn test suite against our echo endpoints, and compares its verdicts with
+//! `autobahn/expected.json`.
 //!
-//! All that is said here about a case is what `wstest` wrote into `index.json`; which cases had to
-//! run is what it announced before the first one. Our own installation is started by `autobahn/config/wstest.py`,
-//! which takes about a quarter off the time of the compressed cases, and changes neither what is sent nor a verdict.
+//! All verdicts come from the `index.json` that `wstest` wrote, and it announces which cases have to run before the first
+//! one. Our own installation is started by `autobahn/config/wstest.py`, which makes the compressed cases about a quarter
+//! faster, and changes neither what is sent nor a verdict.
 
 mod build;
 mod case;
@@ -35,8 +35,8 @@ pub(crate) use wstest::Wstest;
 /// The adapters that have echo endpoints.
 pub(crate) const ADAPTERS: [&str; 4] = ["std", "std-halves", "tokio", "tokio-halves"];
 
-/// What one run may take. The 517 cases take some minutes on two cores, nearly all of it compression in
-/// Python; one that hangs costs as long as `wstest` waits for it, which is seconds.
+/// The time limit of one run. The 517 cases take some minutes on two cores, nearly all of it compression in Python. `wstest`
+/// gives up a case that hangs after some seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(1800);
 
 /// What to run; without options, everything.
@@ -45,24 +45,24 @@ pub(crate) struct Runs {
     /// Only our server, or only our client
     #[arg(long)]
     role: Option<Role>,
-    /// Only these cases, such as 1.*,6.4.*; then only their verdicts are compared
+    /// Only these cases, such as 1.*,6.4.*; their verdicts alone are compared
     #[arg(long, value_delimiter = ',')]
     pub(crate) cases: Vec<String>,
     /// Only these adapters
     #[arg(long, value_delimiter = ',', value_parser = ADAPTERS)]
     adapter: Vec<String>,
-    /// Over TLS, wss instead of ws, with a certificate that is made for the run
+    /// Over TLS, wss instead of ws, with a certificate made for this run
     #[arg(long)]
     pub(crate) tls: bool,
 }
 
 impl Runs {
-    /// The roles that were asked for.
+    /// The selected roles.
     pub(crate) fn roles(&self) -> Vec<Role> {
         self.role.map_or_else(|| vec![Role::Server, Role::Client], |role| vec![role])
     }
 
-    /// The adapters that were asked for, of those that there are.
+    /// The selected adapters.
     pub(crate) fn adapters(&self) -> Vec<&str> {
         match self.adapter.as_slice() {
             // A blocking TLS stream has no halves.
@@ -72,11 +72,11 @@ impl Runs {
     }
 }
 
-/// Runs the suite for every role and adapter, and fails if one verdict is not the expected one.
+/// Runs the suite for every role and adapter, and fails if a verdict is not the expected one.
 pub(crate) fn run(options: &Runs) -> Outcome {
     let expected = Expected::parse(&read(&root().join("autobahn/expected.json"))?)?;
     let selection = Selection::new(&options.cases)?;
-    // The suite may have to be installed, most of which is waiting.
+    // The suite may have to be installed, which is mostly waiting.
     let (wstest, testees) = thread::scope(|scope| {
         let wstest = scope.spawn(Wstest::find);
         let testees = testees();
@@ -85,7 +85,7 @@ pub(crate) fn run(options: &Runs) -> Outcome {
     let suite = Suite { expected, selection, wstest: wstest?, testees: testees?, tls: options.tls };
     let mut failed = Vec::new();
     for adapter in options.adapters() {
-        // Both roles at once: the suite is one thread of Python each time.
+        // Both roles run at once, because the suite is one Python thread each time.
         let suite = &suite;
         let outcomes = thread::scope(|scope| {
             let start = |role| scope.spawn(move || suite.run(role, adapter));
@@ -111,7 +111,7 @@ pub(crate) fn run(options: &Runs) -> Outcome {
     }
 }
 
-/// What all runs have in common.
+/// What all runs share.
 struct Suite {
     wstest: Wstest,
     testees: Testees,
@@ -121,7 +121,7 @@ struct Suite {
 }
 
 impl Suite {
-    /// One role of one adapter, from an empty report folder to the comparison.
+    /// Runs one role of one adapter, from an empty report folder to the comparison.
     fn run(&self, role: Role, adapter: &str) -> Outcome {
         let transport = self.transport(adapter);
         let name = format!("{role}-{transport}");
@@ -165,7 +165,7 @@ impl Suite {
         fail("not as autobahn/expected.json says")
     }
 
-    /// Starts our server, and says where it listens.
+    /// Starts our server, and returns the address that it listens on.
     fn server(
         &self,
         adapter: &str,
@@ -202,7 +202,7 @@ impl Suite {
         Running::start("echo-client", &mut run, folder)
     }
 
-    /// What the adapter runs over, in one word: `tokio`, or `tokio-tls`.
+    /// The transport below the adapter, in one word: `tokio`, or `tokio-tls`.
     fn transport(&self, adapter: &str) -> String {
         format!("{adapter}{}", if self.tls { "-tls" } else { "" })
     }

@@ -1,6 +1,6 @@
-//! `cargo xtask bench-build`: what it costs to build a minimal echo server over fullduplex, side by side with others.
+//! `cargo xtask bench-build`: what it costs to build a minimal echo server over fullduplex, compared with others.
 //!
-//! What is measured, and how, is in `benches/build`.
+//! `benches/build` documents what is measured, and how.
 
 use clap::Args;
 
@@ -9,10 +9,10 @@ use crate::shell::{Outcome, command, executables, root, run as run_command};
 /// What to measure; without options, everything.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only servers whose name contains this, and that over plain TCP
+    /// Only servers whose name contains this, and the one over plain TCP
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
-    /// How often each is built for its time
+    /// How many times each server is built for its time
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 }

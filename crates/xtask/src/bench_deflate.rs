@@ -1,6 +1,6 @@
-//! `cargo xtask bench-deflate`: permessage-deflate side by side with zlib-rs alone.
+//! `cargo xtask bench-deflate`: permessage-deflate, compared with zlib-rs alone.
 //!
-//! What is measured, and how, is in `benches/deflate`.
+//! `benches/deflate` documents what is measured, and how.
 
 use clap::Args;
 

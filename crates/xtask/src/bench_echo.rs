@@ -1,12 +1,12 @@
-//! `cargo xtask bench-echo`: echo over loopback, fullduplex over tokio side by side with others.
+//! `cargo xtask bench-echo`: echo over loopback, fullduplex over tokio compared with others.
 //!
-//! What is measured, and how, is in `benches/echo`.
+//! `benches/echo` documents what is measured, and how.
 
 use clap::Args;
 
 use crate::shell::{Outcome, command, executables, root, run as run_command};
 
-/// How the program is built, which also measures handshakes and idle connections.
+/// Builds the program, which also measures handshakes and idle connections.
 pub(crate) const BUILD: &str = "build --profile bench --package fullduplex-bench-echo";
 
 /// What to measure; without options, everything.
@@ -15,20 +15,21 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Only cases with this in their names: bytes-connectionsxdepth of an echo, such as 125- or 50x16, and
-    /// request-connections of handshakes, such as chromium or -16
+    /// Only cases with this in their names: bytes-connectionsxdepth for an echo, such as 125- or 50x16, and
+    /// request-connections for handshakes, such as chromium or -16
     #[arg(long, value_delimiter = ',')]
     case: Vec<String>,
     /// Only contenders whose name contains this, and plain TCP
     #[arg(long, value_delimiter = ',')]
     contender: Vec<String>,
-    /// How many rounds there are: more where other programs disturb
+    /// The number of rounds: use more if other programs disturb
     #[arg(long)]
     rounds: Option<usize>,
-    /// The load asks for input again and again instead of sleeping, so that no server has to wake it
+    /// The load polls for input instead of sleeping, so that no server has to wake it
     #[arg(long)]
     spin: bool,
-    /// Also our echo with counters, and with a subscriber of `tracing`: then all of ours is compiled with these features
+    /// Also our echo with counters, and with a subscriber of `tracing`; all of our servers are then compiled with these
+    /// features
     #[arg(long)]
     seen: bool,
 }

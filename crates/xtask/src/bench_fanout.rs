@@ -1,6 +1,6 @@
-//! `cargo xtask bench-fanout`: one message to many connections, fullduplex side by side with others.
+//! `cargo xtask bench-fanout`: one message to many connections, fullduplex compared with others.
 //!
-//! What is measured, and how, is in `benches/echo`.
+//! `benches/echo` documents what is measured, and how.
 
 use clap::Args;
 
@@ -11,7 +11,7 @@ use crate::shell::{Outcome, command, executables, root, run as run_command};
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// To how many connections a message goes, one number for each table
+    /// How many connections receive each message, one number for each table
     #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
     subscribers: Vec<usize>,
     /// Only contenders whose name contains this, and plain TCP
@@ -21,7 +21,7 @@ pub(crate) struct Options {
 
 /// Builds and runs the comparison; its results go to `target/bench-fanout`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    // One of the servers is over npm's `ws`.
+    // One of the servers uses npm's `ws`.
     peers::run()?;
     let [program] = executables(BUILD, ["bench-echo"])?;
     let mut command = command(program);

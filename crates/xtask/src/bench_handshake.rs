@@ -1,7 +1,6 @@
-//! `cargo xtask bench-handshake`: connections accepted, upgraded and closed, fullduplex over tokio side by side with
-//! others.
+//! `cargo xtask bench-handshake`: connections accepted, upgraded and closed, fullduplex over tokio compared with others.
 //!
-//! What is measured, and how, is in `benches/echo`.
+//! `benches/echo` documents what is measured, and how.
 
 use crate::bench_echo::{Options, compare};
 use crate::shell::Outcome;

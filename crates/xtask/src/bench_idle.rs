@@ -1,6 +1,6 @@
-//! `cargo xtask bench-idle`: memory of connections that wait, fullduplex over tokio side by side with others.
+//! `cargo xtask bench-idle`: memory of waiting connections, fullduplex over tokio compared with others.
 //!
-//! What is measured, and how, is in `benches/echo`.
+//! `benches/echo` documents what is measured, and how.
 
 use clap::Args;
 
@@ -10,7 +10,7 @@ use crate::shell::{Outcome, command, executables, root, run as run_command};
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How many connections wait; fewer if fewer files may be open
+    /// The number of waiting connections; fewer if fewer files may be open
     #[arg(long, default_value_t = 5000)]
     connections: usize,
     /// Only contenders whose name contains this, and plain TCP

@@ -1,9 +1,9 @@
-//! `cargo xtask bench-instructions`: the instructions that each message costs, counted by callgrind, beside
-//! those that were noted in `benches/instructions.json`.
+//! `cargo xtask bench-instructions`: the instructions that each message costs, counted by callgrind, and compared with the
+//! counts in `benches/instructions.json`.
 //!
-//! Below a microsecond, times on a shared machine drift by more than most changes are worth. Counts do not:
-//! valgrind shows the program one and the same processor wherever it runs, so that the C library picks
-//! the same copy routines. What is left to differ is the compiler, above all.
+//! Below a microsecond, times on a shared machine drift by more than most changes are worth. Counts do not: valgrind
+//! emulates the same processor wherever it runs, so that the C library selects the same copy routines. Differences that
+//! remain come mainly from the compiler.
 
 mod callgrind;
 mod table;
@@ -19,10 +19,10 @@ use crate::shell::{Outcome, executables, fail, read, root, write};
 use callgrind::Callgrind;
 use table::{Case, Comparison, Difference, Table, Verdict};
 
-/// Where the figures are noted.
+/// The file with the counts.
 const TABLE: &str = "benches/instructions.json";
 
-/// How many programs run at once: they wait for nothing, and most machines have two cores.
+/// How many programs run at once. They do not wait for anything, and most machines have two cores.
 const JOBS: usize = 2;
 
 /// What to count; without options, everything.
@@ -31,10 +31,10 @@ pub(crate) struct Options {
     /// Only cases with this in their names, such as lent, masked-ascii or 65536
     #[arg(long, value_delimiter = ',')]
     case: Vec<String>,
-    /// Notes what was counted in the table
+    /// Records the new counts in the table
     #[arg(long)]
     bless: bool,
-    /// Installs valgrind if it is missing, by apt-get
+    /// Installs valgrind with apt-get if it is missing
     #[arg(long)]
     install: bool,
 }
@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     count_and_compare(&path, table, &callgrind, options)
 }
 
-/// As [`run`], but where the figures mean nothing it returns the reason why nothing was counted.
+/// The same, but if the counts cannot be compared, it returns the reason instead of counting.
 pub(crate) fn run_where_comparable() -> Outcome<Option<String>> {
     let path = root().join(TABLE);
     let table = Table::parse(&read(&path)?)?;
@@ -56,7 +56,7 @@ pub(crate) fn run_where_comparable() -> Outcome<Option<String>> {
         Err(reason) => return Ok(Some(reason.to_string())),
     };
     let differences = table.counted_with.differences(&callgrind.surroundings);
-    // Another C library or valgrind moves the counts a little, another compiler or processor as it likes.
+    // Another C library or valgrind changes the counts a little, but another compiler or processor may change them at will.
     if differences.iter().any(Difference::is_decisive) {
         return Ok(Some(listed(&differences, "; ")));
     }
@@ -72,7 +72,7 @@ fn count_and_compare(
 ) -> Outcome {
     let chosen: Vec<usize> = (0..table.cases.len())
         .filter(|&at| {
-            // As whole words, as the other benches do: 16 is not 16384.
+            // Filters match whole words, as in the other benches: 16 does not match 16384.
             let name = format!("-{}-", table.cases[at].case);
             let chosen = |filter: &String| name.contains(&format!("-{filter}-"));
             options.case.is_empty() || options.case.iter().any(chosen)
@@ -101,7 +101,7 @@ fn count_and_compare(
     if !differences.is_empty() {
         println!("NOT COMPARABLE with {TABLE}, for");
         println!("  {}", listed(&differences, "\n  "));
-        println!("so only what differs by more than {} counts", table.tolerance_elsewhere);
+        println!("so only differences of more than {} count", table.tolerance_elsewhere);
     }
     let tolerance = table.tolerance(!differences.is_empty());
     let comparisons: Vec<Comparison<'_>> =
@@ -144,7 +144,7 @@ fn verdict(comparisons: &[Comparison<'_>]) -> Outcome {
     Ok(())
 }
 
-/// Counts every case, some at once; the counts come in the order of the cases.
+/// Counts every case, several at once. The counts are in the order of the cases.
 fn count_all(callgrind: &Callgrind, program: &Path, cases: &[&Case]) -> Outcome<Vec<f64>> {
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Outcome<f64>>>> =

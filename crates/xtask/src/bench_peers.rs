@@ -1,7 +1,7 @@
-//! `cargo xtask bench-peers`: fullduplex side by side with other WebSocket libraries.
+//! `cargo xtask bench-peers`: fullduplex, compared with other WebSocket libraries.
 //!
-//! What is measured, and how, is in `benches/peers`. The program is built as benches are: for the default
-//! processor, as one unit, with link-time optimisation.
+//! `benches/peers` documents what is measured, and how. The program is built like a bench: for the default processor, as one
+//! codegen unit, with link-time optimisation.
 
 use clap::Args;
 

@@ -1,12 +1,12 @@
-//! `cargo xtask browser`: what is tested in a real browser: the chat and the dashboard of the examples, an echo server,
+//! `cargo xtask browser`: the tests in a real browser: the chat and the dashboard of the examples, an echo server,
 //! WebSockets over HTTP/2, the report of the conformance suite.
 //!
-//! The same tests are in `cargo xtask test`, which says that they were skipped where there is no Chromium; here that is a
+//! `cargo xtask test` runs the same tests, but only reports that they were skipped if there is no Chromium. Here that is a
 //! failure.
 
 use crate::shell::{Outcome, cargo, command, fail, root, run as run_command, succeeds};
 
-/// The names that Chromium has.
+/// The possible names of Chromium's program.
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Runs the tests.

@@ -9,13 +9,13 @@ use crate::{
     readme, simulate,
 };
 
-/// How long each fuzz target runs: long enough to see that it still builds and passes its seeds.
+/// How long each fuzz target runs: enough to show that it builds and passes its seeds.
 const FUZZ_SECONDS: u32 = 5;
 
-/// What is run of Autobahn's own suite. All of its cases run in the conformance step, with our judge over every adapter: here
-/// the original judges the protocol and, of each kind of payload, one series with compression. The other eight series take
-/// eight minutes. Over the second adapter two cases show that compression is there. Halves and TLS have these of their own: who
-/// writes what, the handshake, the end, and how bytes are cut, for messages of up to 16 MiB.
+/// The runs of Autobahn's own suite. The conformance step already runs all of its cases with our judge over every adapter.
+/// Here the original judges the protocol, and one series with compression for each kind of payload; the other eight series
+/// take eight minutes. Over the second adapter, two cases show that compression works. Halves and TLS only need the cases
+/// for what differs: which half writes, the handshake, the end, and how bytes are split, for messages of up to 16 MiB.
 const AUTOBAHN: [&str; 4] = [
     "--adapter std --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.*,12.5.*,13.3.*,13.6.*",
     "--adapter tokio --cases 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.1,13.3.1",
@@ -25,14 +25,14 @@ const AUTOBAHN: [&str; 4] = [
 
 /// Runs the steps in order, and stops at the first that fails.
 pub(crate) fn run() -> Outcome {
-    // What the README tells people to type is what runs here, so that it cannot rot.
+    // The commands in the README run here, so that they stay correct.
     let commands = readme::commands()?;
     let chosen =
         |start: &'static str| commands.iter().filter(move |command| command.starts_with(start));
 
     let mut steps = Steps(Vec::new());
     steps.step("lint", lint::run)?;
-    // Another nightly may write what this chore cannot read.
+    // Another nightly may write a format that this chore cannot read.
     steps.step_or_skip("public-api", public_api::run_where_comparable)?;
     steps.step("no-std", no_std::run)?;
     steps.step("no-panic", no_panic::run)?;
@@ -45,11 +45,11 @@ pub(crate) fn run() -> Outcome {
         fuzz::run(&fuzz::Options { seconds: FUZZ_SECONDS, ..Default::default() })?;
         fuzz::run(&fuzz::Options { faults: true, ..Default::default() })
     })?;
-    // A million steps, from the seed at which a person begins as well.
+    // A million steps, from the default seed.
     steps
         .step("simulate", || simulate::run(&simulate::Options { seed: 1, ..Default::default() }))?;
     steps.step("drop-in", drop_in::run_default)?;
-    // Counts depend on the compiler: elsewhere they would say nothing, and so nothing is claimed there.
+    // Counts depend on the compiler. With another one they cannot be compared, so the step is skipped.
     steps.step_or_skip("bench-instructions", bench_instructions::run_where_comparable)?;
     for line in chosen("cargo xtask conformance") {
         steps.step(line, || typed(line))?;
@@ -64,23 +64,23 @@ pub(crate) fn run() -> Outcome {
     Ok(())
 }
 
-/// Runs a line of the README as it stands there.
+/// Runs a line of the README unchanged.
 fn typed(line: &str) -> Outcome {
     let mut words = line.split_whitespace();
     let program = words.next().ok_or_else(|| Failure::new("README.md has an empty command"))?;
     run_command(command(program).args(words))
 }
 
-/// The steps that were taken.
+/// The steps so far.
 struct Steps(Vec<Step>);
 
 struct Step {
     name: String,
     duration: Duration,
-    /// What it took of all processors together, where that is known: on a machine with other work to do, this is
-    /// what tells one chore from another.
+    /// The processor time that it took on all processors, where it is known. On a busy machine, this shows better than the
+    /// duration which chore is expensive.
     processors: Option<Duration>,
-    /// Why it was not taken.
+    /// Why it was skipped.
     skipped: Option<String>,
 }
 
@@ -89,7 +89,7 @@ impl Steps {
         self.step_or_skip(name, || chore().map(|()| None))
     }
 
-    /// A step that may return a reason why it was not taken.
+    /// A step that may return a reason why it was skipped.
     fn step_or_skip(
         &mut self,
         name: &str,
@@ -111,7 +111,7 @@ impl Steps {
         })
     }
 
-    /// Prints the steps and what they took; all but the last one have passed, or were skipped.
+    /// Prints the steps with their times. All but the last one have passed or were skipped.
     fn summary(&self, last: &str) {
         println!("\n=== summary");
         println!("{:<7} {:>9} {:>12}", "", "seconds", "processors'");
@@ -134,14 +134,14 @@ fn seconds(duration: Duration, processors: Option<Duration>) -> String {
     format!("{:>9.1} {processors:>12}", duration.as_secs_f64())
 }
 
-/// The processor time of this process and of all below it that have ended, on Linux.
+/// The processor time of this process and of its children that have exited, on Linux.
 fn processor_time() -> Option<Duration> {
     processor_time_in(&fs::read_to_string("/proc/self/stat").ok()?)
 }
 
-/// The same in what `/proc/PID/stat` says: fields 14 to 17, hundredths of a second.
+/// The same from the content of `/proc/PID/stat`: fields 14 to 17, in hundredths of a second.
 fn processor_time_in(stat: &str) -> Option<Duration> {
-    // The second field is a name in parentheses, which may hold anything.
+    // The second field is a name in parentheses, which may contain anything.
     let (_, from_the_third) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = from_the_third.split_whitespace().collect();
     let ticks = fields.get(14 - 3..=17 - 3)?.iter().map(|field| field.parse::<u64>());

@@ -1,5 +1,5 @@
-//! `cargo xtask compat-versions`: writes the manifests under `crates/compat/versions`, which have the packages of
-//! `crates/compat` compiled as older versions. Everything but the version comes from the manifests of those packages.
+//! `cargo xtask compat-versions`: writes the manifests under `crates/compat/versions`, which compile the packages of
+//! `crates/compat` as older versions. Everything except the version comes from the manifests of those packages.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::shell::{Failure, Outcome, cargo, fail, output, read, root, write};
 
-/// The second number of the versions that there are, beside the newest.
+/// The minor numbers of the older versions.
 const MINORS: [u32; 4] = [26, 27, 28, 29];
 
 /// The packages of `crates/compat`.
@@ -22,7 +22,7 @@ pub(crate) fn run() -> Outcome {
     Ok(())
 }
 
-/// Fails where a manifest is not what [`run`] would write.
+/// Fails if a manifest is not what [`run`] would write.
 pub(crate) fn check() -> Outcome {
     for (path, text) in manifests()? {
         if read(&path)? != text {
@@ -47,7 +47,7 @@ fn manifests() -> Outcome<Vec<(PathBuf, String)>> {
         for minor in MINORS {
             let folder = format!("crates/compat/versions/0.{minor}/{name}/Cargo.toml");
             let text = manifest(package, minor).ok_or_else(|| {
-                Failure::new(format!("`cargo metadata` says too little of {name}"))
+                Failure::new(format!("`cargo metadata` says too little about {name}"))
             })?;
             manifests.push((root().join(folder), text));
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: our own suite against our echo endpoints, over each adapter and in both roles.
+//! `cargo xtask conformance`: runs our own suite against our echo endpoints, over each adapter and in both roles.
 
 use std::time::Instant;
 
@@ -12,12 +12,12 @@ use crate::shell::{Outcome, command, empty_folder, executables, fail, root, run 
 pub(crate) struct Options {
     #[command(flatten)]
     runs: autobahn::Runs,
-    /// As much in sections 9, 12 and 13 as wstest sends
+    /// Sends in sections 9, 12 and 13 as much as wstest
     #[arg(long)]
     full: bool,
 }
 
-/// Runs the suite for every role and adapter, and fails if one verdict is not the expected one.
+/// Runs the suite for every role and adapter, and fails if a verdict is not the expected one.
 pub(crate) fn run(options: &Options) -> Outcome {
     let begun = Instant::now();
     let [suite] =

@@ -1,10 +1,10 @@
-//! `cargo xtask drop-in`: whether our packages can stand for `tungstenite` and `tokio-tungstenite` in applications that
-//! know nothing of us.
+//! `cargo xtask drop-in`: whether our packages can replace `tungstenite` and `tokio-tungstenite` in applications that do not
+//! know us.
 //!
-//! An application puts our packages into its `[patch.crates-io]` table, and then every crate that it depends on uses
-//! them. So crates that many applications use are compiled twice, with the real packages and with ours: what compiles
-//! with the first has to compile with the second. `--tests` runs the tests of others in the same way, and `--bench` measures
-//! one program on both sides.
+//! An application puts our packages into its `[patch.crates-io]` table, and then every crate that it depends on uses them.
+//! So crates that many applications use are compiled twice, with the real packages and with ours: what compiles with the
+//! first must compile with the second. `--tests` runs the tests of other projects in the same way, and `--bench` measures
+//! one program with both.
 
 mod bench;
 mod catalog;
@@ -28,16 +28,16 @@ use scratch::Scratch;
 /// What to try; without options, a few small crates.
 #[derive(Args, Default)]
 pub(crate) struct Options {
-    /// Only these crates: names, or such as name@1.2 for another version
+    /// Only these crates: names, or name@1.2 for another version
     #[arg(long, value_delimiter = ',', value_name = "CRATE")]
     crates: Vec<String>,
-    /// All crates of the table, or with --tests all tests: takes long
+    /// All crates of the table, or with --tests all tests; this takes long
     #[arg(long, conflicts_with = "crates")]
     all: bool,
     /// Runs the tests of tungstenite, tokio-tungstenite and crates that use them
     #[arg(long)]
     tests: bool,
-    /// Measures an axum program as it is and patched: takes minutes
+    /// Measures an axum program unchanged and patched; this takes minutes
     #[arg(long, conflicts_with_all = ["crates", "all", "tests"])]
     bench: bool,
     /// Works in this folder instead of target/drop-in
@@ -53,7 +53,7 @@ pub(crate) fn run_default() -> Outcome {
     run(&Options::default())
 }
 
-/// Tries what is asked for, and fails if something goes with the real packages and not with ours.
+/// Tries what was selected, and fails if something works with the real packages but not with ours.
 pub(crate) fn run(options: &Options) -> Outcome {
     let folder = options.keep.clone().unwrap_or_else(|| root().join("target/drop-in"));
     let scratch = Scratch::in_folder(&folder)?;
@@ -89,7 +89,7 @@ fn check(options: &Options, scratch: &Scratch, patch: &Patch) -> Outcome {
     let failed: Vec<&str> = failed.map(|trial| trial.name.as_str()).collect();
     if !failed.is_empty() {
         return fail(format!(
-            "drop-in: ours cannot stand for the real ones in {}",
+            "drop-in: ours cannot replace the real ones in {}",
             failed.join(", ")
         ));
     }
@@ -98,13 +98,13 @@ fn check(options: &Options, scratch: &Scratch, patch: &Patch) -> Outcome {
         return fail("drop-in: not one crate could be tried, so this says nothing");
     }
     println!(
-        "drop-in: ours stand for the real ones in {same} of {} crates, and fail in none",
+        "drop-in: ours replace the real ones in {same} of {} crates, and fail in none",
         trials.len()
     );
     Ok(())
 }
 
-/// Runs the tests of others.
+/// Runs the tests of other projects.
 fn run_tests(options: &Options, scratch: &Scratch, patch: &Patch) -> Outcome {
     let comparisons = upstream::run(&options.crates, options.all, scratch, patch)?;
     println!("\n{}", report::comparisons(&comparisons));

@@ -1,6 +1,6 @@
-//! `cargo xtask embedded`: an echo server and a client on a Cortex-M3, in QEMU, hold recorded conversations: all bytes at
-//! once, one at a time, and over the traits of `embedded-io` on a serial line. What they send is compared with the
-//! recording. Then it says what a connection takes of the chip.
+//! `cargo xtask embedded`: an echo server and a client on a Cortex-M3 in QEMU replay recorded conversations: with all bytes
+//! at once, one at a time, and over the traits of `embedded-io` on a serial line. What they send is compared with the
+//! recording. Then the chore prints how much memory of the chip a connection takes.
 
 mod emulator;
 mod recording;
@@ -19,7 +19,7 @@ use recording::Recording;
 /// How long an image may run; it takes a fraction of a second.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The time in which an image that waits for ever is given up, to show that it is.
+/// The time limit for an image that waits for ever on purpose.
 const SHORT_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs the images.
@@ -61,7 +61,7 @@ fn recorded(name: &str) -> Outcome<Recording> {
         .map_err(|reason| Failure::new(format!("{}: {reason}", path.display())))
 }
 
-/// What an image says that it took, in bytes.
+/// What an image reports that it took, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Numbers {
     stack: u64,
@@ -83,7 +83,7 @@ impl Numbers {
     }
 }
 
-/// Returns what the image takes at most.
+/// Runs an image in both ways, and returns the larger numbers.
 fn both_ways(name: &str, image: &Path, recording: &Recording) -> Outcome<Numbers> {
     let whole = check(&format!("{name}, all at once"), image, recording, Feed::Whole, LIMIT)?;
     let bytes = check(&format!("{name}, byte by byte"), image, recording, Feed::Bytes, LIMIT)?;
@@ -95,13 +95,13 @@ fn both_ways(name: &str, image: &Path, recording: &Recording) -> Outcome<Numbers
         .ok_or_else(|| Failure::new(format!("{name} does not say what it took")))
 }
 
-/// Runs an image, and fails unless it sent what was recorded and ended well.
+/// Runs an image, and fails unless it sent what was recorded and exited with success.
 fn check(name: &str, image: &Path, from: &Recording, feed: Feed, limit: Duration) -> Outcome<Run> {
     let run = emulator::run(image, &from.input, feed, limit)?;
     if let Some(at) = first_difference(&run.output, &from.output) {
         let (sent, expected) = (run.output.len(), from.output.len());
         return fail(format!(
-            "{name}: byte {at} of {sent} is not that of the {expected} expected{}",
+            "{name}: byte {at} is wrong ({sent} bytes were sent, {expected} expected){}",
             if run.in_time { "" } else { "; and it did not end in time" }
         ));
     }
@@ -109,7 +109,7 @@ fn check(name: &str, image: &Path, from: &Recording, feed: Feed, limit: Duration
         return fail(format!("{name}: it did not end within {} s", limit.as_secs()));
     }
     if !run.success {
-        return fail(format!("{name}: it ended badly: {}", run.said.trim()));
+        return fail(format!("{name}: it failed: {}", run.said.trim()));
     }
     println!("embedded: {name}: {} bytes in, {} out", from.input.len(), from.output.len());
     Ok(run)
@@ -120,15 +120,15 @@ fn first_difference(sent: &[u8], expected: &[u8]) -> Option<usize> {
     differs.or_else(|| (sent.len() != expected.len()).then(|| sent.len().min(expected.len())))
 }
 
-/// Shows that this chore can fail: with one byte that is another one, with a frame that no client may send, and with an end
-/// that never comes.
+/// Shows that this chore can fail: with a wrong byte, with a frame that a client must not send, and with a conversation that
+/// never ends.
 fn can_fail(server: &Path, serial: &Path, good: &Recording) -> Outcome {
     let payload = b"\x81\x85\x37\xfa\x21\x3d";
     let frame = good.input.windows(payload.len()).position(|bytes| bytes == payload);
     let frame = frame.ok_or_else(|| Failure::new("the recording has no \"Hello\""))?;
     let mut other = good.clone();
     flip(&mut other.input, frame + payload.len())?;
-    expect_failure("another byte", check("it", server, &other, Feed::Whole, LIMIT))?;
+    expect_failure("a wrong byte", check("it", server, &other, Feed::Whole, LIMIT))?;
     let mut invalid = good.clone();
     flip(&mut invalid.input, frame)?;
     expect_failure("an invalid frame", check("it", server, &invalid, Feed::Bytes, LIMIT))?;

@@ -1,15 +1,15 @@
-//! `cargo xtask features`: the libraries with each feature alone and with each two together, warnings denied.
+//! `cargo xtask features`: compiles the libraries with each feature alone and with each pair of them, warnings denied.
 //!
-//! A loop is enough: where two features come to the same as one of them, cargo has nothing to compile, and neither has it where
-//! `lint` ran before, which checks some of these sets in the same folder.
+//! A simple loop is enough: if a pair of features is equivalent to one of them, cargo has nothing to compile. The same holds
+//! for sets that `lint` has already checked in the same target folder.
 
 use std::collections::BTreeSet;
 
 use crate::published::{self, COMPILES_OPENSSL};
 use crate::shell::{Outcome, cargo, run as run_command};
 
-/// Of each library the features that have to do with each other, and so are tried in pairs; of the core all of them. What the
-/// adapters have beside brings roots or a provider to rustls, and is tried alone.
+/// For each library, the features that affect each other, and are therefore tried in pairs; for the core, all of them. The
+/// other features of the adapters only add roots or a provider to rustls, and are tried alone.
 const PAIRS: [(&str, &[&str]); 3] = [
     ("fullduplex", &["alloc", "deflate", "simd", "std", "url"]),
     ("fullduplex-std", &["deflate", "simd", "tls", "url"]),
@@ -30,7 +30,7 @@ const PAIRS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Compiles them.
+/// Compiles the sets.
 pub(crate) fn run() -> Outcome {
     for (library, pairs) in PAIRS {
         let sets = sets(&published::package(library)?.features, pairs);
@@ -43,7 +43,7 @@ pub(crate) fn run() -> Outcome {
     Ok(())
 }
 
-/// No feature, each alone, and each two of `pairs`, with commas between them.
+/// No feature, each feature alone, and each pair of `pairs`, separated by commas.
 fn sets(features: &BTreeSet<String>, pairs: &[&str]) -> BTreeSet<String> {
     let alone = features.iter().filter(|feature| *feature != COMPILES_OPENSSL);
     let mut sets: BTreeSet<String> = alone.cloned().chain([String::new()]).collect();

@@ -1,4 +1,4 @@
-//! Images for a microcontroller: how they are built, and what their files say.
+//! Images for a microcontroller: building them, and reading their files.
 
 mod elf;
 
@@ -9,7 +9,7 @@ use crate::shell::{Failure, Outcome, cargo, command, output, root, run as run_co
 
 pub(crate) use elf::{Frame, Image, Reference, Sizes};
 
-/// Bare metal, the least of it: a Cortex-M3. There is no `std` for it.
+/// A minimal bare-metal target: a Cortex-M3. It has no `std`.
 pub(crate) const TARGET: &str = "thumbv7m-none-eabi";
 
 /// The workspace of the images.
@@ -17,7 +17,7 @@ pub(crate) fn folder() -> PathBuf {
     root().join("crates/embedded")
 }
 
-/// Has rustup install what the compiler needs for a target.
+/// Lets rustup install what the compiler needs for a target.
 pub(crate) fn add_target(target: &str) -> Outcome {
     let installed = output(command("rustup").args(["target", "list", "--installed"]))?;
     if installed.lines().any(|line| line.trim() == target) {
@@ -32,13 +32,13 @@ pub(crate) struct Build<'a> {
     pub(crate) package: &'a str,
     pub(crate) program: &'a str,
     pub(crate) profile: &'a str,
-    /// With commas between them.
+    /// Separated by commas.
     pub(crate) features: &'a str,
-    /// For the compiler.
+    /// Flags for the compiler.
     pub(crate) flags: &'a str,
 }
 
-/// Builds a program, and returns where it lies.
+/// Builds a program, and returns its path.
 pub(crate) fn build(what: &Build<'_>) -> Outcome<PathBuf> {
     let Build { package, program, profile, features, flags } = what;
     let target = folder().join("target");
@@ -46,7 +46,7 @@ pub(crate) fn build(what: &Build<'_>) -> Outcome<PathBuf> {
     let mut build = cargo(&line);
     build.arg("--manifest-path").arg(folder().join("Cargo.toml"));
     build.arg("--target-dir").arg(&target);
-    // Flags in the caller's environment are meant for this machine, and would replace the flags below.
+    // Flags in the caller's environment are meant for this machine, and would override the flags below.
     for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
         build.env_remove(variable);
     }
@@ -61,7 +61,7 @@ pub(crate) fn build(what: &Build<'_>) -> Outcome<PathBuf> {
     Ok(target.join(TARGET).join(profile).join(program))
 }
 
-/// What an image takes on a chip.
+/// The memory that an image takes on a chip.
 pub(crate) fn sizes(path: &Path) -> Outcome<Sizes> {
     parse(path, Sizes::parse)
 }

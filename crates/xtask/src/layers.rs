@@ -1,11 +1,11 @@
-//! `cargo xtask layers`: imports between the rooms of a crate run down, and within a room they run in no circle.
+//! `cargo xtask layers`: imports between the rooms of a crate go down, and within a room they form no circle.
 //!
-//! A room is a folder of sources together with the file of the same name beside it, or a single file. The tables of
-//! `crates/ARCHITECTURE.md` say on which floor each room lies. A room imports only from rooms on lower floors.
+//! A room is a folder of sources together with the file of the same name beside it, or a single file. The tables in
+//! `crates/ARCHITECTURE.md` say on which floor each room is. A room imports only from rooms on lower floors.
 //!
-//! Three kinds of file are special. A `mod.rs` only declares and re-exports, so a path through it leads to the file
-//! where the name comes from. The same holds for `lib.rs` and `main.rs`, except for what they define themselves. Tests
-//! may import whatever they like.
+//! Three kinds of files are special. A `mod.rs` only declares and re-exports, so a path through it leads to the file that
+//! defines the name. The same holds for `lib.rs` and `main.rs`, except for what they define themselves. Tests may import
+//! anything.
 
 mod circle;
 mod facts;
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Outcome {
     for name in names_in(&root().join("crates"))? {
         let folder = format!("crates/{name}");
         let manifest = root().join(&folder).join("Cargo.toml");
-        // A folder of packages has a manifest as well, which names none.
+        // A folder that groups packages may have a manifest without a package.
         let is_crate = manifest.is_file() && read(&manifest)?.contains("[package]");
         if is_crate && !crates.contains_key(&folder) {
             complaints.push(format!("{folder} has no table"));
@@ -55,12 +55,11 @@ pub(crate) fn run() -> Outcome {
     }
 }
 
-/// Checks the files of a crate against its table. Returns what was found in order, or one sentence for each thing that
-/// is wrong.
+/// Checks the files of a crate against its table. Returns a summary, or one sentence for each fault.
 fn check(rooms: &Rooms, sources: &Sources) -> Result<String, Vec<String>> {
     let tree = Tree::parse(sources)?;
     let mut complaints: Vec<String> = tree.misplaced_items();
-    // What each room has: which of its files imports from which other one.
+    // For each room, which of its files imports from which other file.
     let mut found: BTreeMap<&str, Imports<'_>> = BTreeMap::new();
     let mut between = BTreeSet::new();
     for file in tree.files_in_rooms() {
@@ -76,7 +75,7 @@ fn check(rooms: &Rooms, sources: &Sources) -> Result<String, Vec<String>> {
             } else if to == room {
                 within.insert(edge.to);
             } else if let (Some(floor), Some(other)) = (rooms.floor_of(room), rooms.floor_of(to)) {
-                // A room that is missing in the table is complained of once, as itself.
+                // The missing room itself is reported once, below.
                 between.insert((file, edge.to));
                 if other >= floor {
                     let direction = if other > floor { "up" } else { "sideways" };
@@ -108,7 +107,7 @@ fn check(rooms: &Rooms, sources: &Sources) -> Result<String, Vec<String>> {
     }
 }
 
-/// Reads all Rust files of a folder and of those in it. Programs in `bin` are crates of their own, above this one.
+/// Reads all Rust files of a folder and its subfolders. Programs in `bin` are separate crates above this one.
 fn collect(folder: &Path, prefix: &str, sources: &mut Sources) -> Outcome {
     for name in names_in(folder)? {
         let path = folder.join(&name);
@@ -124,7 +123,7 @@ fn collect(folder: &Path, prefix: &str, sources: &mut Sources) -> Outcome {
     Ok(())
 }
 
-/// The names of what is in a folder, in order.
+/// The names in a folder, in order.
 fn names_in(folder: &Path) -> Outcome<Vec<String>> {
     let broken =
         |error: std::io::Error| Failure::new(format!("cannot list {}: {error}", folder.display()));

@@ -9,27 +9,27 @@ use crate::published::{self, COMPILES_OPENSSL};
 use crate::rules;
 use crate::shell::{Outcome, cargo, run as run_command};
 
-/// The packages whose features bring code, TLS above all.
+/// The packages whose features add code, TLS above all.
 const ADAPTERS: [&str; 2] = ["fullduplex-std", "fullduplex-tokio"];
 
-/// The same with the packages for compatibility. By their folders, for the registry has packages with the same names,
-/// which are in our tests.
+/// The same and the compatibility packages. They are given as folders, because the registry has packages with the same
+/// names, which our tests use.
 const FOLDERS: [&str; 4] =
     ["fullduplex-std", "fullduplex-tokio", "compat/tungstenite", "compat/tokio-tungstenite"];
 
 /// Checks the source without running it.
 pub(crate) fn run() -> Outcome {
     run_command(&mut cargo("fmt --all --check"))?;
-    // The libraries that we are compared with would take longer than all the rest: `benches/peers`, `benches/echo` and
-    // `conformance/peers/rust` are formatted with the others, and linted by hand.
+    // The libraries for comparison would take longer than everything else: `benches/peers`, `benches/echo` and
+    // `conformance/peers/rust` are formatted with the others, but linted by hand.
     let rest = "--workspace --exclude fullduplex-bench-peers --exclude fullduplex-bench-echo \
                 --exclude fullduplex-conformance-peers";
     run_command(&mut cargo(&format!("clippy {rest} --all-targets -- -D warnings")))?;
     run_command(
         cargo("doc -p fullduplex-conformance --no-deps").env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    // Of the same packages, for then nearly all that these stand on is compiled already; with the features that the
-    // core and the benches have of these names. The conformance suite has none of them.
+    // The same packages with all features: nearly all of their dependencies are compiled already. The core and the benches
+    // have features with some of these names. The conformance suite has none of them.
     let all = format!("{rest} --exclude fullduplex-conformance --features {}", adapter_features()?);
     run_command(&mut cargo(&format!("clippy {all} --all-targets -- -D warnings")))?;
     run_command(cargo(&format!("doc {all} --no-deps")).env("RUSTDOCFLAGS", "-D warnings"))?;
@@ -42,7 +42,7 @@ pub(crate) fn run() -> Outcome {
         let clippy = format!("clippy --manifest-path crates/{folder}/Cargo.toml");
         run_command(&mut cargo(&format!("{clippy} --no-default-features -- -D warnings")))?;
         if folder.starts_with("compat") {
-            // What they compile with rustls alone is not the same as with both.
+            // With rustls alone, other code is compiled than with both TLS libraries.
             let features = "--features rustls-tls-webpki-roots --all-targets";
             run_command(&mut cargo(&format!("{clippy} {features} -- -D warnings")))?;
         }
@@ -53,7 +53,7 @@ pub(crate) fn run() -> Outcome {
     rules::run(&rules::Options::default())
 }
 
-/// The images for a microcontroller, which are a workspace of their own.
+/// The images for a microcontroller, which are in a separate workspace.
 fn lint_images() -> Outcome {
     firmware::add_target(firmware::TARGET)?;
     let manifest = "--manifest-path crates/embedded/Cargo.toml";
@@ -64,9 +64,9 @@ fn lint_images() -> Outcome {
     run_command(&mut cargo(&format!("{clippy} -p image-operations {all} -- -D warnings")))
 }
 
-/// Every feature of the adapters but [`COMPILES_OPENSSL`], so that a new one is linted from its first day. With commas
-/// between them, and without the package before each: both adapters are dependencies of their own tests, and those would be
-/// meant.
+/// Every feature of the adapters except [`COMPILES_OPENSSL`], so that a new one is linted automatically. They are separated
+/// by commas, without the package before each, because a name with a package would mean the adapter as a dependency of its
+/// own tests.
 fn adapter_features() -> Outcome<String> {
     let mut all = BTreeSet::new();
     for adapter in ADAPTERS {

@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask NAME`. What CI runs is what a person runs.
+//! The project's chores: `cargo xtask NAME`. CI runs the same commands as a developer.
 
 mod agree;
 mod autobahn;
@@ -53,7 +53,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Runs all tests, and the core's for every set of features
+    /// Runs all tests, those of the core for every set of features
     Test,
     /// Checks that the rooms of each crate import only from lower floors
     Layers,
@@ -67,21 +67,22 @@ enum Chore {
     Autobahn(autobahn::Runs),
     /// Measures what it costs to build a minimal echo server
     BenchBuild(bench_build::Options),
-    /// Measures permessage-deflate side by side with zlib-rs alone
+    /// Measures permessage-deflate, compared with zlib-rs alone
     BenchDeflate(bench_deflate::Options),
-    /// Measures echo over loopback side by side with other libraries over tokio
+    /// Measures echo over loopback, compared with other libraries over tokio
     BenchEcho(bench_echo::Options),
-    /// Measures handshakes over loopback side by side with other libraries over tokio
+    /// Measures handshakes over loopback, compared with other libraries over tokio
     BenchHandshake(bench_echo::Options),
-    /// One message to many connections: processor time, arrival and memory, beside other libraries
+    /// Measures one message to many connections: processor time, arrival and memory, compared with
+    /// other libraries
     BenchFanout(bench_fanout::Options),
-    /// Measures the memory of connections that wait
+    /// Measures the memory of waiting connections
     BenchIdle(bench_idle::Options),
-    /// Counts the instructions that each message costs, and compares them with those noted
+    /// Counts the instructions that each message costs, and compares them with the recorded ones
     BenchInstructions(bench_instructions::Options),
-    /// Measures fullduplex side by side with other WebSocket libraries
+    /// Measures fullduplex, compared with other WebSocket libraries
     BenchPeers(bench_peers::Options),
-    /// Runs what is tested in a real browser
+    /// Runs the tests in a real browser
     Browser,
     /// Writes the manifests of the compatibility packages for older versions
     CompatVersions,
@@ -91,7 +92,7 @@ enum Chore {
     DropIn(drop_in::Options),
     /// Runs an echo server and a client on an emulated microcontroller
     Embedded,
-    /// Compiles the libraries with each feature, and with each two of them
+    /// Compiles the libraries with each feature, and with pairs of them
     Features,
     /// Compiles what is published with the oldest dependencies that its manifests allow
     MinimalVersions,
@@ -103,7 +104,7 @@ enum Chore {
     Fuzz(fuzz::Options),
     /// Runs tests of the core under Miri
     Miri,
-    /// Changes the core in one place at a time, and sees whether a test notices
+    /// Changes the core in one place at a time, and checks that a test notices
     Mutants(mutants::Options),
     /// Looks for panics in an image that calls every public operation of the core
     NoPanic,
@@ -113,7 +114,7 @@ enum Chore {
     Lint,
     /// Installs the WebSocket libraries that the tests talk to
     Peers,
-    /// Compares the public interface of the libraries with what was noted of it
+    /// Compares the public interface of the libraries with the recorded one
     PublicApi(public_api::Options),
     /// Runs the core's tests on emulated machines of other kinds
     Targets(targets::Options),

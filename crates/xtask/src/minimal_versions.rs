@@ -1,10 +1,11 @@
-//! `cargo xtask minimal-versions`: whether what is published compiles with the oldest versions that its manifests allow, on the
-//! oldest compiler that they name.
+//! `cargo xtask minimal-versions`: whether the published packages compile with the oldest versions that their manifests
+//! allow, on the oldest compiler that they name.
 //!
-//! An application's lock file may hold any of these versions. Only the direct dependencies are that old: what those depend on
-//! is their own business, and many claim too much. Tests are left out, for what they need would raise the versions.
+//! An application's lock file may contain any of these versions. Only the direct dependencies are that old: indirect ones
+//! are their own responsibility, and many claim too much. Tests are left out, because their dependencies would raise the
+//! versions.
 //!
-//! All happens in a copy of the manifests in `target`, with a lock file of its own.
+//! Everything happens in a copy of the manifests in `target`, with its own lock file.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use crate::shell::{
     write,
 };
 
-/// Compiles them.
+/// Compiles the packages.
 pub(crate) fn run() -> Outcome {
     if !succeeds(&mut cargo("+nightly --version")) {
         return fail(
@@ -33,7 +34,7 @@ pub(crate) fn run() -> Outcome {
     for Package { name, features, .. } in &packages {
         let check = format!("{toolchain} check --locked -p {name}");
         run_command(&mut in_copy(&check))?;
-        // With more features other dependencies come, and turn on features of those that were there.
+        // More features add more dependencies, which enable features in the others.
         let mut all = features.clone();
         all.remove(COMPILES_OPENSSL);
         if !all.is_empty() {
@@ -44,11 +45,11 @@ pub(crate) fn run() -> Outcome {
     Ok(())
 }
 
-/// `+1.2.0` for the oldest compiler that is claimed, or nothing where it cannot be had.
+/// `+1.2.0` for the oldest compiler that is named, or an empty string if it cannot be installed.
 fn toolchain(packages: &[Package]) -> Outcome<String> {
     let oldest = packages.iter().map(|package| package.rust_version.as_str()).min();
     let oldest = oldest.ok_or_else(|| Failure::new("no package is published"))?;
-    // `1.2` would be the newest 1.2.x.
+    // `1.2` would mean the newest 1.2.x.
     let version = match oldest.split('.').count() {
         2 => format!("{oldest}.0"),
         _ => oldest.to_owned(),
@@ -58,16 +59,19 @@ fn toolchain(packages: &[Package]) -> Outcome<String> {
         && let Err(reason) = run_command(command("rustup").args(install))
     {
         println!("minimal-versions: {reason}");
-        println!("minimal-versions: NOTHING IS COMPILED BY RUST {version}, for it cannot be had");
+        println!(
+            "minimal-versions: NOTHING IS COMPILED BY RUST {version}, because it cannot be installed"
+        );
         return Ok(String::new());
     }
     Ok(format!("+{version}"))
 }
 
-/// A workspace with the published packages alone, without their tests. Sources are links to ours.
+/// A workspace with only the published packages, without their tests. Their sources are links to
+/// ours.
 fn copy(packages: &[Package]) -> Outcome<PathBuf> {
     let folder = root().join("target/minimal-versions");
-    // What was compiled before stays.
+    // The target folder stays, so that nothing is compiled twice.
     let sources = folder.join("crates");
     empty_folder(&sources)?;
     let mut members = Vec::new();
@@ -83,7 +87,7 @@ fn copy(packages: &[Package]) -> Outcome<PathBuf> {
         link(&original.join("src"), &package.join("src"))?;
         members.push(format!("\"crates/{}\"", name.to_string_lossy()));
     }
-    // Profiles name packages of which there are none here.
+    // Profiles may name packages that are not in this workspace.
     let manifest = without(&read(&root().join("Cargo.toml"))?, &["workspace", "profile"]);
     let members = members.join(", ");
     let workspace = format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n");
@@ -91,7 +95,7 @@ fn copy(packages: &[Package]) -> Outcome<PathBuf> {
     Ok(folder)
 }
 
-/// A manifest without the tables of these names; of `profile` those below it as well, and of `workspace` not.
+/// A manifest without the tables with these names. For `profile` its subtables are removed as well, for `workspace` not.
 fn without(manifest: &str, tables: &[&str]) -> String {
     let mut kept = true;
     let mut text = String::new();

@@ -1,19 +1,20 @@
-//! `cargo xtask miri`: tests of the core under Miri, which interprets them and sees undefined behaviour.
+//! `cargo xtask miri`: tests of the core under Miri, which interprets them and detects undefined behaviour.
 //!
-//! Our own code has no unsafe block, so what Miri looks at is the code of others as we use it: bytes, whose buffers are split and
-//! joined, simdutf8, zlib-rs.
+//! Our own code has no unsafe block, so Miri checks the code of dependencies as we use it: bytes, whose buffers are split
+//! and joined, simdutf8, zlib-rs.
 //!
-//! An interpreter is some hundred times as slow, so few tests are run. Left out are:
+//! The interpreter is several hundred times slower, so few tests are run. Left out are:
 //!
-//! * tests of many or large inputs, with them the pools and the AVX2 kernels of masking: they did not end in a minute.
-//! * the adapters: Miri has no TCP and no timeouts of sockets. What their threads share is safe code over locks and
-//!   atomics, which `cargo xtask concurrency` runs; atomic-waker has loom tests of its own.
+//! * tests of many or large inputs, and with them the pools and the AVX2 kernels of masking: they did not end within a
+//!   minute.
+//! * the adapters: Miri has no TCP and no timeouts of sockets. What their threads share is safe code over locks and atomics,
+//!   which `cargo xtask concurrency` runs; atomic-waker has its own loom tests.
 //! * TLS: ring is assembly and C.
 
 use crate::shell::{Outcome, cargo, command, fail, run as run_command, succeeds};
 
-/// What is run: a target, and the names of its tests. Payloads that are shared and split off, frames in and out, and a
-/// compressed message that is inflated in pieces.
+/// The tests that are run: a target, and the names of its tests. They cover payloads that are shared and split off, frames
+/// in and out, and a compressed message that is inflated in pieces.
 const RUNS: [(&str, &str); 3] = [
     ("--lib", "outgoing::tests::a_payload_that_others_send_as_well_is_never_copied"),
     (
@@ -38,7 +39,7 @@ pub(crate) fn run() -> Outcome {
         let line = format!(
             "+nightly miri test -p fullduplex --features deflate {target} -- --exact {tests}"
         );
-        // A test may look at the clock, and read its vectors.
+        // The tests may look at the clock, and read vectors from files.
         run_command(cargo(&line).env("MIRIFLAGS", "-Zmiri-disable-isolation"))?;
     }
     Ok(())

@@ -1,9 +1,9 @@
-//! `cargo xtask mutants`: changes the core in one place at a time, and sees whether a test notices.
+//! `cargo xtask mutants`: changes the core in one place at a time, and checks that a test notices.
 //!
-//! cargo-mutants makes the changes, and compiles and tests each of them: first with the unit tests, and what these miss with
-//! all tests of the crate. A change that no test notices has to be in the list of accepted ones, with a reason: it makes no
-//! difference that could be seen, such as a shortcut that is not taken. The chore fails on any other one, and on an entry of
-//! the list that nothing needs any more.
+//! cargo-mutants makes the changes, and compiles and tests each of them: first with the unit tests, then the missed ones
+//! with all tests of the crate. A change that no test notices must be in the list of accepted ones, with a reason why it
+//! makes no visible difference, such as a shortcut that is not taken. The chore fails on any other missed change, and on an
+//! entry of the list that is no longer needed.
 
 mod accepted;
 
@@ -17,13 +17,13 @@ use crate::shell::{Failure, Outcome, cargo, empty_folder, fail, read, root, show
 use crate::tools::{self, with_path};
 use accepted::{Accepted, Change};
 
-/// The version of cargo-mutants that is installed where there is none.
+/// The version of cargo-mutants to install if it is missing.
 const CARGO_MUTANTS: &str = "cargo-mutants@27.1.0";
 
 /// The changes that may be missed.
 const ACCEPTED: &str = "crates/fullduplex/tests/mutants.json";
 
-/// The machines of the protocol. What is above them only passes on, and has its tests in other crates as well.
+/// The machines of the protocol. The layers above only pass data on, and are also tested in other crates.
 const FILES: [&str; 8] = [
     "crates/fullduplex/src/closing.rs",
     "crates/fullduplex/src/closing/*.rs",
@@ -38,7 +38,7 @@ const FILES: [&str; 8] = [
 /// Unit tests that are slow and concern other files: they are left out of the first round.
 const SLOW: [&str; 4] = ["deflate::codec::", "mask::", "outgoing::", "utf8::"];
 
-/// Output for developers is no behaviour.
+/// Debug output is not behaviour.
 const NOT_CHANGED: &str = "impl (fmt::)?Debug for";
 
 /// What to change.
@@ -65,12 +65,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
         let mut command = with_path(cargo("mutants --package fullduplex --all-features"), &tools)?;
         command.args(files.iter().flat_map(|glob| ["--file", glob]));
         command.args(["--exclude-re", NOT_CHANGED, "--cap-lints", "true", "--no-shuffle"]);
-        // Compiled as fast as possible, and only what is run.
+        // Compile as fast as possible, and only the tests that are run.
         command.args(["--cargo-arg", tests]);
         command.arg("--output").arg(&results).args(more);
         command.env("CARGO_TARGET_DIR", folder.join("build"));
         command.envs([("CARGO_INCREMENTAL", "1"), ("CARGO_PROFILE_DEV_DEBUG", "0")]);
-        // The same inputs each time, so that a change is noticed always or never.
+        // The inputs are always the same, so that a change is noticed either always or never.
         command.env("PROPTEST_RNG_SEED", "1");
         mutants(&mut command)?;
         Found::read(&results.join("mutants.out"))
@@ -80,27 +80,27 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let all = if unit.missed.is_empty() && unit.timeouts.is_empty() {
         Found::default()
     } else {
-        // `--iterate` leaves out what was noticed.
+        // `--iterate` skips the changes that were noticed.
         phase("--tests", &["--iterate"])?
     };
     println!("\n{}", table(&unit, &all));
     verdict(&mut accepted, &unit, &all)
 }
 
-/// Runs cargo-mutants, which fails if a change is missed, too.
+/// Runs cargo-mutants, whose exit code also reports missed changes.
 fn mutants(command: &mut Command) -> Outcome {
     let line = shown(command);
     println!("$ {line}");
     let status =
         command.status().map_err(|error| Failure::new(format!("cannot run `{line}`: {error}")))?;
     match status.code() {
-        // Nothing missed; something missed; a test that did not end.
+        // Nothing was missed; something was missed; a test did not end.
         Some(0 | 2 | 3) => Ok(()),
         _ => fail(format!("`{line}` failed ({status})")),
     }
 }
 
-/// What has become of the changes in one run.
+/// The results for the changes of one run.
 #[derive(Default)]
 struct Found {
     caught: Vec<Change>,
@@ -129,7 +129,7 @@ impl Found {
     }
 }
 
-/// Reads a change as cargo-mutants names it. `sources` keeps the files that it is in.
+/// Parses a change in the format of cargo-mutants. `sources` caches the files.
 fn change(name: &str, sources: &mut BTreeMap<PathBuf, String>) -> Outcome<Change> {
     let mut parts = name.splitn(4, ':');
     let (file, number, change) = (|| {
@@ -150,10 +150,10 @@ fn change(name: &str, sources: &mut BTreeMap<PathBuf, String>) -> Outcome<Change
     })
 }
 
-/// The last row, in the order of names.
+/// The name of the last row. It sorts after the file names.
 const SUM: &str = "in all";
 
-/// How many changes each file had, and what has become of them.
+/// How many changes each file had, and their results.
 fn table(unit: &Found, all: &Found) -> String {
     let mut rows: BTreeMap<&str, [usize; 5]> = BTreeMap::new();
     let columns: [&[&Vec<Change>]; 5] = [
@@ -182,7 +182,8 @@ fn table(unit: &Found, all: &Found) -> String {
     text
 }
 
-/// Fails with what was missed and is not accepted, and with what is accepted and was not missed.
+/// Fails with the changes that were missed but not accepted, and with those that were accepted but
+/// not missed.
 fn verdict(accepted: &mut Accepted, unit: &Found, all: &Found) -> Outcome {
     let mut complaints: Vec<String> = all
         .missed
@@ -190,7 +191,7 @@ fn verdict(accepted: &mut Accepted, unit: &Found, all: &Found) -> Outcome {
         .filter(|change| !accepted.take(change))
         .map(|change| format!("no test notices {change}"))
         .collect();
-    // Nothing is known of the files that were left out; one that is gone has no changes.
+    // Nothing is known about files that were left out. A file that no longer exists has no changes.
     let known =
         |file: &str| unit.all().any(|change| change.file == file) || !root().join(file).is_file();
     let stale = accepted.left().filter(|change| known(&change.file));

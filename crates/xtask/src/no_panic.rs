@@ -1,9 +1,9 @@
-//! `cargo xtask no-panic`: in an image that calls every public operation of the core, nothing is left that could panic.
+//! `cargo xtask no-panic`: checks that an image that calls every public operation of the core contains no panic.
 //!
-//! The image is linked with optimisation, and with values that the compiler cannot know. What is left of
-//! `core::panicking` then, is what the compiler could not rule out; the chore names what leads there, and fails unless it
-//! is in the list of what is known, with a reason. The calls in the image's sources are compared with the public
-//! operations in the core's sources.
+//! The image is linked with optimisation, and with values that the compiler cannot know. The calls of `core::panicking` that
+//! remain are those that the compiler could not rule out. The chore prints the code that leads to them, and fails unless
+//! this code is in a list, with a reason. It also compares the calls in the image's sources with the public operations in
+//! the core's sources.
 
 mod calls;
 mod sources;
@@ -19,21 +19,21 @@ use crate::shell::{Outcome, fail, root};
 
 const PACKAGE: &str = "image-operations";
 
-/// The compiler joins the same instructions of several places, and then does not know any more from which of them they
-/// came. These flags keep them apart.
+/// The compiler merges equal instructions from several places, and then no longer knows which of the places they came from.
+/// These flags keep them apart.
 const APART: &str = "-Cllvm-args=-enable-tail-merge=0 -Cllvm-args=-simplifycfg-sink-common=false \
                      -Cllvm-args=-simplifycfg-hoist-common=false";
 
-/// An image, and what is known to be left in it.
+/// An image, and the panics that are known to remain in it.
 struct Case {
     about: &'static str,
     features: &'static [&'static str],
     known: &'static [Known],
 }
 
-/// Code of others from which a panic can be reached, as far as the compiler can see.
+/// Foreign code that can reach a panic as far as the compiler can see.
 struct Known {
-    /// The start of the name of the function, or of the file in which it is: `package-` with its version behind it.
+    /// The start of the name of the function, or of its file: `package-`, which is followed by the version.
     code: &'static str,
     reason: &'static str,
 }
@@ -56,31 +56,32 @@ const CASES: [Case; 3] = [
     },
 ];
 
-/// Shows that the chore can fail: if it did not find this one, the entry would be stale.
+/// Shows that the chore can fail: if it did not find this panic, it would report the entry as
+/// stale.
 const SEEDED: Known = Known {
     code: "image_operations::seeded_panic",
     reason: "is there on purpose, and must be found",
 };
 
-/// One place in a package that has only this one.
+/// A package with only one such place.
 const HTTPARSE: Known = Known {
     code: "httparse::parse_headers_iter_uninit",
-    reason: "cuts a header value behind its last visible byte, whose place it has just found in it",
+    reason: "cuts a header value after its last visible byte, whose place it has just found",
 };
 
 const BASE64: Known = Known {
     code: "base64-",
-    reason: "checks its table, and the length of what it writes, which it has counted before",
+    reason: "checks its table, and the length of its output, which it has computed before",
 };
 
 const IRI_STRING: Known = Known {
     code: "iri-string-",
-    reason: "cuts text behind a character that it has just found in it",
+    reason: "cuts text after a character that it has just found in it",
 };
 
 const NET: Known = Known {
     code: "<core::net::",
-    reason: "cuts arrays of eight groups and its own buffers, and prints into them what fits",
+    reason: "cuts arrays of eight groups and its own buffers, and prints only what fits into it",
 };
 
 const TEXT: Known = Known {
@@ -90,7 +91,7 @@ const TEXT: Known = Known {
 
 const CHARACTER: Known = Known {
     code: "core::unicode::printable",
-    reason: "looks in its own tables for whether a character can be printed",
+    reason: "looks up in its own tables whether a character can be printed",
 };
 
 const DURATION: Known = Known {
@@ -115,12 +116,12 @@ const SIZE: Known = Known {
 
 const BYTES: Known = Known {
     code: "bytes-",
-    reason: "checks what it and its caller keep right: ranges, layouts, reference counts",
+    reason: "checks what it and its caller guarantee: ranges, layouts, reference counts",
 };
 
 const MINIZ: Known = Known {
     code: "miniz_oxide-",
-    reason: "checks every index into its tables and windows, for it has no unsafe code either",
+    reason: "checks every index into its tables and windows, because it has no unsafe code either",
 };
 
 /// Builds the images and looks for panics in them.
@@ -134,7 +135,7 @@ pub(crate) fn run() -> Outcome {
     if found.is_empty() { Ok(()) } else { fail(format!("no-panic:\n  {}", found.join("\n  "))) }
 }
 
-/// Says what is left in an image, and returns what is wrong with it.
+/// Prints which panics remain in an image, and returns what is wrong with it.
 fn complaints(case: &Case, image: &Image) -> Vec<String> {
     let about = case.about;
     let (known, unknown): (Vec<_>, Vec<_>) = panics(image)
@@ -142,21 +143,21 @@ fn complaints(case: &Case, image: &Image) -> Vec<String> {
         .partition(|panic| case.known.iter().any(|entry| matches(entry, panic)));
     let left: Vec<&String> = image.functions.iter().filter(|name| is_panicking(name)).collect();
     let names: Vec<&str> = left.iter().map(|name| name.as_str()).collect();
-    println!("no-panic: {about}: of core::panicking, this is left: {}", names.join(", "));
+    println!("no-panic: {about}: these functions of core::panicking remain: {}", names.join(", "));
     let mut complaints = Vec::new();
     for entry in case.known {
         let Known { code, reason } = entry;
         match known.iter().filter(|panic| matches(entry, panic)).count() {
-            0 => complaints.push(format!("{about}: nothing is left of {code}")),
+            0 => complaints.push(format!("{about}: {code} no longer leads to a panic")),
             places => println!("no-panic:   from {code} ({places} times), which {reason}"),
         }
     }
-    // Several places in one function may look alike.
+    // Several places in one function may print the same.
     let unknown: BTreeSet<String> = unknown.into_iter().map(shown).collect();
     complaints.extend(unknown.iter().map(|panic| format!("{about}: {panic}")));
     for name in left {
         if !image.references.iter().any(|reference| reference.to == *name) {
-            complaints.push(format!("{about}: {name} is left, and nothing leads to it"));
+            complaints.push(format!("{about}: {name} remains, but nothing refers to it"));
         }
     }
     complaints
@@ -173,7 +174,7 @@ fn build(features: &[&str]) -> Outcome<Image> {
     firmware::read_image(&path)
 }
 
-/// The operations that the core has with these features, and the image does not call.
+/// The operations that the core has with these features, but that the image does not call.
 fn missing(case: &Case) -> Outcome<Vec<String>> {
     let core = sources::parse(&root().join("crates/fullduplex/src/lib.rs"), case.features)?;
     let image = sources::parse(&firmware::folder().join("operations/src/main.rs"), case.features)?;
@@ -185,7 +186,7 @@ fn missing(case: &Case) -> Outcome<Vec<String>> {
     Ok(missing.iter().map(|name| format!("{about}: the image does not call {name}")).collect())
 }
 
-/// The places from which a panic can be reached, without those within the standard library's own way to it.
+/// The places from which a panic can be reached, except for those within the standard library's own panic code.
 fn panics(image: &Image) -> Vec<&Reference> {
     let leads_to_panic = |reference: &&Reference| {
         is_machinery(&reference.to)
@@ -203,13 +204,13 @@ fn is_machinery(name: &str) -> bool {
             && name.contains("_fail")
 }
 
-/// Whether a function is what the chore looks for.
+/// Whether a function is part of `core::panicking`, or the panic handler.
 fn is_panicking(name: &str) -> bool {
     name.contains("core::panicking::") || name.contains("rust_begin_unwind")
 }
 
-/// Whether a panic is reached from this code. What our code calls of the standard library is not this code's, so a file
-/// counts only if no other one but the standard library's is further in.
+/// Whether a panic is reached from this code. If this code was called by other code, a file matches only if it is the
+/// innermost one outside of the standard library.
 fn matches(entry: &Known, panic: &Reference) -> bool {
     let innermost = panic.from.iter().find(|frame| !is_of_library(frame));
     panic.from.iter().any(|frame| frame.name.starts_with(entry.code))
@@ -220,14 +221,13 @@ fn is_of_library(frame: &Frame) -> bool {
     ["/library/core/", "/library/alloc/"].iter().any(|folder| frame.place.contains(folder))
 }
 
-/// The file of a function, from its package on. Where the compiler has joined several places it notes none, but the
-/// package is the first word of a function's own name.
+/// The file of a function, starting with its package. If the compiler has merged several places there is no file, but the
+/// package is the first word of the function's name.
 fn file_of(frame: &Frame) -> &str {
     short(&frame.place)
 }
 
-/// Who leads to a panic. Of what was compiled into one function, the standard library's part is left out, unless there is
-/// nothing else.
+/// The code that leads to a panic. Inlined functions of the standard library are left out, unless there are no others.
 fn shown(panic: &Reference) -> String {
     let is_ours = |frame: &&Frame| !is_of_library(frame);
     let all = || panic.from.iter();
@@ -244,7 +244,7 @@ fn shown(panic: &Reference) -> String {
     format!("{} leads to {}", from.join(" in "), panic.to)
 }
 
-/// The path of a source from its package on.
+/// The path of a source file, starting with its package.
 fn short(place: &str) -> &str {
     let at = place.rfind("/src/").unwrap_or(0);
     let package = place.get(..at).and_then(|before| before.rfind('/'));

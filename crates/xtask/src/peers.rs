@@ -1,6 +1,6 @@
 //! `cargo xtask peers`: installs the WebSocket libraries that the tests talk to.
 //!
-//! They end up in `target/peers`: `venv/bin/python` imports `websockets`, `hypercorn` and `stomp`, and
+//! They are installed in `target/peers`: `venv/bin/python` imports `websockets`, `hypercorn` and `stomp`, and
 //! `npm/node_modules` has `ws` and `@stomp/stompjs`.
 
 use crate::shell::{Failure, Installation, Outcome, command, output, root, run as run_command};
@@ -8,25 +8,25 @@ use crate::shell::{Failure, Installation, Outcome, command, output, root, run as
 /// The version of `websockets`, from the Python package index.
 const WEBSOCKETS: &str = "websockets==17.4";
 
-/// An HTTP server that takes WebSockets over HTTP/2, from there.
+/// An HTTP server that supports WebSockets over HTTP/2, from the same index.
 const HYPERCORN: &str = "hypercorn==0.18.0";
 
-/// A client of STOMP, from there.
+/// A client of STOMP, from the same index.
 const STOMP_PY: &str = "stomp.py==9.0.0";
 
-/// What it opens WebSockets with.
+/// The package that `stomp.py` opens WebSockets with.
 const WEBSOCKET_CLIENT: &str = "websocket-client==1.9.2";
 
-/// All that the Python package index has for the tests.
+/// All packages from the Python package index.
 const PYTHON: [&str; 4] = [WEBSOCKETS, HYPERCORN, STOMP_PY, WEBSOCKET_CLIENT];
 
 /// The version of `ws`, from the npm registry.
 const WS: &str = "ws@8.23.0";
 
-/// A client of STOMP, from there.
+/// A client of STOMP, from the same registry.
 const STOMPJS: &str = "@stomp/stompjs@7.5.0";
 
-/// Installs what is not there yet.
+/// Installs what is missing.
 pub(crate) fn run() -> Outcome {
     install_python()?;
     install_npm()
@@ -66,7 +66,7 @@ fn install_npm() -> Outcome {
     })?;
     let wanted = format!("{WS} and {STOMPJS} with {node}");
     Installation { folder: root().join("target/peers/npm"), wanted }.ensure(|folder| {
-        // These are plain JavaScript: no script of a package has to run.
+        // These are plain JavaScript, so no install scripts need to run.
         let install = [
             "install",
             "--no-audit",

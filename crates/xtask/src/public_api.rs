@@ -1,10 +1,11 @@
-//! `cargo xtask public-api`: the public interface of the libraries, beside what was noted of it in `public-api.txt` of each.
+//! `cargo xtask public-api`: compares the public interface of the libraries with the one recorded in each `public-api.txt`.
 //!
-//! rustdoc writes what is public as JSON, which only nightly's can, and the library of cargo-public-api makes a line of each
-//! item: the program would be two hundred crates to compile. Of what every type has, such as `impl<T> Any for T`, there is none; whether a type is `Send` has a line.
+//! rustdoc writes the public items as JSON, which only nightly's can, and the library of cargo-public-api turns each item
+//! into a line. (The program would need two hundred crates.) Implementations that every type has, such as
+//! `impl<T> Any for T`, are left out; auto traits such as `Send` have a line.
 //!
-//! This says what has changed, and a person whether it may. Once a version is published, `cargo semver-checks` can compare
-//! with that.
+//! The chore shows what has changed, and a reviewer decides whether it may. Once a version is published,
+//! `cargo semver-checks` can compare with it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +19,7 @@ use crate::shell::{
     Failure, Outcome, cargo, command, fail, output, read, root, run as run_command, succeeds, write,
 };
 
-/// The packages that are libraries above all. The conformance suite is a program.
+/// The packages that are primarily libraries. The conformance suite is a program.
 const LIBRARIES: [&str; 5] = [
     "fullduplex",
     "fullduplex-app",
@@ -27,28 +28,28 @@ const LIBRARIES: [&str; 5] = [
     "fullduplex-transport-kit",
 ];
 
-/// Features that choose what a function calls, and bring no item. What they bring is C, which takes minutes to compile.
+/// Features that choose what a function calls, but add no items. They add C code, which takes minutes to compile.
 const WITHOUT_ITEMS: [&str; 3] = [COMPILES_OPENSSL, "tls-aws-lc-rs", "tls-ring"];
 
-/// Traits that are not stable: no program outside of the compiler can name them, and they come and go.
+/// Unstable traits: no program outside of the compiler can name them, and they come and go.
 const UNSTABLE: [&str; 3] =
     ["core::marker::Freeze", "core::marker::StructuralPartialEq", "core::marker::UnsafeUnpin"];
 
-/// The format of JSON that this version of `public-api` reads. It goes up with the one in `Cargo.toml`.
+/// The JSON format that this version of `public-api` reads. It must be changed together with the one in `Cargo.toml`.
 const FORMAT: u64 = 57;
 
-/// A folder of its own: rustdoc deletes the pages that another version of it has made, and `cargo xtask lint` makes some.
+/// A separate folder: rustdoc deletes pages that another version of it has written, and `cargo xtask lint` writes some.
 const TARGET: &str = "target/public-api";
 
-/// What to do with what has changed.
+/// What to do about changes.
 #[derive(Args, Default)]
 pub(crate) struct Options {
-    /// Notes the interface as it is
+    /// Records the interface as it is
     #[arg(long)]
     bless: bool,
 }
 
-/// Compares, and fails where the interface is not the one that was noted.
+/// Compares, and fails if the interface is not the recorded one.
 pub(crate) fn run(options: &Options) -> Outcome {
     if let Some(reason) = incomparable()? {
         return fail(reason);
@@ -56,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     compare(options)
 }
 
-/// As [`run`], but where nightly writes another format it returns that as the reason why nothing was compared.
+/// The same, but if nightly writes another format, it returns this as the reason why nothing was compared.
 pub(crate) fn run_where_comparable() -> Outcome<Option<String>> {
     if let Some(reason) = incomparable()? {
         return Ok(Some(reason));
@@ -95,7 +96,7 @@ fn compare(options: &Options) -> Outcome {
     ))
 }
 
-/// Why nothing can be compared here, found out with a package that has no dependency.
+/// Why nothing can be compared here, tested with a package that has no dependency.
 fn incomparable() -> Outcome<Option<String>> {
     if !succeeds(&mut cargo("+nightly --version")) {
         return fail(
@@ -119,8 +120,8 @@ fn incomparable() -> Outcome<Option<String>> {
     })
 }
 
-/// Has rustdoc write what is public in the libraries, with all features that bring items. In one go: a run for each would
-/// compile the core with other features each time.
+/// Lets rustdoc write the public items of the libraries, with all features that add items. It is one run, because separate
+/// runs would compile the core with other features each time.
 fn document(libraries: &[Package]) -> Outcome {
     let mut doc = cargo("+nightly doc --no-deps --lib --target-dir");
     doc.arg(TARGET);
@@ -135,12 +136,12 @@ fn document(libraries: &[Package]) -> Outcome {
     run_command(&mut doc)
 }
 
-/// Where rustdoc writes it.
+/// The path that rustdoc writes to.
 fn json(package: &str) -> PathBuf {
     root().join(TARGET).join("doc").join(format!("{}.json", package.replace('-', "_")))
 }
 
-/// The items, one a line.
+/// The items, one per line.
 fn items(json: &Path) -> Outcome<String> {
     let api = public_api::Builder::from_rustdoc_json(json).omit_blanket_impls(true).build();
     let api = api.map_err(|error| Failure::new(format!("{}: {error}", json.display())))?;
@@ -153,12 +154,12 @@ fn is_stable(item: &str) -> bool {
     !UNSTABLE.iter().any(|name| item.contains(&format!(" {name} for ")))
 }
 
-/// The format that a file of rustdoc is in.
+/// The format of a file of rustdoc.
 fn format_of(json: &str) -> Option<u64> {
     serde_json::from_str::<Value>(json).ok()?["format_version"].as_u64()
 }
 
-/// The lines that were removed and that were added.
+/// The lines that were removed, and those that were added.
 fn differences(noted: &str, found: &str) -> Vec<String> {
     let [old, new] = [noted, found].map(|text| text.lines().collect::<BTreeSet<&str>>());
     let removed = old.difference(&new).map(|line| format!("- {line}"));

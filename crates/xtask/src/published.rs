@@ -1,4 +1,4 @@
-//! The packages that are published, as `cargo metadata` tells of them.
+//! The packages that are published, from `cargo metadata`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::shell::{Failure, Outcome, cargo, output};
 
-/// The feature that compiles an OpenSSL, which takes minutes, and no line of ours depends on it.
+/// The feature that compiles OpenSSL, which takes minutes. None of our code depends on it.
 pub(crate) const COMPILES_OPENSSL: &str = "native-tls-vendored";
 
 /// A package that may be published.
@@ -15,22 +15,22 @@ pub(crate) const COMPILES_OPENSSL: &str = "native-tls-vendored";
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
-    /// In order; `default` is one of them.
+    /// In order, including `default`.
     pub(crate) features: BTreeSet<String>,
-    /// The oldest compiler that it claims to compile with.
+    /// The oldest compiler that it supports, by its manifest.
     pub(crate) rust_version: String,
 }
 
-/// All of them, in the order of their names.
+/// All of these packages, in the order of their names.
 pub(crate) fn packages() -> Outcome<Vec<Package>> {
     let metadata = output(&mut cargo("metadata --no-deps --format-version 1"))?;
     let metadata: Value = serde_json::from_str(&metadata)
         .map_err(|error| Failure::new(format!("`cargo metadata`: {error}")))?;
     packages_in(&metadata)
-        .ok_or_else(|| Failure::new("`cargo metadata` says too little of the packages"))
+        .ok_or_else(|| Failure::new("`cargo metadata` says too little about the packages"))
 }
 
-/// One of them.
+/// The package with this name.
 pub(crate) fn package(name: &str) -> Outcome<Package> {
     packages()?
         .into_iter()

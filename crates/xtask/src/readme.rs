@@ -1,11 +1,11 @@
-//! The commands that `README.md` tells people to type.
+//! The commands that `README.md` shows to its readers.
 
 use crate::shell::{Outcome, fail, read, root};
 
-/// The commands that README.md has to show, each in a block of its own.
+/// The commands that README.md must show, each in its own block.
 const PROMISED: [&str; 3] = ["cargo xtask conformance", "cargo xtask autobahn", "cargo xtask test"];
 
-/// The chores among the commands of `README.md`; fails if a promised one is not there, word for word.
+/// The chores among the commands of `README.md`; fails if one of the promised ones is missing.
 pub(crate) fn commands() -> Outcome<Vec<String>> {
     let commands = commands_in(&read(&root().join("README.md"))?);
     match PROMISED.iter().find(|promised| !commands.iter().any(|command| command == *promised)) {
@@ -17,7 +17,7 @@ pub(crate) fn commands() -> Outcome<Vec<String>> {
 /// The lines that begin with `cargo xtask` in fenced blocks of `sh`.
 fn commands_in(markdown: &str) -> Vec<String> {
     let mut commands = Vec::new();
-    // The language of the block that we are in, if we are in one.
+    // The language of the current block, if the line is in one.
     let mut block: Option<&str> = None;
     for line in markdown.lines().map(str::trim) {
         match (line.strip_prefix("```"), block) {

@@ -1,9 +1,9 @@
-//! `cargo xtask rules`: each sentence of the RFCs that demands something has its row, and each row its proof.
+//! `cargo xtask rules`: each sentence of the RFCs that demands something must have a row, and each row its proof.
 //!
-//! `crates/RULES.md` has the rows. Here it is checked that they leave out no sentence of the lists in this folder, and that
-//! what they name is there: the sentences they quote, the files, and each test in the file named. The counts at the head of
-//! the document are checked as well. Whether a test proves its rule nobody can check but a reader. A test of the conformance
-//! suite (`crates/conformance/tests/rules.rs`) checks that its cases exist, and that our endpoints pass them.
+//! The rows are in `crates/RULES.md`. This checks that they cover each sentence of the lists in this folder, and that what
+//! they name exists: the sentences they quote, the files, and each test in its file. The counts at the beginning of the
+//! document are checked as well. Only a reader can check whether a test proves its rule. A test of the conformance suite
+//! (`crates/conformance/tests/rules.rs`) checks that its cases exist, and that our endpoints pass them.
 
 mod page;
 mod sentences;
@@ -21,10 +21,10 @@ use crate::shell::{Outcome, fail, read, root, write};
 use sentences::{Coverage, Sentence, dotted};
 use table::{Proof, Row, Table};
 
-/// What to do beside checking.
+/// What to do in addition to checking.
 #[derive(Args, Default)]
 pub(crate) struct Options {
-    /// Writes the counts at the head of RULES.md anew
+    /// Updates the counts at the beginning of RULES.md
     #[arg(long)]
     bless: bool,
     /// Writes all rules to this file, as a page for browsers
@@ -66,14 +66,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
 }
 
-/// What was found in order: each row, with the sentences that it quotes.
+/// A valid document: each row, with the sentences that it quotes.
 #[derive(Debug)]
 struct Checked<'d> {
     rows: Vec<(Row<'d>, Vec<&'d Sentence>)>,
 }
 
-/// Checks the document; complains with one sentence for each thing that is wrong. `read` gives the text of a file below
-/// `crates`, if there is one.
+/// Checks the document. Returns one sentence for each fault. `read` returns the text of a file below `crates`, if it exists.
 fn check<'d>(
     document: &'d str,
     sentences: &'d [Sentence],
@@ -116,7 +115,7 @@ fn check_row(row: &Row<'_>, read: impl Fn(&str) -> Option<String>) -> Vec<String
         }
     }
     let Proof::Shown { tests, .. } = &row.proof else { return complaints };
-    // What our code has to do is done somewhere, and not only shown.
+    // A rule for our code needs a file that obeys it, not only a test.
     let folders = row.business.folders();
     let is_ours = |file: &str| folders.iter().any(|folder| file.starts_with(folder));
     if !folders.is_empty() && !row.files.iter().any(|file| is_ours(file)) {
@@ -133,8 +132,8 @@ fn check_row(row: &Row<'_>, read: impl Fn(&str) -> Option<String>) -> Vec<String
     }
     complaints
 }
-/// Whether a function of this name is marked as a test. Its text is looked at, not its syntax, for tests stand in macros,
-/// too.
+/// Whether a function with this name is marked as a test. This searches the text and does not parse it, because tests may be
+/// inside macros.
 fn has_test(source: &str, name: &str) -> bool {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let is_function = |line: &str| {
@@ -143,7 +142,7 @@ fn has_test(source: &str, name: &str) -> bool {
         rest.is_some_and(|rest| rest.starts_with(['(', '<']))
     };
     let is_test = |at: usize| {
-        // Attributes and documentation stand above the function, line by line.
+        // Attributes and documentation are on the lines above the function.
         let above = lines.iter().take(at).rev();
         let mut above = above.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
         above.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
@@ -151,7 +150,7 @@ fn has_test(source: &str, name: &str) -> bool {
     lines.iter().enumerate().any(|(at, line)| is_function(line) && is_test(at))
 }
 
-/// The text of a file below `crates`. A path that leads out of it is none.
+/// The text of a file below `crates`; `None` for a path that leads out of it.
 fn read_below(crates: &Path, file: &str) -> Option<String> {
     let inside = !file.is_empty() && file.split('/').all(|part| !matches!(part, "" | "." | ".."));
     inside.then(|| read(&crates.join(file)).ok()).flatten()

@@ -1,4 +1,4 @@
-//! What the chores share: where the repository is, and how a command is run.
+//! What the chores share: the repository's root, and running commands.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,19 +13,19 @@ use std::thread;
 
 use serde_json::Value;
 
-/// `GLIBC_TUNABLES` that keep the C library from copying with `rep movsb`. valgrind counts each byte of it, and
-/// processors of AMD take ten times as long for it when source and target lie unluckily to each other.
+/// A value of `GLIBC_TUNABLES` that keeps the C library from copying with `rep movsb`. valgrind counts each byte of it, and
+/// AMD's processors are ten times slower with it when source and target are badly aligned to each other.
 pub(crate) const WITHOUT_REP_MOVSB: &str = "glibc.cpu.hwcaps=-ERMS";
 
-/// Why a chore failed: a sentence for the person who ran it.
+/// Why a chore failed: a sentence for its user.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
 
-/// What a chore, or a step of it, comes to.
+/// The result of a chore, or of a step of it.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
 impl Failure {
-    /// A failure that reads `sentence`.
+    /// A failure with this sentence.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
@@ -44,7 +44,7 @@ pub(crate) fn fail<T>(sentence: impl Into<String>) -> Outcome<T> {
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
-    // Cargo sets the variable when it runs us; who runs the program by hand gets the place it was built in.
+    // Cargo sets the variable. Without cargo, this is the folder that the program was built in.
     let package =
         env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let package = PathBuf::from(package);
@@ -53,9 +53,9 @@ pub(crate) fn root() -> PathBuf {
 
 /// A command that runs in the repository's root.
 ///
-/// `cargo run` tells its program which package it belongs to. A cargo below us must not see that:
-/// build scripts that watch those variables would run again at every change between a chore and a
-/// plain `cargo build`.
+/// `cargo run` sets variables for its program that name the package. A cargo that we start must not
+/// see them: build scripts that watch these variables would run again each time a
+/// plain `cargo build` follows a chore.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
@@ -83,8 +83,8 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     if status.success() { Ok(()) } else { fail(format!("`{line}` failed ({status})")) }
 }
 
-/// Runs the commands, as many at once as the machine has cores. What one of them writes is printed when it has ended,
-/// in one piece; that of a single command as it comes. Once one has failed, no other is begun.
+/// Runs the commands, as many at once as the machine has cores. The output of each is printed in one piece when it has
+/// ended; that of a single command is printed as it comes. After a failure, no other command is started.
 pub(crate) fn run_some_at_once(mut commands: Vec<Command>) -> Outcome {
     if let [only] = commands.as_mut_slice() {
         return run(only);
@@ -92,13 +92,13 @@ pub(crate) fn run_some_at_once(mut commands: Vec<Command>) -> Outcome {
     written_some_at_once(commands).map(drop)
 }
 
-/// The same; returns what each of them has written, in the order of the commands.
+/// The same, but returns the output of each, in the order of the commands.
 pub(crate) fn written_some_at_once(commands: Vec<Command>) -> Outcome<Vec<String>> {
     some_at_once(commands, |mut command| run_and_print(&mut command))
 }
 
-/// Does each job, as many at once as the machine has cores, and returns what they come to in the order of the jobs. Once one
-/// has failed, no other is begun.
+/// Does each job, as many at once as the machine has cores, and returns the results in the order of the jobs. After a
+/// failure, no other job is started.
 pub(crate) fn some_at_once<J: Send, T: Send>(
     jobs: Vec<J>,
     work: impl Fn(J) -> Outcome<T> + Sync,
@@ -130,7 +130,7 @@ pub(crate) fn some_at_once<J: Send, T: Send>(
     done.map(|done| done.into_iter().flatten().collect())
 }
 
-/// Runs the command, prints it and what it wrote in one piece, and fails unless it succeeds. Returns what it wrote.
+/// Runs the command, prints it and its output in one piece, and fails unless it succeeds. Returns the output.
 fn run_and_print(command: &mut Command) -> Outcome<String> {
     let line = shown(command);
     let output =
@@ -146,7 +146,7 @@ fn run_and_print(command: &mut Command) -> Outcome<String> {
     }
 }
 
-/// Runs the command without showing it, and returns what it wrote to standard output.
+/// Runs the command without showing it, and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let output =
         command.stdin(Stdio::null()).output().map_err(|error| cannot_run(command, &error))?;
@@ -158,7 +158,7 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Builds with `cargo`, whose arguments are in `line`, and asks it where it put the programs `names`.
+/// Builds with `cargo`, whose arguments are in `line`, and returns the paths of the programs `names`.
 pub(crate) fn executables<const N: usize>(line: &str, names: [&str; N]) -> Outcome<[PathBuf; N]> {
     let mut build = cargo(line);
     println!("$ {}", shown(&build));
@@ -189,8 +189,8 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     output(command).is_ok()
 }
 
-/// The command as one would type it, with the variables that were set for it. The path is left out:
-/// it is long, and where programs come from is said elsewhere.
+/// The command as it would be typed, with the variables that were set for it. The variable `PATH`
+/// is left out, because it is long, and the origin of programs is printed elsewhere.
 pub(crate) fn shown(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
@@ -203,7 +203,7 @@ pub(crate) fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-/// The word as a shell would have to be given it; paths below the root are shortened.
+/// The word, quoted for a shell if necessary. Paths below the root are shortened.
 fn quoted(word: &OsStr) -> String {
     let root = format!("{}/", root().display());
     let word = word.to_string_lossy().replace(&root, "");
@@ -226,7 +226,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Outcome {
         .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
 }
 
-/// Makes `path` a folder with nothing in it.
+/// Makes `path` an empty folder.
 pub(crate) fn empty_folder(path: &Path) -> Outcome {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -238,26 +238,26 @@ pub(crate) fn empty_folder(path: &Path) -> Outcome {
         .map_err(|error| Failure::new(format!("cannot create {}: {error}", path.display())))
 }
 
-/// An installation in a folder of its own, known to be whole by a marker that is written last.
+/// An installation in its own folder. It is complete if it has a marker, which is written last.
 ///
-/// The marker holds what was asked for, so that a new pin replaces an old installation, and one
-/// that was cut short is begun again from nothing.
+/// The marker contains what was installed, so that a new pin replaces an old installation, and one
+/// that was interrupted is started again from scratch.
 pub(crate) struct Installation {
-    /// Where it lives; nothing else may live there.
+    /// The folder, which must not contain anything else.
     pub(crate) folder: PathBuf,
-    /// What is to be found there: pins, versions.
+    /// What must be installed: pins, versions.
     pub(crate) wanted: String,
 }
 
 impl Installation {
     const MARKER: &str = "installed";
 
-    /// Whether what is wanted is there already.
+    /// Whether this is installed already.
     pub(crate) fn is_there(&self) -> bool {
         fs::read_to_string(self.folder.join(Self::MARKER)).is_ok_and(|found| found == self.wanted)
     }
 
-    /// Lets `install` fill the emptied folder, unless what is wanted is there already.
+    /// Lets `install` fill the emptied folder, unless this is installed already.
     pub(crate) fn ensure(&self, install: impl FnOnce(&Path) -> Outcome) -> Outcome {
         if self.is_there() {
             return Ok(());

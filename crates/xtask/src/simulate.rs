@@ -1,4 +1,4 @@
-//! `cargo xtask simulate`: seeded runs over a network that fails, with an oracle after every step.
+//! `cargo xtask simulate`: seeded runs over a network that fails, with oracles after every step.
 
 use clap::Args;
 
@@ -10,7 +10,7 @@ pub(crate) struct Options {
     /// The seed of the first run; the next runs have the next seeds
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Runs for so many seconds, instead of for a million steps
+    /// Runs for so many seconds, instead of a million steps
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
     /// Simulates only the core, or one of the adapters

@@ -1,4 +1,4 @@
-//! `cargo xtask supply`: the licences, the sources and the duplicates of what we depend on, by cargo-deny and
+//! `cargo xtask supply`: checks licences, sources and duplicates of our dependencies, with cargo-deny and
 //! `.cargo/deny.toml`.
 
 use clap::Args;
@@ -6,29 +6,29 @@ use clap::Args;
 use crate::shell::{Outcome, cargo, fail, output, run as run_command};
 use crate::tools::{self, with_path};
 
-/// The version of cargo-deny that is installed where there is none.
+/// The version of cargo-deny to install if it is missing.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
-/// The workspaces, each with a lock file of its own, and what is allowed there: in the small ones, licences that none of their
-/// dependencies has. What `drop-in` and `bench-build` compile is in none.
+/// The workspaces, each with its own lock file, and what is allowed there: in the small ones, licences in the list that none
+/// of their dependencies has. What `drop-in` and `bench-build` compile is not checked.
 const WORKSPACES: [(&str, &str); 3] = [
     ("Cargo.toml", ""),
     ("crates/embedded/Cargo.toml", "-A license-not-encountered"),
     ("fuzz/Cargo.toml", "-A license-not-encountered"),
 ];
 
-/// The libraries whose dependencies become those of an application.
+/// The libraries whose dependencies become dependencies of an application.
 const LIBRARIES: [&str; 4] = ["fullduplex", "fullduplex-app", "fullduplex-std", "fullduplex-tokio"];
 
-/// What to check beside.
+/// What to check in addition.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Looks for known faults in what we depend on, too: fetches the list of RustSec
+    /// Also looks for known vulnerabilities in our dependencies: fetches RustSec's list
     #[arg(long)]
     advisories: bool,
 }
 
-/// Checks what we depend on.
+/// Checks our dependencies.
 pub(crate) fn run(options: &Options) -> Outcome {
     let tools = tools::folder("deny", CARGO_DENY)?;
     let deny = |manifest: &str, check: &str| {
@@ -46,8 +46,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     LIBRARIES.iter().try_for_each(|library| without_duplicates(library))
 }
 
-/// Fails where a library with its default features has a crate in two versions: it would be compiled twice. cargo-deny cannot
-/// tell, for it counts the features that the library's own tests ask for.
+/// Fails if a library with its default features has a crate in two versions, which would be compiled twice. cargo-deny
+/// cannot check this, because it includes the features that the library's own tests enable.
 fn without_duplicates(library: &str) -> Outcome {
     let line = format!("tree --locked -p {library} --edges no-dev --target all --duplicates");
     let twice = output(&mut cargo(&line))?;

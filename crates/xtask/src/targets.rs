@@ -1,15 +1,14 @@
-//! `cargo xtask targets`: the core's tests on machines of other kinds: one with 32 bits, and one whose bytes are in the
-//! other order.
+//! `cargo xtask targets`: the core's tests on machines of other kinds: one with 32 bits, and one with big-endian byte order.
 //!
-//! They are compiled with Debian's cross compilers and run by QEMU, which emulates the processor alone. It takes minutes, so
-//! `cargo xtask ci` leaves it out.
+//! They are compiled with Debian's cross compilers and run by QEMU, which only emulates the processor. This takes minutes,
+//! so `cargo xtask ci` leaves it out.
 
 use clap::Args;
 
 use crate::firmware::add_target;
 use crate::shell::{Outcome, cargo, command, fail, run as run_command, succeeds};
 
-/// How many inputs each property is tried with: an emulated processor is some ten times as slow.
+/// How many inputs each property is tried with: an emulated processor is about ten times slower.
 const PROPERTY_CASES: &str = "16";
 
 /// Options of `cargo xtask targets`.
@@ -20,10 +19,10 @@ pub(crate) struct Options {
     target: String,
 }
 
-/// A machine that is not this one.
+/// A machine of another kind.
 struct Machine {
     target: &'static str,
-    /// As in the names of Debian's packages and programs.
+    /// The name in Debian's packages and programs.
     triple: &'static str,
     about: &'static str,
     emulator: &'static str,
@@ -71,7 +70,7 @@ fn test_on(machine: &Machine) -> Outcome {
     }
     add_target(target)?;
     let variable = format!("CARGO_TARGET_{}", target.to_uppercase().replace('-', "_"));
-    // With optimisation, for what an emulator runs is slow.
+    // With optimisation, because emulation is slow.
     let line = "test -p fullduplex --features deflate --lib --tests --release --target";
     run_command(
         cargo(line)

@@ -9,11 +9,11 @@ use crate::shell::{Failure, Outcome, command, executables, root, run as run_comm
 
 /// An echo server and an echo client of one make.
 pub(super) struct Endpoint {
-    /// What it is called in the reports, by its client too.
+    /// The name in the reports, which its client also uses.
     pub(super) name: String,
-    /// The words that start the server; `{port}` stands for its port.
+    /// The words that start the server; `{port}` is replaced with its port.
     pub(super) server: Vec<String>,
-    /// The words that start the client; `{url}` stands for the URL of the suite.
+    /// The words that start the client; `{url}` is replaced with the URL of the suite.
     pub(super) client: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ impl Endpoint {
         Self { name: name.into(), server: owned(server), client: owned(client) }
     }
 
-    /// The words that start the server at this port.
+    /// The words that start the server on this port.
     pub(super) fn server(&self, port: u16) -> Vec<String> {
         self.server.iter().map(|word| word.replace("{port}", &port.to_string())).collect()
     }
@@ -34,11 +34,11 @@ impl Endpoint {
     }
 }
 
-/// The libraries for Rust that are not ours.
+/// The other libraries for Rust.
 const RUST: [&str; 5] =
     ["fastwebsockets", "soketto", "tokio-tungstenite", "tokio-websockets", "tungstenite"];
 
-/// All that can be run here. What cannot is named, with the reason.
+/// All endpoints that can be run here. Prints which ones cannot, and why.
 pub(super) fn endpoints() -> Outcome<Vec<Endpoint>> {
     let mut found = Vec::new();
 
@@ -71,7 +71,7 @@ pub(super) fn endpoints() -> Outcome<Vec<Endpoint>> {
         &[&python, &script("websockets/server.py"), "{port}"],
         &[&python, &script("websockets/client.py"), "{url}"],
     ));
-    // Node looks for a package beside the script, unless it is told where else.
+    // Node looks for a package beside the script, unless `NODE_PATH` names another folder.
     let path = format!("NODE_PATH={}", shown(&root().join("target/peers/npm/node_modules")));
     found.push(Endpoint::new(
         "ws",
@@ -90,7 +90,7 @@ pub(super) fn endpoints() -> Outcome<Vec<Endpoint>> {
     Ok(found)
 }
 
-/// Those of which there are reports in this folder, in the order of their names; they cannot be started.
+/// The endpoints with reports in this folder, in the order of their names. They cannot be started.
 pub(super) fn of_reports(folder: &Path) -> Outcome<Vec<Endpoint>> {
     let unreadable = |error| Failure::new(format!("{}: {error}", folder.display()));
     let mut names = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! `crates/conformance/agree.json`: why the two suites come to different verdicts.
+//! `crates/conformance/agree.json`: why the two suites have different verdicts.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::autobahn::{CaseId, Role, Verdict, matches};
 use crate::shell::{Failure, Outcome, fail};
 
-/// A case in which the two suites come to different verdicts.
+/// A case in which the two suites have different verdicts.
 pub(super) struct Difference {
     pub(super) endpoint: String,
     pub(super) role: Role,
@@ -23,10 +23,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Everything that is explained.
+/// All explanations, each with whether it was needed.
 pub(super) struct Explanations(Vec<(Explanation, bool)>);
 
-/// Who is right.
+/// Which suite is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Right {
@@ -34,7 +34,7 @@ enum Right {
     ThisSuite,
     /// The RFC allows both views.
     Both,
-    /// The endpoint does not do the same each time.
+    /// The endpoint behaves differently each time.
     Varies,
 }
 
@@ -42,14 +42,14 @@ enum Right {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Explanation {
-    /// Patterns of cases, as wstest has them.
+    /// Patterns of cases, as in wstest.
     cases: Vec<String>,
-    /// Names of endpoints; none is all of them.
+    /// Names of endpoints; empty for all of them.
     #[serde(default)]
     endpoints: Vec<String>,
-    /// The role; none is both.
+    /// The role; `None` for both.
     role: Option<String>,
-    /// The verdicts of wstest, each as BEHAVIOR / BEHAVIOR OF THE CLOSE, in which `*` is any.
+    /// The verdicts of wstest, each as BEHAVIOR / BEHAVIOR OF THE CLOSE, where `*` matches any.
     wstest: Vec<String>,
     /// Ours.
     ours: Vec<String>,
@@ -60,7 +60,7 @@ struct Explanation {
 }
 
 impl Explanations {
-    /// Reads the file's text. An explanation that says nothing is refused.
+    /// Parses the file. An explanation without a reason or a rule is refused.
     pub(super) fn parse(text: &str) -> Outcome<Self> {
         let explanations: Vec<Explanation> = serde_json::from_str(text)
             .map_err(|error| Failure::new(format!("agree.json: {error}")))?;
@@ -75,23 +75,23 @@ impl Explanations {
         Ok(Self(explanations.into_iter().map(|explanation| (explanation, false)).collect()))
     }
 
-    /// Whether the difference is explained; takes note that the explanation is needed.
+    /// Whether the difference is explained. If it is, records that the explanation is needed.
     pub(super) fn explain(&mut self, difference: &Difference) -> bool {
         let found = self.0.iter_mut().find(|(explanation, _)| explanation.covers(difference));
         found.map(|(_, is_needed)| *is_needed = true).is_some()
     }
 
-    /// The explanations that nothing has needed of the endpoints that were run, a sentence each.
+    /// The explanations that the endpoints that were run have not needed, as sentences.
     pub(super) fn idle(&self, was_run: impl Fn(&str) -> bool) -> Vec<String> {
         let idle = self.0.iter().filter(|(explanation, is_needed)| {
             let endpoints = &explanation.endpoints;
-            // What varies may be the same for once.
+            // An endpoint that varies may give equal verdicts this time.
             !is_needed
                 && explanation.right != Right::Varies
                 && (endpoints.is_empty() || endpoints.iter().any(|name| was_run(name)))
         });
         idle.map(|(explanation, _)| {
-            format!("agree.json explains {}, and nothing needs it", explanation.name())
+            format!("agree.json explains {}, but nothing needs it", explanation.name())
         })
         .collect()
     }

@@ -1,10 +1,10 @@
-//! The echo endpoints under test and what makes their certificates, built.
+//! Builds the echo endpoints under test, and the program that makes their certificates.
 
 use std::path::PathBuf;
 
 use crate::shell::{Outcome, executables};
 
-/// Where the programs are that the suite drives.
+/// The paths of these programs.
 pub(crate) struct Testees {
     /// `echo-server --adapter A --listen ADDRESS`
     pub(crate) server: PathBuf,

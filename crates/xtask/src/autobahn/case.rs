@@ -1,4 +1,4 @@
-//! The name of a test case, such as `6.4.1`, in the order in which people count.
+//! The name of a test case, such as `6.4.1`, ordered numerically.
 
 use std::fmt;
 use std::str::FromStr;

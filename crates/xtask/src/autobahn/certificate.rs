@@ -1,11 +1,11 @@
-//! The certificate of a run over TLS, made for it alone.
+//! The certificate of a run over TLS, made only for it.
 
 use std::path::{Path, PathBuf};
 
 use super::build::Testees;
 use crate::shell::{Outcome, command, run};
 
-/// A certificate for [`HOST`](Self::HOST) that only vouches for itself.
+/// A self-signed certificate for [`HOST`](Self::HOST).
 pub(crate) struct Certificate {
     /// The certificate, as PEM.
     pub(crate) path: PathBuf,
@@ -14,10 +14,10 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Whom it is for: `wstest` and our endpoints meet nowhere else.
+    /// The host that it is for: `wstest` and our endpoints only connect there.
     const HOST: &str = "127.0.0.1";
 
-    /// Makes one in the folder.
+    /// Makes a certificate in the folder.
     pub(crate) fn make(testees: &Testees, folder: &Path) -> Outcome<Self> {
         let made = Self { path: folder.join("certificate.pem"), key: folder.join("key.pem") };
         run(command(&testees.self_signed)

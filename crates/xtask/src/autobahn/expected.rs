@@ -9,11 +9,11 @@ use super::report::{Verdict, Verdicts};
 use super::spec::Role;
 use crate::shell::{Failure, Outcome, fail};
 
-/// What is expected of a run; what is not listed has to be plainly OK.
+/// The verdicts that are expected of a run. A case that is not listed must be plainly OK.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
-    /// How many cases a run without `--cases` has, so that none can go missing unseen.
+    /// How many cases a run without `--cases` has, so that no case can disappear unnoticed.
     cases: usize,
     server: BTreeMap<CaseId, Exception>,
     client: BTreeMap<CaseId, Exception>,
@@ -35,7 +35,7 @@ impl Exception {
 }
 
 impl Expected {
-    /// Reads the file's text; an entry without a reason, or that excepts nothing, is refused.
+    /// Parses the file. An entry without a reason, or for a verdict that is plainly OK, is refused.
     pub(crate) fn parse(text: &str) -> Outcome<Self> {
         let expected: Self = serde_json::from_str(text)
             .map_err(|error| Failure::new(format!("expected.json: {error}")))?;
@@ -52,10 +52,10 @@ impl Expected {
         Ok(expected)
     }
 
-    /// How the verdicts differ from what is expected, a sentence each.
+    /// The differences between the verdicts and what is expected, as sentences.
     ///
-    /// `asked` are the cases that `wstest` said it would run; `everything` says that nothing was
-    /// picked out among them.
+    /// `asked` are the cases that `wstest` announced; `everything` says that the run was not
+    /// limited to some of them.
     pub(crate) fn compare(
         &self,
         role: Role,
@@ -129,7 +129,7 @@ mod tests {
 
     const ALL: [&str; 3] = ["1.1.1", "1.1.2", "7.1.6"];
 
-    /// The differences for our server, given what was asked for and lines of `case: verdict, verdict`.
+    /// The differences for our server, for these announced cases and these verdicts.
     fn compare(asked: &[&str], index: &[(&str, &str, &str)], everything: bool) -> Vec<String> {
         let cases: Vec<String> = index
             .iter()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::case::CaseId;
 use crate::shell::{Failure, Outcome, fail};
 
-/// How an endpoint did in one case, in the words of `wstest`.
+/// The verdict on an endpoint in one case, in the words of `wstest`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Verdict {
     /// How it behaved before the close.
@@ -19,7 +19,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// Whether there is nothing to explain.
+    /// Whether the verdict needs no explanation.
     pub(crate) fn is_plain_ok(&self) -> bool {
         self.behavior == "OK" && self.behavior_close == "OK"
     }
@@ -34,7 +34,7 @@ impl fmt::Display for Verdict {
 /// The verdicts of one run.
 pub(crate) type Verdicts = BTreeMap<CaseId, Verdict>;
 
-/// Reads `index.json`, which must be about `agent` and nobody else.
+/// Parses `index.json`, which must be about `agent` and no other.
 pub(crate) fn parse(index: &str, agent: &str) -> Outcome<Verdicts> {
     let mut agents: BTreeMap<String, BTreeMap<String, Verdict>> = serde_json::from_str(index)
         .map_err(|error| Failure::new(format!("index.json: {error}")))?;
@@ -65,7 +65,7 @@ const SECTIONS: [(u32, &str); 11] = [
     (13, "Compression (parameters)"),
 ];
 
-/// The columns that have a word of `wstest`; every other word counts as failed.
+/// The columns for words of `wstest`. Every other word counts as failed.
 const WORDS: [&str; 4] = ["OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED"];
 
 #[derive(Default)]
@@ -83,7 +83,7 @@ impl Counts {
             Some(column) => self.words[column] += 1,
             None => self.failed += 1,
         }
-        // A case that is informational is so in both respects.
+        // If the close is informational, the whole case is.
         if !["OK", "INFORMATIONAL"].contains(&verdict.behavior_close.as_str()) {
             self.bad_close += 1;
         }

@@ -13,36 +13,36 @@ use super::spec::{self, Selection};
 use super::wstest::Wstest;
 use crate::shell::{Failure, Outcome, fail};
 
-/// What a program may take to be ready: an interpreter starts slowly on a machine that is busy.
+/// How long a program may take to start: an interpreter is slow on a busy machine.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// What `wstest` may take to write its last report once the client has asked for it.
+/// How long `wstest` may take to write its report once the client has asked for it.
 const REPORT_LIMIT: Duration = Duration::from_secs(60);
 
-/// What `wstest -m fuzzingserver` says after that.
+/// What `wstest -m fuzzingserver` prints when it has written the report.
 const REPORT_IS_WHOLE: &str = "Report generation complete";
 
-/// How often two programs are looked at in turn.
+/// How often two programs are checked in turn.
 const TICK: Duration = Duration::from_millis(50);
 
 /// What one run needs to know.
 pub(crate) struct Run<'a> {
     /// The suite.
     pub(crate) wstest: &'a Wstest,
-    /// What the run is called.
+    /// The name of the run.
     pub(crate) name: &'a str,
-    /// The name that the endpoint has in the report.
+    /// The endpoint's name in the report.
     pub(crate) agent: &'a str,
-    /// For TLS: with what the server, whichever side it is, proves who it is.
+    /// For TLS: the certificate of the server, whichever side that is.
     pub(crate) certificate: Option<&'a Certificate>,
-    /// Where the report goes.
+    /// The folder for the report.
     pub(crate) folder: &'a Path,
     /// The cases to run.
     pub(crate) selection: &'a Selection,
 }
 
 impl Run<'_> {
-    /// This server, which listens at the address, driven by `wstest -m fuzzingclient`. Returns the cases that `wstest`
+    /// Runs `wstest -m fuzzingclient` against this server, which listens at the address. Returns the cases that `wstest`
     /// announced.
     pub(crate) fn server(
         &self,
@@ -61,12 +61,13 @@ impl Run<'_> {
                 Next::Nothing => {}
                 Next::End => break,
             }
-            // Looked at after every line: a program that never stops writing must end as well.
+            // Checked after every line, because a program that never stops writing must be stopped
+            // as well.
             if Instant::now() >= deadline {
                 return wstest
                     .fail(&format!("did not get through within {} seconds", limit.as_secs()));
             }
-            // There is no need to wait for the cases that the suite cannot run any more.
+            // If the server has exited, the suite cannot run the remaining cases.
             if let Some(status) = server.ended()? {
                 return server.fail(&format!("ended before the suite did ({status})"));
             }
@@ -75,7 +76,7 @@ impl Run<'_> {
         progress.finish(&mut wstest)
     }
 
-    /// The client that this starts for a URL, against `wstest -m fuzzingserver`. Returns the cases that `wstest`
+    /// Runs `wstest -m fuzzingserver` against the client that `start` starts for a URL. Returns the cases that `wstest`
     /// announced.
     pub(crate) fn client(
         &self,
@@ -108,7 +109,7 @@ impl Run<'_> {
             }
         }
         client.wait_for_success(deadline)?;
-        // The server would go on for ever; what matters is that its report is whole.
+        // The server would run for ever, so this only waits until its report is complete.
         while !progress.report_is_whole {
             let deadline = Instant::now() + REPORT_LIMIT;
             wstest.wait_for(REPORT_IS_WHOLE, deadline, |line| Some(progress.line(line)))??;
@@ -126,7 +127,7 @@ fn start_deadline() -> Instant {
     Instant::now() + START_LIMIT
 }
 
-/// A port that nobody listens at, which may change until it is used; then `wstest` says so and ends.
+/// A port that nothing listens on. If that changes before it is used, `wstest` reports it and exits.
 pub(crate) fn free_port() -> Outcome<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
@@ -135,7 +136,7 @@ pub(crate) fn free_port() -> Outcome<u16> {
         .map_err(|error| Failure::new(format!("no free port: {error}")))
 }
 
-/// What `wstest` says about where it is.
+/// The progress of `wstest`, by its output.
 struct Progress<'a> {
     name: &'a str,
     selection: &'a Selection,
@@ -146,7 +147,8 @@ struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Between two lines of progress where there is no terminal to overwrite one.
+    /// The number of cases between two lines of progress, if there is no terminal on which a line
+    /// can be overwritten.
     const STEP: usize = 50;
 
     fn new(run: &Run<'a>) -> Self {
@@ -163,7 +165,7 @@ impl<'a> Progress<'a> {
     fn line(&mut self, line: &str) -> Outcome {
         if let Some(list) = line.strip_prefix("Cases = ") {
             let cases = parse_cases(list)?;
-            // With no case at all, the suite would wait for ever.
+            // Without any case, the suite would wait for ever.
             self.selection.check(&cases)?;
             self.asked = Some(cases);
         }
@@ -177,7 +179,7 @@ impl<'a> Progress<'a> {
         let (name, begun) = (self.name, self.begun);
         if self.on_terminal {
             print!("\r  {name}: case {case:<8} {begun:>3} of {total} ");
-            // Nothing depends on the line being seen.
+            // It does not matter whether the line is seen.
             _ = io::stdout().flush();
         } else if begun.is_multiple_of(Self::STEP) {
             println!("  {name}: case {case}, {begun} of {total}");

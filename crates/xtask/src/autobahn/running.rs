@@ -1,4 +1,4 @@
-//! A program that runs beside us: its lines as they come, and its end, no later than it should.
+//! A program that runs beside us: it reads its lines as they come, and ends it in time.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,7 +15,7 @@ use crate::shell::{Failure, Outcome, command, fail, succeeds};
 /// How many of the last lines are shown when something went wrong.
 const LINES_SHOWN: usize = 20;
 
-/// A child that does not outlive this value.
+/// A child process that does not outlive this value.
 pub(crate) struct Running {
     name: &'static str,
     child: Child,
@@ -25,18 +25,18 @@ pub(crate) struct Running {
     container: Option<String>,
 }
 
-/// What came of waiting for a line.
+/// The result of waiting for a line.
 pub(crate) enum Next {
     /// The program wrote a line.
     Line(String),
-    /// It wrote nothing so far.
+    /// It has not written anything yet.
     Nothing,
     /// It closed its output.
     End,
 }
 
 impl Running {
-    /// Starts the program; all that it writes ends up in `NAME.log` in the folder as well.
+    /// Starts the program. Its output is also written to `NAME.log` in the folder.
     pub(crate) fn start(name: &'static str, command: &mut Command, folder: &Path) -> Outcome<Self> {
         let path = folder.join(format!("{name}.log"));
         let log = File::create(&path)
@@ -48,14 +48,13 @@ impl Running {
             .spawn()
             .map_err(|error| Failure::new(format!("cannot start {name}: {error}")))?;
         let (sender, lines) = mpsc::channel();
-        // Both ends exist, for they were asked for above.
+        // Both pipes exist, because they were requested above.
         child.stdout.take().into_iter().for_each(|stdout| forward(stdout, sender.clone()));
         child.stderr.take().into_iter().for_each(|stderr| forward(stderr, sender.clone()));
         Ok(Self { name, child, lines, last: VecDeque::new(), log, container: None })
     }
 
-    /// Says that the program runs in this container, which its client does not take along when it
-    /// is killed.
+    /// Records that the program runs in this container, which survives when its client is killed.
     pub(crate) fn in_container(mut self, container: Option<String>) -> Self {
         self.container = container;
         self
@@ -78,7 +77,7 @@ impl Running {
         }
     }
 
-    /// Waits for the first line of which `pick` makes something.
+    /// Waits for the first line for which `pick` returns something.
     pub(crate) fn wait_for<T>(
         &mut self,
         what: &str,
@@ -98,7 +97,7 @@ impl Running {
         }
     }
 
-    /// Waits until the program accepts connections at the port of this machine.
+    /// Waits until the program accepts connections on this port of the machine.
     pub(crate) fn wait_until_it_accepts(&mut self, port: u16, deadline: Instant) -> Outcome {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if let Some(status) = self.ended()? {
@@ -112,14 +111,14 @@ impl Running {
         Ok(())
     }
 
-    /// How the program ended, if it has.
+    /// The program's exit status, if it has exited.
     pub(crate) fn ended(&mut self) -> Outcome<Option<ExitStatus>> {
         self.child
             .try_wait()
             .map_err(|error| Failure::new(format!("cannot wait for {}: {error}", self.name)))
     }
 
-    /// Waits until the program has ended, and fails unless it succeeded.
+    /// Waits until the program has exited, and fails unless it succeeded.
     pub(crate) fn wait_for_success(&mut self, deadline: Instant) -> Outcome {
         loop {
             match self.ended()? {
@@ -131,9 +130,9 @@ impl Running {
         }
     }
 
-    /// Ends the program, and fails with what happened and with the last lines that it wrote.
+    /// Kills the program, and fails with what happened and with the last lines that it wrote.
     pub(crate) fn fail<T>(&mut self, what: &str) -> Outcome<T> {
-        // Otherwise one that never stops writing would be listened to for ever.
+        // Otherwise, reading the output of a program that never stops writing would never end.
         _ = self.child.kill();
         while let Next::Line(_) = self.next(Duration::from_millis(100)) {}
         let mut sentence = format!("{} {what}", self.name);
@@ -152,16 +151,16 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(container) = &self.container {
-            // It is gone already when the program has ended by itself.
+            // This fails if the program has exited by itself, which does not matter.
             _ = succeeds(command("docker").args(["kill", container]));
         }
-        // Likewise.
+        // The same holds here.
         _ = self.child.kill();
         _ = self.child.wait();
     }
 }
 
-/// Sends each line on until the pipe ends or nobody listens.
+/// Forwards each line until the pipe ends or the receiver is dropped.
 fn forward(pipe: impl Read + Send + 'static, sender: Sender<String>) {
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);

@@ -1,4 +1,4 @@
-//! What `wstest` is told to run.
+//! Tells `wstest` what to run.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::case::CaseId;
 use super::certificate::Certificate;
 use crate::shell::{Failure, Outcome, fail, read, root, write};
 
-/// Which side of the connection is ours.
+/// Our side of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
     /// Our server, and `wstest -m fuzzingclient`
@@ -29,7 +29,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// The cases to run, as patterns in the sense of `wstest`.
+/// The cases to run, as patterns of `wstest`.
 pub(crate) struct Selection {
     patterns: Vec<String>,
 }
@@ -49,13 +49,13 @@ impl Selection {
         Ok(Self { patterns: patterns.to_vec() })
     }
 
-    /// Whether nothing was picked out.
+    /// Whether all cases are selected.
     pub(crate) fn is_everything(&self) -> bool {
         self.patterns.is_empty()
     }
 
-    /// Fails if the cases, which `wstest` made of the patterns, are none, or none for one of the
-    /// patterns: a slip of the hand must not pass for a run without findings.
+    /// Fails if there are no cases, or none for one of the patterns: a mistyped pattern must not
+    /// pass for a run without findings.
     pub(crate) fn check(&self, cases: &BTreeSet<CaseId>) -> Outcome {
         if cases.is_empty() {
             return fail("there is no such case");
@@ -72,8 +72,8 @@ impl Selection {
     }
 }
 
-/// Whether the pattern matches the case as `wstest` sees it: `*` is anything, and where there is
-/// one, what follows the match does not matter.
+/// Whether the pattern matches the case as in `wstest`: `*` matches anything, and if there is one,
+/// what follows the match is ignored.
 pub(crate) fn matches(pattern: &str, case: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == case,

@@ -1,4 +1,4 @@
-//! Where `wstest` comes from. It is Python 2.7 only, which few machines still have.
+//! Finds or installs `wstest`. It needs Python 2.7, which few machines still have.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::shell::{
     Failure, Installation, Outcome, command, fail, output, read, root, run, succeeds, write,
 };
 
-/// The container for people without Python 2.7.
+/// The container, for machines without Python 2.7.
 const IMAGE: &str = "crossbario/autobahn-testsuite:0.8.2";
 
-/// The releases that `expected.json` is about; the second is the first one packaged again.
+/// The releases that `expected.json` is about. The second one is the first one with new packaging.
 const RELEASES: [&str; 2] = ["0.8.2", "25.10.1"];
 
 /// Starts our own installation of `wstest` instead of its script.
@@ -20,7 +20,7 @@ const LAUNCHER: &str = "autobahn/config/wstest.py";
 
 /// A way to run `wstest`.
 pub(crate) enum Wstest {
-    /// What the variable `WSTEST` says.
+    /// The command in the variable `WSTEST`.
     Given(Vec<String>),
     /// Our own installation, and the Python that it was made with.
     Installed { python: PathBuf, folder: PathBuf },
@@ -61,12 +61,12 @@ impl Wstest {
             Self::Given(_) | Self::Installed { .. } => None,
         };
         let mut command = self.command(container.as_deref())?;
-        // The fuzzing server would serve web pages at port 8080 otherwise.
+        // By default, the fuzzing server would serve web pages on port 8080.
         command.args(["--webport", "0", "--mode", mode, "--spec"]).arg(spec);
         Ok(Running::start("wstest", &mut command, folder)?.in_container(container))
     }
 
-    /// The command that runs `wstest`, its arguments still to come.
+    /// The command that runs `wstest`, still without its arguments.
     fn command(&self, container: Option<&str>) -> Outcome<Command> {
         let mut wstest = match self {
             Self::Given(words) => {
@@ -84,12 +84,12 @@ impl Wstest {
             }
             Self::Docker => docker_run(container),
         };
-        // Its output is our progress bar: it has to come line by line.
+        // The progress is read from its output, which must therefore come line by line.
         wstest.env("PYTHONUNBUFFERED", "1");
         Ok(wstest)
     }
 
-    /// Which release this is; fails unless it is one whose verdicts we know.
+    /// The release; fails unless its verdicts are known.
     fn release(&self) -> Outcome<String> {
         let mut command = self.command(None)?;
         let says = output(command.arg("--autobahnversion"))
@@ -113,7 +113,7 @@ impl Wstest {
     }
 }
 
-/// The container sees the report folders under the paths that they have here, and the loopback
+/// The container sees the report folders under the same paths as this machine, and the loopback
 /// interface of this machine.
 fn docker_run(container: Option<&str>) -> Command {
     let reports = root().join("target/autobahn");
@@ -133,7 +133,8 @@ fn docker_run(container: Option<&str>) -> Command {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        // The reports are to belong to whoever the repository belongs to, who has to clear them.
+        // The reports must belong to the owner of the repository, who has to be able to delete
+        // them.
         if let Ok(owner) = root().metadata() {
             docker.arg("--user").arg(format!("{}:{}", owner.uid(), owner.gid()));
         }
@@ -154,7 +155,7 @@ fn requirements() -> PathBuf {
     root().join("autobahn/config/requirements-py27.txt")
 }
 
-/// Our installation, if it is whole and its Python is still there.
+/// Our installation, if it is complete and its Python still exists.
 fn installed() -> Outcome<Option<Wstest>> {
     let installation = installation()?;
     if !installation.is_there() {
@@ -164,19 +165,19 @@ fn installed() -> Outcome<Option<Wstest>> {
     Ok(is_python_27(&python).then_some(Wstest::Installed { python, folder: installation.folder }))
 }
 
-/// Installs `wstest` with this Python. `pip --target` would not do: the namespace packages of
-/// Twisted need the user site.
+/// Installs `wstest` with this Python. `pip --target` does not work, because the namespace packages
+/// of Twisted need the user site.
 fn install(python: &Path) -> Outcome<Wstest> {
     let installation = installation()?;
     if !succeeds(command(python).args(["-m", "pip", "--version"])) {
         return fail(format!("{} has no pip to install wstest with", python.display()));
     }
     println!("installing wstest into {}; it takes about 20 seconds", installation.folder.display());
-    // What is there may be whole, but made with a Python that is gone.
+    // The old installation may be complete, but made with a Python that no longer exists.
     crate::shell::empty_folder(&installation.folder)?;
     installation.ensure(|folder| {
         let mut pip = python_command(python, folder);
-        // Variables for what an older pip does not know as an option, and ignores.
+        // These are variables, because an older pip refuses options that it does not know.
         pip.env("PIP_NO_PYTHON_VERSION_WARNING", "1").env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
         pip.args([
             "-m",
@@ -197,7 +198,7 @@ fn install(python: &Path) -> Outcome<Wstest> {
     Ok(Wstest::Installed { python: python.into(), folder: installation.folder })
 }
 
-/// Python with our folder as its user site, and nothing else that the environment may add.
+/// Python with our folder as its user site, isolated from the rest of the environment.
 fn python_command(python: &Path, folder: &Path) -> Command {
     let mut command = command(python);
     command.env("PYTHONUSERBASE", folder);
@@ -207,7 +208,8 @@ fn python_command(python: &Path, folder: &Path) -> Command {
     command
 }
 
-/// A Python 2.7: the one in `PY27`, else the newest that pyenv has, else the one on the path.
+/// A Python 2.7: the one in `PY27`, otherwise the newest one of pyenv, otherwise the one on the
+/// path.
 fn python_27() -> Outcome<Option<PathBuf>> {
     if let Some(given) = env::var_os("PY27").map(PathBuf::from) {
         return if is_python_27(&given) {

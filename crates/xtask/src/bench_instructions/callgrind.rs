@@ -1,4 +1,4 @@
-//! Counting by callgrind, and what the counts depend on.
+//! Counts instructions with callgrind, and records what the counts depend on.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use super::table::Surroundings;
 
 const INSTALL: &str = "apt-get install valgrind";
 
-/// valgrind, found, and with it all that the counts depend on.
+/// valgrind, and everything that the counts depend on.
 pub(crate) struct Callgrind {
     valgrind: PathBuf,
     pub(crate) surroundings: Surroundings,
 }
 
 impl Callgrind {
-    /// Finds valgrind, or installs it where `install` allows that and apt-get can.
+    /// Finds valgrind, or installs it with apt-get if `install` allows it.
     pub(crate) fn find(install: bool) -> Outcome<Self> {
         if on_path("valgrind").is_none() && install {
             install_valgrind()?;
@@ -32,7 +32,7 @@ impl Callgrind {
         let surroundings = Surroundings {
             rustc: first_line(command("rustc").arg("--version"))?,
             valgrind: first_line(command(&valgrind).arg("--version"))?,
-            // Other C libraries have no such program; then their name is not known, and that is compared.
+            // Other C libraries do not have this program. Their name is unknown, and is compared as such.
             libc: first_line(command("getconf").arg("GNU_LIBC_VERSION"))
                 .unwrap_or_else(|_| "not glibc".into()),
             machine: machine().into(),
@@ -40,11 +40,11 @@ impl Callgrind {
         Ok(Self { valgrind, surroundings })
     }
 
-    /// The instructions of one message of `case`: those of 3n messages less those of n, so that the start of
-    /// the program drops out.
+    /// The instructions for one message of `case`: the difference between runs of 3n and of n messages, so that the start of
+    /// the program does not count.
     pub(crate) fn each(&self, program: &Path, case: &str, n: u64) -> Outcome<f64> {
         let (few, many) = (self.count(program, case, n)?, self.count(program, case, 3 * n)?);
-        // A tenth is more than enough, and keeps the table readable.
+        // One decimal is precise enough, and keeps the table readable.
         let each = many.saturating_sub(few) as f64 / (2 * n) as f64;
         Ok((each * 10.0).round() / 10.0)
     }
@@ -64,8 +64,8 @@ impl Callgrind {
         }
     }
 
-    /// The command, all but the arguments of the program. Environment and path lie on the program's stack, and
-    /// with their length the alignment of what lies there changes: both are always the same.
+    /// The command without the arguments of the program. The environment and the path are on the program's stack, and their
+    /// length changes the alignment of the rest of the stack. So both are always the same.
     fn command(&self, program: &Path) -> Command {
         let mut run = Command::new(&self.valgrind);
         run.env_clear().env("GLIBC_TUNABLES", WITHOUT_REP_MOVSB);
@@ -76,15 +76,15 @@ impl Callgrind {
         run
     }
 
-    /// The command, as one would type it.
+    /// The command as it would be typed.
     pub(crate) fn shown(&self, program: &Path) -> String {
         let folder = program.parent().unwrap_or(program).display();
         format!("cd {folder}; {} CASE N", crate::shell::shown(&self.command(program)))
     }
 }
 
-/// What valgrind makes of this machine's processor. Where there is AVX2 it pretends to be one certain
-/// processor, whatever more the real one can do.
+/// The processor that valgrind emulates on this machine. With AVX2 it emulates one fixed processor, even if the real one can
+/// do more.
 fn machine() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     return if is_x86_feature_detected!("avx2") {
@@ -108,7 +108,7 @@ fn install_valgrind() -> Outcome {
     let package = "install -y -qq --no-install-recommends valgrind";
     let failed =
         |reason| Failure::new(format!("valgrind is missing and cannot be installed: {reason}"));
-    // What the machine knows of may be enough, and is quicker than to ask for news.
+    // The package lists may be recent enough, and this is quicker than updating them.
     if succeeds(&mut apt(package)) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! `benches/instructions.json`: what each case cost when it was noted, and what it may cost.
+//! `benches/instructions.json`: the recorded costs of each case, and what it may cost.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::shell::{Failure, Outcome};
 
-/// The file.
+/// The content of the file.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
@@ -18,7 +18,7 @@ pub(crate) struct Table {
     pub(crate) cases: Vec<Case>,
 }
 
-/// By how much a count may differ: a part of the figure, and some instructions.
+/// How much a count may differ: a percentage, plus a number of instructions.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tolerance {
@@ -26,7 +26,7 @@ pub(crate) struct Tolerance {
     instructions: f64,
 }
 
-/// What counts depend on.
+/// The environment that counts depend on.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Surroundings {
@@ -40,19 +40,19 @@ pub(crate) struct Surroundings {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case {
-    /// As the program `count` knows it.
+    /// The name of the case in the program `count`.
     pub(crate) case: String,
-    /// It is run for so many messages and for three times as many.
+    /// The number of messages in the first run. The second run has three times as many.
     pub(crate) n: u64,
-    /// For each message, when it was noted; nothing for a case that is new.
+    /// The recorded instructions for each message; `None` for a new case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) instructions: Option<f64>,
-    /// What it is meant to cost at most.
+    /// The goal: what it should cost at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) goal: Option<f64>,
 }
 
-/// Something that counts depend on, and that is not as it was.
+/// A part of the environment that has changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
     what: &'static str,
@@ -60,21 +60,21 @@ pub(crate) struct Difference {
     now: String,
 }
 
-/// A case, then and now.
+/// A case, with its recorded and its new count.
 pub(crate) struct Comparison<'t> {
     pub(crate) case: &'t Case,
     pub(crate) now: f64,
     pub(crate) tolerance: Tolerance,
 }
 
-/// What a comparison comes to.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// As noted, within the tolerance.
+    /// Within the tolerance.
     Same,
     Better,
     Worse,
-    /// Not noted yet.
+    /// Not recorded yet.
     New,
 }
 
@@ -106,13 +106,13 @@ impl Table {
     }
 }
 
-/// Compact JSON, with a space behind each comma and colon that is not in a word.
+/// Compact JSON with a space after each comma and colon, except within strings.
 fn spaced(json: &str) -> String {
     json.replace("\":", "\": ").replace(",\"", ", \"")
 }
 
 impl Surroundings {
-    /// What is not as it is `now`.
+    /// What differs from the environment `now`.
     pub(crate) fn differences(&self, now: &Self) -> Vec<Difference> {
         let pairs = [
             ("rustc", &self.rustc, &now.rustc),
@@ -139,7 +139,7 @@ impl fmt::Display for Surroundings {
 }
 
 impl Difference {
-    /// Whether counts say nothing with it: another compiler, another processor.
+    /// Whether counts cannot be compared at all: another compiler or another processor.
     pub(crate) fn is_decisive(&self) -> bool {
         matches!(self.what, "rustc" | "machine")
     }
@@ -148,7 +148,7 @@ impl Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, then, now } = self;
-        write!(f, "{what} is {now}, and the figures were counted with {then}")
+        write!(f, "{what} is {now}, but the figures were counted with {then}")
     }
 }
 
@@ -190,7 +190,7 @@ impl fmt::Display for Comparison<'_> {
     }
 }
 
-/// All comparisons, for a person to read.
+/// All comparisons as text.
 pub(crate) fn text(comparisons: &[Comparison<'_>]) -> String {
     let mut text = format!("{:<28}{:>10}{:>10}{:>10}   goal\n", "case", "now", "noted", "change");
     for comparison in comparisons {

@@ -1,4 +1,4 @@
-//! An axum program that is not changed, measured as it is and patched: echo, and the memory of connections that wait.
+//! An axum program, measured unchanged and patched: echo, and the memory of waiting connections.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,16 +8,16 @@ use super::scratch::{Package, Scratch, Side};
 use crate::bench_echo;
 use crate::shell::{Failure, Outcome, command, executables, fail, root, run as run_command};
 
-/// The program, whose package has this name too.
+/// The program, whose package has the same name.
 const PROGRAM: &str = "echo-axum";
 
-/// What is measured of an echo: one message on its way, and many.
+/// The cases of an echo that are measured: one message at a time, and many.
 const CASES: &str = "125-1x1,125-50x16,1024-50x16";
 
-/// How many connections wait.
+/// The number of waiting connections.
 const CONNECTIONS: &str = "3000";
 
-/// Builds the program on both sides, and measures the two beside plain TCP.
+/// Builds the program on both sides, and compares the two with plain TCP.
 pub(super) fn run(scratch: &Scratch, patch: &Patch) -> Outcome {
     let original = root().join("benches/axum");
     let real = scratch.copy(PROGRAM, Side::Real, &original, "")?;
@@ -48,7 +48,8 @@ pub(super) fn run(scratch: &Scratch, patch: &Patch) -> Outcome {
     Ok(())
 }
 
-/// Builds the package, and keeps its program in its folder: what is built next has the same name.
+/// Builds the package, and keeps its program in its folder, because the next program has the same
+/// name.
 fn build(package: &Package<'_>) -> Outcome<PathBuf> {
     let ran = package.run(package.cargo("build --release --quiet"))?;
     if !ran.succeeded {

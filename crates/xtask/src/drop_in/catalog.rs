@@ -1,14 +1,14 @@
-//! Which crates are tried: published ones that depend on `tungstenite` or `tokio-tungstenite`.
+//! The crates that are tried: published ones that depend on `tungstenite` or `tokio-tungstenite`.
 
 use crate::shell::{Outcome, fail};
 
-/// A crate that is tried, and how an application that wants WebSockets of it would name it in its `Cargo.toml`.
+/// A crate that is tried, and how an application that wants its WebSockets would name it in its `Cargo.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) name: String,
     /// The requirement of its version.
     pub(super) version: String,
-    /// The features that bring its use of WebSockets, beside its default ones.
+    /// The features that enable its WebSockets, in addition to its default ones.
     pub(super) features: Vec<&'static str>,
 }
 
@@ -16,7 +16,7 @@ pub(super) struct Entry {
 struct Row(&'static str, &'static str, &'static [&'static str], Runs);
 
 enum Runs {
-    /// In every run, CI's too: small crates.
+    /// In every run, even in CI: small crates.
     Always,
     /// With `--all`, or by name.
     Asked,
@@ -24,13 +24,13 @@ enum Runs {
 
 use Runs::{Always, Asked};
 
-/// Every crate whose newest version asks for tungstenite 0.26 or newer, of those that were looked at.
+/// Every crate whose newest version requires tungstenite 0.26 or newer, of those that were examined.
 const ROWS: [Row; 34] = [
-    // What CI compiles: two that most applications meet WebSockets in, and one that uses tungstenite itself.
+    // These are compiled in CI: two that most applications get WebSockets from, and one that uses tungstenite itself.
     Row("axum", "0.8", &["ws"], Always),
     Row("warp", "0.4", &["websocket", "server"], Always),
     Row("async-tungstenite", "0.35", &["tokio-runtime", "tokio-native-tls", "url"], Always),
-    // Servers and what they are built of.
+    // Servers and their parts.
     Row("async-graphql-axum", "7", &[], Asked),
     Row("axum-test", "21", &["ws"], Asked),
     Row("ezsockets", "0.7", &["axum", "tungstenite"], Asked),
@@ -41,14 +41,14 @@ const ROWS: [Row; 34] = [
     Row("poem", "3", &["websocket"], Asked),
     Row("salvo", "1", &["websocket"], Asked),
     Row("socketioxide", "0.18", &[], Asked),
-    // Layers over it.
+    // Layers above it.
     Row("async-wsocket", "0.17", &[], Asked),
     Row("reqwest-websocket", "0.6", &[], Asked),
     Row("tokio-tungstenite-wasm", "0.9", &["rustls-tls-webpki-roots"], Asked),
     Row("websocket-util", "0.14", &[], Asked),
     Row("socketeer", "0.5", &[], Asked),
     Row("ws_stream_tungstenite", "0.15", &["tokio_io"], Asked),
-    // Clients of something.
+    // Clients for specific services.
     Row("alloy-transport-ws", "2", &[], Asked),
     Row("async-openai", "0.43", &["realtime"], Asked),
     Row("barter-integration", "0.12", &[], Asked),
@@ -66,11 +66,11 @@ const ROWS: [Row; 34] = [
     Row("solana-pubsub-client", "4", &[], Asked),
 ];
 
-/// What an application has to name beside a crate, which does not compile without it.
+/// What an application must name in addition to a crate that does not compile without it.
 const BESIDE: [(&str, &str); 1] =
     [("kube-client", "k8s-openapi = { version = \"*\", features = [\"latest\"] }\n")];
 
-/// What a run without arguments tries.
+/// The crates that a run without arguments tries.
 pub(super) fn default() -> Vec<Entry> {
     ROWS.iter().filter(|row| matches!(row.3, Always)).map(Row::entry).collect()
 }
@@ -80,8 +80,8 @@ pub(super) fn all() -> Vec<Entry> {
     ROWS.iter().map(Row::entry).collect()
 }
 
-/// The crate that `word` names: `name` as the table has it, or `name@version`. A crate that the table lacks needs
-/// its version, and is tried with its default features.
+/// The crate that `word` names: `name` as in the table, or `name@version`. A crate that is not in the table needs its
+/// version, and is tried with its default features.
 pub(super) fn named(word: &str) -> Outcome<Entry> {
     let (name, version) = match word.split_once('@') {
         Some((name, version)) => (name, Some(version)),
@@ -111,7 +111,7 @@ impl Row {
 }
 
 impl Entry {
-    /// Its line below `[dependencies]`, and what has to stand beside it.
+    /// Its line below `[dependencies]`, and what must be named in addition.
     pub(super) fn dependency(&self) -> String {
         let Self { name, version, features } = self;
         let beside = BESIDE.iter().find(|(beside, _)| beside == name).map_or("", |(_, line)| line);

@@ -1,4 +1,4 @@
-//! The packages of ours that stand for published ones, as a `[patch.crates-io]` table.
+//! Our packages that replace published ones, as a `[patch.crates-io]` table.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use super::says::Node;
 use super::version::{Version, serves};
 use crate::shell::{Failure, Outcome, cargo, fail, output};
 
-/// A package of ours that has the name of a published one.
+/// A package of ours with the name of a published one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Package {
     pub(super) name: String,
@@ -19,13 +19,13 @@ pub(super) struct Package {
     pub(super) path: PathBuf,
 }
 
-/// All of them.
+/// All of these packages.
 #[derive(Debug)]
 pub(super) struct Patch(Vec<Package>);
 
 impl Patch {
-    /// What the manifests in `folder` and below it declare. Packages of the name `fullduplex` or `fullduplex-...` stand
-    /// for no other.
+    /// The packages that the manifests in `folder` and below it declare. Packages with the name `fullduplex` or
+    /// `fullduplex-...` replace no other.
     pub(super) fn find(folder: &Path) -> Outcome<Self> {
         let mut manifests = BTreeSet::new();
         collect(folder, &mut manifests)?;
@@ -33,14 +33,14 @@ impl Patch {
         for manifest in &manifests {
             let metadata = cargo("metadata --no-deps --format-version 1 --manifest-path");
             let metadata = output({ metadata }.arg(manifest))?;
-            // All packages of its workspace are named.
+            // The metadata has all packages of the manifest's workspace.
             packages.extend(packages_in(&metadata)?.into_iter().filter(|package| {
                 manifests.contains(&package.path.join("Cargo.toml"))
                     && !package.name.starts_with("fullduplex")
             }));
         }
         if packages.is_empty() {
-            return fail(format!("no package in {} stands for another", folder.display()));
+            return fail(format!("no package in {} replaces a published one", folder.display()));
         }
         Ok(Self(packages.into_iter().collect()))
     }
@@ -55,17 +55,17 @@ impl Patch {
         self.0.iter().any(|package| package.name == name && serves(&package.version, version))
     }
 
-    /// Whether one of the packages should have been taken in the place of this one of a tree.
+    /// Whether one of the packages should have replaced this one in a tree.
     pub(super) fn should_replace(&self, node: &Node) -> bool {
         node.folder.is_none() && self.offers(&node.name, &node.version)
     }
 
-    /// The table. A package of which there are several versions has its name as the key only once.
+    /// The table. If a package has several versions, only one of them can have its name as the key.
     pub(super) fn table(&self) -> String {
         let mut table = "[patch.crates-io]\n".to_owned();
         for (at, Package { name, version, path }) in self.0.iter().enumerate() {
             let newest = self.0.get(at + 1).is_none_or(|next| next.name != *name);
-            // A path may hold what a string of TOML has to escape; Rust's way to do so is a part of TOML's.
+            // A path may contain characters that must be escaped in TOML. Rust's escapes are a subset of TOML's.
             let path = path.display().to_string();
             table += &if newest {
                 format!("{name} = {{ path = {path:?} }}\n")
@@ -78,7 +78,7 @@ impl Patch {
     }
 }
 
-/// The manifests below `folder`, none of them in what cargo has built.
+/// Collects the manifests below `folder`, except for those in folders that cargo has built.
 fn collect(folder: &Path, manifests: &mut BTreeSet<PathBuf>) -> Outcome {
     let cannot_read =
         |error| Failure::new(format!("cannot read the folder {}: {error}", folder.display()));
@@ -93,7 +93,7 @@ fn collect(folder: &Path, manifests: &mut BTreeSet<PathBuf>) -> Outcome {
     Ok(())
 }
 
-/// The packages in what `cargo metadata` says.
+/// The packages in the output of `cargo metadata`.
 fn packages_in(metadata: &str) -> Outcome<Vec<Package>> {
     let metadata: Value = serde_json::from_str(metadata)
         .map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;

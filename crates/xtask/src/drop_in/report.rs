@@ -1,4 +1,4 @@
-//! What is printed: tables of text.
+//! The printed tables.
 
 use super::trial::{Check, Trial, Verdict};
 use super::upstream::Comparison;
@@ -47,7 +47,7 @@ fn outcome(ours: &Check, verdict: Verdict) -> &'static str {
     }
 }
 
-/// The tests of others as a table, with a line for each that ends otherwise than with the real packages.
+/// The tests of other projects as a table, with a line for each that ends differently than with the real packages.
 pub(super) fn comparisons(comparisons: &[Comparison]) -> String {
     let head = ["tests of", "real", "ours", "left out"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -64,7 +64,7 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> String {
     text
 }
 
-/// The rows, with every column as wide as its widest cell.
+/// The rows, with every column padded to its widest cell.
 fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

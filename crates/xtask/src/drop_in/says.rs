@@ -1,4 +1,4 @@
-//! What cargo and the programs that it builds say, read.
+//! Parses the output of cargo, and of the programs that it builds.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use super::version::Version;
 pub(super) struct Node {
     pub(super) name: String,
     pub(super) version: Version,
-    /// The folder that it comes from; nothing for one of the registry.
+    /// Its folder; `None` if it comes from the registry.
     pub(super) folder: Option<PathBuf>,
 }
 
-/// The packages in what `cargo tree --prefix none --format {p}` says, each once, by name and version.
+/// The packages in the output of `cargo tree --prefix none --format {p}`, each once, by name and version.
 pub(super) fn tree(text: &str) -> Vec<Node> {
     let mut nodes: Vec<Node> = text.lines().filter_map(node).collect();
     nodes.sort();
@@ -33,18 +33,19 @@ fn node(line: &str) -> Option<Node> {
     Some(Node { name: name.to_owned(), version: Version::parse(version)?, folder })
 }
 
-/// The first error in what cargo or the compiler says, on one line, with its place in the sources.
+/// The first error in the output of cargo or the compiler, on one line, with its place in the
+/// sources.
 pub(super) fn first_error(text: &str) -> Option<String> {
     let mut lines = text.lines();
     let error = lines.by_ref().find(|line| line.starts_with("error"))?.trim_end();
-    // The place is on the next line, or further down where the message has several.
+    // The place is on the next line, or further down if the message has several lines.
     let place = lines
         .by_ref()
         .take_while(|line| !line.is_empty() && !line.starts_with("error"))
         .find_map(|line| line.trim_start().strip_prefix("--> "));
     match place {
         Some(place) => Some(format!("{error} at {}", below_the_registry(place))),
-        // Cargo gives the reason below: no version to select, a file that is missing.
+        // Cargo gives the reason on the lines below: no matching version, or a missing file.
         None => {
             let reason = text.lines().skip_while(|line| !line.starts_with("error")).nth(1);
             let reason = reason.map(str::trim).filter(|line| !line.is_empty());
@@ -53,7 +54,7 @@ pub(super) fn first_error(text: &str) -> Option<String> {
     }
 }
 
-/// How many errors the compiler reports: lines such as `error[E0432]: ...`, without those that sum up.
+/// How many errors the compiler reports: lines such as `error[E0432]: ...`, without the summary.
 pub(super) fn errors(text: &str) -> usize {
     let sums_up = |line: &str| {
         line.starts_with("error: could not compile") || line.starts_with("error: aborting")
@@ -61,13 +62,13 @@ pub(super) fn errors(text: &str) -> usize {
     text.lines().filter(|line| line.starts_with("error") && !sums_up(line)).count()
 }
 
-/// The path without where this machine keeps the registry's sources.
+/// The path without the folder of the registry's sources on this machine.
 fn below_the_registry(place: &str) -> &str {
     let Some((_, below)) = place.split_once("/registry/src/") else { return place };
     below.split_once('/').map_or(below, |(_, path)| path)
 }
 
-/// A program that cargo has built to be run as a test, or an example.
+/// A program that cargo has built: tests to run, or an example.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Program {
     /// The name of its target.
@@ -76,7 +77,7 @@ pub(super) struct Program {
     pub(super) is_example: bool,
 }
 
-/// The programs in what `cargo test --no-run --message-format=json` says.
+/// The programs in the output of `cargo test --no-run --message-format=json`.
 pub(super) fn test_programs(messages: &str) -> Vec<Program> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = |message: Value| {
@@ -89,8 +90,7 @@ pub(super) fn test_programs(messages: &str) -> Vec<Program> {
     messages.filter_map(program).collect()
 }
 
-/// What could not be compiled in what `cargo --message-format=json` says: the names of the targets, each with its first
-/// error.
+/// The targets that could not be compiled in the output of `cargo --message-format=json`, each with its first error.
 pub(super) fn failed_targets(messages: &str) -> BTreeMap<String, String> {
     let mut failed = BTreeMap::new();
     for line in messages.lines() {
@@ -108,7 +108,7 @@ pub(super) fn failed_targets(messages: &str) -> BTreeMap<String, String> {
     failed
 }
 
-/// How one test ended.
+/// The result of one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Passed,
@@ -116,11 +116,11 @@ pub(super) enum Verdict {
     Ignored,
 }
 
-/// The verdicts in what a test program says, by the names of the tests.
+/// The verdicts in the output of a test program, by the names of the tests.
 pub(super) fn verdicts(text: &str) -> BTreeMap<String, Verdict> {
     let verdict = |line: &str| {
         let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
-        // Of a test that has to panic, it says so behind the name.
+        // If a test must panic, the output says so after its name.
         let name = name.trim_end_matches(" - should panic").to_owned();
         match verdict.split([',', ' ']).next()? {
             "ok" => Some((name, Verdict::Passed)),

@@ -1,7 +1,7 @@
-//! Where packages are tried: a folder with a package for each crate and side, and one folder for what cargo builds.
+//! The folder where packages are tried: it has a package for each crate and side, and one folder for what cargo builds.
 //!
-//! Each package is a workspace of its own, with its own lock file: in one workspace the crates would have to agree on
-//! versions, as they need not in an application, and one that cannot be resolved would take the others along.
+//! Each package is its own workspace, with its own lock file. In one workspace the crates would have to agree on versions,
+//! which they need not in an application, and one that cannot be resolved would make all of them fail.
 
 use std::fmt;
 use std::fs;
@@ -12,12 +12,12 @@ use super::patch::Patch;
 use super::says::{self, Node};
 use crate::shell::{Failure, Outcome, cargo, empty_folder, fail, output, read, shown, write};
 
-/// With which packages something is built.
+/// The packages that something is built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// Those of the registry.
+    /// The packages of the registry.
     Real,
-    /// Ours in their place.
+    /// Our packages in their place.
     Ours,
 }
 
@@ -34,17 +34,17 @@ impl fmt::Display for Side {
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// `folder`, made if it is missing. What an earlier run has left there is used again.
+    /// `folder`, created if it is missing. What an earlier run has left there is used again.
     pub(super) fn in_folder(folder: &Path) -> Outcome<Self> {
         make(folder)?;
-        // Commands run in folders below it.
+        // Commands run in subfolders, so the path must be absolute.
         let folder = fs::canonicalize(folder)
             .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
         Ok(Self(folder))
     }
 
-    /// The package of the name on the side, with nothing but its manifest and an empty library. A lock file that an
-    /// earlier run has left stays, so that a second run builds the same.
+    /// A package with this name on this side, with only its manifest and an empty library. The lock file of an earlier run
+    /// stays, so that a second run builds the same.
     pub(super) fn package(&self, name: &str, side: Side, manifest: &str) -> Outcome<Package<'_>> {
         let package = Package { scratch: self, folder: self.folder(name, side), side };
         make(&package.folder.join("src"))?;
@@ -53,8 +53,8 @@ impl Scratch {
         Ok(package)
     }
 
-    /// The package of the name on the side, a copy of the sources in `original` with `addition` at the end of its
-    /// manifest. Its lock file is not copied: an application has others.
+    /// A package with this name on this side: a copy of the sources in `original` with `addition` at the end of its
+    /// manifest. Its lock file is not copied, because an application has another one.
     pub(super) fn copy(
         &self,
         name: &str,
@@ -82,18 +82,18 @@ impl Scratch {
     }
 }
 
-/// A package in it.
+/// A package in the folder.
 pub(super) struct Package<'s> {
     scratch: &'s Scratch,
     pub(super) folder: PathBuf,
     side: Side,
 }
 
-/// What became of a command of cargo.
+/// The result of a cargo command.
 pub(super) struct Ran {
     pub(super) succeeded: bool,
     pub(super) stdout: String,
-    /// What it complained of.
+    /// Its standard error.
     pub(super) stderr: String,
 }
 
@@ -103,14 +103,14 @@ impl Package<'_> {
         let mut cargo = cargo(line);
         cargo.current_dir(&self.folder);
         cargo.env("CARGO_TARGET_DIR", self.scratch.0.join("target"));
-        // Each is built once: what would make a second build faster only takes room.
+        // Each package is built once, so data for incremental builds would only take space.
         cargo.env("CARGO_INCREMENTAL", "0");
         cargo.env("CARGO_TERM_COLOR", "never");
         cargo
     }
 
-    /// Runs the command, and keeps what it said in `NAME.SIDE.log` beside the folders of the sides. Fails only if the
-    /// command cannot be run at all.
+    /// Runs the command, and keeps its output in `NAME.SIDE.log` beside the folders of the sides. Fails only if the command
+    /// cannot be run at all.
     pub(super) fn run(&self, mut command: Command) -> Outcome<Ran> {
         let Output { status, stdout, stderr } = command
             .stdin(Stdio::null())
@@ -123,25 +123,25 @@ impl Package<'_> {
         Ok(Ran { succeeded: status.success(), stdout, stderr })
     }
 
-    /// The program of this name, once it was built with optimisation. Packages share the folder that it is in.
+    /// The path of the program with this name once it is built with optimisation. All packages share its folder.
     pub(super) fn built(&self, name: &str) -> PathBuf {
         self.scratch.0.join("target/release").join(name)
     }
 
-    /// The file that keeps what the last command said.
+    /// The file that keeps the output of the last command.
     pub(super) fn log(&self) -> PathBuf {
         let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
         self.scratch.0.join(format!("{name}.{}.log", self.side))
     }
 
-    /// The packages that it is built from, each once; `edges` are the kinds of dependencies that count.
+    /// The packages that it is built from, each once; `edges` are the kinds of dependencies to include.
     pub(super) fn tree(&self, edges: &str) -> Outcome<Vec<Node>> {
         let mut tree = self.cargo("tree --prefix none --format {p} --edges");
         output(tree.arg(edges)).map(|text| says::tree(&text))
     }
 
-    /// Takes over the lock file of `real`, and lets cargo change in it what `patch` has packages for. Without that,
-    /// cargo stays with the versions that are locked, and uses no patch.
+    /// Copies the lock file of `real`, and lets cargo update the packages that `patch` replaces. Otherwise cargo would keep
+    /// the locked versions, and not use the patch.
     pub(super) fn lock_like(
         &self,
         real: &Package<'_>,
@@ -166,26 +166,26 @@ impl Package<'_> {
 /// Files and folders of sources that are not copied.
 const PERSONAL: [&str; 3] = ["rust-toolchain.toml", "rust-toolchain", ".cargo"];
 
-/// Makes the folder and those above it.
+/// Creates the folder and its parents.
 fn make(folder: &Path) -> Outcome {
     fs::create_dir_all(folder)
         .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))
 }
 
-/// Makes `folder` a copy of `original`.
+/// Replaces `folder` with a copy of `original`.
 pub(super) fn replace(folder: &Path, original: &Path) -> Outcome {
     empty_folder(folder)?;
     copy(original, folder)
 }
 
-/// Copies a folder with all that is in it but [`PERSONAL`].
+/// Copies a folder with its content, except for [`PERSONAL`].
 fn copy(from: &Path, to: &Path) -> Outcome {
     make(to)?;
     let cannot_read =
         |error| Failure::new(format!("cannot read the folder {}: {error}", from.display()));
     for entry in fs::read_dir(from).map_err(cannot_read)? {
         let entry = entry.map_err(cannot_read)?;
-        // Which compiler its authors use, and with which settings, is not what is tried.
+        // The compiler and the settings of the authors do not matter here.
         if PERSONAL.iter().any(|name| entry.file_name() == *name) {
             continue;
         }

@@ -8,22 +8,22 @@ use super::says::{self, Node};
 use super::scratch::{Package, Scratch, Side};
 use crate::shell::Outcome;
 
-/// The package that tells which WebSocket library a tree has.
+/// The package that shows which WebSocket library a tree contains.
 const LIBRARY: &str = "tungstenite";
 
-/// What is compiled of a tree: not what only its tests need.
+/// The dependencies of a tree that are compiled: not those that only its tests need.
 const EDGES: &str = "normal,build";
 
-/// What became of a crate on one side.
+/// The result for a crate on one side.
 #[derive(Debug)]
 pub(super) struct Check {
     pub(super) duration: Duration,
     pub(super) tree: Vec<Node>,
-    /// The first error and how many there were, if it does not compile.
+    /// The first error and the number of errors, if it does not compile.
     pub(super) error: Option<(String, usize)>,
 }
 
-/// What became of a crate.
+/// The result for a crate.
 #[derive(Debug)]
 pub(super) struct Trial {
     pub(super) name: String,
@@ -32,23 +32,23 @@ pub(super) struct Trial {
     pub(super) verdict: Verdict,
 }
 
-/// What that comes to.
+/// The verdict on our packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It compiles with both, and with ours no WebSocket library of the registry is left.
+    /// It compiles with both, and with ours there is no WebSocket library of the registry left.
     Same,
-    /// It compiles with the real packages and not with ours.
+    /// It compiles with the real packages but not with ours.
     Worse,
-    /// We have a package for what it asks for, and yet it was compiled with the real one.
+    /// We have a package for the version that it requires, but it was compiled with the real one.
     NotReached,
-    /// It compiles, but it asks for a version that none of our packages stands for.
+    /// It compiles, but it requires a version that none of our packages replaces.
     NotOffered,
     /// It does not compile with the real packages, so it says nothing about ours.
     NoTrial,
 }
 
 impl Verdict {
-    /// Whether ours are at fault.
+    /// Whether our packages are at fault.
     pub(super) fn is_failure(self) -> bool {
         matches!(self, Self::Worse | Self::NotReached)
     }
@@ -85,7 +85,7 @@ fn manifest(entry: &Entry) -> String {
     )
 }
 
-/// Compiles the package, unless there was a complaint before.
+/// Compiles the package, unless there was an error before.
 fn check(package: &Package<'_>, complaint: Option<String>) -> Outcome<Check> {
     let begun = Instant::now();
     let complaint = match complaint {
@@ -97,10 +97,11 @@ fn check(package: &Package<'_>, complaint: Option<String>) -> Outcome<Check> {
     };
     let duration = begun.elapsed();
     let error = complaint.map(|text| {
-        let first = says::first_error(&text).unwrap_or_else(|| "it failed without a word".into());
+        let first =
+            says::first_error(&text).unwrap_or_else(|| "it failed without a message".into());
         (first, says::errors(&text))
     });
-    // Where no versions could be found for it, it has no tree.
+    // If no versions could be found for it, it has no tree.
     let tree = package.tree(EDGES).unwrap_or_default();
     Ok(Check { duration, tree, error })
 }
@@ -117,7 +118,7 @@ fn verdict(real: &Check, ours: &Check, patch: &Patch) -> Verdict {
     };
     let mut left = ours.tree.iter().filter(left).peekable();
     if left.peek().is_none() {
-        // Without any of them it was no trial, such as for want of the feature that brings WebSockets.
+        // Without either of them, nothing was tested, for example because a feature for WebSockets is missing.
         let has_ours = ours.tree.iter().any(|node| node.name == LIBRARY);
         return if has_ours { Verdict::Same } else { Verdict::NoTrial };
     }
@@ -135,7 +136,7 @@ impl Check {
         Some(node.version.to_string())
     }
 
-    /// The versions of the WebSocket library in the tree; those that come from a folder are ours.
+    /// The versions of the WebSocket library in the tree. Versions from a folder are ours.
     pub(super) fn libraries(&self) -> String {
         let libraries = self.tree.iter().filter(|node| node.name == LIBRARY);
         let versions: Vec<String> = libraries.map(|node| node.version.to_string()).collect();

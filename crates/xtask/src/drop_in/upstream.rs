@@ -1,5 +1,5 @@
-//! The tests of others, over the real packages and over ours: those of tungstenite and tokio-tungstenite themselves,
-//! and those of crates that use them. Their sources come from the registry into scratch, and nothing of them stays.
+//! Runs the tests of other projects with the real packages and with ours: the tests of tungstenite and tokio-tungstenite
+//! themselves, and those of crates that use them. Their sources are copied from the registry to scratch, and not kept.
 
 mod suites;
 mod units;
@@ -20,30 +20,31 @@ use super::scratch::{Package, Scratch, Side};
 use crate::shell::{Failure, Outcome, empty_folder, fail, output, read, write};
 use suites::{Kind, Suite};
 
-/// What one test program may take: it takes seconds, unless a test waits for what never comes.
+/// The time limit of one test program. It takes seconds, unless a test waits for something that
+/// never comes.
 const TIME_LIMIT: Duration = Duration::from_secs(180);
 
-/// What is compiled of a tree: what its tests need as well.
+/// The dependencies of a tree that are compiled, including those of its tests.
 const EDGES: &str = "normal,build,dev";
 
-/// What became of the tests of one suite on one side.
+/// The results of the tests of one suite on one side.
 #[derive(Debug, Default)]
 pub(super) struct Run {
-    /// Of each test, by `TARGET::NAME`.
+    /// The verdict on each test, by `TARGET::NAME`.
     verdicts: BTreeMap<String, Verdict>,
-    /// Why some could not be run, by their targets, or by what else was in the way.
+    /// Why some tests could not be run, by their targets or by what prevented it.
     errors: BTreeMap<String, String>,
 }
 
-/// What became of a suite.
+/// The results of a suite on both sides.
 #[derive(Debug)]
 pub(super) struct Comparison {
     pub(super) name: String,
     pub(super) real: Run,
     pub(super) ours: Run,
-    /// How many tests cannot be run from outside of their package.
+    /// How many tests cannot be run from outside their package.
     pub(super) left_out: usize,
-    /// Tests that ours fail with a reason, by the ends of their names.
+    /// Tests that are allowed to fail with ours, by the ends of their names, each with the reason.
     expected: &'static [(&'static str, &'static str)],
 }
 
@@ -59,7 +60,7 @@ impl fmt::Display for Run {
 }
 
 impl Comparison {
-    /// What passes over the real packages and does not pass over ours, and why something could not be run.
+    /// What passes with the real packages but not with ours, and why something could not be run.
     pub(super) fn differences(&self) -> Vec<String> {
         let mut differences = self.failures();
         let errors = self.real.errors.iter();
@@ -79,15 +80,15 @@ impl Comparison {
         differences
     }
 
-    /// Why the test need not pass over ours.
+    /// Why the test need not pass with ours.
     fn reason(&self, test: &str) -> Option<&'static str> {
         let found = self.expected.iter().find(|(end, _)| test.ends_with(end));
         found.map(|(_, reason)| *reason)
     }
 
-    /// What is worse over ours.
+    /// What is worse with ours.
     pub(super) fn failures(&self) -> Vec<String> {
-        // What cannot be run over the real ones either says nothing about ours.
+        // If a target cannot be run with the real packages either, that says nothing about ours.
         let errors = self.ours.errors.iter();
         let errors = errors.filter(|(target, _)| !self.real.errors.contains_key(*target));
         let mut failures: Vec<String> =
@@ -96,7 +97,7 @@ impl Comparison {
         for (test, _) in passing {
             let verdict = self.ours.verdicts.get(test);
             if self.reason(test).is_some() {
-                // A reason that is out of date would hide what comes next.
+                // An outdated reason would hide later failures.
                 if verdict == Some(&Verdict::Passed) {
                     failures.push(format!("{test} passes over ours: it needs no reason any more"));
                 }
@@ -119,7 +120,7 @@ pub(super) fn names() -> Vec<&'static str> {
     suites::ALL.iter().map(|suite| suite.name).collect()
 }
 
-/// Runs the suites that `chosen` chooses by name; those of few minutes, or all of them.
+/// Runs the suites that `chosen` selects by name; otherwise the small ones, or all of them.
 pub(super) fn run(
     chosen: &[String],
     all: bool,
@@ -174,7 +175,7 @@ fn compare(suite: &Suite, scratch: &Scratch, patch: &Patch) -> Outcome<Compariso
     Ok(comparison)
 }
 
-/// The folder of the suite's package in the registry's sources, which cargo fills.
+/// The folder of the suite's package in the registry's sources. Cargo downloads it.
 fn sources(suite: &Suite, scratch: &Scratch) -> Outcome<PathBuf> {
     let Suite { name, version, .. } = suite;
     let manifest = format!(
@@ -215,7 +216,7 @@ fn lay_out<'s>(
             Ok(LaidOut { package, left_out: 0 })
         }
         Kind::Own { dependencies, units, left_out } => {
-            // Over ours a newer version takes its place: ours.
+            // With our packages, a newer version replaces it.
             let version = match side {
                 Side::Real => format!("={}", suite.version),
                 Side::Ours => suite.version.to_owned(),
@@ -240,16 +241,16 @@ fn lay_out<'s>(
     }
 }
 
-/// Builds the tests, and runs each program that comes of it.
+/// Builds the tests, and runs each program that was built.
 fn run_tests(suite: &Suite, package: &Package<'_>) -> Outcome<Run> {
     let (build, filter) = match &suite.kind {
         Kind::Users(users) => (users.build, users.filter),
-        // One that cannot be compiled keeps the others from nothing.
+        // If one target cannot be compiled, the others are still built.
         Kind::Own { .. } => ("build --keep-going --tests --examples", ""),
     };
     let mut cargo = package.cargo(build);
     cargo.args(["--quiet", "--message-format=json"]);
-    // Nobody debugs them, and what a debugger needs is most of their size.
+    // No debugger is used, and debug information is most of a program's size.
     cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0");
     let ran = package.run(cargo)?;
     let mut run = Run::default();
@@ -262,7 +263,7 @@ fn run_tests(suite: &Suite, package: &Package<'_>) -> Outcome<Run> {
     }
     for Program { target, path, is_example } in says::test_programs(&ran.stdout) {
         if is_example {
-            // It waits for a peer or for a person; that it compiles is what is asked of it.
+            // An example waits for a peer or for input, so it only has to compile.
             run.verdicts.insert(format!("examples::{target}"), Verdict::Passed);
             continue;
         }
@@ -284,11 +285,11 @@ fn run_tests(suite: &Suite, package: &Package<'_>) -> Outcome<Run> {
     Ok(run)
 }
 
-/// Runs the program, with what it says in `log`, and says whether it has ended before the limit; then it is killed.
+/// Runs the program, with its output in `log`. Returns whether it has ended before the limit; otherwise it is killed.
 fn ends_in_time(command: &mut Command, log: &Path) -> Outcome<bool> {
     let cannot = |error| Failure::new(format!("cannot run the tests: {error}"));
     let file = File::create(log).map_err(cannot)?;
-    // What its tests print goes beside the verdicts, not among them.
+    // What its tests print goes to standard error, separate from the verdicts.
     let mut child =
         command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).spawn().map_err(cannot)?;
     let deadline = Instant::now() + TIME_LIMIT;

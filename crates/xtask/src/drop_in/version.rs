@@ -1,8 +1,8 @@
-//! Versions as cargo compares them, as far as the trial has to.
+//! Versions, compared like cargo does, as far as this is needed here.
 
 use std::fmt;
 
-/// A version without the parts that follow a hyphen or a plus sign: no package here has them.
+/// A version without pre-release and build metadata, which no package here has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
     major: u64,
@@ -11,7 +11,7 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// The version, written as three numbers; nothing if it is not one.
+    /// Parses a version of three numbers; `None` if it is not one.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let core = text.split(['-', '+']).next()?;
         let mut numbers = core.split('.').map(|number| number.parse().ok());
@@ -27,8 +27,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// Whether cargo takes `offered` where a dependency asks for `asked` and what is compatible with it: no older version,
-/// and the same leftmost number that is not 0.
+/// Whether cargo accepts `offered` for a dependency that requires `asked` or a compatible version: it must not be older, and
+/// must have the same leftmost number that is not 0.
 pub(super) fn serves(offered: &Version, asked: &Version) -> bool {
     let same = match asked {
         Version { major: 0, minor: 0, .. } => offered == asked,

@@ -1,4 +1,4 @@
-//! Runs an image in QEMU, and ends it if it does not end by itself.
+//! Runs an image in QEMU, and kills it if it does not exit by itself.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,10 +14,10 @@ const PROGRAM: &str = "qemu-system-arm";
 /// A Cortex-M3 with 256 KiB of flash and 64 KiB of RAM.
 const BOARD: &str = "lm3s6965evb";
 
-/// How the bytes of the peer come to an image.
+/// How the peer's bytes get to an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Feed {
-    /// From a file, as many as there is room for.
+    /// From a file, as many as there is space for.
     Whole,
     /// From a file, one at a time.
     Bytes,
@@ -25,16 +25,16 @@ pub(super) enum Feed {
     Serial,
 }
 
-/// What became of an image.
+/// The result of running an image.
 #[derive(Debug)]
 pub(super) struct Run {
     /// What it sent.
     pub(super) output: Vec<u8>,
-    /// What it said of itself.
+    /// What it reported about itself.
     pub(super) said: String,
-    /// Whether it ended as it should.
+    /// Whether it exited with success.
     pub(super) success: bool,
-    /// Whether it ended by itself.
+    /// Whether it exited by itself.
     pub(super) in_time: bool,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn check() -> Outcome {
     }
 }
 
-/// Runs an image with the bytes of the peer.
+/// Runs an image with the peer's bytes.
 pub(super) fn run(image: &Path, input: &[u8], feed: Feed, limit: Duration) -> Outcome<Run> {
     let complain = |error: std::io::Error| Failure::new(format!("{PROGRAM}: {error}"));
     let recording = image.with_extension("recording");
@@ -77,14 +77,14 @@ fn run_within(emulator: &mut Command, input: &[u8], limit: Duration) -> std::io:
     let reader = |pipe: Option<Box<dyn Read + Send>>| {
         thread::spawn(move || {
             let mut bytes = Vec::new();
-            // What cannot be read is missing in what was read, and that is noticed.
+            // If this fails, bytes are missing, and the comparison notices it.
             let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
             bytes
         })
     };
     let sent = reader(child.stdout.take().map(|pipe| Box::new(pipe) as _));
     let said = reader(child.stderr.take().map(|pipe| Box::new(pipe) as _));
-    // The pipe stays open: at its end, the serial line would end as well.
+    // The pipe stays open, because its end would also end the serial line.
     let mut stdin = child.stdin.take();
     if let Some(stdin) = &mut stdin {
         // An image that ends early does not read everything.
@@ -101,7 +101,7 @@ fn run_within(emulator: &mut Command, input: &[u8], limit: Duration) -> std::io:
     })
 }
 
-/// Returns `None` if it had to be ended.
+/// Returns `None` if it had to be killed.
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let begun = Instant::now();
     loop {

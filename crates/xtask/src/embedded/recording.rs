@@ -1,20 +1,20 @@
-//! A recorded conversation: what the peer sends, and what an image has to send.
+//! A recorded conversation: what the peer sends, and what an image must send.
 //!
-//! Lines that begin with `>` are the peer's, those with `<` the image's. Bytes are in hexadecimal, or text between quotes,
-//! in which `\r` and `\n` mean what they mean in Rust.
+//! Lines that begin with `>` are the peer's, those with `<` the image's. Bytes are in hexadecimal, or text in quotes, with
+//! the escapes `\r` and `\n` as in Rust.
 
 /// The bytes of both directions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recording {
     /// What the peer sends.
     pub(super) input: Vec<u8>,
-    /// What the image has to send.
+    /// What the image must send.
     pub(super) output: Vec<u8>,
 }
 
 impl Recording {
     /// # Errors
-    /// The first line that makes no sense.
+    /// The first line that cannot be parsed.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut recording = Self::default();
         for line in text.lines().map(str::trim) {

@@ -1,4 +1,4 @@
-//! Tests of recordings, and of what an image says.
+//! Tests of recordings, and of what an image reports.
 
 use super::recording::Recording;
 use super::{Numbers, first_difference};

@@ -1,6 +1,6 @@
-//! What an image's file says: its functions, which of them refers to which, the lines of its sources, its sizes.
+//! Reads an image's file: its functions, the references between them, source lines, and sizes.
 //!
-//! Instructions are not read. The linker has left the places where functions are named in the file (`--emit-relocs`).
+//! Instructions are not decoded. The linker keeps the places where functions are named (`--emit-relocs`).
 
 use std::collections::BTreeSet;
 
@@ -14,25 +14,25 @@ use object::{
 
 type Lines<'d> = Context<EndianSlice<'d, LittleEndian>>;
 
-/// What is known of an image.
+/// The content of an image.
 pub(crate) struct Image {
     /// The names of its functions.
     pub(crate) functions: BTreeSet<String>,
-    /// Every place where a function is named, in order.
+    /// Every reference to a function, in order.
     pub(crate) references: Vec<Reference>,
 }
 
-/// A place where a function is named: a call, a jump, or an address in a table.
+/// A reference to a function: a call, a jump, or an address in a table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reference {
-    /// The function that is named.
+    /// The function that is referred to.
     pub(crate) to: String,
-    /// The function that names it, before those that were compiled into it: the innermost is first. A place in data has
-    /// none.
+    /// The function with the reference, after those that were inlined into it: the innermost comes first. It is empty for a
+    /// reference in data.
     pub(crate) from: Vec<Frame>,
 }
 
-/// A function of the source, as far as the compiler has noted it.
+/// A function in the source, from the debug information.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Frame {
     /// Its name.
@@ -41,12 +41,12 @@ pub(crate) struct Frame {
     pub(crate) place: String,
 }
 
-/// What an image takes on a chip, in bytes.
+/// The memory that an image takes on a chip, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sizes {
     /// Code and constants, and the initial values of variables.
     pub(crate) flash: u64,
-    /// Variables; neither stack nor heap.
+    /// Variables, without stack and heap.
     pub(crate) ram: u64,
 }
 
@@ -74,7 +74,7 @@ impl Image {
                     let to = name_of(&functions, symbol.address() & !1)?;
                     references.insert(Reference { to, from });
                 } else if symbol.kind() != SymbolKind::Data && is_call(relocation.flags()) {
-                    return Err(format!("{at:#x} calls something without a name"));
+                    return Err(format!("{at:#x} refers to something without a name"));
                 }
             }
         }
@@ -126,26 +126,26 @@ fn functions(file: &ElfFile32<'_>) -> Result<Vec<Function>, String> {
     Ok(functions)
 }
 
-/// The function in which an address lies.
+/// The function that contains an address.
 fn holder(functions: &[Function], address: u64) -> Result<&str, String> {
     let behind = functions.partition_point(|function| function.start <= address);
     let holder = functions.get(..behind).unwrap_or_default().last();
     holder
         .filter(|function| address < function.start + function.len)
         .map(|function| function.name.as_str())
-        .ok_or_else(|| format!("{address:#x} lies in no function"))
+        .ok_or_else(|| format!("{address:#x} is in no function"))
 }
 
 fn name_of(functions: &[Function], address: u64) -> Result<String, String> {
     holder(functions, address).map(str::to_owned)
 }
 
-/// The name of a function as it is in the source.
+/// The name of a function as in the source.
 fn plain(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name))
 }
 
-/// Where an address lies in the sources, the innermost function first. If that is not noted, then only in which function.
+/// The source place of an address, the innermost function first. Without debug information, only the function is known.
 fn frames(lines: &Lines<'_>, address: u64, holder: &str) -> Result<Vec<Frame>, String> {
     let complain = |error: addr2line::gimli::Error| error.to_string();
     let mut found = lines.find_frames(address).skip_all_loads().map_err(complain)?;
@@ -159,7 +159,7 @@ fn frames(lines: &Lines<'_>, address: u64, holder: &str) -> Result<Vec<Frame>, S
             place: place.unwrap_or_default(),
         });
     }
-    // Only the name of the function that all were compiled into says in which module it is.
+    // Only the name of the outermost function contains its module.
     match frames.last_mut() {
         Some(outermost) => outermost.name = holder.to_owned(),
         None => frames.push(Frame { name: holder.to_owned(), place: String::new() }),
@@ -177,7 +177,7 @@ fn lines<'d>(file: &ElfFile32<'d>) -> Result<Lines<'d>, String> {
 }
 
 fn is_loaded<'f>(section: &impl ObjectSection<'f>) -> bool {
-    // The tables for unwinding name every function.
+    // The tables for unwinding refer to every function.
     let unwinds = section.name().is_ok_and(|name| name.starts_with(".ARM."));
     !unwinds && has_flag(section, elf::SHF_ALLOC)
 }

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Which files each file imports from.
 pub(super) type Imports<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-/// A circle of files, each of which imports from the next; the first stands at the end again. `None` if there is no
+/// A circle of files, each of which imports from the next. The first file is repeated at the end. `None` if there is no
 /// circle.
 pub(super) fn find<'a>(imports: &Imports<'a>) -> Option<Vec<&'a str>> {
     let mut left = imports.clone();
     let next = |left: &Imports<'a>, file: &str| -> Option<&'a str> {
         left.get(file)?.iter().find(|to| left.contains_key(*to)).copied()
     };
-    // A file that imports from none of those that are left is in no circle.
+    // A file that imports from none of the remaining files is in no circle.
     while let Some(end) = left.keys().find(|file| next(&left, file).is_none()).copied() {
         left.remove(end);
     }
-    // Each file that is left imports from another one that is left, so this walk comes to a file twice.
+    // Each remaining file imports from another remaining one, so this walk reaches some file twice.
     let mut walk = vec![*left.keys().next()?];
     loop {
         let to = next(&left, walk.last()?)?;

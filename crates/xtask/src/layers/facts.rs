@@ -1,6 +1,6 @@
-//! What one source file says about others: its imports, the paths in its code, its modules.
+//! What one source file refers to: its imports, the paths in its code, its modules.
 //!
-//! Nothing is resolved here. Code that only tests compile is left out.
+//! Nothing is resolved here. Code that is only compiled for tests is ignored.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::punctuated::Punctuated;
@@ -10,37 +10,38 @@ use syn::{Attribute, ImplItem, Item, Meta, Token, UseTree};
 /// One leaf of a `use` declaration.
 #[derive(Debug)]
 pub(super) struct Import {
-    /// Modules within the file, around the declaration.
+    /// The modules within the file that contain the declaration.
     pub(super) inside: Vec<String>,
     /// The path, without the `*` of a glob.
     pub(super) path: Vec<String>,
-    /// The name that it gets here; none for a glob.
+    /// The name that it gets here; `None` for a glob.
     pub(super) name: Option<String>,
-    /// Where it stands.
+    /// The line.
     pub(super) line: usize,
 }
 
 /// A path of more than one word somewhere in the code.
 #[derive(Debug)]
 pub(super) struct Mention {
-    /// Modules within the file, around the code.
+    /// The modules within the file that contain the code.
     pub(super) inside: Vec<String>,
     /// The path.
     pub(super) path: Vec<String>,
-    /// Where it stands.
+    /// The line.
     pub(super) line: usize,
 }
 
-/// All that one file says.
+/// Everything that one file refers to.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// Its `use` declarations.
     pub(super) imports: Vec<Import>,
-    /// The paths in its code, in macros as well.
+    /// The paths in its code, including macros.
     pub(super) mentions: Vec<Mention>,
-    /// What it defines itself at the top, with the line; modules in other files are not among them.
+    /// The items that it defines at the top level, with their lines; modules in other files are not
+    /// included.
     pub(super) items: Vec<(String, usize)>,
-    /// The modules in other files that only tests compile.
+    /// The modules in other files that are only compiled for tests.
     pub(super) test_modules: Vec<String>,
 }
 
@@ -89,7 +90,7 @@ impl Collector {
         }
     }
 
-    /// What a macro is given is not parsed, but a path can be told in it.
+    /// The arguments of a macro are not parsed, but paths in them can be recognized.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut at = 0;
@@ -98,8 +99,8 @@ impl Collector {
             match token {
                 TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
                 TokenTree::Ident(ident) => {
-                    // Two colons without a word before them begin the path of another crate; its
-                    // first word stands for it, and nothing here has that name.
+                    // Two colons without a word before them begin the path of another crate, whose
+                    // first word cannot be one of our names.
                     if colons != 2 {
                         self.mention(std::mem::take(&mut path), at);
                     } else if path.is_empty() {
@@ -121,7 +122,7 @@ impl Collector {
         self.mention(path, at);
     }
 
-    /// Notes what an item that is not only for tests defines at the top of the file.
+    /// Records what an item defines at the top level of the file, unless it is only for tests.
     fn define(&mut self, item: &Item) {
         let ident = match item {
             Item::Const(item) => &item.ident,
@@ -184,7 +185,7 @@ impl<'ast> Visit<'ast> for Collector {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        // A path that begins with `::` is another crate's.
+        // A path that begins with `::` belongs to another crate.
         if item.leading_colon.is_none() {
             self.imports(&item.tree, &[]);
         }
@@ -204,10 +205,10 @@ impl<'ast> Visit<'ast> for Collector {
         self.tokens(invocation.tokens.clone());
     }
 
-    // `pub(in crate::connection)` says who may look, which is not an import.
+    // `pub(in crate::connection)` restricts visibility, and is not an import.
     fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
 
-    // Documentation may name whatever it likes.
+    // Documentation may refer to anything.
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 }
 
@@ -236,7 +237,7 @@ pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether one of the attributes keeps the code out of everything but tests.
+/// Whether one of the attributes limits the code to tests.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")

@@ -1,11 +1,11 @@
-//! The tables of rooms in the architecture document, one for each crate.
+//! The tables of rooms in ARCHITECTURE.md, one for each crate.
 
 use std::collections::BTreeMap;
 
 /// The heading above the tables. Each crate has a smaller heading below it, with its folder in backticks.
 const HEADING: &str = "Rooms";
 
-/// Reads the tables: the rooms of each crate, by the crate's folder.
+/// Parses the tables: the rooms of each crate, by the crate's folder.
 pub(super) fn parse(document: &str) -> Result<BTreeMap<String, Rooms>, String> {
     let (_, below) = document
         .split_once(&format!("\n## {HEADING}\n"))
@@ -33,8 +33,8 @@ pub(super) fn parse(document: &str) -> Result<BTreeMap<String, Rooms>, String> {
 pub(super) struct Rooms(BTreeMap<String, u32>);
 
 impl Rooms {
-    /// Reads the rows of a table, from the highest floor to the lowest: a number, then rooms in backticks, then words
-    /// for people.
+    /// Parses the rows of a table, from the highest floor to the lowest: a number, then rooms in backticks, then a
+    /// description.
     fn parse(table: &str) -> Result<Self, String> {
         let rows = table.lines().map(str::trim).filter(|line| line.starts_with('|'));
         let mut rooms = BTreeMap::new();
@@ -62,7 +62,7 @@ impl Rooms {
         if rooms.is_empty() { Err("there are no rooms".to_owned()) } else { Ok(Self(rooms)) }
     }
 
-    /// The floor of a room, if the table has it.
+    /// The floor of a room, if it is in the table.
     pub(super) fn floor_of(&self, room: &str) -> Option<u32> {
         self.0.get(room).copied()
     }
@@ -73,7 +73,7 @@ impl Rooms {
     }
 }
 
-/// Every second piece between backticks lies in a pair of them.
+/// Every second piece of a text that is split at backticks was inside a pair of them.
 fn in_backticks(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

@@ -1,4 +1,4 @@
-//! The checker on small trees made up for the purpose, and on the real one.
+//! The checker on small invented trees, and on the real one.
 
 use super::*;
 
@@ -25,7 +25,7 @@ Words about it.
 | 9 | `nowhere` | another table |
 ";
 
-/// A tree that is in order, with one file replaced or added.
+/// A valid tree, with one file replaced or added.
 fn tree_with(name: &str, text: &str) -> Sources {
     let mut sources: Sources = [
         ("lib.rs", "mod connection; mod frame; mod limits; mod mask; pub use connection::Connection; pub use mask::Key;"),
@@ -44,17 +44,17 @@ fn tree_with(name: &str, text: &str) -> Sources {
     sources
 }
 
-/// What the check says about a tree.
+/// The result of checking a tree.
 fn checked(sources: &Sources) -> Result<String, Vec<String>> {
     check(&table::parse(TABLE).unwrap()["crates/small"], sources)
 }
 
-/// What the check says when one file of the tree reads differently.
+/// The complaints about the tree with one file replaced.
 fn complaints(name: &str, text: &str) -> Vec<String> {
     checked(&tree_with(name, text)).err().unwrap_or_default()
 }
 
-/// Asserts that there is one complaint, with these words in it.
+/// Asserts that there is one complaint, which contains these words.
 fn assert_found(name: &str, text: &str, words: &str) {
     let complaints = complaints(name, text);
     assert!(complaints.len() == 1 && complaints[0].contains(words), "{text}: {complaints:?}");

@@ -7,13 +7,13 @@ use super::facts::Facts;
 /// The text of each source file by its path below `src`, with `/` between folders.
 pub(super) type Sources = BTreeMap<String, String>;
 
-/// The longest chain of re-exports that is followed; one that is longer goes round in circles.
+/// The longest chain of re-exports that is followed. A longer one is circular.
 const CHAIN: usize = 16;
 
 /// All files of a crate.
 pub(super) struct Tree {
     files: BTreeMap<String, File>,
-    /// Which file is the module of this path.
+    /// The file of each module, by its path.
     modules: BTreeMap<Vec<String>, String>,
 }
 
@@ -22,10 +22,10 @@ struct File {
     facts: Facts,
 }
 
-/// One file imports from another.
+/// An import of one file from another.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Edge<'a> {
-    /// Where in the importing file.
+    /// The line in the importing file.
     pub(super) line: usize,
     /// The file that is imported from.
     pub(super) to: &'a str,
@@ -43,12 +43,12 @@ fn is_root(file: &str) -> bool {
     matches!(file, "lib.rs" | "main.rs")
 }
 
-/// The room that a file lies in: a folder, with the file of the same name beside it, or a single file.
+/// The room of a file: a folder, with the file of the same name beside it, or a single file.
 pub(super) fn room_of(file: &str) -> &str {
     file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
 }
 
-/// The module that a file is.
+/// The path of a file's module.
 fn module_of(file: &str) -> Vec<String> {
     let path = file.trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -56,7 +56,7 @@ fn module_of(file: &str) -> Vec<String> {
 }
 
 impl Tree {
-    /// Reads all files.
+    /// Parses all files.
     pub(super) fn parse(sources: &Sources) -> Result<Self, Vec<String>> {
         let mut files = BTreeMap::new();
         let mut modules = BTreeMap::new();
@@ -88,7 +88,7 @@ impl Tree {
         names.filter(|name| !is_facade(name) && !self.is_for_tests(name))
     }
 
-    /// What stands in a `mod.rs` although it lies in no room.
+    /// Items in a `mod.rs`, which belongs to no room.
     pub(super) fn misplaced_items(&self) -> Vec<String> {
         let facades =
             self.files.iter().filter(|(name, _)| is_facade(name) && !self.is_for_tests(name));
@@ -130,7 +130,7 @@ impl Tree {
         edges
     }
 
-    /// Whether only tests compile the file.
+    /// Whether the file is only compiled for tests.
     fn is_for_tests(&self, name: &str) -> bool {
         let module = module_of(name);
         (0..module.len()).any(|depth| {
@@ -145,7 +145,7 @@ impl Tree {
         self.files.get(self.modules.get(module)?)
     }
 
-    /// The names that the imports of a file give to things of this crate, as paths from its root.
+    /// The names that the imports of a file give to items of this crate, as paths from its root.
     fn names_in(&self, file: &File) -> BTreeMap<String, Vec<String>> {
         let mut names = BTreeMap::new();
         // The second round is for imports that begin with a name from a later line.
@@ -160,7 +160,7 @@ impl Tree {
         names
     }
 
-    /// The path from the root of the crate, or none if it leads out of it.
+    /// The path from the root of the crate, or `None` if it leads to another crate.
     fn absolute(
         &self,
         file: &File,
@@ -179,7 +179,7 @@ impl Tree {
                 if self.modules.contains_key(&child) {
                     base = child;
                 } else {
-                    // `use bytes;` gives `bytes` to what is no name of ours.
+                    // `use bytes;` gives the name `bytes` to another crate.
                     base = names.get(first)?.clone();
                 }
             }
@@ -193,7 +193,7 @@ impl Tree {
     }
 
     /// The files that a path from the root leads to: one, or none if it ends at a module that only
-    /// re-exports, for then it is what is named of it that counts.
+    /// re-exports, because then the names behind it count.
     fn files_behind(&self, path: &[String], chain: usize) -> BTreeSet<&str> {
         let (name, rest) = self.deepest_module(path);
         match rest.first() {
@@ -228,7 +228,7 @@ impl Tree {
         found
     }
 
-    /// The file of the longest module that the path begins with, and what is left of the path.
+    /// The file of the longest module path that the path begins with, and the rest of the path.
     fn deepest_module<'a>(&self, path: &'a [String]) -> (&str, &'a [String]) {
         let depth =
             (0..=path.len()).take_while(|depth| self.modules.contains_key(&path[..*depth])).last();
@@ -236,7 +236,7 @@ impl Tree {
         (&self.modules[module], rest)
     }
 
-    /// The files that a file which re-exports has `item` from.
+    /// The files from which a re-exporting file gets `item`.
     fn files_that_give(&self, name: &str, item: &str, chain: usize) -> BTreeSet<&str> {
         let Some(file) = self.files.get(name).filter(|_| chain > 0) else {
             return BTreeSet::new();
@@ -252,21 +252,21 @@ impl Tree {
                 if is_facade(inner) {
                     return self.files_that_give(inner, item, chain - 1);
                 }
-                // A glob over an enum gives its variants, which are not looked up.
+                // A glob over an enum imports its variants, which are not looked up.
                 let gives = rest.is_empty() && self.gives_itself(inner, item);
                 gives.then_some(inner).into_iter().collect()
             })
             .collect()
     }
 
-    /// Whether a file that lies in a room defines the item, or imports it.
+    /// Whether a file in a room defines or imports the item.
     fn gives_itself(&self, name: &str, item: &str) -> bool {
         let facts = &self.files[name].facts;
         facts.items.iter().any(|(defined, _)| defined == item)
             || facts.imports.iter().any(|import| import.name.as_deref() == Some(item))
     }
 
-    /// What a file imports, as paths from the root, and whether each is a glob.
+    /// The imports of a file, as paths from the root, and whether each is a glob.
     fn exports(&self, name: &str) -> Vec<(Vec<String>, bool)> {
         let Some(file) = self.files.get(name) else {
             return Vec::new();

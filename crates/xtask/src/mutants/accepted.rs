@@ -14,7 +14,7 @@ pub(super) struct Change {
     pub(super) number: usize,
     /// The text of the line.
     pub(super) line: String,
-    /// What is changed there, in the words of cargo-mutants.
+    /// The change, in the words of cargo-mutants.
     pub(super) change: String,
 }
 
@@ -43,7 +43,7 @@ struct Entry {
 pub(super) struct Accepted(Vec<Change>);
 
 impl Accepted {
-    /// Reads the list. An entry without a reason is refused.
+    /// Parses the list. An entry without a reason is refused.
     pub(super) fn parse(text: &str) -> Outcome<Self> {
         let entries: Vec<Entry> = serde_json::from_str(text)
             .map_err(|error| Failure::new(format!("mutants.json: {error}")))?;
@@ -59,7 +59,7 @@ impl Accepted {
         Ok(Self(accepted))
     }
 
-    /// Whether the change is accepted. Each entry is good for one change: a line may have the same one twice.
+    /// Whether the change is accepted. Each entry accepts one change, because a line may have the same one twice.
     pub(super) fn take(&mut self, found: &Change) -> bool {
         let same = |change: &Change| {
             change.file == found.file && change.line == found.line && change.change == found.change
@@ -68,7 +68,7 @@ impl Accepted {
         at.map(|at| self.0.remove(at)).is_some()
     }
 
-    /// What was accepted, and not found.
+    /// The accepted changes that were not found.
     pub(super) fn left(&self) -> impl Iterator<Item = &Change> {
         self.0.iter()
     }

@@ -1,4 +1,4 @@
-//! The operations that an image calls, from its sources: those that are written as paths.
+//! The operations that an image calls, from its sources. They must be written as paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::sources::{Cfg, Sources};
 use super::surface::{arguments, implementation, last, written};
 use crate::layers::attributes;
 
-/// The operations, noted as those of the core are.
+/// The operations, in the same format as those of the core.
 pub(super) fn calls(sources: &Sources) -> BTreeSet<String> {
     let helpers = sources.items.iter().filter_map(|item| match item {
         Item::Fn(function) => helper(function),
@@ -21,7 +21,7 @@ pub(super) fn calls(sources: &Sources) -> BTreeSet<String> {
     finder.calls
 }
 
-/// A function with one type parameter, and the traits that it is bound to: it calls these.
+/// A helper with one type parameter, and the traits in its bounds: it calls these.
 fn helper(function: &ItemFn) -> Option<(String, Vec<String>)> {
     let mut parameters = function.sig.generics.params.iter();
     let (Some(GenericParam::Type(parameter)), None) = (parameters.next(), parameters.next()) else {

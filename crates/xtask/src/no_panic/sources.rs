@@ -1,4 +1,4 @@
-//! The sources of a crate as the compiler sees them with some features and without tests.
+//! The sources of a crate as the compiler sees them with these features and without tests.
 
 use std::path::{Path, PathBuf};
 
@@ -14,16 +14,16 @@ pub(super) struct Sources {
     pub(super) cfg: Cfg,
 }
 
-/// What is configured.
+/// The configuration for conditional compilation.
 pub(super) struct Cfg(Vec<String>);
 
 impl Cfg {
-    /// With these features, and with those that they imply in the core.
+    /// With these features, and with those of the core that they imply.
     pub(super) fn new(features: &[&str]) -> Self {
         Self(features.iter().map(|&feature| feature.to_owned()).collect())
     }
 
-    /// Whether what has these attributes is compiled.
+    /// Whether an item with these attributes is compiled.
     pub(super) fn holds(&self, attributes: &[Attribute]) -> bool {
         attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).all(|attribute| {
             attribute.parse_args::<Meta>().is_ok_and(|condition| self.is_true(&condition))
@@ -32,7 +32,7 @@ impl Cfg {
 
     fn is_true(&self, condition: &Meta) -> bool {
         match condition {
-            // Neither `test` nor anything else of one word.
+            // Neither `test` nor any other single word is set.
             Meta::Path(_) => false,
             Meta::NameValue(pair) => match &pair.value {
                 syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(value), .. }) => {
@@ -58,7 +58,7 @@ impl Cfg {
     }
 }
 
-/// Reads the modules of a crate that are compiled with these features, beginning at its `lib.rs` or `main.rs`.
+/// Parses the modules of a crate that are compiled with these features, starting with its `lib.rs` or `main.rs`.
 pub(super) fn parse(root: &Path, features: &[&str]) -> Outcome<Sources> {
     let mut sources = Sources { items: Vec::new(), cfg: Cfg::new(features) };
     let folder = root.parent().unwrap_or(root);
@@ -89,7 +89,7 @@ fn add(items: Vec<Item>, file: &Path, folder: &Path, sources: &mut Sources) -> O
             Item::Macro(invoked) if invoked.ident.is_none() => {
                 let name = invoked.mac.path.segments.last().map(|last| last.ident.to_string());
                 let (name, file) = (name.unwrap_or_default(), file.display());
-                return fail(format!("{file}: nobody knows what items {name}! makes"));
+                return fail(format!("{file}: the items that {name}! makes are unknown"));
             }
             item => sources.items.push(item),
         }

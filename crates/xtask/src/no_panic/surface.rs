@@ -1,6 +1,6 @@
 //! The public operations of a crate, from its sources: functions, methods, implemented and derived traits.
 //!
-//! What is `pub` can be reached from outside, for the lint `unreachable_pub` sees to that; what cannot is `pub(crate)`.
+//! Every `pub` item can be reached from outside, which the lint `unreachable_pub` ensures; all others are `pub(crate)`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use syn::{
 use super::sources::Sources;
 use crate::shell::{Outcome, fail};
 
-/// Derived, and without code.
+/// Derived traits without code.
 const MARKERS: [&str; 2] = ["Copy", "Eq"];
 
 /// The operations: `Type::method`, `function`, and `Type: Trait`.
@@ -69,7 +69,7 @@ fn add(
         Some((path, _)) => {
             let name = last(path);
             let arguments = arguments(path.segments.last(), &parameters);
-            // An implementation for a type of others can be called if it has to do with a public type.
+            // An implementation for a foreign type can be called if a public type or trait of ours is involved.
             let is_ours = |name: &String| types.contains(name.trim_start_matches(['&', '_']));
             let has_code = methods.count() > 0;
             let is_hidden =
@@ -85,7 +85,7 @@ fn add(
     }
 }
 
-/// How an implemented trait is noted: `Type: Trait`, or `Type: Trait<Argument>`.
+/// How an implemented trait is written here: `Type: Trait`, or `Type: Trait<Argument>`.
 pub(super) fn implementation(own: &str, name: &str, arguments: &[String]) -> String {
     if arguments.is_empty() {
         format!("{own}: {name}")
@@ -115,7 +115,7 @@ fn parameters(generics: &Generics) -> Vec<&Ident> {
     types.collect()
 }
 
-/// A type in short: its last word, without what is in angle brackets; a type parameter is `_`.
+/// A type in short form: its last word, without generic arguments; a type parameter is `_`.
 pub(super) fn written(of: &Type, parameters: &[&Ident]) -> String {
     match of {
         Type::Path(of) => {
@@ -136,7 +136,7 @@ pub(super) fn last(path: &Path) -> String {
     path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default()
 }
 
-/// The types in the angle brackets of a word in a path.
+/// The types in the angle brackets of a path segment.
 pub(super) fn arguments(word: Option<&PathSegment>, parameters: &[&Ident]) -> Vec<String> {
     let Some(PathArguments::AngleBracketed(list)) = word.map(|word| &word.arguments) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Tests of the comparison of calls and operations, and of what counts as known.
+//! Tests of the comparison of calls and operations, and of which panics count as known.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use super::{BYTES, Case, HTTPARSE, calls, complaints, matches, shown, surface};
 use crate::firmware::{Frame, Image, Reference};
 use crate::shell::empty_folder;
 
-/// A crate of these files, of which the first is its root.
+/// A crate with these files. The first one is its root.
 fn crate_of(name: &str, files: &[(&str, &str)], features: &[&str]) -> Sources {
     let folder = std::env::temp_dir().join(format!("xtask-no-panic-{name}-{}", std::process::id()));
     empty_folder(&folder).unwrap();
@@ -84,7 +84,7 @@ fn code_of_others_is_known_by_its_own_file_and_not_by_who_calls_it() {
     let within = reference(to, &[index.clone(), of_bytes.clone(), ours.clone()]);
     assert!(matches(&BYTES, &within));
     assert!(!matches(&HTTPARSE, &within));
-    // A closure of ours that bytes calls is ours.
+    // A closure of ours that bytes calls is our code.
     let around = reference(to, &[index, ours, of_bytes]);
     assert!(!matches(&BYTES, &around));
     assert_eq!(
@@ -115,10 +115,10 @@ fn what_is_not_known_and_what_is_known_and_not_there_are_complaints() {
     );
     assert_eq!(
         complaints(&case, &image(&[within])),
-        ["it: nothing is left of httparse::parse_headers_iter_uninit"]
+        ["it: httparse::parse_headers_iter_uninit no longer leads to a panic"]
     );
     assert_eq!(
         complaints(&case, &image(&[known])),
-        ["it: core::panicking::panic_fmt is left, and nothing leads to it"]
+        ["it: core::panicking::panic_fmt remains, but nothing refers to it"]
     );
 }

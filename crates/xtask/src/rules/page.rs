@@ -8,8 +8,7 @@ use super::table::{Business, Proof, Row};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// All rows with the sentences that they quote, in a table that can be filtered. Without its script the page shows
-/// everything.
+/// All rows with the sentences that they quote, in a table with filters. Without its script the page shows everything.
 pub(super) fn html(rows: &[(Row<'_>, Vec<&Sentence>)]) -> String {
     let mut rfcs: Vec<u32> = rows.iter().map(|(row, _)| row.rfc).collect();
     rfcs.dedup();
@@ -43,7 +42,7 @@ pub(super) fn html(rows: &[(Row<'_>, Vec<&Sentence>)]) -> String {
     .into_string()
 }
 
-/// A list to choose one of some values from, or all.
+/// A list for choosing one of these values, or all.
 fn choice(name: &str, title: &str, values: impl IntoIterator<Item = String>) -> Markup {
     html! {
         label {

@@ -1,23 +1,24 @@
-//! What the RFCs demand, sentence by sentence, and which sentence a quotation is from.
+//! The sentences of the RFCs that demand something, and the search for the sentence that a
+//! quotation is from.
 //!
-//! A quotation belongs to a sentence if its pieces, between which there is `...`, stand in it word for word and in this
-//! order. It covers the words that it repeats. A sentence is covered when each of its key words is: so a row shows nothing
+//! A quotation matches a sentence if its pieces, which are separated by `...`, occur in it literally and in this order. It
+//! covers the words that it repeats. A sentence is covered if all of its key words are covered. So a row proves nothing
 //! about a clause that it does not quote.
 
-/// The fewest words of a quotation that is not a whole sentence. With fewer, most sentences would have it.
+/// The fewest words of a quotation that is not a whole sentence. Shorter ones would match too many sentences.
 const FEWEST_WORDS: usize = 5;
 
-/// The fewest words of a piece that covers something: a key word alone is no clause.
+/// The fewest words of a piece that covers something. A key word alone is not enough.
 const FEWEST_TOGETHER: usize = 3;
 
-/// The RFCs, and the file of sentences of each.
+/// The RFCs, each with its file of sentences.
 const LISTS: [(u32, &str); 3] = [
     (6455, include_str!("rfc6455.txt")),
     (7692, include_str!("rfc7692.txt")),
     (8441, include_str!("rfc8441.txt")),
 ];
 
-/// A section number, as far as numbers compare.
+/// A section number, which is compared number by number.
 pub(super) type Section = Vec<u32>;
 
 /// One sentence of an RFC.
@@ -25,7 +26,7 @@ pub(super) type Section = Vec<u32>;
 pub(super) struct Sentence {
     pub(super) rfc: u32,
     pub(super) section: Section,
-    /// The sentence, or what it says in our words.
+    /// The sentence, or a summary in our words.
     pub(super) text: String,
     /// Whether the words are the RFC's.
     pub(super) is_literal: bool,
@@ -35,7 +36,7 @@ pub(super) struct Sentence {
 /// All sentences of the lists.
 ///
 /// # Errors
-/// One sentence of ours for each line that is no sentence of an RFC, or stands in the wrong place.
+/// One sentence for each line that is not a sentence of an RFC, or is in the wrong place.
 pub(super) fn all() -> Result<Vec<Sentence>, Vec<String>> {
     let mut sentences = Vec::new();
     let mut complaints = Vec::new();
@@ -48,8 +49,8 @@ pub(super) fn all() -> Result<Vec<Sentence>, Vec<String>> {
     if complaints.is_empty() { Ok(sentences) } else { Err(complaints) }
 }
 
-/// Reads a list: `§`, the section, a space, the sentence; lines that begin with `#` are comments. With `~` before it the
-/// sentence is in our words.
+/// Parses a list. A line has `§`, the section, a space and the sentence; lines that begin with `#` are comments. A line that
+/// begins with `~` has a sentence in our words.
 pub(super) fn parse(rfc: u32, list: &str) -> Result<Vec<Sentence>, Vec<String>> {
     let mut sentences: Vec<Sentence> = Vec::new();
     let mut complaints = Vec::new();
@@ -101,7 +102,7 @@ pub(super) fn dotted(section: &[u32]) -> String {
 }
 
 impl Sentence {
-    /// Which of its words the quotation repeats; `None` if it is not from this sentence.
+    /// Which of its words the quotation repeats; `None` if it does not match this sentence.
     fn covered_by(&self, quotation: &Quotation) -> Option<Vec<bool>> {
         let mut covered = vec![false; self.words.len()];
         let mut begin = 0;
@@ -116,7 +117,7 @@ impl Sentence {
         (count >= FEWEST_WORDS.min(self.words.len())).then_some(covered)
     }
 
-    /// Whether these of its words say what it demands: all of its key words, or any words if it has none in capitals.
+    /// Whether enough words are covered: all of its key words, or any word if it has no key word in capitals.
     fn is_covered(&self, covered: &[bool]) -> bool {
         let mut of_key_words = self.key_words().map(|at| covered.get(at) == Some(&true)).peekable();
         match of_key_words.peek() {
@@ -125,7 +126,7 @@ impl Sentence {
         }
     }
 
-    /// Where its key words stand (RFC 2119 §1 to §4).
+    /// The positions of its key words (RFC 2119 §1 to §4).
     fn key_words(&self) -> impl Iterator<Item = usize> {
         let before = |at: usize| at.checked_sub(1).and_then(|before| self.words.get(before));
         let is_verb = |word: &str| matches!(word, "MUST" | "SHALL" | "SHOULD");
@@ -144,7 +145,7 @@ pub(super) struct Quotation {
 }
 
 impl Quotation {
-    /// The quotations of a text: what stands between double quotation marks. `None` if one of them is alone.
+    /// The quotations in a text: the parts in double quotation marks. `None` if a quotation mark is missing.
     pub(super) fn all_of(text: &str) -> Option<Vec<Self>> {
         let parts: Vec<&str> = text.split('"').collect();
         (!parts.len().is_multiple_of(2))
@@ -156,7 +157,7 @@ impl Quotation {
         Self { pieces: pieces.collect() }
     }
 
-    /// The one sentence, by its number, that it is from.
+    /// The number of the one sentence that it matches.
     fn origin(&self, sentences: &[Sentence], rfc: u32, section: &[u32]) -> Result<usize, Origin> {
         let of_section = |sentence: &&Sentence| sentence.rfc == rfc && sentence.section == section;
         let sentences = sentences.iter().enumerate().filter(|(_, it)| of_section(it));
@@ -182,7 +183,7 @@ enum Origin {
     Several,
 }
 
-/// What is covered of each sentence.
+/// Which words of each sentence are covered.
 #[derive(Debug)]
 pub(super) struct Coverage<'s> {
     sentences: &'s [Sentence],
@@ -198,7 +199,7 @@ impl<'s> Coverage<'s> {
     /// Adds what a quotation covers. Returns its sentence.
     ///
     /// # Errors
-    /// Why there is none, as the end of a sentence of ours.
+    /// Why it matches no sentence, as the rest of a sentence.
     pub(super) fn add(
         &mut self,
         quotation: &Quotation,
@@ -222,7 +223,7 @@ impl<'s> Coverage<'s> {
         Ok(sentence)
     }
 
-    /// The sentences with a key word that no row has quoted.
+    /// The sentences with a key word that no row quotes.
     pub(super) fn lacking(&self) -> impl Iterator<Item = &'s Sentence> {
         let each = self.sentences.iter().zip(&self.covered);
         each.filter(|(sentence, covered)| !sentence.is_covered(covered))
@@ -230,8 +231,8 @@ impl<'s> Coverage<'s> {
     }
 }
 
-/// The words of a text, without the signs around them. What stands in brackets is left out: references such as `[RFC2616]`,
-/// and what a quotation explains.
+/// The words of a text, without punctuation. Text in brackets is left out: references such as `[RFC2616]`, and explanations
+/// in a quotation.
 fn words(text: &str) -> Vec<String> {
     let outside = text.split('[').enumerate().map(|(at, part)| match part.split_once(']') {
         Some((_, behind)) if at > 0 => behind,

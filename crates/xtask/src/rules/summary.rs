@@ -1,11 +1,11 @@
-//! How many rules there are, whose business they are, and what shows them: a table at the head of the document.
+//! The counts of rules, by who has to obey them and what proves them: a table at the beginning of the document.
 
 use std::fmt::Write as _;
 
 use super::sentences::Sentence;
 use super::table::{Business, Proof, Row, Table};
 
-/// Between these lines stands the table.
+/// The lines around the table.
 const BEGIN: &str = "<!-- counted by `cargo xtask rules --bless` -->";
 const END: &str = "<!-- end of the counts -->";
 
@@ -48,7 +48,7 @@ pub(super) fn table(sentences: &[Sentence], table: &Table<'_>) -> String {
     text
 }
 
-/// The document with `table` in place of the one that it has.
+/// The document with its table replaced by `table`.
 pub(super) fn replace(document: &str, table: &str) -> Option<String> {
     let (before, rest) = document.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;

@@ -5,7 +5,7 @@ use super::sentences::{Quotation, Section, dotted, read_section};
 /// The columns, in their order.
 const COLUMNS: [&str; 5] = ["rule", "section", "business of", "file", "shown by"];
 
-/// What a cell begins with instead of a test or of a file.
+/// The beginning of a cell without a test or a file.
 const NONE: &str = "—";
 
 /// All rows of the document.
@@ -17,30 +17,30 @@ pub(super) struct Table<'d> {
 /// One rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row<'d> {
-    /// Where in the document, counted from 1.
+    /// The line in the document, counted from 1.
     pub(super) line: usize,
     pub(super) rfc: u32,
     pub(super) section: Section,
     pub(super) rule: &'d str,
     pub(super) quotations: Vec<Quotation>,
     pub(super) business: Business,
-    /// The files that obey the rule, below `crates`; none where no code of ours is concerned.
+    /// The files that obey the rule, below `crates`; empty if the rule is not about our code.
     pub(super) files: Vec<&'d str>,
     pub(super) proof: Proof<'d>,
 }
 
-/// Who obeys a rule.
+/// Who has to obey a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Business {
     /// The core.
     Library,
     /// A crate that connects the core with a transport.
     Adapter,
-    /// The program that uses a WebSocket; a browser as well.
+    /// The program that uses a WebSocket, or a browser.
     Application,
     /// The library that speaks HTTP/2.
     HttpLibrary,
-    /// A specification: of an extension, of a subprotocol.
+    /// The specification of an extension or of a subprotocol.
     Specification,
     /// A proxy between two endpoints.
     Intermediary,
@@ -67,7 +67,7 @@ impl Business {
         }
     }
 
-    /// The folders of which a file must be named, if any.
+    /// A file must be named in one of these folders, if there are any.
     pub(super) fn folders(self) -> &'static [&'static str] {
         match self {
             Self::Library => &["fullduplex/src/"],
@@ -77,12 +77,12 @@ impl Business {
     }
 }
 
-/// How it is known that the rule is obeyed.
+/// How it is proved that the rule is obeyed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Proof<'d> {
-    /// File and function of each test, of which there is one at least; and numbers of cases of the conformance suite.
+    /// File and function of each test, at least one; and numbers of cases of the conformance suite.
     Shown { tests: Vec<(&'d str, &'d str)>, cases: Vec<&'d str> },
-    /// Why there is none.
+    /// Why there is no test.
     None(&'d str),
 }
 
@@ -96,11 +96,11 @@ impl<'d> Table<'d> {
     /// Reads all tables of the document.
     ///
     /// # Errors
-    /// One sentence for each row that cannot be read, or stands in the wrong place.
+    /// One sentence for each row that cannot be parsed, or is in the wrong place.
     pub(super) fn parse(document: &'d str) -> Result<Self, Vec<String>> {
         let mut rows = Vec::new();
         let mut complaints = Vec::new();
-        // What the last heading names; `None` before the first one.
+        // The RFC in the last heading; `None` before the first one.
         let mut heading = None;
         let mut last = Section::new();
         for (number, line) in document.lines().enumerate().map(|(at, line)| (at + 1, line.trim())) {
@@ -109,7 +109,7 @@ impl<'d> Table<'d> {
                 last.clear();
             }
             let Some(cells) = cells(line) else { continue };
-            // What comes before all headings is the summary.
+            // Before the first heading there is the summary.
             let Some(rfc) = heading else { continue };
             if is_head(&cells) {
                 continue;
@@ -146,7 +146,7 @@ fn cells(line: &str) -> Option<Vec<&str>> {
     Some(inside.strip_suffix('|').unwrap_or(inside).split('|').map(str::trim).collect())
 }
 
-/// Whether it is the head of a table, or the line below it.
+/// Whether the row is the head of a table, or the line below it.
 fn is_head(cells: &[&str]) -> bool {
     cells == COLUMNS || cells.iter().all(|cell| cell.trim_matches(['-', ':']).is_empty())
 }
@@ -205,7 +205,7 @@ fn read_proof(cell: &str) -> Result<Proof<'_>, String> {
     Ok(Proof::Shown { tests, cases })
 }
 
-/// What stands between backticks, and nothing else but spaces and commas in the cell.
+/// The texts in backticks. Besides them, the cell may only contain spaces and commas.
 fn in_backticks(cell: &str) -> Result<Vec<&str>, String> {
     let pieces: Vec<&str> = cell.split('`').collect();
     let between = pieces.iter().step_by(2);

@@ -1,4 +1,4 @@
-//! The checker on small tables and lists made up for the purpose, and on the real ones.
+//! The checker on small invented tables and lists, and on the real ones.
 
 use super::table::Business;
 use super::*;
@@ -13,7 +13,7 @@ const LIST: &str = "\
 §5.10 It SHOULD do so.
 ";
 
-/// Rows that quote all of it.
+/// Rows that quote all of the list.
 const ROWS: [&str; 4] = [
     "| \"MUST do the first thing when it is asked for it\"; \"when ..., and SHOULD NOT do the second thing\", sent | §3 | library | `fullduplex/src/code.rs` | `core/tests/rules.rs::a_rule_is_obeyed`, `case 5.1`, `case 6.*` |",
     "| \"A 'frame' has ... its payload.\"; we add: only one | §5.1 | adapter | `fullduplex-std/src/code.rs` | `core/tests/rules.rs::it_is_obeyed_later`, `core/tests/rules.rs::whatever_comes` |",
@@ -45,7 +45,7 @@ fn sentences() -> Vec<Sentence> {
     sentences::parse(6455, LIST).unwrap()
 }
 
-/// A document with these rows below the heading of an RFC, and with their counts.
+/// A document with these rows below the heading of an RFC, and with correct counts.
 fn document(rows: &[&str]) -> String {
     let rows = rows.join("\n");
     let head = "| rule | section | business of | file | shown by |\n|---|---|---|---|---|";
@@ -54,7 +54,7 @@ fn document(rows: &[&str]) -> String {
     format!("# Rules\n\nWords.\n\n{}\n\n{rows}", counts.unwrap_or_default())
 }
 
-/// The one file of code that there is in each folder, and one with tests.
+/// The only file of code in each folder, and a file of tests.
 fn read_file(file: &str) -> Option<String> {
     match file {
         "fullduplex/src/code.rs" | "fullduplex-std/src/code.rs" => Some("fn rule() {}".to_owned()),
@@ -63,19 +63,19 @@ fn read_file(file: &str) -> Option<String> {
     }
 }
 
-/// How many rows the check finds in order, or what it says.
+/// The number of rows in a valid document, or the complaints about it.
 fn check_document(document: &str) -> Result<usize, Vec<String>> {
     check(document, &sentences(), read_file).map(|checked| checked.rows.len())
 }
 
-/// What the check says about the rows, in one of which `from` is replaced by `to`.
+/// The complaints about the rows if `from` is replaced by `to` in one of them.
 fn complaints_about(from: &str, to: &str) -> Vec<String> {
     let rows = ROWS.map(|row| row.replace(from, to));
     assert_ne!(rows.join("\n"), ROWS.join("\n"), "{from} is in no row");
     check_document(&document(&rows.each_ref().map(String::as_str))).err().unwrap_or_default()
 }
 
-/// Asserts that there is one complaint, with these words in it, about the rows with `to` in place of `from`.
+/// Asserts that there is one complaint, which contains these words, about the rows with `to` in place of `from`.
 fn assert_found(from: &str, to: &str, words: &str) {
     let complaints = complaints_about(from, to);
     assert!(complaints.len() == 1 && complaints[0].contains(words), "{to}: {complaints:?}");
@@ -123,7 +123,7 @@ fn a_key_word_that_no_row_quotes_is_found() {
 fn a_quotation_that_is_from_no_sentence_is_found() {
     let first = "\"MUST do the first thing when it is asked for it\"";
     for other in [
-        // Another word, another order, words of two sentences.
+        // A different word, a different order, words of two sentences.
         "\"MUST do the first thing if it is asked for it\"",
         "\"when it is asked for it ... MUST do the first thing\"",
         "\"MUST do the first thing ... header and then its payload\"",
@@ -134,7 +134,7 @@ fn a_quotation_that_is_from_no_sentence_is_found() {
             "{other}"
         );
     }
-    // One that is too short, and one of another section.
+    // A quotation that is too short, and one of another section.
     assert!(complaints_about(first, "\"MUST do the first\"")[0].contains("no sentence"));
     assert!(
         complaints_about("\"It SHOULD do so.\"", first)[0]
@@ -240,7 +240,7 @@ fn a_section_that_is_none_or_out_of_order_is_found() {
     let [first, .., last] = ROWS;
     let complaints = Table::parse(&document(&[last, first])).unwrap_err();
     assert!(complaints[0].contains("§3 comes after §5.10"), "{complaints:?}");
-    // Each RFC begins anew.
+    // The order starts again with each RFC.
     assert!(Table::parse(&format!("{}\n## RFC 7692\n\n{first}\n", document(&[last]))).is_ok());
 }
 

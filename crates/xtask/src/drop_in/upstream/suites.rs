@@ -1,39 +1,39 @@
-//! Whose tests are run, and which of them.
+//! The projects whose tests are run, and the tests that are selected.
 
 use super::units::Unit;
 
 /// The tests of one published package.
 pub(super) struct Suite {
     pub(super) name: &'static str,
-    /// Exactly this version, for its tests are what is known here.
+    /// Exactly this version, because only its tests are known here.
     pub(super) version: &'static str,
-    /// Whether a run without names runs it.
+    /// Whether it runs if no names are given.
     pub(super) small: bool,
     pub(super) kind: Kind,
-    /// Tests that ours fail with a reason, by the ends of their names.
+    /// Tests that are allowed to fail with ours, by the ends of their names, each with the reason.
     pub(super) differences: &'static [(&'static str, &'static str)],
 }
 
 pub(super) enum Kind {
-    /// Of a package that ours stands for: what of its tests uses nothing private, and its examples, which only have to
+    /// The tests of a package that ours replaces, as far as they use nothing private, and its examples, which only have to
     /// compile.
     Own {
-        /// What these need, as lines below `[dependencies]`.
+        /// Their dependencies, as lines below `[dependencies]`.
         dependencies: &'static str,
         units: &'static [Unit],
-        /// Files whose tests use what is private, with the number of their tests.
+        /// Files whose tests use private items, with the number of their tests.
         left_out: &'static [(&'static str, usize)],
     },
-    /// Of a package that uses one of ours: its own tests, where they lie.
+    /// The tests of a package that uses one of ours, unchanged.
     Users(Users),
 }
 
 pub(super) struct Users {
-    /// What builds its tests and does not run them, as arguments of `cargo`.
+    /// The arguments of `cargo` that build its tests without running them.
     pub(super) build: &'static str,
-    /// Which of these are run: those with this in their names.
+    /// Only tests with this in their names are run.
     pub(super) filter: &'static str,
-    /// What else they need, as lines at the end of its manifest: a published package lacks what it had by a path.
+    /// Further dependencies, as lines at the end of its manifest: a published package lacks its dependencies by path.
     pub(super) addition: &'static str,
 }
 
@@ -49,7 +49,7 @@ const fn users(
     Suite { name, version, small, kind, differences: &[] }
 }
 
-/// A file of a package that ours stands for.
+/// A file of a package that ours replaces.
 const fn unit(
     file: &'static str,
     module: &'static str,
@@ -69,7 +69,7 @@ pub(super) const ALL: [Suite; 12] = [
         kind: Kind::Own {
             dependencies: "bytes = \"1\"\nhttp = \"1\"\nenv_logger = \"0.11\"\nlog = \"0.4\"",
             units: &TUNGSTENITE,
-            // The buffer's field, and two ways to apply a mask.
+            // A private field of the buffer, and two ways to apply a mask.
             left_out: &[("buffer.rs", 2), ("protocol/frame/mask.rs", 1)],
         },
         differences: &[],
@@ -89,7 +89,7 @@ pub(super) const ALL: [Suite; 12] = [
                            tokio = { version = \"1\", features = [\"io-std\", \"macros\", \"net\", \"rt-multi-thread\", \"time\"] }\n\
                            tungstenite = { version = \"0.30\", default-features = false }",
             units: &[],
-            // Its stream seen as a blocking one.
+            // A private view of its stream as a blocking one.
             left_out: &[("lib.rs", 1)],
         },
         differences: &[],
@@ -131,7 +131,7 @@ pub(super) const ALL: [Suite; 12] = [
     users("alloy-transport-ws", "2.5.0", false, "test --no-run --lib", ""),
 ];
 
-/// Why a client that is dropped at the end of a test fails it.
+/// Why a test fails if it drops a client at its end.
 const WRITES_WHEN_DROPPED: &str = "a socket that is dropped writes a Close, and the stream of this test panics when it is \
                                    written to without a peer";
 
@@ -146,7 +146,7 @@ const ENGINEIOXIDE: [(&str, &str); 7] = [
     ("::heartbeat_still_times_out_without_a_new_pong", WRITES_WHEN_DROPPED),
 ];
 
-/// The files of tungstenite.
+/// The files of tungstenite with unit tests.
 const TUNGSTENITE: [Unit; 11] = [
     unit("error.rs", "error", "", &[], &[]),
     unit("handshake/mod.rs", "handshake", "", &[], &[]),
@@ -167,7 +167,7 @@ const TUNGSTENITE: [Unit; 11] = [
     unit("protocol/frame/utf8.rs", "protocol::frame::utf8", "", &[], &[]),
 ];
 
-/// A configuration is a struct that others cannot write down field by field.
+/// Our configuration cannot be written field by field, so its builder is called.
 const CONFIG: [(&str, &str); 2] = [
     ("WebSocketConfig { max_message_size: ", "WebSocketConfig::default().max_message_size("),
     (", ..WebSocketConfig::default() }", ")"),

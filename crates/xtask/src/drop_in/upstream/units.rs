@@ -1,25 +1,25 @@
-//! Unit tests of a package, run from outside of it: the module of tests of one of its files becomes an integration test.
+//! Runs unit tests of a package from outside it: the test module of a file becomes an integration test.
 //!
-//! Around the module stand modules of the names and the depth that it had, each with the public names of the package's
-//! module: so `super::` and `crate::` lead where they led, as long as a test uses nothing private.
+//! The test module is put inside modules with the same names and depth as before, each of which re-exports the public names
+//! of the package's module. So `super::` and `crate::` mean the same as before, as long as a test uses nothing private.
 
 /// A file with unit tests that use nothing private.
 pub(super) struct Unit {
-    /// Below `src`.
+    /// The path below `src`.
     pub(super) file: &'static str,
-    /// The module that the file is, and what it imports from elsewhere that its tests rely on.
+    /// The file's module, and imports that its tests get from it but that are not its own items.
     pub(super) module: &'static str,
     pub(super) imports: &'static str,
-    /// Tests of it that do use something private.
+    /// Tests in it that do use something private.
     pub(super) without: &'static [&'static str],
-    /// What has to be written otherwise outside of the package.
+    /// Texts that must be replaced outside the package.
     pub(super) changes: &'static [(&'static str, &'static str)],
 }
 
-/// What begins a module of tests.
+/// The beginnings of a test module.
 const BEGINNINGS: [&str; 2] = ["#[cfg(test)]\nmod tests {", "#[cfg(test)]\nmod test {"];
 
-/// The modules of tungstenite that are private, whose public names are those of the module above.
+/// The private modules of tungstenite. Their public names are in the module above.
 const PRIVATE: [&str; 4] = [
     "protocol::message",
     "protocol::frame::frame",
@@ -33,7 +33,7 @@ impl Unit {
         self.module.replace("::", "_")
     }
 
-    /// The integration test that the file's tests make.
+    /// The integration test made from the file's tests.
     pub(super) fn as_integration_test(&self, source: &str) -> Result<String, String> {
         let beginning = BEGINNINGS.iter().find_map(|beginning| source.find(beginning));
         let tests = beginning.and_then(|at| source.get(at..));
@@ -64,8 +64,8 @@ impl Unit {
     }
 }
 
-/// The module of tests without one of them. The files are formatted, so that it ends with the first brace that is
-/// indented as it is.
+/// The test module without one of its tests. The files are formatted, so the test ends at the first brace with the same
+/// indentation.
 fn without(tests: &str, name: &str) -> Option<String> {
     let (before, rest) = tests.split_once(&format!("    #[test]\n    fn {name}() {{\n"))?;
     let (_, after) = rest.split_once("\n    }\n")?;
