@@ -1,7 +1,7 @@
-"""Starts wstest, as its own script does, with two of its slow spots made quick.
+"""Starts wstest like its own script does, and makes two slow parts of it faster.
 
-Cases 12 and 13 send a thousand messages each, and half of their time was a SHA-1 in plain C and the decoding of one
-and the same text for every message. What goes over the wire, and how it is judged, stays as it is.
+Cases 12 and 13 send a thousand messages each. Half of their time was spent on a SHA-1 in plain C, and on decoding the
+same text for every message. What is sent, and how it is judged, is not changed.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from autobahntestsuite import case, wstest
 
 
 def use_sha1_of_openssl():
-    """Python 2.7 knows no OpenSSL of today; the package that wstest has its TLS from brings one along."""
+    """Python 2.7 does not support a current OpenSSL, but the package that wstest uses for TLS includes one."""
     try:
         import _hashlib  # noqa: F401
         return
@@ -31,30 +31,30 @@ def use_sha1_of_openssl():
                 self.update(data)
 
         def update(self, data):
-            # What else hashlib takes: buffers, and text that is ASCII.
+            # hashlib also takes buffers, and ASCII text.
             self._hash.update(data if isinstance(data, bytes) else bytes(data))
 
         def copy(self):
             return Sha1(hash=self._hash.copy())
 
         def digest(self):
-            # The hash is used up by this, and hashlib's is not.
+            # finalize() ends the hash, but hashlib's digest() does not.
             return self._hash.copy().finalize()
 
         def hexdigest(self):
             return self.digest().encode("hex")
 
-    # Whether an echo is what was sent is seen by this alone.
+    # The suite compares echoes only by this hash, so it must be right.
     for sample in (b"", b"fullduplex", b"\xff" * 1000):
         expected, found = hashlib.sha1(sample), Sha1()
         found.update(sample)
         if (expected.digest(), expected.hexdigest()) != (found.digest(), found.hexdigest()):
-            sys.exit("wstest.py: this SHA-1 is none")
+            sys.exit("wstest.py: this SHA-1 is wrong")
     hashlib.sha1 = Sha1
 
 
 class Text(bytes):
-    """A file, decoded no more than once."""
+    """The content of a file, which is decoded only once."""
 
     def decode(self, *encoding):
         if not hasattr(self, "_decoded"):

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the action in action.yml runs: the suite, with the inputs of the action, which are in the environment. An input that
-# is not given is empty.
+# Runs the suite for the action in action.yml. The inputs of the action are in the environment; an input that is not given
+# is empty.
 set -euo pipefail
 
 arguments=("$ROLE" --report "$REPORT")
@@ -23,7 +23,7 @@ if [ -n "$URL" ]; then
     arguments+=("$URL")
 fi
 if [ -n "$COMMAND" ]; then
-    # The shell gives way to the endpoint, so that the suite can end it.
+    # `exec` replaces the shell with the endpoint, so that the suite can kill it.
     arguments+=(-- bash -c "exec $COMMAND")
 fi
 echo "fullduplex-conformance ${arguments[*]}"

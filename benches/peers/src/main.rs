@@ -2,8 +2,8 @@
 //! memory, interleaved.
 //!
 //! `cargo xtask bench-peers` builds and runs it. The package depends on nine libraries and their dependencies, so
-//! `cargo xtask lint` and `cargo xtask test` leave it out, except for its formatting: CI stays quick, and no peer's newer version
-//! can make it fail. After a change here, run `cargo clippy -p fullduplex-bench-peers`.
+//! `cargo xtask lint` and `cargo xtask test` leave it out, except for its formatting: CI stays quick, and no peer's newer
+//! version can make it fail. After a change here, run `cargo clippy -p fullduplex-bench-peers`.
 //!
 //! A ratio is a contender's time divided by that of a limit in the same round. Limits do only the work that no library can
 //! avoid; see `contenders/limits.rs`. The head of each file and the report say how a library is used. Sent payloads belong

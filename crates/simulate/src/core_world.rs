@@ -239,7 +239,7 @@ impl World {
         }
     }
 
-    /// Every connection comes to its end.
+    /// Ends every connection.
     fn finish(&mut self) -> Kept {
         self.settle()?;
         self.check()?;

@@ -203,7 +203,7 @@ impl World {
         Err(Broken::new(Invariant::Progress, "no rest"))
     }
 
-    /// Every connection comes to its end.
+    /// Ends every connection.
     fn finish(&mut self) -> Kept {
         self.settle()?;
         self.check()?;

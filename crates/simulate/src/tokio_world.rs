@@ -325,7 +325,7 @@ impl World {
         self.conns.iter().try_for_each(|conn| conn.check_deadlines(&self.setup, now))
     }
 
-    /// Every connection comes to its end.
+    /// Ends every connection.
     fn finish(&mut self) -> Kept {
         self.settle()?;
         self.check()?;

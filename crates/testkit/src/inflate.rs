@@ -17,7 +17,7 @@ const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 
 #[derive(Clone, Debug)]
 pub struct StrictInflate {
     window: usize,
-    /// The window, and perhaps more before it.
+    /// The window, and possibly older bytes before it.
     history: Vec<u8>,
 }
 
@@ -128,7 +128,7 @@ impl Bits<'_> {
         })
     }
 
-    /// The position of the first byte of which no bit was taken.
+    /// The position of the first byte that no bit was taken from.
     const fn byte(&self) -> usize {
         self.bit.div_ceil(8)
     }

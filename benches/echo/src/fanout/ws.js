@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What one connection sends, every connection gets, by the package ws. It keeps to the rules of the other servers.
+// Every connection receives what one connection sends, with the package ws. It has the interface of the other servers.
 'use strict';
 
 const { WebSocket, WebSocketServer } = require('ws');
@@ -15,7 +15,7 @@ server.on('connection', (socket) => {
   });
 });
 
-// The processor time in nanoseconds, for each line of the input.
+// Prints the processor time in nanoseconds for each line of the input.
 process.stdin.on('data', (lines) => {
   for (const byte of lines) {
     if (byte !== 10) continue;

@@ -1,4 +1,4 @@
-// Echo endpoints over Boost.Beast, blocking, as its own examples have them:
+// Echo endpoints over Boost.Beast, blocking, as in its own examples:
 //   beast-echo server PORT
 //   beast-echo client URL     runs all cases of a fuzzing server
 #include <boost/asio.hpp>
@@ -104,7 +104,7 @@ private:
         return std::stoi(beast::buffers_to_string(buffer.data()));
     }
 
-    // Many cases end in a failure on purpose; the suite judges.
+    // Many cases are meant to end in a failure. The suite judges them.
     void run(const std::string& target) {
         try {
             stream socket(context_);

@@ -20,7 +20,7 @@ async def main(url):
     async with connect(f"{url}/getCaseCount") as socket:
         count = int(await socket.recv())
     for case in range(1, count + 1):
-        # Many cases end in a failure on purpose; the suite judges.
+        # Many cases are meant to end in a failure. The suite judges them.
         try:
             await echo(f"{url}/runCase?case={case}&agent={AGENT}")
         except (WebSocketException, OSError, EOFError):

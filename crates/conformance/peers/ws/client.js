@@ -10,7 +10,7 @@ const url = process.argv[2].replace(/\/+$/, '');
 function echo(target) {
   return new Promise((resolve) => {
     const socket = new WebSocket(url + target, { maxPayload: LIMIT });
-    // Many cases end in a failure on purpose; the suite judges.
+    // Many cases are meant to end in a failure. The suite judges them.
     socket.on('error', () => {});
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
     socket.on('close', resolve);

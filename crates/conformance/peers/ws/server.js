@@ -12,7 +12,7 @@ const server = new WebSocketServer({
   maxPayload: LIMIT,
 });
 server.on('connection', (socket) => {
-  // Many cases end in a failure on purpose; the suite judges.
+  // Many cases are meant to end in a failure. The suite judges them.
   socket.on('error', () => {});
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
 });

@@ -346,7 +346,7 @@ fn cases(reports: &[Report], name: Name<'_>, budget: &mut Budget) -> Markup {
     }
 }
 
-/// A line with the verdicts, and what is behind it.
+/// A line with the verdicts, and the details that it opens.
 fn case(reports: &[Report], id: &CaseId, name: Name<'_>, budget: &mut Budget) -> Markup {
     let row = row(reports, id);
     let Some(words) = row.iter().flatten().next() else { return html! {} };
@@ -360,7 +360,7 @@ fn case(reports: &[Report], id: &CaseId, name: Name<'_>, budget: &mut Budget) ->
             }
             div.part {
                 a.here href=(format!("#{id}")) { "Link to " (id) }
-                // A browser that is led to this opens what it is in.
+                // A link to this element makes the browser open the details around it.
                 dl #(id.to_string()) {
                     dt { "Sent" } dd { (words.sends) }
                     dt { "Expected" } dd { (words.expects) }
