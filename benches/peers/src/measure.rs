@@ -14,7 +14,7 @@ use crate::memory::Written;
 use crate::tally::{Tally, expected, of_written};
 
 /// How many rounds there are, and how long the limit runs in each. The contenders process as many messages, which takes
-/// longer.
+/// as long or longer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     pub(crate) rounds: usize,

@@ -16,15 +16,15 @@ use crate::plan::Side;
 /// A handle to one end of a stream in memory.
 pub(super) struct Wire(Rc<Open>);
 
-/// After how many blocked writes the network takes more from a WebSocket in halves. Its halves are made for two threads:
-/// where the connection ends, the receiver waits until the last bytes are written.
+/// After how many blocked writes in a row the network takes more from a WebSocket in halves. Its halves are made for two
+/// threads: where the connection ends, the receiver waits until the last bytes are written.
 const PATIENCE: u32 = 3;
 
 /// One end of the stream. Dropping its last handle closes it.
 struct Open {
     side: Side,
     between: Rc<RefCell<Between>>,
-    /// How many writes were blocked since the WebSocket was split: only halves set timeouts.
+    /// How many writes in a row were blocked, if there is a write timeout: only halves set one.
     blocked: Cell<Option<u32>>,
 }
 

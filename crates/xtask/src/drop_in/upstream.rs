@@ -289,7 +289,7 @@ fn run_tests(suite: &Suite, package: &Package<'_>) -> Outcome<Run> {
 fn ends_in_time(command: &mut Command, log: &Path) -> Outcome<bool> {
     let cannot = |error| Failure::new(format!("cannot run the tests: {error}"));
     let file = File::create(log).map_err(cannot)?;
-    // What its tests print goes to standard error, separate from the verdicts.
+    // Standard error is discarded, so that it does not mix with the verdicts.
     let mut child =
         command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).spawn().map_err(cannot)?;
     let deadline = Instant::now() + TIME_LIMIT;

@@ -167,7 +167,7 @@ const TUNGSTENITE: [Unit; 11] = [
     unit("protocol/frame/utf8.rs", "protocol::frame::utf8", "", &[], &[]),
 ];
 
-/// Our configuration cannot be written field by field, so its builder is called.
+/// Outside its crate, a configuration cannot be written field by field, so its builder is called.
 const CONFIG: [(&str, &str); 2] = [
     ("WebSocketConfig { max_message_size: ", "WebSocketConfig::default().max_message_size("),
     (", ..WebSocketConfig::default() }", ")"),
