@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     count_and_compare(&path, table, &callgrind, options)
 }
 
-/// The same, but if the counts cannot be compared, it returns the reason instead of counting.
+/// As [`run`], but if the counts cannot be compared, it returns the reason instead of counting.
 pub(crate) fn run_where_comparable() -> Outcome<Option<String>> {
     let path = root().join(TABLE);
     let table = Table::parse(&read(&path)?)?;

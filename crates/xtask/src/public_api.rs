@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     compare(options)
 }
 
-/// The same, but if nightly writes another format, it returns this as the reason why nothing was compared.
+/// As [`run`], but if nightly writes another format, it returns this as the reason why nothing was compared.
 pub(crate) fn run_where_comparable() -> Outcome<Option<String>> {
     if let Some(reason) = incomparable()? {
         return Ok(Some(reason));
