@@ -30,6 +30,9 @@ use crate::websocket::WebSocketStream;
 /// How much of the body of a response that does not open a WebSocket is kept.
 const MAX_BODY: usize = 16 << 10;
 
+/// How long the body of such a response is waited for: its status must not be lost because its body does not end.
+const MAX_BODY_WAIT: Duration = Duration::from_secs(1);
+
 /// The longest time between two looks at the server's settings.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
@@ -97,7 +100,8 @@ where
 /// ```
 ///
 /// # Errors
-/// [`Error::Url`]; [`Error::Http`] for another status than 200 to 299, with up to 16 KiB of the body;
+/// [`Error::Url`]; [`Error::Http`] for another status than 200 to 299, with what arrives of the body within a second, up to
+/// 16 KiB;
 /// [`Error::Handshake`] for an invalid response, or a request that must not be sent; [`Error::Protocol`] when the
 /// [handshake timeout](WebSocketConfig#structfield.handshake_timeout) has expired; [`Error::Io`] when the connection
 /// failed, or the server reset the stream.
@@ -127,7 +131,20 @@ where
         Some(limit) => timeout(limit, opening).await.unwrap_or(Err(Timeout::Handshake.into())),
         None => opening.await,
     };
-    opened.map_err(|error| watch.failed(error))
+    let error = match opened {
+        Ok(Opened::WebSocket(socket, response)) => return Ok((socket, response)),
+        Ok(Opened::Refused(response, body)) => {
+            Error::Http(Box::new(Refused { response, body: beginning(body).await }))
+        }
+        Err(error) => error,
+    };
+    Err(watch.failed(error))
+}
+
+/// What the server has responded.
+enum Opened {
+    WebSocket(WebSocketStream<UpgradedStream>, OwnedResponse),
+    Refused(OwnedResponse, Incoming),
 }
 
 async fn open<B>(
@@ -135,7 +152,7 @@ async fn open<B>(
     request: &OwnedClientRequest,
     config: WebSocketConfig,
     watch: &mut Watch,
-) -> Result<(WebSocketStream<UpgradedStream>, OwnedResponse)>
+) -> Result<Opened>
 where
     B: Body + Default + 'static,
 {
@@ -158,13 +175,9 @@ where
             let (role, watch) = (Role::Client, std::mem::take(watch));
             let socket =
                 WebSocketStream::from_handshake(stream, &[], role, negotiated, config, watch);
-            Ok((socket, head))
+            Ok(Opened::WebSocket(socket, head))
         }
-        Outcome::Refused(head) => {
-            let head = head.into_owned();
-            let body = beginning(response.into_body()).await;
-            Err(Error::Http(Box::new(Refused { response: head, body })))
-        }
+        Outcome::Refused(head) => Ok(Opened::Refused(head.into_owned(), response.into_body())),
     }
 }
 
@@ -199,16 +212,20 @@ fn to_http<B: Default, S: AsRef<str>>(request: &ClientRequest<'_, S>) -> Result<
     Ok(http_request)
 }
 
-/// The beginning of a body.
+/// The beginning of a body, as far as it arrives in time.
 async fn beginning(mut body: Incoming) -> Vec<u8> {
     let mut kept = Vec::new();
-    while kept.len() < MAX_BODY
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        if let Some(data) = frame.data_ref() {
-            kept.extend(data.iter().take(MAX_BODY - kept.len()));
+    let arriving = async {
+        while kept.len() < MAX_BODY
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            if let Some(data) = frame.data_ref() {
+                kept.extend(data.iter().take(MAX_BODY - kept.len()));
+            }
         }
-    }
+    };
+    // If it takes longer, what has arrived is enough.
+    let _ = timeout(MAX_BODY_WAIT, arriving).await;
     kept
 }
 

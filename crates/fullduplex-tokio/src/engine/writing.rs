@@ -392,6 +392,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 (closed, _) => Poll::Ready(closed.map(|()| true)),
             };
         }
+        if self.reader.receiver().peer_close().is_some() {
+            // Only our output is left. The end of input may come now, and must not cut it off.
+            return match written {
+                Poll::Pending => self.poll_blocked(true, cx).map_ok(|()| false),
+                Poll::Ready(()) => Poll::Ready(Ok(false)),
+            };
+        }
         if closing.gives_up {
             return self.poll_give_up(cx).map_ok(|()| false);
         }

@@ -9,10 +9,10 @@ use fullduplex_tokio::fullduplex::{self, Ended, FrameError, MessageError};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, Message, Role, WebSocketConfig, WebSocketStream,
 };
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{drain, our_client, our_server, pair, read_to_end, write};
+use crate::support::{drain, our_client, our_server, pair, poll_once, read_to_end, write};
 
 #[tokio::test]
 async fn every_message_before_the_close_is_delivered() {
@@ -45,6 +45,29 @@ async fn messages_under_way_are_kept_while_close_waits() {
     assert!(error.is_none());
     assert_eq!(messages.len(), 11);
     assert_eq!(messages[9], Message::text("9"));
+}
+
+/// The write buffer is full, so the answer to the peer's Close waits behind our message. A peer that has ended its direction
+/// may still read both.
+#[tokio::test]
+async fn close_waits_for_output_behind_which_the_answer_to_a_close_waits() {
+    for read_ahead_size in [0, 1 << 16] {
+        let config = WebSocketConfig::new().max_write_buffer_size(1);
+        let config = config.read_ahead_size(read_ahead_size);
+        let (near, mut far) = duplex(64);
+        let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);
+        server.feed(Message::binary(vec![0; 1000])).await.unwrap();
+        write(&mut far, Frame::close(1000, "").masked().encode()).await;
+        far.shutdown().await.unwrap();
+        assert!(server.recv().await.unwrap().unwrap().is_close());
+        let mut closing = Box::pin(server.close(None));
+        assert!(poll_once(closing.as_mut()).is_pending());
+        let (closed, bytes) = tokio::join!(closing, read_to_end(&mut far));
+        closed.unwrap();
+        let frames = frames(&bytes);
+        assert_eq!(frames.len(), 2, "{frames:?}");
+        assert_eq!((frames[0].payload.len(), frames[1].opcode), (1000, 8));
+    }
 }
 
 #[tokio::test]

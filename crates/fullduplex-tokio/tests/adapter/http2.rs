@@ -3,21 +3,24 @@
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use fullduplex_tokio::fullduplex::handshake::ResponseError;
-use fullduplex_tokio::http::{Method, Request, StatusCode};
+use fullduplex_tokio::http::{Method, Request, Response, StatusCode};
 use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAcceptance, OwnedClientRequest,
     OwnedRejection, UpgradeResponse, WebSocketConfig, client_http2, http2_ready, upgrade,
     upgrade_with,
 };
-use hyper::body::Incoming;
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::ext::Protocol;
 use hyper::server::conn::http2 as server;
 use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use crate::support::{echo, header, secs, status};
 use crate::upgrade::answer_by_echo;
@@ -185,6 +188,47 @@ async fn a_server_decides_over_http_2() {
     let error = client_http2(&mut sender, request("/"), WebSocketConfig::new()).await.unwrap_err();
     let Error::Http(refused) = error else { panic!("{error}") };
     assert_eq!(status(&refused.response), 500);
+}
+
+/// A body that has begun and does not go on.
+struct Endless(Option<Bytes>);
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.take().map_or(Poll::Pending, |data| Poll::Ready(Some(Ok(Frame::data(data)))))
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_does_not_end_keeps_its_status() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let service = service_fn(async |_: Request<Incoming>| {
+            let mut response = Response::new(Endless(Some("Who are you?".into())));
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            Ok::<_, Infallible>(response)
+        });
+        let stream = TokioIo::new(listener.accept().await.unwrap().0);
+        let mut builder = server::Builder::new(TokioExecutor::new());
+        builder.enable_connect_protocol().serve_connection(stream, service).await
+    });
+    let mut sender = connect(address).await;
+    for config in [
+        WebSocketConfig::new().handshake_timeout(None),
+        WebSocketConfig::new().handshake_timeout(Some(secs(5))),
+    ] {
+        let refused = client_http2(&mut sender, format!("ws://{address}/"), config);
+        let error = timeout(secs(10), refused).await.expect("it waits for the body").unwrap_err();
+        let Error::Http(refused) = error else { panic!("{error}") };
+        assert_eq!((status(&refused.response), &*refused.body), (401, &b"Who are you?"[..]));
+    }
 }
 
 #[tokio::test]
