@@ -4,7 +4,7 @@
 use core::fmt;
 
 use super::reply::{put_content_length, put_status_line};
-use super::request::{Fields, split_target};
+use super::request::{Fields, split_query, split_target};
 use super::response::{RejectError, Rejection};
 use crate::handshake::head::RequestHead;
 use crate::handshake::negotiate::put_headers;
@@ -74,15 +74,13 @@ impl<'b> PlainRequest<'b> {
     /// `OPTIONS`.
     #[must_use]
     pub fn path(&self) -> &'b str {
-        let path =
-            self.path_and_query.split_once('?').map_or(self.path_and_query, |(path, _)| path);
-        if path.is_empty() { "/" } else { path }
+        split_query(self.path_and_query).0
     }
 
     /// The query of the target, percent-encoded as it was sent and without its question mark.
     #[must_use]
     pub fn query(&self) -> Option<&'b str> {
-        self.path_and_query.split_once('?').map(|(_, query)| query)
+        split_query(self.path_and_query).1
     }
 
     /// All header lines, in order.

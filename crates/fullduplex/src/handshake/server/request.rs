@@ -45,15 +45,13 @@ impl<'b> Request<'b> {
     /// The path of the target, percent-encoded as it was sent; it begins with `/`.
     #[must_use]
     pub fn path(&self) -> &'b str {
-        let path =
-            self.path_and_query.split_once('?').map_or(self.path_and_query, |(path, _)| path);
-        if path.is_empty() { "/" } else { path }
+        split_query(self.path_and_query).0
     }
 
     /// The query of the target, percent-encoded as it was sent and without its question mark.
     #[must_use]
     pub fn query(&self) -> Option<&'b str> {
-        self.path_and_query.split_once('?').map(|(_, query)| query)
+        split_query(self.path_and_query).1
     }
 
     /// The host that the client wants to talk to, and the port if it was sent: the authority of an absolute target,
@@ -270,6 +268,15 @@ pub(super) fn split_target(target: &str) -> Result<(Option<&str>, &str), Request
     // absolute-form in requests." The other two forms, `*` and an authority alone, are not for GET.
     let (authority, rest) = split_absolute_target(target).ok_or(RequestError::Target)?;
     Ok((Some(authority), rest))
+}
+
+/// Splits path and query: the path, or `/` if it is empty, and the query without its question mark.
+pub(super) fn split_query(path_and_query: &str) -> (&str, Option<&str>) {
+    let (path, query) = match path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path_and_query, None),
+    };
+    (if path.is_empty() { "/" } else { path }, query)
 }
 
 /// Whether a `Content-Length` announces an empty body.
