@@ -13,7 +13,7 @@ use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::event::Event;
 use crate::frame::decoder::Payload;
-use crate::frame::encoder::FrameKind;
+use crate::frame::encoder::{FrameKind, small_header_len};
 use crate::frame::header::{MAX_CONTROL_PAYLOAD, OpCode};
 use crate::message::outbound::{Outbound, SendError};
 use crate::output::BufferTooSmall;
@@ -21,7 +21,7 @@ use crate::role::Role;
 
 /// The longest control frame: a masked header of 6 bytes and 125 of payload. An output buffer of this size is large enough
 /// for [`Connection::poll_transmit`](crate::Connection::poll_transmit).
-pub const MAX_CONTROL_FRAME_LEN: usize = 6 + MAX_CONTROL_PAYLOAD;
+pub const MAX_CONTROL_FRAME_LEN: usize = small_header_len(Role::Client) + MAX_CONTROL_PAYLOAD;
 
 /// The peer's control frames.
 impl Receiver {
@@ -165,10 +165,7 @@ impl Sender {
         let close = CloseBody::new(Some(CloseReason { code, reason }))?;
         let pong = self.pong_queued.then(|| self.pong.as_bytes());
         // The space for both is checked first, so that a queued Pong is written with the Close or stays queued.
-        let header_len = match self.role() {
-            Role::Server => 2,
-            Role::Client => 6,
-        };
+        let header_len = small_header_len(self.role());
         let pong_len = pong.map_or(0, |pong| header_len + pong.len());
         let close_len = header_len + close.as_bytes().len();
         let needed = pong_len + close_len;

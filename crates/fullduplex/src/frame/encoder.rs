@@ -5,17 +5,23 @@
 use alloc::vec::Vec;
 
 use crate::entropy::{Entropy, EntropyError};
-#[cfg(feature = "alloc")]
-use crate::frame::header::MASK;
-use crate::frame::header::{FIN, FrameHeader, MAX_HEADER_LEN, OpCode};
+use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_HEADER_LEN, OpCode};
 use crate::mask;
 use crate::output::BufferTooSmall;
 use crate::role::Role;
 
 /// The largest payload whose length fits into the second byte of the header (RFC 6455 §5.2). Most messages are not
 /// larger.
-#[cfg(feature = "alloc")]
 pub(crate) const SMALL: usize = 125;
+
+/// The length of the header of a frame with a payload of at most [`SMALL`] bytes: two bytes, and the masking key of a
+/// client.
+pub(crate) const fn small_header_len(role: Role) -> usize {
+    match role {
+        Role::Server => 2,
+        Role::Client => 6,
+    }
+}
 
 /// Why a frame was not encoded. Nothing was written.
 pub(crate) enum EncodeError {
@@ -56,16 +62,16 @@ pub(crate) fn frame(
     entropy: &mut impl Entropy,
 ) -> Result<usize, EncodeError> {
     match (role, payload.len()) {
-        (Role::Server, len @ 0..=125) => put(out, [kind.first_byte(), len as u8], payload, None),
+        (Role::Server, len @ 0..=SMALL) => put(out, [kind.first_byte(), len as u8], payload, None),
         (Role::Server, len @ 126..=0xffff) => {
             let [a, b] = (len as u16).to_be_bytes();
-            put(out, [kind.first_byte(), 126, a, b], payload, None)
+            put(out, [kind.first_byte(), LEN_16, a, b], payload, None)
         }
-        (Role::Client, len @ 0..=125) => {
-            check_space(out, 6, payload)?;
+        (Role::Client, len @ 0..=SMALL) => {
+            check_space(out, small_header_len(role), payload)?;
             let key = entropy.next_u32().map_err(EncodeError::Entropy)?;
             let [k0, k1, k2, k3] = key.to_le_bytes();
-            let header = [kind.first_byte(), 0x80 | len as u8, k0, k1, k2, k3];
+            let header = [kind.first_byte(), MASK | len as u8, k0, k1, k2, k3];
             put(out, header, payload, Some(key))
         }
         (Role::Client, len @ 126..=0xffff) => {
@@ -73,7 +79,7 @@ pub(crate) fn frame(
             let key = entropy.next_u32().map_err(EncodeError::Entropy)?;
             let [k0, k1, k2, k3] = key.to_le_bytes();
             let [a, b] = (len as u16).to_be_bytes();
-            put(out, [kind.first_byte(), 0x80 | 126, a, b, k0, k1, k2, k3], payload, Some(key))
+            put(out, [kind.first_byte(), MASK | LEN_16, a, b, k0, k1, k2, k3], payload, Some(key))
         }
         (_, _) => large_frame(role, kind, payload, out, entropy),
     }
@@ -85,10 +91,11 @@ pub(crate) fn frame(
 #[inline(always)]
 pub(crate) fn small_frame(kind: FrameKind, payload: &[u8], out: &mut [u8]) -> Option<usize> {
     let len @ 0..=SMALL = payload.len() else { return None };
-    let (header, body) = out.get_mut(..2 + len)?.split_first_chunk_mut()?;
+    let frame_len = small_header_len(Role::Server) + len;
+    let (header, body) = out.get_mut(..frame_len)?.split_first_chunk_mut()?;
     *header = [kind.first_byte(), len as u8];
     copy_small(payload, body);
-    Some(2 + len)
+    Some(frame_len)
 }
 
 /// [`small_frame`] for a client. If it returns `None`, it has not drawn a key.
@@ -101,7 +108,8 @@ pub(crate) fn small_masked_frame(
     entropy: &mut impl Entropy,
 ) -> Option<Result<usize, EntropyError>> {
     let len @ 0..=SMALL = payload.len() else { return None };
-    let (header, body) = out.get_mut(..6 + len)?.split_first_chunk_mut()?;
+    let frame_len = small_header_len(Role::Client) + len;
+    let (header, body) = out.get_mut(..frame_len)?.split_first_chunk_mut()?;
     let key = match entropy.next_u32() {
         Ok(key) => key,
         Err(error) => return Some(Err(error)),
@@ -109,7 +117,7 @@ pub(crate) fn small_masked_frame(
     let [k0, k1, k2, k3] = key.to_le_bytes();
     *header = [kind.first_byte(), MASK | len as u8, k0, k1, k2, k3];
     mask::copy_small(payload, body, key);
-    Some(Ok(6 + len))
+    Some(Ok(frame_len))
 }
 
 /// Copies a payload of at most [`SMALL`] bytes without a call and without a loop.
@@ -175,10 +183,10 @@ pub(crate) fn append(
     entropy: &mut impl Entropy,
 ) -> Result<(), EntropyError> {
     match (role, payload.len()) {
-        (Role::Server, len @ 0..=125) => push(out, [kind.first_byte(), len as u8], payload),
+        (Role::Server, len @ 0..=SMALL) => push(out, [kind.first_byte(), len as u8], payload),
         (Role::Server, len @ 126..=0xffff) => {
             let [a, b] = (len as u16).to_be_bytes();
-            push(out, [kind.first_byte(), 126, a, b], payload);
+            push(out, [kind.first_byte(), LEN_16, a, b], payload);
         }
         _ => return append_slow(role, kind, payload, out, entropy),
     }
@@ -203,11 +211,11 @@ pub(crate) fn append_slow(
     out: &mut Vec<u8>,
     entropy: &mut impl Entropy,
 ) -> Result<(), EntropyError> {
-    if let (Role::Client, len @ 0..=125) = (role, payload.len()) {
+    if let (Role::Client, len @ 0..=SMALL) = (role, payload.len()) {
         let key = entropy.next_u32()?;
         let [k0, k1, k2, k3] = key.to_le_bytes();
-        out.reserve(6 + len);
-        out.extend_from_slice(&[kind.first_byte(), 0x80 | len as u8, k0, k1, k2, k3]);
+        out.reserve(small_header_len(role) + len);
+        out.extend_from_slice(&[kind.first_byte(), MASK | len as u8, k0, k1, k2, k3]);
         mask::append(payload, out, key);
         return Ok(());
     }
