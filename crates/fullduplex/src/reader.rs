@@ -526,11 +526,12 @@ impl Reader {
         if self.inflated.as_ref().is_some_and(|inflated| inflated.is_gathering()) {
             return;
         }
-        let _released = self.buffer.release();
         #[cfg(feature = "deflate")]
-        if _released {
+        if self.buffer.release() {
             self.inflated = None;
         }
+        #[cfg(not(feature = "deflate"))]
+        self.buffer.release();
     }
 
     /// The size of the buffer, in bytes.
