@@ -346,10 +346,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     ///
     /// # Errors
     /// [`Error::Send`] for a code or reason that must not be sent.
-    pub fn begin_close(&mut self, frame: Option<CloseFrame>) -> Result<()>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    pub fn begin_close(&mut self, frame: Option<CloseFrame>) -> Result<()> {
         self.guard.begin_close(&mut Some(frame))
     }
 
