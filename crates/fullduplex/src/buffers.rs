@@ -17,11 +17,11 @@ pub(crate) const FIRST_SIZE: usize = 4 << 10;
 /// buffer usually holds.
 pub(crate) const READ_SIZE: usize = 64 << 10;
 
-/// How many receive buffers the pools of all threads may hold together.
+/// How many places the pools of receive buffers have claimed, on all threads: see [`Pool`].
 #[cfg(feature = "std")]
 static RECEIVING_IN_ALL: AtomicUsize = AtomicUsize::new(0);
 
-/// How many output buffers the pools of all threads may hold together.
+/// How many places the pools of output buffers have claimed, on all threads.
 #[cfg(feature = "std")]
 static OUTPUT_IN_ALL: AtomicUsize = AtomicUsize::new(0);
 

@@ -1,5 +1,5 @@
-//! The open connection: two directions, and the signals between them. What may happen when is the business of the
-//! machines below.
+//! The open connection: two directions, and the signals between them. The state machines below decide what may happen
+//! when.
 
 #[cfg(feature = "alloc")]
 pub(crate) mod close_scan;
@@ -58,8 +58,8 @@ impl Config {
     }
 }
 
-/// An open WebSocket connection (RFC 6455 §5 to §7) without its transport: a [`Receiver`] and a [`Sender`], and what
-/// they tell each other.
+/// An open WebSocket connection (RFC 6455 §5 to §7) without its transport: a [`Receiver`] and a [`Sender`], which exchange
+/// their signals.
 ///
 /// Bytes from the peer go in by [`poll_event`](Self::poll_event), the time by [`poll_timeout`](Self::poll_timeout) and
 /// [`handle_timeout`](Self::handle_timeout), and the transport's end by [`handle_eof`](Self::handle_eof) or
@@ -104,7 +104,7 @@ impl Connection {
     /// let event = receiver.poll_event(&mut Input::new(&mut ping))?;
     /// assert_eq!(event, Some(Event::Ping));
     ///
-    /// // The answer is the sender's business.
+    /// // The sender writes the answer.
     /// let signals = receiver.signals().ok_or("there is one")?;
     /// sender.handle_signals(signals);
     /// let mut out = [0; fullduplex::MAX_CONTROL_FRAME_LEN];
@@ -120,11 +120,11 @@ impl Connection {
 
     /// Puts the directions of one connection together again.
     ///
-    /// Directions of two connections make one that has little to say to either peer.
+    /// Both must come from the same connection. This is not checked; otherwise, both peers will see protocol errors.
     #[must_use]
     pub fn join(receiver: Receiver, sender: Sender) -> Self {
         let mut joined = Self { receiver, sender };
-        // Signals that were taken may never have arrived, so each hears all that the other one knows.
+        // Signals that were taken may never have arrived, so each direction reports all that it knows.
         exchange_all(&mut joined.receiver, &mut joined.sender);
         joined
     }
@@ -184,7 +184,7 @@ impl Connection {
         self.receiver.deflate_with(&self.sender)
     }
 
-    /// Gives up memory that no later message could need: see [`Receiver::release`] and [`Sender::release`].
+    /// Frees memory that no later message could need: see [`Receiver::release`] and [`Sender::release`].
     #[cfg(feature = "alloc")]
     #[inline]
     pub fn release(&mut self) {
@@ -193,18 +193,18 @@ impl Connection {
     }
 }
 
-/// Receiving: as [`Receiver`] does it, and the sender hears of it.
+/// Receiving, as [`Receiver`] does it. The connection passes the receiver's signals to the sender.
 impl Connection {
     /// The next event in `input`, or `None` when all of it is consumed and more is needed: see
     /// [`Receiver::poll_event`].
     ///
     /// # Errors
     /// As [`Receiver::poll_event`].
-    // Only what most messages take, wherever it is called.
+    // Inlined into every caller, because this is only the path of most messages. The rest is a call.
     #[inline(always)]
     pub fn poll_event<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {
         let event = self.receiver.poll_event(input);
-        // The sender need not hear of data.
+        // A data message is no signal for the sender.
         if !matches!(event, Ok(Some(Event::Text(..) | Event::Binary(..)))) {
             self.exchange();
         }
@@ -250,7 +250,7 @@ impl Connection {
         self.receiver.poll_timeout(now)
     }
 
-    /// Whether a waiting time runs: see [`Receiver::has_timeout`].
+    /// Whether a timeout is running: see [`Receiver::has_timeout`].
     #[inline]
     #[must_use]
     pub fn has_timeout(&self) -> bool {
@@ -260,35 +260,38 @@ impl Connection {
     /// Does what is due at `now`: queues a Ping, or fails the connection. Early calls do nothing.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when a waiting time ran out.
+    /// [`Error::Timeout`] when a timeout has expired.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
         let result = self.receiver.handle_timeout(now);
         self.exchange();
         result
     }
 
-    /// The waiting time that has run out at `now`, if one has: see [`Receiver::expired`].
+    /// The timeout that has expired at `now`, if any: see [`Receiver::expired`].
     #[must_use]
     pub fn expired(&mut self, now: Duration) -> Option<Timeout> {
         self.receiver.expired(now)
     }
 
-    /// Input has come that will be polled later, or nobody has listened: see [`Receiver::handle_unread_input`].
+    /// Input has arrived that will be polled later, or the caller has not read for a while: see
+    /// [`Receiver::handle_unread_input`].
     pub fn handle_unread_input(&mut self) {
         self.receiver.handle_unread_input();
     }
 
-    /// A write that was blocked has gone on: see [`Receiver::handle_write_progress`].
+    /// A blocked write has made progress: see [`Receiver::handle_write_progress`].
     #[inline]
     pub fn handle_write_progress(&mut self) {
         self.receiver.handle_write_progress();
     }
 }
 
-/// Sending: as [`Sender`] does it, and the receiver hears of it. Each method writes one whole frame to the start of `out`
-/// and returns its length; what is refused leaves no trace.
+/// Sending, as [`Sender`] does it. The connection passes the sender's signals to the receiver. Each `send_*` method
+/// writes one whole frame to the start of `out` and returns its length. A call that fails leaves the connection as it
+/// was. Only the `append_*` methods compress messages.
 impl Connection {
-    /// Writes a whole text message as one frame: payload and at most 14 bytes of header.
+    /// Writes a whole text message as one frame: payload and at most 14 bytes of header. It is not compressed, even where
+    /// permessage-deflate was negotiated: see `append_text`.
     ///
     /// # Errors
     /// As [`Sender::send_text`].
@@ -302,7 +305,8 @@ impl Connection {
         self.sender.send_text(text, out, entropy)
     }
 
-    /// Writes a whole binary message as one frame: payload and at most 14 bytes of header.
+    /// Writes a whole binary message as one frame: payload and at most 14 bytes of header. It is not compressed, even where
+    /// permessage-deflate was negotiated: see `append_binary`.
     ///
     /// # Errors
     /// As [`Sender::send_binary`].
@@ -401,8 +405,8 @@ impl Connection {
         self.sender.send_pong(payload, out, entropy)
     }
 
-    /// Writes a Close (§5.5.1), after a Pong that was still queued, and starts the wait for the peer's.
-    /// Messages that the peer had under way are still delivered.
+    /// Writes a Close (§5.5.1), after a Pong that was still queued, and starts the wait for the peer's Close. Messages that
+    /// the peer sends before its Close are still delivered.
     ///
     /// # Errors
     /// As [`Sender::close`].
@@ -418,7 +422,7 @@ impl Connection {
         written
     }
 
-    /// Writes the next answer of the connection's own: see [`Sender::poll_transmit`].
+    /// Writes the next answer: see [`Sender::poll_transmit`].
     ///
     /// # Errors
     /// As [`Sender::poll_transmit`].

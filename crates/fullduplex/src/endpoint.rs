@@ -5,9 +5,9 @@
 //!
 //! 1. [`poll`](Endpoint::poll) or [`poll_owned`](Endpoint::poll_owned), until there is nothing more: what arrived is
 //!    delivered before anything else happens;
-//! 2. [`output`](Endpoint::output): write what it holds, and tell how much went by [`Writer::advance`]: answers leave
-//!    before the adapter waits;
-//! 3. [`shutdown`](Endpoint::shutdown): whether the transport is to be ended now;
+//! 2. [`output`](Endpoint::output): write what it holds, and report how much was written by [`Writer::advance`], so that
+//!    answers are written before the adapter waits;
+//! 3. [`shutdown`](Endpoint::shutdown): how far to end the transport now;
 //! 4. wait for input until [`poll_timeout`](Endpoint::poll_timeout): read into [`Reader::room`], then
 //!    [`Reader::advance`], or [`handle_eof`](Endpoint::handle_eof), or [`handle_timeout`](Endpoint::handle_timeout).
 
@@ -32,15 +32,15 @@ use crate::writer::Writer;
 
 pub use config::EndpointConfig;
 
-/// An open WebSocket connection without its transport: a [`Reader`] and a [`Writer`], which hear of each other.
+/// An open WebSocket connection without its transport: a [`Reader`] and a [`Writer`], which exchange their signals.
 ///
 /// The opening handshake comes before it, as [`Incoming`](crate::Incoming) of a server and
 /// [`Connecting`](crate::Connecting) of a client, or something else
 /// has done it ([`open`](Self::open)). See [`Connection`] for a connection without buffers.
 ///
-/// Either direction can be used by itself: `endpoint.writer.send(..)`, `endpoint.reader.room()`. What one of them does that
-/// the other one has to know of, such as a Close that is sent, takes effect there with the next call of a method of the
-/// endpoint.
+/// Either direction can be used by itself: `endpoint.writer.send(..)`, `endpoint.reader.room()`. If one of them does
+/// something that the other one must know, such as to send a Close, this takes effect there with the next call of a
+/// method of the endpoint.
 #[derive(Debug)]
 pub struct Endpoint<E> {
     /// The receiving direction.
@@ -90,13 +90,14 @@ impl<E: Entropy> Endpoint<E> {
         (self.reader, self.writer)
     }
 
-    /// Puts the two directions of one connection together again. A transport that had ended has to tell so once more.
+    /// Puts the two directions of one connection together again. If the transport had ended, call
+    /// [`handle_eof`](Self::handle_eof) or [`handle_reset`](Self::handle_reset) again.
     ///
-    /// Directions of two connections make one that has little to say to either peer.
+    /// Both must come from the same connection. This is not checked; otherwise, both peers will see protocol errors.
     #[must_use]
     pub fn join(reader: Reader, writer: Writer<E>) -> Self {
         let mut joined = Self { reader, writer, ended: false };
-        // Signals that were taken may never have arrived, so each hears all that the other one knows.
+        // Signals that were taken may never have arrived, so each direction reports all that it knows.
         exchange_all(joined.reader.receiver_mut(), joined.writer.sender_mut());
         joined
     }
@@ -145,7 +146,7 @@ impl<E: Entropy> Endpoint<E> {
     /// ```
     ///
     /// # Errors
-    /// [`Error`] when the connection fails, once; what is to be sent then is in the [output](Self::output).
+    /// [`Error`] when the connection fails, once. What must be sent then is in the [output](Self::output).
     #[inline]
     pub fn poll(&mut self) -> Result<Option<(MessageRef<'_>, &mut Writer<E>)>, Error> {
         if !self.find()? {
@@ -204,8 +205,9 @@ impl<E: Entropy> Endpoint<E> {
         chunk
     }
 
-    /// What was received is no message: lets the sender hear of it. An answer leaves before what the application makes
-    /// of a control frame and of what follows; one that cannot be masked stays queued, and `output` tells.
+    /// Passes signals to the sender and queues its answers, after something other than a data message was received. So an
+    /// answer is written before what the application sends in reply to a control frame, or to what follows it. If the
+    /// answer cannot be masked, it stays queued, and [`output`](Self::output) returns the error.
     #[cold]
     fn answer(&mut self) {
         let _ = self.queue_answers();
@@ -214,11 +216,10 @@ impl<E: Entropy> Endpoint<E> {
 
 /// Sending, the transport's end, and time.
 impl<E: Entropy> Endpoint<E> {
-    /// The writer, with all in it that is to be written before anything is waited for: answers of the connection's own
-    /// included.
+    /// The writer, with everything that must be written before the caller waits, answers included.
     ///
     /// # Errors
-    /// [`SendError::Entropy`] when an answer of the connection's own cannot be masked; it stays queued.
+    /// [`SendError::Entropy`] when an answer cannot be masked; it stays queued.
     #[inline]
     pub fn output(&mut self) -> Result<&mut Writer<E>, SendError> {
         let (receiver, sender) = (self.reader.receiver(), self.writer.sender());
@@ -232,7 +233,7 @@ impl<E: Entropy> Endpoint<E> {
     fn queue_answers(&mut self) -> Result<(), SendError> {
         self.exchange();
         let queued = self.writer.queue_answers();
-        // Our answer to a Close may have been queued, of which the receiver has to hear.
+        // Our answer to a Close may have been queued. The receiver must know of it.
         self.exchange();
         queued
     }
@@ -266,7 +267,7 @@ impl<E: Entropy> Endpoint<E> {
         if self.has_timeout() { self.reader.receiver_mut().poll_timeout(now) } else { None }
     }
 
-    /// Whether a waiting time runs. If not, [`poll_timeout`](Self::poll_timeout) returns `None` whatever the time is,
+    /// Whether a timeout is running. If not, [`poll_timeout`](Self::poll_timeout) returns `None` whatever the time is,
     /// and a caller need not ask its clock.
     #[inline]
     #[must_use]
@@ -278,7 +279,7 @@ impl<E: Entropy> Endpoint<E> {
     /// Does what is due at `now`. Early calls do nothing.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when a waiting time ran out.
+    /// [`Error::Timeout`] when a timeout has expired.
     #[inline]
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
         let Some(deadline) = self.poll_timeout(now) else { return Ok(()) };
@@ -295,13 +296,13 @@ impl<E: Entropy> Endpoint<E> {
         result
     }
 
-    /// The waiting time that has run out at `now`, if one has: see [`Receiver::expired`](crate::Receiver::expired).
+    /// The timeout that has expired at `now`, if any: see [`Receiver::expired`](crate::Receiver::expired).
     #[must_use]
     pub fn expired(&mut self, now: Duration) -> Option<Timeout> {
         if self.has_timeout() { self.reader.receiver_mut().expired(now) } else { None }
     }
 
-    /// What is to be done with the transport, now that all [output](Self::output) has been written: see
+    /// How far to end the transport, now that all [output](Self::output) has been written: see
     /// [`Receiver::shutdown`](crate::Receiver::shutdown).
     #[must_use]
     pub fn shutdown(&mut self) -> Shutdown {
@@ -315,9 +316,9 @@ impl<E: Entropy> Endpoint<E> {
         self.reader.receiver().shutdown()
     }
 
-    /// Whether there is nothing to do but to wait for input or a deadline: nothing is to be written, no answer is queued,
-    /// and no closing handshake is under way. Then [`output`](Self::output) is empty and [`shutdown`](Self::shutdown)
-    /// says no.
+    /// Whether there is nothing to do but to wait for input or a deadline: nothing waits to be written, no answer is queued,
+    /// and no closing handshake is in progress. Then [`output`](Self::output) is empty and [`shutdown`](Self::shutdown)
+    /// returns [`Shutdown::No`].
     #[inline]
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
@@ -329,8 +330,7 @@ impl<E: Entropy> Endpoint<E> {
             && !receiver.has_signals()
     }
 
-    /// Gives up what memory the buffers hold beyond what is in them: for a connection that is about to
-    /// wait for long.
+    /// Frees memory that the buffers do not need for what they hold: for a connection that is about to wait for long.
     pub fn release(&mut self) {
         self.reader.release();
         self.writer.release();

@@ -24,10 +24,10 @@ pub enum Error {
     Message(MessageError),
     /// The peer sent a Close frame that breaks §5.5.1 or §7.4.
     CloseFrame(CloseFrameError),
-    /// The peer sent a compressed message that is none (RFC 7692 §7.2.2).
+    /// The peer sent a compressed message that cannot be decompressed (RFC 7692 §7.2.2).
     #[cfg(feature = "deflate")]
     Inflate(InflateError),
-    /// The peer was silent for too long.
+    /// A timeout has expired.
     Timeout(Timeout),
     /// The transport ended before the closing handshake was complete.
     Ended(Ended),

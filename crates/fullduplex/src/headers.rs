@@ -66,7 +66,7 @@ impl<'a> Headers<'a> {
         Self { lines: Lines::Block(block) }
     }
 
-    /// Wraps a list whose names and values have been checked, as [`check_line`] does.
+    /// Wraps a list whose names are tokens, and whose values have passed [`is_header_value`].
     pub(crate) const fn from_validated_list(list: &'a [Header<'a>]) -> Self {
         Self { lines: Lines::List(list) }
     }

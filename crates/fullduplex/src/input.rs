@@ -11,7 +11,8 @@ use core::ops::Range;
 ///
 /// Where permessage-deflate was negotiated (RFC 7692), messages that the peer compressed are inflated into scratch memory
 /// that the caller gives with the input: `Input::with_scratch`, with the feature `deflate`. Once the scratch is full,
-/// `poll_event` returns `None` with input left over, and `Input::needs_scratch` says so.
+/// `poll_event` returns `None`, and `Input::needs_scratch` returns true: more of the message is to come, even if no input
+/// is left.
 #[derive(Debug)]
 pub struct Input<'b> {
     received: Cursor<'b>,
@@ -143,14 +144,14 @@ impl<'b> Input<'b> {
         self.scratch.as_ref()?.range_of(chunk)
     }
 
-    /// The next `len` bytes, or all there are if there are fewer, to be changed. Consumes nothing.
+    /// The next `len` bytes, or all if there are fewer, for a caller that changes them in place. It consumes nothing.
     pub(crate) fn first_mut(&mut self, len: usize) -> &mut [u8] {
         let len = len.min(self.received.rest.len());
         self.received.rest.split_at_mut(len).0
     }
 
-    /// All scratch that is left; `None` if none was ever given. What is not used of it must be
-    /// [put back](Self::put_back_scratch).
+    /// All scratch that is left; `None` if none was ever given. The caller must [put back](Self::put_back_scratch) the part
+    /// that it does not use.
     pub(crate) fn take_scratch(&mut self) -> Option<&'b mut [u8]> {
         Some(self.scratch.as_mut()?.take(usize::MAX))
     }

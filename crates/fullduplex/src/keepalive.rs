@@ -32,7 +32,8 @@ pub struct Timeouts {
     pub pong_timeout: Option<Duration>,
     /// Fail the connection with Close 1001 if nothing was received for this long.
     pub idle_timeout: Option<Duration>,
-    /// How long to wait, after our Close, for the peer's Close and for the end of the transport.
+    /// How long the end may take in all, once a Close was sent or received, or the connection has failed: to write what
+    /// is pending and our Close, to receive the peer's Close, and until the transport ends.
     pub close_timeout: Duration,
 }
 
@@ -83,7 +84,7 @@ impl fmt::Display for Timeout {
             Self::Handshake => "the opening handshake took too long",
             Self::Pong => "the peer did not answer a Ping in time",
             Self::Idle => "the peer was silent for too long",
-            Self::Close => "the peer did not complete the closing handshake in time",
+            Self::Close => "the closing handshake was not completed in time",
         })
     }
 }
@@ -162,10 +163,9 @@ pub(crate) enum TimerAction {
 #[derive(Debug)]
 pub(crate) struct Timers {
     /// When the last byte was received, or when the connection began. It is [`UNUSED`] if no timeout depends on it,
-    /// which is the default, and [`CLOSING`] after our Close or a failure.
+    /// which is the default, and [`CLOSING`] after a Close, sent or received, or a failure.
     received: Nanos,
-    /// When the present wait began: the wait for a Pong, if nothing was received since our Ping, or for the peer's
-    /// Close.
+    /// When the present wait began: the wait for a Pong, if nothing was received since our Ping, or the close timeout.
     waiting: Nanos,
     ping_interval: Wait,
     pong: Wait,
@@ -203,7 +203,7 @@ impl Timers {
         }
     }
 
-    /// Our Close was written, or the connection failed. From now on, only the close timeout counts.
+    /// A Close was sent or received, or the connection has failed. From now on, only the close timeout counts.
     pub(crate) const fn closing(&mut self) {
         if self.received != CLOSING {
             self.received = CLOSING;

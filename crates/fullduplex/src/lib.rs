@@ -96,10 +96,10 @@
 //! transport runs the same loop:
 //!
 //! 1. **Deliver**: poll until there is nothing more.
-//! 2. **Write** all output: what the application has sent, and the answers of the connection's own.
+//! 2. **Write** all output: what the application has sent, and the answers, which the connection sends by itself.
 //! 3. **End** the transport if [`shutdown`](Endpoint::shutdown) says so.
-//! 4. **Wait** for input, at most until [`poll_timeout`](Endpoint::poll_timeout): then tell of the bytes, of the transport's
-//!    end, or of the time.
+//! 4. **Wait** for input, at most until [`poll_timeout`](Endpoint::poll_timeout), and then report the bytes, the transport's
+//!    end, or the time.
 //!
 //! # A message that is larger than any buffer
 //!

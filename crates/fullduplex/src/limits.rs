@@ -13,14 +13,16 @@ pub const DEFAULT_MAX_FRAGMENTS: u32 = 1 << 17;
 
 /// Limits for the frames and messages of a peer (RFC 6455 §10.4).
 ///
-/// If the header of a frame announces more, the connection fails before any of its payload is read. No memory is ever
-/// allocated because of an announced length.
+/// If the header of a frame announces more, the connection fails before any of its payload is read. For a compressed message
+/// (RFC 7692), a header does not announce the size of the message, so its bytes count as they are decompressed. No memory is
+/// ever allocated because of an announced length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The largest payload of a frame, in bytes. A larger one fails the connection with Close 1009.
+    /// The largest payload of a frame as it is sent, in bytes. A larger one fails the connection with Close 1009.
     pub max_frame_size: u64,
-    /// The largest message, all its fragments together, in bytes. A larger one fails the connection with Close 1009.
+    /// The largest message, all its fragments together, in bytes; for a compressed message, the bytes after decompression.
+    /// A larger one fails the connection with Close 1009.
     pub max_message_size: u64,
     /// The largest number of frames of a message; 0 counts as 1. More of them fail the connection with Close 1008.
     pub max_fragments: u32,

@@ -313,7 +313,7 @@ impl Message {
         matches!(self, Self::Close(_))
     }
 
-    /// The payload's length in bytes; of a Close, that of its reason.
+    /// The length of the payload in bytes; for a Close, the length of its reason.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -341,7 +341,7 @@ impl Message {
         }
     }
 
-    /// The payload, whatever the kind; of a Close, its reason.
+    /// The payload of a message of any kind; for a Close, its reason.
     #[must_use]
     pub fn into_data(self) -> Bytes {
         match self {
@@ -354,7 +354,7 @@ impl Message {
     /// The payload as text.
     ///
     /// # Errors
-    /// [`InvalidUtf8`] when a payload other than text is none.
+    /// [`InvalidUtf8`] when the payload is not UTF-8.
     pub fn into_text(self) -> Result<Utf8Bytes, InvalidUtf8> {
         match self {
             Self::Text(text) => Ok(text),
@@ -365,7 +365,7 @@ impl Message {
     /// The payload as text.
     ///
     /// # Errors
-    /// [`InvalidUtf8`] when a payload other than text is none.
+    /// [`InvalidUtf8`] when the payload is not UTF-8.
     pub fn to_text(&self) -> Result<&str, InvalidUtf8> {
         match self {
             Self::Text(text) => Ok(text.as_str()),

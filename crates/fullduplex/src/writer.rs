@@ -225,8 +225,9 @@ impl<E: Entropy> Writer<E> {
         self.sender.append_close(reason, &mut self.out.buffer(), &mut self.entropy)
     }
 
-    /// Queues the connection's own answers: a Pong, a Ping or a Close. If more than the limit waits already, the peer does not
-    /// read, and they wait in the sender, which keeps only the latest Pong.
+    /// Queues the answers that the connection sends by itself: a Pong, the Ping of the keepalive, or a Close. If more
+    /// than the limit waits already, the peer does not read, and they wait in the sender, which keeps only the latest
+    /// Pong.
     ///
     /// # Errors
     /// [`SendError::Entropy`] when an answer cannot be masked. It stays in the sender.

@@ -1,5 +1,5 @@
-//! Compressed messages of a [`Sender`] (RFC 7692 §6.1): which ones are, and their frames into a buffer that
-//! grows.
+//! Compressed messages of a [`Sender`] (RFC 7692 §6.1): which messages are compressed, and how their frames are appended
+//! to a buffer.
 
 use alloc::vec::Vec;
 
@@ -52,7 +52,7 @@ impl Sender {
         }
     }
 
-    /// Whether a whole message of this size is to be compressed.
+    /// Whether to compress a whole message of this size.
     #[inline]
     pub(crate) fn compresses(&self, len: usize) -> bool {
         self.compressing
@@ -60,7 +60,7 @@ impl Sender {
             .is_some_and(|compressing| compressing.enabled && len >= compressing.threshold)
     }
 
-    /// Whether this fragment is to be compressed: "Per-Message Compressed" is settled by the first (§6.1).
+    /// Whether to compress this fragment: the first fragment decides for the whole message ("Per-Message Compressed", §6.1).
     pub(crate) fn compresses_fragment(&self, frame: FrameKind) -> bool {
         self.compressing.as_ref().is_some_and(|compressing| match frame.opcode {
             OpCode::Continuation => compressing.fragmented,
@@ -69,7 +69,7 @@ impl Sender {
         })
     }
 
-    /// Whether a compressed message has begun that is not at its end.
+    /// Whether a compressed message has begun and has not ended.
     pub(crate) fn is_compressing(&self) -> bool {
         self.compressing.as_ref().is_some_and(|compressing| compressing.fragmented)
     }

@@ -1,4 +1,4 @@
-//! Control frames (RFC 6455 §5.5), both ways: those of the peer, and ours.
+//! Control frames (RFC 6455 §5.5): the peer's, and ours.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -28,7 +28,8 @@ impl Receiver {
     /// A control frame begins: "Control frames ... MAY be injected in the middle of a fragmented message" (§5.4).
     pub(super) fn begin_control(&mut self, opcode: OpCode) {
         self.receiving_control = Some(opcode);
-        // If the sender was not told of the last Ping, it cannot be replied to any more: its payload makes way for this one.
+        // If the sender does not know of the last Ping yet, no Pong is sent for it, because this payload replaces its
+        // payload.
         self.pong_due = false;
         self.control.clear();
     }
@@ -80,7 +81,7 @@ impl Receiver {
         })
     }
 
-    /// Whether the sender must still be told of the last Ping. The caller tells it, so the next call returns `false`.
+    /// Whether the sender does not know of the last Ping yet. The caller reports it, so the next call returns `false`.
     pub(super) fn take_pong(&mut self) -> bool {
         core::mem::take(&mut self.pong_due)
     }
@@ -98,8 +99,8 @@ impl Receiver {
     }
 }
 
-/// Our control frames. Each method writes one whole frame to the start of `out` and returns its length; what is refused
-/// leaves no trace.
+/// Our control frames. Each method writes one whole frame to the start of `out` and returns its length. A call that fails
+/// changes nothing.
 impl Sender {
     /// Writes a Ping with at most 125 bytes of payload (§5.5.2).
     ///
@@ -138,7 +139,7 @@ impl Sender {
         self.outbound.frame(frame, payload, out, &mut entropy)
     }
 
-    /// The frame of a Ping or Pong of the application's.
+    /// The frame of a Ping or Pong that the application sends.
     fn control_frame(&self, opcode: OpCode, payload: &[u8]) -> Result<FrameKind, SendError> {
         self.sendable()?;
         // "All control frames MUST have a payload length of 125 bytes or less" (§5.5)
@@ -148,8 +149,8 @@ impl Sender {
         Ok(FrameKind::last(opcode))
     }
 
-    /// Writes a Close (§5.5.1), after a Pong that was still queued, and starts the wait for the peer's.
-    /// Messages that the peer had under way are still delivered.
+    /// Writes a Close (§5.5.1), after a Pong that was still queued, and starts the wait for the peer's Close. Messages that
+    /// the peer sends before its Close are still delivered.
     ///
     /// # Errors
     /// [`SendError`]: closed already, a code that must not be sent, a reason over 123 bytes, no room
@@ -182,15 +183,15 @@ impl Sender {
         Ok(needed)
     }
 
-    /// A Close of ours was written. Nothing may follow it, so what is queued is dropped.
+    /// Our Close was written. Nothing may follow it, so what is queued is dropped.
     fn close_written(&mut self, code: Option<CloseCode>) {
         self.pong_queued = false;
         self.ping_queued = false;
         self.closing.send_close(code);
     }
 
-    /// Queues the Pong in reply to a Ping, in place of one that is queued: "An endpoint MAY elect to send a Pong frame for
-    /// only the most recently processed Ping frame" (§5.5.3).
+    /// Queues the Pong in reply to a Ping, in place of a Pong that is queued: "An endpoint MAY elect to send a Pong frame
+    /// for only the most recently processed Ping frame" (§5.5.3).
     pub(super) fn queue_pong(&mut self, payload: &[u8]) {
         // "The application MUST NOT send any more data frames after sending a Close frame" (§5.5.1), nor anything else.
         if self.closing.may_send() {
@@ -199,9 +200,9 @@ impl Sender {
         }
     }
 
-    /// Writes the next answer of the connection's own to the start of `out`, a Pong, a Ping or a Close in
-    /// that order, and returns it; `None` when there is none. Call it until then after each round of
-    /// [`Connection::poll_event`](crate::Connection::poll_event) and after
+    /// Writes the next answer to the start of `out`, and returns it; `None` when there is none. The connection sends its
+    /// answers by itself, in this order: a Pong in reply to a Ping, the Ping of the keepalive, a Close. Call this until it
+    /// returns `None`, after each round of [`Connection::poll_event`](crate::Connection::poll_event) and after
     /// [`handle_timeout`](crate::Connection::handle_timeout).
     ///
     /// # Errors
@@ -252,7 +253,7 @@ impl Sender {
 /// The same into a buffer that grows.
 #[cfg(feature = "alloc")]
 impl Sender {
-    /// Appends a Ping or Pong of the application's.
+    /// Appends a Ping or Pong that the application sends.
     pub(crate) fn append_control(
         &self,
         opcode: OpCode,
@@ -281,7 +282,7 @@ impl Sender {
         Ok(())
     }
 
-    /// Appends all answers of the connection's own that are queued.
+    /// Appends all queued answers.
     #[inline]
     pub(crate) fn append_transmit(
         &mut self,

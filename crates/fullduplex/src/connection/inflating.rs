@@ -8,13 +8,13 @@ use crate::event::Event;
 use crate::input::Input;
 use crate::message::inbound::MessageError;
 
-/// How much more is unmasked at a time than there is scratch. What does not fit is masked again, so it is not much; but data
-/// that do not compress take a little more than they bring.
+/// How much more payload than scratch is unmasked at a time. Payload that does not fit is masked again, so this is not much;
+/// but data that cannot be compressed is a little longer as payload than it was before.
 const PIECE_BEYOND: usize = 256;
 
 impl Receiver {
-    /// Whether [`inflate`](Self::inflate) comes next: there is payload of a compressed message, or something that it left
-    /// behind.
+    /// Whether [`inflate`](Self::inflate) comes next: there is payload of a compressed message, or the decompressor holds
+    /// output or a failure of an earlier call.
     pub(super) fn has_to_inflate(&self, input: &Input<'_>) -> bool {
         if !self.inbound.is_compressed() {
             return false;
@@ -32,10 +32,10 @@ impl Receiver {
         self.inbound.is_last_frame()
     }
 
-    /// Inflates what there is of the payload, as far as there is scratch. Returns the event for what comes of it, if there
-    /// is anything to tell.
+    /// Inflates the payload that has arrived, as far as there is scratch. Returns the event for the inflated bytes, if there
+    /// is one.
     ///
-    /// Payload that does not fit stays in `input`, still masked, and output that does not fit in the decompressor.
+    /// Payload that does not fit stays in `input`, still masked. Output that does not fit stays in the decompressor.
     pub(super) fn inflate<'b>(
         &mut self,
         input: &mut Input<'b>,
@@ -66,7 +66,7 @@ impl Receiver {
             debug_assert!(produced <= out.len());
             let (_, free) = out.split_at_mut(produced.min(out.len()));
             let finished = match decompressor.finish(free) {
-                // What came before a fault is handed out first; the next poll tells of it.
+                // What came before a fault is handed out first, and the next poll returns the error.
                 Err(_) if produced > 0 => Finished::default(),
                 finished => finished?,
             };

@@ -79,7 +79,7 @@ impl Sender {
         Some(Ok(()))
     }
 
-    /// The frame of a whole message that may be sent and is not to be compressed.
+    /// The frame of a whole message, if it may be sent and need not be compressed.
     #[inline(always)]
     fn uncompressed(&self, kind: MessageKind, payload: &[u8]) -> Option<FrameKind> {
         #[cfg(feature = "deflate")]

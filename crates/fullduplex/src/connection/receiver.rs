@@ -55,8 +55,7 @@ pub enum Shutdown {
 ///
 /// Bytes from the peer go in by [`poll_event`](Self::poll_event), the time by [`poll_timeout`](Self::poll_timeout) and
 /// [`handle_timeout`](Self::handle_timeout), and the transport's end by [`handle_eof`](Self::handle_eof) or
-/// [`handle_reset`](Self::handle_reset). What the [`Sender`](crate::Sender) has to hear of comes out by
-/// [`signals`](Self::signals).
+/// [`handle_reset`](Self::handle_reset). Signals for the [`Sender`](crate::Sender) come out by [`signals`](Self::signals).
 #[derive(Debug)]
 pub struct Receiver {
     /// Whether the next byte begins a frame that may be a whole message: derived from the machines
@@ -65,9 +64,9 @@ pub struct Receiver {
     shortcut: Shortcut,
     role: Role,
     over_stream: bool,
-    /// Whether the sender must still hear of the last Ping, whose payload is in `control`.
+    /// Whether the sender does not know of the last Ping yet. Its payload is in `control`.
     pub(super) pong_due: bool,
-    /// Whether the sender must still hear that a Ping of our own is due.
+    /// Whether the sender does not know yet that the Ping of the keepalive is due.
     pub(super) ping_due: bool,
     /// Which control frame `control` belongs to while its payload comes in.
     pub(super) receiving_control: Option<OpCode>,
@@ -137,8 +136,8 @@ impl Receiver {
     }
 
     /// How many bytes of payload the frames of the message in progress have announced; 0 between messages. After
-    /// [`MessageError::TooLarge`](crate::MessageError::TooLarge) the frame counts that made the message too large. Of a
-    /// compressed message, the bytes count that were decompressed.
+    /// [`MessageError::TooLarge`](crate::MessageError::TooLarge), it includes the frame that exceeded the limit. For a
+    /// compressed message, it is the number of bytes that were decompressed.
     #[must_use]
     pub fn message_size(&self) -> u64 {
         self.inbound.size()
@@ -193,9 +192,9 @@ impl Receiver {
         Some(DeflateParams::new(compression, inflation, compressing.threshold))
     }
 
-    /// Gives up memory that no later message could need, for a connection that is about to wait for long: that
-    /// of the last control frame, and of the decompressor where no context is taken over (RFC 7692 §7.1.1).
-    /// `DeflateConfig` tells how much it has.
+    /// Frees memory that no later message could need, for a connection that is about to wait for long: the memory of the
+    /// last control frame, and of the decompressor where no context is taken over (RFC 7692 §7.1.1). `DeflateConfig` says
+    /// how much it has.
     #[cfg(feature = "alloc")]
     #[inline]
     pub fn release(&mut self) {
@@ -222,7 +221,7 @@ impl Receiver {
     /// # Errors
     /// [`Error`] when the connection fails, once. A Close with the right code is then queued, the rest of
     /// the input is ignored, further calls return `None`, and [`failure`](Self::failure) keeps the cause.
-    // Only what most messages take, wherever it is called.
+    // Inlined into every caller, because this is only the path of most messages. The rest is a call.
     #[inline(always)]
     pub fn poll_event<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {
         let Some(WholeMessage { kind, payload, ascii }) = self.whole_message(input) else {
@@ -246,8 +245,8 @@ impl Receiver {
         self.shortcut.take(input, || self.timers.received())
     }
 
-    /// [`poll_event`](Self::poll_event) without its shortcut: for everything that is not a small whole message, and for
-    /// who has looked for one.
+    /// [`poll_event`](Self::poll_event) without its shortcut: for everything that is not a small whole message, and for a
+    /// caller that has already looked for one.
     #[inline(never)]
     pub(crate) fn poll_event_slow<'b>(
         &mut self,
@@ -388,7 +387,7 @@ impl Receiver {
         let frame = self.decoder.remaining();
         #[cfg(feature = "deflate")]
         if self.inbound.is_compressed() {
-            // What is still to come of the frame is not kept, and says nothing about what becomes of it.
+            // The compressed rest of the frame is not kept, and its length says nothing about the length of the message.
             return Expected { frame: 0, message: self.inbound.remaining_size() };
         }
         Expected { frame, message: frame.saturating_add(self.inbound.remaining_size()) }
@@ -424,14 +423,14 @@ impl Receiver {
     /// When to call [`handle_timeout`](Self::handle_timeout), as an instant of the caller's clock. Ask again before each
     /// wait.
     ///
-    /// `now` is the time since any origin that does not change, monotonic. Input that came since the last call counts
-    /// as having come now, and a waiting time that begins with something since then begins now.
+    /// `now` is the time since any origin that does not change, monotonic. What has happened since the last call counts as
+    /// happening now: input that has arrived, and an event that starts a timeout.
     #[inline]
     pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
         self.timers.deadline(now)
     }
 
-    /// Whether a waiting time runs. If not, [`poll_timeout`](Self::poll_timeout) returns `None` whatever the time is, and a
+    /// Whether a timeout is running. If not, [`poll_timeout`](Self::poll_timeout) returns `None` whatever the time is, and a
     /// caller need not ask its clock. With the default [`Timeouts`](crate::Timeouts), none runs while the connection is
     /// open.
     #[inline]
@@ -443,7 +442,7 @@ impl Receiver {
     /// Does what is due at `now`: queues a Ping, or fails the connection. Early calls do nothing.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when a waiting time ran out.
+    /// [`Error::Timeout`] when a timeout has expired.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
         match self.timers.poll(now) {
             TimerAction::Nothing => {}
@@ -460,7 +459,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Returns the waiting time that has run out at `now`, if one has. The connection fails only in
+    /// The timeout that has expired at `now`, if any. The connection fails only in
     /// [`handle_timeout`](Self::handle_timeout): a caller that has received more than it has polled may deliver that
     /// first.
     #[must_use]
@@ -468,15 +467,15 @@ impl Receiver {
         self.timers.expired(now)
     }
 
-    /// Call it when input has come that will be polled later, and after a time in which nobody listened. Silence is
-    /// counted from now on: it puts off the Ping, the Pong's deadline and the idle timeout (see
+    /// Call it when input has arrived that will be polled later, and after a time in which the caller has not read. Silence
+    /// counts from now on, so the Ping, the deadline of the Pong and the idle timeout are postponed (see
     /// [`Timeouts`](crate::Timeouts)).
     pub fn handle_unread_input(&mut self) {
         self.timers.received();
     }
 
-    /// A write that was blocked has gone on, so the peer reads. If a Ping waited in line, the wait for its Pong begins
-    /// anew.
+    /// A blocked write has made progress, so the peer reads. If we wait for a Pong, the wait starts again, because the Ping
+    /// may have been queued behind other bytes.
     #[inline]
     pub fn handle_write_progress(&mut self) {
         self.timers.written();

@@ -28,8 +28,8 @@ use crate::utf8;
 
 /// The sending direction of a [`Connection`](crate::Connection).
 ///
-/// Frames come out in the caller's buffer: messages by the `send_*` methods, answers of the connection's own by
-/// [`poll_transmit`](Self::poll_transmit). What the [`Receiver`](crate::Receiver) has to hear of comes out by
+/// Frames come out in the caller's buffer: messages by the `send_*` methods, answers by
+/// [`poll_transmit`](Self::poll_transmit). Signals for the [`Receiver`](crate::Receiver) come out by
 /// [`signals`](Self::signals).
 #[derive(Debug)]
 pub struct Sender {
@@ -71,8 +71,8 @@ impl Sender {
         self.closing.sent()
     }
 
-    /// Whether the connection has failed, as far as the receiver has told: [`Receiver::failure`](crate::Receiver::failure)
-    /// says why.
+    /// Whether the connection has failed, as far as the receiver has reported it.
+    /// [`Receiver::failure`](crate::Receiver::failure) says why.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.closing.has_failed()
@@ -96,9 +96,9 @@ impl Sender {
         self.closing.is_over()
     }
 
-    /// Gives up memory that no later message could need, for a connection that is about to wait for long: that
-    /// of the last Pong, and of the compressor where no context is taken over (RFC 7692 §7.1.1). `DeflateConfig` tells
-    /// how much it has.
+    /// Frees memory that no later message could need, for a connection that is about to wait for long: the memory of the
+    /// last Pong, and of the compressor where no context is taken over (RFC 7692 §7.1.1). `DeflateConfig` says how much
+    /// it has.
     #[cfg(feature = "alloc")]
     #[inline]
     pub fn release(&mut self) {
@@ -112,10 +112,12 @@ impl Sender {
     }
 }
 
-/// Sending. Each method writes one whole frame to the start of `out` and returns its length; what is
-/// refused leaves no trace.
+/// Sending. Each `send_*` method writes one whole frame to the start of `out` and returns its length. A call that fails
+/// leaves the connection as it was. Nothing is compressed here, even where permessage-deflate (RFC 7692) was negotiated:
+/// the `append_*` methods do that.
 impl Sender {
-    /// Writes a whole text message as one frame: payload and at most 14 bytes of header.
+    /// Writes a whole text message as one frame: payload and at most 14 bytes of header. It is not compressed, even where
+    /// permessage-deflate was negotiated: see `append_text`.
     ///
     /// # Errors
     /// [`SendError`]: closed, a message in fragments unfinished, no room, no entropy.
@@ -129,7 +131,8 @@ impl Sender {
         self.send_whole(MessageKind::Text, text.as_bytes(), out, entropy)
     }
 
-    /// Writes a whole binary message as one frame: payload and at most 14 bytes of header.
+    /// Writes a whole binary message as one frame: payload and at most 14 bytes of header. It is not compressed, even where
+    /// permessage-deflate was negotiated: see `append_binary`.
     ///
     /// # Errors
     /// [`SendError`]: closed, a message in fragments unfinished, no room, no entropy.
@@ -245,8 +248,8 @@ impl Sender {
     }
 }
 
-/// The same into a buffer that grows: each appends one whole frame to `out`, and compresses messages where
-/// permessage-deflate (RFC 7692) was negotiated. What is refused leaves `out` as it was.
+/// Sending into a buffer that grows. Each method appends one whole frame to `out`, and compresses messages where
+/// permessage-deflate (RFC 7692) was negotiated. A call that fails leaves `out` as it was.
 #[cfg(feature = "alloc")]
 impl Sender {
     /// Appends a whole text message, compressed where that was negotiated.
@@ -291,7 +294,7 @@ impl Sender {
         self.outbound.append_message(frame, payload, out, entropy)
     }
 
-    /// Appends a whole message whose payload stays where it is if it can, and takes it then.
+    /// Appends a whole message without a copy of its payload where that is possible; then it takes the payload.
     pub(crate) fn append_shared(
         &mut self,
         kind: MessageKind,
@@ -345,8 +348,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Appends the next fragment of a message (§5.4), see [`send_fragment`](Self::send_fragment). Whether the
-    /// message is compressed is settled by the first one, and does not depend on its size.
+    /// Appends the next fragment of a message (§5.4), see [`send_fragment`](Self::send_fragment). The first
+    /// fragment decides whether the message is compressed. Its size does not matter.
     ///
     /// # Errors
     /// [`SendError`]: closed, another kind than the fragments before, not UTF-8, no entropy.

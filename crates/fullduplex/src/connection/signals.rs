@@ -1,14 +1,14 @@
-//! What the two directions of a connection tell each other. They share no memory: a signal is a value, which the
-//! [`Connection`](crate::Connection) carries, or the caller where the two are apart.
+//! The signals between the two directions of a connection. These share no memory: a signal is a value, which the
+//! [`Connection`](crate::Connection) passes on, or the caller if it has split the connection.
 
 use crate::closing::Closing;
 use crate::connection::receiver::Receiver;
 use crate::connection::sender::Sender;
 use crate::control_payload::ControlPayload;
 
-/// A report from one direction of a connection to the other: a Ping to answer, a step of closing.
+/// A report from one direction of a connection to the other: a Ping to reply to, a Ping to send, or the state of closing.
 #[derive(Debug)]
-#[must_use = "the other direction has to hear of it"]
+#[must_use = "the other direction needs it"]
 pub struct Signals {
     closing: Closing,
     ping: bool,
@@ -16,7 +16,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Passes the signals of each direction to the other, where both are at hand.
+    /// Passes the signals of each direction to the other, for a caller that has both.
     #[inline]
     pub fn exchange(receiver: &mut Receiver, sender: &mut Sender) {
         if receiver.has_signals() || sender.has_signals() {
@@ -37,7 +37,7 @@ impl Signals {
 
 #[cold]
 fn exchange_slow(receiver: &mut Receiver, sender: &mut Sender) {
-    // Without a copy of its own, which a signal would need.
+    // The payload is copied directly. A signal would need one more copy.
     if receiver.take_pong() {
         sender.queue_pong(receiver.control_payload());
     }
@@ -49,16 +49,16 @@ fn exchange_slow(receiver: &mut Receiver, sender: &mut Sender) {
     }
 }
 
-/// Tells each direction all that the other one knows, whether it has been told before or not.
+/// Passes the full state of each direction to the other, even if it was passed before.
 pub(crate) fn exchange_all(receiver: &mut Receiver, sender: &mut Sender) {
     sender.handle_signals(receiver.take_signals());
     receiver.handle_signals(sender.take_signals());
 }
 
 impl Receiver {
-    /// Returns what the sender must hear; `None` when there is nothing new. Ask after each event and each error, after
-    /// [`handle_timeout`](Self::handle_timeout), and after the transport's end. A Ping whose signal was not taken before
-    /// the next control frame comes is not answered.
+    /// Returns the signals for the sender; `None` when there is nothing new. Call it after each event and each error, after
+    /// [`handle_timeout`](Self::handle_timeout), and after the transport's end. If the signal of a Ping is not taken before
+    /// the next control frame comes, no Pong is sent for it.
     #[inline]
     pub fn signals(&mut self) -> Option<Signals> {
         if self.has_signals() { Some(self.take_signals()) } else { None }
@@ -90,7 +90,7 @@ impl Receiver {
 }
 
 impl Sender {
-    /// Returns what the receiver must hear; `None` when there is nothing new. Ask after a Close of our own, and when
+    /// Returns the signals for the receiver; `None` when there is nothing new. Call it after our Close, and when
     /// [`poll_transmit`](Self::poll_transmit) has written something.
     #[inline]
     pub fn signals(&mut self) -> Option<Signals> {

@@ -15,7 +15,7 @@ const MAX_SPACE: usize = 16 * 1024;
 /// The least space for output: with six bytes or less, zlib repeats its flush marker.
 const MIN_SPACE: usize = 64;
 
-/// How many compressors and decompressors the pools of all threads hold.
+/// How many places the pools of compressors, and those of decompressors, have claimed, on all threads: see [`Pool`].
 static POOLED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
 std::thread_local! {

@@ -145,8 +145,7 @@ impl Inbound {
         Ok(())
     }
 
-    /// How much a frame announces of its message. Of a compressed one nothing is known before it is
-    /// inflated.
+    /// How many bytes of its message a frame announces. The size of a compressed message is not known before it is inflated.
     fn announced(&mut self, header: &FrameHeader) -> u64 {
         #[cfg(feature = "deflate")]
         {
@@ -184,7 +183,7 @@ impl Inbound {
         self.event(kind, chunk, ends_message)
     }
 
-    /// The event for a chunk that was found good, if there is anything to tell.
+    /// The event for a chunk that was found valid, if there is one.
     ///
     /// # Errors
     /// What is [pending](Self::pending_error), when nothing comes before it.

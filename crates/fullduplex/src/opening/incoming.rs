@@ -131,7 +131,7 @@ impl<E: Entropy> Incoming<E> {
     ///
     /// # Errors
     /// As [`poll`](Self::poll). [`HandshakeError::Responded`] when `respond` has responded to the request.
-    /// [`HandshakeError::Respond`] when its response must not be sent; another one with status 500 takes its place.
+    /// [`HandshakeError::Respond`] when its response must not be sent; a response with status 500 takes its place.
     pub fn poll_or(
         self,
         respond: RespondToPlain<'_>,
@@ -237,10 +237,10 @@ impl<E: Entropy> IncomingRequest<E> {
         }
     }
 
-    /// Rejects the request with a response of the application's.
+    /// Rejects the request with a response that the application has chosen.
     ///
     /// # Errors
-    /// [`RejectError`] when the response must not be sent; it is replaced by one with status 500.
+    /// [`RejectError`] when the response must not be sent; a response with status 500 takes its place.
     pub fn reject<S: AsRef<str>>(
         self,
         rejection: &Rejection<'_, S>,
@@ -302,7 +302,7 @@ fn not_accepted<T>(error: T, response: Vec<u8>, config: &EndpointConfig) -> Box<
     Box::new(NotAccepted { error, refusal: Refusal::new(response, config) })
 }
 
-/// The application's response, and the error that tells the caller of it; `None` if the application does not respond.
+/// The application's response, and the error that reports it to the caller; `None` if the application does not respond.
 #[cold]
 fn respond_to_plain(
     request: &PlainRequest<'_>,

@@ -1,11 +1,11 @@
-//! A response with which a server refused to open a WebSocket, and what it says in one line.
+//! A response with which a server refused to open a WebSocket, and its text in one line.
 
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use crate::handshake::OwnedResponse;
 
-/// The headers that tell a client what it may do (RFC 9110 §10.2.2, §10.2.3, §11.6.1, RFC 6455 §4.4).
+/// The headers that say what a client may do (RFC 9110 §10.2.2, §10.2.3, §11.6.1, RFC 6455 §4.4).
 const TELLING: [&str; 4] = ["Location", "WWW-Authenticate", "Retry-After", "Sec-WebSocket-Version"];
 
 /// How many characters of the reason, of a header or of a body are shown, at most.
@@ -13,9 +13,9 @@ const SHOWN: usize = 200;
 
 /// A response with which a server refused to open a WebSocket.
 ///
-/// As text it is the status with its reason, the headers that tell the client what it may do, and the first line of a body in
-/// plain text: `403 Forbidden, "unknown origin"`. All of it is one line, and of bounded length. Of a `Location`, credentials,
-/// query and fragment are left out, for they may be secrets.
+/// As text it is the status with its reason, the headers that say what the client may do, and the first line of a body in
+/// plain text: `403 Forbidden, "unknown origin"`. All of it is one line, and of bounded length. A `Location` is shown
+/// without credentials, query and fragment, because these may be secrets.
 #[derive(Clone, Debug)]
 pub struct Refused {
     /// Status, reason and headers.
@@ -52,7 +52,8 @@ impl fmt::Display for Refused {
     }
 }
 
-/// The beginning of a text of the server's. What would begin a line, move a cursor or turn the direction of writing is a `.`.
+/// The beginning of a text that the server has sent. A character that would begin a line, move a cursor or turn the
+/// direction of writing is replaced by `.`.
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -67,8 +68,8 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Whether a character is one that a reader sees, and no more: none of Unicode's control characters and separators of lines, nor
-/// one that has no width or turns the direction.
+/// Whether a character is visible and has no other effect: it is none of Unicode's control characters and line
+/// separators, it has a width, and it does not turn the direction of writing.
 fn is_harmless(char: char) -> bool {
     !matches!(
         char,
@@ -78,7 +79,7 @@ fn is_harmless(char: char) -> bool {
     )
 }
 
-/// A URL without what may be a secret; `None` if it has credentials.
+/// A URL without the parts that may be secrets; `None` if it has credentials.
 fn public_part(url: &str) -> Option<&str> {
     let url = before(url, &['?', '#']);
     (!url.contains('@')).then_some(url)

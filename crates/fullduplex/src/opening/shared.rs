@@ -15,9 +15,9 @@ use crate::reader::room::ReadBuffer;
 /// How far a step of an opening handshake has come.
 #[derive(Debug)]
 pub enum Progress<H, T> {
-    /// More input is needed: read into the room of what is in here, and poll it again.
+    /// More input is needed: read into the room of this handshake, and poll it again.
     Waiting(H),
-    /// What the step is for.
+    /// The result of the step.
     Done(T),
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct ReadBuffer {
     /// Unread input: `start..end`.
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Whether the next buffer is to be larger if a read fills this one.
+    /// Whether the next buffer should be larger if a read fills this one.
     growing: bool,
     /// The size of a new buffer if no large message needs more. It grows once a read has filled a small buffer.
     size: u32,
