@@ -38,16 +38,15 @@ pub struct WebSocketConfig {
     /// 1009. The default is 64 MiB.
     pub max_message_size: Option<usize>,
     /// The largest frame to receive, in bytes of payload; `None` means no limit. A larger one fails the connection with
-    /// Close
-    /// 1009. The default is 16 MiB.
+    /// Close 1009. The default is 16 MiB.
     pub max_frame_size: Option<usize>,
     /// The largest number of frames of a message. More of them fail the connection with Close 1008. The default is
     /// 131,072.
     pub max_fragments: u32,
     /// From this number of pending bytes on, `feed` writes before it accepts another message. The default is 128 KiB.
     pub write_buffer_size: usize,
-    /// When more bytes than this are pending, sending waits. The message that exceeds it is still accepted. The default
-    /// is 1 MiB.
+    /// While this many bytes or more are pending, sending waits. While fewer are, a message is accepted, however long it
+    /// is. With 0, a message is accepted once nothing is pending. The default is 1 MiB.
     pub max_write_buffer_size: usize,
     /// How large the receive buffer may become while a call waits for a blocked write and reads meanwhile. The default
     /// is 64 KiB, because for small messages the buffer gets as large anyway. Two peers that both write before they

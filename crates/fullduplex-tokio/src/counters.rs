@@ -60,7 +60,7 @@ struct AtomicFlow {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Flow {
-    /// Text and binary messages. One that is received or sent in pieces counts at its end.
+    /// Text and binary messages. A message that is received or sent in pieces counts at its end.
     ///
     /// To export as `websocket_received_messages_total` and `websocket_sent_messages_total`, counters.
     pub messages: u64,
@@ -84,7 +84,8 @@ pub struct Flow {
 pub struct Counts {
     /// Connections whose opening handshake is complete. To export as `websocket_opened_total`, a counter.
     pub opened: u64,
-    /// Connections that ended after the peer's Close, whichever end began the closing handshake. To export as `websocket_closed_total`, a counter.
+    /// Connections that ended after the peer's Close, whichever end began the closing handshake. To export as
+    /// `websocket_closed_total`, a counter.
     pub closed: u64,
     /// Connections that the application dropped, or took apart, before the peer's Close had come. To export as
     /// `websocket_dropped_total`, a counter.
@@ -93,12 +94,12 @@ pub struct Counts {
     pub received: Flow,
     /// What was sent. A message counts once it has been written, and what was queued together with it.
     pub sent: Flow,
-    /// Pings that were received. Each was answered. To export as `websocket_received_pings_total`, a counter.
+    /// Pings that were received. To export as `websocket_received_pings_total`, a counter.
     pub pings_received: u64,
     /// Pongs that were received. To export as `websocket_received_pongs_total`, a counter.
     pub pongs_received: u64,
-    /// Pings that were sent by the application, and those of the keepalive, which count when they are due. To export as `websocket_sent_pings_total`, a
-    /// counter.
+    /// Pings that the application sent, and the Pings of the keepalive, which count when they are due. To export as
+    /// `websocket_sent_pings_total`, a counter.
     pub pings_sent: u64,
     failures: [u64; Cause::ALL.len()],
 }

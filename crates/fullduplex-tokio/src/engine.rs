@@ -1,5 +1,5 @@
-//! The loop of this adapter: deliver, write, end or wait. It runs over a [`Link`]: one of a whole WebSocket, or one of the
-//! half that receives. Everything else in this crate is thin over it.
+//! The loop of this adapter: deliver, write, end or wait. It runs over a [`Link`]: the link of a whole WebSocket, or the
+//! link of the half that receives. The public types are thin wrappers around it.
 
 mod deadlines;
 pub(crate) mod link;
@@ -41,27 +41,27 @@ pub(crate) enum End {
     Reported,
 }
 
-/// What has come of a wait.
+/// The result of a wait.
 pub(crate) enum Outcome {
     /// There may be something to deliver.
     Progress,
     /// The connection is over, and there is nothing more to deliver.
     End,
-    /// The connection has failed, with this error. In a box, for it comes once and this for each read.
+    /// The connection has failed, with this error. It is boxed, so that the result of every other read stays small.
     Failed(Box<Error>),
 }
 
-/// What to do now that all has been written that can be.
+/// The next step, after everything was written that can be written now.
 enum Next {
     Read,
-    /// Something is still to be written after the peer's Close. Only the end of input can come then. It must not cut off
-    /// our output, for a peer that has ended its own direction may still read.
+    /// Output is still pending after the peer's Close. Only the end of input can come then. It must not cut off our output,
+    /// because a peer that has ended its own direction may still read.
     FinishWriting,
-    /// The sending direction is in use elsewhere. It may have seen that the peer reads, so no deadline is looked at.
+    /// Another task uses the sending direction. That task may have seen that the peer reads, so no deadline is checked.
     ReadWhileSenderIsBusy,
     /// The wait is over.
     Return(Outcome),
-    /// The end cannot be told before the sender has heard of it, and that is busy.
+    /// The end of the connection must reach the sender before it is returned to the application, and the sender is busy.
     WaitForSender,
 }
 
@@ -69,7 +69,8 @@ enum Next {
 pub(crate) struct Receiving<L> {
     pub(crate) reader: Reader,
     pub(crate) link: L,
-    /// What the drop does; knows what the stream can do.
+    /// It runs when this is dropped. A function, because a bound on the stream would be needed on every type that contains
+    /// this one.
     on_drop: fn(&mut Self),
     clock: Clock,
     timer: Timer,
@@ -78,22 +79,22 @@ pub(crate) struct Receiving<L> {
     /// The end of input, which was read while a write was blocked. It takes effect once everything before it has been
     /// received.
     input_end: InputEnd,
-    /// The time of the last read if a deadline ran then and was not looked at since.
+    /// The time of the last read, if a timeout was running then and its deadline was not checked since.
     unchecked: Option<Duration>,
     end: End,
     /// Whether nothing more will come from the stream, or is waited for.
     ended: bool,
-    /// Whether no message is found in what was read, and nothing was read since.
+    /// Whether the receive buffer was searched and holds no further message.
     drained: bool,
-    /// What was received, and the watch does not know of yet.
+    /// What was received and not yet reported to the watch.
     pub(crate) tally: Tally,
 }
 
 /// A whole WebSocket.
 pub(crate) type Engine<S> = Receiving<Whole<S>>;
 
-/// What [`Receiving`] is made of besides its link, for a WebSocket that is taken apart or put together. Who waits is not
-/// among it: the tasks that did use it no more.
+/// The fields of [`Receiving`] besides its link, for a WebSocket that is split or put together. The waiters are left out,
+/// because the tasks that waited have dropped their futures.
 pub(crate) struct Parts {
     pub(crate) reader: Reader,
     pub(crate) clock: Clock,
@@ -106,7 +107,7 @@ pub(crate) struct Parts {
     pub(crate) tally: Tally,
 }
 
-/// What an opening handshake has used, and the connection goes on with.
+/// What the connection takes over from its opening handshake.
 pub(crate) struct Opened {
     pub(crate) clock: Clock,
     pub(crate) timer: Timer,
@@ -186,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         opened: Opened,
     ) -> Box<Self> {
         let Opened { clock, timer, unchecked, state, mut watch } = opened;
-        // The first waiting time of the connection begins now.
+        // The first timeout of the connection begins now.
         endpoint.poll_timeout(clock.elapsed());
         #[cfg(feature = "deflate")]
         let is_compressed = endpoint.deflate().is_some();
@@ -216,7 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Self::from_parts(parts, link, |engine| {
             if engine.end != End::Reported {
                 let Whole { stream, sending, .. } = &mut engine.link;
-                // The connection may have failed meanwhile, which is what the peer has to know then.
+                // The connection may have failed meanwhile. Then the peer gets the Close of that failure.
                 sending.hear(engine.reader.receiver_mut());
                 sending.say_goodbye(stream);
             }
@@ -296,7 +297,7 @@ impl<L: Link> Receiving<L> {
             return Next::Return(waited);
         }
         if written.shutdown == Shutdown::Both {
-            // TLS sends an alert at its end. A peer that reads slowly may have no room for it yet.
+            // TLS sends an alert at its end. If the peer reads slowly, there may be no space for it yet.
             let waits = !written.is_shut && self.poll_timeout().is_some();
             if !waits {
                 self.over();
@@ -316,8 +317,8 @@ impl<L: Link> Receiving<L> {
         }
     }
 
-    /// Lets the sender hear of what was received, writes what is pending, and ends the sending direction of the stream
-    /// when its time has come. `None` when the sender is busy.
+    /// Passes signals to the sender, writes what is pending, and ends the sending direction of the stream when its time has
+    /// come. `None` when the sender is busy.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Option<Written> {
         let Self { reader, link, ended, .. } = self;
         let written = link.with_sending(cx, |sending, stream, cx| {
@@ -329,8 +330,8 @@ impl<L: Link> Receiving<L> {
         Some(written)
     }
 
-    /// As [`poll_write`](Self::poll_write), whatever a sender does. What cannot be written now is written by the next call
-    /// that receives, if ever.
+    /// As [`poll_write`](Self::poll_write), but it waits for a busy sender. What cannot be written now is written by the
+    /// next call that receives, if there is one.
     #[cold]
     fn write_now(&mut self, cx: &mut Context<'_>) {
         let Self { reader, link, ended, tally, .. } = self;
@@ -341,9 +342,9 @@ impl<L: Link> Receiving<L> {
         link.wake_sender();
     }
 
-    /// What was read a while ago may have come after a deadline: a peer that keeps us busy must not make us
-    /// miss one. What was read has been looked at by now and counts as a sign of life, so it is dated first; how long
-    /// that took us does not count.
+    /// Checks the deadlines at the time of the last read: a peer that keeps us busy must not make us miss one. The input of
+    /// that read has been decoded by now and counts as a sign of life, so it gets its time first. The time that we took to
+    /// decode it does not count.
     #[inline(never)]
     fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let Some(read_at) = self.unchecked.take() else { return Ok(()) };
@@ -361,9 +362,9 @@ impl<L: Link> Receiving<L> {
     #[cold]
     fn write_failed(&mut self, error: Error) -> Option<Outcome> {
         match error {
-            // The peer reads no more; what it has sent is still to be delivered.
+            // The peer no longer reads, but what it has sent must still be delivered.
             Error::Io(error) if is_gone(error.kind()) => None,
-            // The stream is of no use any more.
+            // The stream cannot be used any more.
             error => {
                 let before = self.end;
                 self.over();
@@ -372,7 +373,7 @@ impl<L: Link> Receiving<L> {
         }
     }
 
-    /// A failure is told once; what happens after it is not.
+    /// A failure is returned once. Later errors are not returned.
     #[cold]
     fn fail_with(&mut self, error: Error, cx: &mut Context<'_>) -> Outcome {
         if self.end != End::No {
@@ -403,12 +404,12 @@ impl<L: Link> Receiving<L> {
             let mut watch = link.with_sending_now(cx, |sending, _, _| take(&mut sending.watch));
             watch.heard(tally);
             watch.see(reader.receiver());
-            // A subscriber may take its time, or use the other half, so nothing is locked any more.
+            // A subscriber may take long, or use the other half, so this runs without the lock.
             watch.end();
         }
     }
 
-    /// Reads once. An end that was to be expected is no error.
+    /// Reads once. An expected end of input is no error.
     #[inline(always)]
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut room = self.reader.room_buf();
@@ -429,7 +430,7 @@ impl<L: Link> Receiving<L> {
         self.reader.advance(len);
         self.tally.read(len);
         self.drained = false;
-        // How long it takes to look at the input must not count.
+        // The time that it takes to decode the input must not count.
         self.unchecked = self.has_timeout().then(|| self.clock.elapsed());
     }
 
@@ -446,7 +447,7 @@ impl<L: Link> Receiving<L> {
             Err(error) if is_gone(error.kind()) => receiver.handle_reset(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => {
-                // Nothing is to be expected of such a stream: the next call finds the end.
+                // The stream will not recover, so the next call finds the end.
                 let _ = receiver.handle_reset();
                 self.ended = true;
                 let error = error.into();
@@ -458,7 +459,7 @@ impl<L: Link> Receiving<L> {
         Ok(ended?)
     }
 
-    /// Gives up memory that is not needed while nothing comes.
+    /// Frees memory that is not needed during a wait.
     #[inline]
     fn release(&mut self, cx: &mut Context<'_>) {
         self.reader.release();

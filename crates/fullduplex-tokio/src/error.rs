@@ -53,7 +53,7 @@ pub enum Error {
     WriteBufferFull(Box<Message>),
     /// The opening handshake failed.
     Handshake(HandshakeError),
-    /// Client: the server answered with another status than 101, or over HTTP/2 than 200 to 299.
+    /// Client: the server responded with another status than 101, or over HTTP/2 than 200 to 299.
     Http(Box<Refused>),
     /// Client: a redirect was not followed although [`ConnectOptions`](crate::ConnectOptions) allow redirects.
     #[cfg(feature = "connect")]

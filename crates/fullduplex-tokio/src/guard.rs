@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 /// What a value does when it is dropped.
 pub(crate) trait OnDrop {
-    /// Lets the peer know, as far as that needs no waiting.
+    /// Sends a Close to the peer, as far as that is possible without waiting.
     fn on_drop(&mut self);
 }
 

@@ -29,12 +29,12 @@ use crate::websocket::WebSocketStream;
 /// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split).
 ///
 /// It answers Pings and the peer's Close by itself, whether or not the [sender](WebSocketSender) is in use, keeps
-/// the deadlines, and before it waits it writes what the sender was fed. Receiving and sending go on at the same time:
-/// of what the two share, the transport's sending direction, each takes hold for no longer than it takes to encode
-/// or to write what the transport takes at once. The half that finds it taken goes on without it and is woken later; only
-/// for the peer's Close, a failure, the end of input and the drop does the receiver wait until it is free.
+/// the deadlines, and before it waits it writes what the sender was fed. Receiving and sending go on at the same time. The
+/// halves share the transport's sending direction, and each locks it for no longer than it takes to encode, or to write
+/// what the transport takes at once. A half that finds it locked goes on without it and is woken later. The receiver waits
+/// for the lock only at the peer's Close, a failure, the end of input and its drop.
 ///
-/// When both halves have been dropped, the peer is told with a Close with 1001.
+/// When both halves have been dropped, a Close with 1001 is sent to the peer.
 pub struct WebSocketReceiver<S: IntoHalves> {
     side: Guard<Box<ReceivingSide<S>>>,
 }
@@ -42,8 +42,8 @@ pub struct WebSocketReceiver<S: IntoHalves> {
 /// The half of a WebSocket that sends; made by
 /// [`WebSocketStream::into_split`](crate::WebSocketStream::into_split).
 ///
-/// It needs a [receiver](WebSocketReceiver) in use beside it: that is where a deadline, the peer's Close and the
-/// connection's end are seen. While a write is blocked, what the peer sends waits for the receiver: one task that
+/// It needs a [receiver](WebSocketReceiver) in use beside it, because only the receiver sees deadlines, the peer's Close and
+/// the end of the connection. While a write is blocked, what the peer sends waits for the receiver: one task that
 /// awaits `send` on this half and `recv` on the other in turn can wait for ever for a peer that does the same. Use two
 /// tasks. (A [`WebSocketStream`] reads on while it writes, up to
 /// [`read_ahead_size`](crate::WebSocketConfig#structfield.read_ahead_size).)
@@ -84,7 +84,7 @@ impl<S: IntoHalves> fmt::Debug for WebSocketSender<S> {
 
 /// In two halves.
 impl<S: IntoHalves> WebSocketStream<S> {
-    /// Takes the WebSocket apart into a half that receives and one that sends, for two tasks.
+    /// Splits the WebSocket into a half that receives and a half that sends, for two tasks.
     /// [`WebSocketReceiver::reunite`] puts them together.
     ///
     /// Neither holds a lock while it waits: over TCP, messages are received and sent at the same time, on two
@@ -153,7 +153,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
         self.side.reader.receiver()
     }
 
-    /// The direction of the stream that is read from.
+    /// The half of the stream that the receiver reads from.
     #[must_use]
     pub fn get_ref(&self) -> &S::ReadHalf {
         &self.side.link.reading
@@ -169,6 +169,9 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
     ///
     /// # Errors
     /// [`ReuniteError`], with both, when they are not of one WebSocket.
+    ///
+    /// # Panics
+    /// When [`IntoHalves::from_halves`] returns `None` for the two halves of one stream.
     pub fn reunite(self, sender: WebSocketSender<S>) -> Result<WebSocketStream<S>, ReuniteError<S>>
     where
         S: tokio::io::AsyncRead + AsyncWrite + Unpin,
@@ -238,7 +241,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ///
     /// # Errors
     /// [`Error::Io`]: nothing can be sent any more. [`Error::AlreadyClosed`] when the connection has failed
-    /// meanwhile: the receiver tells why.
+    /// meanwhile; the receiver returns the reason.
     pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
         poll_fn(move |cx| self.poll_writing(cx, |_| false))
     }
@@ -268,7 +271,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     }
 
     /// Begins the closing handshake: sends a Close with `frame`, or code 1000, and flushes. The receiver goes on
-    /// until the peer has answered, or the [close timeout](crate::WebSocketConfig::close_timeout) has passed. On
+    /// until the peer's Close has come, or the [close timeout](crate::WebSocketConfig::close_timeout) has expired. On
     /// a connection that is closing or over it only flushes.
     ///
     /// # Errors
@@ -311,7 +314,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Has `take` take something, once there is room.
+    /// Calls `take`, which queues something, once there is space.
     #[inline]
     fn poll_taken(
         &mut self,
@@ -337,7 +340,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
                     self.shared.wake(Side::Reader);
                     return Poll::Ready(Ok(()));
                 }
-                // The other half has it, or it is full.
+                // The other half has the sending side, or the write buffer is full.
                 None => {}
             }
             ready!(self.poll_writing(cx, |sending| sending.writer.has_room()))?;
@@ -373,14 +376,14 @@ impl<S: IntoHalves> WebSocketSender<S> {
             Some(frame) if side.sending.can_send() => {
                 Some(side.sending.close(frame.as_ref().map(CloseFrame::as_reason)))
             }
-            // It is closing or over already, or this was done before.
+            // The connection is closing or over already, or an earlier poll has begun the closing handshake.
             _ => None,
         });
         match begun {
             None => return Poll::Pending,
             Some(None) => {}
             Some(Some(begun)) => {
-                // Now there is a deadline.
+                // The receiver must wait for the close timeout now.
                 self.shared.wake(Side::Reader);
                 begun?;
             }
@@ -395,14 +398,14 @@ fn wakes_receiver(sending: &Sending) -> bool {
 }
 
 /// `start_send` takes the message, `poll_flush` writes it, `poll_close` does what
-/// [`close`](WebSocketSender::close) does. `start_send` cannot be put off: on two threads it may wait for the
-/// receiver to come back from a write.
+/// [`close`](WebSocketSender::close) does. `start_send` cannot be put off: on two threads it may wait until
+/// the receiver has finished a write.
 impl<S: IntoHalves> Sink<Message> for WebSocketSender<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.get_mut().poll_taken(cx, |sending| {
-            // The receiver may answer before the message comes.
+            // The receiver may queue an answer before the message comes.
             sending.writer.reserve();
             Ok(())
         })

@@ -22,8 +22,8 @@ use crate::websocket::WebSocketStream;
 /// What a server's callback decides about a request.
 pub type Decision = Result<OwnedAcceptance, OwnedRejection>;
 
-// None of these is `async`: the future of an `async fn` keeps room for its arguments as long as the task lives that
-// awaits it, and so for the stream.
+// None of these is `async`: the future of an `async fn` has space for its arguments, such as the stream, and a task that
+// awaits it has that space as long as the task lives.
 
 /// Accepts a WebSocket on a stream that a client has opened (RFC 6455 §4.2), with the default configuration:
 /// any valid request, no subprotocol. A request that asks for no WebSocket, such as a health check, is refused with 426;
@@ -46,7 +46,8 @@ where
 /// [`Error::Handshake`] for an invalid request, to which a response with its status was sent; [`Error::Rejected`] when
 /// `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the response of `decide` must not be sent, in which
 /// case the client is sent 500; [`Error::Protocol`] when the client was too slow or went away; [`Error::Io`].
-/// Before it returns, the response has arrived or the close timeout is over.
+/// After a refusal or a rejection, it returns once the client has ended the connection or the close timeout has expired, so
+/// that the response is not lost.
 pub fn accept_with<S>(
     stream: S,
     config: WebSocketConfig,
@@ -60,8 +61,8 @@ where
 
 /// As [`accept_with`], with a decision that takes time: it looks up a token in a database, or asks another service.
 ///
-/// The handshake timeout goes on while it is waited for. At its end the client is sent 503, and `decide` is dropped. That a
-/// client has gone meanwhile is not noticed, so a limit on look-ups is the application's.
+/// The handshake timeout goes on meanwhile. When it expires, the client is sent 503, and `decide` is dropped. It is not
+/// noticed if the client leaves meanwhile, so the application should limit its look-ups.
 ///
 /// ```no_run
 /// use fullduplex_tokio::{Error, OwnedAcceptance, OwnedRejection, Request, WebSocketConfig, accept_async};
@@ -170,8 +171,8 @@ where
 /// For servers that do not respond to plain requests, so that these are refused.
 pub(crate) const NO_RESPONSE: Option<fn(&PlainRequest<'_>) -> Option<OwnedRejection>> = None;
 
-/// The handshake's own state. Whoever awaits it keeps it in a box of its own, so that the task which goes on with
-/// the connection does not have room for it as long as it lives. `before` is the begin of a TLS handshake, if there was one.
+/// The opening handshake of a server. The caller boxes this future, so that its memory is freed once the connection is open.
+/// `before` is set if a TLS handshake came first.
 pub(crate) async fn accept_since<S>(
     before: Option<Before>,
     stream: S,
@@ -208,7 +209,7 @@ where
 {
     match settle(responded, opening, config) {
         Ok(mut socket) => {
-            // A client that does not take the response is in the handshake still.
+            // The handshake timeout also limits the time in which the client takes the response.
             let deadline = config.handshake_timeout;
             let flushed = poll_fn(|cx| socket.engine().poll_flush_until(deadline, cx)).await;
             let watch = socket.engine().watch();
@@ -223,9 +224,9 @@ where
     }
 }
 
-/// Opens the WebSocket of an accepted request. A function of its own, so that the future of the handshake has no room for an
-/// endpoint: its box leaves a hole in the heap, which the next connection should fill.
-// It comes once, and is taken apart at once.
+/// Opens the WebSocket of an accepted request. It is a separate function, so that the future of the handshake has no
+/// space for an endpoint: when the box of that future is freed, the next connection should fit into its place.
+// The result is used once, and at once.
 #[expect(clippy::result_large_err)]
 fn settle<S>(
     responded: Result<Endpoint<OsEntropy>, (Error, Refusal)>,
@@ -241,7 +242,7 @@ where
     }
 }
 
-/// Compiled here, once, for it does not depend on the stream.
+/// A separate function, so that it is compiled once: it does not depend on the type of the stream.
 #[inline(never)]
 fn incoming(config: &WebSocketConfig) -> Incoming<OsEntropy> {
     Incoming::new(config.endpoint(), OsEntropy)
@@ -303,7 +304,7 @@ where
     if let Some(decision) = decision {
         return respond(request, &mut opening.watch, |_| decision);
     }
-    // The client has done its part in time, so it is told that the fault is ours.
+    // The client has sent its request in time, so the status says that the fault is ours.
     let too_late = fullduplex::Error::Timeout(Timeout::Handshake);
     respond(request, &mut opening.watch, |_| Err(OwnedRejection::new(503)))
         .map_err(|(_, refusal)| (too_late.into(), refusal))

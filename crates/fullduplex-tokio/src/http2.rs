@@ -43,6 +43,9 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// [`Error::Io`] when the connection has failed or ended. If the server has not announced it, the error has the kind
 /// [`Unsupported`](io::ErrorKind::Unsupported), and the connection can be used for other requests.
+///
+/// # Panics
+/// Outside of a tokio runtime with its time driver.
 pub async fn http2_ready<T, B, E>(
     connection: &mut Connection<T, B, E>,
     limit: Duration,
@@ -105,6 +108,9 @@ where
 /// [`Error::Handshake`] for an invalid response, or a request that must not be sent; [`Error::Protocol`] when the
 /// [handshake timeout](WebSocketConfig#structfield.handshake_timeout) has expired; [`Error::Io`] when the connection
 /// failed, or the server reset the stream.
+///
+/// # Panics
+/// With a handshake timeout, outside of a tokio runtime with its time driver.
 pub fn client_http2<B>(
     sender: &mut SendRequest<B>,
     request: impl IntoRequest,

@@ -59,7 +59,8 @@ pub trait IntoHalves: Sized {
     /// Splits the stream.
     fn into_halves(self) -> (Self::ReadHalf, Self::WriteHalf);
 
-    /// Joins the halves again. Returns `None` if they are not the halves of one stream.
+    /// Joins the halves again. Returns `None` if they are not the halves of one stream. It must return `Some` for the two
+    /// halves that one call of [`into_halves`](Self::into_halves) has returned.
     fn from_halves(read: Self::ReadHalf, write: Self::WriteHalf) -> Option<Self>;
 }
 

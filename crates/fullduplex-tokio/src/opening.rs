@@ -71,7 +71,7 @@ pub(crate) struct Opening<S> {
     stream: S,
     clock: Clock,
     timer: Timer,
-    /// The time of the last read, if the deadline was not looked at since.
+    /// The time of the last read, if the deadline was not checked since.
     unchecked: Option<Duration>,
     state: WriteState,
     pub(crate) watch: Watch,
@@ -90,7 +90,8 @@ impl Before {
         Self { began: None, watch: Watch::begin(Role::Server, config) }
     }
 
-    /// The opening handshake cannot begin. It takes `self`, for a future has room for what was borrowed as long as it lives.
+    /// The opening handshake cannot begin. It takes `self`: a value that is borrowed across an `await` takes space in the
+    /// future until the future is dropped.
     pub(crate) fn failed(mut self, error: Error) -> Error {
         self.watch.failed(error)
     }
@@ -147,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     }
 
     fn poll_read(&mut self, handshake: &mut impl Reads, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        // A peer that sends a little at a time must not put off the deadline; what it sent in time has been looked at.
+        // A peer that sends a little at a time must not put off the deadline. What it sent in time has been decoded by now.
         if let Some(read_at) = self.unchecked.take() {
             handshake.handle_timeout(read_at)?;
         }
@@ -186,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         deadline.and_then(|at| self.clock.instant(at))
     }
 
-    /// Waits for the deadline, and tells when it has come.
+    /// Waits for the deadline, and then lets `waits` handle it.
     fn poll_deadline(
         &mut self,
         waits: &mut impl Waits,

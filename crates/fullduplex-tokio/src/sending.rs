@@ -1,5 +1,5 @@
-//! The sending direction of a connection and of its stream, which the receiving one uses as well: it has answers to write,
-//! and ends the stream.
+//! The sending direction of a connection and of its stream. The receiving direction uses it as well: it writes answers, and
+//! ends the stream.
 
 #[cfg(feature = "counters")]
 mod seen;
@@ -24,12 +24,12 @@ pub(crate) struct Sending {
     pub(crate) writer: Writer<OsEntropy>,
     pub(crate) state: WriteState,
     pub(crate) write_buffer_size: usize,
-    /// Whether the receiver waits for nothing any more: what is pending is not written.
+    /// Whether the receiver no longer waits for anything. Then what is pending is not written.
     pub(crate) ended: bool,
     pub(crate) watch: Watch,
 }
 
-/// What came of an attempt to write.
+/// The result of an attempt to write.
 pub(crate) struct Written {
     pub(crate) result: Poll<Result<()>>,
     /// How far to end the stream.
@@ -41,8 +41,8 @@ pub(crate) struct Written {
 }
 
 impl Sending {
-    /// Lets both directions hear of each other, writes what is pending, and ends the sending direction of the stream if
-    /// its time has come. `ended` is whether the receiver waits for nothing any more.
+    /// Passes signals between both directions, writes what is pending, and ends the sending direction of the stream if
+    /// its time has come. `ended` is whether the receiver no longer waits for anything.
     pub(crate) fn poll_serve<W: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut W,
@@ -82,8 +82,8 @@ impl Sending {
         receiver.shutdown()
     }
 
-    /// Passes the receiver's signals on, and queues the answers. An answer that cannot be masked stays queued, and a
-    /// write tells.
+    /// Passes signals between both directions, and queues the answers. If an answer cannot be masked, it stays queued,
+    /// and the next write returns the error.
     pub(crate) fn hear(&mut self, receiver: &mut Receiver) {
         Signals::exchange(receiver, self.writer.sender_mut());
         let _ = self.writer.queue_answers();
@@ -99,7 +99,7 @@ impl Sending {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         loop {
-            // There may be more to answer once there is room for it.
+            // There may be more answers to queue once there is space for them.
             self.writer.queue_answers().map_err(|error| self.failed(error))?;
             if self.state.is_idle(&self.writer) {
                 return Poll::Ready(Ok(()));
@@ -144,7 +144,7 @@ impl Sending {
         }
     }
 
-    /// Whether so much is pending that some of it is to be written before more is taken.
+    /// Whether so much is pending that some of it should be written before more is taken.
     #[inline]
     pub(crate) fn has_much_to_write(&self) -> bool {
         let pending = self.writer.pending();
@@ -172,12 +172,12 @@ impl Sending {
         if self.state.unwritable { Err(broken_pipe()) } else { Ok(()) }
     }
 
-    /// Whether the connection has failed, or its end has come: it does not matter any more what is pending.
+    /// Whether the connection has failed, or its end has come. Then what is pending no longer matters.
     pub(crate) fn is_over(&self) -> bool {
         self.ended || self.writer.sender().has_failed()
     }
 
-    /// The error for who uses a connection that is over.
+    /// The error for a call on a connection that is over.
     pub(crate) fn why_over(&self) -> Error {
         if self.writer.sender().is_clean() { Error::ConnectionClosed } else { Error::AlreadyClosed }
     }

@@ -35,9 +35,9 @@ use crate::websocket::WebSocketStream;
 /// The response to a request for a WebSocket: 101, or 200 over HTTP/2, and no body; or a refusal.
 pub type UpgradeResponse = http::Response<Full<Bytes>>;
 
-/// Whether a request asks for a WebSocket: `Upgrade` holds `websocket`, and `Connection` holds `Upgrade`; over HTTP/2
-/// it is a CONNECT whose `:protocol` is `websocket`. For a target that serves other requests as well; [`upgrade`] says
-/// whether a response to it can be made.
+/// Whether a request asks for a WebSocket: `Upgrade` holds `websocket`, and `Connection` holds `Upgrade`; over HTTP/2 it
+/// is a CONNECT whose `:protocol` is `websocket`. It is for a target that serves other requests as well. [`upgrade`]
+/// checks whether the request is valid.
 #[must_use]
 pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
     #[cfg(feature = "http2")]
@@ -48,11 +48,12 @@ pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
 }
 
 /// Accepts a WebSocket that a client asks an HTTP server for (RFC 6455 §4.2, RFC 8441): any valid request, no
-/// subprotocol. Returns the response to send, whatever it is, and what becomes the WebSocket once it was sent.
+/// subprotocol. Returns the response to send, which may be a refusal, and the future that becomes the WebSocket once the
+/// response was sent.
 ///
-/// The server is hyper's, its connection served `with_upgrades` over HTTP/1.1, or one that stands on it. What the
-/// client has sent behind its request is not lost. Of the configuration everything holds but
-/// [`head_limits`](WebSocketConfig#structfield.head_limits): the server has read the head.
+/// The server must be hyper, or a server that is built on hyper, such as axum. Over HTTP/1.1, hyper must serve the
+/// connection `with_upgrades`. What the client has sent behind its request is not lost. All settings of `config` apply
+/// except [`head_limits`](WebSocketConfig#structfield.head_limits), because the server has already read the head.
 ///
 /// HTTP/2 has another opening handshake (RFC 8441), which needs the feature `http2`, and a server that announces it:
 /// `enable_connect_protocol` of hyper's builder, which axum calls. Such a WebSocket is a stream beside others of the
@@ -127,17 +128,17 @@ pub fn upgrade_with<B>(
 
 /// Becomes the WebSocket once the server has sent the response that [`upgrade`] made.
 ///
-/// It waits for that, so it is to be awaited in a task of its own, or after the response was returned.
+/// Because it waits for that, await it in another task, or after the response was returned.
 ///
 /// # Errors
 /// [`Error::Protocol`] when that takes longer than the
 /// [handshake timeout](WebSocketConfig#structfield.handshake_timeout), counted from the call of [`upgrade`];
 /// [`Error::Io`] when the connection ended before, or another response was sent.
 ///
-/// What it takes to wait for the timeout is said at [`WebSocketStream`], under deadlines.
+/// For the tokio runtime that the timeout needs, see [`WebSocketStream`] under "Deadlines".
 #[derive(Debug)]
 #[must_use = "the WebSocket is what this future becomes"]
-// In a box: a task has room for what it was given as long as it lives.
+// Boxed, to keep the future of the task small.
 pub struct Upgrading(Box<State>);
 
 #[derive(Debug)]
@@ -147,7 +148,7 @@ struct State {
     config: WebSocketConfig,
     watch: Watch,
     deadline: Option<Instant>,
-    /// Made when it is first waited for.
+    /// It is made when the future is first polled.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -222,7 +223,7 @@ fn with_connect<B, T>(
     })
 }
 
-/// The decision about a valid request, and the response that says it.
+/// The decision about a valid request, and the response for it.
 fn decide_on(
     request: &Request<'_>,
     config: &WebSocketConfig,

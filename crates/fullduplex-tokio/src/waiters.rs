@@ -1,8 +1,8 @@
-//! Who waits on a connection: one task that reads and one that writes, which may be two.
+//! The tasks that wait on a connection: one that reads and one that writes. Both may be the same task.
 //!
-//! A transport remembers one waker for each direction, the last one that it was polled with. But who reads
-//! also writes (answers, what was fed), and who is blocked in writing also reads. So a side that polls the
-//! transport while the other side waits hands it a waker that wakes both.
+//! A transport remembers one waker for each direction, the last one that it was polled with. But a task that reads also
+//! writes (answers, and what was fed), and a task that is blocked in a write also reads. So if both sides wait, the
+//! transport is polled with a waker that wakes both tasks.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -10,19 +10,19 @@ use std::task::{Wake, Waker};
 /// A side of the connection that may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// Whoever receives.
+    /// The side that receives.
     Reader,
-    /// Whoever sends, flushes or closes.
+    /// The side that sends, flushes or closes.
     Writer,
 }
 
-/// The wakers of both sides: of the last calls that waited, and whether they still wait, as far as is known; a
-/// future may have been dropped.
+/// The wakers of both sides, from their last calls that waited, and whether these still wait. If the future of a call was
+/// dropped, this is not known, and the call counts as waiting.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     reader: Option<Waker>,
     writer: Option<Waker>,
-    /// Wakes both; made when the two are different tasks.
+    /// It wakes both, and is made when they are different tasks.
     both: Option<Waker>,
     reader_waits: bool,
     writer_waits: bool,
@@ -51,8 +51,8 @@ impl Waiters {
         }
     }
 
-    /// `side` is about to wait with `waker`. Returns what the transport is to be polled with instead, if the
-    /// other side waits in another task.
+    /// `side` is about to wait with `waker`. If the other side waits in another task, it returns the waker to poll the
+    /// transport with instead.
     #[inline]
     pub(crate) fn wait(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
         let (known, waits) = self.side(side);
@@ -73,7 +73,7 @@ impl Waiters {
         self.both = None;
     }
 
-    /// What wakes `waker` of `side` and the other side, if that is another task.
+    /// A waker that wakes `waker`, of `side`, and the waker of the other side, if that is another task.
     #[inline(never)]
     fn both(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
         let other = match side {

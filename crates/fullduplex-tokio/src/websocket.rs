@@ -32,11 +32,11 @@ use crate::watch::Watch;
 /// it is ready has taken nothing.
 ///
 /// **Sending**: `feed` buffers, `send` flushes, and a receiver that is about to wait flushes first: a loop of
-/// `recv` and `feed` needs one write for all the messages that one read brought. At most
-/// [`max_write_buffer_size`](WebSocketConfig#structfield.max_write_buffer_size) bytes wait to be written, and
-/// the message that exceeds it; then `feed` waits. A `feed` that is dropped before it is ready has taken
-/// nothing; a `send` may have taken the message, and then it will be written, as a whole, by whatever writes
-/// next. `feed`, then `flush`, tells which.
+/// `recv` and `feed` needs one write for all the messages that one read brought. While
+/// [`max_write_buffer_size`](WebSocketConfig#structfield.max_write_buffer_size) bytes or more wait to be written, `feed`
+/// waits. While fewer do, it takes a message, however long the message is. A `feed` that is dropped before it is ready has
+/// taken nothing. A `send` may have taken the message; the next call that writes then writes the whole message. To know
+/// whether it was taken, use `feed`, then `flush`.
 ///
 /// **Reading goes on while a write is blocked**, because a peer that also writes may not read until we do. What arrives
 /// meanwhile stays in the receive buffer for the next `recv`. The buffer may grow to
@@ -65,10 +65,9 @@ impl<S> fmt::Debug for WebSocketStream<S> {
     }
 }
 
-/// Where it stands.
+/// Its state.
 impl<S> WebSocketStream<S> {
-    /// Gives the stream back. What was received and not delivered, and what was not flushed, is lost; the peer
-    /// is told nothing.
+    /// Gives the stream back. What was received and not delivered, and what was not flushed, is lost. No Close is sent.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.into_engine().into_stream()
@@ -84,7 +83,7 @@ impl<S> WebSocketStream<S> {
         self.guard.stream()
     }
 
-    /// The stream, to be changed. Reading from it or writing to it breaks the connection.
+    /// The stream, mutable. Reading from it or writing to it breaks the connection.
     pub fn get_mut(&mut self) -> &mut S {
         self.guard.stream_mut()
     }
@@ -164,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// A WebSocket over a stream on which [`fullduplex::handshake`] has done the opening handshake (RFC 6455 §4):
     /// with the extensions that were agreed on, and the bytes that were read behind the peer's head.
     ///
-    /// Whether messages are compressed is settled by `negotiated`, whatever `config` says.
+    /// `negotiated` decides whether messages are compressed, whatever `config` says.
     #[must_use]
     pub fn from_negotiated(
         stream: S,
@@ -194,13 +193,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
 
     /// The next message or control frame; `None` at the end. What is pending is written before it waits.
     ///
-    /// Cancel-safe. After the peer's [`Message::Close`] the answer is on its way. After an error, go on until
-    /// `None` if the peer should have the time to read why.
+    /// Cancel-safe. When the peer's [`Message::Close`] is returned, our Close is queued or sent. After an error, go on
+    /// until `None`, so that the peer has the time to read our Close.
     ///
     /// # Errors
     /// [`Error::Protocol`] when the connection fails: if the peer broke the protocol or a limit, it was told with a Close.
     /// [`Error::Io`] when the transport failed.
-    // Not `async`: such futures are larger, and a task has room for the largest as long as it lives.
+    // Not `async`: such futures are larger, and a task has space for its largest future as long as it lives.
     pub fn recv(&mut self) -> impl Future<Output = Option<Result<Message>>> {
         poll_fn(move |cx| self.guard.poll_message(cx))
     }
@@ -217,9 +216,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         }
     }
 
-    /// Lends each message and control frame to `f`, with a way to answer it while it is lent, until the end: what an
-    /// echo, a router or a game server does, with neither a copy nor a reference counted for what is received. What
-    /// `f` sends is written before more is waited for.
+    /// Lends each message and control frame to `f`, with a way to reply to it while it is lent, until the end. This is
+    /// for an echo, a router or a game server: what is received is not copied, and no reference to it is counted. What
+    /// `f` sends is written before the next wait.
     ///
     /// ```
     /// # use fullduplex_tokio::{MessageRef, Result, WebSocketStream};
@@ -233,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// # }
     /// ```
     ///
-    /// Dropped, it has lost nothing: each message was lent to `f` or comes later.
+    /// Cancel-safe: each message was lent to `f` or comes later.
     ///
     /// # Errors
     /// As [`recv`](Self::recv); what `f` returns, after which it can be called again.
@@ -244,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         poll_fn(move |cx| {
             self.guard.poll_each(
                 cx,
-                // What of the message is not looked at need not be put together then.
+                // Inlined, so that parts of the message that `f` does not use need not be computed.
                 #[inline(always)]
                 |message, reply| f(message, &mut Reply(reply)),
             )
@@ -252,8 +251,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     }
 
     /// The next piece of a message, as it arrives, or a control frame; `None` at the end. So a message of any size
-    /// is received without ever being held whole. Cancel-safe, as [`recv`](Self::recv); who calls that in the
-    /// middle of a message gives up the rest of it.
+    /// is received without ever being held whole. Cancel-safe, as [`recv`](Self::recv). A call of `recv` in the middle of a
+    /// message gives up the rest of the message.
     ///
     /// [`max_message_size`](WebSocketConfig#structfield.max_message_size) counts for such messages, too.
     ///
@@ -295,7 +294,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
 
     /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
     ///
-    /// Dropped before it is ready, it may have taken the message, which is written by whatever writes next.
+    /// Dropped before it is ready, it may have taken the message, which the next call that writes then writes.
     ///
     /// # Errors
     /// As the two. When `flush` fails, the message was taken and must not be sent again.
@@ -339,10 +338,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         poll_fn(move |cx| self.guard.poll_fragment(kind, payload, last, cx))
     }
 
-    /// Begins the closing handshake without waiting: queues a Close with `frame`, or code 1000, behind whatever is to be
-    /// written, however much that is. [`recv`](Self::recv) writes it, and returns what the peer still has under way until
-    /// `None`; the [close timeout](WebSocketConfig::close_timeout) has begun. On a connection that is closing or over, it does
-    /// nothing.
+    /// Begins the closing handshake without waiting: queues a Close with `frame`, or code 1000, behind what is pending,
+    /// however much that is. [`recv`](Self::recv) writes it, and returns the messages that the peer still sends, until
+    /// `None`. The [close timeout](WebSocketConfig::close_timeout) begins. On a connection that is closing or over, it
+    /// does nothing.
     ///
     /// # Errors
     /// [`Error::Send`] for a code or reason that must not be sent.
@@ -350,27 +349,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         self.guard.begin_close(&mut Some(frame))
     }
 
-    /// Closes the connection: sends a Close with `frame`, or code 1000, and waits until the peer has answered. On a
-    /// connection that is closing or over, it waits for the end and returns no error.
+    /// Closes the connection: sends a Close with `frame`, or code 1000, and waits for the peer's Close. On a connection
+    /// that is closing or was closed, it waits for the end. On one that has failed, it returns the failure again.
     ///
-    /// Messages that the peer had under way stay for [`recv`](Self::recv), as long as they have room in the receive
-    /// buffer ([`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size)). When the peer sends more before its
-    /// Close, all of them are given up: otherwise the peer could make us use more memory, or hide its Close behind
+    /// Messages that the peer sends before its Close stay for [`recv`](Self::recv), as long as they have room in the receive
+    /// buffer ([`read_ahead_size`](WebSocketConfig#structfield.read_ahead_size)). When the peer sends more,
+    /// all of them are given up: otherwise the peer could make us use more memory, or hide its Close behind
     /// them. To receive whatever comes, call [`begin_close`](Self::begin_close) and go on with `recv` until `None`.
     ///
     /// Cancel-safe: the Close is sent once.
     ///
     /// # Errors
-    /// [`Error::Protocol`] when the peer has not answered within the
-    /// [close timeout](WebSocketConfig::close_timeout); [`Error::Send`] for a code or reason that must not be
-    /// sent; else as [`flush`](Self::flush).
+    /// [`Error::Protocol`] when the peer's Close has not come within the [close timeout](WebSocketConfig::close_timeout),
+    /// or when the connection fails or has failed; [`Error::Send`] for a code or reason that must not be sent; else as
+    /// [`flush`](Self::flush).
     pub fn close(&mut self, frame: Option<CloseFrame>) -> impl Future<Output = Result<()>> {
         let mut closing = Closing::new(frame);
         poll_fn(move |cx| self.guard.poll_close(&mut closing, cx))
     }
 }
 
-/// Answers a message while it is lent: see [`WebSocketStream::recv_each`].
+/// Replies to a message while it is lent: see [`WebSocketStream::recv_each`].
 pub struct Reply<'a>(&'a mut Sending);
 
 impl fmt::Debug for Reply<'_> {
@@ -383,8 +382,7 @@ impl Reply<'_> {
     /// Takes a message into the write buffer, copied.
     ///
     /// # Errors
-    /// As [`WebSocketStream::feed`]; [`Error::WriteBufferFull`] when this answer is not the first and those before
-    /// it fill the buffer.
+    /// As [`WebSocketStream::feed`]; [`Error::WriteBufferFull`] when earlier replies fill the buffer.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<()> {
         self.0.send(message).map_err(
@@ -412,7 +410,7 @@ impl Reply<'_> {
     /// Takes a message that was encoded once for many connections.
     ///
     /// # Errors
-    /// As [`WebSocketStream::feed_prepared`]; [`Error::Send`] when answers before it fill the buffer.
+    /// As [`WebSocketStream::feed_prepared`]; [`Error::Send`] when earlier replies fill the buffer.
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
         Ok(self.0.send_prepared(message)?)
     }
@@ -441,7 +439,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocketStream<S> {
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let engine = &mut self.get_mut().guard;
         ready!(engine.poll_ready(cx))?;
-        // Another task may receive, and so answer, before the message comes.
+        // Another task may receive, and so queue an answer, before the message comes.
         engine.writer_mut().reserve();
         Poll::Ready(Ok(()))
     }

@@ -34,7 +34,7 @@ causes! {
     /// Server: the request was not valid, and was refused with a status such as 400 or 431.
     BadRequest = "bad_request",
     /// Server: the request asked for no WebSocket, as a health check or a browser does, and was refused with 405, 426 or
-    /// 501. One that the application responds to with a status below 400 is no failure.
+    /// 501. A request that the application responds to with a status below 400 is no failure.
     NotWebSocket = "not_websocket",
     /// Server: the application rejected the request.
     Rejected = "rejected",

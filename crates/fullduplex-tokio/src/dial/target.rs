@@ -1,4 +1,4 @@
-//! The trait of everything that opens streams to servers, and what it is asked for.
+//! The trait for types that open streams to servers, and the target that they get.
 
 use std::future::Future;
 
@@ -29,14 +29,14 @@ use crate::error::DialError;
 /// }
 /// ```
 pub trait Dial {
-    /// The stream. For `wss`, TLS is added over it. One that buffers what is written has to write it before it waits for
-    /// input: a SOCKS5 proxy is asked without a flush.
+    /// The stream. For `wss`, TLS is added over it. If the stream buffers what is written to it, it must write its buffer
+    /// before it waits for input, because a SOCKS5 proxy is asked without a flush.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
     /// Opens a stream to `target`, until its deadline.
     ///
-    /// [`connect_with`](crate::connect_with) gives up a dial that goes on after the deadline. Its error then knows
-    /// nothing of what the dial was waiting for, so a dial should end by itself.
+    /// [`connect_with`](crate::connect_with) gives up a dial that goes on after the deadline. Its error then cannot say
+    /// what the dial was waiting for, so a dial should end by itself.
     ///
     /// # Errors
     /// When the server cannot be reached in time. An [`io::Error`](std::io::Error) becomes [`DialError::Io`].
@@ -54,7 +54,7 @@ pub struct Target<'a> {
     pub host: &'a str,
     /// The port.
     pub port: u16,
-    /// Whether the URL begins with `wss:`. TLS is not the dial's business, but there may be another proxy for it.
+    /// Whether the URL begins with `wss:`. The dial does not add TLS, but a proxy may depend on it.
     pub secure: bool,
     /// When the dial must be over; `None` means no limit.
     pub deadline: Option<Instant>,

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::watch::Watch;
 
 impl<L: Link> Receiving<L> {
-    /// Whether a waiting time runs.
+    /// Whether a timeout is running.
     #[inline(always)]
     pub(super) fn has_timeout(&self) -> bool {
         !self.ended && self.reader.receiver().has_timeout()

@@ -1,5 +1,5 @@
-//! What receiving needs of the stream and of the sending direction: all that differs between a whole WebSocket and one in
-//! two halves.
+//! What receiving needs from the stream and from the sending direction. This is all that differs between a whole WebSocket
+//! and one in two halves.
 
 use std::task::{Context, Waker};
 
@@ -8,11 +8,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::sending::Sending;
 use crate::waiters::{Side, Waiters};
 
-/// The stream, and the sending direction, which may be in use elsewhere just now.
+/// The stream, and the sending direction, which another task may be using.
 pub(crate) trait Link {
-    /// What is read from.
+    /// The type to read from.
     type Reading: AsyncRead + Unpin;
-    /// What is written to.
+    /// The type to write to.
     type Writing: AsyncWrite + Unpin;
 
     fn reading(&mut self) -> &mut Self::Reading;
@@ -24,19 +24,19 @@ pub(crate) trait Link {
     /// The receiver no longer waits.
     fn end_wait(&mut self);
 
-    /// Whether it is known that nothing is to be written, and that messages may still be sent.
+    /// Whether it is known that nothing waits to be written, and that messages may still be sent.
     fn is_at_rest(&self) -> bool;
 
-    /// Uses the sending direction, with what its stream is to be polled with. `None` when it is in use elsewhere: that
-    /// will wake the receiver if it has [begun to wait](Self::begin_wait).
+    /// Uses the sending direction, with the context to poll its stream with. `None` when another task is using it: that task
+    /// then wakes the receiver if it has [begun to wait](Self::begin_wait).
     fn with_sending<T>(
         &mut self,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut Self::Writing, &mut Context<'_>) -> T,
     ) -> Option<T>;
 
-    /// As [`with_sending`](Self::with_sending), but waits until a sender has come back from what it does: encoding, or a
-    /// write that does not block. For what cannot be put off.
+    /// As [`with_sending`](Self::with_sending), but waits until a sender has finished encoding, or a write that does not
+    /// block. It is for calls that cannot be put off.
     fn with_sending_now<T>(
         &mut self,
         cx: &mut Context<'_>,

@@ -12,7 +12,7 @@ use crate::sending::Sending;
 use crate::watch::{Found, Tally};
 
 impl<L: Link> Receiving<L> {
-    /// The next of what `find` finds in what is received; `None` at the end.
+    /// The next item that `find` finds in the input; `None` at the end.
     #[inline]
     fn poll_find<T: Found>(
         &mut self,
@@ -20,7 +20,7 @@ impl<L: Link> Receiving<L> {
         mut find: impl FnMut(&mut Reader, &mut L) -> Result<Option<T>, fullduplex::Error>,
     ) -> Poll<Option<Result<T>>> {
         loop {
-            // A task that is woken by new input has looked through the old one before.
+            // A task that is woken by new input has already searched the old input.
             if !self.drained {
                 if self.reader.receiver().has_signals() {
                     ready!(self.poll_pass_signals(cx));
@@ -56,7 +56,8 @@ impl<L: Link> Receiving<L> {
         error.into()
     }
 
-    /// A control frame was found: lets the sender hear of it, before the application does if the sender is not busy.
+    /// A control frame was found. Its signal is passed to the sender now, before the application gets the frame, unless the
+    /// sender is busy.
     #[cold]
     fn answer(&mut self, cx: &mut Context<'_>) {
         let Self { reader, link, .. } = self;
@@ -70,8 +71,8 @@ impl<L: Link> Receiving<L> {
         }
     }
 
-    /// The sender was busy when a control frame was found, and has to hear of it before there is another one: of two Pings
-    /// each has its Pong.
+    /// The sender was busy when a control frame was found. Its signal must be passed before the next control frame is
+    /// found, so that each of two Pings gets its Pong.
     #[cold]
     fn poll_pass_signals(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { reader, link, .. } = self;
@@ -90,7 +91,7 @@ impl<L: Link> Receiving<L> {
 
     /// The next piece of a message, or a control frame; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
-        // What is no message may be a piece of one.
+        // A part of a message is no message yet, but it may be a piece.
         self.drained = false;
         self.poll_find(cx, |reader, _| reader.poll_chunk())
     }
@@ -104,7 +105,7 @@ impl<L: Link> Receiving<L> {
     /// Lends what was found.
     ///
     /// # Errors
-    /// For text that is not UTF-8. The next call that receives tells the peer.
+    /// For text that is not UTF-8. The next call that receives sends the Close to the peer.
     #[inline]
     pub(crate) fn message(&mut self) -> Option<Result<MessageRef<'_>>> {
         let message = self.reader.message().transpose()?;
@@ -116,14 +117,14 @@ impl<L: Link> Receiving<L> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
-    /// Lends each message to `f`, with the writer to answer it with, until the end or until `f` fails.
+    /// Lends each message to `f`, with the writer for replies, until the end or until `f` fails.
     #[inline]
     pub(crate) fn poll_each(
         &mut self,
         cx: &mut Context<'_>,
         mut f: impl FnMut(MessageRef<'_>, &mut Sending) -> Result<()>,
     ) -> Poll<Result<()>> {
-        // An error in a place of its own, so that few bytes are returned for each message.
+        // The error has its own variable, so that little is returned for each message.
         let mut failed = Ok(());
         let mut lent = Tally::of(0);
         loop {
@@ -135,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     return Ok(None);
                 }
                 if reader.receiver().has_signals() {
-                    // An answer goes before what the application sends.
+                    // An answer is written before what the application sends.
                     link.sending.hear(reader.receiver_mut());
                 }
                 let Some(message) = reader.message()? else { return Ok(None) };

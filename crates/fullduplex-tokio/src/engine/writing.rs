@@ -1,4 +1,4 @@
-//! The writer's side: taking messages, writing them, closing; and reading on while that is blocked.
+//! The side that writes: it takes messages, writes them and closes, and reads on while a write is blocked.
 
 use std::future::Future;
 use std::io;
@@ -52,7 +52,7 @@ impl<S> Engine<S> {
         self.link.stream
     }
 
-    /// Lets the watch see what the receiver knows.
+    /// Reports to the watch what the receiver knows.
     pub(super) fn show(&mut self) {
         self.link.sending.watch.heard(&mut self.tally);
         self.link.sending.watch.see(self.reader.receiver());
@@ -90,24 +90,24 @@ impl<S> Engine<S> {
     /// Why nothing can be sent any more.
     #[inline]
     fn check_sendable(&mut self) -> Result<()> {
-        // Text that was lent was no text: the sender has not heard of it yet.
+        // A lent text message was not UTF-8. The sender does not know of that failure yet.
         if self.reader.receiver().has_signals() {
             self.link.sending.hear(self.reader.receiver_mut());
         }
         if self.end == End::No { self.link.sending.check_sendable() } else { Err(self.why_over()) }
     }
 
-    /// The error for who uses a connection that is over.
+    /// The error for a call on a connection that is over.
     #[cold]
     fn why_over(&self) -> Error {
         self.link.sending.why_over()
     }
 
-    /// Takes a message; the caller has seen that there is room. It may be larger than that: what waits to be
-    /// written is bounded by the limit and one message.
+    /// Takes a message, after the caller has seen that the write buffer has space. The message may be larger than that
+    /// space: the limit and one message bound what waits to be written.
     ///
     /// # Errors
-    /// [`Error::WriteBufferFull`] when there is no room at all; why it must not be sent.
+    /// [`Error::WriteBufferFull`] when the write buffer is full; otherwise the reason why the message must not be sent.
     pub(crate) fn start_send(&mut self, mut message: Message) -> Result<()> {
         self.check_sendable()?;
         if !self.writer().has_room() {
@@ -116,7 +116,7 @@ impl<S> Engine<S> {
         self.take(&mut message)
     }
 
-    /// Takes a message where [`poll_ready`](Self::poll_ready) has seen that it may.
+    /// Takes a message, after [`poll_ready`](Self::poll_ready) has returned that it may.
     #[inline]
     fn take(&mut self, message: &mut Message) -> Result<()> {
         self.link.sending.send_message(message)?;
@@ -126,7 +126,7 @@ impl<S> Engine<S> {
         Ok(())
     }
 
-    /// Our Close was queued: there is a new deadline, which a waiting receiver does not know of.
+    /// Our Close was queued. This starts the close timeout, so a waiting receiver must be woken.
     #[cold]
     fn closing_begins(&mut self) {
         Signals::exchange(self.reader.receiver_mut(), self.link.sending.writer.sender_mut());
@@ -165,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     ) -> Poll<Result<()>> {
         if let Some(present) = message {
             ready!(self.poll_ready(cx))?;
-            // Without moving it: most of what is sent is copied.
+            // The message is not moved, because the payload of most messages is copied.
             let taken = self.take(present);
             *message = None;
             taken?;
@@ -261,9 +261,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Ready(done)
     }
 
-    /// Reads what has come into the receive buffer, for the reader, as long as there is room for it. It is not decoded
-    /// yet: a Close or a fault takes effect when everything before it has been received. Returns whether the transport
-    /// has been asked for more.
+    /// Reads input into the receive buffer for the reader, as long as there is room. The input is not decoded yet: a
+    /// Close or a fault takes effect when everything before it has been received. Returns whether the transport has been
+    /// asked for more.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> bool {
         let read_ahead_size = self.read_ahead_size();
         while self.input_end.is_none() {
@@ -294,7 +294,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Waits for the next deadline while a write is blocked. Ready when there is more to write.
     ///
     /// # Errors
-    /// [`Error::Protocol`]: a waiting time has run out. The connection fails later, when the reader has delivered what
+    /// [`Error::Protocol`]: a timeout has expired. The connection fails later, when the reader has delivered what
     /// was received before.
     fn poll_blocked(&mut self, listens: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !listens {
@@ -386,7 +386,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return Poll::Ready(Err(broken_pipe()));
         }
         if let Some(closed) = self.closed() {
-            // What is pending goes before the end.
+            // What is pending is written before the end.
             return match (closed, written) {
                 (Ok(()), Poll::Pending) => self.poll_blocked(true, cx).map_ok(|()| false),
                 (closed, _) => Poll::Ready(closed.map(|()| true)),
@@ -425,7 +425,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Poll::Ready(Ok(false))
             }
             Err(error) => {
-                // The reader meets a fault that lies behind messages when it has delivered them.
+                // If messages precede the fault, the reader finds it after it has delivered them.
                 if self.reader.receiver().failure().is_some() {
                     self.fail(cx);
                 }
@@ -491,13 +491,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// Lets both directions hear of each other, and writes what is pending.
+    /// Passes signals between both directions, and writes what is pending.
     fn serve(&mut self, cx: &mut Context<'_>) -> Written {
         let Self { reader, link: Whole { stream, sending, .. }, ended, .. } = self;
         sending.poll_serve(stream, reader.receiver_mut(), *ended, cx)
     }
 
-    /// The waiting time that has run out at `now`, if one has.
+    /// The timeout that has expired at `now`, if any.
     fn expired(&mut self, now: Duration) -> Option<Timeout> {
         if self.has_timeout() { self.reader.receiver_mut().expired(now) } else { None }
     }

@@ -64,7 +64,7 @@ pub enum DialError {
         /// Why not.
         error: io::Error,
     },
-    /// Another failure: the socket's, or that of a [`Dial`](crate::Dial) of the application.
+    /// Another failure: of the socket, or of the application's [`Dial`](crate::Dial).
     Io(io::Error),
 }
 
@@ -118,7 +118,7 @@ impl DialError {
         }
     }
 
-    /// The kind of an [`io::Error`] that says the same in fewer words: of several addresses, the last one's.
+    /// The kind of the [`io::Error`] for this error: with several addresses, the kind for the last one.
     pub(super) fn kind(&self) -> io::ErrorKind {
         match self {
             _ if self.is_timeout() => io::ErrorKind::TimedOut,

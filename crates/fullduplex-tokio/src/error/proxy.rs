@@ -16,7 +16,7 @@ pub enum ProxyError {
     /// The proxy had not answered at the deadline.
     TimedOut,
     /// An HTTP proxy answered `CONNECT` with another status than 200 to 299 (RFC 9110 §9.3.6). 407 asks for credentials,
-    /// or refuses those of the proxy's URL.
+    /// or refuses the credentials of the proxy's URL.
     Refused {
         /// The status.
         status: u16,
@@ -25,7 +25,7 @@ pub enum ProxyError {
     },
     /// A SOCKS5 proxy answered with this reply code (RFC 1928 §6).
     SocksRefused(u8),
-    /// A SOCKS5 proxy asks for a user name and password, or refuses those of its URL (RFC 1929).
+    /// A SOCKS5 proxy asks for a user name and password, or refuses the ones in its URL (RFC 1929).
     SocksCredentials,
     /// The host's name is longer than 255 bytes, which SOCKS5 cannot ask for.
     HostTooLong,

@@ -4,12 +4,12 @@ use std::fmt;
 
 use fullduplex::{Refused, UriError};
 
-/// A redirect that was not followed, and those that were before it: `too many redirects: ws://a/ to ws://b/ to ws://a/`.
+/// A redirect that was not followed, and the redirects before it: `too many redirects: ws://a/ to ws://b/ to ws://a/`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Redirected {
-    /// The URLs in their order, without credentials: the one that the application has asked for, then those that were
-    /// redirected to. The last one is where the next redirect would have led, unless it is not the URL of a WebSocket.
+    /// The URLs in their order, without credentials: first the URL that the application has asked for, then the URL of each
+    /// redirect. The URL of the redirect that was not followed is missing if it is not the URL of a WebSocket.
     pub chain: Vec<String>,
     /// Why the last redirect was not followed.
     pub error: RedirectError,

@@ -1,4 +1,4 @@
-//! The link of the half that receives: what is written goes through what the halves share.
+//! The link of the half that receives. It writes through the sending side that the halves share.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -11,7 +11,7 @@ use crate::sending::Sending;
 use crate::waiters::Side;
 use crate::watch::Watch;
 
-/// The half of the stream that is read from, and what is shared with the half that sends.
+/// The half of the stream to read from, and what is shared with the half that sends.
 pub(super) struct HalfLink<S: IntoHalves> {
     pub(super) reading: S::ReadHalf,
     pub(super) shared: Arc<Shared<S::WriteHalf>>,
@@ -29,7 +29,7 @@ impl<S: IntoHalves> Link for HalfLink<S> {
         &mut self.reading
     }
 
-    /// Reading has a stream of its own, which the task itself polls.
+    /// Reading has its own half of the stream, and only the receiving task polls it.
     fn begin_wait(&mut self, waker: &Waker) -> Option<Waker> {
         self.shared.register(Side::Reader, waker);
         None
@@ -37,7 +37,7 @@ impl<S: IntoHalves> Link for HalfLink<S> {
 
     fn end_wait(&mut self) {}
 
-    /// To know it takes the lock that writing takes.
+    /// Only the lock of the sending side would show whether it is at rest.
     #[inline(always)]
     fn is_at_rest(&self) -> bool {
         false
@@ -76,7 +76,7 @@ pub(super) fn split<S: IntoHalves>(
     (Receiving::from_parts(parts, link, on_drop), shared)
 }
 
-/// What the sender has not heard yet, it hears when the receiver is dropped.
+/// When the receiver is dropped, it passes its last signals to the sender.
 fn on_drop<S: IntoHalves>(side: &mut ReceivingSide<S>) {
     let Receiving { reader, link, tally, .. } = side;
     if Watch::ON {
@@ -90,13 +90,13 @@ fn on_drop<S: IntoHalves>(side: &mut ReceivingSide<S>) {
     }
     link.shared.wait_with(Side::Reader, |side, cx| {
         side.sending.hear(reader.receiver_mut());
-        // What cannot be written now is written by the sender.
+        // The sender writes what cannot be written now.
         let _ = side.sending.poll_write_out(&mut side.stream, cx);
     });
     link.shared.wake(Side::Writer);
 }
 
-/// Puts the two halves together again; `None` if the other half still has the sending one, or is of another stream.
+/// Puts the two halves together again. `None` if the other half still exists, or belongs to another stream.
 pub(super) fn join<S>(side: ReceivingSide<S>) -> Option<Box<Engine<S>>>
 where
     S: IntoHalves + tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,

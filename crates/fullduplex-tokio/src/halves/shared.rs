@@ -1,9 +1,8 @@
-//! What the two halves of a WebSocket share: the sending side with its transport, for the receiver has answers
-//! to write as well.
+//! What the two halves of a WebSocket share: the sending side with its transport, because the receiver writes answers.
 //!
-//! A half that finds the sending side taken notes that it wants it, and is woken when it is free. Only what cannot be put
-//! off waits for the lock, which is never held for longer than encoding or a write that does not block. What is exclusive
-//! to a half, all of receiving, is not in here.
+//! If a half finds the sending side taken, it notes that it wants it, and is woken when the sending side is free. Only a
+//! call that cannot be put off waits for the lock, which is never held for longer than encoding or a write that does not
+//! block. Receiving is not in here, because only one half does it.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, TryLockError};
@@ -20,7 +19,8 @@ use crate::waiters::Side;
 pub(super) struct SendingSide<W> {
     pub(super) stream: W,
     pub(super) sending: Sending,
-    /// What the drop does when both halves are gone; knows what `W` can do.
+    /// It runs when both halves are dropped. A function, because a bound on `W` would be needed on every type that contains
+    /// this one.
     on_drop: fn(&mut Self),
 }
 
@@ -36,7 +36,7 @@ impl<W> OnDrop for SendingSide<W> {
     }
 }
 
-/// Who is to be woken when something can be written, or has happened on the other side.
+/// The wakers of both halves, for when something can be written, or has happened on the other side.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     receiver: AtomicWaker,
@@ -64,13 +64,13 @@ impl Wake for Wakers {
     }
 }
 
-/// The sending side, for whichever half comes first.
+/// The sending side, behind a lock for both halves.
 pub(super) struct Shared<W> {
     sending: Mutex<Guard<SendingSide<W>>>,
     wakers: Arc<Wakers>,
-    /// What the transport is polled with: wakes both halves.
+    /// The waker that the transport is polled with. It wakes both halves.
     waker: Waker,
-    /// Whether the receiver, or the sender, has found it taken.
+    /// Whether the receiver, and whether the sender, has found the sending side taken.
     wanted: [AtomicBool; 2],
 }
 
@@ -106,14 +106,14 @@ impl<W> Shared<W> {
     fn try_take(&self) -> Option<MutexGuard<'_, Guard<SendingSide<W>>>> {
         match self.sending.try_lock() {
             Ok(taken) => Some(taken),
-            // A transport has panicked. It may be of no use any more, which it will tell.
+            // The transport has panicked. If it no longer works, its next call returns an error.
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 
-    /// Uses the sending side, for `side`, with what its transport is to be polled with. `None` when the other half
-    /// has it just now: that will wake the one who has [registered](Self::register).
+    /// Uses the sending side, for `side`, with the context to poll its transport with. `None` when the other half has it
+    /// now: that half then wakes the waker that was [registered](Self::register) for `side`.
     #[inline]
     pub(super) fn with<T>(
         &self,
@@ -123,8 +123,9 @@ impl<W> Shared<W> {
         let taken = match self.try_take() {
             Some(taken) => taken,
             None => {
-                // Of two swaps one comes first: either who has it sees in his that it is wanted, or this one comes
-                // after his, and sees that it is free by now.
+                // The half that has the sending side swaps `wanted` after it has unlocked. If our swap comes first, that
+                // half sees that it is wanted, and wakes us. If our swap comes second, the lock is free by now, and the
+                // next try takes it.
                 self.wanted(side).swap(true, Ordering::AcqRel);
                 self.try_take()?
             }
@@ -132,8 +133,8 @@ impl<W> Shared<W> {
         Some(self.use_taken(side, taken, f))
     }
 
-    /// As [`with`](Self::with), but waits until the other half has come back from what it does: encoding or a
-    /// write that does not block. For calls that cannot be put off.
+    /// As [`with`](Self::with), but waits until the other half has finished encoding, or a write that does not block. It
+    /// is for calls that cannot be put off.
     pub(super) fn wait_with<T>(
         &self,
         side: Side,

@@ -65,7 +65,8 @@ impl WriteState {
                 Pin::new(&mut *stream).poll_write(cx, first)
             };
             let Poll::Ready(written) = written else {
-                // A task whose turn is used up is told to wait as well, whatever the transport would take.
+                // If tokio's budget for the task is used up, the write is pending as well, although the transport may not be
+                // blocked.
                 if has_budget_remaining() {
                     self.blocked = true;
                     writer.copy_payloads();

@@ -16,7 +16,7 @@ use crate::watch::trace::Trace;
 #[cfg(not(feature = "tracing"))]
 use crate::watch::untraced::Trace;
 
-/// What a receiver has received, and has not told the [`Watch`] yet: that may be in use elsewhere.
+/// What a receiver has received and not yet reported to the [`Watch`], because the other half may be using the watch.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     flow: Flow,
@@ -26,7 +26,7 @@ pub(crate) struct Tally {
     pings_sent: u32,
 }
 
-/// What there is to count of a message that is sent. Once it is sent, its payload is gone.
+/// What counts of a message that is sent. It is noted before, because the payload is gone once the message is sent.
 #[derive(Clone, Copy)]
 pub(crate) enum Outbound {
     Data(usize),
@@ -149,7 +149,7 @@ impl Found for bool {
     fn count(&self, _: &mut Tally) {}
 }
 
-/// What is seen of one connection; empty if neither counters nor a subscriber of `tracing` want to know of it.
+/// What is seen of one connection. It is empty if there are no counters, and no subscriber of `tracing` is interested.
 #[derive(Debug, Default)]
 pub(crate) struct Watch(Option<Box<Seen>>);
 
@@ -158,12 +158,12 @@ struct Seen {
     counters: Option<&'static Counters>,
     trace: Trace,
     stage: Stage,
-    /// What is being written, and how many bytes are left of it and of what precedes it.
+    /// The messages that are being written. `left` is how many bytes are left of them and of what precedes them.
     writing: Outgoing,
     left: usize,
-    /// What was taken to be sent since that began.
+    /// The messages that were queued since then.
     queued: Outgoing,
-    /// How many bytes of the response to the opening handshake are still to be written. They go before the frames.
+    /// How many bytes of the response to the opening handshake have not been written. They precede the frames.
     response: usize,
     /// Whether our Close began the closing handshake.
     we_close: bool,
@@ -171,7 +171,7 @@ struct Seen {
     peer_closed: bool,
     /// Why the connection failed.
     failure: Option<Cause>,
-    /// What a call returned as an error although the connection has not failed by then.
+    /// The cause of an error that a call has returned although the connection had not failed yet.
     noted: Option<Cause>,
 }
 
@@ -358,14 +358,14 @@ impl Watch {
         }
     }
 
-    /// The peer's Close is among what was read, and was not received.
+    /// The peer's Close is in the receive buffer and has not been delivered.
     pub(crate) fn found_close(&mut self) {
         if let Some(seen) = &mut self.0 {
             seen.peer_closed = true;
         }
     }
 
-    /// A call returns an error. It is why the connection ends, if the application ends it for that.
+    /// A call returns an error. If the application then ends the connection, this error is the cause.
     #[cold]
     pub(crate) fn note(&mut self, error: &Error) {
         let Some(seen) = &mut self.0 else { return };
@@ -382,7 +382,7 @@ impl Watch {
         }
     }
 
-    /// Sees what the receiver knows of the end.
+    /// Takes over what the receiver knows of the end.
     pub(crate) fn see(&mut self, receiver: &Receiver) {
         let Some(seen) = &mut self.0 else { return };
         if let Some(close) = receiver.peer_close() {
@@ -406,7 +406,7 @@ impl Watch {
         self.0.as_ref()?.counters
     }
 
-    /// The connection is over, or is dropped. Of several calls the first one counts.
+    /// The connection is over, or is dropped. Only the first call counts.
     pub(crate) fn end(&mut self) {
         if let Some(seen) = &mut self.0 {
             seen.end();
@@ -415,8 +415,8 @@ impl Watch {
 }
 
 impl Seen {
-    /// Bytes count at once. A message counts when all that was queued with it has been written: its own bytes are not known
-    /// apart from the others.
+    /// Bytes count at once. A message counts when everything that was queued with it has been written, because the place
+    /// of its bytes is not known.
     fn wrote(&mut self, len: usize, pending: usize) {
         let response = len.min(self.response);
         self.response -= response;

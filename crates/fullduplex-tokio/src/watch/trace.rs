@@ -1,4 +1,4 @@
-//! What is told to a subscriber of `tracing`: a span for each connection, and an event for its opening and for its end.
+//! What a subscriber of `tracing` gets: a span for each connection, and an event for its opening and for its end.
 //!
 //! There is no event for a message, so what one connection can make a subscriber hold is bounded. The span is entered
 //! for these events only: entering it for each poll would cost as much as all the rest.
@@ -20,15 +20,15 @@ const TARGET: &str = "fullduplex_tokio";
 
 #[derive(Debug)]
 pub(super) struct Trace {
-    /// What a subscriber is must not decide what a connection can be sent through.
+    /// `Span` may not be `UnwindSafe`, depending on the subscriber. A connection should be, whatever the subscriber is.
     span: AssertUnwindSafe<Span>,
-    /// Since when the opening handshake, or then the connection, is under way.
+    /// When the opening handshake began, or after it, when the connection was opened.
     since: Instant,
     received: Flow,
     sent: Flow,
-    /// Who began the closing handshake; the code, and the reason.
+    /// Which end began the closing handshake (`us` or `peer`), the code, and the reason.
     close: Option<(&'static str, Option<CloseCode>, String)>,
-    /// Why the connection fails, and the code of the Close that tells the peer.
+    /// Why the connection fails, and the code of the Close that is sent to the peer.
     error: Option<(String, Option<CloseCode>)>,
 }
 
@@ -39,7 +39,8 @@ impl Trace {
             Role::Client => "client",
             Role::Server => "server",
         };
-        // As high as the highest of its events, which are nowhere without it.
+        // The span has the level of its highest event: if the span were disabled, that event would be lost, or would have
+        // none of the connection's fields.
         let span = warn_span!(
             target: TARGET,
             "websocket",
@@ -59,7 +60,7 @@ impl Trace {
         }
     }
 
-    /// Whether a subscriber wants to know.
+    /// Whether a subscriber has enabled the span.
     pub(super) fn is_on(&self) -> bool {
         !self.span.is_disabled()
     }
@@ -128,7 +129,7 @@ impl Trace {
         }
     }
 
-    /// The connection fails, and the peer is told so with this code.
+    /// The connection fails, and a Close with this code is sent to the peer.
     pub(super) fn fails(&mut self, error: &dyn fmt::Display, code: Option<CloseCode>) {
         self.error = Some((shown(error), code));
     }
@@ -150,13 +151,13 @@ impl Trace {
         let reason = self.close.as_ref().map(|(.., reason)| reason.as_str());
         let closed_with = self.close.as_ref().and_then(|(_, code, _)| *code);
         let failed_with = self.error.as_ref().and_then(|(_, code)| *code);
-        // The failure is why it ended, whatever was said before.
+        // A failure takes precedence over an earlier Close.
         let code = failed_with.or(closed_with).map(CloseCode::to_u16);
         let error = failure.and(self.error.as_ref()).map(|(error, _)| error.as_str());
         let cause = failure.map(Cause::name);
         let duration_ms = millis(self.since.elapsed());
         let (received, sent) = (&self.received, &self.sent);
-        /// The fields are the same at every level, which has to be known when this is compiled.
+        /// The same fields at every level. A macro, because the level must be a constant.
         macro_rules! event {
             ($level:ident) => {
                 $level!(
@@ -184,7 +185,7 @@ impl Trace {
     }
 }
 
-/// The status with which a request was answered.
+/// The status of the response to the request.
 fn status(error: &Error) -> Option<u16> {
     match error {
         Error::Handshake(HandshakeError::Request(error)) => Some(error.status()),
