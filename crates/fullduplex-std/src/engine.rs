@@ -1,5 +1,5 @@
-//! The loop of this adapter: deliver, write, end or wait. It runs over a [`Link`]: one of a whole WebSocket, or one of the
-//! half that receives. What is public is thin over it.
+//! The loop of this adapter: deliver, write, end or wait. It runs over a [`Link`]: the link of a whole WebSocket, or the
+//! link of the half that receives. The public types are thin wrappers around it.
 
 pub(crate) mod link;
 
@@ -17,13 +17,12 @@ use crate::sending::{Sending, Step};
 use crate::sync::sleep;
 use crate::transport::{Deadlines, Transport, is_gone};
 
-/// The first wait for input while something is left to write that somebody else may write: each is twice as long as the
-/// one before it, up to [`Link::MOST_READ`]. It is long enough to tell a wait that has ended from a stream that does not
-/// block.
+/// The first wait for input while output is left that the other half may write. Each later wait is twice as long, up to
+/// [`Link::MOST_READ`]. This is long enough to distinguish the end of a wait from a stream that does not block.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 
-/// How often the receiver looks whether the sending direction is free, or its stream takes something, when there is
-/// nothing else that it may do. That is only at the end of a connection.
+/// How often the receiver checks whether the sending direction is free, or its stream takes something, when it can do
+/// nothing else. This happens only at the end of a connection.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How far the end of a connection has come.
@@ -36,12 +35,12 @@ pub(crate) enum End {
     Reported,
 }
 
-/// What has come of writing.
+/// The result of writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     /// Everything was written, or nothing more can be. The value says how far to end the transport.
     All(Shutdown),
-    /// Something is left to write, which somebody else may be doing.
+    /// Output is left, which the other half may be writing.
     InPart,
 }
 
@@ -53,7 +52,7 @@ pub(crate) struct Receiving<L> {
     pub(crate) end: End,
     /// Whether nothing more will come from the transport, or is waited for.
     pub(crate) ended: bool,
-    /// The next wait for input while something is left to write.
+    /// The next wait for input while output is left.
     retry: Duration,
 }
 
@@ -71,7 +70,7 @@ impl<L> Receiving<L> {
         Self { reader, link, config, end, ended, retry: FIRST_RETRY }
     }
 
-    /// Whether messages can be read: neither has the peer's Close come nor the connection failed.
+    /// Whether messages can be read: the peer's Close has not come, and the connection has not failed.
     pub(crate) fn can_read(&self) -> bool {
         self.end == End::No && !self.has_peer_close()
     }
@@ -92,19 +91,19 @@ impl<S: Read + Write + 'static> Engine<S> {
         mut endpoint: Endpoint<OsEntropy>,
         config: EndpointConfig,
     ) -> Self {
-        // Its first waiting time begins now.
+        // The first timeout of the connection begins now.
         endpoint.poll_timeout(transport.elapsed());
         let (reader, writer) = endpoint.split();
         let link = Whole { transport, sending: Sending::new(writer) };
         Self::with_link(reader, link, Box::new(config), End::No, false)
     }
 
-    /// It tells the peer when it is dropped.
+    /// The engine in a guard, which sends a Close when it is dropped.
     pub(crate) fn guarded(self) -> Guard<Self> {
         Guard::new(self, |engine| {
             if engine.end != End::Reported {
                 let Whole { transport, sending } = &mut engine.link;
-                // What cannot be masked is not said.
+                // If an answer cannot be masked, it is not sent.
                 let _ = sending.hear(engine.reader.receiver_mut());
                 sending.say_goodbye(transport);
             }
@@ -151,8 +150,8 @@ impl<L: Link> Receiving<L> {
         }
     }
 
-    /// A control frame was received: its answer is queued before the application makes something of it. One that cannot
-    /// be masked stays with the connection, and a write tells.
+    /// A control frame was received. Its answer is queued before the application gets the frame. If it cannot be masked, it
+    /// stays queued, and the next write returns the error.
     #[cold]
     fn answer(&mut self, is_close: bool) {
         if is_close {
@@ -169,20 +168,20 @@ impl<L: Link> Receiving<L> {
     /// Writes what is pending, ends the transport if its time has come, else waits for input.
     fn wait(&mut self) -> Result<()> {
         self.link.exchange(self.reader.receiver_mut());
-        // A peer that keeps us busy must not make us miss a deadline. What was read has been looked at by
-        // now and counts as a sign of life, so it is dated first; how long that took us does not count.
+        // A peer that keeps us busy must not make us miss a deadline. The input of the last read has been decoded by now and
+        // counts as a sign of life, so it gets its time first. The time that we took to decode it does not count.
         if let Some(read_at) = self.link.reading().unchecked.take() {
             let now = self.link.reading().elapsed();
             self.deadlines(|deadlines, _| deadlines.date(now));
             self.handle_timeout(read_at)?;
         }
-        // After the peer's Close only the end of input can come. It must not cut off our output, for a peer that has ended
-        // its own direction may still read.
+        // After the peer's Close, only the end of input can come. It must not cut off our output, because a peer that has
+        // ended its own direction may still read.
         let ends = self.end != End::No || self.has_peer_close();
         let written = match self.write_out() {
-            // The peer may have to be read before it reads.
+            // The peer may not read until we do.
             Err(error) if error.would_block() && !ends => Written::InPart,
-            // It reads no more; what it has sent is still to be delivered.
+            // The peer no longer reads, but what it has sent must still be delivered.
             Err(Error::Io(error)) if is_gone(error.kind()) => self.write_out()?,
             other => other.map_err(|error| self.give_up(error))?,
         };
@@ -211,7 +210,7 @@ impl<L: Link> Receiving<L> {
         }
     }
 
-    /// Writes what is pending and flushes the stream; gives up once nothing is waited for any more.
+    /// Writes what is pending and flushes the stream. It gives up once the receiver no longer waits for anything.
     pub(crate) fn write_out(&mut self) -> Result<Written> {
         loop {
             let Self { reader, link, ended, .. } = self;
@@ -234,7 +233,7 @@ impl<L: Link> Receiving<L> {
         }
     }
 
-    /// Waits for the sending direction a moment, which is left to the sender for so long.
+    /// Leaves the sending direction to the sender for a moment.
     fn pause(&mut self) -> Result<()> {
         if self.link.reading().would_block {
             return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
@@ -283,7 +282,7 @@ impl<L: Link> Receiving<L> {
         }
     }
 
-    /// Does what is due at `now`; the connection fails if a waiting time has run out.
+    /// Does what is due at `now`; the connection fails if a timeout has expired.
     fn handle_timeout(&mut self, now: Duration) -> Result<()> {
         self.deadlines(|deadlines, _| deadlines.handle(now)).map_err(|error| self.fail(error))
     }
@@ -297,12 +296,12 @@ impl<L: Link> Receiving<L> {
         f(&mut Deadlines { receiver, ended, is_over: false }, link.reading())
     }
 
-    /// The connection has failed: writes what there is to say and ends the sending direction.
+    /// The connection has failed: writes what is pending, with our Close, and ends the sending direction.
     fn fail(&mut self, error: fullduplex::Error) -> Error {
         if self.end == End::No {
             self.end = End::Failed;
-            // The failure is the error to tell. A Close that cannot be written now is written by the next `read`, if
-            // ever.
+            // The failure is the error to return. If our Close cannot be written now, the next `read` writes it, if there is
+            // one.
             loop {
                 match self.write_out() {
                     Ok(Written::All(how)) => {
@@ -320,7 +319,7 @@ impl<L: Link> Receiving<L> {
         error.into()
     }
 
-    /// Takes note of an error that leaves the stream of no use.
+    /// Notes an error after which the stream cannot be used any more.
     fn give_up(&mut self, error: Error) -> Error {
         if matches!(error, Error::Io(_)) && !error.would_block() {
             self.over();
@@ -338,7 +337,7 @@ impl<L: Link> Receiving<L> {
     /// with input that nobody has read.
     ///
     /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) alone: to be called again.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) alone. Then it must be called again.
     fn linger(&mut self, how: Shutdown) -> Result<()> {
         self.shut(match how {
             Shutdown::Write => net::Shutdown::Write,
@@ -372,7 +371,7 @@ impl<L: Link> Receiving<L> {
         let is_over = how == net::Shutdown::Both;
         let receiver = reader.receiver_mut();
         if is_over {
-            // First, so that a sender which is blocked in a write knows why that fails.
+            // This comes first, so that a sender which is blocked in a write knows why its write fails.
             link.end();
         }
         link.reading().shut(how, &mut Deadlines { receiver, ended, is_over });

@@ -27,7 +27,7 @@ pub enum Error {
     WriteBufferFull(Box<Message>),
     /// The opening handshake failed.
     Handshake(HandshakeError),
-    /// Client: the server answered with another status than 101.
+    /// Client: the server responded with another status than 101.
     Http(Box<Refused>),
     /// Server: the response has this status, because the callback rejected the request, or because the request does not
     /// ask for a WebSocket and the application responded to it.

@@ -1,12 +1,12 @@
-//! What does something before it is dropped.
+//! A value for which a function runs before it is dropped.
 
 use std::ops::{Deref, DerefMut};
 
-/// Does `goodbye` when it is dropped, unless its content is taken out: nothing can be moved out of a type that itself
-/// implements `Drop`.
+/// Calls `goodbye` when it is dropped, unless its content was taken out. The content has no `Drop` itself, because its
+/// fields could then not be moved out.
 pub(crate) struct Guard<T> {
     inner: Option<T>,
-    /// Knows what `T` can do, which a bound of this type would make its user repeat.
+    /// A function and not a trait of `T`: a bound here would be needed on every type that contains a guard.
     goodbye: fn(&mut T),
 }
 

@@ -25,21 +25,21 @@ use crate::websocket::WebSocket;
 ///
 /// It answers Pings and the peer's Close by itself, whether or not the [sender](WebSocketSender) is in use, keeps the
 /// deadlines, and before it waits it writes what the sender was fed, as far as the stream takes that at once. It never waits
-/// for the sender: while that is blocked in a write, it writes the answers.
+/// for the sender: while the sender is blocked in a write, the sender writes the answers.
 ///
-/// A thread that waits in [`read`](Self::read) looks for news of the sender once a second. So a close timeout below a second,
-/// which begins with a Close of the sender's, may end as much as a second late.
+/// A thread that waits in [`read`](Self::read) looks for signals of the sender once a second. So a close timeout that a
+/// Close of the sender starts, and that is below a second, may expire up to a second late.
 ///
-/// A receiver that is dropped lets the sender go on, but then nobody answers Pings, sees the peer's Close or keeps the
-/// deadlines. When both halves have been dropped, the peer is told as when a [`WebSocket`] is dropped.
+/// If the receiver is dropped, the sender can go on, but Pings are not answered, the peer's Close is not seen, and no
+/// deadline is kept. When both halves have been dropped, a Close is written as when a [`WebSocket`] is dropped.
 pub struct WebSocketReceiver<S> {
     side: Box<Guard<ReceivingSide<S>>>,
 }
 
 /// The half of a WebSocket that sends; made by [`WebSocket::into_split`].
 ///
-/// It needs a [receiver](WebSocketReceiver) in use beside it: that is where a deadline, the peer's Close and the
-/// connection's end are seen. While a write is blocked, what the peer sends waits for the receiver: one thread that uses
+/// It needs a [receiver](WebSocketReceiver) in use beside it, because only the receiver sees deadlines, the peer's Close and
+/// the end of the connection. While a write is blocked, what the peer sends waits for the receiver: one thread that uses
 /// both halves in turn can wait for ever for a peer that does the same. Use two threads.
 pub struct WebSocketSender<S> {
     shared: Arc<Shared<S>>,
@@ -78,11 +78,11 @@ impl<S> fmt::Debug for WebSocketSender<S> {
 
 /// In two halves.
 impl<S: IntoHalves> WebSocket<S> {
-    /// Takes the WebSocket apart into a half that receives and one that sends, for two threads.
+    /// Splits the WebSocket into a half that receives and a half that sends, for two threads.
     /// [`WebSocketReceiver::reunite`] puts them together.
     ///
-    /// Neither half ever waits for the other one while that is blocked in the stream: messages are received and sent at the
-    /// same time. An example is in the documentation of the [crate](crate#two-threads).
+    /// Neither half ever waits for the other one while the other one is blocked in the stream: messages are received and
+    /// sent at the same time. An example is in the documentation of the [crate](crate#two-threads).
     ///
     /// # Errors
     /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream with TLS; when the system grants no second handle to the
@@ -110,7 +110,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
         self.side.read_chunk()
     }
 
-    /// Whether messages can be read: neither has the peer's Close come nor the connection failed.
+    /// Whether messages can be read: the peer's Close has not come, and the connection has not failed.
     #[must_use]
     pub fn can_read(&self) -> bool {
         self.side.can_read()
@@ -123,7 +123,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
         self.side.receiver()
     }
 
-    /// The handle to the stream that is read from.
+    /// The handle to the stream that the receiver reads from.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.side.link.reading.stream
@@ -135,7 +135,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
         &self.side.config
     }
 
-    /// Gives up what memory the receive buffer holds beyond what is in it: see [`WebSocket::release`].
+    /// Frees memory that the receive buffer does not need for what it holds: see [`WebSocket::release`].
     pub fn release(&mut self) {
         self.side.reader.release();
     }
@@ -179,8 +179,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ///
     /// # Errors
     /// [`Error::Send`] when it must not be sent; nothing of it is then. [`Error::WriteBufferFull`] when the
-    /// buffer is full and the stream would block; [`Error::AlreadyClosed`] when the connection is over or has failed, which
-    /// the receiver tells more of; else as [`flush`](Self::flush).
+    /// buffer is full and the stream would block; [`Error::AlreadyClosed`] when the connection is over or has failed, for
+    /// which the receiver returns the reason; else as [`flush`](Self::flush).
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
         let mut message = message.into();
         let send = |writer: &mut Writer<OsEntropy>| writer.send_message(&mut message);
@@ -216,17 +216,17 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ///
     /// # Errors
     /// [`Error::Io`]: after [`WouldBlock`](io::ErrorKind::WouldBlock) what was not written stays pending;
-    /// after any other nothing can be sent any more. [`Error::AlreadyClosed`] when the connection is over or has failed, which
-    /// the receiver tells more of.
+    /// after any other nothing can be sent any more. [`Error::AlreadyClosed`] when the connection is over or has failed, for
+    /// which the receiver returns the reason.
     pub fn flush(&mut self) -> Result<()> {
         self.shared
             .with(|side| if side.ended { Err(Error::AlreadyClosed) } else { side.write_out() })
     }
 
-    /// Begins the closing handshake with `frame`, or code 1000, and writes it. Does nothing when the
-    /// connection is closing already, or over.
+    /// Begins the closing handshake with `frame`, or code 1000, and writes it. When the connection is closing already, it
+    /// only flushes. When the connection is over or has failed, it does nothing.
     ///
-    /// The receiver goes on until the peer has answered, or the close timeout has passed.
+    /// The receiver goes on until the peer's Close has come, or the close timeout has expired.
     ///
     /// # Errors
     /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Io`] as [`flush`](Self::flush).
@@ -260,7 +260,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         self.shared.with(|side| side.sending.writer.sender_mut().set_compression(on));
     }
 
-    /// Gives up what memory the write buffer holds beyond what is in it: see [`WebSocket::release`].
+    /// Frees memory that the write buffer does not need for what it holds: see [`WebSocket::release`].
     pub fn release(&mut self) {
         self.shared.with(|side| side.sending.writer.release());
     }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::transport::{Transport, Waits, is_gone};
 use crate::websocket::WebSocket;
 
-/// An opening handshake that did not come to its end.
+/// Why an opening handshake has not completed.
 pub enum HandshakeError<M> {
     /// A non-blocking stream would block: call `handshake` on it again when it is ready.
     Interrupted(M),
@@ -67,11 +67,11 @@ pub type Decision = Result<OwnedAcceptance, OwnedRejection>;
 /// The callback type in [`MidAccept`] for servers that do not respond to plain HTTP requests: see [`accept_or_respond`].
 pub type NoResponse = fn(&PlainRequest<'_>) -> Option<OwnedRejection>;
 
-/// A server's handshake under way on a non-blocking stream.
+/// A server's handshake in progress on a non-blocking stream.
 pub struct MidAccept<S, C, P = NoResponse>(Accepting<S, C, P>);
 
 enum Accepting<S, C, P> {
-    /// The request is to come.
+    /// The request has not arrived yet.
     Reading(Box<Reading<S, C, P>>),
     /// The request was accepted, and the response is being written.
     Responding(Box<Responding<S>>),
@@ -109,7 +109,7 @@ impl Waits for HandshakeDeadline {
     }
 }
 
-/// What comes of a step of a server's handshake.
+/// The result of a step of a server's handshake.
 type Step<S, C, P> = Result<Accepting<S, C, P>, HandshakeError<MidAccept<S, C, P>>>;
 
 impl<S, C, P> fmt::Debug for MidAccept<S, C, P> {
@@ -241,7 +241,7 @@ fn decide_on<S: Read + Write + 'static>(
     Err(error)
 }
 
-/// A client's handshake under way on a non-blocking stream.
+/// A client's handshake in progress on a non-blocking stream.
 pub struct MidConnect<S>(Box<ConnectingOver<S>>);
 
 struct ConnectingOver<S> {
@@ -318,7 +318,7 @@ fn read<S: Read + Write + 'static>(
     transport: &mut Transport<S>,
     handshake: &mut impl Reads,
 ) -> Result<()> {
-    // A peer that sends a little at a time must not put off the deadline; what it sent in time has been looked at.
+    // A peer that sends a little at a time must not put off the deadline. What it sent in time has been decoded by now.
     if let Some(read_at) = transport.unchecked.take() {
         handshake.handle_timeout(read_at)?;
     }
@@ -357,7 +357,7 @@ fn write_request<S: Read + Write + 'static>(
                 connecting.advance_output(len);
                 connecting.handle_timeout(transport.elapsed())?;
             }
-            // It reads no more; it may have responded before that.
+            // The server no longer reads, but it may have responded before.
             Err(error) if is_gone(error.kind()) => transport.unwritable = true,
             Err(error) => match transport.interrupted(error, connecting) {
                 // The server may respond before it has read all of the request.

@@ -1,5 +1,5 @@
-//! The sending direction of a connection and of its stream, which the receiving one uses as well: it has answers to
-//! write, and ends the stream.
+//! The sending direction of a connection and of its stream. The receiving direction uses it as well: it writes answers, and
+//! ends the stream.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net;
@@ -15,7 +15,8 @@ use crate::transport::{Deadlines, Transport};
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
 
-/// How long a drop may take that tells the peer: a few of the shortest waits, for a peer that takes little at a time.
+/// How long the drop of an open WebSocket may take to write: a few of the shortest waits, for a peer that takes little at a
+/// time.
 const GOODBYE: Duration = Duration::from_millis(5);
 
 /// What is queued, and how far the stream has taken it.
@@ -25,7 +26,7 @@ pub(crate) struct Sending {
     blocked: bool,
 }
 
-/// What has come of one attempt to write.
+/// The result of one attempt to write.
 pub(crate) enum Step {
     /// Everything was written, or nothing more can be. The value says how far to end the stream.
     Done(Shutdown),
@@ -40,7 +41,7 @@ pub(crate) enum Wrote {
     /// Nothing was pending, and the stream was flushed.
     Flushed,
     Bytes {
-        /// Whether that was all that was pending.
+        /// Whether everything that was pending was written.
         all: bool,
         /// Whether an earlier write, or this one, had been blocked: the peer reads.
         went_on: bool,
@@ -52,7 +53,7 @@ impl Sending {
         Self { writer, blocked: false }
     }
 
-    /// Lets both directions hear of each other, and writes once. The wait ends with the next deadline, or after `most`.
+    /// Passes signals between both directions, and writes once. The wait ends with the next deadline, or after `most`.
     ///
     /// # Errors
     /// [`Error::Protocol`] when a deadline has come; [`Error::Io`] when the stream has failed, and with
@@ -91,7 +92,7 @@ impl Sending {
             }
         };
         Signals::exchange(receiver, self.writer.sender_mut());
-        // What has been written is flushed before the stream is ended. What cannot be written any more is not waited for.
+        // What was written is flushed before the stream is ended. We do not wait for output that cannot be written any more.
         let goes_on = self.writer.pending() == 0 && matches!(step, Step::Wrote);
         match self.shutdown(receiver, *ended) {
             Shutdown::Both if !goes_on => Ok(Step::Done(Shutdown::Both)),
@@ -99,14 +100,14 @@ impl Sending {
         }
     }
 
-    /// Passes signals on, and queues the answers.
+    /// Passes signals between both directions, and queues the answers.
     ///
     /// # Errors
     /// When an answer cannot be masked; it stays queued.
     pub(crate) fn hear(&mut self, receiver: &mut Receiver) -> Result<()> {
         Signals::exchange(receiver, self.writer.sender_mut());
         self.writer.queue_answers()?;
-        // Our answer to a Close may have been queued, of which the receiver has to hear.
+        // Our answer to a Close may have been queued. The receiver must know of it.
         Signals::exchange(receiver, self.writer.sender_mut());
         Ok(())
     }
@@ -165,14 +166,14 @@ impl Sending {
     }
 
     /// The connection is dropped: writes what is pending and a Close with 1001, as far as the stream takes that at once,
-    /// and ends the sending direction. A write to a stream that cannot be bounded might take for ever, so nothing is
-    /// written there.
+    /// and ends the sending direction. Nothing is written to a stream whose writes cannot be limited, because a write might
+    /// block for ever.
     pub(crate) fn say_goodbye<S: Read + Write + 'static>(&mut self, transport: &mut Transport<S>) {
         if transport.unwritable || std::thread::panicking() || !transport.bound_shortly() {
             return;
         }
-        // "1001 indicates that an endpoint is "going away"" (RFC 6455 §7.4.1). A connection that is closing has said so
-        // already.
+        // "1001 indicates that an endpoint is "going away"" (RFC 6455 §7.4.1). A connection that is closing has already sent
+        // or queued a Close.
         let _ = self.writer.close(CloseReason { code: CloseCode::Away, reason: "" });
         if self.writer.queue_answers().is_err() {
             return;
@@ -192,7 +193,7 @@ impl Sending {
     }
 }
 
-/// A write that was blocked has gone on, so the peer reads. `listens` is whether we have read meanwhile. If not, we cannot
+/// A blocked write has made progress, so the peer reads. `listens` is whether we have read meanwhile. If not, we cannot
 /// tell that the peer was silent.
 fn note_progress(receiver: &mut Receiver, listens: bool) {
     if listens {

@@ -86,12 +86,12 @@ impl<S: 'static> Socket<S> {
 
 /// The two handles to one socket.
 impl<S: IntoHalves> Socket<S> {
-    /// The one that is read from: its timeouts are those for reading.
+    /// The handle to read from. Its timeout is the socket's timeout for reads.
     pub(crate) fn reading() -> Self {
         Self::half(|stream, left| stream.set_read_timeout(left))
     }
 
-    /// The one that is written to: its timeouts are those for writing.
+    /// The handle to write to. Its timeout is the socket's timeout for writes.
     pub(crate) fn writing() -> Self {
         Self::half(|stream, left| stream.set_write_timeout(left))
     }

@@ -20,15 +20,15 @@ pub(crate) trait Waits {
     /// Does what is due.
     ///
     /// # Errors
-    /// [`fullduplex::Error::Timeout`] when a waiting time has run out.
+    /// [`fullduplex::Error::Timeout`] when a timeout has expired.
     fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error>;
 
-    /// Whether the clock need be asked.
+    /// Whether the time matters.
     fn has_timeout(&mut self) -> bool {
         true
     }
 
-    /// Whether nothing is waited for any more, so that nothing may take long.
+    /// Whether the connection is over, so that each wait must be short.
     fn is_over(&mut self) -> bool {
         false
     }
@@ -51,7 +51,8 @@ macro_rules! waits {
 waits!([E: Entropy] Incoming<E>);
 waits!([E: Entropy] Connecting<E>);
 waits!([] Refusal);
-/// No deadline: for a direction whose deadlines are kept elsewhere.
+
+/// No deadline: for the half that sends, because the receiver keeps the deadlines.
 pub(crate) struct NoDeadline;
 
 impl Waits for NoDeadline {
@@ -78,7 +79,7 @@ pub(crate) struct Deadlines<'a> {
 }
 
 impl Deadlines<'_> {
-    /// Says when what has happened since the last call did happen: now.
+    /// Gives the events since the last call their time: `now`.
     pub(crate) fn date(&mut self, now: Duration) {
         self.poll_timeout(now);
     }
@@ -86,7 +87,7 @@ impl Deadlines<'_> {
     /// Does what is due at `now`.
     ///
     /// # Errors
-    /// [`fullduplex::Error::Timeout`] when a waiting time has run out.
+    /// [`fullduplex::Error::Timeout`] when a timeout has expired.
     pub(crate) fn handle(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
         if self.poll_timeout(now).is_none_or(|deadline| now < deadline) {
             return Ok(());
@@ -124,9 +125,9 @@ pub(crate) struct Transport<S> {
     /// When the wait that the timeout limits began.
     waiting_since: Duration,
     origin: Instant,
-    /// The time of the last read if a deadline ran then and was not looked at since.
+    /// The time of the last read, if a timeout was running then and its deadline was not checked since.
     pub(crate) unchecked: Option<Duration>,
-    /// Whether the stream has been seen to return where it would have had to block.
+    /// Whether the stream was found to be non-blocking.
     pub(crate) would_block: bool,
     /// Whether a write has failed, so that nothing more can be written.
     pub(crate) unwritable: bool,
@@ -164,14 +165,14 @@ impl<S: Read + Write + 'static> Transport<S> {
     ) -> io::Result<()> {
         let counts = most.is_some() || waits.has_timeout();
         let now = if counts { self.elapsed() } else { Duration::ZERO };
-        // Also where no socket is known: a waiting time that has begun counts from here.
+        // This is needed for an unknown stream as well: a timeout that has been started counts from this call.
         let deadline = waits.poll_timeout(now);
         let Some(socket) = self.socket else { return Ok(()) };
         let deadline = match deadline {
             None if waits.is_over() => Some(Duration::ZERO),
             deadline => deadline,
         };
-        // Even if the application asks after the deadline, it gets what has arrived by now.
+        // Even if the deadline has passed, the application gets what has arrived by now.
         let left = deadline.map(|deadline| deadline.saturating_sub(now).max(socket.shortest()));
         let left = [left, most].into_iter().flatten().min();
         if left.is_some() {
@@ -189,7 +190,7 @@ impl<S: Read + Write + 'static> Transport<S> {
     /// After an error from the stream: goes on if it was a wait that ended.
     ///
     /// # Errors
-    /// [`Error::Protocol`](crate::Error::Protocol) when a deadline has come; [`Error::Io`](crate::Error::Io) when the stream has failed, and with
+    /// [`Error::Protocol`] when a deadline has come; [`Error::Io`] when the stream has failed, and with
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when it does not block.
     pub(crate) fn interrupted(&mut self, error: io::Error, waits: &mut impl Waits) -> Result<()> {
         match error.kind() {
@@ -224,7 +225,7 @@ impl<S: Read + Write + 'static> Transport<S> {
         interrupted
     }
 
-    /// Bounds what follows by the shortest wait; `false` where that is not possible.
+    /// Limits later reads and writes to the shortest wait. `false` if that is not possible.
     pub(crate) fn bound_shortly(&mut self) -> bool {
         let Some(socket) = self.socket else { return false };
         let shortest = Some(socket.shortest());
@@ -235,7 +236,7 @@ impl<S: Read + Write + 'static> Transport<S> {
     /// Ends a direction of the transport, or both.
     pub(crate) fn end(&mut self, how: net::Shutdown) {
         if let Some(socket) = self.socket {
-            // The transport may be gone already, which is what was wanted.
+            // If this fails, the transport has ended already.
             let _ = (socket.shutdown)(&mut self.stream, how);
         }
     }
@@ -260,7 +261,7 @@ impl<S: Read + Write + 'static> Transport<S> {
     }
 
     /// Writes a refusal, ends the sending direction, and reads on for a while: a transport that is dropped with input
-    /// unread may throw away what was sent last. A stream that would block gets what it takes at once.
+    /// unread may throw away what was sent last. A non-blocking stream gets only what it takes at once.
     pub(crate) fn refuse(&mut self, refusal: &mut Refusal) {
         while !refusal.output().is_empty() {
             if self.limit_wait(refusal, None).is_err() {
@@ -302,8 +303,8 @@ impl<S: Read + Write + 'static> Transport<S> {
 
 /// In two halves.
 impl<S: IntoHalves> Transport<S> {
-    /// Takes the two directions apart: the first transport is for reading, the one of `second`, another handle to the same
-    /// socket, for writing.
+    /// Splits the two directions. The first transport is for reading. The second one is for writing, and has `second`,
+    /// which is another handle to the same socket.
     pub(crate) fn into_halves(self, second: S) -> (Self, Self) {
         let Self { unchecked, would_block, unwritable, origin, .. } = self;
         let first = self.into_stream();
@@ -326,7 +327,7 @@ impl<S: IntoHalves> Transport<S> {
         let Self { unchecked, origin, .. } = reading;
         let would_block = reading.would_block || writing.would_block;
         let unwritable = writing.unwritable;
-        // Both have set timeouts of the one socket.
+        // Both halves have set timeouts of the same socket.
         drop(writing.into_stream());
         Self { unchecked, origin, would_block, unwritable, ..Self::new(reading.into_stream()) }
     }

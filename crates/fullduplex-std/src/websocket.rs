@@ -23,17 +23,17 @@ use crate::transport::Transport;
 ///
 /// Deadlines (handshake, close, keepalive, idle) are kept exactly over `TcpStream`, `UnixStream` and this crate's TLS
 /// streams, however little at a time the peer sends or reads: their read and write timeouts belong to the WebSocket
-/// then. With TLS, a byte counts when its whole record has arrived. Over any other stream deadlines are looked at
+/// then. With TLS, a byte counts when its whole record has arrived. Over any other stream, deadlines are checked
 /// whenever the stream returns; rustls's `StreamOwned` over a bare `TcpStream` returns in time when the peer is silent.
 /// Over a non-blocking stream every method may fail with [`WouldBlock`](std::io::ErrorKind::WouldBlock); nothing is lost
 /// by it. After a failure, our last frames may then still have to be written: go on reading until
 /// [`Error::AlreadyClosed`].
 ///
-/// A WebSocket that is dropped before its end tells the peer, over the streams whose deadlines are kept: it writes what is
-/// pending and a Close with 1001, as far as the stream takes that within a few milliseconds, and ends the sending
-/// direction of the stream, for every handle to it. The peer may see a reset instead if the system drops input that was not
-/// read. Over any other stream a write might block for ever, so nothing is written; [`close`](Self::close) the WebSocket
-/// before. [`into_inner`](Self::into_inner) writes nothing either.
+/// If a WebSocket is dropped before its end, over the streams whose deadlines are kept, it writes what is pending and a
+/// Close with 1001, as far as the stream takes that within a few milliseconds. If the stream takes all of it, the sending
+/// direction of the stream is ended, for every handle to it. The peer may see a reset instead if the system drops input
+/// that was not read. Over any other stream a write might block for ever, so nothing is written; [`close`](Self::close)
+/// the WebSocket before. [`into_inner`](Self::into_inner) writes nothing either.
 pub struct WebSocket<S> {
     engine: Guard<Engine<S>>,
 }
@@ -84,20 +84,20 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 
     /// The next message or control frame; waits for it, and writes what is pending first.
     ///
-    /// After the peer's [`Message::Close`] the answer has been sent; the next call returns
-    /// [`Error::ConnectionClosed`]. After [`close`](Self::close), go on reading until then: the peer may
-    /// have messages under way.
+    /// When the peer's [`Message::Close`] is returned, our Close has been sent, and the next call returns
+    /// [`Error::ConnectionClosed`]. After [`close`](Self::close), go on reading until then, because the peer may still send
+    /// messages before its Close.
     ///
     /// # Errors
-    /// [`Error::Protocol`] when the connection fails: the peer was told with a Close. [`Error::Io`] when the
-    /// transport does. [`Error::ConnectionClosed`] once at a clean end, [`Error::AlreadyClosed`] after any
+    /// [`Error::Protocol`] when the connection fails; where possible, a Close was sent. [`Error::Io`] when the
+    /// transport fails. [`Error::ConnectionClosed`] once at a clean end, [`Error::AlreadyClosed`] after any
     /// end.
     pub fn read(&mut self) -> Result<Message> {
         self.engine.read()
     }
 
     /// The next piece of a message, as it arrives, or a control frame: a message of any size is received without
-    /// ever being held whole. Who calls [`read`](Self::read) in the middle of a message gives up the rest of it.
+    /// ever being held whole. A call of [`read`](Self::read) in the middle of a message gives up the rest of the message.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -162,8 +162,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.receiver().deflate_with(self.sender())
     }
 
-    /// Gives up what memory the buffers hold beyond what is in them: for a connection that is about to wait for
-    /// long. It does not do so by itself: whether a wait is long shows only afterwards.
+    /// Frees memory that the buffers do not need for what they hold: for a connection that is about to wait for long. The
+    /// WebSocket does not do this by itself, because it cannot know in advance whether a wait is long.
     pub fn release(&mut self) {
         self.engine.reader.release();
         self.writer().release();
@@ -185,15 +185,15 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         if self.writer().pending() == 0 {
             return Ok(());
         }
-        // Given up: nothing is waited for any more. A failure was returned when it happened.
+        // The connection is over, and the rest is not written. A failure was returned when it happened.
         Err(match self.receiver().failure() {
             Some(_) => Error::AlreadyClosed,
             None => Timeout::Close.into(),
         })
     }
 
-    /// Begins the closing handshake with `frame`, or code 1000, and writes it. Does nothing when the
-    /// connection is closing already.
+    /// Begins the closing handshake with `frame`, or code 1000, and writes it. When the connection is closing already, it
+    /// only flushes. When the connection is over or has failed, it does nothing.
     ///
     /// Go on [reading](Self::read) until [`Error::ConnectionClosed`].
     ///
@@ -209,7 +209,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.flush()
     }
 
-    /// Whether messages can be read: neither has the peer's Close come nor the connection failed.
+    /// Whether messages can be read: the peer's Close has not come, and the connection has not failed.
     #[must_use]
     pub fn can_read(&self) -> bool {
         self.engine.can_read()
@@ -228,7 +228,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         &self.engine.link.transport.stream
     }
 
-    /// The stream, to be changed. Reading from it or writing to it breaks the connection.
+    /// The stream, mutable. Reading from it or writing to it breaks the connection.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.engine.link.transport.stream
     }

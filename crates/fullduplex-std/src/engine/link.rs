@@ -1,5 +1,5 @@
-//! What receiving needs of the stream and of the sending direction: all that differs between a whole WebSocket and one in
-//! two halves.
+//! What receiving needs from the stream and from the sending direction. This is all that differs between a whole WebSocket
+//! and one in two halves.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -9,31 +9,32 @@ use fullduplex::Receiver;
 use crate::sending::Sending;
 use crate::transport::Transport;
 
-/// The stream, and the sending direction, which may be in use elsewhere just now.
+/// The stream, and the sending direction, which the other half may be using.
 pub(crate) trait Link {
     type Stream: Read + Write + 'static;
 
-    /// The longest wait for input, where the receiver has to look for something else now and then.
+    /// The longest wait for input, if the receiver must look for signals of the other half now and then.
     const MOST_READ: Option<Duration>;
 
-    /// The longest wait for room to write, where somebody else may want to write. Then the receiver goes on with something
-    /// else.
+    /// The longest wait in a blocked write, if the other half may want to write. After it, the receiver goes on with
+    /// something else.
     const MOST_WRITE: Option<Duration>;
 
-    /// What is read from.
+    /// The transport to read from.
     fn reading(&mut self) -> &mut Transport<Self::Stream>;
 
-    /// Leaves what the sending direction has to hear where it is found, and lets the receiver hear what was left for it.
+    /// Puts the receiver's signals where the sending direction will look for them, and passes the sending direction's
+    /// signals to the receiver.
     fn exchange(&mut self, receiver: &mut Receiver);
 
-    /// Uses the sending direction, with what is written to. `None` when it is in use elsewhere, where everything is seen to
-    /// that was left by [`exchange`](Self::exchange).
+    /// Uses the sending direction, with the transport to write to. `None` when the other half is using it. That half then
+    /// handles the signals that [`exchange`](Self::exchange) has left.
     fn with_sending<T>(
         &mut self,
         f: impl FnOnce(&mut Sending, &mut Transport<Self::Stream>) -> T,
     ) -> Option<T>;
 
-    /// The connection is over: nothing is waited for any more.
+    /// The connection is over, and the receiver no longer waits for anything.
     fn end(&mut self);
 }
 
@@ -54,7 +55,7 @@ impl<S: Read + Write + 'static> Link for Whole<S> {
         &mut self.transport
     }
 
-    /// Both are at hand whenever something is written.
+    /// Nothing to do: both directions exchange their signals whenever something is written.
     #[inline]
     fn exchange(&mut self, _: &mut Receiver) {}
 

@@ -1,4 +1,4 @@
-//! The link of the half that receives: what is written goes through what the halves share.
+//! The link of the half that receives. It writes through the sending side that the halves share.
 
 use std::io;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::socket::into_halves::IntoHalves;
 use crate::socket::operations::SHORTEST;
 use crate::transport::Transport;
 
-/// The longest wait of the receiver for input, before it looks for news of the sender: a Close that the sender has sent,
-/// which starts the close timeout. Nothing else wakes a thread that is blocked in a read. It is well below the default of
+/// The longest wait of the receiver for input, before it looks for signals of the sender: a Close that the sender has sent
+/// starts the close timeout. Nothing else wakes a thread that is blocked in a read. It is well below the default of
 /// that timeout, and a connection that waits costs one system call or two in that time.
 pub(super) const MOST_READ: Duration = Duration::from_secs(1);
 
-/// The handle that is read from, and what is shared with the half that sends.
+/// The handle to read from, and what is shared with the half that sends.
 pub(super) struct HalfLink<S> {
     pub(super) reading: Transport<S>,
     pub(super) shared: Arc<Shared<S>>,
@@ -55,10 +55,10 @@ impl<S: IntoHalves> Link for HalfLink<S> {
     }
 }
 
-/// Takes a WebSocket apart; the sender gets a handle to what is shared.
+/// Splits a WebSocket. The sender gets a handle to what is shared.
 ///
 /// # Errors
-/// When the stream does not come apart; the WebSocket is dropped then.
+/// When the stream cannot be split. Then the WebSocket is dropped.
 pub(super) fn split<S: IntoHalves>(
     engine: Guard<Engine<S>>,
 ) -> io::Result<Guard<ReceivingSide<S>>> {
@@ -71,7 +71,7 @@ pub(super) fn split<S: IntoHalves>(
     Ok(Guard::new(Receiving::with_link(reader, link, config, end, ended), say_last))
 }
 
-/// The receiver is dropped: what the sender has not heard yet, it hears now.
+/// When the receiver is dropped, it passes its last signals to the sender.
 fn say_last<S: IntoHalves>(side: &mut ReceivingSide<S>) {
     side.link.exchange(side.reader.receiver_mut());
     if !std::thread::panicking() {

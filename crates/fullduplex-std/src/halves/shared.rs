@@ -1,19 +1,19 @@
-//! What the two halves of a WebSocket share: the sending side with its stream, for the receiver has answers to write as
-//! well; and a mailbox.
+//! What the two halves of a WebSocket share: the sending side with its stream, because the receiver writes answers, and a
+//! mailbox.
 //!
-//! A half may hold the sending side while it is blocked in a write, so the other half never waits for it: the receiver only
-//! tries to take it, and holds it itself for no longer than the shortest wait of a write that makes no progress. What the
-//! halves have to tell each other goes into the mailbox, whose lock is only held for an assignment.
+//! The sender may hold the sending side while it is blocked in a write, so the receiver never waits for the sending side: it
+//! only tries to take it, and holds it for no longer than the shortest wait of a write that makes no progress. The signals
+//! between the halves go into the mailbox, which is locked only for an assignment.
 //!
 //! No signal of the receiver is lost. The receiver first puts it into the mailbox, then tries to take the sending side. The
 //! sender first gives the sending side back, then looks into the mailbox.
 //!
-//! 1. The receiver can take the sending side: it delivers what is in the mailbox itself.
-//! 2. It cannot, so the sender has it, and has not given it back. The signal was put into the mailbox before, so the sender
-//!    finds it there when it looks after that. It tries to take the sending side once more to deliver it. If it cannot, the
-//!    receiver has come again, and this is case 1.
+//! 1. The receiver can take the sending side. Then it delivers the signal itself.
+//! 2. It cannot, because the sender has not given the sending side back. The signal is in the mailbox by then, so the sender
+//!    finds it when it looks after giving the sending side back. The sender then tries to take the sending side once more,
+//!    to deliver the signal. If it cannot, the receiver has taken the sending side, and this is case 1.
 //!
-//! What the sender has to tell is put into the mailbox before the sending side is given back. The receiver looks before each
+//! The sender puts its own signals into the mailbox before it gives the sending side back. The receiver looks before each
 //! wait for input, and no such wait is longer than [`MOST_READ`](super::receiving::MOST_READ).
 
 use std::mem::take;
@@ -31,30 +31,30 @@ use crate::socket::operations::SHORTEST;
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{NoDeadline, Transport};
 
-/// The longest wait of the sender for room to write, before it looks into the mailbox: a Pong is due by then, or the
-/// connection has failed. It is short against every sensible waiting time for a Pong, which is put off while a blocked write
-/// goes on.
+/// The longest wait of the sender in a blocked write, before it looks into the mailbox: a Pong may be due, or the connection
+/// may have failed. It is short against every sensible timeout for a Pong, which is postponed while a blocked write makes
+/// progress.
 const MOST_WRITE: Duration = Duration::from_millis(100);
 
 /// What one half has left for the other.
 #[derive(Default)]
 struct Mail {
     for_sender: Option<Signals>,
-    /// And when the first of them was left.
+    /// The signals, and when the first of them was left.
     for_receiver: Option<(Signals, Duration)>,
-    /// For the receiver: a write that was blocked has gone on.
+    /// For the receiver: a blocked write has made progress.
     write_went_on: bool,
-    /// For the sender: nothing is waited for any more.
+    /// For the sender: the receiver no longer waits for anything.
     ended: bool,
 }
 
-/// See [`Mail`].
+/// The [`Mail`] for both halves, behind a lock.
 #[derive(Default)]
 struct Mailbox(Mutex<Mail>);
 
 impl Mailbox {
     fn open(&self) -> MutexGuard<'_, Mail> {
-        // Nothing in it can be half done.
+        // A panic cannot leave the mail inconsistent, because the lock is only held for assignments.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,13 +63,13 @@ impl Mailbox {
 pub(super) struct SendingSide<S> {
     pub(super) sending: Sending,
     pub(super) transport: Transport<S>,
-    /// Whether the receiver waits for nothing any more.
+    /// Whether the receiver no longer waits for anything.
     pub(super) ended: bool,
     mailbox: Arc<Mailbox>,
 }
 
 impl<S: IntoHalves> SendingSide<S> {
-    /// Takes in what the receiver has left.
+    /// Handles the signals that the receiver has left.
     pub(super) fn hear(&mut self) {
         let mut mail = self.mailbox.open();
         let (signals, ended) = (mail.for_sender.take(), mail.ended);
@@ -77,12 +77,12 @@ impl<S: IntoHalves> SendingSide<S> {
         self.ended |= ended;
         if let Some(signals) = signals {
             self.sending.writer.sender_mut().handle_signals(signals);
-            // An answer that cannot be masked stays queued, and a write tells.
+            // If an answer cannot be masked, it stays queued, and the next write returns the error.
             let _ = self.sending.writer.queue_answers();
         }
     }
 
-    /// Leaves what the receiver has to hear.
+    /// Leaves signals for the receiver.
     fn tell(&mut self) {
         let Some(signals) = self.sending.writer.sender_mut().signals() else { return };
         let now = self.transport.elapsed();
@@ -93,7 +93,7 @@ impl<S: IntoHalves> SendingSide<S> {
         }
     }
 
-    /// Whether the connection has failed, or its end has come: it does not matter any more what is pending.
+    /// Whether the connection has failed, or its end has come. Then what is pending no longer matters.
     fn is_over(&self) -> bool {
         self.ended || self.sending.writer.sender().has_failed()
     }
@@ -156,8 +156,8 @@ impl<S: IntoHalves> SendingSide<S> {
         Ok(send(&mut self.sending.writer)?)
     }
 
-    /// Writes what the stream takes at once, unless the receiver has ended the stream. An error is told by the next call
-    /// that writes.
+    /// Writes what the stream takes at once, unless the receiver has ended the stream. The next call that writes returns the
+    /// error, if there is one.
     pub(super) fn write_briefly(&mut self) {
         while !self.ended && !self.transport.unwritable && self.sending.writer.pending() > 0 {
             let before = self.sending.writer.pending();
@@ -185,7 +185,7 @@ impl<S: IntoHalves> SendingSide<S> {
     }
 }
 
-/// The sending side, for whichever half comes first, and the mailbox.
+/// The sending side, behind a lock for both halves, and the mailbox.
 pub(super) struct Shared<S> {
     side: Mutex<Guard<SendingSide<S>>>,
     mailbox: Arc<Mailbox>,
@@ -195,7 +195,7 @@ impl<S: IntoHalves> Shared<S> {
     pub(super) fn new(sending: Sending, transport: Transport<S>, ended: bool) -> Arc<Self> {
         let mailbox = Arc::<Mailbox>::default();
         let side = SendingSide { sending, transport, ended, mailbox: Arc::clone(&mailbox) };
-        // When both halves are gone.
+        // This runs when both halves are dropped.
         let side = Guard::new(side, |side| {
             side.hear();
             if !side.ended {
@@ -212,7 +212,7 @@ impl<S: IntoHalves> Shared<S> {
         Some(f(&mut side))
     }
 
-    /// Uses the sending side, for the sender, once the receiver has come back from a short write.
+    /// Uses the sending side, for the sender, once the receiver has finished a short write.
     pub(super) fn with<T>(&self, f: impl FnOnce(&mut SendingSide<S>) -> T) -> T {
         let mut side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
         side.hear();
@@ -234,13 +234,13 @@ impl<S: IntoHalves> Shared<S> {
     fn try_take(&self) -> Option<MutexGuard<'_, Guard<SendingSide<S>>>> {
         match self.side.try_lock() {
             Ok(taken) => Some(taken),
-            // A stream has panicked. It may be of no use any more, which it will tell.
+            // The stream has panicked. If it no longer works, its next call returns an error.
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 
-    /// Leaves what the sender has to hear, and lets the receiver hear what was left for it.
+    /// Leaves the receiver's signals for the sender, and passes the signals that the sender has left to the receiver.
     pub(super) fn exchange(&self, receiver: &mut Receiver) {
         let signals = receiver.signals();
         let mut mail = self.mailbox.open();
@@ -254,7 +254,7 @@ impl<S: IntoHalves> Shared<S> {
         drop(mail);
         if let Some((signals, at)) = reported {
             receiver.handle_signals(signals);
-            // The wait for the peer's Close began with ours, not now.
+            // The wait for the peer's Close began when our Close was written, and not now.
             receiver.poll_timeout(at);
         }
         if write_went_on {
@@ -262,7 +262,7 @@ impl<S: IntoHalves> Shared<S> {
         }
     }
 
-    /// Lets the sender know that the connection is over.
+    /// Notes for the sender that the connection is over.
     pub(super) fn end(&self) {
         self.mailbox.open().ended = true;
     }

@@ -1,4 +1,4 @@
-//! Streams whose two directions two threads can use.
+//! Streams that one thread can read from while another thread writes.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,12 +9,12 @@ use super::stream::MaybeTlsStream;
 /// A socket that one thread can read from while another one writes to it: what
 /// [`WebSocket::into_split`](crate::WebSocket::into_split) needs.
 ///
-/// The methods do what those of [`TcpStream`] do. A read or write whose time has run out fails with
+/// The methods do the same as the methods of [`TcpStream`]. A read or write whose timeout has expired fails with
 /// [`WouldBlock`](io::ErrorKind::WouldBlock) or [`TimedOut`](io::ErrorKind::TimedOut), or returns how much was written. A
 /// timeout may be changed through either handle, while the other one waits in the other direction.
 ///
-/// TLS is missing here: its session is one thing for both directions, so a thread that waits for input would keep the other
-/// one from writing.
+/// TLS is missing here: both directions use the same session, so a thread that waits for input would keep the other thread
+/// from writing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from by one thread while another one writes to it",
     note = "`TcpStream`, `UnixStream` and a plain `MaybeTlsStream` can; over TLS, use the whole `WebSocket`"
@@ -23,8 +23,8 @@ pub trait IntoHalves: Read + Write + Sized + 'static {
     /// Another handle to the same socket.
     ///
     /// # Errors
-    /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream whose directions are one thing, such as a
-    /// [`MaybeTlsStream`] with TLS; else as [`TcpStream::try_clone`].
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream that cannot be split, such as a [`MaybeTlsStream`] with TLS;
+    /// else as [`TcpStream::try_clone`].
     fn try_clone(&self) -> io::Result<Self>;
 
     /// Bounds each read from now on; `None` is for ever.
