@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     timeout: u64,
     /// Connect through this proxy, http://, https:// or socks5://; without this, as HTTPS_PROXY and its like say. The
-    /// certificate of an https:// proxy is checked as that of the server
+    /// certificate of an https:// proxy is checked like the server's
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// Connect to this Unix socket, whatever the URL's host

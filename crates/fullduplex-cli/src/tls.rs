@@ -1,4 +1,4 @@
-//! Whom to trust, and who we are.
+//! TLS: which certificates to trust, and our own certificate.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The configuration, if there is to be TLS.
+    /// The configuration of TLS; `None` without a certificate.
     pub(crate) fn config(&self) -> Result<Option<Arc<ServerConfig>>, Failure> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
         let private = PrivateKeyDer::from_pem_file(key)
