@@ -15,7 +15,7 @@ const MAX_SPACE: usize = 16 * 1024;
 /// The least space for output: with six bytes or less, zlib repeats its flush marker.
 const MIN_SPACE: usize = 64;
 
-/// How many places the pools of compressors, and those of decompressors, have claimed, on all threads: see [`Pool`].
+/// How many places the pools have claimed on all threads, for compressors and for decompressors: see [`Pool`].
 static POOLED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
 std::thread_local! {
