@@ -50,7 +50,7 @@ pub(crate) struct Receiving<L> {
     pub(crate) link: L,
     pub(crate) config: Box<EndpointConfig>,
     pub(crate) end: End,
-    /// Whether nothing more will come from the transport, or is waited for.
+    /// Whether the transport's input has ended, or we no longer wait for it.
     pub(crate) ended: bool,
     /// The next wait for input while output is left.
     retry: Duration,

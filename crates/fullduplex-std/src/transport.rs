@@ -72,7 +72,7 @@ impl Waits for NoDeadline {
 /// The deadlines of an open connection.
 pub(crate) struct Deadlines<'a> {
     pub(crate) receiver: &'a mut Receiver,
-    /// Whether nothing more will come from the transport, or is waited for.
+    /// Whether the transport's input has ended, or we no longer wait for it.
     pub(crate) ended: &'a mut bool,
     /// Whether the caller drops the transport now.
     pub(crate) is_over: bool,

@@ -82,7 +82,7 @@ pub(crate) struct Receiving<L> {
     /// The time of the last read, if a timeout was running then and its deadline was not checked since.
     unchecked: Option<Duration>,
     end: End,
-    /// Whether nothing more will come from the stream, or is waited for.
+    /// Whether the stream's input has ended, or we no longer wait for it.
     ended: bool,
     /// Whether the receive buffer was searched and holds no further message.
     drained: bool,

@@ -47,7 +47,7 @@ pub struct Endpoint<E> {
     pub reader: Reader,
     /// The sending direction.
     pub writer: Writer<E>,
-    /// Whether nothing more will come from the transport, or is waited for.
+    /// Whether the transport's input has ended, or we no longer wait for it.
     ended: bool,
 }
 
