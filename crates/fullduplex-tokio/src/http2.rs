@@ -164,7 +164,10 @@ where
 {
     let request = request.as_request();
     #[cfg(feature = "deflate")]
-    let request = request.deflate(config.deflate);
+    let request = {
+        let deflate = request.deflate.or(config.deflate);
+        request.deflate(deflate)
+    };
     let http_request = to_http(&request)?;
     sender.ready().await.map_err(io::Error::other)?;
     let response = sender.send_request(http_request).await.map_err(io::Error::other)?;

@@ -247,7 +247,10 @@ fn accept(
 ) -> Result<(UpgradeResponse, Negotiated)> {
     let acceptance = acceptance.as_acceptance();
     #[cfg(feature = "deflate")]
-    let acceptance = acceptance.deflate(config.deflate);
+    let acceptance = {
+        let deflate = acceptance.deflate.or(config.deflate);
+        acceptance.deflate(deflate)
+    };
     #[cfg(not(feature = "deflate"))]
     let _ = config;
     let mut response = UpgradeResponse::default();

@@ -21,7 +21,7 @@ pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The timeouts of a connection. By default, only the close timeout is on.
 ///
-/// They are stored in milliseconds. One of more than 49 days counts as none.
+/// They are stored in milliseconds, rounded up. One of more than 49 days counts as none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -119,7 +119,7 @@ impl Wait {
     const NEVER: Self = Self(u32::MAX);
 
     fn new(wait: Option<Duration>) -> Self {
-        let millis = wait.and_then(|wait| u32::try_from(wait.as_millis()).ok());
+        let millis = wait.and_then(|wait| u32::try_from(wait.as_nanos().div_ceil(1_000_000)).ok());
         millis.map_or(Self::NEVER, Self)
     }
 

@@ -27,15 +27,22 @@
 //! fn echo(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
 //!     let (mut buf, mut out, mut len) = ([0; 4096], [0; 8192], 0);
 //!
-//!     // The opening handshake: read until the request is whole, then answer it.
-//!     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+//!     // The opening handshake: read until the request is complete, then respond. It must fit into `buf`.
+//!     let limits = HeadLimits { max_size: buf.len(), ..HeadLimits::DEFAULT };
+//!     let mut handshake = ServerHandshake::new(limits);
 //!     let request = loop {
 //!         match wire.read(&mut buf[len..])? {
 //!             0 => return Err(handshake.handle_eof().into()),
 //!             more => len += more,
 //!         }
-//!         if let Some(request) = handshake.poll(&buf[..len])? {
-//!             break request;
+//!         match handshake.poll(&buf[..len]) {
+//!             Ok(Some(request)) => break request,
+//!             Ok(None) => {}
+//!             Err(error) => {
+//!                 let response_len = error.encode_response(&mut out)?;
+//!                 wire.write_all(&out[..response_len])?;
+//!                 return Err(error.into());
+//!             }
 //!         }
 //!     };
 //!     let (response_len, negotiated) = request.accept(&Acceptance::new(), &mut out)?;

@@ -95,6 +95,7 @@ fn each_error_of_the_opening_handshake_says_something_else() {
     differ(&[
         RequestError::Head(HeadError::FirstLine),
         RequestError::Method,
+        RequestError::HeadMethod,
         RequestError::NotConnect,
         RequestError::Protocol,
         RequestError::PseudoHeaders,

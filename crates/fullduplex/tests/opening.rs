@@ -164,6 +164,29 @@ fn a_client_without_entropy_sends_no_request() {
     assert!(matches!(failed, Err(HandshakeError::Entropy(_))));
 }
 
+/// What the configuration says is for the requests and acceptances that say nothing.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_request_and_an_acceptance_may_have_compression_of_their_own() {
+    use fullduplex::DeflateConfig;
+
+    let (own, other) = (DeflateConfig::new().no_context_takeover(true), DeflateConfig::new());
+    for config in [None, Some(other)] {
+        let mut endpoint_config = EndpointConfig::new();
+        endpoint_config.deflate = config;
+        let request = OwnedClientRequest::new("ws://localhost/chat").unwrap().deflate(own);
+        let entropy = TestEntropy::new(1);
+        let connecting = Connecting::new(request, endpoint_config, entropy).unwrap();
+        let request = connecting.output().to_vec();
+        assert!(String::from_utf8_lossy(&request).contains("client_no_context_takeover"));
+
+        let incoming = Incoming::new(endpoint_config, NoEntropy);
+        let request = receive(incoming, &request, usize::MAX);
+        let (endpoint, _) = request.accept(&Acceptance::new().deflate(own)).unwrap();
+        assert!(!endpoint.deflate().unwrap().context_takeover());
+    }
+}
+
 #[test]
 fn a_request_for_no_websocket_is_refused_or_answered() {
     let plain = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";

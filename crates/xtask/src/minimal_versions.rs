@@ -47,7 +47,11 @@ pub(crate) fn run() -> Outcome {
 
 /// `+1.2.0` for the oldest compiler that is named, or an empty string if it cannot be installed.
 fn toolchain(packages: &[Package]) -> Outcome<String> {
-    let oldest = packages.iter().map(|package| package.rust_version.as_str()).min();
+    // As numbers: in the order of text, 1.100 would come before 1.85.
+    let numbers = |version: &&str| -> Vec<u32> {
+        version.split('.').map(|number| number.parse().unwrap_or(u32::MAX)).collect()
+    };
+    let oldest = packages.iter().map(|package| package.rust_version.as_str()).min_by_key(numbers);
     let oldest = oldest.ok_or_else(|| Failure::new("no package is published"))?;
     // `1.2` would mean the newest 1.2.x.
     let version = match oldest.split('.').count() {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fullduplex::{Ended, Error, FrameError, MessageError, Timeout};
+use fullduplex::{CloseFrameError, Ended, Error, FrameError, MessageError, Timeout};
 
 /// Defines the enumeration once, with its list and its names.
 macro_rules! causes {
@@ -58,7 +58,7 @@ causes! {
     HandshakeDropped = "handshake_dropped",
     /// The peer broke the protocol (Close 1002).
     Protocol = "protocol",
-    /// The peer sent text that is not UTF-8 (Close 1007).
+    /// The peer sent text that is not UTF-8, in a message or as the reason of a Close (Close 1007).
     InvalidText = "invalid_text",
     /// The peer sent a compressed message that cannot be decompressed.
     Compression = "compression",
@@ -96,7 +96,8 @@ impl Cause {
                 Self::TooLarge
             }
             Error::Message(MessageError::TooManyFragments) => Self::TooManyFragments,
-            Error::Message(MessageError::InvalidUtf8) => Self::InvalidText,
+            Error::Message(MessageError::InvalidUtf8)
+            | Error::CloseFrame(CloseFrameError::Reason) => Self::InvalidText,
             #[cfg(feature = "deflate")]
             Error::Message(MessageError::NoScratch) => Self::Local,
             #[cfg(feature = "deflate")]

@@ -275,7 +275,9 @@ impl Sender {
         self.sendable()?;
         let close = CloseBody::new(reason)?;
         if self.pong_queued {
-            self.append_transmit(out, entropy)?;
+            let pong = FrameKind::last(OpCode::Pong);
+            self.outbound.append(pong, self.pong.as_bytes(), out, entropy)?;
+            self.pong_queued = false;
         }
         self.outbound.append(FrameKind::last(OpCode::Close), close.as_bytes(), out, entropy)?;
         self.close_written(reason.map(|reason| reason.code));

@@ -87,7 +87,10 @@ impl<E: Entropy> Connecting<E> {
         mut entropy: E,
     ) -> Result<Self, HandshakeError> {
         #[cfg(feature = "deflate")]
-        let request = request.deflate(config.deflate);
+        let request = match request.as_request().deflate {
+            None => request.deflate(config.deflate),
+            Some(_) => request,
+        };
         let handshake = ClientHandshake::new(&mut entropy)?.with_limits(config.head_limits);
         let output = encode(|out| match handshake.encode_request(&request.as_request(), out) {
             Err(EncodeRequestError::BufferTooSmall(error)) => Err(Ok(error.needed)),

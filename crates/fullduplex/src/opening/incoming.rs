@@ -216,7 +216,7 @@ impl<E: Entropy> IncomingRequest<E> {
             subprotocol: acceptance.subprotocol,
             headers: acceptance.headers,
             #[cfg(feature = "deflate")]
-            deflate: opening.config.deflate,
+            deflate: acceptance.deflate.or(opening.config.deflate),
         };
         let mut negotiated = Negotiated::without_extensions();
         let response = encode(|out| match request.as_request().accept(&acceptance, out) {

@@ -234,7 +234,9 @@ pub fn handshake_error(error: HandshakeError) -> Error {
         }
         Request(RequestError::Head(HeadError::TooLarge))
         | Response(ResponseError::Head(HeadError::TooLarge)) => Error::AttackAttempt,
-        Request(RequestError::Method) => ProtocolError::WrongHttpMethod.into(),
+        Request(RequestError::Method | RequestError::HeadMethod) => {
+            ProtocolError::WrongHttpMethod.into()
+        }
         Request(RequestError::Head(HeadError::Version))
         | Response(ResponseError::Head(HeadError::Version) | ResponseError::Version) => {
             ProtocolError::WrongHttpVersion.into()

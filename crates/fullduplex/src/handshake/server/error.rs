@@ -17,8 +17,10 @@ const CONTENT_TYPE: (&str, &str) = ("Content-Type", "text/plain; charset=utf-8")
 pub enum RequestError {
     /// The head is not valid HTTP/1.1, or is too large.
     Head(HeadError),
-    /// The method is not `GET`.
+    /// The method is neither `GET` nor `HEAD`.
     Method,
+    /// The method is `HEAD`, so the response has no content (RFC 9110 §9.3.2).
+    HeadMethod,
     /// HTTP/2: the method is not `CONNECT`.
     NotConnect,
     /// HTTP/2: `:protocol` is missing or not `websocket`.
@@ -61,7 +63,7 @@ impl RequestError {
             Self::Head(HeadError::Version) => 505,
             Self::Head(HeadError::FirstLineTooLong) => 414,
             Self::Head(HeadError::TooLarge | HeadError::TooManyHeaders) => 431,
-            Self::Method | Self::NotConnect => 405,
+            Self::Method | Self::HeadMethod | Self::NotConnect => 405,
             // "If a server receives an extended CONNECT request with a :protocol pseudo-header field whose value is
             // unknown or is not supported, the server SHOULD respond to the request with a 501" (RFC 9220 §3).
             Self::Protocol => 501,
@@ -90,7 +92,7 @@ impl RequestError {
     pub const fn response_headers(&self) -> &'static [(&'static str, &'static str)] {
         match self {
             // "The origin server MUST generate an Allow header field in a 405 response."
-            Self::Method => &[("Allow", "GET"), CONTENT_TYPE],
+            Self::Method | Self::HeadMethod => &[("Allow", "GET"), CONTENT_TYPE],
             Self::NotConnect => &[("Allow", "CONNECT"), CONTENT_TYPE],
             // "If the server doesn't support the requested version, it MUST respond with a
             // |Sec-WebSocket-Version| header field containing all versions it is willing to use."
@@ -127,7 +129,9 @@ impl RequestError {
             }
         }
         put_header(&mut out, CONNECTION, options.as_bytes());
-        put_final_lines(&mut out, format_args!("{self}\n"));
+        // "The server MUST NOT send content in the response" to HEAD (RFC 9110 §9.3.2).
+        let has_content = !matches!(self, Self::HeadMethod);
+        put_final_lines(&mut out, format_args!("{self}\n"), has_content);
         out.finish()
     }
 }
@@ -143,6 +147,7 @@ impl fmt::Display for RequestError {
         f.write_str(match self {
             Self::Head(error) => return fmt::Display::fmt(error, f),
             Self::Method => "the method is not GET",
+            Self::HeadMethod => "the method is HEAD, not GET",
             Self::NotConnect => "over HTTP/2 the method of a WebSocket request is CONNECT",
             Self::Protocol => "the :protocol of this CONNECT is not websocket",
             Self::PseudoHeaders => {

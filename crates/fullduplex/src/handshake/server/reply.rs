@@ -10,12 +10,18 @@ pub(in crate::handshake) fn put_status_line(out: &mut Cursor<'_>, status: u16) {
     let _ = fmt::Write::write_fmt(out, format_args!("HTTP/1.1 {status} {}\r\n", reason(status)));
 }
 
-/// Writes the length of `body`, the empty line and `body`.
-pub(in crate::handshake) fn put_final_lines(out: &mut Cursor<'_>, body: fmt::Arguments<'_>) {
+/// Writes the length of `body`, the empty line and, if `has_content` is set, `body`.
+pub(in crate::handshake) fn put_final_lines(
+    out: &mut Cursor<'_>,
+    body: fmt::Arguments<'_>,
+    has_content: bool,
+) {
     let mut counter = Cursor::new(&mut []);
     let _ = fmt::Write::write_fmt(&mut counter, body);
     put_content_length(out, counter.count());
-    let _ = fmt::Write::write_fmt(out, body);
+    if has_content {
+        let _ = fmt::Write::write_fmt(out, body);
+    }
 }
 
 /// Writes the last header and the empty line.

@@ -178,7 +178,11 @@ impl<'b> Request<'b> {
     ) -> Result<Self, RequestError> {
         // "The method of the request MUST be GET"; methods are case-sensitive.
         if method != "GET" {
-            return Err(RequestError::Method);
+            return Err(if method == "HEAD" {
+                RequestError::HeadMethod
+            } else {
+                RequestError::Method
+            });
         }
         let (authority, path_and_query) = split_target(target)?;
         // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request

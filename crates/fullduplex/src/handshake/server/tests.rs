@@ -554,6 +554,9 @@ fn every_error_has_the_response_that_it_calls_for() {
     check(RequestError::Upgrade, "HTTP/1.1 426 ", &upgrade);
     check(RequestError::Connection, "HTTP/1.1 426 ", &upgrade);
     check(RequestError::Method, "HTTP/1.1 405 Method Not Allowed\r\n", &["\r\nAllow: GET\r\n"]);
+    let mut out = [0; 400];
+    let len = RequestError::HeadMethod.encode_response(&mut out).unwrap();
+    assert!(out[..len].ends_with(b"\r\nContent-Length: 28\r\n\r\n"), "{}", out.escape_ascii());
     check(HeadError::Version.into(), "HTTP/1.1 505 HTTP Version Not Supported\r\n", &[]);
     check(HeadError::MethodTooLong.into(), "HTTP/1.1 501 Not Implemented\r\n", &[]);
     check(HeadError::FirstLineTooLong.into(), "HTTP/1.1 414 URI Too Long\r\n", &[]);
@@ -750,7 +753,7 @@ fn a_plain_request_is_shown_once_it_was_refused() {
     assert_eq!(request.headers().get_str("user-agent"), Some("probe"));
     assert_eq!(request.head_len(), probe.len() - 4);
     for (head, path, expected) in [
-        ("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "/", RequestError::Method),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "/", RequestError::HeadMethod),
         ("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "/a", RequestError::Method),
         ("GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "/a", RequestError::Body),
         ("GET http://a?b HTTP/1.1\r\nHost:\r\n\r\n", "/", RequestError::Upgrade),
