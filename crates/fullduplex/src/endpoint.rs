@@ -47,8 +47,6 @@ pub struct Endpoint<E> {
     pub reader: Reader,
     /// The sending direction.
     pub writer: Writer<E>,
-    /// Whether the transport's input has ended, or we no longer wait for it.
-    ended: bool,
 }
 
 impl<E: Entropy> Endpoint<E> {
@@ -79,7 +77,6 @@ impl<E: Entropy> Endpoint<E> {
         Self {
             reader: Reader::with_buffer(receiver, buffer),
             writer: Writer::with_output(sender, output, config.max_write_buffer, entropy),
-            ended: false,
         }
     }
 
@@ -90,13 +87,12 @@ impl<E: Entropy> Endpoint<E> {
         (self.reader, self.writer)
     }
 
-    /// Puts the two directions of one connection together again. If the transport had ended, call
-    /// [`handle_eof`](Self::handle_eof) or [`handle_reset`](Self::handle_reset) again.
+    /// Puts the two directions of one connection together again.
     ///
     /// Both must come from the same connection. This is not checked; otherwise, both peers will see protocol errors.
     #[must_use]
     pub fn join(reader: Reader, writer: Writer<E>) -> Self {
-        let mut joined = Self { reader, writer, ended: false };
+        let mut joined = Self { reader, writer };
         // Signals that were taken may never have arrived, so each direction reports all that it knows.
         exchange_all(joined.reader.receiver_mut(), joined.writer.sender_mut());
         joined
@@ -243,7 +239,6 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`Error::Ended`] when the peer's Close had not come.
     pub fn handle_eof(&mut self) -> Result<(), Error> {
-        self.ended = true;
         let result = self.reader.receiver_mut().handle_eof();
         self.exchange();
         result
@@ -254,7 +249,6 @@ impl<E: Entropy> Endpoint<E> {
     /// # Errors
     /// [`Error::Ended`] when the peer's Close had not come.
     pub fn handle_reset(&mut self) -> Result<(), Error> {
-        self.ended = true;
         let result = self.reader.receiver_mut().handle_reset();
         self.exchange();
         result
@@ -273,7 +267,8 @@ impl<E: Entropy> Endpoint<E> {
     #[must_use]
     pub fn has_timeout(&mut self) -> bool {
         self.exchange();
-        !self.ended && self.reader.receiver().has_timeout()
+        let receiver = self.reader.receiver();
+        !receiver.has_ended() && receiver.has_timeout()
     }
 
     /// Does what is due at `now`. Early calls do nothing.
@@ -288,10 +283,7 @@ impl<E: Entropy> Endpoint<E> {
 
     #[cold]
     fn expire(&mut self, now: Duration) -> Result<(), Error> {
-        let receiver = self.reader.receiver_mut();
-        let result = receiver.handle_timeout(now);
-        // Once the connection is over, the one thing still waited for is the transport's end.
-        self.ended = receiver.is_closed();
+        let result = self.reader.receiver_mut().handle_timeout(now);
         self.exchange();
         result
     }
@@ -307,13 +299,9 @@ impl<E: Entropy> Endpoint<E> {
     #[must_use]
     pub fn shutdown(&mut self) -> Shutdown {
         self.exchange();
-        if self.ended {
-            return Shutdown::Both;
-        }
-        if self.writer.sender().may_send() || self.writer.pending() > 0 {
-            return Shutdown::No;
-        }
-        self.reader.receiver().shutdown()
+        let receiver = self.reader.receiver();
+        let is_open = self.writer.sender().may_send() || self.writer.pending() > 0;
+        if is_open && !receiver.has_ended() { Shutdown::No } else { receiver.shutdown() }
     }
 
     /// Whether there is nothing to do but to wait for input or a deadline: nothing waits to be written, no answer is queued,
@@ -324,7 +312,7 @@ impl<E: Entropy> Endpoint<E> {
     pub fn is_at_rest(&self) -> bool {
         let (receiver, sender) = (self.reader.receiver(), self.writer.sender());
         self.writer.pending() == 0
-            && !self.ended
+            && !receiver.has_ended()
             && sender.may_send()
             && !sender.has_transmit()
             && !receiver.has_signals()

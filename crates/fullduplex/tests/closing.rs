@@ -6,7 +6,7 @@ use std::time::Duration;
 use fullduplex::{
     CloseCode, CloseFrameError, CloseReason, Config, Connection, Ended, Error, Event, Fault,
     FrameError, Input, Limits, MessageError, MessageKind, Negotiated, Part, Role, SendError,
-    Timeout, Timeouts,
+    Shutdown, Timeout, Timeouts,
 };
 use fullduplex_testkit::{Frame, LengthForm, Pair, Seen, Side, Split, TestEntropy, drive, frames};
 
@@ -740,7 +740,7 @@ fn a_failure_that_is_still_to_be_told_comes_before_messages_even_behind_our_own_
 #[cfg(feature = "alloc")]
 #[test]
 fn however_the_peers_close_is_polled_the_connection_is_closed_once_it_is_answered() {
-    use fullduplex::{Endpoint, EndpointConfig, NoEntropy, Shutdown};
+    use fullduplex::{Endpoint, EndpointConfig, NoEntropy};
 
     for way in 0..5 {
         let negotiated = Negotiated::without_extensions();
@@ -761,5 +761,24 @@ fn however_the_peers_close_is_polled_the_connection_is_closed_once_it_is_answere
         server.writer.advance(answer);
         assert!(server.reader.receiver().is_clean(), "way {way}");
         assert_eq!(server.shutdown(), Shutdown::Both, "way {way}");
+    }
+}
+
+/// A caller of `Connection` has nothing but `shutdown` and the deadline to tell it when to drop the transport.
+#[test]
+fn when_the_close_timeout_has_expired_the_transport_is_not_waited_for() {
+    for fails in [false, true] {
+        let mut client = open(Role::Client);
+        close(&mut client, CloseCode::Normal, "");
+        let frame = if fails { Frame::new(3, *b"reserved") } else { Frame::close(1000, "") };
+        let outcome = client.poll_event(&mut Input::new(&mut frame.encode())).map(drop);
+        assert_eq!(outcome.is_err(), fails);
+        let waits = if fails { Shutdown::Write } else { Shutdown::No };
+        assert_eq!((client.is_closed(), client.shutdown()), (true, waits));
+        let deadline = client.poll_timeout(s(1)).unwrap();
+        client.handle_timeout(deadline - Duration::from_millis(1)).unwrap();
+        assert_eq!(client.shutdown(), waits);
+        client.handle_timeout(deadline).unwrap();
+        assert_eq!((client.shutdown(), client.poll_timeout(s(60))), (Shutdown::Both, None));
     }
 }

@@ -64,6 +64,8 @@ pub struct Receiver {
     shortcut: Shortcut,
     role: Role,
     over_stream: bool,
+    /// Whether the transport's input has ended, or we no longer wait for it.
+    ended: bool,
     /// Whether the sender does not know of the last Ping yet. Its payload is in `control`.
     pub(super) pong_due: bool,
     /// Whether the sender does not know yet that the Ping of the keepalive is due.
@@ -100,6 +102,7 @@ impl Receiver {
             shortcut: Shortcut::new(role, smallest),
             role,
             over_stream: negotiated.is_over_stream(),
+            ended: false,
             pong_due: false,
             ping_due: false,
             receiving_control: None,
@@ -170,9 +173,13 @@ impl Receiver {
     /// "the server MUST close the TCP connection immediately" once both Closes are through; the client
     /// waits for it (RFC 6455 §7.1.1). Of a stream of HTTP/2 each end closes its own direction, "orderly TCP-level
     /// closures are represented as END_STREAM flags" (RFC 8441 §5), and a server that gave up the other one as well would
-    /// reset the stream, with its Close under way.
+    /// reset the stream, with its Close under way. When the transport has ended, or the close timeout has expired, nothing is
+    /// waited for.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
+        if self.ended {
+            return Shutdown::Both;
+        }
         match (self.is_closed(), self.is_clean(), self.role) {
             (false, ..) => Shutdown::No,
             (true, true, Role::Client) => Shutdown::No,
@@ -411,7 +418,14 @@ impl Receiver {
         self.end(Ended::Reset)
     }
 
+    /// Whether the transport's input has ended, or we no longer wait for it.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     fn end(&mut self, how: Ended) -> Result<(), Error> {
+        self.ended = true;
         self.at_message_boundary = false;
         self.timers.stop();
         self.closing.end(how).map_err(|ended| {
@@ -444,7 +458,9 @@ impl Receiver {
     /// # Errors
     /// [`Error::Timeout`] when a timeout has expired.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        match self.timers.poll(now) {
+        let action = self.timers.poll(now);
+        self.ended |= action == TimerAction::Expired(Timeout::Close);
+        match action {
             TimerAction::Nothing => {}
             TimerAction::Ping => self.ping_due = self.closing.may_send(),
             // The cause is known already; what is still queued will never be read.
