@@ -46,7 +46,8 @@ pub struct WebSocketConfig {
     /// From this number of pending bytes on, `feed` writes before it accepts another message. The default is 128 KiB.
     pub write_buffer_size: usize,
     /// While this many bytes or more are pending, sending waits. While fewer are, a message is accepted, however long it
-    /// is. With 0, a message is accepted once nothing is pending. The default is 1 MiB.
+    /// is. With 0, a message is accepted once nothing is pending. The default is 1 MiB. Over HTTP/2, hyper holds up to
+    /// 256 KiB more, which count as written.
     pub max_write_buffer_size: usize,
     /// How large the receive buffer may become while a call waits for a blocked write and reads meanwhile. The default
     /// is 64 KiB, because for small messages the buffer gets as large anyway. Two peers that both write before they

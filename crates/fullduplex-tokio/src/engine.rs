@@ -167,13 +167,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         stream: S,
         config: &WebSocketConfig,
         endpoint: Endpoint<OsEntropy>,
+        state: WriteState,
         watch: Watch,
     ) -> Box<Self> {
         let opened = Opened {
             clock: Clock::start(),
             timer: Timer::default(),
             unchecked: None,
-            state: WriteState::default(),
+            state,
             watch,
         };
         Self::opened(stream, config, endpoint, opened)

@@ -20,6 +20,7 @@ use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::sending::Sending;
+use crate::sending::write_state::WriteState;
 use crate::watch::Watch;
 
 /// A WebSocket over a stream `S`.
@@ -186,7 +187,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         watch: Watch,
     ) -> Self {
         let endpoint = Endpoint::open(role, negotiated, part, &config.endpoint(), OsEntropy);
-        let mut engine = Engine::new(stream, &config, endpoint, watch);
+        let state = WriteState::new(negotiated.is_over_stream());
+        let mut engine = Engine::new(stream, &config, endpoint, state, watch);
         engine.watch().opened();
         Self::new(engine)
     }

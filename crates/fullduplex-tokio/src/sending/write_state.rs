@@ -13,6 +13,10 @@ use crate::entropy::OsEntropy;
 /// How many pieces are given to the stream at once: large messages are two each.
 const MAX_PIECES: usize = 16;
 
+/// The most bytes that a stream of HTTP/2 is given at once. Two such writes, which hyper takes at once, hold what waits by
+/// default before it is written ([`DEFAULT_WRITE_BUFFER_SIZE`](crate::DEFAULT_WRITE_BUFFER_SIZE)).
+const MAX_STREAM_WRITE: usize = 64 << 10;
+
 /// What was written since the last [`take_progress`](WriteState::take_progress).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Progress {
@@ -37,9 +41,17 @@ pub(crate) struct WriteState {
     pub(crate) unwritable: bool,
     /// Whether it was ended.
     shut: bool,
+    /// Whether the transport is a stream of HTTP/2. hyper copies all that one write has, takes up to four writes before it
+    /// waits for the peer, and keeps them after we have dropped the stream. So a write is short.
+    over_stream: bool,
 }
 
 impl WriteState {
+    /// Nothing was written yet, to a stream of HTTP/2 or to another transport.
+    pub(crate) fn new(over_stream: bool) -> Self {
+        Self { over_stream, ..Self::default() }
+    }
+
     /// Whether there is nothing to write or flush.
     #[inline]
     pub(crate) fn is_idle(&self, writer: &Writer<OsEntropy>) -> bool {
@@ -59,7 +71,10 @@ impl WriteState {
             if first.is_empty() {
                 return self.poll_flush(stream, cx);
             }
-            let written = if first.len() < writer.pending() && stream.is_write_vectored() {
+            let written = if self.over_stream {
+                let part = first.get(..MAX_STREAM_WRITE).unwrap_or(first);
+                Pin::new(&mut *stream).poll_write(cx, part)
+            } else if first.len() < writer.pending() && stream.is_write_vectored() {
                 poll_write_pieces(stream, writer, cx)
             } else {
                 Pin::new(&mut *stream).poll_write(cx, first)

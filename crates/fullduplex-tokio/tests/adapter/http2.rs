@@ -338,6 +338,38 @@ async fn a_response_over_http_2_is_waited_for_as_long_as_a_handshake() {
     assert!(error.is_timeout(), "{error}");
 }
 
+/// hyper copies what it is given, and keeps it after the socket was dropped, for as long as the client keeps the connection.
+#[tokio::test]
+async fn what_a_client_over_http_2_does_not_read_waits_here_and_not_in_hyper() {
+    const SIZE: usize = 8 << 20;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = service_fn(|mut request| {
+            let (response, socket) = upgrade(&mut request, WebSocketConfig::new());
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                let mut socket = socket.unwrap().await.unwrap();
+                socket.feed(Message::binary(vec![1; SIZE])).await.unwrap();
+                let flushing = tokio::time::timeout(secs(1), socket.flush()).await;
+                tell.send((flushing.is_err(), socket.pending_bytes())).unwrap();
+            });
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let mut builder = server::Builder::new(TokioExecutor::new());
+        builder.enable_connect_protocol();
+        let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+    });
+    let mut sender = connect(address).await;
+    let url = format!("ws://{address}/");
+    let (_unread, _) = client_http2(&mut sender, url, WebSocketConfig::new()).await.unwrap();
+    let (is_blocked, pending) = told.recv().await.unwrap();
+    // The client's window of 2 MiB, and what hyper takes.
+    assert!(is_blocked && pending > SIZE - (3 << 20), "{is_blocked}, {pending}");
+}
+
 #[tokio::test]
 async fn halves_go_over_http_2() {
     let address = serve_echo(WebSocketConfig::new()).await;
