@@ -115,7 +115,8 @@ pub struct Left {
 /// Clones are the same gate.
 ///
 /// It works with any way to accept: [`serve`](crate::serve) over a listener, or by hand with hyper or axum, where the pass
-/// goes into the task of the upgraded connection.
+/// goes into the task of the upgraded connection. In this second way it counts WebSockets alone: connections that ask for
+/// pages, or for nothing, are the HTTP server's to limit.
 ///
 /// # Memory
 /// Some 100 bytes for each address that has a connection. The table of addresses grows and does not shrink.

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use fullduplex_tokio::{Error, OwnedAcceptance, WebSocketConfig, accept_with};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+/// How long the loop waits when it cannot accept.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
@@ -11,7 +15,10 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(&address).await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let Ok((stream, peer)) = listener.accept().await else {
+            sleep(PAUSE).await; // there may be too many open files, until a connection ends
+            continue;
+        };
         tokio::spawn(async move {
             match serve(stream).await {
                 Ok(()) => println!("{peer}: closed"),

@@ -3,14 +3,16 @@
 //! out.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
-use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo};
+use fullduplex_tokio::hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use fullduplex_tokio::{Error, UpgradeResponse, Upgrading, WebSocketConfig, upgrade};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 const PAGE: &str = r#"<!DOCTYPE html>
 <meta charset="utf-8">
@@ -29,20 +31,33 @@ const PAGE: &str = r#"<!DOCTYPE html>
 </script>
 "#;
 
+/// How long a client may take to send the head of its request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the loop waits when it cannot accept.
+const PAUSE: Duration = Duration::from_millis(100);
+
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let listener = TcpListener::bind(&address).await?;
     println!("listening on http://{}/", listener.local_addr()?);
-    serve(listener).await
+    serve(listener).await;
+    Ok(())
 }
 
-pub(crate) async fn serve(listener: TcpListener) -> std::io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener) {
     loop {
-        let (stream, peer) = listener.accept().await?;
-        stream.set_nodelay(true)?; // messages are written whole: there is nothing to wait for
+        let Ok((stream, peer)) = listener.accept().await else {
+            sleep(PAUSE).await; // there may be too many open files, until a connection ends
+            continue;
+        };
+        // Messages are written whole: there is nothing to wait for. It fails only if the client has gone.
+        let _ = stream.set_nodelay(true);
         tokio::spawn(async move {
             let mut builder = auto::Builder::new(TokioExecutor::new());
+            // Without a timer, hyper waits for a request for ever.
+            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
             builder.http2().enable_connect_protocol(); // announces WebSockets over HTTP/2
             let serving =
                 builder.serve_connection_with_upgrades(TokioIo::new(stream), service_fn(handle));

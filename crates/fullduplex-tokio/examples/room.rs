@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAcceptance, PreparedMessage,
@@ -12,6 +13,7 @@ use fullduplex_tokio::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::sleep;
 
 /// How many messages may wait for one peer.
 const QUEUE: usize = 64;
@@ -50,6 +52,9 @@ impl Room {
     }
 }
 
+/// How long the loop waits when it cannot accept.
+const PAUSE: Duration = Duration::from_millis(100);
+
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
@@ -57,7 +62,10 @@ async fn main() -> std::io::Result<()> {
     println!("listening on {}", listener.local_addr()?);
     let room = Arc::new(Room::default());
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let Ok((stream, peer)) = listener.accept().await else {
+            sleep(PAUSE).await; // there may be too many open files, until a connection ends
+            continue;
+        };
         let room = Arc::clone(&room);
         tokio::spawn(async move {
             let (number, heard) = room.enter();

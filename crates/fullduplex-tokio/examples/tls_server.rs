@@ -1,12 +1,17 @@
 //! Sends back what comes over TLS: `cargo run --example tls_server CERTIFICATE KEY [ADDRESS]`, with PEM files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fullduplex_tokio::rustls::ServerConfig;
 use fullduplex_tokio::rustls::pki_types::pem::PemObject;
 use fullduplex_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use fullduplex_tokio::{Error, accept_tls, tls};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+/// How long the loop waits when it cannot accept.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,7 +25,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(&address).await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let Ok((stream, peer)) = listener.accept().await else {
+            sleep(PAUSE).await; // there may be too many open files, until a connection ends
+            continue;
+        };
         let tls = Arc::clone(&tls);
         tokio::spawn(async move {
             match serve(stream, tls).await {

@@ -55,6 +55,9 @@ pub fn is_upgrade_request<B>(request: &http::Request<B>) -> bool {
 /// connection `with_upgrades`. What the client has sent behind its request is not lost. All settings of `config` apply
 /// except [`head_limits`](WebSocketConfig#structfield.head_limits), because the server has already read the head.
 ///
+/// A connection that has not asked yet is the server's as well. hyper waits for a request for ever unless it has a timer
+/// (`http1().timer(..)`, as in the example), and `axum::serve` sets none.
+///
 /// HTTP/2 has another opening handshake (RFC 8441), which needs the feature `http2`, and a server that announces it:
 /// `enable_connect_protocol` of hyper's builder, which axum calls. Such a WebSocket is a stream beside others of the
 /// same connection. Without the feature the response is 505.

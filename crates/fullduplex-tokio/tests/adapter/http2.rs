@@ -19,6 +19,7 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper::ext::Protocol;
 use hyper::server::conn::http2 as server;
 use hyper::service::service_fn;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -86,6 +87,16 @@ async fn the_example_opens_websockets_over_http_2_and_http_1_on_one_port() {
     assert_eq!(sender.send_request(page).await.unwrap().status(), StatusCode::OK);
     over_2.close(None).await.unwrap();
     over_1.close(None).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_example_does_not_wait_for_a_request_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    tokio::spawn(hyper_server::serve(listener));
+    stream.write_all(b"GET /echo HTTP/1.1\r\nHost: a\r\n").await.unwrap();
+    let mut response = Vec::new();
+    tokio::time::timeout(secs(60), stream.read_to_end(&mut response)).await.unwrap().unwrap();
 }
 
 #[tokio::test]
