@@ -163,7 +163,7 @@ impl Arguments {
         let name = ServerName::try_from(host.clone())
             .map_err(|_| Failure::new(format!("no certificate can be for `{host}`")))?;
         let stream = match timeout(patience, connector.connect(name, stream)).await {
-            Ok(stream) => stream.map_err(fullduplex_tokio::Error::from)?,
+            Ok(stream) => stream.map_err(|error| Failure::not_opened(error.into()))?,
             Err(_) => return Err(Failure::new("the server does not complete the TLS handshake")),
         };
         let session = stream.get_ref().1;
@@ -182,7 +182,8 @@ impl Arguments {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let (socket, response) = client_with(request, stream, self.config()).await?;
+        let (socket, response) =
+            client_with(request, stream, self.config()).await.map_err(Failure::not_opened)?;
         watch.phase("WebSocket", "");
         show::note(opened(&socket, &response));
         self.talk(socket).await

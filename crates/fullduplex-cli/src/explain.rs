@@ -28,16 +28,9 @@ impl Failure {
         };
         Self(format!("no connection to {host}:{port}: {error}\n{advice}").trim_end().to_owned())
     }
-}
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+    /// No WebSocket was opened over the connection to a server.
+    pub(crate) fn not_opened(error: Error) -> Self {
         let advice = match &error {
             Error::Http(refused) => return Self(http(refused)),
             Error::Io(io) => match io.kind() {
@@ -50,6 +43,18 @@ impl From<Error> for Failure {
             _ => "",
         };
         Self(format!("{error}\n{advice}").trim_end().to_owned())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use std::time::Duration;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fullduplex");
 
@@ -172,6 +173,37 @@ fn what_is_no_websocket_server_is_explained() {
             assert!(said.to_lowercase().contains(&expected.to_lowercase()), "{expected} in {said}");
         }
     }
+}
+
+/// What is advised to somebody who cannot connect is no help to a server whose clients go.
+#[test]
+fn a_server_whose_clients_are_gone_is_not_told_to_try_another_url() {
+    let mut command = Command::new(PROGRAM);
+    command.args(["listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let address = line.split_once("ws://").unwrap().1.trim_end_matches('/').parse().unwrap();
+    let said = thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        for _ in 0..50 {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            // It is reset when it is dropped, most often before the response is written.
+            socket.set_zero_linger().unwrap();
+            let mut stream = socket.connect(address).await.unwrap().into_std().unwrap();
+            stream.set_nonblocking(false).unwrap();
+            let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+            stream.write_all(request.as_bytes()).unwrap();
+        }
+    });
+    thread::sleep(Duration::from_millis(500));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said = said.join().unwrap().join("\n");
+    assert!(said.contains("reset"), "{said}");
+    assert!(!said.contains("wss://"), "{said}");
 }
 
 #[test]
