@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Each server has a `Room` for its own clients, and one subscription to Redis that fills it. Redis keeps nothing of what is
-//! published, so a server that loses it has a gap: it closes its clients with 1013, and refuses new ones with 503 until Redis is
-//! there again. Clients that connect again by themselves, such as `Stay`, then go on.
+//! published, so a server that loses it has a gap: it closes its clients with 1013, and refuses new ones with 503 until
+//! Redis is there again. Clients that connect again by themselves, such as `Stay`, then go on.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The dashboard of the examples: a thousand subscribers over real sockets, of which some do not read; and its page in a browser.
+//! The dashboard of the examples: a thousand subscribers over real sockets, of which some do not read; and its page in a
+//! browser.
 #![cfg(target_os = "linux")]
 
 use std::sync::Arc;

@@ -248,8 +248,8 @@ impl Arguments {
     }
 }
 
-/// Tells of the first Ctrl-C, which says goodbye. The second one ends the program, whatever it waits for: a server that does not
-/// read may keep a message from being sent.
+/// Tells of the first Ctrl-C, which says goodbye. The second one ends the program, whatever it waits for: a server that does
+/// not read may keep a message from being sent.
 fn interruption() -> Arc<Notify> {
     let first = Arc::new(Notify::new());
     let interrupted = first.clone();

@@ -192,11 +192,12 @@ impl<S: IntoHalves> WebSocketSender<S> {
         }
     }
 
-    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither copied nor encoded
-    /// again, and not compressed.
+    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither copied nor
+    /// encoded again, and not compressed.
     ///
     /// # Errors
-    /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as [`feed`](Self::feed).
+    /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as
+    /// [`feed`](Self::feed).
     pub fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
         self.shared.with(|side| side.send_with_room(|writer| writer.send_prepared(message)))
     }

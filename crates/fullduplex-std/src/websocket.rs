@@ -132,11 +132,12 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         }
     }
 
-    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither copied nor encoded
-    /// again, and not compressed.
+    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither copied nor
+    /// encoded again, and not compressed.
     ///
     /// # Errors
-    /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as [`feed`](Self::feed).
+    /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as
+    /// [`feed`](Self::feed).
     pub fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<()> {
         self.send_with_room(|writer| writer.send_prepared(message))
     }

@@ -1,5 +1,5 @@
-//! What the halves of a WebSocket are synchronised with. In `crates/concurrency`, which compiles this crate a second time, it is
-//! what loom has of the same names.
+//! What the halves of a WebSocket are synchronised with. In `crates/concurrency`, which compiles this crate a second time,
+//! it is what loom has of the same names.
 
 #[cfg(not(fullduplex_loom))]
 pub(crate) use atomic_waker::AtomicWaker;
