@@ -36,6 +36,8 @@
 //! # }
 //! ```
 //!
+//! This accept loop ends when file descriptors run out; `serve` of `fullduplex-app` waits and goes on.
+//!
 //! [`WebSocketStream`] says what holds for receiving, sending, deadlines and dropping. Limits and deadlines:
 //! [`WebSocketConfig`]. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; a decision that
 //! takes time: [`accept_async`]. Health checks on the
