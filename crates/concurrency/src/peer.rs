@@ -22,6 +22,8 @@ pub struct Peer {
     pub received: Vec<u8>,
     /// Whether the sending direction to it was ended.
     pub ended: bool,
+    /// Whether it is gone, so that a write fails.
+    pub gone: bool,
     /// Who waits for what it sends.
     pub reader: Option<Waker>,
     /// Who waits for room.
@@ -45,12 +47,14 @@ impl Peer {
         self.sends.pop_front().map(|(_, piece)| piece)
     }
 
-    /// Takes what it has room for, and returns how much; nothing if it is blocked.
+    /// Takes what it has room for, and returns how much; nothing if it is blocked. A writer that gets on by itself is not woken
+    /// for the wait before: a transport need not do so.
     pub fn write(&mut self, bytes: &[u8]) -> Option<usize> {
         let len = bytes.len().min(self.room);
         if len == 0 {
             return None;
         }
+        self.writer = None;
         self.room -= len;
         self.received.extend_from_slice(&bytes[..len]);
         if self.sends.front().is_some_and(|(after, _)| *after <= self.received.len())
@@ -61,9 +65,21 @@ impl Peer {
         Some(len)
     }
 
-    /// Reads from the network, so that there is room.
+    /// Sends nothing more.
+    pub fn end_input(&mut self) {
+        self.sends.push_back((0, Vec::new()));
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+
+    /// Temporary.
     pub fn make_room(&mut self, room: usize) {
         self.room += room;
+    }
+
+    /// Wakes who waits for room.
+    pub fn wake_writer(&mut self) {
         if let Some(writer) = self.writer.take() {
             writer.wake();
         }

@@ -1,7 +1,7 @@
 //! A WebSocket in two halves, for two tasks: one receives, one sends.
 
 #[cfg(all(test, fullduplex_loom))]
-mod model;
+pub(crate) mod model;
 mod receiving;
 mod shared;
 
@@ -392,9 +392,10 @@ impl<S: IntoHalves> WebSocketSender<S> {
     }
 }
 
-/// Whether the receiver must be woken, because there are signals for it or nothing more can be written.
+/// Whether the receiver must be woken. Once the connection is closing, the receiver keeps a deadline, and ends the stream when
+/// all is written, of which the transport need not tell it.
 fn wakes_receiver(sending: &Sending) -> bool {
-    sending.writer.sender().has_signals() || sending.state.unwritable
+    !sending.writer.sender().may_send()
 }
 
 /// `start_send` takes the message, `poll_flush` writes it, `poll_close` does what

@@ -4,6 +4,9 @@
 //! writes (answers, and what was fed), and a task that is blocked in a write also reads. So if both sides wait, the
 //! transport is polled with a waker that wakes both tasks.
 
+#[cfg(all(test, fullduplex_loom))]
+mod model;
+
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 

@@ -60,7 +60,7 @@ impl Write for Wire {
                 // After some of these it has read.
                 peer.blocks -= 1;
                 if peer.blocks == 0 {
-                    peer.make_room(ROOM);
+                    peer.room = ROOM;
                 }
             }
             written

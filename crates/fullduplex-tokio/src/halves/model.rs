@@ -1,11 +1,12 @@
 //! The halves over loom, with the engine and a peer in memory: whichever way the threads interleave, all that was sent is
 //! written, and none waits for ever. `crates/concurrency` runs this.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use fullduplex::{Message, Role};
 use fullduplex_concurrency::{CLOSE, PING, Peer, explore, frames};
@@ -22,7 +23,7 @@ use crate::websocket::WebSocketStream;
 
 /// A direction of the network to a peer, or both.
 #[derive(Clone)]
-struct Wire(Arc<Mutex<Peer>>);
+pub(crate) struct Wire(pub(crate) Arc<Mutex<Peer>>);
 
 impl AsyncRead for Wire {
     fn poll_read(
@@ -49,6 +50,9 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut peer = self.0.lock().unwrap();
+        if peer.gone {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         let written = peer.write(bytes);
         if written.is_none() {
             peer.writer = Some(cx.waker().clone());
@@ -79,19 +83,25 @@ impl IntoHalves for Wire {
     }
 }
 
+type Halves = (WebSocketSender<Wire>, WebSocketReceiver<Wire>, Arc<Mutex<Peer>>);
+
 /// The halves of a server.
-fn halves(peer: Peer) -> (WebSocketSender<Wire>, WebSocketReceiver<Wire>, Arc<Mutex<Peer>>) {
+fn halves(peer: Peer) -> Halves {
+    halves_with(peer, WebSocketConfig::new())
+}
+
+fn halves_with(peer: Peer, config: WebSocketConfig) -> Halves {
     let peer = Arc::new(Mutex::new(peer));
     let stream = Wire(Arc::clone(&peer));
-    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, WebSocketConfig::new());
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, config);
     let (sender, receiver) = socket.into_split();
     (sender, receiver, peer)
 }
 
-/// Receives until the end, and returns how many messages and control frames came.
-async fn receive(receiver: &mut WebSocketReceiver<Wire>) -> usize {
+/// Receives until the end, each time in another task, and returns how many messages and control frames came.
+fn receive(receiver: &mut WebSocketReceiver<Wire>) -> usize {
     let mut count = 0;
-    while let Some(received) = receiver.recv().await {
+    while let Some(received) = block_on(receiver.recv()) {
         received.unwrap();
         count += 1;
     }
@@ -99,28 +109,31 @@ async fn receive(receiver: &mut WebSocketReceiver<Wire>) -> usize {
 }
 
 /// What a peer has received, in no order but for the Close.
-fn received(peer: &Mutex<Peer>) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn received(peer: &Mutex<Peer>) -> Vec<(u8, Vec<u8>)> {
     let mut frames = frames(&peer.lock().unwrap().received);
     frames.sort();
     frames
 }
 
-fn text(text: &str) -> (u8, Vec<u8>) {
+pub(crate) fn text(text: &str) -> (u8, Vec<u8>) {
     (0x1, text.into())
 }
 
-fn pong() -> (u8, Vec<u8>) {
+pub(crate) fn pong() -> (u8, Vec<u8>) {
     (0xA, b"p".to_vec())
 }
 
-fn close(code: u16) -> (u8, Vec<u8>) {
+pub(crate) fn close(code: u16) -> (u8, Vec<u8>) {
     (0x8, code.to_be_bytes().to_vec())
 }
 
-/// A peer that reads on, some time.
-fn reads(peer: &Arc<Mutex<Peer>>) -> thread::JoinHandle<()> {
+/// A peer that reads on, some time; and later the transport wakes the writer.
+pub(crate) fn reads(peer: &Arc<Mutex<Peer>>) -> thread::JoinHandle<()> {
     let peer = Arc::clone(peer);
-    thread::spawn(move || peer.lock().unwrap().make_room(ROOM))
+    thread::spawn(move || {
+        peer.lock().unwrap().room = ROOM;
+        peer.lock().unwrap().wake_writer();
+    })
 }
 
 /// Enough for all that is sent.
@@ -132,7 +145,7 @@ fn a_pong_is_written_while_the_sender_is_blocked() {
         let (mut sender, mut receiver, peer) = halves(Peer::new(1, &[(0, PING), (7, CLOSE)]));
         let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))).unwrap());
         let reading = reads(&peer);
-        assert_eq!(block_on(receive(&mut receiver)), 2);
+        assert_eq!(receive(&mut receiver), 2);
         sending.join().unwrap();
         reading.join().unwrap();
         assert_eq!(received(&peer), [text("hi"), close(1000), pong()]);
@@ -145,7 +158,7 @@ fn each_of_two_pings_has_its_pong_while_a_message_is_sent() {
         let sends = [(0, &[PING, PING].concat()[..]), (10, CLOSE)];
         let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &sends));
         let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))).unwrap());
-        assert_eq!(block_on(receive(&mut receiver)), 3);
+        assert_eq!(receive(&mut receiver), 3);
         sending.join().unwrap();
         assert_eq!(received(&peer), [text("hi"), close(1000), pong(), pong()]);
     });
@@ -156,7 +169,7 @@ fn an_answer_waits_for_room_by_itself() {
     explore(|| {
         let (_sender, mut receiver, peer) = halves(Peer::new(0, &[(0, PING), (3, CLOSE)]));
         let reading = reads(&peer);
-        assert_eq!(block_on(receive(&mut receiver)), 2);
+        assert_eq!(receive(&mut receiver), 2);
         reading.join().unwrap();
         assert_eq!(received(&peer), [close(1000), pong()]);
     });
@@ -194,7 +207,7 @@ fn a_sink_and_the_receiver_both_write() {
             })
             .unwrap();
         });
-        assert_eq!(block_on(receive(&mut receiver)), 2);
+        assert_eq!(receive(&mut receiver), 2);
         sending.join().unwrap();
         assert_eq!(received(&peer), [text("hi"), close(1000), pong()]);
     });
@@ -234,13 +247,132 @@ fn both_ends_close() {
         explore(move || {
             let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(after, CLOSE)]));
             let sending = thread::spawn(move || block_on(sender.close(None)).unwrap());
-            assert_eq!(block_on(receive(&mut receiver)), 1);
+            assert_eq!(receive(&mut receiver), 1);
             assert!(receiver.receiver().is_clean());
             sending.join().unwrap();
             assert_eq!(received(&peer), [close(1000)]);
             assert!(peer.lock().unwrap().ended);
         });
     }
+}
+
+/// The peer reads on by itself, and the transport wakes neither half for what the sender has found out.
+#[test]
+fn the_end_comes_when_the_sender_has_written_the_last_bytes() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(1, &[(0, CLOSE)]));
+        let flushing = {
+            let peer = Arc::clone(&peer);
+            thread::spawn(move || {
+                peer.lock().unwrap().room = ROOM;
+                let _ = block_on(sender.flush());
+                peer.lock().unwrap().wake_writer();
+                sender
+            })
+        };
+        assert_eq!(receive(&mut receiver), 1);
+        let _sender = flushing.join().unwrap();
+        assert_eq!(received(&peer), [close(1000)]);
+        assert!(peer.lock().unwrap().ended);
+    });
+}
+
+/// Each way to begin a closing handshake with a peer that does not answer: the receiver has a deadline then.
+#[test]
+fn the_receiver_hears_of_a_close_of_the_sender() {
+    type Begin = fn(&mut WebSocketSender<Wire>);
+    let ways: [Begin; 4] = [
+        |sender| block_on(sender.feed(Message::Close(None))).unwrap(),
+        |sender| Pin::new(sender).start_send(Message::Close(None)).unwrap(),
+        |sender| block_on(sender.close(None)).unwrap(),
+        |sender| {
+            while sender.can_send() {
+                // Given up at its first wait.
+                let mut closing = pin!(sender.close(None));
+                let _ = block_on(poll_fn(|cx| Poll::Ready(closing.as_mut().poll(cx))));
+            }
+        },
+    ];
+    for begin in ways {
+        explore(move || {
+            let config = WebSocketConfig::new().close_timeout(Duration::ZERO);
+            let (mut sender, mut receiver, _) = halves_with(Peer::new(ROOM, &[]), config);
+            let sending = thread::spawn(move || {
+                begin(&mut sender);
+                sender
+            });
+            assert!(block_on(receiver.recv()).unwrap().is_err());
+            let _sender = sending.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn an_answer_is_not_put_off_by_a_look_at_the_sender() {
+    explore(|| {
+        let (sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING), (3, CLOSE)]));
+        let looking = thread::spawn(move || {
+            let _ = sender.can_send();
+            sender
+        });
+        assert_eq!(receive(&mut receiver), 2);
+        let _sender = looking.join().unwrap();
+        assert_eq!(received(&peer), [close(1000), pong()]);
+    });
+}
+
+/// Text that is lent may turn out to be none, of which the sender first hears when the receiver is dropped.
+#[test]
+fn a_dropped_receiver_tells_the_sender_and_the_peer_why() {
+    const NO_TEXT: &[u8] = &[0x81, 0x81, 0, 0, 0, 0, 0xFF];
+    for room in [0, ROOM] {
+        explore(move || {
+            let (mut sender, mut receiver, peer) = halves(Peer::new(room, &[(0, NO_TEXT)]));
+            let sending = thread::spawn(move || {
+                let sent = block_on(sender.send(Message::text("hi")));
+                (sender, sent)
+            });
+            assert!(block_on(receiver.recv_ref()).unwrap().is_err());
+            drop(receiver);
+            let (_sender, sent) = sending.join().unwrap();
+            assert!(room > 0 || sent.is_err());
+            let received = received(&peer);
+            assert_eq!(received.contains(&close(1007)), room > 0);
+            assert_eq!(received.contains(&text("hi")), sent.is_ok());
+        });
+    }
+}
+
+#[test]
+fn a_dropped_receiver_leaves_no_answer_behind() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING)]));
+        let sending = thread::spawn(move || {
+            block_on(sender.send(Message::text("hi"))).unwrap();
+            sender
+        });
+        assert!(block_on(receiver.recv()).unwrap().unwrap().is_ping());
+        drop(receiver);
+        let _sender = sending.join().unwrap();
+        assert_eq!(received(&peer), [text("hi"), pong()]);
+    });
+}
+
+/// A write has failed before the input ends, so that is no end of input.
+#[test]
+fn a_reset_that_the_sender_has_seen_is_a_reset() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[]));
+        peer.lock().unwrap().gone = true;
+        let sending = thread::spawn(move || {
+            assert!(block_on(sender.send(Message::text("hi"))).is_err());
+            peer.lock().unwrap().end_input();
+            let _ = sender.can_send();
+        });
+        let failed = block_on(receiver.recv()).unwrap().unwrap_err();
+        assert!(failed.to_string().contains("reset"), "{failed}");
+        sending.join().unwrap();
+    });
 }
 
 /// The sender would wait for a peer that never reads.

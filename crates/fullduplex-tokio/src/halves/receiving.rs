@@ -76,7 +76,7 @@ pub(super) fn split<S: IntoHalves>(
     (Receiving::from_parts(parts, link, on_drop), shared)
 }
 
-/// When the receiver is dropped, it passes its last signals to the sender.
+/// When the receiver is dropped, it passes its last signals to the sender, and the last answers are written.
 fn on_drop<S: IntoHalves>(side: &mut ReceivingSide<S>) {
     let Receiving { reader, link, tally, .. } = side;
     if Watch::ON {
@@ -85,7 +85,7 @@ fn on_drop<S: IntoHalves>(side: &mut ReceivingSide<S>) {
             side.sending.watch.see(reader.receiver());
         });
     }
-    if !reader.receiver().has_signals() || std::thread::panicking() {
+    if std::thread::panicking() {
         return;
     }
     link.shared.wait_with(Side::Reader, |side, cx| {
