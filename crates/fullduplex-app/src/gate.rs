@@ -260,11 +260,8 @@ impl Shared {
         }
         state.phase = phase;
         drop(state);
-        self.phase.send_if_modified(|present| {
-            let goes_on = *present < phase;
-            *present = phase.max(*present);
-            goes_on
-        });
+        // Another call may have come first, and gone further.
+        self.phase.send_modify(|present| *present = phase.max(*present));
     }
 
     /// Resolves once there is no pass. Dropping the last pass wakes this.

@@ -32,7 +32,8 @@ use crate::websocket::WebSocketStream;
 /// the deadlines, and before it waits it writes what the sender was fed. Receiving and sending go on at the same time. The
 /// halves share the transport's sending direction, and each locks it for no longer than it takes to encode, or to write
 /// what the transport takes at once. A half that finds it locked goes on without it and is woken later. The receiver waits
-/// for the lock only at the peer's Close, a failure, the end of input and its drop.
+/// for the lock only at the peer's Close, a failure, the end of input and its drop, which writes what the transport takes of
+/// the pending output at once.
 ///
 /// When both halves have been dropped, a Close with 1001 is sent to the peer.
 pub struct WebSocketReceiver<S: IntoHalves> {

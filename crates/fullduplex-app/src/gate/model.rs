@@ -68,27 +68,39 @@ fn connections_through_a_proxy_are_counted_for_the_client() {
     });
 }
 
-/// One connection ends when it is told to, one comes at the last moment, and the gate is closed twice.
+/// One connection ends when it is told to, and one comes at the last moment.
 #[test]
 fn a_gate_that_closes_waits_for_the_last_connection_and_no_longer() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     explore(move || {
         let _context = runtime.enter();
         let gate = Gate::new(Limits::new());
+        // One that has ended before is none that ends in time.
+        drop(gate.enter(CLIENT).unwrap());
         let pass = gate.enter(CLIENT).unwrap();
-        let ending = thread::spawn(move || {
-            block_on(pass.closing());
-            drop(pass);
-        });
+        let ending = {
+            let gate = gate.clone();
+            thread::spawn(move || {
+                block_on(pass.closing());
+                assert_eq!(gate.enter(CLIENT).err(), Some(Denied::Closing));
+                drop(pass);
+            })
+        };
         let coming = {
             let gate = gate.clone();
             thread::spawn(move || gate.enter(CLIENT).map(drop))
         };
         let left = block_on(gate.close(Duration::MAX));
-        assert_eq!(left.dropped, 0);
         assert_eq!((gate.connections(), gate.enter(CLIENT).err()), (0, Some(Denied::Closing)));
         ending.join().unwrap();
-        assert!(matches!(coming.join().unwrap(), Ok(()) | Err(Denied::Closing)));
+        let came = match coming.join().unwrap() {
+            Ok(()) => 1,
+            Err(reason) => {
+                assert_eq!(reason, Denied::Closing);
+                0
+            }
+        };
+        assert!((1..=1 + came).contains(&left.ended) && left.dropped == 0, "{left:?}");
     });
 }
 
@@ -104,9 +116,33 @@ fn a_gate_may_be_closed_twice() {
             thread::spawn(move || block_on(gate.close(Duration::MAX)))
         };
         let ending = thread::spawn(move || drop(pass));
-        block_on(gate.close(Duration::MAX));
-        closing.join().unwrap();
+        let left = block_on(gate.close(Duration::MAX));
+        assert_eq!((gate.connections(), left.dropped), (0, 0));
+        assert_eq!(closing.join().unwrap().dropped, 0);
         ending.join().unwrap();
+    });
+}
+
+/// Another call that closes the gate has more patience than the first one, or less.
+#[test]
+fn a_gate_that_is_over_stays_so() {
+    explore(|| {
+        let gate = Gate::new(Limits::new());
+        let pass = gate.enter(CLIENT).unwrap();
+        let dropped = thread::spawn(move || {
+            block_on(pass.over());
+            drop(pass);
+        });
+        let closing = {
+            let gate = gate.clone();
+            thread::spawn(move || gate.0.go_to(Phase::Closing))
+        };
+        gate.0.go_to(Phase::Over);
+        block_on(gate.0.empty());
         assert_eq!(gate.connections(), 0);
+        dropped.join().unwrap();
+        closing.join().unwrap();
+        assert_eq!(gate.0.state().left, Left { ended: 0, dropped: 1 });
+        assert_eq!(*gate.0.phase.subscribe().borrow(), Phase::Over);
     });
 }

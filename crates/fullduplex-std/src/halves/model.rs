@@ -11,10 +11,11 @@ use fullduplex_concurrency::{CLOSE, PING, Peer, explore, frames};
 use loom::sync::Mutex;
 use loom::thread;
 
+use super::receiving::MOST_READ;
 use super::{WebSocketReceiver, WebSocketSender};
 use crate::error::Error;
 use crate::socket::into_halves::IntoHalves;
-use crate::sync::sleep;
+use crate::sync::{Instant, sleep};
 use crate::websocket::WebSocket;
 
 /// A handle to the network to a peer.
@@ -46,6 +47,9 @@ impl Wire {
 
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.peer.lock().unwrap().gone {
+            return Err(io::Error::other("no network"));
+        }
         let piece = self.wait(0, Peer::read)?;
         buf[..piece.len()].copy_from_slice(&piece);
         Ok(piece.len())
@@ -55,6 +59,9 @@ impl Read for Wire {
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.wait(1, |peer| {
+            if peer.ended {
+                return Some(Err(io::ErrorKind::BrokenPipe.into()));
+            }
             let written = peer.write(bytes);
             if written.is_none() {
                 // After some of these it has read.
@@ -63,8 +70,8 @@ impl Write for Wire {
                     peer.room = ROOM;
                 }
             }
-            written
-        })
+            written.map(Ok)
+        })?
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -145,6 +152,9 @@ fn close(code: u16) -> (u8, Vec<u8>) {
 /// Enough for all that is sent.
 const ROOM: usize = 100;
 
+/// A Ping without a payload.
+const EARLIER_PING: &[u8] = &[0x89, 0x80, 0, 0, 0, 0];
+
 /// Sends a message. The receiver may write it, and see the end, before the sender has flushed it.
 fn send(sender: &mut WebSocketSender<Wire>) {
     let sent = sender.send("hi");
@@ -178,8 +188,7 @@ fn a_pong_is_written_while_the_sender_is_blocked() {
 #[test]
 fn the_later_of_two_pings_is_answered_while_the_sender_is_blocked() {
     explore(|| {
-        let earlier = [0x89, 0x80, 0, 0, 0, 0];
-        let sends = [(0, &[&earlier, PING].concat()[..]), (7, CLOSE)];
+        let sends = [(0, &[EARLIER_PING, PING].concat()[..]), (7, CLOSE)];
         let peer = Peer { blocks: 2, ..Peer::new(1, &sends) };
         let (mut sender, mut receiver, peer) = halves(peer);
         let sending = thread::spawn(move || send(&mut sender));
@@ -204,6 +213,25 @@ fn the_last_answer_of_a_dropped_receiver_is_written() {
         drop(receiver);
         let _sender = sending.join().unwrap();
         assert_eq!(received(&peer), [text("hi"), pong()]);
+    });
+}
+
+/// The second Ping comes when the message was written: the sender may be writing the Pong of the first one then.
+#[test]
+fn an_answer_that_comes_while_another_one_is_written_is_written() {
+    explore(|| {
+        let sends = [(0, EARLIER_PING), (4, PING)];
+        let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &sends));
+        let sending = thread::spawn(move || {
+            sender.send("hi").unwrap();
+            sender
+        });
+        for _ in 0..2 {
+            assert!(matches!(receiver.read().unwrap(), Message::Ping(_)));
+        }
+        drop(receiver);
+        let _sender = sending.join().unwrap();
+        assert!(received(&peer).contains(&pong()));
     });
 }
 
@@ -259,13 +287,61 @@ fn both_ends_close() {
 /// The sender would wait for a peer that never reads.
 #[test]
 fn a_blocked_sender_hears_that_the_connection_is_over() {
-    explore(move || {
-        let peer = Peer { blocks: usize::MAX, ..Peer::new(1, &[(0, &[])]) };
-        let (mut sender, mut receiver, peer) = halves_with(peer, Duration::from_millis(30));
-        let sending = thread::spawn(move || sender.send("hi"));
+    // An end of input, and a Close whose answer is not read.
+    for last in [&[][..], CLOSE] {
+        explore(move || {
+            let peer = Peer { blocks: usize::MAX, ..Peer::new(1, &[(0, last)]) };
+            let (mut sender, mut receiver, peer) = halves_with(peer, Duration::from_millis(30));
+            let sending = thread::spawn(move || sender.send("hi"));
+            while receiver.read().is_ok() {}
+            drop(receiver);
+            let sent = sending.join().unwrap().unwrap_err();
+            assert!(matches!(sent, Error::AlreadyClosed | Error::Send(_)), "{sent}");
+            assert!(peer.lock().unwrap().received.len() <= 1);
+        });
+    }
+}
+
+#[test]
+fn nothing_is_said_once_the_stream_is_of_no_use() {
+    explore(|| {
+        let (mut sender, mut receiver, peer) = halves(Peer { gone: true, ..Peer::new(ROOM, &[]) });
+        let sending = thread::spawn(move || send(&mut sender));
         assert!(receiver.read().is_err());
         drop(receiver);
-        assert!(sending.join().unwrap().is_err());
-        assert!(peer.lock().unwrap().received.len() <= 1);
+        sending.join().unwrap();
+        let received = received(&peer);
+        assert!(received.is_empty() || received == [text("hi")], "{received:?}");
+    });
+}
+
+/// The peer neither reads nor answers.
+#[test]
+fn the_receiver_hears_of_a_close_that_is_blocked() {
+    explore(|| {
+        let peer = Peer { blocks: usize::MAX, ..Peer::new(1, &[]) };
+        let (mut sender, mut receiver, _) = halves_with(peer, Duration::from_millis(500));
+        let sending = thread::spawn(move || sender.close(None));
+        assert!(receiver.read().is_err());
+        sending.join().unwrap().unwrap();
+    });
+}
+
+/// The receiver waits for as much as a second before it looks.
+#[test]
+fn the_close_timeout_begins_with_the_close() {
+    const CLOSE_TIMEOUT: Duration = Duration::from_millis(600);
+    explore(|| {
+        let (mut sender, mut receiver, _) = halves_with(Peer::new(ROOM, &[]), CLOSE_TIMEOUT);
+        let sending = thread::spawn(move || {
+            sleep(Duration::from_millis(1500));
+            let before = Instant::now();
+            sender.feed(Message::Close(None)).unwrap();
+            (sender, [before, Instant::now()])
+        });
+        assert!(receiver.read().is_err());
+        let (_sender, begun) = sending.join().unwrap();
+        let [most, least] = begun.map(Instant::elapsed);
+        assert!(most >= CLOSE_TIMEOUT && least <= MOST_READ, "{most:?}, {least:?}");
     });
 }

@@ -71,9 +71,8 @@ pub(super) fn split<S: IntoHalves>(
     Ok(Guard::new(Receiving::with_link(reader, link, config, end, ended), say_last))
 }
 
-/// When the receiver is dropped, it passes its last signals to the sender.
+/// When the receiver is dropped, the last answers are written. Its signals were left for the sender before.
 fn say_last<S: IntoHalves>(side: &mut ReceivingSide<S>) {
-    side.link.exchange(side.reader.receiver_mut());
     if !std::thread::panicking() {
         side.link.shared.try_with(SendingSide::write_briefly);
     }

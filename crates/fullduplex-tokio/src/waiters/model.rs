@@ -93,3 +93,23 @@ fn a_sender_goes_on_although_nothing_more_is_received() {
         assert_eq!(received(&peer), expected);
     });
 }
+
+/// The peer reads on by itself, and the transport wakes nobody for what the one that flushes has found out.
+#[test]
+fn the_end_comes_when_the_sender_has_written_the_last_bytes() {
+    explore(|| {
+        let (socket, peer) = both(Peer::new(1, &[(0, CLOSE)]));
+        let flushing = {
+            let (socket, peer) = (socket.clone(), Arc::clone(&peer));
+            thread::spawn(move || {
+                peer.lock().unwrap().room = 100;
+                let _ = block_on(poll_fn(|cx| socket.poll(cx, Sink::poll_flush)));
+                peer.lock().unwrap().wake_writer();
+            })
+        };
+        assert!(socket.receive().unwrap().is_close());
+        assert_eq!(socket.receive(), None);
+        flushing.join().unwrap();
+        assert!(peer.lock().unwrap().ended);
+    });
+}

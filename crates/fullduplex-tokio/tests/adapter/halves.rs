@@ -283,17 +283,20 @@ async fn only_when_both_are_dropped_the_peer_is_told() {
         let (server, mut wire) = our_server(WebSocketConfig::new()).await;
         let (mut sender, receiver) = server.into_split();
         sender.feed("fed".into()).await.unwrap();
+        let mut fed = vec![0; if sender_first { 0 } else { 5 }];
         if sender_first {
             drop(sender);
             assert!(poll_and_drop(wire.read_u8(), 3).await.is_none());
             drop(receiver);
         } else {
             drop(receiver);
+            // It writes what was fed, as before each wait.
+            wire.read_exact(&mut fed).await.unwrap();
             assert!(poll_and_drop(wire.read_u8(), 3).await.is_none());
             sender.send("sent".into()).await.unwrap();
             drop(sender);
         }
-        let sent = frames(&read_to_end(&mut wire).await);
+        let sent = frames(&[&fed[..], &read_to_end(&mut wire).await].concat());
         assert_eq!(sent.first(), Some(&Frame::text("fed")));
         assert_eq!(sent.last(), Some(&Frame::close(1001, "")));
     }
@@ -561,6 +564,66 @@ async fn what_a_dropped_receiver_knew_is_not_lost() {
     assert!(matches!(sent, Err(Error::AlreadyClosed)), "{sent:?}");
     drop(sender);
     assert_eq!(frames(&read_to_end(&mut wire).await), [Frame::close(1007, "")]);
+}
+
+#[tokio::test]
+async fn the_last_answer_of_a_dropped_receiver_is_written() {
+    let (server, mut wire) = our_server(WebSocketConfig::new()).await;
+    let (_sender, mut receiver) = server.into_split();
+    write(&mut wire, Frame::ping("ping").masked().encode()).await;
+    assert!(receiver.recv().await.unwrap().unwrap().is_ping());
+    drop(receiver);
+    let mut pong = [0; 6];
+    wire.read_exact(&mut pong).await.unwrap();
+    assert_eq!(frames(&pong), [Frame::pong("ping")]);
+}
+
+/// A transport that never wakes anybody: each call finds out by itself what has changed.
+#[derive(Clone, Default)]
+struct Quiet {
+    room: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    shut: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl AsyncWrite for Quiet {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        let len = buf.len().min(self.room.load(Ordering::SeqCst));
+        self.room.fetch_sub(len, Ordering::SeqCst);
+        if len == 0 { Poll::Pending } else { Poll::Ready(Ok(len)) }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.shut.store(true, Ordering::SeqCst);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The receiver waits until its answer to the Close is written, which the sender does.
+#[tokio::test]
+async fn the_receiver_hears_that_the_sender_has_written_the_last_bytes() {
+    let (near, mut far) = duplex(100);
+    let wire = Quiet::default();
+    let stream = tokio::io::join(near, wire.clone());
+    let server = WebSocketStream::from_raw_socket(stream, Role::Server, WebSocketConfig::new());
+    let (mut sender, mut receiver) = server.into_split();
+    write(&mut far, Frame::close(1000, "").masked().encode()).await;
+    assert!(receiver.recv().await.unwrap().unwrap().is_close());
+    let (flag, waker) = Flag::new();
+    let mut cx = Context::from_waker(&waker);
+    assert!(pin!(receiver.recv()).poll(&mut cx).is_pending());
+    wire.room.store(100, Ordering::SeqCst);
+    assert!(matches!(poll_once(pin!(sender.flush())), Poll::Ready(Ok(()))));
+    assert!(flag.take(), "the receiver has the stream to end");
+    assert!(matches!(pin!(receiver.recv()).poll(&mut cx), Poll::Ready(None)));
+    assert!(wire.shut.load(Ordering::SeqCst));
 }
 
 /// Answers come between the two calls of a sink.
