@@ -66,7 +66,8 @@ impl Sending {
         if progress == Progress::Resumed {
             receiver.handle_write_progress();
         }
-        wakes_sender |= progress != Progress::None;
+        // The transport need not tell the sender what this call has found out.
+        wakes_sender |= progress != Progress::None || matches!(result, Poll::Ready(Err(_)));
         Written { result, shutdown, is_shut: self.state.is_shut(), wakes_sender }
     }
 

@@ -306,10 +306,15 @@ fn a_blocked_sender_hears_that_the_connection_is_over() {
 fn nothing_is_said_once_the_stream_is_of_no_use() {
     explore(|| {
         let (mut sender, mut receiver, peer) = halves(Peer { gone: true, ..Peer::new(ROOM, &[]) });
-        let sending = thread::spawn(move || send(&mut sender));
+        let sending = thread::spawn(move || {
+            send(&mut sender);
+            sender
+        });
         assert!(receiver.read().is_err());
         drop(receiver);
-        sending.join().unwrap();
+        let mut sender = sending.join().unwrap();
+        assert!(matches!(sender.feed("late"), Err(Error::AlreadyClosed)));
+        drop(sender);
         let received = received(&peer);
         assert!(received.is_empty() || received == [text("hi")], "{received:?}");
     });

@@ -63,9 +63,7 @@ impl<L: Link> Receiving<L> {
         let Self { reader, link, .. } = self;
         if reader.receiver().peer_close().is_some() {
             // Nothing follows the peer's Close, so an application may never receive again.
-            let both = link.begin_wait(cx.waker());
-            self.write_now(&mut Context::from_waker(both.as_ref().unwrap_or(cx.waker())));
-            self.link.end_wait();
+            self.write_now(cx);
         } else {
             link.with_sending(cx, |sending, _, _| sending.hear(reader.receiver_mut()));
         }

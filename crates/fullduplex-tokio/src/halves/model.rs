@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use fullduplex::{Message, Role};
 use fullduplex_concurrency::{CLOSE, PING, Peer, explore, frames};
+use futures_core::Stream;
 use futures_sink::Sink;
 use loom::future::block_on;
 use loom::sync::Mutex;
@@ -275,6 +276,25 @@ fn the_end_comes_when_the_sender_has_written_the_last_bytes() {
         assert_eq!(received(&peer), [close(1000)]);
         assert!(peer.lock().unwrap().ended);
     });
+}
+
+/// So it is when the receiver has written the last bytes, or has found out that the peer is gone.
+#[test]
+fn a_blocked_sender_hears_what_has_come_of_a_write_of_the_receiver() {
+    for gone in [false, true] {
+        explore(move || {
+            let (mut sender, mut receiver, peer) = halves(Peer::new(1, &[]));
+            let sending = thread::spawn(move || block_on(sender.send(Message::text("hi"))));
+            {
+                let mut peer = peer.lock().unwrap();
+                (peer.room, peer.gone) = (ROOM, gone);
+            }
+            // It waits, but for input.
+            block_on(poll_fn(|cx| Poll::Ready(Pin::new(&mut receiver).poll_next(cx).is_pending())));
+            peer.lock().unwrap().wake_writer();
+            assert!(sending.join().unwrap().is_ok() || gone);
+        });
+    }
 }
 
 /// Each way to begin a closing handshake with a peer that does not answer: the receiver has a deadline then.

@@ -113,3 +113,20 @@ fn the_end_comes_when_the_sender_has_written_the_last_bytes() {
         assert!(peer.lock().unwrap().ended);
     });
 }
+
+/// It waits for the end, which the one that receives finds.
+#[test]
+fn the_one_that_closes_hears_of_the_end() {
+    for after in [0, 4] {
+        explore(move || {
+            let (socket, peer) = both(Peer::new(100, &[(after, CLOSE)]));
+            let closing = {
+                let socket = socket.clone();
+                thread::spawn(move || block_on(poll_fn(|cx| socket.poll(cx, Sink::poll_close))))
+            };
+            while socket.receive().is_some() {}
+            closing.join().unwrap().unwrap();
+            assert_eq!(received(&peer), [close(1000)]);
+        });
+    }
+}
