@@ -73,11 +73,6 @@ impl Peer {
         }
     }
 
-    /// Temporary.
-    pub fn make_room(&mut self, room: usize) {
-        self.room += room;
-    }
-
     /// Wakes who waits for room.
     pub fn wake_writer(&mut self) {
         if let Some(writer) = self.writer.take() {

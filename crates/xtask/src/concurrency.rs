@@ -4,6 +4,7 @@
 //! types.
 
 mod faults;
+mod unseen;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::shell::{
     succeeds, write,
 };
 use faults::{FAULTS, Fault};
+use unseen::{UNSEEN, Unseen};
 
 /// Options of `cargo xtask concurrency`.
 #[derive(Args, Default)]
@@ -63,6 +65,9 @@ fn find_faults() -> Outcome {
         }
         println!("concurrency: found: {about}");
         write(&path, &source)?;
+    }
+    for Unseen { file, line, why } in &UNSEEN {
+        println!("concurrency: not seen: {file}: {line}: {why}");
     }
     println!("concurrency: the models find all {} faults", FAULTS.len());
     Ok(())

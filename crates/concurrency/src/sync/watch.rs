@@ -60,23 +60,12 @@ impl<T> Sender<T> {
 
     /// As there.
     pub fn send_modify(&self, modify: impl FnOnce(&mut T)) {
-        self.send_if_modified(|value| {
-            modify(value);
-            true
-        });
-    }
-
-    /// As there.
-    pub fn send_if_modified(&self, modify: impl FnOnce(&mut T) -> bool) -> bool {
         let mut state = self.0.step();
-        let is_modified = modify(&mut state.value);
-        if is_modified {
-            state.version += 1;
-            let waiting = std::mem::take(&mut state.waiting);
-            drop(state);
-            waiting.into_iter().for_each(Waker::wake);
-        }
-        is_modified
+        modify(&mut state.value);
+        state.version += 1;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -358,7 +358,8 @@ fn a_dropped_receiver_tells_the_sender_and_the_peer_why() {
             assert!(room > 0 || sent.is_err());
             let received = received(&peer);
             assert_eq!(received.contains(&close(1007)), room > 0);
-            assert_eq!(received.contains(&text("hi")), sent.is_ok());
+            // A message that was taken may be written although the sender hears of the end.
+            assert!(sent.is_err() || received.contains(&text("hi")));
         });
     }
 }

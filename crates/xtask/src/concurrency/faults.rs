@@ -12,7 +12,7 @@ pub(super) struct Fault {
     pub(super) about: &'static str,
 }
 
-pub(super) const FAULTS: [Fault; 13] = [
+pub(super) const FAULTS: [Fault; 36] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/shared.rs",
@@ -158,6 +158,209 @@ pub(super) const FAULTS: [Fault; 13] = [
 ",
         wrong: "",
         about: "two speakers speak at once",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves/shared.rs",
+        right: r"        let taken = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        self.use_taken(side, taken, f)",
+        wrong: r"        let _ = side;
+        let mut taken = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        f(&mut taken, &mut Context::from_waker(&self.waker))",
+        about: "a half that has waited for the sending side does not look whether the other one wants it",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves.rs",
+        right: r"    !sending.writer.sender().may_send()
+",
+        wrong: r"    sending.writer.sender().has_signals()
+",
+        about: "the receiver is not woken when the sender has written the last bytes of a closing connection",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves.rs",
+        right: r"                Some(true) => {
+                    self.shared.wake(Side::Reader);
+",
+        wrong: r"                Some(true) => {
+",
+        about: "a Close that is fed does not wake the receiver",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves.rs",
+        right: r"        if sent? {
+            self.shared.wake(Side::Reader);
+        }",
+        wrong: r"        sent?;",
+        about: "a Close that a sink takes does not wake the receiver",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves.rs",
+        right: r"        self.shared.register(Side::Writer, cx.waker());
+        let begun",
+        wrong: r"        let begun",
+        about: "a sender that closes does not register its waker before it tries",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves/receiving.rs",
+        right: r"    if std::thread::panicking() {",
+        wrong: r"    if !reader.receiver().has_signals() || std::thread::panicking() {",
+        about: "a dropped receiver leaves an answer behind that it has queued",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves/receiving.rs",
+        right: r"        side.sending.hear(reader.receiver_mut());
+        // What",
+        wrong: r"        // What",
+        about: "a dropped receiver does not tell the sender what it knows",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves/receiving.rs",
+        right: r"        let _ = side.sending.poll_write_out(&mut side.stream, cx);",
+        wrong: r"        let _ = cx;",
+        about: "a dropped receiver does not write",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/halves/receiving.rs",
+        right: r"    });
+    link.shared.wake(Side::Writer);
+}",
+        wrong: r"    });
+}",
+        about: "a dropped receiver does not wake the sender",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/engine.rs",
+        right: r"        if written.wakes_sender {
+            link.wake_sender();
+        }
+",
+        wrong: "",
+        about: "a sender is not woken when the receiver has written what it waits for",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/engine.rs",
+        right: r"        });
+        link.wake_sender();
+",
+        wrong: r"        });
+",
+        about: "a sender is not woken when the connection fails",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/engine.rs",
+        right: r"|| self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);",
+        wrong: r"|| {
+            let known = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);
+            known.unwrap_or(false)
+        };",
+        about: "a receiver at the end of input does not wait to hear of a write that has failed",
+    },
+    Fault {
+        test: "tokio",
+        file: "crates/fullduplex-tokio/src/engine/receiving.rs",
+        right: r"        link.begin_wait(cx.waker());
+",
+        wrong: "",
+        about: "a receiver that waits for a busy sender has not registered its waker",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/halves/shared.rs",
+        right: r"    pub(super) fn end(&self) {
+        self.mailbox.open().ended = true;",
+        wrong: r"    pub(super) fn end(&self) {",
+        about: "the sender is not told that the connection is over",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/halves/shared.rs",
+        right: r"            side.hear();
+            if !side.ended {",
+        wrong: r"            if !side.ended {",
+        about: "a Close is written after the end, because nobody has looked into the mailbox",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/halves/shared.rs",
+        right: r"            side.tell();
+            drop(side);",
+        wrong: r"            drop(side);",
+        about: "the sender does not say when it has closed before it gives the sending side back",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/halves/shared.rs",
+        right: r"            receiver.poll_timeout(at);
+",
+        wrong: r"            let _ = at;
+",
+        about: "the close timeout begins when the receiver hears of the Close",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/halves/shared.rs",
+        right: r"                Some(earlier) => earlier.merge(signals),",
+        wrong: r"                Some(_) => drop(signals),",
+        about: "of two signals in the mailbox the earlier one stays",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/halves/shared.rs",
+        right: r"                    // The receiver ends the stream when the connection is over.
+                    self.hear();
+",
+        wrong: "",
+        about: "a sender whose write has failed does not look why",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/engine.rs",
+        right: r"        self.end = End::Reported;
+        self.link.end();",
+        wrong: r"        self.end = End::Reported;",
+        about: "a receiver whose stream has failed does not tell the sender",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/engine.rs",
+        right: r"            let receiver = self.reader.receiver_mut();
+            self.link.exchange(receiver);
+",
+        wrong: r"            let receiver = self.reader.receiver_mut();
+",
+        about: "a receiver tries to take the sending side before it has left its answer",
+    },
+    Fault {
+        test: "app",
+        file: "crates/fullduplex-app/src/gate.rs",
+        right: r"        if state.phase >= phase {
+            return;
+        }
+",
+        wrong: "",
+        about: "a gate that is over is closed again",
+    },
+    Fault {
+        test: "app",
+        file: "crates/fullduplex-app/src/gate.rs",
+        right: r"        if state.phase == Phase::Open {
+            state.left = Left::default();
+        }
+",
+        wrong: "",
+        about: "a gate counts who has left before it was closed",
     },
 ];
 
