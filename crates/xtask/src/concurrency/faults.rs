@@ -12,7 +12,7 @@ pub(super) struct Fault {
     pub(super) about: &'static str,
 }
 
-pub(super) const FAULTS: [Fault; 36] = [
+pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/shared.rs",
@@ -361,6 +361,16 @@ pub(super) const FAULTS: [Fault; 36] = [
 ",
         wrong: "",
         about: "a gate counts who has left before it was closed",
+    },
+    Fault {
+        test: "std",
+        file: "crates/fullduplex-std/src/halves/shared.rs",
+        right: r"unwrap_or_else(PoisonError::into_inner);
+        side.hear();
+        let result",
+        wrong: r"unwrap_or_else(PoisonError::into_inner);
+        let result",
+        about: "the sender does not look into the mailbox before it does something",
     },
 ];
 
