@@ -22,7 +22,7 @@ pub struct Peer {
     pub received: Vec<u8>,
     /// Whether the sending direction to it was ended.
     pub ended: bool,
-    /// Whether it is gone, so that a write fails.
+    /// Whether it cannot be reached any more: over tokio a write fails then, over std a read.
     pub gone: bool,
     /// Who waits for what it sends.
     pub reader: Option<Waker>,

@@ -287,10 +287,10 @@ fn both_ends_close() {
 /// The sender would wait for a peer that never reads.
 #[test]
 fn a_blocked_sender_hears_that_the_connection_is_over() {
-    // An end of input, and a Close whose answer is not read.
-    for last in [&[][..], CLOSE] {
+    // An end of input, a Close whose answer is not read, and a read that fails, after which nothing ends the write.
+    for (last, gone) in [(&[][..], false), (CLOSE, false), (&[], true)] {
         explore(move || {
-            let peer = Peer { blocks: usize::MAX, ..Peer::new(1, &[(0, last)]) };
+            let peer = Peer { blocks: usize::MAX, gone, ..Peer::new(1, &[(0, last)]) };
             let (mut sender, mut receiver, peer) = halves_with(peer, Duration::from_millis(30));
             let sending = thread::spawn(move || sender.send("hi"));
             while receiver.read().is_ok() {}
