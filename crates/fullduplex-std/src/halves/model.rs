@@ -304,20 +304,25 @@ fn a_blocked_sender_hears_that_the_connection_is_over() {
 
 #[test]
 fn nothing_is_said_once_the_stream_is_of_no_use() {
-    explore(|| {
-        let (mut sender, mut receiver, peer) = halves(Peer { gone: true, ..Peer::new(ROOM, &[]) });
-        let sending = thread::spawn(move || {
-            send(&mut sender);
-            sender
+    for is_used_again in [false, true] {
+        explore(move || {
+            let peer = Peer { gone: true, ..Peer::new(ROOM, &[]) };
+            let (mut sender, mut receiver, peer) = halves(peer);
+            let sending = thread::spawn(move || {
+                send(&mut sender);
+                sender
+            });
+            assert!(receiver.read().is_err());
+            drop(receiver);
+            let mut sender = sending.join().unwrap();
+            if is_used_again {
+                assert!(matches!(sender.feed("late"), Err(Error::AlreadyClosed)));
+            }
+            drop(sender);
+            let received = received(&peer);
+            assert!(received.is_empty() || received == [text("hi")], "{received:?}");
         });
-        assert!(receiver.read().is_err());
-        drop(receiver);
-        let mut sender = sending.join().unwrap();
-        assert!(matches!(sender.feed("late"), Err(Error::AlreadyClosed)));
-        drop(sender);
-        let received = received(&peer);
-        assert!(received.is_empty() || received == [text("hi")], "{received:?}");
-    });
+    }
 }
 
 /// The peer neither reads nor answers.
