@@ -265,7 +265,12 @@ impl<E: Entropy> Writer<E> {
     fn check_room(&mut self) -> Result<(), SendError> {
         let has_room = self.has_room();
         self.reserved = false;
-        if has_room { Ok(()) } else { Err(SendError::WriteBufferFull) }
+        match (has_room, self.sender.may_send()) {
+            (true, _) => Ok(()),
+            (false, true) => Err(SendError::WriteBufferFull),
+            // The caller must not wait for room: the message would be refused then, and there may never be any.
+            (false, false) => Err(SendError::Closed),
+        }
     }
 
     /// The bytes to be written next. It is empty if nothing waits. Follow with [`advance`](Self::advance).

@@ -208,6 +208,14 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
             endpoint.writer.send(MessageRef::Close(None)).unwrap();
             assert_eq!(send(&mut endpoint), Err(SendError::Closed));
 
+            // Of a connection that is over, a full queue may never have room again.
+            let mut endpoint = open(9);
+            while endpoint.writer.pending() < 11 {
+                send(&mut endpoint).unwrap();
+            }
+            assert!(endpoint.handle_reset().is_err());
+            assert_eq!(send(&mut endpoint), Err(SendError::Closed));
+
             let mut endpoint = open(usize::from(written));
             match role {
                 Role::Server => send(&mut endpoint).unwrap(),

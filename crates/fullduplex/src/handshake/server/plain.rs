@@ -3,13 +3,10 @@
 
 use core::fmt;
 
-use super::reply::{put_content_length, put_status_line};
 use super::request::{Fields, split_query, split_target};
 use super::response::{RejectError, Rejection};
 use crate::handshake::head::RequestHead;
-use crate::handshake::negotiate::put_headers;
 use crate::headers::Headers;
-use crate::output::Cursor;
 
 /// A valid HTTP/1.1 or HTTP/1.0 request that does not ask for a WebSocket: see
 /// [`ServerHandshake::plain_request`](super::ServerHandshake::plain_request).
@@ -104,26 +101,7 @@ impl<'b> PlainRequest<'b> {
         response: &Rejection<'_, S>,
         out: &mut [u8],
     ) -> Result<usize, RejectError> {
-        response.check_for(200..=599)?;
-        let mut out = Cursor::new(out);
-        put_status_line(&mut out, response.status);
-        out.put(b"Connection: close\r\n");
-        put_headers(&mut out, response.headers);
-        // "A server MUST NOT send a Content-Length header field in any response with a status code of […] 204 (No
-        // Content)". With 304, the length would be the length of the representation, not of this response.
-        if matches!(response.status, 204 | 304) {
-            out.put(b"\r\n");
-        } else if response.status == 205 {
-            // "a server MUST NOT generate content in a 205 response" (RFC 9110 §15.3.6)
-            put_content_length(&mut out, 0);
-        } else {
-            put_content_length(&mut out, response.body.len());
-            // "The server MUST NOT send content in the response."
-            if self.method != "HEAD" {
-                out.put(response.body);
-            }
-        }
-        out.finish().map_err(RejectError::BufferTooSmall)
+        response.encode_for(200..=599, self.method == "HEAD", out)
     }
 }
 

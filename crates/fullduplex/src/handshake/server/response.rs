@@ -307,7 +307,7 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
     }
 
     /// Checks that the rejection may be sent. Its status code must be `allowed`.
-    pub(super) fn check_for(&self, allowed: RangeInclusive<u16>) -> Result<(), RejectError> {
+    fn check_for(&self, allowed: RangeInclusive<u16>) -> Result<(), RejectError> {
         if !allowed.contains(&self.status) {
             return Err(RejectError::Status(self.status));
         }
@@ -315,19 +315,42 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
     }
 
     /// Writes the complete response into `out`, with `Content-Length` and `Connection: close`, and returns its length
-    /// in bytes. The caller must close the connection after it (RFC 9112 §9.6).
+    /// in bytes. The caller must close the connection after it (RFC 9112 §9.6). With status 304, neither the body nor its
+    /// length is written (RFC 9110 §15.4.5).
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 300 to 599, an extra header must not be sent, or `out` is too small. The
     /// caller must not send what `out` then holds.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, RejectError> {
-        self.check()?;
+        self.encode_for(300..=599, false, out)
+    }
+
+    /// Writes the complete response, whose status code must be `allowed`. In reply to `HEAD`, the body is left out.
+    pub(super) fn encode_for(
+        &self,
+        allowed: RangeInclusive<u16>,
+        to_head: bool,
+        out: &mut [u8],
+    ) -> Result<usize, RejectError> {
+        self.check_for(allowed)?;
         let mut out = Cursor::new(out);
         put_status_line(&mut out, self.status);
         out.put(b"Connection: close\r\n");
         put_headers(&mut out, self.headers);
-        put_content_length(&mut out, self.body.len());
-        out.put(self.body);
+        // "A server MUST NOT send a Content-Length header field in any response with a status code of […] 204 (No
+        // Content)". With 304, the length would be the length of the representation, not of this response.
+        if matches!(self.status, 204 | 304) {
+            out.put(b"\r\n");
+        } else if self.status == 205 {
+            // "a server MUST NOT generate content in a 205 response" (RFC 9110 §15.3.6)
+            put_content_length(&mut out, 0);
+        } else {
+            put_content_length(&mut out, self.body.len());
+            // "The server MUST NOT send content in the response." (RFC 9110 §9.3.2)
+            if !to_head {
+                out.put(self.body);
+            }
+        }
         out.finish().map_err(RejectError::BufferTooSmall)
     }
 }

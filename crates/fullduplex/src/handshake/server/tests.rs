@@ -509,6 +509,13 @@ fn a_rejection_is_a_whole_response() {
     }
 }
 
+#[test]
+fn a_rejection_whose_status_allows_no_body_has_none() {
+    let mut out = [0; 256];
+    let length = Rejection::new(304).body(b"as it was").encode(&mut out).unwrap();
+    assert_eq!(&out[..length], b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n");
+}
+
 #[cfg(feature = "alloc")]
 #[test]
 fn an_owned_decision_has_what_it_was_built_of() {
@@ -829,6 +836,7 @@ fn a_plain_request_is_answered_with_any_final_status() {
     answer(head, 200, &text("200 OK", "Content-Length: 3\r\n\r\n"));
     answer(get, 503, &text("503 Service Unavailable", "Content-Length: 3\r\n\r\nok\n"));
     answer(get, 204, &text("204 No Content", "\r\n"));
+    answer(get, 205, &text("205 ", "Content-Length: 0\r\n\r\n"));
     answer(get, 304, &text("304 Not Modified", "\r\n"));
     let (request, _) = plain(get).unwrap();
     for status in [0, 100, 101, 199, 600] {
