@@ -9,15 +9,15 @@ mod side;
 
 use std::time::Duration;
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::handshake::OwnedClientRequest;
 use fullduplex::{CloseCode, CloseReason, Connecting, EndpointConfig, Incoming};
-use fullduplex_fuzz::{Bound, Data, Measured, Oracle};
+use fullduplex_fuzz::{Answer, Bound, Data, Measured, Oracle};
 use fullduplex_testkit::{Seen, TestEntropy};
 use libfuzzer_sys::fuzz_target;
 
 use phase::Phase;
-use side::Side;
+use side::{Side, is_data, message};
 
 /// The buffers of two endpoints; what is sent, on its way and received.
 const MEMORY: Bound = Bound { constant: 256 << 10, factor: 8 };
@@ -37,6 +37,10 @@ struct Input {
     /// How much each read and write moves at most.
     sizes: Vec<(u16, u16)>,
     acts: Vec<Act>,
+    /// What the server's application adds to its response.
+    answer: Answer,
+    /// In which round the transport is reset.
+    reset: Option<u8>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -64,7 +68,29 @@ pub(crate) enum What {
     Ping(Vec<u8>),
     Close(u16, String),
     Release,
-    PollOwned(bool),
+    Poll(Way),
+}
+
+/// In which of the ways messages are received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Lent,
+    Owned,
+    /// Lent, in two steps.
+    Found,
+    Pieces,
+}
+
+/// By one byte.
+impl<'a> Arbitrary<'a> for Way {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match u8::arbitrary(u)? % 4 {
+            0 => Self::Lent,
+            1 => Self::Owned,
+            2 => Self::Found,
+            _ => Self::Pieces,
+        })
+    }
 }
 
 fuzz_target!(|input: Measured<Input>| input.run(MEMORY, run));
@@ -87,7 +113,9 @@ fn run(input: &Input) -> usize {
         server: Side::new(Phase::Incoming(Incoming::new(config, TestEntropy::new(2)))),
         now: Duration::ZERO,
         rounds: 0,
-        rejected: input.rejected,
+        decision: Decision { rejected: input.rejected, answer: &input.answer },
+        reset: input.reset.map(usize::from),
+        is_reset: false,
         sizes: &input.sizes,
     };
 
@@ -104,12 +132,14 @@ fn run(input: &Input) -> usize {
     let _ = wire.client.phase.send(|endpoint| endpoint.writer.close(reason));
     wire.settle(20);
     wire.check();
-    let seen = wire.client.received.iter().chain(&wire.server.received);
-    let len = |seen: &Seen| match seen {
-        Seen::Text(data, _) | Seen::Binary(data, _) => data.len(),
-        _ => 0,
-    };
-    seen.map(len).sum()
+    wire.client.sent_bytes() + wire.server.sent_bytes()
+}
+
+/// What the server's application says to the request.
+#[derive(Clone, Copy)]
+pub(crate) struct Decision<'a> {
+    pub(crate) rejected: bool,
+    pub(crate) answer: &'a Answer,
 }
 
 struct Wire<'a> {
@@ -117,7 +147,10 @@ struct Wire<'a> {
     server: Side,
     now: Duration,
     rounds: usize,
-    rejected: bool,
+    decision: Decision<'a>,
+    /// In which round the transport is to be reset, and whether it was.
+    reset: Option<usize>,
+    is_reset: bool,
     sizes: &'a [(u16, u16)],
 }
 
@@ -131,9 +164,12 @@ impl Wire<'_> {
             }
             _ => (1 << 16, 1 << 16),
         };
-        let (client, server, rejected) = (&mut self.client, &mut self.server, self.rejected);
-        let client_moved = client.round(server, sizes, rejected);
-        let server_moved = server.round(client, sizes, rejected);
+        let (client, server, decision) = (&mut self.client, &mut self.server, self.decision);
+        if self.reset == Some(self.rounds) {
+            self.is_reset = client.reset(decision) | server.reset(decision);
+        }
+        let client_moved = client.round(server, sizes, decision);
+        let server_moved = server.round(client, sizes, decision);
         client_moved | server_moved | Oracle::EndpointRest.faulty()
     }
 
@@ -161,9 +197,12 @@ impl Wire<'_> {
         bend(&mut self.client);
         let (client, server) = (&self.client, &self.server);
         Oracle::EndpointOver.holds(client.over && server.over, "an endpoint waits for ever");
-        if self.rejected {
-            Oracle::EndpointRefused.same((client.refused, server.refused), (Some(403), Some(403)));
+        let is_reset = self.is_reset;
+        if !is_reset && server.refused.is_some() {
+            let status = |side: &Side| side.refused.as_ref().map(|refused| refused.status);
+            Oracle::EndpointRefused.same(status(client), status(server));
             Oracle::EndpointNotOpened.holds(!client.opened && !server.opened, "it has opened");
+            check_refused(client, server);
             return;
         }
         for (side, peer) in [(client, server), (server, client)] {
@@ -171,26 +210,49 @@ impl Wire<'_> {
                 Phase::Open(endpoint) => Some(endpoint),
                 _ => None,
             };
-            let endpoint = Oracle::EndpointOpened.some(endpoint.filter(|_| side.opened));
-            let is_clean = endpoint.reader.receiver().is_clean() && !Oracle::EndpointClean.faulty();
-            Oracle::EndpointClean.holds(is_clean, "not a clean end");
-            check_received(side, peer);
+            if !is_reset {
+                let endpoint = Oracle::EndpointOpened.some(endpoint.filter(|_| side.opened));
+                let is_clean =
+                    endpoint.reader.receiver().is_clean() && !Oracle::EndpointClean.faulty();
+                Oracle::EndpointClean.holds(is_clean, "not a clean end");
+            }
+            check_received(side, peer, is_reset);
         }
     }
+}
+
+/// What the client has of a rejection is what the server's application said. Of the body it has what had arrived.
+fn check_refused(client: &Side, server: &Side) {
+    let (Some(read), Some(said)) = (&client.refused, &server.refused) else { return };
+    Oracle::EndpointRefusedHeaders.same(&read.headers, &said.headers);
+    Oracle::EndpointRefusedBody
+        .holds(said.body.starts_with(&read.body), format_args!("{read:?} of {said:?}"));
 }
 
 /// Puts in the faults of what an application has seen.
 fn bend(side: &mut Side) {
     side.over &= !Oracle::EndpointOver.faulty();
-    side.refused = side.refused.filter(|_| !Oracle::EndpointRefused.faulty());
+    if let Some(refused) = &mut side.refused {
+        refused.status ^= u16::from(Oracle::EndpointRefused.faulty());
+        if Oracle::EndpointRefusedHeaders.faulty() {
+            refused.headers.pop();
+        }
+        if Oracle::EndpointRefusedBody.faulty() {
+            refused.body.push(b'x');
+        }
+    }
     side.opened |= Oracle::EndpointNotOpened.faulty();
     side.opened &= !Oracle::EndpointOpened.faulty();
     let received = &mut side.received;
-    let is_data = |seen: &Seen| matches!(seen, Seen::Text(..) | Seen::Binary(..));
-    if Oracle::EndpointMessages.faulty()
-        && let Some(at) = received.iter().rposition(is_data)
-    {
-        received.remove(at);
+    if let Some(at) = received.iter().rposition(is_data) {
+        if Oracle::EndpointMessages.faulty()
+            && let Seen::Text(data, _) | Seen::Binary(data, _) = &mut received[at]
+        {
+            data.push(b'x');
+        }
+        if Oracle::EndpointArrived.faulty() {
+            received.remove(at);
+        }
     }
     if Oracle::EndpointPings.faulty() {
         received.insert(0, Seen::Ping(b"nobody sent it".to_vec()));
@@ -210,24 +272,47 @@ fn bend(side: &mut Side) {
     }
 }
 
-/// What the peer has received is what this side has sent.
-fn check_received(side: &Side, peer: &Side) {
-    let data = peer.only(|seen| matches!(seen, Seen::Text(..) | Seen::Binary(..)));
-    Oracle::EndpointMessages
-        .holds(data.iter().copied().eq(&side.sent), "messages are lost or changed");
+/// What the peer has received is what this side has sent, or a part of it if the transport was reset.
+fn check_received(side: &Side, peer: &Side, is_reset: bool) {
+    check_messages(side, peer, is_reset);
     // Keepalive sends Pings without payload.
     let sent = side.pings.iter().filter(|ping| **ping != Seen::Ping(Vec::new()));
     let pings = peer.only(|seen| matches!(seen, Seen::Ping(data) if !data.is_empty()));
-    Oracle::EndpointPings.same(pings, Vec::from_iter(sent));
+    let arrived = if is_reset { pings.len() } else { usize::MAX };
+    Oracle::EndpointPings.same(pings, Vec::from_iter(sent.take(arrived)));
     for pong in side.only(|seen| matches!(seen, Seen::Pong(data) if !data.is_empty())) {
         let Seen::Pong(data) = pong else { continue };
         let asked = side.pings.contains(&Seen::Ping(data.clone()));
         Oracle::EndpointPongs.holds(asked, format_args!("{pong:?}"));
     }
     let closes = peer.only(|seen| matches!(seen, Seen::Close(_)));
+    if is_reset && closes.is_empty() {
+        return;
+    }
     Oracle::EndpointOneClose.same(closes.len(), 1);
-    Oracle::EndpointCloseLast.same(peer.received.last(), closes.first().copied());
+    let last = peer.received.iter().rfind(|seen| seen.is_whole());
+    Oracle::EndpointCloseLast.same(last, closes.first().copied());
     if side.closed.is_some() {
         Oracle::EndpointCloseReason.same(closes.first(), Some(&&Seen::Close(side.closed.clone())));
     }
+}
+
+/// Each message that has arrived is the next one that was sent, or the beginning of it where pieces were given up.
+fn check_messages(side: &Side, peer: &Side, is_reset: bool) {
+    let received = peer.only(is_data);
+    let unfinished = side.unfinished.clone().map(|(text, data)| message(text, data));
+    let mut sent = side.sent.iter().chain(&unfinished);
+    for (nth, seen) in received.iter().enumerate() {
+        let arrived = match (sent.next(), seen) {
+            (Some(Seen::Text(sent, _)), Seen::Text(data, whole))
+            | (Some(Seen::Binary(sent, _)), Seen::Binary(data, whole)) => {
+                sent == data || (!whole || peer.given_up.contains(&nth)) && sent.starts_with(data)
+            }
+            _ => false,
+        };
+        Oracle::EndpointMessages
+            .holds(arrived, format_args!("message {nth} is lost or changed: {seen:?}"));
+    }
+    let missing = side.sent.len().saturating_sub(received.len());
+    Oracle::EndpointArrived.holds(is_reset || missing == 0, format_args!("{missing} are missing"));
 }

@@ -1,6 +1,7 @@
 //! What the fuzz targets share: traffic built from arbitrary values, with what a receiver has to make
 //! of it, the promises that hold for every connection, and the list of all oracles.
 
+mod answer;
 mod deflate;
 mod frames;
 mod heads;
@@ -10,12 +11,13 @@ mod oracles;
 mod pieces;
 mod traffic;
 
+pub use answer::{Answer, ReadResponse};
 pub use deflate::{Terms, negotiate, read_strictly};
 pub use frames::frames;
 pub use heads::{Mutations, growing};
 pub use memory::{Bound, Measured};
 pub use oracles::Oracle;
-pub use pieces::in_pieces;
+pub use pieces::{in_pieces, join_piece};
 pub use traffic::{Control, Data, Step, Traffic, close_code, scaled};
 
 use arbitrary::Arbitrary;

@@ -89,6 +89,8 @@ oracles! {
 
     [split inflate]
     PiecesFailOnce: "a failure is told once", "it is told twice";
+
+    [split inflate endpoint]
     PiecesInOrder: "a message begins with its first piece, and with no other", "no piece is a first one";
     PiecesControl: "a control frame in a stream of pieces is one", "it is a text message";
 
@@ -281,18 +283,29 @@ oracles! {
     EndpointTaken: "an endpoint takes what an endpoint writes", "it finds a reserved bit";
     EndpointRequest: "a server takes our client's request", "spaces arrive";
     EndpointResponse: "a client takes our server's response", "spaces arrive";
-    EndpointAccepts: "a request can be accepted", "with a subprotocol that it may not name";
-    EndpointRejects: "a request can be rejected", "by 200";
+    EndpointAccepts: "a request is accepted if the application's headers may be sent", "and only if they may not";
+    EndpointRejects: "a request is rejected if the application's status and headers may be sent", "and only if they may not";
+    EndpointReplaced: "a response is replaced for what the application has put in", "for another reason";
+    EndpointHeaders: "a client reads the headers of an acceptance", "the last one is missing";
     EndpointStatus: "a client sees the status 101", "it sees 102";
     EndpointSilent: "nothing is written after the end", "a byte is";
     EndpointEnd: "a peer ends after its Close", "it ends before";
     EndpointRest: "two endpoints come to rest", "something moves for ever";
     EndpointOver: "no endpoint waits for ever", "the client does";
-    EndpointRefused: "both ends know the status of a rejection", "the client does not";
+    EndpointRefused: "both ends know the status of a rejection", "the client knows another one";
+    EndpointRefusedHeaders: "a client reads the headers of a rejection", "the last one is missing";
+    EndpointRefusedBody: "a client has the beginning of a rejection's body", "it has one more byte";
+    EndpointDrained: "a reader that is drained has nothing to deliver", "every reader says that it is";
+    EndpointFound: "what was found can be lent, and nothing else", "it is the other way round";
+    EndpointPiecesRoom: "messages in pieces take no larger buffer than reads do", "twice as large a one";
+    EndpointReset: "a reset is a failure unless a Close was received", "it is none";
+    EndpointResetSilent: "nothing is delivered after a reset", "a Ping is";
+    EndpointResetOver: "after a reset an endpoint is over, and says why", "it waits for the peer's end";
     EndpointNotOpened: "no end opens that was rejected", "the client says that it has";
     EndpointOpened: "both ends have opened", "the client says that it has not";
     EndpointClean: "the end is a clean one", "it is not";
-    EndpointMessages: "messages arrive once, in order and intact", "the last one is missing";
+    EndpointMessages: "messages arrive once, in order and intact, or their beginnings", "the last one has one more byte";
+    EndpointArrived: "all messages arrive", "the last one does not";
     EndpointPings: "Pings arrive once, in order and intact", "one arrives that was not sent";
     EndpointPongs: "each Pong is of a Ping", "one is not";
     EndpointOneClose: "each end receives one Close", "the client receives two";

@@ -19,7 +19,7 @@ pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, 
         reader.advance(len);
         loop {
             match reader.poll_chunk() {
-                Ok(Some(chunk)) => join(&mut seen, chunk),
+                Ok(Some(chunk)) => join_piece(&mut seen, chunk),
                 Ok(None) => break,
                 Err(failed) => {
                     if Oracle::PiecesFailOnce.faulty() {
@@ -33,7 +33,8 @@ pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, 
     (seen, error)
 }
 
-fn join(seen: &mut Vec<Seen>, chunk: Chunk) {
+/// Adds a piece or a control frame to what was seen. A piece that does not begin a message continues the last one.
+pub fn join_piece(seen: &mut Vec<Seen>, chunk: Chunk) {
     let (kind, payload, part) = match chunk {
         Chunk::Text(payload, part) => (MessageKind::Text, payload, part),
         Chunk::Binary(payload, part) => (MessageKind::Binary, payload, part),

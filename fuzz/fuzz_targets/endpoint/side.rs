@@ -2,16 +2,30 @@
 
 use std::collections::VecDeque;
 
-use fullduplex::handshake::{OwnedAcceptance, OwnedRejection};
+use fullduplex::handshake::{AcceptError, RejectError, Response};
 use fullduplex::{
-    CloseCode, CloseReason, Connected, Connecting, Endpoint, Error, FrameError, Incoming, Message,
-    MessageKind, MessageRef, PreparedMessage, Progress, Shutdown,
+    Chunk, CloseCode, CloseReason, Connected, Connecting, Ended, Endpoint, Error, FrameError,
+    Incoming, IncomingRequest, Message, MessageKind, MessageRef, PreparedMessage, Progress,
+    Refusal, SendError, Shutdown,
 };
-use fullduplex_fuzz::{Oracle, close_code};
+use fullduplex_fuzz::{Answer, Oracle, close_code, join_piece};
 use fullduplex_testkit::{Seen, TestEntropy};
 
 use crate::phase::Phase;
-use crate::{How, What};
+use crate::{Decision, How, Way, What};
+
+/// An endpoint that gives all messages away in pieces has no larger buffer: one that reads at once, and what was read into it
+/// before.
+const MOST_FOR_PIECES: usize = 128 << 10;
+
+/// A rejection, as one end knows it.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    /// Those of the application.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+}
 
 /// One end and its application.
 pub(crate) struct Side {
@@ -22,11 +36,15 @@ pub(crate) struct Side {
     knows_end: bool,
     pub(crate) over: bool,
     pub(crate) opened: bool,
-    pub(crate) refused: Option<u16>,
-    owned: bool,
+    pub(crate) refused: Option<Refused>,
+    way: Way,
+    /// Whether it has never asked for whole messages.
+    only_pieces: bool,
+    /// Which of the messages that it has received are beginnings whose rest it has given up.
+    pub(crate) given_up: Vec<usize>,
     pub(crate) sent: Vec<Seen>,
     pub(crate) pings: Vec<Seen>,
-    unfinished: Option<(bool, Vec<u8>)>,
+    pub(crate) unfinished: Option<(bool, Vec<u8>)>,
     pub(crate) closed: Option<(u16, String)>,
     pub(crate) received: Vec<Seen>,
 }
@@ -41,7 +59,9 @@ impl Side {
             over: false,
             opened: false,
             refused: None,
-            owned: false,
+            way: Way::Lent,
+            only_pieces: true,
+            given_up: Vec::new(),
             sent: Vec::new(),
             pings: Vec::new(),
             unfinished: None,
@@ -52,8 +72,8 @@ impl Side {
 
     pub(crate) fn act(&mut self, what: &What) {
         let Self { phase: Phase::Open(endpoint), .. } = self else {
-            if let What::PollOwned(owned) = what {
-                self.owned = *owned;
+            if let What::Poll(way) = what {
+                self.way = *way;
             }
             return;
         };
@@ -87,86 +107,164 @@ impl Side {
                 }
             }
             What::Release => endpoint.release(),
-            What::PollOwned(owned) => self.owned = *owned,
+            What::Poll(way) => self.way = *way,
         }
     }
 
     /// Everything that what has arrived means.
-    fn deliver(&mut self, rejects: bool) {
+    fn deliver(&mut self, decision: Decision<'_>) {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Incoming(incoming) => self.serve(incoming, rejects),
-            Phase::Connecting(connecting) => self.connect(connecting),
+            Phase::Incoming(incoming) => self.serve(incoming, decision),
+            Phase::Connecting(connecting) => self.connect(connecting, decision.answer),
             other => other,
         };
         let Phase::Open(endpoint) = &mut self.phase else { return };
-        loop {
-            let mut polled = if self.owned {
-                endpoint.poll_owned().map(|message| message.map(owned))
-            } else {
-                endpoint.poll().map(|message| message.map(|(message, _)| lent(message)))
-            };
-            if Oracle::EndpointTaken.faulty() {
-                polled = Err(Error::Frame(FrameError::ReservedBits));
+        let is_drained = endpoint.reader.is_drained() || Oracle::EndpointDrained.faulty();
+        let before = self.received.len();
+        if self.way != Way::Pieces {
+            self.only_pieces = false;
+            if endpoint.reader.is_within_message() {
+                give_up(&mut self.received, &mut self.given_up);
             }
-            match Oracle::EndpointTaken.ok(polled) {
-                Some(seen) => self.received.push(seen),
-                None => break,
+        }
+        while poll(endpoint, self.way, &mut self.received) {}
+        let is_new = before != self.received.len();
+        Oracle::EndpointDrained.holds(!is_drained || !is_new, format_args!("{:?}", self.received));
+    }
+
+    fn serve(&mut self, incoming: Incoming<TestEntropy>, decision: Decision<'_>) -> Phase {
+        match Oracle::EndpointRequest.ok(incoming.poll().map_err(|failed| format!("{failed:?}"))) {
+            Progress::Waiting(incoming) => Phase::Incoming(incoming),
+            Progress::Done(request) if decision.rejected => self.reject(request, decision),
+            Progress::Done(request) => self.accept(request, decision),
+        }
+    }
+
+    fn reject(&mut self, request: IncomingRequest<TestEntropy>, decision: Decision<'_>) -> Phase {
+        let answer = decision.answer;
+        let rejection = answer.rejection();
+        let rejected = request.reject(&rejection.as_rejection());
+        let may_be_sent = answer.may_be_sent(300..=599) ^ Oracle::EndpointRejects.faulty();
+        Oracle::EndpointRejects.same(rejected.is_ok(), may_be_sent);
+        let read = answer.read(false);
+        match rejected {
+            Ok(refusal) => {
+                let (status, body) = (read.status, read.body);
+                self.refused = Some(Refused { status, headers: answer.headers_read(), body });
+                Phase::Refusal(refusal)
+            }
+            Err(failed) => {
+                let is_ours =
+                    matches!(failed.error, RejectError::Status(_) | RejectError::InvalidHeader(_));
+                self.replaced(failed.refusal, is_ours)
             }
         }
     }
 
-    fn serve(&mut self, incoming: Incoming<TestEntropy>, rejects: bool) -> Phase {
-        match Oracle::EndpointRequest.ok(incoming.poll().map_err(|failed| format!("{failed:?}"))) {
-            Progress::Waiting(incoming) => Phase::Incoming(incoming),
-            Progress::Done(request) if rejects => {
-                self.refused = Some(403);
-                let status = if Oracle::EndpointRejects.faulty() { 200 } else { 403 };
-                let rejection = OwnedRejection::new(status).body("not today");
-                let rejected = request.reject(&rejection.as_rejection());
-                let rejected = rejected.map_err(|error| format!("{error:?}"));
-                Phase::Refusal(Oracle::EndpointRejects.ok(rejected))
-            }
-            Progress::Done(request) => {
-                let chosen = request.request().choose_subprotocol(&["chat"]).map(str::to_owned);
-                let chosen = chosen.or(Oracle::EndpointAccepts.faulty().then(|| "chat".to_owned()));
-                let acceptance = OwnedAcceptance::new();
-                let acceptance = match chosen {
-                    Some(chosen) => acceptance.subprotocol(chosen),
-                    None => acceptance,
-                };
-                let accepted = request.accept(&acceptance.as_acceptance());
-                let accepted = accepted.map_err(|error| format!("{error:?}"));
-                let (endpoint, _) = Oracle::EndpointAccepts.ok(accepted);
+    fn accept(&mut self, request: IncomingRequest<TestEntropy>, decision: Decision<'_>) -> Phase {
+        let chosen = request.request().choose_subprotocol(&["chat"]).map(str::to_owned);
+        let acceptance = decision.answer.acceptance();
+        let acceptance = match chosen {
+            Some(chosen) => acceptance.subprotocol(chosen),
+            None => acceptance,
+        };
+        let accepted = request.accept(&acceptance.as_acceptance());
+        let may_be_sent = decision.answer.has_sound_headers() ^ Oracle::EndpointAccepts.faulty();
+        Oracle::EndpointAccepts.same(accepted.is_ok(), may_be_sent);
+        match accepted {
+            Ok((endpoint, _)) => {
                 self.opened = true;
                 Phase::Open(endpoint)
             }
+            Err(failed) => {
+                let is_ours = matches!(failed.error, AcceptError::InvalidHeader(_));
+                self.replaced(failed.refusal, is_ours)
+            }
         }
     }
 
-    fn connect(&mut self, connecting: Connecting<TestEntropy>) -> Phase {
+    /// A response that must not be sent is replaced.
+    fn replaced(&mut self, refusal: Refusal, mut is_ours: bool) -> Phase {
+        is_ours &= !Oracle::EndpointReplaced.faulty();
+        Oracle::EndpointReplaced.holds(is_ours, "it is refused for another reason");
+        self.refused = Some(Refused { status: 500, headers: Vec::new(), body: Vec::new() });
+        Phase::Refusal(refusal)
+    }
+
+    fn connect(&mut self, connecting: Connecting<TestEntropy>, answer: &Answer) -> Phase {
         let polled = connecting.poll().map_err(|failed| format!("{failed:?}"));
         match Oracle::EndpointResponse.ok(polled) {
             Progress::Waiting(connecting) => Phase::Connecting(connecting),
             Progress::Done(Connected::Open { endpoint, response }) => {
-                let status = response.as_response().status();
-                let status = status + u16::from(Oracle::EndpointStatus.faulty());
+                let response = response.as_response();
+                let status = response.status() + u16::from(Oracle::EndpointStatus.faulty());
                 Oracle::EndpointStatus.same(status, 101);
+                let mut headers = headers_of(&response, |name| {
+                    !["upgrade", "connection"].contains(&name) && !name.starts_with("sec-websocket")
+                });
+                if Oracle::EndpointHeaders.faulty() {
+                    headers.pop();
+                }
+                Oracle::EndpointHeaders.same(headers, answer.headers_read());
                 self.opened = true;
                 Phase::Open(endpoint)
             }
             Progress::Done(Connected::Refused(refused)) => {
-                self.refused = Some(refused.response.as_response().status());
+                let response = refused.response.as_response();
+                let headers =
+                    headers_of(&response, |name| !["connection", "content-length"].contains(&name));
+                self.refused =
+                    Some(Refused { status: response.status(), headers, body: refused.body });
                 Phase::Over
             }
         }
     }
 
-    /// What an adapter does once: deliver, write, end, read. Returns whether anything moved.
-    pub(crate) fn round(&mut self, peer: &mut Self, sizes: (usize, usize), rejects: bool) -> bool {
+    /// The transport is reset, unless this end has dropped it already: what is on its way to this end is lost.
+    pub(crate) fn reset(&mut self, decision: Decision<'_>) -> bool {
         if self.over {
             return false;
         }
-        self.deliver(rejects);
+        self.deliver(decision);
+        self.inbox.clear();
+        (self.inbox_ended, self.knows_end, self.over) = (true, true, true);
+        let Phase::Open(endpoint) = &mut self.phase else { return true };
+        let is_closed = self.received.iter().any(|seen| matches!(seen, Seen::Close(_)));
+        let lost = Error::Ended(Ended::Reset);
+        let expected = if is_closed { Ok(()) } else { Err(lost) };
+        let told = endpoint.handle_reset();
+        let told = if Oracle::EndpointReset.faulty() { Ok(()) } else { told };
+        Oracle::EndpointReset.same(told, expected);
+        let before = self.received.len();
+        while poll(endpoint, self.way, &mut self.received) {}
+        if Oracle::EndpointResetSilent.faulty() {
+            self.received.push(Seen::Ping(Vec::new()));
+        }
+        Oracle::EndpointResetSilent.same(self.received.len(), before);
+        let failure = endpoint.reader.receiver().failure();
+        let sent = endpoint.writer.send(MessageRef::Text("too late"));
+        let mut shutdown = endpoint.shutdown();
+        if Oracle::EndpointResetOver.faulty() {
+            shutdown = Shutdown::Write;
+        }
+        Oracle::EndpointResetOver.same(
+            (failure, sent, endpoint.has_timeout(), shutdown),
+            (expected.err(), Err(SendError::Closed), false, Shutdown::Both),
+        );
+        true
+    }
+
+    /// What an adapter does once: deliver, write, end, read. Returns whether anything moved.
+    pub(crate) fn round(
+        &mut self,
+        peer: &mut Self,
+        sizes: (usize, usize),
+        decision: Decision<'_>,
+    ) -> bool {
+        if self.over {
+            return false;
+        }
+        self.deliver(decision);
         let mut output = self.phase.write(sizes.0);
         self.bend(&mut output, peer);
         peer.inbox.extend(&output);
@@ -185,7 +283,8 @@ impl Side {
                 return true;
             }
         }
-        let read = self.phase.read(&mut self.inbox, sizes.1, self.owned);
+        let read = self.phase.read(&mut self.inbox, sizes.1, self.way == Way::Owned);
+        self.watch_room();
         let is_early = Oracle::EndpointEnd.faulty() && matches!(self.phase, Phase::Open(_));
         if read == 0 && (self.inbox_ended || is_early) && !self.knows_end {
             self.knows_end = true;
@@ -197,6 +296,15 @@ impl Side {
             return true;
         }
         written + read > 0
+    }
+
+    /// Pieces take no more memory than reads bring, however large the message is.
+    fn watch_room(&self) {
+        let Phase::Open(endpoint) = &self.phase else { return };
+        let excess = MOST_FOR_PIECES * usize::from(Oracle::EndpointPiecesRoom.faulty());
+        let capacity = endpoint.reader.capacity() + excess;
+        Oracle::EndpointPiecesRoom
+            .holds(!self.only_pieces || capacity <= MOST_FOR_PIECES, capacity);
     }
 
     /// Puts in the faults of what is on its way.
@@ -214,9 +322,69 @@ impl Side {
         }
     }
 
+    /// How many bytes were in the messages that it has sent.
+    pub(crate) fn sent_bytes(&self) -> usize {
+        let unfinished = self.unfinished.as_ref().map_or(0, |(_, data)| data.len());
+        let len = |seen: &Seen| match seen {
+            Seen::Text(data, _) | Seen::Binary(data, _) => data.len(),
+            _ => 0,
+        };
+        unfinished + self.sent.iter().map(len).sum::<usize>()
+    }
+
     pub(crate) fn only(&self, keep: impl Fn(&Seen) -> bool) -> Vec<&Seen> {
         self.received.iter().filter(|seen| keep(seen)).collect()
     }
+}
+
+/// Receives in one of the ways; whether there was anything.
+fn poll(endpoint: &mut Endpoint<TestEntropy>, way: Way, received: &mut Vec<Seen>) -> bool {
+    let mut polled = match way {
+        Way::Lent => endpoint.poll().map(|message| message.map(|(it, _)| Received::Seen(lent(it)))),
+        Way::Owned => {
+            endpoint.poll_owned().map(|message| message.map(|it| Received::Seen(owned(it))))
+        }
+        Way::Found => find(endpoint).map(|message| message.map(Received::Seen)),
+        Way::Pieces => endpoint.poll_chunk().map(|chunk| chunk.map(Received::Piece)),
+    };
+    if Oracle::EndpointTaken.faulty() {
+        polled = Err(Error::Frame(FrameError::ReservedBits));
+    }
+    match Oracle::EndpointTaken.ok(polled) {
+        Some(Received::Seen(seen)) => received.push(seen),
+        Some(Received::Piece(piece)) => join_piece(received, piece),
+        None => return false,
+    }
+    true
+}
+
+/// What a poll gives.
+enum Received {
+    Seen(Seen),
+    Piece(Chunk),
+}
+
+/// Lends in two steps: what was found is there.
+fn find(endpoint: &mut Endpoint<TestEntropy>) -> Result<Option<Seen>, Error> {
+    let is_found = endpoint.find()? ^ Oracle::EndpointFound.faulty();
+    let message = endpoint.reader.message()?;
+    Oracle::EndpointFound.same(is_found, message.is_some());
+    Ok(message.map(lent))
+}
+
+/// Notes that the rest of the last message will not be delivered.
+fn give_up(received: &mut [Seen], given_up: &mut Vec<usize>) {
+    let nth = received.iter().filter(|seen| is_data(seen)).count() - 1;
+    if let Some(Seen::Text(_, whole) | Seen::Binary(_, whole)) = received.last_mut() {
+        *whole = true;
+        given_up.push(nth);
+    }
+}
+
+/// Header lines with the names that the application may choose.
+fn headers_of(response: &Response<'_>, keep: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
+    let kept = response.headers().iter().filter(|it| keep(&it.name.to_ascii_lowercase()));
+    kept.map(|header| (header.name.to_owned(), header.value.to_vec())).collect()
 }
 
 /// Sends in one of the ways; whether that succeeded.
@@ -283,6 +451,10 @@ fn lent(message: MessageRef<'_>) -> Seen {
     }
 }
 
-fn message(text: bool, data: Vec<u8>) -> Seen {
+pub(crate) fn is_data(seen: &Seen) -> bool {
+    matches!(seen, Seen::Text(..) | Seen::Binary(..))
+}
+
+pub(crate) fn message(text: bool, data: Vec<u8>) -> Seen {
     if text { Seen::Text(data, true) } else { Seen::Binary(data, true) }
 }
