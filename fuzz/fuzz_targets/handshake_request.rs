@@ -1,14 +1,17 @@
 //! A server's handshake: any split gives the same verdict, a yes is one that a client takes, a no is HTTP.
 #![no_main]
 
+#[path = "handshake_request/answers.rs"]
+mod answers;
+
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::handshake::{
-    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, OwnedRejection,
-    OwnedRequest, PlainRequest, Rejection, Request, RequestError, RequestParts, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HeadLimits, Key, Outcome, OwnedRequest,
+    PlainRequest, Rejection, Request, RequestError, RequestParts, ServerHandshake,
 };
 use fullduplex::headers::Header;
 use fullduplex::{EndpointConfig, Incoming, Progress, Uri};
-use fullduplex_fuzz::{Bound, Measured, Mutations, Oracle, growing};
+use fullduplex_fuzz::{Answer, Bound, Measured, Mutations, Oracle, growing};
 use fullduplex_testkit::TestEntropy;
 use libfuzzer_sys::fuzz_target;
 
@@ -25,6 +28,8 @@ struct Bent {
     origin: Option<String>,
     mutations: Mutations,
     behind: Vec<u8>,
+    /// What the server's application adds to its response.
+    answer: Answer,
 }
 
 impl Bent {
@@ -78,15 +83,15 @@ fn run(input: &[u8]) {
         HeadLimits { max_size: 4 * usize::from(size), max_headers: usize::from(size & 15) }
     };
     if kind & 1 == 0 {
-        check(rest, limits, cut, None);
+        check(rest, limits, cut, None, &Answer::plain(kind >> 2));
     } else if let Ok(bent) = Bent::arbitrary(&mut Unstructured::new(rest))
         && let Some(received) = bent.encode()
     {
-        check(&received, limits, cut, Some(bent.nonce));
+        check(&received, limits, cut, Some(bent.nonce), &bent.answer);
     }
 }
 
-fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) {
+fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>, answer: &Answer) {
     let mut whole = ServerHandshake::new(limits);
     let verdict = whole.poll(received);
 
@@ -103,11 +108,11 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) 
     }
     Oracle::RequestSplit.same(&verdict, &split_verdict);
 
-    let mut said = said_by_incoming(received, limits, cut);
+    let mut said = said_by_incoming(received, limits, cut, answer);
     if Oracle::RequestIncoming.faulty() {
         said = None;
     }
-    Oracle::RequestIncoming.same(said, response_to(&verdict, &whole, received));
+    Oracle::RequestIncoming.same(said, response_to(&verdict, &whole, received, answer));
 
     match verdict {
         Ok(None) => {
@@ -119,9 +124,14 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>) 
             }
             Oracle::RequestEnd.same(whole.handle_eof(), split.handle_eof());
         }
-        Ok(Some(request)) => accepted(&request, received, nonce),
+        Ok(Some(request)) => {
+            accepted(&request, received, nonce);
+            answers::check(&request, answer);
+        }
         Err(error) => {
-            plain(&whole, received);
+            if let Some(request) = whole.plain_request(received) {
+                answers::plain(&request, answer);
+            }
             if Oracle::RequestErrorStays.faulty() {
                 whole = ServerHandshake::new(limits);
             }
@@ -137,14 +147,16 @@ fn response_to(
     verdict: &Result<Option<Request<'_>>, RequestError>,
     handshake: &ServerHandshake,
     received: &[u8],
+    answer: &Answer,
 ) -> Option<Vec<u8>> {
-    let mut out = vec![0; 512];
+    let mut out = vec![0; answer.room()];
     let len = match (verdict, handshake.plain_request(received)) {
         (Ok(request), _) => {
             request.as_ref()?.accept(&Acceptance::new(), &mut out).map(|(len, _)| len).ok()
         }
         (Err(_), Some(plain)) => {
-            plain.encode_response(&Rejection::new(200).body(b"ok"), &mut out).ok()
+            let written = plain.encode_response(&answer.rejection().as_rejection(), &mut out);
+            written.or_else(|_| Rejection::new(500).encode(&mut out)).ok()
         }
         (Err(error), None) => error.encode_response(&mut out).ok(),
     };
@@ -153,19 +165,28 @@ fn response_to(
 }
 
 /// What an endpoint to be says to it, in reads as `cut` says.
-fn said_by_incoming(mut received: &[u8], limits: HeadLimits, cut: u8) -> Option<Vec<u8>> {
+fn said_by_incoming(
+    mut received: &[u8],
+    limits: HeadLimits,
+    cut: u8,
+    answer: &Answer,
+) -> Option<Vec<u8>> {
     let mut config = EndpointConfig::new();
     config.head_limits = limits;
     let mut incoming = Incoming::new(config, TestEntropy::new(1));
     loop {
-        let mut respond = |_: &PlainRequest<'_>| Some(OwnedRejection::new(200).body("ok"));
+        let mut respond = |_: &PlainRequest<'_>| Some(answer.rejection());
         incoming = match incoming.poll_or(&mut respond) {
             Ok(Progress::Waiting(incoming)) => incoming,
             Ok(Progress::Done(request)) => {
                 let (mut endpoint, _) = request.accept(&Acceptance::new()).ok()?;
                 return Some(endpoint.output().ok()?.first().to_vec());
             }
-            Err(refused) => return Some(refused.refusal.output().to_vec()),
+            Err(refused) => {
+                let is_told = answers::told(refused.error, answer);
+                Oracle::RequestTold.holds(is_told && !Oracle::RequestTold.faulty(), refused.error);
+                return Some(refused.refusal.output().to_vec());
+            }
         };
         if received.is_empty() {
             return None;
@@ -248,29 +269,6 @@ fn parts(request: &Request<'_>) {
         (it.path().to_owned(), it.query().map(str::to_owned), host, origin, it.key())
     };
     Oracle::RequestPartsRead.same(read(&again), read(request));
-}
-
-/// A request that asks for no WebSocket is answered as by any server.
-fn plain(refused: &ServerHandshake, received: &[u8]) {
-    let Some(request) = refused.plain_request(received) else { return };
-    let mut out = [0; 256];
-    let room = if Oracle::RequestPlain.faulty() { 20 } else { out.len() };
-    let response = Rejection::new(200).body(b"ok");
-    let len = Oracle::RequestPlain.ok(request.encode_response(&response, &mut out[..room]));
-    if Oracle::RequestPlainByHttp.faulty() {
-        out[0] = b' ';
-    }
-    let mut slots = [httparse::EMPTY_HEADER; 8];
-    let head = match httparse::Response::new(&mut slots).parse(&out[..len]) {
-        Ok(httparse::Status::Complete(head)) => Some(head),
-        _ => None,
-    };
-    let mut body = &out[Oracle::RequestPlainByHttp.some(head)..len];
-    if Oracle::RequestPlainBody.faulty() {
-        body = b"";
-    }
-    let expected: &[u8] = if request.method() == "HEAD" { b"" } else { b"ok" };
-    Oracle::RequestPlainBody.same(body, expected);
 }
 
 /// A request that nobody has sent.

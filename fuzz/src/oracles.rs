@@ -201,13 +201,22 @@ oracles! {
     RequestOpens: "our client takes our server's response", "its status is 404";
     RequestResponseLen: "our client knows where the response ends", "it is one byte off";
     RequestChosen: "our client reads the subprotocol that was chosen", "it reads none";
-    RequestPlain: "a request that asks for no WebSocket can be answered", "there is room for 20 bytes";
-    RequestPlainByHttp: "the answer to a request that asks for no WebSocket is HTTP", "it begins with a space";
-    RequestPlainBody: "the answer to a request that asks for no WebSocket has the body, but not for HEAD", "it is missing";
     RequestRefusal: "an error's response has at most 400 bytes", "there is room for 20";
     RequestRefusedByHttp: "an error's response is HTTP", "it begins with a space";
     RequestRefusedStatus: "an error's response has its status", "it has none";
     RequestRefusedLength: "an error's response says how long its body is", "it does not";
+    RequestTold: "the caller is told of the response that the application has given", "it is told of another one";
+    RequestAnswerAccepts: "an acceptance is written if its headers may be sent", "and only if they may not";
+    RequestAnswerAcceptsRoom: "an acceptance says how much room it needs", "it fits into less";
+    RequestAnswerAcceptsByHttp: "an acceptance with headers is HTTP", "it is none";
+    RequestAnswerAcceptsSays: "an acceptance says what the application has put in", "it has one more header";
+    RequestAnswerRejects: "a rejection is written if its status and headers may be sent", "and only if they may not";
+    RequestAnswerChecked: "a rejection that is checked can be written, and no other", "none can";
+    RequestAnswerRejectsRoom: "a rejection says how much room it needs", "it fits into less";
+    RequestAnswerRejectsSays: "a rejection says what the application has put in", "its body has one more byte";
+    RequestAnswerRefused: "a client takes no rejection for an acceptance", "it does";
+    RequestAnswerPlain: "a response is written if its status and headers may be sent", "and only if they may not";
+    RequestAnswerPlainSays: "a response says what the application has put in, and has a body where it may", "it is no HTTP";
 
     [handshake_response]
     ResponseOpens: "a response that is in order opens", "it does not";

@@ -111,7 +111,9 @@ mod tests {
     fn sources() -> String {
         let fuzz = root().join("fuzz");
         let mut sources = String::new();
-        for folder in ["src", "fuzz_targets", "fuzz_targets/endpoint"] {
+        for folder in
+            ["src", "fuzz_targets", "fuzz_targets/endpoint", "fuzz_targets/handshake_request"]
+        {
             for entry in fuzz.join(folder).read_dir().unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_file() && !path.ends_with("src/oracle.rs") {
