@@ -310,6 +310,20 @@ fn the_close_timeout_is_configurable_and_no_failure_once_both_closes_are_through
 }
 
 #[test]
+fn nothing_is_left_to_be_written_of_a_connection_that_was_lost() {
+    for role in ROLES {
+        let mut conn = open(role);
+        let mut ping = to(role, Frame::ping("ping"));
+        assert_eq!(conn.poll_event(&mut Input::new(&mut ping)), Ok(Some(Event::Ping)));
+        assert!(conn.has_transmit());
+        conn.handle_reset().unwrap_err();
+        // The peer is not there to read the Pong.
+        assert!(conn.is_closed() && !conn.has_transmit());
+        assert_eq!(conn.poll_transmit(&mut [0; 256], TestEntropy::new(1)), Ok(None));
+    }
+}
+
+#[test]
 fn ends_of_input_are_told_apart() {
     type Prepare = fn(Role, &mut Connection);
     fn feed(role: Role, conn: &mut Connection, frame: Frame, cut: usize) {

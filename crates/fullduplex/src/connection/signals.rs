@@ -117,5 +117,10 @@ impl Sender {
             self.queue_pong(pong.as_bytes());
         }
         self.ping_queued |= signals.ping && self.closing.may_send();
+        if self.closing.is_over() {
+            // Nobody reads what was queued before the connection was lost.
+            self.pong_queued = false;
+            self.ping_queued = false;
+        }
     }
 }
