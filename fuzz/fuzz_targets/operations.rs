@@ -1,6 +1,9 @@
 //! Every method of a connection in any order: nothing panics, and what was written is what a peer takes.
 #![no_main]
 
+#[path = "operations/said.rs"]
+mod said;
+
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -13,6 +16,7 @@ use fullduplex_fuzz::{
 };
 use fullduplex_testkit::{Frame, Outcome, Seen, Split, drive, frames};
 use libfuzzer_sys::fuzz_target;
+use said::Said;
 
 /// What was written, what of it were messages, and what a peer sees of it; a buffer for each call.
 const MEMORY: Bound = Bound { constant: 24 << 10, factor: 10 };
@@ -133,6 +137,8 @@ struct Subject {
     sent: Vec<Seen>,
     unfinished: Option<(bool, Vec<u8>)>,
     failures: usize,
+    /// What was seen of its closing.
+    closing: said::Seen,
     /// How many bytes it has received, and was given to send.
     moved: usize,
 }
@@ -158,10 +164,16 @@ fn run(input: &Input) -> usize {
         sent: Vec::new(),
         unfinished: None,
         failures: 0,
+        closing: said::Seen::default(),
         moved: 0,
     };
+    let mut before = Said::by(&subject.conn);
     for operation in input.operations.iter().take(100) {
         subject.run(operation);
+        subject.closing.failed = subject.failures > 0;
+        let said = Said::by(&subject.conn);
+        said.check(subject.closing, &before);
+        before = said;
     }
     subject.check()
 }
@@ -233,6 +245,7 @@ impl Subject {
                 let code = CloseCode::from_u16(if *valid { close_code(*code) } else { *code });
                 if let Ok(len) = conn.close(code, reason, &mut out, keys) {
                     self.wire.extend(&out[..len]);
+                    self.closing.wrote_close = true;
                     let sent = self.conn.sent_close().filter(|_| !Oracle::OperationsClose.faulty());
                     Oracle::OperationsClose.same(sent, Some(Some(code)));
                 }
@@ -245,28 +258,44 @@ impl Subject {
             }
             Call::Transmit => {
                 if let Ok(Some(bytes)) = conn.poll_transmit(&mut out, keys) {
+                    self.closing.wrote_close |= is_close(bytes);
                     self.wire.extend(bytes);
                 }
             }
             Call::TransmitAll => {
                 let mut rounds = 0;
                 while let Ok(Some(bytes)) = conn.poll_transmit(&mut out, &mut *keys) {
+                    self.closing.wrote_close |= is_close(bytes);
                     self.wire.extend(bytes);
                     rounds += if Oracle::OperationsTransmits.faulty() { 4 } else { 1 };
                     // A Pong, a Ping and a Close.
                     Oracle::OperationsTransmits.holds(rounds <= 3, rounds);
                 }
             }
-            Call::Wait => _ = self.conn.poll_timeout(self.now),
+            Call::Wait => self.wait(operation.means),
             Call::Timeout(millis) => {
                 self.now += Duration::from_millis(u64::from(*millis) * 8);
-                self.failures += usize::from(self.conn.handle_timeout(self.now).is_err());
+                self.failures += usize::from(said::time_out(&mut self.conn, self.now));
             }
             Call::End { reset } => {
                 let ended = if *reset { self.conn.handle_reset() } else { self.conn.handle_eof() };
                 self.failures += usize::from(ended.is_err());
             }
         }
+    }
+
+    /// Nothing happens, or what makes no difference to what the connection says.
+    fn wait(&mut self, means: u8) {
+        match means % 4 {
+            0 => {}
+            1 => said::split_and_join(&mut self.conn),
+            2 => self.conn.release(),
+            _ => {
+                self.conn.handle_unread_input();
+                self.conn.handle_write_progress();
+            }
+        }
+        said::wait(&mut self.conn, self.now);
     }
 
     /// Sends by appending to what was written. Returns whether that can be done with this call.
@@ -351,6 +380,7 @@ impl Subject {
                         let len = self.conn.control_payload().len() + excess;
                         Oracle::OperationsControl.holds(len <= 125, len);
                     }
+                    self.closing.got_close |= event == Event::Close;
                     if Oracle::OperationsInput.faulty() {
                         break;
                     }
@@ -412,6 +442,11 @@ impl Subject {
         }
         Oracle::OperationsMessages.same(seen, self.sent);
     }
+}
+
+/// Whether a frame is a Close.
+fn is_close(frame: &[u8]) -> bool {
+    frame.first().is_some_and(|first| first & 0x0f == 8)
 }
 
 /// Puts in the faults of what was written.

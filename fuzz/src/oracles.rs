@@ -177,6 +177,15 @@ oracles! {
     OperationsCloseSaid: "a connection says whether it has sent a Close", "it says the contrary";
     OperationsValid: "a peer finds no fault with what was written", "a reserved bit is set on the way";
     OperationsMessages: "messages arrive once, in order and intact", "the last one is missing";
+    OperationsMaySend: "messages may be sent until a Close or a failure, and no longer", "the other way round";
+    OperationsClean: "an end is clean after both Closes, and only then", "the other way round";
+    OperationsClosed: "a connection is over after both Closes, or a failure that was told to the peer", "the other way round";
+    OperationsShutdown: "the transport is ended as §7.1.1 says", "at once, in both directions";
+    OperationsStays: "a failure, and the Closes, stay what they are", "they do not";
+    OperationsDirections: "both directions of a connection say the same", "the receiver says that messages may be sent, or not";
+    OperationsJoined: "what was taken apart and joined is as before", "it says whether messages may be sent the other way round";
+    OperationsExpired: "a connection fails by the waiting time that has run out", "none has";
+    OperationsHasTimeout: "there is no deadline unless a waiting time runs", "none ever runs";
 
     [handshake_request]
     RequestOurs: "a server takes our client's request", "its last byte is a space";

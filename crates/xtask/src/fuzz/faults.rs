@@ -111,9 +111,9 @@ mod tests {
     fn sources() -> String {
         let fuzz = root().join("fuzz");
         let mut sources = String::new();
-        for folder in
-            ["src", "fuzz_targets", "fuzz_targets/endpoint", "fuzz_targets/handshake_request"]
-        {
+        let of_targets = ["endpoint", "handshake_request", "operations"];
+        let of_targets = of_targets.map(|name| format!("fuzz_targets/{name}"));
+        for folder in ["src", "fuzz_targets"].into_iter().chain(of_targets.iter().map(|it| &**it)) {
             for entry in fuzz.join(folder).read_dir().unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_file() && !path.ends_with("src/oracle.rs") {
