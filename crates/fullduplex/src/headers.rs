@@ -36,10 +36,12 @@ impl<'a> Header<'a> {
 /// Prints name and value, but not the value of a header that carries credentials.
 impl fmt::Debug for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name that another library has read may be no token.
+        let name = self.name.as_bytes().escape_ascii();
         if is_sensitive(self.name) {
-            return write!(f, "{}: (not shown)", self.name);
+            return write!(f, "{name}: (not shown)");
         }
-        write!(f, "{}: {}", self.name, self.value.escape_ascii())
+        write!(f, "{name}: {}", self.value.escape_ascii())
     }
 }
 

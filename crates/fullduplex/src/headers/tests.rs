@@ -168,3 +168,11 @@ fn an_unclosed_quotation_of_many_escapes_is_refused_in_one_pass() {
     }
     assert_eq!(extensions(&value).next(), Some(Err(MalformedExtension)));
 }
+
+#[test]
+fn a_header_is_printed_in_one_line_whatever_its_name_is() {
+    let header = Header { name: "X\r\nY", value: b"a\nb" };
+    assert_eq!(std::format!("{header:?}"), r"X\r\nY: a\nb");
+    let header = Header { name: "Cookie", value: b"secret" };
+    assert_eq!(std::format!("{header:?}"), "Cookie: (not shown)");
+}
