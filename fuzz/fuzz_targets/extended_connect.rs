@@ -9,7 +9,7 @@ use fullduplex::handshake::{
     RequestError,
 };
 use fullduplex::headers::Header;
-use fullduplex_fuzz::{Bound, Measured, Oracle};
+use fullduplex_fuzz::{Bound, Measured, Oracle, in_debug, in_words};
 use libfuzzer_sys::fuzz_target;
 
 /// A buffer for the fields that our own client asks for; the fields are copied a few times.
@@ -74,7 +74,12 @@ fn run(input: &Input) {
         fields.splice(at..end, [(name.clone(), value.clone())]);
     }
     let list = list(&fields);
-    match ExtendedConnect::from_fields(&list).and_then(|connect| connect.check()) {
+    let connect = ExtendedConnect::from_fields(&list);
+    if let Ok(connect) = &connect {
+        let len: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+        in_debug(connect, len);
+    }
+    match connect.and_then(|connect| connect.check()) {
         Ok(request) => accepted(&request),
         Err(error) => refused(error),
     }
@@ -135,6 +140,7 @@ fn accepted(request: &Request<'_>) {
 
 /// A request that is not in order: what is said to it can be said over HTTP/2.
 fn refused(error: RequestError) {
+    in_words(&error, 300);
     let status = error.status() - 300 * u16::from(Oracle::ConnectRefused.faulty());
     Oracle::ConnectRefused.holds((400..=599).contains(&status), status);
     let mut names: Vec<&str> = error.response_headers().iter().map(|(name, _)| *name).collect();

@@ -11,7 +11,7 @@ use fullduplex::handshake::{
 };
 use fullduplex::headers::Header;
 use fullduplex::{EndpointConfig, Incoming, Progress, Uri};
-use fullduplex_fuzz::{Answer, Bound, Measured, Mutations, Oracle, growing};
+use fullduplex_fuzz::{Answer, Bound, Measured, Mutations, Oracle, growing, in_debug, in_words};
 use fullduplex_testkit::TestEntropy;
 use libfuzzer_sys::fuzz_target;
 
@@ -125,11 +125,14 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8, nonce: Option<[u8; 16]>, 
             Oracle::RequestEnd.same(whole.handle_eof(), split.handle_eof());
         }
         Ok(Some(request)) => {
+            in_debug(&request, received.len());
             accepted(&request, received, nonce);
             answers::check(&request, answer);
         }
         Err(error) => {
+            in_words(&error, 300);
             if let Some(request) = whole.plain_request(received) {
+                in_debug(&request, received.len());
                 answers::plain(&request, answer);
             }
             if Oracle::RequestErrorStays.faulty() {

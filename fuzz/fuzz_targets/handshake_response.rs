@@ -2,12 +2,12 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
-use fullduplex::Uri;
 use fullduplex::handshake::{
     ClientHandshake, ClientRequest, HeadError, HeadLimits, Key, Outcome, OwnedResponse, Response,
     ResponseError,
 };
-use fullduplex_fuzz::{Bound, Measured, Mutations, Oracle, growing};
+use fullduplex::{Refused, Uri};
+use fullduplex_fuzz::{Bound, Measured, Mutations, Oracle, growing, in_debug, in_words};
 use libfuzzer_sys::fuzz_target;
 
 /// What was received is copied a few times, and printed for a comparison.
@@ -130,10 +130,13 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8) -> Option<usize> {
         Ok(Some(Outcome::Refused(response))) => {
             let status = response.status() - 200 * u16::from(Oracle::ResponseRefused.faulty());
             Oracle::ResponseRefused.holds(status >= 200, status);
+            let body = received[response.head_len()..].to_vec();
+            in_words(&Refused { response: response.into_owned(), body }, 1_500);
             owned(&response, received.len());
             None
         }
         Err(error) => {
+            in_words(&error, 300);
             let again = if Oracle::ResponseErrorStays.faulty() {
                 whole = ClientHandshake::with_fixed_key_for_tests(NONCE).with_limits(limits);
                 whole.poll(b"", &request)
@@ -196,6 +199,7 @@ fn opens(response: &Response<'_>) {
 }
 
 fn owned(response: &Response<'_>, received: usize) {
+    in_debug(response, received);
     let excess = received * usize::from(Oracle::ResponseHeadWithin.faulty());
     let head_len = response.head_len() + excess;
     Oracle::ResponseHeadWithin.holds(head_len <= received, head_len);

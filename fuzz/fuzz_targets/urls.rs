@@ -4,7 +4,7 @@
 
 use fullduplex::handshake::{ClientHandshake, ClientRequest, ServerHandshake};
 use fullduplex::{OwnedUri, Uri, UriError};
-use fullduplex_fuzz::{Bound, Measured, Oracle};
+use fullduplex_fuzz::{Bound, Measured, Oracle, in_words};
 use libfuzzer_sys::fuzz_target;
 
 /// The buffer for a request is most of it; parsing copies the text a few times.
@@ -34,8 +34,13 @@ fn check(text: &str) {
             Oracle::UrlsErrors.same(error, owned.as_ref().err().copied());
         }
     }
-    let Ok(owned) = &owned else { return };
+    let owned = match &owned {
+        Ok(owned) => owned,
+        Err(error) => return in_words(error, 200),
+    };
     let uri = owned.as_uri();
+    let printed = if Oracle::UrlsSecret.faulty() { uri.as_str() } else { &uri.to_string() };
+    Oracle::UrlsSecret.same(printed, without_credentials(uri.as_str()));
     let again = if Oracle::UrlsNormal.faulty() { "ws://a/" } else { uri.as_str() };
     Oracle::UrlsNormal.same(OwnedUri::parse(again).as_ref(), Ok(owned));
     let again = if Oracle::UrlsBorrowed.faulty() { "ws://a/" } else { uri.as_str() };
@@ -56,6 +61,16 @@ fn check(text: &str) {
     Oracle::UrlsQuery.same(query, uri.query());
     let host = if Oracle::UrlsHostField.faulty() { "" } else { request.host() };
     Oracle::UrlsHostField.holds(host.starts_with(uri.bracketed_host()), host);
+}
+
+/// A URL as it may be printed: its user and password are secret.
+fn without_credentials(url: &str) -> String {
+    let authority = url.find("://").map_or(0, |at| at + 3);
+    let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
+    match url[authority..end].rfind('@') {
+        Some(at) => format!("{}***{}", &url[..authority], &url[authority + at..]),
+        None => url.to_owned(),
+    }
 }
 
 fn head(uri: Uri<'_>) -> Vec<u8> {

@@ -1,9 +1,9 @@
 //! Arbitrary bytes for an open connection.
 
-use fullduplex::{CloseScan, Config, Error, FrameError, Reader, Role};
+use fullduplex::{CloseScan, Config, Error, Fault, FrameError, Reader, Role};
 use fullduplex_testkit::{Frame, Outcome, Seen, Split, drive, frames as parse};
 
-use crate::{Bound, Measured, Oracle, SmallLimits, connection};
+use crate::{Bound, Measured, Oracle, SmallLimits, connection, in_words};
 
 /// The reads, the events and the answers are copied, some of them twice.
 const MEMORY: Bound = Bound { constant: 16 << 10, factor: 16 };
@@ -115,6 +115,11 @@ fn check(role: Role, config: &Config, outcome: &mut Outcome) {
         }
     }
 
+    if let Some(error) = &outcome.error {
+        in_words(error, 200);
+        let fault = Some(error.fault()).filter(|_| !Oracle::FramesFault.faulty());
+        Oracle::FramesFault.same(fault, Some(Fault::Peer));
+    }
     let mut written = parse(&outcome.output);
     if let Some(first) = written.first_mut() {
         first.rsv ^= 4 * u8::from(Oracle::FramesAnswersInForm.faulty());

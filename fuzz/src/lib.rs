@@ -9,6 +9,7 @@ mod memory;
 mod oracle;
 mod oracles;
 mod pieces;
+mod shown;
 mod traffic;
 
 pub use answer::{Answer, ReadResponse};
@@ -18,6 +19,7 @@ pub use heads::{Mutations, growing};
 pub use memory::{Bound, Measured};
 pub use oracles::Oracle;
 pub use pieces::{in_pieces, join_piece};
+pub use shown::{in_debug, in_words};
 pub use traffic::{Control, Data, Step, Traffic, close_code, scaled};
 
 use arbitrary::Arbitrary;

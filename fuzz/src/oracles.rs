@@ -56,7 +56,14 @@ oracles! {
     Memory: "what an input holds in memory is bounded by its size and the limits", "one byte more is held than may be";
     MemoryReturned: "what an input has held it gives back", "each input keeps half of its constant";
 
+    [extended_connect frames_client frames_server handshake_request handshake_response urls]
+    ShownInWords: "an error in words is one line of bounded length", "it ends with a line break";
+
+    [extended_connect handshake_request handshake_response]
+    ShownInDebug: "a value in a log is one line of bounded length", "it turns the direction of writing";
+
     [frames_server frames_client]
+    FramesFault: "what was received fails by the peer's fault", "by nobody's";
     FramesMessageLimit: "no message exceeds its limit", "the connection has no limit for messages";
     FramesControlLimit: "the payload of a control frame has at most 125 bytes", "a Ping's or Pong's payload has 126";
     FramesNoFailureAfterClose: "no failure is told of a connection that has received a Close", "one is";
@@ -110,6 +117,7 @@ oracles! {
     UrlsErrors: "a URL is refused with one error, borrowed or owned", "there is no error";
     UrlsNormal: "the normal form of a URL is its own normal form", "it is another URL's";
     UrlsBorrowed: "the normal form can be borrowed", "it is another URL's";
+    UrlsSecret: "a URL is printed without its credentials", "it is printed with them";
     UrlsRequest: "a server takes the request for a URL", "its last byte is missing";
     UrlsPath: "a server reads the path of the URL", "it reads none";
     UrlsQuery: "a server reads the query of the URL", "it reads another";
