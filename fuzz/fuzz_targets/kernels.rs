@@ -1,6 +1,9 @@
 //! The kernels beside plain code: masking from any position and at any alignment, and the check of text however it is
-//! cut into fragments and reads.
+//! cut into fragments and reads; and owned text and messages beside what the standard library says of the same bytes.
 #![no_main]
+
+#[path = "kernels/owned.rs"]
+mod owned;
 
 use arbitrary::Arbitrary;
 use fullduplex::{Config, Error, MessageError, Role, apply_mask};
@@ -28,6 +31,8 @@ fuzz_target!(|input: Measured<Input>| input.run(MEMORY, |input| {
     let payload = scaled(&input.unit, input.scale);
     mask(input, &payload);
     text(input, &payload);
+    // A few hundred bytes are as good as many, and are printed in no time.
+    owned::check(&input.unit[..input.unit.len().min(500)], usize::from(input.skip));
     payload.len()
 }));
 

@@ -131,6 +131,16 @@ oracles! {
     KernelsTextRefused: "what the standard library does not take for text is refused", "it is taken";
     KernelsUnfinished: "text that is refused is never whole", "it is";
     KernelsValidPart: "what was given away of text that is refused is valid", "all of the text was given away";
+    OwnedTaken: "what the standard library takes for text becomes owned text", "it is not taken for text";
+    OwnedCompares: "owned text compares as text", "it has one more letter";
+    OwnedHashes: "owned text hashes as text", "to another number";
+    OwnedPrints: "owned text is printed as text", "its last letter is missing";
+    OwnedConverts: "owned text becomes the bytes and the text that it was made of", "it becomes no bytes";
+    OwnedCopies: "a copy of a message is the same", "it is a Close";
+    OwnedKinds: "a message says which kind it is", "whether it is text, the other way round";
+    OwnedPayload: "a message says what its payload is", "it has one more byte";
+    OwnedGives: "a message gives its payload away", "it gives another one";
+    OwnedPieces: "a message is a piece that is whole", "it is a Close";
     KernelsPart: "what was given away of text that is refused was sent", "one more byte was given away";
 
     [differential]

@@ -111,7 +111,7 @@ mod tests {
     fn sources() -> String {
         let fuzz = root().join("fuzz");
         let mut sources = String::new();
-        let of_targets = ["endpoint", "handshake_request", "operations"];
+        let of_targets = ["endpoint", "handshake_request", "kernels", "operations"];
         let of_targets = of_targets.map(|name| format!("fuzz_targets/{name}"));
         for folder in ["src", "fuzz_targets"].into_iter().chain(of_targets.iter().map(|it| &**it)) {
             for entry in fuzz.join(folder).read_dir().unwrap() {
