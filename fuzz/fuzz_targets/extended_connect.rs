@@ -9,11 +9,14 @@ use fullduplex::handshake::{
     RequestError,
 };
 use fullduplex::headers::Header;
-use fullduplex_fuzz::{Bound, Measured, Oracle, in_debug, in_words};
+use fullduplex_fuzz::{Answer, Bound, Measured, Oracle, in_debug, in_words};
 use libfuzzer_sys::fuzz_target;
 
 /// A buffer for the fields that our own client asks for; the fields are copied a few times.
 const MEMORY: Bound = Bound { constant: 96 << 10, factor: 32 };
+
+/// The core's limit for a name that it brings into lower case.
+const LONGEST_NAME: usize = 128;
 
 type Fields = Vec<(String, Vec<u8>)>;
 
@@ -24,6 +27,8 @@ struct Input {
     changes: Vec<(u8, bool, String, Vec<u8>)>,
     status: u16,
     answered: Fields,
+    /// What the server's application adds to its response.
+    answer: Answer,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -80,7 +85,10 @@ fn run(input: &Input) {
         in_debug(connect, len);
     }
     match connect.and_then(|connect| connect.check()) {
-        Ok(request) => accepted(&request),
+        Ok(request) => {
+            accepted(&request);
+            with_headers(&request, &input.answer);
+        }
         Err(error) => refused(error),
     }
 }
@@ -136,6 +144,28 @@ fn accepted(request: &Request<'_>) {
     let named = Oracle::ConnectOpens.ok(opened);
     let named = if Oracle::ConnectChosen.faulty() { Some("unasked") } else { named };
     Oracle::ConnectChosen.same(named, chosen);
+}
+
+/// An acceptance with headers of the application's. Over HTTP/2 their names are in lower case, and none is about the connection
+/// (RFC 9113 §8.2.1, §8.2.2).
+fn with_headers(request: &Request<'_>, answer: &Answer) {
+    let mut fields = Fields::new();
+    let put = |name: &str, value: &[u8]| fields.push((name.to_owned(), value.to_owned()));
+    let acceptance = Acceptance::new().headers(answer.headers());
+    let is_accepted = request.accept_parts(&acceptance, put).is_ok();
+    let lower = |name: &str| name.to_ascii_lowercase();
+    let is_specific =
+        |name: &str| ["proxy-connection", "keep-alive", "te"].contains(&lower(name).as_str());
+    let mut names = answer.headers().iter().map(|(name, _)| name);
+    let may_be_sent = answer.has_sound_headers()
+        && !names.any(|name| is_specific(name) || name.len() > LONGEST_NAME);
+    Oracle::ConnectHeaders.same(is_accepted ^ Oracle::ConnectHeaders.faulty(), may_be_sent);
+    if Oracle::ConnectHeadersPut.faulty() {
+        fields.push(("x".to_owned(), b"y".to_vec()));
+    }
+    let sent = answer.headers().iter().filter(|_| is_accepted);
+    let sent = sent.map(|(name, value)| (lower(name), value.as_bytes().to_vec()));
+    Oracle::ConnectHeadersPut.same(fields, Fields::from_iter(sent));
 }
 
 /// A request that is not in order: what is said to it can be said over HTTP/2.

@@ -277,6 +277,8 @@ oracles! {
     ConnectSuccess: "only a success opens", "404 does";
     ConnectNamed: "a subprotocol is one that was offered", "it was not";
     ConnectResponseOwned: "a response that is owned is the same", "it is another";
+    ConnectHeaders: "a request is accepted if the application's headers may be sent over HTTP/2", "and only if they may not";
+    ConnectHeadersPut: "the application's headers are put in lower case, or none is", "one more is put";
     ConnectNoSuccess: "no success is a refusal", "200 is";
 
     [extensions]

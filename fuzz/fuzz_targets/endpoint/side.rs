@@ -106,9 +106,26 @@ impl Side {
                     self.closed = Some((code.to_u16(), reason.clone()));
                 }
             }
-            What::Release => endpoint.release(),
+            What::Release => {
+                endpoint.release();
+                self.take_apart();
+            }
             What::Poll(way) => self.way = *way,
         }
+    }
+
+    /// Takes the endpoint apart and joins it again. The transport has not ended, for that would have to be told once more.
+    fn take_apart(&mut self) {
+        if self.knows_end {
+            return;
+        }
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Open(endpoint) => {
+                let (reader, writer) = endpoint.split();
+                Phase::Open(Endpoint::join(reader, writer))
+            }
+            other => other,
+        };
     }
 
     /// Everything that what has arrived means.
