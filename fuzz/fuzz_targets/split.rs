@@ -5,7 +5,8 @@
 use arbitrary::Arbitrary;
 use fullduplex::{Config, Error, FrameError, Role};
 use fullduplex_fuzz::{
-    Bound, Cut, End, Measured, Mutations, Oracle, SmallLimits, Step, Traffic, connection, in_pieces,
+    Bound, Cut, End, Measured, Mutations, Oracle, SmallLimits, Step, Traffic, connection,
+    in_pieces, lent,
 };
 use fullduplex_testkit::{Split, drive};
 use libfuzzer_sys::fuzz_target;
@@ -56,6 +57,15 @@ fn check(input: &Input) -> usize {
     error = error.filter(|_| !Oracle::SplitPiecesError.faulty());
     Oracle::SplitPieces.same(&pieces, &whole.seen);
     Oracle::SplitPiecesError.same(error, whole.error);
+
+    let (mut lent, error) = lent(connection(role, config), &wire, usize::from(input.key[0]) * 16);
+    if Oracle::SplitLent.faulty() {
+        lent.pop();
+    }
+    let error = error.filter(|_| !Oracle::SplitLentError.faulty());
+    let messages = whole.seen.iter().filter(|seen| seen.is_whole()).cloned();
+    Oracle::SplitLent.same(lent, Vec::from_iter(messages));
+    Oracle::SplitLentError.same(error, whole.error);
 
     if valid && input.mutations.is_empty() && input.limits.is_none() {
         if Oracle::SplitValid.faulty() {

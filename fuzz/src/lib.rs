@@ -18,7 +18,7 @@ pub use frames::frames;
 pub use heads::{Mutations, growing};
 pub use memory::{Bound, Measured};
 pub use oracles::Oracle;
-pub use pieces::{in_pieces, join_piece};
+pub use pieces::{in_pieces, join_piece, lent};
 pub use shown::{in_debug, in_words};
 pub use traffic::{Control, Data, Step, Traffic, close_code, scaled};
 

@@ -107,6 +107,8 @@ oracles! {
     SplitEnd: "however the reads are cut, the end means the same", "one transport is reset before";
     SplitPieces: "messages in pieces are the messages", "the last one is missing";
     SplitPiecesError: "messages in pieces fail as messages do", "they do not fail";
+    SplitLent: "messages that are lent are the messages", "the last one is missing";
+    SplitLentError: "messages that are lent fail as messages do", "they do not fail";
     SplitValid: "what is valid is taken", "it fails";
     SplitExpected: "what is valid is seen as it was sent", "the last event is missing";
 

@@ -1,6 +1,6 @@
-//! Messages received in pieces, joined.
+//! Messages received in pieces, joined, and messages lent whole.
 
-use fullduplex::{Chunk, Connection, Error, Message, MessageKind, Reader};
+use fullduplex::{Chunk, Connection, Error, Message, MessageKind, MessageRef, Reader};
 use fullduplex_testkit::{Seen, record_chunk, record_control};
 
 use crate::Oracle;
@@ -27,6 +27,36 @@ pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, 
                     }
                     Oracle::PiecesFailOnce.same(error.replace(failed), None);
                 }
+            }
+        }
+    }
+    (seen, error)
+}
+
+/// What a reader lends of `wire`, and why it failed if it did. Each read brings at most `most` bytes.
+#[must_use]
+pub fn lent(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
+    let mut reader = Reader::new(conn.split().0);
+    let (mut seen, mut error) = (Vec::new(), None);
+    while !wire.is_empty() {
+        let room = reader.room();
+        let len = room.len().min(wire.len()).min(most.max(1));
+        room[..len].copy_from_slice(&wire[..len]);
+        wire = &wire[len..];
+        reader.advance(len);
+        loop {
+            match reader.poll() {
+                Ok(Some(message)) => seen.push(match message {
+                    MessageRef::Text(text) => Seen::Text(text.into(), true),
+                    MessageRef::Binary(data) => Seen::Binary(data.to_vec(), true),
+                    MessageRef::Ping(data) => Seen::Ping(data.to_vec()),
+                    MessageRef::Pong(data) => Seen::Pong(data.to_vec()),
+                    MessageRef::Close(close) => {
+                        Seen::Close(close.map(|it| (it.code.to_u16(), it.reason.to_owned())))
+                    }
+                }),
+                Ok(None) => break,
+                Err(failed) => error = Some(failed),
             }
         }
     }

@@ -300,7 +300,8 @@ impl Side {
                 return true;
             }
         }
-        let read = self.phase.read(&mut self.inbox, sizes.1, self.way == Way::Owned);
+        let by_buf = matches!(self.way, Way::Owned | Way::Pieces);
+        let read = self.phase.read(&mut self.inbox, sizes.1, by_buf);
         self.watch_room();
         let is_early = Oracle::EndpointEnd.faulty() && matches!(self.phase, Phase::Open(_));
         if read == 0 && (self.inbox_ended || is_early) && !self.knows_end {
