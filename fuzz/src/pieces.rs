@@ -5,15 +5,19 @@ use fullduplex_testkit::{Seen, record_chunk, record_control};
 
 use crate::Oracle;
 
+/// No input is cut into many more reads, so that a run stays short.
+const MOST_READS: usize = 4096;
+
 /// What a reader gives away in pieces of `wire`, joined, and why it failed if it did. Each read brings at most
 /// `most` bytes.
 #[must_use]
 pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
     let mut reader = Reader::new(conn.split().0);
+    let most = most.max(1 + wire.len() / MOST_READS);
     let (mut seen, mut error) = (Vec::new(), None);
     while !wire.is_empty() {
         let room = reader.room();
-        let len = room.len().min(wire.len()).min(most.max(1));
+        let len = room.len().min(wire.len()).min(most);
         room[..len].copy_from_slice(&wire[..len]);
         wire = &wire[len..];
         reader.advance(len);
@@ -37,10 +41,11 @@ pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, 
 #[must_use]
 pub fn lent(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
     let mut reader = Reader::new(conn.split().0);
+    let most = most.max(1 + wire.len() / MOST_READS);
     let (mut seen, mut error) = (Vec::new(), None);
     while !wire.is_empty() {
         let room = reader.room();
-        let len = room.len().min(wire.len()).min(most.max(1));
+        let len = room.len().min(wire.len()).min(most);
         room[..len].copy_from_slice(&wire[..len]);
         wire = &wire[len..];
         reader.advance(len);
