@@ -110,13 +110,14 @@ mod tests {
     /// The sources of the targets and of what they share, except for the oracles' own, without any white space.
     fn sources() -> String {
         let fuzz = root().join("fuzz");
+        let mut folders = vec![fuzz.join("src"), fuzz.join("fuzz_targets")];
         let mut sources = String::new();
-        let of_targets = ["endpoint", "handshake_request", "kernels", "operations"];
-        let of_targets = of_targets.map(|name| format!("fuzz_targets/{name}"));
-        for folder in ["src", "fuzz_targets"].into_iter().chain(of_targets.iter().map(|it| &**it)) {
-            for entry in fuzz.join(folder).read_dir().unwrap() {
+        while let Some(folder) = folders.pop() {
+            for entry in folder.read_dir().unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_file() && !path.ends_with("src/oracle.rs") {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("src/oracle.rs") {
                     sources.push_str(&read(&path).unwrap());
                 }
             }
