@@ -216,8 +216,8 @@ pub(super) const FAULTS: [Fault; 37] = [
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/receiving.rs",
         right: r"        side.sending.hear(reader.receiver_mut());
-        // What",
-        wrong: r"        // What",
+        // The sender",
+        wrong: r"        // The sender",
         about: "a dropped receiver does not tell the sender what it knows",
     },
     Fault {

@@ -22,7 +22,7 @@ pub(super) const UNSEEN: [Unseen; 17] = [
     },
     Unseen {
         file: "crates/fullduplex-tokio/src/halves.rs",
-        line: "// Now there is a deadline.",
+        line: "// The receiver must wait for the close timeout now.",
         why: "the wake is for a `close` that is dropped after it has begun and before it has written, while the receiver gives up \
               memory: three preemptions",
     },
