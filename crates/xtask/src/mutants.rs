@@ -53,8 +53,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Outcome {
     let mut accepted = Accepted::parse(&read(&root().join(ACCEPTED))?)?;
     let tools = tools::folder("mutants", CARGO_MUTANTS)?;
-    let folder = root().join("target/mutants");
-    let results = folder.join("results");
+    let results = root().join("target/mutants");
     empty_folder(&results)?;
     let files: Vec<&str> = if options.file.is_empty() {
         FILES.into()
@@ -68,8 +67,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
         // Compile as fast as possible, and only the tests that are run.
         command.args(["--cargo-arg", tests]);
         command.arg("--output").arg(&results).args(more);
-        command.env("CARGO_TARGET_DIR", folder.join("build"));
         command.envs([("CARGO_INCREMENTAL", "1"), ("CARGO_PROFILE_DEV_DEBUG", "0")]);
+        // Each job has a copy of the sources, in which it compiles.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        command.args(["--jobs", &processors.to_string()]);
         // The inputs are always the same, so that a change is noticed either always or never.
         command.env("PROPTEST_RNG_SEED", "1");
         mutants(&mut command)?;
