@@ -66,7 +66,7 @@ pub struct WebSocketConfig {
     /// The timeouts of an open connection: close, keepalive, idle.
     pub timeouts: Timeouts,
     /// permessage-deflate (RFC 7692): a client offers it, and a server accepts it if the client offers it. With `None`,
-    /// the default, it is not used.
+    /// the default, it is not used. A request with a configuration of its own takes precedence.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
     /// Where the connection is counted, with its opening handshake. With `None`, the default, it is not.

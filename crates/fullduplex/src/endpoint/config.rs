@@ -22,7 +22,7 @@ pub struct EndpointConfig {
     /// How many bytes may wait to be written before sending is refused: a message is taken as long as fewer wait.
     pub max_write_buffer: usize,
     /// permessage-deflate (RFC 7692): a client offers it, a server accepts it where it is offered; `None`, the default, does
-    /// neither. A request or an acceptance with a configuration of its own takes precedence.
+    /// neither. A request or an acceptance with a `DeflateConfig` of its own takes precedence.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
 }

@@ -87,7 +87,7 @@ impl OwnedClientRequest {
         self
     }
 
-    /// Offers permessage-deflate (RFC 7692).
+    /// Offers permessage-deflate (RFC 7692). This takes precedence over the configuration of the connection.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
