@@ -1,3 +1,5 @@
+extern crate std;
+
 use super::*;
 
 fn block(text: &str) -> Headers<'_> {
