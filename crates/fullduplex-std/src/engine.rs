@@ -50,8 +50,6 @@ pub(crate) struct Receiving<L> {
     pub(crate) link: L,
     pub(crate) config: Box<EndpointConfig>,
     pub(crate) end: End,
-    /// Whether the transport's input has ended, or we no longer wait for it.
-    pub(crate) ended: bool,
     /// The next wait for input while output is left.
     retry: Duration,
 }
@@ -65,9 +63,8 @@ impl<L> Receiving<L> {
         link: L,
         config: Box<EndpointConfig>,
         end: End,
-        ended: bool,
     ) -> Self {
-        Self { reader, link, config, end, ended, retry: FIRST_RETRY }
+        Self { reader, link, config, end, retry: FIRST_RETRY }
     }
 
     /// Whether messages can be read: the peer's Close has not come, and the connection has not failed.
@@ -95,7 +92,7 @@ impl<S: Read + Write + 'static> Engine<S> {
         endpoint.poll_timeout(transport.elapsed());
         let (reader, writer) = endpoint.split();
         let link = Whole { transport, sending: Sending::new(writer) };
-        Self::with_link(reader, link, Box::new(config), End::No, false)
+        Self::with_link(reader, link, Box::new(config), End::No)
     }
 
     /// The engine in a guard, which sends a Close when it is dropped.
@@ -213,11 +210,11 @@ impl<L: Link> Receiving<L> {
     /// Writes what is pending and flushes the stream. It gives up once the receiver no longer waits for anything.
     pub(crate) fn write_out(&mut self) -> Result<Written> {
         loop {
-            let Self { reader, link, ended, .. } = self;
+            let Self { reader, link, .. } = self;
             let receiver = reader.receiver_mut();
             link.exchange(receiver);
             let step = link.with_sending(|sending, transport| {
-                sending.step(transport, receiver, ended, L::MOST_WRITE)
+                sending.step(transport, receiver, L::MOST_WRITE)
             });
             match step {
                 Some(Ok(Step::Done(shutdown))) => return Ok(Written::All(shutdown)),
@@ -225,7 +222,7 @@ impl<L: Link> Receiving<L> {
                 Some(Ok(Step::Waited)) if L::MOST_WRITE.is_none() => {}
                 Some(Err(Error::Protocol(error))) => return Err(self.fail(error)),
                 Some(Err(error)) => return Err(error),
-                Some(Ok(Step::Waited)) | None if self.ended => {
+                Some(Ok(Step::Waited)) | None if self.reader.receiver().has_ended() => {
                     return Ok(Written::All(Shutdown::Both));
                 }
                 Some(Ok(Step::Waited)) | None => return Ok(Written::InPart),
@@ -260,7 +257,7 @@ impl<L: Link> Receiving<L> {
             }
             Ok(len) => {
                 self.reader.advance(len);
-                let has_timeout = !self.ended && self.reader.receiver().has_timeout();
+                let has_timeout = self.reader.receiver().has_timeout();
                 let transport = self.link.reading();
                 transport.unchecked = has_timeout.then(|| transport.elapsed());
                 return Ok(());
@@ -268,7 +265,6 @@ impl<L: Link> Receiving<L> {
             Err(error) if is_gone(error.kind()) => self.reader.receiver_mut().handle_reset(),
             Err(error) => return self.interrupted(error).map_err(|error| self.give_up(error)),
         };
-        self.ended = true;
         ended.map_err(|error| self.fail(error))
     }
 
@@ -291,9 +287,8 @@ impl<L: Link> Receiving<L> {
         &mut self,
         f: impl FnOnce(&mut Deadlines<'_>, &mut Transport<L::Stream>) -> T,
     ) -> T {
-        let Self { reader, link, ended, .. } = self;
-        let receiver = reader.receiver_mut();
-        f(&mut Deadlines { receiver, ended, is_over: false }, link.reading())
+        let receiver = self.reader.receiver_mut();
+        f(&mut Deadlines { receiver, is_over: false }, self.link.reading())
     }
 
     /// The connection has failed: writes what is pending, with our Close, and ends the sending direction.
@@ -343,16 +338,16 @@ impl<L: Link> Receiving<L> {
             Shutdown::Write => net::Shutdown::Write,
             Shutdown::No | Shutdown::Both => net::Shutdown::Both,
         });
-        while how == Shutdown::Write && !self.ended && self.link.reading().is_known() {
+        while how == Shutdown::Write
+            && !self.reader.receiver().has_ended()
+            && self.link.reading().is_known()
+        {
             if self.deadlines(|deadlines, transport| transport.limit_wait(deadlines, None)).is_err()
             {
                 break;
             }
             match self.link.reading().stream.read(self.reader.room()) {
-                Ok(0) => {
-                    let _ = self.reader.receiver_mut().handle_eof();
-                    self.ended = true;
-                }
+                Ok(0) => drop(self.reader.receiver_mut().handle_eof()),
                 // What comes after the end is not kept.
                 Ok(_) => {}
                 Err(error) => match self.interrupted(error) {
@@ -367,13 +362,13 @@ impl<L: Link> Receiving<L> {
     }
 
     fn shut(&mut self, how: net::Shutdown) {
-        let Self { reader, link, ended, .. } = self;
+        let Self { reader, link, .. } = self;
         let is_over = how == net::Shutdown::Both;
         let receiver = reader.receiver_mut();
         if is_over {
             // This comes first, so that a sender which is blocked in a write knows why its write fails.
             link.end();
         }
-        link.reading().shut(how, &mut Deadlines { receiver, ended, is_over });
+        link.reading().shut(how, &mut Deadlines { receiver, is_over });
     }
 }

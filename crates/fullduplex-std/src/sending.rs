@@ -62,18 +62,17 @@ impl Sending {
         &mut self,
         transport: &mut Transport<S>,
         receiver: &mut Receiver,
-        ended: &mut bool,
         most: Option<Duration>,
     ) -> Result<Step> {
         self.hear(receiver)?;
-        let shutdown = self.shutdown(receiver, *ended);
+        let shutdown = self.shutdown(receiver);
         if transport.unwritable {
             return Ok(Step::Done(shutdown));
         }
         let is_over = shutdown == Shutdown::Both;
-        transport.limit_wait(&mut Deadlines { receiver, ended, is_over }, most)?;
+        transport.limit_wait(&mut Deadlines { receiver, is_over }, most)?;
         let step = match self.write_once(&mut transport.stream) {
-            Ok(Wrote::Flushed) => return Ok(Step::Done(self.shutdown(receiver, *ended))),
+            Ok(Wrote::Flushed) => return Ok(Step::Done(self.shutdown(receiver))),
             Ok(Wrote::Bytes { all, went_on }) => {
                 if went_on {
                     note_progress(receiver, most.is_some() || transport.would_block);
@@ -82,19 +81,19 @@ impl Sending {
                 // where the deadlines are about silence, a peer that reads is not silent.
                 if !all && !self.writer.sender().may_send() {
                     let now = transport.elapsed();
-                    Deadlines { receiver, ended, is_over }.handle(now)?;
+                    Deadlines { receiver, is_over }.handle(now)?;
                 }
                 Step::Wrote
             }
             Err(error) => {
-                transport.write_failed(error, &mut Deadlines { receiver, ended, is_over })?;
+                transport.write_failed(error, &mut Deadlines { receiver, is_over })?;
                 Step::Waited
             }
         };
         Signals::exchange(receiver, self.writer.sender_mut());
         // What was written is flushed before the stream is ended. We do not wait for output that cannot be written any more.
         let goes_on = self.writer.pending() == 0 && matches!(step, Step::Wrote);
-        match self.shutdown(receiver, *ended) {
+        match self.shutdown(receiver) {
             Shutdown::Both if !goes_on => Ok(Step::Done(Shutdown::Both)),
             _ => Ok(step),
         }
@@ -112,16 +111,10 @@ impl Sending {
         Ok(())
     }
 
-    /// How far to end the stream: see [`Receiver::shutdown`]. `ended` is whether the receiver waits for nothing
-    /// any more.
-    fn shutdown(&self, receiver: &Receiver, ended: bool) -> Shutdown {
-        if ended {
-            return Shutdown::Both;
-        }
-        if self.writer.sender().may_send() || self.writer.pending() > 0 {
-            return Shutdown::No;
-        }
-        receiver.shutdown()
+    /// How far to end the stream: see [`Receiver::shutdown`].
+    fn shutdown(&self, receiver: &Receiver) -> Shutdown {
+        let is_open = self.writer.sender().may_send() || self.writer.pending() > 0;
+        if is_open && !receiver.has_ended() { Shutdown::No } else { receiver.shutdown() }
     }
 
     /// Writes once, or flushes the stream if nothing is pending.

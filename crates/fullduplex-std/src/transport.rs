@@ -72,8 +72,6 @@ impl Waits for NoDeadline {
 /// The deadlines of an open connection.
 pub(crate) struct Deadlines<'a> {
     pub(crate) receiver: &'a mut Receiver,
-    /// Whether the transport's input has ended, or we no longer wait for it.
-    pub(crate) ended: &'a mut bool,
     /// Whether the caller drops the transport now.
     pub(crate) is_over: bool,
 }
@@ -92,10 +90,7 @@ impl Deadlines<'_> {
         if self.poll_timeout(now).is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        let result = self.receiver.handle_timeout(now);
-        // Once the connection is over, the one thing still waited for is the transport's end.
-        *self.ended |= self.receiver.is_closed();
-        result
+        self.receiver.handle_timeout(now)
     }
 }
 
@@ -109,11 +104,11 @@ impl Waits for Deadlines<'_> {
     }
 
     fn has_timeout(&mut self) -> bool {
-        !*self.ended && self.receiver.has_timeout()
+        self.receiver.has_timeout()
     }
 
     fn is_over(&mut self) -> bool {
-        self.is_over || *self.ended
+        self.is_over || self.receiver.has_ended()
     }
 }
 

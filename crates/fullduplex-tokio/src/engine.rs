@@ -82,8 +82,6 @@ pub(crate) struct Receiving<L> {
     /// The time of the last read, if a timeout was running then and its deadline was not checked since.
     unchecked: Option<Duration>,
     end: End,
-    /// Whether the stream's input has ended, or we no longer wait for it.
-    ended: bool,
     /// Whether the receive buffer was searched and holds no further message.
     drained: bool,
     /// What was received and not yet reported to the watch.
@@ -103,7 +101,6 @@ pub(crate) struct Parts {
     pub(crate) input_end: InputEnd,
     pub(crate) unchecked: Option<Duration>,
     pub(crate) end: End,
-    pub(crate) ended: bool,
     pub(crate) tally: Tally,
 }
 
@@ -128,7 +125,6 @@ impl<L> Receiving<L> {
             input_end: parts.input_end,
             unchecked: parts.unchecked,
             end: parts.end,
-            ended: parts.ended,
             drained: false,
             tally: parts.tally,
         })
@@ -143,7 +139,6 @@ impl<L> Receiving<L> {
             input_end: self.input_end,
             unchecked: self.unchecked,
             end: self.end,
-            ended: self.ended,
             tally: self.tally,
         };
         (parts, self.link)
@@ -207,7 +202,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             input_end: None,
             unchecked,
             end: End::No,
-            ended: false,
             tally,
         };
         Self::from_whole(parts, stream, sending)
@@ -245,7 +239,7 @@ impl<L: Link> Receiving<L> {
             // A task that is woken to read has nothing else to do yet.
             let at_rest = self.link.is_at_rest()
                 && self.end == End::No
-                && !self.ended
+                && !self.reader.receiver().has_ended()
                 && self.unchecked.is_none()
                 && self.input_end.is_none()
                 && !self.reader.receiver().has_signals();
@@ -285,7 +279,7 @@ impl<L: Link> Receiving<L> {
         }
         let has_peer_close = self.end == End::No && self.reader.receiver().peer_close().is_some();
         let Some(written) = self.poll_write(cx) else {
-            return match (self.ended, has_peer_close) {
+            return match (self.reader.receiver().has_ended(), has_peer_close) {
                 (true, _) => Next::WaitForSender,
                 (false, true) => Next::FinishWriting,
                 (false, false) => Next::ReadWhileSenderIsBusy,
@@ -321,9 +315,9 @@ impl<L: Link> Receiving<L> {
     /// Passes signals to the sender, writes what is pending, and ends the sending direction of the stream when its time has
     /// come. `None` when the sender is busy.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Option<Written> {
-        let Self { reader, link, ended, .. } = self;
+        let Self { reader, link, .. } = self;
         let written = link.with_sending(cx, |sending, stream, cx| {
-            sending.poll_serve(stream, reader.receiver_mut(), *ended, cx)
+            sending.poll_serve(stream, reader.receiver_mut(), cx)
         })?;
         if written.wakes_sender {
             link.wake_sender();
@@ -335,9 +329,9 @@ impl<L: Link> Receiving<L> {
     /// next call that receives, if there is one.
     #[cold]
     fn write_now(&mut self, cx: &mut Context<'_>) {
-        let Self { reader, link, ended, tally, .. } = self;
+        let Self { reader, link, tally, .. } = self;
         link.with_sending_now(cx, |sending, stream, cx| {
-            let _ = sending.poll_serve(stream, reader.receiver_mut(), *ended, cx);
+            let _ = sending.poll_serve(stream, reader.receiver_mut(), cx);
             sending.watch.heard(tally);
         });
         link.wake_sender();
@@ -450,13 +444,11 @@ impl<L: Link> Receiving<L> {
             Err(error) => {
                 // The stream will not recover, so the next call finds the end.
                 let _ = receiver.handle_reset();
-                self.ended = true;
                 let error = error.into();
                 self.link.with_sending_now(cx, |sending, _, _| sending.watch.note(&error));
                 return Err(error);
             }
         };
-        self.ended = true;
         Ok(ended?)
     }
 

@@ -42,16 +42,15 @@ pub(crate) struct Written {
 
 impl Sending {
     /// Passes signals between both directions, writes what is pending, and ends the sending direction of the stream if
-    /// its time has come. `ended` is whether the receiver no longer waits for anything.
+    /// its time has come.
     pub(crate) fn poll_serve<W: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut W,
         receiver: &mut Receiver,
-        ended: bool,
         cx: &mut Context<'_>,
     ) -> Written {
-        let mut wakes_sender = receiver.has_signals() || ended != self.ended;
-        self.ended = ended;
+        let mut wakes_sender = receiver.has_signals() || receiver.has_ended() != self.ended;
+        self.ended = receiver.has_ended();
         Signals::exchange(receiver, self.writer.sender_mut());
         let result = self.poll_write_out(stream, cx);
         // Our Close may have been written.
@@ -74,13 +73,8 @@ impl Sending {
     /// How far to end the stream: see [`Receiver::shutdown`].
     #[inline]
     fn shutdown(&self, receiver: &Receiver) -> Shutdown {
-        if self.ended {
-            return Shutdown::Both;
-        }
-        if self.writer.sender().may_send() || self.writer.pending() > 0 {
-            return Shutdown::No;
-        }
-        receiver.shutdown()
+        let is_open = self.writer.sender().may_send() || self.writer.pending() > 0;
+        if is_open && !receiver.has_ended() { Shutdown::No } else { receiver.shutdown() }
     }
 
     /// Passes signals between both directions, and queues the answers. If an answer cannot be masked, it stays queued,

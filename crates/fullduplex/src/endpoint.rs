@@ -267,8 +267,7 @@ impl<E: Entropy> Endpoint<E> {
     #[must_use]
     pub fn has_timeout(&mut self) -> bool {
         self.exchange();
-        let receiver = self.reader.receiver();
-        !receiver.has_ended() && receiver.has_timeout()
+        self.reader.receiver().has_timeout()
     }
 
     /// Does what is due at `now`. Early calls do nothing.

@@ -63,12 +63,12 @@ pub(super) fn split<S: IntoHalves>(
     engine: Guard<Engine<S>>,
 ) -> io::Result<Guard<ReceivingSide<S>>> {
     let second = engine.link.transport.stream.try_clone()?;
-    let Receiving { reader, link, config, end, ended, .. } = engine.into_inner();
+    let Receiving { reader, link, config, end, .. } = engine.into_inner();
     let Whole { transport, sending } = link;
     let (reading, writing) = transport.into_halves(second);
     let shared = Shared::new(sending, writing, end == End::Reported);
     let link = HalfLink { reading, shared };
-    Ok(Guard::new(Receiving::with_link(reader, link, config, end, ended), say_last))
+    Ok(Guard::new(Receiving::with_link(reader, link, config, end), say_last))
 }
 
 /// When the receiver is dropped, the last answers are written. Its signals were left for the sender before.
@@ -81,11 +81,11 @@ fn say_last<S: IntoHalves>(side: &mut ReceivingSide<S>) {
 /// Puts the two halves together again; `None` if the other half still has the sending side.
 pub(super) fn join<S: IntoHalves>(mut side: ReceivingSide<S>) -> Option<Engine<S>> {
     side.link.exchange(side.reader.receiver_mut());
-    let Receiving { reader, link, config, end, ended, .. } = side;
+    let Receiving { reader, link, config, end, .. } = side;
     let HalfLink { reading, shared } = link;
     let SendingSide { sending, transport: writing, .. } = shared.into_side()?;
     let (reader, writer) = Endpoint::join(reader, sending.writer).split();
     let transport = Transport::from_halves(reading, writing);
     let link = Whole { transport, sending: Sending::new(writer) };
-    Some(Receiving::with_link(reader, link, config, end, ended))
+    Some(Receiving::with_link(reader, link, config, end))
 }

@@ -12,7 +12,7 @@ impl<L: Link> Receiving<L> {
     /// Whether a timeout is running.
     #[inline(always)]
     pub(super) fn has_timeout(&self) -> bool {
-        !self.ended && self.reader.receiver().has_timeout()
+        self.reader.receiver().has_timeout()
     }
 
     /// The next deadline, by the connection's clock.
@@ -32,8 +32,6 @@ impl<L: Link> Receiving<L> {
             return Ok(());
         }
         let result = receiver.handle_timeout(now);
-        // Once the connection is over, the one thing still waited for is the stream's end.
-        self.ended |= receiver.is_closed();
         if Watch::ON && result.is_ok() && receiver.may_send() {
             // It was due, and it is no failure.
             self.tally.sent_ping();

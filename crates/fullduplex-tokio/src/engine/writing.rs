@@ -493,8 +493,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// Passes signals between both directions, and writes what is pending.
     fn serve(&mut self, cx: &mut Context<'_>) -> Written {
-        let Self { reader, link: Whole { stream, sending, .. }, ended, .. } = self;
-        sending.poll_serve(stream, reader.receiver_mut(), *ended, cx)
+        let Self { reader, link: Whole { stream, sending, .. }, .. } = self;
+        sending.poll_serve(stream, reader.receiver_mut(), cx)
     }
 
     /// The timeout that has expired at `now`, if any.

@@ -167,6 +167,14 @@ impl Receiver {
         self.closing.is_over()
     }
 
+    /// Whether the transport's input has ended, or the close timeout has expired, so that the caller no longer waits for it.
+    /// Then no timeout is running.
+    #[inline]
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// How far the caller must end the transport, once everything has been written and if the transport has not
     /// ended by itself.
     ///
@@ -418,12 +426,6 @@ impl Receiver {
         self.end(Ended::Reset)
     }
 
-    /// Whether the transport's input has ended, or we no longer wait for it.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended
-    }
-
     fn end(&mut self, how: Ended) -> Result<(), Error> {
         self.ended = true;
         self.at_message_boundary = false;
@@ -450,7 +452,7 @@ impl Receiver {
     #[inline]
     #[must_use]
     pub fn has_timeout(&self) -> bool {
-        self.timers.is_running()
+        !self.ended && self.timers.is_running()
     }
 
     /// Does what is due at `now`: queues a Ping, or fails the connection. Early calls do nothing.
