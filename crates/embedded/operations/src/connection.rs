@@ -97,6 +97,7 @@ fn receiving(receiver: &mut Receiver, sender: &Sender) {
     seen(Receiver::may_send(receiver));
     seen(Receiver::is_clean(receiver));
     seen(Receiver::is_closed(receiver));
+    seen(Receiver::has_ended(receiver));
     seen(Receiver::shutdown(receiver));
     let mut buffer = [0; 128];
     let mut input = hidden(Input::new(part(&mut buffer)));
