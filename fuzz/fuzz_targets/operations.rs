@@ -275,11 +275,13 @@ impl Subject {
             Call::Wait => self.wait(operation.means),
             Call::Timeout(millis) => {
                 self.now += Duration::from_millis(u64::from(*millis) * 8);
-                self.failures += usize::from(said::time_out(&mut self.conn, self.now));
+                let failed = said::time_out(&mut self.conn, self.now, &mut self.closing);
+                self.failures += usize::from(failed);
             }
             Call::End { reset } => {
                 let ended = if *reset { self.conn.handle_reset() } else { self.conn.handle_eof() };
                 self.failures += usize::from(ended.is_err());
+                self.closing.ended = true;
             }
         }
     }

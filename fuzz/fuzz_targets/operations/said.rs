@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fullduplex::{
-    CloseCode, Config, Connection, Error, Negotiated, Receiver, Role, Sender, Shutdown,
+    CloseCode, Config, Connection, Error, Negotiated, Receiver, Role, Sender, Shutdown, Timeout,
 };
 use fullduplex_fuzz::Oracle;
 
@@ -16,6 +16,8 @@ pub(crate) struct Seen {
     pub(crate) got_close: bool,
     /// A failure was told.
     pub(crate) failed: bool,
+    /// The transport has ended, or the close timeout has expired.
+    pub(crate) ended: bool,
 }
 
 /// What a connection says.
@@ -64,11 +66,12 @@ impl Said {
 
         // RFC 6455 §7.1.1: the server ends the connection, and the client waits for that.
         let expected = match (self.is_closed, self.is_clean, self.role) {
+            _ if seen.ended => Shutdown::Both,
             (false, ..) | (true, true, Role::Client) => Shutdown::No,
             (true, true, Role::Server) => Shutdown::Both,
             (true, false, _) => Shutdown::Write,
         };
-        let said = if Oracle::OperationsShutdown.faulty() { Shutdown::Both } else { self.shutdown };
+        let said = if Oracle::OperationsShutdown.faulty() { Shutdown::No } else { self.shutdown };
         Oracle::OperationsShutdown.same(said, expected);
 
         let stays = !Oracle::OperationsStays.faulty();
@@ -107,9 +110,11 @@ fn said_by_sender(it: &Sender) -> OfBoth {
 }
 
 /// Does what is due; what has run out is what the connection fails by, unless it is over by then. Returns whether it fails.
-pub(crate) fn time_out(conn: &mut Connection, now: Duration) -> bool {
+pub(crate) fn time_out(conn: &mut Connection, now: Duration, seen: &mut Seen) -> bool {
     let is_known = conn.failure().is_some() || conn.is_clean();
-    let expired = conn.expired(now).filter(|_| !is_known && !Oracle::OperationsExpired.faulty());
+    let expired = conn.expired(now);
+    seen.ended |= expired == Some(Timeout::Close);
+    let expired = expired.filter(|_| !is_known && !Oracle::OperationsExpired.faulty());
     let told = conn.handle_timeout(now).err();
     Oracle::OperationsExpired.same(told, expired.map(Error::Timeout));
     told.is_some()
