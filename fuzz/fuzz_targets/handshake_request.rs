@@ -304,5 +304,12 @@ fn refused(error: RequestError) {
         header.name.eq_ignore_ascii_case("content-length") && !Oracle::RequestRefusedLength.faulty()
     });
     let length = length.map(|header| header.value.to_vec());
-    Oracle::RequestRefusedLength.same(length, Some((len - head).to_string().into_bytes()));
+    let body = if error == RequestError::HeadMethod {
+        // What a response to HEAD announces is not there (RFC 9110 §9.3.2).
+        Oracle::RequestRefusedLength.same(len, head);
+        format!("{error}\n").len()
+    } else {
+        len - head
+    };
+    Oracle::RequestRefusedLength.same(length, Some(body.to_string().into_bytes()));
 }

@@ -140,7 +140,9 @@ impl Side {
         let before = self.received.len();
         if self.way != Way::Pieces {
             self.only_pieces = false;
-            if endpoint.reader.is_within_message() {
+            // Of a message that a Close has cut short there is no rest to give up.
+            let is_closed = self.received.iter().any(|seen| matches!(seen, Seen::Close(_)));
+            if endpoint.reader.is_within_message() && !is_closed {
                 give_up(&mut self.received, &mut self.given_up);
             }
         }
