@@ -304,12 +304,9 @@ fn refused(error: RequestError) {
         header.name.eq_ignore_ascii_case("content-length") && !Oracle::RequestRefusedLength.faulty()
     });
     let length = length.map(|header| header.value.to_vec());
-    let body = if error == RequestError::HeadMethod {
-        // What a response to HEAD announces is not there (RFC 9110 §9.3.2).
-        Oracle::RequestRefusedLength.same(len, head);
-        format!("{error}\n").len()
-    } else {
-        len - head
-    };
-    Oracle::RequestRefusedLength.same(length, Some(body.to_string().into_bytes()));
+    // What a response to HEAD announces is not there (RFC 9110 §9.3.2).
+    let body = format!("{error}\n").len();
+    let sent = if error == RequestError::HeadMethod { 0 } else { body };
+    Oracle::RequestRefusedLength
+        .same((length, len - head), (Some(body.to_string().into_bytes()), sent));
 }
