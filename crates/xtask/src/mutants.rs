@@ -66,11 +66,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
         command.args(["--exclude-re", NOT_CHANGED, "--cap-lints", "true", "--no-shuffle"]);
         // Compile as fast as possible, and only the tests that are run.
         command.args(["--cargo-arg", tests]);
-        command.arg("--output").arg(&results).args(more);
+        command.arg("--output").arg(&results);
         command.envs([("CARGO_INCREMENTAL", "1"), ("CARGO_PROFILE_DEV_DEBUG", "0")]);
         // Each job has a copy of the sources, in which it compiles.
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        command.args(["--jobs", &processors.to_string()]);
+        command.args(["--jobs", &processors.to_string()]).args(more);
         // The inputs are always the same, so that a change is noticed either always or never.
         command.env("PROPTEST_RNG_SEED", "1");
         mutants(&mut command)?;
