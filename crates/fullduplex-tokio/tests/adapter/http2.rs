@@ -221,10 +221,10 @@ async fn a_refusal_whose_body_does_not_end_keeps_its_status() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let service = service_fn(async |_: Request<Incoming>| {
+        let service = service_fn(|_: Request<Incoming>| {
             let mut response = Response::new(Endless(Some("Who are you?".into())));
             *response.status_mut() = StatusCode::UNAUTHORIZED;
-            Ok::<_, Infallible>(response)
+            std::future::ready(Ok::<_, Infallible>(response))
         });
         let stream = TokioIo::new(listener.accept().await.unwrap().0);
         let mut builder = server::Builder::new(TokioExecutor::new());
