@@ -148,7 +148,7 @@ struct Wire<'a> {
     now: Duration,
     rounds: usize,
     decision: Decision<'a>,
-    /// In which round the transport is to be reset, and whether it was.
+    /// The round in which the transport is reset, if it is, and whether that has happened.
     reset: Option<usize>,
     is_reset: bool,
     sizes: &'a [(u16, u16)],

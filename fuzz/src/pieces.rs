@@ -11,10 +11,45 @@ const MOST_READS: usize = 4096;
 /// What a reader gives away in pieces of `wire`, joined, and why it failed if it did. Each read brings at most
 /// `most` bytes.
 #[must_use]
-pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
+pub fn in_pieces(conn: Connection, wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
+    let mut seen = Vec::new();
+    let error = read(conn, wire, most, |reader| {
+        let chunk = reader.poll_chunk()?;
+        Ok(chunk.map(|chunk| join_piece(&mut seen, chunk)).is_some())
+    });
+    (seen, error)
+}
+
+/// What a reader lends of `wire`, and why it failed if it did. Each read brings at most `most` bytes.
+#[must_use]
+pub fn lent(conn: Connection, wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
+    let mut seen = Vec::new();
+    let error = read(conn, wire, most, |reader| {
+        let Some(message) = reader.poll()? else { return Ok(false) };
+        seen.push(match message {
+            MessageRef::Text(text) => Seen::Text(text.into(), true),
+            MessageRef::Binary(data) => Seen::Binary(data.to_vec(), true),
+            MessageRef::Ping(data) => Seen::Ping(data.to_vec()),
+            MessageRef::Pong(data) => Seen::Pong(data.to_vec()),
+            MessageRef::Close(close) => {
+                Seen::Close(close.map(|it| (it.code.to_u16(), it.reason.to_owned())))
+            }
+        });
+        Ok(true)
+    });
+    (seen, error)
+}
+
+/// Gives `wire` to a reader, and after each read polls it until there is nothing more. Returns why it failed, if it did.
+fn read(
+    conn: Connection,
+    mut wire: &[u8],
+    most: usize,
+    mut poll: impl FnMut(&mut Reader) -> Result<bool, Error>,
+) -> Option<Error> {
     let mut reader = Reader::new(conn.split().0);
     let most = most.max(1 + wire.len() / MOST_READS);
-    let (mut seen, mut error) = (Vec::new(), None);
+    let mut error = None;
     while !wire.is_empty() {
         let room = reader.room();
         let len = room.len().min(wire.len()).min(most);
@@ -22,9 +57,9 @@ pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, 
         wire = &wire[len..];
         reader.advance(len);
         loop {
-            match reader.poll_chunk() {
-                Ok(Some(chunk)) => join_piece(&mut seen, chunk),
-                Ok(None) => break,
+            match poll(&mut reader) {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(failed) => {
                     if Oracle::PiecesFailOnce.faulty() {
                         error = Some(failed);
@@ -34,38 +69,7 @@ pub fn in_pieces(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, 
             }
         }
     }
-    (seen, error)
-}
-
-/// What a reader lends of `wire`, and why it failed if it did. Each read brings at most `most` bytes.
-#[must_use]
-pub fn lent(conn: Connection, mut wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
-    let mut reader = Reader::new(conn.split().0);
-    let most = most.max(1 + wire.len() / MOST_READS);
-    let (mut seen, mut error) = (Vec::new(), None);
-    while !wire.is_empty() {
-        let room = reader.room();
-        let len = room.len().min(wire.len()).min(most);
-        room[..len].copy_from_slice(&wire[..len]);
-        wire = &wire[len..];
-        reader.advance(len);
-        loop {
-            match reader.poll() {
-                Ok(Some(message)) => seen.push(match message {
-                    MessageRef::Text(text) => Seen::Text(text.into(), true),
-                    MessageRef::Binary(data) => Seen::Binary(data.to_vec(), true),
-                    MessageRef::Ping(data) => Seen::Ping(data.to_vec()),
-                    MessageRef::Pong(data) => Seen::Pong(data.to_vec()),
-                    MessageRef::Close(close) => {
-                        Seen::Close(close.map(|it| (it.code.to_u16(), it.reason.to_owned())))
-                    }
-                }),
-                Ok(None) => break,
-                Err(failed) => error = Some(failed),
-            }
-        }
-    }
-    (seen, error)
+    error
 }
 
 /// Adds a piece or a control frame to what was seen. A piece that does not begin a message continues the last one.
