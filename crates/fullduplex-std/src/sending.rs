@@ -65,14 +65,14 @@ impl Sending {
         most: Option<Duration>,
     ) -> Result<Step> {
         self.hear(receiver)?;
-        let shutdown = self.shutdown(receiver);
+        let shutdown = self.writer.shutdown(receiver);
         if transport.unwritable {
             return Ok(Step::Done(shutdown));
         }
         let is_over = shutdown == Shutdown::Both;
         transport.limit_wait(&mut Deadlines { receiver, is_over }, most)?;
         let step = match self.write_once(&mut transport.stream) {
-            Ok(Wrote::Flushed) => return Ok(Step::Done(self.shutdown(receiver))),
+            Ok(Wrote::Flushed) => return Ok(Step::Done(self.writer.shutdown(receiver))),
             Ok(Wrote::Bytes { all, went_on }) => {
                 if went_on {
                     note_progress(receiver, most.is_some() || transport.would_block);
@@ -93,7 +93,7 @@ impl Sending {
         Signals::exchange(receiver, self.writer.sender_mut());
         // What was written is flushed before the stream is ended. We do not wait for output that cannot be written any more.
         let goes_on = self.writer.pending() == 0 && matches!(step, Step::Wrote);
-        match self.shutdown(receiver) {
+        match self.writer.shutdown(receiver) {
             Shutdown::Both if !goes_on => Ok(Step::Done(Shutdown::Both)),
             _ => Ok(step),
         }
@@ -109,12 +109,6 @@ impl Sending {
         // Our answer to a Close may have been queued. The receiver must know of it.
         Signals::exchange(receiver, self.writer.sender_mut());
         Ok(())
-    }
-
-    /// How far to end the stream: see [`Receiver::shutdown`].
-    fn shutdown(&self, receiver: &Receiver) -> Shutdown {
-        let is_open = self.writer.sender().may_send() || self.writer.pending() > 0;
-        if is_open && !receiver.has_ended() { Shutdown::No } else { receiver.shutdown() }
     }
 
     /// Writes once, or flushes the stream if nothing is pending.

@@ -55,7 +55,7 @@ impl Sending {
         let result = self.poll_write_out(stream, cx);
         // Our Close may have been written.
         Signals::exchange(receiver, self.writer.sender_mut());
-        let shutdown = self.shutdown(receiver);
+        let shutdown = self.writer.shutdown(receiver);
         if shutdown != Shutdown::No {
             self.state.shut(stream, cx);
             // The peer was too slow for what is pending: nothing is written behind the end of the stream.
@@ -68,13 +68,6 @@ impl Sending {
         // The transport need not tell the sender what this call has found out.
         wakes_sender |= progress != Progress::None || matches!(result, Poll::Ready(Err(_)));
         Written { result, shutdown, is_shut: self.state.is_shut(), wakes_sender }
-    }
-
-    /// How far to end the stream: see [`Receiver::shutdown`].
-    #[inline]
-    fn shutdown(&self, receiver: &Receiver) -> Shutdown {
-        let is_open = self.writer.sender().may_send() || self.writer.pending() > 0;
-        if is_open && !receiver.has_ended() { Shutdown::No } else { receiver.shutdown() }
     }
 
     /// Passes signals between both directions, and queues the answers. If an answer cannot be masked, it stays queued,

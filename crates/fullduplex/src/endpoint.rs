@@ -293,14 +293,11 @@ impl<E: Entropy> Endpoint<E> {
         if self.has_timeout() { self.reader.receiver_mut().expired(now) } else { None }
     }
 
-    /// How far to end the transport, now that all [output](Self::output) has been written: see
-    /// [`Receiver::shutdown`](crate::Receiver::shutdown).
+    /// How far to end the transport: see [`Writer::shutdown`].
     #[must_use]
     pub fn shutdown(&mut self) -> Shutdown {
         self.exchange();
-        let receiver = self.reader.receiver();
-        let is_open = self.writer.sender().may_send() || self.writer.pending() > 0;
-        if is_open && !receiver.has_ended() { Shutdown::No } else { receiver.shutdown() }
+        self.writer.shutdown(self.reader.receiver())
     }
 
     /// Whether there is nothing to do but to wait for input or a deadline: nothing waits to be written, no answer is queued,

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::closing::CloseReason;
-use crate::connection::Sender;
+use crate::connection::{Receiver, Sender, Shutdown};
 use crate::entropy::{Entropy, EntropyError};
 use crate::event::MessageKind;
 use crate::frame::encoder::SMALL;
@@ -307,6 +307,15 @@ impl<E: Entropy> Writer<E> {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.out.len()
+    }
+
+    /// How far to end the transport, which nothing does before all output is written: see [`Receiver::shutdown`]. `receiver` is the
+    /// other direction of this connection.
+    #[inline]
+    #[must_use]
+    pub fn shutdown(&self, receiver: &Receiver) -> Shutdown {
+        let is_open = self.sender.may_send() || self.pending() > 0;
+        if is_open && !receiver.has_ended() { Shutdown::No } else { receiver.shutdown() }
     }
 
     /// Frees the queue's memory if nothing waits, and memory that the sender does not need now. Call it before the connection

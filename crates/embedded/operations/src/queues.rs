@@ -14,8 +14,8 @@ pub(crate) fn all() {
     let role = hidden(Role::Client);
     endpoint(hidden(Endpoint::open(role, negotiated, bytes(), &config, Unknown)));
     let (receiver, sender) = Connection::split(Connection::new(role, negotiated, Config::new()));
+    writing(hidden(&mut Writer::new(sender, number(), Unknown)), hidden(&receiver));
     reading(hidden(&mut Reader::new(receiver)));
-    writing(hidden(&mut Writer::new(sender, number(), Unknown)));
 }
 
 fn now() -> Duration {
@@ -72,7 +72,7 @@ fn reading(reader: &mut Reader) {
     Reader::release(hidden(reader));
 }
 
-fn writing(writer: &mut Writer<Unknown>) {
+fn writing(writer: &mut Writer<Unknown>, receiver: &Receiver) {
     shown::<Writer<Unknown>>(writer);
     seen(Writer::sender(writer));
     seen(Writer::sender_mut(hidden(writer)));
@@ -94,5 +94,6 @@ fn writing(writer: &mut Writer<Unknown>) {
     Writer::advance(hidden(writer), number());
     Writer::copy_payloads(hidden(writer));
     seen(Writer::pending(writer));
+    seen(Writer::shutdown(writer, receiver));
     Writer::release(hidden(writer));
 }
