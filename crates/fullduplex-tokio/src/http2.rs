@@ -110,7 +110,7 @@ where
 /// failed, or the server reset the stream.
 ///
 /// # Panics
-/// With a handshake timeout, outside of a tokio runtime with its time driver.
+/// With a handshake timeout, or at a refusal, outside of a tokio runtime with its time driver.
 pub fn client_http2<B>(
     sender: &mut SendRequest<B>,
     request: impl IntoRequest,

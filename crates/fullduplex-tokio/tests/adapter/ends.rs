@@ -51,8 +51,8 @@ async fn messages_under_way_are_kept_while_close_waits() {
 /// may still read both.
 #[tokio::test]
 async fn close_waits_for_output_behind_which_the_answer_to_a_close_waits() {
-    for read_ahead_size in [0, 1 << 16] {
-        let config = WebSocketConfig::new().max_write_buffer_size(1);
+    for (read_ahead_size, max_write_buffer_size) in [(0, 0), (0, 1), (1 << 16, 0), (1 << 16, 1)] {
+        let config = WebSocketConfig::new().max_write_buffer_size(max_write_buffer_size);
         let config = config.read_ahead_size(read_ahead_size);
         let (near, mut far) = duplex(64);
         let mut server = WebSocketStream::from_raw_socket(near, Role::Server, config);

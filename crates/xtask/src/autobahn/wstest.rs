@@ -133,8 +133,7 @@ fn docker_run(container: Option<&str>) -> Command {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        // The reports must belong to the owner of the repository, who has to be able to delete
-        // them.
+        // The reports belong to the owner of the repository, so that the owner can delete them.
         if let Ok(owner) = root().metadata() {
             docker.arg("--user").arg(format!("{}:{}", owner.uid(), owner.gid()));
         }

@@ -1,4 +1,4 @@
-//! The counts of rules, by who has to obey them and what proves them: a table at the beginning of the document.
+//! The table at the beginning of the document: how many rules each party must obey, and what proves them.
 
 use std::fmt::Write as _;
 

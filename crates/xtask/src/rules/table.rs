@@ -29,7 +29,7 @@ pub(super) struct Row<'d> {
     pub(super) proof: Proof<'d>,
 }
 
-/// Who has to obey a rule.
+/// The party that must obey a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Business {
     /// The core.
