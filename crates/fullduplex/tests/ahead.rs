@@ -1,5 +1,5 @@
-//! What is received and polled later: it takes no more memory than it may, stays as it came, and shows a Close that is
-//! in it.
+//! Input that is read ahead and polled later: it takes no more memory than was allowed, it is not changed, and a Close in
+//! it is found.
 #![cfg(feature = "alloc")]
 
 use fullduplex::{
@@ -27,7 +27,7 @@ fn poll_all(endpoint: &mut Endpoint<TestEntropy>) -> Vec<Message> {
     std::iter::from_fn(|| endpoint.poll_owned().unwrap()).collect()
 }
 
-/// Reads ahead as much as is taken, in reads of random sizes; the bytes, of which the reader knows nothing yet.
+/// Reads ahead until the reader takes no more, in reads of random sizes. Returns how many bytes were read.
 fn fill(reader: &mut Reader, size: usize, random: &mut Random) -> usize {
     let mut total = 0;
     loop {
@@ -110,7 +110,7 @@ fn messages_that_are_taken_make_room_again_without_a_copy_of_the_rest_for_each()
         assert_eq!(endpoint.poll_owned(), Ok(Some(Message::binary(vec![1]))));
         received += 1;
     }
-    // Half of the buffer has to be taken before it is moved or made anew.
+    // The buffer is moved or allocated anew only after half of it was polled.
     let halves = received * frame.len() / (SIZE / 2);
     assert!(grown < 12 + 2 * halves, "{grown} times room for {received} messages");
 }
@@ -121,7 +121,7 @@ fn a_close_is_found_at_any_cut_and_what_precedes_it_stays_as_it_came() {
         Frame::text("one").masked(),
         Frame::binary([2; 300]).unfinished().masked(),
         Frame::ping("\u{88}\u{80}").masked(),
-        // What looks like a Close, in a payload.
+        // A payload that looks like a Close.
         Frame::continuation(Frame::close(1000, "").encode()).masked(),
         Frame::close(4000, "bye").masked(),
     ]

@@ -1,5 +1,5 @@
-//! Promise P1: however the input is split, the events (chunks joined), the output bytes and the error
-//! are the same. Random frames, right and wrong, under random limits; random bytes; random heads.
+//! Promise P1: the split of the input changes neither the events (with chunks joined) nor the output nor the error. The
+//! input is random: valid and invalid frames, under random limits; bytes; heads.
 
 use fullduplex::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome as Handshaken, ServerHandshake,
@@ -18,17 +18,17 @@ fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// A connection to be made anew for each split.
+/// How to create the connection, which is a new one for each split.
 #[derive(Clone, Debug)]
 struct Setup {
     role: Role,
     limits: Limits,
-    /// Whether our own Close goes out before anything comes.
+    /// Whether our own Close is sent before any input is received.
     closes_first: bool,
 }
 
 impl Setup {
-    /// What becomes of `bytes`, and of an end of input after them.
+    /// Receives `bytes` and then the end of input. Returns the result of each, and the state after them.
     fn run(&self, bytes: &[u8], split: Split) -> (Outcome, Result<(), Error>, [bool; 3]) {
         let mut config = Config::new();
         config.limits = self.limits;
@@ -84,7 +84,7 @@ fn setup() -> impl Strategy<Value = Setup> {
         .prop_map(|(role, limits, closes_first)| Setup { role, limits, closes_first })
 }
 
-/// UTF-8, or nearly: characters of every length, in some cases with bytes that break it.
+/// Text with characters of every length. Some of it has bytes that are not UTF-8.
 fn text(max: usize) -> impl Strategy<Value = Vec<u8>> {
     let characters = select(vec![
         "a",
@@ -127,7 +127,7 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Any frame, most of them wrong.
+/// Any frame. Most of them are invalid.
 fn any_frame() -> impl Strategy<Value = Frame> {
     let rsv = prop_oneof![9 => Just(0), 1 => 0..8_u8];
     (any::<bool>(), rsv, 0..16_u8, payload()).prop_map(|(fin, rsv, opcode, payload)| Frame {
@@ -150,7 +150,7 @@ fn control() -> impl Strategy<Value = Frame> {
     ]
 }
 
-/// A message in fragments, cut anywhere, with control frames in between.
+/// A message that is cut into fragments anywhere, with control frames in between.
 fn message() -> impl Strategy<Value = Vec<Frame>> {
     let cuts = vec((any::<Index>(), prop::option::weighted(0.3, control())), 0..5);
     (any::<bool>(), payload(), cuts).prop_map(|(text, payload, mut cuts)| {
@@ -169,15 +169,14 @@ fn message() -> impl Strategy<Value = Vec<Frame>> {
     })
 }
 
-/// How a frame is put on the wire: the form of its length, whether it is masked as its role demands,
-/// and the masking key.
+/// How a frame is encoded: the form of its length, whether it is masked as the sender's role demands, and the masking key.
 type Encoding = (LengthForm, bool, [u8; 4]);
 
-/// Frames, and what is done to the bytes that they make.
+/// Frames, and changes to their bytes.
 #[derive(Clone, Debug)]
 struct Wire {
     frames: Vec<(Frame, Encoding)>,
-    /// One byte becomes another.
+    /// A byte that is replaced, and its new value.
     mutation: Option<(Index, u8)>,
     /// The input ends here.
     cut: Option<Index>,
@@ -201,7 +200,7 @@ impl Wire {
     }
 }
 
-/// Conversations that are mostly in order, with few mistakes, so that they get far.
+/// Conversations that are mostly valid. They have few faults, so that a connection receives much of them before it fails.
 fn wire() -> impl Strategy<Value = Wire> {
     let frames = prop_oneof![
         12 => message(),
@@ -264,7 +263,7 @@ proptest! {
 /// A change to a head: some bytes are replaced by others.
 type Edit = (Index, usize, Vec<u8>);
 
-/// Heads that are right but for a few edits, and the limits under which they are read.
+/// Valid heads with a few edits, and the limits under which they are read.
 fn head(lines: &'static [&'static str]) -> impl Strategy<Value = (Vec<u8>, HeadLimits)> {
     let pieces: Vec<&[u8]> = vec![
         b"\r\n",
@@ -331,7 +330,7 @@ fn apply(head: &mut Vec<u8>, (index, len, by): Edit) {
     }
 }
 
-/// The reads of every split that is tried: all at once, byte by byte, every cut in two.
+/// The reads of every split: byte by byte, and in two at every place. Each number is how many bytes have arrived.
 fn reads(len: usize) -> impl Iterator<Item = Vec<usize>> {
     std::iter::once((1..=len).collect()).chain((1..len).map(move |cut| vec![cut, len]))
 }
@@ -416,8 +415,7 @@ proptest! {
     }
 }
 
-/// The smallest case of a limit that a whole message of one frame meets as well; at the beginning and
-/// after a control frame.
+/// A message in one frame is received under any limit. Under 0, the second fragment of a message is refused.
 #[test]
 fn a_limit_of_no_fragments_counts_as_one() {
     for role in [Role::Server, Role::Client] {

@@ -1,4 +1,4 @@
-//! Messages that are received in pieces: joined they are what was sent, and none is ever held whole.
+//! Messages that are received in pieces: the joined pieces are what was sent, and the reader never holds a whole message.
 #![cfg(feature = "alloc")]
 
 use allocation_counter::measure;
@@ -119,8 +119,8 @@ fn joined_pieces_are_what_was_sent_however_it_is_read() {
     }
 }
 
-/// Asked for whole and in pieces, as it comes: a message comes whole or in pieces, and who asks for a whole one
-/// in between gives up the rest.
+/// Messages are polled whole or in pieces, at random. A caller that has begun a message in pieces and then polls for a
+/// whole one gives up the rest of it.
 #[test]
 fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
     let (frames, messages) = conversation();
@@ -130,7 +130,7 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| to(role, frame)).collect();
         let mut reader = open(role);
         let mut wire = &*bytes;
-        // Whole messages, and what was given away of others.
+        // A whole message, or the pieces of one, and whether its end was received.
         let mut got: Vec<(Option<Message>, Vec<u8>, bool)> = Vec::new();
         let mut chunked = random.below(2) == 0;
         while !wire.is_empty() {
@@ -195,7 +195,7 @@ fn valid_text_comes_before_the_failure() {
     }
 }
 
-/// What was gathered for a whole message comes before the Close or the failure, or not at all.
+/// The gathered part of an unfinished message is not delivered after a Close or a failure.
 #[test]
 fn nothing_of_an_unfinished_message_is_given_after_the_end() {
     let begun = Frame::text("begun").unfinished();
@@ -247,7 +247,7 @@ mod deflate {
 
     use super::*;
 
-    /// What a client receives with, and a server, which compress.
+    /// A client's reader and a server's connection, with compression.
     fn pair() -> (Reader, Connection) {
         let (client, server) = connections();
         (Reader::new(client.split().0), server)
@@ -274,7 +274,7 @@ mod deflate {
         (client, Connection::new(Role::Server, by_server, config))
     }
 
-    /// What a server sends, compressed, in two fragments each.
+    /// Lets the server send each message, compressed and in two fragments, and a short text after it. Returns the bytes.
     fn compressed(server: &mut Connection, messages: &[Vec<u8>]) -> Vec<u8> {
         let mut wire = Vec::new();
         for message in messages {
@@ -340,7 +340,7 @@ mod deflate {
                     };
                     match chunk {
                         None => break,
-                        // Begun in pieces it may have been skipped.
+                        // A short text that was begun in pieces may have been skipped.
                         Some(Chunk::Text(payload, Part::Whole)) => {
                             assert_eq!(payload, "short");
                             shorts += 1;
@@ -394,7 +394,7 @@ mod deflate {
             }
             let (mut len, mut looked) = (0, 0);
             loop {
-                // Where the scratch was full, what follows in the payload is masked again.
+                // If the scratch was full, the rest of the payload was masked again.
                 if random.below(2) == 0 && len < 300_000 {
                     assert_eq!(reader.find_close(&mut CloseScan::new()), Ok(true));
                     looked += 1;
@@ -420,7 +420,7 @@ mod deflate {
                 server.append_text(&words.repeat(100), &mut bytes, NoEntropy).unwrap();
             }
             let mut wire = &*bytes;
-            // The first one is lent, and its place not given away.
+            // The first message is lent, so it keeps its place in the buffer.
             loop {
                 read(&mut reader, &mut wire, 1);
                 if let Some(message) = reader.poll().unwrap() {

@@ -1,5 +1,5 @@
-//! The end of a connection: the closing handshake from either side, failures and their one Close, ends
-//! of the transport told apart, and the deadlines, over two peers in memory under a virtual clock.
+//! The end of a connection: the closing handshake from either side, failures and their Close, the ends of the transport,
+//! and the deadlines. The peers are two connections in memory, with a virtual clock.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ fn sends(pair: &mut Pair, role: Role, text: &str) {
     }
 }
 
-/// This side and the other.
+/// The side with this role, and the other side.
 fn sides(pair: &Pair, role: Role) -> (&Side, &Side) {
     match role {
         Role::Client => (&pair.client, &pair.server),
@@ -231,7 +231,7 @@ fn our_own_close_is_told_once_it_is_written() {
     }
 }
 
-/// Every way of sending, with what it says.
+/// Calls every function that sends. Returns the error of each.
 fn try_every_send(conn: &mut Connection) -> Vec<Option<SendError>> {
     let mut out = [0; 512];
     let mut entropy = TestEntropy::new(3);
@@ -409,11 +409,11 @@ fn ends_of_input_are_told_apart() {
     }
 }
 
-/// How a failure comes about.
+/// What causes a failure.
 enum Cause {
-    /// By these bytes, the same for both roles or one that is not to be masked.
+    /// These bytes, as they are.
     Bytes(Vec<u8>),
-    /// By these frames, masked for a server.
+    /// These frames, masked if the receiver is a server.
     Frames(Vec<Frame>),
 }
 
@@ -433,7 +433,7 @@ fn limited(role: Role) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), config)
 }
 
-/// Every failure that the peer's bytes can cause, with the one right close code.
+/// Every failure that the peer's bytes can cause, with its close code.
 fn failures() -> Vec<Failure> {
     use CloseFrameError as C;
     use FrameError as F;
@@ -517,7 +517,7 @@ impl Failure {
     }
 }
 
-/// What no failure may be followed by.
+/// A frame of each kind. After a failure, none of them may be delivered or answered.
 fn all_kinds(role: Role) -> Vec<u8> {
     [
         to(role, Frame::text("after")),
@@ -572,7 +572,7 @@ fn a_failure_after_our_own_close_sends_no_second_one() {
     }
 }
 
-/// Has to be extended when an error gets a new variant, and then the table has to be, too.
+/// A new variant of an error must be added here, and to the table of failures.
 #[test]
 fn the_table_of_failures_has_every_error_that_the_peer_can_cause() {
     fn name(error: Error) -> &'static str {
@@ -688,7 +688,7 @@ fn silence_beyond_the_idle_timeout_fails_the_connection_with_1001() {
     pair.run();
     pair.pass(s(1), true);
     assert_eq!(pair.client.errors, [Error::Timeout(Timeout::Idle)]);
-    // The client's Close has reached the server, which answered; the client looks no more.
+    // The client's Close has reached the server, and the server has answered it. The client receives nothing more.
     assert_eq!(
         pair.server.seen,
         [text("only the server hears this"), Seen::Close(Some((1001, String::new())))]
@@ -697,7 +697,7 @@ fn silence_beyond_the_idle_timeout_fails_the_connection_with_1001() {
     assert!(pair.client.conn.is_closed() && !pair.client.conn.is_clean());
 }
 
-/// Whoever sleeps until [`Connection::poll_timeout`] must not spin.
+/// A caller that sleeps until [`Connection::poll_timeout`] must not spin.
 #[test]
 fn a_deadline_that_was_kept_does_not_come_again() {
     type Prepare = fn(Role, &mut Connection);
@@ -778,7 +778,7 @@ fn however_the_peers_close_is_polled_the_connection_is_closed_once_it_is_answere
     }
 }
 
-/// A caller of `Connection` has nothing but `shutdown` and the deadline to tell it when to drop the transport.
+/// Only `shutdown` and the deadline tell a caller of `Connection` when to drop the transport.
 #[test]
 fn when_the_close_timeout_has_expired_the_transport_is_not_waited_for() {
     for fails in [false, true] {

@@ -13,14 +13,14 @@ use fullduplex::{
     Timeout,
 };
 
-/// What an error says: a sentence.
+/// The text of an error. It must have more than one word.
 fn text(error: &dyn Error) -> String {
     let text = error.to_string();
     assert!(text.contains(' '), "{error:?} says {text:?}");
     text
 }
 
-/// The errors say different things.
+/// Checks that all texts are different.
 fn differ<E: Error>(errors: &[E]) {
     let texts: BTreeSet<String> = errors.iter().map(|error| text(error)).collect();
     assert_eq!(texts.len(), errors.len(), "{texts:?}");

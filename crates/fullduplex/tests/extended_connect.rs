@@ -40,7 +40,7 @@ fn check<'b>(fields: &'b [Header<'b>]) -> Result<Request<'b>, RequestError> {
     ExtendedConnect::from_fields(fields)?.check()
 }
 
-/// The verdict on the example, changed.
+/// The verdict on the example with this change.
 fn verdict<'a>(change: impl FnOnce(&mut Vec<(&'a str, &'a str)>)) -> Result<(), RequestError> {
     let mut fields = EXAMPLE.to_vec();
     change(&mut fields);
@@ -82,7 +82,7 @@ fn response_to<S: AsRef<str>>(
     (request.accept_parts(acceptance, put).expect("a good response"), fields)
 }
 
-/// What client and server come to when they ask and answer the same over HTTP/1.1.
+/// What client and server negotiate over HTTP/1.1, with the same request and acceptance.
 #[cfg(feature = "deflate")]
 fn over_http_1<S: AsRef<str>, T: AsRef<str>>(
     request: &ClientRequest<'_, S>,
@@ -339,7 +339,7 @@ fn what_must_not_be_sent_is_refused_before_a_field_is_put() {
     let request = check(&fields).unwrap();
     let not_offered = request.accept_parts(&Acceptance::new().subprotocol("other"), never);
     assert_eq!(not_offered.map(drop), Err(AcceptError::SubprotocolNotOffered));
-    // There is no HTTP/1.1 to answer in.
+    // A request over HTTP/2 has no response in bytes of HTTP/1.1.
     let bytes = request.accept(&Acceptance::new(), &mut [0; 4096]);
     assert_eq!(bytes.map(drop), Err(AcceptError::ExtendedConnect));
 }
@@ -360,7 +360,8 @@ fn each_end_of_a_stream_closes_its_own_direction() {
         assert!(endpoint.reader.receiver().is_clean());
         endpoint
     };
-    // "The server MUST close […] immediately", and still reads what the client has to say, for a while.
+    // "The server MUST close […] immediately": it ends its own direction, and still waits some time for the client to end
+    // the other.
     let mut server = closed(Role::Server, Frame::close(1000, "").masked());
     assert_eq!(server.shutdown(), Shutdown::Write);
     assert_eq!(server.handle_eof(), Ok(()));

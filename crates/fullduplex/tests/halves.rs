@@ -1,4 +1,5 @@
-//! The two halves of a connection do what the whole one does, whenever what they tell each other arrives.
+//! The two directions of a connection ("halves" in this file) do what the whole connection does, whenever their signals
+//! arrive.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
-/// What is done to a connection.
+/// Something that happens to a connection.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// The peer sends this frame.
@@ -20,12 +21,12 @@ enum Step {
     SendText,
     SendPing,
     Close(u16),
-    /// What the connection has to say is written.
+    /// The connection's answers are written.
     Write,
     /// A second goes by.
     Wait,
     EndOfInput,
-    /// What one half has to tell arrives at the other.
+    /// The signals that are on their way to this half arrive.
     ToSender,
     ToReceiver,
 }
@@ -82,7 +83,7 @@ fn open(role: Role) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), config())
 }
 
-/// What a connection, whole or in halves, did.
+/// What a connection has done, whole or in halves.
 #[derive(Debug, Default, PartialEq)]
 struct Done {
     events: Vec<String>,
@@ -91,7 +92,7 @@ struct Done {
     written: Vec<u8>,
 }
 
-/// A connection in halves, and what is on its way between them.
+/// A connection in halves, and the signals on their way between them.
 struct Halves {
     receiver: Receiver,
     sender: Sender,
@@ -131,7 +132,7 @@ impl Halves {
         }
     }
 
-    /// Until neither has anything to tell.
+    /// Exchanges signals until neither half has any.
     fn settle(&mut self) {
         for _ in 0..4 {
             self.post();
@@ -143,7 +144,7 @@ impl Halves {
     }
 }
 
-/// Runs a step; the two connections are one where it is whole.
+/// Runs a step. For a whole connection, `$receiver` and `$sender` are the same.
 macro_rules! run {
     ($step:expr, $receiver:expr, $sender:expr, $role:expr, $now:expr, $entropy:expr, $done:expr) => {{
         let (now, done): (Duration, &mut Done) = ($now, $done);
@@ -191,7 +192,7 @@ macro_rules! run {
             Step::EndOfInput => done.errors.extend($receiver.handle_eof().err()),
             Step::ToSender | Step::ToReceiver => {}
         }
-        // As before every wait: what has happened is dated.
+        // A caller does this before every wait, so that the connection knows when the step has happened.
         $receiver.poll_timeout(now);
     }};
 }

@@ -1,5 +1,5 @@
-//! Promise P3 for the core without a heap: one fixed size per connection, and nothing is ever allocated.
-//! (What a `Reader` holds is in `reader.rs`.)
+//! Promise P3 for the core without a heap: a connection has a fixed size, and never allocates. (What a `Reader` holds is
+//! tested in `reader.rs`.)
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn to(role: Role, frames: &[Frame]) -> Vec<u8> {
     frames.iter().flat_map(encode).collect()
 }
 
-/// How many allocations the payload of the last control frame takes, and that of the Pong: one each, once.
+/// How many allocations the payload of the last control frame takes in all. The payload of the Pong takes as many.
 const CONTROL_PAYLOAD: u64 = cfg!(feature = "alloc") as u64;
 
 /// Panics if `run` allocates, reallocates or frees.
@@ -46,9 +46,9 @@ fn the_counter_counts() {
 fn a_connection_has_one_small_size() {
     let most = match (cfg!(feature = "alloc"), cfg!(feature = "deflate")) {
         (false, _) => 400,
-        // The payloads of control frames lie elsewhere, if there are any.
+        // The payloads of control frames are on the heap.
         (true, false) => 200,
-        // A pointer for each direction to what compression needs where it was negotiated.
+        // Each direction also has a pointer to its compressor or decompressor.
         (true, true) => 216,
     };
     assert!(size_of::<Connection>() <= most, "{}", size_of::<Connection>());
@@ -58,7 +58,7 @@ fn a_connection_has_one_small_size() {
     assert_eq!(size_of::<Result<Option<Event<'_>>, Error>>(), event);
 }
 
-/// How many bytes of messages came, and how many messages and control frames.
+/// Receives all. Returns the number of bytes in messages, and the number of messages and control frames.
 fn receive(role: Role, received: &mut [u8], read_size: usize) -> (usize, usize) {
     let mut conn = open(role);
     let mut entropy = TestEntropy::new(1);

@@ -1,4 +1,4 @@
-//! The opening handshake as an adapter drives it: a request comes in and becomes an endpoint, or a refusal.
+//! The opening handshake as an adapter drives it: a request leads to an endpoint or to a refusal.
 #![cfg(feature = "alloc")]
 
 use std::io::Read;
@@ -31,7 +31,7 @@ fn connecting() -> Connecting<TestEntropy> {
     Connecting::new(request, EndpointConfig::new(), TestEntropy::new(1)).unwrap()
 }
 
-/// Gives `bytes` to the handshake, `most` at a time, until it has come to something.
+/// Passes `bytes` to the handshake, `most` at a time, until it has a request.
 fn receive(
     mut incoming: Incoming<NoEntropy>,
     bytes: &[u8],
@@ -95,7 +95,7 @@ fn a_request_becomes_an_endpoint_with_the_frames_that_were_read_behind_it() {
         endpoint.output().unwrap().first().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n")
     );
     assert_eq!(endpoint.poll_owned(), Ok(Some("early".into())));
-    // What is sent goes behind the response.
+    // A message is written after the response.
     endpoint.writer.send(MessageRef::Text("hi")).unwrap();
     assert!(endpoint.output().unwrap().first().ends_with(b"\r\n\r\n\x81\x02hi"));
 }
@@ -122,7 +122,7 @@ fn what_is_left_of_a_request_goes_before_the_first_message() {
     let request = connecting.output().to_vec();
     let response = response_to(&mut self::connecting());
     connecting.advance_output(10);
-    // The key of both is the same, so the response fits.
+    // Both clients have the same key, so the response fits.
     let Connected::Open { mut endpoint, .. } = respond(connecting, &response) else {
         panic!("it was accepted")
     };
@@ -164,7 +164,7 @@ fn a_client_without_entropy_sends_no_request() {
     assert!(matches!(failed, Err(HandshakeError::Entropy(_))));
 }
 
-/// What the configuration says is for the requests and acceptances that say nothing.
+/// The configuration is for requests and acceptances that have no setting of their own.
 #[cfg(feature = "deflate")]
 #[test]
 fn a_request_and_an_acceptance_may_have_compression_of_their_own() {
@@ -216,7 +216,7 @@ fn a_request_for_no_websocket_is_refused_or_answered() {
     let (error, response) = poll(Some(Some(OwnedRejection::new(200).body("ok\n"))));
     assert_eq!(error, HandshakeError::Responded(200));
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nok\n"));
-    // The fault is ours, and the client does not wait in vain.
+    // The fault is the application's, and the client still gets a response.
     let (error, response) = poll(Some(Some(OwnedRejection::new(200).header("a\n", "b"))));
     assert!(matches!(error, HandshakeError::Respond(_)), "{error}");
     assert!(response.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{response}");
@@ -268,7 +268,7 @@ fn the_opening_handshake_has_its_time_from_the_first_wait_on() {
     assert_eq!(incoming.handle_timeout(s(11)), Ok(()));
     assert_eq!(incoming.handle_timeout(s(12)), Err(Error::Timeout(Timeout::Handshake)));
 
-    // The application's decision is a part of it.
+    // The time of the application's decision counts as well.
     let mut request = receive(incoming, REQUEST.get(16..).unwrap(), usize::MAX);
     assert_eq!(request.poll_timeout(s(12)), Some(s(12)));
     assert_eq!(request.handle_timeout(s(12)), Err(Error::Timeout(Timeout::Handshake)));
@@ -304,7 +304,7 @@ fn an_endpoint_comes_apart_and_together_with_all_that_it_holds() {
     assert!(output.ends_with(b"\x81\x02hi\x8a\x01?"), "the Ping is answered");
 }
 
-/// What a client says of a response with another status than 101.
+/// A client's description of a response whose status is not 101.
 fn said_of(response: &str) -> String {
     let mut connecting = connecting();
     let mut rest = response.as_bytes();
@@ -342,7 +342,7 @@ fn a_refusal_says_in_one_line_what_a_client_can_do() {
     let location = "Location: https://user:secret@b.example/\r\n";
     assert_eq!(with("302 Found", location, ""), "302 Found");
     assert_eq!(with("302 Found", "Location: /a#token\r\n", ""), "302 Found, Location: /a");
-    // Nothing of a peer's clears the screen, begins a line, turns the direction, or fills a log.
+    // No text of a peer clears the screen, begins a line, changes the writing direction, or fills a log.
     for hostile in ["\x1b", "\u{9b}", "\0", "\x7f", "\u{2028}", "\u{202e}", "\u{2066}", "\u{feff}"]
     {
         assert_eq!(with("403 No", "", &format!("a{hostile}b")), "403 No, \"a.b\"", "{hostile:?}");

@@ -1,5 +1,5 @@
-//! What an endpoint has to write: the same bytes whether payloads are copied or stay where they are, however
-//! much the transport takes at a time; what is not copied, and what a refused message leaves behind.
+//! The output of an endpoint. Its bytes depend neither on whether payloads are copied nor on how much the transport takes
+//! at a time. Further tests are about payloads that are not copied, and about messages that are refused.
 #![cfg(feature = "alloc")]
 
 use allocation_counter::measure;
@@ -154,7 +154,7 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
     }
 }
 
-/// Once with an empty queue that has no room yet, and once with one that has written before.
+/// The queue is new and has no memory yet, or it has written a message before.
 #[test]
 fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
     let mut config = EndpointConfig::new();
@@ -177,7 +177,7 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
                 true => endpoint.writer.send_message(&mut note.to_message()),
             };
 
-            // Where room ends: behind two of them, but one more message goes where it was promised.
+            // Two messages fill the write buffer. After `reserve`, it takes one more.
             let mut endpoint = open(9);
             while endpoint.writer.pending() < 11 {
                 send(&mut endpoint).unwrap();
@@ -188,7 +188,7 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
             endpoint.writer.reserve();
             send(&mut endpoint).unwrap();
             assert_eq!(send(&mut endpoint), Err(SendError::WriteBufferFull));
-            // A promise is kept once, also where it was not needed.
+            // `reserve` is for one message, even if that message would have had space without it.
             endpoint.writer.advance(endpoint.writer.pending());
             endpoint.writer.reserve();
             send(&mut endpoint).unwrap();
@@ -208,7 +208,7 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
             endpoint.writer.send(MessageRef::Close(None)).unwrap();
             assert_eq!(send(&mut endpoint), Err(SendError::Closed));
 
-            // Of a connection that is over, a full queue may never have room again.
+            // The full queue of a connection that is over may never have space again, so the error is another one.
             let mut endpoint = open(9);
             while endpoint.writer.pending() < 11 {
                 send(&mut endpoint).unwrap();
@@ -302,13 +302,14 @@ fn the_buffers_of_an_endpoint_that_ends_serve_the_next() {
         let mut endpoint = open(Role::Server);
         endpoint.reader.room()[..wire.len()].copy_from_slice(&wire);
         endpoint.reader.advance(wire.len());
-        // A part of what follows stays unread, and an answer unwritten.
+        // A part of the next frame stays unread, and a message unwritten.
         endpoint.reader.room()[..10].copy_from_slice(&wire[..10]);
         endpoint.reader.advance(10);
         let message = endpoint.poll_owned().unwrap().unwrap();
         endpoint.writer.send(message.as_message_ref()).unwrap();
     };
-    // The first fills the thread's pool, and what a message shares of a buffer is kept with that.
+    // The first endpoint fills the thread's pool. A buffer in the pool keeps the reference count that its messages have
+    // shared.
     life();
     let counted = measure(life);
     assert!(counted.bytes_total < 512, "{counted:?}");

@@ -1,5 +1,5 @@
-//! A [`Reader`] over a [`Connection`] gives the messages that the connection's chunks make, lent or
-//! owned, whatever the reads; and it holds no more memory than it should.
+//! A [`Reader`] over a [`Connection`] returns the messages that the connection's chunks make, lent or owned, with reads of
+//! any size. It holds no more memory than it should.
 #![cfg(feature = "alloc")]
 
 use allocation_counter::measure;
@@ -38,12 +38,12 @@ fn bytes(len: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// How messages are asked for.
+/// How messages are polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Lent,
     Owned,
-    /// Either, as it comes.
+    /// Lent or owned, at random.
     Mixed,
 }
 
@@ -71,7 +71,7 @@ fn owned(message: &Message) -> Seen {
     }
 }
 
-/// What was received: owned messages are kept as they are, to be looked at after everything was read.
+/// A message that was received. Owned messages are kept, and looked at after everything was read.
 enum Kept {
     Lent(Seen),
     Owned(Message),
@@ -124,7 +124,7 @@ impl Session {
         assert!(self.reader.unread().is_empty(), "asked for more with input left");
     }
 
-    /// Reads all of `wire`, at most `most` bytes at once, polling after each read.
+    /// Reads all of `wire`, at most `most` bytes at once, and polls after each read.
     fn read(&mut self, mut wire: &[u8], most: usize) {
         while !wire.is_empty() {
             let most = wire.len().min(1 + self.random.below(most));
@@ -155,7 +155,7 @@ impl Session {
     }
 }
 
-/// What a reader should give: the whole messages of the connection alone.
+/// What a reader should return: the whole messages that the connection alone receives.
 fn expected(conn: &mut Connection, wire: &[u8]) -> Outcome {
     let mut outcome = drive(conn, wire, Split::Whole);
     outcome.seen.retain(Seen::is_whole);
@@ -401,7 +401,7 @@ fn after_a_failure_nothing_comes_and_reading_on_is_harmless() {
     }
 }
 
-/// Advances beyond the room that was given are cut, as documented.
+/// As documented, an advance beyond the room ends at its end.
 #[test]
 fn an_advance_beyond_the_room_is_harmless() {
     let mut reader = Reader::new(open(Role::Client).split().0);
@@ -410,7 +410,7 @@ fn an_advance_beyond_the_room_is_harmless() {
     let room = reader.room().len();
     reader.advance(usize::MAX);
     assert_eq!(reader.unread().len(), room);
-    // Zeros: a continuation of nothing.
+    // The room is full of zeros: a continuation frame without a message.
     assert!(reader.poll().is_err());
 }
 
@@ -426,7 +426,7 @@ fn a_length_that_is_only_announced_makes_no_room() {
                 let limit = ANNOUNCED as u64;
                 let mut session = Session::new(limited(role, limit, limit), mode, 1);
                 let counted = measure(|| session.read(&frame, most));
-                // The room for the next read, too.
+                // The room for the next read counts as well.
                 session.reader.room();
                 assert!(session.reader.capacity() <= 128 * KIB, "{}", session.reader.capacity());
                 assert!(counted.bytes_max <= 256 * KIB as u64, "{counted:?}");
@@ -435,8 +435,8 @@ fn a_length_that_is_only_announced_makes_no_room() {
     }
 }
 
-/// Of a message of the largest allowed size, in this many frames and reads of at most this size: the
-/// largest buffer on the way, and how large it is afterwards.
+/// Receives a message of the largest allowed size, in this many frames and in reads of at most this size. Returns the size
+/// of the largest buffer until then, and of the buffer afterwards.
 fn largest_message(role: Role, mode: Mode, frames: usize, most: usize) -> (usize, usize) {
     let limit = MIB;
     let mut session = Session::new(limited(role, limit as u64, limit as u64), mode, 1);
@@ -487,7 +487,7 @@ fn an_idle_reader_gives_its_buffer_up() {
         assert_eq!(session.reader.capacity(), 0);
         assert!(counted.bytes_current < 0, "{counted:?}");
 
-        // With something in it, it stays.
+        // A buffer that holds a part of a message is not freed.
         session.read(&wire[..100], usize::MAX / 2);
         session.reader.release();
         assert!(session.reader.capacity() > 0);
@@ -506,7 +506,7 @@ fn a_large_message_that_comes_in_small_reads_is_moved_a_bounded_number_of_times(
             let frame = Frame::new(if nth == 0 { 2 } else { 0 }, piece);
             wire.extend(to(role, if nth + 1 == frames { frame } else { frame.unfinished() }));
         }
-        // The second one finds a reader that knows how large they may be.
+        // From the second message on, the reader knows how large they may be.
         for small in [1, 1400, 1] {
             let counted = measure(|| {
                 for read in wire.chunks(small) {

@@ -135,13 +135,13 @@ fn binary_messages_of_256_bytes_and_of_64_kib_have_the_longer_length_forms() {
     }
 }
 
-/// The client's request of §1.2, as §1.3 goes on about it.
+/// The client's request of §1.2, whose key §1.3 explains.
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
-/// The server's answer of §1.2.
+/// The server's response of §1.2.
 const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
     Sec-WebSocket-Protocol: chat\r\n\r\n";
@@ -161,7 +161,7 @@ fn a_server_writes_the_example_response_to_the_example_request() {
     assert_eq!(std::str::from_utf8(&out[..len]), Ok(RESPONSE));
 }
 
-/// Sorted, for the order of header lines is free.
+/// The lines of a head. The header lines are sorted, because their order is free.
 fn lines(head: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = head.lines().collect();
     lines[1..].sort_unstable();

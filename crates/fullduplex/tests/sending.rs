@@ -1,6 +1,5 @@
-//! What a connection writes, taken apart by a decoder that shares nothing with it: every way of sending
-//! in both roles, at the lengths where the header changes; refusals that leave nothing behind; the
-//! order of the answers.
+//! The output of a connection, parsed by a decoder that shares no code with it: every function that sends, in both roles,
+//! at the lengths where the header changes; refusals, which leave nothing behind; and the order of the answers.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use fullduplex_testkit::{BrokenEntropy, Frame, TestEntropy, frames};
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
-/// Where the length form changes, and a large one.
+/// The lengths at which the form of the length changes, and a large one.
 const LENS: [usize; 8] = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20];
 
 fn open(role: Role) -> Connection {
@@ -23,7 +22,7 @@ fn entropy() -> TestEntropy {
     TestEntropy::new(1)
 }
 
-/// What does not repeat with the period of a key or of a vector.
+/// Bytes that do not repeat with the period of a masking key or of a vector register.
 fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|nth| (nth % 251) as u8).collect()
 }
@@ -57,8 +56,8 @@ fn frame_len(role: Role, payload: usize) -> usize {
 type Send<'s> =
     &'s dyn Fn(&mut Connection, &mut [u8], &mut TestEntropy) -> Result<usize, SendError>;
 
-/// Sends with output buffers that are too small, which must change nothing, then with the room that
-/// was asked for. Returns what was written.
+/// Sends with output buffers that are too small, which must change nothing, and then with the space that the error asks
+/// for. Returns what was written.
 fn send(role: Role, conn: &mut Connection, send: Send<'_>) -> Vec<u8> {
     let mut large = vec![0; (1 << 20) + MAX_HEADER_LEN];
     let mut asked = entropy();
@@ -73,7 +72,7 @@ fn send(role: Role, conn: &mut Connection, send: Send<'_>) -> Vec<u8> {
     let len = send(conn, &mut large[..needed], &mut asked).expect("the room that was asked for");
     assert_eq!(len, needed);
     if role == Role::Client {
-        // Room is looked for before a key is drawn, so none was wasted on the refusals.
+        // The space is checked before a key is drawn, so the refused calls have drawn none.
         let key = one_frame(role, &large[..len]).mask.expect("a client masks");
         let mut keys = entropy();
         assert_eq!(u32::from_le_bytes(key), fullduplex::Entropy::next_u32(&mut keys).unwrap());
@@ -163,7 +162,7 @@ fn fragments_of_every_length_with_control_frames_in_between() {
                 let len = conn.send_ping(b"between", &mut out, entropy()).unwrap();
                 assert_eq!(one_frame(role, &out[..len]).opcode, 9);
             }
-            // The message is over: a whole one may follow.
+            // The message has ended, so a whole one may follow.
             assert!(conn.send_text("next", &mut [0; 64], entropy()).is_ok());
         }
     }
@@ -310,7 +309,7 @@ fn receive(role: Role, conn: &mut Connection, received: &[Frame]) {
     while conn.poll_event(&mut input).is_ok_and(|event| event.is_some()) {}
 }
 
-/// Everything that is queued, each frame first refused by a buffer that is one byte too small.
+/// Writes everything that is queued. Each frame is first refused by a buffer that is one byte too small.
 fn drain(conn: &mut Connection) -> Vec<Frame> {
     let mut drained = Vec::new();
     let mut keys = entropy();

@@ -1,4 +1,5 @@
-//! Time enters by `poll_timeout` and `handle_timeout` alone; what happens in between counts from the next of them on.
+//! Only `poll_timeout` and `handle_timeout` tell an endpoint the time. What happens between two calls counts from the
+//! second one on.
 #![cfg(feature = "alloc")]
 
 use std::time::Duration;
@@ -71,7 +72,7 @@ fn the_wait_for_a_close_begins_with_the_first_wait_after_ours_or_after_a_failure
     assert_eq!(endpoint.poll_timeout(s(100)), Some(s(100) + wait));
     assert_eq!(endpoint.poll_timeout(s(103)), Some(s(100) + wait));
 
-    // The first is found by the shortcut, the second by the machines.
+    // The shortcut for whole frames finds the first fault, and the state machines find the second.
     for wire in [Frame::text(*b"\xff whole").masked(), Frame::new(3, *b"reserved").masked()] {
         let mut endpoint = open(Timeouts::new());
         receive(&mut endpoint, &wire.encode());

@@ -1,5 +1,5 @@
-//! URLs beside the crate `url`, an implementation of the URL standard by other people: the same texts are refused, and
-//! of the others the same host, port, path, query and credentials come out. Each difference is named here.
+//! URLs compared with the crate `url`, another implementation of the URL standard. Both refuse the same texts, and read the
+//! same host, port, path, query and credentials from the others. Each difference is named here.
 
 #![cfg(feature = "alloc")]
 
@@ -9,8 +9,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// What a `WebSocket` of a browser makes of a text, by the crate `url` (WebSockets standard §3, "constructor steps"); with
-/// what we refuse and the standard does not. `None` where the crate is not what the standard is today.
+/// What a browser's `WebSocket` does with a text, by the crate `url` (WebSockets standard §3, "constructor steps"), and
+/// what we refuse beyond the standard. `None` where the crate differs from the standard of today.
 fn expected(text: &str) -> Option<Result<url::Url, UriError>> {
     let mut url = match url::Url::parse(text) {
         Ok(url) => url,
@@ -21,8 +21,8 @@ fn expected(text: &str) -> Option<Result<url::Url, UriError>> {
         }
         Err(_) => return Some(Err(UriError::Host)),
     };
-    // "If url's scheme is "file" … and path[0] is a normalized Windows drive letter, then return": the crate spares such
-    // a segment from `..` whatever the scheme.
+    // "If url's scheme is "file" … and path[0] is a normalized Windows drive letter, then return": the crate does
+    // not remove such a segment for `..` with any scheme.
     let is_drive = |segment: &str| matches!(segment.as_bytes(), [letter, b':' | b'|'] if letter.is_ascii_alphabetic());
     if url.path().split('/').any(is_drive) {
         return None;
@@ -71,7 +71,7 @@ fn percent_decoded(text: &str) -> impl Iterator<Item = u8> {
     })
 }
 
-/// The request for a URL, and which host and port it goes to.
+/// The request for a URL, the host and port that it goes to, and whether it goes over TLS.
 fn request(uri: Uri<'_>) -> (Vec<u8>, String, u16, bool) {
     let request = fullduplex::handshake::ClientRequest::new(uri);
     let mut out = vec![0; 1 << 17];
@@ -126,7 +126,7 @@ fn pieces(all: &'static [&'static str]) -> impl Strategy<Value = String> {
     vec(select(all), 0..6).prop_map(|pieces| pieces.concat())
 }
 
-/// Mostly what is usual, and sometimes one of the others.
+/// Mostly one of the usual texts, and sometimes one of the others.
 fn mostly(
     usual: &'static [&'static str],
     others: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! Little that becomes much: what it may cost.
+//! Small payloads that inflate to large messages, and the memory that they may take.
 
 use allocation_counter::measure;
 use fullduplex::{Config, Endpoint, EndpointConfig, Event, Input, Limits, MessageError, Role};
@@ -15,7 +15,7 @@ fn gigabyte() -> Vec<u8> {
     let zeros = vec![0; MIB];
     let mut zlib = Zlib::new(9, 15);
     let first = zlib.piece(&zeros);
-    // From here on each piece refers to what is the same before it.
+    // From here on, all pieces are the same, because each refers to an equal piece before it.
     let other = zlib.piece(&zeros);
     assert_eq!(zlib.piece(&zeros), other);
     let mut payload = [first, other.repeat(1023)].concat();
@@ -34,7 +34,7 @@ fn endpoint(role: Role, config: Config) -> Server {
     Endpoint::open(role, negotiated, &[], &endpoint_config, TestEntropy::new(1))
 }
 
-/// Gives `wire` to an endpoint in reads of at most `most` bytes until it fails or wants no more.
+/// Passes `wire` to an endpoint, in reads of at most `most` bytes, until the endpoint fails or has received all of it.
 fn feed(endpoint: &mut Server, mut wire: &[u8], most: usize) -> Option<fullduplex::Error> {
     while !wire.is_empty() {
         let room = endpoint.reader.room();
@@ -74,7 +74,7 @@ fn a_gigabyte_in_a_megabyte_stops_at_the_limit_and_costs_the_limit_and_a_constan
                     assert_eq!(close[0].payload, 1009_u16.to_be_bytes());
                     let context = format!("{role:?}, limit {limit}, {fragments}: {counted:?}");
                     assert!(counted.bytes_current <= (limit + CONSTANT) as i64, "{context}");
-                    // While the buffer for the message grows, the one before it is there as well.
+                    // While the buffer for the message grows, the smaller one is held as well.
                     assert!(counted.bytes_max <= (2 * limit + CONSTANT) as u64, "{context}");
                 }
             }

@@ -1,4 +1,4 @@
-//! An endpoint that is known without looking to be drained has nothing to give, however it was asked before.
+//! A reader that says that it is drained has nothing to deliver, whichever functions have polled it before.
 
 use fullduplex::{DeflateConfig, Endpoint, Error, Message, MessageKind};
 use fullduplex_testkit::{Frame, Random};
@@ -32,12 +32,12 @@ fn conversation(client: &mut Endpoint<Keys>, random: &mut Random) -> Vec<u8> {
     wire
 }
 
-/// Asks in one of the ways in which one can ask; returns whether something came.
+/// Polls by one of four functions. Returns whether something was received.
 fn poll(endpoint: &mut Endpoint<Keys>, how: usize) -> Result<bool, Error> {
     match how {
         0 => endpoint.poll_owned().map(|message| message.is_some()),
         1 => endpoint.poll().map(|message| message.is_some()),
-        // What is found and not lent is not checked, so an end that is invalid text would go unnoticed.
+        // Text that was found is checked when it is lent. Otherwise, the invalid text at the end would go unnoticed.
         2 => Ok(endpoint.find()? && endpoint.reader.message()?.is_some()),
         _ => endpoint.poll_chunk().map(|chunk| chunk.is_some()),
     }
@@ -62,7 +62,7 @@ fn who_is_drained_has_nothing_to_give() {
             room[..len].copy_from_slice(&rest[..len]);
             rest = &rest[len..];
             server.reader.advance(len);
-            // Not always until there is nothing more.
+            // Not every turn polls until nothing is left.
             for _ in 0..random.below(20) {
                 let found = poll(server, random.below(4));
                 failed |= found.is_err();

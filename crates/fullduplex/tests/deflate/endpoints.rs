@@ -9,7 +9,7 @@ use fullduplex_testkit::{Frame, Seen, TestEntropy, frames};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Entropy that can be broken, and mended.
+/// Entropy that can be made to fail, and to work again.
 pub(crate) struct Keys {
     keys: TestEntropy,
     broken: Rc<Cell<bool>>,
@@ -31,11 +31,11 @@ impl Entropy for Keys {
 /// One end.
 pub(crate) struct End {
     pub(crate) endpoint: Endpoint<Keys>,
-    /// Whether it can draw no keys.
+    /// Whether its entropy fails.
     pub(crate) broken: Rc<Cell<bool>>,
     pub(crate) seen: Vec<Seen>,
     pub(crate) error: Option<Error>,
-    /// What it wrote since the handshake.
+    /// What it has written since the handshake, or since the last call of `frames`.
     written: Vec<u8>,
 }
 
@@ -44,12 +44,12 @@ impl End {
         Self { endpoint, broken, seen: Vec::new(), error: None, written: Vec::new() }
     }
 
-    /// The frames that it wrote since it was asked last.
+    /// The frames that it has written since the last call.
     pub(crate) fn frames(&mut self) -> Vec<Frame> {
         frames(&std::mem::take(&mut self.written))
     }
 
-    /// What it saw since it was asked last.
+    /// What it has received since the last call.
     pub(crate) fn take_seen(&mut self) -> Vec<Seen> {
         std::mem::take(&mut self.seen)
     }
@@ -95,7 +95,7 @@ impl End {
 pub(crate) struct Joined {
     pub(crate) client: End,
     pub(crate) server: End,
-    /// How many bytes a read brings at most.
+    /// The most bytes that a read returns.
     pub(crate) read_size: usize,
 }
 
@@ -136,7 +136,7 @@ impl Joined {
         }
     }
 
-    /// The end of a role that sends, and the one that receives.
+    /// The end that sends, and the end that receives.
     pub(crate) fn ends(&mut self, from_client: bool) -> (&mut End, &mut End) {
         if from_client {
             (&mut self.client, &mut self.server)
@@ -145,7 +145,7 @@ impl Joined {
         }
     }
 
-    /// Carries bytes both ways until nothing moves any more.
+    /// Carries bytes in both directions until there are no more.
     pub(crate) fn run(&mut self) {
         loop {
             let (to_server, to_client) = (self.client.write(), self.server.write());

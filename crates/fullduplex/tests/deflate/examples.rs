@@ -74,7 +74,7 @@ fn the_examples_are_received_by_both_roles_however_they_are_split() {
     }
 }
 
-/// What this end writes for what `send` sends, frame by frame.
+/// What an endpoint writes for what `send` sends: the reserved bits, opcode, FIN and payload of each frame.
 fn written(
     role: Role,
     level: u8,
@@ -106,7 +106,7 @@ fn the_examples_that_are_ours_are_sent_as_the_rfc_has_them() {
         });
         assert_eq!(sent, [whole(&STORED)], "{role:?}");
 
-        // "Hel" and "lo" are flushed each; what is left to say at the end is an empty fragment.
+        // "Hel" and "lo" are each flushed, so no data are left for the last fragment (§7.2.3.6).
         let sent = written(role, 6, |endpoint| {
             for (piece, last) in [("Hel", false), ("lo", false), ("", true)] {
                 endpoint.writer.send_fragment(MessageKind::Text, piece.as_bytes(), last).unwrap();

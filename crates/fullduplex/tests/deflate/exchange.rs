@@ -1,4 +1,4 @@
-//! What one endpoint sends compressed, the other receives.
+//! Compressed messages from one endpoint to another.
 
 use fullduplex::{
     Config, Connection, DeflateConfig, EntropyError, Message, MessageKind, MessageRef, NoEntropy,
@@ -20,7 +20,7 @@ struct Sent {
     data: Vec<u8>,
     /// Whether compression is on when it begins.
     compressed: bool,
-    /// In how many fragments, with Pings in between; `None` for a whole message.
+    /// The number of fragments, with Pings in between; `None` for a whole message.
     fragments: Option<usize>,
 }
 
@@ -42,7 +42,7 @@ impl Sent {
         for (nth, piece) in self.pieces(fragments).enumerate() {
             let last = nth + 1 == fragments;
             end.endpoint.writer.send_fragment(self.kind(), piece, last).unwrap();
-            // Settled by the first fragment.
+            // This changes nothing, because the first fragment decides.
             end.endpoint.writer.sender_mut().set_compression(!self.compressed);
             if !last {
                 end.endpoint.writer.send(MessageRef::Ping(&[nth as u8])).unwrap();
@@ -50,7 +50,7 @@ impl Sent {
         }
     }
 
-    /// Exactly `count`, some of which may be empty.
+    /// The data in exactly `count` pieces. Some may be empty.
     fn pieces(&self, count: usize) -> impl Iterator<Item = &[u8]> {
         let len = self.data.len();
         (0..count).map(move |nth| &self.data[len * nth / count..len * (nth + 1) / count])
@@ -102,15 +102,14 @@ fn exchange(joined: &mut Joined, from_client: bool, all: &[Sent], context: &str)
     let heads: Vec<_> = written.iter().map(|f| (f.opcode, f.rsv, f.fin)).collect();
     assert_eq!(heads, all.iter().flat_map(Sent::heads).collect::<Vec<_>>(), "{context}");
     assert!(written.iter().all(|frame| frame.mask.is_some() == from_client), "{context}");
-    // The answers to the Pings.
+    // The sender has received only the answers to its Pings.
     let pongs = |seen: &Seen| matches!(seen, Seen::Pong(_));
     assert!(sender.take_seen().iter().all(pongs), "{context}");
     assert!(receiver.frames().iter().all(|frame| (frame.opcode, frame.rsv) == (10, 0)));
     written
 }
 
-/// Messages of these sizes, each compressible and not, whole and in fragments, with some in between that
-/// are not compressed.
+/// Messages of these sizes: text that compresses well and noise, whole and in fragments, compressed and not.
 fn messages(sizes: &[usize]) -> Vec<Sent> {
     let mut all = Vec::new();
     for (nth, len) in sizes.iter().copied().enumerate() {
@@ -126,8 +125,8 @@ fn messages(sizes: &[usize]) -> Vec<Sent> {
     all
 }
 
-/// A configuration for each end: windows of `bits` for what the client sends and of 23 - `bits` for what the
-/// server sends.
+/// A configuration for each end. The window is 2^`bits` bytes for the client's messages, and 2^(23 - `bits`) for the
+/// server's.
 fn configs(
     bits: u8,
     level: u8,
@@ -178,7 +177,7 @@ fn messages_of_every_kind_arrive_under_every_agreement() {
     }
 }
 
-/// Decodes what was written with a decoder that allows for nothing beyond what was agreed on.
+/// Decodes what was written. The decoder panics if the sender has used more than was negotiated.
 fn keeps_to_the_window(
     strict: &mut StrictInflate,
     takeover: bool,
@@ -231,7 +230,7 @@ fn without_an_offer_or_an_answer_nothing_is_compressed() {
     for (client, server) in cases {
         let mut joined = Joined::new(client, server);
         for from_client in [true, false] {
-            // Turning it on changes nothing.
+            // Turning compression on has no effect.
             let (sender, _) = joined.ends(from_client);
             sender.endpoint.writer.sender_mut().set_compression(true);
             sender.endpoint.writer.send(MessageRef::Text("plain")).unwrap();
@@ -286,7 +285,7 @@ fn a_connection_alone_compresses_what_is_appended_to_a_buffer() {
         conn.set_compression(true);
         let (head, tail) = long.as_bytes().split_at(1001);
         conn.append_fragment(MessageKind::Text, head, false, &mut out, &mut keys).unwrap();
-        // What began compressed cannot go on uncompressed, and nothing of an attempt is left.
+        // A message that began compressed cannot continue uncompressed, and an attempt to do so leaves nothing behind.
         let plain = conn.send_fragment(MessageKind::Text, b"x", true, &mut [0; 100], &mut keys);
         assert_eq!(plain, Err(SendError::BegunCompressed));
         let before = out.clone();
@@ -298,7 +297,7 @@ fn a_connection_alone_compresses_what_is_appended_to_a_buffer() {
             assert_eq!(out, before);
             conn.append_fragment(MessageKind::Text, tail, true, &mut out, &mut keys).unwrap();
         }
-        // The other way round a message stays uncompressed.
+        // A message that began uncompressed stays so.
         let mut plain = [0; 100];
         let len = conn.send_fragment(MessageKind::Text, b"un", false, &mut plain, &mut keys);
         out.extend(&plain[..len.unwrap()]);
@@ -322,7 +321,7 @@ fn a_connection_alone_compresses_what_is_appended_to_a_buffer() {
     }
 }
 
-/// "`usize::MAX` for never"
+/// [`DeflateConfig::threshold`]: "`usize::MAX` for never".
 #[test]
 fn fragments_are_not_compressed_either_where_the_threshold_is_never_reached() {
     let config = DeflateConfig::new().threshold(usize::MAX);
@@ -349,7 +348,7 @@ fn a_window_that_was_not_written_is_forgotten() {
             assert_eq!(send(client, text), Err(SendError::Entropy(EntropyError)));
         }
         client.broken.set(false);
-        // Were it not forgotten, this would refer to what never came.
+        // If the compressor had kept its window, this message would refer to data that the peer never received.
         send(client, &texts[1]).unwrap();
         send(client, &texts[2]).unwrap();
         joined.run();
@@ -367,7 +366,7 @@ fn an_owned_message_that_cannot_be_masked_stays_as_it_was_and_can_be_sent_again(
     for len in [10, 300, 70_000] {
         for (on, is_shared) in [(true, true), (true, false), (false, true), (false, false)] {
             for message in [Message::text(prose(len, 1)), Message::binary(noise(len, 1))] {
-                // Of its own, unless it is to be shared.
+                // The message has its own buffer, which is shared below if `is_shared`.
                 let mut sent = match &message {
                     Message::Text(text) => Message::text(text.as_str().to_owned()),
                     other => Message::binary(other.clone().into_data().to_vec()),
@@ -452,7 +451,7 @@ fn releasing_memory_in_the_middle_of_a_message_loses_nothing() {
     }
 }
 
-/// What an application may do.
+/// What an application does.
 #[derive(Clone, Debug)]
 enum Operation {
     Send {

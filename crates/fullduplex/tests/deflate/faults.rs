@@ -1,4 +1,4 @@
-//! What must not be done with compressed messages, by the peer or by ourselves.
+//! Faults with compressed messages, of the peer and of the caller.
 
 use fullduplex::{
     Config, Connection, Error, Event, Fault, FrameError, InflateError, Input, MessageError,
@@ -85,7 +85,7 @@ fn a_message_without_a_byte_is_empty_though_it_is_called_compressed() {
 fn garbage_is_answered_with_1007() {
     for role in ROLES {
         for seed in 0..100 {
-            // The first byte begins a block of the reserved type; behind it anything may stand.
+            // The first byte begins a block of the reserved type. The bytes after it make no difference.
             let mut garbage = noise(200, seed);
             garbage[0] |= 0b110;
             let wire = to(role, &[compressed(2, garbage)]);
@@ -120,8 +120,8 @@ fn a_compressed_message_in_an_input_without_scratch_is_our_own_fault() {
         [compressed(1, &payload[..at]).unfinished(), Frame::continuation(&payload[at..])]
     };
     for role in ROLES {
-        // A whole message, one in two frames, and one of which the first part was received as it should be; with input
-        // behind it, and without.
+        // A whole message, and one in two frames. If `begun`, its first part was received with scratch. If `rest`, there is
+        // input after the first frame.
         for frames in
             [&[compressed(1, &payload[..]), Frame::ping("")][..], &pieces(payload.len() - 10)]
         {
@@ -169,7 +169,7 @@ fn where_the_scratch_is_full_it_is_asked_for_and_nothing_is_lost() {
             let mut received = Vec::new();
             while let Some(event) = conn.poll_event(&mut input).unwrap() {
                 let Event::Text(chunk, part) = event else {
-                    // There was room to see that nothing more comes.
+                    // There was space left, so the message has ended.
                     assert!(room > 100 && event == Event::Ping);
                     continue;
                 };
@@ -184,7 +184,7 @@ fn where_the_scratch_is_full_it_is_asked_for_and_nothing_is_lost() {
             assert_eq!(received.len(), room.min(100));
             assert_eq!(conn.poll_event(&mut input), Ok(None), "asked again with nothing new");
             let consumed = input.consumed();
-            // With input left or without, as often as one likes.
+            // A call with an empty scratch changes nothing, whether input is left or not.
             let mut input = Input::with_scratch(&mut wire[consumed..], &mut []);
             assert_eq!(conn.poll_event(&mut input), Ok(None));
             assert_eq!(input.needs_scratch(), room <= 100);
@@ -232,7 +232,7 @@ fn scratch_where_there_is_nothing_to_inflate_is_left_alone() {
                 assert_eq!((conn.failure(), scratch), (failure, [7; 100]));
             }
         }
-        // Nor does it disturb a message that goes on.
+        // A compressed message is still received after that.
         let wire = to(role, &[compressed(1, deflated(b"Hello"))]);
         assert!(idle.may_send());
         let outcome = receive(&mut idle, &wire, Split::Every(1), 64);
@@ -240,7 +240,7 @@ fn scratch_where_there_is_nothing_to_inflate_is_left_alone() {
     }
 }
 
-/// A caller that is given the last chunk has a whole message.
+/// A caller that receives the last chunk takes the message for complete.
 #[test]
 fn text_that_is_not_utf8_is_never_told_to_be_done() {
     for data in [&b"a\xff"[..], b"abc\xe2\x82", b"\xf0\x9f\x98"] {

@@ -1,5 +1,5 @@
-//! permessage-deflate (RFC 7692) from end to end: the examples of the RFC, what our own end writes, what a
-//! peer may do to us, and what it costs.
+//! permessage-deflate (RFC 7692) from end to end: the examples of the RFC, what our endpoint writes, hostile input, and the
+//! memory that it takes.
 #![cfg(feature = "deflate")]
 
 mod bombs;
@@ -23,10 +23,10 @@ const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// The reserved bit of compressed messages, among the three.
+/// RSV1 among the three reserved bits. It marks a compressed message.
 const RSV1: u8 = 4;
 
-/// A connection to which everything may be sent: the largest windows and context takeover.
+/// A connection with the default parameters of permessage-deflate.
 fn open(role: Role, config: Config) -> Connection {
     let deflate = DeflateConfig::new();
     Connection::new(role, negotiate(deflate, deflate).by(role), config)
@@ -66,7 +66,7 @@ impl Zlib {
         let before = self.0.total_in();
         self.0.compress_vec(data, &mut out, FlushCompress::Sync).expect("zlib compresses");
         if out.is_empty() {
-            // Nothing came since the last time, of which zlib makes nothing.
+            // zlib writes nothing if there was no input since the last flush.
             out.extend([0, 0, 0, 0xff, 0xff]);
         }
         assert_eq!(self.0.total_in() - before, data.len() as u64);
@@ -93,7 +93,7 @@ fn noise(len: usize, seed: u64) -> Vec<u8> {
     (0..len).map(|_| random.next_u64() as u8).collect()
 }
 
-/// Text that compresses as most does.
+/// Text that compresses about as well as ordinary text.
 fn prose(len: usize, seed: u64) -> String {
     let mut random = Random::new(seed);
     let mut text = String::new();

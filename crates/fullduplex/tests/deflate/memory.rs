@@ -1,4 +1,4 @@
-//! What compression holds while nothing happens.
+//! The memory that a connection with compression holds between messages.
 
 use allocation_counter::measure;
 use fullduplex::{
@@ -15,8 +15,7 @@ pub(crate) fn without_takeover() -> DeflateConfig {
     DeflateConfig::new().no_context_takeover(true).peer_no_context_takeover(true)
 }
 
-/// How many bytes an endpoint holds after a message of 1 KiB each way, and how many once it has released
-/// what it can.
+/// How many bytes an endpoint holds after a message of 1 KiB in each direction, and how many after `release`.
 pub(crate) fn held(role: Role, deflate: Option<DeflateConfig>) -> (i64, i64) {
     let text = prose(KIB, 1);
     let (negotiated, frame) = match deflate {
@@ -48,7 +47,7 @@ pub(crate) fn held(role: Role, deflate: Option<DeflateConfig>) -> (i64, i64) {
 
 #[test]
 fn an_endpoint_at_rest_holds_what_its_windows_need_and_without_takeover_nothing() {
-    // What the thread keeps for all its connections is there from now on.
+    // This allocates what the thread keeps for all its connections.
     for role in ROLES {
         held(role, None);
     }
@@ -68,8 +67,8 @@ fn an_endpoint_at_rest_holds_what_its_windows_need_and_without_takeover_nothing(
                     assert!(rest <= most as i64, "{context}");
                     continue;
                 }
-                // The thread's pool has what the first one needed; the next one holds no more than an
-                // endpoint without compression, released or not.
+                // The thread's pool now has a compressor and a decompressor. The next endpoint uses them, so it holds no
+                // more than one without compression, before and after `release`.
                 let (used, rest) = held(role, Some(config));
                 assert!(rest <= most as i64, "{context}: {used}, {rest}");
                 let plain = held(role, None).0;
@@ -86,10 +85,10 @@ fn a_pooled_decompressor_refers_to_nothing_of_the_connection_before() {
             let negotiated = negotiate(without_takeover(), without_takeover()).by(role);
             Connection::new(role, negotiated, Config::new())
         };
-        // Secrets, a window full of them and more, in messages of another connection.
+        // Secrets in messages of another connection. One of them is larger than the window.
         let secrets =
             [deflated(&noise(70_000, 1)), deflated(prose(300, 1).as_bytes()), HELLO.into()];
-        // A connection that finds a decompressor which holds a secret.
+        // A connection that takes a decompressor from the pool which has inflated a secret.
         let after = |secret: &[u8]| {
             let mut first = connection();
             let wire = to(role, &[compressed(2, secret)]);
@@ -103,7 +102,7 @@ fn a_pooled_decompressor_refers_to_nothing_of_the_connection_before() {
                 let wire = to(role, &[compressed(2, reference(literals, distance))]);
                 let outcome = receive(&mut after(secret), &wire, Split::Whole, 1000);
                 assert_eq!(outcome.error, Some(InflateError::Invalid.into()), "{distance}");
-                // What came before the reference, and nothing else.
+                // Only what precedes the reference was delivered.
                 let seen: Vec<u8> = outcome.seen.iter().flat_map(data).copied().collect();
                 assert_eq!(seen, vec![b'a'; literals]);
             }
@@ -128,7 +127,7 @@ fn a_pooled_compressor_writes_what_a_new_one_writes() {
     for nth in 0..20 {
         let text = [noise(300, nth), prose(1000, nth).into_bytes(), noise(300, nth)].concat();
         let here = written(&text);
-        // On a thread of its own there is nothing in the pool.
+        // The pool of a new thread is empty.
         let there = std::thread::scope(|scope| scope.spawn(|| written(&text)).join()).unwrap();
         assert!(here == there && here == written(&text), "{nth}");
     }
@@ -178,10 +177,10 @@ fn data(seen: &Seen) -> &[u8] {
     }
 }
 
-/// A block with fixed codes: the letter a so often, then three bytes from this far back.
+/// A block with fixed codes: `literals` times the letter a, then a reference to three bytes, `distance` bytes back.
 fn reference(literals: usize, distance: usize) -> Vec<u8> {
     let mut bits: Vec<bool> = vec![false, true, false];
-    // Codes come with the most significant bit first, everything else with the least.
+    // A code is sent with the most significant bit first, everything else with the least significant bit first.
     let code = |bits: &mut Vec<bool>, value: usize, len: usize| {
         bits.extend((0..len).rev().map(|bit| value >> bit & 1 == 1));
     };
@@ -200,7 +199,7 @@ fn reference(literals: usize, distance: usize) -> Vec<u8> {
     };
     code(&mut bits, symbol, 5);
     bits.extend((0..extra).map(|bit| (distance - base) >> bit & 1 == 1));
-    // The end of the block is 256; then an empty stored block, without its tail.
+    // Symbol 256 ends the block. After it comes an empty stored block, without its tail.
     code(&mut bits, 0, 7);
     bits.extend([false; 3]);
     let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
@@ -209,7 +208,7 @@ fn reference(literals: usize, distance: usize) -> Vec<u8> {
 
 #[test]
 fn a_reference_is_what_it_says() {
-    // Otherwise nothing was tried.
+    // If `reference` were wrong, the test of the pool would show nothing.
     for distance in [1, 2, 5, 99, 300, 4096, 32_768] {
         let message = reference(distance, distance);
         let text = StrictInflate::new(15).message(&message);

@@ -1,4 +1,4 @@
-//! What connections without context takeover share, and what they hold while nothing happens.
+//! The memory that connections without context takeover share, and the memory that they hold between messages.
 #![cfg(feature = "std")]
 
 use allocation_counter::measure;
@@ -16,7 +16,7 @@ use crate::{KIB, MIB, ROLES, Zlib, compressed, prose, to};
 fn a_connection_holds_what_is_documented() {
     let without = |config: DeflateConfig| {
         let fresh = config.no_context_takeover(true).peer_no_context_takeover(true);
-        // What is pooled is not the connection's.
+        // The first call fills the pool, whose memory is not the connection's.
         held(Role::Server, Some(fresh));
         held(Role::Server, Some(fresh)).1
     };
@@ -24,7 +24,7 @@ fn a_connection_holds_what_is_documented() {
     let largest = default.max_window_bits(15).mem_level(8);
     let least = default.max_window_bits(9).mem_level(1);
     let all = [default, largest, least];
-    // Most of it are pointers and lengths.
+    // Most of these bytes are pointers and lengths.
     let least = if cfg!(target_pointer_width = "32") { 168 } else { 288 };
     assert_eq!(all.map(without), [least; 3]);
     let held = all.map(|config| held(Role::Server, Some(config)).1);
@@ -32,7 +32,7 @@ fn a_connection_holds_what_is_documented() {
     assert!(held.iter().zip(documented).all(|(held, most)| *held <= most), "{held:?}");
 }
 
-/// An open connection, with what a peer of it sends it each time.
+/// An open connection, and the message that its peer sends in each exchange.
 struct Served {
     conn: Connection,
     wire: Vec<u8>,
@@ -46,7 +46,7 @@ impl Served {
         (0..count).map(|_| Self { conn: conn(), wire: wire.clone() }).collect()
     }
 
-    /// Sends a message and receives one; the buffers are the caller's.
+    /// Sends a message and receives one, with the caller's buffers.
     fn exchange(&mut self, text: &str, (read, out, scratch): (&mut [u8], &mut Vec<u8>, &mut [u8])) {
         out.clear();
         self.conn.append_text(text, out, TestEntropy::new(1)).unwrap();
@@ -59,14 +59,14 @@ impl Served {
     }
 }
 
-/// One compressor and one decompressor of the default settings, and more than their places in a pool.
+/// A compressor and a decompressor with the default settings, and more than enough for their places in a pool.
 const POOLED: i64 = (164_992 + 47_552 + 4096) as i64;
 
 #[test]
 fn a_thousand_connections_without_takeover_hold_one_compressor_together() {
     let text = prose(2 * KIB, 1);
     for role in ROLES {
-        // On a thread of its own, whose pool is empty.
+        // The pool of a new thread is empty.
         let text = &text;
         let exchange_all = move || {
             let mut all = Served::some(1000, role, text);
@@ -78,7 +78,7 @@ fn a_thousand_connections_without_takeover_hold_one_compressor_together() {
             });
             assert!(counted.bytes_max <= POOLED as u64, "{role:?}: {counted:?}");
             assert!(counted.bytes_current > 0, "{counted:?}");
-            // From here on, nothing is allocated, whatever the connection.
+            // From here on, no connection allocates anything.
             let counted = measure(|| {
                 for one in &mut all {
                     one.exchange(text, (&mut read, &mut out, &mut scratch));
@@ -145,7 +145,7 @@ fn a_large_message_is_not_held_beyond_its_reading() {
             }
         });
         assert!(counted.bytes_max > MIB as u64);
-        // The receive buffer and a decompressor.
+        // Only the receive buffer and a decompressor are left.
         assert!(counted.bytes_current < 256 * KIB as i64, "owned {owned}: {counted:?}");
     }
 }

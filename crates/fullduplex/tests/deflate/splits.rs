@@ -1,5 +1,5 @@
-//! Promise P1 with compressed messages: however the input is split, and however little room there is to
-//! inflate into, the events (chunks joined), the output and the error are the same.
+//! Promise P1 with compressed messages: neither the split of the input nor the size of the scratch changes the events (with
+//! chunks joined), the output or the error.
 
 use fullduplex::{
     CloseCode, Config, Connection, DeflateConfig, Error, InflateError, MessageError, Role,
@@ -12,7 +12,7 @@ use proptest::sample::{Index, select};
 use crate::support::negotiate;
 use crate::{ROLES, RSV1, Zlib, compressed, deflated, limited, noise, open, receive, to};
 
-/// Receives `frames` in every way that is tried, and returns what comes of them.
+/// Receives `frames` with many splits and sizes of scratch. Returns the result, which must always be the same.
 #[track_caller]
 fn same_for_every_split(role: Role, config: Config, frames: &[Frame]) -> Outcome {
     let wire = to(role, frames);
@@ -33,7 +33,7 @@ fn same_for_every_split(role: Role, config: Config, frames: &[Frame]) -> Outcome
     whole
 }
 
-/// What is right for a message that fails after `text`.
+/// Checks the result for a message that fails after `text`.
 #[track_caller]
 fn fails_after(outcome: &Outcome, text: &str, error: impl Into<Error>) {
     let error = error.into();
@@ -47,7 +47,7 @@ fn fails_after(outcome: &Outcome, text: &str, error: impl Into<Error>) {
     assert_eq!((close[0].opcode, &close[0].payload[..]), (8, &code.to_be_bytes()[..]));
 }
 
-/// The bits of "Hello" in a block with fixed codes, and of what comes behind it.
+/// "Hello" in a block with fixed codes, and these bits after it.
 fn hello_and(bits: &[u8]) -> Vec<u8> {
     let mut payload = vec![0xf2, 0x48, 0xcd, 0xc9, 0xc9];
     // The rest of the "o", and the end of the block.
@@ -98,7 +98,7 @@ fn what_comes_before_the_end_of_a_message_cut_short_is_delivered() {
 #[test]
 fn what_comes_before_a_distance_that_reaches_too_far_is_delivered() {
     let first = deflated(b"Hello");
-    // "Hello" out of the message before, which this one has not got.
+    // It refers to "Hello" in an earlier message. In the first case, there is none.
     let refers = [0xf2, 0x00, 0x11, 0x00, 0x00];
     for role in ROLES {
         let wire = [compressed(1, refers)];
@@ -110,8 +110,8 @@ fn what_comes_before_a_distance_that_reaches_too_far_is_delivered() {
     }
 }
 
-/// What a peer says that breaks its promise is followed where it is there, or refused; it never means
-/// anything else.
+/// A peer exceeds the window that was negotiated. If the data are still there, the reference is followed; otherwise it is
+/// refused. It never yields other bytes.
 #[test]
 fn a_distance_beyond_the_window_that_was_agreed_on_brings_the_right_bytes_or_none() {
     let config = DeflateConfig::new().max_window_bits(9).max_peer_window_bits(9);
@@ -151,7 +151,7 @@ fn a_bad_byte_is_told_as_soon_as_it_is_there_and_what_comes_before_it_is_deliver
             (b"gr\xc3", "gr"),
             (b"\xe2\x28", ""),
         ] {
-            // What is good of a character that breaks off is delivered as well, so it is compared apart.
+            // The valid beginning of a broken character may be delivered as well, so the result may be longer than `good`.
             let broken = std::str::from_utf8(data).is_err();
             let wire = [compressed(1, deflated(data)), Frame::text("behind it")];
             let outcome = same_for_every_split(role, Config::new(), &wire);
@@ -166,7 +166,7 @@ fn a_bad_byte_is_told_as_soon_as_it_is_there_and_what_comes_before_it_is_deliver
                 assert!(seen.starts_with(good.as_bytes()), "{outcome:?}");
             }
 
-            // In a message that is not finished, if more would not mend it.
+            // An unfinished message fails as well, unless more bytes could complete the character.
             let first = compressed(1, Zlib::new(6, 15).piece(data)).unfinished();
             let wire = [first, Frame::ping("?")];
             let outcome = same_for_every_split(role, Config::new(), &wire);
@@ -212,13 +212,13 @@ fn the_limit_counts_what_is_inflated_to_the_byte() {
     }
 }
 
-/// Messages as they could come, compressed and not, with few mistakes.
+/// What a peer might send: messages, compressed and not, with few faults.
 #[derive(Clone, Debug)]
 struct Traffic {
     role: Role,
     limit: usize,
     messages: Vec<Message>,
-    /// One byte of a payload becomes another.
+    /// A byte of a payload that is replaced: its frame, its place in the payload, and its new value.
     mutation: Option<(Index, Index, u8)>,
     /// The input ends here.
     cut: Option<Index>,
@@ -237,7 +237,7 @@ struct Message {
 
 impl Traffic {
     fn wire(&self) -> Vec<u8> {
-        // A peer refers no further back than the window that `open` agrees on.
+        // A peer refers no further back than the window that `open` negotiates.
         let mut zlib = Zlib::new(6, DeflateConfig::new().max_window_bits);
         let mut all: Vec<Frame> =
             self.messages.iter().flat_map(|message| message.frames(&mut zlib)).collect();

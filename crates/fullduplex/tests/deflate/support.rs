@@ -1,4 +1,4 @@
-//! What the tests with permessage-deflate share: a handshake that settles it, and a way to receive.
+//! Helpers for the tests with permessage-deflate: a handshake that negotiates it, and a function that receives.
 
 use fullduplex::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome as Opened, ServerHandshake,
@@ -6,7 +6,7 @@ use fullduplex::handshake::{
 use fullduplex::{Connection, DeflateConfig, Input, Negotiated, Role, Uri};
 use fullduplex_testkit::{Outcome, Split, drive_inflating};
 
-/// What came of a handshake.
+/// The result of a handshake.
 pub(crate) struct Agreed {
     /// The value of the server's `Sec-WebSocket-Extensions`, if it sent one.
     pub(crate) answer: Option<String>,
@@ -15,7 +15,7 @@ pub(crate) struct Agreed {
 }
 
 impl Agreed {
-    /// What the end of this role takes from it.
+    /// What the end with this role has negotiated.
     pub(crate) fn by(&self, role: Role) -> Negotiated {
         match role {
             Role::Client => self.client,
@@ -45,7 +45,7 @@ pub(crate) fn negotiate(client: DeflateConfig, server: DeflateConfig) -> Agreed 
     Agreed { answer, client: by_client, server: by_server }
 }
 
-/// What becomes of `bytes`, inflated into scratch of `room` bytes at a time.
+/// Receives `bytes`, with a scratch of `room` bytes. Returns the result.
 pub(crate) fn receive(conn: &mut Connection, bytes: &[u8], split: Split, room: usize) -> Outcome {
     drive_inflating(conn, bytes, split, room, |received, scratch| {
         Input::with_scratch(received, scratch)

@@ -1,4 +1,4 @@
-//! Rows of kind `client`: whether a client takes a response for the opening of a WebSocket.
+//! Rows of kind `client`: whether a response opens the WebSocket.
 
 use fullduplex::handshake::{ClientHandshake, ClientRequest, HeadError, Outcome, ResponseError};
 use fullduplex::headers::is_header_value;
@@ -12,7 +12,7 @@ pub(crate) const ROWS: usize = if DEFLATE { 22 + 9 } else { 22 };
 /// The nonce behind the key of RFC 6455 §1.3.
 const NONCE: [u8; 16] = *b"the sample nonce";
 
-/// What a client makes of a response.
+/// The client's verdict on a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Responded {
     Open { head_len: usize, negotiated: Negotiated },
@@ -20,7 +20,7 @@ pub(crate) enum Responded {
     Failed(ResponseError),
 }
 
-/// Offers the first `reads[0]` bytes, then the first `reads[1]`, and so on.
+/// Polls with the first `reads[0]` bytes, then with the first `reads[1]`, and so on.
 pub(crate) fn answer(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Responded {
     let uri = Uri::parse("ws://server.example.com/chat").expect("a URI");
     let request = ClientRequest::new(uri);
@@ -32,7 +32,7 @@ pub(crate) fn answer(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = us
     let asked = std::str::from_utf8(&asked[..len]).expect("a request is ASCII");
     let offer = asked.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
     assert_eq!(offer, row.setup("pmd_offer").as_str(), "{}", row.id());
-    // A client that shares its buffer sees the same, but for what has to be rewritten.
+    // A client that cannot rewrite its buffer comes to the same verdict, except for folded lines.
     let mut sharing = handshake.clone();
     let mut own = bytes.to_vec();
     let mut received = 0;
@@ -76,7 +76,7 @@ pub(crate) fn answer(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = us
 
 fn judge(row: &Row, answered: &Responded) {
     let verdict = if matches!(answered, Responded::Open { .. }) { "open" } else { "fail" };
-    // The first is the preferred one, and always ours.
+    // The row's first verdict is the preferred one, and ours must be the same.
     assert_eq!(row.oracle("allow")[0], verdict, "{}: {answered:?}", row.id());
 }
 

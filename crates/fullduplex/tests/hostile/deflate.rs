@@ -1,4 +1,4 @@
-//! Rows that concern permessage-deflate: how it is set up for them, and what exactly is agreed on.
+//! Rows about permessage-deflate: the configuration that they need, and exactly what is negotiated.
 
 use fullduplex::handshake::ResponseError;
 use fullduplex::{DeflateConfig, EndpointConfig, MessageRef, NegotiationError, Role};
@@ -24,7 +24,7 @@ pub(crate) fn offered(row: &Row) -> Option<DeflateConfig> {
     })
 }
 
-/// A handshake that ends in these parameters.
+/// A handshake that negotiates these parameters.
 pub(crate) fn agreed_on(parameters: &str) -> Agreed {
     let all = DeflateConfig::new().max_window_bits(15);
     let narrow = all.max_window_bits(9).max_peer_window_bits(9);
@@ -39,10 +39,10 @@ pub(crate) fn agreed_on(parameters: &str) -> Agreed {
     agreed
 }
 
-/// The exact answers to the offers of the group deflate-params; the others are declined.
+/// The exact response to each offer of the group deflate-params that is accepted. The others are declined.
 const ANSWERS: [(&str, &str); 7] = [
     ("DP-01", "permessage-deflate"),
-    // "client_max_window_bits" only permits what we do not need.
+    // "client_max_window_bits" only allows us to limit the client's window, and we do not need to.
     ("DP-02", "permessage-deflate"),
     ("DP-03", "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10"),
     ("DP-04", "permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
@@ -91,7 +91,7 @@ fn a_client_takes_from_each_answer_exactly_what_it_says() {
     assert_eq!(judge("HR-34"), Err(NegotiationError::RepeatedParameter));
 }
 
-/// Text of which each part is like others at every distance, near and far.
+/// Text whose parts repeat at every distance, near and far.
 fn text(len: usize, random: &mut Random) -> String {
     let words: Vec<String> = (0..300).map(|_| format!("w{:x} ", random.next_u64() >> 36)).collect();
     let mut text = String::new();
@@ -126,7 +126,7 @@ fn dd_32_our_output_keeps_to_every_window_and_takeover_that_was_agreed_on() {
                     let mut sender = Endpoint::open(role, agreed.by(role), &[], &config, entropy);
                     let mut strict = StrictInflate::new(bits);
                     let mut random = Random::new(u64::from(bits));
-                    // The last two are the same: a reference into the last message would pay.
+                    // The last two texts are the same, so it would pay to refer to the previous message.
                     let mut texts: Vec<String> =
                         [0, 1, 700, 3000, 50_000].map(|len| text(len, &mut random)).into();
                     texts.extend([texts[2].clone(), texts[2].clone()]);
@@ -143,7 +143,8 @@ fn dd_32_our_output_keeps_to_every_window_and_takeover_that_was_agreed_on() {
                         assert!(strict.message(&frame.payload) == text.as_bytes(), "{context}");
                         lens.push(frame.payload.len());
                     }
-                    // Otherwise nothing was tried.
+                    // With takeover and a large enough window, the last message must refer to the one before. Without
+                    // takeover, it must not.
                     let refers = lens[6] * 4 < lens[5];
                     assert_eq!(refers && bits >= 11, takeover && bits >= 11, "{context}: {lens:?}");
                 }

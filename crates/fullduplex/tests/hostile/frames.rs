@@ -1,4 +1,4 @@
-//! Rows of kind `frames`: what a connection makes of them in either role.
+//! Rows of kind `frames`: what a connection in each role does with them.
 
 use fullduplex::{Config, Connection, Limits, Negotiated, Role};
 use fullduplex_testkit::{Outcome, Seen, Split, frames};
@@ -9,11 +9,11 @@ use crate::{DEFLATE, Row, cuts, rows, unhex};
 /// How many rows of this kind there are.
 pub(crate) const ROWS: usize = if DEFLATE { 49 + 17 } else { 49 };
 
-/// How many runs they make: most rows are for both roles.
+/// How many runs there are. Most rows are for both roles.
 const RUNS: usize = if DEFLATE { 94 + 2 * 17 } else { 94 };
 
-/// Rows that allow for two answers. We accept: what this row's payload refers to is within the window that
-/// was agreed on, though its recipe says otherwise.
+/// Rows that allow two results. Ours is to accept: the payload refers back no further than the window that was negotiated,
+/// although the row's recipe says otherwise.
 const EITHER: [&str; 1] = ["DD-30"];
 
 fn config(row: &Row) -> Config {
@@ -29,10 +29,10 @@ fn config(row: &Row) -> Config {
     config
 }
 
-/// How much room there is for what is decompressed.
+/// The size of the scratch for compressed messages.
 const ROOM: usize = 4096;
 
-/// How a row's messages are received: inflated into so much scratch at a time.
+/// Receives a row's messages, with a scratch of this size.
 #[cfg(feature = "deflate")]
 use crate::support::receive;
 
@@ -58,7 +58,7 @@ fn run(row: &Row, role: Role, bytes: &[u8], split: Split, room: usize) -> Outcom
     outcome
 }
 
-/// The oracle's events as what is seen.
+/// The oracle's events, as values of [`Seen`].
 fn expected(events: &Value) -> Vec<Seen> {
     let one = |event: &Value| {
         let payload = || event[1].as_str().expect("a payload");
@@ -74,7 +74,7 @@ fn expected(events: &Value) -> Vec<Seen> {
     events.as_array().into_iter().flatten().map(one).collect()
 }
 
-/// The oracle leaves out the reason of a Close, and what of a message came before it was cut short.
+/// The part that the oracle lists. It leaves out the reason of a Close, and messages whose end was not received.
 fn comparable(seen: &[Seen]) -> Vec<Seen> {
     let without_reason = |seen: &Seen| match seen {
         Seen::Close(reason) => Seen::Close(reason.as_ref().map(|(code, _)| (*code, String::new()))),
@@ -89,7 +89,7 @@ fn judge(row: &Row, role: Role, outcome: &Outcome) {
     assert_eq!(either, row.judges("alt_any"), "{context}");
     if either {
         let [Seen::Binary(data, true)] = &outcome.seen[..] else { panic!("{context}") };
-        // The data are a pattern, with its first 64 bytes once more behind it.
+        // The data are a pattern of 1200 bytes, and its first 64 bytes again.
         assert_eq!((data.len(), &data[..64]), (1264, &data[1200..]), "{context}");
     } else if row.judges("event_lens") {
         let lens: Vec<u64> = outcome
@@ -102,7 +102,7 @@ fn judge(row: &Row, role: Role, outcome: &Outcome) {
             .collect();
         assert_eq!(row.oracle("event_lens"), &Value::from(lens), "{context}");
     } else {
-        // A row without events is one that must fail before there is any.
+        // A row without events must fail before the first event.
         assert_eq!(comparable(&outcome.seen), expected(row.oracle("events")), "{context}");
     }
 
@@ -113,8 +113,8 @@ fn judge(row: &Row, role: Role, outcome: &Outcome) {
         .filter(|frame| frame.opcode == 8)
         .map(|frame| u64::from(u16::from_be_bytes([frame.payload[0], frame.payload[1]])))
         .collect();
-    // The first code is the preferred one, and ours is: neither `alt_close`, `tolerate` nor "pending" is
-    // ever needed.
+    // The row's first code is the preferred one, and ours must be the same. So `alt_close`, `tolerate` and "pending" are
+    // not needed.
     match row.oracle("close") {
         _ if either => assert!(closes.is_empty() && outcome.error.is_none(), "{context}"),
         Value::Null => assert!(closes.is_empty() && outcome.error.is_none(), "{context}"),

@@ -9,24 +9,24 @@ use crate::{DEFLATE, Row, cuts, rows};
 /// How many rows of this kind there are.
 pub(crate) const ROWS: usize = if DEFLATE { 66 + 14 } else { 66 };
 
-/// Where our answer is not the first, the preferred one.
+/// The rows for which our response is not the first, preferred one: the row, our status, and the reason.
 const NOT_PREFERRED: &[(&str, Option<u16>, &str)] = &[
     ("HS-57", None, "the client has ended the connection: there is nobody to write a 400 to"),
     #[cfg(feature = "deflate")]
     ("DP-16", Some(400), "a malformed header is refused, whatever it is about"),
 ];
 
-/// What a server makes of a request.
+/// What a server does with a request.
 #[derive(Debug, PartialEq, Eq)]
 struct Served {
-    /// What it writes; empty for a plain hang-up.
+    /// The response; empty if the server only ends the connection.
     response: String,
     error: Option<RequestError>,
-    /// What follows the head is frames.
+    /// How long the request's head is. Frames follow it.
     head_len: usize,
 }
 
-/// Offers the first `reads[0]` bytes, then the first `reads[1]`, and so on.
+/// Polls with the first `reads[0]` bytes, then with the first `reads[1]`, and so on.
 fn serve(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Served {
     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
     let mut out = [0; 1024];
@@ -106,7 +106,7 @@ fn judge(row: &Row, served: &Served) {
         let body = response.split_once("\r\n\r\n").expect("the head ends").1;
         assert_eq!(values(response, "Content-Length"), [body.len().to_string()], "{context}");
     }
-    // Without one that is agreed to there is no header at all: an empty one broke Safari.
+    // Without an extension, there is no such header at all: an empty one broke Safari.
     let extensions = values(response, "Sec-WebSocket-Extensions");
     #[cfg(feature = "deflate")]
     crate::deflate::judge_extensions(row, &extensions);

@@ -1,9 +1,8 @@
-//! `tests/vectors/hostile.json`: hostile, odd and unusual-but-legal inputs with the right answer.
+//! `tests/vectors/hostile.json`: hostile, odd, and unusual but valid inputs, each with the expected result.
 //!
-//! Each row that has bytes is run whole, one byte at a time and at every two-way split (long ones at
-//! 64 places and at random), and must come out the same each time. The rows without bytes are recipes;
-//! those that concern a core without I/O are tests of their own in `recipes`. The rows that concern
-//! permessage-deflate are left out where it is not built.
+//! A row with bytes is run whole, byte by byte, and split in two at every place, or at 64 places if it is long. Frames are
+//! split at random as well. The result must always be the same. The rows without bytes are recipes. A recipe for a core
+//! without I/O is a test in `recipes`. Without the feature `deflate`, the rows about permessage-deflate are left out.
 
 mod client;
 #[cfg(feature = "deflate")]
@@ -35,7 +34,7 @@ impl Row {
         &self.0["oracle"][key]
     }
 
-    /// Whether the oracle says something about `key`; `null` is something.
+    /// Whether the oracle has an entry for `key`, which may be `null`.
     fn judges(&self, key: &str) -> bool {
         self.0["oracle"].get(key).is_some()
     }
@@ -44,14 +43,14 @@ impl Row {
         &self.0["setup"][key]
     }
 
-    /// The groups of deflate, and rows that offer or negotiate it.
+    /// Whether the row belongs to a group about deflate, or offers or negotiates it.
     fn concerns_deflate(&self) -> bool {
         let group = self.0["group"].as_str().expect("every row has a group");
         group.starts_with("deflate-")
             || ["pmd", "pmd_enabled", "pmd_offer"].iter().any(|key| !self.setup(key).is_null())
     }
 
-    /// The input in `bytes_hex` and `bytes_rle`, or in both with this suffix; `None` for a recipe.
+    /// The input from `bytes_hex` or `bytes_rle`, with `suffix` after the key. `None` for a recipe.
     fn bytes(&self, suffix: &str) -> Option<Vec<u8>> {
         if let Some(hex) = self.0[format!("bytes_hex{suffix}")].as_str() {
             return Some(unhex(hex));
@@ -85,7 +84,7 @@ fn all_rows() -> Vec<Row> {
     rows.into_iter().map(Row).collect()
 }
 
-/// The rows of this kind that can be run with what is built.
+/// The rows of this kind that can be run with the features that are on.
 fn rows(kind: &str) -> Vec<Row> {
     let mut rows = all_rows();
     rows.retain(|row| row.oracle("kind") == kind && (DEFLATE || !row.concerns_deflate()));
@@ -114,14 +113,14 @@ fn every_row_is_run_is_a_recipe_or_needs_deflate() {
         [
             "HS-61", "HS-62", "HR-37", "FR-24", "FR-25", "FG-15", "CT-09", "DD-32", "TM-02",
             "TM-05", "TM-07", "TM-08", "TR-01",
-            // The transport is the adapters' business, TLS theirs and HTTP/2 not implemented.
+            // These are about the transport, TLS and HTTP/2, which the core does not have.
             "TR-02", "TR-06", "TR-07", "TR-08", "TR-09", "TR-10", "TR-11", "TR-13",
             // In `recipes`.
             "TR-14", "TR-15"
         ]
     );
     let run = http::ROWS + client::ROWS + frames::ROWS;
-    // DD-32 is among both.
+    // DD-32 counts twice: it is a recipe, and concerns deflate.
     let not_run = if DEFLATE { 0 } else { deflate - 1 };
     assert_eq!(run + recipes.len() + not_run, rows.len());
 }

@@ -1,5 +1,4 @@
-//! The rows without bytes, as far as they concern a core that does no I/O: each is a test of its own, in
-//! the order of the file.
+//! The rows without bytes that concern a core without I/O. Each has a test of its own, in the order of the file.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -30,8 +29,8 @@ fn to(role: Role, frame: Frame) -> Vec<u8> {
     if role == Role::Server { frame.masked().encode() } else { frame.encode() }
 }
 
-/// At which number of received bytes a server refuses, read byte by byte, and why. Whatever the client
-/// goes on to send, nothing more is looked at.
+/// After how many bytes, received one by one, a server refuses a request, and why. It looks at nothing that the client
+/// sends after that.
 fn refused_at(received: &[u8]) -> (usize, RequestError) {
     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
     let refusal = (1..=received.len())
@@ -67,7 +66,7 @@ fn client_handshake() -> (ClientHandshake, ClientRequest<'static>) {
     (handshake, ClientRequest::new(uri))
 }
 
-/// At which number of received bytes a client gives up, read byte by byte, and why.
+/// After how many bytes, received one by one, a client refuses a response, and why.
 fn given_up_at(received: &[u8]) -> (usize, ResponseError) {
     let (mut handshake, request) = client_handshake();
     let failure = (1..=received.len())
@@ -162,7 +161,7 @@ fn fr_25_an_end_of_input_is_told_apart_at_every_byte_of_every_length_form() {
                 assert!(conn.is_closed() && !conn.is_clean() && !conn.has_transmit());
             }
         }
-        // Between two fragments nothing of a frame is missing, but of the message.
+        // Between two fragments, the frame is complete, but the message is not.
         let mut conn = open(role);
         drive(&mut conn, &to(role, Frame::text("Hel").unfinished()), Split::Whole);
         assert_eq!(conn.handle_eof(), Err(Error::Ended(Ended::InsideMessage)));
@@ -191,7 +190,7 @@ fn fg_15_a_message_of_endless_fragments_ends_at_the_limit() {
     }
 }
 
-/// A million pings of which no answer is drained; then what is.
+/// Receives a million Pings without draining an answer. Then only the last Ping is answered.
 fn flood_of_pings(role: Role) {
     let burst = to(role, Frame::ping([0x70; 125])).repeat(1000);
     let mut conn = open(role);
@@ -236,8 +235,7 @@ fn with_timeouts(role: Role, timeouts: Timeouts) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), config)
 }
 
-/// Lets time pass without input until the connection wants to be woken no more. Returns when it was
-/// woken and what it wrote.
+/// Lets time pass without input, until the connection has no deadline. Returns its deadlines, and what it has written.
 fn silence(conn: &mut Connection) -> (Vec<Duration>, Vec<Frame>) {
     let (mut woken, mut written) = (Vec::new(), Vec::new());
     let mut entropy = TestEntropy::new(1);
@@ -262,7 +260,7 @@ fn tm_02_half_a_header_and_then_silence_is_ended_by_the_keepalive_timer() {
         let mut half = [to(role, Frame::binary([0; 300]))[0]];
         assert_eq!(conn.poll_event(&mut Input::new(&mut half)), Ok(None));
         let (woken, written) = silence(&mut conn);
-        // The last is the end of the wait for the transport to end.
+        // The last deadline ends the wait for the end of the transport.
         assert_eq!(woken, [s(120), s(130), s(135)]);
         let opcodes: Vec<u8> = written.iter().map(|frame| frame.opcode).collect();
         assert_eq!(opcodes, [9, 8]);
@@ -317,8 +315,8 @@ fn tm_05_a_peer_that_sends_for_ever_after_our_close_is_ended_by_the_close_timer(
     }
 }
 
-/// The row would have such a Pong not count. Our choice: any byte shows that the peer is alive, so it
-/// answers the Ping, as in RFC 6455 §5.5.2 "keepalive" is all that is asked for.
+/// The row says that such a Pong does not count. With us, any byte answers the Ping, because it shows that the peer is
+/// alive: the Pings are a "keepalive" (RFC 6455 §5.5.2).
 #[test]
 fn tm_07_any_byte_answers_a_ping_also_a_pong_with_another_payload() {
     for role in ROLES {
@@ -354,7 +352,7 @@ fn tm_08_when_both_sides_close_at_once_each_sends_exactly_one_close() {
     }
 }
 
-/// Answers and messages of one connection into buffers of any size: the same bytes as into large ones.
+/// With output buffers of any size, a connection writes the same bytes as with large ones.
 #[test]
 fn tr_01_output_buffers_of_any_size_give_the_same_bytes() {
     for role in ROLES {
@@ -365,7 +363,7 @@ fn tr_01_output_buffers_of_any_size_give_the_same_bytes() {
         ];
         let session = |buffer_size: &mut dyn FnMut() -> usize| {
             let mut conn = open(role);
-            // Room is looked for before a key is drawn, so the keys are the same as well.
+            // The space is checked before a key is drawn, so the keys are the same as well.
             let mut entropy = TestEntropy::new(1);
             let mut written = Vec::new();
             let payload = vec![9; 300];
@@ -430,7 +428,7 @@ fn tr_01_a_wire_that_takes_one_byte_at_a_time_carries_the_same_session() {
     }
 }
 
-/// Output buffers that show whether anything was written.
+/// The content of an output buffer to which nothing was written.
 const UNTOUCHED: u8 = 0xee;
 
 #[test]
