@@ -1,5 +1,5 @@
-//! Both adapters as echo servers, over streams that read and write in pieces of any size and block whenever they like, with
-//! futures that are dropped at any poll: each message comes back once, in order and intact, and nothing hangs.
+//! Both adapters as echo servers. Their streams read and write in pieces of any size and may block at any call, and their
+//! futures may be dropped at any poll. Each message must come back once, in order and intact, and nothing may hang.
 #![no_main]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,7 +17,7 @@ use fullduplex_tokio::{Message, WebSocketConfig, WebSocketStream};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// No run takes so many calls.
+/// A run must take fewer calls than this.
 const MOST_CALLS: u32 = 200_000;
 
 /// A runtime, both adapters' buffers, the wire, what came back and its frames.
@@ -59,9 +59,9 @@ fn run(input: &Input) -> usize {
     traffic.wire.len()
 }
 
-/// What came back, of traffic that is in order. Messages whose sending was dropped may be missing.
+/// Checks what came back, if the traffic is valid. Messages whose sending was dropped may be missing.
 fn check(traffic: &Traffic, output: &[u8], dropped: &[usize]) {
-    // A connection that fails is dropped by the application, at whatever its stream has taken by then.
+    // The application drops a connection that fails, so its output may end anywhere.
     if !traffic.valid {
         return;
     }
@@ -121,7 +121,7 @@ fn blocking(wire: Wire) {
             Err(error) if would_block(&error) => {}
             Err(_) => break,
         }
-        // The peer ends its direction without a Close; everything is written before it is read on.
+        // The peer ends its direction without a Close, so everything must be written before the next read.
         while socket.flush().is_err_and(|error| would_block(&error)) {}
     }
 }
@@ -143,12 +143,12 @@ async fn asynchronous(wire: Wire, drops: &[u8]) -> Vec<usize> {
             }
             number += 1;
         }
-        // The peer ends its direction without a Close; everything is written before it is read on.
+        // The peer ends its direction without a Close, so everything must be written before the next read.
         while within(socket.flush(), drops.next()).await.is_none() {}
     }
 }
 
-/// Polls a future at most so many times, and drops it then.
+/// Polls a future as often as `polls` says, and then drops it.
 async fn within<T>(future: impl Future<Output = T>, polls: Option<u8>) -> Option<T> {
     let mut future = pin!(future);
     let mut left = polls.map(|polls| polls % 4);
@@ -166,7 +166,7 @@ async fn within<T>(future: impl Future<Output = T>, polls: Option<u8>) -> Option
     .await
 }
 
-/// A stream that the target looks into when its endpoint is done.
+/// A stream whose output the target reads when the endpoint has ended.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<State>>);
 
@@ -176,7 +176,7 @@ struct State {
     output: Vec<u8>,
     moves: Vec<u8>,
     calls: u32,
-    /// For reads, writes and the rest: whether the last such call was blocked, so that the next one is not.
+    /// For reads, writes and other calls: whether the last one has blocked. If so, the next one does not.
     blocked: [bool; 3],
 }
 
@@ -198,17 +198,18 @@ impl Shared {
 }
 
 impl State {
-    /// How many of `most` bytes go through now; none if the call is blocked.
+    /// How many of `most` bytes are taken now; `None` if the call blocks.
     fn step(&mut self, kind: usize, most: usize) -> Option<usize> {
         self.calls += 1;
         Oracle::AdaptersCalls.holds(self.calls < MOST_CALLS, self.calls);
         let next = self.moves.get(self.calls as usize % self.moves.len().max(1));
         let next = next.copied().unwrap_or(255);
-        // By no period that an endpoint's own could match (Thue and Morse), so that each call goes through at some time.
+        // The sequence of Thue and Morse has no period that an endpoint's calls could have as well, so each call succeeds
+        // at some time.
         let may_block = self.calls.count_ones().is_multiple_of(2);
         self.blocked[kind] = !self.blocked[kind] && may_block && next < 64;
         self.blocked[kind] |= Oracle::AdaptersCalls.faulty();
-        // So that a run stays short, bytes do not go one by one for ever.
+        // After a while, more than single bytes are taken, so that a run stays short.
         let least = if self.calls < 2_000 { 1 } else { 4_096 };
         (!self.blocked[kind]).then(|| match next {
             255 => most,

@@ -1,5 +1,5 @@
-//! Two endpoints that compress as arbitrary parameters say: whatever is sent, however it is cut and whatever is
-//! released in between, the other one gets exactly that, and no window is exceeded.
+//! Two endpoints that compress with arbitrary parameters. With any messages, any fragments, any reads and any calls of
+//! `release`, each receives exactly what the other has sent, and no window is exceeded.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -17,7 +17,7 @@ const MEMORY: Bound = Bound { constant: 1 << 20, factor: 16 };
 struct Input {
     client: Terms,
     server: Terms,
-    /// How much each read brings at most.
+    /// The most bytes that each read returns.
     reads: Vec<u16>,
     acts: Vec<(bool, Act)>,
 }
@@ -25,7 +25,7 @@ struct Input {
 #[derive(Arbitrary, Debug)]
 enum Act {
     Send(Data),
-    /// The next fragment of a message: the unit, and how often it is repeated.
+    /// The next fragment of a message: the unit, how often it is repeated, and whether it is the last.
     Fragment(Vec<u8>, u8, bool),
     TextFragment(String, u8, bool),
     Ping(Vec<u8>),
@@ -66,7 +66,7 @@ fn run(input: &Input) -> usize {
     sides.map(|(side, peer)| side.check(peer)).into_iter().sum()
 }
 
-/// How much the next read brings.
+/// The sizes of the reads.
 struct Reads<'a> {
     sizes: &'a [u16],
     nth: usize,
@@ -76,7 +76,7 @@ impl Reads<'_> {
     fn next(&mut self, pending: usize) -> usize {
         self.nth += 1;
         let size = self.sizes.get(self.nth % self.sizes.len().max(1)).copied();
-        // At most some hundred reads, so that a run stays short.
+        // At most a few hundred reads, so that a run stays short.
         usize::from(size.unwrap_or(u16::MAX)).max(1 + pending / 300)
     }
 }
@@ -156,7 +156,7 @@ impl Side {
         Oracle::RoundTripFinishes.holds(self.unfinished.is_none(), "a fragment is refused");
     }
 
-    /// Everything that it has to write arrives at the peer.
+    /// Carries everything that it has to write to the peer.
     fn deliver(&mut self, peer: &mut Self, reads: &mut Reads<'_>) {
         let mut output = self.endpoint.output().expect("entropy never fails here").first().to_vec();
         self.endpoint.writer.advance(output.len());
@@ -200,7 +200,8 @@ impl Side {
         }
     }
 
-    /// What it sent is what the peer has, and what is on the wire by the book. Returns how much both are.
+    /// Checks that the peer has received what it has sent, and that a strict decoder reads the same on the wire. Returns
+    /// how many bytes it has sent and written.
     fn check(&self, peer: &Self) -> usize {
         let mut received = &peer.received[..];
         if Oracle::RoundTripReceived.faulty() {

@@ -1,5 +1,5 @@
-//! The same bytes to tungstenite, and frame by frame to websocket-sans-io: both ends receive the same messages and fail
-//! in the same place, but for differences that are named here.
+//! Passes the same bytes to tungstenite, and frame by frame to websocket-sans-io. All receive the same messages and fail at
+//! the same place, except for the differences that are named here.
 #![no_main]
 
 use std::io::{self, Cursor, Read, Write};
@@ -13,7 +13,7 @@ use tungstenite::protocol::Role as TheirRole;
 use tungstenite::{Message, WebSocket};
 use websocket_sans_io::{WebsocketFrameDecoder, WebsocketFrameEvent};
 
-/// The wire, its reads and what is seen of it, by three makes; tungstenite has a buffer of 128 KiB.
+/// The wire, its reads and what is seen of it, by three libraries; tungstenite has a buffer of 128 KiB.
 const MEMORY: Bound = Bound { constant: 256 << 10, factor: 12 };
 
 #[derive(Arbitrary, Debug)]
@@ -47,7 +47,7 @@ fn check(input: &Input) -> usize {
     wire.len()
 }
 
-/// What tungstenite makes of the bytes, and why it failed if not by their end.
+/// What tungstenite has received, and its error, unless that is only the end of the input.
 struct Theirs {
     seen: Vec<Seen>,
     failed: Option<tungstenite::Error>,
@@ -56,10 +56,10 @@ struct Theirs {
 fn compare(seen: &[Seen], error: Option<Error>, theirs: &mut Theirs) {
     let lenient = matches!(
         error,
-        // "the minimal number of bytes MUST be used to encode the length" (§5.2): tungstenite takes other lengths. In a control
-        // frame ours calls such a length too long.
+        // "the minimal number of bytes MUST be used to encode the length" (§5.2): tungstenite accepts longer forms. In a
+        // control frame, our error for a longer form is that the frame is too long.
         Some(Error::Frame(FrameError::LengthNotMinimal | FrameError::ControlTooLong))
-            // It takes any code in a Close, and answers one that must not be sent by 1002.
+            // It accepts any code in a Close, and answers an invalid code with 1002.
             | Some(Error::CloseFrame(_))
     );
     let oracle = if lenient { Oracle::DifferentialPrefix } else { Oracle::DifferentialSeen };
@@ -76,7 +76,7 @@ fn compare(seen: &[Seen], error: Option<Error>, theirs: &mut Theirs) {
     } else {
         Oracle::DifferentialSeen.holds(seen == *their_seen, both);
     }
-    // Ours fails at the first byte that is wrong; tungstenite when the message, or the frame, has come whole.
+    // Our connection fails at the first wrong byte, and tungstenite when the frame or the message is complete.
     Oracle::DifferentialFailure.holds(error.is_some() || failed.is_none(), both);
 }
 
@@ -107,14 +107,14 @@ fn tungstenite(role: Role, wire: &[u8]) -> Theirs {
             }
             Message::Frame(_) => unreachable!("tungstenite reads no single frames"),
         });
-        // What follows a Close is nobody's.
+        // What follows a Close is not compared.
         if is_close {
             return theirs;
         }
     }
 }
 
-/// Input that ends, and output that goes nowhere.
+/// A stream whose input ends, and whose output is discarded.
 struct Wire<'a>(Cursor<&'a [u8]>);
 
 impl Read for Wire<'_> {

@@ -1,5 +1,5 @@
-//! Two endpoints, joined by reads and writes of any size, from handshake to end: every message arrives
-//! once, in order and intact, nothing fails, and nothing hangs.
+//! Two endpoints from the handshake to the end, with reads and writes of any size: every message arrives once, in order and
+//! intact, nothing fails, and nothing hangs.
 #![no_main]
 
 #[path = "endpoint/phase.rs"]
@@ -22,10 +22,10 @@ use side::{Side, is_data, message};
 /// The buffers of two endpoints; what is sent, on its way and received.
 const MEMORY: Bound = Bound { constant: 256 << 10, factor: 8 };
 
-/// After so many rounds reads and writes are no longer small, so that a run stays short.
+/// After this many rounds, reads and writes are no longer small, so that a run stays short.
 const SMALL_ROUNDS: usize = 3_000;
 
-/// No run takes so many rounds.
+/// A run must take fewer rounds than this.
 const MOST_ROUNDS: usize = 20_000;
 
 #[derive(Arbitrary, Debug)]
@@ -34,7 +34,7 @@ struct Input {
     subprotocol: bool,
     keepalive: bool,
     max_write_buffer: Option<u16>,
-    /// How much each read and write moves at most.
+    /// The most bytes that each write and each read moves.
     sizes: Vec<(u16, u16)>,
     acts: Vec<Act>,
     /// What the server's application adds to its response.
@@ -47,16 +47,16 @@ struct Input {
 struct Act {
     by_client: bool,
     what: What,
-    /// How many rounds pass before the next.
+    /// How many rounds pass before the next act.
     rounds: u8,
 }
 
-/// In which of the ways a message is sent.
+/// How a message is sent.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) enum How {
     Lent,
     Owned,
-    /// Somebody else has a handle to it.
+    /// Owned, and the application has another handle to it.
     Shared,
     Prepared,
 }
@@ -71,7 +71,7 @@ pub(crate) enum What {
     Poll(Way),
 }
 
-/// In which of the ways messages are received.
+/// How messages are received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Lent,
@@ -81,7 +81,7 @@ pub(crate) enum Way {
     Pieces,
 }
 
-/// By one byte.
+/// One byte chooses the way.
 impl<'a> Arbitrary<'a> for Way {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(match u8::arbitrary(u)? % 4 {
@@ -126,7 +126,7 @@ fn run(input: &Input) -> usize {
             wire.round();
         }
     }
-    // What is under way arrives; the clock may move, but not for ever: keepalive never comes to rest.
+    // Everything on its way arrives. Only a few deadlines may pass, because the keepalive never ends.
     wire.settle(3);
     let reason = CloseReason { code: CloseCode::Normal, reason: "that is all" };
     let _ = wire.client.phase.send(|endpoint| endpoint.writer.close(reason));
@@ -135,7 +135,7 @@ fn run(input: &Input) -> usize {
     wire.client.sent_bytes() + wire.server.sent_bytes()
 }
 
-/// What the server's application says to the request.
+/// The decision of the server's application about the request.
 #[derive(Clone, Copy)]
 pub(crate) struct Decision<'a> {
     pub(crate) rejected: bool,
@@ -173,7 +173,7 @@ impl Wire<'_> {
         client_moved | server_moved | Oracle::EndpointRest.faulty()
     }
 
-    /// Goes on until nothing moves and no deadline is left, or `jumps` deadlines have come.
+    /// Runs until nothing moves and no deadline is left, or until `jumps` deadlines have passed.
     fn settle(&mut self, jumps: usize) {
         for _ in 0..jumps {
             while self.round() {}
@@ -221,7 +221,8 @@ impl Wire<'_> {
     }
 }
 
-/// What the client has of a rejection is what the server's application said. Of the body it has what had arrived.
+/// Checks that the client has received the rejection of the server's application, and the part of its body that had
+/// arrived.
 fn check_refused(client: &Side, server: &Side) {
     let (Some(read), Some(said)) = (&client.refused, &server.refused) else { return };
     Oracle::EndpointRefusedHeaders.same(&read.headers, &said.headers);
@@ -272,7 +273,7 @@ fn bend(side: &mut Side) {
     }
 }
 
-/// What the peer has received is what this side has sent, or a part of it if the transport was reset.
+/// Checks that the peer has received what this side has sent, or a part of it if the transport was reset.
 fn check_received(side: &Side, peer: &Side, is_reset: bool) {
     check_messages(side, peer, is_reset);
     // Keepalive sends Pings without payload.
@@ -297,7 +298,7 @@ fn check_received(side: &Side, peer: &Side, is_reset: bool) {
     }
 }
 
-/// Each message that has arrived is the next one that was sent, or the beginning of it where pieces were given up.
+/// Checks that each message that has arrived is the next one that was sent, or its beginning if the rest was given up.
 fn check_messages(side: &Side, peer: &Side, is_reset: bool) {
     let received = peer.only(is_data);
     let unfinished = side.unfinished.clone().map(|(text, data)| message(text, data));

@@ -1,5 +1,5 @@
-//! Handshakes over HTTP/2: whatever the header list, a yes is one that a client takes, and what our own client asks
-//! for is taken.
+//! Handshakes over HTTP/2 with arbitrary header lists: a client accepts every acceptance of the server, and the server
+//! accepts every request of our own client.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -12,10 +12,10 @@ use fullduplex::headers::Header;
 use fullduplex_fuzz::{Answer, Bound, Measured, Oracle, in_debug, in_words};
 use libfuzzer_sys::fuzz_target;
 
-/// A buffer for the fields that our own client asks for; the fields are copied a few times.
+/// A buffer for the fields of our own client's request; the fields are copied a few times.
 const MEMORY: Bound = Bound { constant: 96 << 10, factor: 32 };
 
-/// The core's limit for a name that it brings into lower case.
+/// The core's limit for a name that it converts to lower case.
 const LONGEST_NAME: usize = 128;
 
 type Fields = Vec<(String, Vec<u8>)>;
@@ -23,7 +23,7 @@ type Fields = Vec<(String, Vec<u8>)>;
 #[derive(Arbitrary, Debug)]
 struct Input {
     asked: Asked,
-    /// Fields that are put where their numbers say, in place of another or beside it.
+    /// Fields to insert: the place, whether the field there is replaced, the name and the value.
     changes: Vec<(u8, bool, String, Vec<u8>)>,
     status: u16,
     answered: Fields,
@@ -33,7 +33,7 @@ struct Input {
 
 #[derive(Arbitrary, Debug)]
 enum Asked {
-    /// What our own client asks for.
+    /// A request of our own client.
     Ours {
         path: String,
         subprotocols: Vec<String>,
@@ -97,7 +97,7 @@ fn list(fields: &Fields) -> Vec<Header<'_>> {
     fields.iter().map(|(name, value)| Header { name, value }).collect()
 }
 
-/// The fields of a request, if the client lets them go.
+/// The fields of a request, unless the client refuses to send it.
 fn ask(request: &ClientRequest<'_>) -> Option<Fields> {
     let mut fields = Fields::new();
     let put = |name: &str, value: &[u8]| fields.push((name.to_owned(), value.to_owned()));
@@ -105,7 +105,7 @@ fn ask(request: &ClientRequest<'_>) -> Option<Fields> {
     Some(fields)
 }
 
-/// A request that is in order: a client that had sent it would take the answer.
+/// Checks a valid request: the client that has sent it accepts the response.
 fn accepted(request: &Request<'_>) {
     let path = if Oracle::ConnectPath.faulty() { "" } else { request.path() };
     Oracle::ConnectPath.holds(path.starts_with('/'), path);
@@ -146,8 +146,8 @@ fn accepted(request: &Request<'_>) {
     Oracle::ConnectChosen.same(named, chosen);
 }
 
-/// An acceptance with headers of the application's. Over HTTP/2 their names are in lower case, and none is about the connection
-/// (RFC 9113 §8.2.1, §8.2.2).
+/// Checks an acceptance with headers of the application. Over HTTP/2, their names are in lower case, and none is about the
+/// connection (RFC 9113 §8.2.1, §8.2.2).
 fn with_headers(request: &Request<'_>, answer: &Answer) {
     let mut fields = Fields::new();
     let put = |name: &str, value: &[u8]| fields.push((name.to_owned(), value.to_owned()));
@@ -168,7 +168,7 @@ fn with_headers(request: &Request<'_>, answer: &Answer) {
     Oracle::ConnectHeadersPut.same(fields, Fields::from_iter(sent));
 }
 
-/// A request that is not in order: what is said to it can be said over HTTP/2.
+/// Checks that the response to an invalid request can be sent over HTTP/2.
 fn refused(error: RequestError) {
     in_words(&error, 300);
     let status = error.status() - 300 * u16::from(Oracle::ConnectRefused.faulty());
@@ -181,7 +181,7 @@ fn refused(error: RequestError) {
     Oracle::ConnectNoUpgrade.holds(!names.iter().any(upgrades), error);
 }
 
-/// Any response gets a verdict, and only one that is a success opens the WebSocket.
+/// Checks the verdict on a response: only a success opens the WebSocket.
 fn respond(request: &ClientRequest<'_>, status: u16, fields: &Fields) {
     let headers = list(fields);
     match (ConnectResponse { status, headers: &headers }).check(request) {
@@ -206,7 +206,7 @@ fn respond(request: &ClientRequest<'_>, status: u16, fields: &Fields) {
     }
 }
 
-/// A response that nobody has sent.
+/// A response that no server has sent.
 fn another_response(request: &ClientRequest<'_>) -> OwnedResponse {
     let headers = [Header { name: "another", value: b"response" }];
     match (ConnectResponse { status: 299, headers: &headers }).check(request) {

@@ -1,5 +1,5 @@
-//! `Sec-WebSocket-Extensions` lines of all sorts, as offers and as answers: what a server accepts it may accept, its
-//! answer is one that our client takes, and what a client accepts fits what it offered.
+//! Arbitrary `Sec-WebSocket-Extensions` lines, as offers and as responses: a server accepts only what it may accept, our
+//! client accepts the server's response, and a client accepts only what fits its offer.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -18,7 +18,7 @@ const MEMORY: Bound = Bound { constant: 16 << 10, factor: 32 };
 /// The nonce of RFC 6455 §1.3.
 const NONCE: [u8; 16] = *b"the sample nonce";
 
-// Sixteen bytes choose what both ends are configured for; the rest are the values of the lines.
+// Sixteen bytes configure both ends. The rest are the values of the lines.
 fuzz_target!(|input: Measured<&[u8]>| input.run(MEMORY, |input| {
     run(input);
     0
@@ -31,10 +31,10 @@ fn run(input: &[u8]) {
         return;
     };
     let (ours, theirs) = (ours.config(), theirs.config());
-    // Whatever both want, they come to terms that both accept, or to none.
+    // With any two configurations, both ends negotiate the same parameters or none.
     let _ = negotiate(ours, theirs);
 
-    // What no header value can have is another target's affair.
+    // Other targets test the bytes that no header value can have.
     let printable = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
     let lines: Vec<&[u8]> =
         rest.split(|byte| *byte == b'\n').filter(|line| line.iter().all(printable)).collect();
@@ -52,7 +52,7 @@ fn head(first: &str, lines: &[&[u8]], last: &str) -> Vec<u8> {
     head
 }
 
-/// A server that gets these lines from a client.
+/// Checks a server that receives these lines from a client.
 fn offered(config: DeflateConfig, lines: &[&[u8]]) {
     let first = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
@@ -87,7 +87,7 @@ fn offered(config: DeflateConfig, lines: &[&[u8]]) {
     Oracle::ExtensionsSaid.same(said.is_some(), negotiated.deflate().is_some());
 
     let offers: Vec<Offer> = request.extensions().filter_map(|offer| Offer::read(&offer)).collect();
-    // The client's order is its preference.
+    // The client lists its offers in the order of its preference.
     let offer = offers.iter().find(|offer| offer.can_be_accepted(&config));
     let answered =
         answer.zip(negotiated.deflate()).filter(|_| !Oracle::ExtensionsNotDeclined.faulty());
@@ -99,7 +99,7 @@ fn offered(config: DeflateConfig, lines: &[&[u8]]) {
     Oracle::ExtensionsOffered.some(offer).allows(answer, &params);
 }
 
-/// An offer that has nothing wrong, as the RFC's sentences have it.
+/// A valid offer, by the sentences of the RFC.
 #[derive(Debug, Default)]
 struct Offer {
     server_fresh: bool,
@@ -147,7 +147,7 @@ impl Offer {
         config.max_peer_window_bits >= 15 || self.client_bits.is_some()
     }
 
-    /// Whether this answer, and what the server made of it, is one that the offer allows.
+    /// Checks that the offer allows this response and the parameters that the server has negotiated.
     fn allows(&self, answer: &str, params: &DeflateParams) {
         let answer = if Oracle::OfferAnswer.faulty() { "x-other" } else { answer };
         let elements: Vec<_> = extensions(answer.as_bytes()).collect();
@@ -180,7 +180,7 @@ impl Offer {
     }
 }
 
-/// A client that offered `config` and gets these lines from the server.
+/// Checks a client that has offered `config` and receives these lines from the server.
 fn answered(config: DeflateConfig, lines: &[&[u8]]) {
     let response = response(lines);
     let uri = Uri::parse("ws://fuzz.example/").expect("a valid URI");
@@ -215,7 +215,8 @@ fn answered(config: DeflateConfig, lines: &[&[u8]]) {
 }
 
 impl Offer {
-    /// Whether a client that offered `config` may take `self` for an answer, and makes `params` of it.
+    /// Checks that a client that has offered `config` may accept `self` as the response, and has negotiated `params` with
+    /// it.
     fn fits(&self, config: &DeflateConfig, params: &DeflateParams) {
         let server_fresh = self.server_fresh && !Oracle::AnswerFresh.faulty();
         Oracle::AnswerFresh.holds(server_fresh || !config.peer_no_context_takeover, "not granted");
@@ -240,7 +241,7 @@ impl Offer {
     }
 }
 
-/// A client that offered nothing: whatever the server names, the handshake fails.
+/// Checks a client that has offered nothing: if the response names an extension, the handshake fails.
 fn unasked(lines: &[&[u8]]) {
     let uri = Uri::parse("ws://fuzz.example/").expect("a valid URI");
     let mut client = ClientHandshake::with_fixed_key_for_tests(NONCE);

@@ -1,4 +1,5 @@
-//! A server's handshake: any split gives the same verdict, a yes is one that a client takes, a no is HTTP.
+//! A server's handshake: any split gives the same verdict, a client accepts every acceptance, and every refusal is valid
+//! HTTP.
 #![no_main]
 
 #[path = "handshake_request/answers.rs"]
@@ -33,7 +34,7 @@ struct Bent {
 }
 
 impl Bent {
-    /// The bytes, if the client lets them go; whatever it writes, the server has to accept.
+    /// The bytes, unless the client refuses to write them. The server must accept whatever the client writes.
     fn encode(&self) -> Option<Vec<u8>> {
         let uri = format!("ws://fuzz.example/{}", self.path);
         let subprotocols: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
@@ -69,7 +70,7 @@ impl Bent {
     }
 }
 
-// The first byte chooses what the rest is, the second how it is cut.
+// The first byte chooses what the rest is, the second how it is cut, the third the limits.
 fuzz_target!(|input: Measured<&[u8]>| input.run(MEMORY, |input| {
     run(input);
     0
@@ -167,7 +168,7 @@ fn response_to(
     Some(out)
 }
 
-/// What an endpoint to be says to it, in reads as `cut` says.
+/// The response of an [`Incoming`], with reads of the size that `cut` says.
 fn said_by_incoming(
     mut received: &[u8],
     limits: HeadLimits,
@@ -202,7 +203,7 @@ fn said_by_incoming(
     }
 }
 
-/// A request that is in order: its answer is HTTP, and a client that had sent it would take it.
+/// Checks a valid request: its response is valid HTTP, and the client that has sent it accepts the response.
 fn accepted(request: &Request<'_>, received: &[u8], nonce: Option<[u8; 16]>) {
     let excess = received.len() * usize::from(Oracle::RequestHeadWithin.faulty());
     let head_len = request.head_len() + excess;
@@ -256,7 +257,7 @@ fn accepted(request: &Request<'_>, received: &[u8], nonce: Option<[u8; 16]>) {
     }
 }
 
-/// A request that another library has parsed is the same.
+/// Checks that a request from the parts that another library has parsed is the same.
 fn parts(request: &Request<'_>) {
     let mut headers: Vec<Header<'_>> = request.headers().iter().collect();
     if Oracle::RequestPartsAsk.faulty() {
@@ -274,7 +275,7 @@ fn parts(request: &Request<'_>) {
     Oracle::RequestPartsRead.same(read(&again), read(request));
 }
 
-/// A request that nobody has sent.
+/// A request that no client has sent.
 fn another() -> OwnedRequest {
     let head = b"GET /another HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -282,7 +283,7 @@ fn another() -> OwnedRequest {
     handshake.poll(head).expect("a valid request").expect("all of it").into_owned()
 }
 
-/// A request that is not in order: what is said to it is HTTP with the error's status, and whole.
+/// Checks the response to an invalid request: it is complete HTTP, with the status of the error.
 fn refused(error: RequestError) {
     let mut out = [0; 400];
     // 400 bytes are enough.
@@ -304,7 +305,7 @@ fn refused(error: RequestError) {
         header.name.eq_ignore_ascii_case("content-length") && !Oracle::RequestRefusedLength.faulty()
     });
     let length = length.map(|header| header.value.to_vec());
-    // What a response to HEAD announces is not there (RFC 9110 §9.3.2).
+    // A response to HEAD has no body, although its length is announced (RFC 9110 §9.3.2).
     let body = format!("{error}\n").len();
     let sent = if error == RequestError::HeadMethod { 0 } else { body };
     Oracle::RequestRefusedLength

@@ -1,4 +1,4 @@
-//! A client's handshake: any split gives the same verdict, and a response that is in order opens.
+//! A client's handshake: any split gives the same verdict, and a valid response opens the WebSocket.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -19,7 +19,7 @@ const NONCE: [u8; 16] = *b"the sample nonce";
 /// What the client offers.
 const SUBPROTOCOLS: [&str; 2] = ["chat", "superchat"];
 
-/// A response that opens, changed afterwards.
+/// A response that opens the WebSocket, changed afterwards.
 #[derive(Arbitrary, Debug)]
 struct Bent {
     interim: Vec<u8>,
@@ -62,7 +62,7 @@ impl Bent {
     }
 }
 
-// The first byte chooses what the rest is, the second how it is cut.
+// The first byte chooses what the rest is, the second how it is cut, the third the limits.
 fuzz_target!(|input: Measured<&[u8]>| input.run(MEMORY, run));
 
 /// Returns how many bytes were made of the input.
@@ -89,7 +89,7 @@ fn run(input: &&[u8]) -> usize {
     }
 }
 
-/// Checks one response; returns how long its heads were if it opens.
+/// Checks one response. Returns how long its heads were, if it opens the WebSocket.
 fn check(received: &[u8], limits: HeadLimits, cut: u8) -> Option<usize> {
     let uri = Uri::parse("ws://server.example.com/chat").expect("a valid URI");
     let request = ClientRequest::new(uri).subprotocols(&SUBPROTOCOLS);
@@ -153,7 +153,8 @@ fn check(received: &[u8], limits: HeadLimits, cut: u8) -> Option<usize> {
     }
 }
 
-/// A caller that may rewrite what was received sees the same, or what has no folded line any more.
+/// Checks a caller that can rewrite what it has received. It comes to the same verdict, unless there is a folded line. Then
+/// it comes to the verdict on the unfolded head.
 fn unfolded(
     verdict: &Result<Option<Outcome<'_>>, ResponseError>,
     received: &[u8],
@@ -210,7 +211,7 @@ fn owned(response: &Response<'_>, received: usize) {
     Oracle::ResponseOwned.same(owned.as_response(), *response);
 }
 
-/// A response that nobody has sent.
+/// A response that no server has sent.
 fn another() -> OwnedResponse {
     let uri = Uri::parse("ws://another.example/").expect("a valid URI");
     let mut handshake = ClientHandshake::with_fixed_key_for_tests(NONCE);

@@ -1,5 +1,5 @@
-//! Arbitrary bytes as compressed messages: whatever the fragments, reads and rooms, the same comes out, never more
-//! than the limit, and what another decoder makes of it.
+//! Arbitrary bytes as compressed messages: with any fragments, reads and scratch, the output is the same, it never exceeds
+//! the limit, and another decoder has it as well.
 #![no_main]
 
 use fullduplex::{
@@ -12,16 +12,16 @@ use libfuzzer_sys::fuzz_target;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
-/// What is seen of the messages, three times over, beside one decompressor at a time, ours or the other make's.
+/// What is seen of the messages, three times, and one decompressor at a time, ours or the other library's.
 const MEMORY: Bound = Bound { constant: 512 << 10, factor: 6 };
 
-/// What an endpoint itself may hold. While a buffer grows, the one before it is there as well; the constant is window, state and
-/// receive buffer.
+/// What an endpoint itself may hold. While a buffer grows, the smaller one is held as well. The constant is for the window,
+/// the state and the receive buffer.
 const ENDPOINT: Bound = Bound { constant: 256 << 10, factor: 2 };
 
 fuzz_target!(|input: Measured<&[u8]>| {
     input.run(MEMORY, |input| Case::new(input).map_or(0, |case| case.run()));
-    // Nothing is copied here, so that it is the endpoint alone that allocates.
+    // Nothing is copied here, so only the endpoint allocates.
     let Some(case) = input.with(|input| Case::new(input)) else { return };
     input.run_watched(Oracle::InflateEndpointMemory, ENDPOINT, |_| {
         case.through_an_endpoint(|_| {});
@@ -29,7 +29,8 @@ fuzz_target!(|input: Measured<&[u8]>| {
     });
 });
 
-/// What an input says. Eight bytes choose: what the message is and how it is cut, the limit, the room, the reads, the window.
+/// The case that an input describes. Eight bytes choose: what the messages are and how they are cut, the limit, the
+/// scratch, the reads, and the window.
 struct Case {
     role: Role,
     takeover: bool,
@@ -67,14 +68,14 @@ impl Case {
         Connection::new(self.role, self.negotiated, self.config())
     }
 
-    /// What becomes of the wire, inflated into scratch of `room` bytes at a time.
+    /// Receives the wire, with a scratch of `room` bytes. Returns the result.
     fn receive(&self, split: Split, room: usize) -> Outcome {
         drive_inflating(&mut self.connection(), &self.wire, split, room, |received, scratch| {
             Input::with_scratch(received, scratch)
         })
     }
 
-    /// Returns how many bytes were on the wire and in the messages, with the limit.
+    /// Returns the number of bytes on the wire and in the messages, plus the limit.
     fn run(&self) -> usize {
         let wire = &self.wire[..];
         let whole = self.receive(Split::Whole, self.limit + 1);
@@ -84,7 +85,7 @@ impl Case {
             1..=99 => Split::Every(usize::from(self.reads).max(1 + wire.len() / 2000)),
             seed => Split::Random(u64::from(seed)),
         };
-        // A room of one byte for a megabyte would take too long.
+        // With a scratch of one byte, a megabyte would take too long.
         let room = 1 + usize::from(self.room).max(whole_len(&whole) / 2000);
         let mut cut = self.receive(split, room);
         if Oracle::InflateReads.faulty() {
@@ -114,7 +115,7 @@ impl Case {
         wire.len() + whole_len(&whole) + self.limit
     }
 
-    /// The same with buffers that an endpoint owns. Returns why it failed, if it did.
+    /// Receives the wire with an endpoint, which has its own buffers. Returns its error.
     fn through_an_endpoint(&self, mut take: impl FnMut(MessageRef<'_>)) -> Option<Error> {
         let mut config = EndpointConfig::new();
         config.connection = self.config();
@@ -140,7 +141,7 @@ impl Case {
     }
 }
 
-/// What is agreed on for what this role receives.
+/// What is negotiated for the messages that this role receives.
 fn agreed(role: Role, takeover: bool, window: u8) -> Negotiated {
     let sender =
         DeflateConfig::new().max_window_bits(8 + window % 8).no_context_takeover(!takeover);
@@ -153,7 +154,7 @@ fn agreed(role: Role, takeover: bool, window: u8) -> Negotiated {
     }
 }
 
-/// The payload as messages in fragments: one, or as a seed says.
+/// The payload as messages in fragments: one message in one fragment, or as a seed says.
 fn messages(payload: &[u8], seed: u8) -> Vec<Vec<Vec<u8>>> {
     if seed == 0 {
         return vec![vec![payload.to_vec()]];
@@ -210,7 +211,7 @@ fn check(outcome: &Outcome, limit: usize) {
     }
     if let Some(error) = outcome.error {
         let code = error.close_code().filter(|_| !Oracle::InflateCode.faulty());
-        // Not DEFLATE or not text; too large; too many fragments.
+        // 1007: not DEFLATE or not text. 1008: too many fragments. 1009: too large.
         let fits = code.is_some_and(|code| matches!(code.to_u16(), 1007..=1009));
         Oracle::InflateCode.holds(fits, format_args!("{error:?} has {code:?}"));
     }
@@ -226,7 +227,7 @@ fn lent(message: MessageRef<'_>) -> Seen {
     }
 }
 
-/// A message that refers to none before it is what a decoder of another make says.
+/// Checks each message that refers to no earlier one against the decoder of another library.
 fn as_miniz_has_it(messages: &[Vec<Vec<u8>>], takeover: bool, outcome: &Outcome) {
     let whole = outcome.seen.iter().filter(|seen| seen.is_whole()).filter_map(data);
     for (nth, (fragments, data)) in messages.iter().zip(whole).enumerate() {
@@ -247,7 +248,7 @@ fn as_miniz_has_it(messages: &[Vec<Vec<u8>>], takeover: bool, outcome: &Outcome)
                 }
                 Oracle::InflateMiniz.same(theirs, data);
             }
-            // What follows a block with BFINAL it does not read.
+            // It does not read what follows a block with BFINAL.
             TINFLStatus::Done => {
                 if Oracle::InflateMinizDone.faulty() {
                     theirs = b"something else";
@@ -255,7 +256,7 @@ fn as_miniz_has_it(messages: &[Vec<Vec<u8>>], takeover: bool, outcome: &Outcome)
                 Oracle::InflateMinizDone
                     .holds(data.starts_with(theirs), format_args!("{theirs:02x?}"));
             }
-            // A tail that was left on the wire is read as the stored block that it begins.
+            // It reads a tail that was left on the wire as the beginning of a stored block.
             _ => {}
         }
     }

@@ -1,5 +1,5 @@
-//! The kernels beside plain code: masking from any position and at any alignment, and the check of text however it is
-//! cut into fragments and reads; and owned text and messages beside what the standard library says of the same bytes.
+//! The kernels compared with plain code: masking from any position and at any alignment, and the check of text with any
+//! fragments and reads. And owned text and messages compared with the standard library.
 #![no_main]
 
 #[path = "kernels/owned.rs"]
@@ -31,7 +31,7 @@ fuzz_target!(|input: Measured<Input>| input.run(MEMORY, |input| {
     let payload = scaled(&input.unit, input.scale);
     mask(input, &payload);
     text(input, &payload);
-    // A few hundred bytes are as good as many, and are printed in no time.
+    // A few hundred bytes are enough, and they are printed quickly.
     owned::check(&input.unit[..input.unit.len().min(500)], usize::from(input.skip));
     payload.len()
 }));
@@ -60,7 +60,7 @@ fn mask(input: &Input, payload: &[u8]) {
     }
 }
 
-/// Text is taken if the standard library takes it, and not one byte of it is given away that is not UTF-8.
+/// Checks that text is accepted if the standard library accepts it, and that no byte is delivered that is not UTF-8.
 fn text(input: &Input, payload: &[u8]) {
     let mut cuts: Vec<usize> =
         input.fragments.iter().take(20).map(|at| usize::from(*at) % (payload.len() + 1)).collect();
@@ -114,7 +114,7 @@ fn refused_text(payload: &[u8], mut outcome: Outcome) {
             given.push(b'x');
         }
         Oracle::KernelsPart.holds(payload.starts_with(given), format_args!("{given:02x?}"));
-        // It may end within a character, whose rest was still to come.
+        // It may end inside a character, whose rest had not arrived.
         let wrong = std::str::from_utf8(given).err().and_then(|error| error.error_len());
         Oracle::KernelsValidPart.same(wrong, None);
     }

@@ -1,4 +1,4 @@
-//! Every method of a connection in any order: nothing panics, and what was written is what a peer takes.
+//! Calls every method of a connection in any order: nothing panics, and a peer accepts what was written.
 #![no_main]
 
 #[path = "operations/said.rs"]
@@ -18,7 +18,7 @@ use fullduplex_testkit::{Frame, Outcome, Seen, Split, drive, frames};
 use libfuzzer_sys::fuzz_target;
 use said::Said;
 
-/// What was written, what of it were messages, and what a peer sees of it; a buffer for each call.
+/// What was written, the messages in it, and what a peer sees of it; a buffer for each call.
 const MEMORY: Bound = Bound { constant: 24 << 10, factor: 10 };
 
 #[derive(Arbitrary, Debug)]
@@ -33,7 +33,7 @@ struct Input {
 #[derive(Arbitrary, Debug)]
 struct Operation {
     call: Call,
-    /// What the call has to do with: mostly enough room and entropy, sometimes not.
+    /// The space and the entropy that the call has: mostly enough, sometimes not.
     means: u8,
 }
 
@@ -42,12 +42,12 @@ impl Operation {
         !matches!(self.means, 160..=191)
     }
 
-    /// Whether what is sent is appended to a vector, and not written into a buffer.
+    /// Whether the frame is appended to a vector, and not written into a buffer.
     fn appends(&self) -> bool {
         self.room().is_none() && self.means % 2 == 1
     }
 
-    /// How large the output buffer is; `None` is large enough.
+    /// The size of the output buffer; `None` if it is large enough.
     fn room(&self) -> Option<usize> {
         match self.means {
             0..=191 => None,
@@ -77,8 +77,8 @@ enum Call {
     End { reset: bool },
 }
 
-/// As derived, but with one byte for the choice in place of four, and the calls that lead further more
-/// often: so a fuzzer finds its way to sequences that mean something.
+/// As a derived implementation, but one byte chooses the call and not four, and calls that lead further are chosen more
+/// often. So a fuzzer finds sequences with a meaning.
 impl<'a> Arbitrary<'a> for Call {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(match u8::arbitrary(u)? % 24 {
@@ -126,20 +126,20 @@ impl Entropy for Keys {
     }
 }
 
-/// The connection, what it wrote, and what of it were messages.
+/// The connection, what it has written, and the messages in it.
 struct Subject {
     conn: Connection,
     role: Role,
     keys: Keys,
     now: Duration,
     wire: Vec<u8>,
-    /// Messages that were sent to their end.
+    /// The messages that were sent completely.
     sent: Vec<Seen>,
     unfinished: Option<(bool, Vec<u8>)>,
     failures: usize,
-    /// What was seen of its closing.
+    /// What the target has seen of its closing.
     closing: said::Seen,
-    /// How many bytes it has received, and was given to send.
+    /// How many bytes it has received, and how many it was asked to send.
     moved: usize,
 }
 
@@ -286,7 +286,7 @@ impl Subject {
         }
     }
 
-    /// Nothing happens, or what makes no difference to what the connection says.
+    /// Does nothing, or something that does not change what the connection says, and then waits.
     fn wait(&mut self, means: u8) {
         match means % 4 {
             0 => {}
@@ -300,7 +300,7 @@ impl Subject {
         said::wait(&mut self.conn, self.now);
     }
 
-    /// Sends by appending to what was written. Returns whether that can be done with this call.
+    /// Sends by appending to what was written. Returns whether this call can append.
     fn append(&mut self, call: &Call) -> bool {
         let before = self.wire.len();
         let Self { conn, wire, keys, .. } = self;
@@ -328,7 +328,7 @@ impl Subject {
         true
     }
 
-    /// A message, or a fragment of one, was sent.
+    /// Notes that a message, or a fragment, was sent.
     fn note(&mut self, call: &Call) {
         match call {
             Call::SendText(text) => self.sent.push(message(true, text.as_bytes().to_vec())),
@@ -348,7 +348,7 @@ impl Subject {
         }
     }
 
-    /// A payload that was masked in place, or refused and left alone.
+    /// Checks a payload that was masked in place, or refused and left alone.
     fn masked(&mut self, header: Option<&[u8]>, text: bool, plain: &[u8], mut masked: Vec<u8>) {
         if let Some(header) = header {
             return self.with_header(header, text, plain, &masked);
@@ -394,7 +394,7 @@ impl Subject {
         Oracle::OperationsInput.holds(input.is_empty(), "input is left");
     }
 
-    /// Everything that was written, as a peer sees it. Returns how many bytes were moved.
+    /// Checks everything that was written, as a peer sees it. Returns how many bytes were moved.
     fn check(mut self) -> usize {
         let moved = self.moved + self.wire.len();
         self.failures *= 1 + usize::from(Oracle::OperationsFailOnce.faulty());

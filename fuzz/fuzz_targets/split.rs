@@ -1,5 +1,5 @@
-//! However the input is cut, the same is seen, written and failed with; and what is valid is seen as it
-//! was sent.
+//! With any split of the input, a connection sees the same, writes the same and fails with the same error; and it sees
+//! valid input as it was sent.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -11,7 +11,7 @@ use fullduplex_fuzz::{
 use fullduplex_testkit::{Split, drive};
 use libfuzzer_sys::fuzz_target;
 
-/// The wire, its reads and what is seen of it, three times over.
+/// The wire, its reads and what is seen of it, three times.
 const MEMORY: Bound = Bound { constant: 64 << 10, factor: 20 };
 
 #[derive(Arbitrary, Debug)]

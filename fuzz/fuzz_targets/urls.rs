@@ -1,5 +1,5 @@
-//! URLs of all sorts: the normal form is its own normal form, what is borrowed is sent as what is owned, and our server
-//! takes the request and reads of it what the URL says.
+//! Arbitrary URLs: the normal form is its own normal form, a borrowed URL is sent as the owned one, and our server accepts
+//! the request and reads the URL from it.
 #![no_main]
 
 use fullduplex::handshake::{ClientHandshake, ClientRequest, ServerHandshake};
@@ -7,7 +7,7 @@ use fullduplex::{OwnedUri, Uri, UriError};
 use fullduplex_fuzz::{Bound, Measured, Oracle, in_words};
 use libfuzzer_sys::fuzz_target;
 
-/// The buffer for a request is most of it; parsing copies the text a few times.
+/// Most of it is the buffer for a request; parsing copies the text a few times.
 const MEMORY: Bound = Bound { constant: 320 << 10, factor: 16 };
 
 fuzz_target!(|input: Measured<&str>| input.run(MEMORY, |text| {
@@ -45,7 +45,7 @@ fn check(text: &str) {
     Oracle::UrlsNormal.same(OwnedUri::parse(again).as_ref(), Ok(owned));
     let again = if Oracle::UrlsBorrowed.faulty() { "ws://a/" } else { uri.as_str() };
     Oracle::UrlsBorrowed.same(Uri::parse(again), Ok(uri));
-    // A head that is too large is another target's affair.
+    // Other targets test heads that are too large.
     if uri.as_str().len() > 4096 {
         return;
     }
@@ -63,7 +63,7 @@ fn check(text: &str) {
     Oracle::UrlsHostField.holds(host.starts_with(uri.bracketed_host()), host);
 }
 
-/// A URL as it may be printed: its user and password are secret.
+/// A URL as it may be printed, without its user and password, which are secret.
 fn without_credentials(url: &str) -> String {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
@@ -78,7 +78,7 @@ fn head(uri: Uri<'_>) -> Vec<u8> {
     let mut out = vec![0; 1 << 18];
     let len = handshake.encode_request(&ClientRequest::new(uri), &mut out);
     out.truncate(len.expect("room for any URL and its credentials"));
-    // The heads of two forms of a URL are held at once, not their buffers.
+    // Two heads are held at once, without the rest of their buffers.
     out.shrink_to_fit();
     out
 }

@@ -1,12 +1,12 @@
-//! What a server's application adds to a response, as a value: a status, headers and a body; and what another library reads of
-//! the response.
+//! What a server's application adds to a response: a status, headers and a body. And the response as another library reads
+//! it.
 
 use std::ops::RangeInclusive;
 
 use arbitrary::Arbitrary;
 use fullduplex::handshake::{OwnedAcceptance, OwnedRejection};
 
-/// Statuses that an application may and may not choose: the first is an ordinary one.
+/// Statuses that an application may choose, and some that it may not. The first is an ordinary one.
 const STATUSES: [u16; 16] =
     [403, 200, 204, 205, 304, 299, 300, 307, 401, 404, 426, 500, 599, 199, 600, 101];
 
@@ -37,7 +37,7 @@ impl Answer {
         &self.headers[..self.headers.len().min(8)]
     }
 
-    /// The headers as a reader sees them: white space around a value is no part of it.
+    /// The headers as a reader sees them: without the white space around the values.
     #[must_use]
     pub fn headers_read(&self) -> Vec<(String, Vec<u8>)> {
         let read = |(name, value): &(String, String)| {
@@ -73,7 +73,7 @@ impl Answer {
         self.headers().iter().fold(rejection, |it, (name, value)| it.header(name, value))
     }
 
-    /// Whether it may be sent by the RFCs: its status is allowed, and its headers are in order.
+    /// Whether the RFCs allow to send it: the status is in `allowed`, and the headers are valid.
     #[must_use]
     pub fn may_be_sent(&self, allowed: RangeInclusive<u16>) -> bool {
         allowed.contains(&self.status()) && self.has_sound_headers()
@@ -98,8 +98,8 @@ impl Answer {
             .all(|(name, value)| is_token(name) && !is_reserved(name) && is_value(value))
     }
 
-    /// What a reader sees of the complete response that closes the connection behind it. A response to `HEAD`, and one whose
-    /// status says so, has no body (RFC 9110 §8.6, §9.3.2, §15.3.5, §15.3.6, §15.4.5).
+    /// The complete response as a reader sees it, when the connection is closed after it. A response to `HEAD` has no body,
+    /// and neither has a response with some statuses (RFC 9110 §8.6, §9.3.2, §15.3.5, §15.3.6, §15.4.5).
     #[must_use]
     pub fn read(&self, to_head: bool) -> ReadResponse {
         let (length, body) = match self.status() {
@@ -123,12 +123,12 @@ pub struct ReadResponse {
     pub status: u16,
     /// Its header lines in order.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// What is behind the head.
+    /// The bytes after the head.
     pub body: Vec<u8>,
 }
 
 impl ReadResponse {
-    /// Reads a response by another library; `None` if it is none, or not whole.
+    /// Parses a response with another library. `None` if the bytes are no response, or not a complete one.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut slots = [httparse::EMPTY_HEADER; 16];

@@ -1,5 +1,4 @@
-//! permessage-deflate: arbitrary parameters, a handshake that settles them, and what has to hold for whatever is
-//! written under them.
+//! permessage-deflate: arbitrary parameters, a handshake that negotiates them, and a check of what is written under them.
 
 use arbitrary::Arbitrary;
 use fullduplex::handshake::{
@@ -24,7 +23,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// As a configuration; numbers out of range are brought into it by the core.
+    /// The configuration. The core replaces numbers that are out of range.
     #[must_use]
     pub fn config(self) -> DeflateConfig {
         DeflateConfig::new()
@@ -42,8 +41,8 @@ impl Terms {
     }
 }
 
-/// Runs an opening handshake between a client and a server with these configurations; returns what each took
-/// from it. The client accepts whatever the server answers.
+/// Runs an opening handshake between a client and a server with these configurations. Returns what each has negotiated. The
+/// client must accept the response, whatever it is.
 #[must_use]
 pub fn negotiate(client: DeflateConfig, server: DeflateConfig) -> (Negotiated, Negotiated) {
     let uri = Uri::parse("ws://fuzz.example/").expect("a valid URI");
@@ -68,7 +67,7 @@ pub fn negotiate(client: DeflateConfig, server: DeflateConfig) -> (Negotiated, N
     (by_client, by_server)
 }
 
-/// What both ends took from a handshake fits: each sends no more than the other expects.
+/// Checks that both ends have negotiated the same: neither sends what the other does not expect.
 fn fit(client: Option<DeflateParams>, server: Option<DeflateParams>) {
     let server = server.filter(|_| !Oracle::NegotiateBoth.faulty());
     Oracle::NegotiateBoth.same(client.is_some(), server.is_some());
@@ -84,7 +83,7 @@ fn fit(client: Option<DeflateParams>, server: Option<DeflateParams>) {
     }
 }
 
-/// Reads frames with a decoder that allows for nothing beyond `params`, and returns the messages that are whole.
+/// Decodes frames with a decoder that allows nothing beyond `params`. Returns the whole messages.
 #[must_use]
 pub fn read_strictly(wire: &[u8], params: Option<DeflateParams>) -> Vec<(bool, Vec<u8>)> {
     let most = params.map_or(8, |params| params.window_bits());

@@ -8,10 +8,10 @@ use crate::{Bound, Measured, Oracle, SmallLimits, connection, in_words};
 /// The reads, the events and the answers are copied, some of them twice.
 const MEMORY: Bound = Bound { constant: 16 << 10, factor: 16 };
 
-/// Gives a connection in `role` arbitrary bytes and checks what every connection promises.
+/// Passes arbitrary bytes to a connection in `role`, and checks what every connection promises.
 ///
-/// The first eight bytes choose: six of them the limits, one whether they count, one how the rest is cut.
-/// The rest is the wire.
+/// The first eight bytes choose: six of them the limits, one whether the limits apply, and one how the input is split. The
+/// rest is the input.
 pub fn frames(role: Role, input: &Measured<&[u8]>) {
     input.run(MEMORY, |input| {
         let Some((&[a, b, c, d, e, f, limited, cut], wire)) = input.split_first_chunk() else {
@@ -44,7 +44,7 @@ fn check_connection(role: Role, config: Config, wire: &[u8], split: Split) {
     find_close(role, config, wire, &outcome);
     check(role, &config, &mut outcome);
 
-    // What failed or was closed stays so, and says nothing more.
+    // A connection that has failed or was closed stays so, and says nothing more.
     let over =
         outcome.error.is_some() || outcome.seen.iter().any(|seen| matches!(seen, Seen::Close(_)));
     let is_closed = conn.is_closed() && !Oracle::FramesClosed.faulty();
@@ -61,7 +61,7 @@ fn check_connection(role: Role, config: Config, wire: &[u8], split: Split) {
     }
 }
 
-/// A Close in the input is found before what precedes it is polled.
+/// Checks that a Close in the input is found before the messages that precede it are polled.
 fn find_close(role: Role, config: Config, wire: &[u8], outcome: &Outcome) {
     let mut reader = Reader::new(connection(role, config).split().0);
     let mut scan = CloseScan::new();
@@ -92,7 +92,7 @@ fn find_close(role: Role, config: Config, wire: &[u8], outcome: &Outcome) {
     }
 }
 
-/// What holds for whatever a connection has received, when it sends nothing but its own answers.
+/// Checks what must hold for any input, if the connection sends only its own answers.
 fn check(role: Role, config: &Config, outcome: &mut Outcome) {
     if Oracle::FramesNoFailureAfterClose.faulty()
         && outcome.seen.iter().any(|seen| matches!(seen, Seen::Close(_)))

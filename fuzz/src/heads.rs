@@ -1,4 +1,4 @@
-//! Heads of HTTP, bent a little, and their arrival in pieces.
+//! Heads of HTTP with small changes, and their arrival in pieces.
 
 use arbitrary::Arbitrary;
 use fullduplex_testkit::Random;
@@ -52,8 +52,7 @@ impl Mutations {
     }
 }
 
-/// The lengths of what has arrived: first nothing, then growing with each read, the last one `len`. With
-/// `seed` 0 a read brings one byte.
+/// How many bytes have arrived after each read: first 0, at last `len`. With the seed 0, each read returns one byte.
 pub fn growing(len: usize, seed: u8) -> impl Iterator<Item = usize> {
     let mut random = Random::new(u64::from(seed));
     let mut arrived = 0;

@@ -1,5 +1,5 @@
-//! What the fuzz targets share: traffic built from arbitrary values, with what a receiver has to make
-//! of it, the promises that hold for every connection, and the list of all oracles.
+//! What the fuzz targets share: traffic from arbitrary values, with what a receiver must see in it; the promises that every
+//! connection keeps; and the list of all oracles.
 
 mod answer;
 mod deflate;
@@ -60,7 +60,7 @@ pub enum Cut {
 }
 
 impl Cut {
-    /// The cut for `len` bytes: into at most some thousand reads, so that a run stays short.
+    /// The split of `len` bytes: into a few thousand reads at most, so that a run stays short.
     #[must_use]
     pub fn split(self, len: usize) -> Split {
         let least = 1 + len / 4096;
@@ -74,7 +74,7 @@ impl Cut {
     }
 }
 
-/// Limits that a fuzzer reaches.
+/// Limits that are small enough for a fuzzer to reach.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct SmallLimits {
     /// Largest frame.

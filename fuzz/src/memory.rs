@@ -1,4 +1,4 @@
-//! What an input may hold in memory while it runs, and what it must give back.
+//! How much memory an input may hold while it runs, and how much it must give back.
 
 use std::fmt;
 use std::hint::black_box;
@@ -10,14 +10,15 @@ use arbitrary::{Arbitrary, Unstructured};
 
 use crate::Oracle;
 
-/// What all inputs together may keep: the core's pools of a thread, four receive buffers, output buffers, compressors and
-/// decompressors, and what is set up once.
+/// What all inputs together may keep: the pools of a thread, with four receive buffers, output buffers, compressors and
+/// decompressors each, and what is allocated once.
 const KEPT: i64 = 2 << 20;
 
 /// The most that may be held at once while an input runs: `constant + factor × (input + made)` bytes.
 ///
-/// `input` is the size of the input, and `made` what the target says: the bytes on the wire that it has made of the input, and
-/// the limits that it has configured. The copies that the target itself takes of them count as well: they are most of `factor`.
+/// `input` is the size of the input. `made` is what the target returns: the bytes on the wire that it has made of the
+/// input, and the limits that it has configured. The target's own copies of them count as well, and they are most of
+/// `factor`.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
     /// Bytes, whatever the input: buffers and states of fixed size.
@@ -33,7 +34,7 @@ pub struct Measured<T> {
 }
 
 impl<T> Measured<T> {
-    /// What `prepare` makes of the input, outside of what is measured.
+    /// Calls `prepare` with the input. The memory of that is not measured.
     pub fn with<R>(&self, prepare: impl FnOnce(&T) -> R) -> R {
         prepare(&self.input)
     }
@@ -44,7 +45,7 @@ impl<T> Measured<T> {
         self.run_watched(Oracle::Memory, bound, target);
     }
 
-    /// The same, with an oracle for a part of the code that has a bound of its own.
+    /// As [`run`](Self::run), with another oracle, for a part of the code that has its own bound.
     pub fn run_watched(&self, oracle: Oracle, bound: Bound, target: impl FnOnce(&T) -> usize) {
         let mut most = 0;
         let held = measure(|| {
@@ -68,13 +69,13 @@ impl<T> Measured<T> {
     }
 }
 
-/// Keeps so many bytes for ever, as a cache does that is never cleared.
+/// Keeps `len` bytes for ever, as a cache that is never cleared.
 fn hoard(len: usize) {
     static HOARD: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
     HOARD.lock().unwrap_or_else(PoisonError::into_inner).push(vec![0; len]);
 }
 
-/// Shows the input alone, as `cargo fuzz fmt` is to print it.
+/// Shows only the input, because `cargo fuzz fmt` prints this.
 impl<T: fmt::Debug> fmt::Debug for Measured<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.input.fmt(f)

@@ -8,7 +8,7 @@ use std::sync::{Once, OnceLock};
 
 use crate::Oracle;
 
-/// Names the oracle whose fault is put in.
+/// The environment variable that names the oracle whose fault is put in.
 const VARIABLE: &str = "FULLDUPLEX_FUZZ_FAULT";
 
 thread_local! {
@@ -32,7 +32,7 @@ impl Oracle {
         *active == Some(self)
     }
 
-    /// Crashes unless `holds`; says what was `found`.
+    /// Crashes unless `holds`, with what was `found` in the message.
     #[track_caller]
     pub fn holds(self, holds: bool, found: impl Display) {
         if !holds {
@@ -60,7 +60,7 @@ impl Oracle {
         option.unwrap_or_else(|| self.fails("there is none"))
     }
 
-    /// Calls a judge that panics by itself; the crash then names this oracle.
+    /// Calls a judge that panics by itself. The message of the crash then names this oracle as well.
     pub fn judges<T>(self, judge: impl FnOnce() -> T) -> T {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {

@@ -1,6 +1,7 @@
 //! Every oracle of the fuzz targets, with the targets that it belongs to, what it demands, and the fault that it finds.
 //!
-//! `cargo xtask fuzz --faults` reads this file as well: it puts in each fault, and each of the targets must crash by the oracle.
+//! `cargo xtask fuzz --faults` reads this file as well. It puts in each fault, and each target of the oracle must then
+//! crash by it.
 
 macro_rules! oracles {
     ($([$($target:ident)+] $($name:ident: $demand:literal, $fault:literal;)+)+) => {

@@ -5,11 +5,10 @@ use fullduplex_testkit::{Seen, record_chunk, record_control};
 
 use crate::Oracle;
 
-/// No input is cut into many more reads, so that a run stays short.
+/// An input is cut into hardly more reads than this, so that a run stays short.
 const MOST_READS: usize = 4096;
 
-/// What a reader gives away in pieces of `wire`, joined, and why it failed if it did. Each read brings at most
-/// `most` bytes.
+/// The messages that a reader returns in pieces, joined, and its error. Each read returns at most `most` bytes.
 #[must_use]
 pub fn in_pieces(conn: Connection, wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
     let mut seen = Vec::new();
@@ -20,7 +19,7 @@ pub fn in_pieces(conn: Connection, wire: &[u8], most: usize) -> (Vec<Seen>, Opti
     (seen, error)
 }
 
-/// What a reader lends of `wire`, and why it failed if it did. Each read brings at most `most` bytes.
+/// The messages that a reader lends, and its error. Each read returns at most `most` bytes.
 #[must_use]
 pub fn lent(conn: Connection, wire: &[u8], most: usize) -> (Vec<Seen>, Option<Error>) {
     let mut seen = Vec::new();
@@ -40,7 +39,7 @@ pub fn lent(conn: Connection, wire: &[u8], most: usize) -> (Vec<Seen>, Option<Er
     (seen, error)
 }
 
-/// Gives `wire` to a reader, and after each read polls it until there is nothing more. Returns why it failed, if it did.
+/// Passes `wire` to a reader, and polls it after each read until it has nothing more. Returns its error.
 fn read(
     conn: Connection,
     mut wire: &[u8],

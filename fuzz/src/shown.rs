@@ -1,10 +1,10 @@
-//! What is printed, for people and for logs: whatever a peer has sent, it is one line.
+//! Text for people and for logs: whatever a peer has sent, it is one line.
 
 use std::fmt::{Debug, Display, Write};
 
 use crate::Oracle;
 
-/// An error in words, of at most `most` characters.
+/// Checks the text of an error: at most `most` characters.
 pub fn in_words(error: &impl Display, most: usize) {
     let mut text = error.to_string();
     if Oracle::ShownInWords.faulty() {
@@ -13,7 +13,7 @@ pub fn in_words(error: &impl Display, most: usize) {
     Oracle::ShownInWords.holds(is_line(&text, most), text.escape_debug());
 }
 
-/// A value as it is in a log: each byte of it takes a few characters.
+/// Checks the `Debug` output of a value with `len` bytes. Each byte may take a few characters.
 pub fn in_debug(value: &impl Debug, len: usize) {
     let mut text = String::new();
     write!(text, "{value:?}").expect("memory");
@@ -23,7 +23,8 @@ pub fn in_debug(value: &impl Debug, len: usize) {
     Oracle::ShownInDebug.holds(is_line(&text, 500 + 12 * len), text.escape_debug());
 }
 
-/// Whether a text has no more characters than `most`, and none that begins a line, moves a cursor or turns the direction.
+/// Whether a text has at most `most` characters, and none that begins a line, moves the cursor or changes the writing
+/// direction.
 fn is_line(text: &str, most: usize) -> bool {
     let is_harmful = |c: char| {
         let is_mark = matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}');

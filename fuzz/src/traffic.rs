@@ -1,13 +1,13 @@
-//! What a peer might send, as values: frames on the wire, and what a receiver has to make of them.
+//! What a peer might send: frames on the wire, and what a receiver must see in them.
 
 use arbitrary::Arbitrary;
 use fullduplex_testkit::{Frame, LengthForm, Seen};
 
-/// Just more than a length of 16 bits can say.
+/// A little more than a length of 16 bits can hold.
 const LARGE: usize = 66_000;
 
-/// `unit`, repeated as `scale` says: mostly once, sometimes to a few thousand bytes, seldom to more than 16
-/// bits can count, so that a fuzzer reaches every form of the length and stays quick.
+/// Repeats `unit` as `scale` says: mostly once, sometimes to a few thousand bytes, rarely to more than a length of 16 bits
+/// can hold. So a fuzzer reaches every form of the length and stays fast.
 #[must_use]
 pub fn scaled(unit: &[u8], scale: u8) -> Vec<u8> {
     let len = unit.len().max(1);
@@ -31,7 +31,7 @@ pub struct Data {
     content: Content,
     /// How often the payload is repeated: see [`scaled`].
     scale: u8,
-    /// Where it is cut into fragments, and what comes there.
+    /// Where it is cut into fragments, and the control frame that is sent there.
     cuts: Vec<(u16, Option<Control>)>,
 }
 
@@ -75,26 +75,26 @@ pub enum Step {
     },
 }
 
-/// Bytes on the wire, and what the receiver has to see of them if everything is valid.
+/// Bytes on the wire, and what the receiver must see if they are valid.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
     /// The bytes.
     pub wire: Vec<u8>,
-    /// What is to be seen; meaningless if not `valid`.
+    /// What the receiver must see; without meaning unless `valid`.
     pub expected: Vec<Seen>,
     /// Whether no step was [`Step::Wild`].
     pub valid: bool,
 }
 
 impl Traffic {
-    /// Writes `steps` as frames with masks from `keys`, or without if that is `None`.
+    /// Writes `steps` as frames. They are masked with keys that follow from `keys`, or unmasked if that is `None`.
     #[must_use]
     pub fn new(steps: &[Step], keys: Option<[u8; 4]>) -> Self {
         let mut writer = Writer { keys, traffic: Self { valid: true, ..Self::default() } };
         for step in steps {
             writer.step(step);
         }
-        // Nothing counts behind a Close.
+        // The receiver ignores everything after a Close.
         let expected = &mut writer.traffic.expected;
         if let Some(close) = expected.iter().position(|seen| matches!(seen, Seen::Close(_))) {
             expected.truncate(close + 1);
@@ -188,7 +188,7 @@ impl Writer {
     }
 }
 
-/// A code that may be sent, for any number.
+/// A close code that may be sent, made from any number.
 #[must_use]
 pub fn close_code(number: u16) -> u16 {
     match number {

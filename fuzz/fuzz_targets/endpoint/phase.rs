@@ -1,4 +1,4 @@
-//! How far an end of the connection has come, and what it does with its transport.
+//! How far one end of the connection has come, and how it uses its transport.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,12 +14,12 @@ pub(crate) enum Phase {
     Open(Endpoint<TestEntropy>),
     /// A server that has refused the request.
     Refusal(Refusal),
-    /// There is nothing more to do but to drop the transport.
+    /// Only the transport is left to be dropped.
     Over,
 }
 
 impl Phase {
-    /// Sends, once the connection is open.
+    /// Calls `f` if the connection is open.
     pub(crate) fn send(
         &mut self,
         f: impl FnOnce(&mut Endpoint<TestEntropy>) -> Result<(), SendError>,
@@ -64,7 +64,7 @@ impl Phase {
         }
     }
 
-    /// Takes up to `most` bytes of `inbox`, by one way or the other; how many it took.
+    /// Reads up to `most` bytes of `inbox`, into `room_buf` or into `room`. Returns how many.
     pub(crate) fn read(&mut self, inbox: &mut VecDeque<u8>, most: usize, by_buf: bool) -> usize {
         let most = most.min(inbox.len());
         let fill = |mut room: &mut [u8], inbox: &mut VecDeque<u8>| {
@@ -115,7 +115,7 @@ impl Phase {
         if Oracle::EndpointPunctual.faulty()
             && let Self::Open(endpoint) = self
         {
-            // A Ping that is due is written, and nobody answers it.
+            // A Ping that is due is written, and never answered.
             let _ = endpoint.handle_timeout(now);
             let _ = endpoint.output();
             now += Duration::from_secs(3_600);

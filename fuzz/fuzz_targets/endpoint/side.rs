@@ -14,15 +14,15 @@ use fullduplex_testkit::{Seen, TestEntropy};
 use crate::phase::Phase;
 use crate::{Decision, How, Way, What};
 
-/// An endpoint that gives all messages away in pieces has no larger buffer: one that reads at once, and what was read into it
-/// before.
+/// The largest receive buffer of an endpoint that returns all messages in pieces: room for one read, and the bytes of the
+/// read before.
 const MOST_FOR_PIECES: usize = 128 << 10;
 
 /// A rejection, as one end knows it.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) status: u16,
-    /// Those of the application.
+    /// The headers of the application.
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Refused {
 /// One end and its application.
 pub(crate) struct Side {
     pub(crate) phase: Phase,
-    /// Bytes on their way to it, and whether more can come.
+    /// The bytes on their way to it, and whether the peer has ended its direction.
     pub(crate) inbox: VecDeque<u8>,
     pub(crate) inbox_ended: bool,
     knows_end: bool,
@@ -38,9 +38,9 @@ pub(crate) struct Side {
     pub(crate) opened: bool,
     pub(crate) refused: Option<Refused>,
     way: Way,
-    /// Whether it has never asked for whole messages.
+    /// Whether it has only polled for pieces.
     only_pieces: bool,
-    /// Which of the messages that it has received are beginnings whose rest it has given up.
+    /// The numbers of the received messages whose rest it has given up.
     pub(crate) given_up: Vec<usize>,
     pub(crate) sent: Vec<Seen>,
     pub(crate) pings: Vec<Seen>,
@@ -114,7 +114,8 @@ impl Side {
         }
     }
 
-    /// Takes the endpoint apart and joins it again. The transport has not ended, for that would have to be told once more.
+    /// Splits the endpoint and joins it again, unless the transport has ended: the joined endpoint would have to be told
+    /// again.
     fn take_apart(&mut self) {
         if self.knows_end {
             return;
@@ -128,7 +129,7 @@ impl Side {
         };
     }
 
-    /// Everything that what has arrived means.
+    /// Processes everything that has arrived.
     fn deliver(&mut self, decision: Decision<'_>) {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Incoming(incoming) => self.serve(incoming, decision),
@@ -140,7 +141,7 @@ impl Side {
         let before = self.received.len();
         if self.way != Way::Pieces {
             self.only_pieces = false;
-            // Of a message that a Close has cut short there is no rest to give up.
+            // A message that a Close has cut short has no rest to give up.
             let is_closed = self.received.iter().any(|seen| matches!(seen, Seen::Close(_)));
             if endpoint.reader.is_within_message() && !is_closed {
                 give_up(&mut self.received, &mut self.given_up);
@@ -239,7 +240,8 @@ impl Side {
         }
     }
 
-    /// The transport is reset, unless this end has dropped it already: what is on its way to this end is lost.
+    /// Resets the transport, unless this end has dropped it already: what is on its way to this end is lost. Returns
+    /// whether it was reset.
     pub(crate) fn reset(&mut self, decision: Decision<'_>) -> bool {
         if self.over {
             return false;
@@ -273,7 +275,7 @@ impl Side {
         true
     }
 
-    /// What an adapter does once: deliver, write, end, read. Returns whether anything moved.
+    /// Does what an adapter does in one turn: deliver, write, end, read. Returns whether anything moved.
     pub(crate) fn round(
         &mut self,
         peer: &mut Self,
@@ -309,7 +311,7 @@ impl Side {
         if read == 0 && (self.inbox_ended || is_early) && !self.knows_end {
             self.knows_end = true;
             match &mut self.phase {
-                // A peer ends after its Close.
+                // The peer ends its direction only after its Close.
                 Phase::Open(endpoint) => Oracle::EndpointEnd.ok(endpoint.handle_eof()),
                 phase => *phase = Phase::Over,
             }
@@ -318,7 +320,7 @@ impl Side {
         written + read > 0
     }
 
-    /// Pieces take no more memory than reads bring, however large the message is.
+    /// Checks that pieces take no more memory than the reads, however large the message is.
     fn watch_room(&self) {
         let Phase::Open(endpoint) = &self.phase else { return };
         let excess = MOST_FOR_PIECES * usize::from(Oracle::EndpointPiecesRoom.faulty());
@@ -357,7 +359,7 @@ impl Side {
     }
 }
 
-/// Receives in one of the ways; whether there was anything.
+/// Polls in this way. Returns whether there was anything.
 fn poll(endpoint: &mut Endpoint<TestEntropy>, way: Way, received: &mut Vec<Seen>) -> bool {
     let mut polled = match way {
         Way::Lent => endpoint.poll().map(|message| message.map(|(it, _)| Received::Seen(lent(it)))),
@@ -378,13 +380,13 @@ fn poll(endpoint: &mut Endpoint<TestEntropy>, way: Way, received: &mut Vec<Seen>
     true
 }
 
-/// What a poll gives.
+/// What a poll returns.
 enum Received {
     Seen(Seen),
     Piece(Chunk),
 }
 
-/// Lends in two steps: what was found is there.
+/// Lends in two steps, and checks that a message that was found can be lent.
 fn find(endpoint: &mut Endpoint<TestEntropy>) -> Result<Option<Seen>, Error> {
     let is_found = endpoint.find()? ^ Oracle::EndpointFound.faulty();
     let message = endpoint.reader.message()?;
@@ -401,13 +403,13 @@ fn give_up(received: &mut [Seen], given_up: &mut Vec<usize>) {
     }
 }
 
-/// Header lines with the names that the application may choose.
+/// The header lines with names that the application may choose.
 fn headers_of(response: &Response<'_>, keep: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
     let kept = response.headers().iter().filter(|it| keep(&it.name.to_ascii_lowercase()));
     kept.map(|header| (header.name.to_owned(), header.value.to_vec())).collect()
 }
 
-/// Sends in one of the ways; whether that succeeded.
+/// Sends in this way. Returns whether that succeeded.
 fn send(endpoint: &mut Endpoint<TestEntropy>, text: bool, payload: &[u8], how: How) -> bool {
     let kind = if text { MessageKind::Text } else { MessageKind::Binary };
     let owned = || match std::str::from_utf8(payload) {

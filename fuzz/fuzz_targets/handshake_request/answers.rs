@@ -1,5 +1,5 @@
-//! What an application adds to the server's response: what is written says that and no more, to another library that reads it;
-//! and nothing is written that must not be.
+//! What an application adds to the server's response: another library reads exactly that from it, and nothing is written
+//! that must not be sent.
 
 use fullduplex::handshake::{
     AcceptError, Acceptance, ClientHandshake, ClientRequest, HandshakeError, Outcome, PlainRequest,
@@ -35,7 +35,7 @@ fn accept(request: &Request<'_>, answer: &Answer) {
     if Oracle::RequestAnswerAcceptsSays.faulty() {
         read.headers.push(("X".to_owned(), b"y".to_vec()));
     }
-    // Those of the handshake come first.
+    // The headers of the handshake come first.
     read.headers.drain(..read.headers.len().min(3));
     Oracle::RequestAnswerAcceptsSays
         .same((read.status, read.headers, read.body), (101, answer.headers_read(), Vec::new()));
@@ -76,7 +76,7 @@ fn reject(answer: &Answer) {
     Oracle::RequestAnswerRefused.same(refused, Some(answer.status()));
 }
 
-/// A request that asks for no WebSocket is answered as by any server.
+/// Checks the application's response to a request that asks for no WebSocket.
 pub(crate) fn plain(request: &PlainRequest<'_>, answer: &Answer) {
     let response = answer.rejection();
     let mut out = vec![0; answer.room()];
@@ -91,7 +91,7 @@ pub(crate) fn plain(request: &PlainRequest<'_>, answer: &Answer) {
     Oracle::RequestAnswerPlainSays.same(read, Some(answer.read(request.method() == "HEAD")));
 }
 
-/// What the caller is told of a request that the application has responded to.
+/// Whether the error that the caller gets fits the application's response.
 pub(crate) fn told(error: HandshakeError, answer: &Answer) -> bool {
     match error {
         HandshakeError::Responded(status) => {

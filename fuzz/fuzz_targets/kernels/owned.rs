@@ -1,4 +1,4 @@
-//! Owned text and messages beside what the standard library says of the same bytes.
+//! Owned text and messages, compared with the standard library.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -8,7 +8,8 @@ use fullduplex::{
 };
 use fullduplex_fuzz::Oracle;
 
-/// Text is what the standard library takes for text, and compares, hashes, prints and converts as it.
+/// Checks that text is what the standard library accepts as text, and that owned text compares, hashes, prints and converts
+/// as `str` does.
 pub(crate) fn check(payload: &[u8], split: usize) {
     let text = std::str::from_utf8(payload).ok().filter(|_| !Oracle::OwnedTaken.faulty());
     let taken = Utf8Bytes::try_from(payload.to_vec());
@@ -48,7 +49,7 @@ fn convert(text: &str) {
     Oracle::OwnedConverts.same((&bytes[..], string.as_str()), (text.as_bytes(), text));
 }
 
-/// Messages of each kind with this payload: what they say of it, and copies of them.
+/// Checks messages of each kind with this payload, and copies of them.
 fn messages(payload: &[u8]) {
     let data = Bytes::copy_from_slice(payload);
     let text = std::str::from_utf8(payload);

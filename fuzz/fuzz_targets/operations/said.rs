@@ -1,4 +1,4 @@
-//! What a connection says of itself between two calls, beside what the target has seen of it.
+//! What a connection says about itself between two calls, compared with what the target has seen of it.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use fullduplex::{
 };
 use fullduplex_fuzz::Oracle;
 
-/// What the target has seen: the small model of a connection.
+/// What the target has seen: a small model of a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
     /// A Close was written.
     pub(crate) wrote_close: bool,
     /// A Close was received.
     pub(crate) got_close: bool,
-    /// A failure was told.
+    /// A failure was returned.
     pub(crate) failed: bool,
     /// The transport has ended, or the close timeout has expired.
     pub(crate) ended: bool,
@@ -53,7 +53,7 @@ impl Said {
         }
     }
 
-    /// It fits what was seen, and what was said `before`.
+    /// Checks that it fits what was seen, and what the connection has said `before`.
     pub(crate) fn check(&self, seen: Seen, before: &Self) {
         let is_open = !seen.wrote_close && !seen.got_close && !seen.failed;
         let may_send = self.may_send ^ Oracle::OperationsMaySend.faulty();
@@ -85,7 +85,8 @@ impl Said {
     }
 }
 
-/// Takes a connection apart: both directions say the same. Joined again, they are what it was.
+/// Splits a connection and joins it again. Both directions say the same, and the joined connection says what it has said
+/// before.
 pub(crate) fn split_and_join(conn: &mut Connection) {
     let before = Said::by(conn);
     let nothing = Connection::new(Role::Server, Negotiated::without_extensions(), Config::new());
@@ -109,7 +110,8 @@ fn said_by_sender(it: &Sender) -> OfBoth {
     (it.role(), it.may_send(), it.is_clean(), it.is_closed(), it.sent_close())
 }
 
-/// Does what is due; what has run out is what the connection fails by, unless it is over by then. Returns whether it fails.
+/// Handles the deadlines. The connection must fail by the timeout that has expired, unless it is over already. Returns
+/// whether it fails.
 pub(crate) fn time_out(conn: &mut Connection, now: Duration, seen: &mut Seen) -> bool {
     let is_known = conn.failure().is_some() || conn.is_clean();
     let expired = conn.expired(now);
@@ -120,7 +122,7 @@ pub(crate) fn time_out(conn: &mut Connection, now: Duration, seen: &mut Seen) ->
     told.is_some()
 }
 
-/// Looks when it has to be called again.
+/// Asks the connection for its next deadline.
 pub(crate) fn wait(conn: &mut Connection, now: Duration) {
     let has_timeout = conn.has_timeout() && !Oracle::OperationsHasTimeout.faulty();
     let deadline = conn.poll_timeout(now);
