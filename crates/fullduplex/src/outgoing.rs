@@ -390,7 +390,7 @@ mod tests {
                     assert_eq!(out.len(), waiting.len());
                 }
                 assert!(below < 100 || out.chunks().count() <= 1);
-                // It goes on as before.
+                // The queue still takes more.
                 out.share(Bytes::from_static(b"more "));
                 out.buffer().extend(b"and more");
                 out.copy_shared(below);
@@ -407,7 +407,7 @@ mod tests {
         out.copy_shared(100);
         assert!(out.chunks().any(|chunk| chunk == b"news"));
         assert_eq!(out.chunks().flatten().count(), expected.len() + 4);
-        // Once the queue is empty, that is forgotten.
+        // Once the queue is empty, it may copy payloads again.
         out.advance(100);
         out.share(Bytes::from_static(b"own"));
         out.buffer().extend(b"!");

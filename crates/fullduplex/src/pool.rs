@@ -150,7 +150,7 @@ mod model {
         static ref POOLED: AtomicUsize = AtomicUsize::new(0);
     }
 
-    /// Three threads put away more than all may have, take some of it, and end.
+    /// Three threads put away more items than all pools together may hold, take some of them, and end.
     #[test]
     fn the_threads_have_no_more_places_than_there_are_and_give_all_back() {
         explore(|| {
@@ -165,7 +165,7 @@ mod model {
                     assert!(*claimed <= IN_ALL);
                 }
                 let kept: Vec<i32> = core::iter::from_fn(|| pool.take(&())).collect();
-                // Those that were put away last, and each once.
+                // The last items come first, and each comes once.
                 assert_eq!(kept, [1, 0][..pool.places.get()]);
                 *claimed.lock().unwrap() -= pool.places.get();
             };
@@ -201,7 +201,7 @@ mod tests {
         }
         assert_eq!(IN_ALL.load(Ordering::Relaxed), 3);
         assert_eq!([pool.take(&1), pool.take(&1), pool.take(&1)], [Some('c'), Some('a'), None]);
-        // The places stay, and are enough for the next ones.
+        // The places stay with the pool, and the next items use them.
         pool.put(1, 'd');
         assert_eq!(IN_ALL.load(Ordering::Relaxed), 3);
         assert_eq!([pool.take(&3), pool.take(&1), pool.take(&2)], [None, Some('d'), Some('b')]);
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(POOLED.load(Ordering::Relaxed), IN_ALL);
     }
 
-    /// Puts another one away when it is dropped.
+    /// An item that puts another one away when it is dropped.
     struct Leaves(u32);
 
     std::thread_local! {
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn what_is_dropped_may_put_another_one_away() {
         let user = thread::spawn(|| {
-            // Once it is full each one drops the first, which puts another one away while it is dropped.
+            // Once the pool is full, each item replaces the first one, which puts another item away while it is dropped.
             for more in 0..20 {
                 put(&LEFT, (), Leaves(more));
             }
@@ -288,13 +288,13 @@ mod tests {
             let kept: alloc::vec::Vec<_> = kept.collect();
             assert_eq!(kept.len(), PER_THREAD);
             assert!(take(&LEFT, &()).is_none());
-            // Dropped with the pool, they find none to put another one into.
+            // They are dropped with the pool, so they find no pool for another item.
             for leaves in kept {
                 put(&LEFT, (), leaves);
             }
         });
         assert!(user.join().is_ok());
-        // As below.
+        // As in the next test, the pool may be dropped a moment later.
         while LEFT_IN_ALL.load(Ordering::Relaxed) > 0 {
             thread::yield_now();
         }
@@ -321,7 +321,7 @@ mod tests {
             assert_eq!(Arc::strong_count(&item), 1 + IN_ALL);
             wait.wait();
         });
-        // A thread's pool goes with the thread, a moment after the scope has seen its end.
+        // A thread's pool is dropped a moment after the scope has seen the end of the thread.
         while POOLED.load(Ordering::Relaxed) > 0 || Arc::strong_count(&item) > 1 {
             thread::yield_now();
         }

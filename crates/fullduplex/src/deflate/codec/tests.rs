@@ -188,7 +188,7 @@ fn a_message_after_a_final_block_is_read<D: Deflater, I: Inflater>() {
     let mut one = decompressor::<I>();
     assert_eq!(inflate(&mut one, &HELLO_FINAL).unwrap(), b"Hello");
     assert_eq!(inflate(&mut one, &HELLO).unwrap(), b"Hello");
-    // Without the byte that the RFC adds after the block.
+    // The RFC adds a byte after the block. Without it, the message is read as well.
     assert_eq!(inflate(&mut one, &HELLO_FINAL[..7]).unwrap(), b"Hello");
     assert_eq!(inflate(&mut one, &HELLO).unwrap(), b"Hello");
     assert_eq!(inflate(&mut one, &HELLO_AGAIN).unwrap(), b"Hello");
@@ -417,7 +417,6 @@ fn an_exact_fit_of_the_output_is_whole<D: Deflater, I: Inflater>() {
         assert_eq!(out, text);
         let finished = one.finish(&mut [0; 1]).unwrap();
         assert_eq!(finished, Finished { produced: 0, done: true });
-        // With context takeover a second copy would be smaller; without it, it is the same.
         one = decompressor::<I>();
     }
     // If the output is full, there may be more.
@@ -524,7 +523,7 @@ fn deflate_by_c(zlib: &mut flate2::Compress, message: &[u8]) -> Vec<u8> {
     payload
 }
 
-/// A message, and where to cut it.
+/// A message, in pieces.
 fn message() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let piece = prop_oneof![
         (0..3000_usize).prop_map(json),
@@ -548,10 +547,10 @@ fn round_trip<D: Deflater, I: Inflater>(
     let mut ours = CompressorOver::<D>::new(settings);
     let mut other =
         DecompressorOver::<I>::new(Inflation { window_bits, takeover: settings.takeover });
-    // There, a raw stream cannot have a window of eight bits.
+    // In zlib, a raw stream cannot have a window of eight bits.
     let new_zlib = || flate2::Decompress::new_with_window_bits(false, window_bits.max(9));
     let mut zlib = new_zlib();
-    // Exactly the window that was agreed.
+    // This decoder has exactly the window that was negotiated.
     let strict = Inflation { window_bits, takeover: settings.takeover };
     let mut strict = DecompressorOver::<miniz::Inflate>::new(strict);
     for pieces in messages {

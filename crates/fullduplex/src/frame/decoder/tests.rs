@@ -180,8 +180,8 @@ fn headers_are_decoded_or_refused_at_the_byte_that_settles_it() {
                 &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x71, 1, 2, 3, 4],
                 Err(TooLarge),
             ),
-            // If one byte has several faults, the one in the higher bits is reported. If several bytes have faults, the
-            // first.
+            // If one byte has several faults, the fault in the higher bits is reported. If several bytes have faults, the
+            // first fault is reported.
             ("5.2", Client, &[0xf3], Err(ReservedBits)),
             ("5.2", Client, &[0x0b], Err(ReservedOpCode(11))),
             ("5.1", Client, &[0x89, 0xfe], Err(Masked)),
@@ -294,7 +294,7 @@ fn text_is_shown_in_blocks_and_cut_where_the_check_fails() {
     }
 }
 
-/// Compressed payload, of which the decompressor takes as much as it has room for.
+/// The decompressor takes as much of a compressed payload as it has space for.
 #[cfg(feature = "deflate")]
 #[test]
 fn payload_is_read_as_far_as_one_likes_and_the_rest_stays_as_it_came() {
@@ -313,7 +313,7 @@ fn payload_is_read_as_far_as_one_likes_and_the_rest_stays_as_it_came() {
             for end in [cut, 40] {
                 let mut buffer = wire[at..end].to_vec();
                 let mut input = Input::new(&mut buffer);
-                // Now and then nothing is taken.
+                // If `done` is 0, nothing is taken in every second turn.
                 let mut turns = 0;
                 while let Some(len) = decoder.piece_len(&input) {
                     assert_eq!(len, input.len());

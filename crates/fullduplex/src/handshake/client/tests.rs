@@ -32,7 +32,7 @@ impl Text {
     }
 }
 
-/// A valid response, of which `change` may change the lines: status line, upgrade, connection, accept, further lines.
+/// A valid response, whose lines `change` may change: status line, upgrade, connection, accept, further lines.
 fn with<'t>(change: impl FnOnce(&mut [&'t str; 5])) -> Text {
     let mut lines = ["HTTP/1.1 101 Switching Protocols\r\n", UPGRADE, CONNECTION, ACCEPT, ""];
     change(&mut lines);

@@ -36,8 +36,7 @@ impl Text {
     }
 }
 
-/// A valid request, of which `change` may change the lines: request line, host, upgrade, connection, key, version,
-/// further lines.
+/// A valid request, whose lines `change` may change: request line, host, upgrade, connection, key, version, further lines.
 fn with<'t>(change: impl FnOnce(&mut [&'t str; 7])) -> Text {
     let mut lines = [
         "GET /chat HTTP/1.1\r\n",

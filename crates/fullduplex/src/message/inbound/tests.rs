@@ -15,7 +15,7 @@ use Part::{First, Last, Middle, Whole};
 /// The bytes of one frame: unmasked, as a client receives it.
 type Frame = &'static [u8];
 
-/// Section of RFC 6455, the frames, the events, and what it ends with: the failure, or whether a message is unfinished.
+/// Section of RFC 6455, the frames, the events, and the end: the failure, or whether a message is unfinished.
 type Row =
     (&'static str, &'static [Frame], &'static [Event<'static>], Result<Progress, MessageError>);
 
@@ -140,7 +140,7 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// Puts frames through a decoder, read by read, and shows `inbound` what comes out as a connection does.
+/// Decodes frames, read by read, and passes them to `inbound` as a connection does.
 fn receive(
     inbound: &mut Inbound,
     reads: &[&[u8]],
@@ -188,7 +188,7 @@ fn progress(inbound: &Inbound) -> Progress {
 /// Kind, bytes, and whether it has ended.
 type Messages = Vec<(MessageKind, Vec<u8>, bool)>;
 
-/// Chunks joined to messages. Of a message that fails, only what it is known to have: a cut may hand out less of it.
+/// Joins the chunks of each message.
 fn join(messages: &mut Messages, event: Event<'_>) {
     let (kind, bytes, part) = match event {
         Event::Text(bytes, part) => (MessageKind::Text, bytes, part),
@@ -221,7 +221,7 @@ fn byte_by_byte_the_joined_messages_and_the_failure_are_the_same() {
     }
 }
 
-/// A caller tells by the size how far a message is over the limit (RFC 6455 §10.4).
+/// The size tells a caller how far a message is over the limit (RFC 6455 §10.4).
 #[test]
 fn the_size_of_a_message_is_what_its_frames_have_announced() {
     let mut inbound = Inbound::new(&LIMITS);
@@ -250,13 +250,12 @@ fn text_that_was_found_whole_fails_as_if_it_had_come_piece_by_piece() {
     }
 }
 
-/// Compressed messages (RFC 7692 §6.2). What comes out of the decompressor is made up here.
+/// Compressed messages (RFC 7692 §6.2). There is no decompressor, because the table has its output.
 #[cfg(feature = "deflate")]
 mod compressed {
     use super::*;
 
-    /// Frames whose first one has RSV1; for each frame what its payload is inflated to; the events, and what it ends
-    /// with.
+    /// The frames, the first with RSV1; what the payload of each is inflated to; the events; and the end, as above.
     type Row = (
         &'static [Frame],
         &'static [&'static [u8]],
@@ -276,7 +275,7 @@ mod compressed {
             &[text(b"h\xc3", First), text(b"\xbc", Last)],
             BETWEEN,
         ),
-        // What ends a message may be empty, and the first chunk is the first one with something in it.
+        // The last chunk of a message may be empty. Other empty chunks lead to no event.
         (&[b"\x41\x00", b"\x80\x00"], &[b"", b""], &[text(b"", Whole)], BETWEEN),
         (&[b"\x41\x01?", b"\x80\x01?"], &[b"", b"a"], &[text(b"a", Whole)], BETWEEN),
         (
@@ -286,14 +285,14 @@ mod compressed {
             BETWEEN,
         ),
         (&[b"\x41\x01?"], &[b"a"], &[text(b"a", First)], IN_MESSAGE),
-        // A message that is not compressed may follow one that is.
+        // A continuation must not follow a complete message, and a new message must not begin inside another.
         (&[b"\xc1\x01?", b"\x80\x00"], &[b"a"], &[text(b"a", Whole)], Err(UnexpectedContinuation)),
         (&[b"\x41\x01?", b"\xc1\x01?"], &[b"a"], &[text(b"a", First)], Err(Interleaved)),
         // Text is checked after decompression.
         (&[b"\xc1\x01?"], &[b"ab\xff"], &[text(b"ab", First)], Err(InvalidUtf8)),
         (&[b"\xc1\x01?"], &[b"\xff"], &[], Err(InvalidUtf8)),
         (&[b"\xc1\x01?"], &[b"ab\xc3"], &[text(b"ab\xc3", First)], Err(InvalidUtf8)),
-        // The limit counts what came out of it. The limit itself is not over the limit, and what is within it comes
+        // The limit counts the inflated bytes. The limit itself is not over the limit, and what is within it is delivered
         // first.
         (&[b"\xc2\x01?"], &[b"12345678"], &[binary(b"12345678", Whole)], BETWEEN),
         (&[b"\xc2\x01?"], &[b"123456789"], &[binary(b"12345678", First)], Err(TooLarge)),
@@ -313,7 +312,7 @@ mod compressed {
         ),
     ];
 
-    /// Puts frames through a decoder, and shows `inbound` what their payloads are inflated to as a connection does.
+    /// Decodes frames, and passes their inflated payloads to `inbound` as a connection does.
     fn receive(
         inbound: &mut Inbound,
         frames: &[Frame],
