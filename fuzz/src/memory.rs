@@ -39,8 +39,8 @@ impl<T> Measured<T> {
         prepare(&self.input)
     }
 
-    /// Runs the target with the input, within `bound`. The target returns the sum of what it has made of the input and of the
-    /// limits that it has configured.
+    /// Runs the target with the input, within `bound`. The target returns the sum of what it has made of the input and of
+    /// the limits that it has configured.
     pub fn run(&self, bound: Bound, target: impl FnOnce(&T) -> usize) {
         self.run_watched(Oracle::Memory, bound, target);
     }

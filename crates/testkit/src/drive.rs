@@ -155,8 +155,8 @@ fn drain(conn: &mut Connection, output: &mut Vec<u8>, entropy: &mut TestEntropy)
     }
 }
 
-/// Adds an event to `seen`, and joins the chunks of a message. A message comes after the control frames between its fragments.
-/// An unfinished message is always the last.
+/// Adds an event to `seen`, and joins the chunks of a message. A message comes after the control frames between its
+/// fragments. An unfinished message is always the last.
 pub(crate) fn record(seen: &mut Vec<Seen>, conn: &Connection, event: Event<'_>) {
     match event {
         Event::Text(chunk, part) => {

@@ -332,7 +332,7 @@ fn a_frame_socket_reads_what_it_has_written() {
     assert!(read.read(Some(2)).unwrap().is_none());
 }
 
-/// A peer that sends Pings without end, and does not read until it is told to.
+/// A peer that sends Pings without end, and does not read until the test lets it.
 #[derive(Debug)]
 struct Flood {
     reads: bool,
@@ -398,11 +398,11 @@ fn a_client_that_sends_its_request_byte_by_byte_has_no_more_time_than_another() 
     dripping.join().unwrap();
 }
 
-/// A stream that takes no output until it is told to, and whose input does not block for long.
+/// A stream that takes no output until the test lets it, and whose input does not block for long.
 #[derive(Debug, Default)]
 struct Gate {
     input: VecDeque<u8>,
-    /// Sent again and again once the input is over.
+    /// The input after `input`, without end.
     flood: &'static [u8],
     is_open: bool,
     output: Vec<u8>,
