@@ -103,7 +103,7 @@ fn bend(sent: &mut Vec<Frame>) {
     }
 }
 
-/// The std adapter over a stream that does not block.
+/// The std adapter over a nonblocking stream.
 fn blocking(wire: Wire) {
     let mut socket = WebSocket::from_raw_socket(wire, Role::Server, EndpointConfig::new());
     let would_block = |error: &fullduplex_std::Error| matches!(error, fullduplex_std::Error::Io(error) if error.kind() == ErrorKind::WouldBlock);

@@ -166,7 +166,8 @@ impl Offer {
         let takeover = params.peer_context_takeover() ^ Oracle::OfferPeerTakeover.faulty();
         Oracle::OfferPeerTakeover.same(takeover, !answer.client_fresh);
 
-        // "A server accepts an offer that includes it by including it, with the same or a smaller value."
+        // A server that accepts "server_max_window_bits" must respond with it, with the same or a smaller value (RFC 7692
+        // §7.1.2.1).
         let server_bits = answer.server_bits.filter(|_| !Oracle::OfferServerBits.faulty());
         let allowed = self.server_bits.is_none_or(|most| server_bits.is_some_and(|it| it <= most));
         Oracle::OfferServerBits.holds(allowed, format_args!("{server_bits:?}"));

@@ -1,5 +1,5 @@
-//! Arbitrary bytes as compressed messages: with any fragments, reads and scratch, the output is the same, it never exceeds
-//! the limit, and another decoder has it as well.
+//! Arbitrary bytes as compressed messages: with any fragments, reads and scratch, the output is the same, never exceeds the
+//! limit, and agrees with another decoder.
 #![no_main]
 
 use fullduplex::{

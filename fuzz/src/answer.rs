@@ -73,7 +73,7 @@ impl Answer {
         self.headers().iter().fold(rejection, |it, (name, value)| it.header(name, value))
     }
 
-    /// Whether the RFCs allow to send it: the status is in `allowed`, and the headers are valid.
+    /// Whether the RFCs allow it: the status is in `allowed`, and the headers are valid.
     #[must_use]
     pub fn may_be_sent(&self, allowed: RangeInclusive<u16>) -> bool {
         allowed.contains(&self.status()) && self.has_sound_headers()

@@ -11,7 +11,7 @@ const MEMORY: Bound = Bound { constant: 16 << 10, factor: 16 };
 /// Passes arbitrary bytes to a connection in `role`, and checks what every connection promises.
 ///
 /// The first eight bytes choose: six of them the limits, one whether the limits apply, and one how the input is split. The
-/// rest is the input.
+/// connection receives the rest.
 pub fn frames(role: Role, input: &Measured<&[u8]>) {
     input.run(MEMORY, |input| {
         let Some((&[a, b, c, d, e, f, limited, cut], wire)) = input.split_first_chunk() else {

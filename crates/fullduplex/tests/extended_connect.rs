@@ -15,7 +15,7 @@ use fullduplex_testkit::{Frame, TestEntropy};
 
 type Field = (String, Vec<u8>);
 
-/// The request of RFC 8441 §5.1.
+/// The request of RFC 8441 §5.1, with a query and a cookie.
 const EXAMPLE: [(&str, &str); 10] = [
     (":method", "CONNECT"),
     (":protocol", "websocket"),

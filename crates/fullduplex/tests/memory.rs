@@ -58,7 +58,7 @@ fn a_connection_has_one_small_size() {
     assert_eq!(size_of::<Result<Option<Event<'_>>, Error>>(), event);
 }
 
-/// Receives all. Returns the number of bytes in messages, and the number of messages and control frames.
+/// Receives all bytes. Returns the number of bytes in messages, and the number of messages and control frames.
 fn receive(role: Role, received: &mut [u8], read_size: usize) -> (usize, usize) {
     let mut conn = open(role);
     let mut entropy = TestEntropy::new(1);

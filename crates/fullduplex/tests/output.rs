@@ -208,7 +208,7 @@ fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
             endpoint.writer.send(MessageRef::Close(None)).unwrap();
             assert_eq!(send(&mut endpoint), Err(SendError::Closed));
 
-            // The full queue of a connection that is over may never have space again, so the error is another one.
+            // The full queue of a connection that is over may never have space again, so the error is `Closed`.
             let mut endpoint = open(9);
             while endpoint.writer.pending() < 11 {
                 send(&mut endpoint).unwrap();

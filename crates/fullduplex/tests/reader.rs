@@ -401,7 +401,7 @@ fn after_a_failure_nothing_comes_and_reading_on_is_harmless() {
     }
 }
 
-/// As documented, an advance beyond the room ends at its end.
+/// As documented, an advance beyond the room counts only up to the end of the room.
 #[test]
 fn an_advance_beyond_the_room_is_harmless() {
     let mut reader = Reader::new(open(Role::Client).split().0);
@@ -435,8 +435,8 @@ fn a_length_that_is_only_announced_makes_no_room() {
     }
 }
 
-/// Receives a message of the largest allowed size, in this many frames and in reads of at most this size. Returns the size
-/// of the largest buffer until then, and of the buffer afterwards.
+/// Receives a message of the largest allowed size, in this many frames and in reads of at most this size. Returns the
+/// largest size of the buffer meanwhile, and its size afterwards.
 fn largest_message(role: Role, mode: Mode, frames: usize, most: usize) -> (usize, usize) {
     let limit = MIB;
     let mut session = Session::new(limited(role, limit as u64, limit as u64), mode, 1);
