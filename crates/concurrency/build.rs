@@ -1,4 +1,4 @@
-//! Has the sources of the adapters use loom's types.
+//! Makes the adapters' sources use loom's types.
 
 fn main() {
     println!("cargo::rustc-cfg=fullduplex_loom");

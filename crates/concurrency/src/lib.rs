@@ -1,6 +1,7 @@
-//! What the models of the adapters share: a peer in memory, and types of loom in the form in which the adapters use them.
+//! What the models of the adapters share: a peer in memory, and loom's types in the form in which the adapters use them.
 //!
-//! loom runs a model again and again, each time with another interleaving of its threads, until it has run them all.
+//! loom runs a model again and again, each time with another interleaving of its threads, until it has run every
+//! interleaving.
 
 mod clock;
 mod mutex;
@@ -15,14 +16,14 @@ pub use peer::{CLOSE, PING, Peer, frames};
 pub use sync::{AsyncMutex, AsyncMutexGuard, Notify, watch};
 pub use waker::AtomicWaker;
 
-/// How often loom takes the turn from a thread that could go on, in one run, unless `LOOM_MAX_PREEMPTIONS` says more. Faults
-/// are found with two as a rule; all runs with three are too many for CI.
+/// How often, in one run, loom may preempt a thread that could go on, unless `LOOM_MAX_PREEMPTIONS` says otherwise. Two
+/// preemptions find faults as a rule; all runs with three are too many for CI.
 const PREEMPTIONS: usize = 2;
 
 /// Runs `model` with every interleaving.
 ///
 /// # Panics
-/// When the model does, when all its threads wait, and when it does not end.
+/// If the model panics, if all its threads wait, or if it does not end.
 pub fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut loom = loom::model::Builder::new();
     loom.preemption_bound.get_or_insert(PREEMPTIONS);

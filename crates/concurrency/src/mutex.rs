@@ -1,8 +1,8 @@
-//! `std::sync::Mutex` for models: one that loom's threads can find taken.
+//! A `std::sync::Mutex` for models, which loom's threads can find locked.
 //!
-//! loom's own has a thread that is about to try wait until the mutex is free, and changes no threads before it is given back. So
-//! a model would hardly ever see that `try_lock` fails. Here a flag says whether the mutex is taken, and loom may change threads
-//! whenever it is looked at or set.
+//! With loom's own mutex, a thread that is about to call `try_lock` waits until the mutex is free, and loom switches threads
+//! only after the mutex was unlocked. So a model would hardly ever see `try_lock` fail. Here a flag says whether the mutex
+//! is locked, and loom may switch threads whenever the flag is read or set.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{self, LockResult, PoisonError, TryLockError, TryLockResult};
@@ -10,25 +10,25 @@ use std::sync::{self, LockResult, PoisonError, TryLockError, TryLockResult};
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread::{self, Thread};
 
-/// As `std::sync::Mutex`; a panic does not poison it.
+/// Stands in for `std::sync::Mutex`; a panic does not poison it.
 #[derive(Debug, Default)]
 pub struct Mutex<T> {
     is_taken: AtomicBool,
-    /// The threads that wait until it is free.
+    /// The threads that wait for the mutex.
     waiting: sync::Mutex<Vec<Thread>>,
     value: sync::Mutex<T>,
 }
 
-/// As `std::sync::MutexGuard`.
+/// Stands in for `std::sync::MutexGuard`.
 #[derive(Debug)]
 pub struct MutexGuard<'a, T> {
-    /// `None` once it is given back.
+    /// `None` once the mutex is unlocked.
     value: Option<sync::MutexGuard<'a, T>>,
     mutex: &'a Mutex<T>,
 }
 
 impl<T> Mutex<T> {
-    /// As there.
+    /// See [`std::sync::Mutex::new`].
     pub fn new(value: T) -> Self {
         Self {
             is_taken: AtomicBool::new(false),
@@ -37,7 +37,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// As there.
+    /// See [`std::sync::Mutex::into_inner`].
     ///
     /// # Errors
     /// Never.
@@ -45,7 +45,7 @@ impl<T> Mutex<T> {
         Ok(self.value.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// As there.
+    /// See [`std::sync::Mutex::lock`].
     ///
     /// # Errors
     /// Never.
@@ -60,7 +60,7 @@ impl<T> Mutex<T> {
             if guard.is_err() {
                 thread::park();
             }
-            // It must not be woken once it waits for something else.
+            // The thread must not be woken once it waits for something else.
             self.waiting().retain(|thread| thread.id() != this.id());
             if let Ok(guard) = guard {
                 return Ok(guard);
@@ -68,10 +68,10 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// As there.
+    /// See [`std::sync::Mutex::try_lock`].
     ///
     /// # Errors
-    /// `WouldBlock`, as there.
+    /// `WouldBlock`, if the mutex is locked.
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         if self.is_taken.swap(true, Ordering::AcqRel) {
             return Err(TryLockError::WouldBlock);
@@ -88,7 +88,7 @@ impl<T> Mutex<T> {
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         self.value = None;
-        // A model that has failed is not run on.
+        // A failed model does not continue.
         if !std::thread::panicking() {
             self.mutex.is_taken.swap(false, Ordering::AcqRel);
             self.mutex.waiting().drain(..).for_each(|thread| thread.unpark());

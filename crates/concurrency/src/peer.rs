@@ -1,37 +1,37 @@
-//! The peer of a model, and the network to it: what it sends, and when; how much it takes.
+//! The peer of a model, and the network to it: what the peer sends and when, and how much it accepts.
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
-/// A Ping of a client, whose masking key is zero.
+/// A client's Ping with the masking key zero.
 pub const PING: &[u8] = &[0x89, 0x81, 0, 0, 0, 0, b'p'];
 
-/// A Close with 1000 of a client.
+/// A client's Close with the code 1000.
 pub const CLOSE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
 
-/// A peer. A model has it in a mutex, so loom may change threads before each read or write.
+/// A peer. A model keeps it in a mutex, so that loom may switch threads before each read or write.
 #[derive(Debug, Default)]
 pub struct Peer {
-    /// What it sends, in pieces: each once it has received so many bytes. An empty one is the end of input.
+    /// What the peer sends: each piece once the peer has received that many bytes. An empty piece is the end of input.
     pub sends: VecDeque<(usize, Vec<u8>)>,
-    /// How much it takes before it is blocked.
+    /// How many bytes the peer accepts before writes to it are blocked.
     pub room: usize,
-    /// How many writes are blocked before it reads on, where writes are tried again and again.
+    /// How many writes are blocked before the peer reads on, in models that try a blocked write again.
     pub blocks: usize,
-    /// What it has received.
+    /// What the peer has received.
     pub received: Vec<u8>,
-    /// Whether the sending direction to it was ended.
+    /// Whether our sending direction was ended.
     pub ended: bool,
-    /// Whether it cannot be reached any more: over tokio a write fails then, over std a read.
+    /// Whether the peer cannot be reached any more. Then a write fails over tokio, and a read over std.
     pub gone: bool,
-    /// Who waits for what it sends.
+    /// The waker of the reader that waits for input.
     pub reader: Option<Waker>,
-    /// Who waits for room.
+    /// The waker of the writer that waits for room.
     pub writer: Option<Waker>,
 }
 
 impl Peer {
-    /// A peer that sends these pieces, each once it has received so many bytes.
+    /// A peer that sends each piece once it has received that many bytes.
     #[must_use]
     pub fn new(room: usize, sends: &[(usize, &[u8])]) -> Self {
         let sends = sends.iter().map(|(after, piece)| (*after, piece.to_vec())).collect();
@@ -47,8 +47,8 @@ impl Peer {
         self.sends.pop_front().map(|(_, piece)| piece)
     }
 
-    /// Takes what it has room for, and returns how much; nothing if it is blocked. A writer that gets on by itself is not woken
-    /// for the wait before: a transport need not do so.
+    /// Accepts as many bytes as there is room for, and returns how many; `None` if the write is blocked. A writer that
+    /// succeeds before it is woken loses its waker, because a transport need not wake it for the earlier wait.
     pub fn write(&mut self, bytes: &[u8]) -> Option<usize> {
         let len = bytes.len().min(self.room);
         if len == 0 {
@@ -65,7 +65,7 @@ impl Peer {
         Some(len)
     }
 
-    /// Sends nothing more.
+    /// Ends the input: the peer sends nothing more.
     pub fn end_input(&mut self) {
         self.sends.push_back((0, Vec::new()));
         if let Some(reader) = self.reader.take() {
@@ -73,7 +73,7 @@ impl Peer {
         }
     }
 
-    /// Wakes who waits for room.
+    /// Wakes the writer that waits for room.
     pub fn wake_writer(&mut self) {
         if let Some(writer) = self.writer.take() {
             writer.wake();
@@ -81,10 +81,10 @@ impl Peer {
     }
 }
 
-/// The frames of a server, each with its opcode and its payload.
+/// Parses a server's frames into opcodes and payloads.
 ///
 /// # Panics
-/// When it is no whole number of short frames.
+/// If `bytes` is not a whole number of short frames.
 #[must_use]
 pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();

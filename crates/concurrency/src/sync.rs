@@ -1,6 +1,7 @@
-//! What the crate for applications has of `tokio::sync`, with each operation as one step between which loom changes threads.
+//! The types of `tokio::sync` that the crate for applications uses. Each operation is one step, and loom may switch threads
+//! between steps.
 //!
-//! loom does not see what is in it, and need not: what is asked is how we use it.
+//! loom does not see inside these types, and need not: the models test how we use them.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -14,19 +15,19 @@ use tokio::sync;
 
 pub mod watch;
 
-/// Where loom may change threads, before an operation of what has this.
+/// Lets loom switch threads before each operation of the type that has this field.
 #[derive(Debug, Default)]
 struct Steps(AtomicUsize);
 
 impl Steps {
     fn step(&self) {
-        // A model that has failed is not run on.
+        // A failed model does not continue.
         if !std::thread::panicking() {
             self.0.fetch_add(1, Ordering::AcqRel);
         }
     }
 
-    /// Runs a future, each poll of which is a step.
+    /// Runs a future; each poll is a step.
     async fn run<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         let mut waker: Option<(Waker, Waker)> = None;
@@ -42,7 +43,7 @@ impl Steps {
     }
 }
 
-/// A waker of loom's, behind a counter that is not loom's: tokio clones it under a lock, where no thread may be changed.
+/// loom's waker behind a plain `Arc`: tokio clones it under a lock, where loom must not switch threads.
 struct Plain(Waker);
 
 impl Wake for Plain {
@@ -51,7 +52,7 @@ impl Wake for Plain {
     }
 }
 
-/// As [`tokio::sync::Notify`].
+/// Stands in for [`tokio::sync::Notify`].
 #[derive(Debug, Default)]
 pub struct Notify {
     notify: sync::Notify,
@@ -59,39 +60,39 @@ pub struct Notify {
 }
 
 impl Notify {
-    /// As there.
+    /// See [`tokio::sync::Notify::new`].
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// As there.
+    /// See [`tokio::sync::Notify::notify_one`].
     pub fn notify_one(&self) {
         self.steps.step();
         self.notify.notify_one();
     }
 
-    /// As there.
+    /// See [`tokio::sync::Notify::notified`].
     pub async fn notified(&self) {
         self.steps.run(self.notify.notified()).await;
     }
 }
 
-/// As [`tokio::sync::Mutex`].
+/// Stands in for [`tokio::sync::Mutex`].
 #[derive(Debug, Default)]
 pub struct AsyncMutex<T> {
     mutex: sync::Mutex<T>,
     steps: Steps,
 }
 
-/// As [`tokio::sync::MutexGuard`].
+/// Stands in for [`tokio::sync::MutexGuard`].
 pub struct AsyncMutexGuard<'a, T> {
     guard: sync::MutexGuard<'a, T>,
     steps: &'a Steps,
 }
 
 impl<T> AsyncMutex<T> {
-    /// As there.
+    /// See [`tokio::sync::Mutex::lock`].
     pub async fn lock(&self) -> AsyncMutexGuard<'_, T> {
         let guard = self.steps.run(self.mutex.lock()).await;
         AsyncMutexGuard { guard, steps: &self.steps }

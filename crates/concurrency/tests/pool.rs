@@ -1,4 +1,4 @@
-//! The pools of the core, over loom.
+//! The core's pools under loom.
 
 #[expect(dead_code, reason = "a model has pools, and no thread-local ones")]
 #[path = "../../fullduplex/src/pool.rs"]

@@ -1,4 +1,5 @@
-//! As [`tokio::sync::watch`], whose receivers wake in an order of chance. Here they wake in the order in which they came.
+//! Stands in for [`tokio::sync::watch`], which wakes receivers in random order. Here they wake in the order in which they
+//! began to wait.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -8,18 +9,18 @@ use std::task::{Poll, Waker};
 
 use super::Steps;
 
-/// As [`tokio::sync::watch::Sender`].
+/// Stands in for [`tokio::sync::watch::Sender`].
 #[derive(Debug)]
 pub struct Sender<T>(Arc<Shared<T>>);
 
-/// As [`tokio::sync::watch::Receiver`]; a sender that is gone may still send.
+/// Stands in for [`tokio::sync::watch::Receiver`]; it does not notice that the sender was dropped.
 #[derive(Clone, Debug)]
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     seen: u64,
 }
 
-/// As [`tokio::sync::watch::Ref`], a copy.
+/// Stands in for [`tokio::sync::watch::Ref`]; it holds a copy.
 #[derive(Debug)]
 pub struct Ref<T>(T);
 
@@ -37,7 +38,7 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
-    /// loom changes threads here, and not while the lock is held.
+    /// Lets loom switch threads before the lock is taken. While it is held, loom does not switch.
     fn step(&self) -> MutexGuard<'_, State<T>> {
         self.steps.step();
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,20 +46,20 @@ impl<T> Shared<T> {
 }
 
 impl<T> Sender<T> {
-    /// As there.
+    /// See [`tokio::sync::watch::Sender::new`].
     pub fn new(value: T) -> Self {
         let state = Mutex::new(State { value, version: 0, waiting: Vec::new() });
         Self(Arc::new(Shared { steps: Steps::default(), state }))
     }
 
-    /// As there.
+    /// See [`tokio::sync::watch::Sender::subscribe`].
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
         let seen = self.0.step().version;
         Receiver { shared: Arc::clone(&self.0), seen }
     }
 
-    /// As there.
+    /// See [`tokio::sync::watch::Sender::send_modify`].
     pub fn send_modify(&self, modify: impl FnOnce(&mut T)) {
         let mut state = self.0.step();
         modify(&mut state.value);
@@ -70,13 +71,13 @@ impl<T> Sender<T> {
 }
 
 impl<T: Copy> Receiver<T> {
-    /// As there.
+    /// See [`tokio::sync::watch::Receiver::borrow`].
     #[must_use]
     pub fn borrow(&self) -> Ref<T> {
         Ref(self.shared.step().value)
     }
 
-    /// As there.
+    /// See [`tokio::sync::watch::Receiver::changed`].
     ///
     /// # Errors
     /// Never.
@@ -85,7 +86,7 @@ impl<T: Copy> Receiver<T> {
         Ok(())
     }
 
-    /// As there.
+    /// See [`tokio::sync::watch::Receiver::wait_for`].
     ///
     /// # Errors
     /// Never.
