@@ -11,7 +11,7 @@ const RECIPE: &str = include_str!("../Dockerfile");
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fullduplex-conformance");
 
-/// The words in a text that begin like this and continue with letters and hyphens.
+/// What follows each `begin` in `text`, as far as letters, hyphens and underscores reach.
 fn words<'t>(text: &'t str, begin: &str) -> BTreeSet<&'t str> {
     let ends = |letter: char| !(letter.is_ascii_alphabetic() || letter == '-' || letter == '_');
     let words = text.split(begin).skip(1);
@@ -55,7 +55,7 @@ fn each_input_of_the_action_is_declared_and_reaches_the_script() {
     }
 }
 
-/// Runs the action's script like its step does.
+/// Runs the action's script as its step does.
 fn act(inputs: &[(&str, &str)]) -> (Option<i32>, String) {
     let suite = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("action");
     std::fs::create_dir_all(suite.join("bin")).unwrap();

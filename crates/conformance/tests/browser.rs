@@ -138,7 +138,7 @@ fn a_report_is_read_in_a_browser() {
     browser.eval("document.querySelector('[name=open]').click()");
     assert_eq!(browser.eval(TOO_WIDE), json!(0));
 
-    // There is no space for many subjects side by side.
+    // Many subjects do not fit side by side, and the page must still not be too wide.
     let many = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
         .map(|agent| wrong::report_of(&agent.repeat(12), agent < "e", "3."));
     for (subjects, width) in [(2, 700), (3, 800), (6, 1000), (10, 1200), (10, 390)] {
@@ -151,7 +151,7 @@ fn a_report_is_read_in_a_browser() {
         fs::remove_file(few).unwrap();
     }
 
-    // In dark mode.
+    // The page has other colours in dark mode.
     browser.screen(1200, 900, false);
     browser.media("dark");
     browser.open(&page);
@@ -169,8 +169,7 @@ fn a_report_is_read_in_a_browser() {
     assert!(bytes.starts_with(b"%PDF"));
     fs::write(pictures().join("printed.pdf"), bytes).unwrap();
 
-    // Without the script, everything can be read: the browser itself opens the case that a link
-    // points to.
+    // Without the script, everything can be read: the browser itself opens the case that a link points to.
     browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
     browser.open(&format!("{page}#6.3.1"));
     assert_eq!(shown(&mut browser).len(), all);

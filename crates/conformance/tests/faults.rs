@@ -76,7 +76,7 @@ impl Faulty {
 /// The subprotocols and the extensions that a client offers.
 type Asked = (&'static str, &'static str);
 
-/// What a client offers, one after the other, until it has what a case needs.
+/// The offers that a client tries in turn until one has what a case needs.
 const ASKED: [Asked; 3] = [
     ("", "permessage-deflate; client_max_window_bits"),
     ("chat", "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10"),
@@ -152,7 +152,7 @@ fn awaited(fault: Fault) -> Option<&'static str> {
     AWAITS.iter().find(|(awaits, _)| *awaits == fault).map(|(_, section)| *section)
 }
 
-/// Applies a function to each, on all processors.
+/// Applies a function to each item, on all processors.
 fn on_all_processors<T: Sync, R: Send>(list: &[T], function: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
@@ -184,7 +184,7 @@ impl Row {
     }
 }
 
-/// The cases that each mistake of a side fails, and everything that is wrong with that.
+/// The cases that each mistake of a side fails, and everything that is wrong with them.
 struct Table {
     side: Side,
     rows: Vec<Row>,
@@ -242,8 +242,8 @@ impl Table {
     /// Runs mistakes with the cases that send much: with each case until enough mistakes have failed it, and with each
     /// mistake until a case has found it.
     ///
-    /// Only the mistakes are tried that an endpoint had an opportunity to make in a case: any other mistake would have
-    /// changed nothing. (The cases that do not send much show that this is true.)
+    /// In each case, only the mistakes are tried that an endpoint had an opportunity to make, because any other mistake
+    /// would have changed nothing. (The cases that do not send much show that this is true.)
     fn run_much(&mut self, cases: &[&Passed<'_>]) {
         let rows = &self.rows;
         let enough = if env::var_os(WHOLE).is_some() { usize::MAX } else { ENOUGH };

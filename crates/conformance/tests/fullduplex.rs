@@ -139,7 +139,7 @@ impl Echo {
         }
     }
 
-    /// The loop of the core's first page, once. Returns whether the connection is over.
+    /// One turn of the loop that the core's documentation begins with. Returns whether the connection is over.
     fn converse(&mut self, endpoint: &mut Endpoint<TestEntropy>, out: &mut Vec<u8>) -> bool {
         while let Ok(Some((message, writer))) = endpoint.poll() {
             if let MessageRef::Text(_) | MessageRef::Binary(_) = message {
@@ -235,8 +235,8 @@ fn outcomes(cases: &[&Case], side: Side, wishes: Wishes) -> Vec<Outcome> {
     })
 }
 
-/// Runs the cases of one side, and returns those whose outcome is not as expected. Cases that an endpoint with these wishes
-/// cannot run are added to `unimplemented`.
+/// Runs the cases of one side, and describes the cases whose outcome is not as expected. Cases that an endpoint with these
+/// wishes cannot run are added to `unimplemented`.
 fn run_all(side: Side, wishes: Wishes, unimplemented: &mut BTreeSet<String>) -> Vec<String> {
     let all = cases::all();
     // The wishes only affect the negotiation.

@@ -1,5 +1,5 @@
-//! The program, used rightly and wrongly: it prints a clear line, keeps the outcomes that it has, and the exit code says
-//! which of the three cases it is.
+//! The program, used rightly and wrongly: it prints a clear line, keeps the outcomes it has so far, and its exit code says
+//! whether the tests passed, failed or could not be run.
 #![cfg(feature = "cli")]
 
 use std::io::Write;
@@ -36,7 +36,7 @@ fn assert_ends(output: &Output, code: i32, words: &str) {
     assert!(text.contains(words), "{text}");
 }
 
-/// A server that does `each` with this number of connections, and then is gone.
+/// A server that runs `each` on this number of connections, and then stops listening.
 fn server(
     connections: usize,
     each: impl Fn(std::net::TcpStream) + Send + Sync + Clone + 'static,

@@ -156,7 +156,7 @@ fn the_verdicts_of_wstest_are_read_and_compared() {
     assert_eq!(cases[&id("6.4.1")].behavior, Behavior::NonStrict);
     assert_eq!(cases[&id("6.4.1")].duration, Duration::from_millis(2004));
     assert_eq!(cases[&id("7.1.6")].remote_close_code, None);
-    // It does not contain what is needed to run a case again, and the error says so.
+    // The files of `wstest` do not contain what is needed to run a case again, and the error says so.
     let error = read(directory.path()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::OfWstest), "{error}");
     assert!(error.to_string().contains("fullduplex_std_case_1_1_1.json"), "{error}");
@@ -217,7 +217,7 @@ fn what_a_subject_sends_is_never_markup() {
 #[test]
 fn a_page_of_two_subjects_with_all_cases_stays_small() {
     let page = html(reports());
-    // It must be small enough for phones.
+    // The page must be small enough for a phone.
     assert!(page.len() < 6 << 20, "{} bytes", page.len());
 }
 
@@ -314,7 +314,7 @@ fn junit_is_read_by_another_reader() {
     );
     let failure = named("failure").next().unwrap();
     assert!(failure.attribute("message").unwrap().starts_with("FAILED"));
-    // Readers take a dot for a level, and the name of the subject is one level.
+    // Readers of JUnit take a dot for a level, but the name of the subject is one level.
     assert!(text.contains("classname=\"careless 1_0.6\""));
 }
 
@@ -326,7 +326,7 @@ fn packets(capture: &[u8]) -> Vec<(&[u8], u32)> {
     capture.blocks.iter().map(|block| (block.data, block.origlen)).collect()
 }
 
-/// The Internet checksum of these bytes (RFC 1071). If they include their own checksum, it is 0.
+/// The Internet checksum of these bytes (RFC 1071). It is 0 if the bytes include their own checksum.
 fn checksum(parts: &[&[u8]]) -> u16 {
     let bytes = parts.concat();
     let words = bytes.chunks(2).map(|word| match word {

@@ -14,7 +14,7 @@ use fullduplex_conformance_faulty::Endpoint;
 enum Breaks {
     /// The server continues with the next one.
     ThatConnection,
-    /// The server is over.
+    /// The server ends.
     TheServer,
     /// The server waits for ever.
     TheLoop,
@@ -57,7 +57,7 @@ fn outcomes(breaks: Breaks) -> Vec<Outcome> {
     let cases: Vec<Arc<Case>> = cases::all().into_iter().filter(of_group).map(Arc::new).collect();
     let mut outcomes = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // A server that is over accepts no more connections, so the rest of the cases is not run.
+    // A server that has ended accepts no more connections, so the other cases are not run.
     let _ = runtime.block_on(test.run(cases, |_, outcome| outcomes.push(outcome)));
     outcomes
 }

@@ -75,7 +75,7 @@ impl Wrong {
         self.input.drain(..begin + len);
         match opcode {
             8 => {
-                // Whatever the peer's code was.
+                // The code is always 1000, whatever the peer's code was.
                 self.close(1000);
             }
             9 => self.send(10, &payload),
@@ -137,7 +137,7 @@ impl Subject for Wrong {
     }
 }
 
-/// The report on such a server, for the cases whose number begins like this.
+/// The report on such a server, for the cases whose number begins with `begin`.
 pub(crate) fn report_of(agent: &str, utf8: bool, begin: &str) -> Report {
     let options = Options { seed: 7, ..Options::default() };
     let mut report = Report::new(agent, Side::Server, &options);
