@@ -1,8 +1,8 @@
 //! Rooms in an axum application, for users who have logged in: `cargo run -p fullduplex-app --example axum_rooms [ADDRESS]`.
 //!
-//! `POST /login` with `{"name": "ann", "password": "open sesame"}` gives a cookie, and with it `GET /rooms/{name}` is a
-//! WebSocket: text that is sent to it reaches all members of the room, as `{"from": "ann", "text": "hello"}`. With Ctrl-C, all
-//! are told 1001.
+//! `POST /login` with `{"name": "ann", "password": "open sesame"}` returns a cookie. With the cookie, `GET /rooms/{name}`
+//! opens a WebSocket: text that is sent to it reaches all members of the room, as `{"from": "ann", "text": "hello"}`. On
+//! Ctrl-C, all members receive a Close with 1001.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 pub(crate) async fn serve(listener: TcpListener, gate: Gate) -> std::io::Result<()> {
     let app = Router::new()
         .route("/login", post(login))
-        // Over HTTP/2, a WebSocket is asked for by CONNECT.
+        // Over HTTP/2, a client asks for a WebSocket with CONNECT.
         .route("/rooms/{name}", any(enter))
         .layer(DefaultBodyLimit::max(1 << 10))
         .with_state((Arc::new(App::default()), gate.clone()))
@@ -82,7 +82,7 @@ struct Login {
     password: String,
 }
 
-/// `Json` wants `Content-Type: application/json`, which a page of another site cannot send without our consent.
+/// `Json` requires `Content-Type: application/json`, which a page of another site cannot send unless we allow it.
 async fn login(
     State((app, _)): State<(Arc<App>, Gate)>,
     jar: CookieJar,
@@ -98,7 +98,7 @@ async fn login(
     Ok(jar.add(cookie.same_site(SameSite::Strict)))
 }
 
-/// A request for a WebSocket. The response says what is wrong with it.
+/// Handles a request for a WebSocket. The response says what is wrong with the request.
 async fn enter(
     State((app, gate)): State<(Arc<App>, Gate)>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -111,7 +111,7 @@ async fn enter(
         .keepalive(Duration::from_secs(40), Duration::from_secs(20));
     let mut admitted = None;
     let (response, socket) = upgrade_with(&mut request, config, |request| {
-        // A page of another site would have the cookies of its visitor.
+        // A request from another site's page would carry its visitor's cookies.
         if !request.is_same_origin() {
             return Err(OwnedRejection::new(403));
         }
@@ -156,9 +156,9 @@ async fn talk(
     }
 }
 
-/// A place in a room. Dropping it leaves the room, which goes with its last member.
+/// A place in a room. Dropping it leaves the room, and the last member removes the room.
 struct Place {
-    // It is dropped first, so that `_name` sees the room without it.
+    // The member is dropped first, so that `_name` sees the room without it.
     member: Member,
     room: Room,
     _name: Name,
@@ -230,7 +230,7 @@ impl Sessions {
     }
 }
 
-/// Names of users and of rooms.
+/// Whether this may be the name of a user or of a room.
 fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

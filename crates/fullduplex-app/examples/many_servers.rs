@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Each server has a `Room` for its own clients, and one subscription to Redis that fills it. Redis keeps nothing of what is
-//! published, so a server that loses it has a gap: it closes its clients with 1013, and refuses new ones with 503 until
-//! Redis is there again. Clients that connect again by themselves, such as `Stay`, then go on.
+//! published, so a server that loses Redis misses messages: it closes its clients with 1013, and refuses new ones with 503
+//! until Redis is there again. Clients that connect again by themselves, such as `Stay`, then go on.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ const CHANNEL: &str = "room";
 const MOST: usize = 16 << 10;
 const WAITING: usize = 64;
 
-/// How often Redis has to answer, and within which time.
+/// How often Redis has to answer, and how soon.
 const BEAT: Duration = Duration::from_secs(2);
 
 /// What the connections of this server share.
@@ -70,7 +70,7 @@ pub(crate) async fn run(address: &str, redis: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Brings what is published to the room, and comes back to Redis whenever it was lost.
+/// Passes what is published on to the room, and connects to Redis again whenever the connection was lost.
 async fn relay(server: Arc<Server>, redis: Client) {
     let (backoff, mut failures) = (Backoff::new(), 0);
     loop {
@@ -86,7 +86,7 @@ async fn relay(server: Arc<Server>, redis: Client) {
 async fn subscribe(server: &Server, redis: &Client, failures: &mut u32) -> Result<(), Failure> {
     let mut subscription = redis.get_async_pubsub().await?;
     subscription.subscribe(CHANNEL).await?;
-    // Only now, so that each client hears what itself has sent.
+    // Clients may publish only now, so that each client receives what it has sent itself.
     server.redis.send_replace(Some(redis.get_multiplexed_async_connection().await?));
     *failures = 0;
     let (mut asks, mut published) = subscription.split();
@@ -95,12 +95,12 @@ async fn subscribe(server: &Server, redis: &Client, failures: &mut u32) -> Resul
         tokio::select! {
             message = published.next() => {
                 let message = message.ok_or("the subscription has ended")?;
-                // Somebody else may publish there, too.
+                // Other programs may publish there, too.
                 if let Ok(message) = PreparedMessage::new(MessageKind::Text, message.get_payload_bytes()) {
                     server.room.send(&message).await;
                 }
             }
-            // A Redis that hangs, or a network that is gone, says nothing.
+            // A Redis that hangs and a network that is gone report nothing.
             _ = beats.tick() => timeout(BEAT, asks.ping::<()>()).await??,
         }
     }
@@ -118,7 +118,7 @@ async fn connection(
     let mut redis = server.redis.subscribe();
     let publisher = redis.borrow_and_update().clone();
     let decide = |request: &fullduplex_tokio::Request<'_>| match publisher {
-        // Otherwise a script of another site could talk here (RFC 6455 §10.2).
+        // Otherwise a script of another site could send messages here (RFC 6455 §10.2).
         _ if !request.is_same_origin() => Err(OwnedRejection::new(403)),
         Some(_) => Ok(OwnedAcceptance::new()),
         None => Err(OwnedRejection::new(503).header("Retry-After", "1")),
@@ -148,7 +148,7 @@ async fn connection(
     }
 }
 
-/// Has the client connect again.
+/// Closes with 1013, so that the client connects again.
 async fn again(
     socket: &mut WebSocketStream<TcpStream>,
     reason: &'static str,

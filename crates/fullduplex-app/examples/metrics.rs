@@ -1,5 +1,5 @@
-//! An echo server that one can see into: `cargo run -p fullduplex-app --example metrics --features tracing`. It serves the
-//! text that Prometheus reads on a port of its own, and writes to the terminal how each connection opens and ends.
+//! An echo server with metrics and logs: `cargo run -p fullduplex-app --example metrics --features tracing`. It serves the
+//! text that Prometheus reads on a second port, and prints how each connection opens and ends.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -18,14 +18,14 @@ static COUNTERS: Counters = Counters::new();
 async fn main() -> std::io::Result<()> {
     tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).init();
     let echo_port = TcpListener::bind("127.0.0.1:9001").await?;
-    // Clients do not reach this port, for the page is for the operator.
+    // The page is for the operator, so clients must not reach this port.
     let metrics_port = TcpListener::bind("127.0.0.1:9002").await?;
     println!("ws://127.0.0.1:9001/ and http://127.0.0.1:9002/metrics");
     run(echo_port, metrics_port).await;
     Ok(())
 }
 
-/// Serves both for ever.
+/// Serves both ports for ever.
 pub(crate) async fn run(echo_port: TcpListener, metrics_port: TcpListener) {
     let gate = Gate::new(Limits::new());
     let (metrics_gate, shown) = (Gate::new(Limits::new()), gate.clone());

@@ -1,5 +1,5 @@
-//! A client that stays connected: it prints what a server sends, sends what is typed, and comes back by itself when the server,
-//! or the network, was gone.
+//! A client that stays connected: it prints what a server sends, sends what is typed, and connects again by itself after the
+//! server or the network was gone.
 //!
 //! ```sh
 //! cargo run -p fullduplex-app --example stays_connected -- ws://127.0.0.1:9001/
@@ -34,14 +34,14 @@ pub(crate) async fn run(url: &str) -> Result<(), Error> {
     let connect = || {
         let request = request.clone();
         async {
-            // Without a keepalive, nobody notices that the network is gone.
+            // Without a keepalive, the client would not notice that the network is gone.
             let config =
                 WebSocketConfig::new().keepalive(Duration::from_secs(20), Duration::from_secs(10));
             Ok(connect_with(request, &ConnectOptions::new().config(config)).await?.0)
         }
     };
     let mut client = Stay::new(connect, Backoff::new());
-    // A thread of its own, for tokio's standard input would keep the program from ending until the next line.
+    // Standard input is read on a thread of its own, because tokio's would keep the program from ending until the next line.
     let (tell, mut typed) = mpsc::channel(1);
     thread::spawn(move || {
         stdin().lines().map_while(Result::ok).try_for_each(|line| tell.blocking_send(line))
@@ -51,7 +51,7 @@ pub(crate) async fn run(url: &str) -> Result<(), Error> {
             event = client.next() => match event {
                 Some(Event::Connecting { failures: 0 }) => println!("connecting"),
                 Some(Event::Connecting { failures }) => println!("connecting, after {failures} failures"),
-                // Here a client logs in again, and subscribes: the server knows nothing of the last connection.
+                // A real client logs in and subscribes again here, because the server knows nothing of the last connection.
                 Some(Event::Open) => println!("connected"),
                 Some(Event::Message(Message::Text(text))) => println!("> {:?}", text.as_str()),
                 Some(Event::Lost { error: Some(error), retry_in }) => println!("{error}; again in {retry_in:.1?}"),

@@ -1,4 +1,4 @@
-//! The axum application of the examples: who gets into a room, what is said there, and its end.
+//! The axum application of the examples: who may enter a room, what members receive, and how the server ends.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -114,7 +114,7 @@ async fn two_talk_in_a_room_and_a_third_hears_nothing_of_it() {
     assert_ne!(ann, bob);
     let mut sockets = [
         enter(address, "one", &ann).await.unwrap(),
-        // Cookies of others stand beside it.
+        // The header has other cookies, too.
         enter(address, "one", &format!("a=b; {bob}")).await.unwrap(),
         enter(address, "two", &bob).await.unwrap(),
     ];
@@ -126,7 +126,7 @@ async fn two_talk_in_a_room_and_a_third_hears_nothing_of_it() {
     for socket in &mut sockets[..2] {
         assert_eq!(hear(socket).await, Message::text(r#"{"from":"bob","text":"\"hi\""}"#));
     }
-    // The end of the server is the first that the third hears.
+    // The third client hears nothing before the server's Close.
     let closing = tokio::spawn(async move { gate.close(Duration::from_secs(10)).await });
     for socket in &mut sockets {
         let Message::Close(Some(close)) = hear(socket).await else { panic!() };

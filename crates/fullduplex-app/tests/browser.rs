@@ -1,5 +1,5 @@
-//! A real browser: the chat of the examples over ws and wss, an echo of every size, closes both ways, a server that is killed,
-//! and a WebSocket over HTTP/2. Pictures of the pages are in `target/browser-pictures` of the workspace.
+//! A real browser: the chat of the examples over ws and wss, an echo of every size, closes from both ends, a server that is
+//! killed, and a WebSocket over HTTP/2. Pictures of the pages are in `target/browser-pictures` of the workspace.
 //!
 //! It needs Chromium.
 
@@ -36,10 +36,10 @@ use tokio::net::{TcpListener, TcpStream};
 #[path = "../examples/chat/main.rs"]
 mod chat;
 
-/// Where the chat is to listen, in the environment of a process that is this program once more.
+/// The environment variable with the address for the chat, in a child process that runs this program again.
 const ADDRESS: &str = "CHAT_ADDRESS";
 
-/// Its certificate and key.
+/// The environment variable with the files of the chat's certificate and key.
 const IDENTITY: &str = "CHAT_IDENTITY";
 
 fn pictures() -> PathBuf {
@@ -75,7 +75,7 @@ impl Chat {
             command.env(IDENTITY, identity).stdout(Stdio::piped()).spawn().expect("this program");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = lines.find_map(|line| Some(line.unwrap().strip_prefix("open ")?.to_owned()));
-        // What else it says must not fill the pipe.
+        // The rest of its output must not fill the pipe.
         thread::spawn(move || lines.for_each(drop));
         Self { child, url: url.expect("it says where it is") }
     }
@@ -92,7 +92,7 @@ impl Drop for Chat {
     }
 }
 
-/// The test that serves when it is told to.
+/// The test that runs the chat if the environment says so.
 const TEST: &str = "people_talk_in_the_chat_over_ws_and_wss_and_come_back_when_it_was_killed";
 
 #[test]
@@ -143,7 +143,7 @@ fn talk(ann: &mut Browser, bob: &mut Browser, identity: &str) {
     for browser in [&mut *ann, &mut *bob] {
         wait(browser, &says("Hello <b>Bob</b>, \u{1f642}"));
     }
-    // A picture, which is drawn here.
+    // Ann draws a picture and sends it.
     ann.eval(
         "new Promise((done) => {
            const canvas = document.createElement('canvas');
@@ -162,14 +162,14 @@ fn talk(ann: &mut Browser, bob: &mut Browser, identity: &str) {
     assert_eq!(bob.eval("document.documentElement.scrollWidth - innerWidth"), json!(0));
     bob.picture(&pictures().join(format!("chat-{name}-phone.png")));
 
-    // A page that goes elsewhere, or is read again, has left.
+    // A page that navigates away or is reloaded has left the room.
     ann.open(&format!("{}?name=Cleo", chat.url));
     wait(ann, &connected("Cleo"));
     wait(bob, &says("has gone"));
-    // Whoever comes gets what was said before.
+    // A new member receives the earlier messages.
     wait(ann, &says("Hello"));
 
-    // A server that is killed says nothing; once it is there again, the page is as well.
+    // A killed server sends no Close; once it runs again, the page connects again.
     let address = chat.address().to_owned();
     drop(chat);
     wait(ann, "document.getElementById('state').textContent.startsWith('not connected: 1006')");
@@ -178,17 +178,17 @@ fn talk(ann: &mut Browser, bob: &mut Browser, identity: &str) {
     wait(bob, &connected("Bob"));
 }
 
-/// Chromium may keep a page that was left, with its connection, so that going back is quick. Then it says nothing.
+/// Chromium may keep a page that was left, with its connection, so that going back is quick. Then it sends no Close.
 const WITHOUT_CACHE: &str = "--disable-features=BackForwardCache";
 
-/// A certificate of our own needs the first.
+/// A self-signed certificate needs the first option.
 const TRUSTING: &[&str] = &["--ignore-certificate-errors", WITHOUT_CACHE];
 
 fn certificate() -> rcgen::CertifiedKey<rcgen::KeyPair> {
     rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap()
 }
 
-/// What a server has seen: how connections ended.
+/// Where a server reports what it has seen: requests, and how connections ended.
 type Seen = Sender<String>;
 
 /// Starts a server on a thread of its own.
@@ -269,7 +269,7 @@ async fn serve(listener: TcpListener, seen: Seen) {
     }
 }
 
-/// Opens a WebSocket in the page, does something with it, and returns the result with how it ended.
+/// JavaScript that opens a WebSocket in the page, calls `act`, and returns its result and how the connection ended.
 const WITH: &str = "(path, protocols, act) => new Promise((done) => {
     const url = new URL(path, location.href); url.protocol = url.protocol.replace('http', 'ws');
     const socket = new WebSocket(url, protocols); socket.binaryType = 'arraybuffer';
@@ -299,12 +299,12 @@ fn a_browser_echoes_and_closes_in_every_way() {
         socket.close(4002, 'done');
         return socket.protocol + ', ' + socket.extensions;
       })";
-    // The answer to a Close has its code, and no reason.
+    // Our answer to a Close has the same code, and no reason.
     assert_eq!(browser.eval(every_size), json!(["echo, permessage-deflate", 4002, "", true]));
     assert_eq!(seen.recv_timeout(Duration::from_secs(5)).unwrap(), "Some((4002, \"done\"))");
     for (path, act, expected) in [
         ("/closes", "() => 'open'", json!(["open", 4001, "bye, \u{fc}", true])),
-        // Dropped, our WebSocket says 1001; a stream that only ends says nothing.
+        // A dropped WebSocket sends 1001; a stream that was taken out of it ends without a Close.
         ("/dropped", "() => 'open'", json!(["open", 1001, "", true])),
         ("/gone", "() => 'open'", json!(["open", 1006, "", false])),
         ("/refused", "() => 'open'", json!(["never open", 1006, "", false])),
@@ -314,7 +314,7 @@ fn a_browser_echoes_and_closes_in_every_way() {
         let ended = browser.eval(&format!("use('{path}', [], {act})"));
         assert_eq!(ended, expected, "{path} {act}");
     }
-    // A page that goes elsewhere says 1001.
+    // A page that navigates away sends 1001.
     browser.eval("window.one = new WebSocket('ws://' + location.host + '/'); 0");
     wait(&mut browser, "one.readyState === 1");
     while seen.try_recv().is_ok() {}

@@ -1,4 +1,4 @@
-//! The dashboard of the examples: a thousand subscribers over real sockets, of which some do not read; and its page in a
+//! The dashboard of the examples: a thousand subscribers over real sockets, where a hundred do not read; and its page in a
 //! browser.
 #![cfg(target_os = "linux")]
 
@@ -23,7 +23,7 @@ use dashboard::Dashboard;
 
 const SUBSCRIBERS: usize = 1000;
 
-/// How many of them read nothing until the end.
+/// How many subscribers read nothing until the end.
 const SILENT: usize = 100;
 
 const SYMBOLS: usize = 300;
@@ -34,7 +34,7 @@ const ANYWHERE: &str = "127.0.0.1:0";
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// How much of this process is in memory, in bytes.
+/// The resident memory of this process, in bytes.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -68,7 +68,7 @@ async fn hear(socket: &mut Socket) -> Value {
     serde_json::from_str(socket.recv().await.unwrap().unwrap().to_text().unwrap()).unwrap()
 }
 
-/// Reads to the last update, and returns how many there were. Their order is that of time.
+/// Reads to the last update, and returns how many came. Checks that each one is newer than the one before.
 async fn read_all(mut socket: Socket) -> usize {
     let (mut count, mut before) = (0, 0);
     while before < UPDATES {
@@ -83,7 +83,7 @@ async fn read_all(mut socket: Socket) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_pages_get_the_prices_and_those_that_do_not_read_cost_little() {
-    // Each connection has both of its ends here.
+    // Both ends of each connection are in this process, so it needs many file descriptors.
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
     let (dashboard, gate, address) = start(ANYWHERE, SYMBOLS).await;
@@ -111,12 +111,12 @@ async fn a_thousand_pages_get_the_prices_and_those_that_do_not_read_cost_little(
     let took = begun.elapsed();
     println!("{least} of {UPDATES} updates at least in {took:?}, {} bytes more", most - before);
     assert!(took < Duration::from_secs(60));
-    // What is sent faster than a busy machine reads is replaced by what is newer.
+    // If updates come faster than a busy machine reads, newer ones replace older ones.
     assert!(least >= 10, "{least}");
-    // The buffers of the pages that read are here as well.
+    // This process holds the buffers of the pages that read as well.
     let bound = SILENT * 2 * dashboard::BUFFER + (4 << 20);
     assert!(most - before < bound, "{} bytes of {bound}", most - before);
-    // A page that begins to read now gets what was under way, and then the newest.
+    // A page that begins to read now gets the updates that were under way, and then the newest.
     for socket in silent {
         let count = timeout(Duration::from_secs(10), read_all(socket)).await.expect("the newest");
         assert!(count < UPDATES as usize, "no update was left out");
@@ -141,7 +141,7 @@ async fn pages_of_other_sites_get_nothing_and_pages_may_not_send() {
     assert_eq!(close.code, fullduplex_tokio::CloseCode::Size);
 }
 
-/// Waits until the page's text has this, and returns the text.
+/// Waits until the page contains this text, and returns the whole text.
 fn wait(browser: &mut Browser, text: &str) -> String {
     let end = Instant::now() + Duration::from_secs(20);
     loop {
@@ -157,7 +157,7 @@ fn wait(browser: &mut Browser, text: &str) -> String {
 #[test]
 fn the_page_shows_prices_and_how_old_they_are_and_comes_back() {
     let Some(mut browser) = Browser::start(&[]) else { return skipped() };
-    // What the dashboard is to do: an update, or the end of all connections.
+    // Orders to the dashboard: to publish an update, or to end all connections.
     let (order, mut orders) = tokio::sync::mpsc::unbounded_channel::<Option<Vec<i64>>>();
     let (tell, told) = channel();
     thread::spawn(move || {

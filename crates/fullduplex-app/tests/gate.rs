@@ -41,7 +41,7 @@ fn an_address_has_so_many_connections_and_an_ipv6_network_is_one_address() {
     let gate = Gate::new(Limits::new().per_address(1));
     let first = gate.enter(ip("192.0.2.1")).unwrap();
     assert_eq!(gate.enter(ip("192.0.2.1")).unwrap_err(), Denied::Address);
-    // The same, as a listener for both versions has it.
+    // A listener for both versions of IP sees the same address in this form.
     assert_eq!(gate.enter(ip("::ffff:192.0.2.1")).unwrap_err(), Denied::Address);
     drop(first);
     let _first = gate.enter(ip("192.0.2.1")).unwrap();
@@ -60,7 +60,7 @@ async fn so_many_come_in_a_second_and_those_refused_for_another_reason_do_not_co
     }
     let second = gate.enter(ip("192.0.2.2")).unwrap();
     assert_eq!(gate.enter(ip("192.0.2.3")).unwrap_err(), Denied::Rate);
-    // A connection that was refused for the rate holds no place of its address.
+    // A connection that was refused for the rate does not count for its address.
     drop(second);
     sleep(Duration::from_secs(1)).await;
     gate.enter(ip("192.0.2.3")).unwrap();
@@ -75,12 +75,12 @@ async fn a_connection_through_a_trusted_proxy_counts_for_the_client() {
         ("192.0.2.1", Ok(ip("192.0.2.1"))),
         ("192.0.2.2", Ok(ip("192.0.2.2"))),
         ("192.0.2.1", Err(429)),
-        // What the client itself has put before it changes nothing.
+        // An address that the client itself has put before changes nothing.
         ("198.51.100.7, 192.0.2.1", Err(429)),
         ("unknown", Err(400)),
     ] {
         let (near, far) = duplex(1 << 10);
-        // The proxy itself has more than one connection.
+        // The proxy's own address has more than one connection.
         let mut pass = gate.enter(ip("10.0.0.1")).unwrap();
         let server = tokio::spawn(async move {
             let mut found = None;
@@ -119,7 +119,7 @@ fn what_an_untrusted_peer_says_of_itself_is_not_believed() {
     assert_eq!(gate.enter(ip("203.0.113.9")).unwrap_err(), Denied::Address);
 }
 
-/// Echoes, as a server does, until the end.
+/// Echoes text until the connection ends.
 async fn echo(mut pass: Pass, mut socket: WebSocketStream<DuplexStream>) {
     while let Some(message) = pass.recv(&mut socket).await {
         let Ok(message) = message else { return };
@@ -139,7 +139,7 @@ async fn whoever_leaves_in_time_is_told_1001_and_the_others_are_dropped_at_the_d
         tokio::spawn(pass.run(move |pass| echo(pass, server)));
         clients.push(client);
     }
-    // One that ended before is not counted.
+    // A connection that ended before is not counted.
     clients.pop().unwrap().close(None).await.unwrap();
     let mut stubborn = clients.pop().unwrap();
     let mut polite = clients.pop().unwrap();
@@ -160,7 +160,7 @@ async fn whoever_leaves_in_time_is_told_1001_and_the_others_are_dropped_at_the_d
     assert_eq!(left, Left { ended: 1, dropped: 1 });
     let waited = begun.elapsed();
     assert!((3..=4).contains(&waited.as_secs()), "{waited:?}");
-    // It was told as well, and then its connection was gone.
+    // The stubborn client has received the Close as well, and then its connection was dropped.
     let Some(Ok(Message::Close(Some(close)))) = stubborn.recv().await else { panic!() };
     assert_eq!(close.code, CloseCode::Away);
     assert_eq!(gate.connections(), 0);
@@ -172,7 +172,7 @@ async fn a_client_that_reads_nothing_does_not_keep_a_server_from_ending() {
     let (mut server, _client) = pair();
     let pass = gate.enter(ip("192.0.2.1")).unwrap();
     let handler = move |mut pass: Pass| async move {
-        // More than the stream takes: it stands in the middle of a message.
+        // The stream does not take all of this, so the server is in the middle of a message.
         server.feed(Message::binary(vec![0; 100_000])).await.unwrap();
         while let Some(Ok(_)) = pass.recv(&mut server).await {}
     };
@@ -189,7 +189,7 @@ async fn what_the_client_sends_is_received_although_it_reads_nothing() {
     let gate = Gate::new(Limits::new());
     let (mut server, mut client) = pair();
     let mut pass = gate.enter(ip("192.0.2.1")).unwrap();
-    // More than may wait to be written: a message would have to wait for room, and a Close does not.
+    // This fills the write buffer: a message would have to wait for space, and a Close does not.
     server.feed(Message::binary(vec![0; 2 << 20])).await.unwrap();
     let closing = gate.clone();
     tokio::spawn(async move { closing.close(Duration::from_secs(60)).await });
@@ -201,7 +201,7 @@ async fn what_the_client_sends_is_received_although_it_reads_nothing() {
         seen.push(message);
     }
     assert_eq!(*seen[0].as_ref().unwrap(), Message::text("this is on its way"));
-    // The client answers no Close: the close timeout ends it, and an error is said once.
+    // The client answers no Close, so the close timeout ends the connection, and the error is returned once.
     assert!(seen[1].as_ref().is_err_and(Error::is_timeout) && seen.len() == 2, "{seen:?}");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
@@ -210,6 +210,6 @@ async fn what_the_client_sends_is_received_although_it_reads_nothing() {
 async fn a_gate_without_connections_closes_at_once() {
     let gate = Gate::new(Limits::new());
     assert_eq!(gate.close(Duration::MAX).await, Left::default());
-    // Again is as well.
+    // Closing it again returns at once as well.
     assert_eq!(gate.close(Duration::ZERO).await, Left::default());
 }

@@ -16,10 +16,10 @@ use fullduplex_tokio::{CloseCode, Error, MaybeTlsStream, Message, WebSocketStrea
 #[path = "../examples/many_servers.rs"]
 mod many_servers;
 
-/// Where a server finds its Redis, in the environment of a process that is this program once more.
+/// The environment variable with the URL of a server's Redis, in a child process that runs this program again.
 const REDIS: &str = "MANY_SERVERS_REDIS";
 
-/// A process that ends when this is dropped.
+/// A process that is killed when this is dropped.
 struct Process(Child);
 
 impl Process {
@@ -71,14 +71,14 @@ fn server(redis: u16) -> (Process, SocketAddr) {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let listens =
         lines.find_map(|line| Some(line.unwrap().split_once("listens at ")?.1.to_owned()));
-    // What else it says must not fill the pipe.
+    // The rest of its output must not fill the pipe.
     thread::spawn(move || lines.for_each(drop));
     (Process(child), listens.expect("it says where it is").parse().unwrap())
 }
 
 type Client = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
-/// A client, once the server has its Redis.
+/// Connects a client, once the server has found Redis.
 async fn client(server: SocketAddr) -> Client {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
@@ -97,7 +97,7 @@ async fn hears(client: &mut Client, text: &str) {
     assert_eq!(heard.unwrap().unwrap().unwrap(), Message::text(text));
 }
 
-/// The test that serves when it is told to.
+/// The test that runs a server if the environment says so.
 const TEST: &str = "clients_of_two_servers_share_a_room_for_as_long_as_redis_is_there";
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn clients_of_two_servers_share_a_room_for_as_long_as_redis_is_there() {
         return many_servers::run("127.0.0.1:0", &redis).await.unwrap();
     }
     if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-        // Past what the test harness keeps of a test that does not fail.
+        // `eprintln!` would not do: the test harness hides what it prints in a test that passes.
         let _ = std::io::stderr().write_all(b"SKIPPED: no redis-server is installed\n");
         return;
     }
@@ -122,7 +122,7 @@ async fn clients_of_two_servers_share_a_room_for_as_long_as_redis_is_there() {
         hears(to, &text).await;
     }
 
-    // A Redis that hangs is noticed, and so is one that goes on.
+    // The servers notice that Redis hangs, and that it goes on.
     first_redis.signal("STOP");
     for client in [&mut ann, &mut bob] {
         while let Some(Ok(_)) = client.recv().await {}
@@ -142,7 +142,7 @@ async fn clients_of_two_servers_share_a_room_for_as_long_as_redis_is_there() {
     };
     assert_eq!(refused.response.as_response().headers().get_str("Retry-After"), Some("1"));
 
-    // It goes on when Redis is there again.
+    // The servers go on when Redis is there again.
     let _second_redis = redis(port);
     let mut bob = client(other).await;
     let _ = client(one).await;

@@ -21,7 +21,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 #[expect(dead_code)]
 mod example;
 
-/// The page, from over the network.
+/// Requests the page over the network.
 async fn page(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
@@ -47,7 +47,7 @@ async fn the_page_has_what_was_counted_in_the_format_of_prometheus() {
     while first.recv().await.is_some() {}
     page(echo_at, "/").await;
 
-    // The task of the first one ends a moment later.
+    // The task of the first connection ends a moment later.
     let mut response = page(metrics_at, "/metrics").await;
     for _ in 0..100 {
         if response.contains("\nwebsocket_open 1\n") {
@@ -66,7 +66,7 @@ async fn the_page_has_what_was_counted_in_the_format_of_prometheus() {
         "websocket_closed_total 1",
         "websocket_received_messages_total 2",
         "websocket_received_payload_bytes_total 10",
-        // Two texts of five bytes, with a header and a mask, and a Close.
+        // Two texts of five bytes, each with a header and a masking key, and a Close.
         "websocket_received_wire_bytes_total 30",
         "websocket_sent_wire_bytes_total 18",
         "# TYPE websocket_failures_total counter",
@@ -80,11 +80,11 @@ async fn the_page_has_what_was_counted_in_the_format_of_prometheus() {
         let (name, value) = line.split_once(' ').unwrap();
         assert!(name.starts_with("websocket_") && value.parse::<u64>().is_ok(), "{line}");
     }
-    // What is read is no failure, and other paths are not there.
+    // A request for the page is no failure, and other paths do not exist.
     assert!(page(metrics_at, "/").await.starts_with("HTTP/1.1 426 "));
 }
 
-/// What was told on this thread: the events, with the spans around them.
+/// Records the events of this thread, with the spans around them.
 #[derive(Clone, Default)]
 struct Ear(Arc<Mutex<Vec<String>>>);
 

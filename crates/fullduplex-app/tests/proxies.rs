@@ -1,6 +1,7 @@
-//! A server behind nginx and haproxy: whom it sees, how long a silent connection lives, and what a wrong configuration says.
+//! A server behind nginx and haproxy: which clients it sees, how long a silent connection lives, and how a wrong
+//! configuration shows.
 //!
-//! It needs the two (Debian: `nginx-light`, `haproxy`).
+//! It needs both programs (Debian: `nginx-light`, `haproxy`).
 #![cfg(unix)]
 
 use std::fs;
@@ -39,7 +40,7 @@ fn is_there(program: &str) -> bool {
     let there =
         Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if there.is_err() {
-        // Past what the test harness keeps of a test that does not fail.
+        // `eprintln!` would not do: the test harness hides what it prints in a test that passes.
         let skipped = format!("SKIPPED: no {program} is installed\n");
         let _ = std::io::stderr().write_all(skipped.as_bytes());
     }
@@ -68,7 +69,7 @@ fn start(program: &str, arguments: &[&str], config: impl Fn(&Path, SocketAddr) -
     proxy
 }
 
-/// What deployments of nginx have for WebSockets, and a path without it.
+/// nginx with the usual configuration for WebSockets, and with a path that lacks it.
 fn nginx(server: SocketAddr) -> Proxy {
     start("nginx", &["-c"], |folder, address| {
         let folder = folder.display();
@@ -140,13 +141,13 @@ async fn behind(proxy: &Proxy) {
     };
     let config = WebSocketConfig::new();
     let keepalive = config.keepalive(Duration::from_millis(500), Duration::from_secs(5));
-    // The client is at the address of the proxy, so it is trusted as well, and what it says counts.
+    // The client has the proxy's address, so it is trusted as well, and its header counts.
     let (mut silent, _) = connect("198.51.100.7", config).await.unwrap();
     let told = silent.recv().await.unwrap().unwrap();
     assert_eq!(told, Message::text("Some(198.51.100.7)"));
     let (mut alive, _) = connect("198.51.100.7", keepalive).await.unwrap();
     alive.recv().await.unwrap().unwrap();
-    // Deadlines are kept while something waits.
+    // The keepalive works only while a call waits for a message.
     let living = tokio::spawn(async move {
         loop {
             match alive.recv().await {
@@ -155,7 +156,7 @@ async fn behind(proxy: &Proxy) {
             }
         }
     });
-    // A third of this address is refused, and one of another is not.
+    // A third connection from this address is refused, and a connection from another address is not.
     let Err(Error::Http(refused)) = connect("198.51.100.7", config).await else { panic!() };
     assert_eq!(refused.response.as_response().status(), 429);
     let (mut other, _) = connect("198.51.100.8", config).await.unwrap();
@@ -178,7 +179,7 @@ async fn behind_nginx_clients_have_their_addresses_and_keepalive_keeps_connectio
     }
     let proxy = nginx(server().await);
     behind(&proxy).await;
-    // By default nginx speaks HTTP/1.0 to the server, which no WebSocket goes over.
+    // By default nginx speaks HTTP/1.0 to the server, and no WebSocket can be opened over that.
     let url = format!("ws://{}/forgotten", proxy.address);
     let Err(Error::Http(refused)) = connect_with(url, &ConnectOptions::new()).await else {
         panic!()

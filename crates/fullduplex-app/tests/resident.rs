@@ -1,4 +1,4 @@
-//! What members of a room that do not read make a server hold, in resident memory, over real sockets.
+//! The resident memory of a server, over real sockets, when the members of a room read nothing.
 #![cfg(target_os = "linux")]
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ const MEMBERS: usize = 20;
 const WAITING: usize = 16;
 const MESSAGE: usize = 64 << 10;
 
-/// How much of this process is in memory, in bytes.
+/// The resident memory of this process, in bytes.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -59,7 +59,7 @@ async fn members_that_read_nothing_leave_and_hold_no_more_than_their_buffers() {
         sleep(Duration::from_millis(10)).await;
     }
     let (before, mut most) = (resident(), 0);
-    // 2 GiB in all, of which the kernel takes some MiB for each connection.
+    // At most 2 GiB are sent; the kernel takes some MiB of that for each connection.
     for number in 0..32 << 10 {
         let payload = vec![number as u8; MESSAGE];
         room.send(&PreparedMessage::new(MessageKind::Binary, &payload).unwrap()).await;

@@ -1,4 +1,4 @@
-//! Rooms: order, bounds, and those who are too slow.
+//! Rooms: the order of messages, bounds, and slow members.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ async fn a_member_whose_connection_takes_nothing_is_not_waited_for() {
     room.send(&large).await;
     let message = member.next().await.unwrap();
     assert!(member.feed(&mut socket, &message).await.unwrap());
-    // The buffer is full now: the next one waits for room.
+    // The buffer is full now, so the next message waits for space.
     room.send(&large).await;
     let message = member.next().await.unwrap();
     let saying = async {
@@ -136,7 +136,7 @@ async fn a_member_whose_connection_takes_nothing_is_not_waited_for() {
     assert_eq!((room.members(), heard(&mut member).await), (0, None));
 }
 
-/// A room that is never silent does not keep its members from being heard.
+/// Members of a room that is never silent can still be heard.
 #[tokio::test]
 async fn a_member_is_heard_although_the_room_is_never_silent() {
     let (near, far) = duplex(1 << 16);
@@ -155,7 +155,7 @@ async fn a_member_is_heard_although_the_room_is_never_silent() {
             tokio::select! {
                 biased;
                 message = member.next() => {
-                    // Something waits always.
+                    // A message always waits.
                     room.send(&said("noise")).await;
                     assert!(member.feed(&mut server, &message.unwrap()).await.unwrap());
                 }

@@ -18,16 +18,16 @@ type Socket = WebSocketStream<DuplexStream>;
 /// What the server does with a connection.
 #[derive(Clone)]
 enum Server {
-    /// There is none.
+    /// No server is there.
     Gone,
     Refuses(OwnedRejection),
-    /// Accepts, says this and goes away without a word, after so long.
+    /// Accepts, sends this text, and ends without a Close after this time.
     Says(&'static str, Duration),
     Closes(u16),
     Echoes,
 }
 
-/// How clients connect to servers that do these things in turn; then there is none.
+/// A connect function to servers that do these things in turn. After the last one, no server is there.
 fn connect_to(servers: impl IntoIterator<Item = Server>) -> impl FnMut() -> Connecting {
     let servers = Arc::new(Mutex::new(servers.into_iter().collect::<VecDeque<_>>()));
     move || {
@@ -74,7 +74,7 @@ async fn serve(stream: DuplexStream, server: Server) {
     }
 }
 
-/// What happens, as words.
+/// The next event, in words.
 async fn next<C: fullduplex_app::Connect>(client: &mut Stay<C>) -> String {
     let event = timeout(Duration::from_secs(10_000), client.next()).await.expect("it goes on");
     match event {
@@ -117,7 +117,7 @@ async fn it_connects_again_and_says_each_change() {
             "open",
             "close Some(1001)",
             "lost false",
-            // That one did not.
+            // That connection did not last.
             "connecting 2",
             "open",
         ]
@@ -139,7 +139,7 @@ async fn waits_grow_and_stay_below_the_most() {
             let Some(Event::Lost { retry_in, .. }) = client.next().await else { panic!() };
             let begun = Instant::now();
             *longest = retry_in.max(*longest);
-            // What is said is what is waited.
+            // The client waits as long as the event says.
             timeout(retry_in.saturating_sub(Duration::from_millis(2)), client.next())
                 .await
                 .expect_err("too early");
@@ -180,7 +180,7 @@ async fn it_gives_up_where_another_try_is_useless() {
     let mut client = Stay::new(wrong, Backoff::new());
     assert_eq!(next(&mut client).await, "connecting 0");
     assert_eq!(next(&mut client).await, "gave up true");
-    // A header field that must not be sent is no better the next time.
+    // An invalid header field would fail again the next time.
     let bad_header = || async {
         let request = OwnedClientRequest::new("ws://example.com/")?.header("X-A", "b\r\nc: d");
         Ok(fullduplex_tokio::client(request, duplex(10).0).await?.0)
@@ -228,7 +228,7 @@ async fn nothing_is_lost_when_waiting_for_the_next_event_is_given_up() {
     let mut client = Stay::new(connect_to([Server::Gone, says]), Backoff::new());
     let mut seen = Vec::new();
     while seen.last().is_none_or(|last| last != "text hello") {
-        // As a `select!` does that has something else to do all the time.
+        // This is what a `select!` does if its other branch is always ready.
         match timeout(Duration::from_micros(1), next(&mut client)).await {
             Ok(event) => seen.push(event),
             Err(_) => tokio::task::yield_now().await,

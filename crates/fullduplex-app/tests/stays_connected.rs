@@ -14,13 +14,13 @@ use tokio::time::timeout;
 #[path = "../examples/stays_connected.rs"]
 mod stays_connected;
 
-/// The server's address, in the environment of a process that is this program once more.
+/// The environment variable with the server's URL, in a child process that runs this program again.
 const URL: &str = "STAYS_CONNECTED_URL";
 
 /// How long the test may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The test that is the client when it is told to.
+/// The test that runs the client if the environment says so.
 const TEST: &str = "what_is_typed_is_sent_before_and_after_the_server_was_gone";
 
 #[test]
@@ -42,7 +42,7 @@ async fn talk() {
     let printed = BufReader::new(client.stdout.take().unwrap()).lines();
     let (tell, mut lines) = mpsc::unbounded_channel();
     thread::spawn(move || printed.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
-    // Whatever else is printed, such as by the test harness, this line comes.
+    // Other lines may come first, for example from the test harness.
     let mut prints = async |wanted: &str| {
         while !lines.recv().await.expect("the client has ended").contains(wanted) {}
     };
@@ -59,11 +59,11 @@ async fn talk() {
         drop(socket.into_inner());
         prints("again in").await;
     }
-    // A refusal that another try does not change is the end.
+    // A refusal that another try would not change ends the client.
     let (stream, _) = listener.accept().await.unwrap();
     let decide = |_: &fullduplex_tokio::Request<'_>| Err(OwnedRejection::new(403));
     drop(accept_with(stream, WebSocketConfig::new(), decide).await);
-    // It says nothing more, for it has ended, although its standard input has not.
+    // The client prints nothing more: it has ended, although its standard input has not.
     while lines.recv().await.is_some() {}
     assert!(!client.wait().unwrap().success());
     drop(typed);

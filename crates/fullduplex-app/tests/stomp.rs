@@ -1,4 +1,4 @@
-//! The broker of STOMP of the examples, with clients of other makes, which `cargo xtask peers` installs, and with hostile
+//! The STOMP broker of the examples, with other makers' clients, which `cargo xtask peers` installs, and with hostile
 //! clients.
 
 use std::net::SocketAddr;
@@ -83,7 +83,7 @@ fn installed(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers").join(path)
 }
 
-/// Runs a client of another make to its end, and returns what it prints.
+/// Runs another maker's client to its end, and returns the lines that it prints.
 async fn peer(program: &Path, script: &str, needed: &str, arguments: &[&str]) -> Vec<String> {
     let needed = installed(needed);
     assert!(
@@ -229,7 +229,7 @@ async fn a_client_that_does_not_beat_is_left_and_one_that_beats_stays() {
     let mut silent = open(address, "CONNECT\naccept-version:1.2\nheart-beat:1,1\n\n\0").await;
     let mut alive = open(address, "CONNECT\naccept-version:1.2\nheart-beat:1000,0\n\n\0").await;
     let ended = async {
-        // The broker beats all the while.
+        // The broker sends heart-beats all the while.
         assert_eq!(hear(&mut silent).await, "\n");
         assert_eq!(closed(&mut silent).await, (CloseCode::Policy, "you are silent".into()));
         assert!(begun.elapsed() >= BEAT * 2, "{:?}", begun.elapsed());
@@ -255,7 +255,7 @@ async fn a_client_that_does_not_connect_is_left() {
     let begun = Instant::now();
     let running = Session::run(Broker::new(BEAT), server, pass);
     let talking = async {
-        // Beats are no CONNECT.
+        // Heart-beats do not replace CONNECT.
         for _ in 0..5 {
             client.send(Message::text("\n")).await.unwrap();
             sleep(Duration::from_secs(1)).await;
@@ -286,7 +286,7 @@ async fn a_client_that_takes_no_receipts_is_left() {
         }
     };
     tokio::join!(running, talking);
-    // 10 s for a frame, and 5 s for the Close.
+    // The broker waits 10 s until the client takes a frame, and 5 s until its Close is answered.
     assert_eq!(begun.elapsed().as_secs(), 15);
 }
 
@@ -393,7 +393,7 @@ async fn subscriptions_and_destinations_have_an_end() {
         }
     };
     assert_eq!((fault, subscriptions.len()), ("too many destinations", 10_000));
-    // What is there already can be subscribed to, and is there as long as one subscription is.
+    // An existing destination can still be subscribed to, and it exists as long as it has a subscription.
     let last = broker.subscribe("0", "1").unwrap();
     drop(subscriptions);
     assert_eq!(broker.destinations(), 1);

@@ -1,4 +1,4 @@
-//! What subscribers that read nothing make the broker of STOMP of the examples hold, in resident memory, over real sockets.
+//! The resident memory of the STOMP broker of the examples, over real sockets, when its subscribers read nothing.
 #![cfg(target_os = "linux")]
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use stomp::session::SUBSCRIPTIONS;
 
 const SUBSCRIBERS: usize = 20;
 
-/// How much of this process is in memory, in bytes.
+/// The resident memory of this process, in bytes.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -50,7 +50,7 @@ async fn subscribers_that_read_nothing_are_left_and_hold_no_more_than_their_queu
     }
     assert_eq!(broker.destinations(), SUBSCRIPTIONS);
     let (before, mut most, mut sent) = (resident(), 0, 0);
-    // 512 MiB at most, of which the kernel takes some MiB for each connection.
+    // At most 512 MiB are sent; the kernel takes some MiB of that for each connection.
     while broker.destinations() > 0 && sent < 32 << 10 {
         let destination = sent % SUBSCRIPTIONS;
         let body = "b".repeat(MOST - 100);

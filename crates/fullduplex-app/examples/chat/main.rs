@@ -1,9 +1,9 @@
-//! A chat room with its page: `cargo run -p fullduplex-app --example chat [ADDRESS [CERT KEY]]`, then open the address that it
-//! says in two windows of a browser.
+//! A chat room with its page: `cargo run -p fullduplex-app --example chat [ADDRESS [CERT KEY]]`, then open the address that
+//! it prints in two windows of a browser.
 //!
-//! One port serves the page and the WebSocket. Each member has a name. Text is sent as JSON, and pictures as binary messages. A
-//! new member receives the last messages. A member that does not read is closed with 1013, and its page connects again.
-//! With a certificate and its key, as PEM, all of it is over TLS.
+//! One port serves the page and the WebSocket. Each member has a name. Text is sent as JSON, and pictures as binary
+//! messages. A new member receives the last messages. A member that does not read is closed with 1013, and its page connects
+//! again. With a certificate and its key, as PEM, everything goes over TLS.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// The page, which is in the program.
+/// The page, which is compiled into the program.
 const PAGE: &str = include_str!("page.html");
 
 /// The largest message or picture, in bytes.
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Failure> {
     run(address, arguments.next().zip(arguments.next())).await
 }
 
-/// Serves until Ctrl-C; with the files of a certificate and its key over TLS.
+/// Serves until Ctrl-C, over TLS if there are the files of a certificate and its key.
 pub(crate) async fn run(
     address: SocketAddr,
     identity: Option<(String, String)>,
@@ -96,7 +96,7 @@ async fn connection(
     Ok(())
 }
 
-/// The name in the request's query, if it may talk here.
+/// The name in the request's query, if the client may talk here.
 fn admit(request: &Request<'_>) -> Result<String, OwnedRejection> {
     if request.path() != "/chat" {
         return Err(OwnedRejection::new(404));
@@ -138,7 +138,7 @@ impl Chat {
             Ok(OwnedAcceptance::new())
         };
         let mut socket = match accept_or_respond(stream, config, decide, page).await {
-            // The page was asked for, or something that is not here.
+            // The client has asked for the page, or for a path that does not exist.
             Err(Error::Rejected(_)) => return Ok(()),
             accepted => accepted?,
         };
@@ -178,7 +178,7 @@ impl Chat {
         talked
     }
 
-    /// Says a text to everybody.
+    /// Sends a text to all members.
     async fn say(&self, text: &str) -> Result<(), Error> {
         let message = PreparedMessage::new(MessageKind::Text, text.as_bytes())?;
         let mut last = self.last.lock().await;
@@ -190,7 +190,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Shows a picture to everybody: the length of the name in a byte, the name, the picture.
+    /// Sends a picture to all members: the length of the name as one byte, the name, and the picture.
     async fn show(&self, name: &str, picture: &[u8]) -> Result<(), Error> {
         let message = [&[name.len() as u8], name.as_bytes(), picture].concat();
         self.room.send(&PreparedMessage::new(MessageKind::Binary, &message)?).await;

@@ -1,7 +1,7 @@
-//! A dashboard of prices: `cargo run -p fullduplex-app --example dashboard [ADDRESS]`, then open the address that it says.
+//! A dashboard of prices: `cargo run -p fullduplex-app --example dashboard [ADDRESS]`, then open the address that it prints.
 //!
-//! Ten times a second, all prices go to all pages: one message, encoded once. A page that reads too slowly misses updates and
-//! gets the newest, so nothing that it cannot read waits for it: one message in the room, and what the buffers below hold.
+//! Ten times a second, all prices go to all pages: one message, encoded once. A page that reads too slowly misses updates
+//! and gets the newest one. So little waits for it: one message in the room, and what the buffers below hold.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// The page, which is in the program.
+/// The page, which is compiled into the program.
 const PAGE: &str = include_str!("page.html");
 
 const SYMBOLS: usize = 50;
@@ -25,16 +25,16 @@ const SYMBOLS: usize = 50;
 const EVERY: Duration = Duration::from_millis(100);
 
 /// How many bytes may wait in the program for a connection, and about as many in the kernel, which would otherwise keep some
-/// megabytes. What waits there is sent, however old it has become.
+/// megabytes. Bytes that wait there are sent, however old they have become.
 pub(crate) const BUFFER: usize = 16 << 10;
 
-/// How long a page may take nothing before its connection is dropped.
+/// How long a page may read nothing before its connection is dropped.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Dashboard {
     room: Room,
     symbols: Vec<String>,
-    /// For a page that is new.
+    /// The first update that a new page receives.
     newest: Mutex<PreparedMessage>,
 }
 
@@ -103,7 +103,7 @@ pub(crate) async fn connection(
     dashboard: Arc<Dashboard>,
 ) -> Result<(), Error> {
     let config = WebSocketConfig::new()
-        .max_message_size(Some(0)) // nothing is sent to us
+        .max_message_size(Some(0)) // pages send nothing
         .max_write_buffer_size(BUFFER)
         .keepalive(Duration::from_secs(40), Duration::from_secs(20));
     let mut socket = match accept_or_respond(stream, config, admit, page).await {

@@ -7,29 +7,29 @@ use std::time::Duration;
 
 use fullduplex_app::{Member, Room, Slow};
 
-/// How many destinations can have subscribers. Messages to others are not kept, so they take nothing.
+/// How many destinations can have subscribers. Messages to other destinations are not kept, so they need no memory.
 const DESTINATIONS: usize = 10_000;
 
 /// How many messages may wait for one subscription.
 pub(crate) const WAITING: usize = 64;
 
 pub(crate) struct Broker {
-    /// How often the broker beats, and wants a client to, at most.
+    /// The shortest interval between heart-beats, in either direction.
     pub(crate) beat: Duration,
     rooms: Mutex<HashMap<String, Room>>,
     messages: AtomicU64,
 }
 
-/// A subscription of a connection. Dropping it ends it.
+/// A subscription of a connection. It ends when this is dropped.
 pub(crate) struct Subscription {
     /// The client's name for it.
     pub(crate) id: String,
-    // It is dropped first, so that the place sees the room without it.
+    // The member is dropped first, so that the place sees the room without it.
     pub(crate) member: Member,
     _place: Place,
 }
 
-/// Removes the room of a destination when it has no members.
+/// Removes the room of a destination when the room has no members.
 struct Place {
     broker: Arc<Broker>,
     destination: String,
@@ -40,7 +40,7 @@ impl Broker {
         Arc::new(Self { beat, rooms: Mutex::default(), messages: AtomicU64::new(0) })
     }
 
-    /// A subscription, unless there are too many destinations.
+    /// Subscribes to a destination, unless there are too many destinations.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         destination: &str,

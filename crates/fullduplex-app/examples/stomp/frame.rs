@@ -12,7 +12,7 @@ pub(crate) const MOST_LINE: usize = 2 << 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub(crate) command: &'a str,
-    /// Names and values without their escapes. Of a name that is repeated, the first is here ("Repeated Header Entries").
+    /// Names and values, unescaped. If a name is repeated, only its first entry is here ("Repeated Header Entries").
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: &'a [u8],
 }
@@ -23,14 +23,14 @@ impl Frame<'_> {
     }
 }
 
-/// Parses a WebSocket message, which is one frame, or a heart-beat: then it is `None`. The error is for an ERROR frame.
+/// Parses a WebSocket message: one frame, or `None` for a heart-beat. The error is the text for an ERROR frame.
 pub(crate) fn parse(message: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
     let mut rest = without_eols(message);
     if rest.is_empty() {
         return Ok(None);
     }
     let command = line(&mut rest)?;
-    // "Value Encoding": these two are as they were in STOMP 1.0.
+    // "Value Encoding": these two frames have no escapes, as in STOMP 1.0.
     let is_escaped = !matches!(command, "CONNECT" | "CONNECTED");
     let (mut headers, mut count) = (Vec::<(String, String)>::new(), 0);
     loop {
@@ -80,7 +80,7 @@ pub(crate) fn number<T: str::FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// EOLs may stand behind a frame, and alone they are heart-beats ("Augmented BNF", "Heart-beating").
+/// EOLs may follow a frame, and alone they are heart-beats ("Augmented BNF", "Heart-beating").
 fn without_eols(mut bytes: &[u8]) -> &[u8] {
     while let [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] = bytes {
         bytes = rest;
@@ -104,7 +104,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str, &'static str> {
     if line.len() > MOST_LINE {
         return Err("a line is too long");
     }
-    // A NUL is allowed here, but clients look for the first one as the end of a frame, and would see another frame behind it.
+    // A NUL is allowed here, but clients take the first one for the end of a frame, and would see another frame behind it.
     if line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
         return Err("a CR or a NUL in a line");
     }
@@ -129,12 +129,12 @@ fn unescape(text: &str) -> Result<String, &'static str> {
     Ok(plain)
 }
 
-/// A frame of the server, whole.
+/// Encodes a whole frame of the server.
 pub(crate) fn encode(command: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     [command.as_bytes(), b"\n", &rest(headers, body)].concat()
 }
 
-/// A frame of the server behind its command, or behind its first headers.
+/// Encodes the rest of a server's frame, after its command or after its first headers.
 pub(crate) fn rest(headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in headers {
@@ -143,7 +143,7 @@ pub(crate) fn rest(headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     [&out, &b"\n"[..], body, b"\0"].concat()
 }
 
-/// A header line. Those of CONNECTED are not escaped, and ours have nothing to escape.
+/// Appends a header line, escaped. Headers of CONNECTED must not be escaped, but ours have nothing to escape.
 pub(crate) fn put_header(out: &mut Vec<u8>, name: &str, value: &str) {
     escape(out, name);
     out.push(b':');

@@ -2,11 +2,12 @@
 //! `new StompJs.Client({ brokerURL: "ws://127.0.0.1:9002/" })` in a page of the same host, or
 //! `stomp.WSStompConnection([("127.0.0.1", 9002)])` in Python.
 //!
-//! What is sent to a destination reaches its subscribers, and is not kept. There are receipts and heart-beats, and neither
-//! acknowledgements nor transactions.
+//! What is sent to a destination reaches its subscribers, and is not kept. The broker has receipts and heart-beats, but no
+//! acknowledgements and no transactions.
 //!
-//! A connection can make the broker hold [`SUBSCRIPTIONS`](session::SUBSCRIPTIONS) times [`WAITING`](broker::WAITING) messages
-//! of [`MOST`] bytes while it does not read, for 10 seconds. The subscribers of a destination share one copy of a message.
+//! A connection can make the broker hold [`SUBSCRIPTIONS`](session::SUBSCRIPTIONS) times [`WAITING`](broker::WAITING)
+//! messages of [`MOST`] bytes while it does not read, for 10 seconds. The subscribers of a destination share one copy of a
+//! message.
 
 pub(crate) mod broker;
 pub(crate) mod frame;
@@ -25,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use broker::Broker;
 use session::Session;
 
-/// The largest frame, in bytes ("Size Limits"). The WebSocket fails with 1009 at a larger one, before it is in memory.
+/// The largest frame, in bytes ("Size Limits"). A larger one fails the connection with 1009 before it is in memory.
 pub(crate) const MOST: usize = 16 << 10;
 
 /// STOMP 1.2 as a subprotocol: the name is registered with IANA.
@@ -56,15 +57,15 @@ pub(crate) async fn connection(
     let config = WebSocketConfig::new()
         .max_message_size(Some(MOST))
         .max_write_buffer_size(4 * MOST)
-        // For clients that do not beat.
+        // The keepalive is for clients that send no heart-beats.
         .keepalive(Duration::from_secs(40), Duration::from_secs(20));
     let socket = accept_with(stream, config, admit).await?;
     Session::run(broker, socket, pass).await;
     Ok(())
 }
 
-/// Some clients offer no subprotocol. Where others are offered, a browser would take no subprotocol for an error, so the
-/// response says what is spoken here.
+/// Some clients offer no subprotocol, and are accepted. If a browser offers only others, it would fail on a response without
+/// a subprotocol, so the request is rejected, and the response says what is spoken here.
 fn admit(request: &Request<'_>) -> Result<OwnedAcceptance, OwnedRejection> {
     if !request.is_same_origin() {
         return Err(OwnedRejection::new(403));

@@ -1,4 +1,4 @@
-//! A connection: what its frames do, which messages it is sent, its heart-beats, and its end.
+//! A connection: what its frames do, which messages are sent to it, its heart-beats, and its end.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::frame::{self, Frame};
 /// How many subscriptions a connection may have.
 pub(crate) const SUBSCRIPTIONS: usize = 16;
 
-/// How long a client may take for CONNECT, and for taking a frame.
+/// How long a client may take to send CONNECT, and to read a frame.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The headers of SEND that are not the application's ("MESSAGE" says which ones are the server's).
@@ -37,11 +37,11 @@ const OURS: [&str; 7] = [
 enum End {
     /// The client has gone, or its connection has failed.
     Gone,
-    /// DISCONNECT.
+    /// The client has sent DISCONNECT.
     Done,
-    /// ERROR, with the receipt that the client wanted.
+    /// The broker sends an ERROR with this text, and with the receipt that the client has asked for.
     Fault(&'static str, Option<String>),
-    /// The client does not connect, or does not beat.
+    /// The client does not send CONNECT, or sends no heart-beats.
     Silent,
     /// The client does not read.
     Slow,
@@ -101,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut heard = Instant::now();
         loop {
             tokio::select! {
-                // What has come while a message waited to be written is received before the client counts as silent.
+                // Frames that came while a message waited to be written are received before the client counts as silent.
                 biased;
                 () = tick(&mut beats.ours) => self.send(b"\n".to_vec()).await?,
                 message = self.pass.recv(&mut self.socket) => {
@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 () = until(beats.silence.map(|silence| heard + silence)) => return Err(End::Silent),
             }
-            // A client that sends much to itself must not be slow by that.
+            // A client that sends much to itself must not count as slow because of that.
             for at in 0..self.subscriptions.len() {
                 for _ in 0..self.subscriptions[at].member.waiting() {
                     let message = self.subscriptions[at].member.next().await.ok_or(End::Slow)?;
@@ -132,8 +132,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             if !matches!(frame.command, "CONNECT" | "STOMP") {
                 return Err("CONNECT comes first".into());
             }
-            // The header `host` is not looked at: there is one host here, and not every client names one.
-            // A broker that knows its users looks at `login` and `passcode` here.
+            // The header `host` is ignored: there is one host here, and not every client names one. A broker with users
+            // would check `login` and `passcode` here.
             let mut versions = frame.header("accept-version").unwrap_or("1.0").split(',');
             if !versions.any(|version| version == "1.2") {
                 return Err("this is STOMP 1.2".into());
@@ -142,14 +142,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 frame.header("heart-beat").unwrap_or("0,0").split_once(',').ok_or(BEATS)?;
             let [theirs, wanted] = [theirs, wanted].map(frame::number::<u32>);
             let beat = self.broker.beat;
-            // "Heart-beating": the larger of what one can and the other wants, if neither is 0.
+            // "Heart-beating": the interval is the larger of what one end can do and what the other end wants, if neither is
+            // 0.
             let agreed = |other: Option<u32>| {
                 let other = Duration::from_millis(other.ok_or(BEATS)?.into());
                 Ok::<_, End>((!other.is_zero()).then(|| other.max(beat)))
             };
             let beats = Beats {
                 ours: agreed(wanted)?.map(interval),
-                // "an error margin": as much again.
+                // "an error margin": twice the interval.
                 silence: agreed(theirs)?.map(|beat| beat * 2),
             };
             let ours = format!("{0},{0}", beat.as_millis());
@@ -159,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// What a message of the client does.
+    /// Handles a message of the client.
     async fn handle(&mut self, message: &Message) -> Result<(), End> {
         let Some(frame) = read(message)? else { return Ok(()) };
         let receipt = frame.header("receipt");
@@ -214,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// "SEND": the room has the frame without the header `subscription`, which is another one for each subscriber.
+    /// "SEND": the room gets the frame without the header `subscription`, which differs for each subscriber.
     async fn publish(
         &mut self,
         frame: &Frame<'_>,
@@ -229,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         headers.extend(theirs.map(|(name, value)| (name.as_str(), value.as_str())));
         let rest = frame::rest(&headers, frame.body);
         room.send(&PreparedMessage::new(kind, &rest).map_err(|_| End::Gone)?).await;
-        // The subscribers get their turn before the next message fills their queues.
+        // The subscribers run before the next message fills their queues.
         yield_now().await;
         Ok(())
     }
@@ -246,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     async fn send(&mut self, frame: Vec<u8>) -> Result<(), End> {
-        // Our frames are UTF-8: what the client has sent of them was checked.
+        // Our frames are UTF-8: the parts that come from the client were checked.
         let frame = String::from_utf8(frame).map_err(|_| End::Gone)?;
         let fed = timeout(PATIENCE, self.socket.feed(Message::text(frame))).await;
         Ok(fed.map_err(|_| End::Slow)??)
@@ -268,7 +269,8 @@ fn kind(message: &Message) -> MessageKind {
     if message.is_text() { MessageKind::Text } else { MessageKind::Binary }
 }
 
-/// The next message of any subscription, and which one it is; no message if that was too slow.
+/// The next message of any subscription, and the index of that subscription. There is no message if the subscription was too
+/// slow.
 async fn next(subscriptions: &mut [Subscription]) -> (usize, Option<PreparedMessage>) {
     if subscriptions.is_empty() {
         return pending().await;

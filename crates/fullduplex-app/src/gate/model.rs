@@ -1,5 +1,5 @@
-//! Gates over loom: whichever way the threads interleave, no limit is exceeded, and the end comes. `crates/concurrency` runs
-//! this.
+//! Gates under loom: however the threads interleave, no limit is exceeded, and closing comes to its end.
+//! `crates/concurrency` runs this.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use super::*;
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 const PROXY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 
-/// Runs `f` in as many threads as there are, one of which is this one.
+/// Runs `f` in `count` threads; this thread is one of them.
 fn in_threads<T: Send + 'static>(
     count: usize,
     f: impl Fn() -> T + Clone + Send + 'static,
@@ -68,14 +68,14 @@ fn connections_through_a_proxy_are_counted_for_the_client() {
     });
 }
 
-/// One connection ends when it is told to, and one comes at the last moment.
+/// One connection ends when the gate closes, and another one comes at the last moment.
 #[test]
 fn a_gate_that_closes_waits_for_the_last_connection_and_no_longer() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     explore(move || {
         let _context = runtime.enter();
         let gate = Gate::new(Limits::new());
-        // One that has ended before is none that ends in time.
+        // A connection that has ended before does not count as ended in time.
         drop(gate.enter(CLIENT).unwrap());
         let pass = gate.enter(CLIENT).unwrap();
         let ending = {
@@ -123,7 +123,7 @@ fn a_gate_may_be_closed_twice() {
     });
 }
 
-/// Another call that closes the gate has more patience than the first one, or less.
+/// Two calls close the gate, and either may have more patience.
 #[test]
 fn a_gate_that_is_over_stays_so() {
     explore(|| {

@@ -61,7 +61,7 @@ mod tests {
         // A long pause adds no more than the bucket holds.
         let later = start + Duration::from_secs(3600);
         assert_eq!((0..5).filter(|_| bucket.take(later)).count(), 3);
-        // A bucket of size 0 would never let anyone in.
+        // A bucket of size 0 would never admit a connection.
         let mut slow = Bucket::full(Rate { per_second: 1, at_once: 0 });
         assert!(slow.take(start) && !slow.take(start));
         // A clock that goes back gives nothing.

@@ -1,5 +1,5 @@
-//! Rooms over loom: whichever way the threads interleave, a member hears all messages but those that are counted, in the order of
-//! the others, and none waits for ever. `crates/concurrency` runs this.
+//! Rooms under loom: however the threads interleave, a member receives all messages except the counted ones, in the same
+//! order as the other members, and no thread waits for ever. `crates/concurrency` runs this.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -53,7 +53,7 @@ fn a_member_that_is_too_slow_hears_that_it_has_left() {
         let heard = [hears(&mut member), hears(&mut member)];
         let reached = speaker.join().unwrap();
         let is_member = room.members() == 1;
-        // It has left at the second message, which reached it if it had heard the first.
+        // A member that has left was not reached by the second message, because the first one still waited.
         assert_eq!(reached, if is_member { 2 } else { 1 });
         assert_eq!(heard[1].is_some(), is_member);
         assert!(is_member || hears(&mut member).is_none());
@@ -85,7 +85,7 @@ fn all_members_hear_the_same_order() {
     explore(|| {
         let room = Room::new();
         let (mut one, mut other) = (room.join(1, Slow::Wait), room.join(3, Slow::DropOldest));
-        // Both speakers wait for the one.
+        // Both speakers wait for `one`.
         assert_eq!(block_on(room.send(&message("first"))), 2);
         let speakers = [speaks(&room, &["a"]), speaks(&room, &["b"])];
         let heard = [(); 3].map(|()| hears(&mut one));
@@ -125,7 +125,7 @@ fn a_member_whose_connection_takes_nothing_hears_that_it_was_too_slow() {
         let (near, _far) = duplex(1);
         let config = WebSocketConfig::new().max_write_buffer_size(1).write_buffer_size(1);
         let mut socket = WebSocketStream::from_raw_socket(near, Role::Server, config);
-        // It takes no more after this.
+        // The connection takes no more after this message.
         block_on(socket.feed_prepared(&message("first"))).unwrap();
         let speaker = speaks(&room, &["a", "b", "c"]);
         block_on(async {
