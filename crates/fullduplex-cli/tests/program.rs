@@ -1,4 +1,4 @@
-//! The program as it is used: against itself, and against servers that are none.
+//! The program as users run it: against itself, and against servers that do not speak WebSocket.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -24,7 +24,7 @@ impl Listening {
         let line = lines.next().unwrap().unwrap();
         let (_, url) = line.split_once("listening on ").expect("it says where it listens");
         let url = url.to_owned();
-        // What else it says must not fill the pipe.
+        // The rest of its output must not fill the pipe.
         thread::spawn(move || lines.for_each(drop));
         Self { child, url }
     }
@@ -41,7 +41,7 @@ impl Drop for Listening {
 fn connect(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(PROGRAM);
     command.arg("connect").args(arguments);
-    // Whatever proxies the machine has, they are not what is tested.
+    // The machine's own proxies must not affect the test.
     for name in ["http_proxy", "https_proxy", "all_proxy"] {
         command.env_remove(name).env_remove(name.to_uppercase());
     }
@@ -112,11 +112,11 @@ fn wss_is_trusted_by_its_certificate_or_not_at_all() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(said.contains("certificate") && said.contains("--ca FILE"), "{said}");
-    // TLS to a server without it.
+    // The client uses TLS, and the server does not.
     let plain = Listening::start(&[]);
     let output = connect(&[&plain.url.replace("ws://", "wss://")], b"");
     assert_eq!(output.status.code(), Some(1));
-    // A file that is no certificate.
+    // The file with the certificate has a key instead.
     assert!(Path::new(&key).exists());
     let output = connect(&[&server.url, "--ca", &key], b"");
     assert!(stderr(&output).contains("key.pem: there is no certificate in it"), "{output:?}");
@@ -175,7 +175,7 @@ fn what_is_no_websocket_server_is_explained() {
     }
 }
 
-/// What is advised to somebody who cannot connect is no help to a server whose clients go.
+/// Advice for a client that cannot connect does not help a server whose clients disconnect.
 #[test]
 fn a_server_whose_clients_are_gone_is_not_told_to_try_another_url() {
     let mut command = Command::new(PROGRAM);
