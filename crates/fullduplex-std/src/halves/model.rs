@@ -1,5 +1,5 @@
-//! The halves over loom, with the engine and a peer in memory: whichever way the threads interleave, all that was sent is
-//! written, and none waits for ever. `crates/concurrency` runs this.
+//! The halves under loom, with the engine and a peer in memory: however the threads interleave, everything that was sent is
+//! written, and no thread waits for ever. `crates/concurrency` runs this.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -21,12 +21,12 @@ use crate::websocket::WebSocket;
 /// A handle to the network to a peer.
 struct Wire {
     peer: Arc<Mutex<Peer>>,
-    /// How long a read and a write wait.
+    /// How long a read and a write may wait.
     timeouts: Arc<Mutex<[Option<Duration>; 2]>>,
 }
 
 impl Wire {
-    /// Waits until `f` has done something, or its time is over.
+    /// Waits until `f` has done something, or the timeout has expired.
     fn wait<T>(
         &self,
         direction: usize,
@@ -64,7 +64,7 @@ impl Write for Wire {
             }
             let written = peer.write(bytes);
             if written.is_none() {
-                // After some of these it has read.
+                // After this many blocked writes, the peer has read.
                 peer.blocks -= 1;
                 if peer.blocks == 0 {
                     peer.room = ROOM;
@@ -130,7 +130,7 @@ fn receive(receiver: &mut WebSocketReceiver<Wire>) -> usize {
     }
 }
 
-/// What a peer has received, in no order but for the Close.
+/// The frames that a peer has received, sorted, because their order varies.
 fn received(peer: &Mutex<Peer>) -> Vec<(u8, Vec<u8>)> {
     let mut frames = frames(&peer.lock().unwrap().received);
     frames.sort();
@@ -149,7 +149,7 @@ fn close(code: u16) -> (u8, Vec<u8>) {
     (0x8, code.to_be_bytes().to_vec())
 }
 
-/// Enough for all that is sent.
+/// Enough room for everything that is sent.
 const ROOM: usize = 100;
 
 /// A Ping without a payload.
@@ -200,7 +200,7 @@ fn the_later_of_two_pings_is_answered_while_the_sender_is_blocked() {
     });
 }
 
-/// Nothing else is done then, so the thread that has the sending side writes the Pong.
+/// No call follows, so the thread that has the sending side writes the Pong.
 #[test]
 fn the_last_answer_of_a_dropped_receiver_is_written() {
     explore(|| {
@@ -216,7 +216,7 @@ fn the_last_answer_of_a_dropped_receiver_is_written() {
     });
 }
 
-/// The second Ping comes when the message was written: the sender may be writing the Pong of the first one then.
+/// The second Ping comes after the message was written. The sender may be writing the first Pong then.
 #[test]
 fn an_answer_that_comes_while_another_one_is_written_is_written() {
     explore(|| {
@@ -284,7 +284,7 @@ fn both_ends_close() {
     }
 }
 
-/// The sender would wait for a peer that never reads.
+/// Otherwise the sender would wait for a peer that never reads.
 #[test]
 fn a_blocked_sender_hears_that_the_connection_is_over() {
     // An end of input, a Close whose answer is not read, and a read that fails, after which nothing ends the write.
@@ -337,7 +337,7 @@ fn the_receiver_hears_of_a_close_that_is_blocked() {
     });
 }
 
-/// The receiver waits for as much as a second before it looks.
+/// The receiver may wait a second before it notices the Close.
 #[test]
 fn the_close_timeout_begins_with_the_close() {
     const CLOSE_TIMEOUT: Duration = Duration::from_millis(600);

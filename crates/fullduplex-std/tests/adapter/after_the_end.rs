@@ -1,4 +1,4 @@
-//! What is done after a peer has ended the transport in the middle of our output.
+//! What happens after a peer has ended the transport in the middle of our output.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,7 +18,7 @@ struct Shared {
     written_after_the_end: bool,
 }
 
-/// A stream whose peer has ended its direction, and takes little.
+/// A stream whose peer has ended its direction, and takes few bytes at a time.
 #[derive(Clone, Debug)]
 struct HalfOpen(Rc<RefCell<Shared>>);
 

@@ -1,4 +1,4 @@
-//! The opening handshakes of browsers, byte for byte but for names and keys, and what follows with compression.
+//! The opening handshakes of browsers, byte for byte except for names and keys, and compressed messages after them.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -30,14 +30,14 @@ const SAFARI: &str = "GET /chat HTTP/1.1\r\nHost: localhost:9001\r\nOrigin: http
     Pragma: no-cache\r\nCache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) \
     AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15\r\n\r\n";
 
-/// Before permessage-deflate Safari offered what never became a standard.
+/// Before permessage-deflate, Safari offered an extension that never became a standard.
 const OLD_SAFARI: &str = "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Host: localhost:9001\r\nOrigin: http://localhost:8000\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\nUser-Agent: Mozilla/5.0 (Macintosh; Intel Mac OS X \
     10_12_6) AppleWebKit/603.3.8 (KHTML, like Gecko) Version/10.1.2 Safari/603.3.8\r\n\r\n";
 
-/// A server of ours to which a browser has said this; the browser's socket, and our answer about extensions.
+/// Our server after a browser has sent this request, the browser's socket, and our answer about extensions.
 fn opened(
     request: &str,
     config: EndpointConfig,
@@ -69,7 +69,7 @@ fn every_browser_gets_the_answer_that_its_offer_allows() {
             assert_eq!(answer(request, Some(default)).as_deref(), Some("permessage-deflate"));
             assert_eq!(answer(request, Some(fresh)).as_deref(), Some(fresh_answer));
         }
-        // Of these, Chromium alone lets its window be limited.
+        // Only Chromium lets its window be limited.
         let small = default.max_peer_window_bits(10);
         let limited = "permessage-deflate; client_max_window_bits=10";
         assert_eq!(answer(CHROMIUM, Some(small)).as_deref(), Some(limited));
@@ -109,7 +109,7 @@ impl Zlib {
     }
 }
 
-/// Reads the one frame that has to come.
+/// Reads the single frame that has to come.
 fn read_frame(socket: &mut TcpStream) -> Frame {
     let mut bytes = Vec::new();
     loop {
@@ -157,7 +157,7 @@ fn a_conversation_with_chromium_and_firefox_is_compressed() {
                 lens.push(frame.payload.len());
             }
             assert!(lens[0] < 100 && lens[1] * 2 < lens[0], "{lens:?}");
-            // Browsers send without compression whatever they like.
+            // A browser may send any message without compression.
             browser.write_all(&Frame::text("plain").masked().encode()).unwrap();
             assert_eq!(server.read().unwrap(), Message::text("plain"));
             server.feed_fragment(MessageKind::Text, b"in ", false).unwrap();

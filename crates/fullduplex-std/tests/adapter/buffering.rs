@@ -31,7 +31,7 @@ fn an_echo_of_all_the_messages_that_one_read_brought_takes_one_write() {
         socket.feed(message).unwrap();
     }
     assert_eq!((log.borrow().reads, log.borrow().writes), (1, 0));
-    // The script is at its end, which is found by waiting for more.
+    // `read` flushes before it waits for more input, and then finds the end of the script.
     assert!(matches!(socket.read(), Err(Error::Protocol(_))));
     assert_eq!(log.borrow().writes, 1);
     assert_eq!(frames(&log.borrow().written), texts.collect::<Vec<_>>());

@@ -34,7 +34,7 @@ fn a_message_larger_than_anyone_wants_to_hold_is_passed_on_in_pieces() {
             let piece = vec![i as u8; 5000];
             socket.feed_fragment(MessageKind::Binary, &piece, i == PIECES - 1).unwrap();
             socket.flush().unwrap();
-            // As much as was sent comes back before more is sent.
+            // Everything that was sent has to come back before more is sent.
             while received.len() < 5000 * (i as usize + 1) {
                 let Chunk::Binary(payload, part) = socket.read_chunk().unwrap() else { panic!() };
                 assert_eq!(part.is_first(), received.is_empty());

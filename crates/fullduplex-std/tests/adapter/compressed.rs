@@ -1,5 +1,5 @@
-//! permessage-deflate with `websockets` and `ws`, in both roles: what was agreed on is read from the heads, and
-//! that it is used, and kept to, from the bytes on the wire.
+//! permessage-deflate with `websockets` and `ws`, in both roles: the heads show what was agreed on, and the bytes on the
+//! wire show that it is used and kept to.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use crate::peers::{Library, Peer};
 use crate::raw::header;
 use crate::support::{bounded, listener};
 
-/// From this size on either end compresses: `ws` begins here.
+/// Both ends compress messages of at least this size, which is the threshold of `ws`.
 const COMPRESSED_FROM: usize = 1024;
 
 /// A stream that notes what goes through it.
@@ -63,14 +63,14 @@ const fn terms(takeover: bool, bits: u8) -> Terms {
     Terms { takeover, bits }
 }
 
-/// How `compressed.py` and `compressed.js` tell what they know of it: a limit that an end sets itself it need not
-/// tell.
+/// The line in which `compressed.py` and `compressed.js` report what they know of the agreement. An end need not announce a
+/// limit of its own window, so the line may lack it.
 fn agreed((server, client): (Terms, Terms)) -> String {
     let Terms { takeover, bits } = server;
     format!("agreed {takeover} {bits} {} {}", client.takeover, client.bits)
 }
 
-/// Head and frames of one direction.
+/// The head and the messages of one direction.
 struct Direction {
     head: String,
     messages: Vec<OnWire>,
@@ -86,7 +86,7 @@ struct OnWire {
 }
 
 impl Direction {
-    /// Reads all of it with a decoder that allows for nothing beyond what was agreed on.
+    /// Parses the bytes with a decoder that accepts nothing beyond what was agreed on.
     fn parse(bytes: &Mutex<Vec<u8>>, terms: Terms) -> Self {
         let bytes = bytes.lock().unwrap();
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
@@ -132,7 +132,7 @@ impl Direction {
         header(&self.head, "Sec-WebSocket-Extensions")
     }
 
-    /// Checks that everything large was compressed, and was smaller for it where it can be.
+    /// Checks that every large message was compressed, and became smaller if its data can be.
     fn is_compressed(&self, terms: Terms, except: &[usize]) {
         for (nth, message) in self.messages.iter().enumerate() {
             let context = format!("message {nth} of {} bytes", message.data.len());
@@ -175,8 +175,7 @@ fn config(deflate: DeflateConfig) -> EndpointConfig {
     EndpointConfig::new().deflate(deflate)
 }
 
-/// The conversation of our client with a server that echoes. The message that is not to be compressed is number
-/// 3.
+/// The conversation of our client with a server that echoes. Message 3 is sent without compression.
 fn talk(socket: &mut WebSocket<Noted>) {
     let echoes = |socket: &mut WebSocket<Noted>, messages: &[Message]| {
         for message in messages {
@@ -202,7 +201,7 @@ fn talk(socket: &mut WebSocket<Noted>) {
         Message::text(&*small),
     ];
     echoes(socket, &rest);
-    // Cut within a character.
+    // The cut is within a character.
     let cut = small.find('κ').unwrap() + 1;
     for (kind, whole) in [
         (MessageKind::Text, Message::text(&*small)),
@@ -221,7 +220,7 @@ fn talk(socket: &mut WebSocket<Noted>) {
     assert!(matches!(socket.read(), Err(Error::ConnectionClosed)));
 }
 
-/// Our client, with `ours`, and their server, with `parameters`, come to these terms and keep to them.
+/// Our client, with `ours`, and their server, with `parameters`, agree on these terms and keep to them.
 fn our_client(
     library: Library,
     ours: DeflateConfig,
@@ -238,7 +237,7 @@ fn our_client(
         let params = socket.deflate().unwrap();
         assert_eq!(terms(params.context_takeover(), params.window_bits()), client);
         assert_eq!(terms(params.peer_context_takeover(), params.peer_window_bits()), server);
-        // A stream of a kind that the adapter does not know is ended by whoever has it.
+        // The adapter cannot end a stream of a kind that it does not know, so the stream is dropped.
         drop(socket);
 
         let (sent, received) =
@@ -280,7 +279,7 @@ fn serve_one(listener: &TcpListener, ours: DeflateConfig, server: Terms, client:
             }
             continue;
         }
-        // One in between that is not compressed, and those below the threshold.
+        // One message in between is not compressed, and neither are messages below the threshold.
         let skip = nth == 4;
         if skip || message.len() < 128 {
             plain.push(nth);
@@ -298,7 +297,7 @@ fn serve_one(listener: &TcpListener, ours: DeflateConfig, server: Terms, client:
     received.is_compressed(client, &[]);
 }
 
-/// Our server, with `ours`, and their client, with `parameters`, come to these terms and keep to them.
+/// Our server, with `ours`, and their client, with `parameters`, agree on these terms and keep to them.
 fn our_server(
     library: Library,
     ours: DeflateConfig,
@@ -325,7 +324,7 @@ fn our_client_by_default(library: Library) {
 fn our_client_without_takeover(library: Library) {
     let fresh = DeflateConfig::new().no_context_takeover(true).peer_no_context_takeover(true);
     our_client(library, fresh, "", terms(false, 15), terms(false, 12));
-    // The same at the server's wish.
+    // The server asks for the same.
     let wish = "server_no_context_takeover client_no_context_takeover";
     our_client(library, DeflateConfig::new(), wish, terms(false, 15), terms(false, 12));
 }
@@ -349,7 +348,7 @@ fn our_server_without_takeover(library: Library) {
     let told = (terms(false, 15), terms(false, 15));
     let fresh = DeflateConfig::new().no_context_takeover(true).peer_no_context_takeover(true);
     our_server(library, fresh, "", terms(false, 12), terms(false, 15), told);
-    // The same at the client's wish.
+    // The client asks for the same.
     let wish = "server_no_context_takeover client_no_context_takeover";
     our_server(library, DeflateConfig::new(), wish, terms(false, 12), terms(false, 15), told);
 }

@@ -1,5 +1,5 @@
-//! `connect`: from a URL to an open WebSocket. (A connect timeout needs an address that answers nothing
-//! at all, which loopback does not have.)
+//! `connect`: from a URL to an open WebSocket. (A connect timeout needs an address that answers nothing at all, which
+//! loopback does not have.)
 
 use std::io::{self, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
@@ -13,7 +13,7 @@ use fullduplex_std::{
 use crate::raw::{header, serve};
 use crate::support::{bounded, drain, finish, listener};
 
-/// Accepts one client by hand; the request it sent.
+/// Accepts one client by hand, and returns the request that it has sent.
 fn request_of(listener: TcpListener) -> JoinHandle<String> {
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();

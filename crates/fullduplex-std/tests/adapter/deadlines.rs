@@ -27,7 +27,7 @@ fn timed_out(error: &Error, which: Timeout) {
     );
 }
 
-/// Writes `bytes` one by one with pauses, until the peer does not want them any more.
+/// Writes `bytes` one by one with pauses, until a write fails.
 fn trickle(mut socket: TcpStream, bytes: Vec<u8>, pause: u64) -> thread::JoinHandle<TcpStream> {
     thread::spawn(move || {
         for byte in bytes {
@@ -148,7 +148,7 @@ fn a_refused_client_that_never_ends_the_connection_is_given_up() {
     });
 }
 
-/// A socket of ours with a close timeout of 200 ms, and its peer.
+/// Our socket with a close timeout of 200 ms, and its peer.
 fn closing(role: Role) -> (WebSocket<TcpStream>, TcpStream) {
     let config = timeouts(|timeouts| timeouts.close_timeout = ms(200));
     if role == Role::Client { our_client(config) } else { our_server(config) }
@@ -247,14 +247,14 @@ fn our_close_is_given_up_when_the_peer_does_not_read() {
 #[test]
 fn the_answer_to_a_close_is_given_up_when_the_peer_does_not_read() {
     bounded(|| {
-        // With more than the write buffer holds before it, the answer would have to wait its turn.
+        // In the second case, the answer has to wait behind more than the write buffer holds.
         for size in [MIB / 2, 32 * MIB] {
             let (mut ours, mut peer) = closing(Role::Server);
             peer.write_all(&Frame::text("a").masked().encode()).unwrap();
             peer.write_all(&Frame::close(1000, "").masked().encode()).unwrap();
             thread::sleep(ms(50));
             assert_eq!(ours.read().unwrap(), Message::text("a"));
-            // As full as the transport gets.
+            // This fills the transport.
             ours.get_ref().set_nonblocking(true).unwrap();
             while ours.get_mut().write(&[0; 4096]).is_ok() {}
             ours.get_ref().set_nonblocking(false).unwrap();
@@ -372,8 +372,8 @@ fn neither_keepalive_nor_an_idle_timeout_ends_a_peer_that_reads_slowly() {
     });
 }
 
-/// A server of ours that has received a Pong, and has messages to write that take a [`SlowReader`] at least 600 ms: 80
-/// of 128 KiB, which go out in vectored writes of at most 8.
+/// Our server after it has received a Pong. It has 80 messages of 128 KiB to write, in vectored writes of at most 8, and
+/// they take a [`SlowReader`] at least 600 ms.
 fn writes_many(
     mut config: EndpointConfig,
     most: usize,
@@ -394,14 +394,14 @@ fn writes_many(
 fn a_peer_that_takes_vectored_writes_in_part_is_not_idle() {
     bounded(|| {
         let config = timeouts(|timeouts| timeouts.idle_timeout = Some(ms(400)));
-        // More than the first piece, less than all.
+        // Each write is taken in part: more than its first piece, and less than all.
         let (mut ours, _) = writes_many(config, MIB - 1, true);
         let begun = Instant::now();
         ours.flush().unwrap();
         assert!(begun.elapsed() > ms(400), "it was not slow: {:?}", begun.elapsed());
         let error = ours.read().unwrap_err();
         assert!(error.would_block(), "{error:?}");
-        // It has not said anything, though.
+        // The peer has still sent nothing.
         thread::sleep(ms(400));
         timed_out(&ours.read().unwrap_err(), Timeout::Idle);
     });
@@ -411,7 +411,7 @@ fn a_peer_that_takes_vectored_writes_in_part_is_not_idle() {
 fn keepalive_leaves_a_peer_alone_that_reads_slowly_over_a_nonblocking_stream() {
     bounded(|| {
         let config = timeouts(|timeouts| *timeouts = timeouts.keepalive(ms(50), ms(300)));
-        // Each write is taken in part, or as a whole and the next one blocks.
+        // The peer takes each write in part, or takes it whole and blocks the next one.
         for most in [MIB - 1, usize::MAX] {
             let (mut ours, len) = writes_many(config, most, false);
             let begun = Instant::now();
@@ -422,7 +422,7 @@ fn keepalive_leaves_a_peer_alone_that_reads_slowly_over_a_nonblocking_stream() {
                 }
             };
             timed_out(&error, Timeout::Pong);
-            // It was not given up before all was written, and had the whole time to answer after that.
+            // The peer was not given up before everything was written, and had the whole timeout to answer after that.
             assert!(ours.get_ref().taken > len, "{} of {len}", ours.get_ref().taken);
             assert!(begun.elapsed() > ms(9 * 60 + 300), "{:?}", begun.elapsed());
         }

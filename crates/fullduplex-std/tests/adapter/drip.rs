@@ -1,5 +1,5 @@
-//! Peers that send, or read, a little at a time: below a deadline that works, above it the connection ends at the
-//! deadline, counted from the begin of the phase and not from the last byte. With TLS and without, in both roles.
+//! Peers that send or read a little at a time. Within a deadline this works; otherwise the connection ends at the deadline,
+//! which counts from the start of the phase and not from the last byte. With TLS and without, in both roles.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -24,16 +24,16 @@ use crate::raw::{self, REQUEST, read_head};
 use crate::support::{bounded, drain, handshake_timeout, is_over, listener, ms, sockets, timeouts};
 use crate::tls::{configs, options, our_client, our_server, url};
 
-/// The deadline of whatever is tested.
+/// The deadline in each test.
 const DEADLINE: Duration = ms(300);
 
 /// The pause between two bytes: many of them fit into the deadline.
 const PAUSE: Duration = ms(15);
 
-/// How late an end may be, on a machine that has other things to do.
+/// How late an end may be on a busy machine.
 const SLACK: Duration = ms(1000);
 
-/// Runs `action`, which is to end at [`DEADLINE`].
+/// Runs `action`, which must end at [`DEADLINE`].
 fn ends_in_time<T>(action: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
     let result = action();
@@ -59,7 +59,7 @@ fn for_each<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync
     });
 }
 
-/// Writes byte by byte, until there are no more or nobody wants them.
+/// Writes byte by byte, until all are written or a write fails.
 fn drip(mut socket: TcpStream, bytes: impl IntoIterator<Item = u8> + Send + 'static) {
     thread::spawn(move || {
         for byte in bytes {
@@ -68,19 +68,19 @@ fn drip(mut socket: TcpStream, bytes: impl IntoIterator<Item = u8> + Send + 'sta
             }
             thread::sleep(PAUSE);
         }
-        // Neither more nor an end: held until the other side has had enough.
+        // Sends neither more nor an end, and waits until the other side ends the connection.
         let _ = socket.read_to_end(&mut Vec::new());
     });
 }
 
-/// The peer of a connection, played by hand.
+/// The peer of a connection, which the test plays.
 trait Peer: Read + Write + Send + 'static {
     fn socket(&self) -> TcpStream;
 
-    /// The bytes on the wire for these: with TLS a record of their own.
+    /// These bytes as they are on the wire. With TLS, they are a record of their own.
     fn seal(&mut self, bytes: &[u8]) -> Vec<u8>;
 
-    /// Drips what was sealed piece by piece.
+    /// Seals each piece, and drips the result.
     fn drip(&mut self, pieces: impl IntoIterator<Item = Vec<u8>>) {
         let sealed: Vec<u8> = pieces.into_iter().flat_map(|piece| self.seal(&piece)).collect();
         drip(self.socket(), sealed);
@@ -116,7 +116,7 @@ where
     }
 }
 
-/// What goes on for longer than any deadline here.
+/// Input that lasts longer than any deadline here.
 #[derive(Clone, Copy)]
 enum Endless {
     Messages,
@@ -125,7 +125,7 @@ enum Endless {
 }
 
 impl Endless {
-    /// Its frames.
+    /// The frames of this input, from a peer in this role.
     fn from(self, role: Role) -> Vec<Vec<u8>> {
         let encode = |frame: Frame| {
             if role == Role::Client { frame.masked().encode() } else { frame.encode() }
@@ -142,7 +142,7 @@ impl Endless {
     }
 }
 
-/// Does the same in both roles, over TCP and over TLS: with a connection of ours, open, and its peer.
+/// Runs a test in both roles, over TCP and over TLS, with our open connection and its peer.
 macro_rules! over_each_stream {
     ($config:expr, |$role:ident, $ours:ident, $peer:ident| $test:expr) => {{
         let config = $config;
@@ -209,7 +209,7 @@ fn a_failed_connection_ends_in_time_while_the_peer_drips() {
     });
 }
 
-/// Reads all the time, but for longer than the deadline.
+/// Reads all the time, but so slowly that it takes longer than the deadline.
 fn read_steadily(peer: &mut impl Read) {
     let mut buf = vec![0; 64 << 10];
     while peer.read(&mut buf).is_ok_and(|len| len > 0) {
@@ -280,7 +280,7 @@ fn what_is_not_yet_a_record_of_tls_is_no_sign_of_life() {
     });
 }
 
-/// A session of TLS that shook hands with one of ours.
+/// A TLS session after its handshake with ours.
 fn shaken<C, S>(mut stream: StreamOwned<C, TcpStream>) -> StreamOwned<C, TcpStream>
 where
     C: DerefMut<Target = ConnectionCommon<S>>,
@@ -306,7 +306,7 @@ fn server_session(
     StreamOwned::new(ServerConnection::new(tls).unwrap(), socket)
 }
 
-/// A server of ours over TLS meets this client.
+/// Accepts this client with our server over TLS.
 fn accept_by_tls(
     config: EndpointConfig,
     client: impl FnOnce(TcpStream, Arc<ClientConfig>) + Send + 'static,
@@ -317,7 +317,7 @@ fn accept_by_tls(
     accept_tls_with(far, server_tls, config, |_| Ok(OwnedAcceptance::new())).map_err(Error::from)
 }
 
-/// A client of ours over TLS meets this server.
+/// Connects our client to this server over TLS.
 fn connect_by_tls(
     config: EndpointConfig,
     server: impl FnOnce(TcpStream, Arc<ServerConfig>) + Send + 'static,
@@ -337,7 +337,7 @@ fn handshake_times_out<S>(action: impl FnOnce() -> Result<S, Error>) {
     }
 }
 
-/// Waits until the other side has had enough.
+/// Waits until the other side ends the connection.
 fn hold(mut socket: impl Read) {
     let _ = socket.read_to_end(&mut Vec::new());
 }
@@ -356,7 +356,7 @@ fn a_request_that_drips_is_cut_off_in_time() {
                         .map(drop)
                         .map_err(Error::from)
                 }
-                // Before TLS has shaken hands.
+                // The ClientHello of TLS drips.
                 1 => accept_by_tls(config, |socket, tls| {
                     let mut hello = Vec::new();
                     let mut session = client_session(tls, socket);
@@ -364,7 +364,7 @@ fn a_request_that_drips_is_cut_off_in_time() {
                     drip(session.sock, hello);
                 })
                 .map(drop),
-                // A record that is never whole.
+                // The record with the request is never whole.
                 _ => accept_by_tls(config, move |socket, tls| {
                     let mut session = shaken(client_session(tls, socket));
                     session.drip([request()]);
@@ -550,7 +550,7 @@ fn echo<S: Read + Write + 'static>(mut socket: WebSocket<S>) -> Error {
     }
 }
 
-/// A message in fragments, a Ping, a Close.
+/// Sends a message in fragments, a Ping and a Close, and checks what comes back.
 fn talk<S: Read + Write + 'static>(mut socket: WebSocket<S>) {
     for (piece, last) in [("one, ", false), ("two, ", false), ("three", true)] {
         socket.feed_fragment(MessageKind::Text, piece.as_bytes(), last).unwrap();

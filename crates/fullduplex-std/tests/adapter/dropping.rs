@@ -34,7 +34,8 @@ fn a_websocket_that_is_dropped_writes_what_is_pending_and_says_that_it_goes_away
     });
 }
 
-/// The thread-locals of the adapter are gone by then: the socket was there first, and they are dropped in reverse order.
+/// Thread-locals are dropped in reverse order, and the socket was there first, so the adapter's own are gone when it is
+/// dropped.
 #[test]
 fn a_client_in_a_thread_local_is_dropped_when_its_thread_ends() {
     thread_local!(static KEPT: RefCell<Option<WebSocket<TcpStream>>> = const { RefCell::new(None) });
@@ -144,7 +145,7 @@ fn nothing_is_said_while_the_thread_panics() {
     });
 }
 
-/// A stream of a kind that the adapter does not know, so that a write might take for ever. It counts writes.
+/// A stream of a kind that the adapter does not know, so a write might take for ever. It counts writes.
 struct Unknown(Rc<Cell<usize>>);
 
 impl Read for Unknown {

@@ -1,4 +1,4 @@
-//! How the transport ends: each end is told apart, and what came before it is delivered first.
+//! How the transport ends: each kind of end is told apart, and what came before it is delivered first.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -136,7 +136,7 @@ fn what_the_peer_sent_is_delivered_although_it_is_gone_when_we_answer() {
     bounded(|| {
         for role in [Role::Client, Role::Server] {
             let (mut ours, mut peer) = open(role);
-            // More than one read brings, and each of them answered: writing fails long before the end.
+            // These are more than one read returns, and we answer each of them, so writing fails long before the last one.
             for number in 0..20_u8 {
                 peer.write_all(&encode(role, Frame::binary(vec![number; 4000]))).unwrap();
             }

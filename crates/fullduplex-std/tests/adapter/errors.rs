@@ -19,7 +19,7 @@ use crate::support::{bounded, drain, is_over, ms, pair, sockets, takes, timeouts
 
 const MIB: usize = 1 << 20;
 
-/// A socket of ours in this role, and the peer's socket.
+/// Our socket in this role, and the peer's socket.
 fn open(role: Role, config: EndpointConfig) -> (WebSocket<TcpStream>, TcpStream) {
     match role {
         Role::Client => raw::our_client(config),
@@ -36,7 +36,7 @@ fn encode(role: Role, frames: &[Frame]) -> Vec<u8> {
     frames.iter().flat_map(encode).collect()
 }
 
-/// The peer sends `wire`; what we read, why we failed, and what the peer got.
+/// Has the peer send `wire`. Returns what we read, why we failed, and the frames that the peer received.
 fn fails(role: Role, wire: Vec<u8>) -> (Vec<Message>, fullduplex::Error, Vec<Frame>) {
     bounded(move || {
         let mut config = EndpointConfig::new();
@@ -130,7 +130,7 @@ fn what_is_pending_leaves_before_the_close_of_a_failure() {
     });
 }
 
-/// Our client, dialling a server that answers with `response`.
+/// The error of our client if a server answers with `response`, and the server's socket.
 fn answered(response: &'static str) -> (Error, TcpStream) {
     bounded(move || {
         let (near, mut far) = sockets();
@@ -215,7 +215,7 @@ fn a_request_that_must_not_be_sent_is_refused_before_a_byte_leaves() {
     ));
 }
 
-/// What a client gets that sends this to a server of ours; and why the server gave up.
+/// Sends this request to our server. Returns the response, and the server's error.
 fn asked(
     request: &str,
     decide: impl Fn() -> fullduplex_std::Decision + Send + 'static,

@@ -45,7 +45,7 @@ fn open(role: Role, stream: Scripted) -> Result<WebSocket<Scripted>> {
     })
 }
 
-/// Echoes until the end. What it returns is the first error of all, which ends the session.
+/// Echoes until the first error, which ends the session.
 fn session(socket: &mut WebSocket<Scripted>) -> Error {
     loop {
         let result = match socket.read() {
@@ -59,14 +59,14 @@ fn session(socket: &mut WebSocket<Scripted>) -> Error {
     }
 }
 
-/// Runs a session whose transport fails as told; whether it passed.
+/// Runs a session whose transport fails like this. Returns whether the session ended before the failure.
 fn run(role: Role, failure: Failure) -> bool {
     let (stream, log) = Scripted::new(script(role));
     let stream = if role == Role::Client { stream.answering() } else { stream };
     let error = match open(role, stream.failing(failure)) {
         Ok(mut socket) => {
             let error = session(&mut socket);
-            // A failed write leaves what is readable readable; it ends with one error at most.
+            // After a failed write, what has come can still be read, and at most one error follows.
             while !matches!(socket.read(), Err(Error::AlreadyClosed)) {}
             is_over(&mut socket);
             error
@@ -132,7 +132,7 @@ fn what_the_peer_sent_is_read_although_it_takes_no_answer() {
     });
 }
 
-/// Answers without looking whether that succeeds; whether a write of an answer was what failed.
+/// Answers each message, and ignores errors of that. Returns whether the write of an answer failed.
 fn is_read_to_its_end(role: Role, at_call: usize, kind: ErrorKind) -> bool {
     let (stream, log) = Scripted::new(script(role));
     let stream = if role == Role::Client { stream.answering() } else { stream };

@@ -22,7 +22,7 @@ const MIB: usize = 1 << 20;
 
 type Halves<S = TcpStream> = (WebSocketSender<S>, WebSocketReceiver<S>);
 
-/// Halves of ours, and the socket of a peer that is played by hand.
+/// Our halves, and the socket of a peer that the test plays.
 fn halves(role: Role, config: EndpointConfig) -> (Halves, TcpStream) {
     let (ours, peer) = open(role, config);
     (ours.into_split().unwrap(), peer)
@@ -44,7 +44,7 @@ fn encode(role: Role, frame: Frame) -> Vec<u8> {
     if role == Role::Client { frame.encode() } else { frame.masked().encode() }
 }
 
-/// Reads until the end: the messages, and the error that told the end. Tells of each message at once.
+/// Reads until the end, on a thread that returns the error that told the end. Passes on each message at once.
 fn receive<S: IntoHalves + Send>(
     mut receiver: WebSocketReceiver<S>,
 ) -> (JoinHandle<(Error, WebSocketReceiver<S>)>, mpsc::Receiver<Message>) {
@@ -52,7 +52,7 @@ fn receive<S: IntoHalves + Send>(
     let receiving = thread::spawn(move || {
         loop {
             match receiver.read() {
-                // The test may not want to know.
+                // The test may not look at the messages.
                 Ok(message) => drop(news.send(message)),
                 Err(error) => return (error, receiver),
             }
@@ -61,7 +61,7 @@ fn receive<S: IntoHalves + Send>(
     (receiving, messages)
 }
 
-/// Checks that the end is told for good.
+/// Checks that the receiver stays at its end.
 fn is_told<S: IntoHalves>(receiver: &mut WebSocketReceiver<S>) {
     for _ in 0..2 {
         assert!(matches!(receiver.read(), Err(Error::AlreadyClosed)));
@@ -85,7 +85,7 @@ fn timed_out(error: &Error, what: Timeout) {
     assert_eq!(*timeout, what);
 }
 
-/// Reads from a socket until one more frame is complete.
+/// Reads from a socket until a frame is complete.
 fn next_frame(socket: &mut TcpStream) -> Frame {
     let mut bytes = Vec::new();
     loop {
@@ -200,7 +200,7 @@ fn no_answer_is_lost_between_the_halves() {
         let sending = thread::spawn(move || {
             let mut sent = 0_u32;
             while stopped.try_recv() != Err(mpsc::TryRecvError::Disconnected) {
-                // Now and then with a write, now and then without.
+                // Some calls write, and others only buffer.
                 match sent % 3 {
                     0 => sender.send("noise").unwrap(),
                     _ => sender.feed("noise").unwrap(),
@@ -240,7 +240,7 @@ fn what_the_receiver_has_to_say_while_the_sender_is_busy_is_said_by_the_sender()
             for payload in ["1", "2"] {
                 peer.write_all(&encode(role, Frame::ping(payload))).unwrap();
             }
-            // The receiver finds the sending side taken, and does not come again.
+            // The receiver finds the sending side taken, and does not try again.
             sender.with_sender(|_| {
                 assert!(receiver.read().unwrap().is_ping());
                 assert!(receiver.read().unwrap().is_ping());
@@ -457,7 +457,7 @@ fn the_receiver_keeps_the_peer_alive_and_finds_one_that_is_not() {
     });
 }
 
-/// The stream of `connect` may be TLS, which takes the pieces of a message one by one. No such write was blocked.
+/// The stream of `connect` may be TLS, which takes the pieces of a message one by one. None of these writes is blocked.
 #[test]
 fn large_messages_to_a_dead_peer_do_not_put_off_the_end() {
     bounded(|| {
@@ -479,7 +479,7 @@ fn large_messages_to_a_dead_peer_do_not_put_off_the_end() {
         let (receiving, _messages) = receive(receiver);
         let error = takes(ms(400), || {
             while !receiving.is_finished() {
-                // It fails when the receiver has failed.
+                // This fails once the receiver has failed.
                 let _ = sender.send(vec![0; 10_000]);
                 thread::sleep(ms(20));
             }
@@ -594,7 +594,7 @@ fn reunited_halves_go_on_where_they_were() {
         // The timeouts of the halves are gone.
         assert_eq!(ours.get_ref().read_timeout().unwrap(), None);
         assert_eq!(ours.get_ref().write_timeout().unwrap(), None);
-        // And again.
+        // The halves can be split and reunited again.
         let (sender, receiver) = ours.into_split().unwrap();
         let mut ours = receiver.reunite(sender).unwrap();
         ours.close(None).unwrap();
@@ -648,7 +648,7 @@ fn over_a_nonblocking_stream_each_half_returns_where_it_would_block() {
         receiver.get_ref().set_nonblocking(true).unwrap();
         let would_block = |error: Error| assert!(error.would_block(), "{error:?}");
         would_block(receiver.read().unwrap_err());
-        // Until the sockets and the write buffer are full.
+        // This fills the sockets and the write buffer.
         let error = loop {
             if let Err(error) = sender.feed(vec![7; 64 << 10]) {
                 break error;
@@ -749,7 +749,7 @@ fn halves_are_send() {
     is_send::<Halves>();
 }
 
-/// A stream of somebody else's.
+/// A stream type that the adapter does not know.
 struct Mine(TcpStream);
 
 impl Read for Mine {

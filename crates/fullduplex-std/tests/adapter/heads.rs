@@ -21,7 +21,7 @@ fn failure<M>(error: HandshakeError<M>) -> Error {
     }
 }
 
-/// What a server of ours says to a client that sends this and waits, and its error.
+/// Our server's response to a client that sends this and waits, and the server's error.
 fn said_to(sent: &[u8]) -> (String, Error) {
     let sent = sent.to_vec();
     bounded(move || {
@@ -66,7 +66,7 @@ fn a_peer_that_speaks_something_else_is_answered_at_once() {
     }
 }
 
-/// A stream whose reads are these, one after the other; one without bytes would block.
+/// A stream that returns these reads in turn. An empty read would block.
 #[derive(Debug)]
 struct Reads(VecDeque<Vec<u8>>);
 
@@ -103,7 +103,7 @@ fn an_empty_line_before_the_request_is_skipped_at_every_split() {
     assert!(accept(stream).is_ok(), "byte by byte");
 }
 
-/// What a client of ours makes of an answer to its request.
+/// The result of our client for this answer to its request.
 fn answered(
     answer: impl FnOnce(&str) -> String + Send + 'static,
 ) -> Result<fullduplex_std::OwnedResponse, Error> {
@@ -152,7 +152,7 @@ fn a_server_that_speaks_something_else_is_left_at_once() {
     }
 }
 
-/// What a client hears that sends this to a server with a health check, and how it ends there.
+/// The response to a client that sends this to a server with a health check, and the server's result.
 fn probe(sent: &str) -> (String, Result<(), Error>) {
     let sent = sent.to_owned();
     bounded(move || {
@@ -225,10 +225,10 @@ fn what_the_application_does_not_answer_is_refused_or_opened_as_ever() {
         ("GET /other HTTP/1.1\r\nHost: a\r\n\r\n", 426),
         ("POST /other HTTP/1.1\r\nHost: a\r\n\r\n", 405),
         ("GET /other HTTP/1.0\r\n\r\n", 505),
-        // No request that is in order, whatever it asks for.
+        // These requests are invalid, whatever they ask for.
         ("GET /healthz HTTP/1.1\r\n\r\n", 400),
         ("GET /healthz\r\n", 400),
-        // It asks for a WebSocket, in vain.
+        // This request asks for a WebSocket, but lacks the rest.
         ("GET /healthz HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", 426),
     ] {
         let (answer, ended) = probe(request);

@@ -1,5 +1,5 @@
-//! The same conversation with three other libraries, in both roles: texts, sizes, fragments, pings,
-//! subprotocol, headers, and a Close from either side.
+//! The same conversation with three other libraries, in both roles: texts, sizes, fragments, pings, subprotocol, headers,
+//! and a Close from either side.
 //!
 //! A server echoes, but does what a `command:...` says. Each side reports how the connection ended for it.
 
@@ -52,7 +52,7 @@ fn our_client_talks_to(port: u16, closer: &str) -> String {
         socket.send(&data[..]).unwrap();
         assert_eq!(socket.read().unwrap(), Message::binary(data));
     }
-    // Cut within a character.
+    // The cut is within a character.
     let (head, tail) = "κόσμε in fragments".as_bytes().split_at(3);
     socket.feed_fragment(MessageKind::Text, head, false).unwrap();
     socket.feed_fragment(MessageKind::Text, b"", false).unwrap();
@@ -122,16 +122,16 @@ fn our_server_serves_one(listener: TcpListener) -> String {
     report(closed, socket.receiver().is_clean())
 }
 
-/// What `closer` leads to: the report of the server, and the client's.
+/// The reports of the server and of the client if `closer` closes.
 fn reports(closer: &str) -> [&'static str; 2] {
-    // Who answers a Close echoes its code, without the reason.
+    // The answer to a Close has its code, without the reason.
     match closer {
         "client" => ["closed 4001 done here clean", "closed 4001  clean"],
         _ => ["closed 4002  clean", "closed 4002 enough clean"],
     }
 }
 
-/// Some libraries echo the reason too.
+/// The code, and whether the end was clean. The reason is left out, because some libraries echo it, too.
 fn without_reason(report: &str) -> (&str, &str) {
     (&report[..11], report.rsplit(' ').next().unwrap())
 }
@@ -243,7 +243,7 @@ fn their_fragments<S: std::io::Read + std::io::Write>(socket: &mut Theirs<S>, te
 fn tungstenite_serves_one(listener: TcpListener) -> String {
     use tungstenite::Message as Theirs;
     use tungstenite::handshake::server::{Request, Response};
-    // The type is theirs.
+    // The error type is tungstenite's.
     #[allow(clippy::result_large_err)]
     let answer = |request: &Request, mut response: Response| {
         let headers = response.headers_mut();

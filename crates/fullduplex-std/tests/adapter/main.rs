@@ -1,4 +1,4 @@
-//! The blocking adapter: over sockets, TLS and streams in memory, against peers of three other makes.
+//! The blocking adapter: over sockets, TLS and streams in memory, against three other libraries.
 //!
 //! Everything runs on loopback or in memory, and each test has a watchdog.
 

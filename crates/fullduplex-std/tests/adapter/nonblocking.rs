@@ -1,4 +1,4 @@
-//! Streams that would block: nothing is lost by it, whenever it happens.
+//! Streams that would block: whenever this happens, nothing is lost.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -26,7 +26,7 @@ enum Side<S> {
     Connecting(MidConnect<S>),
     Open(Box<Talk<S>>),
     Over(Vec<Message>),
-    /// While it changes from one to another.
+    /// A placeholder while the state changes.
     Changing,
 }
 
@@ -34,7 +34,7 @@ struct Talk<S> {
     socket: WebSocket<S>,
     to_send: VecDeque<Message>,
     received: Vec<Message>,
-    /// How many messages are to come before this side closes; `None` if the other one does.
+    /// How many messages this side receives before it closes; `None` if the other side closes.
     closes_after: Option<usize>,
     blocked: usize,
 }
@@ -150,7 +150,7 @@ fn converse<S: Read + Write + 'static>(
     }
 }
 
-/// Both sides have received what the other one sent, and the Close.
+/// Checks that each side has received what the other one sent, and its Close.
 fn nothing_is_lost(received: &[Vec<Message>; 2]) {
     let close = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
     let echo = CloseFrame::new(CloseCode::Library(4000));
@@ -163,7 +163,7 @@ fn nothing_is_lost(received: &[Vec<Message>; 2]) {
     }
 }
 
-/// Everything up to the end of input.
+/// Reads up to the end of input.
 fn read_all(mut wire: Wire) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Err(error) = wire.read_to_end(&mut bytes) {
@@ -203,7 +203,7 @@ fn a_whole_conversation_over_nonblocking_tcp_loses_nothing() {
         }
         let mut config = EndpointConfig::new();
         config.max_write_buffer = 4000;
-        // Sockets that are ready when they are not needed hide mistakes: the client dials late.
+        // The client connects late, because sockets that are ready when they are not needed hide mistakes.
         let accepting = Side::accept(far, config);
         assert!(matches!(accepting, Side::Accepting(_)));
         let sides = [Side::connect(near, config), accepting];
@@ -326,7 +326,7 @@ fn a_peer_that_has_ended_its_direction_gets_what_is_pending() {
                 Err(error) => assert!(error.would_block(), "{error:?}"),
             }
         }
-        // Blocked, and the end of input is there to be read.
+        // Writing is blocked, and the end of input can already be read.
         for _ in 0..10 {
             assert!(ours.read().unwrap_err().would_block());
         }

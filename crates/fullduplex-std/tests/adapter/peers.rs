@@ -1,10 +1,10 @@
-//! Peers of other makes as processes: the libraries that `cargo xtask peers` installs.
+//! Other libraries as peers, in processes of their own. `cargo xtask peers` installs them.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// A library of another make.
+/// Another WebSocket library.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Library {
     /// `websockets`, in Python.
@@ -95,7 +95,7 @@ impl Peer {
         }
     }
 
-    /// How the connection ended for the peer, which then ends itself.
+    /// How the connection ended for the peer. Waits until the peer's process has ended as well.
     pub(crate) fn report(mut self) -> String {
         let report = self.line();
         let status = self.process.wait().unwrap();
@@ -106,7 +106,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It has ended already if all went well.
+        // The process has ended already if all went well.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

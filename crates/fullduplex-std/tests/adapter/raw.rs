@@ -1,4 +1,4 @@
-//! The other end of a connection by hand: HTTP as text, frames as bytes.
+//! The other end of a connection, which the test plays: HTTP as text, frames as bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,12 +9,12 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::support::sockets;
 
-/// A request in order, without the empty line.
+/// A valid request, without its empty line.
 pub(crate) const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n";
 
-/// Reads a head: up to and with the empty line, not a byte more.
+/// Reads a head, up to its empty line and not a byte more.
 pub(crate) fn read_head(socket: &mut impl Read) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -50,7 +50,7 @@ pub(crate) fn serve(socket: &mut (impl Read + Write), more: &[u8]) -> String {
     request
 }
 
-/// A client of ours, and the socket of the server that is played by hand.
+/// Our client, and the socket of the server, which the test plays.
 pub(crate) fn our_client(config: EndpointConfig) -> (WebSocket<TcpStream>, TcpStream) {
     let (near, mut far) = sockets();
     let serving = std::thread::spawn(move || {
@@ -61,7 +61,7 @@ pub(crate) fn our_client(config: EndpointConfig) -> (WebSocket<TcpStream>, TcpSt
     (client, serving.join().unwrap())
 }
 
-/// A server of ours, and the socket of the client that is played by hand.
+/// Our server, and the socket of the client, which the test plays.
 pub(crate) fn our_server(config: EndpointConfig) -> (WebSocket<TcpStream>, TcpStream) {
     let (mut near, far) = sockets();
     near.write_all(format!("{REQUEST}\r\n").as_bytes()).unwrap();

@@ -10,7 +10,7 @@ use fullduplex_std::{
     EndpointConfig, Error, Message, Timeouts, WebSocket, accept_with, client_with,
 };
 
-/// What is meant to be long, but not endless.
+/// How long a test may take before it counts as hanging.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 pub(crate) const fn ms(millis: u64) -> Duration {
@@ -45,7 +45,7 @@ pub(crate) fn takes<T>(at_least: Duration, action: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Two connected sockets: the one that dialled, the one that accepted.
+/// Two connected sockets: first the dialling one, then the accepted one.
 pub(crate) fn sockets() -> (TcpStream, TcpStream) {
     let (listener, address) = listener();
     let dialled = TcpStream::connect(address).unwrap();
@@ -62,7 +62,7 @@ pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// A client and a server of ours, connected.
+/// Our client and our server, connected.
 pub(crate) fn pair(
     client: EndpointConfig,
     server: EndpointConfig,
@@ -80,7 +80,7 @@ pub(crate) fn timeouts(set: impl FnOnce(&mut Timeouts)) -> EndpointConfig {
     config
 }
 
-/// A configuration with this handshake timeout.
+/// A configuration with this handshake timeout and this close timeout.
 pub(crate) fn handshake_timeout(timeout: Duration) -> EndpointConfig {
     let mut config = timeouts(|timeouts| timeouts.close_timeout = timeout);
     config.handshake_timeout = Some(timeout);

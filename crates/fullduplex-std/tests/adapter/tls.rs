@@ -1,4 +1,4 @@
-//! TLS over TCP, both roles of ours, and what can go wrong with it.
+//! TLS over TCP, in both roles, and what can go wrong with it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -25,7 +25,7 @@ use crate::support::{
     bounded, drain, finish, handshake_timeout, is_over, listener, ms, sockets, takes, timeouts,
 };
 
-/// A server's configuration for `localhost`, and a client's that trusts it.
+/// A server's configuration for `localhost`, and a client's configuration that trusts it.
 pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
@@ -53,7 +53,7 @@ fn accept_one(
     })
 }
 
-/// A client and a server of ours, connected over TLS.
+/// Our client and our server, connected over TLS.
 fn pair(config: EndpointConfig) -> (WebSocket<MaybeTlsStream>, WebSocket<ServerTlsStream>) {
     let (server_tls, client_tls) = configs();
     let (listener, address) = listener();
@@ -192,13 +192,13 @@ fn a_certificate_for_another_name_is_an_error() {
         let (listener, address) = listener();
         let accepting = accept_one(listener, server_tls, EndpointConfig::new());
         let url = format!("wss://127.0.0.2:{}/", address.port());
-        // 127.0.0.2 is this host on Linux alone; elsewhere it cannot be reached.
+        // 127.0.0.2 is this host only on Linux; elsewhere it cannot be reached.
         let error = connect_with(url, options(client_tls)).map(drop).unwrap_err();
         assert!(matches!(error, Error::Io(_)), "{error:?}");
         if let Error::Io(error) = &error
             && error.kind() != std::io::ErrorKind::InvalidData
         {
-            // Let the server go.
+            // This ends the server's `accept`.
             drop(TcpStream::connect(address));
         }
         assert!(accepting.join().unwrap().is_err());
@@ -339,7 +339,7 @@ fn tls_in_segments_of_one_byte_works() {
     });
 }
 
-/// A server of ours whose client is played by hand over TLS.
+/// Our server, and its client over TLS, which the test plays.
 pub(crate) fn our_server(
     config: EndpointConfig,
 ) -> (WebSocket<ServerTlsStream>, StreamOwned<ClientConnection, TcpStream>) {
@@ -356,7 +356,7 @@ pub(crate) fn our_server(
     (accepting.join().unwrap(), peer)
 }
 
-/// A client of ours whose server is played by hand over TLS.
+/// Our client, and its server over TLS, which the test plays.
 pub(crate) fn our_client(
     config: EndpointConfig,
 ) -> (WebSocket<MaybeTlsStream>, StreamOwned<ServerConnection, TcpStream>) {
@@ -532,7 +532,7 @@ fn a_stream_with_a_deadline_ends_there_and_is_as_its_socket_without() {
     bounded(|| {
         let (mut near, far) = sockets();
         let mut stream = DeadlineStream::new(far);
-        // Its own timeouts are left alone.
+        // The socket's own timeouts are left alone.
         stream.get_ref().set_read_timeout(Some(ms(100))).unwrap();
         let mut buf = [0; 10];
         let error = takes(ms(100), || stream.read(&mut buf).unwrap_err());
@@ -545,7 +545,7 @@ fn a_stream_with_a_deadline_ends_there_and_is_as_its_socket_without() {
         stream.read_exact(&mut buf[..1]).unwrap();
         let error = takes(ms(100), || stream.read(&mut buf).unwrap_err());
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        // Once it has passed, not even what is there is read.
+        // After the deadline, not even bytes that have come are read.
         near.write_all(b"c").unwrap();
         for _ in 0..2 {
             let error = takes(ms(0), || stream.read(&mut buf).unwrap_err());

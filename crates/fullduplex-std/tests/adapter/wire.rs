@@ -1,5 +1,5 @@
-//! Streams in memory: one that blocks whenever it likes, one that plays a script and counts, and one whose peer reads
-//! slowly.
+//! Streams in memory: [`Wire`] blocks at random, [`Scripted`] plays a script and counts calls, and the peer of a
+//! [`SlowReader`] reads slowly.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ struct Pipe {
     ended: bool,
 }
 
-/// One end of a connection in memory that takes or gives as many bytes as it likes, or would block.
+/// One end of a connection in memory that takes or gives a random number of bytes, or would block.
 #[derive(Debug)]
 pub(crate) struct Wire {
     incoming: Rc<RefCell<Pipe>>,
@@ -31,7 +31,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Both ends of a connection whose whims come from `seed`.
+    /// Both ends of a connection, whose random choices come from `seed`.
     pub(crate) fn pair(seed: u64, capacity: usize) -> (Self, Self) {
         let pipes: [Rc<RefCell<Pipe>>; 2] = Default::default();
         let end = |incoming: usize| Self {
@@ -48,7 +48,7 @@ impl Wire {
         self.capacity = capacity;
     }
 
-    /// How many of `most` bytes go through now; none when the stream blocks.
+    /// How many of `most` bytes go through now, unless the stream blocks.
     fn whim(&mut self, most: usize) -> io::Result<usize> {
         match self.random.below(4) {
             _ if most == 0 => Err(ErrorKind::WouldBlock.into()),
@@ -98,11 +98,11 @@ pub(crate) struct Log {
     pub(crate) calls: usize,
     pub(crate) reads: usize,
     pub(crate) writes: usize,
-    /// Whether the call that was to fail has failed.
+    /// Whether the planned failure has happened.
     pub(crate) failed: bool,
-    /// Whether that was a call of `write` or `flush`.
+    /// Whether it happened in a call of `write` or `flush`.
     pub(crate) failed_writing: bool,
-    /// Calls of `write` after that.
+    /// How often `write` was called after the failure.
     pub(crate) writes_after_failure: usize,
 }
 
@@ -120,7 +120,7 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) struct Scripted {
     script: VecDeque<Vec<u8>>,
-    /// Whether a response to the request that is written comes before the script.
+    /// Whether a response to the written request comes before the script.
     answers: bool,
     failure: Option<Failure>,
     log: SharedLog,
@@ -166,7 +166,7 @@ impl Read for Scripted {
         if std::mem::take(&mut self.answers) {
             let request = String::from_utf8(log.written.clone()).unwrap();
             if request.is_empty() {
-                // Nobody has asked for anything, so there is nothing to come.
+                // There was no request, so nothing comes.
                 self.script.clear();
             } else {
                 self.script.push_front(response_to(&request).into_bytes());
@@ -199,21 +199,21 @@ impl Write for Scripted {
     }
 }
 
-/// A stream to a peer that has said something, is silent then, and reads a part of what waits for it from time to time.
+/// A stream to a peer that has sent something, is silent afterwards, and reads a part of our output from time to time.
 #[derive(Debug)]
 pub(crate) struct SlowReader {
     said: io::Cursor<Vec<u8>>,
-    /// How many bytes it reads at once.
+    /// How many bytes the peer reads at once.
     most: usize,
     /// Whether a write waits until the peer reads, or would block.
     waits: bool,
     reads_next: Instant,
-    /// How many bytes it has read.
+    /// How many bytes the peer has read.
     pub(crate) taken: usize,
 }
 
 impl SlowReader {
-    /// How long it pauses.
+    /// How long the peer pauses between two reads.
     const PAUSE: Duration = ms(60);
 
     pub(crate) fn new(said: Vec<u8>, most: usize, waits: bool) -> Self {
