@@ -1,4 +1,4 @@
-//! Sends the lines that are typed and prints what comes: `cargo run --example client [URL]`.
+//! Sends the lines that are typed, and prints what is received: `cargo run --example client [URL]`.
 
 use fullduplex_tokio::{Error, Message, connect};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let mut lines = BufReader::new(stdin()).lines();
     loop {
         tokio::select! {
-            // Both can be dropped without losing anything.
+            // Both futures can be dropped without losing anything.
             line = lines.next_line() => match line? {
                 Some(line) => socket.send(Message::text(line)).await?,
                 None => break,

@@ -1,4 +1,4 @@
-//! Sends back what comes: `cargo run --example echo_server [ADDRESS]`.
+//! Sends back each message: `cargo run --example echo_server [ADDRESS]`.
 
 use std::time::Duration;
 

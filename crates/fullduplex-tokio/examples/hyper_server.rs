@@ -1,6 +1,5 @@
-//! A page at `/` and at `/echo` a WebSocket that it talks to, by hyper, on one port, over HTTP/1.1 and HTTP/2:
-//! `cargo run --example hyper_server --features http2 [ADDRESS]`. Browsers speak HTTP/2 over TLS alone, which this leaves
-//! out.
+//! A server by hyper with a page at `/` and its WebSocket at `/echo`, on one port, over HTTP/1.1 and HTTP/2: `cargo run
+//! --example hyper_server --features http2 [ADDRESS]`. Browsers speak HTTP/2 only over TLS, which this example leaves out.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -52,7 +51,7 @@ pub(crate) async fn serve(listener: TcpListener) {
             sleep(PAUSE).await; // there may be too many open files, until a connection ends
             continue;
         };
-        // Messages are written whole: there is nothing to wait for. It fails only if the client has gone.
+        // Messages are written whole, so there is nothing to wait for. The call fails only if the client has gone.
         let _ = stream.set_nodelay(true);
         tokio::spawn(async move {
             let mut builder = auto::Builder::new(TokioExecutor::new());

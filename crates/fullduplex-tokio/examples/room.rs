@@ -1,7 +1,7 @@
-//! A room in which everybody hears what anybody says: `cargo run --example room [ADDRESS]`.
+//! A room in which each message reaches all peers: `cargo run --example room [ADDRESS]`.
 //!
-//! A message is encoded once, and every connection writes the same bytes: nothing is copied for each peer. Who does
-//! not read is bounded, and left: [`QUEUE`] messages wait for him, and what his write buffer holds.
+//! A message is encoded once, and every connection writes the same bytes: nothing is copied for each peer. For a peer that
+//! does not read, at most [`QUEUE`] messages wait, and what its write buffer holds; then it is closed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +46,7 @@ impl Room {
         self.peers().senders.remove(&number);
     }
 
-    /// Tells everybody. Whose queue is full loses his place: his receiver comes to its end.
+    /// Sends a message to all peers. A peer whose queue is full loses its place: its receiver comes to its end.
     fn say(&self, message: &PreparedMessage) {
         self.peers().senders.retain(|_, sender| sender.try_send(message.clone()).is_ok());
     }
@@ -107,7 +107,7 @@ async fn serve(
     }
 }
 
-/// Writes a message, and with it those that wait already.
+/// Writes a message, together with the messages that wait already.
 async fn tell(
     socket: &mut WebSocketStream<TcpStream>,
     message: PreparedMessage,

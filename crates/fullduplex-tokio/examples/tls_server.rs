@@ -1,4 +1,4 @@
-//! Sends back what comes over TLS: `cargo run --example tls_server CERTIFICATE KEY [ADDRESS]`, with PEM files.
+//! Sends back each message, over TLS: `cargo run --example tls_server CERTIFICATE KEY [ADDRESS]`, with PEM files.
 
 use std::sync::Arc;
 use std::time::Duration;

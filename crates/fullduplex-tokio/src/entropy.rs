@@ -116,7 +116,7 @@ mod tests {
         });
     }
 
-    /// Thread-locals are dropped in reverse order: this one, which was there first, draws when the generator is gone.
+    /// Thread-locals are dropped in reverse order: `LAST` was there first, so it draws keys when the generator is gone.
     #[test]
     fn a_thread_that_is_ending_still_draws_keys() {
         static DRAWN: AtomicU32 = AtomicU32::new(0);

@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 #[path = "../examples/hyper_server.rs"]
 mod hyper_server;
 
-/// How many files this process may open. What it has open without connections is less than half of them.
+/// How many files this process may open. Without connections, it has less than half of them open.
 const FILES: usize = 64;
 
-/// Set in the process that has the limit.
+/// The environment variable of the child process that has the limit.
 const LIMITED: &str = "FULLDUPLEX_TEST_LIMITED";
 
 #[test]
@@ -30,7 +30,8 @@ fn a_server_outlives_more_clients_than_it_has_descriptors_for() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    // The clients are in this process too. They end where no file is left, and the server's next one with them.
+    // The clients are in this process, too. When no descriptor is left for a client, the server has none for its next
+    // connection.
     runtime.spawn(hyper_server::serve(listener));
     let mut clients = Vec::new();
     let error = loop {

@@ -1,4 +1,4 @@
-//! What an idle connection holds, counted.
+//! How many bytes an idle connection holds, counted by an allocator.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ const REQUEST: &[u8] =
 /// A masked "Hello" (RFC 6455 §5.7).
 const HELLO: &[u8] = &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
 
-/// `open` takes no room in the task that it is called by.
+/// `open` takes no space in the task that calls it.
 async fn serve<F>(listener: TcpListener, open: impl Fn(Stream) -> F + Copy + Send + 'static)
 where
     F: Future<Output = Result<Socket>> + Send + 'static,
@@ -53,7 +53,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
     client
 }
 
-/// Task, stream and WebSocket together, once the connection has talked and waits.
+/// The bytes that task, stream and WebSocket hold together, once the connection has talked and waits.
 fn idle_connection<F>(open: impl Fn(Stream) -> F + Copy + Send + 'static) -> usize
 where
     F: Future<Output = Result<Socket>> + Send + 'static,
@@ -63,7 +63,7 @@ where
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     runtime.spawn(serve(listener, open));
-    // What the thread and the runtime keep for all connections together.
+    // The first connections make the thread and the runtime allocate what all connections share.
     for _ in 0..CONNECTIONS {
         clients.push(runtime.block_on(connect(address)));
     }
@@ -81,11 +81,11 @@ where
 #[test]
 fn an_idle_connection_holds_at_most_1216_bytes() {
     let each = idle_connection(accept);
-    // With eight more the largest part needs another size class of glibc's, and a connection 160 bytes more.
+    // With eight bytes more, the largest part would need another size class of glibc, and a connection 160 bytes more.
     assert!(each <= 1216, "{each} bytes");
 }
 
-/// With the feature, where connections are not counted and where they are.
+/// With the feature: first connections that are not counted, then connections that are.
 #[cfg(feature = "counters")]
 #[test]
 fn an_idle_connection_that_is_counted_holds_at_most_248_bytes_more() {
@@ -99,7 +99,7 @@ fn an_idle_connection_that_is_counted_holds_at_most_248_bytes_more() {
         let config = WebSocketConfig::new().counters(&COUNTERS);
         accept_with(stream, config, |_| Ok(OwnedAcceptance::new()))
     });
-    // The runtime has dropped them.
+    // The connections were dropped with their runtime.
     assert_eq!(COUNTERS.snapshot().dropped, 2 * CONNECTIONS as u64);
     assert!(counted - each <= 248, "{counted} bytes");
 }

@@ -1,4 +1,5 @@
-//! What is said of the usual mistakes when a WebSocket cannot be opened: the page `ERRORS.md`, which says how it is written.
+//! What error messages say about the usual mistakes when a WebSocket cannot be opened: the page `ERRORS.md`, which says how
+//! it is written.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -211,7 +212,7 @@ impl Certificates {
     }
 }
 
-/// Does what the mistake is about, for each connection.
+/// Runs the server of a mistake, for each connection.
 async fn serve(listener: TcpListener, server: Server, certificates: Arc<Certificates>) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -255,7 +256,8 @@ async fn tungstenite(url: &str, tls: Arc<ClientConfig>) -> String {
     }
 }
 
-/// Connects to the URL that is its argument, trusting the certificate in the file that is the next one.
+/// A Python program that connects to the URL in its first argument, and trusts the certificate in the file of the second
+/// one.
 const PYTHON: &str = "
 import ssl, sys
 from websockets.sync.client import connect
@@ -283,10 +285,10 @@ fn python_of_peers() -> PathBuf {
     target.join("peers/venv/bin/python")
 }
 
-/// Without what differs from run to run.
+/// The text without what differs from run to run.
 fn normal(text: &str, port: u16) -> String {
     let mut text = text.replace(&port.to_string(), "PORT").replace('\n', " ");
-    // Times in seconds.
+    // Long numbers are times in seconds.
     while let Some(at) = long_number(&text) {
         text.replace_range(at, "N");
     }
@@ -343,7 +345,7 @@ async fn each_mistake_is_named() {
                 let _ = writeln!(text, "* `{}`", normal(&theirs, port));
             }
         } else if cfg!(target_os = "linux") && !before.contains(&section) {
-            // The words of other systems are others.
+            // Other systems use other words.
             wrong.push(format!("ERRORS.md does not have, of `{name}`: `{ours}`"));
         }
         if let Some(serving) = serving {

@@ -1,4 +1,4 @@
-//! What proxies that never end their response make a client hold, in resident memory, over real sockets.
+//! The resident memory of a client, over real sockets, when proxies never end their response.
 #![cfg(target_os = "linux")]
 
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use fullduplex_tokio::{ConnectOptions, Error, Proxy, ProxyDial, connect_with};
 const CLIENTS: usize = 50;
 const MOST: usize = 64 << 20;
 
-/// The most of this process that was in memory at a time, in bytes.
+/// The peak of this process's resident memory, in bytes.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -1,4 +1,4 @@
-//! What peers that do not read make an echo server hold, in resident memory, over real sockets.
+//! The resident memory of an echo server, over real sockets, when its peers do not read.
 #![cfg(target_os = "linux")]
 
 use std::io::{ErrorKind, Read, Write};
@@ -17,7 +17,7 @@ const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// How much of this process is in memory, in bytes.
+/// The resident memory of this process, in bytes.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -40,7 +40,7 @@ async fn serve(listener: TcpListener) {
     }
 }
 
-/// A listener whose connections have small buffers in the kernel, so that what is held is held here.
+/// A listener whose connections have small buffers in the kernel, so that bytes wait in this process.
 fn listen() -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(16 << 10).unwrap();
@@ -49,7 +49,7 @@ fn listen() -> TcpListener {
     socket.listen(1024).unwrap()
 }
 
-/// Writes as much of `bytes` as the server takes, and gives up when it has taken nothing for a while. How much was
+/// Writes as much of `bytes` as the server takes, and gives up when it has taken nothing for a while. Returns how much was
 /// written.
 fn write_most(peer: &mut TcpStream, bytes: &[u8]) -> usize {
     let mut written = 0;
@@ -65,7 +65,7 @@ fn write_most(peer: &mut TcpStream, bytes: &[u8]) -> usize {
     written
 }
 
-/// Opens a connection, has messages echoed until the server is blocked, and reads none of them.
+/// Opens a connection, sends messages until the echo of the server is blocked, and reads none of them.
 fn block(address: SocketAddr) -> TcpStream {
     let mut peer = TcpStream::connect(address).unwrap();
     peer.set_nodelay(true).unwrap();
@@ -103,8 +103,8 @@ fn wait_until(condition: impl Fn() -> bool) {
     }
 }
 
-/// What glibc's allocator keeps of what it was given back would hide what is still held: from this size on it keeps
-/// nothing.
+/// glibc's allocator keeps memory that was freed, and this would hide what is still held. It keeps no allocation of this
+/// size or more.
 const RETURNED_FROM: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "32768");
 
 #[test]
@@ -151,11 +151,11 @@ fn peers_that_do_not_read_cost_no_more_than_the_documented_buffers_and_nothing_o
         wait_until(|| runtime.metrics().num_alive_tasks() == 1);
         assert_eq!(runtime.metrics().num_alive_tasks(), 1);
     };
-    // After the first time there is what threads and their pools keep.
+    // After the first round, there is what threads and their pools keep.
     round();
     let before = resident();
     round();
-    // Of fifty peers' buffers not even one peer's are still held.
+    // After fifty peers, not even the buffers of one peer are still held.
     wait_until(|| resident() < before + documented);
     let after = resident();
     println!("{start} bytes at first, {before} before the second time, {after} after it");

@@ -1,5 +1,5 @@
-//! The halves over loom, with the engine and a peer in memory: whichever way the threads interleave, all that was sent is
-//! written, and none waits for ever. `crates/concurrency` runs this.
+//! The halves under loom, with the engine and a peer in memory: however the threads interleave, everything that was sent is
+//! written, and no thread waits for ever. `crates/concurrency` runs this.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -22,7 +22,7 @@ use crate::config::WebSocketConfig;
 use crate::into_halves::IntoHalves;
 use crate::websocket::WebSocketStream;
 
-/// A direction of the network to a peer, or both.
+/// The network to a peer: one direction of it, or both.
 #[derive(Clone)]
 pub(crate) struct Wire(pub(crate) Arc<Mutex<Peer>>);
 
@@ -109,7 +109,7 @@ fn receive(receiver: &mut WebSocketReceiver<Wire>) -> usize {
     count
 }
 
-/// What a peer has received, in no order but for the Close.
+/// The frames that a peer has received, sorted, because their order varies.
 pub(crate) fn received(peer: &Mutex<Peer>) -> Vec<(u8, Vec<u8>)> {
     let mut frames = frames(&peer.lock().unwrap().received);
     frames.sort();
@@ -128,7 +128,7 @@ pub(crate) fn close(code: u16) -> (u8, Vec<u8>) {
     (0x8, code.to_be_bytes().to_vec())
 }
 
-/// A peer that reads on, some time; and later the transport wakes the writer.
+/// Has the peer read on at some time, and the transport wake the writer after that, on a thread.
 pub(crate) fn reads(peer: &Arc<Mutex<Peer>>) -> thread::JoinHandle<()> {
     let peer = Arc::clone(peer);
     thread::spawn(move || {
@@ -137,7 +137,7 @@ pub(crate) fn reads(peer: &Arc<Mutex<Peer>>) -> thread::JoinHandle<()> {
     })
 }
 
-/// Enough for all that is sent.
+/// Enough room for everything that is sent.
 const ROOM: usize = 100;
 
 #[test]
@@ -257,7 +257,7 @@ fn both_ends_close() {
     }
 }
 
-/// The peer reads on by itself, and the transport wakes neither half for what the sender has found out.
+/// The peer reads on by itself, and the transport wakes neither half for room that the sender has found by itself.
 #[test]
 fn the_end_comes_when_the_sender_has_written_the_last_bytes() {
     explore(|| {
@@ -278,7 +278,7 @@ fn the_end_comes_when_the_sender_has_written_the_last_bytes() {
     });
 }
 
-/// So it is when the receiver has written the last bytes, or has found out that the peer is gone.
+/// The receiver has written the last bytes, or has found out that the peer is gone.
 #[test]
 fn a_blocked_sender_hears_what_has_come_of_a_write_of_the_receiver() {
     for gone in [false, true] {
@@ -289,7 +289,7 @@ fn a_blocked_sender_hears_what_has_come_of_a_write_of_the_receiver() {
                 let mut peer = peer.lock().unwrap();
                 (peer.room, peer.gone) = (ROOM, gone);
             }
-            // It waits, but for input.
+            // The receiver waits, but only for input.
             block_on(poll_fn(|cx| Poll::Ready(Pin::new(&mut receiver).poll_next(cx).is_pending())));
             peer.lock().unwrap().wake_writer();
             assert!(sending.join().unwrap().is_ok() || gone);
@@ -297,7 +297,7 @@ fn a_blocked_sender_hears_what_has_come_of_a_write_of_the_receiver() {
     }
 }
 
-/// Each way to begin a closing handshake with a peer that does not answer: the receiver has a deadline then.
+/// Each way to begin a closing handshake, with a peer that does not answer. The receiver has a deadline then.
 #[test]
 fn the_receiver_hears_of_a_close_of_the_sender() {
     type Begin = fn(&mut WebSocketSender<Wire>);
@@ -307,7 +307,7 @@ fn the_receiver_hears_of_a_close_of_the_sender() {
         |sender| block_on(sender.close(None)).unwrap(),
         |sender| {
             while sender.can_send() {
-                // Given up at its first wait.
+                // The call is given up at its first wait.
                 let mut closing = pin!(sender.close(None));
                 let _ = block_on(poll_fn(|cx| Poll::Ready(closing.as_mut().poll(cx))));
             }
@@ -341,7 +341,7 @@ fn an_answer_is_not_put_off_by_a_look_at_the_sender() {
     });
 }
 
-/// Text that is lent may turn out to be none, of which the sender first hears when the receiver is dropped.
+/// Lent text may turn out to be invalid, and the sender hears of this only when the receiver is dropped.
 #[test]
 fn a_dropped_receiver_tells_the_sender_and_the_peer_why() {
     const NO_TEXT: &[u8] = &[0x81, 0x81, 0, 0, 0, 0, 0xFF];
@@ -379,7 +379,7 @@ fn a_dropped_receiver_leaves_no_answer_behind() {
     });
 }
 
-/// A write has failed before the input ends, so that is no end of input.
+/// A write has failed before the input ends, so the end of input counts as a reset.
 #[test]
 fn a_reset_that_the_sender_has_seen_is_a_reset() {
     explore(|| {
@@ -396,7 +396,7 @@ fn a_reset_that_the_sender_has_seen_is_a_reset() {
     });
 }
 
-/// The sender would wait for a peer that never reads.
+/// Otherwise the sender would wait for a peer that never reads.
 #[test]
 fn a_blocked_sender_hears_that_the_connection_is_over() {
     // A frame without a mask, and an end of input.

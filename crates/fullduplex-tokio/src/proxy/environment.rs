@@ -116,7 +116,7 @@ mod tests {
         let cgi = [("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "http://evil"), ("ALL_PROXY", "good")];
         assert_eq!(asked(&cgi, "ws://host").unwrap(), "http://good:80");
         assert_eq!(asked(&cgi[..2], "ws://host"), None);
-        // Even what is no URL there must not fail.
+        // Even an invalid URL in this variable must not cause an error.
         assert_eq!(asked(&[cgi[0], ("HTTP_PROXY", "ftp://evil")], "ws://host"), None);
     }
 

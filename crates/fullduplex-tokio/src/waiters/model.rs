@@ -1,5 +1,5 @@
-//! A whole WebSocket over loom, which two tasks use in turn, as when `futures` splits it: whichever way they interleave, all that
-//! was sent is written, and none waits for ever. `crates/concurrency` runs this.
+//! A whole WebSocket under loom, which two tasks use in turn, as if `futures` had split it: however they interleave,
+//! everything that was sent is written, and no task waits for ever. `crates/concurrency` runs this.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -39,7 +39,7 @@ impl Both {
         f(Pin::new(&mut *self.0.lock().unwrap()), cx)
     }
 
-    /// What is received next.
+    /// Receives the next message.
     fn receive(&self) -> Option<Message> {
         block_on(poll_fn(|cx| self.poll(cx, Stream::poll_next))).transpose().unwrap()
     }
@@ -74,7 +74,7 @@ fn a_pong_is_written_while_the_sender_is_blocked() {
     });
 }
 
-/// The one that receives writes what it can, but the other one has to hear when there is room.
+/// The receiving task writes what it can, but the sending task has to be woken when there is room.
 #[test]
 fn a_sender_goes_on_although_nothing_more_is_received() {
     explore(|| {
@@ -94,7 +94,7 @@ fn a_sender_goes_on_although_nothing_more_is_received() {
     });
 }
 
-/// The peer reads on by itself, and the transport wakes nobody for what the one that flushes has found out.
+/// The peer reads on by itself, and the transport wakes no task for room that the flushing task has found by itself.
 #[test]
 fn the_end_comes_when_the_sender_has_written_the_last_bytes() {
     explore(|| {
@@ -114,7 +114,7 @@ fn the_end_comes_when_the_sender_has_written_the_last_bytes() {
     });
 }
 
-/// It waits for the end, which the one that receives finds.
+/// The closing task waits for the end, which the receiving task finds.
 #[test]
 fn the_one_that_closes_hears_of_the_end() {
     for after in [0, 4] {

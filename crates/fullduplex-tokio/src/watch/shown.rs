@@ -65,7 +65,7 @@ mod tests {
         let whole = "é".repeat(MOST);
         assert_eq!(shown(&whole), whole);
         assert_eq!(shown("é".repeat(MOST + 1)), whole + "…");
-        // Each character is ten at most.
+        // Each character is shown as ten bytes at most.
         assert!(shown("\u{10ffff}".repeat(100_000)).len() <= 10 * MOST + "…".len());
         assert!(shown("a".repeat(123)).len() == 123, "the longest reason of a Close");
     }

@@ -1,4 +1,4 @@
-//! Messages there and back, buffering, the traits.
+//! Messages there and back, buffering, and the traits.
 
 use std::io::IoSlice;
 use std::pin::{Pin, pin};
@@ -22,7 +22,7 @@ use crate::support::{
     read_to_end, write,
 };
 
-/// A stream that counts the calls which reach it, and writes vectored if it is told to.
+/// A stream that counts the writes that reach it, and writes vectored if `vectored` says so.
 struct Counted {
     stream: DuplexStream,
     writes: Arc<AtomicUsize>,
@@ -190,7 +190,7 @@ async fn a_payload_is_split_off_the_read_buffer() {
     write(&mut wire, [masked("one"), masked("two")].concat()).await;
     let one = server.recv().await.unwrap().unwrap().into_data();
     let two = server.recv().await.unwrap().unwrap().into_data();
-    // They lie in the same buffer, a header of 6 bytes between them.
+    // They lie in the same buffer, with a header of 6 bytes between them.
     assert_eq!(two.as_ptr() as usize - one.as_ptr() as usize, 3 + 6);
 }
 
@@ -223,7 +223,7 @@ async fn messages_can_be_lent() {
     assert_eq!(seen[4..], [Message::Close(Some(bye))]);
 }
 
-/// What can be read at once.
+/// Reads what can be read at once.
 async fn read_available(wire: &mut DuplexStream) -> Vec<u8> {
     let mut bytes = vec![0; 1 << 16];
     let len = wire.read(&mut bytes).await.unwrap();
@@ -279,10 +279,11 @@ async fn the_write_buffer_is_finite_and_sending_waits() {
         taken.unwrap();
         fed += 1;
     }
-    // Ten fill the buffer, the pipe has taken ten bytes, and one more has found no room.
+    // Ten messages fill the buffer. The pipe has taken ten bytes, so an eleventh message is taken as well, and the next one
+    // is not.
     assert_eq!(fed, 11);
     assert!(server.pending_bytes() <= 1000 + 98, "{}", server.pending_bytes());
-    // Without `poll_ready`, it comes back.
+    // Without `poll_ready`, the message comes back.
     let refused = Pin::new(&mut server).start_send_unpin(message()).unwrap_err();
     assert!(matches!(refused, Error::WriteBufferFull(back) if *back == message()));
     // A message that is larger than the buffer waits for its turn and goes out.
@@ -295,7 +296,7 @@ async fn the_write_buffer_is_finite_and_sending_waits() {
     assert_eq!(lens, [&[98; 11][..], &[5000, 2]].concat());
 }
 
-/// Sends many messages, and reads only then.
+/// Sends many messages before it reads any.
 async fn talk_then_listen(
     mut socket: WebSocketStream<DuplexStream>,
     message: Message,
@@ -337,14 +338,14 @@ async fn what_is_read_while_a_write_is_blocked_is_bounded() {
         let rest = &frame[written % frame.len()..];
         match poll_once(pin!(far.write(rest))) {
             Poll::Ready(len) => (written, idle) = (written + len.unwrap(), 0),
-            // It may be that this task was allowed no more for now.
+            // tokio may not let this task do more for now.
             Poll::Pending => idle += 1,
         }
         tokio::task::yield_now().await;
     }
     // What is in the pipe is not held by the server.
     assert!((9_000..=10_100).contains(&written), "{written}");
-    // Once they are read, it goes on.
+    // What was read ahead is received after the write.
     drop(sending);
     for _ in 0..9 {
         assert_eq!(server.recv().await.unwrap().unwrap().len(), 944);
@@ -371,8 +372,8 @@ async fn a_split_socket_reads_and_writes_in_two_tasks() {
     serving.await.unwrap().unwrap();
 }
 
-/// The reader's poll writes as well; whoever waits for that write must be woken by it, and a reader that polls
-/// the stream must not take the writer's place in it.
+/// The reader's poll writes as well. A writer that waits for such a write must be woken by it, and a reader that polls the
+/// stream must not take the writer's place in it.
 #[tokio::test]
 async fn a_writer_is_woken_by_what_the_reader_does_and_the_other_way_round() {
     let (near, mut far) = duplex(100);
@@ -384,7 +385,7 @@ async fn a_writer_is_woken_by_what_the_reader_does_and_the_other_way_round() {
 
     server.start_send_unpin(Message::binary(vec![0; 150])).unwrap();
     assert!(server.poll_flush_unpin(&mut writer_cx).is_pending());
-    // The reader tries to write as well, and is the last that the stream has seen.
+    // The reader tries to write as well, and its waker is the last that the stream has seen.
     assert!(server.poll_next_unpin(&mut reader_cx).is_pending());
     assert!(!writer.take());
     let mut buf = vec![0; 100];
@@ -395,7 +396,7 @@ async fn a_writer_is_woken_by_what_the_reader_does_and_the_other_way_round() {
     assert!(writer.take(), "all is written, and the writer does not know");
     assert!(server.poll_flush_unpin(&mut writer_cx).is_ready());
 
-    // A writer that is blocked reads; the reader has something to look at then.
+    // A blocked writer reads, and then there is something for the reader.
     reader.take();
     server.start_send_unpin(Message::binary(vec![0; 500])).unwrap();
     assert!(server.poll_next_unpin(&mut reader_cx).is_pending());
@@ -446,7 +447,7 @@ async fn a_partially_read_stream_begins_with_what_was_read() {
     let _: &DuplexStream = server.get_ref();
     let _: &mut DuplexStream = server.get_mut();
     let _: DuplexStream = server.into_inner();
-    // Whoever takes the stream back says farewell himself.
+    // A caller that takes the stream back closes the connection itself.
     assert_eq!(read_to_end(&mut far).await, b"");
 }
 
@@ -463,7 +464,7 @@ async fn settings_come_back_as_they_were_given() {
     is_right(&client);
 }
 
-/// With another task that receives, answers come between the two calls of a sink.
+/// If another task receives, answers may come between the two calls of a sink.
 #[tokio::test]
 async fn a_sink_that_was_ready_takes_a_message_whatever_was_answered_meanwhile() {
     let config = WebSocketConfig::new().max_write_buffer_size(1);

@@ -1,5 +1,5 @@
-//! Peers that do not read: what is received meanwhile keeps its order and its bound, and nothing of what they are
-//! answered is lost.
+//! Peers that do not read: what they send meanwhile is received in order and within its bound, and no answer to them is
+//! lost.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -52,7 +52,7 @@ fn is_data(message: &Message) -> bool {
     message.is_text() || message.is_binary()
 }
 
-/// Runs one of them until the connection has ended.
+/// Runs one of these loops until the connection has ended.
 async fn serve<S>(mut socket: WebSocketStream<S>, how: Loop) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + IntoHalves + Unpin,
@@ -121,8 +121,8 @@ async fn tcp() -> (TcpStream, TcpStream) {
     (near.unwrap().0, far.unwrap())
 }
 
-/// Sends 200 messages of 64 KiB and a Close, begins to read when the transport is full, and looks at what comes back.
-/// `ends` the direction in which it has said all.
+/// Sends 200 messages of 64 KiB and a Close, begins to read when the transport is full, and checks what comes back. With
+/// `ends`, it ends its sending direction after the Close.
 async fn late_reader<S: AsyncRead + AsyncWrite>(stream: S, ends: bool) {
     const COUNT: usize = 200;
     let payload = |nth: usize| vec![nth as u8; 64 << 10];
@@ -276,7 +276,7 @@ async fn two_peers_that_both_write_more_than_is_read_ahead_wait_for_each_other_u
     let (mut a, mut b) = pair_with(1000, config, config).await;
     let both = async { tokio::join!(a.send(message()), b.send(message())) };
     assert!(timeout(secs(3600), both).await.is_err(), "more was held than the bound");
-    // What they have sent is not lost, and comes to its end when one of them receives.
+    // What they have sent is not lost, and arrives when one of them receives.
     let both = async { tokio::join!(a.flush(), b.recv()) };
     let (flushed, received) = timeout(secs(3600), both).await.expect("it hangs");
     flushed.unwrap();
@@ -300,7 +300,7 @@ async fn nothing_is_read_ahead_if_nothing_may_be() {
     assert!(poll_once(pin!(far.write_all(&frame))).is_pending(), "the pipe was emptied");
 }
 
-/// What the other end of a pipe has, read a piece at a time.
+/// Reads from a pipe a piece at a time, with pauses.
 async fn read_slowly(mut far: DuplexStream, pause: std::time::Duration) {
     let mut piece = [0; 100];
     while far.read(&mut piece).await.is_ok_and(|len| len > 0) {
@@ -314,7 +314,7 @@ async fn keepalive_leaves_a_peer_alone_that_reads_slowly() {
         let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
         let (near, far) = duplex(100);
         let server = WebSocketStream::from_raw_socket(near, Role::Server, config);
-        // It says nothing, and reads 100 bytes each nine seconds.
+        // The peer sends nothing, and reads 100 bytes every nine seconds.
         let reading = tokio::spawn(read_slowly(far, secs(9)));
         let message = Message::binary(vec![0; 5000]);
         let begun = Instant::now();
@@ -333,14 +333,13 @@ async fn keepalive_leaves_a_peer_alone_that_reads_slowly() {
             let error = server.recv().await.unwrap().unwrap_err();
             assert!(matches!(error, Error::Protocol(Failure::Timeout(Timeout::Pong))), "{error:?}");
         }
-        // It was not given up before all was written, and had the whole time to answer after that.
+        // The peer was not given up before everything was written, and had the whole timeout to answer after that.
         assert!(begun.elapsed() >= secs(49 * 9 + 10), "{:?}", begun.elapsed());
         reading.abort();
     }
 }
 
-/// A transport that is full. Where `lasts` is set, the next write lasts, with its thread, until it is told whether there
-/// is room for a byte.
+/// A full transport. If `lasts` is set, the next write blocks its thread until it is told whether there is room for a byte.
 struct Full {
     lasts: Arc<AtomicBool>,
     begun: mpsc::Sender<()>,
@@ -379,7 +378,7 @@ async fn a_deadline_that_runs_out_during_a_write_waits_for_what_comes_of_the_wri
         let (flag, waker) = Flag::new();
         let mut receive = || pin!(receiver.recv()).poll(&mut Context::from_waker(&waker));
 
-        // A Ping waits in line, and its Pong is due.
+        // A Ping waits to be written, and its Pong is due.
         assert!(poll_once(pin!(sender.send("blocked".into()))).is_pending());
         assert!(receive().is_pending());
         advance(secs(20)).await;
@@ -398,7 +397,7 @@ async fn a_deadline_that_runs_out_during_a_write_waits_for_what_comes_of_the_wri
         assert!(meanwhile.is_pending(), "{meanwhile:?}");
         assert!(flag.take(), "the receiver is not woken when the write has ended");
         if reads {
-            // It has the whole time to answer.
+            // The peer has the whole timeout to answer.
             let received = receive();
             assert!(received.is_pending(), "{received:?}");
             advance(ms(9_999)).await;
@@ -426,7 +425,7 @@ async fn keepalive_leaves_a_peer_alone_that_sends_and_does_not_read() {
             for _ in 0..60 {
                 let payload = vec![b'x'; if flood { 10_000 } else { 1 }];
                 let frame = Frame::binary(payload).masked().encode();
-                // A flood fills what is read ahead, and then nobody listens to it.
+                // A flood fills what may be read ahead, and then the server does not read any more.
                 if timeout(secs(9), far.write_all(&frame)).await.is_ok() {
                     sleep(secs(9)).await;
                 }
@@ -686,7 +685,7 @@ async fn close_knows_how_it_ended_where_nothing_came_before_the_close() {
     assert!(server.recv().await.is_none());
 }
 
-/// A stream that tells its end of input once, and has nothing to say to later reads.
+/// A stream that reports its end of input once. Later reads are pending for ever.
 struct EndsOnce(DuplexStream, bool);
 
 impl AsyncRead for EndsOnce {
@@ -737,7 +736,7 @@ async fn an_end_of_input_that_was_read_during_a_write_is_not_asked_for_again() {
         assert!(poll_once(sending.as_mut()).is_pending());
     }
     assert!(client.recv().await.unwrap().unwrap().is_close());
-    // It waits for the write first.
+    // The client waits for its write first.
     assert!(poll_once(pin!(client.recv())).is_pending());
     let reading = tokio::spawn(async move {
         let mut bytes = Vec::new();

@@ -41,8 +41,8 @@ async fn no_message_is_lost_however_often_the_receive_future_is_dropped() {
     }
 }
 
-/// A `feed` that was dropped has taken nothing; a `send` has taken the message or not, but never half of it,
-/// and what was taken is written.
+/// A `feed` that was dropped has taken nothing. A `send` has taken the message or not, but never half of it, and what was
+/// taken is written.
 #[tokio::test]
 async fn what_a_dropped_send_future_leaves_behind_is_whole() {
     let config = WebSocketConfig::new().max_write_buffer_size(100).write_buffer_size(10);
@@ -127,7 +127,7 @@ async fn a_dropped_handshake_says_nothing() {
 struct Peer {
     socket: WebSocketStream<DuplexStream>,
     next: u32,
-    /// Taken for certain, and perhaps.
+    /// Messages that were taken for certain; `maybe` has messages that may have been taken.
     taken: Vec<u32>,
     maybe: Vec<u32>,
     received: Vec<u32>,
@@ -147,7 +147,7 @@ impl Peer {
         }
     }
 
-    /// Does something for a few polls, then drops it.
+    /// Starts a random call, polls it a few times, and drops it.
     async fn act(&mut self, random: &mut Random) {
         let polls = 1 + random.below(4);
         let number = self.next;
@@ -166,7 +166,7 @@ impl Peer {
                 let sent = self.socket.send(Message::from(payload));
                 match poll_and_drop(sent, polls).await {
                     Some(Ok(())) => self.taken.push(number),
-                    // Refused, or taken and not written.
+                    // The message was refused, or taken and not written.
                     Some(Err(_)) | None => self.maybe.push(number),
                 }
             }

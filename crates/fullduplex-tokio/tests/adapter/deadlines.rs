@@ -85,7 +85,7 @@ async fn a_client_whose_server_does_not_end_the_transport_ends_it() {
 async fn a_half_open_peer_is_found_by_keepalive() {
     let config = WebSocketConfig::new().keepalive(secs(20), secs(10)).close_timeout(ms(1));
     let (mut server, mut wire) = our_server(config).await;
-    // A message in between puts it off.
+    // A message in between puts the Ping off.
     sleep(secs(5)).await;
     write(&mut wire, Frame::text("hello").masked().encode()).await;
     assert!(server.recv().await.unwrap().unwrap().is_text());
@@ -102,7 +102,7 @@ async fn any_byte_answers_a_ping() {
     let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
     let (mut server, mut wire) = our_server(config).await;
     let sending = tokio::spawn(async move {
-        // A message that comes byte by byte, one each 25 seconds.
+        // A message that comes byte by byte, one byte every 25 seconds.
         for byte in Frame::text("slow").masked().encode() {
             sleep(secs(25)).await;
             write(&mut wire, [byte]).await;
@@ -121,14 +121,14 @@ async fn a_writer_that_is_blocked_keeps_the_deadlines_too() {
     let mut server = fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, config);
     let sent = takes(secs(30), server.send(Message::binary(vec![0; 1000]))).await;
     assert!(is(sent.err(), Timeout::Pong));
-    // The reader learns of it, too.
+    // The reader learns of the timeout, too.
     assert!(is(server.recv().await.unwrap().err(), Timeout::Pong));
 }
 
 #[tokio::test(start_paused = true)]
 async fn however_long_nothing_came_the_wait_for_a_close_begins_with_the_close() {
     let config = WebSocketConfig::new().close_timeout(secs(2));
-    // A client that has answered waits for the server to end the transport; so does one that has failed.
+    // A client that has answered waits for the server to end the transport, and so does a client that has failed.
     for last in [Frame::close(1000, ""), Frame::new(3, *b"reserved")] {
         for halves in [false, true] {
             let (mut client, mut wire) = our_client(config).await;
@@ -166,7 +166,7 @@ async fn a_close_that_is_only_sent_has_its_deadline_too() {
     assert!(messages.is_empty() && is(error, Timeout::Close));
 }
 
-/// What comes late because nobody asked for it is not a peer's silence.
+/// Input that comes late because the application did not read is not a silence of the peer.
 #[tokio::test(start_paused = true)]
 async fn an_application_that_is_slow_itself_does_not_blame_the_peer() {
     let config = WebSocketConfig::new().keepalive(secs(20), secs(10)).idle_timeout(Some(secs(60)));
@@ -179,7 +179,7 @@ async fn an_application_that_is_slow_itself_does_not_blame_the_peer() {
     assert!(timeout(secs(19), wire.read(&mut buf)).await.is_err());
 }
 
-/// A socket whose peer says nothing, as it is closed.
+/// Closes a socket whose peer sends nothing, and returns the error.
 async fn close_unanswered() -> Option<Error> {
     let config = WebSocketConfig::new().close_timeout(Duration::ZERO);
     let (mut server, _far) = our_server(config).await;

@@ -1,6 +1,6 @@
-//! Peers that send, or read, a little at a time: below a deadline that works, above it the connection ends at the
-//! deadline, counted from the begin of the phase and not from the last byte. With TLS and without, in both roles, under
-//! tokio's paused clock.
+//! Peers that send or read a little at a time. Within a deadline this works; otherwise the connection ends at the deadline,
+//! which counts from the start of the phase and not from the last byte. With TLS and without, in both roles, under tokio's
+//! paused clock.
 
 use std::io::{self, Write};
 use std::pin::{Pin, pin};
@@ -30,15 +30,15 @@ use crate::support::{
     any, drain, echo, is_bad_text, ms, our_client, our_server, secs, status, write,
 };
 
-/// The deadline of whatever is tested.
+/// The deadline in each test.
 const DEADLINE: Duration = secs(3);
 
-/// A request in order, without the empty line.
+/// A valid request, without its empty line.
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n";
 
-/// Writes a byte each second, until there are no more or nobody wants them; then neither more nor an end.
+/// Writes a byte each second, until all are written or a write fails. Then it sends neither more nor an end.
 fn drip(mut wire: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, bytes: Vec<u8>) {
     tokio::spawn(async move {
         for byte in bytes {
@@ -51,19 +51,19 @@ fn drip(mut wire: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, bytes: V
     });
 }
 
-/// Waits until the other side has had enough.
+/// Waits until the other side ends the connection.
 async fn hold(mut wire: impl AsyncRead + Unpin) {
     let _ = copy(&mut wire, &mut sink()).await;
 }
 
-/// What a connection runs over.
+/// A stream that a connection can run over.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
-/// The peer of a connection, played by hand.
+/// The peer of a connection, which the test plays.
 trait Peer: Stream {
-    /// The bytes on the wire for these, with TLS a record of their own; and the wire.
+    /// The wire, and these pieces as they are on it. With TLS, each piece is a record of its own.
     fn seal(self, pieces: Vec<Vec<u8>>) -> (DuplexStream, Vec<u8>);
 
     fn drip(self, pieces: Vec<Vec<u8>>)
@@ -81,7 +81,7 @@ impl Peer for DuplexStream {
     }
 }
 
-/// The two kinds of session have their methods each for itself.
+/// The two kinds of TLS session have the same methods, but no trait for them.
 macro_rules! session {
     ($stream:ty) => {
         impl Peer for $stream {
@@ -118,14 +118,14 @@ async fn server_session(
     TlsAcceptor::from(tls).accept(wire).await.unwrap()
 }
 
-/// Two sessions of TLS that shook hands.
+/// A client's and a server's TLS session, after their handshake.
 async fn sessions() -> (client::TlsStream<DuplexStream>, server::TlsStream<DuplexStream>) {
     let (server_tls, client_tls) = configs();
     let (near, far) = duplex(1 << 20);
     tokio::join!(client_session(client_tls, near), server_session(server_tls, far))
 }
 
-/// What goes on for longer than any deadline here.
+/// Input that lasts longer than any deadline here.
 #[derive(Clone, Copy)]
 enum Endless {
     Messages,
@@ -134,7 +134,7 @@ enum Endless {
 }
 
 impl Endless {
-    /// Its frames.
+    /// The frames of this input, from a peer in this role.
     fn from(self, role: Role) -> Vec<Vec<u8>> {
         let encode = |frame: Frame| {
             if role == Role::Client { frame.masked().encode() } else { frame.encode() }
@@ -151,8 +151,7 @@ impl Endless {
     }
 }
 
-/// Does the same in both roles, in memory and over TLS in memory: with the peer's role, a connection of ours, and the
-/// peer.
+/// Runs a test in both roles, in memory and over TLS in memory, with the peer's role, our connection, and the peer.
 macro_rules! over_each_stream {
     ($config:expr, $test:ident) => {{
         let config = $config;
@@ -278,7 +277,7 @@ async fn a_request_that_drips_is_cut_off_in_time() {
     let accepted = takes(DEADLINE, accept_with(far, config(), any)).await;
     assert!(is(accepted.err(), Timeout::Handshake));
 
-    // Before TLS has shaken hands.
+    // The ClientHello of TLS drips.
     let (server_tls, client_tls) = configs();
     let (near, far) = duplex(1 << 20);
     let mut session =
@@ -289,7 +288,7 @@ async fn a_request_that_drips_is_cut_off_in_time() {
     let accepting = accept_tls_with(far, Arc::clone(&server_tls), config(), any);
     assert!(is(takes(DEADLINE, accepting).await.err(), Timeout::Handshake));
 
-    // A record that is never whole.
+    // The record with the request is never whole.
     let (near, far) = duplex(1 << 20);
     tokio::spawn(async move { client_session(client_tls, near).await.drip(vec![request()]) });
     let accepting = accept_tls_with(far, server_tls, config(), any);
@@ -350,7 +349,7 @@ async fn tls_and_the_opening_handshake_share_one_deadline() {
     let connecting = client_tls_with("wss://localhost/", near, config(), connector());
     assert!(is(takes(DEADLINE, connecting).await.err(), Timeout::Handshake));
 
-    // One that is kept leaves nothing behind.
+    // A handshake that was in time leaves no deadline behind.
     let (near, far) = duplex(1 << 20);
     let accepting = tokio::spawn(async move {
         sleep(secs(1)).await;
@@ -436,7 +435,7 @@ fn slowly(one: DuplexStream, other: DuplexStream) {
     }
 }
 
-/// A message in fragments, a Ping, a Close.
+/// Sends a message in fragments, a Ping and a Close, and checks what comes back.
 async fn talk<S: Stream>(mut socket: WebSocketStream<S>) {
     for (piece, last) in [("one, ", false), ("two, ", false), ("three", true)] {
         socket.feed_fragment(MessageKind::Text, piece.as_bytes(), last).await.unwrap();
@@ -474,7 +473,7 @@ async fn what_drips_below_the_deadlines_arrives() {
     serving.await.unwrap().unwrap();
 }
 
-/// A stream that always has more to read, and never a byte for its reader: records of TLS without content, for example.
+/// A stream that always has more to read, but never a byte for its reader: for example TLS records without content.
 struct Empty;
 
 impl AsyncRead for Empty {
@@ -483,7 +482,7 @@ impl AsyncRead for Empty {
         cx: &mut Context<'_>,
         _: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Until tokio says that it is the turn of others.
+        // It reads until tokio says that it is another task's turn.
         while pin!(consume_budget()).poll(cx).is_ready() {}
         Poll::Pending
     }
@@ -507,7 +506,7 @@ impl AsyncWrite for Empty {
     }
 }
 
-/// Runs an action that must end at [`DEADLINE`], and moves the clock: a busy task keeps it from moving by itself.
+/// Runs an action that must end at [`DEADLINE`], and advances the clock, which does not move by itself while a task is busy.
 async fn ends_though_busy<T: Send + 'static>(
     action: impl Future<Output = T> + Send + 'static,
 ) -> T {

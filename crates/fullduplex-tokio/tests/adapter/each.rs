@@ -1,4 +1,4 @@
-//! Messages that are lent to a closure, with a way to answer.
+//! Messages that are lent to a closure, which can answer them.
 
 use fullduplex_testkit::{Frame, frames};
 use fullduplex_tokio::{
@@ -21,7 +21,7 @@ async fn an_echo_comes_to_its_end_with_a_peer_that_writes_all_before_it_reads() 
             WebSocketConfig::new().max_write_buffer_size(limit).write_buffer_size(limit / 2);
         let (mut client, mut server) = pair_with(pipe, WebSocketConfig::new(), config).await;
         let serving = tokio::spawn(async move {
-            // Dropped again and again, it goes on where it was.
+            // The future is dropped again and again, and the next one goes on where it was.
             loop {
                 if let Some(ended) = poll_and_drop(server.recv_each(echo), polls).await {
                     ended.unwrap();

@@ -1,4 +1,4 @@
-//! How connections end: by whom, where, and what the other side learns.
+//! How connections end: which side ends them, where, and what the other side learns.
 
 use std::io::{self, Cursor, ErrorKind};
 use std::pin::Pin;
@@ -23,7 +23,7 @@ async fn every_message_before_the_close_is_delivered() {
     let frame = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
     client.feed(Message::Close(Some(frame.clone()))).await.unwrap();
     client.flush().await.unwrap();
-    // A write that fails because the peer is gone does not lose what it has sent.
+    // A write that fails because the peer is gone does not lose what the peer has sent.
     drop(client);
     server.feed(Message::binary(vec![0; 1 << 21])).await.unwrap();
     let (messages, error) = drain(&mut server).await;
@@ -115,7 +115,7 @@ async fn a_frame_over_its_limit_is_told_from_a_message_over_its_limit() {
     let config = WebSocketConfig::new().max_frame_size(Some(5)).max_message_size(Some(8));
     for (sent, expected) in [
         (Frame::binary([7; 7]).masked().encode(), FrameError::TooLarge.into()),
-        // More than either limit: the frame's header is what is seen first.
+        // This is more than either limit, but the frame's header is seen first.
         (Frame::binary([7; 9]).masked().encode(), FrameError::TooLarge.into()),
         (
             [
@@ -163,7 +163,7 @@ async fn a_reset_in_the_middle_of_a_frame_is_told() {
         fullduplex_tokio::WebSocketStream::from_raw_socket(near, role, WebSocketConfig::new());
     far.write_all(&[0x81, 0x05, b'H']).await.unwrap();
     client.send(Message::text("unread")).await.unwrap();
-    // Dropped with input unread: a reset.
+    // A socket that is dropped with unread input resets the connection.
     far.readable().await.unwrap();
     drop(far);
     let (messages, error) = drain(&mut client).await;
@@ -182,7 +182,7 @@ async fn a_server_ends_the_transport_first() {
     far.write_all(&Frame::close(1000, "").masked().encode()).await.unwrap();
     let (messages, error) = drain(&mut server).await;
     assert!(messages.len() == 1 && error.is_none());
-    // It is still there, but its transport is at the end.
+    // The server still exists, but its transport has ended.
     let mut rest = Vec::new();
     far.read_to_end(&mut rest).await.unwrap();
     assert_eq!(frames(&rest), [Frame::close(1000, "")]);
@@ -200,7 +200,7 @@ async fn both_may_close_at_once() {
     assert!(client.receiver().is_clean() && server.receiver().is_clean());
 }
 
-/// A transport to which nothing can be written.
+/// A transport whose writes fail.
 struct Unwritable(ErrorKind);
 
 impl AsyncWrite for Unwritable {
@@ -217,7 +217,7 @@ impl AsyncWrite for Unwritable {
     }
 }
 
-/// That the peer is gone is known when there is nothing more to be read; any other failure ends it.
+/// If the peer is gone, this is told when there is nothing more to read; any other failure ends the connection.
 #[tokio::test]
 async fn a_write_that_fails_is_told_once_after_what_has_come() {
     let mut input = Frame::text("hi").masked().encode();

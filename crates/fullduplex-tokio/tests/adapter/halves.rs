@@ -24,7 +24,7 @@ use crate::support::{
 
 type Halves<S = DuplexStream> = (WebSocketSender<S>, WebSocketReceiver<S>);
 
-/// Sends back what is lent, until the end.
+/// Echoes lent messages until the end.
 async fn lent_echo<S: IntoHalves>((mut sender, mut receiver): Halves<S>) -> Halves<S> {
     while let Some(message) = receiver.recv_ref().await {
         let message = message.unwrap();
@@ -71,7 +71,7 @@ async fn what_is_lent_is_sent_back_with_one_write_for_all_that_one_read_brought(
     assert!(matches!(sender.feed("more".into()).await, Err(Error::ConnectionClosed)));
 }
 
-/// Tasks and threads of their own, through pipes that are nearly always full, and over TCP.
+/// Each half runs in its own task, on several threads, through pipes that are nearly always full, and over TCP.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn no_wake_up_is_lost_between_the_halves() {
     async fn run<S>(sockets: [WebSocketStream<S>; 2])
@@ -208,7 +208,7 @@ async fn deadlines_are_kept_by_the_receiver() {
     let mut sender = closing.await.unwrap();
     assert!(matches!(sender.send("more".into()).await, Err(Error::AlreadyClosed)));
 
-    // A peer that is gone without a word.
+    // The peer is gone without a Close.
     let config = WebSocketConfig::new().keepalive(secs(20), secs(10));
     let (server, mut wire) = our_server(config).await;
     let (mut sender, mut receiver) = server.into_split();
@@ -257,7 +257,7 @@ async fn a_blocked_sender_is_woken_by_room_and_by_failure() {
         });
         let mut fed = false;
         while !reading.is_finished() {
-            // The receiver may be the one who writes.
+            // The receiver may be the half that writes.
             assert!(poll_once(pin!(receiver.recv())).is_pending());
             tokio::task::yield_now().await;
             fed = fed || (flag.take() && feeding.as_mut().poll(&mut cx).is_ready());
@@ -290,7 +290,7 @@ async fn only_when_both_are_dropped_the_peer_is_told() {
             drop(receiver);
         } else {
             drop(receiver);
-            // It writes what was fed, as before each wait.
+            // The receiver writes what was fed, as it does before each wait.
             wire.read_exact(&mut fed).await.unwrap();
             assert!(poll_and_drop(wire.read_u8(), 3).await.is_none());
             sender.send("sent".into()).await.unwrap();
@@ -490,7 +490,7 @@ async fn each_of_several_pings_that_come_at_once_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_blocked_sender_does_not_outlast_the_connection() {
     let config = WebSocketConfig::new().max_write_buffer_size(1000);
-    // The peer closes, or ends the transport's direction behind its Close, but does not read.
+    // The peer closes, and may end its direction after that, but does not read.
     for ended in [false, true] {
         let (near, mut far) = duplex(100);
         let server = WebSocketStream::from_raw_socket(near, Role::Server, config);
@@ -524,7 +524,7 @@ async fn a_sender_fails_with_the_connection_even_if_the_peer_cannot_be_told() {
     tokio::task::yield_now().await;
     write(&mut far, Frame::new(3, "bad").masked().encode()).await;
     assert!(matches!(receiver.recv().await, Some(Err(Error::Protocol(_)))));
-    // Whoever stops at the first error drops it.
+    // An application that stops at the first error drops the receiver.
     drop(receiver);
     let (flushed, mut sender) =
         tokio::time::timeout(secs(10), flushing).await.expect("it hangs").unwrap();
@@ -578,7 +578,7 @@ async fn the_last_answer_of_a_dropped_receiver_is_written() {
     assert_eq!(frames(&pong), [Frame::pong("ping")]);
 }
 
-/// A transport that never wakes anybody: each call finds out by itself what has changed.
+/// A transport that wakes no task: each call finds out by itself what has changed.
 #[derive(Clone, Default)]
 struct Quiet {
     room: std::sync::Arc<std::sync::atomic::AtomicUsize>,
@@ -606,7 +606,7 @@ impl AsyncWrite for Quiet {
     }
 }
 
-/// The receiver waits until its answer to the Close is written, which the sender does.
+/// The receiver waits until its answer to the Close is written, and the sender writes it.
 #[tokio::test]
 async fn the_receiver_hears_that_the_sender_has_written_the_last_bytes() {
     let (near, mut far) = duplex(100);
@@ -626,7 +626,7 @@ async fn the_receiver_hears_that_the_sender_has_written_the_last_bytes() {
     assert!(wire.shut.load(Ordering::SeqCst));
 }
 
-/// Answers come between the two calls of a sink.
+/// Answers may come between the two calls of a sink.
 #[tokio::test]
 async fn a_sink_that_was_ready_takes_a_message_whatever_was_answered_meanwhile() {
     let config = WebSocketConfig::new().max_write_buffer_size(1);
@@ -645,7 +645,7 @@ async fn a_sink_that_was_ready_takes_a_message_whatever_was_answered_meanwhile()
     drop(pinging.await.unwrap());
 }
 
-/// A transport that takes its time: each write waits, with its thread, for what is to come of it.
+/// A slow transport: each write blocks its thread until the test sets the outcome.
 struct Slow {
     entered: std::sync::mpsc::Sender<()>,
     outcome: std::sync::mpsc::Receiver<std::io::Result<()>>,
@@ -672,8 +672,8 @@ impl AsyncWrite for Slow {
     }
 }
 
-/// Has the sender write, on a thread of its own, while the receiver gets `input` and then the end of it. Returns
-/// what is received, the receiver, and whether the transport was ended.
+/// Has the sender write, on a thread of its own, while the receiver gets `input` and then its end. Returns what is received,
+/// the receiver's failure, and whether the transport was ended.
 async fn received_beside_a_write(
     input: &[u8],
     outcome: std::io::Result<()>,
@@ -691,7 +691,7 @@ async fn received_beside_a_write(
         has_entered.recv().unwrap();
         scope.spawn(move || {
             std::thread::sleep(ms(50));
-            // What is written later is written without ado.
+            // Later writes succeed at once.
             set.send(outcome).unwrap();
         });
         let (flag, waker) = Flag::new();
@@ -771,7 +771,7 @@ impl AsyncWrite for Local {
     }
 }
 
-/// Also a stream of somebody else's, for which `IntoHalves` cannot be implemented.
+/// This works for another crate's stream as well, for which `IntoHalves` cannot be implemented.
 #[tokio::test]
 async fn a_stream_of_any_kind_can_be_split_first_and_joined() {
     let (near, far) = duplex(50);
@@ -818,7 +818,7 @@ async fn a_blocked_sender_is_woken_when_nobody_receives() {
     sending.await.unwrap().unwrap();
 }
 
-/// Also one that was fed and not flushed.
+/// This includes a Close that was fed and not flushed.
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_waits_hears_of_every_close() {
     for by_sink in [false, true] {
@@ -839,7 +839,7 @@ async fn a_receiver_that_waits_hears_of_every_close() {
     }
 }
 
-/// A transport that takes one byte, and tells whether something is written after its end.
+/// A transport that takes one byte, and notes whether something is written after its end.
 #[derive(Clone, Default)]
 struct Tight {
     is_full: bool,
@@ -869,7 +869,7 @@ impl AsyncWrite for Tight {
     }
 }
 
-/// The rest of a frame that the peer was too slow for.
+/// This includes the rest of a frame that the peer was too slow for.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_once_the_transport_was_ended() {
     for halves in [false, true] {

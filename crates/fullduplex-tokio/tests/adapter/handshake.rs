@@ -1,4 +1,4 @@
-//! The opening handshake: what is asked, what is answered, what is refused.
+//! The opening handshake: requests, responses, and refusals.
 
 use std::time::Duration;
 
@@ -213,7 +213,7 @@ async fn a_callback_that_answers_nonsense_is_our_fault() {
     }
 }
 
-/// tungstenite sends the server's choice, and the client has to notice.
+/// tungstenite sends such a choice, and its client has to notice.
 #[tokio::test]
 async fn a_choice_that_was_not_offered_is_stopped_at_the_server() {
     for offered in [None, Some("my-sub-protocol")] {

@@ -19,7 +19,7 @@ use crate::support::{accept_key, header, read_to_end, write};
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// Shorter than every deadline of a handshake.
+/// A time that is shorter than every deadline of a handshake.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Two ends of a TCP connection.
@@ -68,14 +68,14 @@ async fn an_empty_line_before_the_request_is_skipped_at_every_split() {
         let (near, mut far) = duplex(1 << 12);
         let serving = tokio::spawn(accept(near));
         write(&mut far, &sent[..split]).await;
-        // The server has read what there is before the rest comes.
+        // The server reads the first part before the rest comes.
         tokio::task::yield_now().await;
         write(&mut far, &sent[split..]).await;
         assert!(serving.await.unwrap().is_ok(), "split at {split}");
     }
 }
 
-/// What a client of ours makes of an answer to its request.
+/// The result of our client for this answer to its request.
 async fn answered(answer: impl FnOnce(&str) -> String) -> Result<OwnedResponse, Error> {
     let (near, mut far) = duplex(1 << 12);
     let client = tokio::spawn(client("ws://localhost/", near));
@@ -119,7 +119,7 @@ async fn a_server_that_speaks_something_else_is_left_at_once() {
     }
 }
 
-/// What a client hears that sends this to a server with a health check, and how it ends there.
+/// The response to a client that sends this to a server with a health check, and the server's result.
 async fn probe(sent: &str) -> (String, Result<(), Error>) {
     let (mut near, far) = duplex(1 << 12);
     let serving = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Much at once, and often.
+//! Large amounts of data, and many connections.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{echo, pair, pair_with};
 
-/// Writes `total` bytes in messages of `size`, and reads only then.
+/// Writes `total` bytes in messages of `size` before it reads anything.
 async fn talk_then_listen<S>(mut socket: WebSocketStream<S>, size: usize, total: usize)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -36,7 +36,7 @@ async fn both_peers_write_64_mib_at_once_and_read_only_then() {
     tokio::join!(talk_then_listen(a, 1 << 18, TOTAL / 4), talk_then_listen(b, 1 << 18, TOTAL / 4));
 }
 
-/// Halves in tasks of their own, on threads of their own, through a pipe that is nearly always full.
+/// Each half runs in a task of its own, on several threads, through a pipe that is nearly always full.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_wake_up_is_lost_between_two_tasks() {
     const COUNT: usize = 5_000;
@@ -63,10 +63,10 @@ async fn no_wake_up_is_lost_between_two_tasks() {
                 let mut count = 0;
                 while count < COUNT {
                     let message = stream.next().await.unwrap().unwrap();
-                    // A Pong answers a Ping, and of many only the last may be answered.
+                    // Pongs are not counted: if many Pings come, only the last one may be answered.
                     count += usize::from(!message.is_pong());
                 }
-                // What is still to be written is written before the next wait.
+                // What is still pending is written before this wait.
                 let _ = tokio::time::timeout(crate::support::ms(100), stream.next()).await;
             });
         }
@@ -102,21 +102,20 @@ async fn both_peers_write_through_a_pipe_of_one_byte() {
     tokio::join!(talk_then_listen(a, 50_000, 200_000), talk_then_listen(b, 50_000, 200_000));
 }
 
-/// As above, byte by byte: half a minute, with optimisation.
+/// 64 MiB as above, but byte by byte: this takes half a minute with optimisation.
 #[tokio::test]
 #[ignore = "takes minutes without optimisation: `cargo xtask test` runs it with --release"]
 async fn both_peers_write_64_mib_through_a_pipe_of_one_byte() {
     const TOTAL: usize = 64 << 20;
     let config = WebSocketConfig::new().read_ahead_size(TOTAL + (1 << 20));
     let (a, b) = pair_with(1, config, config).await;
-    // In tasks, for the future that a test is itself has the runtime ask the system for events at each poll.
+    // They run in tasks, because the runtime asks the system for events at each poll of the test's own future.
     let peers = [a, b].map(|peer| tokio::spawn(talk_then_listen(peer, 1 << 20, TOTAL)));
     for peer in peers {
         peer.await.unwrap();
     }
 }
 
-/// Connections under way when something in them is dropped, at every poll of their whole life.
 #[tokio::test]
 async fn ten_thousand_connections_leave_no_task_and_no_descriptor() {
     let descriptors = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
@@ -131,7 +130,7 @@ async fn ten_thousand_connections_leave_no_task_and_no_descriptor() {
     });
     let round = async |i: usize| {
         let stream = TcpStream::connect(address).await.unwrap();
-        // One in eight is dropped before the handshake, in it, or without a Close.
+        // Three in sixteen are dropped: before the handshake, in it, or without a Close.
         match i % 16 {
             0 => return,
             1 => {
@@ -156,7 +155,7 @@ async fn ten_thousand_connections_leave_no_task_and_no_descriptor() {
         round(i).await;
         assert!(begun.elapsed().as_secs() < 120, "{i} connections in two minutes");
     }
-    // The last ones may have to learn of their end.
+    // The last tasks may still have to notice the end.
     for _ in 0..200 {
         if metrics.num_alive_tasks() <= 1 && descriptors() <= before {
             break;
@@ -164,13 +163,12 @@ async fn ten_thousand_connections_leave_no_task_and_no_descriptor() {
         tokio::time::sleep(crate::support::ms(10)).await;
     }
     assert_eq!(metrics.num_alive_tasks(), 1, "only who accepts is left");
-    // The other tests have some, too.
+    // Other tests in this process have descriptors, too.
     assert!(descriptors() < before + 100, "{} descriptors, {before} before", descriptors());
     accepting.abort();
 }
 
-/// A message larger than what has been received is read where it will lie, and nothing more is held than what
-/// has come.
+/// A message larger than what has been received is read directly into its place, and no more is held than what has come.
 #[tokio::test]
 async fn what_was_announced_is_not_allocated() {
     let (near, mut far) = duplex(64);

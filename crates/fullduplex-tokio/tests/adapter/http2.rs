@@ -1,4 +1,4 @@
-//! WebSockets over HTTP/2: ours at both ends, over sockets.
+//! WebSockets over HTTP/2 between our client and our server, over sockets.
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -30,7 +30,7 @@ use crate::upgrade::answer_by_echo;
 #[path = "../../examples/hyper_server.rs"]
 mod hyper_server;
 
-/// A server of hyper's for HTTP/2 alone, which answers every request by `handle`.
+/// A hyper server for HTTP/2 only, which answers every request with `handle`.
 pub(crate) async fn serve<F, R>(announces: bool, handle: F) -> SocketAddr
 where
     F: Fn(Request<Incoming>) -> R + Copy + Send + 'static,
@@ -58,7 +58,7 @@ async fn serve_echo(config: WebSocketConfig) -> SocketAddr {
     serve(true, move |request| answer_by_echo(request, config)).await
 }
 
-/// A client's connection whose server is ready for WebSockets.
+/// A client's HTTP/2 connection, once its server has announced WebSockets.
 pub(crate) async fn connect(address: SocketAddr) -> SendRequest<String> {
     let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let (sender, mut connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_server_decides_over_http_2() {
     assert_eq!(status(&refused.response), 500);
 }
 
-/// A body that has begun and does not go on.
+/// A body that begins and never ends.
 struct Endless(Option<Bytes>);
 
 impl Body for Endless {
@@ -320,7 +320,7 @@ async fn a_server_that_has_not_announced_it_is_not_ready() {
     let most = std::time::Duration::from_millis(200);
     let error = http2_ready(&mut connection, most).await.unwrap_err();
     assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::Unsupported));
-    // Asked all the same, it resets the stream.
+    // If the server is asked all the same, it resets the stream.
     tokio::spawn(connection);
     let url = format!("ws://{address}/");
     let error = client_http2(&mut sender, url, WebSocketConfig::new()).await.unwrap_err();
@@ -377,7 +377,7 @@ async fn what_a_client_over_http_2_does_not_read_waits_here_and_not_in_hyper() {
     let url = format!("ws://{address}/");
     let (_unread, _) = client_http2(&mut sender, url, WebSocketConfig::new()).await.unwrap();
     let (is_blocked, pending) = told.recv().await.unwrap();
-    // The client's window of 2 MiB, and what hyper takes.
+    // The client's window takes 2 MiB, and hyper takes some more.
     assert!(is_blocked && pending > SIZE - (3 << 20), "{is_blocked}, {pending}");
 }
 

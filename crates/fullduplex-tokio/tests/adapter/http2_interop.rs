@@ -1,5 +1,4 @@
-//! WebSockets over HTTP/2 with peers of other makes: Node.js with `ws`, and Hypercorn. `cargo xtask peers` installs
-//! them.
+//! WebSockets over HTTP/2 with other implementations: Node.js with `ws`, and Hypercorn. `cargo xtask peers` installs them.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,7 +17,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::http2::connect;
 use crate::support::echo;
 
-/// A peer, which ends when it is dropped.
+/// A peer's process, which ends when this is dropped.
 struct Peer {
     process: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -72,7 +71,7 @@ fn installed(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers").join(path)
 }
 
-/// An echo that does not wait for the end: its last words have to arrive all the same.
+/// An echo that does not wait for the end of the connection. Its Close has to arrive all the same.
 async fn echo_until_close(mut socket: WebSocketStream<UpgradedStream>) -> Result<()> {
     while let Some(message) = socket.recv().await {
         match message? {
@@ -84,11 +83,11 @@ async fn echo_until_close(mut socket: WebSocketStream<UpgradedStream>) -> Result
     Ok(())
 }
 
-/// A conversation of our client's with an echo server.
+/// A conversation of our client with an echo server.
 async fn converse(port: u16, config: WebSocketConfig, compressed: bool) {
     let mut sender = connect(([127, 0, 0, 1], port).into()).await;
     let url = format!("ws://127.0.0.1:{port}/chat?a=b");
-    // Twice, for the first must leave the connection in order.
+    // This happens twice, because the first WebSocket must leave the connection in order.
     for _ in 0..2 {
         let request = OwnedClientRequest::new(&url).unwrap().subprotocol("chat");
         let (mut socket, response) = client_http2(&mut sender, request, config).await.unwrap();

@@ -1,4 +1,4 @@
-//! Conversations with tokio-tungstenite, both ways, over TCP and over TLS.
+//! Conversations with tokio-tungstenite, in both roles, over TCP and over TLS.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{self, Message as TheirMessage};
 
 use crate::support::{any, drain, echo, header, secs, status};
 
-/// A server's configuration for `localhost`, and a client's that trusts it.
+/// A server's configuration for `localhost`, and a client's configuration that trusts it.
 pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
@@ -36,7 +36,7 @@ async fn listen() -> (TcpListener, u16) {
 
 const SIZES: [usize; 8] = [0, 1, 125, 126, 4096, 65_535, 65_536, 1 << 20];
 
-/// Their client's half of a conversation with an echo server.
+/// tokio-tungstenite's client in a conversation with an echo server.
 async fn their_client<S>(stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -56,7 +56,7 @@ where
     assert!(client.next().await.is_none());
 }
 
-/// Their echo server.
+/// tokio-tungstenite's echo server.
 async fn their_server<S>(stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -154,7 +154,7 @@ async fn halves_talk_to_them_over_tls() {
     serving.await.unwrap();
 }
 
-/// Sends back what comes, from one task to the other.
+/// Echoes messages, which the receiving task passes to the sending task.
 async fn echo_in_halves<S>(
     (mut sender, mut receiver): (WebSocketSender<S>, WebSocketReceiver<S>),
 ) -> (WebSocketSender<S>, WebSocketReceiver<S>)
@@ -251,7 +251,7 @@ async fn a_client_names_the_server_in_the_tls_handshake() {
     let stream = TlsAcceptor::from(server_tls).accept(stream).await.unwrap();
     assert_eq!(stream.get_ref().1.server_name(), Some("localhost"));
     drop(stream);
-    // Nobody answers the request.
+    // The request gets no response.
     assert!(dialling.await.unwrap().is_err());
 }
 
@@ -312,7 +312,7 @@ async fn our_server_talks_over_the_platform_s_tls() {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = "localhost".try_into().unwrap();
     their_client(TlsConnector::from(client_tls).connect(name, stream).await.unwrap()).await;
-    // Without TLS.
+    // A client without TLS is refused.
     assert!(connect(format!("ws://127.0.0.1:{port}/")).await.is_err());
     serving.await.unwrap();
 }
@@ -349,7 +349,7 @@ async fn a_callback_decides_about_a_request_over_tls() {
     }
 }
 
-/// Ours at both ends, over TLS, with more written at once than TLS takes.
+/// Both ends are ours, over TLS, and they write more at once than TLS takes.
 #[tokio::test]
 async fn two_of_ours_that_both_write_over_tls_come_to_an_end() {
     let (server_tls, client_tls) = configs();
@@ -432,7 +432,7 @@ async fn a_tls_handshake_that_does_not_go_on_is_cut_off() {
 #[tokio::test]
 async fn an_address_where_nobody_listens_is_an_error_and_the_next_one_is_tried() {
     let (listener, port) = listen().await;
-    // Where `localhost` has two addresses, nobody listens at one of them.
+    // If `localhost` has two addresses, nothing listens at one of them.
     let dialled = TcpDial::new().dial(Target::new("localhost", port)).await.unwrap();
     assert!(dialled.peer_addr().unwrap().ip().is_loopback());
     drop((listener, dialled));
@@ -443,7 +443,7 @@ async fn an_address_where_nobody_listens_is_an_error_and_the_next_one_is_tried()
     assert_eq!(error.to_string(), expected);
 }
 
-/// Leads to a server in this process.
+/// A dialler that leads to a server in this process.
 struct InProcess(tokio::sync::mpsc::Sender<DuplexStream>);
 
 impl Dial for InProcess {
@@ -473,7 +473,7 @@ async fn a_dialler_of_one_s_own_takes_the_place_of_tcp() {
     let _: tungstenite::Error = tungstenite::Error::ConnectionClosed;
 }
 
-/// Never ends, and looks at no deadline.
+/// A dialler that never ends, and ignores its deadline.
 struct Endless;
 
 impl Dial for Endless {

@@ -1,4 +1,4 @@
-//! The tokio adapter over pipes and sockets, against itself, against frames by hand, against other libraries.
+//! The tokio adapter over pipes and sockets: against itself, against peers that the test plays, and against other libraries.
 
 mod basics;
 mod blocked;

@@ -15,7 +15,7 @@ use crate::support::{any, our_server, poll_and_drop, secs, write};
 /// What a client sends: messages of all sizes, some in fragments with Pings between them.
 struct Script {
     steps: Vec<Step>,
-    /// What comes of it, in the order in which it is complete.
+    /// The messages that a receiver gets, in the order in which they are complete.
     items: VecDeque<Message>,
 }
 
@@ -67,7 +67,7 @@ struct Expected {
 }
 
 impl Expected {
-    /// The message that is to come next, of which there may be pieces.
+    /// The next message to come. Some of its pieces may have come.
     fn message(&self) -> &Message {
         self.items.iter().find(|item| !item.is_ping()).expect("no piece is to come")
     }
@@ -125,7 +125,7 @@ impl Expected {
     }
 }
 
-/// Receives in one way or another, or writes, and may be dropped meanwhile. Whether the end has come.
+/// Receives in one way or another, or writes, and may be dropped meanwhile. Returns whether the end has come.
 async fn step(
     server: &mut WebSocketStream<DuplexStream>,
     expected: &mut Expected,
@@ -133,7 +133,7 @@ async fn step(
 ) -> bool {
     let polls = 1 + random.below(4);
     let how = random.below(10);
-    // Mostly to the end of a message that is received in pieces.
+    // A message in pieces is mostly received to its end.
     let how = if expected.pieces.is_some() && random.below(4) > 0 { 9 } else { how };
     expected.given_up |= expected.pieces.is_some() && matches!(how, 0..=4);
     match how {
@@ -155,7 +155,7 @@ async fn step(
             let each = server.recv_each(|message, reply| {
                 expected.take(message.to_message());
                 most = most.checked_sub(1).ok_or(Error::AlreadyClosed)?;
-                // Refused where the Close was read while this was kept.
+                // The answer is refused if the Close was read while this message was kept.
                 let _ = reply.send(message);
                 Ok(())
             });
@@ -176,7 +176,7 @@ async fn step(
     false
 }
 
-/// The same with halves. The end is left to [`step`].
+/// As [`step`], with halves, but it does not look for the end.
 async fn half_step(
     sender: &mut WebSocketSender<DuplexStream>,
     receiver: &mut WebSocketReceiver<DuplexStream>,
@@ -328,7 +328,7 @@ async fn what_has_come_is_received_in_every_way_before_more_is_waited_for() {
             }
             write(&mut wire, &rest).await;
             rest.clear();
-            // The next one comes in two reads, of which the first one brings nothing.
+            // The next message comes in two reads, and the first read does not complete it.
             let next = Frame::text("cut").masked().encode();
             let cut = random.below(6);
             write(&mut wire, &next[..cut]).await;

@@ -1,4 +1,4 @@
-//! Redirects, over pipes: where they lead, and what goes there.
+//! Redirects, over pipes: where they lead, and which headers are sent there.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,10 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 
 use crate::interop::configs;
 
-/// The lines of the requests, behind scheme, host and port each.
+/// What the servers have seen of each request: scheme, host, port, target, and some of its headers.
 type Log = Arc<Mutex<Vec<String>>>;
 
-/// Leads to servers that redirect `/STATUS/LOCATION` with this status to this location, and accept the rest.
+/// A dialler to servers that redirect `/STATUS/LOCATION` with this status to this location, and accept other requests.
 struct Net {
     log: Log,
     tls: Option<Arc<fullduplex_tokio::rustls::ServerConfig>>,
@@ -64,7 +64,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, begun: String, log:
     }
 }
 
-/// What the servers see of a request, and what becomes of it.
+/// The requests that the servers have seen, and the client's status or error.
 async fn led(request: OwnedClientRequest, max: u8) -> (Vec<String>, Result<u16, Error>) {
     let (server, client) = configs();
     let log = Log::default();
@@ -124,7 +124,7 @@ async fn another_origin_gets_no_credentials_and_no_header_that_is_marked() {
         ("|x", "ws://localhost:80/x", with_all),
         ("http:||localhost|x", "ws://localhost:80/x", with_all),
         ("http:||LOCALHOST:80|x", "ws://localhost:80/x", with_all),
-        // Another scheme, port and host.
+        // These have another scheme, port or host.
         ("https:||localhost|x", "wss://localhost:443/x", without),
         ("wss:||localhost:80|x", "wss://localhost:80/x", without),
         ("||localhost:81|x", "ws://localhost:81/x", without),
@@ -136,7 +136,7 @@ async fn another_origin_gets_no_credentials_and_no_header_that_is_marked() {
         assert_eq!(result.unwrap(), 101, "{location}");
         assert_eq!(seen[1], format!("{at} {headers}"));
     }
-    // The `Authorization` that the application has set, and no way back to what was left out.
+    // An `Authorization` that the application has set is left out, too, and no redirect brings it back.
     let first = OwnedClientRequest::new("ws://host/301/||other|301|||host|x").unwrap();
     let (seen, _) = led(first.header("Authorization", "Bearer t"), 9).await;
     assert!(seen[0].ends_with("authorization=Bearer t"), "{seen:?}");
@@ -158,7 +158,7 @@ async fn no_redirect_leads_from_wss_to_ws() {
 
 #[tokio::test]
 async fn a_loop_ends_at_the_limit_and_the_error_has_the_chain_without_credentials() {
-    // Leads to itself: the location is empty.
+    // The redirect leads to itself, because its location is empty.
     let (seen, result) = led(request("ws://u:p@host/302/"), 3).await;
     assert_eq!(seen.len(), 4);
     let error = result.unwrap_err();

@@ -18,7 +18,7 @@ fn unlimited() -> WebSocketConfig {
     WebSocketConfig::new().max_message_size(None)
 }
 
-/// Sends one message of `total` bytes while it receives one, neither of them ever whole.
+/// Sends one message of `total` bytes while it receives another one, and holds neither of them whole.
 async fn stream_both_ways(socket: WebSocketStream<DuplexStream>, total: usize, at_once: usize) {
     let (mut sender, mut receiver) = socket.into_split();
     let sending = async {
@@ -62,7 +62,7 @@ fn sixty_four_mebibytes_both_ways_are_never_held_whole() {
             tokio::time::timeout(secs(300), both).await.unwrap();
         });
     });
-    // Two write buffers of a mebibyte, and what lies beside them while they grow.
+    // Two write buffers have a mebibyte each, and need more while they grow.
     assert!(held.bytes_max < 8 << 20, "{}", held.bytes_max);
 }
 
@@ -90,7 +90,7 @@ async fn pieces_that_come_while_a_write_is_blocked_are_kept_in_order() {
     let (mut client, server) = pair_with(1000, patient, config).await;
     let serving = tokio::spawn(pass_on(server));
     let message: Vec<u8> = (0..TOTAL).map(byte_at).collect();
-    // Nothing is read before all is written.
+    // The client reads nothing before it has written everything.
     for (i, piece) in message.chunks(70_001).enumerate() {
         if i % 5 == 0 {
             client.send(Message::Ping(vec![i as u8].into())).await.unwrap();
@@ -171,8 +171,8 @@ async fn who_asks_for_a_message_gives_up_the_rest_of_one_in_pieces() {
     assert_eq!(last, Chunk::Binary(vec![2].into(), Part::Last));
 }
 
-/// While a write is blocked, pieces are kept. Who asks for a message then gives up those, too, and what follows them:
-/// no piece comes any more where one before it is missing.
+/// While a write is blocked, pieces are kept. A caller that then asks for a message gives up these pieces as well, and the
+/// pieces after them: no piece comes if an earlier one is missing.
 #[tokio::test]
 async fn no_piece_follows_those_that_were_given_up_while_they_were_kept() {
     for case in 0..8 {

@@ -1,4 +1,4 @@
-//! Pairs of connected WebSockets, a peer by hand, futures that are polled by hand.
+//! Pairs of connected WebSockets, peers that the test plays, and futures that it polls.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -23,7 +23,7 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A client and a server of ours over a pipe that holds `size` bytes in each direction.
+/// Our client and our server over a pipe that holds `size` bytes in each direction.
 pub(crate) async fn pair_with(
     size: usize,
     client: WebSocketConfig,
@@ -42,7 +42,7 @@ pub(crate) async fn pair(
     pair_with(size, WebSocketConfig::new(), WebSocketConfig::new()).await
 }
 
-/// A server of ours, and the client's end of its pipe, to be played by hand.
+/// Our server, and the client's end of its pipe, which the test plays.
 pub(crate) async fn our_server(
     config: WebSocketConfig,
 ) -> (WebSocketStream<DuplexStream>, DuplexStream) {
@@ -50,7 +50,7 @@ pub(crate) async fn our_server(
     (WebSocketStream::from_raw_socket(near, Role::Server, config), far)
 }
 
-/// A client of ours, and the server's end of its pipe.
+/// Our client, and the server's end of its pipe, which the test plays.
 pub(crate) async fn our_client(
     config: WebSocketConfig,
 ) -> (WebSocketStream<DuplexStream>, DuplexStream) {
@@ -78,7 +78,7 @@ where
     (messages, failure)
 }
 
-/// Sends back what comes, until the end.
+/// Echoes messages until the end.
 pub(crate) async fn echo<S>(mut socket: WebSocketStream<S>) -> Result<WebSocketStream<S>>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -108,7 +108,6 @@ pub(crate) fn any(_: &Request<'_>) -> Decision {
     Ok(OwnedAcceptance::new())
 }
 
-/// A response's status.
 pub(crate) fn status(response: &OwnedResponse) -> u16 {
     response.as_response().status()
 }
@@ -150,13 +149,12 @@ impl Wake for Flag {
     }
 }
 
-/// Polls once.
 pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Polls a future `times` times, between the polls lets others run, then drops it. `None` when it was dropped
-/// before it was ready.
+/// Polls a future `times` times, lets other tasks run between the polls, and then drops it. `None` if it was dropped before
+/// it was ready.
 pub(crate) async fn poll_and_drop<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..times {

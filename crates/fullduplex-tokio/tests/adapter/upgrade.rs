@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::Message as TheirMessage;
 
 use crate::support::{echo, header, secs, status};
 
-/// A server of hyper's on a port of its own, which answers every request by `handle`.
+/// A hyper server on a port of its own, which answers every request with `handle`.
 async fn serve<F, R>(handle: F) -> SocketAddr
 where
     F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
@@ -47,12 +47,12 @@ where
     address
 }
 
-/// An echo server, and a page where no WebSocket is asked for.
+/// An echo server, which also has a page at `/page`.
 async fn serve_echo(config: WebSocketConfig) -> SocketAddr {
     serve(move |request| answer_by_echo(request, config)).await
 }
 
-/// The response, and an echo in a task of its own where a WebSocket is asked for.
+/// The response. If the request asks for a WebSocket, an echo runs in a task of its own.
 pub(crate) async fn answer_by_echo(
     mut request: Request<Incoming>,
     config: WebSocketConfig,
@@ -67,7 +67,7 @@ pub(crate) async fn answer_by_echo(
     response
 }
 
-/// A server that hands out what became of each request.
+/// A server, and the outcome of each request to it.
 async fn serve_outcomes<D>(decide: D) -> (SocketAddr, mpsc::UnboundedReceiver<Result<Upgrading>>)
 where
     D: Fn(
@@ -149,7 +149,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// What a server answers to `request`, and behind it to one for a page, after which it is to close.
+/// The responses to `request` and to a request for the page behind it, after which the server closes.
 async fn answers(address: SocketAddr, request: &str) -> String {
     let mut wire = connect(address).await;
     wire.write_all(request.as_bytes()).await.unwrap();
@@ -211,13 +211,13 @@ async fn what_the_client_sends_right_behind_its_request_is_not_lost() {
     let address = serve_echo(WebSocketConfig::new()).await;
     let early = [Frame::text("early").masked().encode(), Frame::text("bird").masked().encode()];
     let early = early.concat();
-    // In one piece with the request, cut within the frames, and behind it.
+    // The frames come with the request, are cut, come after the request, or the request itself is cut.
     for cut in [GOOD.len() + early.len(), GOOD.len() + 3, GOOD.len(), GOOD.len() - 1] {
         let mut wire = connect(address).await;
         wire.set_nodelay(true).unwrap();
         let sent = [GOOD.as_bytes(), &early].concat();
         wire.write_all(&sent[..cut]).await.unwrap();
-        // The clock goes on when nobody has anything to do.
+        // The clock goes on when no task has anything to do.
         tokio::time::sleep(secs(1)).await;
         wire.write_all(&sent[cut..]).await.unwrap();
         let expected = [&b"\r\n\r\n"[..], b"\x81\x05early", b"\x81\x04bird"].concat();
@@ -350,7 +350,7 @@ async fn a_connection_that_cannot_be_handed_over_is_our_fault() {
         matches!(outcome, Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::Unsupported)
     );
 
-    // What is wrong with a request is said first.
+    // A fault of the request is reported first.
     let mut request = good();
     request.headers_mut().remove("Sec-WebSocket-Key");
     let (response, outcome) = upgrade(&mut request, WebSocketConfig::new());
@@ -358,7 +358,7 @@ async fn a_connection_that_cannot_be_handed_over_is_our_fault() {
     let expected = RequestError::KeyMissing.into();
     assert!(matches!(outcome, Err(Error::Handshake(error)) if error == expected));
 
-    // Twice is once too often.
+    // A request can be upgraded only once.
     let address = serve(|mut request| async move {
         let (response, first) = upgrade(&mut request, WebSocketConfig::new());
         assert!(first.is_ok() && response.status() == 101);

@@ -1,5 +1,5 @@
-//! URLs as people have them: the same text makes the same request over tokio and over blocking streams, or the same
-//! error; and it arrives at a server, over HTTP/1.1 and over HTTP/2.
+//! URLs as people write them: the same text makes the same request over tokio and over blocking streams, or the same error;
+//! and the request arrives at a server, over HTTP/1.1 and over HTTP/2.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -18,7 +18,7 @@ use crate::support::header;
 /// `Host` and request target.
 type Asked = (&'static str, &'static str);
 
-/// What people write, and what is asked of whom, or the error.
+/// URLs, each with the `Host` and the request target that it leads to, or with its error.
 const URLS: &[(&str, Result<Asked, UriError>)] = &[
     ("ws://h", Ok(("h", "/"))),
     ("ws://h/?ids[]=1&ids[]=2", Ok(("h", "/?ids[]=1&ids[]=2"))),

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::script::{LIMIT, by, drip, ms, read_head, write_and_stay};
 
-/// What becomes of a `CONNECT` that is answered so; the proxy stays connected.
+/// The outcome of a `CONNECT` that gets this response. The proxy stays connected.
 async fn answered(response: impl Into<Vec<u8>>) -> Result<Vec<u8>, ProxyError> {
     let response = response.into();
     let connected = by("http://proxy:3128", "example.org", move |mut stream| {
@@ -54,7 +54,7 @@ async fn the_request_names_host_and_port_and_carries_credentials_for_the_proxy_a
         })
         .await
         .unwrap();
-        // The tunnel carries bytes both ways, and nothing of the proxy's is among them.
+        // The tunnel carries bytes both ways, without those that the proxy itself has sent.
         stream.write_all(b"hello").await.unwrap();
         let mut back = Vec::new();
         stream.read_to_end(&mut back).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_response_may_come_byte_by_byte() {
     assert_eq!(stream.read_u8().await.unwrap(), b'!');
 }
 
-/// A proxy that is silent, that drips, and that sends nothing but interim responses.
+/// Three proxies: the first is silent, the second drips, and the third sends nothing but interim responses.
 #[tokio::test(start_paused = true)]
 async fn the_deadline_holds_against_a_proxy_that_never_comes_to_an_end() {
     let begun = Instant::now();

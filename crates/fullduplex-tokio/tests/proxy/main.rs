@@ -1,4 +1,4 @@
-//! Connecting through proxies: through ones that lie, and through real ones.
+//! Connections through proxies that the test plays, and through real ones.
 
 mod http;
 mod peers;

@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-/// A server's configuration for `localhost`, and a client's that trusts it.
+/// A server's configuration for `localhost`, and a client's configuration that trusts it.
 fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
@@ -35,7 +35,7 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>)
     }
 }
 
-/// The ports of an echo server without TLS and of one with it.
+/// The ports of two echo servers, without TLS and with it.
 async fn serve_echo(tls: Arc<ServerConfig>) -> (u16, u16) {
     let (plain, secure) = (
         TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -58,7 +58,7 @@ async fn serve_echo(tls: Arc<ServerConfig>) -> (u16, u16) {
     ports
 }
 
-/// A proxy's process, which ends with this value.
+/// A proxy's process, which ends when this is dropped.
 struct Running {
     child: Child,
     port: u16,
@@ -71,8 +71,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts a program by the command that is made for a free port, and waits until it listens there. `None` when it is
-/// not installed.
+/// Starts a program with the command for a free port, and waits until it listens there. `None` if it is not installed.
 async fn start(package: &str, command: impl Fn(u16) -> Command) -> Option<Running> {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
@@ -93,14 +92,14 @@ async fn start(package: &str, command: impl Fn(u16) -> Command) -> Option<Runnin
     panic!("{package} does not listen");
 }
 
-/// Talks to the echo servers by a dial.
+/// Talks to the echo servers through a dialler.
 async fn talk<D: Dial>(dial: D, ports: (u16, u16), trusting: &Arc<ClientConfig>)
 where
     D::Stream: fullduplex_tokio::IntoHalves,
 {
     let connector = Connector::Rustls(Arc::clone(trusting));
     let options = ConnectOptions::new().dial(dial).connector(connector);
-    // By name and by address, which the certificate is not for.
+    // The certificate is for the name, and not for the address.
     for url in [
         format!("ws://localhost:{}/", ports.0),
         format!("ws://127.0.0.1:{}/", ports.0),
@@ -152,10 +151,10 @@ async fn our_client_talks_through_tinyproxy() {
     for wrong in ["", "user:wrong@"] {
         let wrong = format!("http://{wrong}127.0.0.1:{}", proxy.port);
         let error = refused(&server, &wrong).await;
-        // tinyproxy answers 401 where there is a wrong password.
+        // tinyproxy answers a wrong password with 401.
         assert!(matches!(&error, ProxyError::Refused { status: 401 | 407, .. }), "{error:?}");
     }
-    // Nobody listens there.
+    // Nothing listens there.
     let error = refused("ws://127.0.0.1:1/", &url).await;
     assert!(matches!(&error, ProxyError::Refused { status: 500..=599, .. }), "{error:?}");
 }
@@ -203,7 +202,7 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
     let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
 }
 
-/// Where a proxy of ours listens, over TLS if there is a configuration.
+/// Starts our proxy, over TLS if there is a configuration, and returns its address.
 async fn serve_proxy(tls: Option<Arc<ServerConfig>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! A proxy that is played by hand, over a pipe.
+//! A proxy that the test plays, over a pipe.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(crate) const fn ms(millis: u64) -> Duration {
 /// How long a dial may take here.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
-/// Leads to the proxy that the function plays.
+/// A dialler to the proxy that the function plays.
 struct Played<F>(F);
 
 impl<F, P> Dial for Played<F>
@@ -32,7 +32,7 @@ where
     }
 }
 
-/// Connects to a host by a proxy that `play` plays.
+/// Connects to a host through a proxy that `play` plays.
 pub(crate) async fn by<F, P>(
     proxy: &str,
     host: &str,
@@ -57,7 +57,7 @@ pub(crate) async fn read_head(stream: &mut DuplexStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// Reads what must be `expected`.
+/// Reads bytes that must be `expected`.
 pub(crate) async fn expect(stream: &mut DuplexStream, expected: &[u8]) {
     let mut read = vec![0; expected.len()];
     stream.read_exact(&mut read).await.unwrap();
@@ -72,7 +72,7 @@ pub(crate) async fn write_and_stay(mut stream: DuplexStream, bytes: &[u8]) -> Ve
     rest
 }
 
-/// Writes a byte each `pause`, for as long as the peer takes them, and stays then.
+/// Writes a byte each `pause` for as long as the peer takes them, and then stays connected.
 pub(crate) async fn drip(
     mut stream: DuplexStream,
     bytes: impl IntoIterator<Item = u8>,

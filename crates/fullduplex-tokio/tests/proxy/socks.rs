@@ -9,7 +9,7 @@ use crate::script::{LIMIT, by, drip, expect, ms, write_and_stay};
 /// The request for port 443 of `host`.
 const REQUEST: &[u8] = b"\x05\x01\0\x03\x04host\x01\xbb";
 
-/// What becomes of a dial without credentials whose two messages are answered so.
+/// The outcome of a dial without credentials whose two messages get these answers.
 async fn answered(method: &'static [u8], reply: &'static [u8]) -> Result<Vec<u8>, ProxyError> {
     let connected = by("socks5://proxy", "host", move |mut stream| async move {
         expect(&mut stream, b"\x05\x01\0").await;
@@ -99,7 +99,7 @@ async fn user_name_and_password_go_to_a_proxy_that_asks_for_them() {
             }
         }
     }
-    // One that asks for none gets none.
+    // A proxy that asks for no credentials gets none.
     let connected = by(url, "host", |mut stream| async move {
         expect(&mut stream, b"\x05\x02\0\x02").await;
         stream.write_all(b"\x05\0").await.unwrap();
@@ -140,13 +140,13 @@ async fn what_is_not_socks5_is_an_error() {
     for (method, reply) in [
         (b"\x04\0".as_slice(), b"".as_slice()),
         (b"HT", b"TP/1.1 400 Bad Request\r\n\r\n"),
-        // A method that was not offered.
+        // The method was not offered.
         (b"\x05\x01", b""),
         (b"\x05\x80", b""),
         (b"\x05\0", b"\x04\0\0\x01\0\0\0\0\0\0"),
         (b"\x05\0", b"\x05\x09\0\x01\0\0\0\0\0\0"),
         (b"\x05\0", b"\x05\xff\0\x01\0\0\0\0\0\0"),
-        // The reserved byte, and the type of the address.
+        // The reserved byte is wrong, or the type of the address.
         (b"\x05\0", b"\x05\0\x01\x01\0\0\0\0\0\0"),
         (b"\x05\0", b"\x05\0\0\x02\0\0\0\0\0\0"),
         (b"\x05\0", b"\x05\0\0\0\0\0\0\0\0\0"),

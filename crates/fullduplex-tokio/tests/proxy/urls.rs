@@ -30,7 +30,7 @@ fn a_proxy_s_url_has_one_of_four_schemes_and_a_default_port() {
         "http://proxy:65536",
         "http://a b",
         "http://proxy\r\nX: y",
-        // RFC 1929 §2: neither may be empty.
+        // RFC 1929 §2: neither the user name nor the password may be empty.
         "socks5://user@proxy",
         "socks5://:password@proxy",
         long.as_str(),
@@ -71,7 +71,7 @@ async fn a_proxy_that_cannot_be_reached_is_named_with_what_its_addresses_did() {
     assert_eq!(error.to_string(), expected);
 }
 
-/// In a process of its own, for its environment is read.
+/// Runs in a process of its own, because it reads the environment.
 #[test]
 fn the_environment_is_read() {
     const INSIDE: &str = "FULLDUPLEX_TEST_INSIDE";

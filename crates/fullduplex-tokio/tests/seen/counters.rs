@@ -49,7 +49,7 @@ async fn every_way_to_receive_counts_the_same() {
         let counts = all.snapshot();
         assert_eq!(flows(all)[0], (2, 8, wire.len() as u64), "{way}");
         assert_eq!((counts.pings_received, counts.pongs_received), (1, 1), "{way}");
-        // The Pong that answers.
+        // The Pong that answers is no message.
         assert_eq!(flows(all)[1].0, 0, "{way}");
     }
 }
@@ -65,12 +65,12 @@ async fn every_way_to_send_counts_the_same() {
     server.feed_fragment(MessageKind::Binary, b"fo", false).await.unwrap();
     server.feed_fragment(MessageKind::Binary, b"ur", true).await.unwrap();
     server.feed(Message::Ping("?".into())).await.unwrap();
-    // What is not written is not sent yet.
+    // Output that is not written yet does not count as sent.
     assert_eq!(flows(all)[1], (1, 3, 5));
     server.flush().await.unwrap();
     let expected = (4, 3 + 3 + 8 + 4, 5 + 5 + 10 + 4 + 4 + 3);
     assert_eq!((flows(all)[1], all.snapshot().pings_sent), (expected, 1));
-    // What must not be sent is not.
+    // A message that must not be sent does not count.
     assert!(server.feed_fragment(MessageKind::Text, b"\xff", true).await.is_err());
     server.flush().await.unwrap();
     assert_eq!(flows(all)[1], expected);
@@ -164,7 +164,7 @@ async fn what_is_received_counts_at_the_latest_when_more_is_waited_for() {
     for round in 1..=3 {
         client.write_all(&masked(2, &[0; 100]).encode()).await.unwrap();
         server.recv().await.unwrap().unwrap();
-        // It waits.
+        // This call waits.
         assert!(futures_util::FutureExt::now_or_never(server.recv()).is_none());
         assert_eq!(flows(all)[0], (round, 100 * round, 106 * round));
     }
@@ -253,7 +253,7 @@ fn many_connections_on_many_threads_add_up() {
     assert_eq!((counts.opened, counts.open(), counts.closed), (connections, 0, connections));
 }
 
-/// A peer that reads little does not make messages count that it has not been sent.
+/// With a peer that reads little, messages that are not written whole do not count.
 #[tokio::test]
 async fn a_message_counts_when_it_is_written_whole() {
     let all = counters();
@@ -263,10 +263,10 @@ async fn a_message_counts_when_it_is_written_whole() {
         server.feed(Message::binary([0; 10].to_vec())).await.unwrap();
     }
     server.feed(Message::Ping("?".into())).await.unwrap();
-    // 12, 12 and 3 bytes.
+    // The frames have 12, 12 and 3 bytes.
     assert!(server.flush().now_or_never().is_none());
     assert_eq!((flows(all)[1], all.snapshot().pings_sent), ((0, 0, 10), 0));
-    // This one waits behind them.
+    // This message waits behind them.
     server.feed(Message::binary([0; 10].to_vec())).await.unwrap();
     let mut bytes = [0; 10];
     for (read, messages, pings) in [(10, 0, 0), (20, 2, 1), (30, 3, 1)] {

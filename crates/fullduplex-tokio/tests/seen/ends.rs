@@ -82,7 +82,7 @@ async fn end_of(
     assert_eq!(failed, 1);
     let counts = all.snapshot();
     assert_eq!((counts.opened, counts.open(), counts.closed, counts.dropped), (1, 0, 0, 0));
-    // Once it is over, the drop changes nothing.
+    // Once the connection is over, the drop changes nothing.
     drop(server);
     assert_eq!(all.snapshot(), counts);
     (ear.one("server", "failed"), failures(&counts))
@@ -128,7 +128,7 @@ async fn a_compressed_message_that_is_none_has_its_cause() {
         Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     wire.write_all(request.as_bytes()).await.unwrap();
     let mut server = accepting.await.unwrap();
-    // A block of the type that does not exist.
+    // A block of a type that does not exist.
     wire.write_all(&Frame { rsv: 4, ..masked(2, &[7]) }.encode()).await.unwrap();
     server.recv().await.unwrap().unwrap_err();
     drop(server);
@@ -294,7 +294,7 @@ async fn halves_that_close_or_fail_say_the_same_as_the_whole() {
     let (sender, mut receiver) = server.into_split();
     wire.write_all(&masked(3, b"").encode()).await.unwrap();
     receiver.recv().await.unwrap().unwrap_err();
-    // The sender knows of the failure what the receiver has left behind.
+    // The sender knows about the failure only what the receiver has left behind.
     drop(receiver);
     assert_eq!(all.snapshot().open(), 1);
     drop(sender);

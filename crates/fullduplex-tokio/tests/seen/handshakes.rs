@@ -131,7 +131,7 @@ async fn a_span_around_the_opening_handshake_is_around_the_connection() {
     }
 }
 
-/// Lets a client of ours read `response`, and returns what was told and counted.
+/// Lets our client read `response`, and returns what was told and counted.
 async fn not_opened(response: &[u8]) -> (Told, Vec<(Cause, u64)>) {
     let (ear, _guard) = Ear::listen();
     let all = counters();
@@ -164,7 +164,8 @@ async fn a_client_says_why_it_has_not_opened() {
     assert_eq!(failures(&all.snapshot()), [(Cause::HandshakeLocal, 1)]);
 }
 
-/// Where nobody counts and only warnings are wanted, a fault of our own is told, with what is known of the connection.
+/// Without counters, and with a subscriber that wants no debug events, a fault of our own is told, with what is known of the
+/// connection.
 #[tokio::test]
 async fn a_fault_of_our_own_is_told_to_whoever_wants_warnings() {
     let (ear, _guard) = Ear::listen_from(LevelFilter::INFO);
@@ -205,7 +206,7 @@ async fn a_tls_handshake_that_fails_has_its_cause_at_both_ends() {
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = signing_key.serialize_der().try_into().unwrap();
     let tls = server_config(vec![cert.der().clone()], key).unwrap();
-    // It trusts nobody.
+    // The client trusts no certificate.
     let connector = client_config(RootCertStore::empty()).unwrap();
     let (near, far) = duplex(1 << 16);
     let accepting = accept_tls_with(far, tls, counted(all), |_| Ok(OwnedAcceptance::new()));

@@ -54,7 +54,7 @@ async fn a_reason_can_neither_begin_a_line_nor_pass_for_a_field() {
     assert!(lines[1].contains("closed"), "{log}");
     assert!(!log.replace('\n', "").contains(char::is_control), "{log:?}");
     assert!(!log.contains('\u{202e}'), "{log:?}");
-    // The quotation mark in it does not end it.
+    // The quotation mark in the reason does not end the field.
     assert!(lines[1].contains(r#"\" cause=local"#), "{log}");
 }
 

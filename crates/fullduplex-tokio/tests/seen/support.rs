@@ -1,4 +1,4 @@
-//! A subscriber that keeps what it is told, and WebSockets to be seen.
+//! A subscriber that keeps events, and WebSockets to observe.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,13 +21,13 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-/// A connection's opening or its end, as it was told.
+/// An event about the opening or the end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) what: String,
     pub(crate) level: Level,
     pub(crate) target: String,
-    /// Of the event and of the spans around it.
+    /// The fields of the event and of the spans around it.
     fields: BTreeMap<String, String>,
 }
 
@@ -47,7 +47,7 @@ impl Told {
     }
 }
 
-/// What was told on this thread until the guard is dropped.
+/// The events of this thread until the guard is dropped.
 #[derive(Clone, Default)]
 pub(crate) struct Ear(Arc<Mutex<Vec<Told>>>);
 
@@ -58,7 +58,7 @@ impl Ear {
         (ear, guard)
     }
 
-    /// As [`listen`](Self::listen), but for what is less important than this.
+    /// As [`listen`](Self::listen), without events that are less important than `level`.
     pub(crate) fn listen_from(level: LevelFilter) -> (Self, DefaultGuard) {
         let ear = Self::default();
         let guard = set_default(Registry::default().with(ear.clone().with_filter(level)));
@@ -69,12 +69,12 @@ impl Ear {
         self.0.lock().unwrap().clone()
     }
 
-    /// What was told of connections of this role.
+    /// The events about connections of this role.
     pub(crate) fn of(&self, role: &str) -> Vec<Told> {
         self.told().into_iter().filter(|told| told.get("role") == role).collect()
     }
 
-    /// The one event that is `what`, of this role.
+    /// The only event `what` about connections of this role.
     pub(crate) fn one(&self, role: &str, what: &str) -> Told {
         let told = self.of(role);
         let mut found = told.iter().filter(|told| told.what == what);
@@ -145,7 +145,7 @@ pub(crate) fn counted(counters: &'static Counters) -> WebSocketConfig {
     WebSocketConfig::new().counters(counters)
 }
 
-/// A server of ours, and the client's end of its pipe, to be played by hand.
+/// Our server, and the client's end of its pipe, which the test plays.
 pub(crate) fn our_server(config: WebSocketConfig) -> (WebSocketStream<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(1 << 20);
     (WebSocketStream::from_raw_socket(near, Role::Server, config), far)
@@ -156,7 +156,7 @@ pub(crate) fn masked(opcode: u8, payload: &[u8]) -> Frame {
     Frame::new(opcode, payload).masked()
 }
 
-/// A stream whose reads fail, or whose writes do while nothing comes to be read.
+/// A stream whose reads fail, or whose writes fail while its reads are pending.
 pub(crate) struct Broken {
     pub(crate) kind: ErrorKind,
     pub(crate) writes: bool,
@@ -190,7 +190,7 @@ impl AsyncWrite for Broken {
     }
 }
 
-/// A client and a server of ours, with the opening handshake, over a pipe.
+/// Our client and our server, with the opening handshake, over a pipe.
 pub(crate) async fn pair(
     url: &str,
     client: WebSocketConfig,
@@ -203,7 +203,7 @@ pub(crate) async fn pair(
     (connected.unwrap().0, accepted.unwrap())
 }
 
-/// Sends back what comes, until the end.
+/// Echoes messages until the end.
 pub(crate) async fn echo<S>(mut socket: WebSocketStream<S>) -> Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,

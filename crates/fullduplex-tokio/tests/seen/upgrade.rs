@@ -1,4 +1,4 @@
-//! WebSockets on a server of hyper's, over HTTP/1.1 and HTTP/2.
+//! WebSockets on a hyper server, over HTTP/1.1 and HTTP/2.
 
 use std::convert::Infallible;
 
@@ -67,7 +67,7 @@ async fn a_websocket_over_either_version_of_http_is_seen_like_any_other() {
             let (socket, _) = client_with(request("chat"), near, config).await.unwrap();
             talk(socket).await;
         }
-        // The server's task hears of the end.
+        // The server's task may notice the end later.
         while server_side.snapshot().open() > 0 {
             tokio::task::yield_now().await;
         }

@@ -38,7 +38,7 @@ fn no_more_than_sixteen_addresses_are_tried_and_both_families_are_among_them() {
     assert_eq!(in_turns((1..=100).map(v4)).len(), MAX_ATTEMPTS);
 }
 
-/// When each address was tried, in milliseconds, and what came of it.
+/// When each address was tried, in milliseconds.
 struct Log {
     begun: Instant,
     tried: RefCell<Vec<(SocketAddr, u128)>>,
@@ -64,7 +64,7 @@ async fn the_next_address_is_tried_after_250_ms_and_the_first_that_answers_wins(
     let won = race(vec![v6(1), v4(1), v6(2)], None, |address| {
         log.note(address);
         async move {
-            // The first one answers too late, the second one after the third was tried.
+            // The first address answers too late, and the second one after the third was tried.
             sleep(ms(if address == v6(1) { 1000 } else { 300 })).await;
             Ok(address)
         }
@@ -184,7 +184,7 @@ async fn fill(listener: &TcpListener) -> Vec<TcpStream> {
     }
 }
 
-/// The addresses of 127.0.0.0/8 are all there on Linux alone.
+/// Only Linux has all addresses of 127.0.0.0/8.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn over_sockets_a_silent_address_and_a_refused_port_do_not_keep_the_others_waiting() {
