@@ -44,7 +44,7 @@ const ALL: [&str; 38] = [
     "split",
 ];
 
-/// What is done in the core's world alone.
+/// What the core's world does besides [`ALL`].
 const CORE: [&str; 23] = [
     "all memory is freed",
     "early",
@@ -71,7 +71,7 @@ const CORE: [&str; 23] = [
     "write goes on",
 ];
 
-/// What is done over tokio alone.
+/// What tokio's world does besides [`ALL`].
 const TOKIO: [&str; 13] = [
     "close and wait",
     "failure: close timeout",
@@ -88,7 +88,7 @@ const TOKIO: [&str; 13] = [
     "write blocked",
 ];
 
-/// What is done over the blocking adapter alone.
+/// What the blocking adapter's world does besides [`ALL`].
 const STD: [&str; 9] = [
     "failure: close frame",
     "failure: inflate",

@@ -1,4 +1,4 @@
-//! What the simulation has found, as it printed it. The crate at fault has its own test for each.
+//! Faults that the simulation has found, as it printed them. The crate at fault has its own test for each.
 
 use Act::{CloseAndWait, Fragment, Poll, Send};
 use Kind::{Binary, Text};

@@ -3,7 +3,7 @@
 
 use fullduplex_simulate::{Invariant, Mutant, Plan, Setup, World, generate, run, shrink};
 
-/// Each mutant must be noticed within so many runs.
+/// Each mutant must be noticed within this many runs.
 const RUNS: u64 = 300;
 
 /// What a mutant breaks.
@@ -15,8 +15,7 @@ fn breaks(mutant: Mutant) -> &'static [Invariant] {
         Mutant::HoldByte => &[Progress],
         Mutant::SwapMessages | Mutant::LoseMessage => &[Order],
         Mutant::DuplicateClose | Mutant::WrongCloseCode => &[Close],
-        // If something else is written in its place, it is the application's own Pong that is
-        // missing.
+        // If something else is written instead, the application's own Pong is missing.
         Mutant::ForgetPong => &[Progress, Wire],
         Mutant::LateTimer => &[Deadline],
         Mutant::Leak | Mutant::Hoard => &[Memory],
