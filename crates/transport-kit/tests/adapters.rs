@@ -1,5 +1,5 @@
-//! Runs the kit on our own adapters, on the loop of the core's first page, and on faulty endpoints. Each faulty endpoint
-//! shows that one of the kit's checks can fail.
+//! Runs the kit on our own adapters, on the loop that the core's documentation begins with, and on faulty endpoints. Each
+//! faulty endpoint shows that one of the kit's checks can fail.
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -133,8 +133,7 @@ fn tokio_servers_and_clients_stand_every_session() {
 }
 
 async fn echo_async(mut socket: fullduplex_tokio::WebSocketStream<Stream>) {
-    // Continue after an error: the Close with its code is being written until `recv` returns
-    // `None`.
+    // Continue after an error: the Close with its code is being written until `recv` returns `None`.
     while let Some(message) = socket.recv().await {
         if let Ok(message) = message
             && (message.is_text() || message.is_binary())
@@ -195,7 +194,7 @@ fn connect(stream: &mut Stream) -> io::Result<()> {
     }
 }
 
-/// The loop of the core's first page, with calls that may be interrupted.
+/// The loop that the core's documentation begins with, with calls that may be interrupted.
 fn echo<E: Entropy>(mut endpoint: Endpoint<E>, stream: &mut Stream) -> io::Result<()> {
     loop {
         // Deliver.
@@ -209,7 +208,7 @@ fn echo<E: Entropy>(mut endpoint: Endpoint<E>, stream: &mut Stream) -> io::Resul
                 Err(_) => break Err(io::ErrorKind::InvalidData),
             }
         };
-        // Write. After a failure as well, because the Close with its code is queued.
+        // Write, after a failure as well, because the Close with its code is queued.
         let writer = endpoint.output().map_err(|_| io::ErrorKind::Other)?;
         while writer.pending() > 0 {
             let written = retried(|| stream.write(writer.first()))?;
@@ -234,7 +233,7 @@ fn the_loop_without_a_heap_stands_every_session() {
     assert_many(runs);
 }
 
-/// The loop in the README.
+/// The loop from the README.
 fn echo_without_a_heap(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
     let (mut buf, mut out, mut len) = ([0; 4096], [0; 8192], 0);
     let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
@@ -335,8 +334,7 @@ fn opened(stream: &mut Stream) -> Option<Vec<u8>> {
     Some(bytes.split_off(head))
 }
 
-/// An endpoint that writes these bytes after the handshake, whatever it receives, and reads until
-/// the end.
+/// An endpoint that writes these bytes after the handshake, whatever it receives, and reads until the end.
 fn writes(bytes: &'static [u8]) -> impl Fn(Stream) {
     move |mut stream| {
         if opened(&mut stream).is_some() && retried(|| stream.write_all(bytes)).is_ok() {
