@@ -16,7 +16,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(CHROMIUM_REQUEST.len() as u64));
     group.bench_function("server", |bencher| {
         bencher.iter(|| {
-            let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+            let mut handshake = ServerHandshake::new(HeadLimits::new());
             let request = handshake.poll(black_box(CHROMIUM_REQUEST)).unwrap().unwrap();
             let (len, _) = request.accept(&Acceptance::new(), &mut out).unwrap();
             black_box(&out[..len]).len()
@@ -24,7 +24,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
     });
     group.bench_function("server, byte by byte", |bencher| {
         bencher.iter(|| {
-            let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+            let mut handshake = ServerHandshake::new(HeadLimits::new());
             for len in 1..CHROMIUM_REQUEST.len() {
                 assert!(handshake.poll(black_box(&CHROMIUM_REQUEST[..len])).unwrap().is_none());
             }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion};
-use fullduplex::{FrameHeader, MAX_HEADER_LEN, OpCode};
+use fullduplex::{FrameHeader, MAX_FRAME_HEADER_LEN, OpCode};
 
 const MASK: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
 
@@ -16,7 +16,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
     for (payload_len, mask) in FORMS {
         let header = FrameHeader { fin: true, rsv: 0, opcode: OpCode::Binary, mask, payload_len };
         let direction = if mask.is_some() { "masked" } else { "plain" };
-        let mut bytes = [0; MAX_HEADER_LEN];
+        let mut bytes = [0; MAX_FRAME_HEADER_LEN];
         header.encode(&mut bytes);
         group.bench_function(BenchmarkId::new(format!("decode/{direction}"), payload_len), |it| {
             it.iter(|| FrameHeader::decode(black_box(&bytes)));

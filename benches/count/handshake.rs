@@ -16,7 +16,7 @@ pub(crate) fn server(count: u64) -> u64 {
     let mut out = [0; 256];
     let mut sum = 0;
     for _ in 0..count {
-        let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+        let mut handshake = ServerHandshake::new(HeadLimits::new());
         let request = handshake.poll(black_box(CHROMIUM_REQUEST)).expect("a valid request");
         let request = request.expect("a whole request");
         let (len, _) = request.accept(&Acceptance::new(), &mut out).expect("room");
@@ -48,13 +48,13 @@ pub(crate) fn client(count: u64) -> u64 {
 #[inline(never)]
 pub(crate) fn head_each_byte(len: usize, count: u64) -> u64 {
     let head = request_of(len);
-    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut handshake = ServerHandshake::new(HeadLimits::new());
     let (mut sum, mut received) = (0, 0);
     for _ in 0..count {
         received += 1;
         if let Some(request) = handshake.poll(&head[..received]).expect("a valid request") {
             sum += request.head_len() as u64;
-            handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+            handshake = ServerHandshake::new(HeadLimits::new());
             received = 0;
         }
     }

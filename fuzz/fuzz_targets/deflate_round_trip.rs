@@ -43,7 +43,7 @@ fn run(input: &Input) -> usize {
     let (by_client, by_server) = negotiate(input.client.config(), input.server.config());
     let open = |role, negotiated| {
         let mut config = EndpointConfig::new();
-        config.max_write_buffer = usize::MAX;
+        config.max_write_buffer_size = usize::MAX;
         Endpoint::open(role, negotiated, &[], &config, TestEntropy::new(role as u64 + 1))
     };
     let mut client = Side::new(open(Role::Client, by_client), by_client.deflate());

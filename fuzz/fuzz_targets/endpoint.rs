@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use fullduplex::handshake::OwnedClientRequest;
-use fullduplex::{CloseCode, CloseReason, Connecting, EndpointConfig, Incoming};
+use fullduplex::{CloseCode, CloseFrameRef, Connecting, EndpointConfig, Incoming};
 use fullduplex_fuzz::{Answer, Bound, Data, Measured, Oracle};
 use fullduplex_testkit::{Seen, TestEntropy};
 use libfuzzer_sys::fuzz_target;
@@ -99,7 +99,7 @@ fuzz_target!(|input: Measured<Input>| input.run(MEMORY, run));
 fn run(input: &Input) -> usize {
     let mut config = EndpointConfig::new();
     if let Some(most) = input.max_write_buffer {
-        config.max_write_buffer = most.into();
+        config.max_write_buffer_size = most.into();
     }
     if input.keepalive {
         config.connection.timeouts =
@@ -128,7 +128,7 @@ fn run(input: &Input) -> usize {
     }
     // Everything on its way arrives. Only a few deadlines may pass, because the keepalive never ends.
     wire.settle(3);
-    let reason = CloseReason { code: CloseCode::Normal, reason: "that is all" };
+    let reason = CloseFrameRef { code: CloseCode::Normal, reason: "that is all" };
     let _ = wire.client.phase.send(|endpoint| endpoint.writer.close(reason));
     wire.settle(20);
     wire.check();

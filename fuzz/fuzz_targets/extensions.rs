@@ -57,7 +57,7 @@ fn offered(config: DeflateConfig, lines: &[&[u8]]) {
     let first = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     let asked = head(first, lines, "\r\n");
-    let limits = HeadLimits { max_size: usize::MAX, max_headers: 60 };
+    let limits = HeadLimits::new().max_size(usize::MAX).max_headers(60);
     let mut handshake = ServerHandshake::new(limits);
     let request = match handshake.poll(&asked) {
         Ok(request) => {
@@ -186,7 +186,7 @@ fn answered(config: DeflateConfig, lines: &[&[u8]]) {
     let response = response(lines);
     let uri = Uri::parse("ws://fuzz.example/").expect("a valid URI");
     let request = ClientRequest::new(uri).deflate(config);
-    let limits = HeadLimits { max_size: usize::MAX, max_headers: 60 };
+    let limits = HeadLimits::new().max_size(usize::MAX).max_headers(60);
     let mut client = ClientHandshake::with_fixed_key_for_tests(NONCE).with_limits(limits);
     match client.poll(&response, &request) {
         Ok(Some(Outcome::Open { negotiated, .. })) => {

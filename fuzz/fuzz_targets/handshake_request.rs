@@ -48,7 +48,7 @@ impl Bent {
         let mut out = vec![0; 1 << 16];
         let len = handshake.encode_request(&request, &mut out).ok()?;
         out.truncate(len);
-        if self.mutations.is_empty() && len <= HeadLimits::DEFAULT.max_size && headers.len() < 80 {
+        if self.mutations.is_empty() && len <= HeadLimits::new().max_size && headers.len() < 80 {
             if Oracle::RequestOurs.faulty() {
                 out[len - 1] = b' ';
             }
@@ -79,9 +79,9 @@ fuzz_target!(|input: Measured<&[u8]>| input.run(MEMORY, |input| {
 fn run(input: &[u8]) {
     let Some((&[kind, cut, size], rest)) = input.split_first_chunk() else { return };
     let limits = if kind & 2 == 0 {
-        HeadLimits::DEFAULT
+        HeadLimits::new()
     } else {
-        HeadLimits { max_size: 4 * usize::from(size), max_headers: usize::from(size & 15) }
+        HeadLimits::new().max_size(4 * usize::from(size)).max_headers(usize::from(size & 15))
     };
     if kind & 1 == 0 {
         check(rest, limits, cut, None, &Answer::plain(kind >> 2));

@@ -69,9 +69,9 @@ fuzz_target!(|input: Measured<&[u8]>| input.run(MEMORY, run));
 fn run(input: &&[u8]) -> usize {
     let Some((&[kind, cut, size], rest)) = input.split_first_chunk() else { return 0 };
     let limits = if kind & 2 == 0 {
-        HeadLimits::DEFAULT
+        HeadLimits::new()
     } else {
-        HeadLimits { max_size: 4 * usize::from(size), max_headers: usize::from(size & 15) }
+        HeadLimits::new().max_size(4 * usize::from(size)).max_headers(usize::from(size & 15))
     };
     if kind & 1 == 0 {
         check(rest, limits, cut);

@@ -51,7 +51,7 @@ pub fn negotiate(client: DeflateConfig, server: DeflateConfig) -> (Negotiated, N
     let (mut asked, mut answered) = ([0; 1024], [0; 1024]);
     let mut len = handshake.encode_request(&request, &mut asked).expect("room");
     len -= usize::from(Oracle::NegotiateAsked.faulty());
-    let mut serving = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut serving = ServerHandshake::new(HeadLimits::new());
     let received = Oracle::NegotiateAsked.some(serving.poll(&asked[..len]).ok().flatten());
     let acceptance = Acceptance::new().deflate(server);
     let (len, by_server) = received.accept(&acceptance, &mut answered).expect("room");

@@ -178,7 +178,7 @@ fn once(options: &Options, mut connect: ConnectOptions) -> Result<Report> {
 fn watch(socket: &WebSocket<MaybeTlsStream>, timeout: Option<Duration>) -> Result<Arc<AtomicBool>> {
     let late = Arc::new(AtomicBool::new(false));
     if let Some(timeout) = timeout {
-        let (tcp, late) = (socket.get_ref().tcp().try_clone()?, Arc::clone(&late));
+        let (tcp, late) = (socket.get_ref().get_ref().try_clone()?, Arc::clone(&late));
         thread::spawn(move || {
             thread::sleep(timeout);
             late.store(true, Ordering::Relaxed);

@@ -475,7 +475,7 @@ where
 
 async fn fastwebsockets(mut stream: TcpStream) -> Served {
     // Its own handshake depends on hyper.
-    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut handshake = ServerHandshake::new(HeadLimits::new());
     let (mut head, mut answer) = (BytesMut::new(), [0; 512]);
     let len = loop {
         if stream.read_buf(&mut head).await? == 0 {

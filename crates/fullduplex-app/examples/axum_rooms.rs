@@ -140,7 +140,7 @@ async fn talk(
                 None => return Ok(()),
                 Some(Message::Text(text)) => {
                     let said = json!({ "from": user, "text": text.as_str() }).to_string();
-                    let said = PreparedMessage::new(MessageKind::Text, said.as_bytes())?;
+                    let said = PreparedMessage::text(&said);
                     place.room.send(&said).await;
                 }
                 Some(_) => {}

@@ -48,7 +48,7 @@
 //!             message = pass.recv(&mut socket) => match message {
 //!                 Some(message) => {
 //!                     if let Message::Text(text) = message? {
-//!                         room.send(&PreparedMessage::new(MessageKind::Text, text.as_bytes())?).await;
+//!                         room.send(&PreparedMessage::text(&text)).await;
 //!                     }
 //!                 }
 //!                 None => return Ok(()),

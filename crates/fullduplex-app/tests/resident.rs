@@ -62,7 +62,7 @@ async fn members_that_read_nothing_leave_and_hold_no_more_than_their_buffers() {
     // At most 2 GiB are sent; the kernel takes some MiB of that for each connection.
     for number in 0..32 << 10 {
         let payload = vec![number as u8; MESSAGE];
-        room.send(&PreparedMessage::new(MessageKind::Binary, &payload).unwrap()).await;
+        room.send(&PreparedMessage::binary(&payload)).await;
         tokio::task::yield_now().await;
         if number % 64 == 0 {
             most = most.max(resident().saturating_sub(before));

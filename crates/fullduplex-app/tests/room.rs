@@ -8,7 +8,7 @@ use tokio::io::duplex;
 use tokio::time::{sleep, timeout};
 
 fn said(text: &str) -> PreparedMessage {
-    PreparedMessage::new(MessageKind::Text, text.as_bytes()).unwrap()
+    PreparedMessage::text(text)
 }
 
 async fn heard(member: &mut fullduplex_app::Member) -> Option<String> {
@@ -119,7 +119,7 @@ async fn a_member_whose_connection_takes_nothing_is_not_waited_for() {
     let mut socket = WebSocketStream::from_raw_socket(near, Role::Server, config);
     let room = Room::new();
     let mut member = room.join(2, Slow::Leave);
-    let large = PreparedMessage::new(MessageKind::Binary, &vec![0; 2 << 20]).unwrap();
+    let large = PreparedMessage::binary(&vec![0; 2 << 20]);
     room.send(&large).await;
     let message = member.next().await.unwrap();
     assert!(member.feed(&mut socket, &message).await.unwrap());

@@ -17,7 +17,7 @@ impl Failure {
     /// The server could not be reached.
     pub(crate) fn unreachable(host: &str, port: u16, error: &DialError) -> Self {
         let advice = match error {
-            DialError::LookUp(_) | DialError::LookUpTimedOut | DialError::NoAddress => {
+            DialError::Lookup(_) | DialError::LookupTimedOut | DialError::NoAddress => {
                 "Is the name right, and is there a network?"
             }
             DialError::Addresses(attempts) if attempts.iter().any(is_refused) => {

@@ -31,7 +31,7 @@ pub enum Error {
     Http(Box<Refused>),
     /// Server: the response has this status, because the callback rejected the request, or because the request does not
     /// ask for a WebSocket and the application responded to it.
-    Rejected(u16),
+    Responded(u16),
     /// Server: the callback's response must not be sent.
     Accept(AcceptError),
     /// Server: the callback's rejection must not be sent.
@@ -89,7 +89,7 @@ impl fmt::Display for Error {
             Self::WriteBufferFull(_) => SendError::WriteBufferFull.fmt(f),
             Self::Handshake(error) => error.fmt(f),
             Self::Http(refused) => write!(f, "the server did not open a WebSocket: {refused}"),
-            Self::Rejected(status) => write!(f, "the request was answered with status {status}"),
+            Self::Responded(status) => write!(f, "the request was answered with status {status}"),
             Self::Accept(error) => error.fmt(f),
             Self::Reject(error) => error.fmt(f),
             Self::Url(error) => error.fmt(f),
@@ -188,8 +188,8 @@ impl From<SendError> for Error {
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
         match error {
-            HandshakeError::Respond(error) => Self::Reject(error),
-            HandshakeError::Responded(status) => Self::Rejected(status),
+            HandshakeError::Reject(error) => Self::Reject(error),
+            HandshakeError::Responded(status) => Self::Responded(status),
             error => Self::Handshake(error),
         }
     }

@@ -245,7 +245,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
 
     /// Whether messages can be sent.
     #[must_use]
-    pub fn can_write(&self) -> bool {
+    pub fn can_send(&self) -> bool {
         self.shared
             .with(|side| side.check_open().is_ok() && side.sending.writer.sender().may_send())
     }

@@ -233,7 +233,7 @@ fn decide_on<S: Read + Write + 'static>(
             Err(failed) => (failed.refusal, failed.error.into()),
         },
         Err(rejection) => match request.reject(&rejection.as_rejection()) {
-            Ok(refusal) => (refusal, Error::Rejected(rejection.status())),
+            Ok(refusal) => (refusal, Error::Responded(rejection.status())),
             Err(failed) => (failed.refusal, failed.error.into()),
         },
     };
@@ -388,7 +388,7 @@ pub fn accept<S: Read + Write + 'static>(
 ///
 /// # Errors
 /// [`HandshakeError::Failure`] with [`Error::Handshake`] for an invalid request, which was sent a
-/// response with its status; [`Error::Rejected`] when `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the
+/// response with its status; [`Error::Responded`] when `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the
 /// response of `decide` must not be sent, in which case the client is sent 500; [`Error::Protocol`] when the client was
 /// too slow or went away; [`Error::Io`]. [`HandshakeError::Interrupted`] on a stream that would block.
 pub fn accept_with<S, C>(
@@ -434,7 +434,7 @@ where
 /// let accept = |_: &fullduplex_std::Request<'_>| Ok(OwnedAcceptance::new());
 /// match fullduplex_std::accept_or_respond(stream, EndpointConfig::new(), accept, health) {
 ///     Ok(mut socket) => socket.send("Hello").unwrap(),
-///     Err(HandshakeError::Failure(Error::Rejected(200))) => {} // the health check
+///     Err(HandshakeError::Failure(Error::Responded(200))) => {} // the health check
 ///     Err(error) => eprintln!("{error}"),
 /// }
 /// # assert!(probe.join().unwrap()?.ends_with("\r\n\r\nok\n"));
@@ -443,7 +443,7 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept_with`]. Also [`Error::Rejected`], with the status of the response, when `respond` has responded to the
+/// As [`accept_with`]. Also [`Error::Responded`], with the status of the response, when `respond` has responded to the
 /// request; [`Error::Reject`] when its response must not be sent, in which case the client is sent 500.
 pub fn accept_or_respond<S, C, P>(
     stream: S,

@@ -123,7 +123,7 @@ pub use fullduplex::{
     Part, PreparedMessage, Refused, Role, Timeouts, Utf8Bytes,
 };
 #[cfg(feature = "deflate")]
-pub use fullduplex::{DeflateConfig, DeflateParams};
+pub use fullduplex::{DeflateChoice, DeflateConfig, DeflateParams};
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
 pub use handshake::{
     Decision, HandshakeError, MidAccept, MidConnect, NoResponse, accept, accept_or_respond,

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net;
 use std::time::Duration;
 
-use fullduplex::{CloseCode, CloseReason, Receiver, Shutdown, Signals, Writer};
+use fullduplex::{CloseCode, CloseFrameRef, Receiver, Shutdown, Signals, Writer};
 
 use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
@@ -161,7 +161,7 @@ impl Sending {
         }
         // "1001 indicates that an endpoint is "going away"" (RFC 6455 §7.4.1). A connection that is closing has already sent
         // or queued a Close.
-        let _ = self.writer.close(CloseReason { code: CloseCode::Away, reason: "" });
+        let _ = self.writer.close(CloseFrameRef { code: CloseCode::Away, reason: "" });
         if self.writer.queue_answers().is_err() {
             return;
         }

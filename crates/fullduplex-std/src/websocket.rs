@@ -218,7 +218,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 
     /// Whether messages can be sent.
     #[must_use]
-    pub fn can_write(&self) -> bool {
+    pub fn can_send(&self) -> bool {
         self.engine.end == End::No
             && !self.engine.link.transport.unwritable
             && self.sender().may_send()

@@ -89,12 +89,11 @@ async fn serve(
         tokio::select! {
             message = socket.recv() => {
                 let Some(message) = message else { return Ok(()) };
-                let kind = match message? {
-                    Message::Text(text) => PreparedMessage::new(MessageKind::Text, text.as_bytes()),
-                    Message::Binary(data) => PreparedMessage::new(MessageKind::Binary, &data),
+                room.say(&match message? {
+                    Message::Text(text) => PreparedMessage::text(&text),
+                    Message::Binary(data) => PreparedMessage::binary(&data),
                     _ => continue,
-                };
-                room.say(&kind?);
+                });
             }
             message = heard.recv() => match message {
                 Some(message) => tell(&mut socket, message, &mut heard).await?,

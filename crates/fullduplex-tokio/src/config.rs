@@ -7,7 +7,7 @@ use fullduplex::DeflateConfig;
 use fullduplex::handshake::HeadLimits;
 use fullduplex::{
     DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_FRAME_SIZE,
-    DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_WRITE_BUFFER, EndpointConfig, Timeouts,
+    DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_WRITE_BUFFER_SIZE, EndpointConfig, Timeouts,
 };
 
 #[cfg(feature = "counters")]
@@ -83,9 +83,9 @@ impl WebSocketConfig {
             max_frame_size: Some(DEFAULT_MAX_FRAME_SIZE as usize),
             max_fragments: DEFAULT_MAX_FRAGMENTS,
             write_buffer_size: DEFAULT_WRITE_BUFFER_SIZE,
-            max_write_buffer_size: DEFAULT_MAX_WRITE_BUFFER,
+            max_write_buffer_size: DEFAULT_MAX_WRITE_BUFFER_SIZE,
             read_ahead_size: DEFAULT_READ_AHEAD_SIZE,
-            head_limits: HeadLimits::DEFAULT,
+            head_limits: HeadLimits::new(),
             handshake_timeout: Some(DEFAULT_HANDSHAKE_TIMEOUT),
             timeouts: Timeouts::new(),
             #[cfg(feature = "deflate")]
@@ -199,7 +199,7 @@ impl WebSocketConfig {
         config.connection.timeouts = self.timeouts;
         config.head_limits = self.head_limits;
         config.handshake_timeout = self.handshake_timeout;
-        config.max_write_buffer = self.max_write_buffer_size;
+        config.max_write_buffer_size = self.max_write_buffer_size;
         #[cfg(feature = "deflate")]
         {
             config.deflate = self.deflate;
@@ -223,7 +223,7 @@ impl From<EndpointConfig> for WebSocketConfig {
             max_message_size: limit(config.connection.limits.max_message_size),
             max_frame_size: limit(config.connection.limits.max_frame_size),
             max_fragments: config.connection.limits.max_fragments,
-            max_write_buffer_size: config.max_write_buffer,
+            max_write_buffer_size: config.max_write_buffer_size,
             head_limits: config.head_limits,
             handshake_timeout: config.handshake_timeout,
             timeouts: config.connection.timeouts,

@@ -60,7 +60,7 @@ pub enum Error {
     Redirect(Box<Redirected>),
     /// Server: the response has this status, because the callback rejected the request, or because the request does not
     /// ask for a WebSocket and the application responded to it.
-    Rejected(u16),
+    Responded(u16),
     /// Server: the callback's response must not be sent.
     Accept(AcceptError),
     /// Server: the callback's rejection must not be sent.
@@ -107,7 +107,7 @@ impl fmt::Display for Error {
             }
             #[cfg(feature = "connect")]
             Self::Redirect(redirected) => redirected.fmt(f),
-            Self::Rejected(status) => write!(f, "the request was answered with status {status}"),
+            Self::Responded(status) => write!(f, "the request was answered with status {status}"),
             Self::Accept(error) => error.fmt(f),
             Self::Reject(error) => error.fmt(f),
             Self::Url(error) => error.fmt(f),
@@ -162,8 +162,8 @@ impl From<SendError> for Error {
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
         match error {
-            HandshakeError::Respond(error) => Self::Reject(error),
-            HandshakeError::Responded(status) => Self::Rejected(status),
+            HandshakeError::Reject(error) => Self::Reject(error),
+            HandshakeError::Responded(status) => Self::Responded(status),
             error => Self::Handshake(error),
         }
     }

@@ -328,7 +328,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
                 let sending = &mut side.sending;
                 sending.check_sendable()?;
                 let has_room = !sending.has_much_to_write()
-                    || (has_tried_to_write && sending.writer.has_room());
+                    || (has_tried_to_write && sending.writer.has_space());
                 if !has_room {
                     return Ok(None);
                 }
@@ -344,7 +344,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
                 // The other half has the sending side, or the write buffer is full.
                 None => {}
             }
-            ready!(self.poll_writing(cx, |sending| sending.writer.has_room()))?;
+            ready!(self.poll_writing(cx, |sending| sending.writer.has_space()))?;
             has_tried_to_write = true;
         }
     }
@@ -375,7 +375,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         self.shared.register(Side::Writer, cx.waker());
         let begun = self.shared.with(Side::Writer, |side, _| match frame.take() {
             Some(frame) if side.sending.can_send() => {
-                Some(side.sending.close(frame.as_ref().map(CloseFrame::as_reason)))
+                Some(side.sending.close(frame.as_ref().map(CloseFrame::as_frame_ref)))
             }
             // The connection is closing or over already, or an earlier poll has begun the closing handshake.
             _ => None,

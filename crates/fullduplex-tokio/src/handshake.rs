@@ -43,7 +43,7 @@ where
 /// [`accept_or_respond`].
 ///
 /// # Errors
-/// [`Error::Handshake`] for an invalid request, to which a response with its status was sent; [`Error::Rejected`] when
+/// [`Error::Handshake`] for an invalid request, to which a response with its status was sent; [`Error::Responded`] when
 /// `decide` rejected it; [`Error::Accept`] and [`Error::Reject`] when the response of `decide` must not be sent, in which
 /// case the client is sent 500; [`Error::Protocol`] when the client was too slow or went away; [`Error::Io`].
 /// After a refusal or a rejection, it returns once the client has ended the connection or the close timeout has expired, so
@@ -145,7 +145,7 @@ where
 /// let config = WebSocketConfig::new();
 /// match accept_or_respond(stream, config, |_| Ok(OwnedAcceptance::new()), health).await {
 ///     Ok(mut socket) => socket.send("Hello".into()).await.unwrap(),
-///     Err(Error::Rejected(200)) => {} // the health check
+///     Err(Error::Responded(200)) => {} // the health check
 ///     Err(error) => eprintln!("{error}"),
 /// }
 /// # assert!(probe.await.unwrap()?.ends_with("\r\n\r\nok\n"));
@@ -154,7 +154,7 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept_with`]. Also [`Error::Rejected`], with the status of the response, when `respond` has responded to the
+/// As [`accept_with`]. Also [`Error::Responded`], with the status of the response, when `respond` has responded to the
 /// request; [`Error::Reject`] when its response must not be sent, in which case the client is sent 500.
 pub fn accept_or_respond<S>(
     stream: S,
@@ -277,7 +277,7 @@ fn respond(
             Err(failed) => Err((failed.error.into(), failed.refusal)),
         },
         Err(rejection) => match request.reject(&rejection.as_rejection()) {
-            Ok(refusal) => Err((Error::Rejected(rejection.status()), refusal)),
+            Ok(refusal) => Err((Error::Responded(rejection.status()), refusal)),
             Err(failed) => Err((failed.error.into(), failed.refusal)),
         },
     }

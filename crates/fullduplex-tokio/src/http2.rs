@@ -165,7 +165,7 @@ where
     let request = request.as_request();
     #[cfg(feature = "deflate")]
     let request = {
-        let deflate = request.deflate.or(config.deflate);
+        let deflate = request.deflate.for_endpoint(config.deflate);
         request.deflate(deflate)
     };
     let http_request = to_http(&request)?;

@@ -114,7 +114,7 @@ pub use fullduplex::{
     PreparedMessage, Refused, Role, Timeouts, Utf8Bytes,
 };
 #[cfg(feature = "deflate")]
-pub use fullduplex::{DeflateConfig, DeflateParams};
+pub use fullduplex::{DeflateChoice, DeflateConfig, DeflateParams};
 pub use halves::{ReuniteError, WebSocketReceiver, WebSocketSender};
 pub use handshake::{
     Decision, accept, accept_async, accept_or_respond, accept_with, client, client_with,

@@ -9,8 +9,8 @@ use std::io;
 use std::task::{Context, Poll, Waker, ready};
 
 use fullduplex::{
-    CloseCode, CloseReason, Message, MessageKind, MessageRef, PreparedMessage, Receiver, SendError,
-    Shutdown, Signals, Writer,
+    CloseCode, CloseFrameRef, Message, MessageKind, MessageRef, PreparedMessage, Receiver,
+    SendError, Shutdown, Signals, Writer,
 };
 use tokio::io::AsyncWrite;
 
@@ -136,7 +136,7 @@ impl Sending {
     #[inline]
     pub(crate) fn has_much_to_write(&self) -> bool {
         let pending = self.writer.pending();
-        pending > 0 && (pending >= self.write_buffer_size || !self.writer.has_room())
+        pending > 0 && (pending >= self.write_buffer_size || !self.writer.has_space())
     }
 
     /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
@@ -174,8 +174,8 @@ impl Sending {
     ///
     /// # Errors
     /// For a code or reason that must not be sent.
-    pub(crate) fn close(&mut self, reason: Option<CloseReason<'_>>) -> Result<()> {
-        let normal = CloseReason { code: CloseCode::Normal, reason: "" };
+    pub(crate) fn close(&mut self, reason: Option<CloseFrameRef<'_>>) -> Result<()> {
+        let normal = CloseFrameRef { code: CloseCode::Normal, reason: "" };
         let reason = reason.unwrap_or(normal);
         self.writer.close(reason)?;
         self.watch.closes(Some(reason));
@@ -188,7 +188,7 @@ impl Sending {
             return;
         }
         let cx = &mut Context::from_waker(Waker::noop());
-        let away = CloseReason { code: CloseCode::Away, reason: "" };
+        let away = CloseFrameRef { code: CloseCode::Away, reason: "" };
         // A connection that is closing has said so already.
         let _ = self.writer.close(away);
         if let Poll::Ready(Ok(())) = self.poll_write_out(stream, cx) {

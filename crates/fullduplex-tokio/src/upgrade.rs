@@ -105,7 +105,7 @@ pub fn upgrade<B>(
 ///
 /// # Errors
 /// [`Error::Handshake`] for an invalid request: the response has the status that it calls for, such as 426 with
-/// `Sec-WebSocket-Version`. [`Error::Rejected`] when `decide` rejected it. [`Error::Accept`] and [`Error::Reject`] when
+/// `Sec-WebSocket-Version`. [`Error::Responded`] when `decide` rejected it. [`Error::Accept`] and [`Error::Reject`] when
 /// the response of `decide` must not be sent, and [`Error::Io`] when the server cannot hand over the connection: the
 /// response is 500 then.
 pub fn upgrade_with<B>(
@@ -239,7 +239,7 @@ fn decide_on(
             watch.accepted(acceptance.as_acceptance().subprotocol);
             Ok((response, Ok(negotiated)))
         }
-        Err(rejection) => Ok((reject(&rejection)?, Err(Error::Rejected(rejection.status())))),
+        Err(rejection) => Ok((reject(&rejection)?, Err(Error::Responded(rejection.status())))),
     }
 }
 
@@ -251,7 +251,7 @@ fn accept(
     let acceptance = acceptance.as_acceptance();
     #[cfg(feature = "deflate")]
     let acceptance = {
-        let deflate = acceptance.deflate.or(config.deflate);
+        let deflate = acceptance.deflate.for_endpoint(config.deflate);
         acceptance.deflate(deflate)
     };
     #[cfg(not(feature = "deflate"))]

@@ -4,8 +4,8 @@ use core::fmt;
 
 /// Why a connection was closed (RFC 6455 §7.4): the number in a Close frame.
 ///
-/// Every `u16` converts to exactly one value and back. [`is_allowed`](Self::is_allowed) says which values a Close frame
-/// may contain.
+/// A number is made with [`from_u16`](Self::from_u16), or `From`: every `u16` converts to exactly one value and back.
+/// [`is_allowed`](Self::is_allowed) says which numbers a Close frame may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseCode {
     /// 1000: the purpose of the connection has been fulfilled.
@@ -41,23 +41,21 @@ pub enum CloseCode {
     /// 1004 and 1016 to 2999: reserved for the protocol. Not allowed in a frame today.
     Reserved(u16),
     /// 3000 to 3999: registered with IANA for libraries and frameworks.
-    Iana(u16),
+    Registered(u16),
     /// 4000 to 4999: for private use.
-    Library(u16),
+    Private(u16),
     /// 0 to 999, and 5000 and above: not a close code.
     Bad(u16),
 }
 
 impl CloseCode {
-    /// Whether a Close frame may contain this code (RFC 6455 §7.4.1 and §7.4.2).
+    /// Whether a Close frame may contain this number (RFC 6455 §7.4.1 and §7.4.2).
     ///
     /// It must not contain 1004, 1005, 1006 or 1015, or a number that is not defined.
     #[must_use]
     pub const fn is_allowed(self) -> bool {
-        !matches!(
-            self,
-            Self::Status | Self::Abnormal | Self::Tls | Self::Reserved(_) | Self::Bad(_)
-        )
+        // A caller can put any number into a variant that has one, so the variant proves nothing.
+        matches!(self.to_u16(), 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
     /// The number in the Close frame.
@@ -79,7 +77,10 @@ impl CloseCode {
             Self::Again => 1013,
             Self::BadGateway => 1014,
             Self::Tls => 1015,
-            Self::Reserved(code) | Self::Iana(code) | Self::Library(code) | Self::Bad(code) => code,
+            Self::Reserved(code)
+            | Self::Registered(code)
+            | Self::Private(code)
+            | Self::Bad(code) => code,
         }
     }
 
@@ -103,8 +104,8 @@ impl CloseCode {
             1014 => Self::BadGateway,
             1015 => Self::Tls,
             1004 | 1016..=2999 => Self::Reserved(code),
-            3000..=3999 => Self::Iana(code),
-            4000..=4999 => Self::Library(code),
+            3000..=3999 => Self::Registered(code),
+            4000..=4999 => Self::Private(code),
             0..=999 | 5000.. => Self::Bad(code),
         }
     }
@@ -150,7 +151,11 @@ mod tests {
     fn only_defined_codes_are_allowed_on_the_wire() {
         let allowed = |code: &u16| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         for number in 0..=u16::MAX {
-            assert_eq!(CloseCode::from(number).is_allowed(), allowed(&number), "{number}");
+            for code in
+                [CloseCode::from(number), CloseCode::Private(number), CloseCode::Bad(number)]
+            {
+                assert_eq!(code.is_allowed(), allowed(&number), "{code:?}");
+            }
         }
     }
 }

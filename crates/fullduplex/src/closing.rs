@@ -10,10 +10,11 @@ use core::fmt;
 use crate::close_code::CloseCode;
 
 pub(crate) use body::{CloseBody, CloseBodyError, MAX_CLOSE_BODY};
-pub use body::{CloseFrameError, CloseReason};
+pub use body::{CloseFrameError, CloseFrameRef};
 
 /// How the transport ended before the closing handshake was complete (RFC 6455 §7.1.5: code 1006).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Ended {
     /// End of input between frames, without a Close frame from the peer.
     WithoutClose,
@@ -464,7 +465,7 @@ mod tests {
 
     #[test]
     fn the_answer_echoes_the_code_and_an_empty_close_gets_an_empty_one() {
-        for code in [None, CODE, Some(CloseCode::Library(4999))] {
+        for code in [None, CODE, Some(CloseCode::Private(4999))] {
             let mut closing = Closing::new();
             closing.recv_close(code);
             assert_eq!(closing.queued(), Some(code));

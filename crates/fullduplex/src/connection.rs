@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::close_code::CloseCode;
-use crate::closing::CloseReason;
+use crate::closing::CloseFrameRef;
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateParams;
 use crate::entropy::Entropy;
@@ -220,7 +220,7 @@ impl Connection {
 
     /// The peer's Close: `None` while it has not come, `Some(None)` when it had no code (1005).
     #[must_use]
-    pub fn peer_close(&self) -> Option<Option<CloseReason<'_>>> {
+    pub fn peer_close(&self) -> Option<Option<CloseFrameRef<'_>>> {
         self.receiver.peer_close()
     }
 

@@ -76,7 +76,7 @@ impl<E: Entropy> Endpoint<E> {
         let (receiver, sender) = Connection::new(role, negotiated, config.connection).split();
         Self {
             reader: Reader::with_buffer(receiver, buffer),
-            writer: Writer::with_output(sender, output, config.max_write_buffer, entropy),
+            writer: Writer::with_output(sender, output, config.max_write_buffer_size, entropy),
         }
     }
 

@@ -300,6 +300,7 @@ pub(crate) fn skip_plain(bytes: &[u8]) -> &[u8] {
 
 /// A header that must not be sent. An `index` counts from 0, in the order in which the caller has given the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum InvalidHeader {
     /// The name of the header at `index` is not a token (RFC 9110 §5.1).
     Name {

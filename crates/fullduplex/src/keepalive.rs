@@ -67,6 +67,7 @@ impl Default for Timeouts {
 
 /// A timeout that has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Timeout {
     /// The opening handshake took too long.
     Handshake,

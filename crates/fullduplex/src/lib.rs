@@ -28,7 +28,7 @@
 //!     let (mut buf, mut out, mut len) = ([0; 4096], [0; 8192], 0);
 //!
 //!     // The opening handshake: read until the request is complete, then respond. It must fit into `buf`.
-//!     let limits = HeadLimits { max_size: buf.len(), ..HeadLimits::DEFAULT };
+//!     let limits = HeadLimits::new().max_size(buf.len());
 //!     let mut handshake = ServerHandshake::new(limits);
 //!     let request = loop {
 //!         match wire.read(&mut buf[len..])? {
@@ -211,20 +211,20 @@ mod writer;
 #[cfg(feature = "alloc")]
 pub use bytes::{BufMut, Bytes};
 pub use close_code::CloseCode;
-pub use closing::{CloseFrameError, CloseReason, Ended};
+pub use closing::{CloseFrameError, CloseFrameRef, Ended};
 #[cfg(feature = "alloc")]
 pub use connection::close_scan::CloseScan;
 pub use connection::{
     Config, Connection, MAX_CONTROL_FRAME_LEN, Receiver, Sender, Shutdown, Signals,
 };
 #[cfg(feature = "deflate")]
-pub use deflate::{DeflateConfig, DeflateParams, InflateError, NegotiationError};
+pub use deflate::{DeflateChoice, DeflateConfig, DeflateParams, InflateError, NegotiationError};
 #[cfg(feature = "alloc")]
 pub use endpoint::{Endpoint, EndpointConfig};
 pub use entropy::{Entropy, EntropyError, NoEntropy};
 pub use error::{Error, Fault};
 pub use event::{Event, MessageKind, Part};
-pub use frame::{FrameError, FrameHeader, MAX_HEADER_LEN, OpCode};
+pub use frame::{FrameError, FrameHeader, MAX_FRAME_HEADER_LEN, OpCode};
 pub use handshake::HandshakeError;
 pub use input::Input;
 pub use keepalive::{DEFAULT_CLOSE_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, Timeout, Timeouts};
@@ -249,4 +249,4 @@ pub use role::Role;
 pub use uri::OwnedUri;
 pub use uri::{Uri, UriError};
 #[cfg(feature = "alloc")]
-pub use writer::{DEFAULT_MAX_WRITE_BUFFER, Writer};
+pub use writer::{DEFAULT_MAX_WRITE_BUFFER_SIZE, Writer};

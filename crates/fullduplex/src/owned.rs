@@ -11,7 +11,7 @@ use core::ops::Deref;
 use bytes::{Bytes, BytesMut};
 
 use crate::close_code::CloseCode;
-use crate::closing::CloseReason;
+use crate::closing::CloseFrameRef;
 use crate::event::{MessageKind, Part};
 use crate::utf8;
 
@@ -239,13 +239,13 @@ impl CloseFrame {
 
     /// A view of it.
     #[must_use]
-    pub fn as_reason(&self) -> CloseReason<'_> {
-        CloseReason { code: self.code, reason: self.reason.as_str() }
+    pub fn as_frame_ref(&self) -> CloseFrameRef<'_> {
+        CloseFrameRef { code: self.code, reason: self.reason.as_str() }
     }
 }
 
-impl From<CloseReason<'_>> for CloseFrame {
-    fn from(reason: CloseReason<'_>) -> Self {
+impl From<CloseFrameRef<'_>> for CloseFrame {
+    fn from(reason: CloseFrameRef<'_>) -> Self {
         Self { code: reason.code, reason: reason.reason.into() }
     }
 }
@@ -337,7 +337,7 @@ impl Message {
             Self::Binary(data) => MessageRef::Binary(data),
             Self::Ping(data) => MessageRef::Ping(data),
             Self::Pong(data) => MessageRef::Pong(data),
-            Self::Close(frame) => MessageRef::Close(frame.as_ref().map(CloseFrame::as_reason)),
+            Self::Close(frame) => MessageRef::Close(frame.as_ref().map(CloseFrame::as_frame_ref)),
         }
     }
 
@@ -437,7 +437,7 @@ pub enum MessageRef<'a> {
     /// A Pong, with at most 125 bytes.
     Pong(&'a [u8]),
     /// A Close; `None` has no code.
-    Close(Option<CloseReason<'a>>),
+    Close(Option<CloseFrameRef<'a>>),
 }
 
 impl MessageRef<'_> {

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::closing::CloseReason;
+use crate::closing::CloseFrameRef;
 use crate::connection::{Receiver, Sender, Shutdown};
 use crate::entropy::{Entropy, EntropyError};
 use crate::event::MessageKind;
@@ -15,7 +15,7 @@ use crate::owned::{Message, MessageRef};
 use crate::prepared::PreparedMessage;
 
 /// How many bytes may wait to be written by default before messages are refused: 1 MiB.
-pub const DEFAULT_MAX_WRITE_BUFFER: usize = 1 << 20;
+pub const DEFAULT_MAX_WRITE_BUFFER_SIZE: usize = 1 << 20;
 
 /// From this size on, a payload is not copied to the queue. Below it, a copy costs less than one more piece for the transport
 /// to write.
@@ -216,12 +216,12 @@ impl<E: Entropy> Writer<E> {
     ///
     /// # Errors
     /// As [`Sender::close`].
-    pub fn close(&mut self, reason: CloseReason<'_>) -> Result<(), SendError> {
+    pub fn close(&mut self, reason: CloseFrameRef<'_>) -> Result<(), SendError> {
         self.append_close(Some(reason))
     }
 
     #[cold]
-    fn append_close(&mut self, reason: Option<CloseReason<'_>>) -> Result<(), SendError> {
+    fn append_close(&mut self, reason: Option<CloseFrameRef<'_>>) -> Result<(), SendError> {
         self.sender.append_close(reason, &mut self.out.buffer(), &mut self.entropy)
     }
 
@@ -250,7 +250,7 @@ impl<E: Entropy> Writer<E> {
     /// [reserved](Self::reserve) its place.
     #[inline]
     #[must_use]
-    pub fn has_room(&self) -> bool {
+    pub fn has_space(&self) -> bool {
         let pending = self.out.len();
         pending == 0 || pending < self.limit || self.reserved
     }
@@ -263,7 +263,7 @@ impl<E: Entropy> Writer<E> {
 
     #[inline]
     fn check_room(&mut self) -> Result<(), SendError> {
-        let has_room = self.has_room();
+        let has_room = self.has_space();
         self.reserved = false;
         match (has_room, self.sender.may_send()) {
             (true, _) => Ok(()),

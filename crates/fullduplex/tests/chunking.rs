@@ -316,7 +316,7 @@ fn head(lines: &'static [&'static str]) -> impl Strategy<Value = (Vec<u8>, HeadL
                 apply(&mut head, edit);
             }
             head.extend(tail);
-            (head, HeadLimits { max_size, max_headers })
+            (head, HeadLimits::new().max_size(max_size).max_headers(max_headers))
         },
     )
 }

@@ -262,7 +262,7 @@ mod deflate {
         let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
         let (mut asked, mut answered) = ([0; 1024], [0; 1024]);
         let len = handshake.encode_request(&request, &mut asked).unwrap();
-        let mut serving = fullduplex::handshake::ServerHandshake::new(HeadLimits::DEFAULT);
+        let mut serving = fullduplex::handshake::ServerHandshake::new(HeadLimits::new());
         let received = serving.poll(&asked[..len]).unwrap().unwrap();
         let acceptance = Acceptance::new().deflate(DeflateConfig::new());
         let (len, by_server) = received.accept(&acceptance, &mut answered).unwrap();

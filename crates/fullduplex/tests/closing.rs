@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fullduplex::{
-    CloseCode, CloseFrameError, CloseReason, Config, Connection, Ended, Error, Event, Fault,
+    CloseCode, CloseFrameError, CloseFrameRef, Config, Connection, Ended, Error, Event, Fault,
     FrameError, Input, Limits, MessageError, MessageKind, Negotiated, Part, Role, SendError,
     Shutdown, Timeout, Timeouts,
 };
@@ -87,7 +87,7 @@ fn either_side_closes_with_code_and_reason_and_the_other_echoes_the_code() {
         for read_size in [1, usize::MAX] {
             let mut pair = Pair::new(Config::new());
             pair.read_size = read_size;
-            closes(&mut pair, role, CloseCode::Library(4321), "genug für heute");
+            closes(&mut pair, role, CloseCode::Private(4321), "genug für heute");
             assert!(!sides(&pair, role).0.conn.is_closed(), "the peer's Close is still to come");
             pair.run();
             assert_clean(&pair);
@@ -96,8 +96,8 @@ fn either_side_closes_with_code_and_reason_and_the_other_echoes_the_code() {
             assert_eq!(closer.seen, [Seen::Close(Some((4321, String::new())))]);
             assert_eq!(
                 other.conn.peer_close(),
-                Some(Some(CloseReason {
-                    code: CloseCode::Library(4321),
+                Some(Some(CloseFrameRef {
+                    code: CloseCode::Private(4321),
                     reason: "genug für heute"
                 }))
             );
@@ -215,7 +215,7 @@ fn our_own_close_is_told_once_it_is_written() {
         assert_eq!(conn.sent_close(), Some(Some(CloseCode::Away)));
 
         for (received, answer) in
-            [(Frame::new(8, []), None), (Frame::close(4000, "bye"), Some(CloseCode::Library(4000)))]
+            [(Frame::new(8, []), None), (Frame::close(4000, "bye"), Some(CloseCode::Private(4000)))]
         {
             let mut conn = open(role);
             let mut bytes = to(role, received);
@@ -587,6 +587,7 @@ fn the_table_of_failures_has_every_error_that_the_peer_can_cause() {
                 FrameError::LengthNotMinimal => "length not minimal",
                 FrameError::LengthOverflow => "length overflow",
                 FrameError::TooLarge => "frame too large",
+                other => panic!("a new error: {other}"),
             },
             Error::Message(error) => match error {
                 MessageError::UnexpectedContinuation => "continuation",
@@ -600,6 +601,7 @@ fn the_table_of_failures_has_every_error_that_the_peer_can_cause() {
                 CloseFrameError::TruncatedCode => "half a code",
                 CloseFrameError::Code(_) => "code",
                 CloseFrameError::Reason => "reason",
+                other => panic!("a new error: {other}"),
             },
             other => panic!("not by the peer's bytes: {other}"),
         }

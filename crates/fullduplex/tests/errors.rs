@@ -64,7 +64,7 @@ fn each_error_of_an_open_connection_says_something_else() {
         SendError::MustMask,
         #[cfg(feature = "alloc")]
         SendError::WriteBufferFull,
-        SendError::NoRoom(BufferTooSmall { needed: 6 }),
+        SendError::BufferTooSmall(BufferTooSmall { needed: 6 }),
         SendError::Entropy(EntropyError),
         #[cfg(feature = "deflate")]
         SendError::Compress,
@@ -139,7 +139,7 @@ fn each_error_of_the_opening_handshake_says_something_else() {
     differ(&[
         HandshakeError::Request(RequestError::Method),
         HandshakeError::Responded(404),
-        HandshakeError::Respond(RejectError::Status(101)),
+        HandshakeError::Reject(RejectError::Status(101)),
         HandshakeError::Response(ResponseError::Accept),
         HandshakeError::Encode(EncodeRequestError::InvalidHeader(header)),
         HandshakeError::Entropy(EntropyError),

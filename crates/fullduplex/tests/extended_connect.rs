@@ -216,15 +216,12 @@ fn what_a_client_asks_for_is_what_a_server_accepts() {
         ("wss://example.com:443/a?b", "https", "example.com", "/a?b"),
         ("wss://user:pass@[::1]:9000?q", "https", "[::1]:9000", "/?q"),
     ] {
-        let request = ClientRequest {
-            subprotocols: &subprotocols,
-            headers: &own,
-            origin: Some("https://example.com"),
-            uri: Uri::parse(uri).unwrap(),
-            require_subprotocol: true,
-            #[cfg(feature = "deflate")]
-            deflate: Some(fullduplex::DeflateConfig::default()),
-        };
+        let uri = Uri::parse(uri).unwrap();
+        let request = ClientRequest::with_lists(uri, &subprotocols, &own)
+            .origin("https://example.com")
+            .require_subprotocol();
+        #[cfg(feature = "deflate")]
+        let request = request.deflate(fullduplex::DeflateConfig::default());
         let fields = fields_of(&request);
         let text = |name: &str| {
             let found = fields.iter().find(|field| field.0 == name);

@@ -8,8 +8,8 @@ use fullduplex::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HeadLimits, Outcome, RequestError, ServerHandshake,
 };
 use fullduplex::{
-    CloseCode, Config, Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN, MAX_HEADER_LEN,
-    MessageKind, Negotiated, Part, Role, Uri,
+    CloseCode, Config, Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN,
+    MAX_FRAME_HEADER_LEN, MessageKind, Negotiated, Part, Role, Uri,
 };
 use fullduplex_testkit::{Frame, TestEntropy};
 
@@ -174,7 +174,7 @@ fn sending_allocates_nothing() {
         for len in [0, 20, 125, 126, 1024, 65_536, 1 << 20] {
             let text = "a".repeat(len);
             let mut payload = vec![7; len];
-            let mut out = vec![0; len + MAX_HEADER_LEN];
+            let mut out = vec![0; len + MAX_FRAME_HEADER_LEN];
             let mut control = [0; MAX_CONTROL_FRAME_LEN];
             without_allocation(|| {
                 let mut conn = open(role);
@@ -218,7 +218,7 @@ fn an_opening_handshake_allocates_nothing_on_either_side() {
         let (mut wire, mut answer) = ([0; 1024], [0; 1024]);
         let mut client = ClientHandshake::new(&mut TestEntropy::new(1)).unwrap();
         let len = client.encode_request(&request, &mut wire).unwrap();
-        let mut server = ServerHandshake::new(HeadLimits::DEFAULT);
+        let mut server = ServerHandshake::new(HeadLimits::new());
         assert!(server.poll(&wire[..len - 1]).unwrap().is_none());
         let asked = server.poll(&wire[..len]).unwrap().unwrap();
         let chosen = Acceptance::new().subprotocol(asked.choose_subprotocol(&["chat"]));
@@ -227,7 +227,7 @@ fn an_opening_handshake_allocates_nothing_on_either_side() {
         let opened = client.poll(&answer[..len], &request).unwrap();
         assert!(matches!(opened, Some(Outcome::Open { .. })));
 
-        let mut server = ServerHandshake::new(HeadLimits::DEFAULT);
+        let mut server = ServerHandshake::new(HeadLimits::new());
         let refused = server.poll(b"POST / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap_err();
         assert_eq!(refused, RequestError::Method);
         assert!(refused.encode_response(&mut answer).is_ok());

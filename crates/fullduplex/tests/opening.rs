@@ -143,7 +143,7 @@ fn frames_behind_the_response_are_received() {
 #[test]
 fn another_status_comes_with_what_had_arrived_of_the_body() {
     let bytes = b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nsorry";
-    let Connected::Refused(Refused { response, body }) = respond(connecting(), bytes) else {
+    let Connected::Refused(Refused { response, body, .. }) = respond(connecting(), bytes) else {
         panic!("it was refused")
     };
     assert_eq!((response.as_response().status(), &body[..]), (404, &b"sorry"[..]));
@@ -164,11 +164,12 @@ fn a_client_without_entropy_sends_no_request() {
     assert!(matches!(failed, Err(HandshakeError::Entropy(_))));
 }
 
-/// The configuration is for requests and acceptances that have no setting of their own.
+/// The configuration is for requests and acceptances that make no choice.
 #[cfg(feature = "deflate")]
 #[test]
-fn a_request_and_an_acceptance_may_have_compression_of_their_own() {
+fn a_request_and_an_acceptance_may_choose_compression_for_themselves() {
     use fullduplex::DeflateConfig;
+    use fullduplex::handshake::OwnedAcceptance;
 
     let (own, other) = (DeflateConfig::new().no_context_takeover(true), DeflateConfig::new());
     for config in [None, Some(other)] {
@@ -184,6 +185,25 @@ fn a_request_and_an_acceptance_may_have_compression_of_their_own() {
         let request = receive(incoming, &request, usize::MAX);
         let (endpoint, _) = request.accept(&Acceptance::new().deflate(own)).unwrap();
         assert!(!endpoint.deflate().unwrap().context_takeover());
+    }
+    let on = EndpointConfig::new().deflate(other);
+    let offer = |choice: Option<Option<DeflateConfig>>| {
+        let mut request = OwnedClientRequest::new("ws://localhost/chat").unwrap();
+        if let Some(choice) = choice {
+            request = request.deflate(choice);
+        }
+        Connecting::new(request, on, TestEntropy::new(1)).unwrap().output().to_vec()
+    };
+    let is_offered = |request: &[u8]| String::from_utf8_lossy(request).contains("permessage");
+    assert!(is_offered(&offer(None)) && !is_offered(&offer(Some(None))));
+    for (acceptance, accepts) in [
+        (OwnedAcceptance::new(), true),
+        (OwnedAcceptance::new().deflate(None), false),
+        (OwnedAcceptance::new().deflate(own), true),
+    ] {
+        let request = receive(Incoming::new(on, NoEntropy), &offer(None), usize::MAX);
+        let (endpoint, _) = request.accept(&acceptance.as_acceptance()).unwrap();
+        assert_eq!(endpoint.deflate().is_some(), accepts);
     }
 }
 
@@ -218,7 +238,7 @@ fn a_request_for_no_websocket_is_refused_or_answered() {
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nok\n"));
     // The fault is the application's, and the client still gets a response.
     let (error, response) = poll(Some(Some(OwnedRejection::new(200).header("a\n", "b"))));
-    assert!(matches!(error, HandshakeError::Respond(_)), "{error}");
+    assert!(matches!(error, HandshakeError::Reject(_)), "{error}");
     assert!(response.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{response}");
 }
 

@@ -4,8 +4,8 @@
 
 use allocation_counter::measure;
 use fullduplex::{
-    Bytes, CloseCode, CloseFrame, Endpoint, EndpointConfig, Message, MessageKind, MessageRef,
-    Negotiated, PreparedMessage, Role, SendError,
+    Bytes, CloseCode, CloseFrame, Endpoint, EndpointConfig, InvalidUtf8, Message, MessageKind,
+    MessageRef, Negotiated, PreparedMessage, Role, SendError,
 };
 use fullduplex_testkit::{BrokenEntropy, Frame, Random, TestEntropy, frames};
 
@@ -40,8 +40,8 @@ fn payloads(frames: &[Frame]) -> Vec<&[u8]> {
 #[test]
 fn messages_leave_whole_and_in_order_however_they_are_sent_and_taken() {
     let sizes = [0, 1, 125, 126, 4000, 8191, 8192, 8193, 65_535, 65_536, 200_000];
-    let news = PreparedMessage::new(MessageKind::Binary, &bytes(20_000)).unwrap();
-    let note = PreparedMessage::new(MessageKind::Text, b"short").unwrap();
+    let news = PreparedMessage::binary(&bytes(20_000));
+    let note = PreparedMessage::text("short");
     for role in ROLES {
         let mut random = Random::new(7);
         for _ in 0..40 {
@@ -103,7 +103,7 @@ fn a_large_payload_is_not_copied() {
 
 #[test]
 fn a_broadcast_is_encoded_once() {
-    let news = PreparedMessage::new(MessageKind::Binary, &bytes(LARGE)).unwrap();
+    let news = PreparedMessage::binary(&bytes(LARGE));
     let mut rooms: Vec<_> = (0..100).map(|_| open(Role::Server)).collect();
     let counted = measure(|| {
         for endpoint in &mut rooms {
@@ -120,8 +120,8 @@ fn a_broadcast_is_encoded_once() {
 #[test]
 fn a_text_that_is_none_is_not_prepared() {
     let refused = PreparedMessage::new(MessageKind::Text, b"\xff").unwrap_err();
-    assert_eq!(refused, SendError::InvalidUtf8);
-    let news = PreparedMessage::new(MessageKind::Text, "κόσμε".as_bytes()).unwrap();
+    assert_eq!(refused, InvalidUtf8);
+    let news = PreparedMessage::text("κόσμε");
     assert_eq!(news.kind(), MessageKind::Text);
     assert_eq!(news.payload(), "κόσμε".as_bytes());
 }
@@ -139,7 +139,7 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
     assert_eq!(endpoint.writer.pending(), 0);
 
     let mut config = EndpointConfig::new();
-    config.max_write_buffer = LARGE;
+    config.max_write_buffer_size = LARGE;
     for role in ROLES {
         let negotiated = Negotiated::without_extensions();
         let mut endpoint = Endpoint::open(role, negotiated, &[], &config, TestEntropy::new(1));
@@ -158,7 +158,7 @@ fn a_message_that_is_refused_comes_back_as_it_was() {
 #[test]
 fn a_small_message_is_refused_for_the_same_reasons_as_any_other() {
     let mut config = EndpointConfig::new();
-    config.max_write_buffer = 11;
+    config.max_write_buffer_size = 11;
     let note = MessageRef::Text("note");
     for role in ROLES {
         for (written, owned) in [(false, false), (false, true), (true, false), (true, true)] {

@@ -148,7 +148,7 @@ const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
 
 #[test]
 fn a_server_writes_the_example_response_to_the_example_request() {
-    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut handshake = ServerHandshake::new(HeadLimits::new());
     let request = handshake.poll(REQUEST.as_bytes()).unwrap().expect("the whole head");
     assert_eq!(request.path(), "/chat");
     assert_eq!(request.host(), "server.example.com");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fullduplex::{
     BufferTooSmall, CloseCode, Config, Connection, Event, Input, MAX_CONTROL_FRAME_LEN,
-    MAX_HEADER_LEN, MessageKind, Negotiated, Role, SendError, Timeouts,
+    MAX_FRAME_HEADER_LEN, MessageKind, Negotiated, Role, SendError, Timeouts,
 };
 use fullduplex_testkit::{BrokenEntropy, Frame, TestEntropy, frames};
 
@@ -59,15 +59,19 @@ type Send<'s> =
 /// Sends with output buffers that are too small, which must change nothing, and then with the space that the error asks
 /// for. Returns what was written.
 fn send(role: Role, conn: &mut Connection, send: Send<'_>) -> Vec<u8> {
-    let mut large = vec![0; (1 << 20) + MAX_HEADER_LEN];
+    let mut large = vec![0; (1 << 20) + MAX_FRAME_HEADER_LEN];
     let mut asked = entropy();
     let needed = match send(conn, &mut [], &mut asked) {
-        Err(SendError::NoRoom(BufferTooSmall { needed })) => needed,
+        Err(SendError::BufferTooSmall(BufferTooSmall { needed })) => needed,
         other => panic!("{other:?}"),
     };
     for too_small in [1, 2, needed / 2, needed - 1].into_iter().filter(|len| *len < needed) {
         let refused = send(conn, &mut large[..too_small], &mut asked);
-        assert_eq!(refused, Err(SendError::NoRoom(BufferTooSmall { needed })), "{too_small}");
+        assert_eq!(
+            refused,
+            Err(SendError::BufferTooSmall(BufferTooSmall { needed })),
+            "{too_small}"
+        );
     }
     let len = send(conn, &mut large[..needed], &mut asked).expect("the room that was asked for");
     assert_eq!(len, needed);
@@ -255,7 +259,7 @@ fn a_fragment_without_room_or_entropy_does_not_count() {
     let (kind, euro) = (MessageKind::Text, "€".as_bytes());
     for _ in 0..3 {
         let refused = conn.send_fragment(kind, &euro[..1], false, &mut out[..3], entropy());
-        assert_eq!(refused, Err(SendError::NoRoom(BufferTooSmall { needed: 7 })));
+        assert_eq!(refused, Err(SendError::BufferTooSmall(BufferTooSmall { needed: 7 })));
         let broken = BrokenEntropy { draws: 0 };
         assert!(conn.send_fragment(kind, &euro[..1], false, &mut out, broken).is_err());
     }
@@ -316,11 +320,11 @@ fn drain(conn: &mut Connection) -> Vec<Frame> {
     while conn.has_transmit() {
         let mut out = [0; MAX_CONTROL_FRAME_LEN];
         let needed = match conn.poll_transmit(&mut [], &mut keys) {
-            Err(SendError::NoRoom(BufferTooSmall { needed })) => needed,
+            Err(SendError::BufferTooSmall(BufferTooSmall { needed })) => needed,
             other => panic!("{other:?}"),
         };
         let short = conn.poll_transmit(&mut out[..needed - 1], &mut keys);
-        assert_eq!(short, Err(SendError::NoRoom(BufferTooSmall { needed })));
+        assert_eq!(short, Err(SendError::BufferTooSmall(BufferTooSmall { needed })));
         let written = conn.poll_transmit(&mut out[..needed], &mut keys).unwrap().expect("a frame");
         assert_eq!(written.len(), needed);
         drained.extend(frames(written).into_iter().map(unmasked));
@@ -396,7 +400,7 @@ fn our_close_with_a_queued_pong_says_how_much_room_both_need() {
             let refused = close(&mut conn, &mut vec![0; room]);
             assert_eq!(
                 refused,
-                Err(SendError::NoRoom(BufferTooSmall { needed })),
+                Err(SendError::BufferTooSmall(BufferTooSmall { needed })),
                 "{role:?} {room}"
             );
             assert!(conn.has_transmit() && conn.may_send(), "{role:?} {room}");

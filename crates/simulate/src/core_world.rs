@@ -53,7 +53,7 @@ pub(crate) fn config_of(setup: &Setup, side: Side) -> EndpointConfig {
     config.connection.timeouts.pong_timeout = settings.pong_timeout.map(ms);
     config.connection.timeouts.idle_timeout = settings.idle_timeout.map(ms);
     config.connection.timeouts.close_timeout = ms(settings.close_timeout);
-    config.max_write_buffer = settings.max_write_buffer as usize;
+    config.max_write_buffer_size = settings.max_write_buffer as usize;
     config.deflate = setup.deflate.map(|deflate| {
         let (own, peer) = match side {
             Side::Client => (deflate.client_takeover, deflate.server_takeover),

@@ -236,7 +236,7 @@ fn the_loop_without_a_heap_stands_every_session() {
 /// The loop from the README.
 fn echo_without_a_heap(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
     let (mut buf, mut out, mut len) = ([0; 4096], [0; 8192], 0);
-    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut handshake = ServerHandshake::new(HeadLimits::new());
     let request = loop {
         match wire.read(&mut buf[len..])? {
             0 => return Err(handshake.handle_eof().into()),

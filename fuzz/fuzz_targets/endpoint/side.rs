@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use fullduplex::handshake::{AcceptError, RejectError, Response};
 use fullduplex::{
-    Chunk, CloseCode, CloseReason, Connected, Connecting, Ended, Endpoint, Error, FrameError,
+    Chunk, CloseCode, CloseFrameRef, Connected, Connecting, Ended, Endpoint, Error, FrameError,
     Incoming, IncomingRequest, Message, MessageKind, MessageRef, PreparedMessage, Progress,
     Refusal, SendError, Shutdown,
 };
@@ -102,7 +102,7 @@ impl Side {
             }
             What::Close(code, reason) => {
                 let code = CloseCode::from_u16(close_code(*code));
-                if endpoint.writer.close(CloseReason { code, reason }).is_ok() {
+                if endpoint.writer.close(CloseFrameRef { code, reason }).is_ok() {
                     self.closed = Some((code.to_u16(), reason.clone()));
                 }
             }

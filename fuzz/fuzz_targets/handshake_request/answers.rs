@@ -97,7 +97,7 @@ pub(crate) fn told(error: HandshakeError, answer: &Answer) -> bool {
         HandshakeError::Responded(status) => {
             answer.may_be_sent(200..=599) && status == answer.status()
         }
-        HandshakeError::Respond(_) => !answer.may_be_sent(200..=599),
+        HandshakeError::Reject(_) => !answer.may_be_sent(200..=599),
         _ => true,
     }
 }

@@ -54,7 +54,7 @@ async fn room_member(stream: TcpStream, room: Room) -> Served {
             },
             message = socket.recv() => match message.transpose()? {
                 Some(Message::Binary(data)) => {
-                    room.send(&PreparedMessage::new(MessageKind::Binary, &data)?).await;
+                    room.send(&PreparedMessage::binary(&data)).await;
                 }
                 Some(_) => {}
                 None => return Ok(()),

@@ -84,7 +84,7 @@ where
 /// The error as tokio-tungstenite returns it: the error of the look-up, or of the last address that was tried.
 fn to_io(error: DialError) -> io::Error {
     match error {
-        DialError::LookUp(error) => error,
+        DialError::Lookup(error) => error,
         DialError::Addresses(mut attempts) => match attempts.pop().map(|attempt| attempt.error) {
             Some(AttemptError::Failed(error)) => error,
             _ => io::ErrorKind::TimedOut.into(),

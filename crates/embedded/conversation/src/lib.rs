@@ -42,7 +42,7 @@ impl Default for Buffers {
 /// The size of [`Connection`] in bytes.
 pub const CONNECTION_SIZE: usize = size_of::<Connection>();
 
-const LIMITS: HeadLimits = HeadLimits { max_size: 1024, max_headers: 32 };
+const LIMITS: HeadLimits = HeadLimits::new().max_size(1024).max_headers(32);
 
 /// Accepts a handshake, and sends each message back. Returns whether the connection had a clean close; `None` if something
 /// failed.

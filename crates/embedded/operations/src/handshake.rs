@@ -40,13 +40,13 @@ fn errors() {
     seen(<HandshakeError as From<EncodeRequestError>>::from(hidden(too_small)));
     seen(<HandshakeError as From<EntropyError>>::from(hidden(EntropyError)));
     defaulted::<HeadLimits>();
-    key::<HeadLimits>(hidden(&HeadLimits::DEFAULT));
+    key::<HeadLimits>(hidden(&HeadLimits::new()));
 }
 
 const HEAD_ERROR: HeadError = HeadError::TooLarge;
 
 fn server() {
-    let mut handshake = hidden(ServerHandshake::new(hidden(HeadLimits::DEFAULT)));
+    let mut handshake = hidden(ServerHandshake::new(hidden(HeadLimits::new())));
     shown::<ServerHandshake>(&handshake);
     cloned::<ServerHandshake>(&handshake);
     defaulted::<ServerHandshake>();
@@ -155,7 +155,7 @@ fn client() {
     let Ok(handshake) = hidden(ClientHandshake::new(&mut Unknown)) else {
         return;
     };
-    let mut handshake = ClientHandshake::with_limits(handshake, hidden(HeadLimits::DEFAULT));
+    let mut handshake = ClientHandshake::with_limits(handshake, hidden(HeadLimits::new()));
     shown::<ClientHandshake>(&handshake);
     cloned::<ClientHandshake>(&handshake);
     seen(ClientHandshake::key(&handshake));

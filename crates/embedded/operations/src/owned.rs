@@ -94,8 +94,8 @@ fn messages() {
     value::<Chunk>(hidden(&<Chunk as From<Message>>::from(message())));
 
     let close = hidden(CloseFrame::new(CloseCode::Normal));
-    let reason = hidden(CloseFrame::as_reason(&close));
-    seen(<CloseFrame as From<CloseReason<'_>>>::from(reason));
+    let reason = hidden(CloseFrame::as_frame_ref(&close));
+    seen(<CloseFrame as From<CloseFrameRef<'_>>>::from(reason));
     displayed::<CloseFrame>(&close);
     value::<CloseFrame>(&close);
 

@@ -84,10 +84,10 @@ fn writing(writer: &mut Writer<Unknown>, receiver: &Receiver) {
     }
     let (kind, last) = (hidden(MessageKind::Text), hidden(true));
     seen(Writer::send_fragment(hidden(writer), kind, bytes(), last));
-    let reason = hidden(CloseReason { code: CloseCode::Normal, reason: text() });
+    let reason = hidden(CloseFrameRef { code: CloseCode::Normal, reason: text() });
     seen(Writer::close(hidden(writer), reason));
     seen(Writer::queue_answers(hidden(writer)));
-    seen(Writer::has_room(writer));
+    seen(Writer::has_space(writer));
     Writer::reserve(hidden(writer));
     seen(Writer::first(writer));
     Writer::chunks(hidden(writer)).for_each(seen);

@@ -24,7 +24,7 @@ fn codes() {
     seen(<u16 as From<&CloseCode>>::from(hidden(&code)));
     key::<CloseCode>(&code);
     displayed::<CloseCode>(&code);
-    value::<CloseReason<'_>>(hidden(&CloseReason { code, reason: text() }));
+    value::<CloseFrameRef<'_>>(hidden(&CloseFrameRef { code, reason: text() }));
 
     let role = hidden(Role::Client);
     seen(Role::peer(role));
@@ -59,7 +59,7 @@ fn headers() {
         payload_len: 1,
     });
     seen(FrameHeader::encoded_len(&header));
-    let mut out = [0; MAX_HEADER_LEN];
+    let mut out = [0; MAX_FRAME_HEADER_LEN];
     seen(FrameHeader::encode(&header, &mut out));
     seen(out);
     seen(FrameHeader::decode(bytes()));

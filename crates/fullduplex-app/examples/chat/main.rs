@@ -139,7 +139,7 @@ impl Chat {
         };
         let mut socket = match accept_or_respond(stream, config, decide, page).await {
             // The client has asked for the page, or for a path that does not exist.
-            Err(Error::Rejected(_)) => return Ok(()),
+            Err(Error::Responded(_)) => return Ok(()),
             accepted => accepted?,
         };
         let (mut heard, last) = {
@@ -180,7 +180,7 @@ impl Chat {
 
     /// Sends a text to all members.
     async fn say(&self, text: &str) -> Result<(), Error> {
-        let message = PreparedMessage::new(MessageKind::Text, text.as_bytes())?;
+        let message = PreparedMessage::text(text);
         let mut last = self.last.lock().await;
         if last.len() == HISTORY {
             last.pop_front();
@@ -193,7 +193,7 @@ impl Chat {
     /// Sends a picture to all members: the length of the name as one byte, the name, and the picture.
     async fn show(&self, name: &str, picture: &[u8]) -> Result<(), Error> {
         let message = [&[name.len() as u8], name.as_bytes(), picture].concat();
-        self.room.send(&PreparedMessage::new(MessageKind::Binary, &message)?).await;
+        self.room.send(&PreparedMessage::binary(&message)).await;
         Ok(())
     }
 }

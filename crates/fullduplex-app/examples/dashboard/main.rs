@@ -68,7 +68,7 @@ pub(crate) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 impl Dashboard {
     pub(crate) fn new(symbols: usize) -> Result<Self, Error> {
         let symbols = (0..symbols).map(|number| format!("SYM{number}")).collect();
-        let newest = Mutex::new(PreparedMessage::new(MessageKind::Text, b"[]")?);
+        let newest = Mutex::new(PreparedMessage::text("[]"));
         Ok(Self { room: Room::new(), symbols, newest })
     }
 
@@ -89,8 +89,7 @@ impl Dashboard {
 
     /// Sends the prices, in cents, in the order of the symbols.
     pub(crate) async fn publish(&self, prices: &[i64]) -> Result<(), Error> {
-        let message =
-            PreparedMessage::new(MessageKind::Text, json!(prices).to_string().as_bytes())?;
+        let message = PreparedMessage::text(&json!(prices).to_string());
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = message.clone();
         self.room.send(&message).await;
         Ok(())
@@ -107,7 +106,7 @@ pub(crate) async fn connection(
         .max_write_buffer_size(BUFFER)
         .keepalive(Duration::from_secs(40), Duration::from_secs(20));
     let mut socket = match accept_or_respond(stream, config, admit, page).await {
-        Err(Error::Rejected(_)) => return Ok(()),
+        Err(Error::Responded(_)) => return Ok(()),
         accepted => accepted?,
     };
     let symbols = json!({ "symbols": dashboard.symbols }).to_string();

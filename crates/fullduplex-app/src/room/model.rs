@@ -14,7 +14,7 @@ use tokio::io::duplex;
 use super::*;
 
 fn message(text: &str) -> PreparedMessage {
-    PreparedMessage::new(MessageKind::Text, text.as_bytes()).unwrap()
+    PreparedMessage::text(text)
 }
 
 /// A thread that sends these messages, and counts how many members they reach.

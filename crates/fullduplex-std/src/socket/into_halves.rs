@@ -85,14 +85,14 @@ impl IntoHalves for MaybeTlsStream {
     }
 
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.tcp().set_read_timeout(timeout)
+        self.get_ref().set_read_timeout(timeout)
     }
 
     fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.tcp().set_write_timeout(timeout)
+        self.get_ref().set_write_timeout(timeout)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.tcp().shutdown(how)
+        self.get_ref().shutdown(how)
     }
 }

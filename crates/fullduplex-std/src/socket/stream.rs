@@ -33,7 +33,7 @@ pub enum MaybeTlsStream {
 impl MaybeTlsStream {
     /// The underlying socket.
     #[must_use]
-    pub fn tcp(&self) -> &TcpStream {
+    pub fn get_ref(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
             #[cfg(feature = "tls")]

@@ -170,7 +170,7 @@ fn the_answer_to_a_close_is_flushed_before_the_application_sees_the_close() {
 
 #[test]
 fn a_prepared_message_goes_out_as_it_is_whole_and_in_halves() {
-    let news = PreparedMessage::new(MessageKind::Text, b"news").unwrap();
+    let news = PreparedMessage::text("news");
     let (mut server, mut peer) = our_server(EndpointConfig::new());
     let (client, mut peer_of_client) = our_client(EndpointConfig::new());
     server.feed_prepared(&news).unwrap();

@@ -179,7 +179,7 @@ fn dialling_sets_nodelay() {
         let mut options = ConnectOptions::new();
         options.connect_timeout = None;
         let (socket, _) = connect_with(format!("ws://{address}"), options).unwrap();
-        assert!(socket.get_ref().tcp().nodelay().unwrap());
+        assert!(socket.get_ref().get_ref().nodelay().unwrap());
         drop(socket);
         assert!(request.join().unwrap().starts_with("GET / HTTP/1.1\r\n"));
     });

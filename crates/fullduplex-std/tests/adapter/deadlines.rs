@@ -116,7 +116,7 @@ fn a_rejection_that_the_client_does_not_read_is_given_up() {
                 Err(OwnedRejection::new(403).body(vec![b'a'; 32 * MIB]))
             })
         });
-        assert!(matches!(result, Err(HandshakeError::Failure(Error::Rejected(403)))));
+        assert!(matches!(result, Err(HandshakeError::Failure(Error::Responded(403)))));
     });
 }
 
@@ -379,7 +379,7 @@ fn writes_many(
     most: usize,
     waits: bool,
 ) -> (WebSocket<SlowReader>, usize) {
-    config.max_write_buffer = 16 * MIB;
+    config.max_write_buffer_size = 16 * MIB;
     let stream = SlowReader::new(Frame::pong("").masked().encode(), most, waits);
     let mut ours = WebSocket::from_raw_socket(stream, Role::Server, config);
     assert!(ours.read().unwrap().is_pong());

@@ -230,7 +230,7 @@ fn a_rejection_that_is_read_a_little_at_a_time_ends_in_time() {
             })
             .unwrap_err()
         });
-        assert!(matches!(error, HandshakeError::Failure(Error::Rejected(403))), "{error:?}");
+        assert!(matches!(error, HandshakeError::Failure(Error::Responded(403))), "{error:?}");
         reading.join().unwrap();
     });
 }
@@ -460,7 +460,7 @@ fn a_refused_client_that_drips_on_is_given_up_in_time() {
                     accept_with(far, config, reject).unwrap_err().into()
                 }
             });
-            assert!(matches!(error, Error::Rejected(403)), "{error:?}");
+            assert!(matches!(error, Error::Responded(403)), "{error:?}");
         });
     });
 }

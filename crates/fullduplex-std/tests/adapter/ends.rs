@@ -103,7 +103,7 @@ fn an_end_after_both_closes_is_clean_however_it_comes() {
             for end in [drop as fn(TcpStream), reset] {
                 let (mut ours, mut peer) = open(role);
                 peer.write_all(&encode(role, Frame::close(4000, "enough"))).unwrap();
-                let reason = CloseFrame { code: CloseCode::Library(4000), reason: "enough".into() };
+                let reason = CloseFrame { code: CloseCode::Private(4000), reason: "enough".into() };
                 assert_eq!(ours.read().unwrap(), Message::Close(Some(reason)));
                 let answer = &mut [0; 4];
                 peer.read_exact(answer).unwrap();
@@ -169,7 +169,7 @@ fn a_connection_reset_while_we_write_ends_with_that() {
         };
         assert!(matches!(error, Error::Io(_)), "{error:?}");
         assert!(matches!(ours.send("anybody?"), Err(Error::Io(_))));
-        assert!(!ours.can_write() && ours.can_read());
+        assert!(!ours.can_send() && ours.can_read());
         ended(&ours.read().unwrap_err(), Ended::Reset);
         is_over(&mut ours);
     });

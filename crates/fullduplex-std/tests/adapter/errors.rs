@@ -289,7 +289,7 @@ fn a_rejection_reaches_the_client_with_headers_and_body() {
     assert_eq!(header(&answer, "x-why"), Some("no badge"));
     assert_eq!(header(&answer, "content-length"), Some("8"));
     assert!(answer.ends_with("\r\n\r\nGo away\n"), "{answer}");
-    assert!(matches!(error, Error::Rejected(403)), "{error:?}");
+    assert!(matches!(error, Error::Responded(403)), "{error:?}");
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn our_client_sees_the_whole_rejection_of_our_server() {
         assert_eq!(refused.response.as_response().status(), 403);
         assert_eq!(refused.response.as_response().headers().get_str("x-why"), Some("no badge"));
         assert_eq!(refused.body, b"Go away\n");
-        assert!(matches!(accepting.join().unwrap(), Err(Error::Rejected(403))));
+        assert!(matches!(accepting.join().unwrap(), Err(Error::Responded(403))));
     });
 }
 
@@ -341,7 +341,7 @@ fn closing_twice_is_harmless_and_sending_after_it_is_refused() {
         for refused in [Message::text("late"), Message::Ping(Bytes::new())] {
             assert!(matches!(client.send(refused), Err(Error::Send(SendError::Closed))));
         }
-        assert!(client.can_read() && !client.can_write());
+        assert!(client.can_read() && !client.can_send());
         let serving = thread::spawn(move || {
             let seen = drain(&mut server);
             is_over(&mut server);
@@ -381,13 +381,13 @@ fn both_sides_may_close_at_once() {
     bounded(|| {
         let config = timeouts(|timeouts| timeouts.close_timeout = ms(2000));
         let (mut client, mut server) = pair(config, config);
-        client.close(Some(CloseFrame::new(CloseCode::Library(4000)))).unwrap();
-        server.close(Some(CloseFrame::new(CloseCode::Library(4001)))).unwrap();
+        client.close(Some(CloseFrame::new(CloseCode::Private(4000)))).unwrap();
+        server.close(Some(CloseFrame::new(CloseCode::Private(4001)))).unwrap();
         let serving = thread::spawn(move || drain(&mut server));
         for ((messages, error), code) in
             [(drain(&mut client), 4001), (serving.join().unwrap(), 4000)]
         {
-            let close = CloseFrame::new(CloseCode::Library(code));
+            let close = CloseFrame::new(CloseCode::Private(code));
             assert_eq!(messages, [Message::Close(Some(close))]);
             assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
         }

@@ -75,7 +75,7 @@ fn is_shut<S: IntoHalves>(sender: &mut WebSocketSender<S>) {
     assert!(matches!(sender.send("late"), Err(Error::AlreadyClosed)));
     assert!(matches!(sender.flush(), Err(Error::AlreadyClosed)));
     sender.close(None).unwrap();
-    assert!(!sender.can_write());
+    assert!(!sender.can_send());
 }
 
 fn timed_out(error: &Error, what: Timeout) {
@@ -135,7 +135,7 @@ fn both_peers_send_more_than_the_sockets_hold_at_the_same_time() {
             assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
             assert!(receiver.receiver().is_clean());
         }
-        assert!(!client.can_write() && !server.can_write());
+        assert!(!client.can_send() && !server.can_send());
     });
 }
 
@@ -282,7 +282,7 @@ fn a_close_of_the_sender_is_completed_by_the_receiver() {
             let serving = thread::spawn(move || drain(&mut peer));
             let (mut sender, receiver) = ours.into_split().unwrap();
             let (receiving, messages) = receive(receiver);
-            let reason = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+            let reason = CloseFrame { code: CloseCode::Private(4000), reason: "bye".into() };
             sender.send("last").unwrap();
             sender.close(Some(reason.clone())).unwrap();
             assert_eq!(sender.with_sender(Sender::sent_close), Some(Some(reason.code)));
@@ -312,7 +312,7 @@ fn the_peers_close_is_answered_before_it_is_told_and_ends_sending() {
             assert_eq!(next_frame(&mut peer).payload, b"before");
             closes_with(&[next_frame(&mut peer)], CloseCode::Away);
             assert!(matches!(sender.send("late"), Err(Error::Send(SendError::Closed))));
-            assert!(!sender.can_write() && !receiver.can_read());
+            assert!(!sender.can_send() && !receiver.can_read());
             sender.close(None).unwrap();
             drop(peer);
             assert!(matches!(receiver.read(), Err(Error::ConnectionClosed)));

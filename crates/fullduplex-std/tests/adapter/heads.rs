@@ -187,13 +187,13 @@ fn a_plain_request_is_answered_by_the_application() {
         assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
         assert_eq!(header(&answer, "X-Up"), Some("1"));
         assert_eq!(header(&answer, "Connection"), Some("close"));
-        assert!(matches!(ended, Err(Error::Rejected(200))), "{ended:?}");
+        assert!(matches!(ended, Err(Error::Responded(200))), "{ended:?}");
     }
     let (answer, _) = probe("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(answer.ends_with("Content-Length: 3\r\n\r\n"), "{answer}");
     let (answer, ended) = probe("GET /empty HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 204 No Content\r\n"), "{answer}");
-    assert!(matches!(ended, Err(Error::Rejected(204))), "{ended:?}");
+    assert!(matches!(ended, Err(Error::Responded(204))), "{ended:?}");
     let (answer, ended) = probe("GET /broken HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
     assert!(matches!(ended, Err(Error::Reject(RejectError::InvalidHeader(_)))), "{ended:?}");
@@ -215,7 +215,7 @@ fn an_answer_to_a_plain_request_survives_interruptions() {
         }
         interruptions += 1;
     };
-    assert!(matches!(error, Error::Rejected(200)), "{error:?}");
+    assert!(matches!(error, Error::Responded(200)), "{error:?}");
     assert_eq!(interruptions, 2);
 }
 

@@ -69,7 +69,7 @@ fn our_client_talks_to(port: u16, closer: &str) -> String {
     assert_eq!(socket.read().unwrap(), Message::Ping(Bytes::from_static(b"and you?")));
     assert_eq!(socket.read().unwrap(), Message::text("pong and you?"));
     if closer == "client" {
-        let close = CloseFrame { code: CloseCode::Library(4001), reason: "done here".into() };
+        let close = CloseFrame { code: CloseCode::Private(4001), reason: "done here".into() };
         socket.close(Some(close)).unwrap();
     } else {
         socket.send("command:close 4002 enough").unwrap();
@@ -112,7 +112,7 @@ fn our_server_serves_one(listener: TcpListener) -> String {
                 socket.feed(Message::Ping(payload)).unwrap();
             }
             Message::Text(text) if *text == "command:close 4002 enough" => {
-                let close = CloseFrame { code: CloseCode::Library(4002), reason: "enough".into() };
+                let close = CloseFrame { code: CloseCode::Private(4002), reason: "enough".into() };
                 socket.close(Some(close)).unwrap();
             }
             _ => socket.feed(message).unwrap(),

@@ -102,7 +102,7 @@ impl<S: Read + Write + 'static> Talk<S> {
         }
         if self.to_send.is_empty() && self.closes_after == Some(self.received.len()) {
             self.closes_after = None;
-            let bye = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+            let bye = CloseFrame { code: CloseCode::Private(4000), reason: "bye".into() };
             match self.socket.close(Some(bye)) {
                 Err(error) if !error.would_block() => panic!("{error:?}"),
                 _ => {}
@@ -152,8 +152,8 @@ fn converse<S: Read + Write + 'static>(
 
 /// Checks that each side has received what the other one sent, and its Close.
 fn nothing_is_lost(received: &[Vec<Message>; 2]) {
-    let close = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
-    let echo = CloseFrame::new(CloseCode::Library(4000));
+    let close = CloseFrame { code: CloseCode::Private(4000), reason: "bye".into() };
+    let echo = CloseFrame::new(CloseCode::Private(4000));
     for (received, from, close) in
         [(&received[0], Role::Server, echo), (&received[1], Role::Client, close)]
     {
@@ -186,7 +186,7 @@ fn a_whole_conversation_loses_nothing_wherever_the_stream_blocks() {
     bounded(|| {
         for seed in 0..48 {
             let mut config = EndpointConfig::new();
-            config.max_write_buffer = 4000;
+            config.max_write_buffer_size = 4000;
             let (near, far) = Wire::pair(seed, 3000);
             let sides = [Side::connect(near, config), Side::accept(far, config)];
             nothing_is_lost(&converse(sides, || {}));
@@ -202,7 +202,7 @@ fn a_whole_conversation_over_nonblocking_tcp_loses_nothing() {
             socket.set_nonblocking(true).unwrap();
         }
         let mut config = EndpointConfig::new();
-        config.max_write_buffer = 4000;
+        config.max_write_buffer_size = 4000;
         // The client connects late, because sockets that are ready when they are not needed hide mistakes.
         let accepting = Side::accept(far, config);
         assert!(matches!(accepting, Side::Accepting(_)));
@@ -237,7 +237,7 @@ fn nonblocking_tcp_would_block_at_once_whatever_deadlines_there_are() {
 #[test]
 fn a_message_for_which_there_is_no_room_comes_back() {
     let mut config = EndpointConfig::new();
-    config.max_write_buffer = 80;
+    config.max_write_buffer_size = 80;
     let (near, far) = Wire::pair(7, 0);
     let mut socket = WebSocket::from_raw_socket(near, Role::Server, config);
     let texts: Vec<String> = (0..5).map(|number| format!("{number}").repeat(40)).collect();

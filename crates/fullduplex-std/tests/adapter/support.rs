@@ -107,7 +107,7 @@ pub(crate) fn is_over<S: std::io::Read + std::io::Write + 'static>(socket: &mut 
         assert!(matches!(socket.send("late"), Err(Error::AlreadyClosed)));
         socket.close(None).unwrap();
     }
-    assert!(!socket.can_read() && !socket.can_write());
+    assert!(!socket.can_read() && !socket.can_send());
 }
 
 /// Ends the sending direction and reads on until the peer has done the same.

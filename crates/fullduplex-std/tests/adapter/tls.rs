@@ -102,7 +102,7 @@ fn an_echo_over_tls_and_a_clean_close_from_either_side() {
     bounded(|| {
         for closer in [Role::Client, Role::Server] {
             let (mut client, mut server) = pair(EndpointConfig::new());
-            let close = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+            let close = CloseFrame { code: CloseCode::Private(4000), reason: "bye".into() };
             let serving = thread::spawn({
                 let close = close.clone();
                 move || {
@@ -141,7 +141,7 @@ fn an_echo_over_tls_and_a_clean_close_from_either_side() {
             }
             let (messages, error) = drain(&mut client);
             let [Message::Close(Some(frame))] = &messages[..] else { panic!("{messages:?}") };
-            assert_eq!(frame.code, CloseCode::Library(4000));
+            assert_eq!(frame.code, CloseCode::Private(4000));
             assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
             assert!(client.receiver().is_clean());
             is_over(&mut client);
@@ -523,7 +523,7 @@ fn a_server_over_tls_with_the_defaults_is_one_call() {
         let (client, _) = connect_with(url(address), options(client_tls)).unwrap();
         let server = accepting.join().unwrap();
         let beneath = server.get_ref().sock.get_ref();
-        assert_eq!(client.get_ref().tcp().local_addr().unwrap(), beneath.peer_addr().unwrap());
+        assert_eq!(client.get_ref().get_ref().local_addr().unwrap(), beneath.peer_addr().unwrap());
     });
 }
 

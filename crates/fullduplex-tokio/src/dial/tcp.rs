@@ -51,8 +51,8 @@ impl Dial for TcpDial {
     async fn dial(&self, target: Target<'_>) -> Result<TcpStream, DialError> {
         let looking_up = lookup_host((target.host, target.port));
         let addresses = match until(target.deadline, looking_up).await {
-            None => return Err(DialError::LookUpTimedOut),
-            Some(Err(error)) => return Err(DialError::LookUp(error)),
+            None => return Err(DialError::LookupTimedOut),
+            Some(Err(error)) => return Err(DialError::Lookup(error)),
             Some(Ok(addresses)) => in_turns(addresses),
         };
         let socket = race(addresses, target.deadline, TcpStream::connect).await?;

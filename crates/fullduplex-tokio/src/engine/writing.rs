@@ -110,7 +110,7 @@ impl<S> Engine<S> {
     /// [`Error::WriteBufferFull`] when the write buffer is full; otherwise the reason why the message must not be sent.
     pub(crate) fn start_send(&mut self, mut message: Message) -> Result<()> {
         self.check_sendable()?;
-        if !self.writer().has_room() {
+        if !self.writer().has_space() {
             return Err(Error::WriteBufferFull(Box::new(message)));
         }
         self.take(&mut message)
@@ -241,7 +241,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             match written.result {
                 Poll::Ready(Ok(())) if self.cannot_write() => break Err(broken_pipe()),
                 Poll::Ready(done) => break done,
-                Poll::Pending if room_is_enough && self.writer().has_room() => break Ok(()),
+                Poll::Pending if room_is_enough && self.writer().has_space() => break Ok(()),
                 Poll::Pending => {}
             }
             let listens = self.poll_read_ahead(cx);
@@ -321,7 +321,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if let Some(close) = frame.take()
             && self.can_send()
         {
-            let begun = self.link.sending.close(close.as_ref().map(CloseFrame::as_reason));
+            let begun = self.link.sending.close(close.as_ref().map(CloseFrame::as_frame_ref));
             self.closing_begins();
             begun?;
         }

@@ -31,9 +31,9 @@ impl Unreachable {
 #[non_exhaustive]
 pub enum DialError {
     /// The name look-up failed.
-    LookUp(io::Error),
+    Lookup(io::Error),
     /// The name look-up was not over at the deadline.
-    LookUpTimedOut,
+    LookupTimedOut,
     /// The name look-up returned no address.
     NoAddress,
     /// No address answered. These are all that were found, up to 16.
@@ -95,7 +95,7 @@ impl DialError {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::LookUpTimedOut | Self::TimedOut => true,
+            Self::LookupTimedOut | Self::TimedOut => true,
             Self::Addresses(attempts) => attempts.iter().any(Attempt::is_timeout),
             #[cfg(feature = "proxy")]
             Self::ProxyUnreachable { error, .. } => error.is_timeout(),
@@ -103,7 +103,7 @@ impl DialError {
             Self::Proxy { error, .. } => error.is_timeout(),
             #[cfg(unix)]
             Self::Path { .. } => false,
-            Self::LookUp(_) | Self::NoAddress | Self::Io(_) => false,
+            Self::Lookup(_) | Self::NoAddress | Self::Io(_) => false,
         }
     }
 
@@ -124,7 +124,7 @@ impl DialError {
             _ if self.is_timeout() => io::ErrorKind::TimedOut,
             #[cfg(unix)]
             Self::Path { error, .. } => error.kind(),
-            Self::LookUp(error) | Self::Io(error) => error.kind(),
+            Self::Lookup(error) | Self::Io(error) => error.kind(),
             Self::Addresses(attempts) => match attempts.last().map(|attempt| &attempt.error) {
                 Some(AttemptError::Failed(error)) => error.kind(),
                 _ => io::ErrorKind::NotFound,
@@ -156,8 +156,8 @@ impl fmt::Display for Unreachable {
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LookUp(error) => write!(f, "the name look-up failed: {error}"),
-            Self::LookUpTimedOut => f.write_str("the name look-up timed out"),
+            Self::Lookup(error) => write!(f, "the name look-up failed: {error}"),
+            Self::LookupTimedOut => f.write_str("the name look-up timed out"),
             Self::NoAddress => f.write_str("the host has no address"),
             Self::Addresses(attempts) => {
                 for (nth, attempt) in attempts.iter().enumerate() {
@@ -205,7 +205,7 @@ impl std::error::Error for Unreachable {
 impl std::error::Error for DialError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::LookUp(error) | Self::Io(error) => Some(error),
+            Self::Lookup(error) | Self::Io(error) => Some(error),
             #[cfg(unix)]
             Self::Path { error, .. } => Some(error),
             #[cfg(feature = "proxy")]

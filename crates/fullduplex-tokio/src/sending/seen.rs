@@ -23,7 +23,7 @@ impl Sending {
         self.writer.send_message(message)?;
         self.watch.sent(outbound);
         if let Message::Close(close) = message {
-            self.watch.closes(close.as_ref().map(CloseFrame::as_reason));
+            self.watch.closes(close.as_ref().map(CloseFrame::as_frame_ref));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Nothing is seen: the shape of `on`, without a body.
 
 use fullduplex::handshake::OwnedClientRequest;
-use fullduplex::{CloseReason, Receiver, Role};
+use fullduplex::{CloseFrameRef, Receiver, Role};
 
 use crate::config::WebSocketConfig;
 use crate::error::Error;
@@ -82,7 +82,7 @@ impl Watch {
     pub(crate) fn heard(&mut self, _: &mut Tally) {}
 
     #[inline(always)]
-    pub(crate) fn closes(&mut self, _: Option<CloseReason<'_>>) {}
+    pub(crate) fn closes(&mut self, _: Option<CloseFrameRef<'_>>) {}
 
     #[inline(always)]
     pub(crate) fn found_close(&mut self) {}

@@ -5,7 +5,7 @@ use std::mem::take;
 
 use fullduplex::handshake::{OwnedClientRequest, RequestError};
 use fullduplex::{
-    Chunk, CloseReason, HandshakeError, Message, MessageRef, Receiver, Role, Timeout,
+    Chunk, CloseFrameRef, HandshakeError, Message, MessageRef, Receiver, Role, Timeout,
 };
 
 use crate::config::WebSocketConfig;
@@ -249,7 +249,7 @@ impl Watch {
     /// The opening handshake has failed. Returns the error, for the caller returns it.
     pub(crate) fn failed(&mut self, error: Error) -> Error {
         match error {
-            Error::Rejected(status) if status < 400 => self.responded(status),
+            Error::Responded(status) if status < 400 => self.responded(status),
             _ => self.fail_opening(handshake_cause(&error), &error),
         }
         error
@@ -349,7 +349,7 @@ impl Watch {
     }
 
     /// We close, with this code and reason.
-    pub(crate) fn closes(&mut self, close: Option<CloseReason<'_>>) {
+    pub(crate) fn closes(&mut self, close: Option<CloseFrameRef<'_>>) {
         if let Some(seen) = &mut self.0
             && !seen.we_close
         {
@@ -499,7 +499,7 @@ fn handshake_cause(error: &Error) -> Cause {
             _ => Cause::BadRequest,
         },
         Error::Handshake(HandshakeError::Response(_)) => Cause::BadResponse,
-        Error::Rejected(_) => Cause::Rejected,
+        Error::Responded(_) => Cause::Rejected,
         Error::Http(_) => Cause::Refused,
         #[cfg(feature = "connect")]
         Error::Dial(_) => Cause::Unreachable,

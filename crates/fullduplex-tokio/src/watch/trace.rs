@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use fullduplex::{CloseCode, CloseReason, HandshakeError, Role};
+use fullduplex::{CloseCode, CloseFrameRef, HandshakeError, Role};
 use tokio::time::Instant;
 use tracing::{Span, debug, field, warn, warn_span};
 
@@ -122,7 +122,7 @@ impl Trace {
     }
 
     /// The closing handshake has begun.
-    pub(super) fn closes(&mut self, begun_by: &'static str, close: Option<CloseReason<'_>>) {
+    pub(super) fn closes(&mut self, begun_by: &'static str, close: Option<CloseFrameRef<'_>>) {
         if self.is_on() && self.close.is_none() {
             let reason = close.map_or_else(String::new, |close| shown(close.reason));
             self.close = Some((begun_by, close.map(|close| close.code), reason));
@@ -189,7 +189,7 @@ impl Trace {
 fn status(error: &Error) -> Option<u16> {
     match error {
         Error::Handshake(HandshakeError::Request(error)) => Some(error.status()),
-        Error::Rejected(status) => Some(*status),
+        Error::Responded(status) => Some(*status),
         Error::Http(refused) => Some(refused.response.as_response().status()),
         _ => None,
     }

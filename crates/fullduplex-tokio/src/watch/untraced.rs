@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fullduplex::{CloseCode, CloseReason, Role};
+use fullduplex::{CloseCode, CloseFrameRef, Role};
 
 use crate::counters::{Cause, Flow};
 use crate::error::Error;
@@ -37,7 +37,7 @@ impl Trace {
 
     pub(super) fn add_sent(&mut self, _: &Flow) {}
 
-    pub(super) fn closes(&mut self, _: &'static str, _: Option<CloseReason<'_>>) {}
+    pub(super) fn closes(&mut self, _: &'static str, _: Option<CloseFrameRef<'_>>) {}
 
     pub(super) fn fails(&mut self, _: &dyn fmt::Display, _: Option<CloseCode>) {}
 

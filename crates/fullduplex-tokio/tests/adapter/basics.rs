@@ -160,7 +160,7 @@ async fn a_large_payload_is_written_together_with_its_header_and_not_copied() {
 
 #[tokio::test]
 async fn a_prepared_message_goes_out_as_it_is() {
-    let news = PreparedMessage::new(fullduplex_tokio::MessageKind::Text, b"news").unwrap();
+    let news = PreparedMessage::text("news");
     let (mut server, mut wire) = our_server(WebSocketConfig::new()).await;
     let (mut client, mut server_wire) = our_client(WebSocketConfig::new()).await;
     server.feed_prepared(&news).await.unwrap();
@@ -219,7 +219,7 @@ async fn messages_can_be_lent() {
     }
     assert_eq!(seen[0], Message::text("one"));
     assert_eq!(seen[3], Message::text("four"));
-    let bye = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+    let bye = CloseFrame { code: CloseCode::Private(4000), reason: "bye".into() };
     assert_eq!(seen[4..], [Message::Close(Some(bye))]);
 }
 

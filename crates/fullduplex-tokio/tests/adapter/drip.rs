@@ -378,7 +378,7 @@ async fn a_refused_client_that_drips_on_is_given_up_in_time() {
     write(&mut near, &request).await;
     drip(near, vec![0; 8000]);
     let refused = takes(DEADLINE, accept_with(far, config(), reject)).await;
-    assert!(matches!(refused, Err(Error::Rejected(403))));
+    assert!(matches!(refused, Err(Error::Responded(403))));
 
     let (server_tls, client_tls) = configs();
     let (near, far) = duplex(1 << 20);
@@ -389,7 +389,7 @@ async fn a_refused_client_that_drips_on_is_given_up_in_time() {
         session.drip(vec![vec![0; 8000]]);
     });
     let refused = takes(DEADLINE, accept_tls_with(far, server_tls, config(), reject)).await;
-    assert!(matches!(refused, Err(Error::Rejected(403))));
+    assert!(matches!(refused, Err(Error::Responded(403))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,7 +58,7 @@ async fn answers_of_every_kind_leave_in_order_and_an_error_is_handed_on() {
         write(&mut wire, Frame::text(text).masked().encode()).await;
     }
     write(&mut wire, Frame::close(1000, "").masked().encode()).await;
-    let news = PreparedMessage::new(MessageKind::Text, b"news").unwrap();
+    let news = PreparedMessage::text("news");
     let mut seen = Vec::new();
     let mut answer = |message: MessageRef<'_>, reply: &mut Reply<'_>| {
         seen.push(message.to_message());

@@ -20,7 +20,7 @@ async fn every_message_before_the_close_is_delivered() {
     for i in 0..1000 {
         client.feed(Message::text(i.to_string())).await.unwrap();
     }
-    let frame = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+    let frame = CloseFrame { code: CloseCode::Private(4000), reason: "bye".into() };
     client.feed(Message::Close(Some(frame.clone()))).await.unwrap();
     client.flush().await.unwrap();
     // A write that fails because the peer is gone does not lose what the peer has sent.

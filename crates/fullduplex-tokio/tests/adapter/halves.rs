@@ -225,7 +225,7 @@ async fn deadlines_are_kept_by_the_receiver() {
 async fn what_was_fed_is_written_before_the_receiver_waits() {
     let (server, mut wire) = our_server(WebSocketConfig::new()).await;
     let (mut sender, mut receiver) = server.into_split();
-    let news = PreparedMessage::new(MessageKind::Text, b"news").unwrap();
+    let news = PreparedMessage::text("news");
     sender.feed_prepared(&news).await.unwrap();
     sender.feed_fragment(MessageKind::Binary, &[1], false).await.unwrap();
     sender.feed_fragment(MessageKind::Binary, &[2], true).await.unwrap();

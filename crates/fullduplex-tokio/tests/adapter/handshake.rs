@@ -108,7 +108,7 @@ async fn a_rejection_arrives_with_status_headers_and_body() {
     assert_eq!(header(&refused.response, "www-authenticate"), Some("Bearer"));
     assert_eq!(refused.body, b"Who are you?");
     let rejected = serving.await.unwrap().unwrap_err();
-    assert!(matches!(rejected, Error::Rejected(401)), "{rejected:?}");
+    assert!(matches!(rejected, Error::Responded(401)), "{rejected:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +139,7 @@ async fn a_decision_that_takes_time_accepts_and_rejects() {
             Some(expected) => {
                 let Err(Error::Http(refused)) = opened else { panic!("{opened:?}") };
                 assert_eq!(status(&refused.response), expected);
-                assert!(matches!(serving.await.unwrap(), Err(Error::Rejected(401))));
+                assert!(matches!(serving.await.unwrap(), Err(Error::Responded(401))));
             }
         }
     }
@@ -243,7 +243,7 @@ async fn a_handshake_by_hand_goes_on_as_a_websocket() {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(far.read_u8().await.unwrap());
     }
-    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut handshake = ServerHandshake::new(HeadLimits::new());
     let request = handshake.poll(&head).unwrap().unwrap();
     let mut response = [0; 512];
     let (len, negotiated) = request.accept(&Acceptance::new(), &mut response).unwrap();

@@ -148,7 +148,7 @@ async fn a_plain_request_is_answered_by_the_application() {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("\r\nConnection: close\r\nX-Up: 1\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
-        assert!(matches!(&ended, Err(Error::Rejected(200))), "{ended:?}");
+        assert!(matches!(&ended, Err(Error::Responded(200))), "{ended:?}");
     }
     let (answer, _) = probe("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(answer.ends_with("Content-Length: 3\r\n\r\n"), "{answer}");

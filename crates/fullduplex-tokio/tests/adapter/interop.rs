@@ -343,7 +343,7 @@ async fn a_callback_decides_about_a_request_over_tls() {
             Err(error) => {
                 assert!(token == "wrong");
                 assert!(matches!(error, Error::Http(refused) if status(&refused.response) == 403));
-                assert!(matches!(serving.await.unwrap(), Err(Error::Rejected(403))));
+                assert!(matches!(serving.await.unwrap(), Err(Error::Responded(403))));
             }
         }
     }

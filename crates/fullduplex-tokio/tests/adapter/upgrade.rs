@@ -266,7 +266,7 @@ async fn a_decision_rejects() {
     assert_eq!(status(&refused.response), 401);
     assert_eq!(header(&refused.response, "www-authenticate"), Some("Bearer"));
     let outcome = outcomes.recv().await.unwrap().unwrap_err();
-    assert!(matches!(outcome, Error::Rejected(401)), "{outcome:?}");
+    assert!(matches!(outcome, Error::Responded(401)), "{outcome:?}");
     let text = answers(address, GOOD).await;
     assert!(text.contains("\r\n\r\nWho are you?\n"), "{text}");
 }

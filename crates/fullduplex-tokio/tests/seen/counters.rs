@@ -56,7 +56,7 @@ async fn every_way_to_receive_counts_the_same() {
 
 #[tokio::test]
 async fn every_way_to_send_counts_the_same() {
-    let prepared = PreparedMessage::new(MessageKind::Text, b"prepared").unwrap();
+    let prepared = PreparedMessage::text("prepared");
     let all = counters();
     let (mut server, mut client) = our_server(counted(all));
     server.send(Message::text("one")).await.unwrap();
@@ -101,7 +101,7 @@ async fn answers_count_as_what_is_sent() {
     let (mut server, mut client) = our_server(counted(all));
     client.write_all(&masked(1, b"Hello").encode()).await.unwrap();
     client.write_all(&masked(8, b"").encode()).await.unwrap();
-    let prepared = PreparedMessage::new(MessageKind::Text, b"ab").unwrap();
+    let prepared = PreparedMessage::text("ab");
     server
         .recv_each(|message, reply| match message {
             MessageRef::Text(_) => {

@@ -89,7 +89,7 @@ async fn a_health_check_that_is_answered_is_no_failure() {
     let accept = |_: &Request<'_>| Ok(OwnedAcceptance::new());
     let accepted =
         accept_or_respond(far, counted(all), accept, |_| Some(OwnedRejection::new(200))).await;
-    assert!(matches!(accepted, Err(Error::Rejected(200))));
+    assert!(matches!(accepted, Err(Error::Responded(200))));
     assert_eq!(ear.one("server", "responded").get("status"), "200");
     assert_eq!(ear.told().len(), 1);
     assert_eq!((all.snapshot().opened, failures(&all.snapshot())), (0, vec![]));

@@ -10,6 +10,7 @@ pub(crate) const MAX_CLOSE_BODY: usize = 125;
 
 /// How a Close frame breaks RFC 6455 §5.5.1 or §7.4. The connection fails with Close 1002 or 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CloseFrameError {
     /// A payload of one byte, but a code has two bytes.
     TruncatedCode,
@@ -33,14 +34,14 @@ impl core::error::Error for CloseFrameError {}
 
 /// A Close frame's content: code and reason (RFC 6455 §5.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseReason<'a> {
+pub struct CloseFrameRef<'a> {
     /// Why the connection is closed.
     pub code: CloseCode,
     /// A text for developers of at most 123 bytes. It may be empty.
     pub reason: &'a str,
 }
 
-impl<'a> CloseReason<'a> {
+impl<'a> CloseFrameRef<'a> {
     /// Parses the payload of a Close frame. Returns `None` if it is empty.
     ///
     /// # Errors
@@ -73,9 +74,11 @@ impl CloseBody {
     ///
     /// # Errors
     /// [`CloseBodyError`] when it must not be sent.
-    pub(crate) fn new(reason: Option<CloseReason<'_>>) -> Result<Self, CloseBodyError> {
+    pub(crate) fn new(reason: Option<CloseFrameRef<'_>>) -> Result<Self, CloseBodyError> {
         let mut bytes = [0; MAX_CLOSE_BODY];
-        let Some(CloseReason { code, reason }) = reason else { return Ok(Self { bytes, len: 0 }) };
+        let Some(CloseFrameRef { code, reason }) = reason else {
+            return Ok(Self { bytes, len: 0 });
+        };
         if !code.is_allowed() {
             return Err(CloseBodyError::Code(code.to_u16()));
         }
@@ -113,13 +116,13 @@ mod tests {
 
     #[test]
     fn a_received_body_is_checked() {
-        assert_eq!(CloseReason::parse(b""), Ok(None));
-        assert_eq!(CloseReason::parse(b"\x03"), Err(CloseFrameError::TruncatedCode));
-        assert_eq!(CloseReason::parse(b"\x03\xed"), Err(CloseFrameError::Code(1005)));
-        assert_eq!(CloseReason::parse(b"\x03\xe8\xff"), Err(CloseFrameError::Reason));
+        assert_eq!(CloseFrameRef::parse(b""), Ok(None));
+        assert_eq!(CloseFrameRef::parse(b"\x03"), Err(CloseFrameError::TruncatedCode));
+        assert_eq!(CloseFrameRef::parse(b"\x03\xed"), Err(CloseFrameError::Code(1005)));
+        assert_eq!(CloseFrameRef::parse(b"\x03\xe8\xff"), Err(CloseFrameError::Reason));
         assert_eq!(
-            CloseReason::parse(b"\x03\xe8bye"),
-            Ok(Some(CloseReason { code: CloseCode::Normal, reason: "bye" }))
+            CloseFrameRef::parse(b"\x03\xe8bye"),
+            Ok(Some(CloseFrameRef { code: CloseCode::Normal, reason: "bye" }))
         );
     }
 
@@ -147,16 +150,16 @@ mod tests {
             // "All control frames MUST have a payload length of 125 bytes or less"
             ("5.5", 1000, &long[..], Err(ReasonTooLong)),
         ] {
-            let sent = CloseReason { code: CloseCode::from_u16(code), reason };
+            let sent = CloseFrameRef { code: CloseCode::from_u16(code), reason };
             let body = CloseBody::new(Some(sent));
             let bytes = body.as_ref().map(CloseBody::as_bytes).map_err(|error| *error);
             assert_eq!(bytes, expected, "§{section}: {code}, {reason:?}");
             // What may be sent is what may be received.
             if let Ok(bytes) = bytes {
-                assert_eq!(CloseReason::parse(bytes), Ok(Some(sent)));
+                assert_eq!(CloseFrameRef::parse(bytes), Ok(Some(sent)));
             }
         }
-        let body = CloseBody::new(Some(CloseReason { code: CloseCode::Normal, reason: fits }));
+        let body = CloseBody::new(Some(CloseFrameRef { code: CloseCode::Normal, reason: fits }));
         assert_eq!(body.map(|body| body.as_bytes().len()), Ok(MAX_CLOSE_BODY));
         assert_eq!(CloseBody::new(None).map(|body| body.as_bytes().len()), Ok(0));
     }

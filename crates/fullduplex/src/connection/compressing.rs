@@ -7,7 +7,7 @@ use crate::connection::sender::Sender;
 use crate::deflate::Flush;
 use crate::entropy::Entropy;
 use crate::frame::encoder::FrameKind;
-use crate::frame::header::{MAX_HEADER_LEN, OpCode, RSV1};
+use crate::frame::header::{MAX_FRAME_HEADER_LEN, OpCode, RSV1};
 use crate::message::outbound::SendError;
 
 impl Sender {
@@ -22,7 +22,7 @@ impl Sender {
     /// let asked = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     ///     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
     ///     Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    /// let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    /// let mut handshake = ServerHandshake::new(HeadLimits::new());
     /// let request = handshake.poll(asked)?.ok_or("not all of it")?;
     /// let acceptance = Acceptance::new().deflate(DeflateConfig::new());
     /// let (_, negotiated) = request.accept(&acceptance, &mut [0; 512])?;
@@ -103,7 +103,7 @@ impl Sender {
         let flush = if frame.fin { Flush::Message } else { Flush::Fragment };
         // Only what comes out tells how long the header is, so room is left for the longest.
         let start = out.len();
-        let room = start.saturating_add(MAX_HEADER_LEN);
+        let room = start.saturating_add(MAX_FRAME_HEADER_LEN);
         out.resize(room, 0);
         compressing.compressor.compress(payload, flush, out)?;
 

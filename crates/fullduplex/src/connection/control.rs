@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::close_code::CloseCode;
-use crate::closing::{CloseBody, CloseReason};
+use crate::closing::{CloseBody, CloseFrameRef};
 use crate::connection::receiver::Receiver;
 use crate::connection::sender::Sender;
 #[cfg(feature = "alloc")]
@@ -56,7 +56,7 @@ impl Receiver {
                 Event::Ping
             }
             OpCode::Close => {
-                let reason = CloseReason::parse(self.control.as_bytes())?;
+                let reason = CloseFrameRef::parse(self.control.as_bytes())?;
                 self.closing.recv_close(reason.map(|reason| reason.code));
                 Event::Close
             }
@@ -72,10 +72,10 @@ impl Receiver {
 
     /// The peer's Close: `None` while it has not come, `Some(None)` when it had no code (1005).
     #[must_use]
-    pub fn peer_close(&self) -> Option<Option<CloseReason<'_>>> {
+    pub fn peer_close(&self) -> Option<Option<CloseFrameRef<'_>>> {
         self.closing.has_received().then(|| {
             // Nothing is received after a Close, so its payload is still there. It was found valid when it was received.
-            let reason = CloseReason::parse(self.control.as_bytes());
+            let reason = CloseFrameRef::parse(self.control.as_bytes());
             debug_assert!(reason.is_ok());
             reason.ok().flatten()
         })
@@ -163,7 +163,7 @@ impl Sender {
         mut entropy: impl Entropy,
     ) -> Result<usize, SendError> {
         self.sendable()?;
-        let close = CloseBody::new(Some(CloseReason { code, reason }))?;
+        let close = CloseBody::new(Some(CloseFrameRef { code, reason }))?;
         let pong = self.pong_queued.then(|| self.pong.as_bytes());
         // The space for both is checked first, so that a queued Pong is written with the Close or stays queued.
         let header_len = small_header_len(self.role());
@@ -172,7 +172,7 @@ impl Sender {
         let needed = pong_len + close_len;
         let places = out.split_at_mut_checked(pong_len);
         let Some((for_pong, for_close)) = places.filter(|(_, rest)| rest.len() >= close_len) else {
-            return Err(SendError::NoRoom(BufferTooSmall { needed }));
+            return Err(SendError::BufferTooSmall(BufferTooSmall { needed }));
         };
         if let Some(pong) = pong {
             self.outbound.frame(FrameKind::last(OpCode::Pong), pong, for_pong, &mut entropy)?;
@@ -206,7 +206,7 @@ impl Sender {
     /// [`handle_timeout`](crate::Connection::handle_timeout).
     ///
     /// # Errors
-    /// [`SendError::NoRoom`] when `out` is too small:
+    /// [`SendError::BufferTooSmall`] when `out` is too small:
     /// [`MAX_CONTROL_FRAME_LEN`](crate::MAX_CONTROL_FRAME_LEN) is always enough.
     /// [`SendError::Entropy`] when a client has no masking key. The answer stays queued.
     pub fn poll_transmit<'o>(
@@ -216,7 +216,7 @@ impl Sender {
     ) -> Result<Option<&'o [u8]>, SendError> {
         self.transmit(|outbound, opcode, payload| {
             let needed = outbound.frame(FrameKind::last(opcode), payload, out, &mut entropy)?;
-            out.get(..needed).ok_or(SendError::NoRoom(BufferTooSmall { needed }))
+            out.get(..needed).ok_or(SendError::BufferTooSmall(BufferTooSmall { needed }))
         })
     }
 
@@ -236,7 +236,7 @@ impl Sender {
             return Ok(Some(written));
         }
         let Some(code) = self.closing.queued() else { return Ok(None) };
-        let close = CloseBody::new(code.map(|code| CloseReason { code, reason: "" }))?;
+        let close = CloseBody::new(code.map(|code| CloseFrameRef { code, reason: "" }))?;
         let written = write(&self.outbound, OpCode::Close, close.as_bytes())?;
         self.closing.queued_sent();
         Ok(Some(written))
@@ -268,7 +268,7 @@ impl Sender {
     /// Appends a Close, after a Pong that is queued. With `None`, the Close has no body.
     pub(crate) fn append_close(
         &mut self,
-        reason: Option<CloseReason<'_>>,
+        reason: Option<CloseFrameRef<'_>>,
         out: &mut Vec<u8>,
         entropy: &mut impl Entropy,
     ) -> Result<(), SendError> {

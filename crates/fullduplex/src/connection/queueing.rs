@@ -5,7 +5,7 @@ use crate::connection::sender::Sender;
 use crate::entropy::{Entropy, EntropyError};
 use crate::event::MessageKind;
 use crate::frame::encoder::{self, FrameKind};
-use crate::frame::header::MAX_HEADER_LEN;
+use crate::frame::header::MAX_FRAME_HEADER_LEN;
 use crate::message::outbound::SendError;
 use crate::outgoing::Outgoing;
 use crate::role::Role;
@@ -33,7 +33,7 @@ impl Sender {
             let out = &mut out.buffer();
             return self.outbound.append_message(frame, payload, out, entropy);
         }
-        let space = out.space(MAX_HEADER_LEN + payload.len());
+        let space = out.space(MAX_FRAME_HEADER_LEN + payload.len());
         let len = self.outbound.frame(frame, payload, space, entropy)?;
         out.fill(len);
         Ok(())

@@ -65,6 +65,7 @@ impl core::error::Error for CompressError {}
 
 /// A compressed message that cannot be decompressed (RFC 7692 §7.2.2). Answered with Close 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum InflateError {
     /// The data are not DEFLATE (RFC 1951), or they refer back too far.
     Invalid,

@@ -13,4 +13,4 @@ pub use codec::InflateError;
 pub(crate) use codec::{CompressError, Decompressor, Finished, Flush};
 pub(crate) use compressing::Compressing;
 pub(crate) use params::DeflateResponse;
-pub use params::{DeflateConfig, DeflateParams, NegotiationError};
+pub use params::{DeflateChoice, DeflateConfig, DeflateParams, NegotiationError};

@@ -76,6 +76,46 @@ pub struct DeflateConfig {
     pub accept_window_limit: bool,
 }
 
+/// Whether one request or acceptance uses permessage-deflate (RFC 7692), and how.
+///
+/// A server may not know before the request comes: some clients fail with compressed messages, and a response may have
+/// secrets next to data that an attacker chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeflateChoice {
+    /// As the configuration of the endpoint says; where there is none, not at all.
+    #[default]
+    AsConfigured,
+    /// Not at all.
+    Off,
+    /// In this way.
+    On(DeflateConfig),
+}
+
+impl DeflateChoice {
+    /// What to do at an endpoint with this configuration: `None` uses no compression.
+    #[must_use]
+    pub const fn for_endpoint(self, configured: Option<DeflateConfig>) -> Option<DeflateConfig> {
+        match self {
+            Self::AsConfigured => configured,
+            Self::Off => None,
+            Self::On(config) => Some(config),
+        }
+    }
+}
+
+impl From<DeflateConfig> for DeflateChoice {
+    fn from(config: DeflateConfig) -> Self {
+        Self::On(config)
+    }
+}
+
+/// `None` is [`Off`](DeflateChoice::Off).
+impl From<Option<DeflateConfig>> for DeflateChoice {
+    fn from(config: Option<DeflateConfig>) -> Self {
+        config.map_or(Self::Off, Self::On)
+    }
+}
+
 /// Above this level of zlib's, each further percent costs a third more time (JSON, 300 bytes to 64 KiB). zlib's own
 /// default is 6.
 const DEFAULT_LEVEL: u8 = 4;
@@ -405,6 +445,7 @@ impl DeflateResponse {
 /// Why the extensions in a server's response do not fit the client's offer (RFC 6455 §9.1, RFC 7692 §7.1). It is
 /// always the server's fault, and the handshake fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum NegotiationError {
     /// A `Sec-WebSocket-Extensions` header is not a list of names and parameters.
     Malformed,

@@ -7,7 +7,7 @@ use crate::connection::Config;
 use crate::deflate::DeflateConfig;
 use crate::handshake::HeadLimits;
 use crate::keepalive::DEFAULT_HANDSHAKE_TIMEOUT;
-use crate::writer::DEFAULT_MAX_WRITE_BUFFER;
+use crate::writer::DEFAULT_MAX_WRITE_BUFFER_SIZE;
 
 /// How an endpoint behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,23 +20,23 @@ pub struct EndpointConfig {
     /// How long the opening handshake may take; `None` for ever.
     pub handshake_timeout: Option<Duration>,
     /// How many bytes may wait to be written before sending is refused: a message is taken as long as fewer wait.
-    pub max_write_buffer: usize,
+    pub max_write_buffer_size: usize,
     /// permessage-deflate (RFC 7692): a client offers it, a server accepts it where it is offered; `None`, the default, does
-    /// neither. A request or an acceptance with a `DeflateConfig` of its own takes precedence.
+    /// neither. A request or an acceptance with a [`DeflateChoice`](crate::DeflateChoice) of its own takes precedence.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
 }
 
 impl EndpointConfig {
-    /// The defaults: [`Config::new`], [`HeadLimits::DEFAULT`], [`DEFAULT_HANDSHAKE_TIMEOUT`],
-    /// [`DEFAULT_MAX_WRITE_BUFFER`].
+    /// The defaults: [`Config::new`], [`HeadLimits::new()`], [`DEFAULT_HANDSHAKE_TIMEOUT`],
+    /// [`DEFAULT_MAX_WRITE_BUFFER_SIZE`].
     #[must_use]
     pub const fn new() -> Self {
         Self {
             connection: Config::new(),
-            head_limits: HeadLimits::DEFAULT,
+            head_limits: HeadLimits::new(),
             handshake_timeout: Some(DEFAULT_HANDSHAKE_TIMEOUT),
-            max_write_buffer: DEFAULT_MAX_WRITE_BUFFER,
+            max_write_buffer_size: DEFAULT_MAX_WRITE_BUFFER_SIZE,
             #[cfg(feature = "deflate")]
             deflate: None,
         }

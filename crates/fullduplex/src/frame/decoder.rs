@@ -4,7 +4,8 @@
 //! It knows only frames. Other modules decide what a frame means for a message or for the connection.
 
 use crate::frame::header::{
-    FIN, FrameError, FrameHeader, MASK, MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN, OPCODE, OpCode, RSV,
+    FIN, FrameError, FrameHeader, MASK, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER_LEN, OPCODE, OpCode,
+    RSV,
 };
 use crate::input::Input;
 use crate::mask;
@@ -18,7 +19,7 @@ pub(crate) struct Decoder {
     max_frame_size: u64,
     /// The masking key, rotated for the next payload byte, or 0 if the peer does not mask.
     key: u32,
-    header: [u8; MAX_HEADER_LEN],
+    header: [u8; MAX_FRAME_HEADER_LEN],
     header_len: u8,
     /// The mask bit that the peer must send: `0x80` from a client, 0 from a server.
     mask_bit: u8,
@@ -88,7 +89,7 @@ impl Decoder {
             remaining: 0,
             max_frame_size,
             key: 0,
-            header: [0; MAX_HEADER_LEN],
+            header: [0; MAX_FRAME_HEADER_LEN],
             header_len: 0,
             // "a client MUST mask all frames ... A server MUST NOT mask any frames" (§5.1)
             mask_bit: match role.peer() {
@@ -189,7 +190,7 @@ impl Decoder {
         let had = usize::from(self.header_len);
         // Bytes are kept only while a header is not complete, and 14 bytes always are. So there is a free byte, and neither
         // fallback is used.
-        debug_assert!(had < MAX_HEADER_LEN);
+        debug_assert!(had < MAX_FRAME_HEADER_LEN);
         let free = self.header.get_mut(had..).unwrap_or_default();
         let len = free.len().min(input.len());
         for (slot, byte) in free.iter_mut().zip(input.remaining()) {

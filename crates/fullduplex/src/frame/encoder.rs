@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use crate::entropy::{Entropy, EntropyError};
-use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_HEADER_LEN, OpCode};
+use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_FRAME_HEADER_LEN, OpCode};
 use crate::mask;
 use crate::output::BufferTooSmall;
 use crate::role::Role;
@@ -25,7 +25,7 @@ pub(crate) const fn small_header_len(role: Role) -> usize {
 
 /// Why a frame was not encoded. Nothing was written.
 pub(crate) enum EncodeError {
-    NoRoom(BufferTooSmall),
+    BufferTooSmall(BufferTooSmall),
     Entropy(EntropyError),
 }
 
@@ -158,7 +158,7 @@ fn large_frame(
 ) -> Result<usize, EncodeError> {
     let header_len = match role {
         Role::Server => 10,
-        Role::Client => MAX_HEADER_LEN,
+        Role::Client => MAX_FRAME_HEADER_LEN,
     };
     check_space(out, header_len, payload)?;
     let (header, _, key) =
@@ -238,12 +238,12 @@ pub(crate) fn header(
     kind: FrameKind,
     payload_len: usize,
     entropy: &mut impl Entropy,
-) -> Result<([u8; MAX_HEADER_LEN], usize, u32), EntropyError> {
+) -> Result<([u8; MAX_FRAME_HEADER_LEN], usize, u32), EntropyError> {
     let key = match role {
         Role::Client => entropy.next_u32()?,
         Role::Server => 0,
     };
-    let mut bytes = [0; MAX_HEADER_LEN];
+    let mut bytes = [0; MAX_FRAME_HEADER_LEN];
     let len = FrameHeader {
         fin: kind.fin,
         rsv: kind.rsv,
@@ -259,7 +259,11 @@ pub(crate) fn header(
 fn check_space(out: &[u8], header_len: usize, payload: &[u8]) -> Result<(), EncodeError> {
     // A slice is at most isize::MAX bytes long, so the sum does not wrap.
     let needed = header_len + payload.len();
-    if out.len() < needed { Err(EncodeError::NoRoom(BufferTooSmall { needed })) } else { Ok(()) }
+    if out.len() < needed {
+        Err(EncodeError::BufferTooSmall(BufferTooSmall { needed }))
+    } else {
+        Ok(())
+    }
 }
 
 #[inline(always)]

@@ -16,7 +16,7 @@
 use core::fmt;
 
 /// The longest header: 2 bytes, 8 of extended length, 4 of masking key.
-pub const MAX_HEADER_LEN: usize = 14;
+pub const MAX_FRAME_HEADER_LEN: usize = 14;
 
 /// The largest payload of a control frame, in bytes (RFC 6455 §5.5).
 pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
@@ -78,6 +78,7 @@ impl OpCode {
 /// How a frame breaks RFC 6455 §5, or a limit. The connection fails with Close 1002, or with Close 1009 after
 /// [`TooLarge`](Self::TooLarge).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FrameError {
     /// A reserved bit is set, and no negotiated extension defines it (§5.2).
     ReservedBits,
@@ -192,7 +193,7 @@ impl FrameHeader {
     }
 
     /// Writes the header, with the shortest form of the length, and returns how many bytes of `out` it has written.
-    pub fn encode(&self, out: &mut [u8; MAX_HEADER_LEN]) -> usize {
+    pub fn encode(&self, out: &mut [u8; MAX_FRAME_HEADER_LEN]) -> usize {
         let mask_bit = if self.mask.is_some() { MASK } else { 0 };
         out[0] = if self.fin { FIN } else { 0 } | self.rsv & RSV | self.opcode as u8;
         let len_end = match self.payload_len {
@@ -234,7 +235,7 @@ mod tests {
         for payload_len in [0, 1, 125, 126, 127, 0xffff, 0x1_0000, u64::MAX >> 1] {
             for mask in [None, Some([1, 2, 3, 4])] {
                 let header = header(payload_len, mask);
-                let mut out = [0; MAX_HEADER_LEN];
+                let mut out = [0; MAX_FRAME_HEADER_LEN];
                 let len = header.encode(&mut out);
                 assert_eq!(len, header.encoded_len());
                 for cut in 0..len {

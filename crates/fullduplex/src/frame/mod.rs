@@ -6,4 +6,4 @@ pub(crate) mod encoder;
 pub(crate) mod header;
 pub(crate) mod shortcut;
 
-pub use header::{FrameError, FrameHeader, MAX_HEADER_LEN, OpCode};
+pub use header::{FrameError, FrameHeader, MAX_FRAME_HEADER_LEN, OpCode};

@@ -29,7 +29,7 @@ pub use response::{Outcome, Response};
 use core::mem::MaybeUninit;
 
 use super::head::{
-    HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, is_interim, parse_response,
+    HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS, is_interim, parse_response,
 };
 use super::key::Key;
 use crate::entropy::{Entropy, EntropyError};
@@ -89,7 +89,7 @@ impl ClientHandshake {
         Self::with_key(Key::from_nonce(nonce))
     }
 
-    /// Sets the limits for the response; the default is [`HeadLimits::DEFAULT`]. Call it before the first
+    /// Sets the limits for the response; the default is [`HeadLimits::new()`]. Call it before the first
     /// [`poll`](Self::poll).
     #[must_use]
     pub fn with_limits(mut self, limits: HeadLimits) -> Self {
@@ -186,7 +186,7 @@ impl ClientHandshake {
     }
 
     const fn with_key(key: Key) -> Self {
-        let limits = HeadLimits::DEFAULT;
+        let limits = HeadLimits::new();
         Self {
             key,
             scanner: HeadScanner::new(HeadKind::Response, limits.max_size),
@@ -202,7 +202,7 @@ impl ClientHandshake {
         request: &ClientRequest<'_, S>,
     ) -> Result<Option<Outcome<'b>>, ResponseError> {
         let Some(Heads { all, last }) = self.find(received)? else { return Ok(None) };
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let parsed = parse_response(last, &self.limits, &mut slots)?;
         let response = Response::new(all, &parsed);
         if parsed.status == 101 {
@@ -244,6 +244,6 @@ struct Heads<'b> {
 /// An interim response must be well formed. Nothing else of it is checked.
 #[cold]
 fn check_interim(head: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
-    let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+    let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     parse_response(head, limits, &mut slots).map(drop)
 }

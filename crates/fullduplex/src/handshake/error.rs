@@ -17,7 +17,7 @@ pub enum HandshakeError {
     Responded(u16),
     /// Server: the application's response to a request that asks for no WebSocket must not be sent. The client was sent
     /// 500 instead.
-    Respond(RejectError),
+    Reject(RejectError),
     /// Client: the server's response does not open a WebSocket.
     Response(ResponseError),
     /// Client: our own request must not be sent.
@@ -33,7 +33,7 @@ impl fmt::Display for HandshakeError {
             Self::Responded(status) => {
                 write!(f, "a request for no WebSocket was responded to with {status}")
             }
-            Self::Respond(error) => error.fmt(f),
+            Self::Reject(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
             Self::Entropy(error) => error.fmt(f),

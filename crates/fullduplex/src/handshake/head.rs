@@ -36,14 +36,15 @@ pub const DEFAULT_MAX_HEADERS: usize = 100;
 
 /// The largest value of [`HeadLimits::max_headers`]; a larger one counts as this. While a head is parsed, the table of
 /// header lines is on the stack: 128 entries of 4 words.
-pub const MAX_HEADERS_CAP: usize = 128;
+pub const MAX_HEADERS: usize = 128;
 
 /// The longest method: about twice as long as UPDATEREDIRECTREF, the longest that is registered. A peer that sends more
 /// characters without a space does not speak HTTP, so we do not wait for the rest.
-pub const MAX_METHOD_LENGTH: usize = 32;
+pub const MAX_METHOD_LEN: usize = 32;
 
 /// How large a peer's head may be before it is refused (RFC 6585 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct HeadLimits {
     /// The size of a head in bytes, including the empty line at its end. Default [`DEFAULT_MAX_HEAD_SIZE`].
     ///
@@ -51,24 +52,41 @@ pub struct HeadLimits {
     /// the final one.
     pub max_size: usize,
     /// The number of header lines in one head. Default [`DEFAULT_MAX_HEADERS`], at most
-    /// [`MAX_HEADERS_CAP`].
+    /// [`MAX_HEADERS`].
     pub max_headers: usize,
 }
 
 impl HeadLimits {
-    /// The default limits.
-    pub const DEFAULT: Self =
-        Self { max_size: DEFAULT_MAX_HEAD_SIZE, max_headers: DEFAULT_MAX_HEADERS };
+    /// The defaults: [`DEFAULT_MAX_HEAD_SIZE`] and [`DEFAULT_MAX_HEADERS`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { max_size: DEFAULT_MAX_HEAD_SIZE, max_headers: DEFAULT_MAX_HEADERS }
+    }
+
+    /// Sets [`max_size`](Self::max_size).
+    #[must_use]
+    pub const fn max_size(mut self, bytes: usize) -> Self {
+        self.max_size = bytes;
+        self
+    }
+
+    /// Sets [`max_headers`](Self::max_headers).
+    #[must_use]
+    pub const fn max_headers(mut self, lines: usize) -> Self {
+        self.max_headers = lines;
+        self
+    }
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self::DEFAULT
+        Self::new()
     }
 }
 
 /// What is wrong with a head as HTTP/1.1, whichever end sent it (RFC 9112).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HeadError {
     /// The first byte cannot begin a head: the peer does not speak HTTP. If it is 0x15 or 0x16, the peer
     /// speaks TLS where clear text is expected.
@@ -93,7 +111,7 @@ pub enum HeadError {
     TooManyHeaders,
     /// The first line is not the request line or status line of HTTP.
     FirstLine,
-    /// The method has more than [`MAX_METHOD_LENGTH`] characters, and is longer than any that is registered.
+    /// The method has more than [`MAX_METHOD_LEN`] characters, and is longer than any that is registered.
     MethodTooLong,
     /// The version is not HTTP/1.1.
     Version,
@@ -333,7 +351,7 @@ impl HeadScanner {
                 _ => Err(HeadError::NotHttp { byte }),
             },
             (State::Method(length), _) if is_token_byte(byte) => {
-                if usize::from(length) < MAX_METHOD_LENGTH {
+                if usize::from(length) < MAX_METHOD_LEN {
                     Ok(State::Method(length + 1))
                 } else {
                     Err(HeadError::MethodTooLong)
@@ -399,7 +417,7 @@ const fn first_line_fault(byte: u8) -> HeadError {
 }
 
 /// Memory for the header lines of one head.
-pub(crate) type Slots<'b> = [MaybeUninit<httparse::Header<'b>>; MAX_HEADERS_CAP];
+pub(crate) type Slots<'b> = [MaybeUninit<httparse::Header<'b>>; MAX_HEADERS];
 
 /// A parsed request head. `lines` and `headers` are the same header lines: `lines` as parsed, `headers` as a view.
 #[derive(Clone, Copy)]
@@ -446,7 +464,7 @@ pub(crate) fn parse_request_at_once<'s, 'b>(
     let lead = Span::of(head, parsed.method.as_bytes()).start;
     let ended_well = |end: usize| head.get(..end).is_some_and(|lines| lines.ends_with(b"\r\n"));
     let same = (lead == 0 || head.get(..lead) == Some(b"\r\n"))
-        && parsed.method.len() <= MAX_METHOD_LENGTH
+        && parsed.method.len() <= MAX_METHOD_LEN
         && parsed.lines.iter().all(|line| ended_well(Span::of(head, line.name.as_bytes()).start))
         && head.ends_with(b"\r\n\r\n");
     same.then_some(parsed)
@@ -516,7 +534,7 @@ fn slots_for<'s, 'b>(
     slots: &'s mut Slots<'b>,
     max_headers: usize,
 ) -> &'s mut [MaybeUninit<httparse::Header<'b>>] {
-    slots.split_at_mut(max_headers.min(MAX_HEADERS_CAP)).0
+    slots.split_at_mut(max_headers.min(MAX_HEADERS)).0
 }
 
 /// Checks that the parser accepted exactly the head. The scanner has checked its first line and its line ends.

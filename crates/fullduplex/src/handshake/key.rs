@@ -10,10 +10,10 @@ use sha1_smol::Sha1;
 use crate::entropy::{Entropy, EntropyError};
 
 /// The length of a key in characters: 16 bytes in base64.
-pub const KEY_LENGTH: usize = 24;
+pub const KEY_LEN: usize = 24;
 
 /// The length of an accept value in characters: a SHA-1 hash, 20 bytes, in base64.
-pub const ACCEPT_LENGTH: usize = 28;
+pub const ACCEPT_LEN: usize = 28;
 
 /// The GUID that is appended to the key before it is hashed (RFC 6455 §1.3).
 const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -26,7 +26,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// A valid `Sec-WebSocket-Key`: 24 characters that decode to 16 bytes (RFC 6455 §4.2.1, item 5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key([u8; KEY_LENGTH]);
+pub struct Key([u8; KEY_LEN]);
 
 impl Key {
     /// Draws a fresh nonce: "16-byte value that has been selected randomly and base64-encoded"
@@ -52,7 +52,7 @@ impl Key {
     /// The key keeps the characters as they were sent, because they are what is hashed.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let text = <[u8; KEY_LENGTH]>::try_from(value).ok()?;
+        let text = <[u8; KEY_LEN]>::try_from(value).ok()?;
         // The decoder needs space for whole groups of four characters.
         let mut nonce = [0; 18];
         let length = LENIENT.decode_slice(text, &mut nonce).ok()?;
@@ -62,15 +62,15 @@ impl Key {
 
     /// The characters of the key.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; KEY_LENGTH] {
+    pub const fn as_bytes(&self) -> &[u8; KEY_LEN] {
         &self.0
     }
 
     /// The `Sec-WebSocket-Accept` value, which proves that the server has read this key (RFC 6455 §4.2.2, item 5.4).
     #[must_use]
-    pub fn accept(&self) -> [u8; ACCEPT_LENGTH] {
-        let mut input = [0; KEY_LENGTH + GUID.len()];
-        let (key, guid) = input.split_at_mut(KEY_LENGTH);
+    pub fn accept(&self) -> [u8; ACCEPT_LEN] {
+        let mut input = [0; KEY_LEN + GUID.len()];
+        let (key, guid) = input.split_at_mut(KEY_LEN);
         key.copy_from_slice(&self.0);
         guid.copy_from_slice(GUID);
         let mut hash = Sha1::new();

@@ -28,10 +28,9 @@ pub use client::{
 pub use client::{IntoRequest, OwnedClientRequest, OwnedResponse};
 pub use error::HandshakeError;
 pub use head::{
-    DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS, HeadError, HeadLimits, MAX_HEADERS_CAP,
-    MAX_METHOD_LENGTH,
+    DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS, HeadError, HeadLimits, MAX_HEADERS, MAX_METHOD_LEN,
 };
-pub use key::{ACCEPT_LENGTH, KEY_LENGTH, Key};
+pub use key::{ACCEPT_LEN, KEY_LEN, Key};
 pub use server::{
     AcceptError, Acceptance, ExtendedConnect, PlainRequest, RejectError, Rejection, Request,
     RequestError, RequestParts, ServerHandshake,

@@ -44,8 +44,7 @@ pub use response::{AcceptError, Acceptance, RejectError, Rejection};
 use core::mem::MaybeUninit;
 
 use super::head::{
-    HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS_CAP, parse_request,
-    parse_request_at_once,
+    HeadError, HeadKind, HeadLimits, HeadScanner, MAX_HEADERS, parse_request, parse_request_at_once,
 };
 
 /// Reads and checks the request of an opening handshake (RFC 6455 §4.2.1).
@@ -56,7 +55,7 @@ use super::head::{
 /// let received = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
 ///     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 ///     Sec-WebSocket-Version: 13\r\n\r\n";
-/// let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+/// let mut handshake = ServerHandshake::new(HeadLimits::new());
 /// let request = handshake.poll(received)?.expect("the whole head is there");
 /// assert_eq!(request.path(), "/chat");
 ///
@@ -106,7 +105,7 @@ impl ServerHandshake {
     /// use fullduplex::handshake::{HeadLimits, Rejection, ServerHandshake};
     ///
     /// let received = b"GET /healthz HTTP/1.1\r\nHost: server.example.com\r\n\r\n";
-    /// let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    /// let mut handshake = ServerHandshake::new(HeadLimits::new());
     /// let error = handshake.poll(received).expect_err("this asks for no WebSocket");
     ///
     /// let mut out = [0; 256];
@@ -125,7 +124,7 @@ impl ServerHandshake {
         // The head is parsed again, because `poll` keeps nothing of a request that it refuses.
         let end =
             HeadScanner::new(HeadKind::Request, self.limits.max_size).poll(received).ok()??;
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let parsed = parse_request(received.get(..end)?, &self.limits, &mut slots).ok()?;
         PlainRequest::of(&parsed)
     }
@@ -138,7 +137,7 @@ impl ServerHandshake {
     }
 
     fn advance<'b>(&mut self, received: &'b [u8]) -> Result<Option<Request<'b>>, RequestError> {
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         if self.scanner.is_fresh()
             && let Some(parsed) = parse_request_at_once(received, &self.limits, &mut slots)
         {
@@ -155,6 +154,6 @@ impl ServerHandshake {
 
 impl Default for ServerHandshake {
     fn default() -> Self {
-        Self::new(HeadLimits::DEFAULT)
+        Self::new(HeadLimits::new())
     }
 }

@@ -12,7 +12,7 @@ use crate::deflate::CompressError;
 use crate::entropy::{Entropy, EntropyError};
 use crate::event::MessageKind;
 use crate::frame::encoder::{self, EncodeError, FrameKind};
-use crate::frame::header::{MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN, OpCode};
+use crate::frame::header::{MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER_LEN, OpCode};
 use crate::mask;
 use crate::output::BufferTooSmall;
 use crate::role::Role;
@@ -43,11 +43,11 @@ pub enum SendError {
     /// A client must mask the payload, so it cannot send only the header (§5.1).
     MustMask,
     /// Too many bytes are waiting to be written: see
-    /// [`EndpointConfig::max_write_buffer`](crate::EndpointConfig::max_write_buffer).
+    /// [`EndpointConfig::max_write_buffer_size`](crate::EndpointConfig::max_write_buffer_size).
     #[cfg(feature = "alloc")]
     WriteBufferFull,
     /// The output buffer is too small for the frame.
-    NoRoom(BufferTooSmall),
+    BufferTooSmall(BufferTooSmall),
     /// No masking key could be drawn.
     Entropy(EntropyError),
     /// The compressor failed. No payload can cause this. Nothing can be compressed any more.
@@ -70,7 +70,7 @@ impl fmt::Display for SendError {
             Self::MustMask => "a client's payload has to be masked with its header",
             #[cfg(feature = "alloc")]
             Self::WriteBufferFull => "too many bytes are waiting to be written",
-            Self::NoRoom(error) => return error.fmt(f),
+            Self::BufferTooSmall(error) => return error.fmt(f),
             Self::Entropy(error) => return error.fmt(f),
             #[cfg(feature = "deflate")]
             Self::Compress => "the compressor failed",
@@ -102,7 +102,7 @@ impl From<CloseBodyError> for SendError {
 impl From<EncodeError> for SendError {
     fn from(error: EncodeError) -> Self {
         match error {
-            EncodeError::NoRoom(error) => Self::NoRoom(error),
+            EncodeError::BufferTooSmall(error) => Self::BufferTooSmall(error),
             EncodeError::Entropy(error) => Self::Entropy(error),
         }
     }
@@ -111,7 +111,7 @@ impl From<EncodeError> for SendError {
 /// An encoded frame header of 2 to 14 bytes. The caller must write it right before its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderBytes {
-    bytes: [u8; MAX_HEADER_LEN],
+    bytes: [u8; MAX_FRAME_HEADER_LEN],
     len: u8,
 }
 
@@ -157,7 +157,7 @@ impl Outbound {
     #[inline]
     pub(crate) fn whole(&self, kind: MessageKind) -> Result<FrameKind, SendError> {
         match self.unfinished {
-            None => Ok(FrameKind::last(opcode(kind))),
+            None => Ok(FrameKind::last(kind.opcode())),
             Some(_) => Err(SendError::MessageUnfinished),
         }
     }
@@ -207,7 +207,7 @@ impl Outbound {
         last: bool,
     ) -> Result<Fragment, SendError> {
         let opcode = match self.unfinished {
-            None => opcode(kind),
+            None => kind.opcode(),
             Some(unfinished) if unfinished == kind => OpCode::Continuation,
             Some(_) => return Err(SendError::KindChanged),
         };
@@ -265,13 +265,6 @@ pub(crate) struct Fragment {
     pub(crate) frame: FrameKind,
     utf8: Validator,
     unfinished: Option<MessageKind>,
-}
-
-const fn opcode(kind: MessageKind) -> OpCode {
-    match kind {
-        MessageKind::Text => OpCode::Text,
-        MessageKind::Binary => OpCode::Binary,
-    }
 }
 
 #[cfg(test)]

@@ -87,9 +87,9 @@ impl<E: Entropy> Connecting<E> {
         mut entropy: E,
     ) -> Result<Self, HandshakeError> {
         #[cfg(feature = "deflate")]
-        let request = match request.as_request().deflate {
-            None => request.deflate(config.deflate),
-            Some(_) => request,
+        let request = {
+            let deflate = request.as_request().deflate.for_endpoint(config.deflate);
+            request.deflate(deflate)
         };
         let handshake = ClientHandshake::new(&mut entropy)?.with_limits(config.head_limits);
         let output = encode(|out| match handshake.encode_request(&request.as_request(), out) {

@@ -131,7 +131,7 @@ impl<E: Entropy> Incoming<E> {
     ///
     /// # Errors
     /// As [`poll`](Self::poll). [`HandshakeError::Responded`] when `respond` has responded to the request.
-    /// [`HandshakeError::Respond`] when its response must not be sent; a response with status 500 takes its place.
+    /// [`HandshakeError::Reject`] when its response must not be sent; a response with status 500 takes its place.
     pub fn poll_or(
         self,
         respond: RespondToPlain<'_>,
@@ -216,7 +216,7 @@ impl<E: Entropy> IncomingRequest<E> {
             subprotocol: acceptance.subprotocol,
             headers: acceptance.headers,
             #[cfg(feature = "deflate")]
-            deflate: acceptance.deflate.or(opening.config.deflate),
+            deflate: acceptance.deflate.for_endpoint(opening.config.deflate).into(),
         };
         let mut negotiated = Negotiated::without_extensions();
         let response = encode(|out| match request.as_request().accept(&acceptance, out) {
@@ -315,7 +315,7 @@ fn respond_to_plain(
     });
     Some(match response {
         Ok(response) => (response, HandshakeError::Responded(rejection.status())),
-        Err(error) => (server_error(), HandshakeError::Respond(error)),
+        Err(error) => (server_error(), HandshakeError::Reject(error)),
     })
 }
 

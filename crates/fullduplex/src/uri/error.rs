@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Why a text is not a URL that a WebSocket client can connect to (RFC 6455 §3, URL standard §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UriError {
     /// There is no scheme: `example.com/chat`, or `localhost:9001`, where the text before the colon is a host.
     MissingScheme,

@@ -107,7 +107,7 @@ impl Joined {
     ) -> Self {
         let config = |deflate| {
             let mut config = EndpointConfig::new();
-            config.max_write_buffer = usize::MAX;
+            config.max_write_buffer_size = usize::MAX;
             config.deflate = deflate;
             config
         };

@@ -31,7 +31,7 @@ pub(crate) fn negotiate(client: DeflateConfig, server: DeflateConfig) -> Agreed 
     let mut handshake = ClientHandshake::with_fixed_key_for_tests(*b"the sample nonce");
     let (mut asked, mut answered) = ([0; 1024], [0; 1024]);
     let asked_len = handshake.encode_request(&request, &mut asked).expect("room");
-    let mut serving = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut serving = ServerHandshake::new(HeadLimits::new());
     let received = serving.poll(&asked[..asked_len]).expect("a request").expect("all of it");
     let (len, by_server) =
         received.accept(&Acceptance::new().deflate(server), &mut answered).expect("a response");

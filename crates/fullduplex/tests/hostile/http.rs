@@ -28,7 +28,7 @@ struct Served {
 
 /// Polls with the first `reads[0]` bytes, then with the first `reads[1]`, and so on.
 fn serve(row: &Row, bytes: &[u8], reads: impl IntoIterator<Item = usize>) -> Served {
-    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut handshake = ServerHandshake::new(HeadLimits::new());
     let mut out = [0; 1024];
     let mut verdict = Ok(None);
     for read in reads {

@@ -32,12 +32,12 @@ fn to(role: Role, frame: Frame) -> Vec<u8> {
 /// After how many bytes, received one by one, a server refuses a request, and why. It looks at nothing that the client
 /// sends after that.
 fn refused_at(received: &[u8]) -> (usize, RequestError) {
-    let mut handshake = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut handshake = ServerHandshake::new(HeadLimits::new());
     let refusal = (1..=received.len())
         .find_map(|read| handshake.poll(&received[..read]).err().map(|error| (read, error)))
         .expect("a refusal");
     assert_eq!(handshake.poll(received), Err(refusal.1));
-    let at_once = ServerHandshake::new(HeadLimits::DEFAULT).poll(received);
+    let at_once = ServerHandshake::new(HeadLimits::new()).poll(received);
     assert_eq!(at_once, Err(refusal.1), "the same when all of it comes at once");
     refusal
 }
@@ -46,7 +46,7 @@ fn refused_at(received: &[u8]) -> (usize, RequestError) {
 fn hs_61_an_endless_request_target_is_refused_at_the_limit() {
     let received = [&b"GET /"[..], &vec![b'a'; 16 * MIB]].concat();
     let (read, error) = refused_at(&received);
-    assert_eq!(read, HeadLimits::DEFAULT.max_size);
+    assert_eq!(read, HeadLimits::new().max_size);
     assert_eq!(error, RequestError::Head(HeadError::FirstLineTooLong));
     assert_eq!(error.status(), 414);
 }
@@ -55,7 +55,7 @@ fn hs_61_an_endless_request_target_is_refused_at_the_limit() {
 fn hs_62_an_endless_header_line_is_refused_at_the_limit() {
     let received = [&b"GET / HTTP/1.1\r\nX: "[..], &vec![b'a'; 16 * MIB]].concat();
     let (read, error) = refused_at(&received);
-    assert_eq!(read, HeadLimits::DEFAULT.max_size);
+    assert_eq!(read, HeadLimits::new().max_size);
     assert_eq!(error, RequestError::Head(HeadError::TooLarge));
     assert_eq!(error.status(), 431);
 }
@@ -83,7 +83,7 @@ fn given_up_at(received: &[u8]) -> (usize, ResponseError) {
 fn hr_37_interim_responses_without_end_are_refused_at_the_limit() {
     let received = b"HTTP/1.1 102 Processing\r\n\r\n".repeat(10_000);
     let (read, error) = given_up_at(&received);
-    assert_eq!(read, HeadLimits::DEFAULT.max_size);
+    assert_eq!(read, HeadLimits::new().max_size);
     assert!(matches!(
         error,
         ResponseError::Head(HeadError::TooLarge | HeadError::FirstLineTooLong)
@@ -96,7 +96,7 @@ fn hr_37_headers_without_end_are_refused_at_the_limit() {
         [&b"HTTP/1.1 101 Switching Protocols\r\n"[..], &b"X: y\r\n".repeat(100_000)].concat();
     assert_eq!(
         given_up_at(&received),
-        (HeadLimits::DEFAULT.max_size, ResponseError::Head(HeadError::TooLarge))
+        (HeadLimits::new().max_size, ResponseError::Head(HeadError::TooLarge))
     );
 }
 
@@ -104,7 +104,7 @@ fn hr_37_headers_without_end_are_refused_at_the_limit() {
 fn hr_37_more_header_lines_than_the_limit_are_refused() {
     let head =
         |count| [&b"HTTP/1.1 404 Not Found\r\n"[..], &b"X: y\r\n".repeat(count), b"\r\n"].concat();
-    let most = HeadLimits::DEFAULT.max_headers;
+    let most = HeadLimits::new().max_headers;
     let (mut handshake, request) = client_handshake();
     assert!(matches!(handshake.poll(&head(most), &request), Ok(Some(Outcome::Refused(_)))));
     let (_, error) = given_up_at(&head(most + 1));
@@ -371,7 +371,9 @@ fn tr_01_output_buffers_of_any_size_give_the_same_bytes() {
             loop {
                 match conn.send_binary(&payload, &mut out, &mut entropy) {
                     Ok(len) => break written.extend_from_slice(&out[..len]),
-                    Err(SendError::NoRoom(short)) => out = vec![0; buffer_size().max(short.needed)],
+                    Err(SendError::BufferTooSmall(short)) => {
+                        out = vec![0; buffer_size().max(short.needed)]
+                    }
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -383,7 +385,7 @@ fn tr_01_output_buffers_of_any_size_give_the_same_bytes() {
                 while conn.has_transmit() {
                     match conn.poll_transmit(&mut out, &mut entropy) {
                         Ok(frame) => written.extend_from_slice(frame.expect("a frame")),
-                        Err(SendError::NoRoom(short)) => {
+                        Err(SendError::BufferTooSmall(short)) => {
                             assert!(short.needed > out.len());
                             out = vec![0; short.needed];
                         }
@@ -438,7 +440,7 @@ fn tr_14_headers_with_line_breaks_are_refused_at_the_call() {
     let head = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Protocol: chat\r\n\r\n";
-    let mut server = ServerHandshake::new(HeadLimits::DEFAULT);
+    let mut server = ServerHandshake::new(HeadLimits::new());
     let received = server.poll(head).unwrap().expect("a request");
     for (headers, error) in [
         ([("X", "a\r\nInjected: b")], InvalidHeader::Value { index: 0 }),

@@ -87,7 +87,7 @@ impl End {
     }
 
     fn can_send(&mut self, held: &mut Held) -> bool {
-        sending!(self, held, it => it.can_write()).unwrap_or(false)
+        sending!(self, held, it => it.can_send()).unwrap_or(false)
     }
 
     /// What the application does.

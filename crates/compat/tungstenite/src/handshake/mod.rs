@@ -18,7 +18,7 @@ use crate::error::Error;
 /// The largest head of a handshake, and its largest number of header fields, as in tungstenite.
 #[doc(hidden)]
 pub const HEAD_LIMITS: HeadLimits =
-    HeadLimits { max_size: 64 << 10, max_headers: headers::MAX_HEADERS };
+    HeadLimits::new().max_size(64 << 10).max_headers(headers::MAX_HEADERS);
 
 /// A handshake that can continue once the stream no longer blocks.
 #[derive(Debug)]

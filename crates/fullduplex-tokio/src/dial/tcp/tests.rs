@@ -215,6 +215,6 @@ async fn a_name_that_nobody_has_is_an_error_of_the_look_up() {
     let mut target = Target::new("host.invalid", 80);
     target.deadline = Some(Instant::now() + ms(10_000));
     let error = TcpDial::new().dial(target).await.unwrap_err();
-    assert!(matches!(error, DialError::LookUp(_) | DialError::LookUpTimedOut), "{error:?}");
+    assert!(matches!(error, DialError::Lookup(_) | DialError::LookupTimedOut), "{error:?}");
     assert!(error.to_string().starts_with("the name look-up "), "{error}");
 }

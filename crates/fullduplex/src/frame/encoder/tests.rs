@@ -191,7 +191,9 @@ fn without_room_no_key_is_drawn_and_without_a_key_nothing_is_written() {
         let mut entropy = KnownKey(0);
         let short = wire.len() - 1;
         match frame(role, kind, &payload, &mut out[..short], &mut entropy) {
-            Err(EncodeError::NoRoom(error)) => assert_eq!(error.needed, wire.len(), "§{section}"),
+            Err(EncodeError::BufferTooSmall(error)) => {
+                assert_eq!(error.needed, wire.len(), "§{section}")
+            }
             _ => panic!("§{section}: there is no room"),
         }
         assert_eq!(entropy.0, 0, "§{section}");

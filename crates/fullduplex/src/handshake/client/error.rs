@@ -10,6 +10,7 @@ use crate::output::BufferTooSmall;
 
 /// Why a request was not written: the client's own fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EncodeRequestError {
     /// A subprotocol, an extra header or the origin must not be sent.
     InvalidHeader(InvalidHeader),

@@ -82,7 +82,7 @@ impl<S: AsRef<str>> ClientRequest<'_, S> {
             field("sec-websocket-protocol", &|out| self.put_subprotocols(out));
         }
         #[cfg(feature = "deflate")]
-        if let Some(deflate) = &self.deflate {
+        if let Some(deflate) = self.deflate_offer() {
             field("sec-websocket-extensions", &|out| deflate.write_offer(out));
         }
         if let Some(origin) = self.origin {

@@ -8,7 +8,7 @@ use core::fmt;
 use super::request::ClientRequest;
 use super::response::Response;
 #[cfg(feature = "deflate")]
-use crate::deflate::DeflateConfig;
+use crate::deflate::DeflateChoice;
 use crate::headers::Headers;
 use crate::uri::{OwnedUri, UriError};
 
@@ -31,7 +31,7 @@ pub struct OwnedClientRequest {
     origin: Option<String>,
     require_subprotocol: bool,
     #[cfg(feature = "deflate")]
-    deflate: Option<DeflateConfig>,
+    deflate: DeflateChoice,
 }
 
 impl OwnedClientRequest {
@@ -53,7 +53,7 @@ impl OwnedClientRequest {
             origin: None,
             require_subprotocol: false,
             #[cfg(feature = "deflate")]
-            deflate: None,
+            deflate: DeflateChoice::AsConfigured,
         }
     }
 
@@ -87,10 +87,11 @@ impl OwnedClientRequest {
         self
     }
 
-    /// Offers permessage-deflate (RFC 7692). This takes precedence over the configuration of the connection.
+    /// Sets whether permessage-deflate is offered (RFC 7692), and how: `None` does not offer it. Without this call, the
+    /// configuration of the connection decides.
     #[cfg(feature = "deflate")]
     #[must_use]
-    pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
+    pub fn deflate(mut self, deflate: impl Into<DeflateChoice>) -> Self {
         self.deflate = deflate.into();
         self
     }

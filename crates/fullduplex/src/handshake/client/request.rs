@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::error::EncodeRequestError;
 #[cfg(feature = "deflate")]
-use crate::deflate::DeflateConfig;
+use crate::deflate::{DeflateChoice, DeflateConfig};
 use crate::handshake::key::Key;
 use crate::handshake::negotiate::{
     check_headers, check_subprotocols, is_reserved, put_header, put_headers,
@@ -17,6 +17,7 @@ use crate::uri::Uri;
 ///
 /// `S` is the type of the texts in the lists: `&str` or `String`.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct ClientRequest<'a, S: AsRef<str> = &'a str> {
     /// The URI. Its user information is sent as `Authorization: Basic`, over `ws` in clear text, unless `headers`
     /// contains an `Authorization`.
@@ -32,28 +33,34 @@ pub struct ClientRequest<'a, S: AsRef<str> = &'a str> {
     /// Whether the handshake fails if the server chooses none of the subprotocols. The RFC allows that choice, and so
     /// does the default.
     pub require_subprotocol: bool,
-    /// How to offer permessage-deflate (RFC 7692); `None` does not offer it.
+    /// Whether to offer permessage-deflate (RFC 7692).
     #[cfg(feature = "deflate")]
-    pub deflate: Option<DeflateConfig>,
+    pub deflate: DeflateChoice,
 }
 
 impl<'a> ClientRequest<'a> {
     /// A request for `uri`, without subprotocols and extra headers.
     #[must_use]
     pub const fn new(uri: Uri<'a>) -> Self {
-        Self {
-            uri,
-            subprotocols: &[],
-            headers: &[],
-            origin: None,
-            require_subprotocol: false,
-            #[cfg(feature = "deflate")]
-            deflate: None,
-        }
+        Self::with_lists(uri, &[], &[])
     }
 }
 
 impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
+    /// A request for `uri` with subprotocols and extra headers, whose texts may be `String`s.
+    #[must_use]
+    pub const fn with_lists(uri: Uri<'a>, subprotocols: &'a [S], headers: &'a [(S, S)]) -> Self {
+        Self {
+            uri,
+            subprotocols,
+            headers,
+            origin: None,
+            require_subprotocol: false,
+            #[cfg(feature = "deflate")]
+            deflate: DeflateChoice::AsConfigured,
+        }
+    }
+
     /// Sets the subprotocols that are offered.
     #[must_use]
     pub fn subprotocols(mut self, subprotocols: &'a [S]) -> Self {
@@ -82,10 +89,10 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
         self
     }
 
-    /// Offers permessage-deflate (RFC 7692).
+    /// Sets whether permessage-deflate is offered (RFC 7692), and how.
     #[cfg(feature = "deflate")]
     #[must_use]
-    pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
+    pub fn deflate(mut self, deflate: impl Into<DeflateChoice>) -> Self {
         self.deflate = deflate.into();
         self
     }
@@ -108,6 +115,12 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How the client offers permessage-deflate, if it does.
+    #[cfg(feature = "deflate")]
+    pub(super) fn deflate_offer(&self) -> Option<DeflateConfig> {
+        self.deflate.for_endpoint(None)
     }
 
     /// Whether the client offers `subprotocol`.
@@ -133,7 +146,7 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
             out.put(b"\r\n");
         }
         #[cfg(feature = "deflate")]
-        if let Some(deflate) = &self.deflate {
+        if let Some(deflate) = self.deflate_offer() {
             out.put(b"Sec-WebSocket-Extensions: ");
             deflate.write_offer(&mut out);
             out.put(b"\r\n");

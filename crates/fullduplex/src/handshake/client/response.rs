@@ -154,9 +154,10 @@ fn negotiated<S: AsRef<str>>(
     headers: Headers<'_>,
     request: &ClientRequest<'_, S>,
 ) -> Result<Negotiated, ResponseError> {
-    match DeflateParams::of_response(request.deflate.as_ref(), headers.extensions()) {
+    let offer = request.deflate_offer();
+    match DeflateParams::of_response(offer.as_ref(), headers.extensions()) {
         Ok(agreed) => Ok(Negotiated::with_deflate(agreed)),
-        Err(error) if request.deflate.is_some() && error != NegotiationError::NotOffered => {
+        Err(error) if offer.is_some() && error != NegotiationError::NotOffered => {
             Err(ResponseError::Deflate(error))
         }
         Err(_) => Err(ResponseError::Extension),

@@ -429,7 +429,7 @@ fn endless_interim_responses_and_heads_are_refused_at_the_limit() {
         assert_eq!(verdict, Some(HeadError::FirstLineTooLong.into()));
     }
     let text = Text::of(&["HTTP/1.1 200 OK\r\nX: ", "a", "\r\n\r\n"]);
-    let limits = HeadLimits { max_size: 20, ..HeadLimits::DEFAULT };
+    let limits = HeadLimits { max_size: 20, ..HeadLimits::new() };
     let verdict = handshake().with_limits(limits).poll(text.bytes(), &plain());
     assert_eq!(verdict, Err(HeadError::TooLarge.into()));
 }

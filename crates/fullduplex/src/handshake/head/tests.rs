@@ -226,11 +226,11 @@ fn input_that_shrinks_harms_nobody() {
 #[test]
 fn first_lines_and_headers_are_refused_with_the_part_at_fault() {
     let parse = |head: &[u8]| {
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         match request(head) {
             Ok(end) => {
                 assert_eq!(end, Some(head.len()));
-                parse_request(head, &HeadLimits::DEFAULT, &mut slots).err()
+                parse_request(head, &HeadLimits::new(), &mut slots).err()
             }
             Err(error) => Some(error),
         }
@@ -265,8 +265,8 @@ fn first_lines_and_headers_are_refused_with_the_part_at_fault() {
 fn header_lines_are_counted_against_the_limit_and_the_cap() {
     let head = b"GET / HTTP/1.1\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n";
     for (max_headers, good) in [(0, false), (2, false), (3, true), (usize::MAX, true)] {
-        let limits = HeadLimits { max_headers, ..HeadLimits::DEFAULT };
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let limits = HeadLimits { max_headers, ..HeadLimits::new() };
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let error = parse_request(head, &limits, &mut slots).err();
         assert_eq!(error, (!good).then_some(HeadError::TooManyHeaders), "{max_headers}");
     }
@@ -275,10 +275,10 @@ fn header_lines_are_counted_against_the_limit_and_the_cap() {
 #[test]
 fn status_lines_are_taken_apart() {
     let parse = |head: &[u8]| {
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS_CAP];
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let end = response(head)?;
         assert_eq!(end, Some(head.len()));
-        parse_response(head, &HeadLimits::DEFAULT, &mut slots)
+        parse_response(head, &HeadLimits::new(), &mut slots)
             .map(|response| (response.status, response.reason.len(), response.minor_version))
     };
     assert_eq!(parse(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), Ok((101, 19, 1)));

@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::response::{Acceptance, Rejection};
+#[cfg(feature = "deflate")]
+use crate::deflate::DeflateChoice;
 
 /// An [`Acceptance`] that owns its text. It is built step by step.
 ///
@@ -18,13 +20,20 @@ use super::response::{Acceptance, Rejection};
 pub struct OwnedAcceptance {
     subprotocol: Option<String>,
     headers: Vec<(String, String)>,
+    #[cfg(feature = "deflate")]
+    deflate: DeflateChoice,
 }
 
 impl OwnedAcceptance {
     /// A response with only the mandatory headers.
     #[must_use]
     pub const fn new() -> Self {
-        Self { subprotocol: None, headers: Vec::new() }
+        Self {
+            subprotocol: None,
+            headers: Vec::new(),
+            #[cfg(feature = "deflate")]
+            deflate: DeflateChoice::AsConfigured,
+        }
     }
 
     /// Sets the subprotocol in use, which must be one that the client has offered.
@@ -41,6 +50,15 @@ impl OwnedAcceptance {
         self
     }
 
+    /// Sets whether permessage-deflate is accepted if the client offers it (RFC 7692), and how: `None` declines it for
+    /// this client. Without this call, the configuration of the endpoint decides.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, deflate: impl Into<DeflateChoice>) -> Self {
+        self.deflate = deflate.into();
+        self
+    }
+
     /// A view of this response. It is checked when it is written, see [`Request::accept`](super::Request::accept).
     #[must_use]
     pub fn as_acceptance(&self) -> Acceptance<'_, String> {
@@ -48,7 +66,7 @@ impl OwnedAcceptance {
             subprotocol: self.subprotocol.as_deref(),
             headers: &self.headers,
             #[cfg(feature = "deflate")]
-            deflate: None,
+            deflate: self.deflate,
         }
     }
 }

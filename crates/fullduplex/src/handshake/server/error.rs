@@ -14,6 +14,7 @@ const CONTENT_TYPE: (&str, &str) = ("Content-Type", "text/plain; charset=utf-8")
 
 /// Why a request does not open a WebSocket (RFC 6455 §4.2.1). It is always the client's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RequestError {
     /// The head is not valid HTTP/1.1, or is too large.
     Head(HeadError),

@@ -6,7 +6,7 @@ use core::ops::RangeInclusive;
 use super::reply::{put_content_length, put_status_line};
 use super::request::Request;
 #[cfg(feature = "deflate")]
-use crate::deflate::{DeflateConfig, DeflateResponse};
+use crate::deflate::{DeflateChoice, DeflateResponse};
 use crate::handshake::negotiate::{LowerCase, check_headers, is_reserved, put_header, put_headers};
 use crate::headers::InvalidHeader;
 use crate::negotiated::Negotiated;
@@ -21,6 +21,7 @@ use crate::output::{BufferTooSmall, Cursor};
 /// assert_eq!(acceptance.subprotocol, Some("chat"));
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Acceptance<'a, S: AsRef<str> = &'a str> {
     /// The subprotocol in use, which must be one that the client has offered, or `None`. See
     /// [`Request::choose_subprotocol`].
@@ -28,9 +29,9 @@ pub struct Acceptance<'a, S: AsRef<str> = &'a str> {
     /// Extra headers, names and values, in order. The headers of the handshake itself (`Upgrade`, `Connection`,
     /// `Sec-WebSocket-*`) and of a body (`Content-Length`, `Transfer-Encoding`) are errors.
     pub headers: &'a [(S, S)],
-    /// How to accept permessage-deflate if the client offers it (RFC 7692); `None` does not accept it.
+    /// Whether to accept permessage-deflate if the client offers it (RFC 7692).
     #[cfg(feature = "deflate")]
-    pub deflate: Option<DeflateConfig>,
+    pub deflate: DeflateChoice,
 }
 
 impl<'a> Acceptance<'a> {
@@ -41,7 +42,7 @@ impl<'a> Acceptance<'a> {
             subprotocol: None,
             headers: &[],
             #[cfg(feature = "deflate")]
-            deflate: None,
+            deflate: DeflateChoice::AsConfigured,
         }
     }
 }
@@ -106,10 +107,10 @@ impl<'a, S: AsRef<str>> Acceptance<'a, S> {
         }
     }
 
-    /// Accepts permessage-deflate if the client offers it (RFC 7692).
+    /// Sets whether permessage-deflate is accepted if the client offers it (RFC 7692), and how.
     #[cfg(feature = "deflate")]
     #[must_use]
-    pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
+    pub fn deflate(mut self, deflate: impl Into<DeflateChoice>) -> Self {
         self.deflate = deflate.into();
         self
     }
@@ -155,7 +156,8 @@ impl<'a, S: AsRef<str>> Acceptance<'a, S> {
         }
         #[cfg(feature = "deflate")]
         {
-            let chosen = self.deflate.and_then(|deflate| deflate.choose(request.extensions()));
+            let deflate = self.deflate.for_endpoint(None);
+            let chosen = deflate.and_then(|deflate| deflate.choose(request.extensions()));
             let (params, response) = chosen.unzip();
             Ok(Checked { negotiated: Negotiated::with_deflate(params), deflate: response })
         }
@@ -222,6 +224,7 @@ impl Checked {
 
 /// Why a response was not written. It is the server's own fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum AcceptError {
     /// The client did not offer the chosen subprotocol.
     SubprotocolNotOffered,
@@ -357,6 +360,7 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
 
 /// Why a rejection was not written. It is the server's own fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RejectError {
     /// The status code is not 300 to 599; in the response to a [`PlainRequest`](super::PlainRequest), not 200 to 599.
     Status(u16),

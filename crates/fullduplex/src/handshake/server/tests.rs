@@ -196,7 +196,7 @@ fn other_methods_and_versions_are_refused() {
     assert_eq!(error(&with(|lines| lines[0] = "GET / HTTP/2.0\r\n")), version);
     assert_eq!(error(&Text::of(&["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])), version);
     let long = "AN-ENDLESS-METHOD-LIKE-THIS-ONE__";
-    assert_eq!(long.len(), crate::handshake::MAX_METHOD_LENGTH + 1);
+    assert_eq!(long.len(), crate::handshake::MAX_METHOD_LEN + 1);
     let text = Text::of(&[long, " / HTTP/1.1\r\nHost: a\r\n\r\n"]);
     assert_eq!(error(&text), HeadError::MethodTooLong.into());
     let text = Text::of(&[&long[1..], " / HTTP/1.1\r\nHost: a\r\n\r\n"]);
@@ -613,7 +613,7 @@ fn endless_heads_are_refused_at_the_limit() {
 fn a_request_over_the_limit_is_refused_although_it_came_in_one_read() {
     let text = with(|_| {});
     let poll = |max_size| {
-        let limits = HeadLimits { max_size, ..HeadLimits::DEFAULT };
+        let limits = HeadLimits { max_size, ..HeadLimits::new() };
         ServerHandshake::new(limits).poll(text.bytes()).map(|request| request.is_some())
     };
     assert_eq!(poll(text.length), Ok(true));

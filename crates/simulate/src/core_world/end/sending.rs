@@ -1,7 +1,7 @@
 //! What an application sends, and what the adapter writes.
 
 use bytes::Bytes;
-use fullduplex::{CloseCode, CloseReason, Message, MessageRef, PreparedMessage, SendError};
+use fullduplex::{CloseCode, CloseFrameRef, Message, MessageRef, PreparedMessage, SendError};
 
 use super::outside::Outside;
 use super::{Conn, both};
@@ -22,7 +22,7 @@ impl Conn {
         let Some(writer) = end.body.writer_mut() else { return Ok(()) };
         let payload = flow.next_message(kind, len);
         let may_send = writer.sender().may_send();
-        let had_room = writer.has_room();
+        let had_room = writer.has_space();
         let sent = outside.held.count(|| {
             let lent = || match kind {
                 Kind::Text => std::str::from_utf8(payload).map(MessageRef::Text),
@@ -101,7 +101,7 @@ impl Conn {
         let (flow, _) = both(&mut self.flows, side);
         let Some(writer) = end.body.writer_mut() else { return Ok(()) };
         let (kind, payload) = flow.next_fragment(kind, len, last);
-        let (may_send, had_room) = (writer.sender().may_send(), writer.has_room());
+        let (may_send, had_room) = (writer.sender().may_send(), writer.has_space());
         let sent = outside.held.count(|| writer.send_fragment(kind.into(), payload, last));
         match sent {
             Ok(()) => {
@@ -134,7 +134,7 @@ impl Conn {
         let Some(writer) = end.body.writer_mut() else { return Ok(()) };
         let payload = flow.next_control(ping, len);
         let message = if ping { MessageRef::Ping(&payload) } else { MessageRef::Pong(&payload) };
-        let (may_send, had_room) = (writer.sender().may_send(), writer.has_room());
+        let (may_send, had_room) = (writer.sender().may_send(), writer.has_space());
         match outside.held.count(|| writer.send(message)) {
             Ok(()) => {
                 flow.sent_control(if ping { 9 } else { 10 }, &payload);
@@ -164,7 +164,7 @@ impl Conn {
         let Some(writer) = end.body.writer_mut() else { return Ok(()) };
         let may_send = writer.sender().may_send();
         let text = "r".repeat(usize::from(reason));
-        let close = CloseReason { code: CloseCode::from_u16(code), reason: &text };
+        let close = CloseFrameRef { code: CloseCode::from_u16(code), reason: &text };
         // 1005 is "no status code": the application sends a Close without a body.
         let sent = outside.held.count(|| match code {
             1005 => writer.send(MessageRef::Close(None)),

@@ -101,7 +101,7 @@ impl FrameHeader {
         let bits = u8::from(self.opcode);
         let opcode =
             fullduplex::OpCode::from_bits(bits).ok_or(ProtocolError::InvalidOpcode(bits))?;
-        let mut bytes = [0; fullduplex::MAX_HEADER_LEN];
+        let mut bytes = [0; fullduplex::MAX_FRAME_HEADER_LEN];
         let len = self.to_core(length, opcode).encode(&mut bytes);
         output.write_all(bytes.get(..len).unwrap_or(&bytes))?;
         Ok(())
