@@ -16,8 +16,8 @@ use axum::{Json, Router};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use fullduplex_app::{Denied, Gate, Limits, Member, Pass, Room, Slow};
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAcceptance, OwnedRejection,
-    PreparedMessage, UpgradeResponse, Upgrading, WebSocketConfig, upgrade_with,
+    CloseCode, CloseFrame, Error, Message, OwnedAcceptance, OwnedRejection, PreparedMessage,
+    UpgradeResponse, Upgrading, WebSocketConfig, upgrade_with,
 };
 use serde::Deserialize;
 use serde_json::json;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use fullduplex_app::{Gate, Limits, Pass, Room, Slow, serve};
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, Error, MessageKind, OwnedAcceptance, PreparedMessage, WebSocketConfig,
-    accept_with, connect,
+    CloseCode, CloseFrame, Error, OwnedAcceptance, PreparedMessage, WebSocketConfig, accept_with,
+    connect,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};

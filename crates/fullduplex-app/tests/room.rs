@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fullduplex_app::{Room, Slow};
-use fullduplex_tokio::{MessageKind, PreparedMessage, Role, WebSocketConfig, WebSocketStream};
+use fullduplex_tokio::{PreparedMessage, Role, WebSocketConfig, WebSocketStream};
 use tokio::io::duplex;
 use tokio::time::{sleep, timeout};
 

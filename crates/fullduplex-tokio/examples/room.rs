@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAcceptance, PreparedMessage,
-    WebSocketConfig, WebSocketStream, accept_with,
+    CloseCode, CloseFrame, Error, Message, OwnedAcceptance, PreparedMessage, WebSocketConfig,
+    WebSocketStream, accept_with,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};

@@ -216,8 +216,8 @@ fn what_a_client_asks_for_is_what_a_server_accepts() {
         ("wss://example.com:443/a?b", "https", "example.com", "/a?b"),
         ("wss://user:pass@[::1]:9000?q", "https", "[::1]:9000", "/?q"),
     ] {
-        let uri = Uri::parse(uri).unwrap();
-        let request = ClientRequest::with_lists(uri, &subprotocols, &own)
+        let parsed = Uri::parse(uri).unwrap();
+        let request = ClientRequest::with_lists(parsed, &subprotocols, &own)
             .origin("https://example.com")
             .require_subprotocol();
         #[cfg(feature = "deflate")]

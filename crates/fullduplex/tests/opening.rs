@@ -143,7 +143,7 @@ fn frames_behind_the_response_are_received() {
 #[test]
 fn another_status_comes_with_what_had_arrived_of_the_body() {
     let bytes = b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nsorry";
-    let Connected::Refused(Refused { response, body, .. }) = respond(connecting(), bytes) else {
+    let Connected::Refused(Refused { response, body }) = respond(connecting(), bytes) else {
         panic!("it was refused")
     };
     assert_eq!((response.as_response().status(), &body[..]), (404, &b"sorry"[..]));

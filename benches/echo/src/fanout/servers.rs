@@ -8,7 +8,7 @@ use axum::routing::any;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
 use fullduplex_app::{Room, Slow};
-use fullduplex_tokio::{Message, MessageKind, PreparedMessage};
+use fullduplex_tokio::{Message, PreparedMessage};
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

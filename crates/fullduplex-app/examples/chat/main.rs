@@ -15,9 +15,8 @@ use fullduplex_tokio::rustls::pki_types::pem::PemObject;
 use fullduplex_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use fullduplex_tokio::tokio_rustls::TlsAcceptor;
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, DeflateConfig, Error, Message, MessageKind, OwnedAcceptance,
-    OwnedRejection, PlainRequest, PreparedMessage, Request, WebSocketConfig, accept_or_respond,
-    tls,
+    CloseCode, CloseFrame, DeflateConfig, Error, Message, OwnedAcceptance, OwnedRejection,
+    PlainRequest, PreparedMessage, Request, WebSocketConfig, accept_or_respond, tls,
 };
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};

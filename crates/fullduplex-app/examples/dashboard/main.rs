@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use fullduplex_app::{Gate, Limits, Pass, Room, Slow, serve};
 use fullduplex_tokio::{
-    Error, Message, MessageKind, OwnedAcceptance, OwnedRejection, PlainRequest, PreparedMessage,
-    Request, WebSocketConfig, accept_or_respond,
+    Error, Message, OwnedAcceptance, OwnedRejection, PlainRequest, PreparedMessage, Request,
+    WebSocketConfig, accept_or_respond,
 };
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use fullduplex_concurrency::explore;
-use fullduplex_tokio::{MessageKind, Role, WebSocketConfig};
+use fullduplex_tokio::{Role, WebSocketConfig};
 use loom::future::block_on;
 use loom::thread::{self, JoinHandle};
 use tokio::io::duplex;

@@ -2,7 +2,7 @@
 
 use fullduplex_testkit::{Frame, frames};
 use fullduplex_tokio::{
-    Error, Message, MessageKind, MessageRef, PreparedMessage, Reply, Result, WebSocketConfig,
+    Error, Message, MessageRef, PreparedMessage, Reply, Result, WebSocketConfig,
 };
 
 use crate::support::{is_bad_text, our_server, pair_with, poll_and_drop, read_to_end, write};

@@ -17,7 +17,6 @@ const SHOWN: usize = 200;
 /// plain text: `403 Forbidden, "unknown origin"`. All of it is one line, and of bounded length. A `Location` is shown
 /// without credentials, query and fragment, because these may be secrets.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Refused {
     /// Status, reason and headers.
     pub response: OwnedResponse,

@@ -137,7 +137,7 @@ fn respond<C: Callback>(
         Err((error, rejection)) => match request.reject(&rejection.as_rejection()) {
             Ok(refusal) => State::Refusing(refusal, error),
             Err(failed) => {
-                let error = convert::handshake_error(CoreError::Respond(failed.error));
+                let error = convert::handshake_error(CoreError::Reject(failed.error));
                 State::Refusing(failed.refusal, error)
             }
         },
