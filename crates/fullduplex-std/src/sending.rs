@@ -124,7 +124,7 @@ impl Sending {
             let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
             let mut count = 0;
             offered = 0;
-            for (piece, chunk) in pieces.iter_mut().zip(self.writer.chunks()) {
+            for (piece, chunk) in pieces.iter_mut().zip(self.writer.slices()) {
                 *piece = IoSlice::new(chunk);
                 offered += chunk.len();
                 count += 1;

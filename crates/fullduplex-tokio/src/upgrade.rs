@@ -271,7 +271,7 @@ fn accept(
 /// The response that rejects a valid request.
 fn reject(rejection: &OwnedRejection) -> Result<UpgradeResponse> {
     let rejection = rejection.as_rejection();
-    rejection.check()?;
+    rejection.validate()?;
     let mut response = UpgradeResponse::new(rejection.body.to_vec().into());
     *response.status_mut() = StatusCode::from_u16(rejection.status).map_err(unfit)?;
     for (name, value) in rejection.headers {

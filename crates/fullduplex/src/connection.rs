@@ -41,12 +41,12 @@ pub use signals::Signals;
 pub(crate) use signals::exchange_all;
 
 /// How a connection behaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Config {
     /// What the peer may not exceed.
     pub limits: Limits,
-    /// How long to wait for what.
+    /// How long the connection waits for the peer.
     pub timeouts: Timeouts,
 }
 
@@ -55,6 +55,20 @@ impl Config {
     #[must_use]
     pub const fn new() -> Self {
         Self { limits: Limits::new(), timeouts: Timeouts::new() }
+    }
+
+    /// Sets [`limits`](Self::limits).
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets [`timeouts`](Self::timeouts).
+    #[must_use]
+    pub const fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
     }
 }
 

@@ -22,7 +22,7 @@ pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The timeouts of a connection. By default, only the close timeout is on.
 ///
 /// They are stored in milliseconds, rounded up. One of more than 49 days counts as none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Timeouts {
     /// Send a Ping if nothing was received for this long.
@@ -55,6 +55,20 @@ impl Timeouts {
     pub const fn keepalive(mut self, interval: Duration, wait: Duration) -> Self {
         self.ping_interval = Some(interval);
         self.pong_timeout = Some(wait);
+        self
+    }
+
+    /// Sets [`idle_timeout`](Self::idle_timeout); `None` turns it off.
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets [`close_timeout`](Self::close_timeout).
+    #[must_use]
+    pub const fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
         self
     }
 }

@@ -15,8 +15,8 @@ pub const DEFAULT_MAX_FRAGMENTS: u32 = 1 << 17;
 ///
 /// If the header of a frame announces more, the connection fails before any of its payload is read. For a compressed message
 /// (RFC 7692), a header does not announce the size of the message, so its bytes count as they are decompressed. No memory is
-/// ever allocated because of an announced length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// ever allocated because of an announced length. The largest value of a type is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Limits {
     /// The largest payload of a frame as it is sent, in bytes. A larger one fails the connection with Close 1009.
@@ -38,6 +38,27 @@ impl Limits {
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
             max_fragments: DEFAULT_MAX_FRAGMENTS,
         }
+    }
+
+    /// Sets [`max_frame_size`](Self::max_frame_size).
+    #[must_use]
+    pub const fn max_frame_size(mut self, bytes: u64) -> Self {
+        self.max_frame_size = bytes;
+        self
+    }
+
+    /// Sets [`max_message_size`](Self::max_message_size).
+    #[must_use]
+    pub const fn max_message_size(mut self, bytes: u64) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// Sets [`max_fragments`](Self::max_fragments).
+    #[must_use]
+    pub const fn max_fragments(mut self, frames: u32) -> Self {
+        self.max_fragments = frames;
+        self
     }
 }
 

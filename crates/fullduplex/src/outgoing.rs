@@ -44,7 +44,7 @@ pub(crate) struct Outgoing {
 /// Shows the bytes that wait, and not those that were written before.
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.chunks()).finish()
+        f.debug_list().entries(self.slices()).finish()
     }
 }
 
@@ -182,7 +182,7 @@ impl Outgoing {
 
     /// The bytes that wait, in pieces that are not empty.
     #[inline]
-    pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let mut shared = self.pieces.iter().flat_map(|pieces| &pieces.queue);
         let mut at = self.pieces.as_ref().map_or(0, |pieces| pieces.taken);
         let mut payload = None;
@@ -213,7 +213,7 @@ impl Outgoing {
 
     #[inline(never)]
     fn first_piece(&self) -> &[u8] {
-        self.chunks().next().unwrap_or_default()
+        self.slices().next().unwrap_or_default()
     }
 
     /// The transport has taken the first `len` bytes, or all if there are fewer.
@@ -366,7 +366,7 @@ mod tests {
             let (mut out, expected) = sample();
             let mut written = Vec::<u8>::new();
             while out.len() > 0 {
-                let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
+                let waiting: Vec<u8> = out.slices().flatten().copied().collect();
                 assert_eq!(waiting, expected[written.len()..]);
                 assert_eq!(waiting.len(), out.len());
                 let len = step.min(waiting.len());
@@ -385,16 +385,16 @@ mod tests {
                 out.advance(taken);
                 for _ in 0..2 {
                     out.copy_shared(below);
-                    let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
+                    let waiting: Vec<u8> = out.slices().flatten().copied().collect();
                     assert_eq!(waiting, expected[taken..], "below {below}, {taken} taken");
                     assert_eq!(out.len(), waiting.len());
                 }
-                assert!(below < 100 || out.chunks().count() <= 1);
+                assert!(below < 100 || out.slices().count() <= 1);
                 // The queue still takes more.
                 out.share(Bytes::from_static(b"more "));
                 out.buffer().extend(b"and more");
                 out.copy_shared(below);
-                let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
+                let waiting: Vec<u8> = out.slices().flatten().copied().collect();
                 assert_eq!(waiting, [&expected[taken..], b"more and more"].concat());
             }
         }
@@ -405,21 +405,21 @@ mod tests {
         let (mut out, expected) = sample();
         out.share_with_many(Bytes::from_static(b"news"));
         out.copy_shared(100);
-        assert!(out.chunks().any(|chunk| chunk == b"news"));
-        assert_eq!(out.chunks().flatten().count(), expected.len() + 4);
+        assert!(out.slices().any(|chunk| chunk == b"news"));
+        assert_eq!(out.slices().flatten().count(), expected.len() + 4);
         // Once the queue is empty, it may copy payloads again.
         out.advance(100);
         out.share(Bytes::from_static(b"own"));
         out.buffer().extend(b"!");
         out.copy_shared(100);
-        assert_eq!(out.chunks().collect::<Vec<_>>(), [b"own!"]);
+        assert_eq!(out.slices().collect::<Vec<_>>(), [b"own!"]);
     }
 
     #[test]
     fn the_first_piece_is_that_of_the_pieces() {
         let (mut out, expected) = sample();
         for taken in 0..expected.len() {
-            assert_eq!(Some(out.first()), out.chunks().next(), "after {taken}");
+            assert_eq!(Some(out.first()), out.slices().next(), "after {taken}");
             out.advance(1);
         }
         assert_eq!(out.first(), b"");
@@ -455,7 +455,7 @@ mod tests {
         out.space(3)[..3].copy_from_slice(b"two");
         out.fill(3);
         out.buffer().extend(b" more");
-        assert_eq!(out.chunks().collect::<Vec<_>>(), [b"two more"]);
+        assert_eq!(out.slices().collect::<Vec<_>>(), [b"two more"]);
     }
 
     #[test]
@@ -520,10 +520,10 @@ mod tests {
                 if out.len() > expected.len() {
                     expected.extend(piece);
                 }
-                let waiting: Vec<u8> = out.chunks().flatten().copied().collect();
+                let waiting: Vec<u8> = out.slices().flatten().copied().collect();
                 assert_eq!(waiting, expected, "seed {seed}, step {step}");
                 assert_eq!(out.len(), expected.len(), "seed {seed}, step {step}");
-                assert_eq!(out.chunks().next().unwrap_or_default(), out.first());
+                assert_eq!(out.slices().next().unwrap_or_default(), out.first());
             }
         }
     }

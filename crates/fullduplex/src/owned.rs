@@ -400,6 +400,12 @@ impl From<String> for Message {
     }
 }
 
+impl From<Utf8Bytes> for Message {
+    fn from(text: Utf8Bytes) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl From<&[u8]> for Message {
     fn from(payload: &[u8]) -> Self {
         Self::Binary(Bytes::copy_from_slice(payload))

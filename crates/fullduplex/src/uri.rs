@@ -245,6 +245,23 @@ impl OwnedUri {
     }
 }
 
+#[cfg(feature = "alloc")]
+impl core::str::FromStr for OwnedUri {
+    type Err = UriError;
+
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        Self::parse(text)
+    }
+}
+
+/// Prints the URI without its credentials.
+#[cfg(feature = "alloc")]
+impl fmt::Display for OwnedUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_uri().fmt(f)
+    }
+}
+
 /// Prints the URI without its credentials.
 #[cfg(feature = "alloc")]
 impl fmt::Debug for OwnedUri {

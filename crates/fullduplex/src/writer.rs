@@ -275,7 +275,7 @@ impl<E: Entropy> Writer<E> {
 
     /// The bytes to be written next. It is empty if nothing waits. Follow with [`advance`](Self::advance).
     ///
-    /// More bytes may wait behind them, see [`chunks`](Self::chunks).
+    /// More bytes may wait behind them, see [`slices`](Self::slices).
     #[inline]
     #[must_use]
     pub fn first(&self) -> &[u8] {
@@ -285,8 +285,8 @@ impl<E: Entropy> Writer<E> {
     /// All bytes to be written, in order, in pieces that are not empty. It is for a transport that can write several pieces at
     /// once. Follow with [`advance`](Self::advance).
     #[inline]
-    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        self.out.chunks()
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.out.slices()
     }
 
     /// The transport has taken `len` bytes. If `len` is larger than [`pending`](Self::pending), it has taken all.

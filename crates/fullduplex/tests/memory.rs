@@ -185,7 +185,7 @@ fn sending_allocates_nothing() {
                     let (kind, piece) = (MessageKind::Text, text.as_bytes());
                     conn.send_fragment(kind, piece, last, &mut out, &mut entropy).unwrap();
                 }
-                conn.mask_binary(&mut payload, &mut entropy).unwrap();
+                let _ = conn.mask_binary(&mut payload, &mut entropy).unwrap();
                 assert_eq!(conn.binary_header(len).is_ok(), role == Role::Server);
                 assert!(conn.send_text("no room", &mut [], &mut entropy).is_err());
                 conn.send_ping(&[1; 125], &mut control, &mut entropy).unwrap();

@@ -24,7 +24,7 @@ fn bytes(len: usize) -> Vec<u8> {
 /// Takes at most `most` bytes of the output, in pieces as a vectored write would, and returns them.
 fn write(endpoint: &mut Endpoint<TestEntropy>, most: usize) -> Vec<u8> {
     let mut taken: Vec<u8> =
-        endpoint.output().unwrap().chunks().flat_map(|chunk| chunk.iter().copied()).collect();
+        endpoint.output().unwrap().slices().flat_map(|chunk| chunk.iter().copied()).collect();
     assert_eq!(taken.len(), endpoint.writer.pending());
     taken.truncate(most);
     let first = endpoint.output().unwrap().first();
@@ -96,7 +96,7 @@ fn a_large_payload_is_not_copied() {
             endpoint.writer.send_message(&mut message).unwrap();
         });
         assert!(counted.bytes_total < 1024, "{role:?}: {counted:?}");
-        let last = endpoint.output().unwrap().chunks().last().unwrap();
+        let last = endpoint.output().unwrap().slices().last().unwrap();
         assert_eq!((last.as_ptr(), last.len()), (place, LARGE));
     }
 }

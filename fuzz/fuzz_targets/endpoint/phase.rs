@@ -47,7 +47,7 @@ impl Phase {
             }
             Self::Open(endpoint) => {
                 let writer = endpoint.output().expect("entropy never fails here");
-                let output: Vec<u8> = writer.chunks().flatten().take(most).copied().collect();
+                let output: Vec<u8> = writer.slices().flatten().take(most).copied().collect();
                 writer.advance(output.len());
                 output
             }

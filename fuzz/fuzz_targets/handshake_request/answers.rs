@@ -48,7 +48,7 @@ fn reject(answer: &Answer) {
     let may_be_sent = answer.may_be_sent(300..=599) ^ Oracle::RequestAnswerRejects.faulty();
     Oracle::RequestAnswerRejects.same(written.is_ok(), may_be_sent);
     let is_checked =
-        rejection.as_rejection().check().is_ok() && !Oracle::RequestAnswerChecked.faulty();
+        rejection.as_rejection().validate().is_ok() && !Oracle::RequestAnswerChecked.faulty();
     Oracle::RequestAnswerChecked.same(is_checked, written.is_ok());
     let Ok(len) = written else { return };
     let mut short = rejection.as_rejection().encode(&mut out[..len - 1]);

@@ -290,7 +290,7 @@ impl Contender for Queued {
                 self.memory.write(first)
             } else {
                 let mut pieces = [IoSlice::new(&[]); 2];
-                let chunks = self.endpoint.writer.chunks();
+                let chunks = self.endpoint.writer.slices();
                 for (piece, chunk) in pieces.iter_mut().zip(chunks) {
                     *piece = IoSlice::new(chunk);
                 }

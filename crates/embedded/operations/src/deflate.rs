@@ -30,6 +30,7 @@ pub(crate) fn all() {
     if let Ok(request) = hidden(OwnedClientRequest::new(text())) {
         seen(OwnedClientRequest::deflate(request, config));
     }
+    seen(OwnedAcceptance::deflate(OwnedAcceptance::new(), config));
     seen(EndpointConfig::deflate(EndpointConfig::new(), config));
 }
 
@@ -44,7 +45,12 @@ fn settings() -> DeflateConfig {
     let config = hidden(DeflateConfig::threshold(config, number()));
     let config = hidden(DeflateConfig::accept_window_limit(config, hidden(true)));
     defaulted::<DeflateConfig>();
-    value::<DeflateConfig>(&config);
+    key::<DeflateConfig>(&config);
+    let choice = hidden(DeflateChoice::from(hidden(Some(config))));
+    seen(<DeflateChoice as From<DeflateConfig>>::from(config));
+    seen(DeflateChoice::for_endpoint(choice, hidden(Some(config))));
+    defaulted::<DeflateChoice>();
+    key::<DeflateChoice>(&choice);
     error::<InflateError>(hidden(InflateError::Invalid));
     error::<NegotiationError>(hidden(NegotiationError::Ignored));
     seen(<Error as From<InflateError>>::from(hidden(InflateError::Invalid)));

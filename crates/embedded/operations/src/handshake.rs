@@ -40,7 +40,8 @@ fn errors() {
     seen(<HandshakeError as From<EncodeRequestError>>::from(hidden(too_small)));
     seen(<HandshakeError as From<EntropyError>>::from(hidden(EntropyError)));
     defaulted::<HeadLimits>();
-    key::<HeadLimits>(hidden(&HeadLimits::new()));
+    let limits = hidden(HeadLimits::max_size(hidden(HeadLimits::new()), number()));
+    key::<HeadLimits>(&hidden(HeadLimits::max_headers(limits, number())));
 }
 
 const HEAD_ERROR: HeadError = HeadError::TooLarge;
@@ -132,7 +133,7 @@ pub(crate) fn asked(request: Request<'_>) {
     seen(Request::accept_parts(&request, &acceptance, |name, value| seen((name, value))));
 
     let rejection = rejection();
-    seen(Rejection::check(&rejection));
+    seen(Rejection::validate(&rejection));
     seen(Rejection::encode(&rejection, part(&mut out)));
     shown::<Rejection<'_>>(&rejection);
     cloned::<Rejection<'_>>(&rejection);
@@ -142,6 +143,7 @@ fn client() {
     let Ok(uri) = hidden(Uri::parse(text())) else {
         return;
     };
+    seen(ClientRequest::with_lists(uri, hidden(&["a"]), pairs()));
     let request = hidden(ClientRequest::new(uri));
     let request = hidden(ClientRequest::subprotocols(request, hidden(&["a"])));
     let request = hidden(ClientRequest::headers(request, pairs()));

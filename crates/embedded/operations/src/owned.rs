@@ -7,6 +7,7 @@ use core::borrow::Borrow;
 use core::ops::Deref;
 
 use bytes::{Bytes, BytesMut};
+use fullduplex::handshake::IntoRequest;
 use fullduplex::*;
 
 use crate::support::*;
@@ -87,6 +88,7 @@ fn messages() {
     value::<Message>(&some);
     seen(<Message as From<&str>>::from(text()));
     seen(<Message as From<String>>::from(string()));
+    seen(<Message as From<Utf8Bytes>>::from(Utf8Bytes::from(text())));
     seen(<Message as From<&[u8]>>::from(bytes()));
     seen(<Message as From<Bytes>>::from(shared()));
     seen(<Message as From<Vec<u8>>>::from(hidden(bytes().to_vec())));
@@ -99,6 +101,8 @@ fn messages() {
     displayed::<CloseFrame>(&close);
     value::<CloseFrame>(&close);
 
+    seen(PreparedMessage::text(text()));
+    seen(PreparedMessage::binary(bytes()));
     if let Ok(prepared) = hidden(PreparedMessage::new(hidden(MessageKind::Text), bytes())) {
         seen(PreparedMessage::kind(&prepared));
         seen(PreparedMessage::payload(&prepared));
@@ -111,5 +115,8 @@ fn uris() {
     if let Ok(uri) = hidden(OwnedUri::parse(text())) {
         seen(OwnedUri::as_uri(&uri));
         value::<OwnedUri>(&uri);
+        displayed::<OwnedUri>(&uri);
+        seen(<OwnedUri as IntoRequest>::into_request(uri));
     }
+    seen(<OwnedUri as core::str::FromStr>::from_str(text()));
 }

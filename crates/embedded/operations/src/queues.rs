@@ -2,14 +2,20 @@
 
 use core::time::Duration;
 
+use fullduplex::handshake::HeadLimits;
 use fullduplex::*;
 
 use crate::support::*;
 
 pub(crate) fn all() {
     let config = hidden(EndpointConfig::new());
+    let config = hidden(EndpointConfig::limits(config, hidden(Limits::new())));
+    let config = hidden(EndpointConfig::timeouts(config, hidden(Timeouts::new())));
+    let config = hidden(EndpointConfig::head_limits(config, hidden(HeadLimits::new())));
+    let config = hidden(EndpointConfig::handshake_timeout(config, hidden(None)));
+    let config = hidden(EndpointConfig::max_write_buffer_size(config, number()));
     defaulted::<EndpointConfig>();
-    value::<EndpointConfig>(&config);
+    key::<EndpointConfig>(&config);
     let negotiated = hidden(Negotiated::without_extensions());
     let role = hidden(Role::Client);
     endpoint(hidden(Endpoint::open(role, negotiated, bytes(), &config, Unknown)));
@@ -90,7 +96,7 @@ fn writing(writer: &mut Writer<Unknown>, receiver: &Receiver) {
     seen(Writer::has_space(writer));
     Writer::reserve(hidden(writer));
     seen(Writer::first(writer));
-    Writer::chunks(hidden(writer)).for_each(seen);
+    Writer::slices(hidden(writer)).for_each(seen);
     Writer::advance(hidden(writer), number());
     Writer::copy_payloads(hidden(writer));
     seen(Writer::pending(writer));

@@ -36,7 +36,7 @@ fn codes() {
     key::<Part>(&part);
     key::<MessageKind>(hidden(&MessageKind::Text));
     value::<Event<'_>>(hidden(&Event::Text(bytes(), part)));
-    value::<Shutdown>(hidden(&Shutdown::No));
+    key::<Shutdown>(hidden(&Shutdown::No));
 
     seen(<NoEntropy as Entropy>::next_u32(&mut NoEntropy));
     seen(<&mut _ as Entropy>::next_u32(&mut &mut Unknown));
@@ -71,17 +71,24 @@ fn headers() {
 }
 
 fn settings() {
-    seen(Limits::new());
+    let limits = hidden(Limits::new());
+    let limits = hidden(Limits::max_frame_size(limits, hidden(1)));
+    let limits = hidden(Limits::max_message_size(limits, hidden(1)));
+    let limits = hidden(Limits::max_fragments(limits, hidden(1)));
     defaulted::<Limits>();
-    value::<Limits>(hidden(&Limits::new()));
+    key::<Limits>(&limits);
     let timeouts = hidden(Timeouts::new());
     let (interval, wait) = (hidden(Duration::ZERO), hidden(Duration::ZERO));
-    seen(Timeouts::keepalive(timeouts, interval, wait));
+    let timeouts = hidden(Timeouts::keepalive(timeouts, interval, wait));
+    let timeouts = hidden(Timeouts::idle_timeout(timeouts, hidden(Some(wait))));
+    let timeouts = hidden(Timeouts::close_timeout(timeouts, wait));
     defaulted::<Timeouts>();
-    value::<Timeouts>(&timeouts);
-    seen(Config::new());
+    key::<Timeouts>(&timeouts);
+    let config = hidden(Config::new());
+    let config = hidden(Config::limits(config, limits));
+    let config = hidden(Config::timeouts(config, timeouts));
     defaulted::<Config>();
-    value::<Config>(hidden(&Config::new()));
+    key::<Config>(&config);
     let negotiated = hidden(Negotiated::without_extensions());
     seen(Negotiated::is_over_stream(&negotiated));
     value::<Negotiated>(&negotiated);

@@ -162,7 +162,7 @@ fn poll_write_pieces<W: AsyncWrite + Unpin>(
 ) -> Poll<io::Result<usize>> {
     let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
     let mut count = 0;
-    for (piece, chunk) in pieces.iter_mut().zip(writer.chunks()) {
+    for (piece, chunk) in pieces.iter_mut().zip(writer.slices()) {
         *piece = IoSlice::new(chunk);
         count += 1;
     }

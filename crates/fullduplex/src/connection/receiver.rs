@@ -39,7 +39,7 @@ pub(crate) struct Expected {
 }
 
 /// How far the caller must end the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shutdown {
     /// Nothing: go on.
     No,

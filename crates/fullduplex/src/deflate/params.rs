@@ -51,7 +51,7 @@ const MAX_WINDOW_BITS: u8 = 15;
 ///
 /// The level makes no difference. To save memory, a connection can receive compressed messages and never send one: set
 /// a [`threshold`](Self::threshold) of `usize::MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeflateConfig {
     /// How hard to compress, 0 (not at all) to 9 (smallest).
@@ -80,7 +80,7 @@ pub struct DeflateConfig {
 ///
 /// A server may not know before the request comes: some clients fail with compressed messages, and a response may have
 /// secrets next to data that an attacker chooses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DeflateChoice {
     /// As the configuration of the endpoint says; where there is none, not at all.
     #[default]

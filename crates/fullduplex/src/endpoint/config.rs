@@ -6,11 +6,23 @@ use crate::connection::Config;
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::handshake::HeadLimits;
-use crate::keepalive::DEFAULT_HANDSHAKE_TIMEOUT;
+use crate::keepalive::{DEFAULT_HANDSHAKE_TIMEOUT, Timeouts};
+use crate::limits::Limits;
 use crate::writer::DEFAULT_MAX_WRITE_BUFFER_SIZE;
 
 /// How an endpoint behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use fullduplex::{EndpointConfig, Limits, Timeouts};
+///
+/// let config = EndpointConfig::new()
+///     .limits(Limits::new().max_message_size(64 << 10))
+///     .timeouts(Timeouts::new().keepalive(Duration::from_secs(30), Duration::from_secs(10)));
+/// assert_eq!(config.connection.limits.max_message_size, 64 << 10);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct EndpointConfig {
     /// The open connection: limits and timeouts.
@@ -40,6 +52,41 @@ impl EndpointConfig {
             #[cfg(feature = "deflate")]
             deflate: None,
         }
+    }
+
+    /// Sets what the peer may not exceed.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.connection.limits = limits;
+        self
+    }
+
+    /// Sets the timeouts of the open connection.
+    #[must_use]
+    pub const fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.connection.timeouts = timeouts;
+        self
+    }
+
+    /// Sets [`head_limits`](Self::head_limits).
+    #[must_use]
+    pub const fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.head_limits = limits;
+        self
+    }
+
+    /// Sets [`handshake_timeout`](Self::handshake_timeout); `None` turns it off.
+    #[must_use]
+    pub const fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_write_buffer_size`](Self::max_write_buffer_size).
+    #[must_use]
+    pub const fn max_write_buffer_size(mut self, bytes: usize) -> Self {
+        self.max_write_buffer_size = bytes;
+        self
     }
 
     /// Turns permessage-deflate on.

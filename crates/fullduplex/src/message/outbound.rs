@@ -110,6 +110,7 @@ impl From<EncodeError> for SendError {
 
 /// An encoded frame header of 2 to 14 bytes. The caller must write it right before its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the connection counts on it that this header is written"]
 pub struct HeaderBytes {
     bytes: [u8; MAX_FRAME_HEADER_LEN],
     len: u8,

@@ -119,7 +119,7 @@ impl<E: Entropy> Connecting<E> {
             };
         let Opening { mut buffer, config, entropy, .. } = self.opening;
         buffer.consume(response.as_response().head_len());
-        let rest = self.out.chunks().flatten().copied().collect();
+        let rest = self.out.slices().flatten().copied().collect();
         let endpoint = Endpoint::opened(Role::Client, negotiated, buffer, rest, &config, entropy);
         Ok(Progress::Done(Connected::Open { endpoint, response }))
     }

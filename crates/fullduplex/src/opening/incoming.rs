@@ -80,6 +80,7 @@ pub struct IncomingRequest<E> {
 /// transport and reads on until the client has ended its own or the [deadline](Self::poll_timeout) has come: a transport
 /// that is dropped with input unread may throw away what was sent last.
 #[derive(Debug)]
+#[must_use = "the client waits for the response"]
 pub struct Refusal {
     out: Outgoing,
     deadline: Deadline,

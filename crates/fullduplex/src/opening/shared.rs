@@ -14,6 +14,7 @@ use crate::reader::room::ReadBuffer;
 
 /// How far a step of an opening handshake has come.
 #[derive(Debug)]
+#[must_use = "it says whether the handshake goes on"]
 pub enum Progress<H, T> {
     /// More input is needed: read into the room of this handshake, and poll it again.
     Waiting(H),

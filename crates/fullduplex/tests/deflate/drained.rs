@@ -27,7 +27,7 @@ fn conversation(client: &mut Endpoint<Keys>, random: &mut Random) -> Vec<u8> {
             }
         }
     }
-    let wire = client.output().expect("keys").chunks().collect::<Vec<_>>().concat();
+    let wire = client.output().expect("keys").slices().collect::<Vec<_>>().concat();
     client.writer.advance(wire.len());
     wire
 }

@@ -3,11 +3,11 @@
 use alloc::string::String;
 
 use super::owned::OwnedClientRequest;
-use crate::uri::UriError;
+use crate::uri::{OwnedUri, UriError};
 
 /// What a client can open a WebSocket with: a URL, or a request that was put together.
 ///
-/// A URL means what it means to a browser: [`OwnedUri::parse`](crate::OwnedUri::parse) says what is encoded, and what is
+/// A URL means what it means to a browser: [`OwnedUri::parse`] says what is encoded, and what is
 /// refused. With the feature `url`, it may be a `url::Url`.
 pub trait IntoRequest {
     /// The request.
@@ -20,6 +20,12 @@ pub trait IntoRequest {
 impl IntoRequest for OwnedClientRequest {
     fn into_request(self) -> Result<OwnedClientRequest, UriError> {
         Ok(self)
+    }
+}
+
+impl IntoRequest for OwnedUri {
+    fn into_request(self) -> Result<OwnedClientRequest, UriError> {
+        Ok(OwnedClientRequest::from_uri(self))
     }
 }
 

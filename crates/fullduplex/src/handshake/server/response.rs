@@ -305,7 +305,7 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
     ///
     /// # Errors
     /// [`RejectError`] when the status is not 300 to 599 or an extra header must not be sent.
-    pub fn check(&self) -> Result<(), RejectError> {
+    pub fn validate(&self) -> Result<(), RejectError> {
         self.check_for(300..=599)
     }
 

@@ -222,7 +222,7 @@ impl Conn {
         let most = most.min(space).min(pending);
         let wire = &mut self.scratch;
         wire.clear();
-        for chunk in writer.chunks() {
+        for chunk in writer.slices() {
             let left = most - wire.len();
             wire.extend_from_slice(&chunk[..chunk.len().min(left)]);
             if wire.len() == most {
