@@ -84,7 +84,7 @@ impl Peer {
 /// Parses a server's frames into opcodes and payloads.
 ///
 /// # Panics
-/// If `bytes` is not a whole number of short frames.
+/// If `bytes` is not a whole number of short frames, or if a frame follows a Close.
 #[must_use]
 pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
@@ -95,5 +95,7 @@ pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
         bytes = rest;
     }
     assert!(bytes.is_empty(), "a part of a frame: {bytes:?}");
+    let close = frames.iter().position(|(opcode, _)| *opcode == 0x8);
+    assert!(close.is_none_or(|place| place + 1 == frames.len()), "behind a Close: {frames:?}");
     frames
 }

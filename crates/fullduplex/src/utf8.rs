@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_two_and_three_byte_sequence_agrees_with_the_standard_library() {
+    fn sequences_of_three_bytes_agree_with_the_standard_library() {
         for first in 0..=255u8 {
             for second in 0..=255u8 {
                 for third in [0x00, 0x7f, 0x80, 0xbf, 0xc2, 0xff] {

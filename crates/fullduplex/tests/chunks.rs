@@ -5,9 +5,7 @@ use allocation_counter::measure;
 use fullduplex::{
     Chunk, Config, Connection, Error, Limits, Message, MessageError, Negotiated, Part, Reader, Role,
 };
-use fullduplex_testkit::{Frame, Random};
-
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
+use fullduplex_testkit::{Frame, ROLES, Random, to};
 
 fn open(role: Role) -> Reader {
     let mut config = Config::new();
@@ -15,10 +13,6 @@ fn open(role: Role) -> Reader {
     config.limits.max_message_size = u64::MAX;
     config.limits.max_frame_size = u64::MAX;
     Reader::new(Connection::new(role, Negotiated::without_extensions(), config).split().0)
-}
-
-fn to(role: Role, frame: &Frame) -> Vec<u8> {
-    if role == Role::Server { frame.clone().masked().encode() } else { frame.encode() }
 }
 
 fn text(payload: &str) -> Message {

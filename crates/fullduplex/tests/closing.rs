@@ -8,9 +8,9 @@ use fullduplex::{
     FrameError, Input, Limits, MessageError, MessageKind, Negotiated, Part, Role, SendError,
     Shutdown, Timeout, Timeouts,
 };
-use fullduplex_testkit::{Frame, LengthForm, Pair, Seen, Side, Split, TestEntropy, drive, frames};
-
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
+use fullduplex_testkit::{
+    Frame, LengthForm, Pair, ROLES, Seen, Side, Split, TestEntropy, drive, frames, to,
+};
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -18,11 +18,6 @@ const fn s(seconds: u64) -> Duration {
 
 fn open(role: Role) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), Config::new())
-}
-
-/// The frame as this role receives it.
-fn to(role: Role, frame: Frame) -> Vec<u8> {
-    if role == Role::Server { frame.masked().encode() } else { frame.encode() }
 }
 
 fn config(timeouts: Timeouts) -> Config {

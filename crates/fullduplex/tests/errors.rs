@@ -51,6 +51,8 @@ fn each_error_of_an_open_connection_says_something_else() {
         #[cfg(feature = "deflate")]
         MessageError::NoScratch,
     ]);
+    #[cfg(feature = "deflate")]
+    differ(&[fullduplex::InflateError::Invalid, fullduplex::InflateError::Truncated]);
     differ(&[
         SendError::Closed,
         SendError::ControlTooLong,

@@ -7,11 +7,9 @@ use fullduplex::{
     CloseCode, Config, Connection, Error, Event, Input, Negotiated, Receiver, Role, SendError,
     Sender, Signals, Timeouts,
 };
-use fullduplex_testkit::{Frame, TestEntropy, frames};
+use fullduplex_testkit::{Frame, ROLES, TestEntropy, frames};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
 /// Something that happens to a connection.
 #[derive(Clone, Copy, Debug)]
@@ -198,6 +196,8 @@ macro_rules! run {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn halves_that_are_told_at_once_do_what_the_whole_does(
         steps in vec(step(), 0..40),

@@ -11,20 +11,10 @@ use fullduplex::{
     CloseCode, Config, Connection, Error, Event, Input, MAX_CONTROL_FRAME_LEN,
     MAX_FRAME_HEADER_LEN, MessageKind, Negotiated, Part, Role, Uri,
 };
-use fullduplex_testkit::{Frame, TestEntropy};
-
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
+use fullduplex_testkit::{Frame, ROLES, TestEntropy, all_to};
 
 fn open(role: Role) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), Config::new())
-}
-
-/// The frames as this role receives them.
-fn to(role: Role, frames: &[Frame]) -> Vec<u8> {
-    let encode = |frame: &Frame| {
-        if role == Role::Server { frame.clone().masked().encode() } else { frame.encode() }
-    };
-    frames.iter().flat_map(encode).collect()
 }
 
 /// How many allocations the payload of the last control frame takes in all. The payload of the Pong takes as many.
@@ -100,7 +90,7 @@ fn receiving_allocates_nothing() {
     ];
     for role in ROLES {
         for (what, frames, expected) in &cases {
-            let wire = to(role, frames);
+            let wire = all_to(role, frames);
             for read_size in [1, 7, 4096, wire.len()] {
                 let mut received = wire.clone();
                 let mut got = (0, 0);
@@ -121,7 +111,7 @@ fn receiving_allocates_nothing() {
 fn a_whole_message_is_lent_from_the_callers_buffer() {
     for role in ROLES {
         for len in [0, 20, 125, 1024, 65_536] {
-            let mut buffer = to(role, &[Frame::binary(vec![7; len])]);
+            let mut buffer = all_to(role, &[Frame::binary(vec![7; len])]);
             let payload_at = buffer.len() - len;
             let address = buffer.as_ptr() as usize;
             let mut conn = open(role);
@@ -152,7 +142,7 @@ fn failing_allocates_nothing() {
     ];
     for role in ROLES {
         for frame in &wrong {
-            let mut received = to(role, std::slice::from_ref(frame));
+            let mut received = all_to(role, std::slice::from_ref(frame));
             let counted = measure(|| {
                 let mut conn = open(role);
                 let mut input = Input::new(&mut received);

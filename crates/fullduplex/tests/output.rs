@@ -7,9 +7,8 @@ use fullduplex::{
     Bytes, CloseCode, CloseFrame, Endpoint, EndpointConfig, InvalidUtf8, Message, MessageKind,
     MessageRef, Negotiated, PreparedMessage, Role, SendError,
 };
-use fullduplex_testkit::{BrokenEntropy, Frame, Random, TestEntropy, frames};
+use fullduplex_testkit::{BrokenEntropy, Frame, ROLES, Random, TestEntropy, frames};
 
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const LARGE: usize = 64 << 10;
 
 fn open(role: Role) -> Endpoint<TestEntropy> {

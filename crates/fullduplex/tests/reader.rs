@@ -6,9 +6,8 @@ use allocation_counter::measure;
 use fullduplex::{
     BufMut, Config, Connection, Error, Limits, Message, MessageRef, Negotiated, Reader, Role,
 };
-use fullduplex_testkit::{Frame, Outcome, Random, Seen, Split, drive};
+use fullduplex_testkit::{Frame, Outcome, ROLES, Random, Seen, Split, drive, to};
 
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
@@ -23,11 +22,6 @@ fn limited(role: Role, max_frame_size: u64, max_message_size: u64) -> Connection
     let mut config = Config::new();
     config.limits = limits;
     Connection::new(role, Negotiated::without_extensions(), config)
-}
-
-/// The frame as this role receives it.
-fn to(role: Role, frame: Frame) -> Vec<u8> {
-    if role == Role::Server { frame.masked().encode() } else { frame.encode() }
 }
 
 fn bytes(len: usize, seed: u64) -> Vec<u8> {
@@ -307,6 +301,7 @@ fn bytes_that_were_handed_over_come_first() {
                     session.read(read, 2000);
                     session.poll();
                     assert!(session.seen() == expected.seen, "{handed_over} {role:?} {mode:?}");
+                    assert_eq!(session.error, expected.error, "{handed_over} {role:?} {mode:?}");
                 }
             }
         }

@@ -7,9 +7,7 @@ use fullduplex::{
     BufferTooSmall, CloseCode, Config, Connection, Event, Input, MAX_CONTROL_FRAME_LEN,
     MAX_FRAME_HEADER_LEN, MessageKind, Negotiated, Role, SendError, Timeouts,
 };
-use fullduplex_testkit::{BrokenEntropy, Frame, TestEntropy, frames};
-
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
+use fullduplex_testkit::{BrokenEntropy, Frame, ROLES, TestEntropy, frames};
 
 /// The lengths at which the form of the length changes, and a large one.
 const LENS: [usize; 8] = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20];

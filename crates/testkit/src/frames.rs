@@ -1,5 +1,29 @@
 //! Builds frames, including invalid ones, and parses frames. It does not use the core's encoder.
 
+use std::borrow::Borrow;
+
+use fullduplex::Role;
+
+/// Both roles.
+pub const ROLES: [Role; 2] = [Role::Server, Role::Client];
+
+/// The bytes of a frame as an endpoint of this role receives them: a client masks its frames, and a server does not (RFC
+/// 6455 §5.1).
+#[must_use]
+pub fn to(role: Role, frame: impl Borrow<Frame>) -> Vec<u8> {
+    let frame = frame.borrow();
+    match role {
+        Role::Server => frame.clone().masked().encode(),
+        Role::Client => frame.encode(),
+    }
+}
+
+/// The bytes of several frames as an endpoint of this role receives them.
+#[must_use]
+pub fn all_to(role: Role, frames: &[Frame]) -> Vec<u8> {
+    frames.iter().flat_map(|frame| to(role, frame)).collect()
+}
+
 /// A frame as a value, which a test sends or has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {

@@ -14,7 +14,7 @@ mod random;
 
 pub use drive::{Outcome, Seen, Split, drive, drive_inflating, record_chunk, record_control};
 pub use entropy::{BrokenEntropy, TestEntropy};
-pub use frames::{Frame, LengthForm, frames};
+pub use frames::{Frame, LengthForm, ROLES, all_to, frames, to};
 pub use inflate::StrictInflate;
 pub use pair::{Pair, Side};
 pub use random::Random;

@@ -2,10 +2,10 @@
 
 use allocation_counter::measure;
 use fullduplex::{Config, Endpoint, EndpointConfig, Event, Input, Limits, MessageError, Role};
-use fullduplex_testkit::{Frame, TestEntropy, frames};
+use fullduplex_testkit::{Frame, ROLES, TestEntropy, all_to, frames};
 
 use crate::support::negotiate;
-use crate::{KIB, MIB, ROLES, Zlib, compressed, limited, open, to};
+use crate::{KIB, MIB, Zlib, compressed, limited, open};
 
 /// What may be allocated beyond the limit: window, state and receive buffer.
 const CONSTANT: usize = 256 * KIB;
@@ -64,7 +64,7 @@ fn a_gigabyte_in_a_megabyte_stops_at_the_limit_and_costs_the_limit_and_a_constan
                     pieces.map(|piece| Frame::continuation(piece).unfinished()).collect();
                 all[0] = compressed(2, all[0].payload.clone()).unfinished();
                 all.last_mut().unwrap().fin = true;
-                let wire = to(role, &all);
+                let wire = all_to(role, &all);
                 for most in [1000, usize::MAX] {
                     let mut endpoint = endpoint(role, limited(limit));
                     let mut error = None;
@@ -86,7 +86,7 @@ fn a_gigabyte_in_a_megabyte_stops_at_the_limit_and_costs_the_limit_and_a_constan
 fn a_message_of_the_largest_size_costs_the_limit_and_a_constant() {
     for role in ROLES {
         for limit in [64 * KIB, MIB, 8 * MIB] {
-            let wire = to(role, &[compressed(2, Zlib::new(9, 15).message(&vec![0; limit]))]);
+            let wire = all_to(role, &[compressed(2, Zlib::new(9, 15).message(&vec![0; limit]))]);
             let mut endpoint = endpoint(role, limited(limit));
             let mut error = None;
             let counted = measure(|| error = feed(&mut endpoint, &wire, usize::MAX));
@@ -101,7 +101,7 @@ fn a_gigabyte_that_is_inflated_bit_by_bit_takes_no_memory() {
     let payload = gigabyte();
     for role in ROLES {
         for limit in [64 * KIB, 16 * MIB] {
-            let mut wire = to(role, &[compressed(2, &payload[..])]);
+            let mut wire = all_to(role, &[compressed(2, &payload[..])]);
             let mut conn = open(role, limited(limit));
             let mut scratch = [0; KIB];
             let (mut total, mut error) = (0, None);
@@ -136,7 +136,7 @@ fn a_frame_may_not_be_larger_than_its_limit_however_little_is_in_it() {
     for role in ROLES {
         let empty_blocks = [0x00, 0x00, 0x00, 0xff, 0xff].repeat(30);
         let mut endpoint = endpoint(role, config);
-        let wire = to(role, &[compressed(2, empty_blocks)]);
+        let wire = all_to(role, &[compressed(2, empty_blocks)]);
         let error = feed(&mut endpoint, &wire, usize::MAX);
         assert_eq!(error, Some(fullduplex::FrameError::TooLarge.into()));
     }

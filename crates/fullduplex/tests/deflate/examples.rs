@@ -1,10 +1,10 @@
 //! The examples of RFC 7692 §7.2.3, byte for byte.
 
 use fullduplex::{Config, DeflateConfig, Endpoint, EndpointConfig, MessageKind, MessageRef, Role};
-use fullduplex_testkit::{Frame, Seen, Split, StrictInflate, TestEntropy, frames};
+use fullduplex_testkit::{Frame, ROLES, Seen, Split, StrictInflate, TestEntropy, all_to, frames};
 
 use crate::support::negotiate;
-use crate::{ROLES, RSV1, compressed, open, receive, to};
+use crate::{RSV1, compressed, open, receive};
 
 /// §7.2.3.1, "A Message Compressed Using One Compressed DEFLATE Block".
 pub(crate) const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
@@ -22,7 +22,7 @@ const EMPTY: [u8; 1] = [0x00];
 
 #[test]
 fn the_wire_of_the_examples_is_what_the_rfc_prints() {
-    let wire = |frames: &[Frame]| to(Role::Client, frames);
+    let wire = |frames: &[Frame]| all_to(Role::Client, frames);
     assert_eq!(wire(&[compressed(1, HELLO)]), b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00");
     let [first, second] =
         [compressed(1, &HELLO[..3]).unfinished(), Frame::continuation(&HELLO[3..])];
@@ -56,7 +56,7 @@ fn the_examples_are_received_by_both_roles_however_they_are_split() {
     ];
     for role in ROLES {
         for (name, frames, messages) in &cases {
-            let wire = to(role, frames);
+            let wire = all_to(role, frames);
             let splits = (1..wire.len()).map(Split::At);
             for split in splits.chain([Split::Whole, Split::Every(1)]) {
                 for room in [1, 2, 5, 100] {

@@ -4,9 +4,9 @@ use fullduplex::{
     Config, Connection, Error, Event, Fault, FrameError, InflateError, Input, MessageError,
     Negotiated, Part,
 };
-use fullduplex_testkit::{Frame, Seen, Split, drive, frames};
+use fullduplex_testkit::{Frame, ROLES, Seen, Split, all_to, drive, frames};
 
-use crate::{ROLES, RSV1, compressed, deflated, noise, open, prose, receive, to};
+use crate::{RSV1, compressed, deflated, noise, open, prose, receive};
 
 fn close_code(output: &[u8]) -> u16 {
     match &frames(output)[..] {
@@ -38,12 +38,13 @@ fn rsv1_is_for_the_first_frame_of_a_message_and_where_it_was_negotiated() {
     for role in ROLES {
         for (what, frames) in &wrong {
             for split in [Split::Whole, Split::Every(1)] {
-                let outcome = receive(&mut open(role, Config::new()), &to(role, frames), split, 64);
+                let outcome =
+                    receive(&mut open(role, Config::new()), &all_to(role, frames), split, 64);
                 assert_eq!(outcome.error, Some(FrameError::ReservedBits.into()), "{what}");
                 assert_eq!(close_code(&outcome.output), 1002, "{what}");
             }
         }
-        let wire = to(role, &[compressed(1, &payload[..])]);
+        let wire = all_to(role, &[compressed(1, &payload[..])]);
         let mut plain = Connection::new(role, Negotiated::without_extensions(), Config::new());
         let outcome = drive(&mut plain, &wire, Split::Whole);
         assert_eq!(outcome.error, Some(FrameError::ReservedBits.into()));
@@ -63,7 +64,8 @@ fn a_message_may_begin_with_an_empty_frame_and_be_compressed_all_the_same() {
             Frame::continuation([]),
         ];
         for split in [Split::Whole, Split::Every(1)] {
-            let outcome = receive(&mut open(role, Config::new()), &to(role, &frames), split, 64);
+            let outcome =
+                receive(&mut open(role, Config::new()), &all_to(role, &frames), split, 64);
             assert_eq!(outcome.error, None);
             assert_eq!(outcome.seen, [Seen::Ping(vec![]), Seen::Text(b"Hello".into(), true)]);
         }
@@ -73,7 +75,7 @@ fn a_message_may_begin_with_an_empty_frame_and_be_compressed_all_the_same() {
 #[test]
 fn a_message_without_a_byte_is_empty_though_it_is_called_compressed() {
     for role in ROLES {
-        let wire = to(role, &[compressed(1, []), compressed(2, deflated(b"x"))]);
+        let wire = all_to(role, &[compressed(1, []), compressed(2, deflated(b"x"))]);
         let outcome = receive(&mut open(role, Config::new()), &wire, Split::Every(1), 64);
         assert_eq!(outcome.error, None);
         let seen = [Seen::Text(vec![], true), Seen::Binary(b"x".into(), true)];
@@ -88,7 +90,7 @@ fn garbage_is_answered_with_1007() {
             // The first byte begins a block of the reserved type. The bytes after it make no difference.
             let mut garbage = noise(200, seed);
             garbage[0] |= 0b110;
-            let wire = to(role, &[compressed(2, garbage)]);
+            let wire = all_to(role, &[compressed(2, garbage)]);
             let outcome = receive(&mut open(role, Config::new()), &wire, Split::Whole, 64);
             assert_eq!(outcome.error, Some(InflateError::Invalid.into()));
             assert_eq!((outcome.seen, close_code(&outcome.output)), (vec![], 1007));
@@ -104,7 +106,7 @@ fn random_bytes_never_panic_and_fail_with_1007_if_at_all() {
         for seed in 0..300 {
             let frames = [compressed(2, noise(1 + seed as usize, seed)), Frame::ping("")];
             let outcome =
-                receive(&mut open(role, Config::new()), &to(role, &frames), Split::Whole, 333);
+                receive(&mut open(role, Config::new()), &all_to(role, &frames), Split::Whole, 333);
             if outcome.error.is_some() {
                 assert!(matches!(outcome.error, Some(Error::Inflate(_))));
                 assert_eq!(close_code(&outcome.output), 1007);
@@ -127,8 +129,8 @@ fn a_compressed_message_in_an_input_without_scratch_is_our_own_fault() {
         {
             for begun in [false, true] {
                 for rest in [false, true] {
-                    let mut wire = to(role, frames);
-                    let first = to(role, &frames[..1]).len();
+                    let mut wire = all_to(role, frames);
+                    let first = all_to(role, &frames[..1]).len();
                     wire.truncate(if rest { wire.len() } else { first });
                     let mut conn = open(role, Config::new());
                     let mut start = 0;
@@ -162,7 +164,7 @@ fn where_the_scratch_is_full_it_is_asked_for_and_nothing_is_lost() {
     for role in ROLES {
         for room in [0, 1, 50, 99, 100, 101] {
             let frames = [compressed(1, deflated(text.as_bytes())), Frame::ping("behind it")];
-            let mut wire = to(role, &frames);
+            let mut wire = all_to(role, &frames);
             let mut conn = open(role, Config::new());
             let mut scratch = vec![0; room];
             let mut input = Input::with_scratch(&mut wire, &mut scratch);
@@ -218,7 +220,7 @@ fn scratch_where_there_is_nothing_to_inflate_is_left_alone() {
         drive(&mut failed, &[0xff], Split::Whole);
         for conn in [&mut plain, &mut idle, &mut failed] {
             for frames in [&[][..], &[Frame::text("plain")], &[Frame::ping("")]] {
-                let mut wire = to(role, frames);
+                let mut wire = all_to(role, frames);
                 let mut input = Input::with_scratch(&mut wire, &mut scratch);
                 let failure = conn.failure();
                 while let Some(event) = conn.poll_event(&mut input).unwrap() {
@@ -233,7 +235,7 @@ fn scratch_where_there_is_nothing_to_inflate_is_left_alone() {
             }
         }
         // A compressed message is still received after that.
-        let wire = to(role, &[compressed(1, deflated(b"Hello"))]);
+        let wire = all_to(role, &[compressed(1, deflated(b"Hello"))]);
         assert!(idle.may_send());
         let outcome = receive(&mut idle, &wire, Split::Every(1), 64);
         assert_eq!(outcome.seen, [Seen::Text(b"Hello".into(), true)]);
@@ -246,7 +248,7 @@ fn text_that_is_not_utf8_is_never_told_to_be_done() {
     for data in [&b"a\xff"[..], b"abc\xe2\x82", b"\xf0\x9f\x98"] {
         for room in [1, 2, 100] {
             for role in ROLES {
-                let mut wire = to(role, &[compressed(1, deflated(data))]);
+                let mut wire = all_to(role, &[compressed(1, deflated(data))]);
                 let mut conn = open(role, Config::new());
                 let mut scratch = vec![0; room];
                 let mut rest = &mut wire[..];

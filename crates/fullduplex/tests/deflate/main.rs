@@ -19,7 +19,6 @@ use fullduplex_testkit::{Frame, Random};
 
 use support::{negotiate, receive};
 
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
@@ -37,14 +36,6 @@ fn limited(max_message_size: usize) -> Config {
     let mut config = Config::new();
     config.limits.max_message_size = max_message_size as u64;
     config
-}
-
-/// The frames as this role receives them.
-fn to(role: Role, frames: &[Frame]) -> Vec<u8> {
-    let encode = |frame: &Frame| {
-        if role == Role::Server { frame.clone().masked().encode() } else { frame.encode() }
-    };
-    frames.iter().flat_map(encode).collect()
 }
 
 /// A frame of this opcode that begins a compressed message.

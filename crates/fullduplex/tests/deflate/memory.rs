@@ -5,11 +5,11 @@ use fullduplex::{
     Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Event, InflateError, Input,
     MessageKind, MessageRef, Negotiated, NoEntropy, Role,
 };
-use fullduplex_testkit::{Frame, Seen, Split, StrictInflate, TestEntropy};
+use fullduplex_testkit::{Frame, ROLES, Seen, Split, StrictInflate, TestEntropy, all_to};
 
 use crate::examples::{HELLO, HELLO_AGAIN};
 use crate::support::negotiate;
-use crate::{KIB, ROLES, Zlib, compressed, deflated, noise, prose, receive, to};
+use crate::{KIB, Zlib, compressed, deflated, noise, prose, receive};
 
 pub(crate) fn without_takeover() -> DeflateConfig {
     DeflateConfig::new().no_context_takeover(true).peer_no_context_takeover(true)
@@ -25,7 +25,7 @@ pub(crate) fn held(role: Role, deflate: Option<DeflateConfig>) -> (i64, i64) {
             compressed(1, Zlib::new(6, config.max_window_bits).message(text.as_bytes())),
         ),
     };
-    let wire = to(role, &[frame]);
+    let wire = all_to(role, &[frame]);
     let mut endpoint = None;
     let before = measure(|| {
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
@@ -91,7 +91,7 @@ fn a_pooled_decompressor_refers_to_nothing_of_the_connection_before() {
         // A connection that takes a decompressor from the pool which has inflated a secret.
         let after = |secret: &[u8]| {
             let mut first = connection();
-            let wire = to(role, &[compressed(2, secret)]);
+            let wire = all_to(role, &[compressed(2, secret)]);
             assert_eq!(receive(&mut first, &wire, Split::Whole, 100_000).error, None);
             connection()
         };
@@ -99,14 +99,14 @@ fn a_pooled_decompressor_refers_to_nothing_of_the_connection_before() {
             for (literals, distance) in
                 [(0, 1), (1, 2), (0, 5), (4, 5), (100, 101), (0, 300), (100, 4096), (1, 32_768)]
             {
-                let wire = to(role, &[compressed(2, reference(literals, distance))]);
+                let wire = all_to(role, &[compressed(2, reference(literals, distance))]);
                 let outcome = receive(&mut after(secret), &wire, Split::Whole, 1000);
                 assert_eq!(outcome.error, Some(InflateError::Invalid.into()), "{distance}");
                 // Only what precedes the reference was delivered.
                 let seen: Vec<u8> = outcome.seen.iter().flat_map(data).copied().collect();
                 assert_eq!(seen, vec![b'a'; literals]);
             }
-            let again = to(role, &[compressed(1, HELLO_AGAIN)]);
+            let again = all_to(role, &[compressed(1, HELLO_AGAIN)]);
             let outcome = receive(&mut after(secret), &again, Split::Whole, 1000);
             assert_eq!(outcome.error, Some(InflateError::Invalid.into()));
             assert_eq!(outcome.seen, [Seen::Text(b"H".into(), false)]);

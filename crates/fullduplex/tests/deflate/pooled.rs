@@ -6,11 +6,11 @@ use fullduplex::{
     Config, Connection, DeflateConfig, Endpoint, EndpointConfig, Event, Input, Message, MessageRef,
     Part, Role,
 };
-use fullduplex_testkit::TestEntropy;
+use fullduplex_testkit::{ROLES, TestEntropy, all_to};
 
 use crate::memory::{held, without_takeover};
 use crate::support::negotiate;
-use crate::{KIB, MIB, ROLES, Zlib, compressed, prose, to};
+use crate::{KIB, MIB, Zlib, compressed, prose};
 
 #[test]
 fn a_connection_holds_what_is_documented() {
@@ -41,7 +41,7 @@ struct Served {
 impl Served {
     fn some(count: usize, role: Role, text: &str) -> Vec<Self> {
         let negotiated = negotiate(without_takeover(), without_takeover()).by(role);
-        let wire = to(role, &[compressed(1, Zlib::new(6, 15).message(text.as_bytes()))]);
+        let wire = all_to(role, &[compressed(1, Zlib::new(6, 15).message(text.as_bytes()))]);
         let conn = || Connection::new(role, negotiated, Config::new());
         (0..count).map(|_| Self { conn: conn(), wire: wire.clone() }).collect()
     }
@@ -95,7 +95,7 @@ fn an_endpoint_without_takeover_allocates_nothing_for_a_message_once_it_is_warm(
     for (role, len) in [(Role::Server, KIB), (Role::Client, KIB), (Role::Server, 40 * KIB)] {
         let text = prose(len, 1);
         let agreed = negotiate(without_takeover(), without_takeover());
-        let wire = to(role, &[compressed(1, Zlib::new(6, 12).message(text.as_bytes()))]);
+        let wire = all_to(role, &[compressed(1, Zlib::new(6, 12).message(text.as_bytes()))]);
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
         let mut endpoint = Endpoint::open(role, agreed.by(role), &[], &config, entropy);
         let mut exchange = || {
@@ -125,7 +125,7 @@ fn a_large_message_is_not_held_beyond_its_reading() {
     for owned in [false, true] {
         let agreed = negotiate(without_takeover(), without_takeover());
         let message = Zlib::new(6, 12).message(text.as_bytes());
-        let wire = to(Role::Server, &[compressed(1, message)]);
+        let wire = all_to(Role::Server, &[compressed(1, message)]);
         let (config, entropy) = (EndpointConfig::new(), TestEntropy::new(1));
         let mut endpoint =
             Endpoint::open(Role::Server, agreed.by(Role::Server), &[], &config, entropy);

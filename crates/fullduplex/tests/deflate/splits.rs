@@ -4,18 +4,18 @@
 use fullduplex::{
     CloseCode, Config, Connection, DeflateConfig, Error, InflateError, MessageError, Role,
 };
-use fullduplex_testkit::{Frame, Outcome, Seen, Split, frames};
+use fullduplex_testkit::{Frame, Outcome, ROLES, Seen, Split, all_to, frames};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::support::negotiate;
-use crate::{ROLES, RSV1, Zlib, compressed, deflated, limited, noise, open, receive, to};
+use crate::{RSV1, Zlib, compressed, deflated, limited, noise, open, receive};
 
 /// Receives `frames` with many splits and sizes of scratch. Returns the result, which must always be the same.
 #[track_caller]
 fn same_for_every_split(role: Role, config: Config, frames: &[Frame]) -> Outcome {
-    let wire = to(role, frames);
+    let wire = all_to(role, frames);
     let run = |split, room| receive(&mut open(role, config), &wire, split, room);
     let whole = run(Split::Whole, 4096);
     let cuts = if wire.len() <= 300 { wire.len() } else { 0 };
@@ -122,7 +122,7 @@ fn a_distance_beyond_the_window_that_was_agreed_on_brings_the_right_bytes_or_non
     assert!(second.len() < 20, "it refers back");
     let payload = [first, second].concat();
     for role in ROLES {
-        let wire = to(role, &[compressed(2, &payload[..])]);
+        let wire = all_to(role, &[compressed(2, &payload[..])]);
         for split in [Split::Whole, Split::Every(1), Split::Every(600)] {
             for room in [1, 300, 4096] {
                 let negotiated = negotiate(config, config).by(role);
@@ -249,7 +249,7 @@ impl Traffic {
                 payload[at] = *byte;
             }
         }
-        let mut wire = to(self.role, &all);
+        let mut wire = all_to(self.role, &all);
         if let Some(cut) = &self.cut {
             wire.truncate(cut.index(wire.len()));
         }

@@ -14,19 +14,13 @@ use fullduplex::{
     Timeout, Timeouts, Uri,
 };
 use fullduplex_testkit::{
-    BrokenEntropy, Frame, Pair, Random, Seen, Split, TestEntropy, drive, frames,
+    BrokenEntropy, Frame, Pair, ROLES, Random, Seen, Split, TestEntropy, drive, frames, to,
 };
 
 const MIB: usize = 1 << 20;
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
 fn open(role: Role) -> Connection {
     Connection::new(role, Negotiated::without_extensions(), Config::new())
-}
-
-/// The frame as this role receives it.
-fn to(role: Role, frame: Frame) -> Vec<u8> {
-    if role == Role::Server { frame.masked().encode() } else { frame.encode() }
 }
 
 /// After how many bytes, received one by one, a server refuses a request, and why. It looks at nothing that the client

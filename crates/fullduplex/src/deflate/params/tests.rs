@@ -273,6 +273,8 @@ fn config() -> impl Strategy<Value = DeflateConfig> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// With any two configurations, both ends agree on the same parameters or on none, and the parameters respect both
     /// configurations.
     #[test]

@@ -73,6 +73,8 @@ fn frame(first: u8, masked: bool, long_form: bool, payload: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_frame_is_taken_as_the_decoder_takes_it_or_not_touched(
         first in prop_oneof![4 => Just(0x81), 4 => Just(0x82), 1 => any::<u8>()],
