@@ -1,4 +1,5 @@
-//! `cargo xtask concurrency`: what several threads share, run by loom with every interleaving of them.
+//! `cargo xtask concurrency`: what several threads share, run by loom with every interleaving of them. Then the halves run
+//! whole conversations on threads of the system.
 //!
 //! The models are in the crates themselves, beside what they show. `crates/concurrency` compiles these a second time, with loom's
 //! types.
@@ -36,6 +37,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         models.env("LOOM_MAX_PREEMPTIONS", preemptions.to_string());
     }
     run_command(&mut models)?;
+    run_command(&mut cargo("test -p fullduplex-concurrency --test halves"))?;
     if options.faults { find_faults() } else { Ok(()) }
 }
 

@@ -102,7 +102,7 @@ enum Chore {
     Simulate(simulate::Options),
     /// Runs every fuzz target for a while
     Fuzz(fuzz::Options),
-    /// Runs tests of the core under Miri
+    /// Runs tests of the core and of the halves under Miri
     Miri,
     /// Changes the core in one place at a time, and checks that a test notices
     Mutants(mutants::Options),

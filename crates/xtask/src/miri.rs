@@ -1,14 +1,14 @@
-//! `cargo xtask miri`: tests of the core under Miri, which interprets them and detects undefined behaviour.
+//! `cargo xtask miri`: tests under Miri, which interprets them and detects undefined behaviour.
 //!
 //! Our own code has no unsafe block, so Miri checks the code of dependencies as we use it: bytes, whose buffers are split
-//! and joined, simdutf8, zlib-rs.
+//! and joined, simdutf8, zlib-rs, atomic-waker. Miri also has weak memory orderings, so the halves of both adapters run on
+//! threads, with a different interleaving for each seed.
 //!
 //! The interpreter is several hundred times slower, so few tests are run. Left out are:
 //!
 //! * tests of many or large inputs, and with them the pools and the AVX2 kernels of masking: they did not end within a
 //!   minute.
-//! * the adapters: Miri has no TCP and no timeouts of sockets. What their threads share is safe code over locks and atomics,
-//!   which `cargo xtask concurrency` runs; atomic-waker has its own loom tests.
+//! * the adapters over sockets: Miri has no TCP and no timeouts of sockets. The halves run over pipes in memory.
 //! * TLS: ring is assembly and C.
 
 use crate::shell::{Outcome, cargo, command, fail, run as run_command, succeeds};
@@ -23,6 +23,9 @@ const RUNS: [(&str, &str); 3] = [
     ),
     ("--test chunks", "deflate::an_endpoint_gives_pieces_too"),
 ];
+
+/// The interleavings of the halves: about two seconds for each.
+const SEEDS: &str = "0..16";
 
 /// Runs the tests, and installs Miri first if it is missing.
 pub(crate) fn run() -> Outcome {
@@ -42,5 +45,6 @@ pub(crate) fn run() -> Outcome {
         // The tests may look at the clock, and read vectors from files.
         run_command(cargo(&line).env("MIRIFLAGS", "-Zmiri-disable-isolation"))?;
     }
-    Ok(())
+    let mut halves = cargo("+nightly miri test -p fullduplex-concurrency --test halves");
+    run_command(halves.env("MIRIFLAGS", format!("-Zmiri-many-seeds={SEEDS}")))
 }
