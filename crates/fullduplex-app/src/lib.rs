@@ -2,12 +2,12 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Gate`] | a server's limits: connections in all, connections from one address (behind proxies, too), and new connections in a second; and its graceful shutdown, which sends 1001 to every client and counts the connections that ended in time |
+//! | [`Gate`] | a server's limits: connections in all, connections from one address (behind proxies, too), and new connections in a second; and its graceful shutdown, which sends 1001 to the clients whose task waits in [`Pass::recv`] and counts the connections that ended in time |
 //! | [`serve`] | the accept loop with a gate, which goes on when file descriptors run out |
 //! | [`Room`] | one message to many connections, encoded once, with a bound for each member and a choice of what happens to a slow one |
 //! | [`Stay`] | a client that stays connected: exponential backoff with jitter, `Retry-After`, and giving up where another try is useless |
 //!
-//! [`guide`] has the rest: who may connect, what a peer can make the server hold, proxies.
+//! [`guide`] has the rest: who may connect, what a peer can make the server hold, how to end on SIGTERM, tests, proxies.
 //!
 //! A chat server is these three:
 //!

@@ -10,6 +10,7 @@
 //! socket.send("Hello")?;
 //! println!("{}", socket.read()?);
 //! socket.close(None)?;
+//! while socket.read().is_ok() {} // until the peer has closed as well
 //! # Ok(())
 //! # }
 //! ```
@@ -86,12 +87,13 @@
 //!
 //! # More
 //!
-//! `read` returns [`Error::ConnectionClosed`] at a clean end. Pings are answered and Closes completed by
-//! themselves. Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; health checks
-//! on the same port: [`accept_or_respond`]. Limits and deadlines: [`EndpointConfig`]. TLS: the features
-//! `tls-ring` or `tls-aws-lc-rs`, and `webpki-roots` or `native-roots`; a server over TLS accepts by `accept_tls`.
-//! Internationalised host names in URLs, and a `url::Url` in the place of
-//! text: the feature `url`. Masking with AVX2: the feature `simd`, on by default.
+//! `read` returns [`Error::ConnectionClosed`] at a clean end. `close` does not wait for the peer's Close, as that of
+//! `fullduplex-tokio` does: read on until then. Pings are answered by `read`, without the application.
+//!
+//! Subprotocols, headers, rejections: [`accept_with`] and [`OwnedClientRequest`]; health checks on the same port:
+//! [`accept_or_respond`]. Limits and deadlines: [`EndpointConfig`]. TLS: the features `tls-ring` or `tls-aws-lc-rs`, and
+//! `webpki-roots` or `native-roots`; a server over TLS accepts by `accept_tls`. Internationalised host names in URLs, and a
+//! `url::Url` in the place of text: the feature `url`. Masking with AVX2: the feature `simd`, on by default.
 
 #![forbid(unsafe_code)]
 
@@ -141,3 +143,8 @@ pub use websocket::WebSocket;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+/// The example of this crate's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeOfCrate;

@@ -1,7 +1,8 @@
 //! A room in which each message reaches all peers: `cargo run --example room [ADDRESS]`.
 //!
 //! A message is encoded once, and every connection writes the same bytes: nothing is copied for each peer. For a peer that
-//! does not read, at most [`QUEUE`] messages wait, and what its write buffer holds; then it is closed.
+//! does not read, at most [`QUEUE`] messages wait, and what its write buffer holds; then it is closed. `Room` of
+//! `fullduplex-app` is this as a library, with a choice of what happens to a slow peer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

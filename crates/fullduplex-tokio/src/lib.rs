@@ -148,3 +148,8 @@ pub use websocket::{Reply, WebSocketStream};
 
 #[doc = include_str!("../MIGRATION.md")]
 pub mod migration {}
+
+/// The example of this crate's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -334,7 +334,7 @@ async fn each_mistake_is_named() {
         for word in named.iter().filter(|word| !ours.contains(**word)) {
             wrong.push(format!("{name}: `{word}` is not in `{ours}`"));
         }
-        let section = format!("\n## {name}\n\n* `{ours}`\n");
+        let section = format!("\n## {name}\n\n* ``{ours}``\n");
         text += &section;
         if blesses {
             let theirs = [
@@ -342,7 +342,7 @@ async fn each_mistake_is_named() {
                 python(&url, &python_of_peers(), &authority).await,
             ];
             for theirs in theirs {
-                let _ = writeln!(text, "* `{}`", normal(&theirs, port));
+                let _ = writeln!(text, "* ``{}``", normal(&theirs, port));
             }
         } else if cfg!(target_os = "linux") && !before.contains(&section) {
             // Other systems use other words.

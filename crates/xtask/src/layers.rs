@@ -1,7 +1,8 @@
-//! `cargo xtask layers`: imports between the rooms of a crate go down, and within a room they form no circle.
+//! `cargo xtask layers`: imports between the modules of a crate go down, and within a module they form no circle.
 //!
-//! A room is a folder of sources together with the file of the same name beside it, or a single file. The tables in
-//! `crates/ARCHITECTURE.md` say on which floor each room is. A room imports only from rooms on lower floors.
+//! A module is a folder of sources together with the file of the same name beside it, or a single file. The code here calls it
+//! a room, to tell it from a module of Rust. The tables in `crates/ARCHITECTURE.md` say in which layer each of them is. It
+//! imports only from lower layers.
 //!
 //! Three kinds of files are special. A `mod.rs` only declares and re-exports, so a path through it leads to the file that
 //! defines the name. The same holds for `lib.rs` and `main.rs`, except for what they define themselves. Tests may import
@@ -74,13 +75,13 @@ fn check(rooms: &Rooms, sources: &Sources) -> Result<String, Vec<String>> {
                 ));
             } else if to == room {
                 within.insert(edge.to);
-            } else if let (Some(floor), Some(other)) = (rooms.floor_of(room), rooms.floor_of(to)) {
+            } else if let (Some(layer), Some(other)) = (rooms.layer_of(room), rooms.layer_of(to)) {
                 // The missing room itself is reported once, below.
                 between.insert((file, edge.to));
-                if other >= floor {
-                    let direction = if other > floor { "up" } else { "sideways" };
+                if other >= layer {
+                    let direction = if other > layer { "up" } else { "sideways" };
                     complaints.push(format!(
-                        "{file}:{} imports from {}, {direction} from floor {floor} to floor {other}: {}",
+                        "{file}:{} imports from {}, {direction} from layer {layer} to layer {other}: {}",
                         edge.line, edge.to, edge.path
                     ));
                 }
@@ -88,7 +89,7 @@ fn check(rooms: &Rooms, sources: &Sources) -> Result<String, Vec<String>> {
         }
     }
     for (room, imports) in &found {
-        if rooms.floor_of(room).is_none() {
+        if rooms.layer_of(room).is_none() {
             complaints.push(format!("{room} is not in the table"));
         }
         if let Some(circle) = circle::find(imports) {
@@ -96,12 +97,12 @@ fn check(rooms: &Rooms, sources: &Sources) -> Result<String, Vec<String>> {
         }
     }
     for room in rooms.names().filter(|room| !found.contains_key(room)) {
-        complaints.push(format!("{room} is in the table, but there is no such room"));
+        complaints.push(format!("{room} is in the table, but there is no such module"));
     }
     if complaints.is_empty() {
         let files: usize = found.values().map(BTreeMap::len).sum();
         let (rooms, between) = (found.len(), between.len());
-        Ok(format!("{rooms} rooms, {files} files, {between} imports between rooms"))
+        Ok(format!("{rooms} modules, {files} files, {between} imports between modules"))
     } else {
         Err(complaints)
     }

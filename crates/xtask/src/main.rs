@@ -55,7 +55,7 @@ struct Arguments {
 enum Chore {
     /// Runs all tests, those of the core for every set of features
     Test,
-    /// Checks that the rooms of each crate import only from lower floors
+    /// Checks that the modules of each crate import only from lower layers
     Layers,
     /// Checks that each rule of the RFCs has its place in the code and its test; writes them as a page
     Rules(rules::Options),

@@ -1,11 +1,12 @@
 //! [fullduplex](fullduplex_tokio) under the name and the interface of tokio-tungstenite 0.30.
 //!
-//! Two lines in the `Cargo.toml` of a program put it under all of the program's dependencies:
+//! Two lines in the `Cargo.toml` of a program put it under all of the program's dependencies that ask for 0.30. The
+//! README of `crates/compat` has the lines for older versions.
 //!
 //! ```toml
 //! [patch.crates-io]
-//! tungstenite = { git = "https://github.com/fullduplex/fullduplex" }
-//! tokio-tungstenite = { git = "https://github.com/fullduplex/fullduplex" }
+//! tungstenite = { version = "0.30", git = "https://github.com/fullduplex/fullduplex" }
+//! tokio-tungstenite = { version = "0.30", git = "https://github.com/fullduplex/fullduplex" }
 //! ```
 //!
 //! What tokio-tungstenite cannot express, such as permessage-deflate and keepalive, is in

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The heading above the tables. Each crate has a smaller heading below it, with its folder in backticks.
-const HEADING: &str = "Rooms";
+const HEADING: &str = "Modules";
 
 /// Parses the tables: the rooms of each crate, by the crate's folder.
 pub(super) fn parse(document: &str) -> Result<BTreeMap<String, Rooms>, String> {
@@ -28,12 +28,12 @@ pub(super) fn parse(document: &str) -> Result<BTreeMap<String, Rooms>, String> {
     Ok(crates)
 }
 
-/// The floor of each room of a crate.
+/// The layer of each room of a crate.
 #[derive(Debug)]
 pub(super) struct Rooms(BTreeMap<String, u32>);
 
 impl Rooms {
-    /// Parses the rows of a table, from the highest floor to the lowest: a number, then rooms in backticks, then a
+    /// Parses the rows of a table, from the highest layer to the lowest: a number, then rooms in backticks, then a
     /// description.
     fn parse(table: &str) -> Result<Self, String> {
         let rows = table.lines().map(str::trim).filter(|line| line.starts_with('|'));
@@ -42,28 +42,28 @@ impl Rooms {
         // The first two rows are the head of the table and the line below it.
         for row in rows.skip(2) {
             let mut cells = row.trim_matches('|').split('|').map(str::trim);
-            let Ok(floor) = cells.next().unwrap_or_default().parse() else {
+            let Ok(layer) = cells.next().unwrap_or_default().parse() else {
                 return Err(format!("a row of the table has no number: {row}"));
             };
-            if floor > lowest {
-                return Err(format!("a row of the table stands below a lower floor: {row}"));
+            if layer > lowest {
+                return Err(format!("a row of the table stands below a lower layer: {row}"));
             }
-            lowest = floor;
+            lowest = layer;
             let mut named = in_backticks(cells.next().unwrap_or_default()).peekable();
             if named.peek().is_none() {
-                return Err(format!("a row of the table names no room in backticks: {row}"));
+                return Err(format!("a row of the table names no module in backticks: {row}"));
             }
             for room in named {
-                if rooms.insert(room.to_owned(), floor).is_some() {
+                if rooms.insert(room.to_owned(), layer).is_some() {
                     return Err(format!("{room} is in the table twice"));
                 }
             }
         }
-        if rooms.is_empty() { Err("there are no rooms".to_owned()) } else { Ok(Self(rooms)) }
+        if rooms.is_empty() { Err("there are no modules".to_owned()) } else { Ok(Self(rooms)) }
     }
 
-    /// The floor of a room, if it is in the table.
-    pub(super) fn floor_of(&self, room: &str) -> Option<u32> {
+    /// The layer of a room, if it is in the table.
+    pub(super) fn layer_of(&self, room: &str) -> Option<u32> {
         self.0.get(room).copied()
     }
 

@@ -5,13 +5,13 @@ use super::*;
 const TABLE: &str = "
 # Something
 
-## Rooms
+## Modules
 
 Words about it.
 
 ### `crates/small`
 
-| floor | room | owns |
+| layer | module | owns |
 |---|---|---|
 | 3 | `lib` | the tour |
 | 2 | `connection` | the whole |
@@ -69,7 +69,7 @@ fn all_crates_are_in_order() {
 #[test]
 fn a_tree_in_order_passes() {
     let summary = checked(&tree_with("mask.rs", "pub struct Key;")).unwrap();
-    assert_eq!(summary, "5 rooms, 7 files, 6 imports between rooms");
+    assert_eq!(summary, "5 modules, 7 files, 6 imports between modules");
 }
 
 #[test]
@@ -80,12 +80,12 @@ fn a_program_has_rooms_as_a_library_has() {
     let rooms = table::parse(&TABLE.replace("`lib`", "`main`")).unwrap();
     let complaints = check(&rooms["crates/small"], &sources).unwrap_err();
     assert!(complaints.len() == 1, "{complaints:?}");
-    assert!(complaints[0].contains("imports from main.rs, up from floor 0 to floor 3"));
+    assert!(complaints[0].contains("imports from main.rs, up from layer 0 to layer 3"));
 }
 
 #[test]
 fn an_upward_edge_is_found_however_it_is_written() {
-    const UP: &str = "frame/decoder.rs:1 imports from connection.rs, up from floor 1 to floor 2";
+    const UP: &str = "frame/decoder.rs:1 imports from connection.rs, up from layer 1 to layer 2";
     for text in [
         "use crate::connection::Connection;",
         "pub use crate::connection::Connection as C;",
@@ -122,7 +122,7 @@ fn a_module_that_was_imported_is_followed() {
 
 #[test]
 fn a_sideways_edge_is_found_through_what_re_exports() {
-    const SIDEWAYS: &str = "imports from frame/decoder.rs, sideways from floor 1 to floor 1";
+    const SIDEWAYS: &str = "imports from frame/decoder.rs, sideways from layer 1 to layer 1";
     assert_found("limits.rs", "use crate::frame::decoder::Decoder;", SIDEWAYS);
     assert_found("limits.rs", "use crate::frame::Decoder;", SIDEWAYS);
     assert_found("limits.rs", "use super::frame::{Decoder as D};", SIDEWAYS);
@@ -197,7 +197,7 @@ fn what_the_top_defines_itself_lies_at_the_top() {
     sources.get_mut("lib.rs").unwrap().push_str("pub const VERSION: u8 = 1;");
     let complaints = checked(&sources).unwrap_err();
     assert!(
-        complaints[0].contains("imports from lib.rs, up from floor 0 to floor 3"),
+        complaints[0].contains("imports from lib.rs, up from layer 0 to layer 3"),
         "{complaints:?}"
     );
 }
@@ -240,7 +240,7 @@ fn a_row_without_its_room_is_found() {
     sources.remove("limits.rs");
     assert_eq!(
         checked(&sources).unwrap_err(),
-        ["limits is in the table, but there is no such room"]
+        ["limits is in the table, but there is no such module"]
     );
 }
 
@@ -279,13 +279,13 @@ fn a_table_that_cannot_be_read_is_refused() {
         assert!(complaint.contains(words), "{complaint}");
     };
     refused("# Title", "no heading");
-    refused("# Title\n## Rooms\nNothing.\n", "no table");
+    refused("# Title\n## Modules\nNothing.\n", "no table");
     refused(&TABLE.replace("`crates/small`", "The crate"), "names no folder");
     refused(&TABLE.replace("| 1 |", "| ? |"), "has no number");
-    refused(&TABLE.replace("| 1 |", "| 3 |"), "stands below a lower floor");
-    refused(&TABLE.replace("`mask`", "mask"), "names no room");
+    refused(&TABLE.replace("| 1 |", "| 3 |"), "stands below a lower layer");
+    refused(&TABLE.replace("`mask`", "mask"), "names no module");
     refused(&TABLE.replace("`mask`", "`lib`"), "twice");
-    refused("# Title\n## Rooms\n\n### `a`\n", "there are no rooms");
+    refused("# Title\n## Modules\n\n### `a`\n", "there are no modules");
     let twice =
         TABLE.replace("## Something else", "").replace("`crates/nowhere`", "`crates/small`");
     let twice = twice.replace("| 9 |", "| head |\n|---|\n| 9 |");
