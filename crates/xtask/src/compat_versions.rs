@@ -80,18 +80,21 @@ fn manifest(package: &Value, minor: u32) -> Option<String> {
     text += "\n[dependencies]\n";
     for dependency in package["dependencies"].as_array()? {
         if dependency["kind"].is_null() {
-            text += &line(dependency)?;
+            text += &line(dependency, minor)?;
         }
     }
     Some(text)
 }
 
-/// The line of one dependency.
-fn line(dependency: &Value) -> Option<String> {
+/// The line of one dependency of a package as version 0.`minor`.
+fn line(dependency: &Value, minor: u32) -> Option<String> {
     let name = dependency["name"].as_str()?;
     let mut keys = match dependency["path"].as_str() {
         None => vec![format!("version = {}", dependency["req"])],
-        Some(_) if PACKAGES.contains(&name) => vec![format!("path = \"../{name}\"")],
+        // From a git repository, cargo takes any package of this name that fits, and not the one at the path.
+        Some(_) if PACKAGES.contains(&name) => {
+            vec![format!("path = \"../{name}\""), format!("version = \"=0.{minor}.100\"")]
+        }
         Some(_) => vec![format!("path = \"../../../../{name}\"")],
     };
     if dependency["optional"] == true {
@@ -118,11 +121,24 @@ mod tests {
         });
         let expected = "http = { version = \"^1.5\", optional = true, default-features = false, \
                         features = [\"std\"] }\n";
-        assert_eq!(line(&dependency).as_deref(), Some(expected));
+        assert_eq!(line(&dependency, 29).as_deref(), Some(expected));
         dependency["path"] = "/anywhere/crates/compat/tungstenite".into();
         dependency["name"] = "tungstenite".into();
-        assert!(
-            line(&dependency).unwrap().starts_with("tungstenite = { path = \"../tungstenite\",")
-        );
+        let expected = "tungstenite = { path = \"../tungstenite\", version = \"=0.29.100\", ";
+        assert!(line(&dependency, 29).unwrap().starts_with(expected));
+    }
+
+    /// Without a version, cargo says "resolved to more than one candidate", because the repository has several.
+    #[test]
+    fn each_patch_that_is_recommended_names_a_version() {
+        let mut patches = 0;
+        for file in ["README.md", "tungstenite/src/lib.rs", "tokio-tungstenite/src/lib.rs"] {
+            let text = read(&root().join("crates/compat").join(file)).unwrap();
+            for line in text.lines().filter(|line| line.contains("{ ") && line.contains("git = ")) {
+                patches += 1;
+                assert!(line.contains("version = \"0."), "{file}: {line}");
+            }
+        }
+        assert!(patches >= 4, "only {patches}");
     }
 }
