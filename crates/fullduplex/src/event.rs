@@ -1,7 +1,5 @@
 //! What the application sees of a connection.
 
-use crate::frame::header::OpCode;
-
 /// The two kinds of data message (RFC 6455 §5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageKind {
@@ -9,15 +7,6 @@ pub enum MessageKind {
     Text,
     /// Arbitrary bytes.
     Binary,
-}
-
-impl MessageKind {
-    pub(crate) const fn opcode(self) -> OpCode {
-        match self {
-            Self::Text => OpCode::Text,
-            Self::Binary => OpCode::Binary,
-        }
-    }
 }
 
 /// Where a chunk lies within its message.

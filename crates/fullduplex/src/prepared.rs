@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::event::MessageKind;
 use crate::frame::header::{FrameHeader, MAX_FRAME_HEADER_LEN};
+use crate::message::outbound::opcode;
 use crate::owned::InvalidUtf8;
 use crate::utf8;
 
@@ -52,7 +53,7 @@ impl PreparedMessage {
     }
 
     fn encode(kind: MessageKind, payload: &[u8]) -> Self {
-        let opcode = kind.opcode();
+        let opcode = opcode(kind);
         let payload_len = payload.len() as u64;
         let header = FrameHeader { fin: true, rsv: 0, opcode, mask: None, payload_len };
         let mut bytes = [0; MAX_FRAME_HEADER_LEN];

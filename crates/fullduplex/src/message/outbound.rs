@@ -158,7 +158,7 @@ impl Outbound {
     #[inline]
     pub(crate) fn whole(&self, kind: MessageKind) -> Result<FrameKind, SendError> {
         match self.unfinished {
-            None => Ok(FrameKind::last(kind.opcode())),
+            None => Ok(FrameKind::last(opcode(kind))),
             Some(_) => Err(SendError::MessageUnfinished),
         }
     }
@@ -208,7 +208,7 @@ impl Outbound {
         last: bool,
     ) -> Result<Fragment, SendError> {
         let opcode = match self.unfinished {
-            None => kind.opcode(),
+            None => opcode(kind),
             Some(unfinished) if unfinished == kind => OpCode::Continuation,
             Some(_) => return Err(SendError::KindChanged),
         };
@@ -266,6 +266,13 @@ pub(crate) struct Fragment {
     pub(crate) frame: FrameKind,
     utf8: Validator,
     unfinished: Option<MessageKind>,
+}
+
+pub(crate) const fn opcode(kind: MessageKind) -> OpCode {
+    match kind {
+        MessageKind::Text => OpCode::Text,
+        MessageKind::Binary => OpCode::Binary,
+    }
 }
 
 #[cfg(test)]
