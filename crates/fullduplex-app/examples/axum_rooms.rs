@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::routing::{any, post};
 use axum::{Json, Router};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
-use fullduplex_app::{Denied, Gate, Limits, Member, Pass, Room, Slow};
+use fullduplex_app::{Denied, Gate, GateLimits, Member, Pass, Room, Slow};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, Message, OwnedAcceptance, OwnedRejection, PreparedMessage,
     UpgradeResponse, Upgrading, WebSocketConfig, upgrade_with,
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1);
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:9004")).await?;
     println!("listening on http://{}/", listener.local_addr()?);
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     tokio::spawn(serve(listener, gate.clone()));
     tokio::signal::ctrl_c().await?;
     let left = gate.close(Duration::from_secs(10)).await;

@@ -15,7 +15,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Backoff, Gate, Limits, Pass, Room, Slow, serve};
+use fullduplex_app::{Backoff, Gate, GateLimits, Pass, Room, Slow, serve};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Message, MessageKind, OwnedAcceptance, OwnedRejection, PreparedMessage,
     WebSocketConfig, WebSocketStream, accept_with,
@@ -62,7 +62,7 @@ pub(crate) async fn run(address: &str, redis: &str) -> Result<(), Failure> {
 
     let server = Arc::new(Server { room: Room::new(), redis: watch::Sender::new(None) });
     tokio::spawn(relay(server.clone(), redis));
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     let handle = move |stream, pass| connection(stream, pass, server.clone());
     tokio::spawn(serve(listener, gate.clone(), handle));
     tokio::signal::ctrl_c().await?;

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, Limits, Pass, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, serve};
 use fullduplex_tokio::{
     Counters, Error, OwnedAcceptance, OwnedRejection, PlainRequest, Request, WebSocketConfig,
     accept_or_respond, accept_with,
@@ -27,8 +27,8 @@ async fn main() -> std::io::Result<()> {
 
 /// Serves both ports for ever.
 pub(crate) async fn run(echo_port: TcpListener, metrics_port: TcpListener) {
-    let gate = Gate::new(Limits::new());
-    let (metrics_gate, shown) = (Gate::new(Limits::new()), gate.clone());
+    let gate = Gate::new(GateLimits::new());
+    let (metrics_gate, shown) = (Gate::new(GateLimits::new()), gate.clone());
     let metrics =
         serve(metrics_port, metrics_gate, move |stream, _pass| respond(stream, shown.clone()));
     tokio::join!(serve(echo_port, gate, echo), metrics);

@@ -6,23 +6,23 @@ use fullduplex_tokio::fullduplex::HandshakeError;
 use fullduplex_tokio::{Error, OwnedResponse};
 
 /// How long a client waits before it tries again: exponential backoff with full jitter. After the n-th failure in a row it
-/// waits a random time between zero and `first` × 2^(n-1), or `most` if that is less, so that the clients of a server that
-/// failed do not all come back at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// waits a random time between zero and `initial_delay` × 2^(n-1), or `max_delay` if that is less, so that the clients of a
+/// server that failed do not all come back at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Backoff {
-    /// The longest first wait. Default: 1 s.
-    pub first: Duration,
+    /// The longest wait after the first failure. Default: 1 s.
+    pub initial_delay: Duration,
     /// The longest wait. Default: 30 s. A server may ask for more by `Retry-After`.
-    pub most: Duration,
+    pub max_delay: Duration,
     /// The longest time in a `Retry-After` that is respected. Default: 1 h. A longer one counts as this.
-    pub most_asked: Duration,
+    pub max_retry_after: Duration,
     /// How long a connection must last to count as a success. Default: 10 s. A server that ends each connection at once is
     /// not well, although it accepts.
     pub well_after: Duration,
     /// After how many failures in a row the client gives up. Default: `None`, never. The loss of a connection is the first
-    /// failure.
-    pub attempts: Option<u32>,
+    /// failure, so 1 means that it does not connect again.
+    pub max_failures: Option<u32>,
 }
 
 impl Backoff {
@@ -30,18 +30,18 @@ impl Backoff {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            first: Duration::from_secs(1),
-            most: Duration::from_secs(30),
-            most_asked: Duration::from_secs(3600),
+            initial_delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(30),
+            max_retry_after: Duration::from_secs(3600),
             well_after: Duration::from_secs(10),
-            attempts: None,
+            max_failures: None,
         }
     }
 
-    /// With [`first`](Self::first) and [`most`](Self::most).
+    /// With [`initial_delay`](Self::initial_delay) and [`max_delay`](Self::max_delay).
     #[must_use]
-    pub const fn between(mut self, first: Duration, most: Duration) -> Self {
-        (self.first, self.most) = (first, most);
+    pub const fn between(mut self, initial_delay: Duration, max_delay: Duration) -> Self {
+        (self.initial_delay, self.max_delay) = (initial_delay, max_delay);
         self
     }
 
@@ -52,17 +52,17 @@ impl Backoff {
         self
     }
 
-    /// With [`most_asked`](Self::most_asked).
+    /// With [`max_retry_after`](Self::max_retry_after).
     #[must_use]
-    pub const fn most_asked(mut self, most: Duration) -> Self {
-        self.most_asked = most;
+    pub const fn max_retry_after(mut self, most: Duration) -> Self {
+        self.max_retry_after = most;
         self
     }
 
-    /// With [`attempts`](Self::attempts).
+    /// With [`max_failures`](Self::max_failures).
     #[must_use]
-    pub const fn attempts(mut self, most: u32) -> Self {
-        self.attempts = Some(most);
+    pub const fn max_failures(mut self, most: u32) -> Self {
+        self.max_failures = Some(most);
         self
     }
 
@@ -70,7 +70,7 @@ impl Backoff {
     #[must_use]
     pub fn longest(&self, failures: u32) -> Duration {
         let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.first.saturating_mul(doubled).min(self.most)
+        self.initial_delay.saturating_mul(doubled).min(self.max_delay)
     }
 
     /// A random wait after this many failures in a row; 0 counts as 1.
@@ -87,7 +87,8 @@ impl Default for Backoff {
 }
 
 /// Whether another try makes sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Yes.
     Retry,

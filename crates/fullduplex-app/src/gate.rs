@@ -27,15 +27,15 @@ use crate::trace;
 use rate::Bucket;
 
 /// How many connections a server accepts: see [`Gate`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct Limits {
+pub struct GateLimits {
     /// The number of connections at the same time. Default: 10,000. Each also takes a file descriptor (`ulimit -n`).
     pub connections: usize,
     /// The number of connections from one address at the same time. Default: 100. Many people may share an address.
     pub per_address: usize,
-    /// How many leading bits of an IPv6 address are compared. Default: 64, because a provider usually gives each customer a
-    /// whole /64 network.
+    /// How many leading bits of an IPv6 address are compared, 128 at most. Default: 64, because a provider usually gives
+    /// each customer a whole /64 network.
     pub ipv6_prefix: u8,
     /// How many new connections a second are accepted. Default: `None`, any number.
     pub rate: Option<Rate>,
@@ -46,7 +46,7 @@ pub struct Limits {
     pub trusted: Vec<IpNet>,
 }
 
-impl Limits {
+impl GateLimits {
     /// The defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -74,6 +74,13 @@ impl Limits {
         self
     }
 
+    /// With [`ipv6_prefix`](Self::ipv6_prefix).
+    #[must_use]
+    pub fn ipv6_prefix(mut self, bits: u8) -> Self {
+        self.ipv6_prefix = bits;
+        self
+    }
+
     /// With [`rate`](Self::rate).
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> Self {
@@ -95,14 +102,15 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for GateLimits {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// What became of the connections when a gate was closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Left {
     /// Connections that ended by themselves in time.
     pub ended: usize,
@@ -125,7 +133,7 @@ pub struct Gate(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    limits: Limits,
+    limits: GateLimits,
     state: Mutex<State>,
     phase: watch::Sender<Phase>,
 }
@@ -156,7 +164,7 @@ enum Phase {
 impl Gate {
     /// A gate with these limits.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: GateLimits) -> Self {
         let bucket = limits.rate.map(Bucket::full);
         let state = State {
             passes: 0,
@@ -231,7 +239,7 @@ impl Gate {
 /// How long tasks have to drop their connections, once they are told to.
 const DROPPING: Duration = Duration::from_secs(1);
 
-impl Limits {
+impl GateLimits {
     fn trusts(&self, address: IpAddr) -> bool {
         self.forwarding != Forwarding::None
             && self.trusted.iter().any(|network| network.contains(&address))
@@ -276,7 +284,7 @@ impl Shared {
 
 impl State {
     /// Takes a place for a connection that counts as `key`.
-    fn take(&mut self, key: Option<IpAddr>, limits: &Limits) -> Result<(), Denied> {
+    fn take(&mut self, key: Option<IpAddr>, limits: &GateLimits) -> Result<(), Denied> {
         if self.phase != Phase::Open {
             return Err(Denied::Closing);
         }
@@ -295,7 +303,7 @@ impl State {
         Ok(())
     }
 
-    fn take_address(&mut self, key: Option<IpAddr>, limits: &Limits) -> Result<(), Denied> {
+    fn take_address(&mut self, key: Option<IpAddr>, limits: &GateLimits) -> Result<(), Denied> {
         let Some(key) = key else { return Ok(()) };
         let count = self.by_address.get(&key).copied().unwrap_or(0);
         if count >= limits.per_address {
@@ -330,6 +338,7 @@ async fn wait_for(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
 
 /// A connection's place in a [`Gate`]. Dropping it gives the place back.
 #[derive(Debug)]
+#[must_use = "the connection is counted only as long as its pass lives"]
 pub struct Pass {
     shared: Arc<Shared>,
     /// The address at the other end of the TCP connection.

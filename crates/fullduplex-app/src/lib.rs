@@ -14,7 +14,7 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use fullduplex_app::{Gate, Limits, Pass, Room, Slow, serve};
+//! use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
 //! use fullduplex_tokio::{
 //!     CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAcceptance, PreparedMessage, WebSocketConfig, accept_with,
 //! };
@@ -22,7 +22,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> std::io::Result<()> {
-//! let gate = Gate::new(Limits::new());
+//! let gate = Gate::new(GateLimits::new());
 //! let room = Room::new();
 //! let listener = TcpListener::bind("127.0.0.1:9001").await?;
 //! let talk = move |stream, pass| chat(stream, pass, room.clone());
@@ -73,7 +73,7 @@ mod trace;
 pub mod guide {}
 
 pub use backoff::{Backoff, Verdict, verdict};
-pub use gate::{Denied, DeniedCounts, Forwarding, Gate, Left, Limits, Pass, Rate};
+pub use gate::{Denied, DeniedCounts, Forwarding, Gate, GateLimits, Left, Pass, Rate};
 pub use room::{Member, Room, Slow};
 pub use serve::serve;
 pub use stay::{Connect, Event, Stay};

@@ -14,7 +14,8 @@ use tokio::task::yield_now;
 use crate::sync::{AsyncMutex, HashMap, Mutex, MutexGuard, Notify};
 
 /// What happens to a member whose queue is full when a message comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Slow {
     /// The oldest message in its queue is dropped: right for prices and positions, where only the newest matters.
     /// [`Member::missed`] counts the dropped messages.
@@ -90,7 +91,6 @@ impl Room {
     ///
     /// One slow member can make the room hold `bound` times the largest message: choose both, such as 64 messages of 64 KiB
     /// (`max_message_size`).
-    #[must_use]
     pub fn join(&self, bound: usize, slow: Slow) -> Member {
         let queue = Arc::new(Queue {
             bound: bound.max(1),
@@ -201,6 +201,7 @@ impl fmt::Debug for Room {
 }
 
 /// A member of a [`Room`]: the queue of messages for one connection. Dropping it leaves the room.
+#[must_use = "a member that is dropped leaves the room"]
 pub struct Member {
     room: Room,
     number: u64,

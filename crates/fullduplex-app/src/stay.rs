@@ -62,8 +62,8 @@ pub enum Event {
         /// How long it waits.
         retry_in: Duration,
     },
-    /// It does not try again: another try would be useless ([`verdict`]), or there were [`Backoff::attempts`] failures. This
-    /// is the last event.
+    /// It does not try again: another try would be useless ([`verdict`]), or there were [`Backoff::max_failures`] failures.
+    /// This is the last event.
     GaveUp {
         /// Why; `None` when the connection was closed cleanly.
         error: Option<Error>,
@@ -106,7 +106,7 @@ pub enum Event {
 pub struct Stay<C: Connect> {
     connect: C,
     backoff: Backoff,
-    judge: Box<dyn Fn(&Error) -> Verdict + Send>,
+    judge: Box<dyn Fn(&Error) -> Verdict + Send + Sync>,
     /// Failures since a connection last lasted for [`Backoff::well_after`].
     failures: u32,
     state: State<C>,
@@ -147,7 +147,7 @@ impl<C: Connect> Stay<C> {
     /// Replaces [`verdict`]: the function decides whether another try makes sense. An application that gets a new token for
     /// each connection may want to try again after a 401.
     #[must_use]
-    pub fn judged_by(mut self, judge: impl Fn(&Error) -> Verdict + Send + 'static) -> Self {
+    pub fn judged_by(mut self, judge: impl Fn(&Error) -> Verdict + Send + Sync + 'static) -> Self {
         self.judge = Box::new(judge);
         self
     }
@@ -192,7 +192,7 @@ impl<C: Connect> Stay<C> {
         self.failures = self.failures.saturating_add(1);
         let verdict = error.as_ref().map_or(Verdict::Retry, |error| (self.judge)(error));
         if verdict == Verdict::GiveUp
-            || self.backoff.attempts.is_some_and(|most| self.failures >= most)
+            || self.backoff.max_failures.is_some_and(|most| self.failures >= most)
         {
             self.state = State::Over;
             trace::gave_up(error.is_none());
@@ -201,7 +201,7 @@ impl<C: Connect> Stay<C> {
         let mut retry_in = self.backoff.wait(self.failures);
         if let Verdict::RetryAfter(asked) = verdict {
             // The jitter comes on top, because the server may have told all its clients the same time.
-            retry_in = retry_in.saturating_add(asked.min(self.backoff.most_asked));
+            retry_in = retry_in.saturating_add(asked.min(self.backoff.max_retry_after));
         }
         self.state = State::Waiting(after(retry_in));
         trace::lost(error.is_none(), retry_in);

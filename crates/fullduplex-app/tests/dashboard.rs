@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fullduplex_app::{Gate, Limits, serve};
+use fullduplex_app::{Gate, GateLimits, serve};
 use fullduplex_testkit::browser::{Browser, skipped};
 use fullduplex_tokio::{Error, Message, WebSocketStream, client, connect};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -19,7 +19,10 @@ use tokio::time::{sleep, timeout};
 #[path = "../examples/dashboard/main.rs"]
 mod dashboard;
 
+mod support;
+
 use dashboard::Dashboard;
+use support::resident;
 
 const SUBSCRIBERS: usize = 1000;
 
@@ -34,16 +37,9 @@ const ANYWHERE: &str = "127.0.0.1:0";
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// The resident memory of this process, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
-}
-
 async fn start(address: &str, symbols: usize) -> (Arc<Dashboard>, Gate, String) {
     let dashboard = Arc::new(Dashboard::new(symbols).unwrap());
-    let gate = Gate::new(Limits::new().per_address(SUBSCRIBERS));
+    let gate = Gate::new(GateLimits::new().per_address(SUBSCRIBERS));
     let listener = dashboard::listen(address.parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let serving = dashboard.clone();

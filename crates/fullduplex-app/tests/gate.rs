@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use fullduplex_app::{Denied, Forwarding, Gate, Left, Limits, Pass, Rate};
+use fullduplex_app::{Denied, Forwarding, Gate, GateLimits, Left, Pass, Rate};
 use fullduplex_tokio::fullduplex::Role;
 use fullduplex_tokio::{
     CloseCode, Error, Message, OwnedAcceptance, OwnedClientRequest, WebSocketConfig,
@@ -26,19 +26,19 @@ fn pair() -> (WebSocketStream<DuplexStream>, WebSocketStream<DuplexStream>) {
 
 #[test]
 fn so_many_connections_are_taken_and_a_place_is_free_once_one_is_over() {
-    let gate = Gate::new(Limits::new().connections(2).per_address(2));
+    let gate = Gate::new(GateLimits::new().connections(2).per_address(2));
     let first = gate.enter(ip("192.0.2.1")).unwrap();
     let _second = gate.enter(ip("192.0.2.2")).unwrap();
     assert_eq!(gate.enter(ip("192.0.2.3")).unwrap_err(), Denied::Connections);
     assert_eq!(gate.connections(), 2);
     assert_eq!((gate.denied().connections, gate.denied().address), (1, 0));
     drop(first);
-    gate.enter(ip("192.0.2.3")).unwrap();
+    drop(gate.enter(ip("192.0.2.3")).unwrap());
 }
 
 #[test]
 fn an_address_has_so_many_connections_and_an_ipv6_network_is_one_address() {
-    let gate = Gate::new(Limits::new().per_address(1));
+    let gate = Gate::new(GateLimits::new().per_address(1));
     let first = gate.enter(ip("192.0.2.1")).unwrap();
     assert_eq!(gate.enter(ip("192.0.2.1")).unwrap_err(), Denied::Address);
     // A listener for both versions of IP sees the same address in this form.
@@ -50,10 +50,19 @@ fn an_address_has_so_many_connections_and_an_ipv6_network_is_one_address() {
     let _other = gate.enter(ip("2001:db8:0:2::1")).unwrap();
 }
 
+#[test]
+fn the_network_of_an_ipv6_address_is_as_large_as_the_server_says() {
+    for (bits, expected) in [(48, Some(Denied::Address)), (64, None), (128, None)] {
+        let gate = Gate::new(GateLimits::new().per_address(1).ipv6_prefix(bits));
+        let _first = gate.enter(ip("2001:db8:0:1::1")).unwrap();
+        assert_eq!(gate.enter(ip("2001:db8:0:2::1")).err(), expected, "{bits}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn so_many_come_in_a_second_and_those_refused_for_another_reason_do_not_count() {
     let rate = Rate { per_second: 1, at_once: 2 };
-    let gate = Gate::new(Limits::new().per_address(1).rate(rate));
+    let gate = Gate::new(GateLimits::new().per_address(1).rate(rate));
     let _first = gate.enter(ip("192.0.2.1")).unwrap();
     for _ in 0..10 {
         assert_eq!(gate.enter(ip("192.0.2.1")).unwrap_err(), Denied::Address);
@@ -63,13 +72,14 @@ async fn so_many_come_in_a_second_and_those_refused_for_another_reason_do_not_co
     // A connection that was refused for the rate does not count for its address.
     drop(second);
     sleep(Duration::from_secs(1)).await;
-    gate.enter(ip("192.0.2.3")).unwrap();
+    drop(gate.enter(ip("192.0.2.3")).unwrap());
 }
 
 #[tokio::test]
 async fn a_connection_through_a_trusted_proxy_counts_for_the_client() {
     let trusted = ["10.0.0.0/8".parse().unwrap()];
-    let gate = Gate::new(Limits::new().per_address(1).behind(Forwarding::XForwardedFor, trusted));
+    let gate =
+        Gate::new(GateLimits::new().per_address(1).behind(Forwarding::XForwardedFor, trusted));
     let mut held = Vec::new();
     for (forwarded, expected) in [
         ("192.0.2.1", Ok(ip("192.0.2.1"))),
@@ -113,7 +123,7 @@ async fn a_connection_through_a_trusted_proxy_counts_for_the_client() {
 #[test]
 fn what_an_untrusted_peer_says_of_itself_is_not_believed() {
     let trusted = ["10.0.0.0/8".parse().unwrap()];
-    let gate = Gate::new(Limits::new().per_address(1).behind(Forwarding::Forwarded, trusted));
+    let gate = Gate::new(GateLimits::new().per_address(1).behind(Forwarding::Forwarded, trusted));
     let mut pass = gate.enter(ip("203.0.113.9")).unwrap();
     assert_eq!(pass.identify_by(["for=192.0.2.1"]).unwrap(), ip("203.0.113.9"));
     assert_eq!(gate.enter(ip("203.0.113.9")).unwrap_err(), Denied::Address);
@@ -131,7 +141,7 @@ async fn echo(mut pass: Pass, mut socket: WebSocketStream<DuplexStream>) {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_leaves_in_time_is_told_1001_and_the_others_are_dropped_at_the_deadline() {
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     let mut clients = Vec::new();
     for _ in 0..3 {
         let (server, client) = pair();
@@ -157,7 +167,7 @@ async fn whoever_leaves_in_time_is_told_1001_and_the_others_are_dropped_at_the_d
     assert_eq!(gate.enter(ip("192.0.2.9")).unwrap_err(), Denied::Closing);
 
     let left = closing.await.unwrap();
-    assert_eq!(left, Left { ended: 1, dropped: 1 });
+    assert_eq!((left.ended, left.dropped), (1, 1));
     let waited = begun.elapsed();
     assert!((3..=4).contains(&waited.as_secs()), "{waited:?}");
     // The stubborn client has received the Close as well, and then its connection was dropped.
@@ -168,7 +178,7 @@ async fn whoever_leaves_in_time_is_told_1001_and_the_others_are_dropped_at_the_d
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_does_not_keep_a_server_from_ending() {
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     let (mut server, _client) = pair();
     let pass = gate.enter(ip("192.0.2.1")).unwrap();
     let handler = move |mut pass: Pass| async move {
@@ -179,14 +189,15 @@ async fn a_client_that_reads_nothing_does_not_keep_a_server_from_ending() {
     let handling = tokio::spawn(pass.run(handler));
     sleep(Duration::from_millis(1)).await;
     let begun = Instant::now();
-    assert_eq!(gate.close(Duration::from_secs(2)).await, Left { ended: 0, dropped: 1 });
+    let left = gate.close(Duration::from_secs(2)).await;
+    assert_eq!((left.ended, left.dropped), (0, 1));
     assert!(begun.elapsed() < Duration::from_secs(4));
     assert_eq!(handling.await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_client_sends_is_received_although_it_reads_nothing() {
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     let (mut server, mut client) = pair();
     let mut pass = gate.enter(ip("192.0.2.1")).unwrap();
     // This fills the write buffer: a message would have to wait for space, and a Close does not.
@@ -208,7 +219,7 @@ async fn what_the_client_sends_is_received_although_it_reads_nothing() {
 
 #[tokio::test]
 async fn a_gate_without_connections_closes_at_once() {
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     assert_eq!(gate.close(Duration::MAX).await, Left::default());
     // Closing it again returns at once as well.
     assert_eq!(gate.close(Duration::ZERO).await, Left::default());

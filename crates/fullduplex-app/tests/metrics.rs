@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fullduplex_app::{Backoff, Event, Gate, Limits, Pass, Stay, serve};
+use fullduplex_app::{Backoff, Event, Gate, GateLimits, Pass, Stay, serve};
 use fullduplex_tokio::{CloseCode, CloseFrame, Error, Message, WebSocketStream, accept, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
@@ -143,7 +143,7 @@ async fn a_handler_runs_in_a_span_with_the_address_and_what_is_denied_is_told() 
     }
 
     let (ear, _guard) = Ear::listen();
-    let gate = Gate::new(Limits::new().per_address(1));
+    let gate = Gate::new(GateLimits::new().per_address(1));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, gate.clone(), handle));
@@ -181,9 +181,7 @@ async fn each_change_of_a_client_that_stays_connected_is_told_and_no_message() {
             Ok::<Socket, Error>(socket)
         }
     };
-    let mut backoff = Backoff::new();
-    backoff.attempts = Some(2);
-    let mut client = Stay::new(connect, backoff);
+    let mut client = Stay::new(connect, Backoff::new().max_failures(2));
     while let Some(event) = client.next().await {
         if let Event::GaveUp { .. } = event {
             break;

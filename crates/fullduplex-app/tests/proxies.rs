@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fullduplex_app::{Forwarding, Gate, Limits, Pass, serve};
+use fullduplex_app::{Forwarding, Gate, GateLimits, Pass, serve};
 use fullduplex_tokio::{
     ConnectOptions, Error, Message, OwnedAcceptance, OwnedClientRequest, WebSocketConfig,
     accept_with, connect_with,
@@ -126,7 +126,8 @@ async fn tell(stream: TcpStream, mut pass: Pass) -> Result<(), Error> {
 
 async fn server() -> SocketAddr {
     let trusted = ["127.0.0.0/8".parse().unwrap()];
-    let gate = Gate::new(Limits::new().per_address(2).behind(Forwarding::XForwardedFor, trusted));
+    let gate =
+        Gate::new(GateLimits::new().per_address(2).behind(Forwarding::XForwardedFor, trusted));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, gate, tell));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fullduplex_app::{Gate, Limits, Pass, Room, Slow, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, OwnedAcceptance, PreparedMessage, WebSocketConfig, accept_with,
     connect,
@@ -11,16 +11,13 @@ use fullduplex_tokio::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
+mod support;
+
+use support::resident;
+
 const MEMBERS: usize = 20;
 const WAITING: usize = 16;
 const MESSAGE: usize = 64 << 10;
-
-/// The resident memory of this process, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
-}
 
 async fn member(stream: TcpStream, mut pass: Pass, room: Room) -> Result<(), Error> {
     let config = WebSocketConfig::new().max_message_size(Some(MESSAGE));
@@ -45,7 +42,7 @@ async fn member(stream: TcpStream, mut pass: Pass, room: Room) -> Result<(), Err
 
 #[tokio::test]
 async fn members_that_read_nothing_leave_and_hold_no_more_than_their_buffers() {
-    let (gate, room) = (Gate::new(Limits::new()), Room::new());
+    let (gate, room) = (Gate::new(GateLimits::new()), Room::new());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let joining = room.clone();

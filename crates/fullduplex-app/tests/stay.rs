@@ -206,7 +206,7 @@ async fn it_waits_as_long_as_the_server_asks_for_but_not_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn after_so_many_failures_it_gives_up() {
     let closes = [Server::Closes(1013), Server::Closes(1013)];
-    let mut client = Stay::new(connect_to(closes), Backoff::new().attempts(2));
+    let mut client = Stay::new(connect_to(closes), Backoff::new().max_failures(2));
     let mut seen = Vec::new();
     while seen.last().is_none_or(|last| last != "end") {
         seen.push(next(&mut client).await);
@@ -220,6 +220,23 @@ async fn after_so_many_failures_it_gives_up() {
         &["gave up false", "end"],
     ];
     assert_eq!(seen, expected.concat());
+    // The loss of a connection is the first failure.
+    let lost = [Server::Closes(1013), Server::Echoes];
+    let mut client = Stay::new(connect_to(lost), Backoff::new().max_failures(1));
+    for expected in ["connecting 0", "open", "close Some(1013)", "gave up false", "end"] {
+        assert_eq!(next(&mut client).await, expected);
+    }
+}
+
+/// A task that holds `&Stay` over an await can be spawned, as long as the application's own types allow it.
+#[test]
+fn it_is_send_and_sync() {
+    fn is_send_and_sync<T: Send + Sync>(_: &T) {}
+    type Ready = std::future::Ready<fullduplex_tokio::Result<Socket>>;
+    let connect = || -> Ready { std::future::ready(Err(Error::AlreadyClosed)) };
+    let client = Stay::new(connect, Backoff::new());
+    is_send_and_sync(&client);
+    is_send_and_sync(&client.judged_by(|_| Verdict::GiveUp));
 }
 
 #[tokio::test(start_paused = true)]
@@ -270,7 +287,7 @@ async fn the_application_may_judge_by_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_may_be_as_long_as_time_itself() {
     let busy = OwnedRejection::new(503).header("Retry-After", "99999999999999999999");
-    let ever = Backoff::new().between(Duration::MAX, Duration::MAX).most_asked(Duration::MAX);
+    let ever = Backoff::new().between(Duration::MAX, Duration::MAX).max_retry_after(Duration::MAX);
     let mut client = Stay::new(connect_to([Server::Refuses(busy)]), ever);
     assert_eq!(next(&mut client).await, "connecting 0");
     assert_eq!(next(&mut client).await, "lost true");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, Limits, serve};
+use fullduplex_app::{Gate, GateLimits, serve};
 use fullduplex_tokio::{
     CloseCode, ConnectOptions, Error, MaybeTlsStream, Message, OwnedClientRequest, Role,
     WebSocketConfig, WebSocketStream, connect_with,
@@ -30,7 +30,7 @@ const CONNECT: &str = "CONNECT\naccept-version:1.1,1.2\n\n\0";
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn start() -> (Arc<Broker>, SocketAddr) {
-    let (broker, gate) = (Broker::new(BEAT), Gate::new(Limits::new()));
+    let (broker, gate) = (Broker::new(BEAT), Gate::new(GateLimits::new()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = broker.clone();
@@ -251,7 +251,7 @@ async fn a_client_that_does_not_connect_is_left() {
     let config = WebSocketConfig::new();
     let server = WebSocketStream::from_raw_socket(near, Role::Server, config);
     let mut client = WebSocketStream::from_raw_socket(far, Role::Client, config);
-    let pass = Gate::new(Limits::new()).enter([127, 0, 0, 1].into()).unwrap();
+    let pass = Gate::new(GateLimits::new()).enter([127, 0, 0, 1].into()).unwrap();
     let begun = Instant::now();
     let running = Session::run(Broker::new(BEAT), server, pass);
     let talking = async {
@@ -275,7 +275,7 @@ async fn a_client_that_takes_no_receipts_is_left() {
     let server =
         WebSocketStream::from_raw_socket(near, Role::Server, config.max_write_buffer_size(1));
     let mut client = WebSocketStream::from_raw_socket(far, Role::Client, config.read_ahead_size(0));
-    let pass = Gate::new(Limits::new()).enter([127, 0, 0, 1].into()).unwrap();
+    let pass = Gate::new(GateLimits::new()).enter([127, 0, 0, 1].into()).unwrap();
     let begun = Instant::now();
     let running = Session::run(Broker::new(BEAT), server, pass);
     let talking = async {
@@ -298,7 +298,7 @@ async fn beats_that_come_while_the_broker_waits_for_the_client_count() {
         let server =
             WebSocketStream::from_raw_socket(near, Role::Server, config.max_write_buffer_size(1));
         let mut client = WebSocketStream::from_raw_socket(far, Role::Client, config);
-        let pass = Gate::new(Limits::new()).enter([127, 0, 0, 1].into()).unwrap();
+        let pass = Gate::new(GateLimits::new()).enter([127, 0, 0, 1].into()).unwrap();
         let running = Session::run(Broker::new(BEAT), server, pass);
         let talking = async {
             let body = "b".repeat(1 << 10);

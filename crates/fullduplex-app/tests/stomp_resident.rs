@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fullduplex_app::{Gate, Limits, serve};
+use fullduplex_app::{Gate, GateLimits, serve};
 use fullduplex_tokio::{Message, connect};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
@@ -12,22 +12,18 @@ use tokio::time::{sleep, timeout};
 #[path = "../examples/stomp/main.rs"]
 mod stomp;
 
+mod support;
+
 use stomp::MOST;
 use stomp::broker::{Broker, WAITING};
 use stomp::session::SUBSCRIPTIONS;
+use support::resident;
 
 const SUBSCRIBERS: usize = 20;
 
-/// The resident memory of this process, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
-}
-
 #[tokio::test]
 async fn subscribers_that_read_nothing_are_left_and_hold_no_more_than_their_queues() {
-    let (broker, gate) = (Broker::new(Duration::from_secs(10)), Gate::new(Limits::new()));
+    let (broker, gate) = (Broker::new(Duration::from_secs(10)), Gate::new(GateLimits::new()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let serving = broker.clone();

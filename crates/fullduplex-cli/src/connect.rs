@@ -137,7 +137,8 @@ impl Arguments {
             config = config.keepalive(interval, interval);
         }
         if let Some(bytes) = self.max_size {
-            config = config.max_message_size(Some(bytes)).max_frame_size(Some(bytes));
+            // A compressed message may take more bytes on the wire than it has.
+            config = config.max_message_size(Some(bytes)).max_frame_size(None);
         }
         config
     }

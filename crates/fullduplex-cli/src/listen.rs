@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, Limits, Pass, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, serve};
 use fullduplex_tokio::{
     DeflateConfig, Message, OwnedAcceptance, Request, WebSocketConfig, WebSocketStream,
     accept_tls_with, accept_with,
@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         tls,
         quiet: arguments.quiet,
     });
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     let serving =
         serve(listener, gate.clone(), move |stream, pass| server.clone().serve(stream, pass));
     tokio::select! {

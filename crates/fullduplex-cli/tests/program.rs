@@ -7,6 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use fullduplex_tokio::{
+    CloseCode, CloseFrame, DeflateConfig, OwnedAcceptance, WebSocketConfig, WebSocketStream,
+    accept_with,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fullduplex");
 
 /// `fullduplex listen`, which ends when this is dropped.
@@ -188,7 +195,7 @@ fn a_server_whose_clients_are_gone_is_not_told_to_try_another_url() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         for _ in 0..50 {
-            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            let socket = TcpSocket::new_v4().unwrap();
             // It is reset when it is dropped, most often before the response is written.
             socket.set_zero_linger().unwrap();
             let mut stream = socket.connect(address).await.unwrap().into_std().unwrap();
@@ -235,10 +242,76 @@ fn a_proxy_that_lets_nobody_through_is_named() {
     assert!(stderr(&output).contains("the proxy's URL"), "{output:?}");
 }
 
+/// A WebSocket server that does this with its first connection.
+fn serves<F>(action: impl FnOnce(WebSocketStream<TcpStream>) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()>,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let stream = TcpStream::from_std(stream).unwrap();
+            let config = WebSocketConfig::new().deflate(DeflateConfig::new());
+            action(accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).await.unwrap())
+                .await;
+        });
+    });
+    url
+}
+
+/// A WebSocket server that closes its first connection with this code and reason.
+fn closes(code: CloseCode, reason: &'static str) -> String {
+    serves(async move |mut socket| {
+        socket.close(Some(CloseFrame { code, reason: reason.into() })).await.unwrap();
+    })
+}
+
 #[test]
 fn a_close_for_a_reason_is_a_failure_and_says_it() {
-    let server = Listening::start(&[]);
-    let output = connect(&[&server.url, "--max-size", "10", "-n", "1"], b"more than ten bytes");
+    let output = connect(&[&closes(CloseCode::Policy, "the room is shut"), "-n", "1"], b"");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(stderr(&output).contains("error: "), "{output:?}");
+    let expected = "error: the server has closed the connection: 1008, \"the room is shut\"";
+    assert!(stderr(&output).contains(expected), "{output:?}");
+    // A server that is done, or that goes away, is no failure.
+    for (code, number) in [(CloseCode::Normal, "1000"), (CloseCode::Away, "1001")] {
+        let output = connect(&[&closes(code, "bye"), "-n", "1"], b"");
+        assert!(output.status.success(), "{output:?}");
+        let expected = format!("closed by the server: {number}, \"bye\"");
+        assert!(stderr(&output).contains(&expected), "{output:?}");
+    }
+}
+
+#[test]
+fn a_message_over_the_limit_is_a_failure() {
+    let server = Listening::start(&[]);
+    for arguments in [&[][..], &["--no-deflate"]] {
+        let limited = [&[&*server.url, "--max-size", "10", "-n", "1"], arguments].concat();
+        let output = connect(&limited, b"ten bytes.");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "ten bytes.\n", "{output:?}");
+        let output = connect(&limited, b"eleven byte");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        let expected = "error: a message is larger than the limit";
+        assert!(stderr(&output).contains(expected), "{output:?}");
+    }
+}
+
+/// What does not compress takes more bytes on the wire than the message has.
+#[test]
+fn the_limit_is_for_messages_and_not_for_what_they_are_compressed_to() {
+    let url = serves(async |socket| {
+        assert!(socket.deflate().is_some());
+        let mut stream = socket.into_inner();
+        // RFC 7692 §7.2.3.3: a block without compression, and then the Close.
+        let message = b"\xc1\x10\x00\x0a\x00\xf5\xfften bytes.\x00";
+        stream.write_all(&[&message[..], b"\x88\x02\x03\xe8"].concat()).await.unwrap();
+        // The client's Close.
+        stream.read_exact(&mut [0; 8]).await.unwrap();
+    });
+    let output = connect(&[&url, "--max-size", "10", "-n", "1"], b"");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ten bytes.\n", "{output:?}");
 }

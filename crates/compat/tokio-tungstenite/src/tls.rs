@@ -20,10 +20,10 @@ use crate::websocket::WebSocketStream;
 pub enum Connector {
     /// No TLS: a `wss` URL is an error.
     Plain,
-    /// The platform's TLS.
+    /// The platform's TLS. It must not offer `h2` by ALPN: the opening handshake is of HTTP/1.1.
     #[cfg(feature = "native-tls")]
     NativeTls(native_tls::TlsConnector),
-    /// rustls.
+    /// rustls. The ALPN name `h2` of the configuration is not offered.
     #[cfg(feature = "__rustls-tls")]
     Rustls(std::sync::Arc<rustls::ClientConfig>),
 }
@@ -149,6 +149,6 @@ async fn rustls<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<MaybeTlsStream<S>, Error> {
     let name = rustls::pki_types::ServerName::try_from(host.to_owned())
         .map_err(|_| tungstenite::error::TlsError::InvalidDnsName)?;
-    let connector = tokio_rustls::TlsConnector::from(config);
+    let connector = tokio_rustls::TlsConnector::from(tungstenite::internals::without_h2(config));
     Ok(MaybeTlsStream::Rustls(connector.connect(name, stream).await?))
 }

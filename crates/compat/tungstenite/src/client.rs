@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fullduplex::OwnedUri;
 use http::header::{
-    CONNECTION, HOST, HeaderName, HeaderValue, LOCATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, LOCATION,
+    PROXY_AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, Uri, Version};
 
@@ -30,11 +30,12 @@ pub fn connect<Req: IntoClientRequest>(
     connect_with_config(request, None, 3)
 }
 
-/// As [`connect`], with a configuration and another number of redirects. A redirect to another host receives the same
-/// headers, credentials included, as with tungstenite.
+/// As [`connect`], with a configuration and another number of redirects. Another scheme, host or port gets the same headers
+/// without `Authorization`, `Cookie` and `Proxy-Authorization`. A redirect from `wss` to `ws` is not followed.
 ///
 /// # Errors
-/// [`Error::Url`]; [`Error::Io`] when the host has no address; [`Error::Tls`]; otherwise as [`client_with_config`].
+/// [`Error::Url`]; [`Error::Io`] when the host has no address; [`Error::Tls`]; [`Error::Http`] with a redirect that is not
+/// followed; otherwise as [`client_with_config`].
 pub fn connect_with_config<Req: IntoClientRequest>(
     request: Req,
     config: Option<WebSocketConfig>,
@@ -52,11 +53,41 @@ pub fn connect_with_config<Req: IntoClientRequest>(
         let Some(location) = response.headers().get(LOCATION) else {
             return Err(Error::Http(response));
         };
-        let uri: Uri = location.to_str()?.parse()?;
-        request.headers_mut().insert(HOST, convert::host_header(&uri)?);
-        *request.uri_mut() = uri;
+        match redirected(request, location.to_str()?.parse()?)? {
+            Some(redirected) => request = redirected,
+            None => return Err(Error::Http(response)),
+        }
         left -= 1;
     }
+}
+
+/// The request for the URI of a redirect. Another origin gets no credentials. `None` when the redirect leads from `wss` to
+/// `ws`.
+fn redirected(mut request: Request, uri: Uri) -> Result<Option<Request>> {
+    let host = convert::host_header(&uri)?;
+    let (from, to) = (origin(request.uri())?, origin(&uri)?);
+    if from.0 == Mode::Tls && to.0 == Mode::Plain {
+        return Ok(None);
+    }
+    let headers = request.headers_mut();
+    if from != to {
+        for credentials in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+            headers.remove(credentials);
+        }
+    }
+    headers.insert(HOST, host);
+    *request.uri_mut() = uri;
+    Ok(Some(request))
+}
+
+/// RFC 6454 §4: "the triple (uri-scheme, uri-host, uri-port)".
+fn origin(uri: &Uri) -> Result<(Mode, String, u16)> {
+    let mode = uri_mode(uri)?;
+    let port = uri.port_u16().unwrap_or(match mode {
+        Mode::Plain => 80,
+        Mode::Tls => 443,
+    });
+    Ok((mode, uri.host().unwrap_or_default().to_ascii_lowercase(), port))
 }
 
 fn connect_once(
@@ -271,5 +302,55 @@ impl IntoClientRequest for ClientRequestBuilder {
             headers.append(SEC_WEBSOCKET_PROTOCOL, self.subprotocols.join(", ").try_into()?);
         }
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_go_to_the_same_scheme_host_and_port_alone() {
+        for (from, to, expected) in [
+            ("ws://host/a", "ws://host/b", Some(true)),
+            ("ws://host/a", "ws://HOST:80/b", Some(true)),
+            ("wss://host:443/a", "wss://host/b", Some(true)),
+            ("ws://u:p@host/a", "ws://host/b", Some(true)),
+            ("ws://host/a", "ws://other/b", Some(false)),
+            ("ws://host/a", "ws://sub.host/b", Some(false)),
+            ("ws://host/a", "ws://host:81/b", Some(false)),
+            ("ws://host/a", "wss://host/b", Some(false)),
+            ("ws://host:443/a", "wss://host/b", Some(false)),
+            ("wss://host/a", "ws://host/b", None),
+            ("wss://host/a", "ws://host:443/b", None),
+        ] {
+            let request = ClientRequestBuilder::new(from.parse().unwrap())
+                .with_header("Authorization", "Bearer 0123")
+                .with_header("Cookie", "a=b")
+                .with_header("Cookie", "c=d")
+                .with_header("Proxy-Authorization", "Basic dTpw")
+                .with_header("X-Other", "e")
+                .into_client_request()
+                .unwrap();
+            let uri: Uri = to.parse().unwrap();
+            let Some(next) = redirected(request, uri.clone()).unwrap() else {
+                assert_eq!(expected, None, "{from} {to}");
+                continue;
+            };
+            assert_eq!(
+                (next.uri(), &next.headers()["host"]),
+                (&uri, &convert::host_header(&uri).unwrap())
+            );
+            assert!(next.headers().contains_key("x-other"));
+            for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                let has = next.headers().contains_key(&name);
+                assert_eq!(Some(has), expected, "{from} {to}: {name}");
+            }
+        }
+        let request = || "ws://host/".into_client_request().unwrap();
+        for wrong in ["/b", "http://host/b"] {
+            let error = redirected(request(), wrong.parse().unwrap()).unwrap_err();
+            assert!(matches!(error, Error::Url(_)), "{wrong}: {error}");
+        }
     }
 }

@@ -41,7 +41,7 @@ pub mod internals {
     pub use crate::protocol::context::limit_error;
     pub use crate::protocol::message::{Outgoing, fragment_kind};
     #[cfg(all(feature = "__rustls-tls", feature = "handshake"))]
-    pub use crate::tls::default_client_config;
+    pub use crate::tls::{default_client_config, without_h2};
 }
 
 pub use bytes::Bytes;

@@ -15,10 +15,10 @@ use crate::stream::{MaybeTlsStream, Mode};
 pub enum Connector {
     /// No TLS: a `wss` URL is an error.
     Plain,
-    /// The platform's TLS.
+    /// The platform's TLS. It must not offer `h2` by ALPN: the opening handshake is of HTTP/1.1.
     #[cfg(feature = "native-tls")]
     NativeTls(native_tls::TlsConnector),
-    /// rustls.
+    /// rustls. The ALPN name `h2` of the configuration is not offered.
     #[cfg(feature = "__rustls-tls")]
     Rustls(std::sync::Arc<rustls::ClientConfig>),
 }
@@ -125,8 +125,24 @@ fn rustls<S: Read + Write>(
 ) -> Result<MaybeTlsStream<S>> {
     let name = rustls::pki_types::ServerName::try_from(host.to_owned())
         .map_err(|_| TlsError::InvalidDnsName)?;
-    let client = rustls::ClientConnection::new(config, name).map_err(TlsError::from)?;
+    let client = rustls::ClientConnection::new(without_h2(config), name);
+    let client = client.map_err(TlsError::from)?;
     Ok(MaybeTlsStream::Rustls(rustls::StreamOwned::new(client, stream)))
+}
+
+/// The configuration without `h2` in its ALPN names. A server that chose it would expect HTTP/2, and the opening handshake
+/// is of HTTP/1.1.
+#[cfg(feature = "__rustls-tls")]
+#[must_use]
+pub fn without_h2(
+    config: std::sync::Arc<rustls::ClientConfig>,
+) -> std::sync::Arc<rustls::ClientConfig> {
+    if !config.alpn_protocols.iter().any(|name| name == b"h2") {
+        return config;
+    }
+    let mut config = std::sync::Arc::unwrap_or_clone(config);
+    config.alpn_protocols.retain(|name| name != b"h2");
+    config.into()
 }
 
 /// The configuration for `wss` URLs if the caller passes none.

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, Limits, Pass, Room, Slow, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
 use fullduplex_tokio::rustls::pki_types::pem::PemObject;
 use fullduplex_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use fullduplex_tokio::tokio_rustls::TlsAcceptor;
@@ -70,7 +70,7 @@ pub(crate) async fn run(
     println!("open {scheme}://{}/", listener.local_addr()?);
 
     let chat = Arc::new(Chat::default());
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     let handle = move |stream, pass| connection(stream, pass, chat.clone(), acceptor.clone());
     tokio::spawn(serve(listener, gate.clone(), handle));
     tokio::signal::ctrl_c().await?;

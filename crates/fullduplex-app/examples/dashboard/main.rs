@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fullduplex_app::{Gate, Limits, Pass, Room, Slow, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
 use fullduplex_tokio::{
     Error, Message, OwnedAcceptance, OwnedRejection, PlainRequest, PreparedMessage, Request,
     WebSocketConfig, accept_or_respond,
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = listen(address.as_deref().unwrap_or("127.0.0.1:9003").parse()?)?;
     println!("open http://{}/", listener.local_addr()?);
     let dashboard = Arc::new(Dashboard::new(SYMBOLS)?);
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     let serving = dashboard.clone();
     let handle = move |stream, pass| connection(stream, pass, serving.clone());
     tokio::spawn(serve(listener, gate.clone(), handle));

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, Limits, Pass, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, serve};
 use fullduplex_tokio::{
     Error, OwnedAcceptance, OwnedRejection, Request, WebSocketConfig, accept_with,
 };
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address: SocketAddr = address.as_deref().unwrap_or("127.0.0.1:9002").parse()?;
     let listener = TcpListener::bind(address).await?;
     println!("listening on ws://{}/", listener.local_addr()?);
-    let gate = Gate::new(Limits::new());
+    let gate = Gate::new(GateLimits::new());
     let broker = Broker::new(Duration::from_secs(10));
     let serving = broker.clone();
     let handle = move |stream, pass| connection(stream, pass, serving.clone());

@@ -5,14 +5,14 @@ use std::fmt;
 use fullduplex_tokio::OwnedRejection;
 
 /// Why a [`Gate`](super::Gate) denies a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denied {
-    /// There are [`Limits::connections`](super::Limits#structfield.connections) already.
+    /// There are [`GateLimits::connections`](super::GateLimits#structfield.connections) already.
     Connections,
-    /// This address has [`Limits::per_address`](super::Limits#structfield.per_address) connections already.
+    /// This address has [`GateLimits::per_address`](super::GateLimits#structfield.per_address) connections already.
     Address,
-    /// More come in a second than [`Limits::rate`](super::Limits#structfield.rate) allows.
+    /// More come in a second than [`GateLimits::rate`](super::GateLimits#structfield.rate) allows.
     Rate,
     /// The gate is closed: the server is shutting down.
     Closing,
@@ -65,7 +65,7 @@ impl fmt::Display for Denied {
 impl std::error::Error for Denied {}
 
 /// How many connections a gate has denied since it was made, by reason: for a log or a metric.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeniedCounts {
     /// For [`Denied::Connections`].

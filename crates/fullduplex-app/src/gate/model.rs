@@ -25,7 +25,7 @@ fn in_threads<T: Send + 'static>(
 
 #[test]
 fn there_are_never_more_connections_than_the_limit() {
-    for limits in [Limits::new().connections(1), Limits::new().per_address(1)] {
+    for limits in [GateLimits::new().connections(1), GateLimits::new().per_address(1)] {
         explore(move || {
             let gate = Gate::new(limits.clone());
             let inside = Arc::new(AtomicUsize::new(0));
@@ -52,8 +52,9 @@ fn there_are_never_more_connections_than_the_limit() {
 #[test]
 fn connections_through_a_proxy_are_counted_for_the_client() {
     explore(|| {
-        let limits =
-            Limits::new().per_address(1).behind(Forwarding::XForwardedFor, [IpNet::from(PROXY)]);
+        let limits = GateLimits::new()
+            .per_address(1)
+            .behind(Forwarding::XForwardedFor, [IpNet::from(PROXY)]);
         let gate = Gate::new(limits);
         let shared = gate.clone();
         let passes = in_threads(2, move || {
@@ -74,7 +75,7 @@ fn a_gate_that_closes_waits_for_the_last_connection_and_no_longer() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     explore(move || {
         let _context = runtime.enter();
-        let gate = Gate::new(Limits::new());
+        let gate = Gate::new(GateLimits::new());
         // A connection that has ended before does not count as ended in time.
         drop(gate.enter(CLIENT).unwrap());
         let pass = gate.enter(CLIENT).unwrap();
@@ -109,7 +110,7 @@ fn a_gate_may_be_closed_twice() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     explore(move || {
         let _context = runtime.enter();
-        let gate = Gate::new(Limits::new());
+        let gate = Gate::new(GateLimits::new());
         let pass = gate.enter(CLIENT).unwrap();
         let closing = {
             let gate = gate.clone();
@@ -127,7 +128,7 @@ fn a_gate_may_be_closed_twice() {
 #[test]
 fn a_gate_that_is_over_stays_so() {
     explore(|| {
-        let gate = Gate::new(Limits::new());
+        let gate = Gate::new(GateLimits::new());
         let pass = gate.enter(CLIENT).unwrap();
         let dropped = thread::spawn(move || {
             block_on(pass.over());

@@ -4,9 +4,9 @@ use tokio::time::Instant;
 
 /// How many new connections are accepted: a number per second on average, and a number at once. All clients share it, so one
 /// client that connects often can use it up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
-    /// Connections per second, on average.
+    /// Connections per second, on average. With 0, no connection is accepted after the first `at_once`.
     pub per_second: u32,
     /// Connections at once, after a pause; 0 counts as 1.
     pub at_once: u32,
@@ -64,6 +64,9 @@ mod tests {
         // A bucket of size 0 would never admit a connection.
         let mut slow = Bucket::full(Rate { per_second: 1, at_once: 0 });
         assert!(slow.take(start) && !slow.take(start));
+        // At 0 a second, nothing is added.
+        let mut once = Bucket::full(Rate { per_second: 0, at_once: 1 });
+        assert!(once.take(start) && !once.take(later));
         // A clock that goes back gives nothing.
         assert!(!bucket.take(start));
     }

@@ -256,7 +256,8 @@ impl WebSocketContext {
                 self.read_at = self.endpoint.has_timeout().then(|| self.began.elapsed());
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !self.can_read() => {
+            // After the peer's Close nothing can be lost, however the stream ends: TLS without close_notify is such an end.
+            Err(error) if !self.can_read() && is_end(error.kind()) => {
                 self.terminated = true;
                 Err(Error::ConnectionClosed)
             }
@@ -369,6 +370,11 @@ pub fn limit_error(
 /// Whether an error says that nothing has arrived yet: the stream does not block, or has a timeout.
 fn is_wait(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Whether nothing more can be read after an error.
+fn is_end(kind: io::ErrorKind) -> bool {
+    !is_wait(kind) && kind != io::ErrorKind::Interrupted
 }
 
 /// Whether an error says that the peer is gone.
