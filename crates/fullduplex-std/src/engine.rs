@@ -247,17 +247,9 @@ impl<L: Link> Receiving<L> {
     fn fill(&mut self, most: Option<Duration>) -> Result<()> {
         self.deadlines(|deadlines, transport| transport.limit_wait(deadlines, most))?;
         let ended = match self.link.reading().stream.read(self.reader.room()) {
-            Ok(0) => {
-                // A reset that a write was told of comes as an end of input here. While the other half is writing, its
-                // failure is not known here, and such a reset is an end without a Close.
-                let unwritable = self.link.with_sending(|_, transport| transport.unwritable);
-                let receiver = self.reader.receiver_mut();
-                if unwritable == Some(true) {
-                    receiver.handle_reset()
-                } else {
-                    receiver.handle_eof()
-                }
-            }
+            // A reset that a write was told of comes as an end of input here.
+            Ok(0) if self.is_unwritable() => self.reader.receiver_mut().handle_reset(),
+            Ok(0) => self.reader.receiver_mut().handle_eof(),
             Ok(len) => {
                 self.reader.advance(len);
                 let has_timeout = self.reader.receiver().has_timeout();
@@ -275,6 +267,12 @@ impl<L: Link> Receiving<L> {
             },
         };
         ended.map_err(|error| self.fail(error))
+    }
+
+    /// Whether a write has failed. While the other half is writing, this is not known, and a reset that it was told of is an
+    /// end without a Close.
+    fn is_unwritable(&mut self) -> bool {
+        self.link.with_sending(|_, transport| transport.unwritable).unwrap_or(false)
     }
 
     /// A read has failed, see [`Transport::interrupted`]; the connection fails if a deadline has come.
