@@ -71,8 +71,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
-    let mut connect = ConnectOptions::new();
-    connect.endpoint = options.connection.config();
+    let mut connect = ConnectOptions::new().config(options.connection.config());
     if let Some(path) = &options.ca {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates(path)?);
@@ -85,7 +84,7 @@ fn run(options: &Options) -> Result<()> {
         (Adapter::Std | Adapter::StdHalves, true) => once(options, connect)?,
         (adapter, once) => {
             let echo = if adapter == Adapter::TokioHalves { Echo::Halves } else { Echo::Whole };
-            let client = over_tokio::Client { config: connect.endpoint, tls: connect.tls, echo };
+            let client = over_tokio::Client { config: connect.config, tls: connect.tls, echo };
             if !once {
                 return client.all_cases(&options.url, options.agent());
             }
@@ -120,7 +119,7 @@ fn all_cases(
 }
 
 fn open(url: &str, options: &ConnectOptions) -> Result<WebSocket<MaybeTlsStream>> {
-    Ok(connect_with(url, options.clone())?.0)
+    Ok(connect_with(url, options)?.0)
 }
 
 fn echo(mut socket: WebSocket<MaybeTlsStream>) -> std::result::Result<(), Error> {
@@ -138,13 +137,13 @@ fn once(options: &Options, mut connect: ConnectOptions) -> Result<Report> {
     let timeout = options.timeout.map(Duration::from_secs);
     if timeout.is_some() {
         connect.connect_timeout = timeout;
-        connect.endpoint.handshake_timeout = timeout;
+        connect.config.handshake_timeout = timeout;
     }
     let mut request = OwnedClientRequest::new(options.url.as_str())?;
     for name in &options.subprotocol {
         request = request.subprotocol(name);
     }
-    let mut socket = match connect_with(request, connect) {
+    let mut socket = match connect_with(request, &connect) {
         Ok((socket, _response)) => socket,
         Err(error) => {
             let status = match &error {

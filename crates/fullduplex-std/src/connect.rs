@@ -18,16 +18,31 @@ use crate::websocket::WebSocket;
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to connect.
+///
+/// ```no_run
+/// use fullduplex_std::{ConnectOptions, EndpointConfig, connect_with};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), fullduplex_std::Error> {
+/// let mut config = EndpointConfig::new();
+/// config.connection.limits.max_message_size = 1 << 20;
+/// let options = ConnectOptions::new().config(config).connect_timeout(Some(Duration::from_secs(3)));
+/// let (socket, _response) = connect_with("ws://127.0.0.1:9001/chat", &options)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectOptions {
     /// The configuration of the WebSocket: limits, timeouts, and the timeout of the opening handshake. That timeout
     /// begins when TCP is connected, and includes TLS.
-    pub endpoint: EndpointConfig,
-    /// How long the name look-up and TCP may take, for all addresses of the host together. `None` means without limit.
+    pub config: EndpointConfig,
+    /// How long the name look-up and TCP may take, for all addresses of the host together. `None` means no limit. The
+    /// default is 10 s.
     pub connect_timeout: Option<Duration>,
-    /// The TLS configuration for `wss`; `None` for
-    /// [`default_client_config`](crate::tls::default_client_config).
+    /// The TLS configuration for `wss` URLs; `None`, the default, means
+    /// [`default_client_config`](crate::tls::default_client_config). Of its ALPN protocols, `h2` is not offered, because
+    /// the opening handshake is HTTP/1.1.
     #[cfg(feature = "tls")]
     pub tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
@@ -37,11 +52,33 @@ impl ConnectOptions {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            endpoint: EndpointConfig::new(),
+            config: EndpointConfig::new(),
             connect_timeout: Some(DEFAULT_CONNECT_TIMEOUT),
             #[cfg(feature = "tls")]
             tls: None,
         }
+    }
+
+    /// Sets [`config`](Self#structfield.config).
+    #[must_use]
+    pub fn config(mut self, config: EndpointConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets [`connect_timeout`](Self#structfield.connect_timeout).
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets [`tls`](Self#structfield.tls).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: impl Into<Option<std::sync::Arc<rustls::ClientConfig>>>) -> Self {
+        self.tls = tls.into();
+        self
     }
 }
 
@@ -57,7 +94,7 @@ impl Default for ConnectOptions {
 /// # Errors
 /// As [`connect_with`].
 pub fn connect(request: impl IntoRequest) -> Result<(WebSocket<MaybeTlsStream>, OwnedResponse)> {
-    connect_with(request, ConnectOptions::new())
+    connect_with(request, &ConnectOptions::new())
 }
 
 /// Opens a WebSocket to a `ws` or `wss` URL.
@@ -71,11 +108,11 @@ pub fn connect(request: impl IntoRequest) -> Result<(WebSocket<MaybeTlsStream>, 
 /// else as [`client_with`].
 pub fn connect_with(
     request: impl IntoRequest,
-    options: ConnectOptions,
+    options: &ConnectOptions,
 ) -> Result<(WebSocket<MaybeTlsStream>, OwnedResponse)> {
     let request = request.into_request()?;
-    let stream = dial(&request, &options)?;
-    Ok(client_with(request, stream, options.endpoint)?)
+    let stream = dial(&request, options)?;
+    Ok(client_with(request, stream, options.config)?)
 }
 
 fn dial(request: &OwnedClientRequest, options: &ConnectOptions) -> Result<MaybeTlsStream> {

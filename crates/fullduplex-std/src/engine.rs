@@ -19,7 +19,7 @@ use crate::transport::{Deadlines, Transport, is_gone};
 
 /// The first wait for input while output is left that the other half may write. Each later wait is twice as long, up to
 /// [`Link::MOST_READ`]. This is long enough to distinguish the end of a wait from a stream that does not block.
-const FIRST_RETRY: Duration = Duration::from_millis(50);
+pub(crate) const FIRST_RETRY: Duration = Duration::from_millis(50);
 
 /// How often the receiver checks whether the sending direction is free, or its stream takes something, when it can do
 /// nothing else. This happens only at the end of a connection.
@@ -50,23 +50,16 @@ pub(crate) struct Receiving<L> {
     pub(crate) link: L,
     pub(crate) config: Box<EndpointConfig>,
     pub(crate) end: End,
+    /// A failure that the next call of `read` returns: the call in which it happened returned the peer's Close.
+    pub(crate) unreported: Option<fullduplex::Error>,
     /// The next wait for input while output is left.
-    retry: Duration,
+    pub(crate) retry: Duration,
 }
 
 /// A whole WebSocket.
 pub(crate) type Engine<S> = Receiving<Whole<S>>;
 
 impl<L> Receiving<L> {
-    pub(crate) fn with_link(
-        reader: Reader,
-        link: L,
-        config: Box<EndpointConfig>,
-        end: End,
-    ) -> Self {
-        Self { reader, link, config, end, retry: FIRST_RETRY }
-    }
-
     /// Whether messages can be read: the peer's Close has not come, and the connection has not failed.
     pub(crate) fn can_read(&self) -> bool {
         self.end == End::No && !self.has_peer_close()
@@ -92,7 +85,8 @@ impl<S: Read + Write + 'static> Engine<S> {
         endpoint.poll_timeout(transport.elapsed());
         let (reader, writer) = endpoint.split();
         let link = Whole { transport, sending: Sending::new(writer) };
-        Self::with_link(reader, link, Box::new(config), End::No)
+        let config = Box::new(config);
+        Self { reader, link, config, end: End::No, unreported: None, retry: FIRST_RETRY }
     }
 
     /// The engine in a guard, which sends a Close when it is dropped.
@@ -111,9 +105,7 @@ impl<S: Read + Write + 'static> Engine<S> {
 impl<L: Link> Receiving<L> {
     /// The next message or control frame.
     pub(crate) fn read(&mut self) -> Result<Message> {
-        if self.end == End::Reported {
-            return Err(Error::AlreadyClosed);
-        }
+        self.check_unread()?;
         loop {
             match self.reader.poll_owned() {
                 Ok(Some(message)) => {
@@ -130,9 +122,7 @@ impl<L: Link> Receiving<L> {
 
     /// The next piece of a message, or a control frame.
     pub(crate) fn read_chunk(&mut self) -> Result<Chunk> {
-        if self.end == End::Reported {
-            return Err(Error::AlreadyClosed);
-        }
+        self.check_unread()?;
         loop {
             match self.reader.poll_chunk() {
                 Ok(Some(chunk)) => {
@@ -147,14 +137,26 @@ impl<L: Link> Receiving<L> {
         }
     }
 
+    /// # Errors
+    /// The failure that no call has returned; [`Error::AlreadyClosed`] when there is nothing more to return.
+    fn check_unread(&mut self) -> Result<()> {
+        match self.unreported.take() {
+            Some(failure) => Err(failure.into()),
+            None if self.end == End::Reported => Err(Error::AlreadyClosed),
+            None => Ok(()),
+        }
+    }
+
     /// A control frame was received. Its answer is queued before the application gets the frame. If it cannot be masked, it
     /// stays queued, and the next write returns the error.
     #[cold]
     fn answer(&mut self, is_close: bool) {
         if is_close {
-            // Nothing follows, so an application may never read again. What cannot be
-            // written now is written by the next call.
-            let _ = self.write_out();
+            // Nothing follows, so an application may never read again. What cannot be written now is written by the next
+            // call, which also returns the failure if there is one: this call returns the Close.
+            if let Err(Error::Protocol(failure)) = self.write_out() {
+                self.unreported = Some(failure);
+            }
         } else {
             let receiver = self.reader.receiver_mut();
             self.link.exchange(receiver);
@@ -169,7 +171,7 @@ impl<L: Link> Receiving<L> {
         // counts as a sign of life, so it gets its time first. The time that we took to decode it does not count.
         if let Some(read_at) = self.link.reading().unchecked.take() {
             let now = self.link.reading().elapsed();
-            self.deadlines(|deadlines, _| deadlines.date(now));
+            self.reader.receiver_mut().poll_timeout(now);
             self.handle_timeout(read_at)?;
         }
         // After the peer's Close, only the end of input can come. It must not cut off our output, because a peer that has
@@ -186,7 +188,7 @@ impl<L: Link> Receiving<L> {
             Written::InPart if ends => self.pause(),
             Written::InPart => {
                 let most = L::MOST_READ.map(|most| self.retry.min(most));
-                self.retry = self.retry.saturating_mul(2).min(L::MOST_READ.unwrap_or_default());
+                self.retry = self.retry.saturating_mul(2);
                 self.fill(most)
             }
             Written::All(Shutdown::No) if self.end == End::No => {
@@ -194,7 +196,7 @@ impl<L: Link> Receiving<L> {
                 self.fill(L::MOST_READ)
             }
             Written::All(how @ (Shutdown::No | Shutdown::Write)) => {
-                self.linger(how)?;
+                self.end_transport(how)?;
                 self.over();
                 Err(Error::AlreadyClosed)
             }
@@ -245,16 +247,9 @@ impl<L: Link> Receiving<L> {
     fn fill(&mut self, most: Option<Duration>) -> Result<()> {
         self.deadlines(|deadlines, transport| transport.limit_wait(deadlines, most))?;
         let ended = match self.link.reading().stream.read(self.reader.room()) {
-            Ok(0) => {
-                // A reset that a write was told of comes as an end of input here.
-                let unwritable = self.link.with_sending(|_, transport| transport.unwritable);
-                let receiver = self.reader.receiver_mut();
-                if unwritable == Some(true) {
-                    receiver.handle_reset()
-                } else {
-                    receiver.handle_eof()
-                }
-            }
+            // A reset that a write was told of comes as an end of input here.
+            Ok(0) if self.is_unwritable() => self.reader.receiver_mut().handle_reset(),
+            Ok(0) => self.reader.receiver_mut().handle_eof(),
             Ok(len) => {
                 self.reader.advance(len);
                 let has_timeout = self.reader.receiver().has_timeout();
@@ -263,9 +258,21 @@ impl<L: Link> Receiving<L> {
                 return Ok(());
             }
             Err(error) if is_gone(error.kind()) => self.reader.receiver_mut().handle_reset(),
-            Err(error) => return self.interrupted(error).map_err(|error| self.give_up(error)),
+            Err(error) => match self.interrupted(error) {
+                // After the peer's Close nothing can be lost, however the stream ends.
+                Err(error) if error.is_fatal() && self.has_peer_close() => {
+                    self.reader.receiver_mut().handle_reset()
+                }
+                other => return other.map_err(|error| self.give_up(error)),
+            },
         };
         ended.map_err(|error| self.fail(error))
+    }
+
+    /// Whether a write has failed. While the other half is writing, this is not known, and a reset that it was told of is an
+    /// end without a Close.
+    fn is_unwritable(&mut self) -> bool {
+        self.link.with_sending(|_, transport| transport.unwritable).unwrap_or(false)
     }
 
     /// A read has failed, see [`Transport::interrupted`]; the connection fails if a deadline has come.
@@ -280,7 +287,7 @@ impl<L: Link> Receiving<L> {
 
     /// Does what is due at `now`; the connection fails if a timeout has expired.
     fn handle_timeout(&mut self, now: Duration) -> Result<()> {
-        self.deadlines(|deadlines, _| deadlines.handle(now)).map_err(|error| self.fail(error))
+        self.reader.receiver_mut().handle_timeout(now).map_err(|error| self.fail(error))
     }
 
     fn deadlines<T>(
@@ -300,7 +307,7 @@ impl<L: Link> Receiving<L> {
             loop {
                 match self.write_out() {
                     Ok(Written::All(how)) => {
-                        if self.linger(how).is_ok() {
+                        if self.end_transport(how).is_ok() {
                             // The stream has ended, so nothing may be written any more.
                             self.over();
                         }
@@ -316,7 +323,7 @@ impl<L: Link> Receiving<L> {
 
     /// Notes an error after which the stream cannot be used any more.
     fn give_up(&mut self, error: Error) -> Error {
-        if matches!(error, Error::Io(_)) && !error.would_block() {
+        if error.is_fatal() {
             self.over();
         }
         error
@@ -328,20 +335,18 @@ impl<L: Link> Receiving<L> {
         self.link.end();
     }
 
-    /// Ends the sending direction and reads on for a while, so that what was sent last is not thrown away
-    /// with input that nobody has read.
+    /// Ends the transport. If only the sending direction is to be ended, this reads on for a while, so that what was sent
+    /// last is not thrown away with input that nobody has read.
     ///
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) alone. Then it must be called again.
-    fn linger(&mut self, how: Shutdown) -> Result<()> {
-        self.shut(match how {
-            Shutdown::Write => net::Shutdown::Write,
-            Shutdown::No | Shutdown::Both => net::Shutdown::Both,
-        });
-        while how == Shutdown::Write
-            && !self.reader.receiver().has_ended()
-            && self.link.reading().is_known()
-        {
+    fn end_transport(&mut self, how: Shutdown) -> Result<()> {
+        if how != Shutdown::Write {
+            self.shut(net::Shutdown::Both);
+            return Ok(());
+        }
+        self.shut(net::Shutdown::Write);
+        while !self.reader.receiver().has_ended() && self.link.reading().is_known() {
             if self.deadlines(|deadlines, transport| transport.limit_wait(deadlines, None)).is_err()
             {
                 break;
@@ -356,7 +361,9 @@ impl<L: Link> Receiving<L> {
                     Ok(()) => {}
                 },
             }
-            let _ = self.deadlines(|deadlines, transport| deadlines.handle(transport.elapsed()));
+            let now = self.link.reading().elapsed();
+            // The failure has been returned, and the loop ends with the connection.
+            let _ = self.reader.receiver_mut().handle_timeout(now);
         }
         Ok(())
     }

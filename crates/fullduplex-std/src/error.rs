@@ -57,7 +57,7 @@ pub enum TlsError {
     ServerName,
     /// rustls refused the configuration.
     #[cfg(feature = "tls")]
-    Rustls(rustls::Error),
+    Rustls(Box<rustls::Error>),
 }
 
 impl Error {
@@ -71,10 +71,19 @@ impl Error {
         }
     }
 
-    /// Whether a timeout has expired.
+    /// Whether a timeout has expired: one of the connection, the connect timeout, or one of the system.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Protocol(fullduplex::Error::Timeout(_)))
+        match self {
+            Self::Protocol(error) => matches!(error, fullduplex::Error::Timeout(_)),
+            Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
+            _ => false,
+        }
+    }
+
+    /// Whether the stream cannot be used any more after this error.
+    pub(crate) fn is_fatal(&self) -> bool {
+        matches!(self, Self::Io(_)) && !self.would_block()
     }
 }
 
@@ -147,13 +156,21 @@ impl fmt::Display for TlsError {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            // The text has all of the error itself.
+            Self::Io(error) => error.source(),
             _ => None,
         }
     }
 }
 
 impl std::error::Error for TlsError {}
+
+#[cfg(feature = "tls")]
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Rustls(Box::new(error))
+    }
+}
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {

@@ -17,7 +17,7 @@ use crate::entropy::OsEntropy;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::halves::receiving::ReceivingSide;
-use crate::halves::shared::Shared;
+use crate::halves::shared::{SendingSide, Shared};
 use crate::socket::into_halves::IntoHalves;
 use crate::websocket::WebSocket;
 
@@ -46,7 +46,12 @@ pub struct WebSocketSender<S> {
 }
 
 /// Two halves that are not of one WebSocket.
-pub struct ReuniteError<S>(pub WebSocketReceiver<S>, pub WebSocketSender<S>);
+pub struct ReuniteError<S> {
+    /// The half that sends.
+    pub sender: WebSocketSender<S>,
+    /// The half that receives.
+    pub receiver: WebSocketReceiver<S>,
+}
 
 impl<S> fmt::Debug for ReuniteError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,8 +136,8 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
 
     /// The configuration.
     #[must_use]
-    pub fn config(&self) -> &EndpointConfig {
-        &self.side.config
+    pub fn config(&self) -> EndpointConfig {
+        *self.side.config
     }
 
     /// Frees memory that the receive buffer does not need for what it holds: see [`WebSocket::release`].
@@ -152,7 +157,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
     /// [`ReuniteError`], with both, when they are not of one WebSocket.
     pub fn reunite(self, sender: WebSocketSender<S>) -> Result<WebSocket<S>, ReuniteError<S>> {
         if !self.is_pair_of(&sender) {
-            return Err(ReuniteError(self, sender));
+            return Err(ReuniteError { sender, receiver: self });
         }
         drop(sender);
         match receiving::join(self.side.into_inner()) {
@@ -167,7 +172,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ///
     /// # Errors
     /// As the two. When `flush` fails, the message is on its way nevertheless and must not be sent again.
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<()> {
+    pub fn send(&mut self, message: Message) -> Result<()> {
         self.feed(message)?;
         self.flush()
     }
@@ -181,8 +186,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// [`Error::Send`] when it must not be sent; nothing of it is then. [`Error::WriteBufferFull`] when the
     /// buffer is full and the stream would block; [`Error::AlreadyClosed`] when the connection is over or has failed, for
     /// which the receiver returns the reason; else as [`flush`](Self::flush).
-    pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
-        let mut message = message.into();
+    pub fn feed(&mut self, mut message: Message) -> Result<()> {
         let send = |writer: &mut Writer<OsEntropy>| writer.send_message(&mut message);
         match self.shared.with(|side| side.send_with_room(send)) {
             Err(Error::Send(SendError::WriteBufferFull)) => {
@@ -217,11 +221,10 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ///
     /// # Errors
     /// [`Error::Io`]: after [`WouldBlock`](io::ErrorKind::WouldBlock) what was not written stays pending;
-    /// after any other nothing can be sent any more. [`Error::AlreadyClosed`] when the connection is over or has failed, for
-    /// which the receiver returns the reason.
+    /// after any other nothing can be sent any more. [`Error::AlreadyClosed`] when the connection is over, or has failed
+    /// before all was written; the receiver returns the reason.
     pub fn flush(&mut self) -> Result<()> {
-        self.shared
-            .with(|side| if side.ended { Err(Error::AlreadyClosed) } else { side.write_out() })
+        self.shared.with(SendingSide::write_out)
     }
 
     /// Begins the closing handshake with `frame`, or code 1000, and writes it. When the connection is closing already, it
@@ -243,7 +246,13 @@ impl<S: IntoHalves> WebSocketSender<S> {
         }
     }
 
-    /// Whether messages can be sent.
+    /// How many bytes were taken by `feed` and `send` and have not been given to the stream.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.shared.with(|side| side.sending.writer.pending())
+    }
+
+    /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
     #[must_use]
     pub fn can_send(&self) -> bool {
         self.shared

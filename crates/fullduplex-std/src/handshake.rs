@@ -43,7 +43,15 @@ impl<M> fmt::Display for HandshakeError<M> {
     }
 }
 
-impl<M> std::error::Error for HandshakeError<M> {}
+impl<M> std::error::Error for HandshakeError<M> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Interrupted(_) => None,
+            // The text has all of the error itself.
+            Self::Failure(error) => error.source(),
+        }
+    }
+}
 
 impl<M> From<Error> for HandshakeError<M> {
     fn from(error: Error) -> Self {
@@ -68,6 +76,7 @@ pub type Decision = Result<OwnedAcceptance, OwnedRejection>;
 pub type NoResponse = fn(&PlainRequest<'_>) -> Option<OwnedRejection>;
 
 /// A server's handshake in progress on a non-blocking stream.
+#[must_use = "the handshake goes on with a call of `handshake`"]
 pub struct MidAccept<S, C, P = NoResponse>(Accepting<S, C, P>);
 
 enum Accepting<S, C, P> {
@@ -211,8 +220,12 @@ impl<S: Read + Write + 'static> Responding<S> {
                 Ok(_) if done => return Ok(()),
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(len) => {
-                    endpoint.output()?.advance(len);
-                    deadline.handle_timeout(transport.elapsed())?;
+                    let response = endpoint.output()?;
+                    response.advance(len);
+                    // A client that takes a little at a time must not put off the deadline.
+                    if response.pending() > 0 {
+                        deadline.handle_timeout(transport.elapsed())?;
+                    }
                 }
                 Err(error) if is_gone(error.kind()) => return Err(Ended::Reset.into()),
                 Err(error) => transport.interrupted(error, deadline)?,
@@ -242,6 +255,7 @@ fn decide_on<S: Read + Write + 'static>(
 }
 
 /// A client's handshake in progress on a non-blocking stream.
+#[must_use = "the handshake goes on with a call of `handshake`"]
 pub struct MidConnect<S>(Box<ConnectingOver<S>>);
 
 struct ConnectingOver<S> {
@@ -433,7 +447,7 @@ where
 /// let (stream, _) = listener.accept()?;
 /// let accept = |_: &fullduplex_std::Request<'_>| Ok(OwnedAcceptance::new());
 /// match fullduplex_std::accept_or_respond(stream, EndpointConfig::new(), accept, health) {
-///     Ok(mut socket) => socket.send("Hello").unwrap(),
+///     Ok(mut socket) => socket.send("Hello".into()).unwrap(),
 ///     Err(HandshakeError::Failure(Error::Responded(200))) => {} // the health check
 ///     Err(error) => eprintln!("{error}"),
 /// }

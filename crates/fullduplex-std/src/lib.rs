@@ -7,7 +7,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (mut socket, _response) = fullduplex_std::connect("ws://127.0.0.1:9001/chat")?;
-//! socket.send("Hello")?;
+//! socket.send("Hello".into())?;
 //! println!("{}", socket.read()?);
 //! socket.close(None)?;
 //! while socket.read().is_ok() {} // until the peer has closed as well
@@ -64,7 +64,7 @@
 //! let (mut sender, mut receiver) = socket.into_split()?;
 //! let sending = thread::spawn(move || -> Result<(), Error> {
 //!     for number in 0..3 {
-//!         sender.send(format!("message {number}"))?;
+//!         sender.send(format!("message {number}").into())?;
 //!     }
 //!     sender.close(None)
 //! });

@@ -41,8 +41,6 @@ pub(crate) enum Wrote {
     /// Nothing was pending, and the stream was flushed.
     Flushed,
     Bytes {
-        /// Whether everything that was pending was written.
-        all: bool,
         /// Whether an earlier write, or this one, had been blocked: the peer reads.
         went_on: bool,
     },
@@ -73,15 +71,14 @@ impl Sending {
         transport.limit_wait(&mut Deadlines { receiver, is_over }, most)?;
         let step = match self.write_once(&mut transport.stream) {
             Ok(Wrote::Flushed) => return Ok(Step::Done(self.writer.shutdown(receiver))),
-            Ok(Wrote::Bytes { all, went_on }) => {
+            Ok(Wrote::Bytes { went_on }) => {
                 if went_on {
                     note_progress(receiver, most.is_some() || transport.would_block);
                 }
                 // A peer that reads a little at a time must not put off the end of a connection. In an open connection,
                 // where the deadlines are about silence, a peer that reads is not silent.
-                if !all && !self.writer.sender().may_send() {
-                    let now = transport.elapsed();
-                    Deadlines { receiver, is_over }.handle(now)?;
+                if self.writer.pending() > 0 && !self.writer.sender().may_send() {
+                    receiver.handle_timeout(transport.elapsed())?;
                 }
                 Step::Wrote
             }
@@ -140,7 +137,7 @@ impl Sending {
                 // A stream without vectored writes takes the first piece alone, which says nothing.
                 let blocked = len < offered && len != first_len;
                 let went_on = std::mem::replace(&mut self.blocked, blocked) || blocked;
-                Ok(Wrote::Bytes { all: len == pending, went_on })
+                Ok(Wrote::Bytes { went_on })
             }
             Err(error) => {
                 if is_end_of_wait(&error) {

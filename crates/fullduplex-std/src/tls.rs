@@ -61,8 +61,7 @@ pub fn default_client_config() -> Result<Arc<ClientConfig>, TlsError> {
 /// [`TlsError::NoProvider`] when there is no provider.
 pub fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
     let mut config = ClientConfig::builder_with_provider(provider()?)
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Rustls)?
+        .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -78,11 +77,9 @@ pub fn server_config(
     key: rustls::pki_types::PrivateKeyDer<'static>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let mut config = ServerConfig::builder_with_provider(provider()?)
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Rustls)?
+        .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .map_err(TlsError::Rustls)?;
+        .with_single_cert(certificates, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -92,10 +89,18 @@ pub(crate) fn connect(
     host: &str,
     socket: TcpStream,
     config: Arc<ClientConfig>,
-) -> Result<ClientTlsStream> {
+) -> Result<ClientTlsStream, TlsError> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::ServerName)?;
-    let session = ClientConnection::new(config, name).map_err(TlsError::Rustls)?;
+    let session = ClientConnection::new(without_h2(config), name)?;
     Ok(StreamOwned::new(session, socket.into()))
+}
+
+/// The configuration without `h2`: a server that chooses HTTP/2 does not understand an opening handshake of HTTP/1.1.
+fn without_h2(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+    if config.alpn_protocols.iter().any(|name| name == b"h2") {
+        Arc::make_mut(&mut config).alpn_protocols.retain(|name| name != b"h2");
+    }
+    config
 }
 
 /// Creates a server's TLS stream over `socket`. The first read begins the TLS handshake, so a WebSocket that is
@@ -103,8 +108,11 @@ pub(crate) fn connect(
 ///
 /// # Errors
 /// [`TlsError::Rustls`] when rustls refuses the configuration.
-pub fn accept(socket: TcpStream, config: Arc<ServerConfig>) -> Result<ServerTlsStream, Error> {
-    let session = ServerConnection::new(config).map_err(TlsError::Rustls)?;
+pub fn server_stream(
+    socket: TcpStream,
+    config: Arc<ServerConfig>,
+) -> Result<ServerTlsStream, TlsError> {
+    let session = ServerConnection::new(config)?;
     Ok(StreamOwned::new(session, socket.into()))
 }
 
@@ -140,5 +148,6 @@ pub fn accept_tls_with<C>(
 where
     C: FnOnce(&Request<'_>) -> Decision,
 {
-    accept_with(accept(socket, tls)?, config, decide)
+    let stream = server_stream(socket, tls).map_err(Error::from)?;
+    accept_with(stream, config, decide)
 }

@@ -76,31 +76,13 @@ pub(crate) struct Deadlines<'a> {
     pub(crate) is_over: bool,
 }
 
-impl Deadlines<'_> {
-    /// Gives the events since the last call their time: `now`.
-    pub(crate) fn date(&mut self, now: Duration) {
-        self.poll_timeout(now);
-    }
-
-    /// Does what is due at `now`.
-    ///
-    /// # Errors
-    /// [`fullduplex::Error::Timeout`] when a timeout has expired.
-    pub(crate) fn handle(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
-        if self.poll_timeout(now).is_none_or(|deadline| now < deadline) {
-            return Ok(());
-        }
-        self.receiver.handle_timeout(now)
-    }
-}
-
 impl Waits for Deadlines<'_> {
     fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
-        if self.has_timeout() { self.receiver.poll_timeout(now) } else { None }
+        self.receiver.poll_timeout(now)
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<(), fullduplex::Error> {
-        self.handle(now)
+        self.receiver.handle_timeout(now)
     }
 
     fn has_timeout(&mut self) -> bool {
@@ -214,9 +196,7 @@ impl<S: Read + Write + 'static> Transport<S> {
     /// As there; nothing more can be written after [`Error::Io`], unless that would block.
     pub(crate) fn write_failed(&mut self, error: io::Error, waits: &mut impl Waits) -> Result<()> {
         let interrupted = self.interrupted(error, waits);
-        if let Err(error) = &interrupted {
-            self.unwritable |= matches!(error, Error::Io(_)) && !error.would_block();
-        }
+        self.unwritable |= interrupted.as_ref().is_err_and(Error::is_fatal);
         interrupted
     }
 

@@ -63,10 +63,11 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.engine
     }
 
-    /// A WebSocket over a stream on which something else has done the opening handshake.
+    /// A WebSocket over a stream on which something else has done the opening handshake, and agreed to no
+    /// extension.
     #[must_use]
     pub fn from_raw_socket(stream: S, role: Role, config: EndpointConfig) -> Self {
-        Self::from_partially_read(stream, Vec::new(), role, config)
+        Self::from_negotiated(stream, &[], role, Negotiated::without_extensions(), config)
     }
 
     /// As [`from_raw_socket`](Self::from_raw_socket), with bytes that were read after the handshake.
@@ -77,14 +78,28 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         role: Role,
         config: EndpointConfig,
     ) -> Self {
-        let negotiated = Negotiated::without_extensions();
-        let endpoint = Endpoint::open(role, negotiated, &part, &config, OsEntropy);
+        Self::from_negotiated(stream, &part, role, Negotiated::without_extensions(), config)
+    }
+
+    /// A WebSocket over a stream on which [`fullduplex::handshake`] has done the opening handshake (RFC 6455 §4):
+    /// with the extensions that were agreed on, and the bytes that were read behind the peer's head.
+    ///
+    /// `negotiated` decides whether messages are compressed, whatever `config` says.
+    #[must_use]
+    pub fn from_negotiated(
+        stream: S,
+        part: &[u8],
+        role: Role,
+        negotiated: Negotiated,
+        config: EndpointConfig,
+    ) -> Self {
+        let endpoint = Endpoint::open(role, negotiated, part, &config, OsEntropy);
         Self::new(Transport::new(stream), endpoint, config)
     }
 
     /// The next message or control frame; waits for it, and writes what is pending first.
     ///
-    /// When the peer's [`Message::Close`] is returned, our Close has been sent, and the next call returns
+    /// When the peer's [`Message::Close`] is returned, our Close has been sent if the peer reads, and the next call returns
     /// [`Error::ConnectionClosed`]. After [`close`](Self::close), go on reading until then, because the peer may still send
     /// messages before its Close.
     ///
@@ -109,7 +124,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     ///
     /// # Errors
     /// As the two. When `flush` fails, the message is on its way nevertheless and must not be sent again.
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<()> {
+    pub fn send(&mut self, message: Message) -> Result<()> {
         self.feed(message)?;
         self.flush()
     }
@@ -122,8 +137,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// # Errors
     /// [`Error::Send`] when it must not be sent; nothing of it is then. [`Error::WriteBufferFull`] when the
     /// buffer is full and the stream would block; else as [`flush`](Self::flush).
-    pub fn feed(&mut self, message: impl Into<Message>) -> Result<()> {
-        let mut message = message.into();
+    pub fn feed(&mut self, mut message: Message) -> Result<()> {
         match self.send_with_room(|writer| writer.send_message(&mut message)) {
             Err(Error::Send(SendError::WriteBufferFull)) => {
                 Err(Error::WriteBufferFull(Box::new(message)))
@@ -159,6 +173,7 @@ impl<S: Read + Write + 'static> WebSocket<S> {
 
     /// What was agreed on about permessage-deflate; `None` where it is not in use.
     #[cfg(feature = "deflate")]
+    #[must_use]
     pub fn deflate(&self) -> Option<fullduplex::DeflateParams> {
         self.receiver().deflate_with(self.sender())
     }
@@ -175,8 +190,8 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     /// # Errors
     /// [`Error::Io`]: after [`WouldBlock`](std::io::ErrorKind::WouldBlock) what was not written stays pending;
     /// after any other nothing can be sent any more, but what the peer has sent can still be read.
-    /// [`Error::Protocol`] when the peer reads too slowly for a deadline; [`Error::AlreadyClosed`] when the connection has
-    /// come to its end before all was written.
+    /// [`Error::Protocol`] when the peer reads too slowly for a deadline; [`Error::AlreadyClosed`] when the connection is
+    /// over, or has failed before all was written.
     pub fn flush(&mut self) -> Result<()> {
         if self.engine.end == End::Reported {
             return Err(Error::AlreadyClosed);
@@ -216,7 +231,13 @@ impl<S: Read + Write + 'static> WebSocket<S> {
         self.engine.can_read()
     }
 
-    /// Whether messages can be sent.
+    /// How many bytes were taken by `feed` and `send` and have not been given to the stream.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.engine.link.sending.writer.pending()
+    }
+
+    /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
     #[must_use]
     pub fn can_send(&self) -> bool {
         self.engine.end == End::No
@@ -225,33 +246,39 @@ impl<S: Read + Write + 'static> WebSocket<S> {
     }
 
     /// The stream.
+    #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.engine.link.transport.stream
     }
 
     /// The stream, mutable. Reading from it or writing to it breaks the connection.
+    #[must_use]
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.engine.link.transport.stream
     }
 
     /// The configuration.
-    pub fn config(&self) -> &EndpointConfig {
-        &self.engine.config
+    #[must_use]
+    pub fn config(&self) -> EndpointConfig {
+        *self.engine.config
     }
 
     /// The state of the connection as its receiving direction knows it: whether it closed cleanly, with which code, why it
     /// failed.
+    #[must_use]
     pub fn receiver(&self) -> &fullduplex::Receiver {
         self.engine.receiver()
     }
 
     /// The state of its sending direction: our own Close.
+    #[must_use]
     pub fn sender(&self) -> &fullduplex::Sender {
         self.engine.link.sending.writer.sender()
     }
 
     /// Returns the stream, and removes the timeouts that the WebSocket has set on it. What was received and not read is
     /// lost, and so is what was not flushed.
+    #[must_use]
     pub fn into_inner(self) -> S {
         self.engine.into_inner().link.transport.into_stream()
     }

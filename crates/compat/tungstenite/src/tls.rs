@@ -152,7 +152,7 @@ pub fn without_h2(
 #[cfg(feature = "__rustls-tls")]
 pub fn default_client_config() -> Result<std::sync::Arc<rustls::ClientConfig>, TlsError> {
     fullduplex_std::tls::default_client_config().map_err(|error| match error {
-        fullduplex_std::TlsError::Rustls(error) => error.into(),
+        fullduplex_std::TlsError::Rustls(error) => (*error).into(),
         error => rustls::Error::General(error.to_string()).into(),
     })
 }

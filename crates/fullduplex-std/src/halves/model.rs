@@ -157,7 +157,7 @@ const EARLIER_PING: &[u8] = &[0x89, 0x80, 0, 0, 0, 0];
 
 /// Sends a message. The receiver may write it, and see the end, before the sender has flushed it.
 fn send(sender: &mut WebSocketSender<Wire>) {
-    let sent = sender.send("hi");
+    let sent = sender.send("hi".into());
     assert!(matches!(sent, Ok(()) | Err(Error::AlreadyClosed)), "{sent:?}");
 }
 
@@ -206,7 +206,7 @@ fn the_last_answer_of_a_dropped_receiver_is_written() {
     explore(|| {
         let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING)]));
         let sending = thread::spawn(move || {
-            sender.send("hi").unwrap();
+            sender.send("hi".into()).unwrap();
             sender
         });
         assert!(matches!(receiver.read().unwrap(), Message::Ping(_)));
@@ -223,7 +223,7 @@ fn an_answer_that_comes_while_another_one_is_written_is_written() {
         let sends = [(0, EARLIER_PING), (4, PING)];
         let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &sends));
         let sending = thread::spawn(move || {
-            sender.send("hi").unwrap();
+            sender.send("hi".into()).unwrap();
             sender
         });
         for _ in 0..2 {
@@ -241,7 +241,7 @@ fn a_close_is_answered_although_nothing_is_received_after_it() {
         let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, CLOSE)]));
         let sending = thread::spawn(move || {
             // It is too late for a message once the Close has come.
-            let fed = sender.feed("hi").is_ok();
+            let fed = sender.feed("hi".into()).is_ok();
             let _ = sender.flush();
             (sender, fed)
         });
@@ -259,7 +259,7 @@ fn a_close_is_answered_although_nothing_is_received_after_it() {
 fn both_are_dropped_with_something_to_write() {
     explore(|| {
         let (mut sender, mut receiver, peer) = halves(Peer::new(ROOM, &[(0, PING)]));
-        let sending = thread::spawn(move || sender.feed("hi").unwrap());
+        let sending = thread::spawn(move || sender.feed("hi".into()).unwrap());
         assert!(matches!(receiver.read().unwrap(), Message::Ping(_)));
         drop(receiver);
         sending.join().unwrap();
@@ -292,7 +292,7 @@ fn a_blocked_sender_hears_that_the_connection_is_over() {
         explore(move || {
             let peer = Peer { blocks: usize::MAX, gone, ..Peer::new(1, &[(0, last)]) };
             let (mut sender, mut receiver, peer) = halves_with(peer, Duration::from_millis(30));
-            let sending = thread::spawn(move || sender.send("hi"));
+            let sending = thread::spawn(move || sender.send("hi".into()));
             while receiver.read().is_ok() {}
             drop(receiver);
             let sent = sending.join().unwrap().unwrap_err();
@@ -316,7 +316,7 @@ fn nothing_is_said_once_the_stream_is_of_no_use() {
             drop(receiver);
             let mut sender = sending.join().unwrap();
             if is_used_again {
-                assert!(matches!(sender.feed("late"), Err(Error::AlreadyClosed)));
+                assert!(matches!(sender.feed("late".into()), Err(Error::AlreadyClosed)));
             }
             drop(sender);
             let received = received(&peer);

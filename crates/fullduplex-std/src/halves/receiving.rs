@@ -8,7 +8,7 @@ use fullduplex::{Endpoint, Receiver};
 
 use super::shared::{SendingSide, Shared};
 use crate::engine::link::{Link, Whole};
-use crate::engine::{End, Engine, Receiving};
+use crate::engine::{End, Engine, FIRST_RETRY, Receiving};
 use crate::guard::Guard;
 use crate::sending::Sending;
 use crate::socket::into_halves::IntoHalves;
@@ -63,12 +63,13 @@ pub(super) fn split<S: IntoHalves>(
     engine: Guard<Engine<S>>,
 ) -> io::Result<Guard<ReceivingSide<S>>> {
     let second = engine.link.transport.stream.try_clone()?;
-    let Receiving { reader, link, config, end, .. } = engine.into_inner();
+    let Receiving { reader, link, config, end, unreported, .. } = engine.into_inner();
     let Whole { transport, sending } = link;
     let (reading, writing) = transport.into_halves(second);
     let shared = Shared::new(sending, writing, end == End::Reported);
     let link = HalfLink { reading, shared };
-    Ok(Guard::new(Receiving::with_link(reader, link, config, end), say_last))
+    let side = Receiving { reader, link, config, end, unreported, retry: FIRST_RETRY };
+    Ok(Guard::new(side, say_last))
 }
 
 /// When the receiver is dropped, the last answers are written. Its signals were left for the sender before.
@@ -81,11 +82,11 @@ fn say_last<S: IntoHalves>(side: &mut ReceivingSide<S>) {
 /// Puts the two halves together again; `None` if the other half still has the sending side.
 pub(super) fn join<S: IntoHalves>(mut side: ReceivingSide<S>) -> Option<Engine<S>> {
     side.link.exchange(side.reader.receiver_mut());
-    let Receiving { reader, link, config, end, .. } = side;
+    let Receiving { reader, link, config, end, unreported, .. } = side;
     let HalfLink { reading, shared } = link;
     let SendingSide { sending, transport: writing, .. } = shared.into_side()?;
     let (reader, writer) = Endpoint::join(reader, sending.writer).split();
     let transport = Transport::from_halves(reading, writing);
     let link = Whole { transport, sending: Sending::new(writer) };
-    Some(Receiving::with_link(reader, link, config, end))
+    Some(Receiving { reader, link, config, end, unreported, retry: FIRST_RETRY })
 }

@@ -115,6 +115,9 @@ impl<S: IntoHalves> SendingSide<S> {
     /// # Errors
     /// Why it cannot be written.
     pub(super) fn write_out(&mut self) -> Result<()> {
+        if self.ended {
+            return Err(Error::AlreadyClosed);
+        }
         loop {
             self.hear();
             if self.is_over() && self.sending.writer.pending() > 0 {
@@ -174,7 +177,7 @@ impl<S: IntoHalves> SendingSide<S> {
         self.transport.limit_wait(&mut NoDeadline, Some(most))?;
         match self.sending.write_once(&mut self.transport.stream) {
             Ok(Wrote::Flushed) => return Ok(Some(())),
-            Ok(Wrote::Bytes { went_on, .. }) => {
+            Ok(Wrote::Bytes { went_on }) => {
                 if went_on {
                     self.mailbox.open().write_went_on = true;
                 }

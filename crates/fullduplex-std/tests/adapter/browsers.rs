@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
-use fullduplex_std::{DeflateConfig, EndpointConfig, Message, MessageKind, WebSocket, accept_with};
+use fullduplex_std::{
+    DeflateConfig, EndpointConfig, Message, MessageKind, OwnedAcceptance, WebSocket, accept_with,
+};
 use fullduplex_testkit::{Frame, frames};
 
 use crate::raw::{header, read_head};
@@ -81,6 +83,34 @@ fn every_browser_gets_the_answer_that_its_offer_allows() {
     });
 }
 
+/// Safari 15.0 to 15.3 cannot read compressed messages.
+#[test]
+fn a_server_that_compresses_declines_it_for_one_client() {
+    bounded(|| {
+        for (request, compresses) in [(SAFARI, false), (FIREFOX, true)] {
+            let (mut browser, far) = sockets();
+            browser.write_all(request.as_bytes()).unwrap();
+            let config = EndpointConfig::new().deflate(DeflateConfig::new());
+            let mut server = accept_with(far, config, |request| {
+                let agent = request.headers().get_str("User-Agent").unwrap_or_default();
+                let acceptance = OwnedAcceptance::new();
+                let is_safari = agent.contains(" Version/");
+                Ok(if is_safari { acceptance.deflate(None) } else { acceptance })
+            })
+            .unwrap();
+            let head = read_head(&mut browser);
+            assert_eq!(header(&head, "Sec-WebSocket-Extensions").is_some(), compresses, "{head}");
+            assert_eq!(server.deflate().is_some(), compresses);
+            server.send(Message::text("a".repeat(1000))).unwrap();
+            let frame = read_frame(&mut browser);
+            assert_eq!(frame.rsv == 4, compresses);
+            assert_eq!(frame.payload.len() < 1000, compresses);
+            browser.write_all(&Frame::text("b").masked().encode()).unwrap();
+            assert_eq!(server.read().unwrap(), Message::text("b"));
+        }
+    });
+}
+
 /// The browser's compressor and decompressor: zlib in C, as Chromium has it.
 struct Zlib(Compress, Decompress);
 
@@ -150,7 +180,7 @@ fn a_conversation_with_chromium_and_firefox_is_compressed() {
                 let frame = Frame { rsv: 4, ..Frame::text(&*payload) };
                 browser.write_all(&frame.masked().encode()).unwrap();
                 assert_eq!(server.read().unwrap(), Message::text(&*text));
-                server.send(&*text).unwrap();
+                server.send(Message::text(&*text)).unwrap();
                 let frame = read_frame(&mut browser);
                 assert_eq!((frame.rsv, frame.opcode, frame.fin), (4, 1, true));
                 assert!(zlib.inflate(&frame.payload, text.len()) == text.as_bytes());

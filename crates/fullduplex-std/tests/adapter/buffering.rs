@@ -64,11 +64,11 @@ fn pings_between_messages_are_answered_in_their_place() {
 #[test]
 fn sending_writes_at_once_and_in_order() {
     let (mut socket, log) = server([]);
-    socket.feed("1").unwrap();
+    socket.feed("1".into()).unwrap();
     socket.feed_fragment(MessageKind::Text, b"2", false).unwrap();
-    assert_eq!(log.borrow().writes, 0);
+    assert_eq!((socket.pending_bytes(), log.borrow().writes), (6, 0));
     socket.send(Message::Ping(b"3"[..].to_vec().into())).unwrap();
-    assert_eq!(log.borrow().writes, 1);
+    assert_eq!((socket.pending_bytes(), log.borrow().writes), (0, 1));
     socket.feed_fragment(MessageKind::Text, b"4", true).unwrap();
     socket.flush().unwrap();
     socket.flush().unwrap();

@@ -187,7 +187,7 @@ fn talk(socket: &mut WebSocket<Noted>) {
     let first = [Message::text(&*small), Message::text(&*small), Message::text("below")];
     echoes(socket, &first);
     socket.set_compression(false);
-    socket.feed(&*small).unwrap();
+    socket.feed(Message::text(&*small)).unwrap();
     socket.set_compression(true);
     assert!(socket.read().unwrap() == Message::text(&*small));
     let rest = [
@@ -213,7 +213,7 @@ fn talk(socket: &mut WebSocket<Noted>) {
         }
         assert!(socket.read().unwrap() == whole);
     }
-    socket.send("command:fragments").unwrap();
+    socket.send("command:fragments".into()).unwrap();
     assert!(socket.read().unwrap().is_text());
     socket.close(None).unwrap();
     assert!(matches!(socket.read(), Ok(Message::Close(_))));

@@ -1,9 +1,10 @@
-//! `connect`: from a URL to an open WebSocket. (A connect timeout needs an address that answers nothing at all, which
-//! loopback does not have.)
+//! `connect`: from a URL to an open WebSocket. (A connect timeout that expires in TCP needs an address that
+//! answers nothing at all, which loopback does not have.)
 
 use std::io::{self, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use fullduplex_std::fullduplex::UriError;
 use fullduplex_std::{
@@ -36,7 +37,7 @@ fn echo(listener: TcpListener) -> JoinHandle<()> {
 fn says_hello(url: &str) {
     let (mut socket, response) = connect(url).unwrap();
     assert_eq!(response.as_response().status(), 101);
-    socket.send("hello").unwrap();
+    socket.send("hello".into()).unwrap();
     assert_eq!(socket.read().unwrap(), Message::text("hello"));
     socket.close(None).unwrap();
     assert!(matches!(drain(&mut socket).1, Error::ConnectionClosed));
@@ -89,6 +90,16 @@ fn a_port_that_nobody_listens_on_is_an_error() {
         let error = connect(format!("ws://{address}/")).unwrap_err();
         let Error::Io(error) = error else { panic!("{error:?}") };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn a_connect_timeout_that_has_expired_is_a_timeout() {
+    bounded(|| {
+        let (_listener, address) = listener();
+        let options = ConnectOptions::new().connect_timeout(Some(Duration::ZERO));
+        let error = connect_with(format!("ws://{address}/"), &options).unwrap_err();
+        assert!(error.is_timeout() && !error.would_block(), "{error:?}");
     });
 }
 
@@ -176,9 +187,8 @@ fn dialling_sets_nodelay() {
     bounded(|| {
         let (listener, address) = listener();
         let request = request_of(listener);
-        let mut options = ConnectOptions::new();
-        options.connect_timeout = None;
-        let (socket, _) = connect_with(format!("ws://{address}"), options).unwrap();
+        let options = ConnectOptions::new().connect_timeout(None);
+        let (socket, _) = connect_with(format!("ws://{address}"), &options).unwrap();
         assert!(socket.get_ref().get_ref().nodelay().unwrap());
         drop(socket);
         assert!(request.join().unwrap().starts_with("GET / HTTP/1.1\r\n"));

@@ -241,7 +241,7 @@ fn the_close_deadline_holds_while_the_peer_reads_a_little_at_a_time() {
         over_each_stream!(close_timeout(), |_role, ours, peer| {
             let (mut ours, mut peer) = (ours, peer);
             let reading = thread::spawn(move || read_steadily(&mut peer));
-            ours.feed(vec![0; 32 << 20]).unwrap();
+            ours.feed(vec![0; 32 << 20].into()).unwrap();
             let error = ends_in_time(|| ours.close(None).unwrap_err());
             timed_out(&error, Timeout::Close);
             is_over(&mut ours);
@@ -325,9 +325,8 @@ fn connect_by_tls(
     let (server_tls, client_tls) = configs();
     let (listener, address) = listener();
     thread::spawn(move || server(listener.accept().unwrap().0, server_tls));
-    let mut options = options(client_tls);
-    options.endpoint = config;
-    Ok(connect_with(url(address), options)?.0)
+    let options = options(client_tls).config(config);
+    Ok(connect_with(url(address), &options)?.0)
 }
 
 fn handshake_times_out<S>(action: impl FnOnce() -> Result<S, Error>) {

@@ -24,7 +24,7 @@ fn a_websocket_that_is_dropped_writes_what_is_pending_and_says_that_it_goes_away
     bounded(|| {
         for role in [Role::Client, Role::Server] {
             let (mut ours, mut peer) = open(role);
-            ours.feed("still to be written").unwrap();
+            ours.feed("still to be written".into()).unwrap();
             drop(ours);
             let frames = read_frames(&mut peer);
             assert_eq!(frames.len(), 2, "{frames:?}");
@@ -43,7 +43,7 @@ fn a_client_in_a_thread_local_is_dropped_when_its_thread_ends() {
         let (mut ours, mut peer) = open(Role::Client);
         let use_and_keep = move || {
             KEPT.with_borrow_mut(|kept| {
-                ours.send("Hello").unwrap();
+                ours.send("Hello".into()).unwrap();
                 *kept = Some(ours);
             });
         };
@@ -85,8 +85,8 @@ fn a_peer_that_does_not_read_does_not_delay_the_drop() {
             SockRef::from(&peer).set_recv_buffer_size(16 << 10).unwrap();
             // The write buffer is full, and so are the buffers of the sockets.
             ours.get_ref().set_nonblocking(true).unwrap();
-            while ours.send(vec![0; 256 << 10]).is_ok() {}
-            while ours.feed(vec![0; 64 << 10]).is_ok() {}
+            while ours.send(vec![0; 256 << 10].into()).is_ok() {}
+            while ours.feed(vec![0; 64 << 10].into()).is_ok() {}
             ours.get_ref().set_nonblocking(false).unwrap();
             let begun = Instant::now();
             drop(ours);
@@ -115,7 +115,7 @@ fn nothing_is_said_after_the_end_or_a_close_or_by_into_inner() {
         closes_with(&frames, CloseCode::Normal);
 
         let (mut ours, mut peer) = open(Role::Server);
-        ours.feed("lost").unwrap();
+        ours.feed("lost".into()).unwrap();
         drop(ours.into_inner());
         assert_eq!(read_to_end(&mut peer), b"");
     });
@@ -126,7 +126,7 @@ fn nothing_is_said_once_a_write_has_failed() {
     bounded(|| {
         let (mut ours, mut peer) = open(Role::Server);
         ours.get_ref().shutdown(Shutdown::Write).unwrap();
-        ours.send("in vain").unwrap_err();
+        ours.send("in vain".into()).unwrap_err();
         drop(ours);
         assert_eq!(read_to_end(&mut peer), b"");
     });
@@ -170,8 +170,8 @@ fn nothing_is_written_to_an_unknown_stream() {
     let writes = Rc::new(Cell::new(0));
     let stream = Unknown(Rc::clone(&writes));
     let mut ours = WebSocket::from_raw_socket(stream, Role::Server, EndpointConfig::new());
-    ours.send("once").unwrap();
-    ours.feed("never").unwrap();
+    ours.send("once".into()).unwrap();
+    ours.feed("never".into()).unwrap();
     drop(ours);
     assert_eq!(writes.get(), 1);
 }

@@ -1,6 +1,6 @@
 //! How the transport ends: each kind of end is told apart, and what came before it is delivered first.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use fullduplex_std::fullduplex::{self, Ended};
@@ -117,6 +117,52 @@ fn an_end_after_both_closes_is_clean_however_it_comes() {
     });
 }
 
+/// A stream that takes everything, and whose reads fail after the peer's Close.
+struct FailsAfterClose {
+    close: io::Cursor<Vec<u8>>,
+    kind: io::ErrorKind,
+}
+
+impl Read for FailsAfterClose {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.close.read(buf)? {
+            0 => Err(self.kind.into()),
+            len => Ok(len),
+        }
+    }
+}
+
+impl Write for FailsAfterClose {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A TLS library may report an end without close_notify as an error of any kind.
+#[test]
+fn a_read_that_fails_after_both_closes_is_a_clean_end_whatever_the_error_is() {
+    use io::ErrorKind::{HostUnreachable, InvalidData, NotConnected, Other, UnexpectedEof};
+    for kind in [HostUnreachable, InvalidData, NotConnected, Other, UnexpectedEof] {
+        for closes_first in [false, true] {
+            let close = io::Cursor::new(encode(Role::Client, Frame::close(1000, "")));
+            let stream = FailsAfterClose { close, kind };
+            let mut ours = WebSocket::from_raw_socket(stream, Role::Client, EndpointConfig::new());
+            if closes_first {
+                ours.close(None).unwrap();
+            }
+            assert!(ours.read().unwrap().is_close());
+            let error = ours.read().unwrap_err();
+            assert!(matches!(error, Error::ConnectionClosed), "{kind:?}: {error:?}");
+            assert!(ours.receiver().is_clean());
+            is_over(&mut ours);
+        }
+    }
+}
+
 #[test]
 fn a_peer_that_goes_away_right_after_its_close_is_a_clean_end() {
     bounded(|| {
@@ -163,12 +209,12 @@ fn a_connection_reset_while_we_write_ends_with_that() {
         let (mut ours, peer) = our_client(EndpointConfig::new());
         reset(peer);
         let error = loop {
-            if let Err(error) = ours.send("anybody?") {
+            if let Err(error) = ours.send("anybody?".into()) {
                 break error;
             }
         };
         assert!(matches!(error, Error::Io(_)), "{error:?}");
-        assert!(matches!(ours.send("anybody?"), Err(Error::Io(_))));
+        assert!(matches!(ours.send("anybody?".into()), Err(Error::Io(_))));
         assert!(!ours.can_send() && ours.can_read());
         ended(&ours.read().unwrap_err(), Ended::Reset);
         is_over(&mut ours);

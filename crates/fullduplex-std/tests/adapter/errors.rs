@@ -335,7 +335,7 @@ fn an_answer_that_must_not_be_sent_is_a_server_error() {
 fn closing_twice_is_harmless_and_sending_after_it_is_refused() {
     bounded(|| {
         let (mut client, mut server) = pair(EndpointConfig::new(), EndpointConfig::new());
-        client.send("first").unwrap();
+        client.send("first".into()).unwrap();
         client.close(Some(CloseFrame { code: CloseCode::Away, reason: "bye".into() })).unwrap();
         client.close(None).unwrap();
         for refused in [Message::text("late"), Message::Ping(Bytes::new())] {
@@ -371,7 +371,7 @@ fn what_must_not_be_sent_is_refused_and_the_connection_goes_on() {
         assert!(matches!(client.close(Some(status)), Err(Error::Send(SendError::CloseCode(1005)))));
         let long = CloseFrame { code: CloseCode::Normal, reason: "r".repeat(124).into() };
         assert!(matches!(client.close(Some(long)), Err(Error::Send(SendError::ReasonTooLong))));
-        client.send("still here").unwrap();
+        client.send("still here".into()).unwrap();
         assert_eq!(server.read().unwrap(), Message::text("still here"));
     });
 }
@@ -392,4 +392,31 @@ fn both_sides_may_close_at_once() {
             assert!(matches!(error, Error::ConnectionClosed), "{error:?}");
         }
     });
+}
+
+/// A report walks the chain of the sources and prints each of them.
+#[test]
+fn a_report_has_each_text_once() {
+    let innermost = Nested(None);
+    let failed = std::io::Error::other(Nested(Some(Box::new(innermost))));
+    let failed = HandshakeError::<()>::Failure(failed.into());
+    let chain = std::iter::successors(Some(&failed as &dyn std::error::Error), |it| it.source());
+    let texts: Vec<_> = chain.map(ToString::to_string).collect();
+    assert_eq!(texts, ["the transport failed: outer", "inner"]);
+}
+
+/// An error that has a source, or is one.
+#[derive(Debug)]
+struct Nested(Option<Box<Nested>>);
+
+impl std::fmt::Display for Nested {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "outer" } else { "inner" })
+    }
+}
+
+impl std::error::Error for Nested {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.as_deref().map(|inner| inner as _)
+    }
 }

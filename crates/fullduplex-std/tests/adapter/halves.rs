@@ -72,7 +72,7 @@ fn is_told<S: IntoHalves>(receiver: &mut WebSocketReceiver<S>) {
 
 /// Checks that nothing can be sent any more, and that a Close does nothing.
 fn is_shut<S: IntoHalves>(sender: &mut WebSocketSender<S>) {
-    assert!(matches!(sender.send("late"), Err(Error::AlreadyClosed)));
+    assert!(matches!(sender.send("late".into()), Err(Error::AlreadyClosed)));
     assert!(matches!(sender.flush(), Err(Error::AlreadyClosed)));
     sender.close(None).unwrap();
     assert!(!sender.can_send());
@@ -115,7 +115,7 @@ fn both_peers_send_more_than_the_sockets_hold_at_the_same_time() {
             let (receiving, messages) = receive(receiver);
             let sending = thread::spawn(move || {
                 for number in 0..4_u8 {
-                    sender.send(vec![number; 4 * MIB]).unwrap();
+                    sender.send(vec![number; 4 * MIB].into()).unwrap();
                 }
                 sender
             });
@@ -163,7 +163,7 @@ fn of_many_pings_that_come_while_the_sender_is_blocked_the_last_is_answered() {
             let ((mut sender, receiver), mut peer) = narrow(role, EndpointConfig::new());
             let (receiving, messages) = receive(receiver);
             let sending = thread::spawn(move || {
-                sender.send(vec![7; 4 * MIB]).unwrap();
+                sender.send(vec![7; 4 * MIB].into()).unwrap();
                 sender
             });
             thread::sleep(ms(300));
@@ -202,8 +202,8 @@ fn no_answer_is_lost_between_the_halves() {
             while stopped.try_recv() != Err(mpsc::TryRecvError::Disconnected) {
                 // Some calls write, and others only buffer.
                 match sent % 3 {
-                    0 => sender.send("noise").unwrap(),
-                    _ => sender.feed("noise").unwrap(),
+                    0 => sender.send("noise".into()).unwrap(),
+                    _ => sender.feed("noise".into()).unwrap(),
                 }
                 sent += 1;
                 if sent.is_multiple_of(64) {
@@ -260,7 +260,7 @@ fn what_the_receiver_has_to_say_while_the_sender_is_busy_is_said_by_the_sender()
 fn what_was_fed_is_written_before_the_receiver_waits() {
     bounded(|| {
         let ((mut sender, mut receiver), mut peer) = halves(Role::Server, EndpointConfig::new());
-        sender.feed("fed").unwrap();
+        sender.feed("fed".into()).unwrap();
         sender.feed_fragment(MessageKind::Text, b"in ", false).unwrap();
         sender.feed_fragment(MessageKind::Text, b"two", true).unwrap();
         let receiving = thread::spawn(move || receiver.read().unwrap());
@@ -283,7 +283,7 @@ fn a_close_of_the_sender_is_completed_by_the_receiver() {
             let (mut sender, receiver) = ours.into_split().unwrap();
             let (receiving, messages) = receive(receiver);
             let reason = CloseFrame { code: CloseCode::Private(4000), reason: "bye".into() };
-            sender.send("last").unwrap();
+            sender.send("last".into()).unwrap();
             sender.close(Some(reason.clone())).unwrap();
             assert_eq!(sender.with_sender(Sender::sent_close), Some(Some(reason.code)));
             let (error, mut receiver) = receiving.join().unwrap();
@@ -306,12 +306,12 @@ fn the_peers_close_is_answered_before_it_is_told_and_ends_sending() {
     bounded(|| {
         for role in [Role::Client, Role::Server] {
             let ((mut sender, mut receiver), mut peer) = halves(role, EndpointConfig::new());
-            sender.feed("before").unwrap();
+            sender.feed("before".into()).unwrap();
             peer.write_all(&encode(role, Frame::close(1001, ""))).unwrap();
             assert!(receiver.read().unwrap().is_close());
             assert_eq!(next_frame(&mut peer).payload, b"before");
             closes_with(&[next_frame(&mut peer)], CloseCode::Away);
-            assert!(matches!(sender.send("late"), Err(Error::Send(SendError::Closed))));
+            assert!(matches!(sender.send("late".into()), Err(Error::Send(SendError::Closed))));
             assert!(!sender.can_send() && !receiver.can_read());
             sender.close(None).unwrap();
             drop(peer);
@@ -329,7 +329,7 @@ fn the_peers_close_is_answered_behind_what_a_blocked_sender_still_writes() {
             let ((mut sender, receiver), mut peer) = narrow(role, EndpointConfig::new());
             let (receiving, messages) = receive(receiver);
             let sending = thread::spawn(move || {
-                sender.send(vec![7; 4 * MIB]).unwrap();
+                sender.send(vec![7; 4 * MIB].into()).unwrap();
                 sender
             });
             thread::sleep(ms(200));
@@ -372,7 +372,7 @@ fn a_close_that_cannot_be_written_starts_the_close_timeout_too() {
             let config = timeouts(|timeouts| timeouts.close_timeout = ms(1500));
             let ((mut sender, receiver), peer) = narrow(role, config);
             let (receiving, _messages) = receive(receiver);
-            sender.feed(vec![7; MIB]).unwrap();
+            sender.feed(vec![7; MIB].into()).unwrap();
             let (error, mut receiver) = takes(ms(1500), || {
                 sender.close(None).unwrap();
                 receiving.join().unwrap()
@@ -412,7 +412,7 @@ fn a_failure_releases_a_blocked_sender() {
         let config = timeouts(|timeouts| timeouts.close_timeout = ms(500));
         let ((mut sender, receiver), mut peer) = narrow(Role::Server, config);
         let (receiving, _messages) = receive(receiver);
-        let sending = thread::spawn(move || (sender.send(vec![7; 16 * MIB]), sender));
+        let sending = thread::spawn(move || (sender.send(vec![7; 16 * MIB].into()), sender));
         thread::sleep(ms(200));
         peer.write_all(&Frame::text("without a mask").encode()).unwrap();
         let (result, mut sender) = sending.join().unwrap();
@@ -471,16 +471,15 @@ fn large_messages_to_a_dead_peer_do_not_put_off_the_end() {
             *timeouts = timeouts.keepalive(ms(100), ms(200));
             timeouts.close_timeout = ms(100);
         });
-        let mut options = ConnectOptions::new();
-        options.endpoint = config;
-        let (ours, _) = connect_with(format!("ws://{address}/").as_str(), options).unwrap();
+        let options = ConnectOptions::new().config(config);
+        let (ours, _) = connect_with(format!("ws://{address}/").as_str(), &options).unwrap();
         let _peer = serving.join().unwrap();
         let (mut sender, receiver) = ours.into_split().unwrap();
         let (receiving, _messages) = receive(receiver);
         let error = takes(ms(400), || {
             while !receiving.is_finished() {
                 // This fails once the receiver has failed.
-                let _ = sender.send(vec![0; 10_000]);
+                let _ = sender.send(vec![0; 10_000].into());
                 thread::sleep(ms(20));
             }
             receiving.join().unwrap().0
@@ -504,7 +503,7 @@ fn keepalive_leaves_a_peer_alone_that_reads_slowly() {
             peer
         });
         let begun = Instant::now();
-        sender.send(vec![0; MIB]).unwrap();
+        sender.send(vec![0; MIB].into()).unwrap();
         assert!(begun.elapsed() > ms(700), "it was not slow: {:?}", begun.elapsed());
         drop(reading.join().unwrap());
     });
@@ -515,16 +514,17 @@ fn a_dropped_half_leaves_the_other_one_alone_and_the_second_drop_tells_the_peer(
     bounded(|| {
         let ((mut sender, receiver), mut peer) = halves(Role::Server, EndpointConfig::new());
         drop(receiver);
-        sender.send("alone").unwrap();
+        sender.send("alone".into()).unwrap();
+        assert_eq!(sender.pending_bytes(), 0);
         assert_eq!(next_frame(&mut peer).payload, b"alone");
-        sender.feed("pending").unwrap();
+        sender.feed("pending".into()).unwrap();
         drop(sender);
         let frames = read_frames(&mut peer);
         assert_eq!(frames[0].payload, b"pending");
         closes_with(&frames, CloseCode::Away);
 
         let ((mut sender, mut receiver), mut peer) = halves(Role::Server, EndpointConfig::new());
-        sender.feed("pending").unwrap();
+        sender.feed("pending".into()).unwrap();
         drop(sender);
         peer.write_all(&encode(Role::Server, Frame::ping("?"))).unwrap();
         peer.write_all(&encode(Role::Server, Frame::text("alone"))).unwrap();
@@ -542,7 +542,8 @@ fn a_dropped_half_leaves_the_other_one_alone_and_the_second_drop_tells_the_peer(
 fn what_a_sender_left_when_it_was_dropped_is_written_by_the_receiver() {
     bounded(|| {
         let ((mut sender, receiver), mut peer) = narrow(Role::Server, EndpointConfig::new());
-        sender.feed(vec![7; MIB]).unwrap();
+        sender.feed(vec![7; MIB].into()).unwrap();
+        assert_eq!(sender.pending_bytes(), 10 + MIB);
         drop(sender);
         let (_receiving, _messages) = receive(receiver);
         let mut message = vec![0; 10 + MIB];
@@ -556,7 +557,7 @@ fn a_receiver_that_is_dropped_after_the_peers_close_leaves_the_answer_to_the_sen
     bounded(|| {
         let ((mut sender, mut receiver), mut peer) = narrow(Role::Server, EndpointConfig::new());
         let sending = thread::spawn(move || {
-            sender.send(vec![7; 4 * MIB]).unwrap();
+            sender.send(vec![7; 4 * MIB].into()).unwrap();
             sender
         });
         thread::sleep(ms(200));
@@ -582,13 +583,13 @@ fn reunited_halves_go_on_where_they_were() {
         .unwrap();
         assert_eq!(receiver.read().unwrap(), Message::text("1"));
         assert!(receiver.read().unwrap().is_ping());
-        sender.feed("fed").unwrap();
+        sender.feed("fed".into()).unwrap();
         assert!(!receiver.is_pair_of(&other) && receiver.is_pair_of(&sender));
         let error = receiver.reunite(other).unwrap_err();
-        let mut ours = error.0.reunite(sender).unwrap();
-        drop((stranger, error.1));
+        let mut ours = error.receiver.reunite(sender).unwrap();
+        drop((stranger, error.sender));
         assert_eq!(ours.read().unwrap(), Message::text("2"));
-        ours.send("sent").unwrap();
+        ours.send("sent".into()).unwrap();
         let opcodes = [(); 3].map(|()| next_frame(&mut peer).opcode);
         assert_eq!(opcodes, [10, 1, 1]);
         // The timeouts of the halves are gone.
@@ -613,7 +614,7 @@ fn a_close_of_the_sender_is_known_when_the_halves_are_reunited() {
         let ((mut sender, receiver), peer) = halves(Role::Server, config);
         sender.close(None).unwrap();
         let mut ours = receiver.reunite(sender).unwrap();
-        assert!(matches!(ours.send("late"), Err(Error::Send(SendError::Closed))));
+        assert!(matches!(ours.send("late".into()), Err(Error::Send(SendError::Closed))));
         let (_, error) = takes(ms(300), || drain(&mut ours));
         timed_out(&error, Timeout::Close);
         drop(peer);
@@ -650,7 +651,7 @@ fn over_a_nonblocking_stream_each_half_returns_where_it_would_block() {
         would_block(receiver.read().unwrap_err());
         // This fills the sockets and the write buffer.
         let error = loop {
-            if let Err(error) = sender.feed(vec![7; 64 << 10]) {
+            if let Err(error) = sender.feed(vec![7; 64 << 10].into()) {
                 break error;
             }
         };
@@ -706,7 +707,7 @@ fn a_websocket_that_connect_has_opened_without_tls_can_be_split() {
         });
         let (socket, _) = connect(format!("ws://{address}/").as_str()).unwrap();
         let (mut sender, mut receiver) = socket.into_split().unwrap();
-        sender.send("there and back").unwrap();
+        sender.send("there and back".into()).unwrap();
         assert_eq!(receiver.read().unwrap(), Message::text("there and back"));
         sender.close(None).unwrap();
         assert!(receiver.read().unwrap().is_close());
@@ -729,10 +730,10 @@ fn halves_over_unix_sockets_do_the_same() {
         let (receiving, messages) = receive(receiver);
         let (server, received) = receive(server);
         let sending = thread::spawn(move || {
-            serving.send(vec![1; 4 * MIB]).unwrap();
+            serving.send(vec![1; 4 * MIB].into()).unwrap();
             serving
         });
-        sender.send(vec![2; 4 * MIB]).unwrap();
+        sender.send(vec![2; 4 * MIB].into()).unwrap();
         assert!(messages.recv().unwrap() == Message::binary(vec![1; 4 * MIB]));
         assert!(received.recv().unwrap() == Message::binary(vec![2; 4 * MIB]));
         sender.close(None).unwrap();

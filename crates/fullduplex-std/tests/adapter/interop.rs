@@ -45,11 +45,11 @@ fn our_client_talks_to(port: u16, closer: &str) -> String {
     assert_eq!(response.as_response().headers().get_str("x-answer"), Some("who?"));
     assert_eq!(response.as_response().headers().get("sec-websocket-extensions"), None);
     for text in texts() {
-        socket.send(&*text).unwrap();
+        socket.send(Message::text(&*text)).unwrap();
         assert_eq!(socket.read().unwrap(), Message::text(text));
     }
     for data in SIZES.map(data) {
-        socket.send(&data[..]).unwrap();
+        socket.send(data.clone().into()).unwrap();
         assert_eq!(socket.read().unwrap(), Message::binary(data));
     }
     // The cut is within a character.
@@ -61,18 +61,18 @@ fn our_client_talks_to(port: u16, closer: &str) -> String {
     socket.feed_fragment(MessageKind::Binary, &[0, 1], false).unwrap();
     socket.feed_fragment(MessageKind::Binary, &[2], true).unwrap();
     assert_eq!(socket.read().unwrap(), Message::binary(vec![0, 1, 2]));
-    socket.send("command:fragments").unwrap();
+    socket.send("command:fragments".into()).unwrap();
     assert_eq!(socket.read().unwrap(), Message::text("κόσμε!"));
     socket.send(Message::Ping(Bytes::from_static(b"are you there?"))).unwrap();
     assert_eq!(socket.read().unwrap(), Message::Pong(Bytes::from_static(b"are you there?")));
-    socket.send("command:ping and you?").unwrap();
+    socket.send("command:ping and you?".into()).unwrap();
     assert_eq!(socket.read().unwrap(), Message::Ping(Bytes::from_static(b"and you?")));
     assert_eq!(socket.read().unwrap(), Message::text("pong and you?"));
     if closer == "client" {
         let close = CloseFrame { code: CloseCode::Private(4001), reason: "done here".into() };
         socket.close(Some(close)).unwrap();
     } else {
-        socket.send("command:close 4002 enough").unwrap();
+        socket.send("command:close 4002 enough".into()).unwrap();
     }
     let Message::Close(close) = socket.read().unwrap() else { panic!("no Close") };
     assert!(matches!(socket.read(), Err(Error::ConnectionClosed)));
@@ -100,7 +100,7 @@ fn our_server_serves_one(listener: TcpListener) -> String {
             Message::Ping(_) => {}
             Message::Pong(payload) => {
                 let text = format!("pong {}", str::from_utf8(payload).unwrap());
-                socket.feed(text).unwrap();
+                socket.feed(text.into()).unwrap();
             }
             Message::Text(text) if *text == "command:fragments" => {
                 let (head, tail) = "κόσμε!".as_bytes().split_at(3);

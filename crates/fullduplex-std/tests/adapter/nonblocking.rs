@@ -241,10 +241,10 @@ fn a_message_for_which_there_is_no_room_comes_back() {
     let (near, far) = Wire::pair(7, 0);
     let mut socket = WebSocket::from_raw_socket(near, Role::Server, config);
     let texts: Vec<String> = (0..5).map(|number| format!("{number}").repeat(40)).collect();
-    socket.feed(&*texts[0]).unwrap();
-    socket.feed(&*texts[1]).unwrap();
+    socket.feed(Message::text(&*texts[0])).unwrap();
+    socket.feed(Message::text(&*texts[1])).unwrap();
     for _ in 0..3 {
-        let error = socket.feed(&*texts[2]).unwrap_err();
+        let error = socket.feed(Message::text(&*texts[2])).unwrap_err();
         assert!(error.would_block());
         let Error::WriteBufferFull(back) = error else { panic!("{error:?}") };
         assert_eq!(*back, Message::text(&*texts[2]));
@@ -253,7 +253,7 @@ fn a_message_for_which_there_is_no_room_comes_back() {
     }
     socket.get_mut().set_capacity(1 << 20);
     for text in &texts[2..] {
-        while let Err(error) = socket.feed(&**text) {
+        while let Err(error) = socket.feed(Message::text(&**text)) {
             assert!(error.would_block(), "{error:?}");
         }
     }
@@ -317,7 +317,7 @@ fn a_peer_that_has_ended_its_direction_gets_what_is_pending() {
     bounded(|| {
         let (mut ours, mut peer) = our_server(EndpointConfig::new());
         ours.get_ref().set_nonblocking(true).unwrap();
-        ours.feed(vec![7; 16 << 20]).unwrap();
+        ours.feed(vec![7; 16 << 20].into()).unwrap();
         peer.write_all(&Frame::close(1000, "").masked().encode()).unwrap();
         peer.shutdown(std::net::Shutdown::Write).unwrap();
         loop {

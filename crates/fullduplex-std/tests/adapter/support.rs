@@ -104,7 +104,7 @@ pub(crate) fn drain<S: std::io::Read + std::io::Write + 'static>(
 pub(crate) fn is_over<S: std::io::Read + std::io::Write + 'static>(socket: &mut WebSocket<S>) {
     for _ in 0..2 {
         assert!(matches!(socket.read(), Err(Error::AlreadyClosed)));
-        assert!(matches!(socket.send("late"), Err(Error::AlreadyClosed)));
+        assert!(matches!(socket.send("late".into()), Err(Error::AlreadyClosed)));
         socket.close(None).unwrap();
     }
     assert!(!socket.can_read() && !socket.can_send());

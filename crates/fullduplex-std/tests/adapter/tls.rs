@@ -37,9 +37,7 @@ pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
 }
 
 pub(crate) fn options(tls: Arc<ClientConfig>) -> ConnectOptions {
-    let mut options = ConnectOptions::new();
-    options.tls = Some(tls);
-    options
+    ConnectOptions::new().tls(tls)
 }
 
 fn accept_one(
@@ -58,9 +56,8 @@ fn pair(config: EndpointConfig) -> (WebSocket<MaybeTlsStream>, WebSocket<ServerT
     let (server_tls, client_tls) = configs();
     let (listener, address) = listener();
     let accepting = accept_one(listener, server_tls, config);
-    let mut options = options(client_tls);
-    options.endpoint = config;
-    let (client, _) = connect_with(url(address), options).unwrap();
+    let options = options(client_tls).config(config);
+    let (client, _) = connect_with(url(address), &options).unwrap();
     (client, accepting.join().unwrap().unwrap())
 }
 
@@ -137,7 +134,7 @@ fn an_echo_over_tls_and_a_clean_close_from_either_side() {
             );
             match closer {
                 Role::Client => client.close(Some(close)).unwrap(),
-                Role::Server => client.send("close").unwrap(),
+                Role::Server => client.send("close".into()).unwrap(),
             }
             let (messages, error) = drain(&mut client);
             let [Message::Close(Some(frame))] = &messages[..] else { panic!("{messages:?}") };
@@ -161,6 +158,25 @@ fn alpn_names_http_1_1() {
     });
 }
 
+/// A configuration that an application shares with its client of HTTP.
+#[test]
+fn h2_is_not_offered_although_the_configuration_has_it() {
+    bounded(|| {
+        let (mut server_tls, mut client_tls) = configs();
+        let alpn = [&b"h2"[..], b"http/1.1"].map(<[u8]>::to_vec);
+        // Such a server prefers HTTP/2.
+        Arc::make_mut(&mut server_tls).alpn_protocols = alpn.to_vec();
+        Arc::make_mut(&mut client_tls).alpn_protocols = alpn.to_vec();
+        let (listener, address) = listener();
+        let accepting = accept_one(listener, server_tls, EndpointConfig::new());
+        let (_client, _) = connect_with(url(address), &options(Arc::clone(&client_tls))).unwrap();
+        let server = accepting.join().unwrap().unwrap();
+        assert_eq!(server.get_ref().conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+        // The caller's configuration is left as it is.
+        assert_eq!(client_tls.alpn_protocols, alpn);
+    });
+}
+
 /// RFC 6455 §4.1: "Clients MUST use the Server Name Indication extension in the TLS handshake".
 #[test]
 fn a_client_names_the_server_in_the_tls_handshake() {
@@ -177,7 +193,7 @@ fn a_server_whose_certificate_is_not_trusted_is_an_error_on_both_sides() {
         let (_, other_tls) = configs();
         let (listener, address) = listener();
         let accepting = accept_one(listener, server_tls, EndpointConfig::new());
-        let error = takes(ms(0), || connect_with(url(address), options(other_tls)).unwrap_err());
+        let error = takes(ms(0), || connect_with(url(address), &options(other_tls)).unwrap_err());
         let Error::Io(error) = error else { panic!("{error:?}") };
         assert!(error.to_string().contains("certificate"), "{error}");
         let error = accepting.join().unwrap().unwrap_err();
@@ -193,7 +209,7 @@ fn a_certificate_for_another_name_is_an_error() {
         let accepting = accept_one(listener, server_tls, EndpointConfig::new());
         let url = format!("wss://127.0.0.2:{}/", address.port());
         // 127.0.0.2 is this host only on Linux; elsewhere it cannot be reached.
-        let error = connect_with(url, options(client_tls)).map(drop).unwrap_err();
+        let error = connect_with(url, &options(client_tls)).map(drop).unwrap_err();
         assert!(matches!(error, Error::Io(_)), "{error:?}");
         if let Error::Io(error) = &error
             && error.kind() != std::io::ErrorKind::InvalidData
@@ -228,7 +244,7 @@ fn garbage_instead_of_tls_is_an_error_on_both_sides() {
             let (mut near, far) = sockets();
             near.write_all(garbage).unwrap();
             near.shutdown(Shutdown::Write).unwrap();
-            let stream = tls::accept(far, Arc::clone(&server_tls)).unwrap();
+            let stream = tls::server_stream(far, Arc::clone(&server_tls)).unwrap();
             let error = takes(ms(0), || {
                 accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new()))
                     .unwrap_err()
@@ -245,7 +261,7 @@ fn garbage_instead_of_tls_is_an_error_on_both_sides() {
             socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
             finish(&socket);
         });
-        let error = takes(ms(0), || connect_with(url(address), options(client_tls)).unwrap_err());
+        let error = takes(ms(0), || connect_with(url(address), &options(client_tls)).unwrap_err());
         assert!(matches!(error, Error::Io(_)), "{error:?}");
         serving.join().unwrap();
     });
@@ -257,7 +273,7 @@ fn an_end_inside_the_tls_handshake_is_an_error_on_both_sides() {
         let (server_tls, client_tls) = configs();
         let (near, far) = sockets();
         drop(near);
-        let stream = tls::accept(far, server_tls).unwrap();
+        let stream = tls::server_stream(far, server_tls).unwrap();
         let error = takes(ms(0), || {
             accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new())).unwrap_err()
         });
@@ -268,7 +284,7 @@ fn an_end_inside_the_tls_handshake_is_an_error_on_both_sides() {
 
         let (listener, address) = listener();
         let serving = thread::spawn(move || finish(&listener.accept().unwrap().0));
-        let error = takes(ms(0), || connect_with(url(address), options(client_tls)).unwrap_err());
+        let error = takes(ms(0), || connect_with(url(address), &options(client_tls)).unwrap_err());
         assert!(matches!(error, Error::Io(_) | Error::Protocol(_)), "{error:?}");
         serving.join().unwrap();
     });
@@ -282,7 +298,7 @@ fn a_peer_that_is_silent_in_the_tls_handshake_is_cut_off() {
         for hello in [&b""[..], b"\x16\x03\x01\x02\x00"] {
             let (mut near, far) = sockets();
             near.write_all(hello).unwrap();
-            let stream = tls::accept(far, Arc::clone(&server_tls)).unwrap();
+            let stream = tls::server_stream(far, Arc::clone(&server_tls)).unwrap();
             let result =
                 takes(ms(200), || accept_with(stream, config, |_| Ok(OwnedAcceptance::new())));
             let Err(HandshakeError::Failure(error)) = result else { panic!("{result:?}") };
@@ -290,9 +306,8 @@ fn a_peer_that_is_silent_in_the_tls_handshake_is_cut_off() {
         }
 
         let (listener, address) = listener();
-        let mut options = options(client_tls);
-        options.endpoint = config;
-        let error = takes(ms(200), || connect_with(url(address), options).unwrap_err());
+        let options = options(client_tls).config(config);
+        let error = takes(ms(200), || connect_with(url(address), &options).unwrap_err());
         assert!(error.is_timeout(), "{error:?}");
         drop(listener);
     });
@@ -320,7 +335,7 @@ fn tls_in_segments_of_one_byte_works() {
         let ((near, middle), (proxied, far)) = (sockets(), sockets());
         byte_by_byte(middle, proxied);
         let serving = thread::spawn(move || {
-            let stream = tls::accept(far, server_tls).unwrap();
+            let stream = tls::server_stream(far, server_tls).unwrap();
             let mut socket =
                 accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new())).unwrap();
             let message = socket.read().unwrap();
@@ -331,7 +346,7 @@ fn tls_in_segments_of_one_byte_works() {
         let stream = StreamOwned::new(session, near);
         let (mut client, _) =
             client_with("wss://localhost/", stream, EndpointConfig::new()).unwrap();
-        client.send("κόσμε").unwrap();
+        client.send("κόσμε".into()).unwrap();
         assert_eq!(client.read().unwrap(), Message::text("κόσμε"));
         client.close(None).unwrap();
         assert!(matches!(drain(&mut client).1, Error::ConnectionClosed));
@@ -346,7 +361,7 @@ pub(crate) fn our_server(
     let (server_tls, client_tls) = configs();
     let (near, far) = sockets();
     let accepting = thread::spawn(move || {
-        let stream = tls::accept(far, server_tls).unwrap();
+        let stream = tls::server_stream(far, server_tls).unwrap();
         accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).unwrap()
     });
     let session = ClientConnection::new(client_tls, "localhost".try_into().unwrap()).unwrap();
@@ -368,9 +383,8 @@ pub(crate) fn our_client(
         serve(&mut peer, b"");
         peer
     });
-    let mut options = options(client_tls);
-    options.endpoint = config;
-    let (client, _) = connect_with(url(address), options).unwrap();
+    let options = options(client_tls).config(config);
+    let (client, _) = connect_with(url(address), &options).unwrap();
     (client, serving.join().unwrap())
 }
 
@@ -466,12 +480,12 @@ fn deadlines_hold_over_tls_when_the_peer_does_not_read() {
         let (mut server, mut peer) = our_server(config);
         peer.write_all(&Frame::pong("").masked().encode()).unwrap();
         assert!(server.read().unwrap().is_pong());
-        too_late(takes(ms(300), || server.send(vec![0; 32 << 20]).unwrap_err()));
+        too_late(takes(ms(300), || server.send(vec![0; 32 << 20].into()).unwrap_err()));
         is_over(&mut server);
         let (mut client, mut peer) = our_client(config);
         peer.write_all(&Frame::pong("").encode()).unwrap();
         assert!(client.read().unwrap().is_pong());
-        too_late(takes(ms(300), || client.send(vec![0; 32 << 20]).unwrap_err()));
+        too_late(takes(ms(300), || client.send(vec![0; 32 << 20].into()).unwrap_err()));
         is_over(&mut client);
         let (mut client, _peer) = our_client(config);
         too_late(takes(ms(300), || client.read().unwrap_err()));
@@ -498,7 +512,7 @@ fn tls_over_nonblocking_tcp_would_block() {
         let (server_tls, _) = configs();
         let (_near, far) = sockets();
         far.set_nonblocking(true).unwrap();
-        let stream = tls::accept(far, server_tls).unwrap();
+        let stream = tls::server_stream(far, server_tls).unwrap();
         let result = accept_with(stream, EndpointConfig::new(), |_| Ok(OwnedAcceptance::new()));
         assert!(matches!(result, Err(HandshakeError::Interrupted(_))), "{result:?}");
     });
@@ -510,7 +524,8 @@ fn a_key_that_does_not_fit_the_certificate_is_an_error() {
     let other = rcgen::KeyPair::generate().unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(other.serialize_der()));
     let error = tls::server_config(vec![made.cert.der().clone()], key).unwrap_err();
-    assert!(matches!(error, TlsError::Rustls(rustls::Error::InconsistentKeys(_))), "{error:?}");
+    let TlsError::Rustls(error) = error else { panic!("{error:?}") };
+    assert!(matches!(*error, rustls::Error::InconsistentKeys(_)), "{error:?}");
 }
 
 #[test]
@@ -520,7 +535,7 @@ fn a_server_over_tls_with_the_defaults_is_one_call() {
         let (listener, address) = listener();
         let accepting =
             thread::spawn(move || accept_tls(listener.accept().unwrap().0, server_tls).unwrap());
-        let (client, _) = connect_with(url(address), options(client_tls)).unwrap();
+        let (client, _) = connect_with(url(address), &options(client_tls)).unwrap();
         let server = accepting.join().unwrap();
         let beneath = server.get_ref().sock.get_ref();
         assert_eq!(client.get_ref().get_ref().local_addr().unwrap(), beneath.peer_addr().unwrap());

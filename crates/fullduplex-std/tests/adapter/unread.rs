@@ -3,11 +3,13 @@
 use std::io::Write;
 use std::thread;
 
-use fullduplex_std::{EndpointConfig, Message, Role, WebSocket, accept, client};
+use fullduplex_std::fullduplex::handshake::{Acceptance, HeadLimits, ServerHandshake};
+use fullduplex_std::{DeflateConfig, EndpointConfig, Message, Role, WebSocket, accept, client};
 use fullduplex_testkit::Frame;
 
 use crate::raw::{REQUEST, serve};
 use crate::support::{bounded, sockets};
+use crate::wire::Scripted;
 
 #[test]
 fn frames_in_the_same_write_as_the_response_are_read() {
@@ -75,4 +77,23 @@ fn bytes_read_by_somebody_else_come_first() {
             }
         }
     });
+}
+
+#[test]
+fn a_handshake_by_hand_goes_on_with_its_extension_and_with_what_was_read_behind_it() {
+    let head = format!("{REQUEST}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+    let early = Frame::text("early").masked().encode();
+    let mut handshake = ServerHandshake::new(HeadLimits::new());
+    let request = handshake.poll(head.as_bytes()).unwrap().unwrap();
+    let mut response = [0; 512];
+    let acceptance = Acceptance::new().deflate(DeflateConfig::new());
+    let (_, negotiated) = request.accept(&acceptance, &mut response).unwrap();
+    let (stream, log) = Scripted::new([Frame::text("late").masked().encode()]);
+    let config = EndpointConfig::new();
+    let mut ours = WebSocket::from_negotiated(stream, &early, Role::Server, negotiated, config);
+    assert_eq!(ours.read().unwrap(), Message::text("early"));
+    assert_eq!(ours.read().unwrap(), Message::text("late"));
+    assert!(ours.deflate().is_some());
+    ours.send("a".repeat(1000).into()).unwrap();
+    assert!(log.borrow().written.len() < 100);
 }
