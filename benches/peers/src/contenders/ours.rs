@@ -308,7 +308,7 @@ struct AdapterSend(WebSocket<Memory>, Payloads);
 impl Contender for AdapterSend {
     fn run(&mut self, messages: usize, _: &mut Tally) {
         for _ in 0..messages {
-            self.0.send(self.1.next().clone()).expect("room for the frame");
+            self.0.send(self.1.next().clone().into()).expect("room for the frame");
         }
     }
 }
