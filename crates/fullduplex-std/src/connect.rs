@@ -20,12 +20,11 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How to connect.
 ///
 /// ```no_run
-/// use fullduplex_std::{ConnectOptions, EndpointConfig, connect_with};
+/// use fullduplex_std::{ConnectOptions, EndpointConfig, Limits, connect_with};
 /// use std::time::Duration;
 ///
 /// # fn main() -> Result<(), fullduplex_std::Error> {
-/// let mut config = EndpointConfig::new();
-/// config.connection.limits.max_message_size = 1 << 20;
+/// let config = EndpointConfig::new().limits(Limits::new().max_message_size(1 << 20));
 /// let options = ConnectOptions::new().config(config).connect_timeout(Some(Duration::from_secs(3)));
 /// let (socket, _response) = connect_with("ws://127.0.0.1:9001/chat", &options)?;
 /// # Ok(())
