@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::engine::link::{Link, Whole};
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result, is_gone};
+use crate::error::{Error, Result, is_gone, is_reset};
 use crate::guard::OnDrop;
 use crate::sending::write_state::WriteState;
 use crate::sending::{Sending, Written};
@@ -432,24 +432,26 @@ impl<L: Link> Receiving<L> {
     /// A read brought nothing.
     #[cold]
     fn read_ended(&mut self, read: io::Result<usize>, cx: &mut Context<'_>) -> Result<()> {
+        if matches!(&read, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+            return Ok(());
+        }
+        let unwritable = self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);
         let receiver = self.reader.receiver_mut();
-        let mut unwritable =
-            || self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);
-        let ended = match read {
-            // A reset that a write was told of comes as an end of input here.
-            Ok(_) if unwritable() => receiver.handle_reset(),
-            Ok(_) => receiver.handle_eof(),
-            Err(error) if is_gone(error.kind()) => receiver.handle_reset(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+        if is_reset(&read, unwritable) {
+            return Ok(receiver.handle_reset()?);
+        }
+        match read {
+            Ok(_) => Ok(receiver.handle_eof()?),
             Err(error) => {
-                // The stream will not recover, so the next call finds the end.
-                let _ = receiver.handle_reset();
+                // The stream will not recover, so it has ended. After the peer's Close, or after a failure, that is no error.
+                if receiver.handle_reset().is_ok() {
+                    return Ok(());
+                }
                 let error = error.into();
                 self.link.with_sending_now(cx, |sending, _, _| sending.watch.note(&error));
-                return Err(error);
+                Err(error)
             }
-        };
-        Ok(ended?)
+        }
     }
 
     /// Frees memory that is not needed during a wait.

@@ -260,11 +260,9 @@ pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/engine.rs",
-        right: r"|| self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);",
-        wrong: r"|| {
-            let known = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);
-            known.unwrap_or(false)
-        };",
+        right: r"let unwritable = self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);",
+        wrong: r"let unwritable = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);
+        let unwritable = unwritable.unwrap_or(false);",
         about: "a receiver at the end of input does not wait to hear of a write that has failed",
     },
     Fault {
