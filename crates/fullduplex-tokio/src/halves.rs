@@ -53,7 +53,12 @@ pub struct WebSocketSender<S: IntoHalves> {
 }
 
 /// Two halves that are not of one WebSocket.
-pub struct ReuniteError<S: IntoHalves>(pub WebSocketReceiver<S>, pub WebSocketSender<S>);
+pub struct ReuniteError<S: IntoHalves> {
+    /// The half that sends.
+    pub sender: WebSocketSender<S>,
+    /// The half that receives.
+    pub receiver: WebSocketReceiver<S>,
+}
 
 impl<S: IntoHalves> fmt::Debug for ReuniteError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,7 +136,9 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
     /// [`WebSocketSender::feed_ref`] takes it.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// As [`recv`](Self::recv). After an error, receive again, or drop this half, before the other half closes: text that
+    /// is not UTF-8 is found when it is lent, and the sender learns of it, and sends the Close with 1007, when this half is
+    /// used next.
     pub async fn recv_ref(&mut self) -> Option<Result<MessageRef<'_>>> {
         match poll_fn(|cx| self.side.poll_found(cx)).await? {
             Ok(()) => self.side.message(),
@@ -178,7 +185,7 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
         S: tokio::io::AsyncRead + AsyncWrite + Unpin,
     {
         if !self.is_pair_of(&sender) {
-            return Err(ReuniteError(self, sender));
+            return Err(ReuniteError { sender, receiver: self });
         }
         drop(sender);
         match receiving::join(*self.side.into_inner()) {
@@ -272,8 +279,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
     }
 
     /// Begins the closing handshake: sends a Close with `frame`, or code 1000, and flushes. The receiver goes on
-    /// until the peer's Close has come, or the [close timeout](crate::WebSocketConfig::close_timeout) has expired. On
-    /// a connection that is closing or over it only flushes.
+    /// until the peer's Close has come, or the [close timeout](crate::WebSocketConfig::close_timeout) has expired, which
+    /// begins when the receiver is polled next. On a connection that is closing or over it only flushes.
     ///
     /// # Errors
     /// [`Error::Send`] for a code or reason that must not be sent; else as [`flush`](Self::flush).
