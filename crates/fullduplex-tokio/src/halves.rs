@@ -117,8 +117,9 @@ impl<S: IntoHalves> WebSocketStream<S> {
     /// ```
     #[must_use]
     pub fn into_split(self) -> (WebSocketSender<S>, WebSocketReceiver<S>) {
-        let (receiving, shared) = receiving::split(*self.into_engine());
-        (WebSocketSender { shared }, WebSocketReceiver { side: Guard::new(receiving) })
+        let receiving = receiving::split(*self.into_engine());
+        let sender = WebSocketSender { shared: Arc::clone(&receiving.link.shared) };
+        (sender, WebSocketReceiver { side: Guard::new(receiving, receiving::on_drop) })
     }
 }
 
@@ -189,8 +190,10 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
         }
         drop(sender);
         match receiving::join(*self.side.into_inner()) {
-            Some(engine) => Ok(WebSocketStream::new(engine)),
-            None => unreachable!("these are the only two halves, and of one stream"),
+            Ok(engine) => Ok(WebSocketStream::new(engine)),
+            Err(receiving::NoPair) => {
+                unreachable!("these are the only two halves, and of one stream")
+            }
         }
     }
 }

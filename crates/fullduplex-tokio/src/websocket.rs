@@ -136,7 +136,7 @@ impl<S> WebSocketStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     pub(crate) fn new(engine: Box<Engine<S>>) -> Self {
-        Self { guard: Guard::new(engine) }
+        Self { guard: Guard::new(engine, |engine| engine.say_goodbye()) }
     }
 
     pub(crate) fn engine(&mut self) -> &mut Engine<S> {

@@ -26,8 +26,8 @@ pub(super) const FAULTS: [Fault; 37] = [
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/shared.rs",
         right: r"        drop(taken);
-        let other",
-        wrong: "        let other",
+        if self.wanted",
+        wrong: "        if self.wanted",
         about: "a half looks whether the other one wants the sending side before it gives it back",
     },
     Fault {
@@ -208,16 +208,16 @@ pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/receiving.rs",
-        right: r"    if std::thread::panicking() {",
-        wrong: r"    if !reader.receiver().has_signals() || std::thread::panicking() {",
+        right: r"        if !std::thread::panicking() {",
+        wrong: r"        if reader.receiver().has_signals() && !std::thread::panicking() {",
         about: "a dropped receiver leaves an answer behind that it has queued",
     },
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/receiving.rs",
-        right: r"        side.sending.hear(reader.receiver_mut());
-        // The sender",
-        wrong: r"        // The sender",
+        right: r"            side.sending.hear(reader.receiver_mut());
+            // The sender",
+        wrong: r"            // The sender",
         about: "a dropped receiver does not tell the sender what it knows",
     },
     Fault {

@@ -16,7 +16,7 @@ pub(super) const UNSEEN: [Unseen; 17] = [
     },
     Unseen {
         file: "crates/fullduplex-tokio/src/halves/shared.rs",
-        line: "if self.wanted(other).swap(false, Ordering::AcqRel) {",
+        line: "if self.wanted(side.other()).swap(false, Ordering::AcqRel) {",
         why: "a weaker ordering, as above; a load, after which both halves wake each other without end, takes both of them finding \
               the sending side taken, which is more preemptions than are tried",
     },
