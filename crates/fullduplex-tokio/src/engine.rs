@@ -183,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if self.end != End::Reported {
             let Whole { stream, sending, .. } = &mut self.link;
             // The connection may have failed meanwhile. Then the peer gets the Close of that failure.
-            sending.hear(self.reader.receiver_mut());
+            sending.pass_signals(self.reader.receiver_mut());
             sending.say_goodbye(stream);
         }
         self.show();
@@ -285,7 +285,7 @@ impl<L: Link> Receiving<L> {
     /// come. `None` when the sender is busy.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Option<Written> {
         let Self { reader, link, .. } = self;
-        let written = link.with_sending(cx, |sending, stream, cx| {
+        let written = link.try_with_sending(cx, |sending, stream, cx| {
             sending.poll_serve(stream, reader.receiver_mut(), cx)
         })?;
         if written.wakes_sender {
@@ -299,7 +299,7 @@ impl<L: Link> Receiving<L> {
     #[cold]
     fn write_now(&mut self, cx: &mut Context<'_>) {
         let Self { reader, link, tally, .. } = self;
-        link.with_sending_now(cx, |sending, stream, cx| {
+        link.with_sending(cx, |sending, stream, cx| {
             let _ = sending.poll_serve(stream, reader.receiver_mut(), cx);
             sending.watch.heard(tally);
         });
@@ -365,7 +365,7 @@ impl<L: Link> Receiving<L> {
         if Watch::ON {
             let Self { reader, link, tally, .. } = self;
             let cx = &mut Context::from_waker(Waker::noop());
-            let mut watch = link.with_sending_now(cx, |sending, _, _| take(&mut sending.watch));
+            let mut watch = link.with_sending(cx, |sending, _, _| take(&mut sending.watch));
             watch.heard(tally);
             watch.see(reader.receiver());
             // A subscriber may take long, or use the other half, so this runs without the lock.
@@ -404,7 +404,7 @@ impl<L: Link> Receiving<L> {
         if matches!(&read, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
             return Ok(());
         }
-        let unwritable = self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);
+        let unwritable = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);
         let receiver = self.reader.receiver_mut();
         if is_reset(&read, unwritable) {
             return Ok(receiver.handle_reset()?);
@@ -417,7 +417,7 @@ impl<L: Link> Receiving<L> {
                     return Ok(());
                 }
                 let error = error.into();
-                self.link.with_sending_now(cx, |sending, _, _| sending.watch.note(&error));
+                self.link.with_sending(cx, |sending, _, _| sending.watch.note(&error));
                 Err(error)
             }
         }
@@ -428,7 +428,7 @@ impl<L: Link> Receiving<L> {
     fn release(&mut self, cx: &mut Context<'_>) {
         self.reader.release();
         let Self { link, tally, .. } = self;
-        link.with_sending(cx, |sending, _, _| {
+        link.try_with_sending(cx, |sending, _, _| {
             sending.writer.release();
             sending.watch.heard(tally);
         });

@@ -295,19 +295,19 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// How many bytes were taken and have not been given to the stream.
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
-        self.shared.wait_with(Side::Writer, |side, _| side.sending.writer.pending())
+        self.shared.with(Side::Writer, |side, _| side.sending.writer.pending())
     }
 
     /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
     #[must_use]
     pub fn can_send(&self) -> bool {
-        self.shared.wait_with(Side::Writer, |side, _| side.sending.can_send())
+        self.shared.with(Side::Writer, |side, _| side.sending.can_send())
     }
 
     /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
-        self.shared.wait_with(Side::Writer, |side, _| {
+        self.shared.with(Side::Writer, |side, _| {
             side.sending.writer.sender_mut().set_compression(on);
         });
     }
@@ -334,7 +334,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ) -> Poll<Result<()>> {
         let mut has_tried_to_write = false;
         loop {
-            let taken = self.shared.with(Side::Writer, |side, _| -> Result<_> {
+            let taken = self.shared.try_with(Side::Writer, |side, _| -> Result<_> {
                 let sending = &mut side.sending;
                 sending.check_sendable()?;
                 let has_room = !sending.has_much_to_write()
@@ -366,7 +366,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         enough: impl Fn(&Sending) -> bool,
     ) -> Poll<Result<()>> {
         self.shared.register(Side::Writer, cx.waker());
-        let written = self.shared.with(Side::Writer, |side, cx| {
+        let written = self.shared.try_with(Side::Writer, |side, cx| {
             let written = side.sending.poll_write_enough(&mut side.stream, enough, cx);
             (written, wakes_receiver(&side.sending))
         });
@@ -383,7 +383,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         self.shared.register(Side::Writer, cx.waker());
-        let begun = self.shared.with(Side::Writer, |side, _| match frame.take() {
+        let begun = self.shared.try_with(Side::Writer, |side, _| match frame.take() {
             Some(frame) if side.sending.can_send() => {
                 Some(side.sending.close(frame.as_ref().map(CloseFrame::as_frame_ref)))
             }
@@ -424,7 +424,7 @@ impl<S: IntoHalves> Sink<Message> for WebSocketSender<S> {
     }
 
     fn start_send(self: Pin<&mut Self>, mut item: Message) -> Result<()> {
-        let sent = self.shared.wait_with(Side::Writer, |side, _| -> Result<_> {
+        let sent = self.shared.with(Side::Writer, |side, _| -> Result<_> {
             let sending = &mut side.sending;
             sending.check_sendable()?;
             match sending.send_message(&mut item) {

@@ -93,7 +93,7 @@ impl<S> Engine<S> {
     fn check_sendable(&mut self) -> Result<()> {
         // A lent text message was not UTF-8. The sender does not know of that failure yet.
         if self.reader.receiver().has_signals() {
-            self.link.sending.hear(self.reader.receiver_mut());
+            self.link.sending.pass_signals(self.reader.receiver_mut());
         }
         if self.end == End::No { self.link.sending.check_sendable() } else { Err(self.why_over()) }
     }
@@ -454,7 +454,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             let chunk = self.reader.poll_chunk();
-            self.link.sending.hear(self.reader.receiver_mut());
+            self.link.sending.pass_signals(self.reader.receiver_mut());
             match chunk {
                 Ok(Some(_)) => {}
                 Ok(None) => break,

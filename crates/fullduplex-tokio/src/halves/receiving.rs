@@ -47,20 +47,20 @@ impl<S: IntoHalves> Link for HalfLink<S> {
     }
 
     #[inline]
-    fn with_sending<T>(
+    fn try_with_sending<T>(
         &mut self,
         _: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut S::WriteHalf, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        self.shared.with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
+        self.shared.try_with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
     }
 
-    fn with_sending_now<T>(
+    fn with_sending<T>(
         &mut self,
         _: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut S::WriteHalf, &mut Context<'_>) -> T,
     ) -> T {
-        self.shared.wait_with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
+        self.shared.with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
     }
 
     fn wake_sender(&mut self) {
@@ -81,11 +81,11 @@ pub(super) fn split<S: IntoHalves>(engine: Engine<S>) -> Box<ReceivingSide<S>> {
 /// When the receiver is dropped, it passes its last signals to the sender, and the last answers are written.
 pub(super) fn on_drop<S: IntoHalves>(side: &mut Box<ReceivingSide<S>>) {
     let Receiving { reader, link, tally, .. } = &mut **side;
-    link.shared.wait_with(Side::Reader, |side, cx| {
+    link.shared.with(Side::Reader, |side, cx| {
         side.sending.watch.heard(tally);
         side.sending.watch.see(reader.receiver());
         if !std::thread::panicking() {
-            side.sending.hear(reader.receiver_mut());
+            side.sending.pass_signals(reader.receiver_mut());
             // The sender writes what cannot be written now.
             let _ = side.sending.poll_write_out(&mut side.stream, cx);
         }

@@ -104,7 +104,7 @@ impl<W> Shared<W> {
     /// Uses the sending side, for `side`, with the context to poll its transport with. `None` when the other half has it
     /// now: that half then wakes the waker that was [registered](Self::register) for `side`.
     #[inline]
-    pub(super) fn with<T>(
+    pub(super) fn try_with<T>(
         &self,
         side: Side,
         f: impl FnOnce(&mut SendingSide<W>, &mut Context<'_>) -> T,
@@ -122,9 +122,9 @@ impl<W> Shared<W> {
         Some(self.use_taken(side, taken, f))
     }
 
-    /// As [`with`](Self::with), but waits until the other half has finished encoding, or a write that does not block. It
-    /// is for calls that cannot be put off.
-    pub(super) fn wait_with<T>(
+    /// As [`try_with`](Self::try_with), but waits until the other half has finished encoding, or a write that does not block.
+    /// It is for calls that cannot be put off.
+    pub(super) fn with<T>(
         &self,
         side: Side,
         f: impl FnOnce(&mut SendingSide<W>, &mut Context<'_>) -> T,

@@ -42,13 +42,13 @@ pub(super) const FAULTS: [Fault; 37] = [
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves.rs",
         right: r"        self.shared.register(Side::Writer, cx.waker());
-        let written = self.shared.with(Side::Writer, |side, cx| {
+        let written = self.shared.try_with(Side::Writer, |side, cx| {
             let written = side.sending.poll_write_enough(&mut side.stream, enough, cx);
             (written, wakes_receiver(&side.sending))
         });
 ",
         wrong: r"        let waker = cx.waker();
-        let written = self.shared.with(Side::Writer, |side, cx| {
+        let written = self.shared.try_with(Side::Writer, |side, cx| {
             let written = side.sending.poll_write_enough(&mut side.stream, enough, cx);
             (written, wakes_receiver(&side.sending))
         });
@@ -59,9 +59,9 @@ pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/engine.rs",
-        right: r"        link.with_sending_now(cx, |sending, stream, cx| {
+        right: r"        link.with_sending(cx, |sending, stream, cx| {
             let _ = sending",
-        wrong: r"        link.with_sending(cx, |sending, stream, cx| {
+        wrong: r"        link.try_with_sending(cx, |sending, stream, cx| {
             let _ = sending",
         about: "a receiver whose connection fails does not wait for the sender",
     },
@@ -215,7 +215,7 @@ pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/receiving.rs",
-        right: r"            side.sending.hear(reader.receiver_mut());
+        right: r"            side.sending.pass_signals(reader.receiver_mut());
             // The sender",
         wrong: r"            // The sender",
         about: "a dropped receiver does not tell the sender what it knows",
@@ -260,8 +260,8 @@ pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/engine.rs",
-        right: r"let unwritable = self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);",
-        wrong: r"let unwritable = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);
+        right: r"let unwritable = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);",
+        wrong: r"let unwritable = self.link.try_with_sending(cx, |sending, _, _| sending.state.unwritable);
         let unwritable = unwritable.unwrap_or(false);",
         about: "a receiver at the end of input does not wait to hear of a write that has failed",
     },

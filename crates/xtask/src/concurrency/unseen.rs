@@ -33,7 +33,7 @@ pub(super) const UNSEEN: [Unseen; 17] = [
     },
     Unseen {
         file: "crates/fullduplex-tokio/src/engine.rs",
-        line: "self.link.with_sending_now(cx, |sending, _, _| sending.watch.note(&error));",
+        line: "self.link.with_sending(cx, |sending, _, _| sending.watch.note(&error));",
         why: "it is for the counters, a feature that the models do not have",
     },
     Unseen {
