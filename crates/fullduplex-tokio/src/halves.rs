@@ -248,7 +248,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
         })
     }
 
-    /// Writes everything that is pending, and flushes the stream. Cancel-safe.
+    /// Writes everything that is pending, and flushes the stream. Cancel-safe. On a connection that is over, it is `Ok` if
+    /// everything was written.
     ///
     /// # Errors
     /// [`Error::Io`]: nothing can be sent any more. [`Error::AlreadyClosed`] when the connection has failed
