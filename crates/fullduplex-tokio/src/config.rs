@@ -41,7 +41,7 @@ pub struct WebSocketConfig {
     /// Close 1009. The default is 16 MiB.
     pub max_frame_size: Option<usize>,
     /// The largest number of frames of a message. More of them fail the connection with Close 1008. The default is
-    /// 131,072.
+    /// 131,072; 0 counts as 1.
     pub max_fragments: u32,
     /// From this number of pending bytes on, `feed` writes before it accepts another message. The default is 128 KiB.
     pub write_buffer_size: usize,
@@ -66,7 +66,7 @@ pub struct WebSocketConfig {
     /// The timeouts of an open connection: close, keepalive, idle.
     pub timeouts: Timeouts,
     /// permessage-deflate (RFC 7692): a client offers it, and a server accepts it if the client offers it. With `None`,
-    /// the default, it is not used. A request with a configuration of its own takes precedence.
+    /// the default, it is not used. A request or an acceptance that says otherwise takes precedence.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
     /// Where the connection is counted, with its opening handshake. With `None`, the default, it is not.
@@ -109,6 +109,13 @@ impl WebSocketConfig {
         self
     }
 
+    /// Sets [`max_fragments`](Self#structfield.max_fragments).
+    #[must_use]
+    pub const fn max_fragments(mut self, fragments: u32) -> Self {
+        self.max_fragments = fragments;
+        self
+    }
+
     /// Sets [`write_buffer_size`](Self#structfield.write_buffer_size).
     #[must_use]
     pub const fn write_buffer_size(mut self, bytes: usize) -> Self {
@@ -127,6 +134,13 @@ impl WebSocketConfig {
     #[must_use]
     pub const fn read_ahead_size(mut self, bytes: usize) -> Self {
         self.read_ahead_size = bytes;
+        self
+    }
+
+    /// Sets [`head_limits`](Self#structfield.head_limits).
+    #[must_use]
+    pub const fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.head_limits = limits;
         self
     }
 

@@ -95,8 +95,8 @@ impl<D> ConnectOptions<D> {
 
     /// Sets [`connector`](Self#structfield.connector).
     #[must_use]
-    pub fn connector(mut self, connector: impl Into<Option<Connector>>) -> Self {
-        self.connector = connector.into();
+    pub fn connector(mut self, connector: Connector) -> Self {
+        self.connector = Some(connector);
         self
     }
 

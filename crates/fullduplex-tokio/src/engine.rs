@@ -20,8 +20,7 @@ use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::engine::link::{Link, Whole};
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result, is_gone};
-use crate::guard::OnDrop;
+use crate::error::{Error, Result, is_gone, is_reset};
 use crate::sending::write_state::WriteState;
 use crate::sending::{Sending, Written};
 use crate::timer::Timer;
@@ -69,9 +68,6 @@ enum Next {
 pub(crate) struct Receiving<L> {
     pub(crate) reader: Reader,
     pub(crate) link: L,
-    /// It runs when this is dropped. A function, because a bound on the stream would be needed on every type that contains
-    /// this one.
-    on_drop: fn(&mut Self),
     clock: Clock,
     timer: Timer,
     /// `None` for the defaults. The watch has the counters.
@@ -91,19 +87,6 @@ pub(crate) struct Receiving<L> {
 /// A whole WebSocket.
 pub(crate) type Engine<S> = Receiving<Whole<S>>;
 
-/// The fields of [`Receiving`] besides its link, for a WebSocket that is split or put together. The waiters are left out,
-/// because the tasks that waited have dropped their futures.
-pub(crate) struct Parts {
-    pub(crate) reader: Reader,
-    pub(crate) clock: Clock,
-    pub(crate) timer: Timer,
-    pub(crate) config: Option<Box<WebSocketConfig>>,
-    pub(crate) input_end: InputEnd,
-    pub(crate) unchecked: Option<Duration>,
-    pub(crate) end: End,
-    pub(crate) tally: Tally,
-}
-
 /// What the connection takes over from its opening handshake.
 pub(crate) struct Opened {
     pub(crate) clock: Clock,
@@ -114,34 +97,27 @@ pub(crate) struct Opened {
 }
 
 impl<L> Receiving<L> {
-    pub(crate) fn from_parts(parts: Parts, link: L, on_drop: fn(&mut Self)) -> Box<Self> {
-        Box::new(Self {
-            reader: parts.reader,
+    /// The same over another link, for a WebSocket that is split or put together. Waiters stay behind, because the tasks that
+    /// waited have dropped their futures.
+    pub(crate) fn relink<M, E>(
+        self,
+        relink: impl FnOnce(Reader, L) -> Result<(Reader, M), E>,
+    ) -> Result<Box<Receiving<M>>, E> {
+        let Self { reader, link, clock, timer, config, input_end, unchecked, end, tally, .. } =
+            self;
+        let (reader, link) = relink(reader, link)?;
+        Ok(Box::new(Receiving {
+            reader,
             link,
-            on_drop,
-            clock: parts.clock,
-            timer: parts.timer,
-            config: parts.config,
-            input_end: parts.input_end,
-            unchecked: parts.unchecked,
-            end: parts.end,
+            clock,
+            timer,
+            config,
+            input_end,
+            unchecked,
+            end,
             drained: false,
-            tally: parts.tally,
-        })
-    }
-
-    pub(crate) fn into_parts(self) -> (Parts, L) {
-        let parts = Parts {
-            reader: self.reader,
-            clock: self.clock,
-            timer: self.timer,
-            config: self.config,
-            input_end: self.input_end,
-            unchecked: self.unchecked,
-            end: self.end,
-            tally: self.tally,
-        };
-        (parts, self.link)
+            tally,
+        }))
     }
 
     /// Whether the application knows of the end and everything before it.
@@ -150,13 +126,7 @@ impl<L> Receiving<L> {
     }
 }
 
-impl<L> OnDrop for Receiving<L> {
-    fn on_drop(&mut self) {
-        (self.on_drop)(self);
-    }
-}
-
-/// How an open connection begins.
+/// How an open connection begins, and its end by a drop.
 impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn new(
         stream: S,
@@ -194,30 +164,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let tally = Tally::of(reader.unread().len());
         let write_buffer_size = config.write_buffer_size;
         let sending = Sending { writer, state, write_buffer_size, ended: false, watch };
-        let parts = Parts {
+        Box::new(Self {
             reader,
+            link: Whole { stream, sending, waiters: Waiters::default() },
             clock,
             timer,
             config: config.boxed(),
             input_end: None,
             unchecked,
             end: End::No,
+            drained: false,
             tally,
-        };
-        Self::from_whole(parts, stream, sending)
+        })
     }
 
-    pub(crate) fn from_whole(parts: Parts, stream: S, sending: Sending) -> Box<Self> {
-        let link = Whole { stream, sending, waiters: Waiters::default() };
-        Self::from_parts(parts, link, |engine| {
-            if engine.end != End::Reported {
-                let Whole { stream, sending, .. } = &mut engine.link;
-                // The connection may have failed meanwhile. Then the peer gets the Close of that failure.
-                sending.hear(engine.reader.receiver_mut());
-                sending.say_goodbye(stream);
-            }
-            engine.show();
-        })
+    /// The WebSocket is dropped.
+    pub(crate) fn say_goodbye(&mut self) {
+        if self.end != End::Reported {
+            let Whole { stream, sending, .. } = &mut self.link;
+            // The connection may have failed meanwhile. Then the peer gets the Close of that failure.
+            sending.pass_signals(self.reader.receiver_mut());
+            sending.say_goodbye(stream);
+        }
+        self.show();
     }
 }
 
@@ -316,7 +285,7 @@ impl<L: Link> Receiving<L> {
     /// come. `None` when the sender is busy.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Option<Written> {
         let Self { reader, link, .. } = self;
-        let written = link.with_sending(cx, |sending, stream, cx| {
+        let written = link.try_with_sending(cx, |sending, stream, cx| {
             sending.poll_serve(stream, reader.receiver_mut(), cx)
         })?;
         if written.wakes_sender {
@@ -330,7 +299,7 @@ impl<L: Link> Receiving<L> {
     #[cold]
     fn write_now(&mut self, cx: &mut Context<'_>) {
         let Self { reader, link, tally, .. } = self;
-        link.with_sending_now(cx, |sending, stream, cx| {
+        link.with_sending(cx, |sending, stream, cx| {
             let _ = sending.poll_serve(stream, reader.receiver_mut(), cx);
             sending.watch.heard(tally);
         });
@@ -396,7 +365,7 @@ impl<L: Link> Receiving<L> {
         if Watch::ON {
             let Self { reader, link, tally, .. } = self;
             let cx = &mut Context::from_waker(Waker::noop());
-            let mut watch = link.with_sending_now(cx, |sending, _, _| take(&mut sending.watch));
+            let mut watch = link.with_sending(cx, |sending, _, _| take(&mut sending.watch));
             watch.heard(tally);
             watch.see(reader.receiver());
             // A subscriber may take long, or use the other half, so this runs without the lock.
@@ -432,24 +401,26 @@ impl<L: Link> Receiving<L> {
     /// A read brought nothing.
     #[cold]
     fn read_ended(&mut self, read: io::Result<usize>, cx: &mut Context<'_>) -> Result<()> {
+        if matches!(&read, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+            return Ok(());
+        }
+        let unwritable = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);
         let receiver = self.reader.receiver_mut();
-        let mut unwritable =
-            || self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);
-        let ended = match read {
-            // A reset that a write was told of comes as an end of input here.
-            Ok(_) if unwritable() => receiver.handle_reset(),
-            Ok(_) => receiver.handle_eof(),
-            Err(error) if is_gone(error.kind()) => receiver.handle_reset(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+        if is_reset(&read, unwritable) {
+            return Ok(receiver.handle_reset()?);
+        }
+        match read {
+            Ok(_) => Ok(receiver.handle_eof()?),
             Err(error) => {
-                // The stream will not recover, so the next call finds the end.
-                let _ = receiver.handle_reset();
+                // The stream will not recover, so it has ended. After the peer's Close, or after a failure, that is no error.
+                if receiver.handle_reset().is_ok() {
+                    return Ok(());
+                }
                 let error = error.into();
-                self.link.with_sending_now(cx, |sending, _, _| sending.watch.note(&error));
-                return Err(error);
+                self.link.with_sending(cx, |sending, _, _| sending.watch.note(&error));
+                Err(error)
             }
-        };
-        Ok(ended?)
+        }
     }
 
     /// Frees memory that is not needed during a wait.
@@ -457,7 +428,7 @@ impl<L: Link> Receiving<L> {
     fn release(&mut self, cx: &mut Context<'_>) {
         self.reader.release();
         let Self { link, tally, .. } = self;
-        link.with_sending(cx, |sending, _, _| {
+        link.try_with_sending(cx, |sending, _, _| {
             sending.writer.release();
             sending.watch.heard(tally);
         });

@@ -117,13 +117,13 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {
+    // The text has the text of the error in it, so that error is not a source. Its own source is.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) => error.source(),
             #[cfg(feature = "connect")]
-            Self::Dial(unreachable) => Some(&unreachable.error),
-            #[cfg(feature = "connect")]
-            Self::Redirect(redirected) => Some(&redirected.error),
+            Self::Dial(unreachable) => unreachable.source(),
+            Self::Tls(error) => error.source(),
             _ => None,
         }
     }
@@ -190,6 +190,14 @@ impl From<RejectError> for Error {
 impl From<TlsError> for Error {
     fn from(error: TlsError) -> Self {
         Self::Tls(error)
+    }
+}
+
+/// Whether a read that has brought nothing tells of a reset. A reset that a write was told of comes as an end of input.
+pub(crate) fn is_reset<T>(read: &io::Result<T>, unwritable: bool) -> bool {
+    match read {
+        Ok(_) => unwritable,
+        Err(error) => is_gone(error.kind()),
     }
 }
 

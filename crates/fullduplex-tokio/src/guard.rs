@@ -1,61 +1,54 @@
-//! A value that does something when it is dropped, and can still be taken apart.
+//! A value for which a function runs before it is dropped.
 
 use std::ops::{Deref, DerefMut};
 
-/// What a value does when it is dropped.
-pub(crate) trait OnDrop {
-    /// Sends a Close to the peer, as far as that is possible without waiting.
-    fn on_drop(&mut self);
+/// Calls `goodbye` when it is dropped, unless its content was taken out. The content has no `Drop` itself, because its
+/// fields could then not be moved out.
+pub(crate) struct Guard<T> {
+    inner: Option<T>,
+    /// A function and not a trait of `T`: a bound here would be needed on every type that contains a guard.
+    goodbye: fn(&mut T),
 }
 
-impl<T: OnDrop> OnDrop for Box<T> {
-    fn on_drop(&mut self) {
-        (**self).on_drop();
-    }
-}
-
-/// Holds a value and calls [`OnDrop`] when it is dropped, unless the value was taken out.
-pub(crate) struct Guard<T: OnDrop>(Option<T>);
-
-impl<T: OnDrop> Guard<T> {
-    pub(crate) fn new(inner: T) -> Self {
-        Self(Some(inner))
+impl<T> Guard<T> {
+    pub(crate) fn new(inner: T, goodbye: fn(&mut T)) -> Self {
+        Self { inner: Some(inner), goodbye }
     }
 
     pub(crate) fn into_inner(mut self) -> T {
-        match self.0.take() {
+        match self.inner.take() {
             Some(inner) => inner,
             None => unreachable!("only this takes it, which consumes the guard"),
         }
     }
 }
 
-impl<T: OnDrop> Deref for Guard<T> {
+impl<T> Deref for Guard<T> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
-        match &self.0 {
+        match &self.inner {
             Some(inner) => inner,
             None => unreachable!("only `into_inner` takes it, which consumes the guard"),
         }
     }
 }
 
-impl<T: OnDrop> DerefMut for Guard<T> {
+impl<T> DerefMut for Guard<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        match &mut self.0 {
+        match &mut self.inner {
             Some(inner) => inner,
             None => unreachable!("only `into_inner` takes it, which consumes the guard"),
         }
     }
 }
 
-impl<T: OnDrop> Drop for Guard<T> {
+impl<T> Drop for Guard<T> {
     fn drop(&mut self) {
-        if let Some(inner) = &mut self.0 {
-            inner.on_drop();
+        if let Some(inner) = &mut self.inner {
+            (self.goodbye)(inner);
         }
     }
 }

@@ -53,7 +53,12 @@ pub struct WebSocketSender<S: IntoHalves> {
 }
 
 /// Two halves that are not of one WebSocket.
-pub struct ReuniteError<S: IntoHalves>(pub WebSocketReceiver<S>, pub WebSocketSender<S>);
+pub struct ReuniteError<S: IntoHalves> {
+    /// The half that sends.
+    pub sender: WebSocketSender<S>,
+    /// The half that receives.
+    pub receiver: WebSocketReceiver<S>,
+}
 
 impl<S: IntoHalves> fmt::Debug for ReuniteError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,8 +117,9 @@ impl<S: IntoHalves> WebSocketStream<S> {
     /// ```
     #[must_use]
     pub fn into_split(self) -> (WebSocketSender<S>, WebSocketReceiver<S>) {
-        let (receiving, shared) = receiving::split(*self.into_engine());
-        (WebSocketSender { shared }, WebSocketReceiver { side: Guard::new(receiving) })
+        let receiving = receiving::split(*self.into_engine());
+        let sender = WebSocketSender { shared: Arc::clone(&receiving.link.shared) };
+        (sender, WebSocketReceiver { side: Guard::new(receiving, receiving::on_drop) })
     }
 }
 
@@ -131,7 +137,9 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
     /// [`WebSocketSender::feed_ref`] takes it.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// As [`recv`](Self::recv). After an error, receive again, or drop this half, before the other half closes: text that
+    /// is not UTF-8 is found when it is lent, and the sender learns of it, and sends the Close with 1007, when this half is
+    /// used next.
     pub async fn recv_ref(&mut self) -> Option<Result<MessageRef<'_>>> {
         match poll_fn(|cx| self.side.poll_found(cx)).await? {
             Ok(()) => self.side.message(),
@@ -178,12 +186,14 @@ impl<S: IntoHalves> WebSocketReceiver<S> {
         S: tokio::io::AsyncRead + AsyncWrite + Unpin,
     {
         if !self.is_pair_of(&sender) {
-            return Err(ReuniteError(self, sender));
+            return Err(ReuniteError { sender, receiver: self });
         }
         drop(sender);
         match receiving::join(*self.side.into_inner()) {
-            Some(engine) => Ok(WebSocketStream::new(engine)),
-            None => unreachable!("these are the only two halves, and of one stream"),
+            Ok(engine) => Ok(WebSocketStream::new(engine)),
+            Err(receiving::NoPair) => {
+                unreachable!("these are the only two halves, and of one stream")
+            }
         }
     }
 }
@@ -238,7 +248,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
         })
     }
 
-    /// Writes everything that is pending, and flushes the stream. Cancel-safe.
+    /// Writes everything that is pending, and flushes the stream. Cancel-safe. On a connection that is over, it is `Ok` if
+    /// everything was written.
     ///
     /// # Errors
     /// [`Error::Io`]: nothing can be sent any more. [`Error::AlreadyClosed`] when the connection has failed
@@ -272,8 +283,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
     }
 
     /// Begins the closing handshake: sends a Close with `frame`, or code 1000, and flushes. The receiver goes on
-    /// until the peer's Close has come, or the [close timeout](crate::WebSocketConfig::close_timeout) has expired. On
-    /// a connection that is closing or over it only flushes.
+    /// until the peer's Close has come, or the [close timeout](crate::WebSocketConfig::close_timeout) has expired, which
+    /// begins when the receiver is polled next. On a connection that is closing or over it only flushes.
     ///
     /// # Errors
     /// [`Error::Send`] for a code or reason that must not be sent; else as [`flush`](Self::flush).
@@ -285,19 +296,19 @@ impl<S: IntoHalves> WebSocketSender<S> {
     /// How many bytes were taken and have not been given to the stream.
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
-        self.shared.wait_with(Side::Writer, |side, _| side.sending.writer.pending())
+        self.shared.with(Side::Writer, |side, _| side.sending.writer.pending())
     }
 
     /// Whether messages can be sent: neither was a Close sent or received nor has the connection failed.
     #[must_use]
     pub fn can_send(&self) -> bool {
-        self.shared.wait_with(Side::Writer, |side, _| side.sending.can_send())
+        self.shared.with(Side::Writer, |side, _| side.sending.can_send())
     }
 
     /// Turns compression of the next messages on or off, where permessage-deflate was negotiated. It is on at first.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, on: bool) {
-        self.shared.wait_with(Side::Writer, |side, _| {
+        self.shared.with(Side::Writer, |side, _| {
             side.sending.writer.sender_mut().set_compression(on);
         });
     }
@@ -324,7 +335,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
     ) -> Poll<Result<()>> {
         let mut has_tried_to_write = false;
         loop {
-            let taken = self.shared.with(Side::Writer, |side, _| -> Result<_> {
+            let taken = self.shared.try_with(Side::Writer, |side, _| -> Result<_> {
                 let sending = &mut side.sending;
                 sending.check_sendable()?;
                 let has_room = !sending.has_much_to_write()
@@ -356,7 +367,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         enough: impl Fn(&Sending) -> bool,
     ) -> Poll<Result<()>> {
         self.shared.register(Side::Writer, cx.waker());
-        let written = self.shared.with(Side::Writer, |side, cx| {
+        let written = self.shared.try_with(Side::Writer, |side, cx| {
             let written = side.sending.poll_write_enough(&mut side.stream, enough, cx);
             (written, wakes_receiver(&side.sending))
         });
@@ -373,7 +384,7 @@ impl<S: IntoHalves> WebSocketSender<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         self.shared.register(Side::Writer, cx.waker());
-        let begun = self.shared.with(Side::Writer, |side, _| match frame.take() {
+        let begun = self.shared.try_with(Side::Writer, |side, _| match frame.take() {
             Some(frame) if side.sending.can_send() => {
                 Some(side.sending.close(frame.as_ref().map(CloseFrame::as_frame_ref)))
             }
@@ -414,7 +425,7 @@ impl<S: IntoHalves> Sink<Message> for WebSocketSender<S> {
     }
 
     fn start_send(self: Pin<&mut Self>, mut item: Message) -> Result<()> {
-        let sent = self.shared.wait_with(Side::Writer, |side, _| -> Result<_> {
+        let sent = self.shared.with(Side::Writer, |side, _| -> Result<_> {
             let sending = &mut side.sending;
             sending.check_sendable()?;
             match sending.send_message(&mut item) {

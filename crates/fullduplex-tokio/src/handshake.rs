@@ -7,14 +7,15 @@ use fullduplex::handshake::{
     Request,
 };
 use fullduplex::{
-    Connected, Connecting, Endpoint, Incoming, IncomingRequest, Progress, Refusal, Role, Timeout,
+    Connected, Connecting, Ended, Endpoint, Incoming, IncomingRequest, Progress, Refusal, Role,
+    Timeout,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout_at;
 
 use crate::config::WebSocketConfig;
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_gone};
 use crate::opening::{Before, Opening};
 use crate::watch::Watch;
 use crate::websocket::WebSocketStream;
@@ -213,7 +214,7 @@ where
             let deadline = config.handshake_timeout;
             let flushed = poll_fn(|cx| socket.engine().poll_flush_until(deadline, cx)).await;
             let watch = socket.engine().watch();
-            flushed.map_err(|error| watch.failed(error))?;
+            flushed.map_err(|error| watch.failed(unless_gone(error)))?;
             watch.opened();
             Ok(socket)
         }
@@ -221,6 +222,14 @@ where
             opening.refuse(refusal).await;
             Err(error)
         }
+    }
+}
+
+/// The error for a response that could not be written: a client that is gone has ended the opening handshake.
+fn unless_gone(error: Error) -> Error {
+    match error {
+        Error::Io(error) if is_gone(error.kind()) => Ended::Reset.into(),
+        error => error,
     }
 }
 

@@ -106,8 +106,8 @@ pub use error::{Error, Result, TlsError};
 pub use error::{ProxyError, ProxyUrlError};
 pub use fullduplex;
 pub use fullduplex::handshake::{
-    IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse, PlainRequest,
-    Request,
+    HeadLimits, IntoRequest, OwnedAcceptance, OwnedClientRequest, OwnedRejection, OwnedResponse,
+    PlainRequest, Request,
 };
 pub use fullduplex::{
     Bytes, Chunk, CloseCode, CloseFrame, EndpointConfig, Message, MessageKind, MessageRef, Part,

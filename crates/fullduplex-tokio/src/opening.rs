@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::WebSocketConfig;
 use crate::engine::{Engine, Opened};
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result, is_gone};
+use crate::error::{Error, Result, is_gone, is_reset};
 use crate::sending::write_state::WriteState;
 use crate::timer::Timer;
 use crate::watch::Watch;
@@ -171,14 +171,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
 
     /// The stream has ended before the handshake has.
     fn ended(&self, read: io::Result<usize>) -> Error {
-        let ended = match read {
-            // A reset that a write was told of comes as an end of input here.
-            Ok(_) if self.state.unwritable => Ended::Reset,
-            Ok(_) => Ended::InsideHandshake,
-            Err(error) if is_gone(error.kind()) => Ended::Reset,
-            Err(error) => return error.into(),
-        };
-        ended.into()
+        match read {
+            read if is_reset(&read, self.state.unwritable) => Ended::Reset.into(),
+            Ok(_) => Ended::InsideHandshake.into(),
+            Err(error) => error.into(),
+        }
     }
 
     /// The instant of the deadline; `None` without one, or when it is too far away for an `Instant`.

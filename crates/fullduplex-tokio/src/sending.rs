@@ -72,7 +72,7 @@ impl Sending {
 
     /// Passes signals between both directions, and queues the answers. If an answer cannot be masked, it stays queued,
     /// and the next write returns the error.
-    pub(crate) fn hear(&mut self, receiver: &mut Receiver) {
+    pub(crate) fn pass_signals(&mut self, receiver: &mut Receiver) {
         Signals::exchange(receiver, self.writer.sender_mut());
         let _ = self.writer.queue_answers();
         // Our answer to a Close may have been queued.

@@ -23,10 +23,11 @@ use crate::websocket::WebSocketStream;
 pub enum Connector {
     /// No TLS: a `wss` URL is an error.
     Plain,
-    /// The platform's TLS.
+    /// The platform's TLS. It must not offer `h2` (`TlsConnectorBuilder::request_alpns`), because a server that chooses
+    /// HTTP/2 does not understand the opening handshake.
     #[cfg(feature = "native-tls")]
     NativeTls(native_tls::TlsConnector),
-    /// TLS with rustls.
+    /// TLS with rustls. If `h2` is among the configuration's `alpn_protocols`, it is not offered.
     #[cfg(feature = "tls")]
     Rustls(std::sync::Arc<rustls::ClientConfig>),
 }
@@ -58,7 +59,7 @@ impl Connector {
     /// The platform's TLS if its feature is on, otherwise rustls.
     #[cfg(feature = "native-tls")]
     fn by_features() -> Result<Self> {
-        Ok(Self::NativeTls(native_tls::TlsConnector::new().map_err(native_error)?))
+        Ok(Self::NativeTls(native_tls::TlsConnector::new().map_err(TlsError::from)?))
     }
 
     #[cfg(all(feature = "tls", not(feature = "native-tls")))]
@@ -72,9 +73,10 @@ impl Connector {
     }
 }
 
+/// A handshake that fails is a failure of the transport, as with rustls: the peer may have ended the stream.
 #[cfg(feature = "native-tls")]
-fn native_error(error: native_tls::Error) -> crate::error::Error {
-    TlsError::from(error).into()
+fn handshake_failed(error: native_tls::Error) -> crate::error::Error {
+    std::io::Error::other(error).into()
 }
 
 /// Opens a WebSocket over `stream`, with TLS unless the connector is [`Connector::Plain`]. Both have one deadline.
@@ -115,17 +117,29 @@ where
         #[cfg(feature = "native-tls")]
         Connector::NativeTls(connector) => {
             let connector = tokio_native_tls::TlsConnector::from(connector);
-            let stream = connector.connect(host, stream).await.map_err(native_error)?;
+            let stream = connector.connect(host, stream).await.map_err(handshake_failed)?;
             Ok(MaybeTlsStream::NativeTls(Box::new(stream)))
         }
         #[cfg(feature = "tls")]
         Connector::Rustls(rustls) => {
             let name = rustls::pki_types::ServerName::try_from(host.to_owned())
                 .map_err(|_| TlsError::ServerName)?;
-            let stream = tokio_rustls::TlsConnector::from(rustls).connect(name, stream).await?;
+            let connector = tokio_rustls::TlsConnector::from(without_h2(rustls));
+            let stream = connector.connect(name, stream).await?;
             Ok(MaybeTlsStream::Rustls(Box::new(stream)))
         }
     }
+}
+
+/// A server that was offered `h2` may choose it. Then it would not understand the opening handshake, which is HTTP/1.1.
+#[cfg(feature = "tls")]
+fn without_h2(
+    mut config: std::sync::Arc<rustls::ClientConfig>,
+) -> std::sync::Arc<rustls::ClientConfig> {
+    if config.alpn_protocols.iter().any(|protocol| protocol == b"h2") {
+        std::sync::Arc::make_mut(&mut config).alpn_protocols.retain(|protocol| protocol != b"h2");
+    }
+    config
 }
 
 /// A stream with TLS by the connector, or by this crate's features.
@@ -218,7 +232,7 @@ where
 /// /// For a server behind a proxy that does TLS itself, and sends a line of its own before the client's bytes.
 /// struct BehindProxy;
 ///
-/// impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for BehindProxy {
+/// impl<S: AsyncRead + AsyncWrite + Unpin + Send> AcceptTls<S> for BehindProxy {
 ///     type Stream = S;
 ///
 ///     async fn accept_tls(self, mut stream: S) -> Result<S> {
@@ -235,11 +249,11 @@ pub trait AcceptTls<S> {
     ///
     /// # Errors
     /// When the handshake fails.
-    fn accept_tls(self, stream: S) -> impl Future<Output = Result<Self::Stream>>;
+    fn accept_tls(self, stream: S) -> impl Future<Output = Result<Self::Stream>> + Send;
 }
 
 #[cfg(feature = "tls")]
-impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for tokio_rustls::TlsAcceptor {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> AcceptTls<S> for tokio_rustls::TlsAcceptor {
     type Stream = tokio_rustls::server::TlsStream<S>;
 
     async fn accept_tls(self, stream: S) -> Result<Self::Stream> {
@@ -248,7 +262,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for tokio_rustls::TlsAccept
 }
 
 #[cfg(feature = "tls")]
-impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for std::sync::Arc<rustls::ServerConfig> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> AcceptTls<S>
+    for std::sync::Arc<rustls::ServerConfig>
+{
     type Stream = tokio_rustls::server::TlsStream<S>;
 
     async fn accept_tls(self, stream: S) -> Result<Self::Stream> {
@@ -257,20 +273,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for std::sync::Arc<rustls::
 }
 
 #[cfg(feature = "native-tls")]
-impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for tokio_native_tls::TlsAcceptor {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> AcceptTls<S> for tokio_native_tls::TlsAcceptor {
     type Stream = tokio_native_tls::TlsStream<S>;
 
     async fn accept_tls(self, stream: S) -> Result<Self::Stream> {
-        self.accept(stream).await.map_err(native_error)
+        self.accept(stream).await.map_err(handshake_failed)
     }
 }
 
 #[cfg(feature = "native-tls")]
-impl<S: AsyncRead + AsyncWrite + Unpin> AcceptTls<S> for native_tls::TlsAcceptor {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> AcceptTls<S> for native_tls::TlsAcceptor {
     type Stream = tokio_native_tls::TlsStream<S>;
 
     async fn accept_tls(self, stream: S) -> Result<Self::Stream> {
-        tokio_native_tls::TlsAcceptor::from(self).accept(stream).await.map_err(native_error)
+        tokio_native_tls::TlsAcceptor::from(self).accept(stream).await.map_err(handshake_failed)
     }
 }
 
@@ -301,8 +317,7 @@ where
 /// the server waiting no longer than a client that never completes its request.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) when rustls fails in the TLS handshake, [`Error::Tls`](crate::Error::Tls) when the
-/// platform's TLS fails; otherwise as [`accept_with`](crate::accept_with).
+/// [`Error::Io`](crate::Error::Io) when the TLS handshake fails; otherwise as [`accept_with`](crate::accept_with).
 ///
 /// # Panics
 /// With a handshake timeout, outside of a tokio runtime with its time driver.

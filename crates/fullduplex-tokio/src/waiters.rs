@@ -19,6 +19,16 @@ pub(crate) enum Side {
     Writer,
 }
 
+impl Side {
+    #[inline]
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Reader => Self::Writer,
+            Self::Writer => Self::Reader,
+        }
+    }
+}
+
 /// The wakers of both sides, from their last calls that waited, and whether these still wait. If the future of a call was
 /// dropped, this is not known, and the call counts as waiting.
 #[derive(Debug, Default)]
@@ -63,11 +73,7 @@ impl Waiters {
         if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.know(side, waker);
         }
-        let other = match side {
-            Side::Reader => Side::Writer,
-            Side::Writer => Side::Reader,
-        };
-        if self.is_waiting(other) { self.both(side, waker) } else { None }
+        if self.is_waiting(side.other()) { self.both(side, waker) } else { None }
     }
 
     #[inline(never)]

@@ -136,7 +136,7 @@ impl<S> WebSocketStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     pub(crate) fn new(engine: Box<Engine<S>>) -> Self {
-        Self { guard: Guard::new(engine) }
+        Self { guard: Guard::new(engine, |engine| engine.say_goodbye()) }
     }
 
     pub(crate) fn engine(&mut self) -> &mut Engine<S> {
@@ -308,7 +308,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         })
     }
 
-    /// Writes everything that is pending, and flushes the stream. Cancel-safe.
+    /// Writes everything that is pending, and flushes the stream. Cancel-safe. On a connection that is over, it is `Ok` if
+    /// everything was written.
     ///
     /// # Errors
     /// [`Error::Io`]: nothing can be sent any more, but what the peer has sent can still be received.

@@ -136,6 +136,10 @@ fn a_close_is_found_at_any_cut_and_what_precedes_it_stays_as_it_came() {
             let mut scan = CloseScan::new();
             receive_ahead(&mut endpoint, &bytes[polled..cut]);
             assert_eq!(endpoint.reader.find_close(&mut scan), Ok(false), "{polled} to {cut}");
+            let mut ended = server();
+            receive_ahead(&mut ended, &bytes[..cut]);
+            poll_all(&mut ended);
+            assert_eq!(ended.handle_eof(), Err(scan.ended().into()), "{polled} to {cut}");
             receive_ahead(&mut endpoint, &bytes[cut..]);
             assert_eq!(endpoint.reader.find_close(&mut scan), Ok(true), "{polled} to {cut}");
             assert!(endpoint.writer.sender().may_send(), "it takes effect in its order");

@@ -70,6 +70,7 @@ fn reading(reader: &mut Reader) {
     Reader::give_up_message(hidden(reader));
     let mut scan = hidden(CloseScan::new());
     seen(Reader::find_close(hidden(reader), hidden(&mut scan)));
+    seen(CloseScan::ended(&scan));
     shown::<CloseScan>(&scan);
     defaulted::<CloseScan>();
     seen(Reader::capacity(reader));

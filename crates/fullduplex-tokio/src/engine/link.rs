@@ -29,15 +29,15 @@ pub(crate) trait Link {
 
     /// Uses the sending direction, with the context to poll its stream with. `None` when another task is using it: that task
     /// then wakes the receiver if it has [begun to wait](Self::begin_wait).
-    fn with_sending<T>(
+    fn try_with_sending<T>(
         &mut self,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut Self::Writing, &mut Context<'_>) -> T,
     ) -> Option<T>;
 
-    /// As [`with_sending`](Self::with_sending), but waits until a sender has finished encoding, or a write that does not
-    /// block. It is for calls that cannot be put off.
-    fn with_sending_now<T>(
+    /// As [`try_with_sending`](Self::try_with_sending), but waits until a sender has finished encoding, or a write that does
+    /// not block. It is for calls that cannot be put off.
+    fn with_sending<T>(
         &mut self,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut Self::Writing, &mut Context<'_>) -> T,
@@ -85,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     }
 
     #[inline(always)]
-    fn with_sending<T>(
+    fn try_with_sending<T>(
         &mut self,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut S, &mut Context<'_>) -> T,
@@ -94,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     }
 
     #[inline(always)]
-    fn with_sending_now<T>(
+    fn with_sending<T>(
         &mut self,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut S, &mut Context<'_>) -> T,

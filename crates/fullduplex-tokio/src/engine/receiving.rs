@@ -65,7 +65,7 @@ impl<L: Link> Receiving<L> {
             // Nothing follows the peer's Close, so an application may never receive again.
             self.write_now(cx);
         } else {
-            link.with_sending(cx, |sending, _, _| sending.hear(reader.receiver_mut()));
+            link.try_with_sending(cx, |sending, _, _| sending.pass_signals(reader.receiver_mut()));
         }
     }
 
@@ -75,7 +75,8 @@ impl<L: Link> Receiving<L> {
     fn poll_pass_signals(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { reader, link, .. } = self;
         link.begin_wait(cx.waker());
-        match link.with_sending(cx, |sending, _, _| sending.hear(reader.receiver_mut())) {
+        match link.try_with_sending(cx, |sending, _, _| sending.pass_signals(reader.receiver_mut()))
+        {
             Some(()) => Poll::Ready(()),
             None => Poll::Pending,
         }
@@ -135,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 }
                 if reader.receiver().has_signals() {
                     // An answer is written before what the application sends.
-                    link.sending.hear(reader.receiver_mut());
+                    link.sending.pass_signals(reader.receiver_mut());
                 }
                 let Some(message) = reader.message()? else { return Ok(None) };
                 lent.found(&message);

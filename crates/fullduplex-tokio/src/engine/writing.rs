@@ -16,7 +16,7 @@ use super::{End, Engine};
 use crate::config::{DEFAULT_READ_AHEAD_SIZE, WebSocketConfig};
 use crate::engine::link::Whole;
 use crate::entropy::OsEntropy;
-use crate::error::{Error, Result, is_gone};
+use crate::error::{Error, Result, is_reset};
 use crate::sending::{Written, broken_pipe};
 use crate::waiters::Side;
 use crate::watch::Watch;
@@ -83,7 +83,8 @@ impl<S> Engine<S> {
     }
 
     pub(crate) fn can_send(&self) -> bool {
-        self.end == End::No && self.link.sending.can_send()
+        // A lent text message may not have been UTF-8, and the sender does not know of that failure yet.
+        self.end == End::No && self.reader.receiver().may_send() && self.link.sending.can_send()
     }
 
     /// # Errors
@@ -92,7 +93,7 @@ impl<S> Engine<S> {
     fn check_sendable(&mut self) -> Result<()> {
         // A lent text message was not UTF-8. The sender does not know of that failure yet.
         if self.reader.receiver().has_signals() {
-            self.link.sending.hear(self.reader.receiver_mut());
+            self.link.sending.pass_signals(self.reader.receiver_mut());
         }
         if self.end == End::No { self.link.sending.check_sendable() } else { Err(self.why_over()) }
     }
@@ -129,7 +130,10 @@ impl<S> Engine<S> {
     /// Our Close was queued. This starts the close timeout, so a waiting receiver must be woken.
     #[cold]
     fn closing_begins(&mut self) {
-        Signals::exchange(self.reader.receiver_mut(), self.link.sending.writer.sender_mut());
+        let receiver = self.reader.receiver_mut();
+        Signals::exchange(receiver, self.link.sending.writer.sender_mut());
+        // The timeout begins now, however late the next call comes.
+        receiver.poll_timeout(self.clock.elapsed());
         self.link.waiters.wake(Side::Reader);
     }
 }
@@ -418,7 +422,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 }
                 Poll::Ready(Ok(true))
             }
-            Ok(false) if self.input_end.is_some() => Poll::Ready(Err(self.cut_off())),
+            Ok(false) if self.input_end.is_some() => {
+                Poll::Ready(Err(self.cut_off(closing.scan.ended())))
+            }
             Ok(false) if listens => self.poll_blocked(listens, cx).map_ok(|()| false),
             Ok(false) => {
                 closing.gives_up = true;
@@ -448,7 +454,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             let chunk = self.reader.poll_chunk();
-            self.link.sending.hear(self.reader.receiver_mut());
+            self.link.sending.pass_signals(self.reader.receiver_mut());
             match chunk {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
@@ -482,12 +488,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// The error for an end of input that came before the peer's Close.
-    fn cut_off(&self) -> Error {
+    /// The error for an end of input that came before the peer's Close: `ended`, unless the transport has failed.
+    fn cut_off(&self, ended: Ended) -> Error {
         match self.input_end.as_deref() {
-            Some(Err(error)) if is_gone(error.kind()) => Ended::Reset.into(),
-            Some(Err(error)) => io::Error::from(error.kind()).into(),
-            _ => Ended::WithoutClose.into(),
+            Some(end) if is_reset(end, self.link.sending.state.unwritable) => Ended::Reset.into(),
+            // This is a copy. The reader returns the error itself, after what was received before it.
+            Some(Err(error)) => match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code).into(),
+                None => io::Error::new(error.kind(), error.to_string()).into(),
+            },
+            _ => ended.into(),
         }
     }
 

@@ -198,20 +198,20 @@ impl fmt::Display for AttemptError {
 
 impl std::error::Error for Unreachable {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        self.error.source()
     }
 }
 
 impl std::error::Error for DialError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Lookup(error) | Self::Io(error) => Some(error),
+            Self::Lookup(error) | Self::Io(error) => error.source(),
             #[cfg(unix)]
-            Self::Path { error, .. } => Some(error),
+            Self::Path { error, .. } => error.source(),
             #[cfg(feature = "proxy")]
-            Self::ProxyUnreachable { error, .. } => Some(error),
+            Self::ProxyUnreachable { error, .. } => error.source(),
             #[cfg(feature = "proxy")]
-            Self::Proxy { error, .. } => Some(error),
+            Self::Proxy { error, .. } => error.source(),
             _ => None,
         }
     }
@@ -220,7 +220,7 @@ impl std::error::Error for DialError {
 impl std::error::Error for AttemptError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Failed(error) => Some(error),
+            Self::Failed(error) => error.source(),
             _ => None,
         }
     }

@@ -109,8 +109,8 @@ impl fmt::Display for ProxyError {
 impl std::error::Error for ProxyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Tls(error) => Some(error),
-            Self::Io(error) => Some(error),
+            Self::Tls(error) => error.source(),
+            Self::Io(error) => error.source(),
             _ => None,
         }
     }

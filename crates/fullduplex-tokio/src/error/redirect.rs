@@ -50,10 +50,6 @@ impl fmt::Display for RedirectError {
     }
 }
 
-impl std::error::Error for Redirected {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
+impl std::error::Error for Redirected {}
 
 impl std::error::Error for RedirectError {}

@@ -20,7 +20,7 @@ pub enum TlsError {
     /// rustls refused the configuration.
     #[cfg(feature = "tls")]
     Rustls(Box<rustls::Error>),
-    /// The platform's TLS refused the configuration, or the handshake failed.
+    /// The platform's TLS could not be set up.
     #[cfg(feature = "native-tls")]
     Native(Box<native_tls::Error>),
 }
@@ -49,7 +49,17 @@ impl fmt::Display for TlsError {
     }
 }
 
-impl std::error::Error for TlsError {}
+impl std::error::Error for TlsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Rustls(error) => error.source(),
+            #[cfg(feature = "native-tls")]
+            Self::Native(error) => error.source(),
+            _ => None,
+        }
+    }
+}
 
 #[cfg(feature = "tls")]
 impl From<rustls::Error> for TlsError {
@@ -73,6 +83,11 @@ impl fmt::Display for Transport<'_> {
         #[cfg(feature = "tls")]
         if let Some(error) = self.0.get_ref().and_then(|inner| inner.downcast_ref()) {
             return write!(f, "TLS failed: {error}{}", advice(error));
+        }
+        #[cfg(feature = "native-tls")]
+        if let Some(error) = self.0.get_ref().and_then(|inner| inner.downcast_ref()) {
+            let error: &native_tls::Error = error;
+            return write!(f, "TLS failed: {error}");
         }
         write!(f, "the transport failed: {}", self.0)
     }

@@ -1,15 +1,18 @@
 //! The link of the half that receives. It writes through the sending side that the halves share.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+
+use fullduplex::Endpoint;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::engine::link::{Link, Whole};
 use crate::engine::{Engine, Receiving};
 use crate::halves::shared::{SendingSide, Shared};
 use crate::into_halves::IntoHalves;
 use crate::sending::Sending;
-use crate::waiters::Side;
-use crate::watch::Watch;
+use crate::waiters::{Side, Waiters};
 
 /// The half of the stream to read from, and what is shared with the half that sends.
 pub(super) struct HalfLink<S: IntoHalves> {
@@ -44,20 +47,20 @@ impl<S: IntoHalves> Link for HalfLink<S> {
     }
 
     #[inline]
-    fn with_sending<T>(
+    fn try_with_sending<T>(
         &mut self,
         _: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut S::WriteHalf, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        self.shared.with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
+        self.shared.try_with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
     }
 
-    fn with_sending_now<T>(
+    fn with_sending<T>(
         &mut self,
         _: &mut Context<'_>,
         f: impl FnOnce(&mut Sending, &mut S::WriteHalf, &mut Context<'_>) -> T,
     ) -> T {
-        self.shared.wait_with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
+        self.shared.with(Side::Reader, |side, cx| f(&mut side.sending, &mut side.stream, cx))
     }
 
     fn wake_sender(&mut self) {
@@ -66,47 +69,44 @@ impl<S: IntoHalves> Link for HalfLink<S> {
 }
 
 /// Takes a WebSocket apart.
-pub(super) fn split<S: IntoHalves>(
-    engine: Engine<S>,
-) -> (Box<ReceivingSide<S>>, Arc<Shared<S::WriteHalf>>) {
-    let (parts, Whole { stream, sending, .. }) = engine.into_parts();
-    let (reading, writing) = stream.into_halves();
-    let shared = Shared::new(SendingSide::new(writing, sending));
-    let link = HalfLink { reading, shared: Arc::clone(&shared) };
-    (Receiving::from_parts(parts, link, on_drop), shared)
+pub(super) fn split<S: IntoHalves>(engine: Engine<S>) -> Box<ReceivingSide<S>> {
+    let Ok(side) = engine.relink(|reader, Whole { stream, sending, .. }| {
+        let (reading, stream) = stream.into_halves();
+        let shared = Shared::new(SendingSide { stream, sending });
+        Ok::<_, Infallible>((reader, HalfLink { reading, shared }))
+    });
+    side
 }
 
 /// When the receiver is dropped, it passes its last signals to the sender, and the last answers are written.
-fn on_drop<S: IntoHalves>(side: &mut ReceivingSide<S>) {
-    let Receiving { reader, link, tally, .. } = side;
-    if Watch::ON {
-        link.shared.wait_with(Side::Reader, |side, _| {
-            side.sending.watch.heard(tally);
-            side.sending.watch.see(reader.receiver());
-        });
-    }
-    if std::thread::panicking() {
-        return;
-    }
-    link.shared.wait_with(Side::Reader, |side, cx| {
-        side.sending.hear(reader.receiver_mut());
-        // The sender writes what cannot be written now.
-        let _ = side.sending.poll_write_out(&mut side.stream, cx);
+pub(super) fn on_drop<S: IntoHalves>(side: &mut Box<ReceivingSide<S>>) {
+    let Receiving { reader, link, tally, .. } = &mut **side;
+    link.shared.with(Side::Reader, |side, cx| {
+        side.sending.watch.heard(tally);
+        side.sending.watch.see(reader.receiver());
+        if !std::thread::panicking() {
+            side.sending.pass_signals(reader.receiver_mut());
+            // The sender writes what cannot be written now.
+            let _ = side.sending.poll_write_out(&mut side.stream, cx);
+        }
     });
     link.shared.wake(Side::Writer);
 }
 
-/// Puts the two halves together again. `None` if the other half still exists, or belongs to another stream.
-pub(super) fn join<S>(side: ReceivingSide<S>) -> Option<Box<Engine<S>>>
+/// The other half still exists, or belongs to another stream.
+pub(super) struct NoPair;
+
+/// Puts the two halves together again.
+pub(super) fn join<S>(side: ReceivingSide<S>) -> Result<Box<Engine<S>>, NoPair>
 where
-    S: IntoHalves + tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    S: IntoHalves + AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut parts, HalfLink { reading, shared }) = side.into_parts();
-    let SendingSide { stream, sending, .. } = shared.into_sending()?;
-    let Sending { writer, state, write_buffer_size, ended, watch } = sending;
-    let stream = S::from_halves(reading, stream)?;
-    let joined = fullduplex::Endpoint::join(parts.reader, writer);
-    parts.reader = joined.reader;
-    let sending = Sending { writer: joined.writer, state, write_buffer_size, ended, watch };
-    Some(Engine::from_whole(parts, stream, sending))
+    side.relink(|reader, HalfLink { reading, shared }| {
+        let SendingSide { stream, sending, .. } = shared.into_sending().ok_or(NoPair)?;
+        let stream = S::from_halves(reading, stream).ok_or(NoPair)?;
+        let Sending { writer, state, write_buffer_size, ended, watch } = sending;
+        let Endpoint { reader, writer, .. } = Endpoint::join(reader, writer);
+        let sending = Sending { writer, state, write_buffer_size, ended, watch };
+        Ok((reader, Whole { stream, sending, waiters: Waiters::default() }))
+    })
 }

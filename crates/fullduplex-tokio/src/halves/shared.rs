@@ -10,7 +10,7 @@ use std::task::{Context, Wake, Waker};
 
 use tokio::io::AsyncWrite;
 
-use crate::guard::{Guard, OnDrop};
+use crate::guard::Guard;
 use crate::sending::Sending;
 use crate::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard};
 use crate::waiters::Side;
@@ -19,21 +19,6 @@ use crate::waiters::Side;
 pub(super) struct SendingSide<W> {
     pub(super) stream: W,
     pub(super) sending: Sending,
-    /// It runs when both halves are dropped. A function, because a bound on `W` would be needed on every type that contains
-    /// this one.
-    on_drop: fn(&mut Self),
-}
-
-impl<W: AsyncWrite + Unpin> SendingSide<W> {
-    pub(super) fn new(stream: W, sending: Sending) -> Self {
-        Self { stream, sending, on_drop: |side| side.sending.say_goodbye(&mut side.stream) }
-    }
-}
-
-impl<W> OnDrop for SendingSide<W> {
-    fn on_drop(&mut self) {
-        (self.on_drop)(self);
-    }
 }
 
 /// The wakers of both halves, for when something can be written, or has happened on the other side.
@@ -74,17 +59,21 @@ pub(super) struct Shared<W> {
     wanted: [AtomicBool; 2],
 }
 
-impl<W> Shared<W> {
+impl<W: AsyncWrite + Unpin> Shared<W> {
     pub(super) fn new(sending: SendingSide<W>) -> Arc<Self> {
         let wakers = Arc::<Wakers>::default();
+        // It runs when both halves are dropped.
+        let guard = Guard::new(sending, |side| side.sending.say_goodbye(&mut side.stream));
         Arc::new(Self {
-            sending: Mutex::new(Guard::new(sending)),
+            sending: Mutex::new(guard),
             waker: Waker::from(Arc::clone(&wakers)),
             wakers,
             wanted: Default::default(),
         })
     }
+}
 
+impl<W> Shared<W> {
     /// `side` is about to wait with `waker`.
     pub(super) fn register(&self, side: Side, waker: &Waker) {
         self.wakers.of(side).register(waker);
@@ -115,7 +104,7 @@ impl<W> Shared<W> {
     /// Uses the sending side, for `side`, with the context to poll its transport with. `None` when the other half has it
     /// now: that half then wakes the waker that was [registered](Self::register) for `side`.
     #[inline]
-    pub(super) fn with<T>(
+    pub(super) fn try_with<T>(
         &self,
         side: Side,
         f: impl FnOnce(&mut SendingSide<W>, &mut Context<'_>) -> T,
@@ -133,9 +122,9 @@ impl<W> Shared<W> {
         Some(self.use_taken(side, taken, f))
     }
 
-    /// As [`with`](Self::with), but waits until the other half has finished encoding, or a write that does not block. It
-    /// is for calls that cannot be put off.
-    pub(super) fn wait_with<T>(
+    /// As [`try_with`](Self::try_with), but waits until the other half has finished encoding, or a write that does not block.
+    /// It is for calls that cannot be put off.
+    pub(super) fn with<T>(
         &self,
         side: Side,
         f: impl FnOnce(&mut SendingSide<W>, &mut Context<'_>) -> T,
@@ -153,12 +142,8 @@ impl<W> Shared<W> {
     ) -> T {
         let result = f(&mut taken, &mut Context::from_waker(&self.waker));
         drop(taken);
-        let other = match side {
-            Side::Reader => Side::Writer,
-            Side::Writer => Side::Reader,
-        };
-        if self.wanted(other).swap(false, Ordering::AcqRel) {
-            self.wake(other);
+        if self.wanted(side.other()).swap(false, Ordering::AcqRel) {
+            self.wake(side.other());
         }
         result
     }

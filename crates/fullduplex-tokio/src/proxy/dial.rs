@@ -76,8 +76,8 @@ impl ProxyDial {
 impl<D> ProxyDial<D> {
     /// Sets the TLS for `https` proxies. Without it, the TLS of this crate's features is used.
     #[must_use]
-    pub fn connector(mut self, connector: impl Into<Option<Connector>>) -> Self {
-        self.connector = connector.into();
+    pub fn connector(mut self, connector: Connector) -> Self {
+        self.connector = Some(connector);
         self
     }
 

@@ -22,7 +22,7 @@ const MAX_STREAM_WRITE: usize = 64 << 10;
 pub(crate) enum Progress {
     #[default]
     None,
-    /// Bytes were written.
+    /// Bytes were written, or the stream was flushed.
     Written,
     /// Bytes were written after a write had been blocked, so the peer reads.
     Resumed,
@@ -122,7 +122,13 @@ impl WriteState {
     ) -> Poll<io::Result<()>> {
         while self.unflushed && !self.unwritable {
             match ready!(Pin::new(&mut *stream).poll_flush(cx)) {
-                Ok(()) => self.unflushed = false,
+                Ok(()) => {
+                    self.unflushed = false;
+                    // A sender may wait for the flush alone.
+                    if self.progress == Progress::None {
+                        self.progress = Progress::Written;
+                    }
+                }
                 Err(error) => self.failed(error)?,
             }
         }

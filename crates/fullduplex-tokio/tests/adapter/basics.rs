@@ -254,17 +254,24 @@ async fn what_was_kept_can_be_lent_and_bad_text_is_told() {
 
 #[tokio::test]
 async fn after_bad_text_that_was_lent_nothing_is_sent_but_its_close() {
-    for sends in [false, true] {
+    let nexts = ["drop", "feed", "close", "begin_close", "poll_close"];
+    // A frame of less than eight bytes is checked before it is lent.
+    for (next, text) in nexts.iter().flat_map(|next| [(*next, &b"\xff"[..]), (next, b"bad\xff")]) {
         let (near, mut far) = duplex(1000);
         let mut server =
             WebSocketStream::from_raw_socket(near, Role::Server, WebSocketConfig::new());
-        write(&mut far, Frame::text(b"\xff".as_slice()).masked().encode()).await;
+        write(&mut far, Frame::text(text).masked().encode()).await;
         assert!(is_bad_text(&server.recv_ref().await.unwrap().unwrap_err()));
-        if sends {
-            assert!(server.feed("too late".into()).await.is_err());
+        assert!(!server.can_send());
+        match next {
+            "feed" => assert!(server.feed("too late".into()).await.is_err()),
+            "close" => assert!(is_bad_text(&server.close(None).await.unwrap_err())),
+            "begin_close" => server.begin_close(None).unwrap(),
+            "poll_close" => SinkExt::close(&mut server).await.unwrap(),
+            _ => {}
         }
         drop(server);
-        assert_eq!(frames(&read_to_end(&mut far).await), [Frame::close(1007, "")]);
+        assert_eq!(frames(&read_to_end(&mut far).await), [Frame::close(1007, "")], "{next}");
     }
 }
 

@@ -17,7 +17,7 @@ use fullduplex_tokio::{
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, join, split,
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex, join, split,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, advance, sleep, timeout};
@@ -746,4 +746,48 @@ async fn an_end_of_input_that_was_read_during_a_write_is_not_asked_for_again() {
     assert!(timeout(secs(10), client.recv()).await.expect("the end was read before").is_none());
     drop(client);
     assert_eq!(reading.await.unwrap(), 2);
+}
+
+/// A transport that takes every write at once, and flushes by the second poll. It forgets its waker then, as it may.
+#[derive(Default)]
+struct FlushesLater(bool);
+
+impl AsyncRead for FlushesLater {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for FlushesLater {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if std::mem::replace(&mut self.0, true) { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_waits_for_a_flush_is_woken_when_the_receiver_completes_it() {
+    let stream = FlushesLater::default();
+    let mut server = WebSocketStream::from_raw_socket(stream, Role::Server, WebSocketConfig::new());
+    server.feed("hi".into()).await.unwrap();
+    let (flag, waker) = Flag::new();
+    assert!(pin!(server.flush()).poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(!flag.take());
+    assert!(poll_once(pin!(server.recv())).is_pending());
+    assert!(flag.take());
 }

@@ -166,6 +166,24 @@ async fn a_close_that_is_only_sent_has_its_deadline_too() {
     assert!(messages.is_empty() && is(error, Timeout::Close));
 }
 
+/// The application does something else after it has begun to close.
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_close_begins_when_ours_is_queued() {
+    for begins in [false, true] {
+        let (mut client, _wire) = our_client(WebSocketConfig::new().close_timeout(secs(5))).await;
+        let whole = takes(secs(5), async {
+            if begins {
+                client.begin_close(None).unwrap();
+            } else {
+                client.feed(Message::Close(None)).await.unwrap();
+            }
+            sleep(secs(4)).await;
+            drain(&mut client).await
+        });
+        assert!(is(whole.await.1, Timeout::Close));
+    }
+}
+
 /// Input that comes late because the application did not read is not a silence of the peer.
 #[tokio::test(start_paused = true)]
 async fn an_application_that_is_slow_itself_does_not_blame_the_peer() {

@@ -9,10 +9,32 @@ use fullduplex_tokio::fullduplex::{self, Ended, FrameError, MessageError};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, Message, Role, WebSocketConfig, WebSocketStream,
 };
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex, sink};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{drain, our_client, our_server, pair, poll_once, read_to_end, write};
+
+/// A transport whose reads fail, with a text.
+struct Unreadable(ErrorKind);
+
+impl AsyncRead for Unreadable {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::Error::new(self.0, "the reason")))
+    }
+}
+
+/// A client's WebSocket that reads `input` and then fails.
+fn cut_client(
+    input: Vec<u8>,
+    kind: ErrorKind,
+) -> WebSocketStream<impl AsyncRead + AsyncWrite + Unpin> {
+    let stream = tokio::io::join(Cursor::new(input).chain(Unreadable(kind)), sink());
+    WebSocketStream::from_raw_socket(stream, Role::Client, WebSocketConfig::new())
+}
 
 #[tokio::test]
 async fn every_message_before_the_close_is_delivered() {
@@ -149,6 +171,82 @@ async fn ends_without_a_close_are_told_apart() {
     }
 }
 
+/// OpenSSL says `Other` for an end without close_notify.
+#[tokio::test]
+async fn an_end_after_both_closes_is_clean_however_it_comes() {
+    use ErrorKind::{HostUnreachable, InvalidData, Other, TimedOut, UnexpectedEof};
+    for kind in [Other, InvalidData, TimedOut, HostUnreachable, UnexpectedEof] {
+        for closes in [false, true] {
+            let mut client = cut_client(Frame::close(1000, "").encode(), kind);
+            if closes {
+                client.close(None).await.unwrap();
+            }
+            let (messages, error) = drain(&mut client).await;
+            assert!(error.is_none(), "{error:?}");
+            assert_eq!(messages, [Message::Close(Some(CloseFrame::new(CloseCode::Normal)))]);
+            assert!(client.receiver().is_clean());
+        }
+    }
+}
+
+#[tokio::test]
+async fn close_names_the_same_end_as_recv() {
+    let fragment = Frame::binary([1; 9]).unfinished().encode();
+    let ping_between = [fragment.clone(), Frame::ping("?").encode()].concat();
+    let whole = [ping_between.clone(), Frame::continuation([2]).encode()].concat();
+    for (input, expected) in [
+        (vec![], Ended::WithoutClose),
+        (fragment[..1].to_vec(), Ended::InsideMessage),
+        (fragment[..5].to_vec(), Ended::InsideMessage),
+        (fragment, Ended::InsideMessage),
+        (ping_between, Ended::InsideMessage),
+        (whole, Ended::WithoutClose),
+    ] {
+        for begun in [false, true] {
+            let stream = tokio::io::join(Cursor::new(input.clone()), sink());
+            let mut client =
+                WebSocketStream::from_raw_socket(stream, Role::Client, WebSocketConfig::new());
+            if begun {
+                // This takes what precedes a Ping out of the receive buffer, or reports the end.
+                let _ = client.recv().await;
+            }
+            let closed = client.close(None).await;
+            let expected: fullduplex::Error = expected.into();
+            assert!(
+                matches!(closed, Err(Error::Protocol(found)) if found == expected),
+                "{input:?}: {closed:?}"
+            );
+            drain(&mut client).await;
+            assert_eq!(client.receiver().failure(), Some(expected));
+        }
+    }
+}
+
+/// The flush learns of the reset, so nothing is pending, and the read brings an end of input.
+#[tokio::test]
+async fn close_names_a_reset_that_a_write_was_told_of() {
+    let writing = Unwritable { kind: ErrorKind::ConnectionReset, at_flush: true };
+    let stream = tokio::io::join(Cursor::new(Vec::new()), writing);
+    let mut client = WebSocketStream::from_raw_socket(stream, Role::Client, WebSocketConfig::new());
+    assert!(matches!(client.send("lost".into()).await, Err(Error::Io(_))));
+    let reset = fullduplex::Error::from(Ended::Reset);
+    let closed = client.close(None).await;
+    assert!(matches!(closed, Err(Error::Protocol(found)) if found == reset), "{closed:?}");
+    let (_, error) = drain(&mut client).await;
+    assert!(matches!(error, Some(Error::Protocol(found)) if found == reset), "{error:?}");
+}
+
+#[tokio::test]
+async fn close_returns_the_whole_text_of_a_transport_s_failure_and_so_does_recv() {
+    let mut client = cut_client(Frame::text("first").encode(), ErrorKind::InvalidData);
+    let closed = client.close(None).await.unwrap_err();
+    assert_eq!(closed.to_string(), "the transport failed: the reason");
+    assert!(matches!(closed, Error::Io(error) if error.kind() == ErrorKind::InvalidData));
+    let (messages, error) = drain(&mut client).await;
+    assert_eq!(messages, ["first".into()]);
+    assert_eq!(error.unwrap().to_string(), "the transport failed: the reason");
+}
+
 async fn tcp() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let dialled = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -200,16 +298,23 @@ async fn both_may_close_at_once() {
     assert!(client.receiver().is_clean() && server.receiver().is_clean());
 }
 
-/// A transport whose writes fail.
-struct Unwritable(ErrorKind);
+/// A transport whose writes fail, or whose flushes do.
+struct Unwritable {
+    kind: ErrorKind,
+    at_flush: bool,
+}
 
 impl AsyncWrite for Unwritable {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(self.0.into()))
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(if self.at_flush { Ok(bytes.len()) } else { Err(self.kind.into()) })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        Poll::Ready(if self.at_flush { Err(self.kind.into()) } else { Ok(()) })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -224,7 +329,8 @@ async fn a_write_that_fails_is_told_once_after_what_has_come() {
     input.extend(Frame::ping("?").masked().encode());
     for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::Other] {
         for sends in [false, true] {
-            let stream = tokio::io::join(Cursor::new(input.clone()), Unwritable(kind));
+            let stream =
+                tokio::io::join(Cursor::new(input.clone()), Unwritable { kind, at_flush: false });
             let mut server =
                 WebSocketStream::from_raw_socket(stream, Role::Server, WebSocketConfig::new());
             if sends {

@@ -8,8 +8,8 @@ use fullduplex_testkit::{Frame, Random, frames};
 use fullduplex_tokio::fullduplex::{Ended, Error as Failure};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, IntoHalves, Message, MessageKind, MessageRef, PreparedMessage,
-    Role, WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream, accept, client,
-    connect,
+    ReuniteError, Role, WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream,
+    accept, client, connect,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{
@@ -317,7 +317,7 @@ async fn reunited_halves_go_on_where_they_were() {
     let (other_sender, other_receiver) = other.into_split();
     let error = receiver.reunite(other_sender).unwrap_err();
     assert!(error.to_string().contains("not of one"));
-    let (receiver, other_sender) = (error.0, error.1);
+    let ReuniteError { sender: other_sender, receiver } = error;
     drop(other_receiver.reunite(other_sender).unwrap());
 
     let mut server = receiver.reunite(sender).unwrap();

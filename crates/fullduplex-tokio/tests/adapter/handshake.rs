@@ -16,6 +16,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use crate::support::{accept_key, echo, header, read_to_end, status, write};
 
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
 #[tokio::test]
 async fn a_client_and_a_server_shake_hands() {
     let (near, far) = duplex(100);
@@ -256,6 +259,16 @@ async fn a_handshake_by_hand_goes_on_as_a_websocket() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_before_the_response_is_no_failure_of_the_transport() {
+    let (near, mut far) = duplex(1 << 12);
+    write(&mut far, REQUEST).await;
+    drop(far);
+    let error = accept(near).await.unwrap_err();
+    let reset = fullduplex_tokio::fullduplex::Ended::Reset.into();
+    assert!(matches!(error, Error::Protocol(found) if found == reset), "{error:?}");
+}
+
+#[tokio::test]
 async fn an_invalid_request_is_answered_with_its_status() {
     let (near, mut far) = duplex(1 << 12);
     let serving = tokio::spawn(accept(near));
@@ -270,10 +283,8 @@ async fn an_invalid_request_is_answered_with_its_status() {
 #[tokio::test]
 async fn frames_right_behind_the_handshake_are_not_lost() {
     let (near, mut far) = duplex(1 << 12);
-    let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     let early = fullduplex_testkit::Frame::text("early").masked().encode();
-    write(&mut far, [request.as_bytes(), &early].concat()).await;
+    write(&mut far, [REQUEST.as_bytes(), &early].concat()).await;
     let mut server = accept(near).await.unwrap();
     assert_eq!(server.recv().await.unwrap().unwrap(), Message::text("early"));
     let mut head = [0; 12];

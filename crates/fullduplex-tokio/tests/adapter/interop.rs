@@ -6,10 +6,10 @@ use fullduplex_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use fullduplex_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use fullduplex_tokio::tokio_rustls::{TlsAcceptor, TlsConnector};
 use fullduplex_tokio::{
-    ConnectOptions, Connector, Dial, DialError, Error, IntoHalves, MaybeTlsStream, Message,
-    OwnedAcceptance, OwnedClientRequest, OwnedRejection, Target, TcpDial, TlsError,
-    WebSocketConfig, WebSocketReceiver, WebSocketSender, accept, accept_tls, accept_tls_with,
-    accept_with, client_tls_with, client_with, connect, connect_with, tls,
+    AcceptTls, ConnectOptions, Connector, Dial, DialError, Error, IntoHalves, MaybeTlsStream,
+    Message, OwnedAcceptance, OwnedClientRequest, OwnedRejection, Target, TcpDial, TlsError,
+    WebSocketConfig, WebSocketReceiver, WebSocketSender, WebSocketStream, accept, accept_tls,
+    accept_tls_with, accept_with, client_tls_with, client_with, connect, connect_with, tls,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -237,6 +237,38 @@ async fn our_client_talks_to_their_server_over_tls() {
     serving.await.unwrap();
 }
 
+/// A task for any TLS: this compiles because `AcceptTls::accept_tls` returns a future that is `Send`.
+fn spawn_accept<T>(
+    stream: DuplexStream,
+    tls: T,
+) -> tokio::task::JoinHandle<fullduplex_tokio::Result<WebSocketStream<T::Stream>>>
+where
+    T: AcceptTls<DuplexStream, Stream: Send> + Send + 'static,
+{
+    tokio::spawn(accept_tls(stream, tls))
+}
+
+/// An application may share the configuration of its HTTP client, and a server may prefer HTTP/2.
+#[tokio::test]
+async fn a_client_that_could_speak_http_2_does_not_offer_it() {
+    let (mut server_tls, mut client_tls) = configs();
+    let protocols = [b"h2".to_vec(), b"http/1.1".to_vec()];
+    Arc::make_mut(&mut server_tls).alpn_protocols = protocols.to_vec();
+    for offered in [&protocols[..], &protocols[..1]] {
+        Arc::make_mut(&mut client_tls).alpn_protocols = offered.to_vec();
+        let (near, far) = duplex(1 << 12);
+        let serving = spawn_accept(far, Arc::clone(&server_tls));
+        let connector = Some(Connector::Rustls(Arc::clone(&client_tls)));
+        let config = WebSocketConfig::new();
+        let (client, _) =
+            client_tls_with("wss://localhost/", near, config, connector).await.unwrap();
+        let MaybeTlsStream::Rustls(stream) = client.get_ref() else { panic!("it has no TLS") };
+        let expected = (offered.len() > 1).then_some(&b"http/1.1"[..]);
+        assert_eq!(stream.get_ref().1.alpn_protocol(), expected);
+        serving.await.unwrap().unwrap();
+    }
+}
+
 /// RFC 6455 §4.1: "Clients MUST use the Server Name Indication extension in the TLS handshake".
 #[tokio::test]
 async fn a_client_names_the_server_in_the_tls_handshake() {
@@ -282,10 +314,19 @@ async fn our_client_talks_over_the_platform_s_tls() {
                 assert!(trusts && matches!(client.get_ref(), MaybeTlsStream::NativeTls(_)));
                 our_client(client).await;
             }
-            Err(error) => assert!(!trusts && matches!(error, Error::Tls(TlsError::Native(_)))),
+            Err(error) => {
+                assert!(!trusts && matches!(error, Error::Io(_)), "{error:?}");
+                assert!(error.to_string().starts_with("TLS failed: "), "{error}");
+            }
         }
         serving.await.unwrap();
     }
+    // A server that ends the stream may only be starting again.
+    let (near, far) = duplex(1 << 12);
+    drop(far);
+    let connector = Some(Connector::NativeTls(TlsConnector::new().unwrap()));
+    let cut = client_tls_with("wss://localhost/", near, WebSocketConfig::new(), connector).await;
+    assert!(matches!(cut, Err(Error::Io(_))), "{cut:?}");
 }
 
 #[cfg(feature = "native-tls")]
@@ -307,7 +348,7 @@ async fn our_server_talks_over_the_platform_s_tls() {
         echo(server).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let refused = accept_tls(stream, acceptor).await;
-        assert!(matches!(refused, Err(Error::Tls(TlsError::Native(_)))), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Io(_))), "{refused:?}");
     });
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = "localhost".try_into().unwrap();

@@ -3,10 +3,12 @@
 mod basics;
 mod blocked;
 mod cancel;
+mod compression;
 mod deadlines;
 mod drip;
 mod each;
 mod ends;
+mod errors;
 mod halves;
 mod handshake;
 mod heads;

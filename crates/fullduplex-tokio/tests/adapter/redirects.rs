@@ -66,15 +66,22 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, begun: String, log:
 
 /// The requests that the servers have seen, and the client's status or error.
 async fn led(request: OwnedClientRequest, max: u8) -> (Vec<String>, Result<u16, Error>) {
+    led_with(request, |options| options.max_redirects(max)).await
+}
+
+/// As [`led`], with more options.
+async fn led_with(
+    request: OwnedClientRequest,
+    more: impl FnOnce(ConnectOptions<Net>) -> ConnectOptions<Net>,
+) -> (Vec<String>, Result<u16, Error>) {
     let (server, client) = configs();
     let log = Log::default();
     let net = Net { log: Arc::clone(&log), tls: Some(server) };
     let options = ConnectOptions::new()
         .dial(net)
         .connector(Connector::Rustls(client))
-        .max_redirects(max)
         .sensitive_header("X-Key");
-    let connected = connect_with(request.subprotocol("chat"), &options).await;
+    let connected = connect_with(request.subprotocol("chat"), &more(options)).await;
     let seen = log.lock().unwrap().clone();
     (seen, connected.map(|(_, response)| response.as_response().status()))
 }
@@ -90,11 +97,12 @@ fn request(url: &str) -> OwnedClientRequest {
 
 #[tokio::test]
 async fn redirects_are_followed_by_default_not_at_all() {
-    let (seen, result) = led(request("ws://host/302/|x"), 0).await;
-    assert_eq!(seen.len(), 1);
-    assert!(
-        matches!(result, Err(Error::Http(refused)) if refused.response.as_response().status() == 302)
-    );
+    let by_default = led_with(request("ws://host/302/|x"), |options| options).await;
+    for (seen, result) in [by_default, led(request("ws://host/302/|x"), 0).await] {
+        assert_eq!(seen.len(), 1);
+        let Err(Error::Http(refused)) = result else { panic!("{result:?}") };
+        assert_eq!(refused.response.as_response().status(), 302);
+    }
 }
 
 #[tokio::test]
@@ -165,6 +173,7 @@ async fn a_loop_ends_at_the_limit_and_the_error_has_the_chain_without_credential
     let url = "ws://***@host/302/";
     let expected = format!("too many redirects: {url} to {url} to {url} to {url} to {url}");
     assert_eq!(error.to_string(), expected);
+    assert!(std::error::Error::source(&error).is_none(), "the text has all of it");
     match error {
         Error::Redirect(redirected) => {
             assert_eq!(redirected.error, RedirectError::TooMany);

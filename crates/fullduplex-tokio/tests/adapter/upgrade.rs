@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::Message as TheirMessage;
 use crate::support::{echo, header, secs, status};
 
 /// A hyper server on a port of its own, which answers every request with `handle`.
-async fn serve<F, R>(handle: F) -> SocketAddr
+pub(crate) async fn serve<F, R>(handle: F) -> SocketAddr
 where
     F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
     R: Future<Output = UpgradeResponse> + Send,

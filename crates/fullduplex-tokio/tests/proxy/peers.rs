@@ -214,6 +214,9 @@ async fn serve_proxy(tls: Option<Arc<ServerConfig>>) -> SocketAddr {
                 match tls {
                     None => relay(stream).await,
                     Some(tls) => match tls.accept(stream).await {
+                        Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                            println!("the proxy would have to speak HTTP/2");
+                        }
                         Ok(stream) => relay(stream).await,
                         Err(error) => println!("the proxy's TLS: {error}"),
                     },
@@ -227,7 +230,11 @@ async fn serve_proxy(tls: Option<Arc<ServerConfig>>) -> SocketAddr {
 #[tokio::test]
 async fn an_https_proxy_is_asked_over_tls_which_has_to_be_trusted() {
     let (server_tls, client_tls) = configs();
-    let (proxy_tls, trusts_proxy) = configs();
+    let (mut proxy_tls, mut trusts_proxy) = configs();
+    // Both could speak HTTP/2 as well.
+    let protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Arc::make_mut(&mut proxy_tls).alpn_protocols = protocols.clone();
+    Arc::make_mut(&mut trusts_proxy).alpn_protocols = protocols;
     let ports = serve_echo(server_tls).await;
     let port = serve_proxy(Some(proxy_tls)).await.port();
     let proxy = Proxy::parse(format!("https://localhost:{port}")).unwrap();

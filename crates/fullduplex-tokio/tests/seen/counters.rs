@@ -185,16 +185,17 @@ async fn what_is_given_up_by_a_close_is_on_the_wire_and_no_message() {
     assert_eq!((all.snapshot().closed, all.snapshot().open()), (1, 0));
 }
 
+/// A connection decides at its beginning whether it is seen.
 #[tokio::test]
-async fn connections_without_counters_and_subscriber_are_not_seen() {
-    let (ear, guard) = Ear::listen();
-    drop(guard);
+async fn a_connection_without_counters_tells_a_subscriber_that_comes_later_nothing() {
     let (mut client, server) =
         pair("ws://localhost/", WebSocketConfig::new(), WebSocketConfig::new()).await;
+    let (ear, _guard) = Ear::listen();
     assert_eq!(client.config().counters, None);
     drop(server);
     while client.recv().await.is_some() {}
-    assert!(ear.told().is_empty());
+    drop(client);
+    assert!(ear.told().is_empty(), "{:?}", ear.told());
 }
 
 #[test]

@@ -91,8 +91,7 @@ async fn end_of(
 #[tokio::test(start_paused = true)]
 async fn each_failure_has_its_cause_and_the_code_that_the_peer_is_told() {
     let small = WebSocketConfig::new().max_message_size(Some(100));
-    let mut few = WebSocketConfig::new();
-    few.max_fragments = 2;
+    let few = WebSocketConfig::new().max_fragments(2);
     let large = masked(2, &[0; 101]).encode();
     let fragment = |fin, opcode| Frame { fin, ..masked(opcode, b"x") }.encode();
     let three = [fragment(false, 2), fragment(false, 0), fragment(true, 0)].concat();

@@ -80,6 +80,18 @@ async fn a_server_says_why_it_has_not_opened() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_before_the_response_has_ended_the_handshake() {
+    let (ear, _guard) = Ear::listen();
+    let all = counters();
+    let (mut near, far) = duplex(1 << 12);
+    near.write_all([HEAD, KEY].concat().as_bytes()).await.unwrap();
+    drop(near);
+    accept_with(far, counted(all), |_| Ok(OwnedAcceptance::new())).await.unwrap_err();
+    assert_eq!(ear.one("server", "not opened").get("cause"), "handshake_ended");
+    assert_eq!(failures(&all.snapshot()), [(Cause::HandshakeEnded, 1)]);
+}
+
+#[tokio::test]
 async fn a_health_check_that_is_answered_is_no_failure() {
     let (ear, _guard) = Ear::listen();
     let all = counters();

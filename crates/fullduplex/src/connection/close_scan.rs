@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 
+use crate::closing::Ended;
 use crate::connection::receiver::Receiver;
 use crate::error::Error;
 use crate::frame::decoder::{Decoded, Decoder};
@@ -20,6 +21,8 @@ struct Scan {
     in_close: bool,
     /// Whether another frame has been found, which precedes the Close.
     has_found_other: bool,
+    /// Whether a message has begun whose last frame has not.
+    in_message: bool,
     /// How many unread bytes have been scanned.
     scanned: usize,
 }
@@ -29,6 +32,16 @@ impl CloseScan {
     #[must_use]
     pub const fn new() -> Self {
         Self(None)
+    }
+
+    /// How the input ends if nothing follows what was scanned. [`Receiver::handle_eof`](crate::Receiver::handle_eof) says the
+    /// same once all of it has been polled.
+    #[must_use]
+    pub fn ended(&self) -> Ended {
+        match &self.0 {
+            Some(scan) if scan.in_message || !scan.decoder.at_boundary() => Ended::InsideMessage,
+            _ => Ended::WithoutClose,
+        }
     }
 
     /// Whether nothing precedes the Close that was found.
@@ -51,6 +64,7 @@ impl Receiver {
                 decoder: self.decoder.clone(),
                 in_close,
                 has_found_other: in_other || !self.inbound.is_idle(),
+                in_message: !self.inbound.is_idle(),
                 scanned: 0,
             })
         });
@@ -64,6 +78,9 @@ impl Receiver {
                 Decoded::Header(header) => {
                     scan.in_close = header.opcode == OpCode::Close;
                     scan.has_found_other |= !scan.in_close;
+                    if !header.opcode.is_control() {
+                        scan.in_message = !header.fin;
+                    }
                 }
                 Decoded::Payload(payload) if payload.ends_frame && scan.in_close => {
                     return Ok(true);

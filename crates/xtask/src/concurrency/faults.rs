@@ -26,8 +26,8 @@ pub(super) const FAULTS: [Fault; 37] = [
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/shared.rs",
         right: r"        drop(taken);
-        let other",
-        wrong: "        let other",
+        if self.wanted",
+        wrong: "        if self.wanted",
         about: "a half looks whether the other one wants the sending side before it gives it back",
     },
     Fault {
@@ -42,13 +42,13 @@ pub(super) const FAULTS: [Fault; 37] = [
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves.rs",
         right: r"        self.shared.register(Side::Writer, cx.waker());
-        let written = self.shared.with(Side::Writer, |side, cx| {
+        let written = self.shared.try_with(Side::Writer, |side, cx| {
             let written = side.sending.poll_write_enough(&mut side.stream, enough, cx);
             (written, wakes_receiver(&side.sending))
         });
 ",
         wrong: r"        let waker = cx.waker();
-        let written = self.shared.with(Side::Writer, |side, cx| {
+        let written = self.shared.try_with(Side::Writer, |side, cx| {
             let written = side.sending.poll_write_enough(&mut side.stream, enough, cx);
             (written, wakes_receiver(&side.sending))
         });
@@ -59,9 +59,9 @@ pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/engine.rs",
-        right: r"        link.with_sending_now(cx, |sending, stream, cx| {
+        right: r"        link.with_sending(cx, |sending, stream, cx| {
             let _ = sending",
-        wrong: r"        link.with_sending(cx, |sending, stream, cx| {
+        wrong: r"        link.try_with_sending(cx, |sending, stream, cx| {
             let _ = sending",
         about: "a receiver whose connection fails does not wait for the sender",
     },
@@ -208,16 +208,16 @@ pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/receiving.rs",
-        right: r"    if std::thread::panicking() {",
-        wrong: r"    if !reader.receiver().has_signals() || std::thread::panicking() {",
+        right: r"        if !std::thread::panicking() {",
+        wrong: r"        if reader.receiver().has_signals() && !std::thread::panicking() {",
         about: "a dropped receiver leaves an answer behind that it has queued",
     },
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/halves/receiving.rs",
-        right: r"        side.sending.hear(reader.receiver_mut());
-        // The sender",
-        wrong: r"        // The sender",
+        right: r"            side.sending.pass_signals(reader.receiver_mut());
+            // The sender",
+        wrong: r"            // The sender",
         about: "a dropped receiver does not tell the sender what it knows",
     },
     Fault {
@@ -260,11 +260,9 @@ pub(super) const FAULTS: [Fault; 37] = [
     Fault {
         test: "tokio",
         file: "crates/fullduplex-tokio/src/engine.rs",
-        right: r"|| self.link.with_sending_now(cx, |sending, _, _| sending.state.unwritable);",
-        wrong: r"|| {
-            let known = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);
-            known.unwrap_or(false)
-        };",
+        right: r"let unwritable = self.link.with_sending(cx, |sending, _, _| sending.state.unwritable);",
+        wrong: r"let unwritable = self.link.try_with_sending(cx, |sending, _, _| sending.state.unwritable);
+        let unwritable = unwritable.unwrap_or(false);",
         about: "a receiver at the end of input does not wait to hear of a write that has failed",
     },
     Fault {
