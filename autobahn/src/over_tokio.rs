@@ -123,9 +123,9 @@ impl Client {
     async fn open(
         &self,
         request: impl IntoRequest,
-        options: ConnectOptions,
+        mut options: ConnectOptions,
     ) -> std::result::Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
-        let options = options.connector(self.tls.clone().map(Connector::Rustls));
+        options.connector = self.tls.clone().map(Connector::Rustls);
         Ok(connect_with(request, &options).await?.0)
     }
 

@@ -75,8 +75,8 @@ impl ConnectOptions {
     /// Sets [`tls`](Self#structfield.tls).
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn tls(mut self, tls: impl Into<Option<std::sync::Arc<rustls::ClientConfig>>>) -> Self {
-        self.tls = tls.into();
+    pub fn tls(mut self, tls: std::sync::Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(tls);
         self
     }
 }
