@@ -179,7 +179,7 @@ fn what_was_begun_in_pieces_is_not_told_as_a_whole() {
 fn valid_text_comes_before_the_failure() {
     for role in ROLES {
         let mut reader = open(role);
-        let bytes = to(role, &Frame::text(*b"good\xffbad"));
+        let bytes = to(role, Frame::text(*b"good\xffbad"));
         read(&mut reader, &mut &*bytes, usize::MAX);
         let chunk = reader.poll_chunk().unwrap();
         assert_eq!(chunk, Some(Chunk::Text("good".into(), Part::First)));
@@ -217,7 +217,7 @@ fn nothing_of_an_unfinished_message_is_given_after_the_end() {
 fn a_message_of_any_size_takes_no_more_than_a_read_brings() {
     const SIZE: usize = 32 << 20;
     for role in ROLES {
-        let bytes = to(role, &Frame::binary(vec![7; SIZE]));
+        let bytes = to(role, Frame::binary(vec![7; SIZE]));
         let mut reader = open(role);
         let (mut wire, mut received) = (&*bytes, 0);
         let counted = measure(|| {

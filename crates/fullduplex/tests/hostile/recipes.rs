@@ -366,7 +366,7 @@ fn tr_01_output_buffers_of_any_size_give_the_same_bytes() {
                 match conn.send_binary(&payload, &mut out, &mut entropy) {
                     Ok(len) => break written.extend_from_slice(&out[..len]),
                     Err(SendError::BufferTooSmall(short)) => {
-                        out = vec![0; buffer_size().max(short.needed)]
+                        out = vec![0; buffer_size().max(short.needed)];
                     }
                     Err(error) => panic!("{error}"),
                 }

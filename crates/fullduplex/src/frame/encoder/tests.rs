@@ -192,7 +192,7 @@ fn without_room_no_key_is_drawn_and_without_a_key_nothing_is_written() {
         let short = wire.len() - 1;
         match frame(role, kind, &payload, &mut out[..short], &mut entropy) {
             Err(EncodeError::BufferTooSmall(error)) => {
-                assert_eq!(error.needed, wire.len(), "§{section}")
+                assert_eq!(error.needed, wire.len(), "§{section}");
             }
             _ => panic!("§{section}: there is no room"),
         }
