@@ -46,7 +46,8 @@ fn settings() -> DeflateConfig {
     let config = hidden(DeflateConfig::accept_window_limit(config, hidden(true)));
     defaulted::<DeflateConfig>();
     key::<DeflateConfig>(&config);
-    let choice = hidden(DeflateChoice::from(hidden(Some(config))));
+    let choice = <DeflateChoice as From<Option<DeflateConfig>>>::from(hidden(Some(config)));
+    let choice = hidden(choice);
     seen(<DeflateChoice as From<DeflateConfig>>::from(config));
     seen(DeflateChoice::for_endpoint(choice, hidden(Some(config))));
     defaulted::<DeflateChoice>();
