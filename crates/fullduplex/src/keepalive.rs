@@ -25,7 +25,8 @@ pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// Send a Ping if nothing was received for this long.
+    /// Send a Ping if nothing was received for this long. The next one comes only after something was received, so without
+    /// a [`pong_timeout`](Self::pong_timeout) a peer that is gone gets one Ping.
     pub ping_interval: Option<Duration>,
     /// Fail the connection with Close 1011 if nothing was received for this long after such a Ping. While a blocked
     /// write makes progress, the time starts again, because a peer that reads slowly receives the Ping late.
@@ -143,26 +144,6 @@ impl Wait {
             u32::MAX => NEVER,
             millis => instant.saturating_add(u64::from(millis) * 1_000_000),
         }
-    }
-}
-
-/// A deadline that is set without a look at the clock. Its time begins with the first `now`.
-#[cfg(feature = "alloc")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Deadline {
-    Never,
-    After(Duration),
-    At(Duration),
-}
-
-#[cfg(feature = "alloc")]
-impl Deadline {
-    /// The instant of the deadline, if there is one. If its time has not begun, it begins `now`.
-    pub(crate) fn from(&mut self, now: Duration) -> Option<Duration> {
-        if let Self::After(wait) = *self {
-            *self = Self::At(now.saturating_add(wait));
-        }
-        if let Self::At(instant) = *self { Some(instant) } else { None }
     }
 }
 

@@ -14,8 +14,9 @@ pub const DEFAULT_MAX_FRAGMENTS: u32 = 1 << 17;
 /// Limits for the frames and messages of a peer (RFC 6455 §10.4).
 ///
 /// If the header of a frame announces more, the connection fails before any of its payload is read. For a compressed message
-/// (RFC 7692), a header does not announce the size of the message, so its bytes count as they are decompressed. No memory is
-/// ever allocated because of an announced length. The largest value of a type is no limit.
+/// (RFC 7692), a header does not announce the size of the message, so its bytes count as they are decompressed. An
+/// announced length alone reserves no more than 64 KiB, or as much as the largest message so far has taken. The largest
+/// value of a type is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Limits {

@@ -5,9 +5,6 @@
 
 use core::array;
 
-/// The largest payload for [`apply_small`] and [`copy_small`], which have few loops.
-const SMALL: usize = BLOCK;
-
 /// From this size on, it is faster to bring the loop over blocks to an aligned address first.
 const ALIGN_FROM: usize = 2048;
 
@@ -15,7 +12,7 @@ const ALIGN_FROM: usize = 2048;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// How many bytes the loop over blocks takes at a time: so many vectors that the cost of the loop itself does not
-/// matter.
+/// matter. It is also the largest payload for [`apply_small`] and [`copy_small`], which have few loops.
 const BLOCK: usize = 128;
 
 /// From this size on, AVX2 saves more than it costs to check whether the processor has it.
@@ -56,14 +53,14 @@ pub(crate) fn apply(payload: &mut [u8], key: u32) {
     if key == 0 {
         return;
     }
-    if payload.len() <= SMALL {
+    if payload.len() <= BLOCK {
         apply_small(payload, key);
     } else {
         apply_large(payload, key);
     }
 }
 
-/// XORs `payload` in place, and returns whether the result is ASCII. It is made for at most [`SMALL`] bytes.
+/// XORs `payload` in place, and returns whether the result is ASCII. It is made for at most [`BLOCK`] bytes.
 ///
 /// Instead of a loop over the last bytes, it takes a whole word or vector at the end, which overlaps the one before.
 /// The last one must be read before the one before is written, and written after it.
@@ -73,7 +70,7 @@ pub(crate) fn apply_small(payload: &mut [u8], key: u32) -> bool {
         0..8 => apply_tiny(payload, key),
         8..32 => apply_words(payload, key),
         32..64 => apply_ends::<8>(payload, key),
-        64..=SMALL => apply_ends::<16>(payload, key),
+        64..=BLOCK => apply_ends::<16>(payload, key),
         _ => {
             apply_large(payload, key);
             is_ascii(payload)
@@ -276,7 +273,7 @@ fn copy_words(payload: &[u8], out: &mut [u8], key: u32) {
     }
 }
 
-/// [`copy`] for at most [`SMALL`] bytes, without a call. From four bytes on, it has no loop.
+/// [`copy`] for at most [`BLOCK`] bytes, without a call. From four bytes on, it has no loop.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(crate) fn copy_small(payload: &[u8], out: &mut [u8], key: u32) {
@@ -399,7 +396,7 @@ mod tests {
                     copy(plain, &mut copied, advance(u32::from_le_bytes(key), position));
                     assert_eq!(copied, expected, "copy, len {len}");
                     #[cfg(feature = "alloc")]
-                    if len <= SMALL {
+                    if len <= BLOCK {
                         let mut copied = std::vec![0; len];
                         copy_small(plain, &mut copied, advance(u32::from_le_bytes(key), position));
                         assert_eq!(copied, expected, "copy_small, len {len}");
@@ -417,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_small_payload_is_told_to_be_ascii() {
-        for len in 0..=SMALL + 2 {
+        for len in 0..=BLOCK + 2 {
             let mut plain = std::vec![b'a'; len];
             assert!(is_ascii(&plain));
             assert!(apply_small(&mut plain, 0));

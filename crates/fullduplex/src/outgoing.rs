@@ -57,9 +57,6 @@ struct Pieces {
     queue: VecDeque<Shared>,
     /// How many bytes the payloads have together.
     len: usize,
-    /// Whether one of the payloads queued since the queue was last empty is also sent by other connections, from the
-    /// same memory.
-    for_many: bool,
 }
 
 /// A payload that belongs between two of the buffer's bytes.
@@ -68,6 +65,8 @@ struct Shared {
     /// How many bytes of the buffer precede it.
     at: usize,
     payload: Bytes,
+    /// Whether other connections send it as well, from the same memory.
+    for_many: bool,
 }
 
 impl Outgoing {
@@ -117,19 +116,20 @@ impl Outgoing {
 
     /// Appends a payload without copying it.
     pub(crate) fn share(&mut self, payload: Bytes) {
+        self.push(payload, false);
+    }
+
+    /// Appends a payload that other connections send as well, from the same memory. [`copy_shared`](Self::copy_shared) does
+    /// not copy it.
+    pub(crate) fn share_with_many(&mut self, payload: Bytes) {
+        self.push(payload, true);
+    }
+
+    fn push(&mut self, payload: Bytes, for_many: bool) {
         let at = self.end;
         let pieces = self.pieces.get_or_insert_default();
         pieces.len = pieces.len.saturating_add(payload.len());
-        pieces.queue.push_back(Shared { at, payload });
-    }
-
-    /// Appends a payload that other connections send as well, from the same memory. From now on,
-    /// [`copy_shared`](Self::copy_shared) copies nothing until the queue is empty.
-    pub(crate) fn share_with_many(&mut self, payload: Bytes) {
-        self.share(payload);
-        if let Some(pieces) = &mut self.pieces {
-            pieces.for_many = true;
-        }
+        pieces.queue.push_back(Shared { at, payload, for_many });
     }
 
     /// Whether the bytes that wait are more than one piece, or do not begin where the buffer begins.
@@ -138,15 +138,12 @@ impl Outgoing {
         self.pieces.as_ref().is_some_and(|pieces| pieces.taken > 0 || !pieces.queue.is_empty())
     }
 
-    /// Copies the payloads of fewer than `below` bytes to their places in the buffer, but none if other connections send one
-    /// of them as well. Each payload is copied once, however often this is called.
+    /// Copies the payloads of fewer than `below` bytes to their places in the buffer, except those that other connections send
+    /// as well. Each payload is copied once, however often this is called.
     #[cold]
     pub(crate) fn copy_shared(&mut self, below: usize) {
         let Some(pieces) = &mut self.pieces else { return };
-        if pieces.for_many {
-            return;
-        }
-        let is_small = |shared: &Shared| shared.payload.len() < below;
+        let is_small = |shared: &Shared| !shared.for_many && shared.payload.len() < below;
         let Some(first) = pieces.queue.iter().position(is_small) else { return };
         let rest = pieces.queue.split_off(first.min(pieces.queue.len()));
         let mut at = rest.front().map_or(self.end, |shared| shared.at);
@@ -265,7 +262,6 @@ impl Outgoing {
         pieces.taken = pieces.taken.saturating_add(len).min(end);
         if pieces.taken == end && pieces.queue.is_empty() {
             pieces.taken = 0;
-            pieces.for_many = false;
             self.clear();
         } else if pieces.taken >= COMPACT_FROM && pieces.taken >= end / 2 {
             self.compact();
@@ -407,12 +403,12 @@ mod tests {
         out.copy_shared(100);
         assert!(out.slices().any(|chunk| chunk == b"news"));
         assert_eq!(out.slices().flatten().count(), expected.len() + 4);
-        // Once the queue is empty, it may copy payloads again.
-        out.advance(100);
+        // The payloads of this connection alone are copied all the same.
         out.share(Bytes::from_static(b"own"));
         out.buffer().extend(b"!");
         out.copy_shared(100);
-        assert_eq!(out.slices().collect::<Vec<_>>(), [b"own!"]);
+        assert_eq!(out.slices().last().unwrap(), b"own!");
+        assert_eq!(out.slices().filter(|chunk| *chunk == b"news").count(), 1);
     }
 
     #[test]

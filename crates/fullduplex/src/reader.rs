@@ -32,8 +32,8 @@ use crate::utf8;
 /// its variants until it returns `None`. Time, the transport's end and signals go to the
 /// [`receiver`](Self::receiver_mut).
 ///
-/// Memory grows with what has arrived, never with what was announced: a new buffer is at most twice as large as what is in
-/// the old one. An owned message shares the buffer that it was read into, which for small messages has 4 to 64 KiB. A
+/// Memory grows with what has arrived: a new buffer is at most twice as large as what is in the old one, or 64 KiB, or as
+/// large as the largest message so far, whatever a header announces. An owned message shares the buffer that it was read into, which for small messages has 4 to 64 KiB. A
 /// caller that keeps small messages for long should copy them.
 #[derive(Debug)]
 pub struct Reader {
@@ -166,6 +166,8 @@ impl Reader {
                 self.found = Some(Lendable::Received(kind));
             }
             None => {
+                // If the search fails, it has found nothing.
+                self.found = None;
                 let found = self.find_slow()?;
                 self.keep(found);
             }
@@ -343,11 +345,23 @@ impl Reader {
         self.find_message()
     }
 
-    /// Gathers the pieces of a message until the message is complete, or until a control frame is found.
+    /// Gathers the pieces of a message until the message is complete, or until a control frame is found. Once the connection
+    /// is over, what was gathered is given up.
     #[inline(never)]
     fn find_message(&mut self) -> Result<Option<Found>, Error> {
         self.chunks.asked = false;
         self.give_up_message();
+        let found = self.gather_message();
+        if !self.receiver.may_receive() {
+            let _ = self.take_gathered();
+            // Bytes behind the Close or the fault are ignored.
+            self.buffer.consume(usize::MAX);
+        }
+        found
+    }
+
+    #[inline(always)]
+    fn gather_message(&mut self) -> Result<Option<Found>, Error> {
         loop {
             match self.next_piece()? {
                 None => {
@@ -523,12 +537,8 @@ impl Reader {
         self.found = None;
         self.receiver.release();
         #[cfg(feature = "deflate")]
-        if self.inflated.as_ref().is_some_and(|inflated| inflated.is_gathering()) {
-            return;
-        }
-        #[cfg(feature = "deflate")]
         if self.buffer.release() {
-            self.inflated = None;
+            self.inflated.take_if(|inflated| !inflated.is_gathering());
         }
         #[cfg(not(feature = "deflate"))]
         self.buffer.release();

@@ -7,8 +7,8 @@ use crate::closing::CloseFrameRef;
 use crate::connection::{Receiver, Sender, Shutdown};
 use crate::entropy::{Entropy, EntropyError};
 use crate::event::MessageKind;
-use crate::frame::encoder::SMALL;
 use crate::frame::header::OpCode;
+use crate::frame::header::SMALL;
 use crate::message::outbound::SendError;
 use crate::outgoing::Outgoing;
 use crate::owned::{Message, MessageRef};
@@ -124,7 +124,7 @@ impl<E: Entropy> Writer<E> {
 
     #[inline(never)]
     fn send_data(&mut self, kind: MessageKind, payload: &[u8]) -> Result<(), SendError> {
-        self.check_room()?;
+        self.take_space()?;
         self.sender.queue_message(kind, payload, &mut self.out, &mut self.entropy)
     }
 
@@ -133,7 +133,7 @@ impl<E: Entropy> Writer<E> {
     fn send_control(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         // A Close is sent however many bytes wait.
         if !matches!(message, MessageRef::Close(_)) {
-            self.check_room()?;
+            self.take_space()?;
         }
         let Self { sender, out, entropy, .. } = self;
         let out = &mut out.buffer();
@@ -180,7 +180,7 @@ impl<E: Entropy> Writer<E> {
             Message::Binary(data) => (MessageKind::Binary, data),
             control => return self.send_control(control.as_message_ref()),
         };
-        self.check_room()?;
+        self.take_space()?;
         if payload.len() >= SHARE_FROM {
             return self.sender.append_shared(kind, payload, &mut self.out, &mut self.entropy);
         }
@@ -192,7 +192,7 @@ impl<E: Entropy> Writer<E> {
     /// # Errors
     /// [`SendError`]. Then nothing of the message is sent.
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
-        self.check_room()?;
+        self.take_space()?;
         self.sender.append_prepared(message, SHARE_FROM, &mut self.out, &mut self.entropy)
     }
 
@@ -206,7 +206,7 @@ impl<E: Entropy> Writer<E> {
         payload: &[u8],
         last: bool,
     ) -> Result<(), SendError> {
-        self.check_room()?;
+        self.take_space()?;
         let Self { sender, out, entropy, .. } = self;
         sender.append_fragment(kind, payload, last, &mut out.buffer(), entropy)
     }
@@ -262,13 +262,13 @@ impl<E: Entropy> Writer<E> {
     }
 
     #[inline]
-    fn check_room(&mut self) -> Result<(), SendError> {
-        let has_room = self.has_space();
+    fn take_space(&mut self) -> Result<(), SendError> {
+        let has_space = self.has_space();
         self.reserved = false;
-        match (has_room, self.sender.may_send()) {
+        match (has_space, self.sender.may_send()) {
             (true, _) => Ok(()),
             (false, true) => Err(SendError::WriteBufferFull),
-            // The caller must not wait for room: the message would be refused then, and there may never be any.
+            // The caller must not wait for space: the message would be refused then, and there may never be any.
             (false, false) => Err(SendError::Closed),
         }
     }
@@ -309,8 +309,8 @@ impl<E: Entropy> Writer<E> {
         self.out.len()
     }
 
-    /// How far to end the transport, which nothing does before all output is written: see [`Receiver::shutdown`]. `receiver` is the
-    /// other direction of this connection.
+    /// How far to end the transport: see [`Receiver::shutdown`]. While output waits, only a transport that has ended by itself,
+    /// or whose time is over, is to be ended. `receiver` is the other direction of this connection.
     #[inline]
     #[must_use]
     pub fn shutdown(&self, receiver: &Receiver) -> Shutdown {

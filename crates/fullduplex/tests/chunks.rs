@@ -189,6 +189,21 @@ fn valid_text_comes_before_the_failure() {
     }
 }
 
+#[test]
+fn nothing_more_of_a_message_is_to_come_after_the_end() {
+    for role in ROLES {
+        for end in [Frame::close(1000, ""), Frame { rsv: 2, ..Frame::ping("") }] {
+            let mut reader = open(role);
+            read(&mut reader, &mut &*to(role, Frame::text("begun").unfinished()), usize::MAX);
+            reader.poll_chunk().unwrap();
+            assert!(reader.is_within_message());
+            read(&mut reader, &mut &*to(role, &end), usize::MAX);
+            let _ = reader.poll_chunk();
+            assert!(!reader.is_within_message(), "{end:?}");
+        }
+    }
+}
+
 /// The gathered part of an unfinished message is not delivered after a Close or a failure.
 #[test]
 fn nothing_of_an_unfinished_message_is_given_after_the_end() {

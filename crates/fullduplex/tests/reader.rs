@@ -309,6 +309,46 @@ fn bytes_that_were_handed_over_come_first() {
 }
 
 #[test]
+fn after_a_search_that_fails_nothing_is_lent() {
+    let wrong = Frame { rsv: 2, ..Frame::ping("") };
+    for role in ROLES {
+        for begun in [Frame::binary("whole"), Frame::binary("gathered").unfinished()] {
+            let (conn, _) = open(role).split();
+            let mut reader = Reader::new(conn);
+            reader.push(&to(role, Frame::binary("ab")));
+            assert_eq!(reader.find(), Ok(true));
+            assert_eq!(reader.message(), Ok(Some(MessageRef::Binary(b"ab"))));
+            reader.push(&[to(role, &begun), to(role, &wrong)].concat());
+            if begun.fin {
+                assert_eq!(reader.find(), Ok(true));
+            }
+            assert!(reader.find().is_err());
+            assert_eq!(reader.message(), Ok(None), "{begun:?}");
+        }
+    }
+}
+
+/// The rest of the message never comes, so nothing is kept for it, and no room is made.
+#[test]
+fn what_was_gathered_is_freed_when_the_connection_is_over() {
+    for role in ROLES {
+        for end in [Frame::close(1000, ""), Frame { rsv: 2, ..Frame::ping("") }] {
+            let (conn, _) = open(role).split();
+            let mut reader = Reader::new(conn);
+            reader.push(&to(role, Frame::binary(vec![7; 4 << 20]).unfinished()));
+            assert_eq!(reader.poll_owned(), Ok(None));
+            assert!(reader.capacity() >= 4 << 20, "{} {role:?}", reader.capacity());
+            reader.push(&to(role, &end));
+            let ended = reader.poll_owned();
+            reader.release();
+            assert!(reader.capacity() < 128 << 10, "{role:?} {ended:?} {}", reader.capacity());
+            reader.room();
+            assert!(reader.capacity() < 128 << 10, "{} bytes", reader.capacity());
+        }
+    }
+}
+
+#[test]
 fn bytes_can_be_pushed_at_any_time() {
     for seed in 0..20 {
         let mut random = Random::new(seed);

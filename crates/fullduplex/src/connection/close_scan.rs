@@ -64,7 +64,8 @@ impl Receiver {
                 decoder: self.decoder.clone(),
                 in_close,
                 has_found_other: in_other || !self.inbound.is_idle(),
-                in_message: !self.inbound.is_idle(),
+                // Of a message whose last frame has begun, only the rest of that frame is missing, which the decoder knows.
+                in_message: !self.inbound.is_idle() && !self.inbound.is_last_frame(),
                 scanned: 0,
             })
         });

@@ -4,7 +4,6 @@
 use alloc::vec::Vec;
 
 use crate::connection::sender::Sender;
-use crate::deflate::Flush;
 use crate::entropy::Entropy;
 use crate::frame::encoder::FrameKind;
 use crate::frame::header::{MAX_FRAME_HEADER_LEN, OpCode, RSV1};
@@ -100,12 +99,11 @@ impl Sender {
         let Some(compressing) = self.compressing.as_deref_mut() else {
             return Err(SendError::Compress);
         };
-        let flush = if frame.fin { Flush::Message } else { Flush::Fragment };
         // Only what comes out tells how long the header is, so room is left for the longest.
         let start = out.len();
         let room = start.saturating_add(MAX_FRAME_HEADER_LEN);
         out.resize(room, 0);
-        compressing.compressor.compress(payload, flush, out)?;
+        compressing.compressor.compress(payload, frame.fin, out)?;
 
         let first = frame.opcode != OpCode::Continuation;
         let frame = FrameKind { rsv: if first { RSV1 } else { 0 }, ..frame };

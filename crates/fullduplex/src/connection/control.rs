@@ -74,10 +74,9 @@ impl Receiver {
     #[must_use]
     pub fn peer_close(&self) -> Option<Option<CloseFrameRef<'_>>> {
         self.closing.has_received().then(|| {
-            // Nothing is received after a Close, so its payload is still there. It was found valid when it was received.
-            let reason = CloseFrameRef::parse(self.control.as_bytes());
-            debug_assert!(reason.is_ok());
-            reason.ok().flatten()
+            // Nothing is received after a Close, so its payload is still there. It was found valid when it was received. It is
+            // another payload if the caller has passed on signals of another connection.
+            CloseFrameRef::parse(self.control.as_bytes()).ok().flatten()
         })
     }
 
@@ -185,6 +184,8 @@ impl Sender {
 
     /// Our Close was written. Nothing may follow it, so what is queued is dropped.
     fn close_written(&mut self, code: Option<CloseCode>) {
+        // As the peer reads it: a caller can put any number into a variant that has one.
+        let code = code.map(|code| CloseCode::from_u16(code.to_u16()));
         self.pong_queued = false;
         self.ping_queued = false;
         self.closing.send_close(code);

@@ -399,6 +399,10 @@ impl Receiver {
         if self.at_message_boundary {
             return Expected { frame: 0, message: self.inbound.max_size() };
         }
+        if !self.may_receive() {
+            // The rest of the message never comes.
+            return Expected::default();
+        }
         let frame = self.decoder.remaining();
         #[cfg(feature = "deflate")]
         if self.inbound.is_compressed() {

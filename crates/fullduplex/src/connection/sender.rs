@@ -106,7 +106,9 @@ impl Sender {
             self.pong = ControlPayload::EMPTY;
         }
         #[cfg(feature = "deflate")]
-        if let Some(compressing) = &mut self.compressing {
+        if let Some(compressing) = &mut self.compressing
+            && !compressing.fragmented
+        {
             compressing.compressor.release();
         }
     }

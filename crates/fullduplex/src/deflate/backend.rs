@@ -64,11 +64,9 @@ pub(crate) trait Deflater: Sized {
         Some(self)
     }
 
-    /// Compresses all of `input` and appends the result to `out`. Without `flush`, some of the result may stay inside
-    /// until later. With `flush` all of it comes out, followed by an empty stored block, whose last four bytes are 00
-    /// 00 FF FF. That block may come twice.
-    fn deflate(&mut self, input: &[u8], out: &mut Vec<u8>, flush: bool)
-    -> Result<(), BackendError>;
+    /// Compresses all of `input` and appends the result to `out`, followed by an empty stored block, whose last four bytes
+    /// are 00 00 FF FF. That block may come twice.
+    fn deflate(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), BackendError>;
 
     /// Begins a new stream, which does not refer to earlier input.
     fn reset(&mut self);

@@ -40,17 +40,6 @@ pub(crate) type Compressor = CompressorOver<native::Deflate>;
 /// The decompressor for incoming messages.
 pub(crate) type Decompressor = DecompressorOver<native::Inflate>;
 
-/// What follows a piece of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flush {
-    /// More of the message follows. The compressor may hold output back.
-    No,
-    /// More of the message follows, but the peer must be able to decompress everything up to here.
-    Fragment,
-    /// The message ends.
-    Message,
-}
-
 /// The compressor failed. No input can cause this, only a fault in the backend. Every later call fails as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CompressError;
@@ -88,10 +77,6 @@ impl core::error::Error for InflateError {}
 pub(crate) struct CompressorOver<D> {
     settings: Compression,
     deflater: Option<D>,
-    /// Whether something was compressed since the last flush.
-    dirty: bool,
-    /// Whether a message is in progress.
-    open: bool,
     /// Whether the deflater must be reset before it is used: it holds the history of another message.
     stale: bool,
     /// Whether the deflater has failed.
@@ -100,68 +85,61 @@ pub(crate) struct CompressorOver<D> {
 
 impl<D: Deflater> CompressorOver<D> {
     pub(crate) const fn new(settings: Compression) -> Self {
-        let deflater = None;
-        Self { settings, deflater, dirty: false, open: false, stale: false, failed: false }
+        Self { settings, deflater: None, stale: false, failed: false }
     }
 
     pub(crate) const fn settings(&self) -> Compression {
         self.settings
     }
 
-    /// Compresses the next piece of a message and appends the output to `out`. Each piece may have another `out`; the
-    /// peer must get all output, in order.
+    /// Compresses the next piece of a message and appends all of its output to `out`, so that the peer can decompress
+    /// everything up to here. `last` ends the message. Each piece may have another `out`; the peer must get all output, in
+    /// order.
     ///
     /// # Errors
     /// [`CompressError`] if the backend has a fault, and then from every later call.
     pub(crate) fn compress(
         &mut self,
         piece: &[u8],
-        flush: Flush,
+        last: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
         if self.failed {
             return Err(CompressError);
         }
-        self.open = true;
-        self.dirty |= !piece.is_empty();
-        if self.dirty {
+        if !piece.is_empty() {
             // If `deflate` fails, this stays set.
             self.failed = true;
-            self.deflate(piece, flush != Flush::No, out)?;
+            self.deflate(piece, out)?;
             self.failed = false;
         }
-        match flush {
-            Flush::No => return Ok(()),
-            Flush::Fragment => {}
-            Flush::Message => {
-                if self.dirty {
-                    // "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
-                    self.failed = !out.ends_with(&TAIL);
-                    if self.failed {
-                        return Err(CompressError);
-                    }
-                    out.truncate(out.len().saturating_sub(TAIL.len()));
-                } else {
-                    // Nothing was compressed since the last flush, which ended at a byte boundary. So the message ends
-                    // with an empty stored block (§7.2.3.6), of which only the first byte is sent.
-                    out.push(0x00);
-                }
-                if !self.settings.takeover {
-                    let deflater = self.deflater.take();
-                    self.deflater = deflater.and_then(|done| done.into_pool(self.settings));
-                    self.stale = true;
-                }
-                self.open = false;
-            }
+        if !last {
+            return Ok(());
         }
-        self.dirty = false;
+        if piece.is_empty() {
+            // The output so far ends at a byte boundary. So the message ends with an empty stored block (§7.2.3.6), of
+            // which only the first byte is sent.
+            out.push(0x00);
+        } else {
+            // "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
+            self.failed = !out.ends_with(&TAIL);
+            if self.failed {
+                return Err(CompressError);
+            }
+            out.truncate(out.len().saturating_sub(TAIL.len()));
+        }
+        if !self.settings.takeover {
+            let deflater = self.deflater.take();
+            self.deflater = deflater.and_then(|done| done.into_pool(self.settings));
+            self.stale = true;
+        }
         Ok(())
     }
 
-    /// Frees the compressor if no message is in progress and no later message may refer to an earlier one. The next
-    /// compressed message then creates one.
+    /// Frees the compressor if no later message may refer to an earlier one. The next compressed message then creates one.
+    /// Do not call it while a message is in progress.
     pub(crate) fn release(&mut self) {
-        if !self.open && !self.settings.takeover {
+        if !self.settings.takeover {
             self.deflater = None;
         }
     }
@@ -173,12 +151,7 @@ impl<D: Deflater> CompressorOver<D> {
         *self = Self::new(self.settings);
     }
 
-    fn deflate(
-        &mut self,
-        piece: &[u8],
-        flush: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CompressError> {
+    fn deflate(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
         let deflater = self.deflater.get_or_insert_with(|| {
             let pooled = if self.settings.takeover { None } else { D::from_pool(self.settings) };
             self.stale = pooled.is_some();
@@ -187,7 +160,7 @@ impl<D: Deflater> CompressorOver<D> {
         if mem::take(&mut self.stale) {
             deflater.reset();
         }
-        deflater.deflate(piece, out, flush).map_err(|_| CompressError)
+        deflater.deflate(piece, out).map_err(|_| CompressError)
     }
 }
 

@@ -43,12 +43,7 @@ impl Deflater for Deflate {
         Self { inner: Box::new(CompressorOxide::new(flags)), segment, used: 0 }
     }
 
-    fn deflate(
-        &mut self,
-        mut input: &[u8],
-        out: &mut Vec<u8>,
-        flush: bool,
-    ) -> Result<(), BackendError> {
+    fn deflate(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), BackendError> {
         loop {
             let left = self.segment.saturating_sub(self.used);
             // Input that is shorter than what is left of the segment is taken whole.
@@ -58,10 +53,8 @@ impl Deflater for Deflate {
             let how = if piece.len() == left {
                 self.used = 0;
                 TDEFLFlush::Full
-            } else if flush {
-                TDEFLFlush::Sync
             } else {
-                TDEFLFlush::None
+                TDEFLFlush::Sync
             };
             let append = |bytes: &[u8]| {
                 out.extend_from_slice(bytes);

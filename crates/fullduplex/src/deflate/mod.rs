@@ -10,7 +10,7 @@ mod params;
 mod zlib;
 
 pub use codec::InflateError;
-pub(crate) use codec::{CompressError, Decompressor, Finished, Flush};
+pub(crate) use codec::{CompressError, Decompressor, Finished};
 pub(crate) use compressing::Compressing;
 pub(crate) use params::DeflateResponse;
 pub use params::{DeflateChoice, DeflateConfig, DeflateParams, NegotiationError};

@@ -50,13 +50,7 @@ impl Deflater for Deflate {
         None
     }
 
-    fn deflate(
-        &mut self,
-        mut input: &[u8],
-        out: &mut Vec<u8>,
-        flush: bool,
-    ) -> Result<(), BackendError> {
-        let flush = if flush { DeflateFlush::SyncFlush } else { DeflateFlush::NoFlush };
+    fn deflate(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), BackendError> {
         loop {
             let start = out.len();
             // Half of the input is enough for most text; if it is not, the loop goes round again.
@@ -64,7 +58,7 @@ impl Deflater for Deflate {
             out.resize(start + space_len, 0);
             let (_, space) = out.split_at_mut(start);
             let (read, written) = (self.0.total_in(), self.0.total_out());
-            let status = self.0.compress(input, space, flush);
+            let status = self.0.compress(input, space, DeflateFlush::SyncFlush);
             let consumed = difference(read, self.0.total_in());
             let produced = difference(written, self.0.total_out());
             out.truncate(start.saturating_add(produced));

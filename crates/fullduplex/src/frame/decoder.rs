@@ -5,7 +5,7 @@
 
 use crate::frame::header::{
     FIN, FrameError, FrameHeader, MASK, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER_LEN, OPCODE, OpCode,
-    RSV,
+    RSV, mask_bit_of,
 };
 use crate::input::Input;
 use crate::mask;
@@ -91,11 +91,7 @@ impl Decoder {
             key: 0,
             header: [0; MAX_FRAME_HEADER_LEN],
             header_len: 0,
-            // "a client MUST mask all frames ... A server MUST NOT mask any frames" (§5.1)
-            mask_bit: match role.peer() {
-                Role::Client => MASK,
-                Role::Server => 0,
-            },
+            mask_bit: mask_bit_of(role.peer()),
             allowed_rsv,
             in_payload: false,
         }

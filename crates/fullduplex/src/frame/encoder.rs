@@ -5,14 +5,10 @@
 use alloc::vec::Vec;
 
 use crate::entropy::{Entropy, EntropyError};
-use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_FRAME_HEADER_LEN, OpCode};
+use crate::frame::header::{FIN, FrameHeader, LEN_16, MASK, MAX_FRAME_HEADER_LEN, OpCode, SMALL};
 use crate::mask;
 use crate::output::BufferTooSmall;
 use crate::role::Role;
-
-/// The largest payload whose length fits into the second byte of the header (RFC 6455 §5.2). Most messages are not
-/// larger.
-pub(crate) const SMALL: usize = 125;
 
 /// The length of the header of a frame with a payload of at most [`SMALL`] bytes: two bytes, and the masking key of a
 /// client.

@@ -15,16 +15,28 @@
 
 use core::fmt;
 
+use crate::role::Role;
+
 /// The longest header: 2 bytes, 8 of extended length, 4 of masking key.
 pub const MAX_FRAME_HEADER_LEN: usize = 14;
 
 /// The largest payload of a control frame, in bytes (RFC 6455 §5.5).
 pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 
-/// The largest payload length that fits into the second header byte.
-const MAX_SHORT_LEN: u64 = 125;
+/// The largest payload whose length fits into the second byte of the header (RFC 6455 §5.2). Most messages are not larger.
+pub(crate) const SMALL: usize = 125;
+const MAX_SHORT_LEN: u64 = SMALL as u64;
 pub(crate) const LEN_16: u8 = 126;
 const LEN_64: u8 = 127;
+
+/// The mask bit of the frames that an endpoint of this role sends: "a client MUST mask all frames […] A server MUST NOT mask
+/// any frames" (§5.1).
+pub(crate) const fn mask_bit_of(sender: Role) -> u8 {
+    match sender {
+        Role::Client => MASK,
+        Role::Server => 0,
+    }
+}
 
 pub(crate) const FIN: u8 = 0x80;
 pub(crate) const RSV: u8 = 0x70;

@@ -2,7 +2,7 @@
 //! nothing but the input. It leaves every other frame, and every invalid one, to the [decoder](super::decoder).
 
 use crate::event::MessageKind;
-use crate::frame::header::{FIN, LEN_16, MASK, MAX_CONTROL_PAYLOAD, OpCode};
+use crate::frame::header::{FIN, LEN_16, MAX_CONTROL_PAYLOAD, OpCode, mask_bit_of};
 use crate::input::Input;
 use crate::mask;
 use crate::role::Role;
@@ -36,7 +36,7 @@ impl Shortcut {
         Self {
             small_limit: max_payload.min(MAX_CONTROL_PAYLOAD as u64) as u8,
             medium_limit: max_payload.min(u64::from(u16::MAX)) as u16,
-            mask_bit: if role == Role::Server { MASK } else { 0 },
+            mask_bit: mask_bit_of(role.peer()),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The rules that both ends of the opening handshake share (RFC 6455 §4): which header lines ask for the upgrade, which
 //! subprotocol is chosen, and which headers the caller may add.
 
+use core::fmt;
+
 use crate::headers::{InvalidHeader, is_header_value, is_token, list_contains};
 use crate::output::Cursor;
 
@@ -86,6 +88,40 @@ pub(crate) fn is_connection_specific(name: &str) -> bool {
     ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "te"]
         .iter()
         .any(|specific| name.eq_ignore_ascii_case(specific))
+}
+
+/// The names of headers, to print without their values, which may be secret.
+pub(crate) struct Names<'a, S>(pub(crate) &'a [(S, S)]);
+
+impl<S: AsRef<str>> fmt::Debug for Names<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name.as_ref())).finish()
+    }
+}
+
+/// The lines of a header that must not be repeated.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Field<'b> {
+    #[default]
+    Absent,
+    Once(&'b [u8]),
+    Repeated,
+}
+
+impl<'b> Field<'b> {
+    pub(crate) fn add(&mut self, value: &'b [u8]) {
+        *self = match self {
+            Self::Absent => Self::Once(value),
+            Self::Once(_) | Self::Repeated => Self::Repeated,
+        };
+    }
+
+    pub(crate) fn only(self) -> Option<&'b [u8]> {
+        match self {
+            Self::Once(value) => Some(value),
+            Self::Absent | Self::Repeated => None,
+        }
+    }
 }
 
 /// A name in lower case: "Field names MUST be converted to lowercase when constructing an HTTP/2 message" (RFC 9113

@@ -241,17 +241,20 @@ impl Inbound {
     }
 }
 
+#[cfg(feature = "alloc")]
+impl Inbound {
+    /// Whether the current frame, or the one before this point, is the last of the message in progress.
+    pub(crate) fn is_last_frame(&self) -> bool {
+        self.fin
+    }
+}
+
 /// Compressed messages (RFC 7692 §6.2).
 #[cfg(feature = "deflate")]
 impl Inbound {
     /// Whether the message in progress is a compressed one.
     pub(crate) fn is_compressed(&self) -> bool {
         self.compressed
-    }
-
-    /// Whether the current frame, or the one before this point, is the last of the message in progress.
-    pub(crate) fn is_last_frame(&self) -> bool {
-        self.fin
     }
 
     /// How many bytes the decompressor may return at most: as many as the message may still have, and one more, which

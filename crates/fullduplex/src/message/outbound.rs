@@ -18,7 +18,8 @@ use crate::output::BufferTooSmall;
 use crate::role::Role;
 use crate::utf8::Validator;
 
-/// Why a message was not sent. Nothing was written, and the state of the connection is the same as before.
+/// Why a message was not sent. Nothing was written, and the state of the connection is the same as before, unless a variant
+/// says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendError {

@@ -13,7 +13,7 @@ use crate::handshake::{
 };
 use crate::keepalive::Timeout;
 use crate::opening::refused::Refused;
-use crate::opening::shared::{Opening, Progress, check, encode};
+use crate::opening::shared::{Opening, Progress, encode};
 use crate::outgoing::Outgoing;
 use crate::role::Role;
 
@@ -153,7 +153,7 @@ impl<E: Entropy> Connecting<E> {
     /// When to call [`handle_timeout`](Self::handle_timeout): the end of
     /// [`handshake_timeout`](EndpointConfig#structfield.handshake_timeout), which begins with the first call.
     pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
-        self.opening.deadline.from(now)
+        self.opening.deadline.instant(now)
     }
 
     /// Looks at the deadline. Early calls do nothing.
@@ -161,6 +161,6 @@ impl<E: Entropy> Connecting<E> {
     /// # Errors
     /// [`Error::Timeout`] when the handshake has taken too long. The caller drops the transport.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        check(&mut self.opening.deadline, now, Timeout::Handshake)
+        self.opening.deadline.check(now, Timeout::Handshake)
     }
 }

@@ -15,9 +15,9 @@ use crate::handshake::{
     AcceptError, Acceptance, HandshakeError, OwnedRejection, OwnedRequest, PlainRequest,
     RejectError, Rejection, Request, ServerHandshake,
 };
-use crate::keepalive::{Deadline, Timeout};
+use crate::keepalive::Timeout;
 use crate::negotiated::Negotiated;
-use crate::opening::shared::{Opening, Progress, check, encode};
+use crate::opening::shared::{Deadline, Opening, Progress, encode};
 use crate::outgoing::Outgoing;
 use crate::role::Role;
 
@@ -184,7 +184,7 @@ impl<E: Entropy> Incoming<E> {
     /// When to call [`handle_timeout`](Self::handle_timeout): the end of
     /// [`handshake_timeout`](EndpointConfig#structfield.handshake_timeout), which begins with the first call.
     pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
-        self.opening.deadline.from(now)
+        self.opening.deadline.instant(now)
     }
 
     /// Looks at the deadline. Early calls do nothing.
@@ -192,7 +192,7 @@ impl<E: Entropy> Incoming<E> {
     /// # Errors
     /// [`Error::Timeout`] when the handshake has taken too long. The caller drops the transport.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        check(&mut self.opening.deadline, now, Timeout::Handshake)
+        self.opening.deadline.check(now, Timeout::Handshake)
     }
 }
 
@@ -246,7 +246,7 @@ impl<E: Entropy> IncomingRequest<E> {
         self,
         rejection: &Rejection<'_, S>,
     ) -> Result<Refusal, Box<NotAccepted<RejectError>>> {
-        match encode_rejection(rejection) {
+        match encode_rejection(|out| rejection.encode(out)) {
             Ok(response) => Ok(Refusal::new(response, &self.opening.config)),
             Err(error) => Err(not_accepted(error, server_error(), &self.opening.config)),
         }
@@ -254,7 +254,7 @@ impl<E: Entropy> IncomingRequest<E> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout): see [`Incoming::poll_timeout`].
     pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
-        self.opening.deadline.from(now)
+        self.opening.deadline.instant(now)
     }
 
     /// Looks at the deadline: see [`Incoming::handle_timeout`].
@@ -262,7 +262,7 @@ impl<E: Entropy> IncomingRequest<E> {
     /// # Errors
     /// [`Error::Timeout`] when the handshake has taken too long.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        check(&mut self.opening.deadline, now, Timeout::Handshake)
+        self.opening.deadline.check(now, Timeout::Handshake)
     }
 }
 
@@ -286,7 +286,7 @@ impl Refusal {
     /// When to drop the transport: the end of the [close timeout](crate::Timeouts::close_timeout), which begins with the
     /// first call.
     pub fn poll_timeout(&mut self, now: Duration) -> Option<Duration> {
-        self.deadline.from(now)
+        self.deadline.instant(now)
     }
 
     /// Looks at the deadline. Early calls do nothing.
@@ -294,7 +294,7 @@ impl Refusal {
     /// # Errors
     /// [`Error::Timeout`] when the client has not ended its direction in time. The caller drops the transport.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        check(&mut self.deadline, now, Timeout::Close)
+        self.deadline.check(now, Timeout::Close)
     }
 }
 
@@ -310,18 +310,17 @@ fn respond_to_plain(
     respond: RespondToPlain<'_>,
 ) -> Option<(Vec<u8>, HandshakeError)> {
     let rejection = respond(request)?;
-    let response = encode(|out| match request.encode_response(&rejection.as_rejection(), out) {
-        Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
-        other => other.map_err(Err),
-    });
+    let response = encode_rejection(|out| request.encode_response(&rejection.as_rejection(), out));
     Some(match response {
         Ok(response) => (response, HandshakeError::Responded(rejection.status())),
         Err(error) => (server_error(), HandshakeError::Reject(error)),
     })
 }
 
-fn encode_rejection<S: AsRef<str>>(rejection: &Rejection<'_, S>) -> Result<Vec<u8>, RejectError> {
-    encode(|out| match rejection.encode(out) {
+fn encode_rejection(
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, RejectError>,
+) -> Result<Vec<u8>, RejectError> {
+    encode(|out| match write(out) {
         Err(RejectError::BufferTooSmall(error)) => Err(Ok(error.needed)),
         other => other.map_err(Err),
     })
@@ -342,6 +341,7 @@ mod tests {
 
     #[test]
     fn the_response_for_a_fault_of_ours_is_an_ordinary_rejection() {
-        assert_eq!(encode_rejection(&Rejection::new(500)), Ok(SERVER_ERROR.to_vec()));
+        let response = encode_rejection(|out| Rejection::new(500).encode(out));
+        assert_eq!(response, Ok(SERVER_ERROR.to_vec()));
     }
 }

@@ -9,7 +9,7 @@ use crate::buffers;
 use crate::connection::Expected;
 use crate::endpoint::EndpointConfig;
 use crate::error::Error;
-use crate::keepalive::{Deadline, Timeout};
+use crate::keepalive::Timeout;
 use crate::reader::room::ReadBuffer;
 
 /// How far a step of an opening handshake has come.
@@ -46,12 +46,30 @@ impl<E> Opening<E> {
     }
 }
 
-/// # Errors
-/// [`Error::Timeout`] with `timeout` if `deadline` has come.
-pub(super) fn check(deadline: &mut Deadline, now: Duration, timeout: Timeout) -> Result<(), Error> {
-    match deadline.from(now) {
-        Some(instant) if instant <= now => Err(timeout.into()),
-        _ => Ok(()),
+/// A deadline that is set without a look at the clock. Its time begins with the first `now`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deadline {
+    Never,
+    After(Duration),
+    At(Duration),
+}
+
+impl Deadline {
+    /// The instant of the deadline, if there is one. If its time has not begun, it begins `now`.
+    pub(super) fn instant(&mut self, now: Duration) -> Option<Duration> {
+        if let Self::After(wait) = *self {
+            *self = Self::At(now.saturating_add(wait));
+        }
+        if let Self::At(instant) = *self { Some(instant) } else { None }
+    }
+
+    /// # Errors
+    /// [`Error::Timeout`] with `timeout` if the deadline has come.
+    pub(super) fn check(&mut self, now: Duration, timeout: Timeout) -> Result<(), Error> {
+        match self.instant(now) {
+            Some(instant) if instant <= now => Err(timeout.into()),
+            _ => Ok(()),
+        }
     }
 }
 

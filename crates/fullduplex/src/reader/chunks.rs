@@ -41,10 +41,11 @@ impl Reader {
         }))
     }
 
-    /// Whether [`poll_chunk`](Self::poll_chunk) has returned a part of a message, and more of it is to come.
+    /// Whether [`poll_chunk`](Self::poll_chunk) has returned a part of a message, and more of it is to come. After a failure or
+    /// the peer's Close, nothing more comes.
     #[must_use]
     pub fn is_within_message(&self) -> bool {
-        self.chunks.begun == Begun::Yes
+        self.chunks.begun == Begun::Yes && self.receiver.may_receive()
     }
 
     /// Gives up the rest of a message of which pieces were returned, as a call that asks for a whole message does. It is for a
@@ -65,7 +66,7 @@ impl Reader {
 
     /// What was gathered of a message before the caller asked for pieces. Once the connection is over, it is given up: the
     /// rest of the message never comes, and nothing is delivered after the Close or the failure.
-    fn take_gathered(&mut self) -> Option<Found> {
+    pub(super) fn take_gathered(&mut self) -> Option<Found> {
         if let Some(kind) = self.buffer.gathering.take() {
             let found = Found::Received(kind, self.buffer.message.clone(), Part::First);
             return self.receiver.may_receive().then_some(found);

@@ -71,7 +71,7 @@ fn decompressor<I: Inflater>() -> DecompressorOver<I> {
 
 fn deflate<D: Deflater>(compressor: &mut CompressorOver<D>, message: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    compressor.compress(message, Flush::Message, &mut out).unwrap();
+    compressor.compress(message, true, &mut out).unwrap();
     out
 }
 
@@ -335,8 +335,8 @@ fn without_takeover_nothing_is_referred_to<D: Deflater, I: Inflater>() {
     // The same if all of a message was flushed before it ended.
     for _ in 0..2 {
         let mut payload = Vec::new();
-        one.compress(b"Hello", Flush::Fragment, &mut payload).unwrap();
-        one.compress(b"", Flush::Message, &mut payload).unwrap();
+        one.compress(b"Hello", false, &mut payload).unwrap();
+        one.compress(b"", true, &mut payload).unwrap();
         assert_eq!(payload, [&HELLO[..], &TAIL, &[0x00]].concat());
     }
     // The peer may not refer to an earlier message either.
@@ -361,10 +361,7 @@ fn memory_is_given_back_between_messages<D: Deflater, I: Inflater>() {
         let mut other = DecompressorOver::<I>::new(Inflation { window_bits: 15, takeover });
         for _ in 0..3 {
             let mut payload = Vec::new();
-            one.compress(b"Hel", Flush::No, &mut payload).unwrap();
-            one.release();
-            assert!(one.deflater.is_some());
-            one.compress(b"lo", Flush::Message, &mut payload).unwrap();
+            one.compress(b"Hello", true, &mut payload).unwrap();
             let mut out = [0; 9];
             let progress = other.decompress(&payload, &mut out).unwrap();
             other.release();
@@ -383,19 +380,19 @@ fn fragments_can_be_flushed<D: Deflater, I: Inflater>() {
     let (mut one, mut other) = (compressor::<D>(), decompressor::<I>());
     for _ in 0..2 {
         let (mut first, mut second) = (Vec::new(), Vec::new());
-        one.compress(b"Hello, ", Flush::Fragment, &mut first).unwrap();
-        one.compress(b"", Flush::Fragment, &mut first).unwrap();
+        one.compress(b"Hello, ", false, &mut first).unwrap();
+        one.compress(b"", false, &mut first).unwrap();
         let mut out = [0; 99];
         let progress = other.decompress(&first, &mut out).unwrap();
         assert_eq!(&out[..progress.produced], b"Hello, ");
-        one.compress(b"world", Flush::No, &mut second).unwrap();
-        one.compress(b"", Flush::Message, &mut second).unwrap();
+        one.compress(b"wor", false, &mut second).unwrap();
+        one.compress(b"ld", true, &mut second).unwrap();
         assert_eq!(inflate(&mut other, &second).unwrap(), b"world");
 
         let mut third = Vec::new();
-        one.compress(b"!", Flush::Fragment, &mut third).unwrap();
+        one.compress(b"!", false, &mut third).unwrap();
         let length = third.len();
-        one.compress(b"", Flush::Message, &mut third).unwrap();
+        one.compress(b"", true, &mut third).unwrap();
         assert_eq!(third[length..], [0x00]);
         assert_eq!(inflate(&mut other, &third).unwrap(), b"!");
     }
@@ -431,10 +428,10 @@ fn the_tail_is_cut_wherever_the_output_ends<D: Deflater, I: Inflater>() {
     for length in (0..700).chain(32_740..32_780) {
         let (text, mut payload) = (&noise[..length], Vec::new());
         if length % 3 == 0 {
-            one.compress(&text[..length / 2], Flush::No, &mut payload).unwrap();
-            one.compress(&text[length / 2..], Flush::Message, &mut payload).unwrap();
+            one.compress(&text[..length / 2], false, &mut payload).unwrap();
+            one.compress(&text[length / 2..], true, &mut payload).unwrap();
         } else {
-            one.compress(text, Flush::Message, &mut payload).unwrap();
+            one.compress(text, true, &mut payload).unwrap();
         }
         assert!(inflate(&mut other, &payload).unwrap() == text, "{length}");
     }
@@ -470,15 +467,13 @@ fn every_split_of_the_input_and_output_gives_the_same<D: Deflater, I: Inflater>(
         assert!(other.finish(&mut []).unwrap().done);
         assert_eq!(out[..first.produced + second.produced], one);
     }
-    // Every split of the message, in two pieces, with and without a flush between them.
-    for flush in [Flush::No, Flush::Fragment] {
-        let (mut ours, mut other) = (compressor::<D>(), decompressor::<I>());
-        for at in 0..=two.len() {
-            let mut payload = Vec::new();
-            ours.compress(&two[..at], flush, &mut payload).unwrap();
-            ours.compress(&two[at..], Flush::Message, &mut payload).unwrap();
-            assert_eq!(inflate(&mut other, &payload).unwrap(), two, "{at}");
-        }
+    // Every split of the message, in two pieces.
+    let (mut ours, mut other) = (compressor::<D>(), decompressor::<I>());
+    for at in 0..=two.len() {
+        let mut payload = Vec::new();
+        ours.compress(&two[..at], false, &mut payload).unwrap();
+        ours.compress(&two[at..], true, &mut payload).unwrap();
+        assert_eq!(inflate(&mut other, &payload).unwrap(), two, "{at}");
     }
 }
 
@@ -536,7 +531,6 @@ fn message() -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 fn round_trip<D: Deflater, I: Inflater>(
     settings: Compression,
-    flush: Flush,
     messages: &[Vec<Vec<u8>>],
     (step, room): (usize, usize),
     release: bool,
@@ -554,9 +548,9 @@ fn round_trip<D: Deflater, I: Inflater>(
     for pieces in messages {
         let (whole, mut payload) = (pieces.concat(), Vec::new());
         for piece in pieces {
-            ours.compress(piece, flush, &mut payload).unwrap();
+            ours.compress(piece, false, &mut payload).unwrap();
         }
-        ours.compress(b"", Flush::Message, &mut payload).unwrap();
+        ours.compress(b"", true, &mut payload).unwrap();
         let (message, result) = inflate_by(&mut other, &payload, step, room);
         assert!(message == whole && result == Ok(()), "{result:?}");
         assert!(inflate(&mut strict, &payload).unwrap() == whole);
@@ -582,10 +576,6 @@ fn settings() -> impl Strategy<Value = Compression> {
     )
 }
 
-fn flush() -> impl Strategy<Value = Flush> {
-    prop_oneof![Just(Flush::No), Just(Flush::Fragment)]
-}
-
 fn cut() -> impl Strategy<Value = (usize, usize)> {
     (prop_oneof![1..20_usize, Just(usize::MAX)], prop_oneof![1..20_usize, 200..5000_usize])
 }
@@ -595,22 +585,22 @@ proptest! {
 
     #[test]
     fn any_backend_reads_what_miniz_writes(
-        settings in settings(), flush in flush(),
+        settings in settings(),
         messages in proptest::collection::vec(message(), 1..5), cut in cut(), release: bool,
     ) {
-        round_trip::<miniz::Deflate, miniz::Inflate>(settings, flush, &messages, cut, release);
+        round_trip::<miniz::Deflate, miniz::Inflate>(settings, &messages, cut, release);
         #[cfg(feature = "std")]
-        round_trip::<miniz::Deflate, zlib::Inflate>(settings, flush, &messages, cut, release);
+        round_trip::<miniz::Deflate, zlib::Inflate>(settings, &messages, cut, release);
     }
 
     #[cfg(feature = "std")]
     #[test]
     fn any_backend_reads_what_zlib_rs_writes(
-        settings in settings(), flush in flush(),
+        settings in settings(),
         messages in proptest::collection::vec(message(), 1..5), cut in cut(), release: bool,
     ) {
-        round_trip::<zlib::Deflate, miniz::Inflate>(settings, flush, &messages, cut, release);
-        round_trip::<zlib::Deflate, zlib::Inflate>(settings, flush, &messages, cut, release);
+        round_trip::<zlib::Deflate, miniz::Inflate>(settings, &messages, cut, release);
+        round_trip::<zlib::Deflate, zlib::Inflate>(settings, &messages, cut, release);
     }
 
     #[test]
@@ -858,7 +848,7 @@ fn a_deflater_that_misbehaves_is_an_error() {
         fn new(settings: Compression) -> Self {
             Self(settings.level)
         }
-        fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>, _: bool) -> Result<(), BackendError> {
+        fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), BackendError> {
             if self.0 == 0 { Err(BackendError) } else { Ok(()) }
         }
         fn reset(&mut self) {}
@@ -867,7 +857,7 @@ fn a_deflater_that_misbehaves_is_an_error() {
         let mut one = CompressorOver::<Broken>::new(Compression { level, ..compression(9, true) });
         for _ in 0..2 {
             let mut out = Vec::new();
-            assert_eq!(one.compress(b"x", Flush::Message, &mut out), Err(CompressError));
+            assert_eq!(one.compress(b"x", true, &mut out), Err(CompressError));
         }
     }
 }

@@ -4,8 +4,8 @@
 
 use super::error::{EncodeRequestError, ResponseError};
 use super::request::ClientRequest;
-use super::response::{Outcome, Repeatable, Response};
-use crate::handshake::negotiate::LowerCase;
+use super::response::{Outcome, Response};
+use crate::handshake::negotiate::{Field, LowerCase};
 use crate::headers::{Header, Headers, is_header_value, is_token};
 use crate::output::{BufferTooSmall, Cursor};
 
@@ -133,11 +133,11 @@ impl<'b> ConnectResponse<'b> {
         if self.status >= 300 {
             return Ok(Outcome::Refused(response));
         }
-        let mut subprotocols = Repeatable::default();
+        let mut subprotocols = Field::default();
         for subprotocol in headers.get_all("sec-websocket-protocol") {
             subprotocols.add(subprotocol);
         }
-        let negotiated = response.check_choices(&subprotocols, request)?.with_stream();
+        let negotiated = response.check_choices(subprotocols, request)?.with_stream();
         Ok(Outcome::Open { response, negotiated })
     }
 }

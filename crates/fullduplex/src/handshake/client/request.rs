@@ -7,7 +7,7 @@ use super::error::EncodeRequestError;
 use crate::deflate::{DeflateChoice, DeflateConfig};
 use crate::handshake::key::Key;
 use crate::handshake::negotiate::{
-    check_headers, check_subprotocols, is_reserved, put_header, put_headers,
+    Names, check_headers, check_subprotocols, is_reserved, put_header, put_headers,
 };
 use crate::headers::{InvalidHeader, is_header_value};
 use crate::output::Cursor;
@@ -185,16 +185,16 @@ impl<'a, S: AsRef<str>> ClientRequest<'a, S> {
 /// secret.
 impl<S: AsRef<str>> fmt::Debug for ClientRequest<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        struct List<I>(I);
-        impl<'t, I: Iterator<Item = &'t str> + Clone> fmt::Debug for List<I> {
+        struct Subprotocols<'t, S>(&'t [S]);
+        impl<S: AsRef<str>> fmt::Debug for Subprotocols<'_, S> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_list().entries(self.0.clone()).finish()
+                f.debug_list().entries(self.0.iter().map(AsRef::as_ref)).finish()
             }
         }
         f.debug_struct("ClientRequest")
             .field("uri", &self.uri)
-            .field("subprotocols", &List(self.subprotocols.iter().map(AsRef::as_ref)))
-            .field("headers", &List(self.headers.iter().map(|(name, _)| name.as_ref())))
+            .field("subprotocols", &Subprotocols(self.subprotocols))
+            .field("headers", &Names(self.headers))
             .field("origin", &self.origin)
             .field("require_subprotocol", &self.require_subprotocol)
             .finish()

@@ -6,7 +6,7 @@ use super::request::ClientRequest;
 use crate::deflate::{DeflateParams, NegotiationError};
 use crate::handshake::head::ResponseHead;
 use crate::handshake::key::Key;
-use crate::handshake::negotiate::UpgradeTokens;
+use crate::handshake::negotiate::{Field, UpgradeTokens};
 use crate::headers::{Headers, list_elements};
 use crate::negotiated::Negotiated;
 
@@ -88,8 +88,8 @@ impl<'b> Response<'b> {
     ) -> Result<Negotiated, ResponseError> {
         let mut tokens = UpgradeTokens::default();
         let mut switches_to_other = false;
-        let mut accepts = Repeatable::default();
-        let mut subprotocols = Repeatable::default();
+        let mut accepts = Field::default();
+        let mut subprotocols = Field::default();
         for line in parsed.lines {
             let is = |name: &str| line.name.eq_ignore_ascii_case(name);
             match line.name.len() {
@@ -120,28 +120,28 @@ impl<'b> Response<'b> {
         }
         // "If the response lacks a |Sec-WebSocket-Accept| header field or [it] contains a value
         // other than the base64-encoded SHA-1 […], ignoring any leading and trailing whitespace".
-        if accepts.lines == 0 {
+        if matches!(accepts, Field::Absent) {
             return Err(ResponseError::AcceptMissing);
         }
         if accepts.only() != Some(&key.accept()) {
             return Err(ResponseError::Accept);
         }
-        self.check_choices(&subprotocols, request)
+        self.check_choices(subprotocols, request)
     }
 
     /// Checks the extensions and the subprotocol, which HTTP/1.1 and HTTP/2 have in common.
     pub(super) fn check_choices<S: AsRef<str>>(
         &self,
-        subprotocols: &Repeatable<'_>,
+        subprotocols: Field<'_>,
         request: &ClientRequest<'_, S>,
     ) -> Result<Negotiated, ResponseError> {
         let negotiated = negotiated(self.headers, request)?;
         // "The use of a subprotocol that was not present in the client's handshake"; and the header
         // "MUST NOT appear more than once in an HTTP response".
-        match subprotocols.only() {
-            Some(chosen) if request.offers(chosen) => Ok(negotiated),
-            None if subprotocols.lines == 0 && !request.require_subprotocol => Ok(negotiated),
-            None if subprotocols.lines == 0 => Err(ResponseError::SubprotocolMissing),
+        match subprotocols {
+            Field::Absent if request.require_subprotocol => Err(ResponseError::SubprotocolMissing),
+            Field::Absent => Ok(negotiated),
+            Field::Once(chosen) if request.offers(chosen) => Ok(negotiated),
             _ => Err(ResponseError::Subprotocol),
         }
     }
@@ -173,24 +173,6 @@ fn negotiated<S: AsRef<str>>(
     match headers.extensions().next() {
         None => Ok(Negotiated::without_extensions()),
         Some(_) => Err(ResponseError::Extension),
-    }
-}
-
-/// A header that must not be repeated: how many lines it has, and the value of the last one.
-#[derive(Default)]
-pub(super) struct Repeatable<'b> {
-    lines: usize,
-    last: &'b [u8],
-}
-
-impl<'b> Repeatable<'b> {
-    pub(super) fn add(&mut self, value: &'b [u8]) {
-        self.lines += 1;
-        self.last = value;
-    }
-
-    fn only(&self) -> Option<&'b [u8]> {
-        (self.lines == 1).then_some(self.last)
     }
 }
 

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::response::{Acceptance, Rejection};
 #[cfg(feature = "deflate")]
@@ -16,7 +17,7 @@ use crate::deflate::DeflateChoice;
 /// let acceptance = OwnedAcceptance::new().subprotocol("chat").header("Server", "example");
 /// assert_eq!(acceptance.as_acceptance().subprotocol, Some("chat"));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct OwnedAcceptance {
     subprotocol: Option<String>,
     headers: Vec<(String, String)>,
@@ -71,6 +72,13 @@ impl OwnedAcceptance {
     }
 }
 
+/// Prints the same as [`Acceptance`].
+impl fmt::Debug for OwnedAcceptance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_acceptance().fmt(f)
+    }
+}
+
 /// A [`Rejection`] that owns its data. It is built step by step.
 ///
 /// ```
@@ -79,7 +87,7 @@ impl OwnedAcceptance {
 /// let rejection = OwnedRejection::new(401).header("WWW-Authenticate", "Bearer").body("Who are you?\n");
 /// assert_eq!(rejection.as_rejection().status, 401);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OwnedRejection {
     status: u16,
     headers: Vec<(String, String)>,
@@ -119,5 +127,12 @@ impl OwnedRejection {
     #[must_use]
     pub fn as_rejection(&self) -> Rejection<'_, String> {
         Rejection { status: self.status, headers: &self.headers, body: &self.body }
+    }
+}
+
+/// Prints the same as [`Rejection`].
+impl fmt::Debug for OwnedRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_rejection().fmt(f)
     }
 }

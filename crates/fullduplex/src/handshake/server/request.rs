@@ -5,7 +5,7 @@ use core::fmt;
 use super::error::RequestError;
 use crate::handshake::head::{HeadError, RequestHead};
 use crate::handshake::key::Key;
-use crate::handshake::negotiate::{UpgradeTokens, choose_subprotocol};
+use crate::handshake::negotiate::{Field, UpgradeTokens, choose_subprotocol};
 use crate::headers::{Extension, Headers, extensions, is_token, list_elements};
 use crate::uri::{Origin, is_host, split_absolute_target};
 
@@ -293,39 +293,6 @@ fn is_zero_length(value: &[u8]) -> bool {
     value == b"0" || value.split(|&byte| byte == b',').all(|length| is_zero(length.trim_ascii()))
 }
 
-/// A header that must not be repeated.
-#[derive(Clone, Copy, Default)]
-enum Field<'b> {
-    #[default]
-    Absent,
-    Once(&'b [u8]),
-    Repeated,
-}
-
-impl<'b> Field<'b> {
-    fn add(&mut self, value: &'b [u8]) {
-        *self = match self {
-            Self::Absent => Self::Once(value),
-            Self::Once(_) | Self::Repeated => Self::Repeated,
-        };
-    }
-
-    fn only(self) -> Option<&'b [u8]> {
-        match self {
-            Self::Once(value) => Some(value),
-            Self::Absent | Self::Repeated => None,
-        }
-    }
-}
-
-/// A list header, which may come in several lines.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum List {
-    #[default]
-    WellFormed,
-    Malformed,
-}
-
 /// What the handshake needs of the header lines, gathered in one pass.
 #[derive(Default)]
 pub(super) struct Fields<'b> {
@@ -334,16 +301,16 @@ pub(super) struct Fields<'b> {
     key: Field<'b>,
     pub(super) tokens: UpgradeTokens,
     announces_body: bool,
-    subprotocols: List,
-    extensions: List,
+    has_malformed_subprotocols: bool,
+    has_malformed_extensions: bool,
 }
 
 impl<'b> Fields<'b> {
     fn check_lists(&self) -> Result<(), RequestError> {
-        if self.subprotocols == List::Malformed {
+        if self.has_malformed_subprotocols {
             return Err(RequestError::Subprotocols);
         }
-        if self.extensions == List::Malformed {
+        if self.has_malformed_extensions {
             return Err(RequestError::Extensions);
         }
         Ok(())
@@ -381,13 +348,13 @@ impl<'b> Fields<'b> {
             22 if is("Sec-WebSocket-Protocol") => {
                 let mut elements = list_elements(value);
                 if elements.clone().next().is_none() || !elements.all(is_token) {
-                    self.subprotocols = List::Malformed;
+                    self.has_malformed_subprotocols = true;
                 }
             }
             24 if is("Sec-WebSocket-Extensions")
                 && extensions(value).any(|element| element.is_err()) =>
             {
-                self.extensions = List::Malformed;
+                self.has_malformed_extensions = true;
             }
             _ => {}
         }

@@ -7,7 +7,9 @@ use super::reply::{put_content_length, put_status_line};
 use super::request::Request;
 #[cfg(feature = "deflate")]
 use crate::deflate::{DeflateChoice, DeflateResponse};
-use crate::handshake::negotiate::{LowerCase, check_headers, is_reserved, put_header, put_headers};
+use crate::handshake::negotiate::{
+    LowerCase, Names, check_headers, is_reserved, put_header, put_headers,
+};
 use crate::headers::InvalidHeader;
 use crate::negotiated::Negotiated;
 use crate::output::{BufferTooSmall, Cursor};
@@ -20,7 +22,7 @@ use crate::output::{BufferTooSmall, Cursor};
 /// let acceptance = Acceptance::new().subprotocol("chat").headers(&[("Server", "example")]);
 /// assert_eq!(acceptance.subprotocol, Some("chat"));
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Acceptance<'a, S: AsRef<str> = &'a str> {
     /// The subprotocol in use, which must be one that the client has offered, or `None`. See
@@ -50,7 +52,7 @@ impl<'a> Acceptance<'a> {
 impl Request<'_> {
     /// Writes the response that opens the WebSocket, with status 101, into `out` (RFC 6455 §4.2.2). Returns its length
     /// in bytes, and the [`Negotiated`] for [`Connection::new`](crate::Connection::new). Two hundred bytes are enough
-    /// for a response without extra headers.
+    /// for a response without subprotocol, extension and extra headers.
     ///
     /// # Errors
     /// [`AcceptError`] when the client did not offer the subprotocol, an extra header must not be sent, or `out` is too
@@ -135,14 +137,7 @@ impl<'a, S: AsRef<str>> Acceptance<'a, S> {
 
     /// Checks the response, and chooses which of the client's extensions are in use.
     fn check(&self, request: &Request<'_>) -> Result<Checked, AcceptError> {
-        let mut checked = self.check_choices(request)?;
-        if request.key().is_none() {
-            checked.negotiated = checked.negotiated.with_stream();
-        }
-        Ok(checked)
-    }
-
-    fn check_choices(&self, request: &Request<'_>) -> Result<Checked, AcceptError> {
+        let is_over_stream = request.key().is_none();
         // "The value chosen MUST be derived from the client's handshake, specifically by selecting one of the values
         // from the |Sec-WebSocket-Protocol| field." The check of the request has found these to be tokens.
         if let Some(chosen) = self.subprotocol
@@ -151,18 +146,24 @@ impl<'a, S: AsRef<str>> Acceptance<'a, S> {
             return Err(AcceptError::SubprotocolNotOffered);
         }
         check_headers(self.headers, is_reserved).map_err(AcceptError::InvalidHeader)?;
-        if request.key().is_none() {
+        if is_over_stream {
             LowerCase::check(self.headers).map_err(AcceptError::InvalidHeader)?;
         }
         #[cfg(feature = "deflate")]
-        {
-            let deflate = self.deflate.for_endpoint(None);
-            let chosen = deflate.and_then(|deflate| deflate.choose(request.extensions()));
-            let (params, response) = chosen.unzip();
-            Ok(Checked { negotiated: Negotiated::with_deflate(params), deflate: response })
-        }
+        let (params, deflate) = self
+            .deflate
+            .for_endpoint(None)
+            .and_then(|deflate| deflate.choose(request.extensions()))
+            .unzip();
+        #[cfg(feature = "deflate")]
+        let negotiated = Negotiated::with_deflate(params);
         #[cfg(not(feature = "deflate"))]
-        Ok(Checked { negotiated: Negotiated::without_extensions() })
+        let negotiated = Negotiated::without_extensions();
+        Ok(Checked {
+            negotiated: if is_over_stream { negotiated.with_stream() } else { negotiated },
+            #[cfg(feature = "deflate")]
+            deflate,
+        })
     }
 
     /// Calls `put` for each header line of the response, in order.
@@ -191,6 +192,17 @@ impl<'a, S: AsRef<str>> Acceptance<'a, S> {
         for (name, value) in self.headers {
             put(name.as_ref(), value.as_ref().as_bytes());
         }
+    }
+}
+
+/// Prints the names of the headers. Their values may be secret.
+impl<S: AsRef<str>> fmt::Debug for Acceptance<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_struct("Acceptance");
+        all.field("subprotocol", &self.subprotocol).field("headers", &Names(self.headers));
+        #[cfg(feature = "deflate")]
+        all.field("deflate", &self.deflate);
+        all.finish()
     }
 }
 
@@ -266,7 +278,7 @@ impl core::error::Error for AcceptError {}
 /// assert!(out[..length].starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
 /// # Ok::<(), fullduplex::handshake::RejectError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Rejection<'a, S: AsRef<str> = &'a str> {
     /// The status code, 300 to 599, so that no client takes the rejection for success. In the response to a
     /// [`PlainRequest`](super::PlainRequest), 200 to 299 are allowed as well.
@@ -338,7 +350,12 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
         self.check_for(allowed)?;
         let mut out = Cursor::new(out);
         put_status_line(&mut out, self.status);
-        out.put(b"Connection: close\r\n");
+        if self.status == 426 {
+            // "A server that sends a 426 response MUST send an Upgrade header field" (RFC 9110 §15.5.22).
+            out.put(b"Upgrade: websocket\r\nConnection: Upgrade, close\r\n");
+        } else {
+            out.put(b"Connection: close\r\n");
+        }
         put_headers(&mut out, self.headers);
         // "A server MUST NOT send a Content-Length header field in any response with a status code of […] 204 (No
         // Content)". With 304, the length would be the length of the representation, not of this response.
@@ -355,6 +372,17 @@ impl<'a, S: AsRef<str>> Rejection<'a, S> {
             }
         }
         out.finish().map_err(RejectError::BufferTooSmall)
+    }
+}
+
+/// Prints the names of the headers, and the length of the body. The rest may be secret.
+impl<S: AsRef<str>> fmt::Debug for Rejection<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("status", &self.status)
+            .field("headers", &Names(self.headers))
+            .field("body_len", &self.body.len())
+            .finish()
     }
 }
 

@@ -837,6 +837,14 @@ fn a_plain_request_is_answered_with_any_final_status() {
     answer(get, 204, &text("204 No Content", "\r\n"));
     answer(get, 205, &text("205 ", "Content-Length: 0\r\n\r\n"));
     answer(get, 304, &text("304 Not Modified", "\r\n"));
+    // "A server that sends a 426 response MUST send an Upgrade header field."
+    let mut out = [0; 256];
+    let len = plain(get).unwrap().0.encode_response(&Rejection::new(426), &mut out).unwrap();
+    assert_eq!(
+        core::str::from_utf8(&out[..len]).unwrap(),
+        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
     let (request, _) = plain(get).unwrap();
     for status in [0, 100, 101, 199, 600] {
         let verdict = request.encode_response(&Rejection::new(status), &mut [0; 256]);
