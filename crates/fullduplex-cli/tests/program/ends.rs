@@ -36,8 +36,8 @@ fn large_lines_go_through_an_echo_server() {
 }
 
 #[cfg(unix)]
-fn terminate(child: &Child) {
-    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+fn signal(child: &Child, name: &str) {
+    let killed = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(killed.unwrap().success());
 }
 
@@ -48,7 +48,7 @@ fn a_server_that_is_terminated_tells_its_clients() {
     let mut server = Listening::start(&[]);
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (mut socket, _) = fullduplex_tokio::connect(server.url.as_str()).await.unwrap();
-        terminate(&server.child);
+        signal(&server.child, "TERM");
         let told = socket.recv().await.unwrap();
         let Ok(Message::Close(Some(close))) = told else { panic!("{told:?}") };
         assert_eq!(close.code, CloseCode::Away);
@@ -73,7 +73,7 @@ fn a_client_that_is_terminated_closes_its_connection() {
     assert!(next_line(&mut stderr).contains("connected"));
     // It waits for lines and signals a moment later.
     thread::sleep(Duration::from_millis(200));
-    terminate(&child);
+    signal(&child, "TERM");
     let told = told.recv_timeout(Duration::from_secs(10)).unwrap();
     let Ok(Message::Close(Some(close))) = told else { panic!("{told:?}") };
     assert_eq!(close.code, CloseCode::Normal);
@@ -99,4 +99,28 @@ fn when_its_output_is_no_longer_read_it_ends_without_a_word() {
     assert_eq!(exit_code(&mut server.child, Duration::from_secs(10)), Some(0));
     let said = server.said();
     assert!(!said.contains("Broken pipe"), "{said}");
+}
+
+/// The first signal says goodbye, although the server reads nothing.
+#[cfg(unix)]
+#[test]
+fn a_client_whose_server_does_not_read_ends_after_one_signal() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let url = serves(async move |socket| {
+        let _ = told.recv();
+        drop(socket);
+    });
+    let mut child = connecting(&[&url, "--no-deflate"]).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    assert!(next_line(&mut stderr).contains("connected"));
+    let mut line = vec![b'a'; 64 << 20];
+    line.push(b'\n');
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&line).unwrap();
+    // Then it is in the middle of the message.
+    thread::sleep(Duration::from_millis(500));
+    signal(&child, "INT");
+    assert_eq!(exit_code(&mut child, Duration::from_secs(20)), Some(1));
+    assert!(rest(stderr).contains("error: "));
+    drop(tell);
 }
