@@ -2,7 +2,9 @@
 //!
 //! `POST /login` with `{"name": "ann", "password": "open sesame"}` returns a cookie. With the cookie, `GET /rooms/{name}`
 //! opens a WebSocket: text that is sent to it reaches all members of the room, as `{"from": "ann", "text": "hello"}`. On
-//! Ctrl-C, all members receive a Close with 1001.
+//! Ctrl-C or SIGTERM, all members receive a Close with 1001.
+
+mod end;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -22,6 +24,8 @@ use fullduplex_tokio::{
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
+
+use end::asked_to_end;
 
 /// How many rooms there may be.
 pub(crate) const ROOMS: usize = 100;
@@ -58,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on http://{}/", listener.local_addr()?);
     let gate = Gate::new(GateLimits::new());
     tokio::spawn(serve(listener, gate.clone()));
-    tokio::signal::ctrl_c().await?;
+    asked_to_end().await?;
     let left = gate.close(Duration::from_secs(10)).await;
     println!("{} connections ended in time, {} were dropped", left.ended, left.dropped);
     Ok(())

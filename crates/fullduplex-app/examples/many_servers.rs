@@ -11,6 +11,8 @@
 //! published, so a server that loses Redis misses messages: it closes its clients with 1013, and refuses new ones with 503
 //! until Redis is there again. Clients that connect again by themselves, such as `Stay`, then go on.
 
+mod end;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,8 @@ use redis::{AsyncCommands, Client};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
+
+use end::asked_to_end;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -65,7 +69,7 @@ pub(crate) async fn run(address: &str, redis: &str) -> Result<(), Failure> {
     let gate = Gate::new(GateLimits::new());
     let handle = move |stream, pass| connection(stream, pass, server.clone());
     tokio::spawn(serve(listener, gate.clone(), handle));
-    tokio::signal::ctrl_c().await?;
+    asked_to_end().await?;
     gate.close(Duration::from_secs(5)).await;
     Ok(())
 }

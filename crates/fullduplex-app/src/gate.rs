@@ -42,7 +42,8 @@ pub struct GateLimits {
     /// The header field in which a trusted proxy names the client. Default: [`Forwarding::None`], because any client can
     /// send such a field.
     pub forwarding: Forwarding,
-    /// The networks of the trusted proxies: the field is believed from these alone.
+    /// The networks of the trusted proxies: the field is believed from these alone. Name no more than the proxies, because
+    /// any other machine in such a network can choose the address under which it is counted.
     pub trusted: Vec<IpNet>,
 }
 
@@ -187,7 +188,8 @@ impl Gate {
     /// [`Denied`].
     pub fn enter(&self, peer: IpAddr) -> Result<Pass, Denied> {
         let shared = &self.0;
-        let peer = address::canonical(peer);
+        // As a dual-stack listener reports it, an IPv4 address is an IPv4-mapped IPv6 address.
+        let peer = peer.to_canonical();
         let key = (!shared.limits.trusts(peer)).then(|| shared.limits.key(peer));
         let mut state = shared.state();
         if let Err(reason) = state.take(key, &shared.limits) {

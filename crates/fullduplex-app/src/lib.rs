@@ -16,7 +16,7 @@
 //!
 //! use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
 //! use fullduplex_tokio::{
-//!     CloseCode, CloseFrame, Error, Message, MessageKind, OwnedAcceptance, PreparedMessage, WebSocketConfig, accept_with,
+//!     CloseCode, CloseFrame, Error, Message, OwnedAcceptance, PreparedMessage, WebSocketConfig, accept_with,
 //! };
 //! use tokio::net::{TcpListener, TcpStream};
 //!

@@ -19,18 +19,22 @@ use crate::sync::{AsyncMutex, HashMap, Mutex, MutexGuard, Notify};
 pub enum Slow {
     /// The oldest message in its queue is dropped: right for prices and positions, where only the newest matters.
     /// [`Member::missed`] counts the dropped messages.
+    ///
+    /// What its connection has taken is sent first, however old it has become: keep `max_write_buffer_size` small, such as
+    /// two messages. The member never leaves by itself, so put a time limit around [`Member::feed`], as the example
+    /// `dashboard` does: a peer that reads nothing would hold its connection for ever.
     DropOldest,
     /// It leaves the room, and [`Member::next`] returns `None`: right for a chat, where a gap must not go unnoticed. Close
     /// its connection with 1008 or 1013, so that the client connects again and asks for what it has missed.
     Leave,
     /// [`Room::send`] waits for it: right where no message may be lost and the members are your own programs, because one
-    /// that does not read stops the room. A member that also sends must do so in another task than the one that receives, or
-    /// it waits for itself for ever.
+    /// that does not read stops the room. A message is lost only where [`Room::send`] is dropped while it waits. A member
+    /// that also sends must do so in another task than the one that receives, or it waits for itself for ever.
     Wait,
 }
 
-/// Sends each message to all its members. A message is encoded once, and all connections write the same bytes.
-/// Clones are the same room.
+/// Sends each message to all its members. A message is encoded once, and all connections write the same bytes, which are not
+/// compressed, whatever was negotiated. Clones are the same room.
 ///
 /// # Memory
 /// A message is held once, however many members it waits for, until the slowest has taken it. Each place in a member's queue
@@ -68,6 +72,9 @@ struct Waiting {
     missed: u64,
     has_left: bool,
 }
+
+/// The members that a message waits for. Those that are left when this is dropped have missed it.
+struct Full(Vec<Arc<Queue>>);
 
 /// Whether a message was put into one member's queue.
 #[derive(PartialEq, Eq)]
@@ -116,27 +123,27 @@ impl Room {
     /// Puts a message into the queues of all members, and returns how many took it. It waits only for members that joined
     /// with [`Slow::Wait`], and for other calls of `send`.
     ///
-    /// All members get all messages in the same order. If this future is dropped while it waits, the members that it waits
-    /// for do not get the message.
+    /// All members get all messages in the same order. If this future is dropped while it waits for its turn, no member gets
+    /// the message. If it is dropped later, the members that it still waits for do not get it, and [`Member::missed`] counts
+    /// it.
     pub async fn send(&self, message: &PreparedMessage) -> usize {
         let _turn = self.0.turn.lock().await;
         let mut reached = 0;
-        let mut full = Vec::new();
+        let mut full = Full(Vec::new());
         self.0.members().queues.retain(|_, queue| match queue.put(message) {
             Put::Done => {
                 reached += 1;
                 true
             }
             Put::Full => {
-                full.push(queue.clone());
+                full.0.push(queue.clone());
                 true
             }
             Put::Leaves => false,
         });
-        for queue in full {
-            if queue.put_when_free(message).await {
-                reached += 1;
-            }
+        while let Some(queue) = full.0.last().cloned() {
+            reached += usize::from(queue.put_when_free(message).await);
+            full.0.pop();
         }
         reached
     }
@@ -194,6 +201,14 @@ impl Queue {
     }
 }
 
+impl Drop for Full {
+    fn drop(&mut self) {
+        for queue in &self.0 {
+            queue.waiting().missed += 1;
+        }
+    }
+}
+
 impl fmt::Debug for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Room").field("members", &self.members()).finish()
@@ -240,7 +255,8 @@ impl Member {
     }
 
     /// Feeds a message to the member's connection. Returns false if the member was too slow ([`Slow::Leave`]): then it does
-    /// not wait for the connection any longer. Close the connection, which ends within the close timeout.
+    /// not wait for the connection any longer. Close the connection, which ends within the close timeout. With
+    /// another [`Slow`], it waits for the connection without a limit.
     ///
     /// # Errors
     /// As [`WebSocketStream::feed_prepared`].
@@ -266,7 +282,8 @@ impl Member {
         }
     }
 
-    /// The number of messages dropped since the last call ([`Slow::DropOldest`]).
+    /// The number of messages that this member has missed since the last call: they were dropped ([`Slow::DropOldest`]), or
+    /// [`Room::send`] was dropped while it waited for this member ([`Slow::Wait`]).
     pub fn missed(&mut self) -> u64 {
         std::mem::take(&mut self.queue.waiting().missed)
     }

@@ -110,6 +110,47 @@ async fn one_who_stops_speaking_in_the_middle_stops_nobody() {
     assert_eq!(heard(&mut slow).await.as_deref(), Some("a"));
     assert_eq!(room.send(&said("c")).await, 1);
     assert_eq!(heard(&mut slow).await.as_deref(), Some("c"));
+    assert_eq!((slow.missed(), slow.missed()), (1, 0));
+}
+
+/// The deadline of a gate drops a handler in the middle of `send`.
+#[tokio::test(start_paused = true)]
+async fn each_member_receives_a_message_that_is_given_up_or_counts_it() {
+    let room = Room::new();
+    let mut quick = room.join(10, Slow::Leave);
+    let mut slow: Vec<_> = (0..3).map(|_| room.join(1, Slow::Wait)).collect();
+    assert_eq!(room.send(&said("a")).await, 4);
+    let message = said("b");
+    let mut sending = Box::pin(room.send(&message));
+    assert!(timeout(Duration::from_secs(1), &mut sending).await.is_err());
+    // This one has room now, but another one may be waited for first.
+    assert_eq!(heard(&mut slow[0]).await.as_deref(), Some("a"));
+    assert!(timeout(Duration::from_secs(1), &mut sending).await.is_err());
+    drop(sending);
+    assert_eq!((quick.waiting(), quick.missed()), (2, 0));
+    assert_eq!(slow[0].waiting() as u64 + slow[0].missed(), 1);
+    assert_eq!((slow[1].waiting(), slow[1].missed()), (1, 1));
+    assert_eq!((slow[2].waiting(), slow[2].missed()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_all_receive_in_the_end_is_not_counted() {
+    let room = Room::new();
+    let mut slow: Vec<_> = (0..3).map(|_| room.join(1, Slow::Wait)).collect();
+    assert_eq!(room.send(&said("a")).await, 3);
+    let message = said("b");
+    let mut sending = Box::pin(room.send(&message));
+    assert!(timeout(Duration::from_secs(1), &mut sending).await.is_err());
+    // No member gets a message that is given up before its turn.
+    assert!(timeout(Duration::from_secs(1), room.send(&said("c"))).await.is_err());
+    for member in &mut slow {
+        assert_eq!(heard(member).await.as_deref(), Some("a"));
+    }
+    assert_eq!(sending.await, 3);
+    for member in &mut slow {
+        assert_eq!(heard(member).await.as_deref(), Some("b"));
+        assert_eq!((member.missed(), member.waiting()), (0, 0));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -156,6 +156,11 @@ async fn waits_grow_and_stay_below_the_most() {
 async fn it_gives_up_where_another_try_is_useless() {
     for (status, goes_on) in [
         (301, false),
+        (302, true),
+        (303, true),
+        (304, false),
+        (307, true),
+        (308, false),
         (400, false),
         (401, false),
         (403, false),

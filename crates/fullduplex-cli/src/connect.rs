@@ -1,6 +1,9 @@
 //! `connect`: a conversation with a server.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -9,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use fullduplex_tokio::UnixDial;
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Connector, DeflateConfig, Dial, Message, OwnedClientRequest,
-    OwnedResponse, Proxy, ProxyDial, Target, WebSocketConfig, WebSocketStream, client_with,
+    OwnedResponse, Proxy, ProxyDial, ProxyUrlError, Target, WebSocketConfig, WebSocketStream,
+    client_with,
 };
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::end::{self, asked_to_end};
 use crate::explain::Failure;
 use crate::input::Lines;
 use crate::show;
@@ -35,7 +40,7 @@ pub(crate) struct Arguments {
     /// The origin, as a browser would send it
     #[arg(long)]
     origin: Option<String>,
-    /// User and password for HTTP's Basic authentication
+    /// User and password for HTTP's Basic authentication. Other users of this machine can see them in the list of processes
     #[arg(long, value_name = "USER:PASSWORD")]
     auth: Option<String>,
     /// Send each line as a binary message
@@ -82,13 +87,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(path) = &arguments.unix {
         return arguments.connect(UnixDial::new(path)).await;
     }
-    let no_proxy = |error| Failure::new(format!("the proxy's URL: {error}"));
+    let no_proxy = |error: ProxyUrlError| Failure::new(error.to_string());
     let dial = match &arguments.proxy {
         Some(url) => ProxyDial::new(Proxy::parse(url).map_err(no_proxy)?),
         None => ProxyDial::from_env().map_err(no_proxy)?,
     };
-    let trust = Connector::Rustls(arguments.trust.config()?);
-    arguments.connect(dial.connector(trust)).await
+    // Without a connector, the system's certificates are read only for a proxy that needs them.
+    let dial = if arguments.trust.is_own() {
+        dial.connector(Connector::Rustls(arguments.trust.config()?))
+    } else {
+        dial
+    };
+    arguments.connect(dial).await
 }
 
 /// Says what each phase took.
@@ -149,13 +159,13 @@ impl Arguments {
         let request = self.request()?;
         let uri = request.as_request().uri;
         let (host, port) = (uri.host().to_owned(), uri.port());
+        let unreachable = |error| Failure::unreachable(uri.bracketed_host(), port, &error);
         let mut watch = Watch { begun: Instant::now(), shown: self.timing };
 
         let mut target = Target::new(&host, port);
         target.secure = uri.is_secure();
         target.deadline = tokio::time::Instant::now().checked_add(patience);
-        let dialled = dial.dial(target).await;
-        let stream = dialled.map_err(|error| Failure::unreachable(&host, port, &error))?;
+        let stream = dial.dial(target).await.map_err(unreachable)?;
         watch.phase("name and TCP", "");
         if !target.secure {
             return self.open(request, stream, watch).await;
@@ -206,10 +216,14 @@ impl Arguments {
                 leaving = true;
                 say_goodbye(&mut socket)?;
             }
-            tokio::select! {
-                message = socket.recv() => match message.transpose()? {
+            let happened = tokio::select! {
+                happened = next(&mut socket, &mut lines, typing && !leaving) => happened,
+                () = interrupted.notified(), if !leaving => Happened::Interrupted,
+            };
+            match happened {
+                Happened::Message(message) => match message.transpose()? {
                     None => return Ok(()),
-                    Some(Message::Close(frame)) => return end(socket, frame, !leaving).await,
+                    Some(Message::Close(frame)) => return hear_out(socket, frame, !leaving).await,
                     Some(message) => {
                         if let Some(shown) = show::message(&message).filter(|_| !has_enough) {
                             lines.print(shown)?;
@@ -217,11 +231,9 @@ impl Arguments {
                         }
                     }
                 },
-                line = lines.next(), if typing && !leaving => match line {
-                    Some(line) => self.say(&mut socket, line).await?,
-                    None => typing = false,
-                },
-                () = interrupted.notified(), if !leaving => {
+                Happened::Line(Some(line)) => self.say(&mut socket, line?).await?,
+                Happened::Line(None) => typing = false,
+                Happened::Interrupted => {
                     leaving = true;
                     say_goodbye(&mut socket)?;
                 }
@@ -245,22 +257,56 @@ impl Arguments {
                 }
             }
         };
-        Ok(socket.send(message).await?)
+        // It does not wait, because nothing is pending; `recv` writes it.
+        Ok(socket.feed(message).await?)
     }
 }
 
-/// Tells of the first Ctrl-C, which says goodbye. The second one ends the program, whatever it waits for: a server that does
-/// not read may keep a message from being sent.
+enum Happened {
+    Message(Option<fullduplex_tokio::Result<Message>>),
+    Line(Option<Result<Vec<u8>, Failure>>),
+    Interrupted,
+}
+
+/// The next message, or the next line, if one is wanted and what was said before is written. So the program never waits for
+/// a server that reads no more until what it sends is read. Cancel-safe.
+async fn next<S>(socket: &mut WebSocketStream<S>, lines: &mut Lines, wants_line: bool) -> Happened
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    poll_fn(|cx| {
+        loop {
+            let is_written = socket.pending_bytes() == 0;
+            // The line comes first: a server that is never silent must not keep it waiting.
+            if wants_line
+                && is_written
+                && let Poll::Ready(line) = lines.poll_next(cx)
+            {
+                return Poll::Ready(Happened::Line(line));
+            }
+            if let Poll::Ready(message) = pin!(socket.recv()).poll(cx) {
+                return Poll::Ready(Happened::Message(message));
+            }
+            // `recv` may have written the rest, and nothing would wake this for a line that waits.
+            if is_written || socket.pending_bytes() > 0 {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
+}
+
+/// Tells of the first Ctrl-C, or SIGTERM, which says goodbye. The second one ends the program, whatever it waits for: the
+/// server may never answer.
 fn interruption() -> Arc<Notify> {
     let first = Arc::new(Notify::new());
     let interrupted = first.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if asked_to_end().await.is_ok() {
             interrupted.notify_one();
         }
-        if tokio::signal::ctrl_c().await.is_ok() {
-            crate::input::restore_terminal();
-            std::process::exit(130);
+        if asked_to_end().await.is_ok() {
+            end::exit(130);
         }
     });
     first
@@ -276,7 +322,7 @@ where
 }
 
 /// Waits for the end of the connection after the server's Close.
-async fn end<S>(
+async fn hear_out<S>(
     mut socket: WebSocketStream<S>,
     frame: Option<CloseFrame>,
     by_server: bool,
@@ -290,7 +336,7 @@ where
     if !by_server {
         return Ok(());
     }
-    crate::input::restore_terminal();
+    end::restore();
     let shown = show::close(frame.as_ref());
     match frame.map(|frame| frame.code) {
         None | Some(CloseCode::Normal | CloseCode::Away) => {

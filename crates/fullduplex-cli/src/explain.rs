@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 
+use fullduplex_tokio::fullduplex::Error as ProtocolError;
 use fullduplex_tokio::{Attempt, AttemptError, DialError, Error};
 
 /// Why the program ends with exit code 1: some lines for the person at the terminal.
@@ -33,10 +34,12 @@ impl Failure {
     pub(crate) fn not_opened(error: Error) -> Self {
         let advice = match &error {
             Error::Http(refused) => return Self(http(refused)),
-            Error::Io(io) => match io.kind() {
-                ErrorKind::InvalidData => "A certificate of your own is trusted with --ca FILE.",
-                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
-                    "The server has ended the connection: perhaps it expects TLS (wss://), or another path."
+            Error::Protocol(ProtocolError::Ended(_)) => {
+                "Perhaps the server expects TLS (wss://), or another path."
+            }
+            Error::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(rustls::Error::InvalidCertificate(_)) => {
+                    "A certificate of your own is trusted with --ca FILE."
                 }
                 _ => "",
             },

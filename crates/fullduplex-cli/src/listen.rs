@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::end::asked_to_end;
 use crate::explain::Failure;
 use crate::show;
 use crate::tls::Identity;
@@ -62,17 +63,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         tls,
         quiet: arguments.quiet,
     });
-    let gate = Gate::new(GateLimits::new());
+    // All clients of a test come from one address.
+    let limits = GateLimits::new();
+    let most = limits.connections;
+    let gate = Gate::new(limits.per_address(most));
     let serving =
         serve(listener, gate.clone(), move |stream, pass| server.clone().serve(stream, pass));
     tokio::select! {
         () = serving => {}
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.map_err(|error| Failure::new(format!("no signal can be waited for: {error}")))?;
+        asked = asked_to_end() => {
+            asked.map_err(|error| Failure::new(format!("no signal can be waited for: {error}")))?;
         }
     }
     let left = gate.close(PATIENCE).await;
     show::note(format_args!("{} connections ended, {} were dropped", left.ended, left.dropped));
+    let denied: u64 = gate.denied().by_reason().map(|(_, count)| count).sum();
+    if denied > 0 {
+        show::note(format_args!("{denied} were denied, because there were {most} already"));
+    }
     Ok(())
 }
 

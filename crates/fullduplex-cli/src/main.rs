@@ -1,13 +1,12 @@
 //! `fullduplex`: WebSockets on the command line.
 
 mod connect;
+mod end;
 mod explain;
 mod input;
 mod listen;
 mod show;
 mod tls;
-
-use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -28,14 +27,14 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn main() {
     let ended = match Arguments::parse().command {
         Command::Connect(arguments) => connect::run(arguments).await,
         Command::Listen(arguments) => listen::run(arguments).await,
     };
-    input::restore_terminal();
-    // The thread that reads the terminal may wait for a line for ever.
-    std::process::exit(match ended {
+    // What is printed now must not be in the line that was being typed.
+    end::restore();
+    end::exit(match ended {
         Ok(()) => 0,
         Err(failure) => {
             show::error(&failure);

@@ -1,11 +1,12 @@
 //! What is printed: messages to standard output, and everything else to standard error.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use fullduplex_tokio::{CloseFrame, Message};
 
+use crate::end;
 use crate::explain::Failure;
 
 const DIM: Style = Style::new().dimmed();
@@ -48,7 +49,11 @@ pub(crate) fn message(message: &Message) -> Option<Vec<u8>> {
 /// A message with colours.
 fn for_a_person(message: &Message) -> Option<String> {
     Some(match message {
-        Message::Text(text) => format!("{GREEN}<{GREEN:#} {}\n", shown(text.as_str())),
+        Message::Text(text) => {
+            // A later line of a message must not pass for one of the program's.
+            let text = shown(text.as_str()).replace('\n', "\n  ");
+            format!("{GREEN}<{GREEN:#} {text}\n")
+        }
         Message::Binary(data) => {
             let hex: String = data.iter().take(SHOWN).map(|byte| format!(" {byte:02x}")).collect();
             let more = if data.len() > SHOWN { " ..." } else { "" };
@@ -62,23 +67,26 @@ fn for_a_person(message: &Message) -> Option<String> {
 fn shown(text: &str) -> String {
     let shown = |sign: char| match sign {
         '\t' | '\n' => sign.to_string(),
-        sign if sign.is_control() || turns(sign) => sign.escape_unicode().to_string(),
+        sign if sign.is_control() || is_hidden(sign) => sign.escape_unicode().to_string(),
         sign => sign.to_string(),
     };
     text.chars().map(shown).collect()
 }
 
-/// Whether a character separates lines, or turns the direction of what follows.
-fn turns(sign: char) -> bool {
-    matches!(sign, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a character separates lines, has no width, or changes the direction of text.
+fn is_hidden(sign: char) -> bool {
+    matches!(sign, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Writes to standard output. What is read by nobody any more ends the program, as it does every filter.
+/// Writes to standard output. If nobody reads it any more, the program ends, as every filter does.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     // Bytes are not to be changed on their way.
     let mut out = std::io::stdout();
-    let written = out.write_all(bytes).and_then(|()| out.flush());
-    written.map_err(|error| Failure::new(format!("cannot write to the standard output: {error}")))
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => end::exit(0),
+        Err(error) => Err(Failure::new(format!("cannot write to the standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// A Close as a person reads it.
@@ -100,6 +108,14 @@ mod tests {
         assert_eq!(shown("\u{1b}[2J\u{7}ü"), "\\u{1b}[2J\\u{7}ü");
         assert_eq!(shown("\u{9b}31m\r"), "\\u{9b}31m\\u{d}");
         assert_eq!(shown("\u{202e}gpj\u{2066}"), "\\u{202e}gpj\\u{2066}");
+        assert_eq!(shown("a\u{200b}b\u{2060}\u{feff}"), "a\\u{200b}b\\u{2060}\\u{feff}");
         assert_eq!(shown("हिन्दी"), "हिन्दी");
+    }
+
+    #[test]
+    fn a_message_of_a_server_cannot_pass_for_a_line_of_the_program() {
+        let message = for_a_person(&Message::text("hi\nerror: no\n\nclosed")).unwrap();
+        let text = anstream::adapter::strip_str(&message).to_string();
+        assert_eq!(text, "< hi\n  error: no\n  \n  closed\n");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fullduplex_tokio::TlsError;
 use fullduplex_tokio::tls::{client_config, default_client_config, server_config};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
@@ -24,6 +25,11 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
+    /// Whether it is not the system's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.insecure || self.ca.is_some()
+    }
+
     /// The configuration for a wss:// URL.
     pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, Failure> {
         if self.insecure {
@@ -43,8 +49,13 @@ impl Trust {
     }
 }
 
-fn unusable(error: fullduplex_tokio::TlsError) -> Failure {
-    Failure::new(error.to_string())
+fn unusable(error: TlsError) -> Failure {
+    Failure::new(match error {
+        TlsError::NoRoots => {
+            "this system has no root certificates: --ca FILE has those to trust, and --insecure trusts any server".into()
+        }
+        error => error.to_string(),
+    })
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {

@@ -5,6 +5,9 @@
 //! messages. A new member receives the last messages. A member that does not read is closed with 1013, and its page connects
 //! again. With a certificate and its key, as PEM, everything goes over TLS.
 
+#[path = "../end/mod.rs"]
+mod end;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +26,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+
+use end::asked_to_end;
 
 /// The page, which is compiled into the program.
 const PAGE: &str = include_str!("page.html");
@@ -52,7 +57,7 @@ async fn main() -> Result<(), Failure> {
     run(address, arguments.next().zip(arguments.next())).await
 }
 
-/// Serves until Ctrl-C, over TLS if there are the files of a certificate and its key.
+/// Serves until Ctrl-C or SIGTERM, over TLS if there are the files of a certificate and its key.
 pub(crate) async fn run(
     address: SocketAddr,
     identity: Option<(String, String)>,
@@ -73,7 +78,7 @@ pub(crate) async fn run(
     let gate = Gate::new(GateLimits::new());
     let handle = move |stream, pass| connection(stream, pass, chat.clone(), acceptor.clone());
     tokio::spawn(serve(listener, gate.clone(), handle));
-    tokio::signal::ctrl_c().await?;
+    asked_to_end().await?;
     let left = gate.close(Duration::from_secs(5)).await;
     println!("{} connections ended in time, {} were dropped", left.ended, left.dropped);
     Ok(())

@@ -3,6 +3,9 @@
 //! Ten times a second, all prices go to all pages: one message, encoded once. A page that reads too slowly misses updates
 //! and gets the newest one. So little waits for it: one message in the room, and what the buffers below hold.
 
+#[path = "../end/mod.rs"]
+mod end;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +18,8 @@ use fullduplex_tokio::{
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use end::asked_to_end;
 
 /// The page, which is compiled into the program.
 const PAGE: &str = include_str!("page.html");
@@ -50,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(serve(listener, gate.clone(), handle));
     tokio::select! {
         ended = dashboard.run() => ended?,
-        ended = tokio::signal::ctrl_c() => ended?,
+        asked = asked_to_end() => asked?,
     }
     gate.close(Duration::from_secs(5)).await;
     Ok(())

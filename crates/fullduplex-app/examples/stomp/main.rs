@@ -10,6 +10,8 @@
 //! message.
 
 pub(crate) mod broker;
+#[path = "../end/mod.rs"]
+mod end;
 pub(crate) mod frame;
 pub(crate) mod session;
 
@@ -24,6 +26,7 @@ use fullduplex_tokio::{
 use tokio::net::{TcpListener, TcpStream};
 
 use broker::Broker;
+use end::asked_to_end;
 use session::Session;
 
 /// The largest frame, in bytes ("Size Limits"). A larger one fails the connection with 1009 before it is in memory.
@@ -43,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let serving = broker.clone();
     let handle = move |stream, pass| connection(stream, pass, serving.clone());
     tokio::spawn(serve(listener, gate.clone(), handle));
-    tokio::signal::ctrl_c().await?;
+    asked_to_end().await?;
     println!("{} destinations have subscribers", broker.destinations());
     gate.close(Duration::from_secs(5)).await;
     Ok(())

@@ -130,12 +130,7 @@ fn pair_value(text: &str) -> Option<(String, &str)> {
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
-    address.ok().map(canonical)
-}
-
-/// Turns an IPv4-mapped IPv6 address, as a dual-stack listener reports it, into an IPv4 address.
-pub(super) fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
+    address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 /// What is counted as one address: a whole IPv4 address, or the network of this many bits of an IPv6 address.

@@ -1,67 +1,19 @@
 //! The program as users run it: against itself, and against servers that do not speak WebSocket.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod ends;
+mod support;
+
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use fullduplex_tokio::{
-    CloseCode, CloseFrame, DeflateConfig, OwnedAcceptance, WebSocketConfig, WebSocketStream,
-    accept_with,
-};
+use fullduplex_tokio::{CloseCode, CloseFrame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_fullduplex");
-
-/// `fullduplex listen`, which ends when this is dropped.
-struct Listening {
-    child: Child,
-    url: String,
-}
-
-impl Listening {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(PROGRAM);
-        command.args(["listen", "127.0.0.1:0"]).args(arguments);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = lines.next().unwrap().unwrap();
-        let (_, url) = line.split_once("listening on ").expect("it says where it listens");
-        let url = url.to_owned();
-        // The rest of its output must not fill the pipe.
-        thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// `fullduplex connect` with these lines as its input.
-fn connect(arguments: &[&str], input: &[u8]) -> Output {
-    let mut command = Command::new(PROGRAM);
-    command.arg("connect").args(arguments);
-    // The machine's own proxies must not affect the test.
-    for name in ["http_proxy", "https_proxy", "all_proxy"] {
-        command.env_remove(name).env_remove(name.to_uppercase());
-    }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // A program that ends early reads nothing.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    child.wait_with_output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use support::{Listening, answers, connect, connecting, output, serves, stderr};
 
 #[test]
 fn lines_come_back_as_messages() {
@@ -123,27 +75,16 @@ fn wss_is_trusted_by_its_certificate_or_not_at_all() {
     let plain = Listening::start(&[]);
     let output = connect(&[&plain.url.replace("ws://", "wss://")], b"");
     assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("may speak no TLS") && !said.contains("--ca"), "{said}");
+    // The server uses TLS, and the client does not.
+    let output = connect(&[&server.url.replace("wss://", "ws://")], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("begins with wss://"), "{output:?}");
     // The file with the certificate has a key instead.
     assert!(Path::new(&key).exists());
     let output = connect(&[&server.url, "--ca", &key], b"");
     assert!(stderr(&output).contains("key.pem: there is no certificate in it"), "{output:?}");
-}
-
-/// A server that reads a request and answers with this.
-fn answers(response: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            request.push(byte[0]);
-        }
-        stream.write_all(response.as_bytes()).unwrap();
-    });
-    url
 }
 
 #[test]
@@ -172,6 +113,7 @@ fn what_is_no_websocket_server_is_explained() {
             &["| a\\u{1b}]52;c;b\\u{7}c"],
         ),
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n", &["error: "]),
+        ("", &["ended the connection", "expects TLS (wss://)"]),
     ] {
         let output = connect(&[&answers(response)], b"");
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -185,13 +127,8 @@ fn what_is_no_websocket_server_is_explained() {
 /// Advice for a client that cannot connect does not help a server whose clients disconnect.
 #[test]
 fn a_server_whose_clients_are_gone_is_not_told_to_try_another_url() {
-    let mut command = Command::new(PROGRAM);
-    command.args(["listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let line = lines.next().unwrap().unwrap();
-    let address = line.split_once("ws://").unwrap().1.trim_end_matches('/').parse().unwrap();
-    let said = thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
+    let mut server = Listening::start(&[]);
+    let address = server.address().parse().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         for _ in 0..50 {
@@ -206,9 +143,8 @@ fn a_server_whose_clients_are_gone_is_not_told_to_try_another_url() {
         }
     });
     thread::sleep(Duration::from_millis(500));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let said = said.join().unwrap().join("\n");
+    server.child.kill().unwrap();
+    let said = server.said();
     assert!(said.contains("reset"), "{said}");
     assert!(!said.contains("wss://"), "{said}");
 }
@@ -222,6 +158,7 @@ fn what_cannot_be_reached_is_explained() {
         ("ws://no-such-name.invalid/", "Is the name right"),
         ("http//example.com", "http//example.com: "),
         ("ftp://example.com/", "error: "),
+        ("ws://[::1]:1/", "no connection to [::1]:1: "),
     ] {
         let output = connect(&[url], b"");
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -239,27 +176,7 @@ fn a_proxy_that_lets_nobody_through_is_named() {
     let said = stderr(&output);
     assert!(said.contains("407") && said.contains("proxy"), "{said}");
     let output = connect(&[&server.url, "--proxy", "gopher://x/"], b"");
-    assert!(stderr(&output).contains("the proxy's URL"), "{output:?}");
-}
-
-/// A WebSocket server that does this with its first connection.
-fn serves<F>(action: impl FnOnce(WebSocketStream<TcpStream>) -> F + Send + 'static) -> String
-where
-    F: Future<Output = ()>,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let (stream, _) = listener.accept().unwrap();
-            stream.set_nonblocking(true).unwrap();
-            let stream = TcpStream::from_std(stream).unwrap();
-            let config = WebSocketConfig::new().deflate(DeflateConfig::new());
-            action(accept_with(stream, config, |_| Ok(OwnedAcceptance::new())).await.unwrap())
-                .await;
-        });
-    });
-    url
+    assert_eq!(stderr(&output).matches("the proxy's URL").count(), 1, "{output:?}");
 }
 
 /// A WebSocket server that closes its first connection with this code and reason.
@@ -314,4 +231,56 @@ fn the_limit_is_for_messages_and_not_for_what_they_are_compressed_to() {
     let output = connect(&[&url, "--max-size", "10", "-n", "1"], b"");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "ten bytes.\n", "{output:?}");
+}
+
+/// In many containers there are none.
+#[test]
+fn without_root_certificates_only_wss_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let run = |url: &str| {
+        let mut command = connecting(&[url, "-n", "1"]);
+        command.env("SSL_CERT_FILE", &empty).env_remove("SSL_CERT_DIR");
+        output(command, b"plain")
+    };
+    let server = Listening::start(&[]);
+    let plain = run(&server.url);
+    assert!(plain.status.success(), "{plain:?}");
+    assert_eq!(plain.stdout, b"plain\n");
+    let secure = run(&server.url.replace("ws://", "wss://"));
+    assert_eq!(secure.status.code(), Some(1), "{secure:?}");
+    assert!(stderr(&secure).contains("no root certificates: --ca FILE"), "{secure:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_input_that_cannot_be_read_is_a_failure() {
+    let server = Listening::start(&[]);
+    let mut command = connecting(&[&server.url]);
+    // A folder can be opened, and not be read.
+    command.stdin(std::fs::File::open(env!("CARGO_MANIFEST_DIR")).unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr(&output).contains("cannot read the standard input"), "{output:?}");
+}
+
+/// A load generator runs on one machine.
+#[test]
+fn a_server_takes_more_than_a_hundred_clients_of_one_address() {
+    let mut server = Listening::start(&[]);
+    let address = server.address();
+    let mut clients: Vec<_> =
+        (0..=100).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    let last = clients.last_mut().unwrap();
+    last.write_all(request.as_bytes()).unwrap();
+    let mut status = [0; 12];
+    last.read_exact(&mut status).expect("it is not denied");
+    assert_eq!(&status, b"HTTP/1.1 101");
+    server.child.kill().unwrap();
+    assert!(!server.said().contains("denied"));
 }
