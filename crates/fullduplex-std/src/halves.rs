@@ -196,8 +196,8 @@ impl<S: IntoHalves> WebSocketSender<S> {
         }
     }
 
-    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither copied nor
-    /// encoded again, and not compressed.
+    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is not encoded
+    /// again, and a large one is not copied either. It is not compressed.
     ///
     /// # Errors
     /// [`Error::Send`] when it must not be sent or the buffer is full; nothing of it is sent then. Else as

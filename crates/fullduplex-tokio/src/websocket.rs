@@ -318,8 +318,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         poll_fn(move |cx| self.guard.poll_flush(cx))
     }
 
-    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is neither
-    /// copied nor encoded again, and not compressed.
+    /// As [`feed`](Self::feed), a message that was encoded once for many connections. A server's is
+    /// not encoded again, and a large one is not copied either. It is not compressed.
     ///
     /// # Errors
     /// As [`feed`](Self::feed).
