@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fullduplex_conformance::report::Report;
 use fullduplex_conformance::{ClientProgress, ClientTest, Identity, Outcome, Side};
@@ -78,7 +78,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
         agent.get_or_insert(name);
     };
     let mut serving = Box::pin(test.serve(listener, sender));
-    let mut interrupted = pin!(interrupted());
+    let mut stop = pin!(interrupted());
+    // A case in progress waits so long for its end, and for its last write.
+    let mut patience = options.patience * 2;
     // A case never takes longer, so a client that was started has stopped connecting.
     let idle = options.limit + options.patience;
     let ended = loop {
@@ -98,16 +100,24 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
                 let time = idle.as_secs();
                 break Err(Failure::new(format!("the client has ended no connection for {time} seconds")));
             }
-            () = &mut interrupted => break Err(Failure::new("interrupted")),
+            () = &mut stop => {
+                patience = Duration::ZERO;
+                break Err(Failure::new("interrupted"));
+            }
         }
     };
-    // No new case begins. Those in progress end soon, because the client is over, or within the patience for their end and
-    // for their last write.
+    // No new case begins, and those in progress end with the client.
     drop(serving);
-    while let Ok(Some(happened)) = timeout(options.patience * 2, happened.recv()).await {
-        if let ClientProgress::Done { agent, outcome } = happened {
-            done(agent, outcome);
+    let rest = async {
+        while let Ok(Some(happened)) = timeout(patience, happened.recv()).await {
+            if let ClientProgress::Done { agent, outcome } = happened {
+                done(agent, outcome);
+            }
         }
+    };
+    tokio::select! {
+        () = rest => {}
+        () = interrupted() => {}
     }
     progress.finish();
     if let Some(agent) = agent {
