@@ -53,6 +53,15 @@ pub struct RepeatedKey {
     pub cases: Vec<CaseId>,
 }
 
+impl RepeatedKey {
+    /// Whether the key did not repeat by chance: a `Sec-WebSocket-Key` never does, and a masking key does in two connections
+    /// of so many.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        self.kind == KeyKind::Handshake || self.cases.len() > 2
+    }
+}
+
 impl fmt::Display for RepeatedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 4;
@@ -158,6 +167,7 @@ mod tests {
         assert_eq!(found, expected);
         let words = found[0].to_string();
         assert_eq!(words, "2 connections have the Sec-WebSocket-Key a: cases 1.1.1, 1.1.3");
+        assert!(found[0].is_fault() && !found[1].is_fault());
         assert!(repeated_keys(&outcomes[..2]).is_empty());
     }
 }

@@ -2,10 +2,10 @@
 //! whether the tests passed, failed or could not be run.
 #![cfg(feature = "cli")]
 
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -39,7 +39,7 @@ fn assert_ends(output: &Output, code: i32, words: &str) {
 /// A server that runs `each` on this number of connections, and then stops listening.
 fn server(
     connections: usize,
-    each: impl Fn(std::net::TcpStream) + Send + Sync + Clone + 'static,
+    each: impl Fn(TcpStream) + Send + Sync + Clone + 'static,
 ) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -52,8 +52,13 @@ fn server(
     address
 }
 
-fn echo(stream: std::net::TcpStream) {
-    let Ok(mut socket) = fullduplex_std::accept(stream) else { return };
+fn echo(stream: TcpStream) {
+    if let Ok(socket) = fullduplex_std::accept(stream) {
+        echo_all(socket);
+    }
+}
+
+fn echo_all(mut socket: fullduplex_std::WebSocket<TcpStream>) {
     while let Ok(message) = socket.read() {
         if (message.is_text() || message.is_binary()) && socket.feed(message).is_err() {
             return;
@@ -74,7 +79,12 @@ fn a_server_is_tested_and_the_report_is_written() {
     for file in ["index.html", "index.json", "good_case_1_1_1.json"] {
         assert!(report.join(file).is_file(), "{file}");
     }
-    let again = program().arg("replay").arg(&report).args(["2.2", &url]).output().unwrap();
+    let again = program()
+        .arg("replay")
+        .arg(&report)
+        .args(["2.2", &url, "--patience", "5000"])
+        .output()
+        .unwrap();
     assert_ends(&again, 0, "Hello, world!");
     let same = program().arg("compare").args([&report, &report]).output().unwrap();
     assert_ends(&same, 0, "");
@@ -120,7 +130,57 @@ fn what_was_found_before_a_server_died_is_kept() {
 }
 
 #[test]
-fn what_was_found_before_ctrl_c_is_kept() {
+#[cfg(unix)]
+fn a_server_that_was_started_and_has_ended_is_named_with_its_status() {
+    let begun = Instant::now();
+    let test = program().args(["server", "--", "sh", "-c", "exit 7"]).output().unwrap();
+    assert_ends(&test, 2, "the server has ended: exit status: 7");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+
+    // The process tells its port, at which this test serves, and ends when this test stops serving.
+    let (report, files) = (folder("ends"), folder("ends_files"));
+    std::fs::create_dir_all(&files).unwrap();
+    let script =
+        "echo $1 > port.new; mv port.new port; while [ ! -e end ]; do sleep 0.02; done; exit 7";
+    let mut test = program()
+        .args(["server", "--report"])
+        .arg(&report)
+        .args(["--", "sh", "-c", &format!("cd '{}'; {script}", files.display()), "sh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let port: u16 = loop {
+        assert!(test.try_wait().unwrap().is_none(), "the program has ended");
+        match std::fs::read_to_string(files.join("port")) {
+            Ok(port) => break port.trim().parse().unwrap(),
+            Err(_) => thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    for stream in listener.incoming().take(20) {
+        thread::spawn(|| echo(stream.unwrap()));
+    }
+    std::fs::write(files.join("end"), "").unwrap();
+    drop(listener);
+    let test = test.wait_with_output().unwrap();
+    assert_ends(
+        &test,
+        2,
+        "the server has ended (exit status: 7; `--jobs 1` shows in which case), after",
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn what_was_found_before_ctrl_c_or_sigterm_is_kept() {
+    for signal in ["-INT", "-TERM"] {
+        is_kept_before(signal);
+    }
+}
+
+#[cfg(unix)]
+fn is_kept_before(signal: &str) {
     let report = folder("interrupted");
     let connections = Arc::new(AtomicUsize::new(0));
     let counted = connections.clone();
@@ -142,7 +202,7 @@ fn what_was_found_before_ctrl_c_is_kept() {
         thread::sleep(Duration::from_millis(5));
     }
     let id = test.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     let test = test.wait_with_output().unwrap();
     assert_ends(&test, 2, "interrupted, after");
     assert!(report.join("index.json").is_file());
@@ -197,6 +257,163 @@ fn a_report_that_cannot_be_written_is_named() {
         .output()
         .unwrap();
     assert_ends(&test, 2, "is_a_file");
+    assert!(text(&test).contains("1 of 1 cases OK"), "{}", text(&test));
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_named_before_the_run() {
+    let test = program()
+        .args(["server", "ws://127.0.0.1:1/", "--expected", "no-such-file.json"])
+        .output()
+        .unwrap();
+    assert_ends(&test, 2, "no-such-file.json");
+}
+
+#[test]
+fn cases_that_were_excluded_are_not_expected() {
+    let (report, expected) = (folder("excluded"), folder("excluded.json"));
+    std::fs::write(
+        &expected,
+        r#"{"cases": 906, "server": {
+            "9.1.1": {"behavior": "FAILED", "behaviorClose": "OK", "reason": "it is a small server"}}}"#,
+    )
+    .unwrap();
+    let url = format!("ws://{}/", server(usize::MAX, echo));
+    let test = program()
+        .args(["server", &url, "--exclude", "2,3,4,5,6,7,9,10,12,13,H,N,X,T", "--report"])
+        .arg(&report)
+        .arg("--expected")
+        .arg(&expected)
+        .output()
+        .unwrap();
+    assert_ends(&test, 0, "16 of 16 cases OK");
+}
+
+#[test]
+fn a_reader_of_the_output_that_goes_away_costs_no_report() {
+    let report = folder("no_reader");
+    let url = format!("ws://{}/", server(usize::MAX, echo));
+    let mut test = program()
+        .args(["server", &url, "--cases", "1.1.1", "--report"])
+        .arg(&report)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(test.stdout.take());
+    assert_eq!(test.wait().unwrap().code(), Some(0));
+    assert!(report.join("index.json").is_file());
+}
+
+/// Starts the test of a client, and returns the URL that the client is to connect to.
+fn test_of_client(arguments: &[&str], report: &PathBuf) -> (Child, String) {
+    let mut test = program()
+        .args(["client", "--listen", "127.0.0.1:0", "--report"])
+        .arg(report)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(test.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split_whitespace().find(|word| word.starts_with("ws://")).expect("a URL");
+    let url = url.trim_end_matches(';').to_owned();
+    (test, url)
+}
+
+/// Connects to a target of the test, as a client.
+fn connect(url: &str, target: &str) -> fullduplex_std::WebSocket<TcpStream> {
+    let stream = TcpStream::connect(url.trim_start_matches("ws://")).unwrap();
+    fullduplex_std::client(format!("{url}{target}"), stream).unwrap().0
+}
+
+#[test]
+fn a_client_that_ends_in_the_middle_has_not_passed() {
+    let report = folder("in_the_middle");
+    let (test, url) = test_of_client(&["--cases", "1.1"], &report);
+    for number in 1..=3 {
+        echo_all(connect(&url, &format!("/runCase?case={number}&agent=early")));
+    }
+    echo_all(connect(&url, "/updateReports?agent=early"));
+    assert_ends(&test.wait_with_output().unwrap(), 2, "only 3 of 8 cases were run");
+    assert!(report.join("early_case_1_1_3.json").is_file());
+}
+
+#[test]
+fn a_case_in_progress_when_the_client_reports_is_waited_for() {
+    let report = folder("in_progress");
+    let (test, url) = test_of_client(&["--cases", "1.1.1,1.1.2"], &report);
+    echo_all(connect(&url, "/runCase?case=1&agent=parallel"));
+    let last = connect(&url, "/runCase?case=2&agent=parallel");
+    echo_all(connect(&url, "/updateReports?agent=parallel"));
+    thread::sleep(Duration::from_millis(200));
+    echo_all(last);
+    assert_ends(&test.wait_with_output().unwrap(), 0, "2 of 2 cases OK");
+}
+
+fn read_until(stream: &mut TcpStream, end: &[u8]) {
+    let (mut read, mut byte) = (Vec::new(), [0]);
+    while !read.ends_with(end) {
+        stream.read_exact(&mut byte).unwrap();
+        read.extend(byte);
+    }
+}
+
+#[test]
+fn a_client_that_uses_a_key_again_has_not_passed() {
+    let (test, url) = test_of_client(&["--cases", "1.1.1,1.2.1"], &folder("same_key"));
+    for number in 1..=2 {
+        let mut stream = TcpStream::connect(url.trim_start_matches("ws://")).unwrap();
+        let request = format!(
+            "GET /runCase?case={number}&agent=careless HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        );
+        // The echo, and the answer to the Close.
+        let echo = [0x80 + number, 0x80, number, 2, 3, 4, 0x88, 0x82, 5, 6, 7, number, 6, 0xee];
+        stream.write_all(request.as_bytes()).unwrap();
+        // The message that comes after the response is empty.
+        read_until(&mut stream, &[0x80 + number, 0]);
+        stream.write_all(&echo[..6]).unwrap();
+        read_until(&mut stream, &[0x88, 2, 0x03, 0xe8]);
+        stream.write_all(&echo[6..]).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    echo_all(connect(&url, "/updateReports"));
+    let test = test.wait_with_output().unwrap();
+    assert_ends(&test, 1, "2 connections have the Sec-WebSocket-Key");
+    assert!(text(&test).contains("2 of 2 cases OK"), "{}", text(&test));
+}
+
+/// A certificate that signs itself.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
+MIIBdTCCARugAwIBAgIUFHjLCZ36naIf5rJDLCFUDMMLnLMwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMzAxMjUyMzVaGA8yMTI2MTEwNjEyNTIz
+NVowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDYz
+0+8vNuYPMM8jop/va+KtfK18BdzVyIcaOYAofrcYympaiT8pfzFCmozOE8O08449
+oCArcKidIJqHjB9plsOjUzBRMB0GA1UdDgQWBBTeTwvReaZtrGeWuImV92QNAN1I
+QTAfBgNVHSMEGDAWgBTeTwvReaZtrGeWuImV92QNAN1IQTAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIQDK0L/7TRF3qKRcBOCKA0hsGQbvxPS+36Ay
+z4xCgriCEgIgBKTlc3FXciMzxvmazj9U+NdBXulxznPMeBOMZmYedAA=
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn a_certificate_of_the_system_that_is_no_certificate_is_left_out() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let wrong = "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n";
+    let (both, none) = (folder("both.pem"), folder("none.pem"));
+    std::fs::write(&both, format!("{wrong}{CERTIFICATE}")).unwrap();
+    std::fs::write(&none, "").unwrap();
+    let url = format!("wss://{nobody}/");
+    let system = |file| {
+        let mut test = program();
+        test.args(["server", &url]).env("SSL_CERT_FILE", file).env_remove("SSL_CERT_DIR");
+        test.output().unwrap()
+    };
+    assert_ends(&system(&both), 2, &format!("no connection to {nobody}"));
+    assert_ends(&system(&none), 2, "there is no certificate to check the server against");
+    let test = program().args(["server", &url, "--ca"]).arg(&none).output().unwrap();
+    assert_ends(&test, 2, "none.pem: there is no certificate to check the server against");
 }
 
 #[test]

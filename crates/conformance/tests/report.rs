@@ -267,6 +267,23 @@ fn keys_that_a_client_used_again_are_in_each_report() {
     assert_eq!(keys["careless"][0]["kind"], "Sec-WebSocket-Key");
     assert_eq!(keys["careless"][1]["key"], "01020304");
     assert_eq!(keys["careless"][1]["cases"].as_array().unwrap().len(), 8);
+    // They fail a run, unless there is a reason.
+    let shown = |text: &str| {
+        policy(text)
+            .unwrap()
+            .compare(&reports[0])
+            .iter()
+            .map(Difference::to_string)
+            .collect::<Vec<_>>()
+    };
+    let of_keys = |text: &str| shown(text).last().filter(|last| last.contains("key")).cloned();
+    assert_eq!(of_keys("{}"), Some(format!("{words} (and 1 more keys)")));
+    assert_eq!(of_keys(r#"{"repeatedKeys": "it has no randomness"}"#), None);
+    assert!(policy(r#"{"repeatedKeys": " "}"#).unwrap_err().to_string().contains("has no reason"));
+    let fresh = Report::new("fresh", Side::Client, &options);
+    let gone = policy(r#"{"repeatedKeys": "why"}"#).unwrap().compare(&fresh);
+    assert_eq!(gone.len(), 1);
+    assert!(gone[0].to_string().contains("`repeatedKeys` has to go (listed as: why)"));
     // After reading the report back, they are still found.
     assert_eq!(read(directory.path()).unwrap()[0].repeated_keys().len(), 2);
 }

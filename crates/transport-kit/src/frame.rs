@@ -13,14 +13,15 @@ pub(crate) struct Frame {
     pub(crate) fin: bool,
     pub(crate) rsv: u8,
     pub(crate) opcode: u8,
-    pub(crate) masked: bool,
+    /// The masking key, if it was masked.
+    pub(crate) key: Option<[u8; 4]>,
     pub(crate) payload: Vec<u8>,
 }
 
 impl Frame {
     /// A whole frame.
     pub(crate) fn new(opcode: u8, payload: &[u8]) -> Self {
-        Self { fin: true, rsv: 0, opcode, masked: false, payload: payload.to_vec() }
+        Self { fin: true, rsv: 0, opcode, key: None, payload: payload.to_vec() }
     }
 
     /// Encodes the frame, masked if a key is given.
@@ -49,12 +50,13 @@ impl Frame {
     pub(crate) fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
         let (opcode, len) = frame_len(bytes)?;
         let frame = bytes.get(..len)?;
-        let (first, masked) = (bytes[0], bytes[1] & 0x80 != 0);
-        let head = head_len(bytes[1]);
-        let key = if masked { &frame[head - 4..head] } else { &[0; 4] };
-        let payload = frame[head..].iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+        let (first, second) = (bytes[0], bytes[1]);
+        let (head, payload) = frame.split_at(head_len(second));
+        let key = head.last_chunk().copied().filter(|_| second & 0x80 != 0);
+        let mask = key.unwrap_or_default();
+        let payload = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key);
         let payload = payload.collect();
-        Some((Self { fin: first & 0x80 != 0, rsv: first >> 4 & 7, opcode, masked, payload }, len))
+        Some((Self { fin: first & 0x80 != 0, rsv: first >> 4 & 7, opcode, key, payload }, len))
     }
 }
 

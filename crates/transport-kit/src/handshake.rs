@@ -34,6 +34,12 @@ pub(crate) fn check_response(head: &[u8]) -> Result<(), String> {
     if !head.starts_with(b"HTTP/1.1 101 ") {
         return Err(format!("the response opens no WebSocket: {}", shown()));
     }
+    for (name, expected) in [("upgrade", "websocket"), ("connection", "upgrade")] {
+        let value = value(head, name).unwrap_or_default();
+        if !value.split(',').any(|token| token.trim().eq_ignore_ascii_case(expected)) {
+            return Err(format!("the header `{name}` has no `{expected}`: {}", shown()));
+        }
+    }
     let expected = accept("dGhlIHNhbXBsZSBub25jZQ==");
     match value(head, "sec-websocket-accept") {
         Some(accept) if accept == expected => Ok(()),

@@ -43,11 +43,12 @@ pub(crate) fn judge(role: Role, session: &Session, state: &State) -> Result<(), 
         // lost with the connection.
         Some(Break::EndOfInput) if !state.takes_everything() => return Ok(()),
         None if session.closes == Closes::Maybe && !state.takes_everything() => return Ok(()),
-        Some(Break::EndOfInput) => {
+        Some(Break::EndOfInput) if state.taken() < session.bytes.len() => {
             let come = session.messages.iter().filter(|(_, end)| *end <= state.taken()).count();
             return at_least(&sent, come);
         }
-        None => at_least(&sent, expected.len())?,
+        // Everything had arrived, so the last Pong and the Close are due as well.
+        Some(Break::EndOfInput) | None => at_least(&sent, expected.len())?,
     }
     if !rest.is_empty() {
         return Err(format!("the last frame was cut: {rest:02x?}"));
@@ -89,7 +90,7 @@ impl Sent {
             if sent.close.is_some() {
                 return wrong("a frame after the Close");
             }
-            if frame.masked != (role == Role::Client) {
+            if frame.key.is_some() != (role == Role::Client) {
                 return wrong("a frame with the wrong masking");
             }
             if frame.rsv != 0 {
@@ -119,6 +120,14 @@ impl Sent {
                 sent.messages.extend(unfinished.take());
             }
         }
+        // So many random keys are never all equal.
+        let keys: Vec<[u8; 4]> = frames.iter().filter_map(|frame| frame.key).collect();
+        if let [first, rest @ ..] = &keys[..]
+            && rest.len() >= 2
+            && rest.iter().all(|key| key == first)
+        {
+            return Err(format!("all frames have the masking key {first:02x?} (RFC 6455 §5.3)"));
+        }
         Ok(sent)
     }
 
@@ -147,7 +156,7 @@ fn shown_frame(frame: &Frame) -> String {
         frame.fin,
         frame.rsv,
         frame.opcode,
-        if frame.masked { "" } else { "not " },
+        if frame.key.is_some() { "" } else { "not " },
         frame.payload.len()
     )
 }

@@ -27,6 +27,8 @@ const MOST_STEPS: u32 = 20_000;
 /// * each frame is one that this end may send;
 /// * the endpoint has finished, has stopped using a broken stream, and was not waiting for a peer that waits for it.
 ///
+/// A write reaches the peer at once, as over TCP. For transports that hold it back, see [`buffered`](Kit::buffered).
+///
 /// # Panics
 ///
 /// Each `check_` function panics at the first run with a fault, and prints its session and its [`Script`]:
@@ -34,6 +36,7 @@ const MOST_STEPS: u32 = 20_000;
 #[derive(Clone, Debug)]
 pub struct Kit {
     role: Role,
+    buffered: bool,
     only: Option<(String, Script)>,
 }
 
@@ -52,13 +55,19 @@ impl Kit {
     /// The endpoint is a server: the peer sends it a request, followed at once by frames.
     #[must_use]
     pub fn server() -> Self {
-        Self { role: Role::Server, only: None }
+        Self { role: Role::Server, buffered: false, only: None }
     }
 
     /// The endpoint is a client: the peer responds to its request.
     #[must_use]
     pub fn client() -> Self {
-        Self { role: Role::Client, only: None }
+        Self { role: Role::Client, buffered: false, only: None }
+    }
+
+    /// A write reaches the peer only with the next flush, as over TLS or a [`BufWriter`](std::io::BufWriter).
+    #[must_use]
+    pub fn buffered(self) -> Self {
+        Self { buffered: true, ..self }
     }
 
     /// Runs only the session with this name, on a stream with this script.
@@ -129,8 +138,8 @@ impl Kit {
         let mut runs = Runs::default();
         let sessions = sessions(self.role);
         let mut run = |session: &Session, script: Script| {
-            let shared = Shared::new(self.role, session, script, waits);
-            let named = Named { role: self.role, session: session.name, script };
+            let shared = Shared::new(self.role, self.buffered, session, script, waits);
+            let named = Named { kit: self, session: session.name, script };
             // This prints the name of the run also if the endpoint or the stream panics.
             let _told = TellPanic(&named);
             let ended = endpoint(Stream::new(&shared));
@@ -186,18 +195,19 @@ fn breaking(session: &Session, pause: Pause) -> impl Iterator<Item = Script> {
 
 /// A run, displayed as the code that runs it again.
 struct Named<'a> {
-    role: Role,
+    kit: &'a Kit,
     session: &'a str,
     script: Script,
 }
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kit = match self.role {
-            Role::Server => "server",
-            Role::Client => "client",
+        let kit = match self.kit.role {
+            Role::Server => "server()",
+            Role::Client => "client()",
         };
-        write!(f, "Kit::{kit}().only({:?}, {:?})", self.session, self.script)
+        let buffered = if self.kit.buffered { ".buffered()" } else { "" };
+        write!(f, "Kit::{kit}{buffered}.only({:?}, {:?})", self.session, self.script)
     }
 }
 

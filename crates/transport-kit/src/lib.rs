@@ -3,7 +3,7 @@
 //!
 //! Bytes may be split anywhere, calls may be interrupted or would block, and a stream may break at any call. An adapter must
 //! handle each of these correctly, at each place. A [`Kit`] plays the peer of an echo endpoint over a [`Stream`] in memory,
-//! hundreds of times, and checks every byte that comes back. It depends on no implementation: the endpoint may use any
+//! hundreds of times, and checks every message and frame that comes back. It depends on no implementation: the endpoint may use any
 //! library.
 //!
 //! ```

@@ -45,11 +45,19 @@ impl Drop for Stream {
 pub(crate) struct Shared(Arc<Mutex<State>>);
 
 impl Shared {
-    pub(crate) fn new(role: Role, session: &Session, script: Script, waits: Waits) -> Self {
+    pub(crate) fn new(
+        role: Role,
+        buffered: bool,
+        session: &Session,
+        script: Script,
+        waits: Waits,
+    ) -> Self {
         let mut state = State {
             script,
             waits,
             role,
+            buffered,
+            held: Vec::new(),
             session: session.clone(),
             random: [script.reads, script.writes, Pieces::Random(9)].map(|pieces| match pieces {
                 Pieces::Random(seed) => seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -115,6 +123,10 @@ pub(crate) struct State {
     script: Script,
     waits: Waits,
     role: Role,
+    /// Whether a write reaches the peer only with the next flush.
+    buffered: bool,
+    /// What was written and not flushed, if that is so.
+    held: Vec<u8>,
     session: Session,
     /// The states of the random number generators for reads, writes and flushes.
     random: [u64; 3],
@@ -123,7 +135,7 @@ pub(crate) struct State {
     taken: usize,
     /// How many bytes of `incoming` belong to the opening handshake.
     head: usize,
-    /// Everything that was written.
+    /// Everything that was written and has reached the peer.
     pub(crate) output: Vec<u8>,
     /// How many bytes of `output` the peer has parsed: the head and whole frames.
     heard: usize,
@@ -176,7 +188,7 @@ impl State {
         match self.waits {
             Waits::ForEver => Err(self.idle(ErrorKind::TimedOut.into())),
             Waits::Not => Err(self.idle(ErrorKind::WouldBlock.into())),
-            Waits::UntilWoken => Err(Stopped::Sleeps),
+            Waits::UntilWoken => Err(self.idle(Stopped::Sleeps)),
         }
     }
 
@@ -192,21 +204,27 @@ impl State {
         let mut rest = len;
         for buf in bufs {
             let taken = rest.min(buf.len());
-            self.output.extend_from_slice(&buf[..taken]);
+            self.held.extend_from_slice(&buf[..taken]);
             rest -= taken;
         }
         self.idle = 0;
-        self.hear();
+        if !self.buffered {
+            self.hear();
+        }
         Ok(len)
     }
 
-    /// Flushes, which does nothing.
+    /// Flushes.
     pub(crate) fn flush(&mut self) -> Result<(), Stopped> {
         self.begin()?;
         if self.broken == Some(Break::Reset) {
             return Err(self.idle(ErrorKind::BrokenPipe.into()));
         }
-        self.pause(FLUSH)
+        self.pause(FLUSH)?;
+        if !self.held.is_empty() {
+            self.hear();
+        }
+        Ok(())
     }
 
     /// Ends the endpoint's direction.
@@ -276,6 +294,7 @@ impl State {
 
     /// The peer parses what was written, and reacts to it.
     fn hear(&mut self) {
+        self.output.append(&mut self.held);
         if self.heard == 0 {
             self.heard = head_len(&self.output).unwrap_or(0);
         }

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::task::Poll;
 
 use fullduplex::handshake::{Acceptance, HeadLimits, OwnedClientRequest, ServerHandshake};
@@ -12,6 +13,7 @@ use fullduplex::{
 };
 use fullduplex_std::{HandshakeError, WebSocket};
 use fullduplex_transport_kit::{Break, Kit, Runs, Script, Stream};
+use tokio::io::{AsyncRead, ReadBuf};
 
 /// Numbers that are good enough for masking keys in a test.
 struct Numbers(u32);
@@ -25,18 +27,19 @@ impl Entropy for Numbers {
 
 #[test]
 fn std_servers_and_clients_that_block_stand_every_session() {
-    let runs = Kit::server().check_blocking(|stream| {
-        let Ok(socket) = fullduplex_std::accept(stream) else { return };
-        echo_blocking(socket);
-    });
-    assert_many(runs);
-    let runs = Kit::client().check_blocking(|stream| {
-        let Ok((socket, _)) = fullduplex_std::client("ws://server.example.com/chat", stream) else {
-            return;
-        };
-        echo_blocking(socket);
-    });
-    assert_many(runs);
+    for kit in both(Kit::server()) {
+        assert_many(kit.check_blocking(|stream| {
+            let Ok(socket) = fullduplex_std::accept(stream) else { return };
+            echo_blocking(socket);
+        }));
+    }
+    for kit in both(Kit::client()) {
+        assert_many(kit.check_blocking(|stream| {
+            let opening = fullduplex_std::client("ws://server.example.com/chat", stream);
+            let Ok((socket, _)) = opening else { return };
+            echo_blocking(socket);
+        }));
+    }
 }
 
 fn echo_blocking(mut socket: WebSocket<Stream>) {
@@ -47,6 +50,11 @@ fn echo_blocking(mut socket: WebSocket<Stream>) {
     }
 }
 
+/// The kit as it is, and over streams whose writes need a flush.
+fn both(kit: Kit) -> [Kit; 2] {
+    [kit.clone(), kit.buffered()]
+}
+
 /// Far fewer runs would mean that the kit has lost some of its sessions or scripts.
 fn assert_many(runs: Runs) {
     assert!(runs.runs > 300 && runs.broken > 100, "{runs:?}");
@@ -54,16 +62,18 @@ fn assert_many(runs: Runs) {
 
 #[test]
 fn std_servers_and_clients_that_do_not_block_stand_every_session() {
-    let runs = Kit::server().check_nonblocking(|stream| {
-        step_by_step(fullduplex_std::accept(stream), fullduplex_std::MidAccept::handshake)
-    });
-    assert_many(runs);
-    let runs = Kit::client().check_nonblocking(|stream| {
-        let socket = |opened: (WebSocket<Stream>, _)| opened.0;
-        let begun = fullduplex_std::client("ws://server.example.com/", stream).map(socket);
-        step_by_step(begun, move |mid| mid.handshake().map(socket))
-    });
-    assert_many(runs);
+    for kit in both(Kit::server()) {
+        assert_many(kit.check_nonblocking(|stream| {
+            step_by_step(fullduplex_std::accept(stream), fullduplex_std::MidAccept::handshake)
+        }));
+    }
+    for kit in both(Kit::client()) {
+        assert_many(kit.check_nonblocking(|stream| {
+            let socket = |opened: (WebSocket<Stream>, _)| opened.0;
+            let begun = fullduplex_std::client("ws://server.example.com/", stream).map(socket);
+            step_by_step(begun, move |mid| mid.handshake().map(socket))
+        }));
+    }
 }
 
 /// Continues a handshake until it is complete, then echoes what has arrived.
@@ -119,17 +129,19 @@ fn would_block(error: &fullduplex_std::Error) -> bool {
 
 #[test]
 fn tokio_servers_and_clients_stand_every_session() {
-    let runs = Kit::server().check_tokio(async |stream| {
-        let Ok(socket) = fullduplex_tokio::accept(stream).await else { return };
-        echo_async(socket).await;
-    });
-    assert_many(runs);
-    let runs = Kit::client().check_tokio(async |stream| {
-        let opening = fullduplex_tokio::client("ws://server.example.com/chat", stream).await;
-        let Ok((socket, _)) = opening else { return };
-        echo_async(socket).await;
-    });
-    assert_many(runs);
+    for kit in both(Kit::server()) {
+        assert_many(kit.check_tokio(async |stream| {
+            let Ok(socket) = fullduplex_tokio::accept(stream).await else { return };
+            echo_async(socket).await;
+        }));
+    }
+    for kit in both(Kit::client()) {
+        assert_many(kit.check_tokio(async |stream| {
+            let opening = fullduplex_tokio::client("ws://server.example.com/chat", stream).await;
+            let Ok((socket, _)) = opening else { return };
+            echo_async(socket).await;
+        }));
+    }
 }
 
 async fn echo_async(mut socket: fullduplex_tokio::WebSocketStream<Stream>) {
@@ -149,7 +161,7 @@ fn the_loop_over_a_blocking_stream_stands_every_session() {
         let _ = serve(&mut stream);
     }));
     assert_many(Kit::client().check_blocking(|mut stream| {
-        let _ = connect(&mut stream);
+        let _ = connect(&mut stream, Numbers(2));
     }));
 }
 
@@ -173,9 +185,9 @@ fn serve(stream: &mut Stream) -> io::Result<()> {
     }
 }
 
-fn connect(stream: &mut Stream) -> io::Result<()> {
+fn connect(stream: &mut Stream, entropy: impl Entropy) -> io::Result<()> {
     let request = OwnedClientRequest::new("ws://server.example.com/chat").unwrap();
-    let mut connecting = Connecting::new(request, EndpointConfig::new(), Numbers(2)).unwrap();
+    let mut connecting = Connecting::new(request, EndpointConfig::new(), entropy).unwrap();
     while !connecting.output().is_empty() {
         let written = retried(|| stream.write(connecting.output()))?;
         connecting.advance_output(written);
@@ -306,9 +318,14 @@ fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// The fault that the kit reports for an endpoint.
+/// The fault that the kit reports for a server.
 fn complaint(check: impl FnOnce(&Kit) -> Runs) -> String {
-    let panicked = catch_unwind(AssertUnwindSafe(|| check(&Kit::server())));
+    complaint_of(&Kit::server(), check)
+}
+
+/// The fault that this kit reports.
+fn complaint_of(kit: &Kit, check: impl FnOnce(&Kit) -> Runs) -> String {
+    let panicked = catch_unwind(AssertUnwindSafe(|| check(kit)));
     let payload = panicked.expect_err("the kit has found nothing");
     let text = payload.downcast_ref::<String>().cloned();
     text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
@@ -375,6 +392,12 @@ fn every_fault_is_found_and_named() {
     });
     assert!(found.contains("the response opens no WebSocket"), "{found}");
     let found = complaint(|kit| {
+        let no_upgrade = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        one(kit).check_blocking(|mut stream: Stream| drop(retried(|| stream.write_all(no_upgrade))))
+    });
+    assert!(found.contains("the header `upgrade` has no `websocket`"), "{found}");
+    let found = complaint(|kit| {
         kit.clone()
             .only("Pings between fragments and messages", Script::WHOLE)
             .check_blocking(writes(b"\x82\x0bfirst, last\x81\x04next\x88\x02\x03\xe8"))
@@ -398,6 +421,49 @@ fn an_endpoint_that_loses_what_came_before_the_end_is_found() {
     let cut = Script { breaks: Some((4, Break::EndOfInput)), ..Script::WHOLE };
     let found = complaint(|kit| kit.clone().only("one message", cut).check_blocking(writes(b"")));
     assert!(found.contains("0 messages came back, of 1 that had arrived whole"), "{found}");
+}
+
+#[test]
+fn an_endpoint_that_forgets_its_close_at_the_end_of_the_input_is_found() {
+    let forgets = |mut stream: Stream| {
+        if opened(&mut stream).is_none() || stream.write_all(b"\x81\x05Hello").is_err() {
+            return;
+        }
+        // The Close is answered only if the peer waits for the answer.
+        if stream.read(&mut [0; 16]).is_err() {
+            let _ = stream.write_all(b"\x88\x02\x03\xe8");
+        }
+    };
+    let one = |script| Kit::server().only("one message", script);
+    assert_eq!(one(Script::WHOLE).check_blocking(forgets).runs, 1);
+    let cut = Script { breaks: Some((3, Break::EndOfInput)), ..Script::WHOLE };
+    let found = complaint_of(&one(cut), |kit| kit.check_blocking(forgets));
+    assert!(found.contains("a Close with the code Some(1000) is due, but None"), "{found}");
+}
+
+/// The mistake of a board without a source of random numbers.
+struct Constant;
+
+impl Entropy for Constant {
+    fn next_u32(&mut self) -> Result<u32, EntropyError> {
+        Ok(0)
+    }
+}
+
+#[test]
+fn a_client_with_one_masking_key_is_found() {
+    let found = complaint_of(&Kit::client(), |kit| {
+        kit.check_blocking(|mut stream| drop(connect(&mut stream, Constant)))
+    });
+    assert!(found.contains("all frames have the masking key [00, 00, 00, 00]"), "{found}");
+}
+
+#[test]
+fn an_endpoint_that_does_not_flush_is_found_where_that_matters() {
+    let found = complaint_of(&Kit::server().buffered(), |kit| {
+        kit.check_blocking(|mut stream| drop(serve(&mut stream)))
+    });
+    assert!(found.contains("the opening handshake was not sent whole: \"\""), "{found}");
 }
 
 #[test]
@@ -426,6 +492,17 @@ fn an_endpoint_that_never_ends_is_found() {
         })
     });
     assert!(found.contains("it waits for ever"), "{found}");
+    let found = complaint(|kit| {
+        kit.check_tokio(async |mut stream| {
+            std::future::poll_fn(|cx| {
+                let _ = Pin::new(&mut stream).poll_read(cx, &mut ReadBuf::new(&mut [0; 4096]));
+                cx.waker().wake_by_ref();
+                Poll::<()>::Pending
+            })
+            .await;
+        })
+    });
+    assert!(found.contains("again and again"), "{found}");
 }
 
 #[test]

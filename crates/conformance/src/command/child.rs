@@ -1,6 +1,6 @@
 //! The subject as a process that the runner starts and kills.
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use tokio::process::{Child, Command};
 
@@ -27,4 +27,12 @@ pub(super) fn start(command: &[String], name: &str, value: &str) -> Result<Child
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| Failure::new(format!("`{program}` cannot be started: {error}")))
+}
+
+/// Waits for the end of the process; for ever if there is none.
+pub(super) async fn exit(subject: &mut Option<Child>) -> Result<ExitStatus, Failure> {
+    match subject {
+        Some(subject) => Ok(subject.wait().await?),
+        None => std::future::pending().await,
+    }
 }

@@ -1,5 +1,8 @@
 //! How a command ends.
 
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
+
 /// The result of a command.
 pub(super) enum End {
     /// Every verdict is as expected.
@@ -21,4 +24,17 @@ impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
         Self(error.to_string())
     }
+}
+
+/// Waits for Ctrl-C, or for the signal with which `docker stop` and CI systems end a program.
+pub(super) async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }

@@ -1,14 +1,32 @@
 //! Options that several commands share.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use fullduplex_conformance::report::{self, FailOn, Measure, Policy, Report};
-use fullduplex_conformance::{Case, Options, Pattern, Scale, Side, cases};
+use fullduplex_conformance::{Case, Options, Pattern, RepeatedKey, Scale, Side, cases};
 
 use super::end::{End, Failure};
+use super::list;
+
+/// How long a run waits.
+#[derive(Args)]
+pub(super) struct Patience {
+    /// How long to wait for an endpoint that does nothing
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
+    patience: u64,
+}
+
+impl Patience {
+    /// The options for a case, with room in its limit for several waits.
+    pub(super) fn options(&self) -> Options {
+        let (patience, defaults) = (Duration::from_millis(self.patience), Options::default());
+        Options { patience, limit: defaults.limit.max(patience.saturating_mul(4)), ..defaults }
+    }
+}
 
 /// Which cases are run, and how.
 #[derive(Args)]
@@ -22,9 +40,8 @@ pub(super) struct RunOptions {
     /// Send in sections 9, 12 and 13 as much as wstest, instead of a part of it
     #[arg(long)]
     full: bool,
-    /// How long to wait for an endpoint that does nothing
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
-    patience: u64,
+    #[command(flatten)]
+    patience: Patience,
     /// The seed of keys and masks: the same number makes the same bytes
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -63,52 +80,90 @@ impl RunOptions {
     /// The options for every case.
     pub(super) fn options(&self) -> Options {
         Options {
-            patience: Duration::from_millis(self.patience),
             scale: if self.full { Scale::Full } else { Scale::Quick },
             seed: self.seed,
-            ..Options::default()
+            ..self.patience.options()
         }
+    }
+
+    /// The rule by which the run passes. It is read before the run, so that a slip in its file does not cost a run.
+    pub(super) fn measure(&self) -> Result<Measure, Failure> {
+        Ok(match &self.expected {
+            Some(file) => Measure::Policy(Policy::read(file)?),
+            None => Measure::FailOn(self.fail_on),
+        })
     }
 
     /// Writes and prints the report of a test of this number of cases. `ended` says whether the test was completed.
     pub(super) fn finish(
         &self,
         mut report: Report,
+        measure: &Measure,
         cases: usize,
         ended: Result<(), Failure>,
     ) -> Result<End, Failure> {
-        report.selection = self.cases.iter().map(Pattern::to_string).collect();
-        let measure = match &self.expected {
-            Some(file) => Measure::Policy(Policy::read(file)?),
-            None => Measure::FailOn(self.fail_on),
-        };
+        let excluded = self.exclude.iter().map(|pattern| format!("not {pattern}"));
+        report.selection = self.cases.iter().map(Pattern::to_string).chain(excluded).collect();
         let reports = [report];
-        report::print_summary(&reports)?;
-        report::write(&self.report, &reports, &measure)?;
-        println!("report: {}", self.report.join("index.html").display());
-        if let Some(file) = &self.junit {
-            std::fs::write(file, report::junit(&reports, &measure))
-                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        // Neither an error of the files nor one of the standard output loses what the other one has.
+        let written = self.write(&reports, measure);
+        match report::print_summary(&reports) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => written?,
         }
+        list::print(&format!("report: {}\n", self.report.join("index.html").display()))?;
         let [report] = reports;
+        let done = report.results().len();
         if let Err(Failure(why)) = ended {
-            let done = report.results().len();
             return Err(Failure::new(format!("{why}, after {done} of {cases} cases")));
         }
-        // For example, a client exited at once with success. Nothing is known about it.
-        if report.results().len() == 0 {
-            return Err(Failure::new("no case was run"));
+        // For example, a client exited with success in the middle. Nothing is known about the other cases.
+        if done < cases {
+            return Err(Failure::new(format!("only {done} of {cases} cases were run")));
         }
-        let is_different = match &measure {
+        let is_different = match measure {
             Measure::Policy(policy) => {
                 let differences = policy.compare(&report);
-                differences.iter().for_each(|difference| println!("{difference}"));
+                let lines: String = differences.iter().map(|line| format!("{line}\n")).collect();
+                list::print(&lines)?;
                 !differences.is_empty()
             }
             Measure::FailOn(fail_on) => {
                 report.results().any(|tested| fail_on.fails(&tested.outcome))
+                    || report.repeated_keys().iter().any(RepeatedKey::is_fault)
             }
         };
         Ok(if is_different { End::Different } else { End::AsExpected })
+    }
+
+    fn write(&self, reports: &[Report], measure: &Measure) -> Result<(), Failure> {
+        report::write(&self.report, reports, measure)?;
+        if let Some(file) = &self.junit {
+            std::fs::write(file, report::junit(reports, measure))
+                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        patience: Patience,
+    }
+
+    #[test]
+    fn a_case_has_time_for_several_waits_of_any_patience() {
+        let options = |line: &[&str]| Line::parse_from(line).patience.options();
+        assert_eq!(options(&["test"]).limit, Options::default().limit);
+        let patient = options(&["test", "--patience", "200000"]);
+        assert_eq!(patient.patience, Duration::from_secs(200));
+        assert!(patient.limit >= 3 * patient.patience);
     }
 }

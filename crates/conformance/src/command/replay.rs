@@ -9,8 +9,10 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::client::Certificate;
 use super::end::{End, Failure};
 use super::list;
+use super::options::Patience;
 use super::server::Target;
 
 #[derive(clap::Args)]
@@ -28,6 +30,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     listen: SocketAddr,
     #[command(flatten)]
+    certificate: Certificate,
+    #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
     target: Target,
 }
 
@@ -42,8 +48,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
     let case = cases::all()
         .into_iter()
         .find(|case| case.id == *id && case.is_for(then.side))
+        .map(Arc::new)
         .ok_or_else(|| Failure::new(format!("there is no case {id} any more")))?;
-    let options = Options { seed: then.seed, scale: then.scale, ..Options::default() };
+    let options = Options { seed: then.seed, scale: then.scale, ..arguments.patience.options() };
     let outcome = match then.side {
         Side::Server => {
             let url = arguments.url.ok_or_else(|| {
@@ -52,9 +59,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
             arguments.target.test(&url, 1, options)?.case(&case).await?
         }
         Side::Client => {
+            let identity = arguments.certificate.identity()?;
+            let scheme = if identity.is_some() { "wss" } else { "ws" };
             let listener = TcpListener::bind(arguments.listen).await?;
-            eprintln!("case {id} for a client at ws://{}", listener.local_addr()?);
-            let test = Arc::new(ClientTest::new(vec![Arc::new(case)], None, options));
+            eprintln!("case {id} for a client at {scheme}://{}", listener.local_addr()?);
+            let test = Arc::new(ClientTest::new(vec![case.clone()], identity, options));
             let (sender, mut happened) = mpsc::channel(1);
             let serving = tokio::spawn(test.serve(listener, sender));
             let outcome = loop {
@@ -67,9 +76,6 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
             serving.abort();
             outcome
         }
-    };
-    let Some(case) = cases::all().into_iter().find(|case| case.id == *id) else {
-        return Err(Failure::new(format!("there is no case {id} any more")));
     };
     let mut now = report::Report::new(&*then.agent, then.side, &Options::default());
     now.add(&case, outcome);

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fullduplex_conformance::report::Report;
-use fullduplex_conformance::{Options, ServerTest, Side, Trust};
+use fullduplex_conformance::{Options, ServerError, ServerTest, Side, Trust};
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::process::Child;
+use tokio::time::timeout;
 use url::Url;
 
 use super::child;
-use super::end::{End, Failure};
+use super::end::{End, Failure, interrupted};
 use super::options::RunOptions;
 use super::progress::Progress;
 
@@ -52,7 +55,8 @@ const START: Duration = Duration::from_secs(10);
 #[tokio::main]
 pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
     let cases = arguments.run.selected(Side::Server)?;
-    let (url, subject) = match &arguments.url {
+    let (measure, options) = (arguments.run.measure()?, arguments.run.options());
+    let (url, mut subject) = match &arguments.url {
         Some(url) => (url.clone(), None),
         None => {
             let port = free_port()?;
@@ -60,23 +64,46 @@ pub(super) async fn run(arguments: Arguments) -> Result<End, Failure> {
             (Url::parse(&format!("ws://127.0.0.1:{port}/"))?, Some(subject))
         }
     };
-    let test = arguments.target.test(&url, arguments.jobs.into(), arguments.run.options())?;
+    let mut report = Report::new(&*arguments.agent, Side::Server, &options);
+    let test = arguments.target.test(&url, arguments.jobs.into(), options)?;
     // If the runner has not started the server, it must be running already.
-    test.probe(if subject.is_some() { START } else { Duration::ZERO }).await?;
+    let most = if subject.is_some() { START } else { Duration::ZERO };
+    tokio::select! {
+        probed = test.probe(most) => probed?,
+        status = child::exit(&mut subject) => {
+            return Err(Failure::new(format!("the server has ended: {}", status?)));
+        }
+    }
 
     let mut progress = Progress::new(cases.len());
-    let mut report = Report::new(&*arguments.agent, Side::Server, &arguments.run.options());
     let begun = Instant::now();
     let ended = tokio::select! {
         ended = test.run(cases.iter().cloned(), |case, outcome| {
             progress.done(&outcome);
             report.add(case, outcome);
-        }) => ended.map_err(Failure::from),
-        _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted")),
+        }) => match ended {
+            Ok(()) => Ok(()),
+            Err(error) => Err(why_gone(subject.as_mut(), error).await),
+        },
+        () = interrupted() => Err(Failure::new("interrupted")),
     };
     progress.finish();
     report.duration = begun.elapsed();
-    arguments.run.finish(report, cases.len(), ended)
+    arguments.run.finish(report, &measure, cases.len(), ended)
+}
+
+/// Why no more connections can be made: the error, unless the server that the runner has started has ended.
+async fn why_gone(subject: Option<&mut Child>, error: ServerError) -> Failure {
+    // The system closes the sockets of a process shortly before the process has ended.
+    const SOON: Duration = Duration::from_secs(1);
+    if let Some(subject) = subject
+        && let Ok(Ok(status)) = timeout(SOON, subject.wait()).await
+    {
+        return Failure::new(format!(
+            "the server has ended ({status}; `--jobs 1` shows in which case)"
+        ));
+    }
+    error.into()
 }
 
 impl Target {
@@ -106,12 +133,24 @@ impl Target {
         if self.insecure {
             return Ok(Trust::everything()?);
         }
-        let roots = match &self.ca {
-            None => rustls_native_certs::load_native_certs().certs,
-            Some(file) => CertificateDer::pem_file_iter(file)
-                .and_then(Iterator::collect)
-                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
+        let (roots, from): (Vec<_>, _) = match &self.ca {
+            None => {
+                // Certificates that cannot be read are left out, as in every other TLS client.
+                let mut roots = rustls_native_certs::load_native_certs().certs;
+                roots.retain(|root| RootCertStore::empty().add(root.clone()).is_ok());
+                (roots, "the system's certificates".to_owned())
+            }
+            Some(file) => {
+                let roots = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+                let from = file.display().to_string();
+                (roots.map_err(|error| Failure::new(format!("{from}: {error}")))?, from)
+            }
         };
+        if roots.is_empty() {
+            return Err(Failure::new(format!(
+                "{from}: there is no certificate to check the server against"
+            )));
+        }
         Ok(Trust::roots(roots)?)
     }
 }

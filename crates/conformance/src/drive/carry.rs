@@ -39,7 +39,10 @@ where
     }
     loop {
         match run.poll(driver.start.elapsed()) {
-            Action::Send(bytes) => driver.send(&mut run, &bytes).await,
+            Action::Send(bytes) => {
+                driver.send(&mut run, &bytes).await;
+                run.sent(driver.start.elapsed());
+            }
             Action::EndOutput => {
                 // If the connection is broken, the next read shows it.
                 let _ = driver.writer.shutdown().await;
@@ -79,6 +82,10 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
     /// Writes these bytes, and reads at the same time: a subject that echoes may not read on until its own output was taken.
     async fn send(&mut self, run: &mut Run<'_>, mut bytes: &[u8]) {
         while !bytes.is_empty() {
+            // A subject that reads nothing but sends now and then must not prolong the case.
+            if run.is_late(self.start.elapsed()) {
+                return run.stalled(self.start.elapsed());
+            }
             tokio::select! {
                 biased;
                 written = self.writer.write(bytes) => match written {
@@ -104,13 +111,16 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
     }
 
     async fn read_rest(&mut self, run: &mut Run<'_>) {
-        loop {
-            match timeout(self.patience, self.reader.read(&mut self.buffer)).await {
-                Ok(read @ Ok(1..)) => self.received(run, read),
-                Ok(read) => return self.received(run, read),
-                Err(_) => return run.broken(self.start.elapsed()),
+        while !run.is_late(self.start.elapsed())
+            && let Ok(read) = timeout(self.patience, self.reader.read(&mut self.buffer)).await
+        {
+            let is_end = !matches!(read, Ok(1..));
+            self.received(run, read);
+            if is_end {
+                return;
             }
         }
+        run.broken(self.start.elapsed());
     }
 
     fn received(&self, run: &mut Run<'_>, read: std::io::Result<usize>) {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -82,9 +83,15 @@ impl ClientTest {
         progress: mpsc::Sender<Progress>,
     ) -> io::Result<()> {
         loop {
-            let (stream, _) = listener.accept().await?;
-            // Small writes of a case must arrive as small reads.
-            stream.set_nodelay(true)?;
+            let (stream, _) = match listener.accept().await {
+                // The client has reset the connection before it was accepted (`accept(2)`).
+                Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset) => {
+                    continue;
+                }
+                accepted => accepted?,
+            };
+            // Small writes of a case must arrive as small reads. On some systems this fails if the connection was reset.
+            let _ = stream.set_nodelay(true);
             let (test, progress) = (self.clone(), progress.clone());
             tokio::spawn(async move {
                 let happened = match &test.identity {

@@ -77,7 +77,8 @@ impl ServerTest {
     /// Runs these cases, as many at a time as there are jobs, and calls `done` after each case.
     ///
     /// # Errors
-    /// [`ServerError::Unreachable`] when a connection fails; `done` was called for the cases before that.
+    /// [`ServerError::Unreachable`] when a connection fails; `done` was called for the cases before that, and for those that
+    /// ran at the same time.
     pub async fn run(
         &self,
         cases: impl IntoIterator<Item = Arc<Case>>,
@@ -92,18 +93,25 @@ impl ServerTest {
                 loop {
                     let Some(case) = waiting.lock().await.next() else { return };
                     let outcome = test.case(&case).await;
-                    let is_over = outcome.is_err();
-                    if outcomes.send((case, outcome)).await.is_err() || is_over {
+                    if outcome.is_err() {
+                        // The other jobs end as well, after their case.
+                        waiting.lock().await.by_ref().for_each(drop);
+                    }
+                    if outcomes.send((case, outcome)).await.is_err() {
                         return;
                     }
                 }
             });
         }
         drop(outcomes);
+        let mut ended = Ok(());
         while let Some((case, outcome)) = finished.recv().await {
-            done(&case, outcome?);
+            match outcome {
+                Ok(outcome) => done(&case, outcome),
+                Err(error) => ended = ended.and(Err(error)),
+            }
         }
-        Ok(())
+        ended
     }
 
     /// Runs one case.
@@ -154,7 +162,7 @@ impl ServerTest {
     }
 
     /// Opens a connection and closes it, so that hundreds of cases are not run against a server that does not exist or has
-    /// no WebSockets. If the server does not accept connections yet, this waits for at most `most`.
+    /// no WebSockets. If the server does not accept or open connections yet, this waits for at most `most`.
     ///
     /// # Errors
     /// [`ServerError`] when it cannot be tested.
@@ -163,14 +171,15 @@ impl ServerTest {
             Case::new("0.0", "", Rule::info("", ""), |_, _| Script::new([], Conversation::ok([])));
         let begin = Instant::now();
         loop {
-            match self.case(&opens).await {
+            let why = match self.case(&opens).await {
                 Ok(outcome) if outcome.behavior == Behavior::Ok => return Ok(()),
-                Ok(outcome) => {
-                    return Err(ServerError::NotWebSocket { observed: outcome.observed });
-                }
-                Err(error) if begin.elapsed() > most => return Err(error),
-                Err(_) => sleep(Duration::from_millis(20)).await,
+                Ok(outcome) => ServerError::NotWebSocket { observed: outcome.observed },
+                Err(error) => error,
+            };
+            if begin.elapsed() > most {
+                return Err(why);
             }
+            sleep(Duration::from_millis(20)).await;
         }
     }
 

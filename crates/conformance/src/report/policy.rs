@@ -9,9 +9,11 @@ use serde::Deserialize;
 
 use super::error::{Error, ErrorKind};
 use super::index::Verdict;
+use super::plain::plain;
 use super::value::{Report, ended_well};
 use super::words;
 use crate::id::CaseId;
+use crate::keys::RepeatedKey;
 use crate::side::Side;
 use crate::verdict::{Behavior, BehaviorClose, Outcome};
 
@@ -107,16 +109,19 @@ impl Measure {
 ///   "server": {
 ///     "7.13.1": { "behavior": "INFORMATIONAL", "behaviorClose": "INFORMATIONAL", "reason": "why" }
 ///   },
-///   "client": {}
+///   "client": {},
+///   "repeatedKeys": "why a client uses a key again"
 /// }
 /// ```
-/// Each of the three fields may be absent.
+/// Each of the four fields may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// How many cases a full run has, so that no case can disappear unnoticed.
     pub cases: Option<usize>,
     server: BTreeMap<CaseId, Exception>,
     client: BTreeMap<CaseId, Exception>,
+    /// Why keys of a client repeat.
+    repeated_keys: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +139,8 @@ struct PolicyFile {
     server: BTreeMap<String, ExceptionFile>,
     #[serde(default)]
     client: BTreeMap<String, ExceptionFile>,
+    #[serde(rename = "repeatedKeys")]
+    repeated_keys: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -162,10 +169,16 @@ impl Policy {
                 .collect::<Result<BTreeMap<_, _>, _>>()
                 .map_err(|kind| Error::new(path, kind))
         };
-        Ok(Self { cases: file.cases, server: side(file.server)?, client: side(file.client)? })
+        let repeated_keys = file.repeated_keys;
+        if repeated_keys.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+            return Err(Error::new(path, ErrorKind::NoReason("repeatedKeys".into())));
+        }
+        let (server, client) = (side(file.server)?, side(file.client)?);
+        Ok(Self { cases: file.cases, server, client, repeated_keys })
     }
 
-    /// The differences between a report and what is expected, in the order of the cases.
+    /// The differences between a report and what is expected, in the order of the cases. The last one is about the keys that
+    /// a client used again ([`RepeatedKey::is_fault`]).
     ///
     /// If only some cases were run, the others are not expected.
     #[must_use]
@@ -180,7 +193,21 @@ impl Policy {
                 differences.push(Difference::Count { expected, found });
             }
         }
+        differences.extend(self.compare_keys(report));
         differences
+    }
+
+    fn compare_keys(&self, report: &Report) -> Option<Difference> {
+        let keys: Vec<_> =
+            report.repeated_keys().into_iter().filter(RepeatedKey::is_fault).collect();
+        match &self.repeated_keys {
+            None => (!keys.is_empty()).then_some(Difference::RepeatedKeys { keys }),
+            Some(reason) => {
+                let is_full = report.side == Side::Client && report.selection.is_empty();
+                (is_full && keys.is_empty())
+                    .then(|| Difference::NoRepeatedKeys { reason: reason.clone() })
+            }
+        }
     }
 
     const fn listed(&self, side: Side) -> &BTreeMap<CaseId, Exception> {
@@ -261,6 +288,16 @@ pub enum Difference {
         /// How many there were.
         found: usize,
     },
+    /// A client used keys again, and no reason is listed.
+    RepeatedKeys {
+        /// The keys, at least one.
+        keys: Vec<RepeatedKey>,
+    },
+    /// There is a reason for repeated keys, but in a full run of a client no key repeated.
+    NoRepeatedKeys {
+        /// The reason that is listed.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Difference {
@@ -280,6 +317,14 @@ impl fmt::Display for Difference {
             Self::NotRun { case } => write!(f, "{case} is listed, and was not run"),
             Self::Count { expected, found } => {
                 write!(f, "{found} cases were run, and {expected} are expected")
+            }
+            Self::RepeatedKeys { keys } => {
+                let more = keys.len().saturating_sub(1);
+                f.write_str(&plain(&keys.first().map(RepeatedKey::to_string).unwrap_or_default()))?;
+                if more > 0 { write!(f, " (and {more} more keys)") } else { Ok(()) }
+            }
+            Self::NoRepeatedKeys { reason } => {
+                write!(f, "no key repeats now: `repeatedKeys` has to go (listed as: {reason})")
             }
         }
     }

@@ -25,7 +25,7 @@ pub struct Report {
     pub seed: u64,
     /// How much data the cases of sections 9, 12 and 13 sent.
     pub scale: Scale,
-    /// The patterns that selected the cases; empty for all cases.
+    /// The patterns that selected the cases, and with `not` those that excluded some; empty for all cases.
     pub selection: Vec<String>,
     pub(super) results: BTreeMap<CaseId, Tested>,
 }

@@ -17,7 +17,8 @@ use crate::wirelog::{Party, What, WireLog};
 /// What the caller must do next for a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send these bytes to the subject, in one write.
+    /// Send these bytes to the subject, in one write, and report with [`Run::sent`] when they are sent. A caller that reads
+    /// meanwhile asks [`Run::is_late`] whether to go on.
     Send(Vec<u8>),
     /// End the direction towards the subject.
     EndOutput,
@@ -165,6 +166,19 @@ impl<'c> Run<'c> {
         if self.phase != Phase::Opening {
             self.read_frames();
         }
+    }
+
+    /// The bytes of [`Action::Send`] are sent: the wait for an answer begins.
+    pub fn sent(&mut self, now: Duration) {
+        self.now = now;
+        self.since = self.since.max(now);
+    }
+
+    /// Whether a case whose bytes are still being sent must be given up: its time is over, or a violation has decided it
+    /// and the runner's patience has ended.
+    #[must_use]
+    pub fn is_late(&self, now: Duration) -> bool {
+        now >= self.limit || (self.seen.is_violated() && now >= self.since + self.patience)
     }
 
     /// The subject has ended its direction of the connection.
@@ -460,7 +474,7 @@ impl<'c> Run<'c> {
                         None => {
                             let of = echoes.count;
                             self.seen.violation(Some(format!(
-                                "message {sent} of {of} did not come back"
+                                "message {sent} of {of} did not come back in time"
                             )));
                             self.steps.clear();
                             None
