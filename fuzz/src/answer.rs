@@ -108,10 +108,14 @@ impl Answer {
             _ if to_head => (Some(self.body.len()), &[][..]),
             _ => (Some(self.body.len()), self.body()),
         };
-        let mut headers = vec![("Connection".to_owned(), b"close".to_vec())];
+        let line = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
+        // "A server that sends a 426 response MUST send an Upgrade header field" (RFC 9110 §15.5.22).
+        let mut headers = match self.status() {
+            426 => vec![line("Upgrade", b"websocket"), line("Connection", b"Upgrade, close")],
+            _ => vec![line("Connection", b"close")],
+        };
         headers.extend(self.headers_read());
-        let line = |len: usize| ("Content-Length".to_owned(), len.to_string().into_bytes());
-        headers.extend(length.map(line));
+        headers.extend(length.map(|len| line("Content-Length", len.to_string().as_bytes())));
         ReadResponse { status: self.status(), headers, body: body.to_vec() }
     }
 }

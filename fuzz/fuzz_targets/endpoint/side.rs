@@ -231,8 +231,9 @@ impl Side {
             }
             Progress::Done(Connected::Refused(refused)) => {
                 let response = refused.response.as_response();
-                let headers =
-                    headers_of(&response, |name| !["connection", "content-length"].contains(&name));
+                // The application cannot send these by itself.
+                let own = ["connection", "content-length", "upgrade"];
+                let headers = headers_of(&response, |name| !own.contains(&name));
                 self.refused =
                     Some(Refused { status: response.status(), headers, body: refused.body });
                 Phase::Over
