@@ -100,26 +100,31 @@ pub enum Verdict {
 
 /// Whether another try makes sense after this error.
 ///
-/// It does not after a wrong URL or header field, with TLS that is not set up, after a redirect that is not followed, after
-/// a proxy refused our credentials, and after a status from 300 to 499, except the redirects that are for now (302, 303,
-/// 307), 408 (Request Timeout), 425 (Too Early) and 429 (Too Many Requests). It does after everything else: a host that
-/// cannot be reached, a lost connection, a status of 500 or more.
+/// It does not after a wrong URL or header field, with TLS that is not set up, after a proxy refused our credentials, and
+/// after a status from 300 to 499, except the redirects that are for now (302, 303, 307), 408 (Request Timeout), 425 (Too
+/// Early) and 429 (Too Many Requests). It does after everything else: a host that cannot be reached, a lost connection, a
+/// status of 500 or more.
 #[must_use]
 pub fn verdict(error: &Error) -> Verdict {
     match error {
-        Error::Url(_)
-        | Error::Tls(_)
-        | Error::Redirect(_)
-        | Error::Handshake(HandshakeError::Encode(_)) => Verdict::GiveUp,
+        Error::Url(_) | Error::Tls(_) | Error::Handshake(HandshakeError::Encode(_)) => {
+            Verdict::GiveUp
+        }
         Error::Dial(unreachable) if unreachable.error.is_permanent() => Verdict::GiveUp,
-        Error::Http(refused) => match refused.response.as_response().status() {
-            408 | 425 | 429 | 500.. => after(&refused.response),
-            // It may be the way to the login page of a network, and gone soon.
-            302 | 303 | 307 => Verdict::Retry,
-            300..=499 => Verdict::GiveUp,
-            // This is no WebSocket server; it may be such a page itself.
-            _ => Verdict::Retry,
-        },
+        Error::Http(refused) => after_response(&refused.response),
+        Error::Redirect(redirected) => after_response(&redirected.refused.response),
+        _ => Verdict::Retry,
+    }
+}
+
+/// The verdict on a response that opens no WebSocket.
+fn after_response(response: &OwnedResponse) -> Verdict {
+    match response.as_response().status() {
+        408 | 425 | 429 | 500.. => after(response),
+        // It may be the way to the login page of a network, and gone soon.
+        302 | 303 | 307 => Verdict::Retry,
+        300..=499 => Verdict::GiveUp,
+        // This is no WebSocket server; it may be such a page itself.
         _ => Verdict::Retry,
     }
 }

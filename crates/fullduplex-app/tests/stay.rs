@@ -5,12 +5,13 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fullduplex_app::{Backoff, Event, Stay, Verdict};
+use fullduplex_app::{Backoff, Event, Stay, Verdict, verdict};
 use fullduplex_tokio::{
-    CloseCode, CloseFrame, Error, Message, OwnedAcceptance, OwnedClientRequest, OwnedRejection,
-    WebSocketConfig, WebSocketStream, accept_with, client,
+    CloseCode, CloseFrame, ConnectOptions, Error, Message, OwnedAcceptance, OwnedClientRequest,
+    OwnedRejection, Request, WebSocketConfig, WebSocketStream, accept_with, client, connect_with,
 };
 use tokio::io::{DuplexStream, duplex};
+use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 type Socket = WebSocketStream<DuplexStream>;
@@ -193,6 +194,31 @@ async fn it_gives_up_where_another_try_is_useless() {
     let mut client = Stay::new(bad_header, Backoff::new());
     assert_eq!(next(&mut client).await, "connecting 0");
     assert_eq!(next(&mut client).await, "gave up true");
+}
+
+/// The login page of a network may redirect in a circle, which is gone soon as well.
+#[tokio::test]
+async fn redirects_that_are_for_now_are_tried_again_even_if_they_were_followed() {
+    for (status, expected) in [(302, Verdict::Retry), (301, Verdict::GiveUp)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let redirects = async {
+            loop {
+                let stream = listener.accept().await.unwrap().0;
+                let redirect =
+                    |_: &Request<'_>| Err(OwnedRejection::new(status).header("Location", "/again"));
+                let rejected = accept_with(stream, WebSocketConfig::new(), redirect).await;
+                rejected.expect_err("a redirect");
+            }
+        };
+        let options = ConnectOptions::new().max_redirects(2);
+        let error = tokio::select! {
+            opened = connect_with(url, &options) => opened.expect_err("too many redirects"),
+            () = redirects => unreachable!("it never ends"),
+        };
+        assert!(matches!(error, Error::Redirect(_)), "{error:?}");
+        assert_eq!(verdict(&error), expected, "{status}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,7 +35,7 @@ impl Failure {
         let advice = match &error {
             Error::Http(refused) => return Self(http(refused)),
             Error::Protocol(ProtocolError::Ended(_)) => {
-                "Perhaps the server expects TLS (wss://), or another path."
+                "Perhaps the server expects the other one of ws:// and wss:// (TLS), or another path."
             }
             Error::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref()) {
                 Some(rustls::Error::InvalidCertificate(_)) => {

@@ -77,6 +77,8 @@ impl Error {
     pub fn is_timeout(&self) -> bool {
         match self {
             Self::Protocol(error) => matches!(error, fullduplex::Error::Timeout(_)),
+            // A connection that the system gives up.
+            Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
             #[cfg(feature = "connect")]
             Self::Dial(unreachable) => unreachable.error.is_timeout(),
             _ => false,

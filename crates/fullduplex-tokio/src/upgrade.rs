@@ -239,7 +239,9 @@ fn decide_on(
             watch.accepted(acceptance.as_acceptance().subprotocol);
             Ok((response, Ok(negotiated)))
         }
-        Err(rejection) => Ok((reject(&rejection)?, Err(Error::Responded(rejection.status())))),
+        Err(rejection) => {
+            Ok((reject(request, &rejection)?, Err(Error::Responded(rejection.status()))))
+        }
     }
 }
 
@@ -269,11 +271,16 @@ fn accept(
 }
 
 /// The response that rejects a valid request.
-fn reject(rejection: &OwnedRejection) -> Result<UpgradeResponse> {
+fn reject(request: &Request<'_>, rejection: &OwnedRejection) -> Result<UpgradeResponse> {
     let rejection = rejection.as_rejection();
     rejection.validate()?;
     let mut response = UpgradeResponse::new(rejection.body.to_vec().into());
     *response.status_mut() = StatusCode::from_u16(rejection.status).map_err(unfit)?;
+    // "A server that sends a 426 response MUST send an Upgrade header field" (RFC 9110 §15.5.22). HTTP/2 has none.
+    if rejection.status == 426 && request.key().is_some() {
+        append(response.headers_mut(), "Upgrade", b"websocket")?;
+        append(response.headers_mut(), "Connection", b"Upgrade")?;
+    }
     for (name, value) in rejection.headers {
         append(response.headers_mut(), name, value.as_bytes())?;
     }

@@ -113,7 +113,7 @@ fn what_is_no_websocket_server_is_explained() {
             &["| a\\u{1b}]52;c;b\\u{7}c"],
         ),
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n", &["error: "]),
-        ("", &["ended the connection", "expects TLS (wss://)"]),
+        ("", &["ended the connection", "the other one of ws:// and wss://"]),
     ] {
         let output = connect(&[&answers(response)], b"");
         assert_eq!(output.status.code(), Some(1), "{output:?}");

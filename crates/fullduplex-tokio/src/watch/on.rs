@@ -268,7 +268,10 @@ impl Watch {
 
     /// As [`failed`](Self::failed), before the WebSocket's own handshake began.
     pub(crate) fn tls_failed(&mut self, error: Error) -> Error {
-        let cause = if error.is_timeout() { Cause::HandshakeTimeout } else { Cause::Tls };
+        let cause = match error {
+            Error::Protocol(fullduplex::Error::Timeout(_)) => Cause::HandshakeTimeout,
+            _ => Cause::Tls,
+        };
         self.fail_opening(cause, &error);
         error
     }

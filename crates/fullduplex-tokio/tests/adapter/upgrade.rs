@@ -272,6 +272,15 @@ async fn a_decision_rejects() {
 }
 
 #[tokio::test]
+async fn a_rejection_that_asks_for_an_upgrade_says_which() {
+    let (address, _outcomes) = serve_outcomes(|_| Err(OwnedRejection::new(426))).await;
+    let text = answers(address, GOOD).await.to_ascii_lowercase();
+    assert!(text.starts_with("http/1.1 426 "), "{text}");
+    assert!(text.contains("\r\nupgrade: websocket\r\n"), "{text}");
+    assert!(text.contains("\r\nconnection: upgrade\r\n"), "{text}");
+}
+
+#[tokio::test]
 async fn a_decision_that_must_not_be_sent_is_our_fault() {
     type Decide = fn() -> Result<OwnedAcceptance, OwnedRejection>;
     type Expected = fn(&Error) -> bool;

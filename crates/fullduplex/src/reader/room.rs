@@ -130,8 +130,8 @@ impl ReadBuffer {
         let wanted = match size(expected.frame) {
             // The rest of a small payload comes together with the messages after it.
             0..LARGE_FROM => None,
-            // Room for the rest of the payload, but no more than what has arrived of this message, or of an earlier one: an
-            // announced length alone costs no memory.
+            // Room for the rest of the payload, but no more than what has arrived of this message, or of an earlier one, or
+            // than one read brings: an announced length alone costs no more memory.
             remaining => {
                 let here = self.gathered().map_or(0, ExactSizeIterator::len);
                 let trusted = here.max(self.largest.saturating_sub(here)).max(READ_SIZE);

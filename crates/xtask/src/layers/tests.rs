@@ -73,7 +73,7 @@ fn a_tree_in_order_passes() {
 }
 
 #[test]
-fn a_program_has_rooms_as_a_library_has() {
+fn a_program_has_modules_as_a_library_has() {
     let mut sources = tree_with("mask.rs", "pub struct Key(crate::VERSION);");
     let root = sources.remove("lib.rs").unwrap() + "const VERSION: u8 = 1;";
     sources.insert("main.rs".to_owned(), root);
