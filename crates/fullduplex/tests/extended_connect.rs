@@ -119,6 +119,21 @@ fn the_example_of_the_rfc_is_a_request() {
 }
 
 #[test]
+fn a_header_name_of_a_response_has_at_most_128_bytes() {
+    let fields = headers(&EXAMPLE);
+    let request = ExtendedConnect::from_fields(&fields).unwrap().check().unwrap();
+    for (len, may_be_sent) in [(128, true), (129, false)] {
+        let name = "x".repeat(len);
+        let headers = [(name.as_str(), "y")];
+        let acceptance = Acceptance::new().headers(&headers);
+        let mut put = Vec::new();
+        let accepted = request.accept_parts(&acceptance, |name, _| put.push(name.to_owned()));
+        assert_eq!(accepted.is_ok(), may_be_sent, "{len}");
+        assert_eq!(put.contains(&name), may_be_sent, "{len}");
+    }
+}
+
+#[test]
 fn each_fault_of_a_request_has_its_name_and_status() {
     use RequestError::*;
     let long = "/".repeat(5000);

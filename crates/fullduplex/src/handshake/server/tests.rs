@@ -850,6 +850,9 @@ fn a_plain_request_is_answered_with_any_final_status() {
         let verdict = request.encode_response(&Rejection::new(status), &mut [0; 256]);
         assert_eq!(verdict, Err(RejectError::Status(status)));
     }
+    // A caller whose HTTP server sends the response checks it first.
+    assert_eq!(Rejection::new(200).validate(), Err(RejectError::Status(200)));
+    assert_eq!(Rejection::new(403).validate(), Ok(()));
     let smuggled = Rejection::new(200).headers(&[("Content-Length", "0")]);
     let verdict = request.encode_response(&smuggled, &mut [0; 256]);
     assert_eq!(verdict, Err(RejectError::InvalidHeader(InvalidHeader::Reserved { index: 0 })));
