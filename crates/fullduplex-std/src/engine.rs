@@ -335,8 +335,8 @@ impl<L: Link> Receiving<L> {
         self.link.end();
     }
 
-    /// Ends the transport. If only the sending direction is to be ended, this reads on for a while, so that what was sent
-    /// last is not thrown away with input that nobody has read.
+    /// Ends the transport, or only its sending direction. In the second case, this reads until the peer ends its own
+    /// direction, because a system may throw away what was sent last if a socket with unread input is closed.
     ///
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) alone. Then it must be called again.

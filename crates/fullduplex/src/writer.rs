@@ -309,8 +309,9 @@ impl<E: Entropy> Writer<E> {
         self.out.len()
     }
 
-    /// How far to end the transport: see [`Receiver::shutdown`]. While output waits, only a transport that has ended by itself,
-    /// or whose time is over, is to be ended. `receiver` is the other direction of this connection.
+    /// How far the caller must end the transport: see [`Receiver::shutdown`]. While output waits, it is [`Shutdown::No`], unless
+    /// the transport has ended by itself or the close timeout has expired. `receiver` is the other direction of this
+    /// connection.
     #[inline]
     #[must_use]
     pub fn shutdown(&self, receiver: &Receiver) -> Shutdown {
