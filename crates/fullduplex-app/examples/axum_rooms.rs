@@ -4,8 +4,6 @@
 //! opens a WebSocket: text that is sent to it reaches all members of the room, as `{"from": "ann", "text": "hello"}`. On
 //! Ctrl-C or SIGTERM, all members receive a Close with 1001.
 
-mod end;
-
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +14,7 @@ use axum::http::StatusCode;
 use axum::routing::{any, post};
 use axum::{Json, Router};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
-use fullduplex_app::{Denied, Gate, GateLimits, Member, Pass, Room, Slow};
+use fullduplex_app::{Denied, Gate, GateLimits, Member, Pass, Room, Slow, asked_to_end};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, Message, OwnedAcceptance, OwnedRejection, PreparedMessage,
     UpgradeResponse, Upgrading, WebSocketConfig, upgrade_with,
@@ -24,8 +22,6 @@ use fullduplex_tokio::{
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
-
-use end::asked_to_end;
 
 /// How many rooms there may be.
 pub(crate) const ROOMS: usize = 100;

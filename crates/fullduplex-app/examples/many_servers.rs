@@ -11,13 +11,11 @@
 //! published, so a server that loses Redis misses messages: it closes its clients with 1013, and refuses new ones with 503
 //! until Redis is there again. Clients that connect again by themselves, such as `Stay`, then go on.
 
-mod end;
-
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Backoff, Gate, GateLimits, Pass, Room, Slow, serve};
+use fullduplex_app::{Backoff, Gate, GateLimits, Pass, Room, Slow, asked_to_end, serve};
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Message, MessageKind, OwnedAcceptance, OwnedRejection, PreparedMessage,
     WebSocketConfig, WebSocketStream, accept_with,
@@ -28,8 +26,6 @@ use redis::{AsyncCommands, Client};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
-
-use end::asked_to_end;
 
 type Failure = Box<dyn Error + Send + Sync>;
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Gate`] | a server's limits: connections in all, connections from one address (behind proxies, too), and new connections in a second; and its graceful shutdown, which sends 1001 to the clients whose task waits in [`Pass::recv`] and counts the connections that ended in time |
 //! | [`serve`] | the accept loop with a gate, which goes on when file descriptors run out |
+//! | [`asked_to_end`] | Ctrl-C and SIGTERM |
 //! | [`Room`] | one message to many connections, encoded once, with a bound for each member and a choice of what happens to a slow one |
 //! | [`Stay`] | a client that stays connected: exponential backoff with jitter, `Retry-After`, and giving up where another try is useless |
 //!
@@ -14,7 +15,7 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
+//! use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, asked_to_end, serve};
 //! use fullduplex_tokio::{
 //!     CloseCode, CloseFrame, Error, Message, OwnedAcceptance, PreparedMessage, WebSocketConfig, accept_with,
 //! };
@@ -27,7 +28,7 @@
 //! let listener = TcpListener::bind("127.0.0.1:9001").await?;
 //! let talk = move |stream, pass| chat(stream, pass, room.clone());
 //! tokio::spawn(serve(listener, gate.clone(), talk));
-//! tokio::signal::ctrl_c().await?;
+//! asked_to_end().await?;
 //! let left = gate.close(Duration::from_secs(10)).await;
 //! println!("{} connections ended in time, {} were dropped", left.ended, left.dropped);
 //! # Ok(())
@@ -61,6 +62,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod end;
 mod gate;
 mod room;
 mod serve;
@@ -73,6 +75,7 @@ mod trace;
 pub mod guide {}
 
 pub use backoff::{Backoff, Verdict, verdict};
+pub use end::asked_to_end;
 pub use gate::{Denied, DeniedCounts, Forwarding, Gate, GateLimits, Left, Pass, Rate};
 pub use room::{Member, Room, Slow};
 pub use serve::serve;

@@ -3,13 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, GateLimits, Pass, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, asked_to_end, serve};
 use fullduplex_tokio::{CloseCode, Error, Message, accept, connect};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-
-#[path = "../examples/end/mod.rs"]
-mod end;
 
 async fn echo(stream: TcpStream, mut pass: Pass) -> Result<(), Error> {
     let mut socket = accept(stream).await?;
@@ -68,12 +65,12 @@ async fn connections_beyond_the_limit_are_dropped_and_the_others_go_on() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_server_of_the_examples_is_asked_to_end_by_ctrl_c_and_by_sigterm() {
+async fn a_process_is_asked_to_end_by_ctrl_c_and_by_sigterm() {
     use rustix::process::{Signal, getpid, kill_process};
     use tokio::time::timeout;
 
     for signal in [Signal::INT, Signal::TERM] {
-        let mut asked = std::pin::pin!(end::asked_to_end());
+        let mut asked = std::pin::pin!(asked_to_end());
         let early = timeout(Duration::from_millis(1), &mut asked).await;
         assert!(early.is_err(), "nobody has asked yet");
         kill_process(getpid(), signal).unwrap();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use fullduplex_app::asked_to_end;
 #[cfg(unix)]
 use fullduplex_tokio::UnixDial;
 use fullduplex_tokio::{
@@ -21,7 +22,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::end::{self, asked_to_end};
+use crate::end;
 use crate::explain::Failure;
 use crate::input::Lines;
 use crate::show;

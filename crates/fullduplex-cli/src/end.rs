@@ -1,24 +1,6 @@
-//! How the program ends: what asks it to, and the terminal as it was before.
+//! How the program ends: with the terminal as it was before.
 
 pub(crate) use terminal::{keep, restore};
-
-/// Resolves at Ctrl-C, or when the system asks the process to end.
-///
-/// # Errors
-/// The system has no such signals.
-pub(crate) async fn asked_to_end() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminated.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}
 
 /// Ends the program at once: the thread that reads the terminal may wait for a line for ever.
 pub(crate) fn exit(code: i32) -> ! {

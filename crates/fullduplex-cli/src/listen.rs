@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, GateLimits, Pass, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, asked_to_end, serve};
 use fullduplex_tokio::{
     DeflateConfig, Message, OwnedAcceptance, Request, WebSocketConfig, WebSocketStream,
     accept_tls_with, accept_with,
@@ -13,7 +13,6 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::end::asked_to_end;
 use crate::explain::Failure;
 use crate::show;
 use crate::tls::Identity;

@@ -5,15 +5,12 @@
 //! messages. A new member receives the last messages. A member that does not read is closed with 1013, and its page connects
 //! again. With a certificate and its key, as PEM, everything goes over TLS.
 
-#[path = "../end/mod.rs"]
-mod end;
-
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, asked_to_end, serve};
 use fullduplex_tokio::rustls::pki_types::pem::PemObject;
 use fullduplex_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use fullduplex_tokio::tokio_rustls::TlsAcceptor;
@@ -26,8 +23,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-
-use end::asked_to_end;
 
 /// The page, which is compiled into the program.
 const PAGE: &str = include_str!("page.html");

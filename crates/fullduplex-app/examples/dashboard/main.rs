@@ -3,14 +3,11 @@
 //! Ten times a second, all prices go to all pages: one message, encoded once. A page that reads too slowly misses updates
 //! and gets the newest one. So little waits for it: one message in the room, and what the buffers below hold.
 
-#[path = "../end/mod.rs"]
-mod end;
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, asked_to_end, serve};
 use fullduplex_tokio::{
     Error, Message, OwnedAcceptance, OwnedRejection, PlainRequest, PreparedMessage, Request,
     WebSocketConfig, accept_or_respond,
@@ -18,8 +15,6 @@ use fullduplex_tokio::{
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-
-use end::asked_to_end;
 
 /// The page, which is compiled into the program.
 const PAGE: &str = include_str!("page.html");

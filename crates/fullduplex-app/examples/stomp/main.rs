@@ -10,8 +10,6 @@
 //! message.
 
 pub(crate) mod broker;
-#[path = "../end/mod.rs"]
-mod end;
 pub(crate) mod frame;
 pub(crate) mod session;
 
@@ -19,14 +17,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fullduplex_app::{Gate, GateLimits, Pass, serve};
+use fullduplex_app::{Gate, GateLimits, Pass, asked_to_end, serve};
 use fullduplex_tokio::{
     Error, OwnedAcceptance, OwnedRejection, Request, WebSocketConfig, accept_with,
 };
 use tokio::net::{TcpListener, TcpStream};
 
 use broker::Broker;
-use end::asked_to_end;
 use session::Session;
 
 /// The largest frame, in bytes ("Size Limits"). A larger one fails the connection with 1009 before it is in memory.
