@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use fullduplex_app::{Gate, GateLimits, serve};
 use fullduplex_testkit::browser::{Browser, skipped};
+use fullduplex_testkit::resident;
 use fullduplex_tokio::{Error, Message, WebSocketStream, client, connect};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
@@ -19,10 +20,7 @@ use tokio::time::{sleep, timeout};
 #[path = "../examples/dashboard/main.rs"]
 mod dashboard;
 
-mod support;
-
 use dashboard::Dashboard;
-use support::resident;
 
 const SUBSCRIBERS: usize = 1000;
 

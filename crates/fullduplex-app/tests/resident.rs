@@ -4,16 +4,13 @@
 use std::time::Duration;
 
 use fullduplex_app::{Gate, GateLimits, Pass, Room, Slow, serve};
+use fullduplex_testkit::resident;
 use fullduplex_tokio::{
     CloseCode, CloseFrame, Error, OwnedAcceptance, PreparedMessage, WebSocketConfig, accept_with,
     connect,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-
-mod support;
-
-use support::resident;
 
 const MEMBERS: usize = 20;
 const WAITING: usize = 16;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use fullduplex_app::{Gate, GateLimits, serve};
+use fullduplex_testkit::resident;
 use fullduplex_tokio::{Message, connect};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
@@ -12,12 +13,9 @@ use tokio::time::{sleep, timeout};
 #[path = "../examples/stomp/main.rs"]
 mod stomp;
 
-mod support;
-
 use stomp::MOST;
 use stomp::broker::{Broker, WAITING};
 use stomp::session::SUBSCRIPTIONS;
-use support::resident;
 
 const SUBSCRIBERS: usize = 20;
 

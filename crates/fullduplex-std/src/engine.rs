@@ -346,6 +346,8 @@ impl<L: Link> Receiving<L> {
             return Ok(());
         }
         self.shut(net::Shutdown::Write);
+        // A message that cannot be completed any more may have been large.
+        self.reader.release();
         while !self.reader.receiver().has_ended() && self.link.reading().is_known() {
             if self.deadlines(|deadlines, transport| transport.limit_wait(deadlines, None)).is_err()
             {

@@ -3,10 +3,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use fullduplex_testkit::Frame;
+use fullduplex_testkit::{Frame, resident, returns_freed_memory};
 use fullduplex_tokio::{WebSocketConfig, accept};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
@@ -16,13 +15,6 @@ const PEERS: usize = 50;
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-
-/// The resident memory of this process, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
-}
 
 async fn serve(listener: TcpListener) {
     loop {
@@ -103,17 +95,10 @@ fn wait_until(condition: impl Fn() -> bool) {
     }
 }
 
-/// glibc's allocator keeps memory that was freed, and this would hide what is still held. It keeps no allocation of this
-/// size or more.
-const RETURNED_FROM: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "32768");
-
 #[test]
 fn peers_that_do_not_read_cost_no_more_than_the_documented_buffers_and_nothing_once_they_are_gone()
 {
-    if std::env::var_os(RETURNED_FROM.0).is_none() {
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args(std::env::args_os().skip(1)).env(RETURNED_FROM.0, RETURNED_FROM.1);
-        assert!(again.status().unwrap().success());
+    if !returns_freed_memory() {
         return;
     }
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

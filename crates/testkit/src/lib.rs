@@ -11,6 +11,7 @@ mod frames;
 mod inflate;
 mod pair;
 mod random;
+mod resident;
 
 pub use drive::{Outcome, Seen, Split, drive, drive_inflating, record_chunk, record_control};
 pub use entropy::{BrokenEntropy, TestEntropy};
@@ -18,3 +19,4 @@ pub use frames::{Frame, LengthForm, ROLES, all_to, frames, to};
 pub use inflate::StrictInflate;
 pub use pair::{Pair, Side};
 pub use random::Random;
+pub use resident::{resident, returns_freed_memory};
